@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class AcademicsConfig(AppConfig):
+    """The institute, its courses and batches, and who is enrolled."""
+
+    name = "academics"

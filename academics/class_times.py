@@ -1,0 +1,90 @@
+"""Weekly class times as text: `Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00`, the form of imports and the API."""
+
+import datetime
+import re
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+_HELP = "Write class times like “Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”."
+_PART = re.compile(
+    r"(?P<days>[a-z][a-z,\s\-–]*?)\s+(?P<starts>\d{1,2}[:.]\d{2})\s*(?:-|–|to)\s*(?P<ends>\d{1,2}[:.]\d{2})",
+    re.IGNORECASE,
+)
+
+
+class Slot(NamedTuple):
+    """One class a week: weekday (0 is Monday), from, to."""
+
+    weekday: int
+    starts_at: datetime.time
+    ends_at: datetime.time
+
+
+def _time(text):
+    hours, minutes = re.split("[:.]", text)
+    try:
+        return datetime.time(int(hours), int(minutes))
+    except ValueError as error:
+        raise ValidationError(f"“{text}” is not a time of day. {_HELP}") from error
+
+
+def _weekday(word):
+    for number, name in enumerate(WEEKDAYS):
+        if len(word) >= 3 and word.lower().startswith(name.lower()):
+            return number
+    raise ValidationError(f"“{word}” is not a day of the week. {_HELP}")
+
+
+def _days(text):
+    for part in re.split(r"[,\s]+", re.sub(r"\s*[-–]\s*", "-", text).strip(" ,")):
+        first, _, last = part.partition("-")
+        start, end = _weekday(first), _weekday(last or first)
+        yield from range(start, end + 1) if start <= end else [*range(start, 7), *range(0, end + 1)]
+
+
+def parse(text):
+    """The slots that ``text`` names, in order of the week; `Mon-Fri` is a range. Raises ValidationError."""
+    slots = set()
+    for part in filter(None, (piece.strip() for piece in re.split(r"[;\n]", text))):
+        match = _PART.fullmatch(part)
+        if not match:
+            raise ValidationError(f"“{part}” is not understood. {_HELP}")
+        starts_at, ends_at = _time(match["starts"]), _time(match["ends"])
+        for weekday in _days(match["days"]):
+            slots.add(Slot(weekday, starts_at, ends_at))
+    return check(sorted(slots))
+
+
+def check(slots):
+    """``slots`` when each ends after it starts and no two overlap. Raises ValidationError."""
+    for slot in slots:
+        if slot.ends_at <= slot.starts_at:
+            raise ValidationError(f"A class on {WEEKDAYS[slot.weekday]} must end after it starts.")
+    for earlier, later in zip(slots, slots[1:], strict=False):
+        if earlier.weekday == later.weekday and later.starts_at < earlier.ends_at:
+            raise ValidationError(f"Two classes on {WEEKDAYS[later.weekday]} overlap.")
+    return slots
+
+
+def _day_words(weekdays):
+    """`Mon-Fri` for three or more days in a row, else `Mon, Wed`."""
+    if len(weekdays) >= 3 and weekdays == list(range(weekdays[0], weekdays[-1] + 1)):
+        return f"{WEEKDAYS[weekdays[0]]}-{WEEKDAYS[weekdays[-1]]}"
+    return ", ".join(WEEKDAYS[weekday] for weekday in weekdays)
+
+
+def grouped(slots):
+    """``(weekdays, starts_at, ends_at)`` for each time of day, in order of the first day."""
+    groups = {}
+    for slot in sorted(slots):
+        groups.setdefault((slot.starts_at, slot.ends_at), []).append(slot.weekday)
+    return [(weekdays, *times) for times, weekdays in groups.items()]
+
+
+def written(slots):
+    """``slots`` as text that `parse` reads back."""
+    return "; ".join(
+        f"{_day_words(weekdays)} {starts_at:%H:%M}-{ends_at:%H:%M}" for weekdays, starts_at, ends_at in grouped(slots)
+    )

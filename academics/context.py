@@ -1,0 +1,8 @@
+"""What every page's head shows."""
+
+from .models import Institute
+
+
+def institute(request):
+    """The institute, for the name in the head of each page."""
+    return {"institute": Institute.objects.for_page_heads()}

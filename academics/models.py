@@ -1,0 +1,482 @@
+"""The institute, its courses and batches with their class times, holidays, and who is enrolled where."""
+
+import datetime
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from accounts.models import StudentProfile
+from accounts.roles import sees_whole_institute
+from coachmaster.ground.constraints import day_bounds, one_of, text_limits
+from coachmaster.ground.days import DayField
+from coachmaster.ground.money import ZERO, MoneyField
+from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField
+
+from . import class_times
+
+
+class State(models.TextChoices):
+    """The states and union territories, by their codes for GST (first two digits of a GSTIN)."""
+
+    JAMMU_AND_KASHMIR = "01", "Jammu and Kashmir"
+    HIMACHAL_PRADESH = "02", "Himachal Pradesh"
+    PUNJAB = "03", "Punjab"
+    CHANDIGARH = "04", "Chandigarh"
+    UTTARAKHAND = "05", "Uttarakhand"
+    HARYANA = "06", "Haryana"
+    DELHI = "07", "Delhi"
+    RAJASTHAN = "08", "Rajasthan"
+    UTTAR_PRADESH = "09", "Uttar Pradesh"
+    BIHAR = "10", "Bihar"
+    SIKKIM = "11", "Sikkim"
+    ARUNACHAL_PRADESH = "12", "Arunachal Pradesh"
+    NAGALAND = "13", "Nagaland"
+    MANIPUR = "14", "Manipur"
+    MIZORAM = "15", "Mizoram"
+    TRIPURA = "16", "Tripura"
+    MEGHALAYA = "17", "Meghalaya"
+    ASSAM = "18", "Assam"
+    WEST_BENGAL = "19", "West Bengal"
+    JHARKHAND = "20", "Jharkhand"
+    ODISHA = "21", "Odisha"
+    CHHATTISGARH = "22", "Chhattisgarh"
+    MADHYA_PRADESH = "23", "Madhya Pradesh"
+    GUJARAT = "24", "Gujarat"
+    DADRA_DAMAN_DIU = "26", "Dadra and Nagar Haveli and Daman and Diu"
+    MAHARASHTRA = "27", "Maharashtra"
+    KARNATAKA = "29", "Karnataka"
+    GOA = "30", "Goa"
+    LAKSHADWEEP = "31", "Lakshadweep"
+    KERALA = "32", "Kerala"
+    TAMIL_NADU = "33", "Tamil Nadu"
+    PUDUCHERRY = "34", "Puducherry"
+    ANDAMAN_AND_NICOBAR = "35", "Andaman and Nicobar Islands"
+    TELANGANA = "36", "Telangana"
+    ANDHRA_PRADESH = "37", "Andhra Pradesh"
+    LADAKH = "38", "Ladakh"
+
+
+class InstituteManager(models.Manager):
+    def current(self):
+        """The institute's row, read now; made with its defaults the first time."""
+        return self.get_or_create(pk=Institute.ONLY)[0]
+
+    def for_page_heads(self):
+        """The institute's row as at most a minute ago: every page shows its name, and none waits for it."""
+        return cache.get_or_set("institute", self.current, 60)
+
+
+class Institute(models.Model):
+    """The one row about the institute itself."""
+
+    ONLY = 1
+
+    name = LineField(max_length=120, default="My institute")
+    address = LinesField(max_length=300, blank=True)
+    state = models.CharField(max_length=2, choices=State.choices, blank=True)
+    phone = PhoneField()
+    email = AddressField("e-mail", blank=True)
+    receipt_prefix = LineField(
+        max_length=4,
+        default="CM",
+        validators=[RegexValidator(r"^[A-Z0-9]{1,4}$", "Use one to four capital letters or digits, like CM.")],
+        help_text="Receipts read CM/26-27/00042. A change takes effect with the next financial year's first receipt.",
+    )
+    several_batches_at_once = models.BooleanField(
+        default=False, help_text="On: a student may be enrolled in several batches at the same time."
+    )
+    attendance_edit_days = models.PositiveSmallIntegerField(
+        "days to correct attendance",
+        default=7,
+        validators=[MaxValueValidator(365)],
+        help_text="How many days back instructors may take or correct a sheet. Admins always may.",
+    )
+    low_attendance_percent = models.PositiveSmallIntegerField(
+        "low attendance below (%)", default=75, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+
+    objects = InstituteManager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name_plural = "institute"
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="institute_one_row"),
+            models.CheckConstraint(
+                condition=Q(low_attendance_percent__range=(1, 100)), name="institute_low_attendance_is_a_percentage"
+            ),
+            *text_limits("institute", name=120, address=300, receipt_prefix=4, email=254, phone=16),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def save(self, **kwargs):
+        super().save(**kwargs)
+        cache.delete("institute")
+
+
+class CourseQuerySet(models.QuerySet):
+    def search(self, words):
+        """Courses in whose code or name every word occurs."""
+        found = self
+        for word in words.split():
+            found = found.filter(Q(name__icontains=word) | Q(code__icontains=word))
+        return found
+
+    def for_listing(self):
+        """With what one row of the course table shows: running batches and active students."""
+        batches = Batch.objects.filter(course=OuterRef("pk")).running(timezone.localdate())
+        students = Enrollment.objects.active().filter(batch__course=OuterRef("pk"))
+        return self.annotate(
+            running_batches=_count_of(batches, "course"), active_students=_count_of(students, "batch__course")
+        )
+
+
+def _count_of(queryset, group):
+    """A subquery that counts ``queryset`` by ``group``: joins of two counts would multiply each other."""
+    counted = queryset.order_by().values(group).annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counted), 0)
+
+
+class Course(models.Model):
+    """What is taught, and what it costs."""
+
+    code = LineField(max_length=30, blank=True, help_text="A short name, like JEE-2Y. May be left empty.")
+    name = LineField(max_length=150)
+    description = LinesField(max_length=1000, blank=True)
+    total_fee = MoneyField(default=ZERO, help_text="A later change counts for new enrollments only.")
+    is_active = models.BooleanField("active", default=True, help_text="Off: no new batches are offered for it.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = CourseQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        indexes = [models.Index(fields=["name", "id"], name="course_by_name")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code"],
+                condition=~Q(code=""),
+                name="course_code_unique",
+                violation_error_message="Another course has this code.",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_fee__gte=ZERO),
+                name="course_fee_not_negative",
+                violation_error_message="A fee cannot be negative.",
+            ),
+            *text_limits("course", code=30, name=150, description=1000),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def get_absolute_url(self):
+        return reverse("academics:course-detail", args=[self.pk])
+
+
+class BatchQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """All for staff; for others the batches they teach or are, or were, enrolled in."""
+        if sees_whole_institute(user):
+            return self
+        enrolled = Enrollment.objects.filter(student=user.pk).values("batch")
+        return self.filter(Q(instructor=user) | Q(pk__in=enrolled))
+
+    def taught_by(self, user):
+        """The batches whose instructor ``user`` is."""
+        return self.filter(instructor=user)
+
+    def running(self, on):
+        """Batches that have started and are not over on that day."""
+        return self.filter(Q(ends_on__gte=on) | Q(ends_on=None), starts_on__lte=on)
+
+    def upcoming(self, on):
+        """Batches that start after that day."""
+        return self.filter(starts_on__gt=on)
+
+    def over(self, on):
+        """Batches that ended before that day."""
+        return self.filter(ends_on__lt=on)
+
+    def not_over(self, on):
+        """Batches that somebody can still be enrolled in."""
+        return self.filter(Q(ends_on__gte=on) | Q(ends_on=None))
+
+    def search(self, words):
+        """Batches in whose code, name or course every word occurs."""
+        found = self
+        for word in words.split():
+            found = found.filter(Q(name__icontains=word) | Q(code__icontains=word) | Q(course__name__icontains=word))
+        return found
+
+    def with_class_times(self):
+        """With course, instructor and weekly class times, in two queries."""
+        return self.select_related("course", "instructor").prefetch_related("class_times")
+
+    def with_strength(self):
+        """With the number of students now enrolled (``strength``)."""
+        return self.annotate(strength=_count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"))
+
+    def as_of(self, day):
+        """With what the calendar says of that day: ``holiday`` (its name or None) and ``is_planned`` (a weekly class)."""
+        return self.select_related("course", "instructor").annotate(
+            holiday=Subquery(Holiday.objects.filter(day=day).values("name")),
+            is_planned=Exists(ClassTime.objects.filter(batch=OuterRef("pk"), weekday=day.weekday())),
+        )
+
+    def with_class_on(self, day):
+        """Batches that run on that day and have a weekly class on it; none on a holiday."""
+        planned = ClassTime.objects.filter(batch=OuterRef("pk"), weekday=day.weekday())
+        return self.running(day).filter(Exists(planned), ~Exists(Holiday.objects.filter(day=day)))
+
+    def for_listing(self):
+        """Everything one row of the batch table shows."""
+        return self.with_class_times().with_strength()
+
+
+class Batch(models.Model):
+    """A group that takes a course together: when, where, with whom."""
+
+    code = LineField(max_length=30, blank=True, help_text="A short name, like JEE-M1. May be left empty.")
+    course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="batches")
+    instructor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="batches_taught"
+    )
+    name = LineField(max_length=150)
+    starts_on = DayField("first day")
+    ends_on = DayField("last day", null=True, blank=True, help_text="May be left empty while it is open.")
+    capacity = models.PositiveSmallIntegerField(
+        "seats", null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: as many as come."
+    )
+    room = LineField(max_length=60, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = BatchQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name_plural = "batches"
+        permissions = [("teach_batch", "Can be a batch's instructor")]
+        ordering = ["name", "pk"]
+        indexes = [
+            models.Index(fields=["name", "id"], name="batch_by_name"),
+            models.Index(fields=["starts_on", "ends_on"], name="batch_by_days"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code"],
+                condition=~Q(code=""),
+                name="batch_code_unique",
+                violation_error_message="Another batch has this code.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=F("starts_on")) | Q(ends_on=None),
+                name="batch_ends_after_it_starts",
+                violation_error_message="A batch cannot end before it starts.",
+            ),
+            models.CheckConstraint(
+                condition=Q(capacity__gte=1) | Q(capacity=None),
+                name="batch_has_a_seat",
+                violation_error_message="A batch has at least one seat.",
+            ),
+            *day_bounds("batch", "starts_on", "ends_on"),
+            *text_limits("batch", code=30, name=150, room=60),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def get_absolute_url(self):
+        return reverse("academics:batch-detail", args=[self.pk])
+
+    def is_over(self, on):
+        """Whether its last day lies before that day."""
+        return self.ends_on is not None and self.ends_on < on
+
+    def is_running(self, on):
+        """Whether that day lies between its first and last."""
+        return self.starts_on <= on and not self.is_over(on)
+
+    @property
+    def slots(self):
+        """Its weekly class times as `class_times.Slot`s, in order of the week."""
+        return sorted(class_times.Slot(row.weekday, row.starts_at, row.ends_at) for row in self.class_times.all())
+
+    @property
+    def class_times_text(self):
+        """Its weekly class times as text: `Mon-Fri 17:00-18:30`."""
+        return class_times.written(self.slots)
+
+
+class ClassTime(models.Model):
+    """One weekly class of a batch."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="class_times")
+    weekday = models.PositiveSmallIntegerField(choices=list(enumerate(class_times.WEEKDAYS)))
+    starts_at = models.TimeField("from")
+    ends_at = models.TimeField("to")
+
+    class Meta:
+        ordering = ["weekday", "starts_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "weekday", "starts_at"], name="class_time_unique"),
+            models.CheckConstraint(condition=Q(weekday__range=(0, 6)), name="class_time_weekday_known"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="class_time_ends_after_it_starts",
+                violation_error_message="A class must end after it starts.",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_weekday_display()} {self.starts_at:%H:%M}-{self.ends_at:%H:%M}"
+
+
+class Holiday(models.Model):
+    """A day without classes in the whole institute."""
+
+    day = DayField("date", unique=True, error_messages={"unique": "There is a holiday on this date already."})
+    name = LineField(max_length=100)
+
+    class Meta:
+        ordering = ["day"]
+        constraints = [*day_bounds("holiday", "day"), *text_limits("holiday", name=100)]
+
+    def __str__(self):
+        return f"{self.name}, {self.day:%d %b %Y}"
+
+
+class EnrollmentStatus(models.TextChoices):
+    """Where an enrollment stands."""
+
+    ACTIVE = "active", "Active"
+    COMPLETED = "completed", "Completed"
+    DROPPED = "dropped", "Dropped"
+
+
+class EnrollmentQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """All for staff; one's own, and those in batches one teaches, for others."""
+        if sees_whole_institute(user):
+            return self
+        return self.filter(Q(student=user.pk) | Q(batch__instructor=user))
+
+    def active(self):
+        """Enrollments that go on."""
+        return self.filter(status=EnrollmentStatus.ACTIVE)
+
+    def on_roll(self, on):
+        """Enrollments whose student is in the batch on that day: the day they end is no longer theirs."""
+        return self.filter(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on)
+
+    def by_name(self):
+        """With the student, in the order of a roll."""
+        return self.select_related("student__user").order_by("student__user__full_name", "pk")
+
+    def latest_first(self):
+        """With batch and course; the active ones first, then the newest."""
+        return self.select_related("batch__course", "batch__instructor").order_by(
+            F("ended_on").desc(nulls_first=True), "-enrolled_on", "-pk"
+        )
+
+
+class Enrollment(models.Model):
+    """A student in a batch, from a day on, for an agreed fee. Ended ones stay as history."""
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="enrollments")
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="enrollments")
+    enrolled_on = DayField()
+    status = models.CharField(max_length=10, choices=EnrollmentStatus.choices, default=EnrollmentStatus.ACTIVE)
+    ended_on = DayField(null=True, blank=True)
+    end_reason = LineField("reason for ending", max_length=200, blank=True)
+    list_fee = MoneyField(help_text="The course's fee on the day of enrolling.")
+    agreed_fee = MoneyField()
+    fee_reason = LineField("reason for a lower fee", max_length=200, blank=True)
+    #: Copied from the institute's setting, so that a unique index can hold "one active enrollment a student".
+    is_exclusive = models.BooleanField(default=True, editable=False)
+    #: Kept by `attendance` in the transaction that writes a mark, so that the database refuses to end before it.
+    last_marked_on = DayField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = EnrollmentQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["-enrolled_on", "-pk"]
+        indexes = [
+            models.Index(fields=["batch", "status"], name="enrollment_by_batch"),
+            models.Index(fields=["-created_at", "-id"], name="enrollment_by_newest"),
+            models.Index(fields=["status", "enrolled_on"], name="enrollment_by_status"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["student"],
+                condition=Q(status="active", is_exclusive=True),
+                name="enrollment_one_active",
+                violation_error_message="This student has an active enrollment already.",
+            ),
+            models.UniqueConstraint(
+                fields=["student", "batch"],
+                condition=Q(status="active"),
+                name="enrollment_one_active_in_batch",
+                violation_error_message="This student is enrolled in this batch already.",
+            ),
+            one_of("enrollment", "status", EnrollmentStatus),
+            models.CheckConstraint(
+                condition=Q(status="active", ended_on=None) | (~Q(status="active") & Q(ended_on__isnull=False)),
+                name="enrollment_ended_with_a_date",
+                violation_error_message="An enrollment that has ended needs the date it ended on.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_on__gte=F("enrolled_on")) | Q(ended_on=None),
+                name="enrollment_ends_after_it_starts",
+                violation_error_message="An enrollment cannot end before it started.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_on__gte=F("last_marked_on")) | Q(ended_on=None) | Q(last_marked_on=None),
+                name="enrollment_ends_after_last_mark",
+                violation_error_message="An enrollment cannot end before the student's last attendance mark.",
+            ),
+            models.CheckConstraint(
+                condition=Q(agreed_fee__range=(ZERO, F("list_fee"))),
+                name="enrollment_fee_at_most_list",
+                violation_error_message="The agreed fee cannot be more than the course's fee, nor negative.",
+            ),
+            models.CheckConstraint(
+                condition=Q(agreed_fee=F("list_fee")) | ~Q(fee_reason=""),
+                name="enrollment_lower_fee_has_reason",
+                violation_error_message="Say why the fee is lower than the course's fee.",
+            ),
+            *day_bounds("enrollment", "enrolled_on", "ended_on"),
+            *text_limits("enrollment", end_reason=200, fee_reason=200),
+        ]
+
+    def __str__(self):
+        return f"{self.student} in {self.batch}"
+
+    def get_absolute_url(self):
+        return reverse("academics:student-enrollment", args=[self.student_id])
+
+    @property
+    def is_active(self):
+        """Whether it goes on."""
+        return self.status == EnrollmentStatus.ACTIVE
+
+    def covers(self, day):
+        """Whether the student is in the batch on that day."""
+        return self.enrolled_on <= day and (self.ended_on is None or day < self.ended_on)
+
+
+def days_between(first, last):
+    """Every day from ``first`` to ``last``, both included."""
+    return (first + datetime.timedelta(days=number) for number in range((last - first).days + 1))

@@ -1,0 +1,32 @@
+"""Signing in with an e-mail address or an admission number."""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+
+User = get_user_model()
+
+
+class EmailOrAdmissionNumberBackend(ModelBackend):
+    """Finds the person by e-mail (any letter case) or admission number; a request's user comes with role and profile."""
+
+    def authenticate(self, request, username=None, password=None, **kwargs):
+        """The person when the password is right and they are active, else None."""
+        name = (username or kwargs.get("email") or "").strip()
+        if not name or password is None:
+            return None
+        user = self.find(name)
+        if user is None:
+            User().set_password(password)  # as much work as a wrong password, so that time does not tell
+            return None
+        return user if user.check_password(password) and self.user_can_authenticate(user) else None
+
+    def find(self, name):
+        """The person who signs in by ``name``, or None."""
+        people = User.objects.with_role()
+        if "@" in name:
+            return people.filter(email=name.lower()).first()
+        return people.filter(student_profile__admission_number__iexact=name).first()
+
+    def get_user(self, user_id):
+        user = User.objects.select_related("membership__group", "student_profile").filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None

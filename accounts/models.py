@@ -1,0 +1,260 @@
+"""People: the user, the group that is their role, and what is known of a student besides."""
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import Group, PermissionsMixin
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from coachmaster.ground.constraints import day_bounds, text_limits
+from coachmaster.ground.days import DayField
+from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
+
+from .roles import ADMIN, sees_whole_institute
+
+
+class UserQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """Everybody for staff; oneself, and the students of one's own batches, for others."""
+        if sees_whole_institute(user):
+            return self
+        return self.filter(
+            Q(pk=user.pk) | Q(pk__in=StudentProfile.objects.taught_by(user).values("pk")),
+        )
+
+    def search(self, words):
+        """People in whose name, phone, e-mail or admission number every one of the words occurs."""
+        found = self
+        for word in folded(words).split():
+            found = found.filter(search_text__contains=word)
+        return found
+
+    def with_role(self):
+        """With the group that is their role, in the same query."""
+        return self.select_related("membership__group")
+
+    def who_can_teach(self):
+        """Active people who may be a batch's instructor."""
+        return self.filter(
+            is_active=True,
+            pk__in=Membership.objects.filter(group__permissions__codename="teach_batch").values("user"),
+        )
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
+    def get_by_natural_key(self, email):
+        return self.get(email=email.lower())
+
+    @transaction.atomic
+    def create_user(self, *, full_name, role, email="", password=None, phone="", **fields):
+        """A person with the role named; without a password they need an invitation to set one.
+
+        Raises ValidationError when a field is bad or the e-mail is taken, Group.DoesNotExist for an unknown role.
+        """
+        user = self.model(full_name=full_name, email=email, phone=phone, **fields)
+        user.set_password(password)
+        user.full_clean()
+        user.save()
+        Membership.objects.create(user=user, group=Group.objects.get(name=role))
+        return user
+
+    def create_superuser(self, *, full_name, email, password=None, **fields):
+        """The owner: an Admin who may also do everything in Django admin."""
+        return self.create_user(
+            full_name=full_name, role=ADMIN, email=email, password=password, is_superuser=True, **fields
+        )
+
+
+class SearchField(models.TextField):
+    """The casefolded text a person is found by: SQLite alone would ignore case for ASCII only."""
+
+    def pre_save(self, instance, add):
+        setattr(instance, self.attname, instance.searchable_text())
+        return instance.search_text
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who can sign in. Their role is the one group they are in."""
+
+    full_name = LineField("full name", max_length=150)
+    email = AddressField("e-mail", blank=True, help_text="May be left empty for a student without one.")
+    phone = PhoneField()
+    groups = models.ManyToManyField(
+        Group, through="Membership", related_name="user_set", related_query_name="user", verbose_name="role"
+    )
+    is_active = models.BooleanField("active", default=True, help_text="Off: the person cannot sign in.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    search_text = SearchField(editable=False, default="")
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["full_name"]
+
+    objects = UserManager()
+    history = HistoricalRecords(excluded_fields=["password", "last_login", "search_text"])
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        ordering = ["full_name", "pk"]
+        permissions = [
+            ("see_whole_institute", "Can see everybody's records, not only their own"),
+            ("enter_admin", "Can enter Django admin"),
+            ("view_admin_dashboard", "Can see the institute's dashboard"),
+        ]
+        indexes = [
+            models.Index(fields=["full_name", "id"], name="user_by_name"),
+            models.Index(fields=["-created_at", "-id"], name="user_by_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~Q(email=""),
+                name="user_email_unique",
+                violation_error_message="Somebody already has this e-mail address.",
+            ),
+            *text_limits("user", full_name=150, email=254, phone=16),
+        ]
+
+    def __str__(self):
+        return self.full_name
+
+    def get_absolute_url(self):
+        return reverse("accounts:person-detail", args=[self.pk])
+
+    def get_full_name(self):
+        return self.full_name
+
+    def get_short_name(self):
+        return self.full_name.split()[0] if self.full_name else ""
+
+    def searchable_text(self):
+        """What search looks through; the admission number joins it when there is one."""
+        words = [self.full_name, self.phone, self.email]
+        profile = self._state.fields_cache.get("student_profile")
+        if profile is None and not self._state.adding:
+            profile = getattr(self, "student_profile", None)
+        if profile:
+            words.append(profile.admission_number)
+        return folded("\n".join(words))
+
+    def save(self, *, update_fields=None, **kwargs):
+        if update_fields is not None and {"full_name", "phone", "email"} & set(update_fields):
+            update_fields = {*update_fields, "search_text"}
+        super().save(update_fields=update_fields, **kwargs)
+
+    @property
+    def role(self):
+        """The name of the group that is this person's role."""
+        membership = getattr(self, "membership", None)
+        return membership.group.name if membership else ""
+
+    @property
+    def is_staff(self):
+        """Whether Django admin lets this person in."""
+        return self.has_perm("accounts.enter_admin")
+
+    @property
+    def is_student(self):
+        """Whether this person has a student's record."""
+        return hasattr(self, "student_profile")
+
+    @property
+    def has_signed_in(self):
+        """Whether an invitation is still open: no password was ever set."""
+        return self.has_usable_password()
+
+
+class Membership(models.Model):
+    """The one group a person is in. One to one, so that the database holds "exactly one role"."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True)
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, verbose_name="role")
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = "role"
+
+    def __str__(self):
+        return f"{self.user}: {self.group}"
+
+
+class AdmissionSeries(models.Model):
+    """The counter that admission numbers of a year are drawn from."""
+
+    year = models.PositiveSmallIntegerField(primary_key=True)
+    last_number = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "admission series"
+
+    def __str__(self):
+        return f"{self.year}: {self.last_number}"
+
+
+class StudentProfileQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """Every student for staff; oneself, and the students of one's own batches, for others."""
+        if sees_whole_institute(user):
+            return self
+        return self.filter(Q(pk=user.pk) | Q(pk__in=self.model.objects.taught_by(user).values("pk")))
+
+    def taught_by(self, user):
+        """Students who are, or have been, enrolled in a batch that ``user`` teaches."""
+        return self.filter(enrollments__batch__instructor=user).order_by().distinct()
+
+
+class StudentProfile(models.Model):
+    """What is known of a student beyond the person; it shares the person's key."""
+
+    user = models.OneToOneField(User, on_delete=models.PROTECT, primary_key=True, related_name="student_profile")
+    admission_number = LineField(
+        max_length=20, unique=True, error_messages={"unique": "Another student has this admission number."}
+    )
+    birth_on = DayField("date of birth", null=True, blank=True)
+    guardian_name = LineField(max_length=150, blank=True)
+    guardian_phone = PhoneField("guardian's phone")
+    guardian_email = AddressField("guardian's e-mail", blank=True)
+    address = LinesField(max_length=300, blank=True)
+
+    objects = StudentProfileQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = "student"
+        constraints = [
+            models.CheckConstraint(condition=~Q(admission_number=""), name="student_admission_number_given"),
+            *day_bounds("student", "birth_on"),
+            *text_limits(
+                "student",
+                admission_number=20,
+                guardian_name=150,
+                guardian_phone=16,
+                guardian_email=254,
+                address=300,
+            ),
+        ]
+
+    def __str__(self):
+        return self.user.full_name
+
+    def get_absolute_url(self):
+        return reverse("pages:student-hub", args=[self.pk])
+
+
+class Attempts(models.Model):
+    """How often something that is slowed down was tried: one row a limit and key, in the database that all processes share."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "attempts"
+
+    def __str__(self):
+        return f"{self.key}: {self.count}"

@@ -1,0 +1,91 @@
+"""Who may do what: the three roles are Django groups, and this table is the one place that fills them.
+
+Two kinds of permission meet on a page. A *right* opens a kind of page or act (`finance.add_payment`). The *scope*
+`accounts.see_whole_institute` widens the rows from one's own (own batches, oneself) to everybody's; the querysets'
+`visible_to(user)` asks for it. No view asks for a group's name, so an institute can make a further group ("Front desk")
+in Django admin, give it the scope and the rights it needs, and put people in it.
+
+`manage.py migrate` puts the permissions of the three groups back to this table; other groups are left alone.
+"""
+
+from django.apps import apps
+from django.db import transaction
+
+ADMIN, INSTRUCTOR, STUDENT = "Admin", "Instructor", "Student"
+
+SCOPE = "accounts.see_whole_institute"
+
+_OWN_RECORDS = ["academics.view_course", "academics.view_batch"]
+
+PERMISSIONS = {
+    ADMIN: [
+        SCOPE,
+        "accounts.enter_admin",
+        "accounts.view_admin_dashboard",
+        *(
+            f"accounts.{act}_{model}"
+            for model in ("user", "studentprofile", "membership")
+            for act in ("view", "add", "change")
+        ),
+        "auth.view_group",
+        *_OWN_RECORDS,
+        "academics.view_institute",
+        "academics.change_institute",
+        "academics.add_course",
+        "academics.change_course",
+        "academics.add_batch",
+        "academics.change_batch",
+        "academics.teach_batch",
+        *(f"academics.{act}_{model}" for model in ("classtime", "holiday") for act in ("view", "add", "change", "delete")),
+        "academics.view_enrollment",
+        "academics.add_enrollment",
+        "academics.change_enrollment",
+        "finance.view_charge",
+        "finance.view_payment",
+        "finance.add_payment",
+        "finance.view_reversal",
+        "finance.add_reversal",
+        "finance.view_receiptseries",
+        "finance.view_account",
+        "attendance.view_sheet",
+        "attendance.add_sheet",
+        "attendance.view_mark",
+        "attendance.view_markchange",
+        "attendance.correct_any_day",
+    ],
+    INSTRUCTOR: [
+        *_OWN_RECORDS,
+        "academics.teach_batch",
+        "academics.view_enrollment",
+        "attendance.view_sheet",
+        "attendance.add_sheet",
+    ],
+    STUDENT: [
+        *_OWN_RECORDS,
+        "finance.view_payment",
+    ],
+}
+
+
+@transaction.atomic
+def keep_in_step(sender=None, **kwargs):
+    """Make the three groups and give them exactly the permissions of the table.
+
+    Runs after each app's migrations; the last run sees all permissions.
+    """
+    if sender is not None and sender != [app for app in apps.get_app_configs() if app.models_module][-1]:
+        return
+    from django.contrib.auth.models import Group, Permission
+
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    for name, wanted in PERMISSIONS.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        group.permissions.set(known[codename] for codename in wanted)
+
+
+def sees_whole_institute(user):
+    """Whether ``user`` sees everybody's records and not only their own."""
+    return user.has_perm(SCOPE)

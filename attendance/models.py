@@ -1,0 +1,196 @@
+"""Who came: one sheet a batch and day, one mark a student on it, and what a mark was before."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Batch, Enrollment
+from accounts.models import StudentProfile
+from accounts.roles import sees_whole_institute
+from coachmaster.ground.constraints import day_bounds, one_of, text_limits
+from coachmaster.ground.days import DayField
+from coachmaster.ground.text import LineField
+
+
+class Status(models.TextChoices):
+    """What a mark says of a student."""
+
+    PRESENT = "present", "Present"
+    ABSENT = "absent", "Absent"
+    LATE = "late", "Late"
+    EXCUSED = "excused", "Excused"
+
+
+@dataclass
+class Tally:
+    """How many marks there are of each kind, and the one percentage that follows from them.
+
+    Late counts as attended; excused counts neither as attended nor as absent.
+    """
+
+    present: int = 0
+    absent: int = 0
+    late: int = 0
+    excused: int = 0
+
+    @property
+    def attended(self):
+        """Classes the student came to."""
+        return self.present + self.late
+
+    @property
+    def counted(self):
+        """Classes that count."""
+        return self.attended + self.absent
+
+    @property
+    def total(self):
+        """All marks."""
+        return self.counted + self.excused
+
+    @property
+    def percentage(self):
+        """Attended of counted in per cent, to one decimal; None when nothing counts yet."""
+        if not self.counted:
+            return None
+        return (Decimal(100 * self.attended) / self.counted).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
+
+    def is_below(self, percent):
+        """Whether the exact share lies below ``percent``; never before the first class that counts."""
+        return 100 * self.attended < percent * self.counted
+
+    def __str__(self):
+        if not self.counted:
+            return "no classes yet"
+        words = f"{self.percentage}".removesuffix(".0")
+        return f"{self.attended} of {self.counted} · {words} %"
+
+
+class SheetQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """All for staff, those of own batches for others."""
+        return self if sees_whole_institute(user) else self.filter(batch__instructor=user)
+
+    def between(self, first, last):
+        """Sheets of the days from ``first`` to ``last``, both included, each bound optional."""
+        found = self
+        if first:
+            found = found.filter(held_on__gte=first)
+        if last:
+            found = found.filter(held_on__lte=last)
+        return found
+
+    def with_tally(self):
+        """With the number of marks of each kind (``present``, ``absent``, ``late``, ``excused``)."""
+        return self.annotate(**_counts("marks"))
+
+
+class Sheet(models.Model):
+    """The attendance of one batch on one day, however many classes the day has."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="sheets")
+    held_on = DayField("date")
+    topic = LineField(max_length=200, blank=True)
+    taken_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    taken_at = models.DateTimeField(default=timezone.now)
+    #: Counts the saves, so that a page that was opened before somebody else's save is noticed.
+    version = models.PositiveIntegerField(default=1)
+
+    objects = SheetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-held_on", "-pk"]
+        permissions = [("correct_any_day", "Can take and correct sheets of any day")]
+        indexes = [models.Index(fields=["held_on"], name="sheet_by_day")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch", "held_on"],
+                name="sheet_one_a_day",
+                violation_error_message="This batch has a sheet on this day already.",
+            ),
+            *day_bounds("sheet", "held_on"),
+            *text_limits("sheet", topic=200),
+        ]
+
+    def __str__(self):
+        return f"{self.batch}, {self.held_on:%d %b %Y}"
+
+    def get_absolute_url(self):
+        return reverse("attendance:sheet", args=[self.batch_id, self.held_on])
+
+    @property
+    def tally(self):
+        """The counts of `with_tally` as a Tally."""
+        return Tally(self.present, self.absent, self.late, self.excused)
+
+
+def _counts(marks=""):
+    """One count of marks a status, over the relation ``marks`` or the marks themselves."""
+    prefix = f"{marks}__" if marks else ""
+    return {
+        status.value: Count(f"{prefix}pk", filter=Q(**{f"{prefix}status": status.value})) for status in Status
+    }
+
+
+class MarkQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """All for staff; one's own, and those in batches one teaches, for others."""
+        if sees_whole_institute(user):
+            return self
+        return self.filter(Q(student=user.pk) | Q(sheet__batch__instructor=user))
+
+    def tally(self):
+        """The Tally of these marks, by one query."""
+        return Tally(**self.aggregate(**_counts()))
+
+    def tallies_by(self, key):
+        """A Tally for each value of ``key`` ("enrollment", "student", "sheet__batch"), by one query."""
+        rows = self.order_by().values(key).annotate(**_counts())
+        return {row.pop(key): Tally(**row) for row in rows}
+
+
+class Mark(models.Model):
+    """One student on one sheet."""
+
+    sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="marks")
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="marks")
+    #: The enrollment under which the student was in the batch that day: the percentage is told for each.
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="marks")
+    status = models.CharField(max_length=10, choices=Status.choices)
+
+    objects = MarkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-sheet__held_on", "-pk"]
+        indexes = [
+            models.Index(fields=["student", "status"], name="mark_by_student"),
+            models.Index(fields=["enrollment", "status"], name="mark_by_enrollment"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["sheet", "student"], name="mark_one_a_sheet"),
+            one_of("mark", "status", Status),
+        ]
+
+    def __str__(self):
+        return f"{self.student}: {self.get_status_display()}"
+
+
+class MarkChange(models.Model):
+    """What a mark was before it was corrected, who corrected it and when. Only ever added."""
+
+    mark = models.ForeignKey(Mark, on_delete=models.CASCADE, related_name="changes")
+    before = models.CharField(max_length=10, choices=Status.choices)
+    after = models.CharField(max_length=10, choices=Status.choices)
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-changed_at", "-pk"]
+
+    def __str__(self):
+        return f"{self.before} → {self.after}"

@@ -1,0 +1,72 @@
+"""Sheets and marks, by their rules."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+
+from academics.models import Batch, Enrollment
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from attendance import services
+from attendance.models import Mark, MarkChange, Status, Tally
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.date(2026, 6, 15)
+
+
+def test_late_counts_as_attended_and_excused_counts_in_neither():
+    tally = Tally(present=30, late=4, absent=6, excused=3)
+
+    assert str(tally) == "34 of 40 · 85 %"
+    assert tally.percentage == Decimal("85.0")
+
+
+def test_before_the_first_class_that_counts_there_is_no_percentage():
+    assert str(Tally(excused=2)) == "no classes yet"
+    assert Tally().percentage is None
+
+
+def test_the_sheet_lists_who_was_in_the_batch_that_day():
+    batch = DailyBatchFactory()
+    there = EnrollmentFactory(batch=batch, enrolled_on=DAY)
+    EnrollmentFactory(batch=batch, enrolled_on=DAY + datetime.timedelta(days=1))
+    EnrollmentFactory(batch=batch, status="dropped", ended_on=DAY)
+
+    assert list(services.roll(batch, DAY)) == [there]
+
+
+def test_only_what_differs_is_written_and_what_it_was_is_kept(instructor):
+    batch = DailyBatchFactory(instructor=instructor)
+    one, two = EnrollmentFactory.create_batch(2, batch=batch)
+    taken(batch, DAY, by=instructor)
+
+    taken(batch, DAY, by=instructor, **{f"s{one.student_id}": "absent"})
+
+    (change,) = MarkChange.objects.all()
+    assert (change.mark.student, change.before, change.after, change.changed_by) == (
+        one.student,
+        "present",
+        "absent",
+        instructor,
+    )
+    assert Mark.objects.get(student=two.student).status == Status.PRESENT
+    assert Enrollment.objects.get(pk=one.pk).last_marked_on == DAY
+
+
+def test_a_page_opened_before_somebody_elses_save_is_refused(instructor, admin):
+    batch = DailyBatchFactory(instructor=instructor)
+    enrollment = EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin)
+
+    with pytest.raises(services.Stale, match="Anita Rao saved this sheet"):
+        services.take_attendance(
+            batch=Batch.objects.as_of(DAY).get(),
+            held_on=DAY,
+            statuses={enrollment.student_id: "absent"},
+            enrollments=[enrollment],
+            by=instructor,
+            version=0,
+        )
+    assert Mark.objects.get().status == Status.PRESENT

@@ -1,0 +1,64 @@
+"""Dates: one field with bounds that every database and every time zone can hold, and the Indian financial year."""
+
+import datetime
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.formats import date_format
+
+# Year 1 and year 9999 fall out of range as soon as a time zone touches them, and then no page can read the row.
+FIRST_DAY = datetime.date(1900, 1, 1)
+LAST_DAY = datetime.date(2100, 1, 1)
+
+
+def check_day(value):
+    """Raises ValidationError when ``value`` is not between 1900 and 2100."""
+    if not FIRST_DAY <= value <= LAST_DAY:
+        raise ValidationError("Enter a date between 1900 and 2100.")
+
+
+def day_words(day):
+    """A date as sentences name it: `24 Nov 2026`."""
+    return date_format(day, "j M Y")
+
+
+class DayInput(forms.DateInput):
+    """The browser's own date picker; it sends and takes `2026-11-24`."""
+
+    input_type = "date"
+
+    def __init__(self, attrs=None):
+        super().__init__(attrs={"min": "1900-01-01", "max": "2100-01-01", **(attrs or {})}, format="%Y-%m-%d")
+
+
+class DayFormField(forms.DateField):
+    """A date from a person: `2026-11-24` or `24/11/2026`."""
+
+    widget = DayInput
+    default_validators = [check_day]
+    default_error_messages = {"invalid": "Enter a date that exists, like 24/11/2026."}
+
+
+class DayField(models.DateField):
+    """A date between 1900 and 2100."""
+
+    default_validators = [check_day]
+
+    def formfield(self, **kwargs):
+        return super().formfield(**{"form_class": DayFormField, "widget": DayInput, **kwargs})
+
+
+def financial_year(day):
+    """The year in which the financial year of ``day`` begins: April to March (Income-tax Act, section 2(9) and 3)."""
+    return day.year if day.month >= 4 else day.year - 1
+
+
+def financial_year_words(start):
+    """A financial year as receipts write it: 2026 → `26-27`."""
+    return f"{start % 100:02d}-{(start + 1) % 100:02d}"
+
+
+def month_start(day):
+    """The first day of the month of ``day``."""
+    return day.replace(day=1)

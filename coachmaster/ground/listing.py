@@ -1,0 +1,44 @@
+"""Lists: sorted and paged in the database, the filters kept in the address."""
+
+from dataclasses import dataclass
+
+from django.core.paginator import Page, Paginator
+
+ROWS_A_PAGE = 30
+
+
+@dataclass
+class Listing:
+    """One page of a list, with what its template needs to draw headings and the pager."""
+
+    page: Page
+    sort: str
+
+    def __iter__(self):
+        return iter(self.page)
+
+    def __len__(self):
+        return len(self.page)
+
+    @property
+    def total(self):
+        """How many rows the whole list has."""
+        return self.page.paginator.count
+
+
+def listing(request, queryset, sorts, *, default):
+    """The page of ``queryset`` that the request asks for by ``?page=`` and ``?sort=``.
+
+    ``sorts`` maps the words of the address to columns: ``{"name": ["full_name"], ...}``; `-name` turns them round.
+    Unknown words mean ``default``, a page beyond the end means the last one. The key is always the last column, so
+    that rows that compare equal do not wander between pages.
+    """
+    asked = request.GET.get("sort", "")
+    sort = asked if asked.removeprefix("-") in sorts else default
+    descending = sort.startswith("-")
+    columns = [
+        column.removeprefix("-") if descending and column.startswith("-") else f"-{column}" if descending else column
+        for column in sorts[sort.removeprefix("-")]
+    ]
+    ordered = queryset.order_by(*columns, "-pk" if descending else "pk")
+    return Listing(page=Paginator(ordered, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=sort)

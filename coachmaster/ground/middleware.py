@@ -1,0 +1,52 @@
+"""Small middleware: what a browser may do with our pages, and two kinds of trouble answered with a sentence."""
+
+import logging
+
+from django.core.exceptions import BadRequest
+from django.db import OperationalError
+from django.shortcuts import render
+
+logger = logging.getLogger(__name__)
+
+
+def browser_policies(get_response):
+    """Keep other sites out of our pages, and pages of signed-in people out of caches."""
+
+    def middleware(request):
+        response = get_response(request)
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        response["Cross-Origin-Embedder-Policy"] = "require-corp"
+        response["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+        # Only a request that loaded its user is a page of somebody's; static files stay cacheable.
+        if getattr(request, "_cached_user", None) and request.user.is_authenticated:
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+    return middleware
+
+
+def refuse_nul(get_response):
+    """No text has a NUL in it; PostgreSQL refuses it deep inside a query, so it is refused at the door."""
+
+    def middleware(request):
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address holds a character that no text has.")
+        return get_response(request)
+
+    return middleware
+
+
+def busy_database(get_response):
+    """When the database stays locked (another process writes, or a deadlock), say that nothing was saved."""
+
+    def middleware(request):
+        return get_response(request)
+
+    def process_exception(request, exception):
+        if isinstance(exception, OperationalError):
+            logger.exception("database busy: %s", request.path)
+            return render(request, "503.html", status=503)
+        return None
+
+    middleware.process_exception = process_exception
+    return middleware

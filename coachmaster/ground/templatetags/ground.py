@@ -1,0 +1,64 @@
+"""Template tags that every page may use; they are built in, no `{% load %}` needed."""
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.http import urlencode
+
+from .. import money
+
+register = template.Library()
+
+
+@register.filter
+def rupees(amount):
+    """`{{ payment.amount|rupees }}`: ₹1,25,000.00."""
+    return "" if amount is None else money.display(amount)
+
+
+@register.filter
+def whole_rupees(amount):
+    """An amount for a tile, without the paise when there are none: ₹1,25,000."""
+    return "" if amount is None else money.display(amount).removesuffix(".00")
+
+
+@register.filter
+def in_words(amount):
+    """`{{ payment.amount|in_words }}`: Rupees five thousand only."""
+    return money.in_words(amount)
+
+
+@register.filter
+def phone(number):
+    """A phone number in readable groups: 98765 43210."""
+    return f"{number[:5]} {number[5:]}" if len(number) == 10 else number
+
+
+@register.filter
+def initials(name):
+    """Up to two letters that stand for a name."""
+    words = str(name).split()
+    return "".join(word[0] for word in [words[0], *words[1:][-1:]]).upper() if words else "?"
+
+
+@register.simple_tag
+def icon(name):
+    """`{% icon "search" %}`: a picture beside words; a screen reader passes over it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+    )
+
+
+@register.inclusion_tag("_sort_heading.html", takes_context=True)
+def sort_heading(context, listing, key, label, align=""):
+    """A column heading that sorts by ``key``; a second press turns the order round. Filters are kept."""
+    parameters = context["request"].GET.copy()
+    parameters.pop("page", None)
+    ascending = listing.sort == key
+    parameters["sort"] = f"-{key}" if ascending else key
+    return {
+        "label": label,
+        "align": align,
+        "query": urlencode(parameters.lists(), doseq=True),
+        "order": "ascending" if ascending else "descending" if listing.sort == f"-{key}" else "",
+    }

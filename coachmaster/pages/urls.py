@@ -1,0 +1,4 @@
+"""The pages that draw on every app."""
+
+app_name = "pages"
+urlpatterns = []

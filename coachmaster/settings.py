@@ -1,0 +1,217 @@
+"""Settings: one file, steered by the environment. `.env.example` explains every variable."""
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.contrib.messages import constants as messages
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", False)
+TESTING = "pytest" in sys.modules
+
+
+def read_secret_key():
+    """The key from SECRET_KEY or SECRET_KEY_FILE. Only with DEBUG on, one is made and kept in a private file."""
+    if key := env("SECRET_KEY", default=""):
+        return key
+    path = Path(env("SECRET_KEY_FILE", default=str(BASE_DIR / ".secret-key")))
+    if path.is_file():
+        return path.read_text().strip()
+    if not DEBUG:
+        raise ImproperlyConfigured("Set SECRET_KEY, or SECRET_KEY_FILE to a file that holds it. See .env.example.")
+    path.touch(mode=0o600)
+    path.write_text(get_random_secret_key())
+    return path.read_text()
+
+
+SECRET_KEY = read_secret_key()
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+
+# Where people reach the site. One switch: https turns on everything that needs it.
+SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
+HTTPS = SITE_URL.startswith("https://")
+ALLOWED_HOSTS = [urlsplit(SITE_URL).hostname, *env.list("EXTRA_HOSTS", default=[])]
+if DEBUG:
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "csp",
+    "simple_history",
+    "coachmaster.ground",
+    "accounts",
+    "academics",
+    "finance",
+    "attendance",
+    "coachmaster.pages",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "coachmaster.ground.middleware.browser_policies",
+    "coachmaster.ground.middleware.refuse_nul",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "coachmaster.ground.middleware.busy_database",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "coachmaster.urls"
+WSGI_APPLICATION = "coachmaster.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "academics.context.institute",
+            ],
+            "builtins": ["coachmaster.ground.templatetags.ground"],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
+CRISPY_TEMPLATE_PACK = "bootstrap5"
+MESSAGE_TAGS = {messages.ERROR: "danger"}
+
+# Database -------------------------------------------------------------------------------------------------------
+# MIGRATE_DATABASE_URL: the owner role, for migrations only, where the app's own role may not change tables.
+_migrating = len(sys.argv) > 1 and sys.argv[1] == "migrate"
+_url_name = "MIGRATE_DATABASE_URL" if _migrating and env("MIGRATE_DATABASE_URL", default="") else "DATABASE_URL"
+DATABASES = {"default": env.db(_url_name, default=f"sqlite:///{BASE_DIR / 'coachmaster.sqlite3'}")}
+_database = DATABASES["default"]
+_database["CONN_MAX_AGE"] = 60
+_database["CONN_HEALTH_CHECKS"] = True
+if _database["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: a transaction that reads and then writes takes the write lock at once instead of failing on upgrade.
+    # The journal stays the rollback journal: SQLite below 3.51.3 can lose commits in WAL mode.
+    _database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+else:
+    _database["OPTIONS"] = {
+        **_database.get("OPTIONS", {}),
+        "options": "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
+        if not _migrating
+        else "",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Signing in -----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.EmailOrAdmissionNumberBackend"]
+# W004: the e-mail address is unique in any letter case among those who have one, by a constraint of the database.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "pages:dashboard"
+LOGOUT_REDIRECT_URL = "accounts:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "accounts.validators.NotAboutThePersonValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+PASSWORD_RESET_TIMEOUT = 3600
+INVITATION_DAYS = 7
+REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", True)
+# How many proxies stand before us: only then is the address they report believed, for throttling and for https.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS and env.bool("HSTS_PRELOAD", True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+ADMIN_PATH = env("ADMIN_PATH", default="admin/").strip("/") + "/"
+
+# Mail -----------------------------------------------------------------------------------------------------------
+# Without EMAIL_URL no mail leaves the house, and the pages that would send one show the link instead.
+SENDS_MAIL = bool(env("EMAIL_URL", default=""))
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="CoachMaster <noreply@localhost>")
+
+# Language and time ----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-in"
+TIME_ZONE = env("TIME_ZONE", default="Asia/Kolkata")
+USE_TZ = True
+# Django has no formats for en-in and would read 05/04/2026 the American way.
+FORMAT_MODULE_PATH = ["coachmaster.formats"]
+
+# Static files ---------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+HASHED_STATIC_FILES = not DEBUG and not TESTING
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if HASHED_STATIC_FILES
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# Tests sign in a lot; the strength of the hash is Django's to test.
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.server": {"level": "INFO" if DEBUG else "WARNING"}},
+}

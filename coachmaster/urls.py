@@ -1,0 +1,14 @@
+"""All addresses of the site."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("coachmaster.pages.urls")),
+    path("", include("accounts.urls")),
+    path("", include("academics.urls")),
+    path("", include("finance.urls")),
+    path("", include("attendance.urls")),
+    path(settings.ADMIN_PATH, admin.site.urls),
+]

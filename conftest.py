@@ -1,0 +1,71 @@
+"""Fixtures for every app's tests: the cast, and a database whose money can be cleared between tests."""
+
+import os
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import TransactionTestCase
+
+from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs an event loop in the tests' thread
+
+_teardown = TransactionTestCase._fixture_teardown
+
+
+def _teardown_with_money(self):
+    """On SQLite, clearing a table deletes its rows, which the append-only triggers refuse; migrate's signal makes them
+    again. PostgreSQL truncates, and row triggers do not mind."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DROP TRIGGER {name}")
+    _teardown(self)
+
+
+TransactionTestCase._fixture_teardown = _teardown_with_money
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache():
+    cache.clear()
+
+
+@pytest.fixture
+def admin(db):
+    """The owner at the desk."""
+    from accounts.tests.factories import UserFactory
+
+    return UserFactory(full_name="Anita Rao", email="anita@example.com", role=ADMIN)
+
+
+@pytest.fixture
+def instructor(db):
+    """Teaches what the test gives them."""
+    from accounts.tests.factories import UserFactory
+
+    return UserFactory(full_name="Imran Khan", email="imran@example.com", role=INSTRUCTOR)
+
+
+@pytest.fixture
+def student(db):
+    """A student's record, without an enrollment."""
+    from accounts.tests.factories import StudentFactory
+
+    return StudentFactory(user__full_name="Asha Verma", user__email="asha@example.com")
+
+
+@pytest.fixture
+def client_of(client):
+    """`client_of(user)`: the test client, signed in as that person."""
+
+    def sign_in(user):
+        client.force_login(getattr(user, "user", user))
+        return client
+
+    return sign_in
+
+
+__all__ = ["ADMIN", "INSTRUCTOR", "STUDENT"]

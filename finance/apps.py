@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class FinanceConfig(AppConfig):
+    """What students owe and have paid, and the acts that move a student and their dues together."""
+
+    name = "finance"
+
+    def ready(self):
+        from . import guards
+
+        post_migrate.connect(guards.make_append_only, sender=self, dispatch_uid="finance.guards")

@@ -1,0 +1,40 @@
+"""Triggers by which the database itself refuses to change or delete money that was received.
+
+They are made after every `migrate` and not in a migration: SQLite rebuilds a table when a column changes, and a rebuilt
+table has lost its triggers without a word.
+"""
+
+from django.db import connections
+
+TABLES = ["finance_payment", "finance_reversal"]
+
+_SQLITE = """
+CREATE TRIGGER IF NOT EXISTS {table}_no_{act} BEFORE {act} ON {table}
+BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END
+"""
+_POSTGRESQL_FUNCTION = """
+CREATE OR REPLACE FUNCTION coachmaster_append_only() RETURNS trigger AS $$
+BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END
+$$ LANGUAGE plpgsql
+"""
+_POSTGRESQL = """
+CREATE OR REPLACE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+FOR EACH ROW EXECUTE FUNCTION coachmaster_append_only()
+"""
+
+
+def make_append_only(sender=None, using="default", **kwargs):
+    """Put the triggers in place where they are missing."""
+    connection = connections[using]
+    existing = set(connection.introspection.table_names())
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_POSTGRESQL_FUNCTION)
+        for table in TABLES:
+            if table not in existing:
+                continue
+            if connection.vendor == "postgresql":
+                cursor.execute(_POSTGRESQL.format(table=table))
+            else:
+                for act in ("update", "delete"):
+                    cursor.execute(_SQLITE.format(table=table, act=act))

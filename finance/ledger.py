@@ -1,0 +1,215 @@
+"""The one equation, and everything that follows from it.
+
+    charges − concessions − payments + refunds = balance
+
+Rows that were cancelled or voided are left out. Payments settle the oldest due charge first; nothing stores that
+allocation, it follows from the dates.
+"""
+
+import datetime
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Count, F, OuterRef, Q, Sum
+
+from accounts.models import StudentProfile
+from coachmaster.ground.money import ZERO, MoneyField
+
+from .models import Account, Charge, DayTotal, Payment, _sum_of
+
+
+def with_balance(students, on=None):
+    """``students`` (a queryset of student records) with ``charged``, ``paid`` and ``balance`` in rupees.
+
+    With ``on``, as they stood at the end of that day: each act counts from its own day.
+    """
+    charges = Charge.objects.live() if on is None else Charge.objects.standing(on)
+    payments = Payment.objects.live() if on is None else Payment.objects.standing(on)
+    return students.annotate(
+        charged=_sum_of(charges.filter(student=OuterRef("pk"))),
+        paid=_sum_of(payments.filter(student=OuterRef("pk"))),
+    ).annotate(balance=F("charged") - F("paid"))
+
+
+def refresh_accounts(students):
+    """Write into the accounts of ``students`` (a queryset or keys) what the equation says now.
+
+    Call it in the transaction that added or cancelled a row of money.
+    """
+    found = with_balance(StudentProfile.objects.filter(pk__in=students).order_by("pk"))
+    Account.objects.bulk_create(
+        [Account(student_id=pk, balance=balance) for pk, balance in found.values_list("pk", "balance")],
+        update_conflicts=True,
+        unique_fields=["student"],
+        update_fields=["balance"],
+        batch_size=1000,
+    )
+
+
+def refresh_days(days):
+    """Write into the day totals of ``days`` what was received on them by payments that stand."""
+    days = set(days)
+    sums = (
+        Payment.objects.live()
+        .filter(paid_on__in=days)
+        .order_by()
+        .values("paid_on", "mode")
+        .annotate(amount=Sum("amount"), receipts=Count("pk"))
+    )
+    received = [DayTotal(**row) for row in sums]
+    kept = {(row.paid_on, row.mode) for row in received}
+    for emptied in DayTotal.objects.filter(paid_on__in=days):
+        if (emptied.paid_on, emptied.mode) not in kept:
+            emptied.delete()
+    DayTotal.objects.bulk_create(
+        received, update_conflicts=True, unique_fields=["paid_on", "mode"], update_fields=["amount", "receipts"]
+    )
+
+
+class Status(models.TextChoices):
+    """How a student stands with their fees."""
+
+    ADVANCE = "advance", "In advance"
+    PAID = "paid", "Paid"
+    OVERDUE = "overdue", "Overdue"
+    DUE = "due", "Due today"
+    UPCOMING = "upcoming", "Upcoming"
+
+
+@dataclass
+class Line:
+    """One charge and how far it is settled."""
+
+    charge: Charge
+    settled: Decimal
+    on: datetime.date
+
+    @property
+    def open(self):
+        """What is still owed of it."""
+        return self.charge.amount - self.settled
+
+    @property
+    def is_overdue(self):
+        """Whether something of it was owed before the day asked about."""
+        return self.open > ZERO and self.charge.due_on < self.on
+
+
+@dataclass
+class FeeStatus:
+    """What a student owes and has paid on a day. Amounts in rupees."""
+
+    on: datetime.date
+    total_fee: Decimal
+    total_paid: Decimal
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def balance(self):
+        """What is owed in all; below zero when more was paid."""
+        return self.total_fee - self.total_paid
+
+    @property
+    def advance(self):
+        """What was paid beyond everything owed."""
+        return max(-self.balance, ZERO)
+
+    @property
+    def overdue(self):
+        """What was owed before today."""
+        return sum((line.open for line in self.lines if line.charge.due_on < self.on), ZERO)
+
+    @property
+    def due_now(self):
+        """What is owed up to today, overdue or not."""
+        return sum((line.open for line in self.lines if line.charge.due_on <= self.on), ZERO)
+
+    @property
+    def next_due(self):
+        """The first line with something open, or None."""
+        return next((line for line in self.lines if line.open > ZERO), None)
+
+    @property
+    def status(self):
+        """One word for it."""
+        if self.balance < ZERO:
+            return Status.ADVANCE
+        if self.balance == ZERO:
+            return Status.PAID
+        if self.overdue > ZERO:
+            return Status.OVERDUE
+        return Status.DUE if self.due_now > ZERO else Status.UPCOMING
+
+    @property
+    def is_part_paid(self):
+        """Whether something was paid and something is still owed."""
+        return self.total_paid > ZERO and self.balance > ZERO
+
+
+def settle(charges, paid, on):
+    """Lines for ``charges`` (in order of due date), settled by ``paid`` rupees, the oldest first."""
+    lines = []
+    for charge in charges:
+        settled = min(charge.amount, max(paid, ZERO))
+        paid -= settled
+        lines.append(Line(charge=charge, settled=settled, on=on))
+    return lines
+
+
+def fee_status(student, on):
+    """How ``student`` stands at the end of the day ``on``, by two queries."""
+    charges = list(
+        Charge.objects.standing(on)
+        .filter(student=student)
+        .select_related("enrollment__batch")
+        .order_by("due_on", "pk")
+    )
+    paid = Payment.objects.standing(on).filter(student=student).total()
+    return FeeStatus(
+        on=on,
+        total_fee=sum((charge.amount for charge in charges), ZERO),
+        total_paid=paid,
+        lines=settle(charges, paid, on),
+    )
+
+
+def what_it_settles(status, amount):
+    """What a further ``amount`` rupees would settle of ``status``: pairs of a charge (None: kept as advance) and rupees."""
+    settled = []
+    for line in status.lines:
+        if amount > ZERO and line.open > ZERO:
+            part = min(line.open, amount)
+            settled.append((line.charge, part))
+            amount -= part
+    if amount > ZERO:
+        settled.append((None, amount))
+    return settled
+
+
+def totals():
+    """Over all students: ``owed`` now or later, and ``advance`` paid beyond it, in rupees, with the numbers of students."""
+    positive, negative = Q(balance__gt=0), Q(balance__lt=0)
+    found = Account.objects.aggregate(
+        owed=Sum("balance", filter=positive),
+        owing=Count("pk", filter=positive),
+        advance=Sum("balance", filter=negative),
+        ahead=Count("pk", filter=negative),
+    )
+    return {
+        "owed": found["owed"] or ZERO,
+        "owing": found["owing"],
+        "advance": -(found["advance"] or ZERO),
+        "ahead": found["ahead"],
+    }
+
+
+def overdue_total(on):
+    """What all students together owed before that day, and how many they are."""
+    found = (
+        Account.objects.owing()
+        .with_overdue(on)
+        .filter(overdue__gt=0)
+        .aggregate(amount=Sum("overdue", output_field=MoneyField()), students=Count("pk"))
+    )
+    return {"amount": found["amount"] or ZERO, "students": found["students"]}

@@ -1,0 +1,349 @@
+"""The acts of the fee desk: each is one transaction that moves a student and their dues together.
+
+Locks are taken in one order everywhere: receipt series, then institute and batch, then the student's account.
+"""
+
+import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
+from academics.services import end_enrollment, open_enrollment
+from coachmaster.ground.days import financial_year
+from coachmaster.ground.money import ZERO, display, plain
+
+from . import ledger
+from .models import Account, Charge, ChargeKind, LiveReference, Mode, Payment, ReceiptSeries, Reversal, normalised_reference
+
+#: A payment like one of the last minutes (same student, same amount) is asked about once more.
+LOOKS_DOUBLE_WITHIN = datetime.timedelta(minutes=10)
+
+
+def lock_account(student_id):
+    """The account of a student, locked until the transaction ends; made when there is none yet."""
+    Account.objects.get_or_create(student_id=student_id)
+    return Account.objects.select_for_update().get(pk=student_id)
+
+
+# Enrollments ----------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", due_on=None):
+    """Enroll ``student`` in ``batch`` and post the tuition charge.
+
+    ``agreed_fee`` in rupees; left out, it is the course's fee. The charge is due on ``due_on``, else on the day of
+    enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
+    active enrollment, or the fee is lowered without a reason.
+    """
+    Institute.objects.select_for_update().filter(pk=Institute.ONLY).first()
+    batch = Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
+    lock_account(student.pk)
+    enrollment = open_enrollment(
+        student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
+    )
+    # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
+    posted_on = min(enrolled_on, timezone.localdate())
+    _post_tuition(enrollment, enrollment.agreed_fee, due_on=due_on or enrolled_on, on=posted_on, by=by)
+    ledger.refresh_accounts([student.pk])
+    return enrollment
+
+
+def _post_tuition(enrollment, amount, *, due_on, on, by):
+    if amount > ZERO:
+        Charge.objects.create(
+            student_id=enrollment.student_id,
+            enrollment=enrollment,
+            kind=ChargeKind.TUITION,
+            amount=amount,
+            posted_on=on,
+            due_on=due_on,
+            posted_by=by,
+        )
+
+
+def _cancel_tuition(enrollment, *, reason, on, by):
+    """Cancel the live tuition charges of ``enrollment``; returns the last due date among them, or None."""
+    charges = Charge.objects.live().filter(enrollment=enrollment, kind=ChargeKind.TUITION)
+    due_on = charges.order_by("-due_on").values_list("due_on", flat=True).first()
+    # A charge cannot be cancelled before it was posted; that day is kept where it lies later.
+    for charge in charges:
+        charge.cancelled_on, charge.cancelled_by, charge.cancel_reason = max(on, charge.posted_on), by, reason
+        charge.save(update_fields=["cancelled_on", "cancelled_by", "cancel_reason"])
+    return due_on
+
+
+@transaction.atomic
+def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None):
+    """End an active enrollment before its time, from the day ``ended_on`` on.
+
+    ``fee_to_keep`` (rupees) is the fee that stays charged for it; left out, nothing about the fee changes. Raises
+    ValidationError.
+    """
+    if not reason:
+        raise ValidationError({"reason": "Say why the student leaves."})
+    lock_account(enrollment.student_id)
+    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=reason)
+    charged = Charge.objects.live().filter(enrollment=enrollment, kind=ChargeKind.TUITION).total()
+    if fee_to_keep is not None and fee_to_keep != charged:
+        if fee_to_keep > charged:
+            raise ValidationError({"fee_to_keep": f"At most {display(charged)}, the fee charged for this enrollment."})
+        today = timezone.localdate()
+        due_on = _cancel_tuition(enrollment, reason=f"Left: {reason}"[:200], on=today, by=by)
+        _post_tuition(enrollment, fee_to_keep, due_on=due_on, on=today, by=by)
+        ledger.refresh_accounts([enrollment.student_id])
+    return enrollment
+
+
+@transaction.atomic
+def complete(*, enrollment, ended_on, by):
+    """End an active enrollment as completed, from the day ``ended_on`` on. What is owed stays owed."""
+    lock_account(enrollment.student_id)
+    return end_enrollment(enrollment, EnrollmentStatus.COMPLETED, ended_on=ended_on, reason="")
+
+
+@transaction.atomic
+def complete_batch(*, batch, last_day, by):
+    """End a batch with ``last_day`` and complete all its active enrollments; returns how many.
+
+    Raises ValidationError when the day lies before the batch starts, before an enrollment or before its last mark.
+    """
+    batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
+    batch.ends_on = last_day
+    batch.full_clean()
+    batch.save(update_fields=["ends_on"])
+    active = list(batch.enrollments.active().by_name())
+    for enrollment in active:
+        end_enrollment(
+            enrollment, EnrollmentStatus.COMPLETED, ended_on=last_day + datetime.timedelta(days=1), reason=""
+        )
+    return len(active)
+
+
+@transaction.atomic
+def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reason=""):
+    """Move a student to another batch: one enrollment ends and the other begins on the day ``on``.
+
+    The old tuition charge is cancelled and the new fee posted, due when the old one was; what was paid stays paid.
+    Raises ValidationError as `enroll` does; then nothing has moved.
+    """
+    if batch.pk == enrollment.batch_id:
+        raise ValidationError({"batch": "The student is in this batch already. Choose another one."})
+    Institute.objects.select_for_update().filter(pk=Institute.ONLY).first()
+    old_batch = enrollment.batch
+    batch = Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
+    lock_account(enrollment.student_id)
+    words = f"Transferred to {batch}" + (f": {reason}" if reason else "")
+    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=on, reason=words[:200])
+    today = timezone.localdate()
+    due_on = _cancel_tuition(enrollment, reason=words[:200], on=today, by=by)
+    moved = open_enrollment(
+        student=enrollment.student, batch=batch, enrolled_on=on, agreed_fee=agreed_fee, fee_reason=fee_reason
+    )
+    _post_tuition(moved, moved.agreed_fee, due_on=due_on or on, on=today, by=by)
+    ledger.refresh_accounts([enrollment.student_id])
+    moved.moved_from = old_batch
+    return moved
+
+
+# Payments -------------------------------------------------------------------------------------------------------
+
+
+class TokenUsed(ValidationError):
+    """A payment form was sent again with other content than the first time."""
+
+
+class LooksDouble(ValidationError):
+    """The same student paid the same amount minutes ago: to be confirmed."""
+
+
+class MoreThanOwed(ValidationError):
+    """The amount is above what is owed: to be confirmed as an advance."""
+
+
+def record_payment(
+    *,
+    student,
+    amount,
+    paid_on,
+    mode,
+    token,
+    by,
+    reference="",
+    notes="",
+    enrollment=None,
+    as_advance=False,
+    confirmed_double=False,
+    reference_required=True,
+):
+    """Record money received from ``student`` and draw its receipt number. Returns the payment.
+
+    ``amount`` in rupees. The same ``token`` with the same content gives the payment of the first time; with other
+    content `TokenUsed`. Raises ValidationError for a bad date or reference, `MoreThanOwed` and `LooksDouble` for what
+    a person has to confirm. When something is refused, nothing is written and no number is used.
+    """
+    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
+    try:
+        return _record_payment(
+            **content,
+            token=token,
+            by=by,
+            notes=notes,
+            enrollment=enrollment,
+            as_advance=as_advance,
+            confirmed_double=confirmed_double,
+            reference_required=reference_required,
+        )
+    except IntegrityError:
+        # Two requests with one token but dates in different financial years lock different series; the unique token
+        # stops the second one, which is then answered with the first payment.
+        if earlier := _earlier_payment(token, content):
+            return earlier
+        raise
+
+
+def _earlier_payment(token, content):
+    """The payment that ``token`` gave before, or None. Raises TokenUsed when its content was another."""
+    earlier = Payment.objects.select_related("student__user").filter(token=token).first()
+    if earlier is None:
+        return None
+    if (
+        earlier.student_id,
+        earlier.amount,
+        earlier.paid_on,
+        earlier.mode,
+        normalised_reference(earlier.reference),
+    ) != (
+        content["student"].pk,
+        content["amount"],
+        content["paid_on"],
+        content["mode"],
+        normalised_reference(content["reference"]),
+    ):
+        raise TokenUsed(
+            f"This form was already used for receipt {earlier.receipt_number}. "
+            "Nothing more was saved. Open a new payment form for another payment."
+        )
+    return earlier
+
+
+def lock_series(paid_on):
+    """The receipt series of the financial year of ``paid_on``, locked until the transaction ends."""
+    year = financial_year(paid_on)
+    series = ReceiptSeries.objects.select_for_update().filter(year=year).first()
+    if series is None:
+        prefix = Institute.objects.current().receipt_prefix
+        ReceiptSeries.objects.get_or_create(year=year, defaults={"prefix": prefix})
+        series = ReceiptSeries.objects.select_for_update().get(year=year)
+    return series
+
+
+@transaction.atomic
+def _record_payment(
+    *,
+    student,
+    amount,
+    paid_on,
+    mode,
+    reference,
+    token,
+    by,
+    notes,
+    enrollment,
+    as_advance,
+    confirmed_double,
+    reference_required,
+):
+    if not token:
+        raise ValidationError("This form has lost its one-time token. Open the payment form again.")
+    today = timezone.localdate()
+    if paid_on > today:
+        raise ValidationError({"paid_on": "A payment cannot be dated in the future."})
+    series = lock_series(paid_on)
+    lock_account(student.pk)
+    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
+    if earlier := _earlier_payment(token, content):
+        return earlier
+    if Mode(mode).needs_reference and reference_required and not normalised_reference(reference):
+        raise ValidationError({"reference": f"Enter the reference of the {Mode(mode).label} payment, as the bank shows it."})
+    # What is owed today, whatever day the money is dated: dues posted since then can be settled by it.
+    status = ledger.fee_status(student, today)
+    if amount > status.balance and not as_advance:
+        raise MoreThanOwed(
+            {"amount": f"{display(max(status.balance, ZERO))} is owed. Tick “keep the rest as advance” to take more."}
+        )
+    if not confirmed_double:
+        _refuse_double(student, amount)
+    series.last_number += 1
+    series.save(update_fields=["last_number"])
+    payment = Payment(
+        student=student,
+        enrollment=enrollment or _enrollment_paid_for(student),
+        amount=amount,
+        paid_on=paid_on,
+        mode=mode,
+        reference=reference,
+        notes=notes,
+        series=series,
+        number=series.last_number,
+        receipt_number=series.number(series.last_number),
+        token=token,
+        received_by=by,
+        settled=[
+            [str(charge) if charge else "Advance", plain(part)] for charge, part in ledger.what_it_settles(status, amount)
+        ],
+        balance_after=status.balance - amount,
+    )
+    payment.clean_fields(exclude=["student", "enrollment", "series", "received_by"])
+    payment.save()
+    if normalised := normalised_reference(reference):
+        _take_reference(normalised, payment)
+    ledger.refresh_accounts([student.pk])
+    ledger.refresh_days([paid_on])
+    return payment
+
+
+def _refuse_double(student, amount):
+    since = timezone.now() - LOOKS_DOUBLE_WITHIN
+    double = Payment.objects.live().filter(student=student, amount=amount, recorded_at__gte=since).first()
+    if double:
+        raise LooksDouble(
+            f"{display(amount)} was recorded for {student} at {timezone.localtime(double.recorded_at):%H:%M} already "
+            f"(receipt {double.receipt_number}). Tick “record it again” if this is a second payment."
+        )
+
+
+def _take_reference(reference, payment):
+    taken = LiveReference.objects.select_related("payment").filter(pk=reference).first()
+    if taken:
+        raise ValidationError(
+            {"reference": f"This reference is on receipt {taken.payment.receipt_number} already. Check the number."}
+        )
+    LiveReference.objects.create(reference=reference, payment=payment)
+
+
+def _enrollment_paid_for(student):
+    """The enrollment a payment is taken for when nobody says: the current one, else the latest."""
+    return Enrollment.objects.filter(student=student).latest_first().first()
+
+
+@transaction.atomic
+def void(*, payment, reason, by):
+    """Void a payment that was entered wrongly: its amount is owed again, its number stays used.
+
+    Raises ValidationError when it was voided already or the reason is missing.
+    """
+    if not reason:
+        raise ValidationError({"reason": "Say why the payment is voided."})
+    lock_account(payment.student_id)
+    if Reversal.objects.filter(payment=payment).exists():
+        raise ValidationError(f"Receipt {payment} was voided already.")
+    reversal = Reversal(payment=payment, voided_on=timezone.localdate(), reason=reason, voided_by=by)
+    reversal.clean_fields(exclude=["payment", "voided_by"])
+    reversal.save(force_insert=True)
+    LiveReference.objects.filter(payment=payment).delete()
+    ledger.refresh_accounts([payment.student_id])
+    ledger.refresh_days([payment.paid_on])
+    return reversal

@@ -1,0 +1,45 @@
+"""Money in tests is made by the acts that make it in the product."""
+
+import datetime
+import secrets
+from decimal import Decimal
+
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory
+from accounts.tests.factories import StudentFactory
+from finance import services
+from finance.models import Mode
+
+
+def enrolled(*, student=None, batch=None, enrolled_on=None, fee=None, by=None, **kwargs):
+    """An enrollment with its tuition charge, by `finance.services.enroll`. ``fee`` sets the course's fee."""
+    batch = batch or BatchFactory(**({"course__total_fee": Decimal(fee)} if fee is not None else {}))
+    return services.enroll(
+        student=student or StudentFactory(),
+        batch=batch,
+        enrolled_on=enrolled_on or batch.starts_on,
+        by=by,
+        **kwargs,
+    )
+
+
+def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference="", **kwargs):
+    """A payment, by `finance.services.record_payment`; more than is owed is kept as an advance."""
+    if Mode(mode).needs_reference and not reference:
+        reference = secrets.token_hex(6)
+    return services.record_payment(
+        student=student,
+        amount=Decimal(amount),
+        paid_on=paid_on or timezone.localdate(),
+        mode=mode,
+        reference=reference,
+        token=secrets.token_urlsafe(24),
+        by=by,
+        as_advance=True,
+        confirmed_double=True,
+        **kwargs,
+    )
+
+
+YESTERDAY = datetime.timedelta(days=1)

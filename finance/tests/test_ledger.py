@@ -1,0 +1,115 @@
+"""The equation, by worked examples."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from accounts.models import StudentProfile
+from finance import ledger, services
+from finance.ledger import Status
+from finance.models import Account, DayTotal, Payment
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
+
+
+def test_a_part_payment_leaves_the_rest_owed(admin):
+    enrollment = enrolled(fee="12000.00")
+    paid(student=enrollment.student, amount="4500.50", by=admin)
+
+    status = ledger.fee_status(enrollment.student, timezone.localdate())
+
+    assert (status.total_fee, status.total_paid, status.balance) == (
+        Decimal("12000.00"),
+        Decimal("4500.50"),
+        Decimal("7499.50"),
+    )
+    assert status.status == Status.OVERDUE
+    assert status.overdue == Decimal("7499.50")
+    assert status.is_part_paid
+
+
+@pytest.mark.parametrize(
+    ("due_in_days", "amount", "expected"),
+    [
+        (0, None, Status.DUE),
+        (5, None, Status.UPCOMING),
+        (-1, None, Status.OVERDUE),
+        (-1, "12000.00", Status.PAID),
+        (-1, "12000.01", Status.ADVANCE),
+    ],
+)
+def test_the_fee_status_is_one_of_five_words(due_in_days, amount, expected):
+    today = timezone.localdate()
+    enrollment = enrolled(fee="12000.00", due_on=today + due_in_days * DAY)
+    if amount:
+        paid(student=enrollment.student, amount=amount)
+
+    assert ledger.fee_status(enrollment.student, today).status == expected
+
+
+def test_a_past_day_shows_what_was_true_then():
+    today = timezone.localdate()
+    enrollment = enrolled(fee="12000.00", enrolled_on=today - 10 * DAY)
+    payment = paid(student=enrollment.student, amount="5000.00", paid_on=today - 5 * DAY)
+    services.void(payment=payment, reason="typed twice", by=None)
+    student = enrollment.student
+
+    assert ledger.fee_status(student, today - 11 * DAY).total_fee == Decimal("0.00")
+    assert ledger.fee_status(student, today - 6 * DAY).balance == Decimal("12000.00")
+    assert ledger.fee_status(student, today - 1 * DAY).balance == Decimal("7000.00")
+    assert ledger.fee_status(student, today).balance == Decimal("12000.00")
+
+
+def test_the_kept_balance_and_the_kept_days_equal_the_rows():
+    today = timezone.localdate()
+    enrollment = enrolled(fee="999.99")
+    paid(student=enrollment.student, amount="333.33")
+    voided = paid(student=enrollment.student, amount="100.00")
+    services.void(payment=voided, reason="wrong student", by=None)
+
+    (row,) = ledger.with_balance(StudentProfile.objects.all())
+
+    assert row.balance == Account.objects.get().balance == Decimal("666.66")
+    assert DayTotal.objects.values_list("paid_on", "mode", "amount", "receipts").get() == (
+        today,
+        "cash",
+        Decimal("333.33"),
+        1,
+    )
+
+
+def test_three_odd_parts_pay_an_odd_fee_exactly():
+    enrollment = enrolled(fee="1000.00")
+    for part in ("333.33", "333.33", "333.34"):
+        paid(student=enrollment.student, amount=part)
+
+    assert not Account.objects.owing().exists()
+    assert ledger.fee_status(enrollment.student, timezone.localdate()).status == Status.PAID
+
+
+def test_the_database_refuses_to_change_or_delete_a_payment():
+    payment = paid(student=enrolled().student, amount="10.00")
+
+    for statement in ("UPDATE finance_payment SET amount = 1", "DELETE FROM finance_payment"):
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+    with pytest.raises(TypeError):
+        Payment.objects.update(amount=1)
+    payment.refresh_from_db()
+    assert payment.amount == Decimal("10.00")
+
+
+def test_receipt_numbers_are_consecutive_and_follow_the_date_of_the_payment():
+    student = enrolled().student
+    numbers = [
+        paid(student=student, amount="1.00", paid_on=datetime.date(*day)).receipt_number
+        for day in ((2026, 4, 1), (2026, 3, 31), (2026, 6, 1))
+    ]
+
+    assert numbers == ["CM/26-27/00001", "CM/25-26/00001", "CM/26-27/00002"]
