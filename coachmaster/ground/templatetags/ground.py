@@ -2,6 +2,7 @@
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
@@ -62,3 +63,28 @@ def sort_heading(context, listing, key, label, align=""):
         "query": urlencode(parameters.lists(), doseq=True),
         "order": "ascending" if ascending else "descending" if listing.sort == f"-{key}" else "",
     }
+
+
+@register.inclusion_tag("_nav_link.html", takes_context=True)
+def nav_link(context, name, label, icon_name, prefixes="", *args):
+    """A link of the main navigation; it is the current one on its own page and below each of ``prefixes``."""
+    href = reverse(name, args=args)
+    path = context["request"].path
+    return {
+        "href": href,
+        "label": label,
+        "icon_name": icon_name,
+        "current": path == href or path.startswith(tuple(prefixes.split())),
+    }
+
+
+@register.simple_tag
+def status(tone, words):
+    """`{% status "good" "Paid" %}`: a state in words with a colour (good, warn, bad, info, quiet) beside them."""
+    return format_html('<span class="status status-{}">{}</span>', tone, words)
+
+
+@register.filter
+def page_numbers(paginator, number):
+    """The numbers a pager shows around the page ``number``; None stands for a gap."""
+    return [n if isinstance(n, int) else None for n in paginator.get_elided_page_range(number, on_each_side=1, on_ends=1)]

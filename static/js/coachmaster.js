@@ -1,0 +1,93 @@
+// What makes the pages quicker to use. Everything works without it.
+
+// A form is sent once: a second press while it is on its way does nothing.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-once]")) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
+});
+// Coming back to a page by the browser's Back button makes its form usable again.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("[data-once]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+  }
+});
+
+// Filters apply as soon as they are chosen; the button stays for who has no scripts.
+for (const form of document.querySelectorAll("form[data-filters]")) {
+  form.classList.add("is-live");
+  form.addEventListener("change", (event) => {
+    if (event.target.matches("select, input[type=date], input[type=checkbox]")) form.requestSubmit();
+  });
+}
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+    button.textContent = "Copied";
+  });
+}
+
+// A click beside an open menu closes it, Escape too.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+  const typing = event.target.matches("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const search = document.getElementById("top-search");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    }
+  }
+});
+
+// Suggestions under a search box: the server sends the list as HTML; arrows choose, Enter opens.
+for (const form of document.querySelectorAll("form[data-suggest]")) {
+  const input = form.querySelector("input[type=search]");
+  const list = document.createElement("div");
+  list.className = "suggestions";
+  list.hidden = true;
+  form.append(list);
+  let asked = 0;
+  let timer;
+  const links = () => [...list.querySelectorAll("a")];
+  const close = () => { list.hidden = true; };
+  const ask = async () => {
+    const words = input.value.trim();
+    const number = ++asked;
+    if (words.length < 2) return close();
+    const address = new URL(form.dataset.suggest, location.href);
+    address.searchParams.set("q", words);
+    const response = await fetch(address, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
+    if (!response || !response.ok || response.redirected || number !== asked) return;
+    list.innerHTML = await response.text();
+    list.hidden = false;
+  };
+  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 120); });
+  form.addEventListener("keydown", (event) => {
+    if (list.hidden) return;
+    const all = links();
+    const at = all.indexOf(document.activeElement);
+    if (event.key === "ArrowDown" && all.length) { event.preventDefault(); all[Math.min(at + 1, all.length - 1)].focus(); }
+    if (event.key === "ArrowUp" && at >= 0) { event.preventDefault(); (at ? all[at - 1] : input).focus(); }
+    if (event.key === "Escape") { close(); input.focus(); }
+  });
+  form.addEventListener("focusout", (event) => { if (!form.contains(event.relatedTarget)) setTimeout(close, 150); });
+}
