@@ -1,6 +1,7 @@
 """Weekly class times as text: `Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00`, the form of imports and the API."""
 
 import datetime
+import itertools
 import re
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ def _days(text):
     for part in re.split(r"[,\s]+", re.sub(r"\s*[-–]\s*", "-", text).strip(" ,")):
         first, _, last = part.partition("-")
         start, end = _weekday(first), _weekday(last or first)
-        yield from range(start, end + 1) if start <= end else [*range(start, 7), *range(0, end + 1)]
+        yield from range(start, end + 1) if start <= end else [*range(start, 7), *range(end + 1)]
 
 
 def parse(text):
@@ -62,7 +63,7 @@ def check(slots):
     for slot in slots:
         if slot.ends_at <= slot.starts_at:
             raise ValidationError(f"A class on {WEEKDAYS[slot.weekday]} must end after it starts.")
-    for earlier, later in zip(slots, slots[1:], strict=False):
+    for earlier, later in itertools.pairwise(slots):
         if earlier.weekday == later.weekday and later.starts_at < earlier.ends_at:
             raise ValidationError(f"Two classes on {WEEKDAYS[later.weekday]} overlap.")
     return slots

@@ -60,7 +60,9 @@ def end_enrollment(enrollment, status, *, ended_on, reason):
     Raises ValidationError when it has ended already, or would end before it began or before the last mark.
     """
     enrollment = (
-        Enrollment.objects.select_for_update(of=("self",)).select_related("student__user", "batch").get(pk=enrollment.pk)
+        Enrollment.objects.select_for_update(of=("self",))
+        .select_related("student__user", "batch")
+        .get(pk=enrollment.pk)
     )
     if not enrollment.is_active:
         raise ValidationError(
@@ -68,11 +70,15 @@ def end_enrollment(enrollment, status, *, ended_on, reason):
         )
     if ended_on < enrollment.enrolled_on:
         raise ValidationError(
-            {"ended_on": f"{enrollment.student} was enrolled on {day_words(enrollment.enrolled_on)}. Choose that day or a later one."}
+            {
+                "ended_on": f"{enrollment.student} was enrolled on {day_words(enrollment.enrolled_on)}. Choose that day or a later one."
+            }
         )
     if enrollment.last_marked_on and ended_on < enrollment.last_marked_on:
         raise ValidationError(
-            {"ended_on": f"{enrollment.student} has an attendance mark of {day_words(enrollment.last_marked_on)}. Choose that day or a later one."}
+            {
+                "ended_on": f"{enrollment.student} has an attendance mark of {day_words(enrollment.last_marked_on)}. Choose that day or a later one."
+            }
         )
     enrollment.status, enrollment.ended_on, enrollment.end_reason = EnrollmentStatus(status), ended_on, reason
     enrollment.clean_fields(exclude=["student", "batch"])

@@ -9,6 +9,7 @@ in Django admin, give it the scope and the rights it needs, and put people in it
 """
 
 from django.apps import apps
+from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 
 ADMIN, INSTRUCTOR, STUDENT = "Admin", "Instructor", "Student"
@@ -36,7 +37,11 @@ PERMISSIONS = {
         "academics.add_batch",
         "academics.change_batch",
         "academics.teach_batch",
-        *(f"academics.{act}_{model}" for model in ("classtime", "holiday") for act in ("view", "add", "change", "delete")),
+        *(
+            f"academics.{act}_{model}"
+            for model in ("classtime", "holiday")
+            for act in ("view", "add", "change", "delete")
+        ),
         "academics.view_enrollment",
         "academics.add_enrollment",
         "academics.change_enrollment",
@@ -89,3 +94,8 @@ def keep_in_step(sender=None, **kwargs):
 def sees_whole_institute(user):
     """Whether ``user`` sees everybody's records and not only their own."""
     return user.has_perm(SCOPE)
+
+
+def requires(permission):
+    """Wraps a view in a `urls.py`: without that permission, the 403 page. So the file of addresses is the access table."""
+    return permission_required(permission, raise_exception=True)

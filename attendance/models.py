@@ -132,9 +132,7 @@ class Sheet(models.Model):
 def _counts(marks=""):
     """One count of marks a status, over the relation ``marks`` or the marks themselves."""
     prefix = f"{marks}__" if marks else ""
-    return {
-        status.value: Count(f"{prefix}pk", filter=Q(**{f"{prefix}status": status.value})) for status in Status
-    }
+    return {status.value: Count(f"{prefix}pk", filter=Q(**{f"{prefix}status": status.value})) for status in Status}
 
 
 class MarkQuerySet(models.QuerySet):

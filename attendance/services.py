@@ -61,9 +61,7 @@ def roll(batch, held_on):
 
 
 @transaction.atomic
-def take_attendance(
-    *, batch, held_on, statuses, enrollments, by, version=None, topic=None, confirmed_unplanned=False
-):
+def take_attendance(*, batch, held_on, statuses, enrollments, by, version=None, topic=None, confirmed_unplanned=False):
     """Write the sheet of ``batch`` on one day; on a sheet that exists, correct what differs.
 
     ``enrollments`` is the roll of that day, ``statuses`` maps student ids to statuses; students left out stay as they

@@ -160,10 +160,7 @@ def settle(charges, paid, on):
 def fee_status(student, on):
     """How ``student`` stands at the end of the day ``on``, by two queries."""
     charges = list(
-        Charge.objects.standing(on)
-        .filter(student=student)
-        .select_related("enrollment__batch")
-        .order_by("due_on", "pk")
+        Charge.objects.standing(on).filter(student=student).select_related("enrollment__batch").order_by("due_on", "pk")
     )
     paid = Payment.objects.standing(on).filter(student=student).total()
     return FeeStatus(

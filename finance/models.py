@@ -74,7 +74,8 @@ class Charge(models.Model):
             above_zero("charge"),
             one_of("charge", "kind", ChargeKind),
             models.CheckConstraint(
-                condition=Q(cancelled_on=None, cancel_reason="") | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
+                condition=Q(cancelled_on=None, cancel_reason="")
+                | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
                 name="charge_cancelled_with_a_reason",
                 violation_error_message="Say why the charge is cancelled.",
             ),
@@ -202,13 +203,13 @@ class Payment(models.Model):
     def __str__(self):
         return self.receipt_number
 
-    def get_absolute_url(self):
-        return reverse("finance:receipt", args=[self.pk])
-
     def save(self, **kwargs):
         if not self._state.adding:
             raise ValidationError("A payment is never changed; void it and record another.")
         super().save(**{**kwargs, "force_insert": True})
+
+    def get_absolute_url(self):
+        return reverse("finance:receipt", args=[self.pk])
 
     def delete(self, **kwargs):
         raise ValidationError("A payment is never deleted; void it.")

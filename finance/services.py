@@ -15,7 +15,17 @@ from coachmaster.ground.days import financial_year
 from coachmaster.ground.money import ZERO, display, plain
 
 from . import ledger
-from .models import Account, Charge, ChargeKind, LiveReference, Mode, Payment, ReceiptSeries, Reversal, normalised_reference
+from .models import (
+    Account,
+    Charge,
+    ChargeKind,
+    LiveReference,
+    Mode,
+    Payment,
+    ReceiptSeries,
+    Reversal,
+    normalised_reference,
+)
 
 #: A payment like one of the last minutes (same student, same amount) is asked about once more.
 LOOKS_DOUBLE_WITHIN = datetime.timedelta(minutes=10)
@@ -267,7 +277,9 @@ def _record_payment(
     if earlier := _earlier_payment(token, content):
         return earlier
     if Mode(mode).needs_reference and reference_required and not normalised_reference(reference):
-        raise ValidationError({"reference": f"Enter the reference of the {Mode(mode).label} payment, as the bank shows it."})
+        raise ValidationError(
+            {"reference": f"Enter the reference of the {Mode(mode).label} payment, as the bank shows it."}
+        )
     # What is owed today, whatever day the money is dated: dues posted since then can be settled by it.
     status = ledger.fee_status(student, today)
     if amount > status.balance and not as_advance:
@@ -292,7 +304,8 @@ def _record_payment(
         token=token,
         received_by=by,
         settled=[
-            [str(charge) if charge else "Advance", plain(part)] for charge, part in ledger.what_it_settles(status, amount)
+            [str(charge) if charge else "Advance", plain(part)]
+            for charge, part in ledger.what_it_settles(status, amount)
         ],
         balance_after=status.balance - amount,
     )

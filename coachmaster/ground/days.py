@@ -62,3 +62,18 @@ def financial_year_words(start):
 def month_start(day):
     """The first day of the month of ``day``."""
     return day.replace(day=1)
+
+
+class DayConverter:
+    """A date in an address: `2026-11-24`. One that does not exist, or lies out of bounds, is no address of ours."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value):
+        day = datetime.date.fromisoformat(value)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise ValueError(value)
+        return day
+
+    def to_url(self, day):
+        return day.isoformat()

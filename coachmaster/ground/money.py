@@ -73,7 +73,9 @@ NO_MONEY = models.Value(ZERO, output_field=MoneyField())
 
 
 # Twelve digits, in threes and twos from the right (12,34,567) or in threes (1,234,567), or without commas.
-_AMOUNT = re.compile(r"(?P<rupees>[0-9]+|[0-9]{1,2}(,[0-9]{2})*,[0-9]{3}|[0-9]{1,3}(,[0-9]{3})+)(?P<paise>\.[0-9]{1,2})?")
+_AMOUNT = re.compile(
+    r"(?P<rupees>[0-9]+|[0-9]{1,2}(,[0-9]{2})*,[0-9]{3}|[0-9]{1,3}(,[0-9]{3})+)(?P<paise>\.[0-9]{1,2})?"
+)
 
 
 def parse_amount(text):
@@ -156,11 +158,29 @@ def display(amount):
     return f"{'−' if paise < 0 else ''}₹{_grouped(str(rupees))}.{rest:02d}"
 
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
 def _below_hundred(number):

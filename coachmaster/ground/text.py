@@ -68,7 +68,9 @@ class LinesField(models.CharField):
         return value if value is None else clean_text(value, lines=True)
 
     def formfield(self, **kwargs):
-        return super().formfield(**{"form_class": LinesFormField, "widget": forms.Textarea(attrs={"rows": 3}), **kwargs})
+        return super().formfield(
+            **{"form_class": LinesFormField, "widget": forms.Textarea(attrs={"rows": 3}), **kwargs}
+        )
 
 
 def clean_phone(value):

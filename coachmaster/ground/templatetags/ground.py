@@ -46,7 +46,9 @@ def initials(name):
 def icon(name):
     """`{% icon "search" %}`: a picture beside words; a screen reader passes over it."""
     return format_html(
-        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        static("icons.svg"),
+        name,
     )
 
 
@@ -87,4 +89,6 @@ def status(tone, words):
 @register.filter
 def page_numbers(paginator, number):
     """The numbers a pager shows around the page ``number``; None stands for a gap."""
-    return [n if isinstance(n, int) else None for n in paginator.get_elided_page_range(number, on_each_side=1, on_ends=1)]
+    return [
+        n if isinstance(n, int) else None for n in paginator.get_elided_page_range(number, on_each_side=1, on_ends=1)
+    ]
