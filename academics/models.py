@@ -65,8 +65,8 @@ class State(models.TextChoices):
 
 class InstituteManager(models.Manager):
     def current(self):
-        """The institute's row, read now; made with its defaults the first time."""
-        return self.get_or_create(pk=Institute.ONLY)[0]
+        """The institute's row, read now; `migrate` made it."""
+        return self.get(pk=Institute.ONLY)
 
     def for_page_heads(self):
         """The institute's row as at most a minute ago: every page shows its name, and none waits for it."""

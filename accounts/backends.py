@@ -2,6 +2,7 @@
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Permission
 
 User = get_user_model()
 
@@ -26,6 +27,10 @@ class EmailOrAdmissionNumberBackend(ModelBackend):
         if "@" in name:
             return people.filter(email=name.lower()).first()
         return people.filter(student_profile__admission_number__iexact=name).first()
+
+    def _get_user_permissions(self, user_obj):
+        """None besides the role's: rights are given to roles only, so that one table says who may do what."""
+        return Permission.objects.none()
 
     def get_user(self, user_id):
         user = User.objects.select_related("membership__group", "student_profile").filter(pk=user_id).first()

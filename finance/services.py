@@ -48,7 +48,7 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", d
     enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
     active enrollment, or the fee is lowered without a reason.
     """
-    Institute.objects.select_for_update().filter(pk=Institute.ONLY).first()
+    Institute.objects.select_for_update().get(pk=Institute.ONLY)
     batch = Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
     lock_account(student.pk)
     enrollment = open_enrollment(
@@ -141,7 +141,7 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     """
     if batch.pk == enrollment.batch_id:
         raise ValidationError({"batch": "The student is in this batch already. Choose another one."})
-    Institute.objects.select_for_update().filter(pk=Institute.ONLY).first()
+    Institute.objects.select_for_update().get(pk=Institute.ONLY)
     old_batch = enrollment.batch
     batch = Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
     lock_account(enrollment.student_id)
