@@ -132,13 +132,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name.split()[0] if self.full_name else ""
 
     def searchable_text(self):
-        """What search looks through; the admission number joins it when there is one."""
+        """What search looks through; of a student also the admission number and the guardian's phone."""
         words = [self.full_name, self.phone, self.email]
         profile = self._state.fields_cache.get("student_profile")
         if profile is None and not self._state.adding:
             profile = getattr(self, "student_profile", None)
         if profile:
-            words.append(profile.admission_number)
+            words += [profile.admission_number, profile.guardian_phone]
         return folded("\n".join(words))
 
     def save(self, *, update_fields=None, **kwargs):
