@@ -1,0 +1,115 @@
+"""The questions that dashboards and lists ask, by worked examples."""
+
+import datetime
+
+import pytest
+
+from academics.models import Batch, ClassTime
+from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from attendance import reports
+from attendance.models import Tally
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+MONDAY = datetime.date(2026, 6, 15)
+TUESDAY, WEDNESDAY = MONDAY + datetime.timedelta(days=1), MONDAY + datetime.timedelta(days=2)
+
+
+def batch_on(*weekdays, hour=17, **fields):
+    """A batch with a class at ``hour`` on each weekday, and one student."""
+    batch = BatchFactory(**fields)
+    for weekday in weekdays:
+        ClassTime.objects.create(
+            batch=batch, weekday=weekday, starts_at=datetime.time(hour), ends_at=datetime.time(hour + 1)
+        )
+    EnrollmentFactory(batch=batch)
+    return batch
+
+
+def test_the_classes_of_a_day_come_by_time_with_their_sheet_and_its_counts(admin):
+    evening, morning = batch_on(0, hour=17), batch_on(0, 1, hour=8)
+    batch_on(1)
+    absent = evening.enrollments.get().student_id
+    sheet = taken(evening, MONDAY, by=admin, **{f"s{absent}": "absent"})
+
+    first, second = reports.classes_on(MONDAY, Batch.objects.all())
+
+    assert (first.batch, first.sheet, first.tally) == (morning, None, None)
+    assert [slot.starts_at.hour for slot in first.slots] == [8]
+    assert (second.batch, second.sheet, second.tally) == (evening, sheet, Tally(absent=1))
+
+
+def test_an_extra_class_is_among_the_classes_of_its_day(admin):
+    batch = batch_on(1)
+    taken(batch, MONDAY, by=admin)
+
+    (extra,) = reports.classes_on(MONDAY, Batch.objects.all())
+
+    assert (extra.batch, extra.slots, extra.is_taken) == (batch, [], True)
+
+
+def test_on_a_holiday_only_a_sheet_taken_before_stands(admin):
+    with_sheet = batch_on(0)
+    batch_on(0)
+    taken(with_sheet, MONDAY, by=admin)
+    HolidayFactory(day=MONDAY)
+
+    assert [one.batch for one in reports.classes_on(MONDAY, Batch.objects.all())] == [with_sheet]
+
+
+def test_classes_and_missing_sheets_are_of_the_batches_asked_for_only(instructor):
+    own = batch_on(0, instructor=instructor)
+    batch_on(0)
+
+    mine = Batch.objects.taught_by(instructor)
+
+    assert [one.batch for one in reports.classes_on(MONDAY, mine)] == [own]
+    assert reports.missing_sheets(mine, MONDAY, WEDNESDAY) == [(own, MONDAY)]
+
+
+def test_a_planned_class_without_a_sheet_is_missing_the_newest_first(admin):
+    batch = batch_on(0, 1, 2)
+    taken(batch, TUESDAY, by=admin)
+
+    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == [(batch, WEDNESDAY), (batch, MONDAY)]
+
+
+def test_nothing_is_missing_on_holidays_nor_outside_the_batch():
+    batch_on(0, 1, 2, starts_on=TUESDAY, ends_on=TUESDAY)
+    HolidayFactory(day=TUESDAY)
+
+    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == []
+
+
+def test_nothing_is_missing_while_nobody_is_enrolled():
+    batch = DailyBatchFactory()
+    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == []
+
+    EnrollmentFactory(batch=batch, enrolled_on=TUESDAY, status="dropped", ended_on=WEDNESDAY)
+    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == [(batch, TUESDAY)]
+
+
+def test_each_batch_has_its_tally_and_an_empty_one_before_its_first_sheet(admin):
+    marked, unmarked = batch_on(0), batch_on(0)
+    taken(marked, MONDAY, by=admin)
+    taken(marked, TUESDAY, by=admin, **{f"s{marked.enrollments.get().student_id}": "absent"})
+
+    batches = [marked, unmarked]
+
+    assert reports.batch_tallies(batches) == {marked.pk: Tally(present=1, absent=1), unmarked.pk: Tally()}
+    assert reports.batch_tallies(batches, first=TUESDAY)[marked.pk] == Tally(absent=1)
+    assert reports.student_tally(marked.enrollments.get().student) == Tally(present=1, absent=1)
+
+
+@pytest.mark.parametrize("batches", [1, 4])
+def test_a_question_costs_the_same_however_many_batches(batches, admin, django_assert_num_queries):
+    for _ in range(batches):
+        taken(batch_on(0, 1), MONDAY, by=admin)
+
+    with django_assert_num_queries(3):
+        assert len(reports.classes_on(MONDAY, Batch.objects.all())) == batches
+    with django_assert_num_queries(5):
+        assert len(reports.missing_sheets(Batch.objects.all(), MONDAY, TUESDAY)) == batches
+    with django_assert_num_queries(2):
+        assert len(reports.batch_tallies(Batch.objects.all())) == batches
