@@ -1,0 +1,86 @@
+"""Charts as plain data for an SVG template: no scripts, they print, and a screen reader gets the table beside them."""
+
+from dataclasses import dataclass
+
+WIDTH = 600
+_HEIGHT = 180
+_FOOT = 22
+_HEAD = 18
+_ROW = 30
+
+
+@dataclass
+class Bar:
+    """One bar: where it lies in the drawing, what it stands for, and the list it counts."""
+
+    label: str
+    value: str
+    href: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def middle(self):
+        """Where its label goes, across."""
+        return self.x + self.width / 2
+
+    @property
+    def end(self):
+        """Where its value goes, along."""
+        return self.x + self.width + 6
+
+    @property
+    def line(self):
+        """The base line of text beside it."""
+        return self.y + self.height / 2 + 4
+
+
+@dataclass
+class Chart:
+    """A drawing of bars, upright or lying."""
+
+    title: str
+    heading: str
+    bars: list[Bar]
+    height: int
+
+    width: int = WIDTH
+
+    @property
+    def floor(self):
+        """Where upright bars stand."""
+        return self.height - _FOOT
+
+
+def columns(title, heading, rows):
+    """Upright bars for a course of time. ``rows``: label, value as a number, value as text, address."""
+    top = max((float(value) for _, value, _, _ in rows), default=0) or 1
+    step = WIDTH / max(len(rows), 1)
+    usable = _HEIGHT - _FOOT - _HEAD
+    bars = []
+    for index, (label, value, text, href) in enumerate(rows):
+        height = round(float(value) / top * usable, 1)
+        bars.append(
+            Bar(
+                label,
+                text,
+                href,
+                round(index * step + step * 0.16, 1),
+                _HEIGHT - _FOOT - height,
+                round(step * 0.68, 1),
+                height,
+            )
+        )
+    return Chart(title=title, heading=heading, bars=bars, height=_HEIGHT)
+
+
+def rows(title, heading, rows):
+    """Lying bars for a comparison. ``rows`` as for `columns`."""
+    top = max((float(value) for _, value, _, _ in rows), default=0) or 1
+    bars = [
+        Bar(label, text, href, 0, index * _ROW + 14, round(max(float(value) / top * (WIDTH - 70), 2), 1), 12)
+        for index, (label, value, text, href) in enumerate(rows)
+    ]
+    return Chart(title=title, heading=heading, bars=bars, height=len(rows) * _ROW)

@@ -1,0 +1,191 @@
+"""Dashboards, the hub and search: whose they are, and that each figure equals the list it links to."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory
+from accounts.roles import ADMIN
+from accounts.tests.factories import StudentFactory, UserFactory
+from attendance.tests.factories import taken
+from finance import services
+from finance.tests.factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("who", "name"),
+    [("admin", "admin-dashboard"), ("instructor", "instructor-dashboard"), ("student", "student-dashboard")],
+)
+def test_everybody_is_led_to_their_own_dashboard(client_of, request, who, name):
+    client = client_of(request.getfixturevalue(who))
+
+    assert client.get("/").url == reverse("pages:dashboard")
+    assert client.get("/dashboard/").url == reverse(f"pages:{name}")
+
+
+def test_an_admin_has_the_instructors_dashboard_only_when_teaching(client_of, admin):
+    client = client_of(admin)
+    assert client.get(reverse("pages:instructor-dashboard")).status_code == 403
+
+    BatchFactory(instructor=admin)
+
+    assert client.get(reverse("pages:instructor-dashboard")).status_code == 200
+
+
+def test_an_empty_institute_is_greeted_with_its_first_steps(client_of, admin):
+    response = client_of(admin).get(reverse("pages:admin-dashboard"))
+
+    assert [step.is_done for step in response.context["steps"]] == [False, False, False]
+
+    BatchFactory()
+    response = client_of(admin).get(reverse("pages:admin-dashboard"))
+
+    assert [step.is_done for step in response.context["steps"]] == [True, True, False]
+
+
+def test_the_figures_of_the_admin_dashboard(client_of, admin):
+    today = timezone.localdate()
+    owing = enrolled(fee="10000.00")
+    paid(student=owing.student, amount="2500.00", mode="upi")
+    void = paid(student=owing.student, amount="500.00")
+    services.void(payment=void, reason="wrong student", by=admin)
+    enrolled(fee="3000.00", due_on=today + 5 * DAY)
+    ahead = enrolled(fee="1000.00")
+    paid(student=ahead.student, amount="1200.00")
+
+    context = client_of(admin).get(reverse("pages:admin-dashboard")).context
+
+    assert context["received"].today == Decimal("3700.00")
+    assert [(mode.value, amount) for mode, amount in context["received"].by_mode] == [
+        ("cash", Decimal("1200.00")),
+        ("upi", Decimal("2500.00")),
+    ]
+    assert (context["owed"].amount, context["owed"].students) == (Decimal("10500.00"), 2)
+    assert (context["owed"].overdue, context["owed"].overdue_students) == (Decimal("7500.00"), 1)
+    assert (context["active_students"], context["running_batches"]) == (3, 3)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_admin_dashboard_costs_the_same_however_large(client_of, admin, rows, django_assert_max_num_queries):
+    for _ in range(rows):
+        batch = DailyBatchFactory()
+        paid(student=enrolled(batch=batch).student, amount="100.00")
+        taken(batch, timezone.localdate())
+    client = client_of(admin)
+    client.get(reverse("pages:admin-dashboard"))
+    with django_assert_max_num_queries(12):
+        response = client.get(reverse("pages:admin-dashboard"))
+    assert len(response.context["classes"]) == rows
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_instructors_dashboard_costs_the_same_however_large(
+    client_of, instructor, rows, django_assert_max_num_queries
+):
+    for batch in DailyBatchFactory.create_batch(rows, instructor=instructor):
+        EnrollmentFactory(batch=batch)
+        taken(batch, timezone.localdate())
+    client = client_of(instructor)
+    client.get(reverse("pages:instructor-dashboard"))
+    with django_assert_max_num_queries(12):
+        response = client.get(reverse("pages:instructor-dashboard"))
+    assert len(response.context["batches"]) == rows
+    assert response.context["missing"]
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_hub_costs_the_same_however_long_the_history(client_of, admin, rows, django_assert_max_num_queries):
+    student = enrolled(fee="10000.00").student
+    for _ in range(rows):
+        paid(student=student, amount="100.00")
+    client = client_of(admin)
+    client.get(reverse("pages:student-hub", args=[student.pk]))
+    with django_assert_max_num_queries(8):
+        response = client.get(reverse("pages:student-hub", args=[student.pk]))
+    assert len(response.context["payments"]) == rows
+    assert response.context["fees"].balance == Decimal(10000 - 100 * rows)
+
+
+def test_an_instructor_sees_the_hub_of_their_students_without_money(client_of, instructor):
+    mine = enrolled(batch=BatchFactory(instructor=instructor))
+    other = enrolled()
+    client = client_of(instructor)
+
+    response = client.get(reverse("pages:student-hub", args=[mine.student_id]))
+
+    assert response.status_code == 200
+    assert "fees" not in response.context
+    assert "₹" not in response.content.decode()
+    assert client.get(reverse("pages:student-hub", args=[other.student_id])).status_code == 404
+
+
+def test_search_finds_by_part_of_everything_a_parent_may_say(client_of, admin):
+    student = StudentFactory(
+        user__full_name="Asha Verma",
+        user__phone="9876543210",
+        user__email="asha@example.com",
+        admission_number="26-00042",
+    )
+    student.guardian_phone = "9123456789"
+    student.save()
+    student.user.save()
+    enrollment = enrolled(student=student)
+    receipt = paid(student=enrollment.student, amount="1.00")
+    StudentFactory(user__full_name="Ravi Iyer")
+    hub = reverse("pages:student-hub", args=[student.pk])
+    client = client_of(admin)
+
+    for words in ("verm", "asha v", "98765", "asha@", "26-00042", "912345", receipt.receipt_number, "CM/26-27/00001"):
+        assert client.get(reverse("pages:search"), {"q": words}).url == hub, words
+
+
+def test_search_shows_several_matches_and_says_when_there_are_none(client_of, admin):
+    StudentFactory.create_batch(2)
+    client = client_of(admin)
+
+    assert len(client.get(reverse("pages:search"), {"q": "student"}).context["students"]) == 2
+    assert "Nobody found" in client.get(reverse("pages:search"), {"q": "zzz"}).content.decode()
+
+
+def test_search_ignores_letter_case_in_every_script(client_of, admin):
+    student = StudentFactory(user__full_name="ÉLODIE Ünal")
+    StudentFactory(user__full_name="आशा वर्मा")
+
+    response = client_of(admin).get(reverse("pages:search"), {"q": "élodie ÜNAL"})
+
+    assert response.url == reverse("pages:student-hub", args=[student.pk])
+
+
+def test_an_instructor_finds_only_their_own_students(client_of, instructor):
+    enrolled(student=StudentFactory(user__full_name="Other One"))
+    mine = enrolled(batch=BatchFactory(instructor=instructor), student=StudentFactory(user__full_name="Own One"))
+
+    response = client_of(instructor).get(reverse("pages:search"), {"q": "one"})
+
+    assert response.url == reverse("pages:student-hub", args=[mine.student_id])
+
+
+def test_the_suggestions_are_the_first_eight(client_of, admin):
+    StudentFactory.create_batch(9)
+
+    response = client_of(admin).get(reverse("pages:search-suggestions"), {"q": "student"})
+
+    assert len(response.context["students"]) == 8
+
+
+def test_the_site_says_whether_it_is_up_to_anybody(client, db):
+    response = client.get("/healthz")
+
+    assert (response.status_code, response.content) == (200, b"ok")
+
+
+def test_an_admin_is_staff_in_django_admin_and_nobody_else_is(client_of, student, instructor):
+    assert UserFactory(role=ADMIN).is_staff
+    assert not instructor.is_staff
+    assert not student.user.is_staff

@@ -1,0 +1,212 @@
+"""Pages that draw on every app: dashboards, the student's hub, search."""
+
+import datetime
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Batch, Course, Enrollment, Institute
+from accounts.models import StudentProfile, User
+from accounts.roles import sees_whole_institute
+from attendance import reports as attendance
+from attendance.models import Mark
+from coachmaster.ground.days import month_start
+from coachmaster.ground.listing import listing
+from coachmaster.ground.money import ZERO, display
+from finance import ledger
+from finance import reports as money
+from finance.models import Payment
+
+from . import charts, first_steps
+from .forms import SearchForm
+
+RECENT = 6
+
+
+@login_not_required
+def health(request):
+    """Whether the site is up and reaches its database; says no more than that."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("ok", content_type="text/plain")
+
+
+def home(request):
+    return redirect("pages:dashboard")
+
+
+# Dashboards -----------------------------------------------------------------------------------------------------
+
+
+def dashboard(request):
+    """To one's own dashboard."""
+    user = request.user
+    if user.has_perm("accounts.view_admin_dashboard"):
+        return redirect("pages:admin-dashboard")
+    if user.is_student:
+        return redirect("pages:student-dashboard")
+    if teaches(user):
+        return redirect("pages:instructor-dashboard")
+    if sees_whole_institute(user):
+        return redirect("academics:batch-list")
+    return redirect("accounts:me")
+
+
+def teaches(user):
+    """Whether the instructor's dashboard is theirs: an instructor, or anybody who teaches a batch."""
+    is_instructor = user.has_perm("academics.teach_batch") and not sees_whole_institute(user)
+    return is_instructor or Batch.objects.taught_by(user).exists()
+
+
+def admin_dashboard(request):
+    today = timezone.localdate()
+    courses = list(Course.objects.for_listing().order_by("-active_students", "name"))
+    steps = first_steps.remaining(courses)
+    if steps:
+        return render(request, "pages/first_steps.html", {"steps": steps})
+    received = money.collections(today)
+    classes = attendance.classes_on(today, Batch.objects.visible_to(request.user))
+    return render(
+        request,
+        "pages/admin_dashboard.html",
+        {
+            "today": today,
+            "month": month_start(today),
+            "received": received,
+            "owed": money.owed(today),
+            "active_students": Enrollment.objects.active().values("student").distinct().count(),
+            "running_batches": sum(course.running_batches for course in courses),
+            "classes": classes,
+            "classes_taken": sum(row.sheet is not None for row in classes),
+            "recent_enrollments": Enrollment.objects.visible_to(request.user)
+            .select_related("student__user", "batch")
+            .order_by("-created_at", "-pk")[:RECENT],
+            "recent_payments": Payment.objects.visible_to(request.user)
+            .live()
+            .select_related("student__user")
+            .order_by("-recorded_at", "-pk")[:RECENT],
+            "by_month": charts.columns(
+                "Collected by month",
+                "Month",
+                [
+                    (f"{first:%b}", amount, display(amount), _payments_of_month(first))
+                    for first, amount in received.months
+                ],
+            ),
+            "by_course": charts.rows(
+                "Active enrollments by course",
+                "Course",
+                [
+                    (course.name, course.active_students, str(course.active_students), course.get_absolute_url())
+                    for course in courses
+                    if course.active_students
+                ],
+            ),
+        },
+    )
+
+
+def _payments_of_month(first):
+    last = month_start(first + datetime.timedelta(days=32)) - datetime.timedelta(days=1)
+    return f"{reverse('finance:payment-list')}?from={first}&to={last}&state=standing"
+
+
+def instructor_dashboard(request):
+    if not teaches(request.user):
+        raise PermissionDenied
+    today = timezone.localdate()
+    batches = Batch.objects.taught_by(request.user).not_over(today)
+    listed = list(batches.for_listing().order_by("name"))
+    tallies = attendance.batch_tallies(listed)
+    earliest = today - datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
+    return render(
+        request,
+        "pages/instructor_dashboard.html",
+        {
+            "today": today,
+            "classes": attendance.classes_on(today, batches),
+            "missing": attendance.missing_among(listed, earliest, today - datetime.timedelta(days=1)),
+            "batches": [(batch, tallies.get(batch.pk)) for batch in listed],
+        },
+    )
+
+
+def student_dashboard(request):
+    if not request.user.is_student:
+        raise PermissionDenied
+    student = request.user.student_profile
+    return render(request, "pages/student_dashboard.html", _overview(request, student) | {"at_home": True})
+
+
+# One student ----------------------------------------------------------------------------------------------------
+
+
+def student_hub(request, pk):
+    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+    return render(request, "pages/student_hub.html", _overview(request, student))
+
+
+def _overview(request, student):
+    """What the hub shows: the enrollment, attendance, and for who may see money the fees and last payments."""
+    today = timezone.localdate()
+    user = request.user
+    enrollments = list(Enrollment.objects.visible_to(user).filter(student=student).latest_first())
+    tally = Mark.objects.visible_to(user).filter(student=student).tally()
+    overview = {
+        "student": student,
+        "today": today,
+        "enrollments": [enrollment for enrollment in enrollments if enrollment.is_active],
+        "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
+        "tally": tally,
+        "is_low": tally.is_below(Institute.objects.for_page_heads().low_attendance_percent),
+    }
+    if user.has_perm("finance.view_payment"):
+        payments = list(Payment.objects.filter(student=student).select_related("reversal").order_by("-paid_on", "-pk"))
+        paid = sum((payment.amount for payment in payments if not payment.is_void), ZERO)
+        overview |= {
+            "fees": ledger.fee_status(student, today, paid=paid),
+            "payments": payments[:5],
+            "payments_in_all": len(payments),
+        }
+    return overview
+
+
+# Search ---------------------------------------------------------------------------------------------------------
+
+
+def _found(user, words):
+    """Students by part of name, phone, e-mail, admission number or, for who may see money, receipt number."""
+    people = User.objects.visible_to(user).filter(student_profile__isnull=False)
+    if not words:
+        return people.none()
+    found = people.search(words)
+    if "/" in words and user.has_perm("finance.view_payment"):
+        receipts = Payment.objects.visible_to(user).filter(receipt_number__icontains=words).values("student")
+        found = found | people.filter(pk__in=receipts)
+    return found.select_related("student_profile")
+
+
+def search(request):
+    """The students that match; a single one is opened at once."""
+    words = SearchForm(request.GET).words
+    students = listing(
+        request,
+        _found(request.user, words),
+        {"name": ["full_name"], "admission": ["student_profile__admission_number"]},
+        default="name",
+    )
+    if students.total == 1:
+        return redirect("pages:student-hub", next(iter(students)).pk)
+    return render(request, "pages/search.html", {"students": students, "search_words": words})
+
+
+def search_suggestions(request):
+    """The first matches as links, for the list under the search box."""
+    words = SearchForm(request.GET).words
+    students = _found(request.user, words).order_by("full_name", "pk")[:8]
+    return render(request, "pages/_suggestions.html", {"students": students, "search_words": words})

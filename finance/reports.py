@@ -1,0 +1,88 @@
+"""Sums of money over many students, as plain data."""
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Count, Q, Sum
+
+from coachmaster.ground.days import month_start
+from coachmaster.ground.money import ZERO, MoneyField
+
+from .models import Account, DayTotal, Mode
+
+
+@dataclass
+class Collections:
+    """What was received by payments that stand, in rupees."""
+
+    today: Decimal
+    month: Decimal
+    by_mode: list[tuple[Mode, Decimal]]  # of this month, modes with something only
+    months: list[tuple[datetime.date, Decimal]]  # the last twelve by their first days, the oldest first
+
+
+def last_months(on, count=12):
+    """The first days of the ``count`` months that end with the month of ``on``, the oldest first."""
+    months = [month_start(on)]
+    while len(months) < count:
+        months.insert(0, month_start(months[0] - datetime.timedelta(days=1)))
+    return months
+
+
+def collections(on):
+    """What was received on the day ``on``, in its month, and in the twelve months up to it, by one query."""
+    months = last_months(on)
+    ends = [*months[1:], on + datetime.timedelta(days=1)]
+    periods = {
+        f"month_{index}": Q(paid_on__gte=first, paid_on__lt=end)
+        for index, (first, end) in enumerate(zip(months, ends, strict=True))
+    }
+    this_month = periods[f"month_{len(months) - 1}"]
+    sums = {
+        **periods,
+        "today": Q(paid_on=on),
+        **{f"mode_{mode.value}": this_month & Q(mode=mode) for mode in Mode},
+    }
+    found = DayTotal.objects.filter(paid_on__gte=months[0], paid_on__lte=on).aggregate(
+        **{name: Sum("amount", filter=condition) for name, condition in sums.items()}
+    )
+    by_mode = [(mode, found[f"mode_{mode.value}"] or ZERO) for mode in Mode]
+    by_month = [(first, found[f"month_{index}"] or ZERO) for index, first in enumerate(months)]
+    return Collections(
+        today=found["today"] or ZERO,
+        month=by_month[-1][1],
+        by_mode=[(mode, amount) for mode, amount in by_mode if amount],
+        months=by_month,
+    )
+
+
+@dataclass
+class Owed:
+    """What all students together owe, in rupees, and how many they are."""
+
+    amount: Decimal
+    students: int
+    overdue: Decimal
+    overdue_students: int
+
+
+def owed(on):
+    """What is owed now or later, and what of it was owed before the day ``on``, by one query."""
+    is_overdue = Q(overdue__gt=0)
+    found = (
+        Account.objects.owing()
+        .with_overdue(on)
+        .aggregate(
+            amount=Sum("balance"),
+            students=Count("pk"),
+            overdue_sum=Sum("overdue", output_field=MoneyField()),
+            overdue_students=Count("pk", filter=is_overdue),
+        )
+    )
+    return Owed(
+        amount=found["amount"] or ZERO,
+        students=found["students"],
+        overdue=found["overdue_sum"] or ZERO,
+        overdue_students=found["overdue_students"],
+    )
