@@ -78,7 +78,7 @@ def _day_words(weekdays):
 
 def grouped(slots):
     """``(weekdays, starts_at, ends_at)`` for each time of day, in order of the first day."""
-    groups = {}
+    groups: dict[tuple[datetime.time, datetime.time], list[int]] = {}
     for slot in sorted(slots):
         groups.setdefault((slot.starts_at, slot.ends_at), []).append(slot.weekday)
     return [(weekdays, *times) for times, weekdays in groups.items()]

@@ -81,6 +81,8 @@ def take_attendance(*, batch, held_on, statuses, enrollments, by, version=None, 
         .first()
     )
     if version is not None and version != (sheet.version if sheet else 0):
+        if sheet is None:
+            raise Stale("This sheet has never been saved. Open the page anew.")
         who = sheet.taken_by or "Somebody"
         raise Stale(f"{who} saved this sheet at {timezone.localtime(sheet.taken_at):%H:%M}, after you opened it.")
     if sheet is None:

@@ -106,9 +106,10 @@ MESSAGE_TAGS = {messages.ERROR: "danger"}
 
 # Database -------------------------------------------------------------------------------------------------------
 # MIGRATE_DATABASE_URL: the owner role, for migrations only, where the app's own role may not change tables.
-_migrating = len(sys.argv) > 1 and sys.argv[1] == "migrate"
-_url_name = "MIGRATE_DATABASE_URL" if _migrating and env("MIGRATE_DATABASE_URL", default="") else "DATABASE_URL"
-DATABASES = {"default": env.db(_url_name, default=f"sqlite:///{BASE_DIR / 'coachmaster.sqlite3'}")}
+_command = sys.argv[1] if len(sys.argv) > 1 and Path(sys.argv[0]).name == "manage.py" else ""
+_url = (_command == "migrate" and env("MIGRATE_DATABASE_URL", default="")) or env("DATABASE_URL", default="")
+_sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "coachmaster.sqlite3"}
+DATABASES = {"default": env.db_url_config(_url) if _url else _sqlite}
 _database = DATABASES["default"]
 _database["CONN_MAX_AGE"] = 60
 _database["CONN_HEALTH_CHECKS"] = True
@@ -116,13 +117,15 @@ if _database["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: a transaction that reads and then writes takes the write lock at once instead of failing on upgrade.
     # The journal stays the rollback journal: SQLite below 3.51.3 can lose commits in WAL mode.
     _database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+    # Tests in a file, as in production: threads of one test must meet at its locks, which memory does not have.
+    _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
-    _database["OPTIONS"] = {
-        **_database.get("OPTIONS", {}),
-        "options": "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
-        if not _migrating
-        else "",
-    }
+    # A page must not wait long, nor keep others waiting; an import or a proof at a shell may take its time.
+    _limits = ["lock_timeout=5s"] if _command != "migrate" else []
+    if _command in ("", "runserver"):
+        _limits += ["statement_timeout=15s", "idle_in_transaction_session_timeout=30s"]
+    _options = {"options": " ".join(f"-c {limit}" for limit in _limits)} if _limits else {}
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), **_options}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in -----------------------------------------------------------------------------------------------------
@@ -178,7 +181,7 @@ ADMIN_PATH = env("ADMIN_PATH", default="admin/").strip("/") + "/"
 # Mail -----------------------------------------------------------------------------------------------------------
 # Without EMAIL_URL no mail leaves the house, and the pages that would send one show the link instead.
 SENDS_MAIL = bool(env("EMAIL_URL", default=""))
-vars().update(env.email("EMAIL_URL", default="consolemail://"))
+vars().update(env.email_url_config(env("EMAIL_URL", default="") or "consolemail://"))
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="CoachMaster <noreply@localhost>")
 
 # Language and time ----------------------------------------------------------------------------------------------
@@ -212,5 +215,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.server": {"level": "INFO" if DEBUG else "WARNING"}},
+    "loggers": {
+        "django.server": {"level": "INFO" if DEBUG else "WARNING"},
+        "django.utils.autoreload": {"level": "WARNING"},
+    },
 }

@@ -139,4 +139,4 @@ class AddressFormField(forms.EmailField):
     """An e-mail address."""
 
     def to_python(self, value):
-        return super().to_python(value).lower()
+        return (super().to_python(value) or "").lower()

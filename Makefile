@@ -1,0 +1,47 @@
+# The commands of this project; `make` alone lists them.
+
+PORT ?= 8000
+PYTHON := .venv/bin/python
+MANAGE := $(PYTHON) manage.py
+PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY_FILE=/dev/null \
+	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ
+
+.PHONY: help run test check lock clean requirements requirements-dev
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
+
+run: requirements ## Serve on 127.0.0.1:8000 (PORT=… for another) with the demo institute
+	@PORT=$(PORT) scripts/run
+
+test: requirements-dev ## Run every test: SQLite, browser, PostgreSQL (REQUIRE_ALL=1: none may be left out)
+	@scripts/test
+
+check: requirements-dev ## Check format, lint, types, templates, imports, migrations, settings for production
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m djlint --quiet --lint templates
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(PYTHON) -m pip check
+	DEBUG=on $(MANAGE) makemigrations --check --dry-run
+	DEBUG=on $(MANAGE) check --fail-level WARNING
+	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+	$(PRODUCTION) $(MANAGE) collectstatic --noinput
+
+lock: requirements-dev ## Resolve requirements*.in anew into the pinned requirements*.txt
+	CUSTOM_COMPILE_COMMAND="make lock" UV_CUSTOM_COMPILE_COMMAND="make lock" $(PYTHON) -m uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(PYTHON) -m uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove what can be made again; the database, .env and the secret key stay
+	rm -rf staticfiles build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test*.sqlite3
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	@if [ -L .venv ]; then rm .venv; else rm -rf .venv; fi
+
+requirements:
+	@scripts/install requirements.txt
+
+requirements-dev:
+	@scripts/install requirements-dev.txt requirements.txt
