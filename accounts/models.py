@@ -250,11 +250,12 @@ class Attempts(models.Model):
     """How often something that is slowed down was tried: one row a limit and key, in the database that all processes share."""
 
     key = models.CharField(max_length=64, primary_key=True)
+    what = models.CharField(max_length=40)
     count = models.PositiveIntegerField()
-    ends_at = models.DateTimeField()
+    ends_at = models.DateTimeField(db_index=True)
 
     class Meta:
         verbose_name_plural = "attempts"
 
     def __str__(self):
-        return f"{self.key}: {self.count}"
+        return f"{self.what}: {self.count}"

@@ -1,9 +1,50 @@
-"""What happens beside a sign-in."""
+"""What happens beside a sign-in, and when the password has to be typed again."""
 
+import datetime
+
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from . import throttling
 
-def note_sign_in(sender, user, **kwargs):
+#: How long a typed password vouches for who sits there, for acts like voiding a payment.
+FRESH = datetime.timedelta(minutes=10)
+
+_ENTERED_AT = "password_entered_at"
+
+
+def note_sign_in(sender, request, user, **kwargs):
     """Keep when a person last signed in, without a line of history."""
     user.last_login = timezone.now()
     type(user).objects.filter(pk=user.pk).update(last_login=user.last_login)
+    if request is not None and hasattr(request, "session"):
+        note_password(request)
+
+
+def note_password(request):
+    """The password was typed, and right, just now."""
+    request.session[_ENTERED_AT] = timezone.now().timestamp()
+
+
+def password_is_fresh(request):
+    """Whether the password was typed in this session within the last ten minutes."""
+    age = timezone.now().timestamp() - request.session.get(_ENTERED_AT, 0)
+    return 0 <= age < FRESH.total_seconds()
+
+
+def sign_in_name(user):
+    """The name ``user`` signs in by: their e-mail address, else their admission number."""
+    return user.email or (user.student_profile.admission_number if user.is_student else f"#{user.pk}")
+
+
+def check_own_password(request, password):
+    """Note that the signed-in person typed their password again. Raises ValidationError when it is wrong, or too often was."""
+    name = sign_in_name(request.user)
+    try:
+        throttling.count_sign_in(request, name)
+    except throttling.TooManyTries as error:
+        raise ValidationError(error.sentence, code="throttled") from error
+    if not request.user.check_password(password):
+        raise ValidationError("This is not your password. Type it again.", code="wrong")
+    throttling.sign_in_succeeded(request, name)
+    note_password(request)

@@ -1,0 +1,77 @@
+"""The password typed again, for acts that are not undone easily."""
+
+import datetime
+
+import pytest
+import time_machine
+from django import forms
+from django.utils import timezone
+
+from accounts.forms import PasswordAgainMixin
+
+from .factories import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+class ActForm(PasswordAgainMixin, forms.Form):
+    reason = forms.CharField()
+
+
+@pytest.fixture
+def request_of(rf):
+    """A POST of that person, whose password was typed so many minutes ago."""
+
+    def build(user, minutes):
+        request = rf.post("/")
+        request.user = user
+        request.session = {"password_entered_at": timezone.now().timestamp() - minutes * 60}
+        return request
+
+    return build
+
+
+def test_within_ten_minutes_nobody_is_asked_again(request_of, admin):
+    form = ActForm({"reason": "typo"}, request=request_of(admin, minutes=9))
+
+    assert list(form.fields) == ["reason"]
+    assert form.is_valid()
+
+
+def test_after_ten_minutes_the_act_needs_the_password(request_of, admin):
+    form = ActForm({"reason": "typo"}, request=request_of(admin, minutes=11))
+
+    assert not form.is_valid()
+    assert list(form.errors) == ["own_password"]
+
+
+def test_a_wrong_password_is_refused_with_a_sentence(request_of, admin):
+    form = ActForm({"reason": "typo", "own_password": "wrong"}, request=request_of(admin, minutes=11))
+
+    assert form.errors == {"own_password": ["This is not your password. Type it again."]}
+
+
+def test_the_right_password_counts_for_the_next_ten_minutes(request_of, admin):
+    request = request_of(admin, minutes=11)
+
+    assert ActForm({"reason": "typo", "own_password": PASSWORD}, request=request).is_valid()
+    assert ActForm({"reason": "typo"}, request=request).is_valid()
+    with time_machine.travel(timezone.now() + datetime.timedelta(minutes=10, seconds=1)):
+        assert not ActForm({"reason": "typo"}, request=request).is_valid()
+
+
+def test_a_form_that_comes_back_for_another_reason_does_not_ask_again(request_of, admin):
+    form = ActForm({"own_password": PASSWORD}, request=request_of(admin, minutes=11))
+
+    assert list(form.errors) == ["reason"]
+    assert list(form.fields) == ["reason"]
+
+
+def test_after_ten_wrong_passwords_not_even_the_right_one_is_looked_at(request_of, admin):
+    request = request_of(admin, minutes=11)
+    for _ in range(10):
+        ActForm({"reason": "typo", "own_password": "wrong"}, request=request).is_valid()
+
+    form = ActForm({"reason": "typo", "own_password": PASSWORD}, request=request)
+
+    assert form.errors == {"own_password": ["Too many tries. Wait 15 minutes, then try again."]}

@@ -1,0 +1,129 @@
+"""Limits: how many tries get through, from where, and when they come back."""
+
+import contextlib
+import datetime
+import threading
+
+import pytest
+import time_machine
+from django.db import connection
+
+from accounts import throttling
+from accounts.models import Attempts
+from accounts.throttling import Limit, TooManyTries, client_address, count
+
+pytestmark = pytest.mark.django_db
+
+THREE_AN_HOUR = Limit("test", 3, datetime.timedelta(hours=1))
+NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
+
+
+def tries_let_through(limit, subject, asked):
+    passed = 0
+    for _ in range(asked):
+        try:
+            count((limit, subject))
+            passed += 1
+        except TooManyTries:
+            pass
+    return passed
+
+
+def test_a_limit_lets_as_many_through_as_it_says():
+    assert tries_let_through(THREE_AN_HOUR, "asha", 5) == 3
+
+
+def test_another_subject_has_its_own_count():
+    tries_let_through(THREE_AN_HOUR, "asha", 5)
+
+    assert tries_let_through(THREE_AN_HOUR, "ravi", 5) == 3
+
+
+def test_the_time_to_wait_is_what_is_left_and_then_tries_come_back():
+    with time_machine.travel(NOON, tick=False) as clock:
+        tries_let_through(THREE_AN_HOUR, "asha", 3)
+        clock.shift(datetime.timedelta(minutes=50))
+        with pytest.raises(TooManyTries) as refused:
+            count((THREE_AN_HOUR, "asha"))
+        assert refused.value.seconds == 600
+        assert refused.value.sentence == "Too many tries. Wait 10 minutes, then try again."
+        clock.shift(datetime.timedelta(minutes=10))
+        assert tries_let_through(THREE_AN_HOUR, "asha", 5) == 3
+
+
+def test_what_one_limit_refuses_is_not_counted_by_the_others():
+    other = Limit("other", 5, datetime.timedelta(hours=1))
+    for _ in range(10):
+        with contextlib.suppress(TooManyTries):
+            count((THREE_AN_HOUR, "asha"), (other, "desk"))
+
+    assert tries_let_through(other, "desk", 10) == 2
+
+
+def test_after_a_slowed_limit_one_try_a_minute_is_left():
+    slowed = Limit("slow", 2, datetime.timedelta(days=1), then=Limit("slower", 1, datetime.timedelta(minutes=1)))
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert tries_let_through(slowed, "asha", 5) == 3
+        clock.shift(datetime.timedelta(seconds=61))
+        assert tries_let_through(slowed, "asha", 5) == 1
+
+
+def test_rows_say_nothing_about_who_they_count():
+    count((THREE_AN_HOUR, "asha@example.com"))
+
+    row = Attempts.objects.get()
+    assert (row.what, row.count, len(row.key)) == ("test", 1, 64)
+    assert "asha" not in row.key
+
+
+def test_rows_that_ended_a_day_ago_are_forgotten():
+    with time_machine.travel(NOON, tick=False) as clock:
+        count((THREE_AN_HOUR, "asha"))
+        clock.shift(datetime.timedelta(hours=26))
+        count((THREE_AN_HOUR, "ravi"))
+        throttling.forget_ended()
+
+    assert [row.key for row in Attempts.objects.all()] == [THREE_AN_HOUR.key("ravi")]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "6.6.6.6", "10.0.0.9"),
+        (1, "6.6.6.6, 203.0.113.7", "203.0.113.7"),
+        (2, "6.6.6.6, 203.0.113.7, 10.0.0.1", "203.0.113.7"),
+        (2, "203.0.113.7", "10.0.0.9"),
+        (1, "", "10.0.0.9"),
+        (1, "unknown", "10.0.0.9"),
+        (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        (1, "::ffff:203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_a_forwarded_address_counts_only_as_far_as_proxies_are_ours(rf, settings, proxies, forwarded, address):
+    settings.TRUSTED_PROXIES = proxies
+
+    request = rf.get("/", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR=forwarded)
+
+    assert client_address(request) == address
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_however_many_come_at_once_no_more_than_the_limit_get_through():
+    passed = []
+    start = threading.Barrier(8)
+
+    def guess():
+        start.wait()
+        try:
+            passed.append(tries_let_through(throttling.PAIR, "asha\n10.0.0.9", 5))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=guess) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(passed), sum(passed)) == (8, 10)
