@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 WIDTH = 600
-_HEIGHT = 180
-_FOOT = 22
+_HEIGHT = 220
+_FOOT = 26
 _HEAD = 18
-_ROW = 30
+_ROW = 44
 
 
 @dataclass
@@ -80,7 +80,7 @@ def rows(title, heading, rows):
     """Lying bars for a comparison. ``rows`` as for `columns`."""
     top = max((float(value) for _, value, _, _ in rows), default=0) or 1
     bars = [
-        Bar(label, text, href, 0, index * _ROW + 14, round(max(float(value) / top * (WIDTH - 70), 2), 1), 12)
+        Bar(label, text, href, 0, index * _ROW + 22, round(max(float(value) / top * (WIDTH - 70), 2), 1), 14)
         for index, (label, value, text, href) in enumerate(rows)
     ]
     return Chart(title=title, heading=heading, bars=bars, height=len(rows) * _ROW)
