@@ -1,0 +1,24 @@
+"""Bringing tables of other programs in: read, check, write, each apart from the others.
+
+`reading` turns a file into numbered rows of cells, `columns` says what a table's columns are called and how a cell is
+cleaned, `pipeline` checks every row and lets an `Importer` write them all or none, `command` is its face in a shell.
+What comes out is plain data (`Result`, `Problem`), so that a page can show the same.
+"""
+
+from .columns import Column, ReferenceColumn
+from .pipeline import Importer, Problem, Result, Row, bring_in, in_chunks, sentences
+from .reading import CsvTable, Unreadable
+
+__all__ = [
+    "Column",
+    "CsvTable",
+    "Importer",
+    "Problem",
+    "ReferenceColumn",
+    "Result",
+    "Row",
+    "Unreadable",
+    "bring_in",
+    "in_chunks",
+    "sentences",
+]

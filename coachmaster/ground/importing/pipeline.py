@@ -1,0 +1,308 @@
+"""From rows of cells to rows of the database: all of them, or none and a report of what is wrong where."""
+
+import contextlib
+import itertools
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, reset_queries, transaction
+
+from .columns import normalised
+from .reading import MOST_CHARACTERS, Unreadable
+
+ROWS_AT_ONCE = 1000
+_LOCK = 0x696D706F  # any number, the same for all imports
+
+
+@dataclass
+class Problem:
+    """Something that keeps a file out: where it is, what stands there, and what to do."""
+
+    line: int | None
+    column: str
+    value: str
+    sentence: str
+
+    def __str__(self):
+        where = ", ".join(filter(None, [f"line {self.line}" if self.line else "", self.column]))
+        value = f"“{_printable(self.value)}”: " if self.value else ""
+        return f"{where}: {value}{self.sentence}" if where else f"{value}{self.sentence}"
+
+
+def _printable(text):
+    """``text`` cut short, without what would steer a terminal."""
+    text = "".join(c if c.isprintable() else " " for c in text[:80])
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+@dataclass
+class Result:
+    """What an import did, or would have done, and what kept it from it."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    skipped: list[int] = field(default_factory=list)
+    not_used: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def is_clean(self):
+        """Whether nothing was found wrong so far."""
+        return not self.problems
+
+    def refuse(self, row, column, error):
+        """Note what is wrong with ``row``: a sentence, or a ValidationError with some."""
+        for sentence in sentences(error):
+            self.problems.append(Problem(row.line, column, None, sentence))
+
+
+def sentences(error):
+    """The sentences of a ValidationError, or the one given."""
+    return error.messages if isinstance(error, ValidationError) else [error]
+
+
+class Row(dict):
+    """The cleaned values of one line. Empty cells are not in it: they leave what is stored as it is.
+
+    ``filled`` names the columns whose value is a --default and not the file's.
+    """
+
+    __slots__ = ("filled", "line")
+
+    def __init__(self, line):
+        super().__init__()
+        self.line = line
+        self.filled = ()
+
+
+class Importer:
+    """What one table is made of and how rows get into it. Subclasses know the rules; they write while all is well."""
+
+    #: Singular and plural, for sentences.
+    noun = ("row", "rows")
+    columns = []
+
+    def check(self, row):
+        """Raise ValidationError (a dict by column) for what is wrong within the row. No database here."""
+
+    def write(self, rows, result, advance):
+        """Bring in the ``rows`` (a list), inside the transaction.
+
+        Wrong rows go to ``result.refuse``; all are looked at, nothing needs to be written once one is wrong. Counts go
+        into ``result``. ``advance(n)`` after each n rows.
+        """
+        raise NotImplementedError
+
+
+def in_chunks(rows, size=ROWS_AT_ONCE):
+    """``rows`` in lists of at most ``size``. With DEBUG on, Django would keep every query of a long import."""
+    rows = iter(rows)
+    while chunk := list(itertools.islice(rows, size)):
+        yield chunk
+        reset_queries()
+
+
+class Layout:
+    """Which cells of a line make up which column."""
+
+    def __init__(self, importer, header, mapping, defaults):
+        self.header = header
+        self.defaults = defaults
+        self.problems = []
+        places = {}
+        for place, name in enumerate(header):
+            if not name:
+                continue
+            if normalised(name) in places:
+                self.problems.append(Problem(None, name, "", "Two columns have this name. Rename or remove one."))
+            places.setdefault(normalised(name), place)
+        self.columns = []
+        used = set()
+        for column in importer.columns:
+            if column.name in mapping:
+                found = self._mapped(column, mapping[column.name], places)
+            else:
+                found = next(([places[name]] for name in column.names if name in places), [])
+            if found or column.name in defaults:
+                self.columns.append((column, found))
+                used.update(found)
+            elif column.is_required and column.name not in mapping:
+                self._miss(column)
+        self.not_used = [name for place, name in enumerate(header) if name and place not in used]
+
+    def _found(self):
+        return f"Found: {', '.join(name for name in self.header if name)}."
+
+    def _miss(self, column):
+        self.problems.append(
+            Problem(
+                None,
+                column.name,
+                "",
+                f"There is no such column. {self._found()} Say which one it is by --map {column.name}=COLUMN, "
+                f"or give a value for all by --default {column.name}=VALUE.",
+            )
+        )
+
+    def _mapped(self, column, text, places):
+        """The places of the columns that ``text`` names, parted by spaces; the longest name that fits wins."""
+        words, found = text.split(), []
+        while words:
+            for length in range(len(words), 0, -1):
+                place = places.get(normalised(" ".join(words[:length])))
+                if place is not None:
+                    found.append(place)
+                    words = words[length:]
+                    break
+            else:
+                sentence = f"There is no column “{words[0]}” for --map {column.name}. {self._found()}"
+                self.problems.append(Problem(None, column.name, "", sentence))
+                return []
+        return found
+
+    def name(self, column_name):
+        """The heading under which the file has a column."""
+        for column, places in self.columns:
+            if column.name == column_name and places:
+                return " ".join(self.header[place] for place in places)
+        return column_name
+
+    def text(self, column_name, cells):
+        """What a line says in a column."""
+        for column, places in self.columns:
+            if column.name == column_name:
+                return " ".join(filter(None, (cells[place].strip() for place in places if place < len(cells))))
+        return ""
+
+
+def _read(importer, table, layout, skip, result, advance):
+    """The cleaned rows of ``table``; what is wrong with others goes into ``result``."""
+    rows, width = [], len(layout.header)
+    defaults = {column.name: column.clean(layout.defaults[column.name]) for column, _ in layout.columns
+                if column.name in layout.defaults}  # fmt: skip
+    nameless = [place for place, name in enumerate(layout.header) if not name]
+    seen = 0
+    for line, cells in table:
+        seen += 1
+        if not seen % ROWS_AT_ONCE:
+            advance(ROWS_AT_ONCE)
+        if line in skip:
+            result.skipped.append(line)
+            continue
+        before = len(result.problems)
+        if len(cells) < width:
+            sentence = f"This line has {len(cells)} cells, the header has {width}. Add what is missing."
+            result.problems.append(Problem(line, "", "", sentence))
+            continue
+        # Spreadsheets leave empty cells at the end of a line; text beyond the header is a shifted line.
+        stray = next((place for place in [*nameless, *range(width, len(cells))] if cells[place].strip()), None)
+        if stray is not None:
+            sentence = "This cell stands in no column of the header. Remove it, or put text with commas in quotes."
+            result.problems.append(Problem(line, f"cell {stray + 1}", cells[stray], sentence))
+            continue
+        row = Row(line)
+        for column, places in layout.columns:
+            if len(places) == 1:
+                text = cells[places[0]].strip()
+            else:
+                text = " ".join(filter(None, (cells[place].strip() for place in places)))
+            try:
+                if len(text) > MOST_CHARACTERS:
+                    raise ValidationError(f"At most {MOST_CHARACTERS:,} characters.")
+                value = column.clean(text) if text else None
+                if value not in (None, ""):
+                    row[column.name] = value
+                elif column.name in defaults:
+                    row[column.name] = defaults[column.name]
+                    row.filled = (*row.filled, column.name)
+                elif column.is_required:
+                    raise ValidationError(f"Fill in this cell, or give --default {column.name}=VALUE.")
+            except ValidationError as error:
+                for sentence in error.messages:
+                    result.problems.append(Problem(line, layout.name(column.name), text, sentence))
+        if len(result.problems) > before:
+            continue
+        try:
+            importer.check(row)
+        except ValidationError as error:
+            for name, messages in error.message_dict.items():
+                for sentence in messages:
+                    result.problems.append(Problem(line, name, None, sentence))
+        else:
+            rows.append(row)
+    if not seen and result.is_clean:
+        result.problems.append(Problem(None, "", "", "The file has a header and no rows."))
+    return rows
+
+
+def _lock_out_other_imports():
+    """Two imports at once wait for each other; on SQLite the transaction has the whole database already."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL lock_timeout = '60s'")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _tell_values(table, layout, problems):
+    """Give each problem that was found by the rules the value and heading as the file has them."""
+    waiting = {}
+    for problem in problems:
+        if problem.value is None:
+            waiting.setdefault(problem.line, []).append(problem)
+    if not waiting:
+        return
+    with contextlib.suppress(Unreadable):
+        for line, cells in table:
+            for problem in waiting.pop(line, ()):
+                problem.value = layout.text(problem.column, cells)
+                problem.column = layout.name(problem.column)
+            if not waiting:
+                break
+    for left in itertools.chain.from_iterable(waiting.values()):
+        left.value = ""
+
+
+def bring_in(importer, table, *, mapping=None, defaults=None, skip=(), dry_run=False, progress=None):
+    """Bring the rows of ``table`` in by ``importer``: all of them, or none when the `Result` has problems.
+
+    ``mapping`` says which columns of the file make up a column (several are joined with spaces), ``defaults`` what is
+    taken where the file has nothing, ``skip`` which lines are left out. ``progress(stage, rows, total)`` is called on
+    the way. A dry run does the same and takes it back. Raises ValidationError when a default is wrong, and
+    OperationalError when the database stays locked.
+    """
+    result = Result()
+    layout = Layout(importer, table.header, mapping or {}, defaults or {})
+    result.not_used = layout.not_used
+    result.problems += layout.problems
+    try:
+        total = table.count()
+    except Unreadable as unreadable:
+        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence))
+    if not result.is_clean:
+        return result
+
+    def advance(stage):
+        return lambda count: progress and progress(stage, count, total)
+
+    rows = []
+    try:
+        rows = _read(importer, table, layout, set(skip), result, advance("Checking"))
+    except Unreadable as unreadable:
+        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence))
+    if missing := sorted(set(skip) - set(result.skipped)):
+        result.notes.append(f"Nothing to skip on line {', '.join(map(str, missing))}.")
+    if rows:
+        try:
+            with transaction.atomic(durable=True):
+                _lock_out_other_imports()
+                importer.write(rows, result, advance("Writing"))
+                transaction.set_rollback(dry_run or not result.is_clean)
+        except IntegrityError:
+            sentence = "Somebody else changed the same records just now. Run the import again."
+            result.problems.append(Problem(None, "", "", sentence))
+    _tell_values(table, layout, result.problems)
+    result.problems.sort(key=lambda problem: problem.line or 0)
+    return result

@@ -1,0 +1,177 @@
+"""A file as numbered rows of cells. Nothing is guessed: what cannot be read exactly is refused with a sentence."""
+
+import codecs
+import csv
+import io
+import stat
+from pathlib import Path
+
+MOST_BYTES = 50 * 1024 * 1024
+MOST_ROWS = 200_000
+MOST_CHARACTERS = 32_000
+
+_NOT_TEXT = {
+    b"PK\x03\x04": "This is a spreadsheet, not a CSV file.",
+    b"\xd0\xcf\x11\xe0": "This is an old Excel workbook, not a CSV file.",
+    b"%PDF": "This is a PDF, not a CSV file.",
+    b"\x1f\x8b": "This is a compressed file. Unpack it first.",
+}
+_HOW_TO_SAVE = "In the spreadsheet choose “Save as”, “CSV UTF-8”."
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class Unreadable(Exception):
+    """The file, or the rest of it, cannot be read; ``line`` is where the trouble began, when it began on one."""
+
+    def __init__(self, sentence, line=None):
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.line = line
+
+
+def check_encoding(name):
+    """``name`` when Python can read text in it, else ValueError."""
+    try:
+        info = codecs.lookup(name)
+        info.incrementaldecoder().decode(b"a", False)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"There is no encoding “{name}”. Usual ones are utf-8, cp1252 and utf-16.") from error
+    if not getattr(info, "_is_text_encoding", True):
+        raise ValueError(f"“{name}” is not an encoding of text.")
+    return name
+
+
+class CsvTable:
+    """A CSV file: ``header`` (texts), then by iteration ``(line, cells)``.
+
+    Lines are numbered as a spreadsheet shows them: the first one is 1, blank ones count, and a cell with line breaks in
+    quotes is one line. Commas, semicolons or tabs part the cells, as in the header. Raises `Unreadable`.
+    """
+
+    def __init__(self, path, encoding=None):
+        self.path = Path(path)
+        self.encoding = "utf-8-sig" if encoding is None or _is_utf_8(encoding) else encoding
+        self._is_told = encoding is not None
+        self._refuse_what_is_no_file()
+        self._delimiter = self._find_delimiter()
+        for line, cells in self._records():
+            if any(cell.strip() for cell in cells):
+                self.header_line, self.header = line, [cell.strip() for cell in cells]
+                break
+        else:
+            raise Unreadable("The file is empty.")
+        if any("\0" in cell for cell in self.header):
+            raise Unreadable(f"This is not text in UTF-8, it looks like UTF-16. {_HOW_TO_SAVE}", line=self.header_line)
+
+    def __iter__(self):
+        for line, cells in self._records():
+            if line > self.header_line and any(cell.strip() for cell in cells):
+                yield line, cells
+
+    def count(self):
+        """How many rows stand below the header, as far as the file can be read. Raises `Unreadable` when too many."""
+        rows = 0
+        try:
+            for line, cells in self._records():
+                rows += line > self.header_line and bool(cells)
+                if rows > MOST_ROWS:
+                    break
+        except Unreadable:
+            return rows  # said again, with its line, when the rows are read
+        if rows > MOST_ROWS:
+            raise Unreadable(f"More than {MOST_ROWS:,} rows. Split the file into smaller ones.")
+        return rows
+
+    def _refuse_what_is_no_file(self):
+        try:
+            status = self.path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                raise Unreadable("This is a folder. Name the file in it.")
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("This is not a file that can be read twice. Save it as a file first.")
+            if status.st_size > MOST_BYTES:
+                raise Unreadable(f"More than {MOST_BYTES // 1024 // 1024} MB. Split the file into smaller ones.")
+            with self.path.open("rb") as file:
+                start = file.read(4)
+        except FileNotFoundError as error:
+            raise Unreadable("There is no such file. Check the name and the folder.") from error
+        except PermissionError as error:
+            raise Unreadable("You may not read this file. Ask its owner, or copy it.") from error
+        except (OSError, ValueError) as error:
+            raise Unreadable("This file cannot be read. Check its name, or copy it to another place.") from error
+        for magic, sentence in _NOT_TEXT.items():
+            if start.startswith(magic):
+                raise Unreadable(f"{sentence} {_HOW_TO_SAVE}")
+        if start.startswith(_UTF_16) and not self._is_told:
+            raise Unreadable(f"This file is in UTF-16. {_HOW_TO_SAVE} Or add --encoding utf-16.")
+
+    def _find_delimiter(self):
+        """What parts the cells of the first line that is not blank."""
+        try:
+            with self.path.open(encoding=self.encoding, newline="") as file:
+                first = next((line for line in iter(lambda: file.readline(MOST_CHARACTERS), "") if line.strip()), "")
+        except OSError as error:
+            raise Unreadable("This file cannot be read. Copy it to another place.") from error
+        except UnicodeError as error:
+            raise self._wrong_encoding() from error
+
+        def cells(delimiter):
+            return len(next(csv.reader([first], delimiter=delimiter), []))
+
+        return max(",;\t", key=cells) if first else ","
+
+    def _records(self):
+        """Every record with its number, blank ones too."""
+        line = 0
+        try:
+            with io.TextIOWrapper(self.path.open("rb"), encoding=self.encoding, newline="") as file:
+                reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+                while True:
+                    line += 1
+                    cells = next(reader, None)
+                    if cells is None:
+                        return
+                    yield line, cells
+        except csv.Error as error:
+            raise Unreadable(_csv_sentence(error), line=line) from error
+        except UnicodeError as error:
+            raise self._wrong_encoding() from error
+        except OSError as error:
+            raise Unreadable("The file could not be read to its end. Copy it to another place.") from error
+
+    def _wrong_encoding(self):
+        if self.encoding != "utf-8-sig":
+            return Unreadable(f"This file is not in {self.encoding}. {_HOW_TO_SAVE}")
+        with self.path.open("rb") as file:
+            line = next((number for number, text in enumerate(file, 1) if not _decodes(text)), None)
+        return Unreadable(
+            f"This is not text in UTF-8. {_HOW_TO_SAVE} Or, when it comes from an older Excel, add --encoding cp1252.",
+            line=line,
+        )
+
+
+def _is_utf_8(encoding):
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
+def _decodes(text):
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _csv_sentence(error):
+    """What Python's reader found, said for people."""
+    if "unexpected end" in str(error):
+        return 'A quote (") is opened on this line and never closed. Close it, or write it twice ("") when it is meant.'
+    if "field larger" in str(error):
+        return (
+            f"A cell that begins on this line has more than {MOST_CHARACTERS:,} characters. "
+            'Shorten it, or close its quote (").'
+        )
+    return (
+        'A quote (") in this line is closed before its cell ends. '
+        "Put the whole cell in quotes, and write a quote inside it twice."
+    )
