@@ -1,5 +1,7 @@
 """Changes of an enrollment's state. Money follows them in `finance.services`: pages, imports and admin call those."""
 
+import datetime
+
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -14,44 +16,82 @@ def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason=
 
     Raises ValidationError: one sentence for each thing that stands in the way.
     """
-    institute = Institute.objects.current()
-    list_fee = batch.course.total_fee
-    if not student.user.is_active:
-        raise ValidationError(f"{student} is inactive. Activate the person first.")
-    if batch.is_over(max(enrolled_on, timezone.localdate())):
-        raise ValidationError({"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."})
     active = Enrollment.objects.active()
-    refuse_second_enrollment(student, batch, institute)
-    if batch.capacity is not None and active.filter(batch=batch).count() >= batch.capacity:
-        raise ValidationError({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
-    enrollment = Enrollment(
+    enrollment = new_enrollment(
         student=student,
         batch=batch,
         enrolled_on=enrolled_on,
-        list_fee=list_fee,
-        agreed_fee=list_fee if agreed_fee is None else agreed_fee,
+        agreed_fee=agreed_fee,
         fee_reason=fee_reason,
-        is_exclusive=not institute.several_batches_at_once,
+        institute=Institute.objects.current(),
+        now_in=[enrollment.batch for enrollment in active.filter(student=student).select_related("batch")],
+        seats_taken=0 if batch.capacity is None else active.filter(batch=batch).count(),
     )
-    if enrollment.agreed_fee > list_fee:
-        raise ValidationError({"agreed_fee": f"At most {display(list_fee)}, the course's fee."})
-    if enrollment.agreed_fee < list_fee and not fee_reason:
-        raise ValidationError({"fee_reason": "Say why the fee is lower than the course's fee."})
-    enrollment.clean_fields(exclude=["student", "batch"])
     enrollment.save(force_insert=True)
     return enrollment
 
 
-def refuse_second_enrollment(student, batch, institute):
-    """Raises ValidationError when ``student`` is enrolled where a second enrollment is not allowed."""
-    active = Enrollment.objects.active().filter(student=student).select_related("batch")
-    for enrollment in active:
-        if enrollment.batch_id == batch.pk:
+def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, institute, now_in, seats_taken):
+    """An active enrollment that the rules allow, not saved yet.
+
+    ``now_in`` are the batches in which the student has an active enrollment, ``seats_taken`` how many students the
+    batch has. Raises ValidationError.
+    """
+    if not student.user.is_active:
+        raise ValidationError(f"{student} is inactive. Activate the person first.")
+    if batch.is_over(max(enrolled_on, timezone.localdate())):
+        raise ValidationError({"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."})
+    _refuse_second_enrollment(student, batch, institute, now_in)
+    if batch.capacity is not None and seats_taken >= batch.capacity:
+        raise ValidationError({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
+    enrollment = Enrollment(
+        student=student, batch=batch, enrolled_on=enrolled_on, is_exclusive=not institute.several_batches_at_once
+    )
+    _agree_fee(enrollment, agreed_fee, fee_reason)
+    enrollment.clean_fields(exclude=["student", "batch"])
+    return enrollment
+
+
+def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
+    """A completed enrollment in a batch that is over, not saved yet: history that is brought in from elsewhere.
+
+    It ends with the batch. Raises ValidationError.
+    """
+    if batch.is_over(enrolled_on):
+        raise ValidationError(
+            {"enrolled_on": f"{batch} ended on {day_words(batch.ends_on)}. Enter a day on or before it."}
+        )
+    enrollment = Enrollment(
+        student=student,
+        batch=batch,
+        enrolled_on=enrolled_on,
+        status=EnrollmentStatus.COMPLETED,
+        ended_on=batch.ends_on + datetime.timedelta(days=1),
+    )
+    _agree_fee(enrollment, agreed_fee, fee_reason)
+    enrollment.clean_fields(exclude=["student", "batch"])
+    return enrollment
+
+
+def _refuse_second_enrollment(student, batch, institute, now_in):
+    for other in now_in:
+        if other.pk == batch.pk:
             raise ValidationError(f"{student} is enrolled in {batch} already.")
         if not institute.several_batches_at_once:
             raise ValidationError(
-                f"{student} has an active enrollment in {enrollment.batch} already. Complete, drop or transfer it first."
+                f"{student} has an active enrollment in {other} already. Complete, drop or transfer it first."
             )
+
+
+def _agree_fee(enrollment, agreed_fee, fee_reason):
+    """Copy the course's fee and what was agreed (None: the same). Raises ValidationError."""
+    list_fee = enrollment.batch.course.total_fee
+    agreed_fee = list_fee if agreed_fee is None else agreed_fee
+    if agreed_fee > list_fee:
+        raise ValidationError({"agreed_fee": f"At most {display(list_fee)}, the course's fee."})
+    if agreed_fee < list_fee and not fee_reason:
+        raise ValidationError({"fee_reason": "Say why the fee is lower than the course's fee."})
+    enrollment.list_fee, enrollment.agreed_fee, enrollment.fee_reason = list_fee, agreed_fee, fee_reason
 
 
 def end_enrollment(enrollment, status, *, ended_on, reason):

@@ -10,16 +10,24 @@ from .roles import STUDENT
 
 def next_admission_number(year):
     """The next free number of ``year``, like `26-00042`. Call inside a transaction: the counter stays locked until its end."""
+    return draw_admission_numbers(year, 1)[0]
+
+
+def draw_admission_numbers(year, count, spoken_for=()):
+    """The next ``count`` free numbers of ``year``, like `next_admission_number`; those ``spoken_for`` are passed over."""
     AdmissionSeries.objects.get_or_create(year=year)
     series = AdmissionSeries.objects.select_for_update().get(year=year)
-    while True:
-        series.last_number += 1
-        number = f"{year % 100:02d}-{series.last_number:05d}"
+    numbers = []
+    while len(numbers) < count:
+        first = series.last_number + 1
+        series.last_number += count - len(numbers)
+        drawn = [f"{year % 100:02d}-{number:05d}" for number in range(first, series.last_number + 1)]
         # A number that somebody typed by hand is passed over.
-        if not StudentProfile.objects.filter(admission_number=number).exists():
-            break
+        taken = StudentProfile.objects.filter(admission_number__in=drawn).values_list("admission_number", flat=True)
+        taken = {*taken, *spoken_for}
+        numbers += [number for number in drawn if number not in taken]
     series.save(update_fields=["last_number"])
-    return number
+    return numbers
 
 
 @transaction.atomic
