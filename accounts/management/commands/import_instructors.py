@@ -1,0 +1,8 @@
+from accounts.importing import InstructorImporter
+from coachmaster.ground.importing.command import ImportCommand
+
+
+class Command(ImportCommand):
+    """Brings instructors in from a CSV file."""
+
+    importer_class = InstructorImporter

@@ -1,0 +1,8 @@
+from accounts.importing import StudentImporter
+from coachmaster.ground.importing.command import ImportCommand
+
+
+class Command(ImportCommand):
+    """Brings students in from a CSV file."""
+
+    importer_class = StudentImporter
