@@ -1,8 +1,14 @@
 """Request data in, clean values out."""
 
 from django import forms
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 
-from . import signing_in
+from coachmaster.ground.text import AddressFormField, LineFormField
+
+from . import signing_in, throttling
+from .models import User
 
 
 class PasswordField(forms.CharField):
@@ -38,3 +44,109 @@ class PasswordAgainMixin:
         if "own_password" in self.fields and "own_password" not in self.errors:
             del self.fields["own_password"]
         return cleaned
+
+
+class SignInForm(forms.Form):
+    """Name and password. Valid, it has the ``user``."""
+
+    name = LineFormField(max_length=254)
+    password = PasswordField()
+
+    user = None
+
+    def __init__(self, *args, request, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean(self):
+        """Raises TooManyTries before the password is looked at."""
+        if self.errors:
+            raise ValidationError("Enter your e-mail address or admission number, and your password.")
+        name = self.cleaned_data["name"]
+        throttling.count_sign_in(self.request, name)
+        self.user = authenticate(self.request, username=name, password=self.cleaned_data["password"])
+        if self.user is None:
+            raise ValidationError("This name and password do not go together. Check both and try again.")
+        throttling.sign_in_succeeded(self.request, name)
+
+
+class NewPasswordForm(forms.Form):
+    """A password set by the person themselves, typed twice."""
+
+    password = PasswordField(
+        label="New password",
+        autocomplete="new-password",
+        help_text="At least 8 characters; a few words are better than one.",
+    )
+    password_again = PasswordField(label="The same again", autocomplete="new-password")
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self):
+        validate_password(self.cleaned_data["password"], self.person())
+        return self.cleaned_data["password"]
+
+    def person(self):
+        """Whom the password must not be about."""
+        return self.user
+
+    def clean(self):
+        cleaned = super().clean()
+        again = self.cleaned_data.get("password_again")
+        if again and "password" in self.cleaned_data and again != self.cleaned_data["password"]:
+            self.add_error("password_again", "The two passwords differ. Type the same one twice.")
+        return cleaned
+
+
+class PasswordChangeForm(NewPasswordForm):
+    """One's own password: the old one vouches for who sits there."""
+
+    old_password = PasswordField(label="Your password until now")
+
+    field_order = ["old_password", "password", "password_again"]
+
+    def __init__(self, *args, request, **kwargs):
+        super().__init__(*args, user=request.user, **kwargs)
+        self.request = request
+
+    def clean_old_password(self):
+        signing_in.check_own_password(self.request, self.cleaned_data["old_password"])
+        return ""
+
+
+class RegisterForm(NewPasswordForm):
+    """A new student, by themselves."""
+
+    full_name = User._meta.get_field("full_name").formfield(label="Your full name")
+    email = User._meta.get_field("email").formfield(label="E-mail", required=True, help_text="")
+    phone = User._meta.get_field("phone").formfield(required=False)
+
+    field_order = ["full_name", "email", "phone", "password", "password_again"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, user=None, **kwargs)
+        self.fields["password"].label = "Password"
+        self.fields["full_name"].widget.attrs["autocomplete"] = "name"
+        self.fields["email"].widget.attrs["autocomplete"] = "email"
+        self.fields["phone"].widget.attrs["autocomplete"] = "tel"
+
+    def person(self):
+        return User(**{name: self.cleaned_data.get(name, "") for name in ("full_name", "email", "phone")})
+
+
+class ResetForm(forms.Form):
+    """Whose password is forgotten."""
+
+    email = AddressFormField(
+        label="Your e-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
+
+class OwnDetailsForm(forms.ModelForm):
+    """What people change about themselves."""
+
+    class Meta:
+        model = User
+        fields = ["full_name", "phone"]

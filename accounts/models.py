@@ -2,6 +2,7 @@
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -13,7 +14,7 @@ from coachmaster.ground.constraints import day_bounds, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
-from .roles import ADMIN, sees_whole_institute
+from .roles import ADMIN, roles_within, sees_whole_institute
 
 
 class UserQuerySet(models.QuerySet):
@@ -36,12 +37,21 @@ class UserQuerySet(models.QuerySet):
         """With the group that is their role, in the same query."""
         return self.select_related("membership__group")
 
+    def who_may(self, codename):
+        """Active people whose role has that right."""
+        return self.filter(
+            is_active=True, pk__in=Membership.objects.filter(group__permissions__codename=codename).values("user")
+        )
+
     def who_can_teach(self):
         """Active people who may be a batch's instructor."""
-        return self.filter(
-            is_active=True,
-            pk__in=Membership.objects.filter(group__permissions__codename="teach_batch").values("user"),
-        )
+        return self.who_may("teach_batch")
+
+    def within_reach_of(self, user):
+        """People who have no right that ``user`` lacks: the others' accounts are not for ``user`` to hand out or close."""
+        if user.is_superuser:
+            return self
+        return self.filter(is_superuser=False, membership__group__in=roles_within(user))
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
@@ -114,7 +124,7 @@ class User(AbstractBaseUser, PermissionsMixin):
                 Lower("email"),
                 condition=~Q(email=""),
                 name="user_email_unique",
-                violation_error_message="Somebody already has this e-mail address.",
+                violation_error_message="Somebody has this e-mail address already.",
             ),
             *text_limits("user", full_name=150, email=254, phone=16),
         ]
@@ -141,6 +151,13 @@ class User(AbstractBaseUser, PermissionsMixin):
             words += [profile.admission_number, profile.guardian_phone]
         return folded("\n".join(words))
 
+    def validate_constraints(self, exclude=None):
+        try:
+            super().validate_constraints(exclude)
+        except ValidationError as error:
+            # The only one without a field of its own is that of the e-mail address.
+            raise ValidationError({"email": error.messages}) from error
+
     def save(self, *, update_fields=None, **kwargs):
         if update_fields is not None and {"full_name", "phone", "email"} & set(update_fields):
             update_fields = {*update_fields, "search_text"}
@@ -163,9 +180,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         return hasattr(self, "student_profile")
 
     @property
-    def has_signed_in(self):
-        """Whether an invitation is still open: no password was ever set."""
-        return self.has_usable_password()
+    def is_invited(self):
+        """Whether this person may sign in, but never set a password."""
+        return self.is_active and not self.has_usable_password()
 
 
 class Membership(models.Model):

@@ -96,6 +96,16 @@ def sees_whole_institute(user):
     return user.has_perm(SCOPE)
 
 
+def roles_within(user):
+    """The roles, as groups, that give no right which ``user`` lacks: those that ``user`` may give to others."""
+    from django.contrib.auth.models import Group, Permission
+
+    roles = Group.objects.order_by("pk")
+    if user.is_superuser:
+        return roles
+    return roles.exclude(permissions__in=Permission.objects.exclude(group=user.membership.group_id))
+
+
 def requires(permission):
     """Wraps a view in a `urls.py`: without that permission, the 403 page. So the file of addresses is the access table."""
     return permission_required(permission, raise_exception=True)

@@ -4,17 +4,19 @@ from django.urls import path
 
 from coachmaster.pending import pending
 
+from . import views
+
 app_name = "accounts"
 urlpatterns = [
-    path("accounts/login/", pending, name="login"),
-    path("accounts/logout/", pending, name="logout"),
-    path("accounts/register/", pending, name="register"),
-    path("accounts/me/", pending, name="me"),
-    path("accounts/password/", pending, name="password-change"),
-    path("accounts/reset/", pending, name="password-reset"),
-    path("accounts/reset/sent/", pending, name="password-reset-done"),
-    path("accounts/reset/<uidb64>/<token>/", pending, name="password-reset-confirm"),
-    path("accounts/invitation/<str:token>/", pending, name="invitation"),
+    path("accounts/login/", views.sign_in, name="login"),
+    path("accounts/logout/", views.sign_out, name="logout"),
+    path("accounts/register/", views.register, name="register"),
+    path("accounts/me/", views.me, name="me"),
+    path("accounts/password/", views.password_change, name="password-change"),
+    path("accounts/reset/", views.password_reset, name="password-reset"),
+    path("accounts/reset/sent/", views.password_reset_done, name="password-reset-done"),
+    path("accounts/reset/<uidb64>/<token>/", views.password_reset_confirm, name="password-reset-confirm"),
+    path("accounts/invitation/<str:token>/", views.invitation, name="invitation"),
     path("people/", pending, name="person-list"),
     path("people/add/", pending, name="person-create"),
     path("people/<int:pk>/", pending, name="person-detail"),

@@ -45,7 +45,7 @@ if DEBUG:
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "coachmaster.ground.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -176,12 +176,15 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# What a record was is there to be read; putting it back is a change like any other, by its own form.
+SIMPLE_HISTORY_REVERT_DISABLED = True
 ADMIN_PATH = env("ADMIN_PATH", default="admin/").strip("/") + "/"
 
 # Mail -----------------------------------------------------------------------------------------------------------
 # Without EMAIL_URL no mail leaves the house, and the pages that would send one show the link instead.
 SENDS_MAIL = bool(env("EMAIL_URL", default=""))
 vars().update(env.email_url_config(env("EMAIL_URL", default="") or "consolemail://"))
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="CoachMaster <noreply@localhost>")
 
 # Language and time ----------------------------------------------------------------------------------------------

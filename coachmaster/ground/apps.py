@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class GroundConfig(AppConfig):
@@ -6,3 +7,10 @@ class GroundConfig(AppConfig):
 
     name = "coachmaster.ground"
     label = "ground"
+
+
+class BackOfficeConfig(admin_apps.AdminConfig):
+    """Django admin, on our own site."""
+
+    default = False
+    default_site = "coachmaster.ground.back_office.BackOffice"

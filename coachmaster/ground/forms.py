@@ -32,3 +32,16 @@ class FilterForm(forms.Form):
         """Whether anything is chosen: an empty list then says "nothing matches" and not "nothing yet"."""
         self.is_valid()
         return any(self.cleaned_data.get(name) not in (None, "") for name in self.fields)
+
+
+def show_refusal(form, refusal, **renamed):
+    """Put what a service refused (a ValidationError) beside the fields it names.
+
+    ``renamed`` maps a service's words to the form's fields; what belongs to no field stands above the form.
+    """
+    if not hasattr(refusal, "error_dict"):
+        form.add_error(None, refusal)
+        return
+    for name, errors in refusal.error_dict.items():
+        name = renamed.get(name, name)
+        form.add_error(name if name in form.fields else None, errors)

@@ -1,0 +1,150 @@
+"""People in Django admin: to look up and to correct; roles, invitations and deactivation have their own pages."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from simple_history.admin import SimpleHistoryAdmin
+
+from coachmaster.ground.back_office import ReadOnlyAdmin
+
+from . import mails
+from .models import AdmissionSeries, Attempts, Membership, StudentProfile, User
+from .roles import PERMISSIONS
+
+
+class NeverDeleted(admin.ModelAdmin):
+    """Rows that may be added and corrected, but have history and stay."""
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(User)
+class UserAdmin(SimpleHistoryAdmin, NeverDeleted):
+    """People."""
+
+    list_display = ["full_name", "role", "phone", "email", "is_active", "created_at"]
+    list_filter = ["is_active", "groups"]
+    search_fields = ["search_text"]
+    ordering = ["full_name", "pk"]
+    list_select_related = ["membership__group"]
+    show_full_result_count = False
+    fields = ["full_name", "email", "phone", "role", "state", "is_superuser", "last_login", "created_at"]
+    readonly_fields = ["role", "state", "last_login", "created_at"]
+    history_list_display = ["email", "phone", "is_active"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("membership__group")
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.search(search_term), False
+
+    def get_fields(self, request, obj=None):
+        return [name for name in self.fields if name != "is_superuser" or request.user.is_superuser]
+
+    def add_view(self, request, form_url="", extra_context=None):
+        """People are added on the site, where they get a link to set their password."""
+        if not self.has_add_permission(request):
+            return super().add_view(request, form_url, extra_context)
+        return redirect("accounts:person-create")
+
+    def has_change_permission(self, request, obj=None):
+        """Not the account of somebody who has rights that one lacks."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or User.objects.within_reach_of(request.user).filter(pk=obj.pk).exists())
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if "email" in form.changed_data and form.initial["email"]:
+            mails.tell_address_changed(obj, form.initial["email"])
+
+    @admin.display(ordering="membership__group__name")
+    def role(self, person):
+        """The role, with the page that changes it."""
+        return person.role
+
+    @admin.display(description="sign-in")
+    def state(self, person):
+        """Whether they may sign in, with the page on which that changes."""
+        words = "invited" if person.is_invited else "active" if person.is_active else "inactive"
+        page = reverse("accounts:person-detail", args=[person.pk])
+        return format_html('{} (<a href="{}">role, invitation and deactivation</a>)', words, page)
+
+
+@admin.register(StudentProfile)
+class StudentProfileAdmin(SimpleHistoryAdmin, NeverDeleted):
+    """Students' records."""
+
+    list_display = ["admission_number", "user", "guardian_name", "guardian_phone"]
+    list_select_related = ["user"]
+    search_fields = ["user__search_text"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+    fields = ["user", "admission_number", "birth_on", "guardian_name", "guardian_phone", "guardian_email", "address"]
+    readonly_fields = ["user"]
+    history_list_display = ["admission_number", "guardian_phone"]
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(user__in=User.objects.search(search_term)), False
+
+    def add_view(self, request, form_url="", extra_context=None):
+        """Students are added on the site, with the person they are."""
+        if not self.has_add_permission(request):
+            return super().add_view(request, form_url, extra_context)
+        return redirect("accounts:person-create")
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        obj.user.save(update_fields=["search_text"])
+
+
+@admin.register(Membership)
+class MembershipAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
+    """Who has which role, and had."""
+
+    list_display = ["user", "group"]
+    list_filter = ["group"]
+    list_select_related = ["user", "group"]
+    search_fields = ["user__search_text"]
+    ordering = ["user__full_name", "pk"]
+    show_full_result_count = False
+    history_list_display = ["group"]
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(user__in=User.objects.search(search_term)), False
+
+
+@admin.register(AdmissionSeries)
+class AdmissionSeriesAdmin(ReadOnlyAdmin):
+    """Where the counters of admission numbers stand."""
+
+    list_display = ["year", "last_number"]
+
+
+@admin.register(Attempts)
+class AttemptsAdmin(ReadOnlyAdmin):
+    """What is being slowed down."""
+
+    list_display = ["what", "count", "ends_at"]
+    list_filter = ["what"]
+    ordering = ["-ends_at"]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """Roles. The three that the code keeps are only to be read; further ones are the institute's."""
+
+    def _is_ours(self, group):
+        return group is not None and group.name in PERMISSIONS
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and not self._is_ours(obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and not self._is_ours(obj)

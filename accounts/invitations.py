@@ -1,0 +1,36 @@
+"""Links by which a person sets a password that nobody else has seen.
+
+A link is signed, lasts for a number of days, and works once: it is bound to the password (or the lack of one) and the
+e-mail address that the person had when it was made.
+"""
+
+import datetime
+
+from django.conf import settings
+from django.core import signing
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from .models import User
+
+_SALT = "accounts.invitation"
+
+
+def _state(user):
+    return salted_hmac(_SALT, f"{user.password}\n{user.email}", algorithm="sha256").hexdigest()[:32]
+
+
+def link_for(user, request):
+    """The address that ``user`` opens to set their password."""
+    token = signing.dumps([user.pk, _state(user)], salt=_SALT)
+    return request.build_absolute_uri(reverse("accounts:invitation", args=[token]))
+
+
+def person_invited_by(token):
+    """The active person a link was made for, or None when it is no link of ours, too old, or used."""
+    try:
+        pk, state = signing.loads(token, salt=_SALT, max_age=datetime.timedelta(days=settings.INVITATION_DAYS))
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    user = User.objects.filter(pk=pk, is_active=True).first()
+    return user if user and constant_time_compare(state, _state(user)) else None

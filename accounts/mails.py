@@ -1,0 +1,63 @@
+"""Mail to people about their own account: plain text, after the commit, and never a reason for a page to fail."""
+
+import logging
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.http import HttpResponseRedirect
+from django.template.loader import render_to_string
+
+logger = logging.getLogger(__name__)
+
+
+def _message(template, subject, to, **words):
+    text = render_to_string(f"accounts/mail/{template}.txt", {"site": settings.SITE_URL, **words})
+    return EmailMessage(subject, text, to=[to])
+
+
+def _send(message):
+    """Whether the message went out; why not is in the log."""
+    try:
+        return bool(message.send())
+    except OSError:  # smtplib's errors are OSErrors too
+        logger.exception("mail to %s did not go out", message.to)
+        return False
+
+
+def invite(user, link):
+    """Send the link to set a password. Returns whether it went out."""
+    days = settings.INVITATION_DAYS
+    return _send(_message("invitation", "Your CoachMaster account", user.email, user=user, link=link, days=days))
+
+
+def reset(user, link):
+    """The mail with the link to set a new password; it is not sent yet."""
+    return _message("reset", "Set a new password", user.email, user=user, link=link)
+
+
+def tell(user, sentence, to=None):
+    """Tell the owner of an account what changed, once it is committed. Nothing where no mail goes out."""
+    address = to or user.email
+    if settings.SENDS_MAIL and address:
+        message = _message("change", "Your CoachMaster account was changed", address, user=user, sentence=sentence)
+        transaction.on_commit(lambda: _send(message))
+
+
+def tell_address_changed(user, before):
+    """Tell a person, at the address they had ``before``, that it is another one now."""
+    if before and before != user.email:
+        now = f"was changed to {user.email}" if user.email else "was taken out"
+        tell(user, f"The e-mail address of your account {now}.", to=before)
+
+
+class RedirectThenSend(HttpResponseRedirect):
+    """Leads on, and sends a message once that answer is out: how long it takes then says nothing about who exists."""
+
+    message = None
+
+    def close(self):
+        super().close()
+        if self.message:
+            _send(self.message)
+            self.message = None

@@ -1,0 +1,29 @@
+"""Which pages are open to people who are not signed in: these, and no others."""
+
+from django.urls import URLPattern, get_resolver
+
+OPEN = {
+    "accounts:login",
+    "accounts:register",
+    "accounts:password-reset",
+    "accounts:password-reset-done",
+    "accounts:password-reset-confirm",
+    "accounts:invitation",
+    "pages:health",
+}
+
+
+def routes(resolver, prefix=""):
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield f"{prefix}{pattern.name}", pattern.callback
+        else:
+            namespace = f"{pattern.namespace}:" if pattern.namespace else ""
+            yield from routes(pattern, prefix + namespace)
+
+
+def test_only_the_pages_named_here_are_open():
+    found = {name for name, view in routes(get_resolver()) if not getattr(view, "login_required", True)}
+
+    assert found == OPEN
+    assert len(found) < 10

@@ -1,0 +1,104 @@
+"""My account: what people see and change about themselves."""
+
+import pytest
+from django.contrib.auth import authenticate
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from .factories import PASSWORD, StudentFactory
+
+pytestmark = pytest.mark.django_db
+
+NEW = "seven green parrots"
+
+
+def change(client, **changes):
+    data = {"old_password": PASSWORD, "password": NEW, "password_again": NEW, **changes}
+    return client.post(reverse("accounts:password-change"), data)
+
+
+def test_everybody_sees_their_role_address_and_admission_number(client_of, student):
+    text = client_of(student).get(reverse("accounts:me")).content.decode()
+
+    assert "Student" in text
+    assert "asha@example.com" in text
+    assert student.admission_number in text
+
+
+def test_own_name_and_phone_can_be_changed_and_nothing_else(client_of, student):
+    client = client_of(student)
+
+    response = client.post(
+        reverse("accounts:me"),
+        {"full_name": "Asha Rao", "phone": "98765 43210", "email": "new@example.com", "is_superuser": "on"},
+    )
+
+    assert response.url == reverse("accounts:me")
+    student.user.refresh_from_db()
+    assert (student.user.full_name, student.user.phone) == ("Asha Rao", "9876543210")
+    assert (student.user.email, student.user.is_superuser) == ("asha@example.com", False)
+    assert "asha rao" in student.user.search_text
+    assert student.admission_number in student.user.search_text
+
+
+def test_changing_the_password_keeps_this_session_and_ends_the_others(client_of, student):
+    elsewhere = Client()
+    elsewhere.force_login(student.user)
+    client = client_of(student)
+
+    assert change(client).url == reverse("accounts:me")
+
+    assert client.get(reverse("accounts:me")).status_code == 200
+    assert elsewhere.get(reverse("accounts:me")).status_code == 302
+    assert authenticate(username="asha@example.com", password=NEW) == student.user
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("old_password", "wrong", "This is not your password. Type it again."),
+        ("password_again", "another", "The two passwords differ. Type the same one twice."),
+        ("password", "asha verma", "The password is too similar to the full name."),
+    ],
+)
+def test_a_password_is_not_changed_by_a_slip(client_of, student, field, value, sentence):
+    response = change(client_of(student), **{field: value})
+
+    assert response.context["form"].errors[field] == [sentence]
+    student.user.refresh_from_db()
+    assert student.user.check_password(PASSWORD)
+
+
+def test_guessing_the_old_password_is_slowed_like_signing_in(client_of, student):
+    client = client_of(student)
+    for _ in range(10):
+        change(client, old_password="wrong")
+
+    assert change(client).context["form"].errors["old_password"] == ["Too many tries. Wait 15 minutes, then try again."]
+
+
+@pytest.mark.parametrize(("sends", "mails"), [(True, 1), (False, 0)])
+def test_a_changed_password_is_told_by_mail_where_mail_goes_out(
+    client_of, student, settings, sends, mails, django_capture_on_commit_callbacks
+):
+    settings.SENDS_MAIL = sends
+    with django_capture_on_commit_callbacks(execute=True):
+        change(client_of(student))
+
+    assert len(mail.outbox) == mails
+    if sends:
+        assert mail.outbox[0].to == ["asha@example.com"]
+        assert "The password of your account was changed." in mail.outbox[0].body
+
+
+def test_a_student_without_an_address_signs_in_and_changes_the_password_by_number(client_of):
+    student = StudentFactory(user__email="")
+
+    assert change(client_of(student)).status_code == 302
+
+
+def test_the_page_stays_within_its_budget(client_of, student, django_assert_max_num_queries):
+    client = client_of(student)
+    with django_assert_max_num_queries(8):
+        client.get(reverse("accounts:me"))

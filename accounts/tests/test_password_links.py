@@ -1,0 +1,182 @@
+"""Links to set a password: reset by mail, and invitations."""
+
+import datetime
+import re
+
+import pytest
+import time_machine
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import invitations
+from accounts.models import User
+
+from .factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+NEW = {"password": "seven green parrots", "password_again": "seven green parrots"}
+
+
+@pytest.fixture(autouse=True)
+def _mail_goes_out(settings):
+    settings.SENDS_MAIL = True
+
+
+@pytest.fixture
+def invited(db):
+    """A colleague who has no password yet."""
+    return UserFactory(full_name="Imran Khan", email="imran@example.com", password=None)
+
+
+@pytest.fixture
+def link_to(rf):
+    return lambda user: invitations.link_for(user, rf.get("/"))
+
+
+def ask(client, email, **more):
+    return client.post(reverse("accounts:password-reset"), {"email": email}, **more)
+
+
+def reset_link():
+    return re.search(r"http://testserver/\S+", mail.outbox[-1].body)[0]
+
+
+def test_known_and_unknown_get_the_same_answer_and_only_the_known_a_mail(client, student):
+    known, unknown = ask(client, "Asha@example.com"), ask(client, "nobody@example.com")
+
+    assert (known.status_code, known.url) == (unknown.status_code, unknown.url)
+    assert [message.to for message in mail.outbox] == [["asha@example.com"]]
+
+
+def test_the_mail_goes_out_after_the_answer(rf, student, settings):
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts import views
+
+    request = rf.post("/", {"email": "asha@example.com"})
+    request.user = AnonymousUser()
+    answer = views.password_reset(request)
+    assert mail.outbox == []
+
+    answer.close()
+
+    assert len(mail.outbox) == 1
+
+
+def test_the_link_sets_a_password_once_and_signs_in(client, student):
+    ask(client, "asha@example.com")
+    link = reset_link()
+
+    assert client.get(link).status_code == 200
+    assert client.post(link, NEW).url == reverse("pages:dashboard")
+    assert client.session["_auth_user_id"] == str(student.pk)
+    student.user.refresh_from_db()
+    assert student.user.check_password("seven green parrots")
+    client.logout()
+    assert client.post(link, {"password": "another one here", "password_again": "another one here"}).status_code == 404
+
+
+def test_the_link_is_over_after_an_hour(client, student):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        ask(client, "asha@example.com")
+        clock.shift(datetime.timedelta(minutes=59))
+        assert client.get(reset_link()).status_code == 200
+        clock.shift(datetime.timedelta(minutes=2))
+        assert client.post(reset_link(), NEW).status_code == 404
+
+
+def test_nobody_deactivated_gets_a_link_or_in_by_an_old_one(client, student):
+    ask(client, "asha@example.com")
+    User.objects.filter(pk=student.pk).update(is_active=False)
+    ask(client, "asha@example.com")
+
+    assert len(mail.outbox) == 1
+    assert client.post(reset_link(), NEW).status_code == 404
+
+
+@pytest.mark.parametrize("uid", ["MQ", "x", "_" * 50, "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
+def test_a_link_that_is_none_of_ours_is_over(client, db, uid):
+    response = client.get(reverse("accounts:password-reset-confirm", args=[uid, "abc-def"]))
+
+    assert response.status_code == 404
+    assert "This link does not work any more" in response.content.decode()
+
+
+def test_reset_mails_are_limited_by_name_and_by_address(client, student):
+    by_name = [ask(client, "asha@example.com", REMOTE_ADDR=f"10.0.0.{n}").status_code for n in range(6)]
+    by_address = [ask(client, f"a{n}@example.com", REMOTE_ADDR="10.0.1.1").status_code for n in range(21)]
+
+    assert by_name == [302] * 5 + [429]
+    assert by_address == [302] * 20 + [429]
+    assert len(mail.outbox) == 5
+
+
+def test_where_no_mail_goes_out_the_page_leads_to_the_office(client, student, settings):
+    settings.SENDS_MAIL = False
+
+    response = ask(client, "asha@example.com")
+
+    assert "Ask the office" in response.content.decode()
+    assert mail.outbox == []
+
+
+def test_mail_that_fails_does_not_fail_the_page(client, student, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+
+    assert ask(client, "asha@example.com").status_code == 302
+
+
+def test_an_invitation_sets_the_password_and_signs_in(client, invited, link_to):
+    link = link_to(invited)
+
+    assert "imran@example.com" in client.get(link).content.decode()
+    assert client.post(link, NEW).url == reverse("pages:dashboard")
+    assert client.session["_auth_user_id"] == str(invited.pk)
+    invited.refresh_from_db()
+    assert invited.check_password("seven green parrots")
+
+
+def test_an_invitation_works_once(client, invited, link_to):
+    link = link_to(invited)
+    client.post(link, NEW)
+
+    assert client.get(link).status_code == 404
+
+
+def test_an_invitation_lasts_seven_days(client, invited, link_to):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        link = link_to(invited)
+        clock.shift(datetime.timedelta(days=6, hours=23))
+        assert client.get(link).status_code == 200
+        clock.shift(datetime.timedelta(hours=2))
+        assert client.get(link).status_code == 404
+
+
+def test_an_invitation_is_over_when_the_address_changes(client, invited, link_to):
+    link = link_to(invited)
+    User.objects.filter(pk=invited.pk).update(email="other@example.com")
+
+    assert client.get(link).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["x", "a:b:c", "eyJhIjoxfQ:1abc:zzz", "%F0%9F%98%80"])
+def test_an_invitation_that_was_tampered_with_is_over(client, db, token):
+    assert client.get(f"/accounts/invitation/{token}/").status_code == 404
+
+
+def test_an_invitation_refuses_a_weak_password(client, invited, link_to):
+    response = client.post(link_to(invited), {"password": "imran khan", "password_again": "imran khan"})
+
+    assert response.context["form"].errors["password"]
+    invited.refresh_from_db()
+    assert not invited.has_usable_password()
+
+
+def test_somebody_else_who_is_signed_in_does_not_set_their_own_by_it(client_of, student, invited, link_to):
+    client_of(student).post(link_to(invited), NEW)
+
+    student.user.refresh_from_db()
+    assert student.user.check_password(PASSWORD)

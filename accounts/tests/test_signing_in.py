@@ -1,0 +1,205 @@
+"""Signing in and out: by which names, where to, and how failures are slowed."""
+
+import datetime
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+
+from .factories import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+REFUSAL = "This name and password do not go together. Check both and try again."
+
+
+@pytest.fixture
+def sign_in(client):
+    """Sends the form, from an address."""
+
+    def send(name, password=PASSWORD, address="10.0.0.9", **more):
+        data = {"name": name, "password": password, **more}
+        return client.post(reverse("accounts:login"), data, REMOTE_ADDR=address)
+
+    return send
+
+
+def signed_in(client):
+    return client.session.get("_auth_user_id")
+
+
+@pytest.mark.parametrize("name", ["asha@example.com", " Asha@Example.COM ", "26-00077", "Cm-77a"])
+def test_people_sign_in_by_email_or_admission_number_in_any_letter_case(client, sign_in, student, name):
+    student.admission_number = "26-00077" if name == "26-00077" else "CM-77A"
+    student.save()
+
+    response = sign_in(name)
+
+    assert (response.status_code, response.url) == (302, reverse("pages:dashboard"))
+    assert signed_in(client) == str(student.pk)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("asha@example.com", "wrong"), ("nobody@example.com", PASSWORD), ("99-00001", PASSWORD), ("%", PASSWORD)],
+)
+def test_a_wrong_name_and_a_wrong_password_get_the_same_sentence(client, sign_in, student, name, password):
+    response = sign_in(name, password)
+
+    assert response.context["form"].non_field_errors() == [REFUSAL]
+    assert f'value="{name}"' in response.content.decode()
+    assert not signed_in(client)
+
+
+@pytest.mark.parametrize(("name", "password"), [("", "x"), ("asha@example.com", ""), ("a\0b", "x"), ("x" * 300, "y")])
+def test_a_form_that_is_not_filled_in_says_what_to_enter(sign_in, student, name, password):
+    response = sign_in(name, password)
+
+    assert response.context["form"].non_field_errors() == [
+        "Enter your e-mail address or admission number, and your password."
+    ]
+
+
+def test_somebody_deactivated_cannot_sign_in(client, sign_in, student):
+    User.objects.filter(pk=student.pk).update(is_active=False)
+
+    assert sign_in("asha@example.com").context["form"].non_field_errors() == [REFUSAL]
+
+
+def test_an_open_session_ends_when_its_person_is_deactivated(client_of, student):
+    client = client_of(student)
+    assert client.get(reverse("accounts:me")).status_code == 200
+    User.objects.filter(pk=student.pk).update(is_active=False)
+
+    assert client.get(reverse("accounts:me")).url == f"{reverse('accounts:login')}?next={reverse('accounts:me')}"
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(client, sign_in, student):
+    page = client.get(reverse("accounts:login"), {"next": "/accounts/me/?a=1"})
+
+    assert '<input type="hidden" name="next" value="/accounts/me/?a=1">' in page.content.decode()
+    assert sign_in("asha@example.com", next="/accounts/me/?a=1").url == "/accounts/me/?a=1"
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "http:evil", ""]
+)
+def test_signing_in_never_leads_to_another_site(sign_in, student, elsewhere):
+    assert sign_in("asha@example.com", next=elsewhere).url == reverse("pages:dashboard")
+
+
+def test_who_is_signed_in_is_led_on(client_of, student):
+    assert client_of(student).get(reverse("accounts:login")).url == reverse("pages:dashboard")
+
+
+def test_the_page_asks_the_database_nothing(client, db, django_assert_num_queries):
+    client.get(reverse("accounts:login"))  # the institute's name is kept for a minute
+    with django_assert_num_queries(0):
+        response = client.get(reverse("accounts:login"))
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_the_page_offers_to_register_only_while_that_is_open(client, db, settings, is_open):
+    settings.REGISTRATION_OPEN = is_open
+
+    assert (reverse("accounts:register") in client.get(reverse("accounts:login")).content.decode()) == is_open
+
+
+def test_logging_out_is_a_post(client_of, student):
+    client = client_of(student)
+
+    assert client.get(reverse("accounts:logout")).status_code == 405
+    assert signed_in(client)
+    assert client.post(reverse("accounts:logout")).url == reverse("accounts:login")
+    assert not signed_in(client)
+
+
+def test_signing_in_is_noted_without_a_line_of_history(sign_in, student):
+    lines = student.user.history.count()
+
+    sign_in("asha@example.com")
+
+    student.user.refresh_from_db()
+    assert timezone.now() - student.user.last_login < datetime.timedelta(minutes=1)
+    assert student.user.history.count() == lines
+
+
+def test_after_ten_failures_not_even_the_right_password_is_looked_at(client, sign_in, student):
+    assert [sign_in("asha@example.com", "wrong").status_code for _ in range(10)] == [200] * 10
+
+    response = sign_in("asha@example.com", PASSWORD)
+
+    assert response.status_code == 429
+    assert 890 <= int(response["Retry-After"]) <= 900
+    assert "Too many tries. Wait 15 minutes, then try again." in response.content.decode()
+    assert not signed_in(client)
+
+
+def test_another_spelling_of_the_name_is_the_same_name(sign_in, student):
+    for name in ["asha@example.com", "ASHA@example.com", " asha@EXAMPLE.com"] * 4:
+        response = sign_in(name, "wrong")
+
+    assert response.status_code == 429
+
+
+def test_the_same_person_from_elsewhere_and_a_colleague_from_here_get_in(client, sign_in, student, instructor):
+    for _ in range(12):
+        sign_in("asha@example.com", "wrong", address="10.0.0.9")
+
+    assert sign_in("asha@example.com", address="10.0.0.10").status_code == 302
+    client.logout()
+    assert sign_in("imran@example.com", address="10.0.0.9").status_code == 302
+
+
+def test_a_success_forgets_the_failures_before_it(client, sign_in, student):
+    for _ in range(9):
+        sign_in("asha@example.com", "wrong")
+    sign_in("asha@example.com")
+    client.logout()
+
+    assert [sign_in("asha@example.com", "wrong").status_code for _ in range(10)] == [200] * 10
+
+
+def test_a_hundred_failures_from_one_address_close_it_for_an_hour(sign_in, student):
+    with time_machine.travel(timezone.now(), tick=False):
+        answers = [sign_in(f"guess{n}@example.com", "wrong").status_code for n in range(101)]
+        refused = sign_in("asha@example.com")
+
+    assert answers == [200] * 100 + [429]
+    assert (refused.status_code, refused["Retry-After"]) == (429, "3600")
+
+
+def test_a_class_signing_in_from_one_address_is_no_failure(client, sign_in, student):
+    for _ in range(105):
+        assert sign_in("asha@example.com").status_code == 302
+        client.logout()
+
+
+def test_a_name_tried_from_everywhere_is_slowed_but_not_locked(sign_in, student):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        answers = [sign_in("asha@example.com", "wrong", address=f"10.0.1.{n}").status_code for n in range(40)]
+        assert answers == [200] * 31 + [429] * 9
+        clock.shift(datetime.timedelta(seconds=60))
+        assert sign_in("asha@example.com", address="10.0.2.1").status_code == 302
+
+
+def test_the_page_and_its_refusal_are_kept_by_no_cache(client, db):
+    assert "no-store" in client.get(reverse("accounts:login"))["Cache-Control"]
+
+
+def test_django_admin_has_no_sign_in_of_its_own(client, db, settings):
+    address = f"/{settings.ADMIN_PATH}login/"
+
+    for response in (client.get(address), client.post(address, {"username": "a", "password": "b"})):
+        assert response.url.startswith(f"{reverse('accounts:login')}?next=")
+
+
+def test_a_stolen_session_row_says_no_password(client, sign_in, student):
+    sign_in("asha@example.com")
+
+    assert PASSWORD not in str(Session.objects.get().get_decoded())
