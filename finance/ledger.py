@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Sum
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
-from accounts.models import StudentProfile
 from coachmaster.ground.money import ZERO, MoneyField
 
-from .models import Account, Charge, DayTotal, Payment, _sum_of
+from .models import Account, Charge, DayTotal, Mode, Payment, _sum_of
 
 
 def with_balance(students, on=None):
@@ -33,38 +33,49 @@ def with_balance(students, on=None):
 
 
 def refresh_accounts(students):
-    """Write into the accounts of ``students`` (a queryset or keys) what the equation says now.
+    """Write into the accounts of ``students`` (a queryset or keys) what the equation says now, by one statement.
 
     Call it in the transaction that added or cancelled a row of money.
     """
-    found = with_balance(StudentProfile.objects.filter(pk__in=students).order_by("pk"))
+    keys = students.values_list("pk", flat=True) if isinstance(students, models.QuerySet) else students
     Account.objects.bulk_create(
-        [Account(student_id=pk, balance=balance) for pk, balance in found.values_list("pk", "balance")],
+        [
+            Account(
+                student_id=key,
+                balance=_sum_of(Charge.objects.live().filter(student=key))
+                - _sum_of(Payment.objects.live().filter(student=key)),
+            )
+            for key in keys
+        ],
         update_conflicts=True,
         unique_fields=["student"],
         update_fields=["balance"],
-        batch_size=1000,
+        batch_size=100,
     )
 
 
-def refresh_days(days):
-    """Write into the day totals of ``days`` what was received on them by payments that stand."""
-    days = set(days)
-    sums = (
-        Payment.objects.live()
-        .filter(paid_on__in=days)
-        .order_by()
-        .values("paid_on", "mode")
-        .annotate(amount=Sum("amount"), receipts=Count("pk"))
-    )
-    received = [DayTotal(**row) for row in sums]
-    kept = {(row.paid_on, row.mode) for row in received}
-    for emptied in DayTotal.objects.filter(paid_on__in=days):
-        if (emptied.paid_on, emptied.mode) not in kept:
-            emptied.delete()
+def refresh_days(days, modes=Mode.values):
+    """Write what was received on ``days`` in each of ``modes`` by payments that stand, by one statement.
+
+    The caller holds the receipt series of these days. Where nothing was received, or all was voided, the row says zero.
+    """
     DayTotal.objects.bulk_create(
-        received, update_conflicts=True, unique_fields=["paid_on", "mode"], update_fields=["amount", "receipts"]
+        [
+            DayTotal(paid_on=day, mode=mode, amount=_sum_of(received, by="mode"), receipts=_count_of(received))
+            for day in sorted(set(days))
+            for mode in modes
+            for received in [Payment.objects.live().filter(paid_on=day, mode=mode)]
+        ],
+        update_conflicts=True,
+        unique_fields=["paid_on", "mode"],
+        update_fields=["amount", "receipts"],
+        batch_size=100,
     )
+
+
+def _count_of(rows):
+    """How many ``rows`` there are, as a subquery."""
+    return Coalesce(Subquery(rows.order_by().values("mode").values(number=Count("pk"))), 0)
 
 
 class Status(models.TextChoices):

@@ -277,10 +277,10 @@ class AccountQuerySet(models.QuerySet):
         )
 
 
-def _sum_of(rows):
-    """The sum of the amounts of one student's ``rows``, as a subquery."""
+def _sum_of(rows, by="student"):
+    """The sum of the amounts of ``rows``, which all have the same ``by``, as a subquery."""
     return Coalesce(
-        Subquery(rows.order_by().values("student").values(total=Sum("amount"))), NO_MONEY, output_field=MoneyField()
+        Subquery(rows.order_by().values(by).values(total=Sum("amount"))), NO_MONEY, output_field=MoneyField()
     )
 
 

@@ -7,11 +7,12 @@ import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from academics.services import end_enrollment, open_enrollment
-from coachmaster.ground.days import financial_year
+from coachmaster.ground.days import day_words, financial_year
 from coachmaster.ground.money import ZERO, display, plain
 
 from . import ledger
@@ -33,8 +34,18 @@ LOOKS_DOUBLE_WITHIN = datetime.timedelta(minutes=10)
 
 def lock_account(student_id):
     """The account of a student, locked until the transaction ends; made when there is none yet."""
+    locked = Account.objects.select_for_update()
+    if account := locked.filter(pk=student_id).first():
+        return account
     Account.objects.get_or_create(student_id=student_id)
-    return Account.objects.select_for_update().get(pk=student_id)
+    return locked.get(pk=student_id)
+
+
+def lock_batch(batch):
+    """``batch`` read again with its course, locked until the transaction ends, and the institute's settings with it:
+    seats are counted and the rule of one active enrollment is read by one at a time."""
+    Institute.objects.select_for_update().get(pk=Institute.ONLY)
+    return Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
 
 
 # Enrollments ----------------------------------------------------------------------------------------------------
@@ -48,8 +59,7 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", d
     enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
     active enrollment, or the fee is lowered without a reason.
     """
-    Institute.objects.select_for_update().get(pk=Institute.ONLY)
-    batch = Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
+    batch = lock_batch(batch)
     lock_account(student.pk)
     enrollment = open_enrollment(
         student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
@@ -59,6 +69,31 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", d
     _post_tuition(enrollment, enrollment.agreed_fee, due_on=due_on or enrolled_on, on=posted_on, by=by)
     ledger.refresh_accounts([student.pk])
     return enrollment
+
+
+@transaction.atomic
+def enroll_several(*, students, batch, enrolled_on, by):
+    """Enroll all ``students`` in ``batch`` at the course's fee, or none of them. Returns the enrollments.
+
+    Raises ValidationError with a sentence for the batch, or one for each student that stands in the way.
+    """
+    batch = lock_batch(batch)
+    seats = batch.capacity - batch.enrollments.active().count() if batch.capacity is not None else len(students)
+    if len(students) > seats:
+        raise ValidationError(
+            {"batch": f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."}
+        )
+    enrollments, refusals = [], []
+    for student in sorted(students, key=lambda student: student.pk):
+        try:
+            enrollments.append(enroll(student=student, batch=batch, enrolled_on=enrolled_on, by=by))
+        except ValidationError as refusal:
+            if hasattr(refusal, "error_dict"):
+                raise  # about the batch or the day, and so the same for everybody
+            refusals.append(refusal)
+    if refusals:
+        raise ValidationError(refusals)
+    return enrollments
 
 
 def _post_tuition(enrollment, amount, *, due_on, on, by):
@@ -137,14 +172,16 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     """Move a student to another batch: one enrollment ends and the other begins on the day ``on``.
 
     The old tuition charge is cancelled and the new fee posted, due when the old one was; what was paid stays paid.
-    Raises ValidationError as `enroll` does; then nothing has moved.
+    Without ``agreed_fee`` (rupees) the fee is that of `fee_after_transfer`. Raises ValidationError as `enroll` does;
+    then nothing has moved.
     """
     if batch.pk == enrollment.batch_id:
         raise ValidationError({"batch": "The student is in this batch already. Choose another one."})
-    Institute.objects.select_for_update().get(pk=Institute.ONLY)
     old_batch = enrollment.batch
-    batch = Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
+    batch = lock_batch(batch)
     lock_account(enrollment.student_id)
+    if agreed_fee is None:
+        agreed_fee, fee_reason = fee_after_transfer(enrollment, batch)
     words = f"Transferred to {batch}" + (f": {reason}" if reason else "")
     enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=on, reason=words[:200])
     today = timezone.localdate()
@@ -156,6 +193,15 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     ledger.refresh_accounts([enrollment.student_id])
     moved.moved_from = old_batch
     return moved
+
+
+def fee_after_transfer(enrollment, batch):
+    """The fee (rupees) that goes on in ``batch``, and the reason when it is lower than the course's: within a course
+    what was agreed stays agreed, in another course its fee counts."""
+    fee = batch.course.total_fee
+    if batch.course_id != enrollment.batch.course_id or enrollment.agreed_fee >= fee:
+        return fee, ""
+    return enrollment.agreed_fee, enrollment.fee_reason or f"As agreed for {enrollment.batch}"
 
 
 # Payments -------------------------------------------------------------------------------------------------------
@@ -208,17 +254,19 @@ def record_payment(
         )
     except IntegrityError:
         # Two requests with one token but dates in different financial years lock different series; the unique token
-        # stops the second one, which is then answered with the first payment.
-        if earlier := _earlier_payment(token, content):
-            return earlier
+        # stops the second one, which is then answered with the first payment. A bank reference is taken by being
+        # written; whose it is, is asked only when the database refuses it.
+        if earlier := Payment.objects.filter(token=token).first():
+            return _same_payment(earlier, content)
+        if taken := LiveReference.objects.select_related("payment").filter(pk=normalised_reference(reference)).first():
+            raise ValidationError(
+                {"reference": f"This reference is on receipt {taken.payment} already. Check the number."}
+            ) from None
         raise
 
 
-def _earlier_payment(token, content):
-    """The payment that ``token`` gave before, or None. Raises TokenUsed when its content was another."""
-    earlier = Payment.objects.select_related("student__user").filter(token=token).first()
-    if earlier is None:
-        return None
+def _same_payment(earlier, content):
+    """``earlier``, the payment that the token gave before. Raises TokenUsed when its content was another."""
     if (
         earlier.student_id,
         earlier.amount,
@@ -250,6 +298,10 @@ def lock_series(paid_on):
     return series
 
 
+#: Two-digit years name the receipt series, so they must not meet twice.
+FIRST_PAYMENT_ON = datetime.date(2000, 4, 1)
+
+
 @transaction.atomic
 def _record_payment(
     *,
@@ -269,30 +321,37 @@ def _record_payment(
     if not token:
         raise ValidationError("This form has lost its one-time token. Open the payment form again.")
     today = timezone.localdate()
+    if amount <= ZERO:
+        raise ValidationError({"amount": "Enter an amount above zero."})
     if paid_on > today:
         raise ValidationError({"paid_on": "A payment cannot be dated in the future."})
+    if paid_on < FIRST_PAYMENT_ON:
+        raise ValidationError({"paid_on": f"Enter a date from {day_words(FIRST_PAYMENT_ON)} on."})
     series = lock_series(paid_on)
     lock_account(student.pk)
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
-    if earlier := _earlier_payment(token, content):
-        return earlier
+    known = list(Payment.objects.filter(Q(student=student) | Q(token=token)).select_related("reversal"))
+    if earlier := next((payment for payment in known if payment.token == token), None):
+        return _same_payment(earlier, content)
+    standing = [payment for payment in known if not payment.is_void]
     if Mode(mode).needs_reference and reference_required and not normalised_reference(reference):
         raise ValidationError(
             {"reference": f"Enter the reference of the {Mode(mode).label} payment, as the bank shows it."}
         )
     # What is owed today, whatever day the money is dated: dues posted since then can be settled by it.
-    status = ledger.fee_status(student, today)
+    status = ledger.fee_status(student, today, paid=sum((payment.amount for payment in standing), ZERO))
     if amount > status.balance and not as_advance:
         raise MoreThanOwed(
             {"amount": f"{display(max(status.balance, ZERO))} is owed. Tick “keep the rest as advance” to take more."}
         )
     if not confirmed_double:
-        _refuse_double(student, amount)
+        _refuse_double(student, amount, standing)
+    settles = ledger.what_it_settles(status, amount)
     series.last_number += 1
     series.save(update_fields=["last_number"])
     payment = Payment(
         student=student,
-        enrollment=enrollment or _enrollment_paid_for(student),
+        enrollment=enrollment or _enrollment_paid_for(student, settles),
         amount=amount,
         paid_on=paid_on,
         mode=mode,
@@ -303,24 +362,21 @@ def _record_payment(
         receipt_number=series.number(series.last_number),
         token=token,
         received_by=by,
-        settled=[
-            [str(charge) if charge else "Advance", plain(part)]
-            for charge, part in ledger.what_it_settles(status, amount)
-        ],
+        settled=[[str(charge) if charge else "Advance", plain(part)] for charge, part in settles],
         balance_after=status.balance - amount,
     )
     payment.clean_fields(exclude=["student", "enrollment", "series", "received_by"])
     payment.save()
     if normalised := normalised_reference(reference):
-        _take_reference(normalised, payment)
+        LiveReference.objects.create(reference=normalised, payment=payment)
     ledger.refresh_accounts([student.pk])
-    ledger.refresh_days([paid_on])
+    ledger.refresh_days([paid_on], [mode])
     return payment
 
 
-def _refuse_double(student, amount):
+def _refuse_double(student, amount, standing):
     since = timezone.now() - LOOKS_DOUBLE_WITHIN
-    double = Payment.objects.live().filter(student=student, amount=amount, recorded_at__gte=since).first()
+    double = next((payment for payment in standing if payment.amount == amount and payment.recorded_at >= since), None)
     if double:
         raise LooksDouble(
             f"{display(amount)} was recorded for {student} at {timezone.localtime(double.recorded_at):%H:%M} already "
@@ -328,18 +384,11 @@ def _refuse_double(student, amount):
         )
 
 
-def _take_reference(reference, payment):
-    taken = LiveReference.objects.select_related("payment").filter(pk=reference).first()
-    if taken:
-        raise ValidationError(
-            {"reference": f"This reference is on receipt {taken.payment.receipt_number} already. Check the number."}
-        )
-    LiveReference.objects.create(reference=reference, payment=payment)
-
-
-def _enrollment_paid_for(student):
-    """The enrollment a payment is taken for when nobody says: the current one, else the latest."""
-    return Enrollment.objects.filter(student=student).latest_first().first()
+def _enrollment_paid_for(student, settles):
+    """The enrollment a payment is taken for when nobody says: that of the first charge it settles, else the current
+    one, else the latest."""
+    charge = settles[0][0]
+    return charge.enrollment if charge else Enrollment.objects.filter(student=student).latest_first().first()
 
 
 @transaction.atomic
@@ -350,6 +399,8 @@ def void(*, payment, reason, by):
     """
     if not reason:
         raise ValidationError({"reason": "Say why the payment is voided."})
+    # The series too: the day's total is written by one at a time.
+    ReceiptSeries.objects.select_for_update().get(pk=payment.series_id)
     lock_account(payment.student_id)
     if Reversal.objects.filter(payment=payment).exists():
         raise ValidationError(f"Receipt {payment} was voided already.")
@@ -358,5 +409,5 @@ def void(*, payment, reason, by):
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()
     ledger.refresh_accounts([payment.student_id])
-    ledger.refresh_days([payment.paid_on])
+    ledger.refresh_days([payment.paid_on], [payment.mode])
     return reversal
