@@ -1,5 +1,7 @@
 """Money: what is owed, what was received, and what was taken back. Rows are added, never changed."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -13,7 +15,7 @@ from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField, financial_year_words
-from coachmaster.ground.money import NO_MONEY, MoneyField
+from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
 from coachmaster.ground.text import LineField, LinesField, folded
 
 
@@ -218,6 +220,16 @@ class Payment(models.Model):
     def is_void(self):
         """Whether it was reversed."""
         return hasattr(self, "reversal")
+
+    @property
+    def settled_lines(self):
+        """What the receipt said it settled: pairs of a name and rupees."""
+        return [(name, Decimal(amount)) for name, amount in self.settled]
+
+    @property
+    def advance_after(self):
+        """What it left in advance, in rupees."""
+        return max(-self.balance_after, ZERO)
 
 
 def normalised_reference(text):

@@ -342,7 +342,9 @@ def _record_payment(
     status = ledger.fee_status(student, today, paid=sum((payment.amount for payment in standing), ZERO))
     if amount > status.balance and not as_advance:
         raise MoreThanOwed(
-            {"amount": f"{display(max(status.balance, ZERO))} is owed. Tick “keep the rest as advance” to take more."}
+            {
+                "amount": f"{display(max(status.balance, ZERO))} is owed. Tick “Keep the rest as an advance” to take more."
+            }
         )
     if not confirmed_double:
         _refuse_double(student, amount, standing)
@@ -380,7 +382,7 @@ def _refuse_double(student, amount, standing):
     if double:
         raise LooksDouble(
             f"{display(amount)} was recorded for {student} at {timezone.localtime(double.recorded_at):%H:%M} already "
-            f"(receipt {double.receipt_number}). Tick “record it again” if this is a second payment."
+            f"(receipt {double.receipt_number}). Tick “Record it again” if this is a second payment."
         )
 
 

@@ -2,7 +2,10 @@
 
 from django.urls import path
 
+from accounts.roles import SCOPE, requires
 from coachmaster.pending import pending
+
+from . import picking, views
 
 app_name = "finance"
 urlpatterns = [
@@ -12,11 +15,25 @@ urlpatterns = [
     path("enrollments/<int:pk>/transfer/", pending, name="enrollment-transfer"),
     path("batches/<int:pk>/enroll/", pending, name="batch-enroll"),
     path("batches/<int:pk>/complete/", pending, name="batch-complete"),
-    path("payments/", pending, name="payment-list"),
-    path("payments/add/", pending, name="payment-create"),
-    path("payments/<int:pk>/", pending, name="receipt"),
-    path("payments/<int:pk>/void/", pending, name="payment-void"),
-    path("students/<int:pk>/payments/", pending, name="student-payments"),
-    path("students/<int:pk>/fees/", pending, name="student-fees"),
+    path("payments/", requires([SCOPE, "finance.view_payment"])(views.payment_list), name="payment-list"),
+    path("payments/add/", requires("finance.add_payment")(views.payment_create), name="payment-create"),
+    path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),
+    path("payments/<int:pk>/void/", requires("finance.add_reversal")(views.payment_void), name="payment-void"),
+    path(
+        "students/<int:pk>/payments/", requires("finance.view_payment")(views.student_payments), name="student-payments"
+    ),
+    path("students/<int:pk>/fees/", requires("finance.view_payment")(views.student_fees), name="student-fees"),
+    path(
+        "enrollments/add/students/",
+        requires("academics.add_enrollment")(picking.suggestions),
+        {"purpose": "enrollment"},
+        name="enrollment-suggestions",
+    ),
+    path(
+        "payments/add/students/",
+        requires("finance.add_payment")(picking.suggestions),
+        {"purpose": "payment"},
+        name="payment-suggestions",
+    ),
     path("dues/", pending, name="dues"),
 ]

@@ -1,0 +1,167 @@
+"""Request data in, clean values out."""
+
+import secrets
+
+from django import forms
+from django.db.models import Q
+
+from academics.models import Batch, Course
+from accounts.models import User
+from coachmaster.ground.days import DayFormField
+from coachmaster.ground.forms import FilterForm, show_refusal
+from coachmaster.ground.money import AmountField
+from coachmaster.ground.text import LineFormField, LinesFormField
+
+from .models import Mode, ReceiptSeries
+from .services import LooksDouble, MoreThanOwed
+
+LARGEST_KEY = 2**63 - 1
+
+
+class KeyField(forms.IntegerField):
+    """The key of a row in an address."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"required": False, "min_value": 1, "max_value": LARGEST_KEY, **kwargs})
+
+
+class PickForm(forms.Form):
+    """Which student a form at the desk is about, and the words to find one by."""
+
+    student = KeyField()
+    batch = KeyField()
+    q = LineFormField(required=False, max_length=100)
+
+    def value(self, name):
+        """What the address says of ``name``; None or "" when nothing or nonsense."""
+        self.is_valid()
+        return self.cleaned_data.get(name)
+
+
+# Payments -------------------------------------------------------------------------------------------------------
+
+
+class PaymentForm(forms.Form):
+    """Money received. The token is made once a form, so that sending it twice pays once."""
+
+    token = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    amount = AmountField(
+        label="Amount (₹)",
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}),
+    )
+    mode = forms.ChoiceField(label="How it was paid", choices=Mode.choices, widget=forms.RadioSelect)
+    reference = LineFormField(
+        max_length=60,
+        required=False,
+        help_text="UPI and bank transfer: as the bank shows it. Card: the slip’s number, if you like.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    paid_on = DayFormField(label="Date")
+    notes = LinesFormField(label="Note", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    as_advance = forms.BooleanField(label="Keep the rest as an advance", required=False)
+    confirmed_double = forms.BooleanField(label="Record it again", required=False)
+
+    #: The ticks are shown once a refusal has asked for them, and stay while the form does.
+    asks_advance = asks_double = False
+
+    @staticmethod
+    def new_token():
+        """192 random bits."""
+        return secrets.token_urlsafe(24)
+
+    def refuse(self, refusal):
+        """Show why the payment was not taken, and the tick that takes it all the same, where there is one."""
+        self.asks_advance = self["as_advance"].data or isinstance(refusal, MoreThanOwed)
+        self.asks_double = self["confirmed_double"].data or isinstance(refusal, LooksDouble)
+        show_refusal(self, refusal)
+
+    def clean(self):
+        if "token" in self.errors:
+            self.add_error(None, "This form has lost its one-time token. Open the payment form again.")
+        return super().clean()
+
+
+class VoidForm(forms.Form):
+    """Why a payment is voided."""
+
+    reason = LineFormField(
+        max_length=200,
+        label="Reason",
+        help_text="It stays on the receipt, with your name and the time.",
+        widget=forms.TextInput(attrs={"autofocus": True}),
+    )
+
+
+class PaymentFilter(FilterForm):
+    """The filters of the list of payments."""
+
+    def __init__(self, data, **kwargs):
+        super().__init__(data, **kwargs)
+        self.fields["q"].label = "Student or receipt"
+        self._add("from", DayFormField(label="From"))
+        self._add("to", DayFormField(label="To"))
+        self._add("mode", forms.ChoiceField(label="Mode", choices=[("", "All modes"), *Mode.choices]))
+        self._add(
+            "state",
+            forms.ChoiceField(label="State", choices=[("", "All"), ("standing", "Standing"), ("void", "Void")]),
+        )
+
+    def _add(self, name, field):
+        """`from` cannot be declared: it is a word of Python."""
+        field.required = False
+        field.widget.attrs["class"] = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
+        self.fields[name] = field
+
+    def _of_days_and_mode(self, rows):
+        """``rows`` (payments or day totals) of the days and the mode that were asked for."""
+        if first := self.value("from"):
+            rows = rows.filter(paid_on__gte=first)
+        if last := self.value("to"):
+            rows = rows.filter(paid_on__lte=last)
+        if mode := self.value("mode"):
+            rows = rows.filter(mode=mode)
+        return rows
+
+    def filter(self, payments):
+        """The payments that were asked for."""
+        payments = self._of_days_and_mode(payments)
+        if words := self.value("q"):
+            payments = payments.filter(self._named(words))
+        if state := self.value("state"):
+            payments = payments.filter(reversal__isnull=state == "standing")
+        return payments
+
+    def filter_days(self, day_totals):
+        """The day totals that add up to the same payments that stand, or None when only the payments can tell."""
+        return None if self.value("q") or self.value("state") == "void" else self._of_days_and_mode(day_totals)
+
+    @property
+    def shows_void(self):
+        """Whether only voided payments are asked for."""
+        return self.value("state") == "void"
+
+    @staticmethod
+    def _named(words):
+        """By receipt number, whole or only its count, or by the student."""
+        if "/" in words:
+            return Q(receipt_number__icontains=words)
+        by_student = Q(student__in=User.objects.search(words).order_by().values("pk"))
+        if words.isascii() and words.isdigit() and len(words) <= 7:
+            numbers = [series.number(int(words)) for series in ReceiptSeries.objects.all()]
+            return by_student | Q(receipt_number__in=numbers)
+        return by_student
+
+
+class DuesFilter(FilterForm):
+    """The filters of the list of who owes."""
+
+    course = forms.ModelChoiceField(Course.objects.order_by("name"), label="Course", empty_label="All courses")
+    batch = forms.ModelChoiceField(Batch.objects.order_by("name"), label="Batch", empty_label="All batches")
+    overdue = forms.BooleanField(
+        label="Overdue only", widget=forms.CheckboxInput(attrs={"class": "form-check-input d-block"})
+    )
+
+    @property
+    def is_filtering(self):
+        """Whether anything is chosen."""
+        return any(self.value(name) for name in self.fields)

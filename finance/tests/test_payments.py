@@ -1,0 +1,396 @@
+"""Taking a payment at the desk: the picker, the form, the receipt."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.tests.factories import StudentFactory, UserFactory
+from finance.models import Account, Payment
+from finance.services import void
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+ADD = reverse("finance:payment-create")
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def owing(student):
+    """Asha Verma, who owes ₹12,000 since 1 June 2026."""
+    enrolled(student=student, fee="12000.00")
+    return student
+
+
+def post(client, student, **changes):
+    """Send the payment form with a fresh token; `changes` overrides what was typed."""
+    form = client.get(ADD, {"student": student.pk}).context["form"]
+    typed = {
+        "token": form["token"].value(),
+        "amount": "5,000",
+        "mode": "cash",
+        "paid_on": timezone.localdate().isoformat(),
+        **changes,
+    }
+    return client.post(f"{ADD}?student={student.pk}", typed)
+
+
+# Picking ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_single_match_is_picked_at_once(client_of, admin, owing):
+    StudentFactory(user__full_name="Ravi Iyer")
+
+    response = client_of(admin).get(ADD, {"q": "asha"})
+
+    assert response.url == f"{ADD}?student={owing.pk}"
+
+
+def test_an_admission_number_that_matches_exactly_is_picked_among_others(client_of, admin):
+    StudentFactory(admission_number="26-001")
+    exact = StudentFactory(admission_number="26-00")
+
+    assert client_of(admin).get(ADD, {"q": "26-00"}).url == f"{ADD}?student={exact.pk}"
+
+
+def test_several_matches_are_links_that_say_who_owes_what(client_of, admin, owing):
+    StudentFactory(user__full_name="Asha Rao")
+
+    page = client_of(admin).get(ADD, {"q": "asha"}).content.decode()
+
+    assert f'href="{ADD}?student={owing.pk}"' in page
+    assert "owes ₹12,000.00" in page
+
+
+def test_suggestions_are_links_to_the_form(client_of, admin, owing):
+    page = client_of(admin).get(reverse("finance:payment-suggestions"), {"q": "verma"}).content.decode()
+
+    assert f'<a href="{ADD}?student={owing.pk}">' in page
+
+
+@pytest.mark.parametrize("key", ["abc", "0", "-1", "99999999999999999999999", "1e3", ""])
+def test_a_student_who_does_not_exist_is_not_found(client_of, admin, key):
+    assert client_of(admin).get(ADD, {"student": key}).status_code == 404
+
+
+# The form ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_form_offers_what_is_due_now(client_of, admin):
+    enrollment = enrolled(fee="12000.00")
+    enrolled_later = enrolled(fee="900.00", due_on=timezone.localdate() + 5 * DAY)
+
+    client = client_of(admin)
+
+    assert client.get(ADD, {"student": enrollment.student_id}).context["form"]["amount"].value() == "12000.00"
+    assert client.get(ADD, {"student": enrolled_later.student_id}).context["form"]["amount"].value() == "900.00"
+
+
+def test_a_payment_leads_to_its_receipt(client_of, admin, owing):
+    response = post(client_of(admin), owing, mode="upi", reference="UTR 4432-1", notes="by her father")
+
+    payment = Payment.objects.get()
+    assert response.url == payment.get_absolute_url()
+    assert (payment.amount, payment.mode, payment.notes) == (Decimal("5000.00"), "upi", "by her father")
+    assert (payment.received_by, payment.balance_after) == (admin, Decimal("7000.00"))
+    assert payment.settled == [[f"Tuition fee, {payment.enrollment.batch}", "5000.00"]]
+    page = client_of(admin).get(response.url).content.decode()
+    assert f"Payment of ₹5,000.00 from Asha Verma recorded. Receipt {payment}." in page
+    assert "Rupees five thousand only" in page
+    assert "₹7,000.00" in page
+
+
+def test_the_same_form_sent_again_leads_to_the_same_receipt(client_of, admin, owing):
+    client = client_of(admin)
+    first = post(client, owing, token="a" * 32)
+    again = post(client, owing, token="a" * 32)
+
+    assert again.url == first.url
+    assert Payment.objects.count() == 1
+
+
+def test_the_same_form_with_another_amount_is_refused(client_of, admin, owing):
+    client = client_of(admin)
+    post(client, owing, token="a" * 32)
+
+    response = post(client, owing, token="a" * 32, amount="1")
+
+    assert response.context["form"].non_field_errors() == [
+        f"This form was already used for receipt {Payment.objects.get()}. "
+        "Nothing more was saved. Open a new payment form for another payment."
+    ]
+
+
+def test_a_token_of_another_student_is_refused(client_of, admin, owing):
+    other = enrolled().student
+    client = client_of(admin)
+    post(client, owing, token="a" * 32)
+
+    assert "already used" in post(client, other, token="a" * 32).context["form"].non_field_errors()[0]
+    assert Payment.objects.count() == 1
+
+
+def test_a_form_without_its_token_is_refused(client_of, admin, owing):
+    response = post(client_of(admin), owing, token="")
+
+    assert response.context["form"].non_field_errors() == [
+        "This form has lost its one-time token. Open the payment form again."
+    ]
+    assert not Payment.objects.exists()
+
+
+def test_more_than_owed_asks_for_a_tick_and_then_keeps_the_rest(client_of, admin, owing):
+    client = client_of(admin)
+    asked = post(client, owing, amount="12,500.50", token="b" * 32)
+
+    form = asked.context["form"]
+    assert form.errors["amount"] == ["₹12,000.00 is owed. Tick “Keep the rest as an advance” to take more."]
+    assert form["token"].value() == "b" * 32
+    assert form["amount"].value() == "12,500.50"
+    assert 'name="as_advance"' in asked.content.decode()
+    assert not Payment.objects.exists()
+
+    post(client, owing, amount="12,500.50", token="b" * 32, as_advance="on")
+    assert Payment.objects.get().settled[-1] == ["Advance", "500.50"]
+    assert Account.objects.get().balance == Decimal("-500.50")
+
+
+def test_the_same_amount_within_minutes_asks_for_a_tick(client_of, admin, owing):
+    client = client_of(admin)
+    post(client, owing)
+
+    asked = post(client, owing, as_advance="on")
+    assert "Tick “Record it again”" in asked.context["form"].non_field_errors()[0]
+    page = asked.content.decode()
+    assert 'name="confirmed_double"' in page
+    assert 'name="as_advance"' in page  # what was ticked before stays
+
+    post(client, owing, confirmed_double="on")
+    assert Payment.objects.count() == 2
+
+
+def test_a_tick_that_nobody_asked_for_is_not_shown(client_of, admin, owing):
+    page = client_of(admin).get(ADD, {"student": owing.pk}).content.decode()
+
+    assert "as_advance" not in page
+    assert "confirmed_double" not in page
+
+
+@pytest.mark.parametrize("mode", ["upi", "bank_transfer"])
+@pytest.mark.parametrize("reference", ["", " - "])
+def test_a_bank_payment_needs_its_reference(client_of, admin, owing, mode, reference):
+    response = post(client_of(admin), owing, mode=mode, reference=reference)
+
+    assert "Enter the reference" in response.context["form"].errors["reference"][0]
+
+
+def test_a_reference_counts_once_and_is_free_again_after_a_void(client_of, admin, owing):
+    other = enrolled(fee="9000.00").student
+    client = client_of(admin)
+    post(client, owing, mode="upi", reference="UTR-4432 1")
+    first = Payment.objects.get()
+
+    refused = post(client, other, mode="bank_transfer", reference="utr44321")
+    assert refused.context["form"].errors["reference"] == [
+        f"This reference is on receipt {first} already. Check the number."
+    ]
+
+    void(payment=first, reason="wrong student", by=admin)
+    assert post(client, other, mode="bank_transfer", reference="utr44321").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "0", "-0", "-5", "NaN", "sNaN", "Infinity", "1e309", "1e5", "1_000", "0.001", "+7", "0x10", "", " ",
+        "12.345", "१२३", "٣٤", "１２", "9" * 5000, "\u22125", "1,00", "1 000", "5\0", "100000000",
+    ],
+)  # fmt: skip
+def test_an_amount_that_is_none_is_refused_at_the_field(client_of, admin, owing, amount):
+    response = post(client_of(admin), owing, amount=amount)
+
+    assert response.status_code == 200
+    assert response.context["form"].errors["amount"]
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [("5,000", "5000"), ("₹ 1,250.5", "1250.50"), ("500/-", "500"), ("0.01", "0.01"), ("007", "7")],
+)
+def test_an_amount_is_read_as_people_write_it(client_of, admin, owing, typed, amount):
+    post(client_of(admin), owing, amount=typed)
+
+    assert Payment.objects.get().amount == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "paid_on", ["2026-02-30", "31/02/2026", "0001-01-01", "9999-12-31", "1999-12-31", "", "yesterday", "2026-13-01", "\0"]
+)  # fmt: skip
+def test_a_date_that_is_none_is_refused_at_the_field(client_of, admin, owing, paid_on):
+    response = post(client_of(admin), owing, paid_on=paid_on)
+
+    assert response.status_code == 200
+    assert response.context["form"].errors["paid_on"]
+    assert not Payment.objects.exists()
+
+
+def test_a_payment_cannot_be_dated_in_the_future(client_of, admin, owing):
+    tomorrow = timezone.localdate() + DAY
+
+    assert post(client_of(admin), owing, paid_on=tomorrow.isoformat()).context["form"].errors["paid_on"] == [
+        "A payment cannot be dated in the future."
+    ]
+
+
+@pytest.mark.parametrize("mode", ["cheque", "", "CASH", "\0"])
+def test_a_mode_that_is_none_is_refused(client_of, admin, owing, mode):
+    assert post(client_of(admin), owing, mode=mode).context["form"].errors["mode"]
+
+
+def test_nothing_that_the_server_decides_comes_from_the_form(client_of, admin, owing):
+    other = enrolled().student
+    post(
+        client_of(admin), owing, id="77", number="9", receipt_number="X", series="1999", received_by=str(owing.pk),
+        enrollment=str(other.enrollments.get().pk), balance_after="0", settled="[]",
+    )  # fmt: skip
+
+    payment = Payment.objects.get()
+    assert (payment.student, payment.received_by, payment.number) == (owing, admin, 1)
+    assert payment.enrollment.student == owing
+
+
+@pytest.mark.parametrize("name", ["O'Brien <b>Null</b>", "अनु\u200dश्री", "🙂", "தமிழ்", "=1+1"])
+def test_a_name_of_any_script_stands_on_the_receipt_as_text(client_of, admin, owing, name):
+    owing.user.full_name = name
+    owing.user.save()
+    page = client_of(admin).get(post(client_of(admin), owing).url)
+
+    assert page.context["payment"].student.user.full_name == name
+    assert "<b>Null</b>" not in page.content.decode()
+
+
+@pytest.mark.parametrize("payments", [0, 12])
+def test_taking_a_payment_costs_at_most_fifteen_queries(
+    client_of, admin, owing, payments, django_assert_max_num_queries
+):
+    for _ in range(payments):
+        paid(student=owing, amount="1.00")
+    paid(student=enrolled().student, amount="1.00")  # the year's series is there
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        form = client.get(ADD, {"student": owing.pk}).context["form"]
+    typed = {"token": form["token"].value(), "amount": "500", "mode": "upi", "reference": "U1"}
+    with django_assert_max_num_queries(15):
+        response = client.post(f"{ADD}?student={owing.pk}", typed | {"paid_on": timezone.localdate().isoformat()})
+    assert response.status_code == 302
+
+
+# The receipt ------------------------------------------------------------------------------------------------------
+
+
+def test_a_receipt_keeps_what_it_said_when_later_things_change(client_of, admin, owing):
+    payment = paid(student=owing, amount="5000.00", by=admin)
+    paid(student=owing, amount="7000.00", by=admin)
+
+    page = client_of(admin).get(payment.get_absolute_url()).content.decode()
+
+    assert "Balance after this payment: <strong>₹7,000.00</strong>" in page
+    assert "Received by Anita Rao" in page
+
+
+def test_students_see_their_own_receipts_only(client_of, owing, instructor):
+    own = paid(student=owing, amount="1.00")
+    foreign = paid(student=enrolled().student, amount="1.00")
+
+    assert client_of(owing).get(own.get_absolute_url()).status_code == 200
+    assert client_of(owing).get(foreign.get_absolute_url()).status_code == 404
+    assert client_of(instructor).get(own.get_absolute_url()).status_code == 403
+
+
+@pytest.mark.parametrize("role", ["Instructor", "Student"])
+def test_only_who_handles_money_takes_or_voids_it(client_of, owing, role):
+    payment = paid(student=owing, amount="1.00")
+    client = client_of(UserFactory(role=role) if role == "Instructor" else owing)
+
+    for address in (ADD, reverse("finance:payment-void", args=[payment.pk]), reverse("finance:payment-list")):
+        assert client.get(address).status_code == 403
+        assert client.post(address).status_code == 403
+    assert not hasattr(Payment.objects.get(), "reversal")
+
+
+# Lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
+    today = timezone.localdate()
+    paid(student=owing, amount="100.00", paid_on=today - 3 * DAY)
+    upi = paid(student=owing, amount="20.00", mode="upi")
+    voided = paid(student=owing, amount="3.00")
+    void(payment=voided, reason="typed twice", by=admin)
+    paid(student=enrolled().student, amount="0.50")
+    client = client_of(admin)
+
+    def shown(**filters):
+        context = client.get(reverse("finance:payment-list"), filters).context
+        return context["payments"].total, context["total"]
+
+    assert shown() == (4, Decimal("120.50"))
+    assert shown(mode="upi") == (1, Decimal("20.00"))
+    assert shown(state="void") == (1, Decimal("3.00"))
+    assert shown(state="standing", **{"from": today.isoformat(), "to": today.isoformat()}) == (2, Decimal("20.50"))
+    assert shown(to=(today - DAY).isoformat()) == (1, Decimal("100.00"))
+    assert shown(q="asha") == (3, Decimal("120.00"))
+    assert shown(q=upi.receipt_number) == (1, Decimal("20.00"))
+    assert shown(q=f"{upi.number:05d}") == (1, Decimal("20.00"))
+    assert shown(q="nobody") == (0, Decimal("0.00"))
+    assert shown(mode="nonsense", **{"from": "2026-02-30"}) == (4, Decimal("120.50"))
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+@pytest.mark.parametrize("name", ["payment-list", "student-payments", "student-fees"])
+def test_lists_cost_the_same_however_long(client_of, admin, owing, name, rows, django_assert_max_num_queries):
+    for _ in range(rows):
+        void(payment=paid(student=owing, amount="1.00", by=admin), reason="again", by=admin)
+        paid(student=owing, amount="1.00", by=admin)
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        client.get(reverse(f"finance:{name}", args=[] if name == "payment-list" else [owing.pk]))
+
+
+def test_a_student_sees_what_was_paid_and_what_was_voided(client_of, owing, admin):
+    paid(student=owing, amount="100.00")
+    void(payment=paid(student=owing, amount="7.00"), reason="typed twice", by=admin)
+
+    response = client_of(owing).get(reverse("finance:student-payments", args=[owing.pk]))
+
+    assert response.context["total_paid"] == Decimal("100.00")
+    assert "typed twice" in response.content.decode()
+
+
+def test_the_fee_status_says_total_paid_balance_and_overdue(client_of, owing):
+    paid(student=owing, amount="4500.50")
+
+    response = client_of(owing).get(reverse("finance:student-fees", args=[owing.pk]))
+
+    fees = response.context["fees"]
+    assert (fees.total_fee, fees.total_paid, fees.balance, fees.overdue) == (
+        Decimal("12000.00"), Decimal("4500.50"), Decimal("7499.50"), Decimal("7499.50"),
+    )  # fmt: skip
+    page = response.content.decode()
+    assert "Overdue" in page
+    assert "partly paid" in page
+
+
+@pytest.mark.parametrize("name", ["student-payments", "student-fees"])
+def test_money_of_a_student_is_for_them_and_the_desk(client_of, owing, admin, instructor, name):
+    enrolled(batch=owing.enrollments.get().batch).batch.instructor = instructor
+    address = reverse(f"finance:{name}", args=[owing.pk])
+
+    assert client_of(admin).get(address).status_code == 200
+    assert client_of(owing).get(address).status_code == 200
+    assert client_of(instructor).get(address).status_code == 403
+    assert client_of(StudentFactory()).get(address).status_code == 404

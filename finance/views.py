@@ -1,0 +1,157 @@
+"""Payments, receipts, what is owed: fetch, decide, render. The acts on enrollments are in `enrolling`."""
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Sum
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from academics.models import Enrollment
+from accounts.models import StudentProfile
+from coachmaster.ground.forms import show_refusal
+from coachmaster.ground.listing import listing
+from coachmaster.ground.money import ZERO, display
+
+from . import ledger, services
+from .forms import PaymentFilter, PaymentForm, PickForm, VoidForm
+from .models import Charge, DayTotal, Payment
+from .picking import picked_student, student_picker
+
+# Taking a payment -----------------------------------------------------------------------------------------------
+
+
+def payment_create(request):
+    """Who pays, then how much: the receipt follows."""
+    pick = PickForm(request.GET)
+    student = picked_student(request, pick)
+    if student is None:
+        return student_picker(request, pick, "payment")
+    form = PaymentForm(request.POST or None)
+    if form.is_valid():
+        try:
+            payment = services.record_payment(student=student, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(
+                request, f"Payment of {display(payment.amount)} from {student} recorded. Receipt {payment}."
+            )
+            return redirect(payment)
+    today = timezone.localdate()
+    fees = ledger.fee_status(student, today)
+    if not form.is_bound:
+        form.initial = {
+            "token": PaymentForm.new_token(),
+            "amount": fees.due_now or max(fees.balance, ZERO) or None,
+            "mode": "cash",
+            "paid_on": today,
+        }
+    return render(
+        request,
+        "finance/payment_form.html",
+        {
+            "form": form,
+            "student": student,
+            "fees": fees,
+            "enrollment": Enrollment.objects.filter(student=student).latest_first().first(),
+        },
+    )
+
+
+# Receipts -------------------------------------------------------------------------------------------------------
+
+
+def receipt(request, pk):
+    payment = get_object_or_404(
+        Payment.objects.visible_to(request.user).select_related(
+            "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by"
+        ),
+        pk=pk,
+    )
+    return render(request, "finance/receipt.html", {"payment": payment, "student": payment.student})
+
+
+def payment_void(request, pk):
+    payment = get_object_or_404(
+        Payment.objects.visible_to(request.user).select_related("student__user", "reversal"), pk=pk
+    )
+    if payment.is_void:
+        messages.error(request, f"Receipt {payment} was voided already.")
+        return redirect(payment)
+    form = VoidForm(request.POST or None)
+    if form.is_valid():
+        try:
+            services.void(payment=payment, by=request.user, reason=form.cleaned_data["reason"])
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(
+                request,
+                f"Receipt {payment} is void. {display(payment.amount)} is owed again by {payment.student}.",
+            )
+            return redirect(payment)
+    return render(
+        request,
+        "finance/payment_void.html",
+        {
+            "form": form,
+            "payment": payment,
+            "heading": f"Void receipt {payment}",
+            "submit": "Void this receipt",
+            "back": payment.get_absolute_url(),
+            "back_label": f"Receipt {payment}",
+        },
+    )
+
+
+def payment_list(request):
+    filters = PaymentFilter(request.GET)
+    found = filters.filter(Payment.objects.visible_to(request.user))
+    days = filters.filter_days(DayTotal.objects.all())
+    if days is not None:
+        total = days.aggregate(total=Sum("amount"))["total"] or ZERO
+    else:
+        total = (found if filters.shows_void else found.live()).total()
+    payments = listing(
+        request,
+        found.newest_first(),
+        {"date": ["paid_on"], "receipt": ["series", "number"]},
+        default="-date",
+    )
+    return render(request, "finance/payment_list.html", {"payments": payments, "filters": filters, "total": total})
+
+
+# One student ----------------------------------------------------------------------------------------------------
+
+
+def _student(request, pk):
+    return get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+
+
+def student_payments(request, pk):
+    student = _student(request, pk)
+    payments = Payment.objects.filter(student=student)
+    return render(
+        request,
+        "finance/student_payments.html",
+        {
+            "student": student,
+            "payments": listing(request, payments.newest_first(), {"date": ["paid_on"]}, default="-date"),
+            "total_paid": payments.live().total(),
+        },
+    )
+
+
+def student_fees(request, pk):
+    student = _student(request, pk)
+    return render(
+        request,
+        "finance/student_fees.html",
+        {
+            "student": student,
+            "fees": ledger.fee_status(student, timezone.localdate()),
+            "cancelled": Charge.objects.filter(student=student, cancelled_on__isnull=False)
+            .select_related("enrollment__batch")
+            .order_by("-cancelled_on", "-pk"),
+        },
+    )

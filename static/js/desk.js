@@ -1,0 +1,55 @@
+// What a form of the desk shows while it is filled in. The server computes the same again; everything works without.
+
+const paise = (text) => {
+  const bare = text.trim().replace(/^(₹|rs\.?|inr)\s*/i, "").replace(/\/-$/, "").replaceAll(",", "").trim();
+  if (!/^\d{1,8}(\.\d{1,2})?$/.test(bare)) return null;
+  const [rupees, rest = ""] = bare.split(".");
+  return Number(rupees) * 100 + Number(rest.padEnd(2, "0"));
+};
+const rupees = (amount) => `₹${(Math.floor(amount / 100)).toLocaleString("en-IN")}.${String(amount % 100).padStart(2, "0")}`;
+
+// A payment: what the amount typed settles, the oldest first, and what is left.
+for (const form of document.querySelectorAll("form[data-payment]")) {
+  const amount = form.elements.amount;
+  const lines = [...document.querySelectorAll("[data-open]")];
+  const rest = document.querySelector("[data-settles-rest]");
+  for (const cell of document.querySelectorAll("[data-settles], [data-settles-head], [data-settles-rest]")) cell.hidden = false;
+  const show = () => {
+    let left = paise(amount.value) ?? 0;
+    for (const line of lines) {
+      const part = Math.min(left, paise(line.dataset.open));
+      line.querySelector("[data-settles]").textContent = part ? rupees(part) : "–";
+      left -= part;
+    }
+    if (rest) rest.textContent = left ? `${rupees(left)} too much` : "";
+  };
+  amount.addEventListener("input", show);
+  show();
+  if (!form.querySelector(".is-invalid")) amount.select();
+}
+
+// An agreed fee follows the batch until somebody types another.
+for (const form of document.querySelectorAll("form[data-fees]")) {
+  const batch = form.elements.batch;
+  const fee = form.elements.agreed_fee;
+  const chosen = () => batch.selectedOptions[0]?.dataset.fee ?? "";
+  let offered = chosen();
+  batch.addEventListener("change", () => {
+    if (fee.value === "" || paise(fee.value) === paise(offered)) fee.value = chosen();
+    offered = chosen();
+  });
+}
+
+// The fee that is kept when a student leaves, and what remains to pay of it.
+for (const form of document.querySelectorAll("form[data-remains]")) {
+  const fee = form.elements.fee_to_keep;
+  const output = document.querySelector("[data-remains-after]");
+  const show = () => {
+    const kept = paise(fee.value);
+    if (kept === null) return;
+    const after = Number(form.dataset.remains) - (Number(form.dataset.charged) - kept);
+    output.textContent = after < 0 ? `${rupees(-after)} in advance` : rupees(after);
+  };
+  fee.addEventListener("input", show);
+  show();
+}
