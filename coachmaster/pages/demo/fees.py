@@ -1,0 +1,235 @@
+"""What its students owe and how they pay: at once, in parts, late, or not yet."""
+
+import datetime
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+
+from academics.models import Institute
+from accounts.models import StudentProfile
+from coachmaster.ground.days import financial_year
+from coachmaster.ground.money import ZERO, plain, split
+from finance import ledger
+from finance.models import Charge, LiveReference, Mode, Payment, ReceiptSeries, Reversal, normalised_reference
+
+from .academy import CHUNK, DAY
+
+PACES = {"at once": 26, "in parts": 30, "behind": 14, "on the way": 18, "nothing": 4, "ahead": 5, "today": 3}
+MODES = {Mode.UPI: 52, Mode.CASH: 22, Mode.BANK_TRANSFER: 14, Mode.CARD: 12}
+BANKS = ["HDFC", "SBIN", "ICIC", "UTIB", "MAHB"]
+MISTAKES = ["Entered for the wrong student", "Amount typed wrongly", "UPI payment did not arrive", "Entered twice"]
+
+
+@dataclass
+class Receipt:
+    """One payment in the making. ``voided_because`` is empty for those that stand."""
+
+    pupil: object
+    stay: object
+    day: datetime.date
+    at: datetime.datetime
+    amount: Decimal
+    voided_because: str = ""
+    payment: Payment | None = None
+
+
+def collect(academy, progress):
+    """Post the charges, and write the payments in the order in which they came."""
+    receipts = []
+    charges = {}
+    for pupil in academy.pupils:
+        for number, stay in enumerate(pupil.stays):
+            before = pupil.stays[number - 1] if number and pupil.stays[number - 1].moves_on else None
+            carried = sum((each.amount for each in receipts[-6:] if before and each.stay is before), ZERO)
+            pace, stay.due_on = _pace(academy, pupil, stay, before)
+            charges.setdefault(pupil.profile.pk, []).extend(_charges(academy, stay))
+            receipts += _receipts(academy, pupil, stay, pace, carried)
+    Charge.objects.bulk_create([charge for rows in charges.values() for charge in rows], batch_size=CHUNK)
+    receipts += [_mistake(academy.rng, receipt) for receipt in receipts[30::60]]
+    receipts.sort(key=lambda receipt: receipt.at)
+    _write(academy, receipts, charges, progress)
+    ledger.refresh_accounts(StudentProfile.objects.values("pk"))
+    ledger.refresh_days({receipt.day for receipt in receipts})
+
+
+def _pace(academy, pupil, stay, before):
+    """How the fee of a stay is paid, and when it is due."""
+    rng, today = academy.rng, academy.today
+    pace = rng.choices(list(PACES), PACES.values())[0]
+    if pupil is academy.demo_pupil:
+        return "behind", today - 9 * DAY
+    if before:
+        return "in parts", before.due_on
+    if stay.ended_on:
+        pace = "behind" if pace in ("nothing", "behind") else "in parts"
+    elif stay.enrolled_on > today - 12 * DAY:
+        pace = {"behind": "on the way", "today": "on the way"}.get(pace, pace)
+        return pace, max(stay.enrolled_on, today) + rng.choice([0, 0, 7, 15, 30]) * DAY
+    first = stay.enrolled_on
+    if pace in ("behind", "nothing"):
+        return pace, max(first, today - rng.randrange(3, 75) * DAY)
+    if pace in ("on the way", "today"):
+        return pace, today + rng.choice([0, 5, 10, 20, 45, 75]) * DAY
+    return pace, first + rng.choice([0, 15, 30, 60]) * DAY
+
+
+def _charges(academy, stay):
+    """The tuition of a stay; cancelled, and posted anew with what stays charged, where it ended early."""
+    common = {
+        "student": stay.enrollment.student,
+        "enrollment": stay.enrollment,
+        "due_on": stay.due_on,
+        "posted_by": academy.desk,
+    }
+    charge = Charge(amount=stay.agreed_fee, posted_on=stay.agreed_on, created_at=stay.enrollment.created_at, **common)
+    charges = [charge]
+    if stay.fee_kept is not None:
+        charge.cancelled_on, charge.cancelled_by = stay.ended_on, academy.desk
+        charge.cancel_reason = stay.reason if stay.moves_on else f"Left: {stay.reason}"
+        if stay.fee_kept > ZERO:
+            at = academy.desk_hour(stay.ended_on)
+            charges.append(Charge(amount=stay.fee_kept, posted_on=stay.ended_on, created_at=at, **common))
+    return charges
+
+
+def _receipts(academy, pupil, stay, pace, carried):
+    """What is paid for a stay. ``carried`` rupees were paid in the batch before."""
+    rng, today = academy.rng, academy.today
+    first, last = stay.agreed_on, min(stay.ended_on or today, today)
+    if stay.moves_on:
+        parts = split(_round(stay.agreed_fee * Decimal("0.4")), 2)
+    else:
+        fee = stay.agreed_fee - carried if stay.fee_kept is None else stay.fee_kept
+        parts = _parts(rng, fee, pace)
+    if pupil is academy.demo_pupil:
+        parts = [Decimal("45000.00"), Decimal("20000.00"), Decimal("15000.00")]
+    days = sorted(first + rng.randrange(max((last - first).days, 1)) * DAY for _ in parts)
+    if days and pace in ("at once", "ahead"):
+        days[0] = min(first + rng.randrange(5) * DAY, last)
+    if days and pace == "today":
+        days[-1] = today
+    receipts = []
+    for day, amount in zip(days, parts, strict=True):
+        receipts.append(Receipt(pupil, stay, day, academy.desk_hour(day), amount))
+    return receipts
+
+
+def _mistake(rng, receipt):
+    """What was entered wrongly, and voided, minutes before a payment."""
+    reason = rng.choice(MISTAKES)
+    return Receipt(
+        receipt.pupil,
+        receipt.stay,
+        receipt.day,
+        receipt.at - datetime.timedelta(minutes=12),
+        receipt.amount + (1000 if reason == "Amount typed wrongly" else 0),
+        reason,
+    )
+
+
+def _round(amount):
+    """Hundreds of rupees."""
+    return (amount / 100).to_integral_value() * Decimal("100.00")
+
+
+def _parts(rng, fee, pace):
+    if pace == "nothing" or fee <= ZERO:
+        return []
+    if pace == "at once":
+        return [fee]
+    if pace == "ahead":
+        return [fee + rng.choice([1000, 2000, 5000])]
+    if pace == "in parts":
+        if rng.random() < 0.4:
+            return split(fee, rng.choice([2, 3, 4]))
+        start = _round(fee * rng.randrange(30, 60) / 100)
+        return [start, fee - start] if start > ZERO else [fee]
+    part = _round(fee * rng.randrange(15, 70) / 100)
+    return [] if part <= ZERO else split(part, 2) if rng.random() < 0.4 else [part]
+
+
+def _mode(rng, taken):
+    """A mode, and a reference that no other payment has."""
+    mode = rng.choices(list(MODES), MODES.values())[0]
+    while mode != Mode.CASH:
+        number = rng.randrange(10**11, 10**12)
+        reference = {
+            Mode.UPI: f"{number}",
+            Mode.BANK_TRANSFER: f"{rng.choice(BANKS)}N{number}",
+            Mode.CARD: f"APPR {number % 10**8:08d}",
+        }[mode]
+        if normalised_reference(reference) not in taken:
+            taken.add(normalised_reference(reference))
+            return mode, reference
+    return mode, ""
+
+
+def _write(academy, receipts, charges, progress):
+    """Number the receipts in their order and write them, with what each said on its day."""
+    rng = academy.rng
+    prefix = Institute.objects.current().receipt_prefix
+    series = {}
+    paid, taken = {}, set()
+    for start in progress(range(0, len(receipts), CHUNK), "Payments"):
+        chunk = receipts[start : start + CHUNK]
+        for receipt in chunk:
+            student = receipt.pupil.profile
+            year = financial_year(receipt.day)
+            if year not in series:
+                series[year] = ReceiptSeries.objects.create(year=year, prefix=prefix)
+            series[year].last_number += 1
+            status = _status(charges[student.pk], paid.get(student.pk, ZERO), receipt.day)
+            mode, reference = _mode(rng, taken)
+            receipt.payment = Payment(
+                student=student,
+                enrollment=receipt.stay.enrollment,
+                amount=receipt.amount,
+                paid_on=receipt.day,
+                mode=mode,
+                reference=reference,
+                series=series[year],
+                number=series[year].last_number,
+                receipt_number=series[year].number(series[year].last_number),
+                token=secrets.token_urlsafe(24),
+                received_by=academy.desk if rng.random() < 0.8 else academy.owner,
+                recorded_at=receipt.at,
+                settled=[
+                    [str(charge) if charge else "Advance", plain(part)]
+                    for charge, part in ledger.what_it_settles(status, receipt.amount)
+                ],
+                balance_after=status.balance - receipt.amount,
+            )
+            if not receipt.voided_because:
+                paid[student.pk] = paid.get(student.pk, ZERO) + receipt.amount
+        Payment.objects.bulk_create([receipt.payment for receipt in chunk], batch_size=500)
+        LiveReference.objects.bulk_create(
+            [
+                LiveReference(reference=normalised_reference(receipt.payment.reference), payment=receipt.payment)
+                for receipt in chunk
+                if receipt.payment.reference and not receipt.voided_because
+            ],
+            batch_size=CHUNK,
+        )
+        Reversal.objects.bulk_create(
+            Reversal(
+                payment=receipt.payment,
+                voided_on=receipt.day,
+                reason=receipt.voided_because,
+                voided_by=academy.owner,
+                voided_at=receipt.at + datetime.timedelta(minutes=8),
+            )
+            for receipt in chunk
+            if receipt.voided_because
+        )
+    for row in series.values():
+        row.save()
+
+
+def _status(charges, paid, day):
+    """How the student stood on that day, before the payment."""
+    standing = sorted(
+        (c for c in charges if c.posted_on <= day and not (c.cancelled_on and c.cancelled_on <= day)),
+        key=lambda charge: (charge.due_on, charge.pk),
+    )
+    total = sum((charge.amount for charge in standing), ZERO)
+    return ledger.FeeStatus(on=day, total_fee=total, total_paid=paid, lines=ledger.settle(standing, paid, day))
