@@ -4,6 +4,7 @@ import datetime
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from simple_history.utils import bulk_update_with_history
 
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import display
@@ -99,11 +100,29 @@ def end_enrollment(enrollment, status, *, ended_on, reason):
 
     Raises ValidationError when it has ended already, or would end before it began or before the last mark.
     """
-    enrollment = (
-        Enrollment.objects.select_for_update(of=("self",))
-        .select_related("student__user", "batch")
-        .get(pk=enrollment.pk)
-    )
+    enrollment = _locked(Enrollment.objects.filter(pk=enrollment.pk)).get()
+    _end(enrollment, status, ended_on=ended_on, reason=reason)
+    enrollment.save(update_fields=_ENDING)
+    return enrollment
+
+
+def end_enrollments(enrollments, status, *, ended_on, reason):
+    """`end_enrollment` for all of ``enrollments`` (a queryset), by as many statements as for one; returns them."""
+    ended = list(_locked(enrollments).order_by("pk"))
+    for enrollment in ended:
+        _end(enrollment, status, ended_on=ended_on, reason=reason)
+    bulk_update_with_history(ended, Enrollment, _ENDING)
+    return ended
+
+
+_ENDING = ["status", "ended_on", "end_reason"]
+
+
+def _locked(enrollments):
+    return enrollments.select_for_update(of=("self",)).select_related("student__user", "batch")
+
+
+def _end(enrollment, status, *, ended_on, reason):
     if not enrollment.is_active:
         raise ValidationError(
             f"{enrollment} has ended already ({enrollment.get_status_display().lower()} on {day_words(enrollment.ended_on)})."
@@ -122,5 +141,3 @@ def end_enrollment(enrollment, status, *, ended_on, reason):
         )
     enrollment.status, enrollment.ended_on, enrollment.end_reason = EnrollmentStatus(status), ended_on, reason
     enrollment.clean_fields(exclude=["student", "batch"])
-    enrollment.save(update_fields=["status", "ended_on", "end_reason"])
-    return enrollment

@@ -1,5 +1,6 @@
 """Request data in, clean values out."""
 
+import re
 import secrets
 
 from django import forms
@@ -9,11 +10,11 @@ from academics.models import Batch, Course
 from accounts.models import User
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm, show_refusal
-from coachmaster.ground.money import AmountField
+from coachmaster.ground.money import AmountField, display, plain
 from coachmaster.ground.text import LineFormField, LinesFormField
 
 from .models import Mode, ReceiptSeries
-from .services import LooksDouble, MoreThanOwed
+from .services import LooksDouble, MoreThanOwed, fee_after_transfer
 
 LARGEST_KEY = 2**63 - 1
 
@@ -165,3 +166,151 @@ class DuesFilter(FilterForm):
     def is_filtering(self):
         """Whether anything is chosen."""
         return any(self.value(name) for name in self.fields)
+
+
+# Enrollments ----------------------------------------------------------------------------------------------------
+
+
+class BatchSelect(forms.Select):
+    """Batches with the fee of each, so that a script can offer it."""
+
+    fee_of = staticmethod(lambda batch: batch.course.total_fee)
+
+    def create_option(self, name, value, *args, **kwargs):
+        option = super().create_option(name, value, *args, **kwargs)
+        if batch := getattr(value, "instance", None):
+            option["attrs"]["data-fee"] = plain(self.fee_of(batch))
+        return option
+
+
+class BatchChoice(forms.ModelChoiceField):
+    """A batch that goes on, with its times, fee and seats left."""
+
+    widget = BatchSelect
+
+    def __init__(self, batches, **kwargs):
+        super().__init__(batches.for_listing().order_by("name"), label="Batch", empty_label="Choose a batch", **kwargs)
+
+    def label_from_instance(self, batch):
+        parts = [
+            str(batch),
+            batch.class_times_text,
+            batch.course.name,
+            display(self.widget.fee_of(batch)),
+            seats(batch),
+        ]
+        return " · ".join(filter(None, parts))
+
+
+def seats(batch):
+    """How many seats a batch with its strength has left, in words; "" when it takes as many as come."""
+    if batch.capacity is None:
+        return ""
+    left = max(batch.capacity - batch.strength, 0)
+    return f"{left} of {batch.capacity} seats left" if left else f"FULL, all {batch.capacity} seats taken"
+
+
+class EnrollForm(forms.Form):
+    """A student joins a batch."""
+
+    enrolled_on = DayFormField(label="From")
+    agreed_fee = AmountField(
+        label="Agreed fee (₹)",
+        allow_zero=True,
+        required=False,
+        help_text="Left empty: the fee shown with the batch.",
+    )
+    fee_reason = LineFormField(
+        label="Reason for a lower fee", max_length=200, required=False, help_text="Only when it is lowered."
+    )
+    field_order = ["batch", "enrolled_on", "agreed_fee", "fee_reason"]
+
+    def __init__(self, *args, batches, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["batch"] = BatchChoice(batches)
+        self.order_fields(self.field_order)
+
+
+class TransferForm(EnrollForm):
+    """A student moves to another batch."""
+
+    reason = LineFormField(label="Reason for the move", max_length=150, required=False)
+    field_order = ["batch", "enrolled_on", "reason", "agreed_fee", "fee_reason"]
+
+    def __init__(self, *args, enrollment, batches, **kwargs):
+        self.enrollment = enrollment
+        super().__init__(*args, batches=batches.exclude(pk=enrollment.batch_id), **kwargs)
+        self.fields["batch"].widget.fee_of = lambda batch: fee_after_transfer(enrollment, batch)[0]
+        self.fields["enrolled_on"].help_text = "The first day in the new batch."
+        self.fields[
+            "agreed_fee"
+        ].help_text = "Left empty: the fee shown with the batch. Within a course what was agreed stays agreed."
+
+    def clean(self):
+        """The fee that was offered needs no new reason: it is left to the service, as when nothing was typed."""
+        cleaned = super().clean()
+        if cleaned.get("batch") and not cleaned.get("fee_reason"):
+            offered, _ = fee_after_transfer(self.enrollment, cleaned["batch"])
+            if cleaned.get("agreed_fee") == offered:
+                cleaned["agreed_fee"] = None
+        return cleaned
+
+
+class EndForm(forms.Form):
+    """A student's time in a batch ends."""
+
+    ended_on = DayFormField(
+        label="Not in the batch from", help_text="The first day without them; the day before was the last."
+    )
+
+
+class DropForm(EndForm):
+    """A student leaves before the end."""
+
+    reason = LineFormField(label="Reason", max_length=150)
+    fee_to_keep = AmountField(
+        label="Fee to keep (₹)",
+        allow_zero=True,
+        help_text="What stays charged for this enrollment. 0 takes the whole fee back.",
+    )
+
+
+class CompleteBatchForm(forms.Form):
+    """The last day of a batch."""
+
+    last_day = DayFormField(label="Last day", help_text="Everybody below completes it with this day.")
+
+
+class EnrollSeveralForm(forms.Form):
+    """Students ticked in the list, and admission numbers pasted below it."""
+
+    q = LineFormField(label="Find students", max_length=100, required=False)
+    students = forms.ModelMultipleChoiceField(queryset=None, required=False)
+    numbers = LinesFormField(
+        label="Or paste admission numbers",
+        max_length=5000,
+        required=False,
+        help_text="Separated by spaces, commas or lines.",
+    )
+    enrolled_on = DayFormField(label="From")
+
+    def __init__(self, *args, students, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.everybody = self.fields["students"].queryset = students
+
+    def clean_numbers(self):
+        """The students whose admission numbers were pasted."""
+        numbers = list(dict.fromkeys(re.split(r"[\s,;]+", self.cleaned_data["numbers"].strip())))
+        numbers = [number for number in numbers if number]
+        found = {student.admission_number: student for student in self.everybody.filter(admission_number__in=numbers)}
+        if unknown := [number for number in numbers if number not in found]:
+            raise forms.ValidationError(f"No student has the admission number {', '.join(unknown[:20])}. Check it.")
+        return list(found.values())
+
+    def clean(self):
+        cleaned = super().clean()
+        if "students" in cleaned and "numbers" in cleaned:
+            cleaned["chosen"] = list({s.pk: s for s in [*cleaned["students"], *cleaned["numbers"]]}.values())
+            if not cleaned["chosen"]:
+                self.add_error(None, "Tick the students to enroll, or paste their admission numbers.")
+        return cleaned

@@ -32,6 +32,11 @@ def with_balance(students, on=None):
     ).annotate(balance=F("charged") - F("paid"))
 
 
+def with_paid(enrollments):
+    """``enrollments`` with ``paid``, what their student has paid in all (rupees), for `fee_status`."""
+    return enrollments.annotate(paid=_sum_of(Payment.objects.live().filter(student=OuterRef("student"))))
+
+
 def refresh_accounts(students):
     """Write into the accounts of ``students`` (a queryset or keys) what the equation says now, by one statement.
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
-from academics.services import end_enrollment, open_enrollment
+from academics.services import end_enrollment, end_enrollments, open_enrollment
 from coachmaster.ground.days import day_words, financial_year
 from coachmaster.ground.money import ZERO, display, plain
 
@@ -156,15 +156,13 @@ def complete_batch(*, batch, last_day, by):
     Raises ValidationError when the day lies before the batch starts, before an enrollment or before its last mark.
     """
     batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
+    if last_day < batch.starts_on:
+        raise ValidationError({"last_day": f"{batch} starts on {day_words(batch.starts_on)}. Choose a later day."})
     batch.ends_on = last_day
     batch.full_clean()
     batch.save(update_fields=["ends_on"])
-    active = list(batch.enrollments.active().by_name())
-    for enrollment in active:
-        end_enrollment(
-            enrollment, EnrollmentStatus.COMPLETED, ended_on=last_day + datetime.timedelta(days=1), reason=""
-        )
-    return len(active)
+    ended_on = last_day + datetime.timedelta(days=1)
+    return len(end_enrollments(batch.enrollments.active(), EnrollmentStatus.COMPLETED, ended_on=ended_on, reason=""))
 
 
 @transaction.atomic

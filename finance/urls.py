@@ -5,16 +5,30 @@ from django.urls import path
 from accounts.roles import SCOPE, requires
 from coachmaster.pending import pending
 
-from . import picking, views
+from . import enrolling, picking, views
 
 app_name = "finance"
 urlpatterns = [
-    path("enrollments/add/", pending, name="enrollment-create"),
-    path("enrollments/<int:pk>/complete/", pending, name="enrollment-complete"),
-    path("enrollments/<int:pk>/drop/", pending, name="enrollment-drop"),
-    path("enrollments/<int:pk>/transfer/", pending, name="enrollment-transfer"),
-    path("batches/<int:pk>/enroll/", pending, name="batch-enroll"),
-    path("batches/<int:pk>/complete/", pending, name="batch-complete"),
+    path("enrollments/add/", requires("academics.add_enrollment")(enrolling.enroll), name="enrollment-create"),
+    path(
+        "enrollments/<int:pk>/complete/",
+        requires("academics.change_enrollment")(enrolling.complete),
+        name="enrollment-complete",
+    ),
+    path("enrollments/<int:pk>/drop/", requires("academics.change_enrollment")(enrolling.drop), name="enrollment-drop"),
+    path(
+        "enrollments/<int:pk>/transfer/",
+        requires("academics.change_enrollment")(enrolling.transfer),
+        name="enrollment-transfer",
+    ),
+    path(
+        "batches/<int:pk>/enroll/", requires("academics.add_enrollment")(enrolling.enroll_several), name="batch-enroll"
+    ),
+    path(
+        "batches/<int:pk>/complete/",
+        requires("academics.change_enrollment")(enrolling.complete_batch),
+        name="batch-complete",
+    ),
     path("payments/", requires([SCOPE, "finance.view_payment"])(views.payment_list), name="payment-list"),
     path("payments/add/", requires("finance.add_payment")(views.payment_create), name="payment-create"),
     path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),

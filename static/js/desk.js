@@ -34,21 +34,24 @@ for (const form of document.querySelectorAll("form[data-fees]")) {
   const fee = form.elements.agreed_fee;
   const chosen = () => batch.selectedOptions[0]?.dataset.fee ?? "";
   let offered = chosen();
+  if (fee.value === "") fee.value = offered;
   batch.addEventListener("change", () => {
     if (fee.value === "" || paise(fee.value) === paise(offered)) fee.value = chosen();
     offered = chosen();
   });
 }
 
-// The fee that is kept when a student leaves, and what remains to pay of it.
-for (const form of document.querySelectorAll("form[data-remains]")) {
+// The fee that is kept when a student leaves, and what the student owes then in all.
+for (const form of document.querySelectorAll("form[data-balance]")) {
   const fee = form.elements.fee_to_keep;
-  const output = document.querySelector("[data-remains-after]");
+  const output = document.querySelector("[data-balance-after]");
+  const signed = (text) => (text.startsWith("-") ? -paise(text.slice(1)) : paise(text));
   const show = () => {
     const kept = paise(fee.value);
     if (kept === null) return;
-    const after = Number(form.dataset.remains) - (Number(form.dataset.charged) - kept);
-    output.textContent = after < 0 ? `${rupees(-after)} in advance` : rupees(after);
+    const after = signed(form.dataset.balance) - (paise(form.dataset.charged) - kept);
+    output.textContent = after < 0 ? `${rupees(-after)} in advance` : `${rupees(after)} to pay`;
+    output.parentElement.hidden = false;
   };
   fee.addEventListener("input", show);
   show();

@@ -1,0 +1,293 @@
+"""The pages of the acts on enrollments: enroll, transfer, drop, complete. Each moves a student and their dues together."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from academics.models import Batch, Enrollment, Institute
+from accounts.models import StudentProfile, User
+from coachmaster.ground.days import day_words
+from coachmaster.ground.forms import show_refusal
+from coachmaster.ground.money import ZERO, display
+
+from . import ledger, services
+from .forms import CompleteBatchForm, DropForm, EndForm, EnrollForm, EnrollSeveralForm, PickForm, TransferForm
+from .picking import picked_student, student_picker
+
+#: How many students the page for several shows at once.
+SHOWN = 50
+
+
+def enroll(request):
+    """Who, then which batch and for what fee."""
+    pick = PickForm(request.GET)
+    student = picked_student(request, pick)
+    if student is None:
+        return student_picker(request, pick, "enrollment")
+    today = timezone.localdate()
+    batches = Batch.objects.visible_to(request.user).not_over(today)
+    form = EnrollForm(
+        request.POST or None, batches=batches, initial={"enrolled_on": today, "batch": pick.value("batch")}
+    )
+    if form.is_valid():
+        try:
+            enrollment = services.enroll(student=student, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, f"{student} enrolled in {enrollment.batch} for {display(enrollment.agreed_fee)}.")
+            return redirect(student)
+    return render(
+        request,
+        "finance/enroll_form.html",
+        {
+            "form": form,
+            "student": student,
+            "active": list(Enrollment.objects.active().filter(student=student).select_related("batch")),
+        },
+    )
+
+
+# One enrollment -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Dues:
+    """What one enrollment was charged and how far it is settled, beside the student's whole balance. In rupees."""
+
+    charged: Decimal
+    settled: Decimal
+    balance: Decimal
+
+    @property
+    def open(self):
+        """What is still owed for it."""
+        return self.charged - self.settled
+
+    @property
+    def advance(self):
+        """What the student paid beyond everything owed."""
+        return max(-self.balance, ZERO)
+
+
+def _dues(enrollment):
+    fees = ledger.fee_status(enrollment.student, timezone.localdate(), paid=enrollment.paid)
+    own = [line for line in fees.lines if line.charge.enrollment_id == enrollment.pk]
+    return Dues(
+        charged=sum((line.charge.amount for line in own), ZERO),
+        settled=sum((line.settled for line in own), ZERO),
+        balance=fees.balance,
+    )
+
+
+def _ending(act):
+    """A page that ends an active enrollment: fetches it, and turns away from one that has ended already."""
+
+    def page(request, pk):
+        enrollments = ledger.with_paid(Enrollment.objects.visible_to(request.user))
+        enrollment = get_object_or_404(enrollments.select_related("student__user", "batch__course"), pk=pk)
+        if not enrollment.is_active:
+            messages.error(
+                request,
+                f"{enrollment} ended on {day_words(enrollment.ended_on)} already "
+                f"({enrollment.get_status_display().lower()}).",
+            )
+            return redirect(enrollment)
+        return act(request, enrollment)
+
+    return page
+
+
+def _end_page(request, template, enrollment, form, **context):
+    return render(
+        request,
+        template,
+        {
+            "form": form,
+            "enrollment": enrollment,
+            "student": enrollment.student,
+            "back": enrollment.get_absolute_url(),
+            "back_label": str(enrollment.student),
+            **context,
+        },
+    )
+
+
+@_ending
+def complete(request, enrollment):
+    form = EndForm(request.POST or None, initial={"ended_on": timezone.localdate()})
+    if form.is_valid():
+        try:
+            services.complete(enrollment=enrollment, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, f"{enrollment.student} has completed {enrollment.batch}.")
+            return redirect(enrollment)
+    return _end_page(
+        request,
+        "finance/enrollment_complete.html",
+        enrollment,
+        form,
+        dues=_dues(enrollment),
+        heading=f"Complete {enrollment}",
+        submit="Complete",
+    )
+
+
+@_ending
+def drop(request, enrollment):
+    dues = _dues(enrollment)
+    form = DropForm(request.POST or None, initial={"ended_on": timezone.localdate(), "fee_to_keep": dues.charged})
+    if form.is_valid():
+        try:
+            services.drop(enrollment=enrollment, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(
+                request,
+                f"{enrollment.student} has left {enrollment.batch}. "
+                f"{display(form.cleaned_data['fee_to_keep'])} stays charged for it.",
+            )
+            return redirect(enrollment)
+    return _end_page(
+        request,
+        "finance/enrollment_drop.html",
+        enrollment,
+        form,
+        dues=dues,
+        heading=f"{enrollment.student} leaves {enrollment.batch}",
+        submit="Drop",
+    )
+
+
+@_ending
+def transfer(request, enrollment):
+    today = timezone.localdate()
+    batches = Batch.objects.visible_to(request.user).not_over(today)
+    form = TransferForm(request.POST or None, enrollment=enrollment, batches=batches, initial={"enrolled_on": today})
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            moved = services.transfer(
+                enrollment=enrollment,
+                batch=given["batch"],
+                on=given["enrolled_on"],
+                by=request.user,
+                reason=given["reason"],
+                agreed_fee=given["agreed_fee"],
+                fee_reason=given["fee_reason"],
+            )
+        except ValidationError as refusal:
+            show_refusal(form, refusal, ended_on="enrolled_on")
+        else:
+            messages.success(
+                request,
+                f"{enrollment.student} moved from {enrollment.batch} to {moved.batch} for {display(moved.agreed_fee)}.",
+            )
+            return redirect(moved)
+    return _end_page(
+        request,
+        "finance/enrollment_transfer.html",
+        enrollment,
+        form,
+        dues=_dues(enrollment),
+        heading=f"Move {enrollment.student} to another batch",
+        submit="Move",
+    )
+
+
+# A whole batch --------------------------------------------------------------------------------------------------
+
+
+def _batch(request, pk):
+    return get_object_or_404(Batch.objects.visible_to(request.user).for_listing(), pk=pk)
+
+
+def enroll_several(request, pk):
+    """Tick or paste students and enroll all of them, or none."""
+    batch = _batch(request, pk)
+    everybody = StudentProfile.objects.visible_to(request.user).select_related("user")
+    is_searching = "find" in request.POST
+    form = EnrollSeveralForm(
+        request.POST or None, students=everybody, initial={"enrolled_on": max(timezone.localdate(), batch.starts_on)}
+    )
+    if not is_searching and form.is_valid():
+        try:
+            enrolled = services.enroll_several(
+                students=form.cleaned_data["chosen"],
+                batch=batch,
+                enrolled_on=form.cleaned_data["enrolled_on"],
+                by=request.user,
+            )
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            count = len(enrolled)
+            messages.success(request, f"{count} student{'s' if count != 1 else ''} enrolled in {batch}.")
+            return redirect("academics:batch-students", pk=batch.pk)
+    form.is_valid()
+    ticked = list(form.cleaned_data.get("students") or []) if form.is_bound else []
+    words = (form.cleaned_data.get("q") if form.is_bound else "") or ""
+    free = _free_for(everybody.filter(user__is_active=True), batch)
+    if words:
+        free = free.filter(user__in=User.objects.search(words).order_by())
+    found = free.exclude(pk__in=[student.pk for student in ticked]).order_by("user__full_name", "pk")[: SHOWN + 1]
+    found = list(found)
+    return render(
+        request,
+        "finance/enroll_several.html",
+        {
+            "form": form,
+            "batch": batch,
+            "ticked": ticked,
+            "found": found[:SHOWN],
+            "has_more": len(found) > SHOWN,
+            "words": words,
+            "shows_errors": form.is_bound and not is_searching,
+        },
+    )
+
+
+def _free_for(students, batch):
+    """Those of ``students`` whom no active enrollment keeps out of ``batch``."""
+    active = Enrollment.objects.active().filter(student=OuterRef("pk"))
+    if Institute.objects.current().several_batches_at_once:
+        active = active.filter(batch=batch)
+    return students.filter(~Exists(active))
+
+
+def complete_batch(request, pk):
+    batch = _batch(request, pk)
+    form = CompleteBatchForm(request.POST or None, initial={"last_day": batch.ends_on or timezone.localdate()})
+    if form.is_valid():
+        try:
+            count = services.complete_batch(batch=batch, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            show_refusal(form, refusal, ended_on="last_day")
+        else:
+            messages.success(
+                request,
+                f"{batch} is complete with {day_words(form.cleaned_data['last_day'])}; "
+                f"{count} student{'s' if count != 1 else ''} completed it.",
+            )
+            return redirect(batch)
+    return render(
+        request,
+        "finance/batch_complete.html",
+        {
+            "form": form,
+            "batch": batch,
+            "enrollments": batch.enrollments.active().by_name(),
+            "heading": f"Complete {batch}",
+            "submit": "Complete this batch",
+            "back": batch.get_absolute_url(),
+            "back_label": str(batch),
+        },
+    )

@@ -1,0 +1,438 @@
+"""The acts on enrollments at the desk: each moves a student and their dues together."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Enrollment, Institute
+from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
+from accounts.tests.factories import StudentFactory
+from finance import ledger, services
+from finance.models import Account, Charge
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+ADD = reverse("finance:enrollment-create")
+DAY = datetime.timedelta(days=1)
+
+
+def today():
+    return timezone.localdate()
+
+
+def enroll(client, student, batch, **changes):
+    """Send the form that enrolls; `changes` overrides what was typed."""
+    typed = {"batch": batch.pk, "enrolled_on": today().isoformat(), "agreed_fee": "", "fee_reason": "", **changes}
+    return client.post(f"{ADD}?student={student.pk}", typed)
+
+
+def errors(response):
+    """What the page refused, as one text."""
+    return " ".join(str(error) for errors in response.context["form"].errors.values() for error in errors)
+
+
+# Enroll -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_batch_that_was_chosen_is_kept_while_picking(client_of, admin, student):
+    response = client_of(admin).get(ADD, {"q": "asha", "batch": "7"})
+
+    assert response.url == f"{ADD}?student={student.pk}&batch=7"
+
+
+def test_a_batch_is_offered_with_its_times_fee_and_seats(client_of, admin, student):
+    batch = DailyBatchFactory(name="JEE Morning", course__name="JEE", capacity=30)
+    for _ in range(23):
+        enrolled(batch=batch)
+    full = BatchFactory(name="Tiny", capacity=1)
+    enrolled(batch=full)
+    BatchFactory(name="Gone", ends_on=today() - DAY)
+
+    page = client_of(admin).get(ADD, {"student": student.pk, "batch": batch.pk}).content.decode()
+
+    assert "JEE Morning · Mon-Sun 17:00-18:30 · JEE · ₹12,000.00 · 7 of 30 seats left" in page
+    assert "Tiny" in page
+    assert "FULL, all 1 seats taken" in page
+    assert "Gone" not in page
+    assert f'<option value="{batch.pk}" selected data-fee="12000.00">' in page
+
+
+def test_enrolling_charges_the_fee_and_leads_to_the_hub(client_of, admin, student):
+    batch = BatchFactory(name="JEE Morning")
+
+    response = enroll(client_of(admin), student, batch)
+
+    assert response.url == reverse("pages:student-hub", args=[student.pk])
+    enrollment = Enrollment.objects.get()
+    charge = Charge.objects.get()
+    assert (enrollment.agreed_fee, charge.amount, charge.due_on) == (Decimal("12000.00"), Decimal("12000.00"), today())
+    assert Account.objects.get().balance == Decimal("12000.00")
+    messages = [str(message) for message in client_of(admin).get(response.url).context["messages"]]
+    assert messages == ["Asha Verma enrolled in JEE Morning for ₹12,000.00."]
+
+
+def test_a_lower_fee_needs_a_reason(client_of, admin, student):
+    batch = BatchFactory()
+    client = client_of(admin)
+
+    refused = enroll(client, student, batch, agreed_fee="9,999.50")
+    assert refused.context["form"].errors["fee_reason"] == ["Say why the fee is lower than the course's fee."]
+    assert refused.context["form"]["agreed_fee"].value() == "9,999.50"
+
+    enroll(client, student, batch, agreed_fee="9,999.50", fee_reason="sister in the batch")
+    assert Enrollment.objects.get().agreed_fee == Charge.objects.get().amount == Decimal("9999.50")
+
+
+def test_a_free_place_is_charged_nothing(client_of, admin, student):
+    enroll(client_of(admin), student, BatchFactory(), agreed_fee="0", fee_reason="scholarship")
+
+    assert Enrollment.objects.get().agreed_fee == Decimal("0.00")
+    assert not Charge.objects.exists()
+
+
+def test_a_fee_cannot_be_raised(client_of, admin, student):
+    assert "At most ₹12,000.00" in errors(enroll(client_of(admin), student, BatchFactory(), agreed_fee="12000.01"))
+
+
+def full(student):
+    batch = BatchFactory(name="Tiny", capacity=1)
+    enrolled(batch=batch)
+    return batch
+
+
+def ended_tomorrow(student):
+    return BatchFactory(name="Short", ends_on=today())
+
+
+def elsewhere(student):
+    enrolled(student=student, batch=BatchFactory(name="NEET"))
+    return BatchFactory()
+
+
+def same_batch(student):
+    return enrolled(student=student, batch=BatchFactory(name="NEET")).batch
+
+
+def inactive(student):
+    student.user.is_active = False
+    student.user.save()
+    return BatchFactory()
+
+
+@pytest.mark.parametrize(
+    ("situation", "sentence"),
+    [
+        (full, "Tiny is full: all 1 seats are taken."),
+        (ended_tomorrow, "Short ended on"),
+        (elsewhere, "Asha Verma has an active enrollment in NEET already. Complete, drop or transfer it first."),
+        (same_batch, "Asha Verma is enrolled in NEET already."),
+        (inactive, "Asha Verma is inactive. Activate the person first."),
+    ],
+)
+def test_each_refusal_has_its_own_sentence(client_of, admin, student, situation, sentence):
+    batch = situation(student)
+    before = Enrollment.objects.count(), Charge.objects.count()
+
+    response = enroll(client_of(admin), student, batch, enrolled_on=(today() + DAY).isoformat())
+
+    assert sentence in errors(response)
+    assert (Enrollment.objects.count(), Charge.objects.count()) == before
+
+
+def test_several_batches_at_once_are_a_setting(client_of, admin, student):
+    enrolled(student=student)
+    institute = Institute.objects.current()
+    institute.several_batches_at_once = True
+    institute.save()
+
+    assert enroll(client_of(admin), student, BatchFactory()).status_code == 302
+    assert Enrollment.objects.active().filter(student=student).count() == 2
+
+
+@pytest.mark.parametrize("batches", [1, 6])
+def test_the_form_costs_the_same_however_many_batches(
+    client_of, admin, student, batches, django_assert_max_num_queries
+):
+    DailyBatchFactory.create_batch(batches)
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        client.get(ADD, {"student": student.pk})
+
+
+def test_a_student_can_be_enrolled_again_after_leaving(client_of, admin, student):
+    enrollment = enrolled(student=student)
+    services.drop(enrollment=enrollment, ended_on=today(), reason="moved", by=admin)
+
+    assert enroll(client_of(admin), student, enrollment.batch).status_code == 302
+    assert [e.status for e in Enrollment.objects.order_by("pk")] == ["dropped", "active"]
+
+
+# Drop and complete ------------------------------------------------------------------------------------------------
+
+
+def end(client, act, enrollment, **typed):
+    return client.post(
+        reverse(f"finance:enrollment-{act}", args=[enrollment.pk]), {"ended_on": today().isoformat(), **typed}
+    )
+
+
+def test_dropping_keeps_a_part_of_the_fee(client_of, admin, student):
+    enrollment = enrolled(student=student, fee="12000.00")
+    paid(student=student, amount="5000.00")
+    client = client_of(admin)
+    page = client.get(reverse("finance:enrollment-drop", args=[enrollment.pk]))
+    dues = page.context["dues"]
+    assert (dues.charged, dues.settled, dues.open, dues.balance) == tuple(
+        map(Decimal, ("12000.00", "5000.00", "7000.00", "7000.00"))
+    )
+    assert page.context["form"]["fee_to_keep"].value() == "12000.00"
+
+    end(client, "drop", enrollment, reason="moved to Pune", fee_to_keep="6,000")
+
+    enrollment.refresh_from_db()
+    assert (enrollment.status, enrollment.ended_on, enrollment.end_reason) == ("dropped", today(), "moved to Pune")
+    assert Account.objects.get().balance == Decimal("1000.00")
+    cancelled, kept = Charge.objects.order_by("pk")
+    assert (cancelled.cancel_reason, cancelled.cancelled_by) == ("Left: moved to Pune", admin)
+    assert (kept.amount, kept.due_on) == (Decimal("6000.00"), cancelled.due_on)
+
+
+def test_a_fee_that_is_taken_back_becomes_an_advance(client_of, admin, student):
+    enrollment = enrolled(student=student)
+    paid(student=student, amount="5000.00")
+
+    end(client_of(admin), "drop", enrollment, reason="never came", fee_to_keep="0")
+
+    assert ledger.fee_status(student, today()).advance == Decimal("5000.00")
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "sentence"),
+    [
+        ({"reason": ""}, "reason", "This field is required."),
+        ({"fee_to_keep": "12000.01"}, "fee_to_keep", "At most ₹12,000.00"),
+        ({"ended_on": "2026-05-31"}, "ended_on", "was enrolled on 1 Jun 2026"),
+        ({"ended_on": "2026-02-30"}, "ended_on", "Enter a date that exists"),
+    ],
+)
+def test_a_drop_that_cannot_be_says_why_and_writes_nothing(client_of, admin, typed, field, sentence):
+    enrollment = enrolled()
+
+    response = end(client_of(admin), "drop", enrollment, **{"reason": "x", "fee_to_keep": "0", **typed})
+
+    assert sentence in response.context["form"].errors[field][0]
+    assert Enrollment.objects.get().is_active
+    assert not Charge.objects.get().is_cancelled
+
+
+def test_completing_keeps_what_is_owed(client_of, admin):
+    enrollment = enrolled(fee="100.00")
+
+    end(client_of(admin), "complete", enrollment)
+
+    assert Enrollment.objects.get().status == "completed"
+    assert Account.objects.get().balance == Decimal("100.00")
+
+
+@pytest.mark.parametrize("act", ["complete", "drop", "transfer"])
+def test_what_has_ended_is_not_ended_again(client_of, admin, act):
+    enrollment = enrolled()
+    services.complete(enrollment=enrollment, ended_on=today(), by=admin)
+
+    response = client_of(admin).get(reverse(f"finance:enrollment-{act}", args=[enrollment.pk]))
+
+    assert response.url == enrollment.get_absolute_url()
+
+
+@pytest.mark.parametrize("act", ["complete", "drop", "transfer"])
+@pytest.mark.parametrize("rows", [1, 6])
+def test_pages_that_end_an_enrollment_cost_the_same(client_of, admin, act, rows, django_assert_max_num_queries):
+    enrollment = enrolled()
+    DailyBatchFactory.create_batch(rows)
+    for _ in range(rows):
+        paid(student=enrollment.student, amount="1.00")
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        client.get(reverse(f"finance:enrollment-{act}", args=[enrollment.pk]))
+
+
+# Transfer ---------------------------------------------------------------------------------------------------------
+
+
+def move(client, enrollment, batch, **changes):
+    typed = {"batch": batch.pk, "enrolled_on": today().isoformat(), "agreed_fee": "", **changes}
+    return client.post(reverse("finance:enrollment-transfer", args=[enrollment.pk]), typed)
+
+
+@pytest.mark.parametrize("agreed_fee", ["", "10,000.00"])
+def test_a_move_within_a_course_keeps_what_was_agreed(client_of, admin, student, agreed_fee):
+    course = CourseFactory(total_fee=Decimal("12000.00"))
+    enrollment = enrolled(
+        student=student, batch=BatchFactory(course=course), agreed_fee=Decimal("10000.00"), fee_reason="sister"
+    )
+    paid(student=student, amount="4000.00")
+    other = BatchFactory(course=course)
+
+    move(client_of(admin), enrollment, other, reason="timing", agreed_fee=agreed_fee)
+
+    moved = Enrollment.objects.active().get()
+    assert (moved.batch, moved.agreed_fee, moved.fee_reason) == (other, Decimal("10000.00"), "sister")
+    enrollment.refresh_from_db()
+    assert (enrollment.status, enrollment.end_reason) == ("dropped", f"Transferred to {other}: timing")
+    assert Account.objects.get().balance == Decimal("6000.00")
+    assert Charge.objects.live().get().due_on == enrollment.enrolled_on
+
+
+def test_a_move_to_another_course_takes_its_fee(client_of, admin, student):
+    enrollment = enrolled(student=student, fee="12000.00")
+
+    move(client_of(admin), enrollment, BatchFactory(course__total_fee=Decimal("20000.00")))
+
+    assert Enrollment.objects.active().get().agreed_fee == Decimal("20000.00")
+    assert Account.objects.get().balance == Decimal("20000.00")
+
+
+def test_a_move_into_a_full_batch_moves_nothing(client_of, admin, student):
+    enrollment = enrolled(student=student)
+
+    response = move(client_of(admin), enrollment, full(student))
+
+    assert "Tiny is full" in errors(response)
+    enrollment.refresh_from_db()
+    assert enrollment.is_active
+    assert Account.objects.get(pk=student.pk).balance == Decimal("12000.00")
+
+
+# Several ----------------------------------------------------------------------------------------------------------
+
+
+def several(client, batch, students=(), **changes):
+    typed = {"students": [s.pk for s in students], "enrolled_on": today().isoformat(), "numbers": "", **changes}
+    return client.post(reverse("finance:batch-enroll", args=[batch.pk]), typed)
+
+
+def test_ticked_and_pasted_students_are_enrolled_together(client_of, admin, student):
+    batch = BatchFactory(capacity=3)
+    other, third = StudentFactory.create_batch(2)
+
+    numbers = f"{other.admission_number},\n{third.admission_number} {student.admission_number}"
+    response = several(client_of(admin), batch, [student], numbers=numbers)
+
+    assert response.url == reverse("academics:batch-students", args=[batch.pk])
+    assert batch.enrollments.active().count() == 3
+    assert set(Account.objects.values_list("balance", flat=True)) == {Decimal("12000.00")}
+
+
+def test_if_one_cannot_be_enrolled_nobody_is_and_each_is_named(client_of, admin, student):
+    batch = BatchFactory()
+    free, busy, gone = StudentFactory.create_batch(3)
+    enrolled(student=busy, batch=BatchFactory(name="NEET"))
+    gone.user.is_active = False
+    gone.user.save()
+
+    response = several(client_of(admin), batch, [student, free, busy, gone])
+
+    assert response.context["form"].non_field_errors() == [
+        f"{busy} has an active enrollment in NEET already. Complete, drop or transfer it first.",
+        f"{gone} is inactive. Activate the person first.",
+    ]
+    assert not batch.enrollments.exists()
+    assert f'value="{free.pk}" checked' in response.content.decode()
+
+
+def test_more_students_than_seats_are_refused(client_of, admin):
+    batch = BatchFactory(name="Tiny", capacity=2)
+    enrolled(batch=batch)
+
+    response = several(client_of(admin), batch, StudentFactory.create_batch(2))
+
+    assert "Tiny has 1 of 2 seats left, for 2 students." in errors(response)
+    assert batch.enrollments.count() == 1
+
+
+def test_an_unknown_admission_number_is_named(client_of, admin, student):
+    response = several(client_of(admin), BatchFactory(), numbers=f"{student.admission_number} 99-1")
+
+    assert response.context["form"].errors["numbers"] == ["No student has the admission number 99-1. Check it."]
+
+
+def test_finding_more_students_keeps_who_is_ticked(client_of, admin, student):
+    ravi = StudentFactory(user__full_name="Ravi Iyer")
+
+    response = several(client_of(admin), BatchFactory(), [student], find="on", q="ravi")
+
+    assert (response.context["ticked"], response.context["found"]) == ([student], [ravi])
+    assert not response.context["shows_errors"]
+    assert not Enrollment.objects.exists()
+
+
+def test_the_list_offers_students_without_a_batch(client_of, admin, student):
+    enrolled()
+
+    response = client_of(admin).get(reverse("finance:batch-enroll", args=[BatchFactory().pk]))
+
+    assert response.context["found"] == [student]
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize("name", ["batch-enroll", "batch-complete"])
+def test_pages_of_a_batch_cost_the_same(client_of, admin, name, rows, django_assert_max_num_queries):
+    batch = BatchFactory()
+    for _ in range(rows):
+        enrolled(batch=batch)
+    StudentFactory.create_batch(rows)
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        client.get(reverse(f"finance:{name}", args=[batch.pk]))
+
+
+def test_completing_a_batch_completes_everybody_in_it(client_of, admin):
+    batch = BatchFactory()
+    gone = enrolled(batch=batch)
+    services.drop(enrollment=gone, ended_on=today(), reason="moved", by=admin)
+    for _ in range(3):
+        enrolled(batch=batch)
+
+    client_of(admin).post(reverse("finance:batch-complete", args=[batch.pk]), {"last_day": today().isoformat()})
+
+    batch.refresh_from_db()
+    assert batch.ends_on == today()
+    statuses = batch.enrollments.order_by("pk").values_list("status", "ended_on")
+    assert list(statuses) == [("dropped", today()), *[("completed", today() + DAY)] * 3]
+    assert all(enrollment.history.count() == 2 for enrollment in batch.enrollments.all())
+
+
+@pytest.mark.parametrize("last_day", ["2026-05-31", "2026-06-01"])
+def test_a_batch_cannot_be_complete_before_it_starts_or_somebody_joins(client_of, admin, last_day):
+    batch = BatchFactory()
+    enrolled(batch=batch, enrolled_on=datetime.date(2026, 6, 10))
+
+    response = client_of(admin).post(reverse("finance:batch-complete", args=[batch.pk]), {"last_day": last_day})
+
+    assert response.context["form"].errors["last_day"]
+    batch.refresh_from_db()
+    assert batch.ends_on is None
+    assert batch.enrollments.get().is_active
+
+
+# Access -----------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_desk_moves_students(client_of, student, instructor):
+    enrollment = enrolled(student=student, batch=BatchFactory(instructor=instructor))
+    pages = [
+        ADD,
+        reverse("finance:enrollment-suggestions"),
+        *(reverse(f"finance:enrollment-{act}", args=[enrollment.pk]) for act in ("complete", "drop", "transfer")),
+        *(reverse(f"finance:{name}", args=[enrollment.batch_id]) for name in ("batch-enroll", "batch-complete")),
+    ]
+    for person in (student, instructor):
+        client = client_of(person)
+        for page in pages:
+            assert client.get(page).status_code == 403
+            assert client.post(page, {"ended_on": "2026-07-01", "last_day": "2026-07-01"}).status_code == 403
+    assert Enrollment.objects.get().is_active
