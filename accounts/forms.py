@@ -2,13 +2,16 @@
 
 from django import forms
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
+from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.text import AddressFormField, LineFormField
 
 from . import signing_in, throttling
-from .models import User
+from .models import StudentProfile, User
 
 
 class PasswordField(forms.CharField):
@@ -144,9 +147,100 @@ class ResetForm(forms.Form):
     )
 
 
+class PeopleFilter(FilterForm):
+    """The filters of the list of people."""
+
+    role = forms.ChoiceField(label="Role")
+    show = forms.ChoiceField(
+        label="Show",
+        choices=[
+            ("", "Everybody"),
+            ("active", "Active"),
+            ("invited", "Invited, no password yet"),
+            ("inactive", "Inactive"),
+        ],
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.roles = {group.name: group for group in Group.objects.order_by("pk")}
+        self.fields["role"].choices = [("", "All roles"), *((name, name) for name in self.roles)]
+
+    def filter(self, people):
+        """The people who were asked for."""
+        if role := self.value("role"):
+            people = people.filter(membership__group=self.roles[role])
+        if show := self.value("show"):
+            people = people.filter(is_active=show != "inactive")
+        if show == "invited":
+            people = people.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+        if words := self.value("q"):
+            # As a set of keys: the table is read once, whatever it is then sorted by.
+            people = people.filter(pk__in=User.objects.search(words).order_by().values("pk"))
+        return people
+
+
 class OwnDetailsForm(forms.ModelForm):
     """What people change about themselves."""
 
     class Meta:
         model = User
         fields = ["full_name", "phone"]
+
+    @property
+    def person(self):
+        """The fields of the person."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields}
+
+    @property
+    def record(self):
+        """The fields of the student's record; None where there is none."""
+        return None
+
+
+class PersonForm(OwnDetailsForm):
+    """A person, by an Admin."""
+
+    needs_email = True
+
+    class Meta(OwnDetailsForm.Meta):
+        fields = ["full_name", "email", "phone"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.needs_email:
+            self.fields["email"].required = True
+            self.fields["email"].help_text = "They sign in with it."
+
+
+class StudentForm(PersonForm):
+    """A student with their record, by an Admin."""
+
+    needs_email = False
+
+    RECORD = ["admission_number", "birth_on", "guardian_name", "guardian_phone", "guardian_email", "address"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name, field in forms.fields_for_model(StudentProfile, self.RECORD).items():
+            self.fields[name] = field
+        is_new = self.instance.pk is None
+        self.fields["admission_number"].required = not is_new
+        if is_new:
+            self.fields["admission_number"].help_text = "Left empty, the next one is given."
+        else:
+            self.initial = {**forms.model_to_dict(self.instance.student_profile, self.RECORD), **self.initial}
+
+    @property
+    def record(self):
+        return {name: self.cleaned_data[name] for name in self.RECORD}
+
+
+class RoleForm(PasswordAgainMixin, forms.Form):
+    """Another role for somebody."""
+
+    role = forms.ModelChoiceField(queryset=Group.objects.none(), empty_label=None, widget=forms.RadioSelect)
+
+    def __init__(self, *args, roles, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["role"].queryset = roles

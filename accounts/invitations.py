@@ -20,10 +20,14 @@ def _state(user):
     return salted_hmac(_SALT, f"{user.password}\n{user.email}", algorithm="sha256").hexdigest()[:32]
 
 
+def path_for(user):
+    """The path of the page on which ``user`` sets their password."""
+    return reverse("accounts:invitation", args=[signing.dumps([user.pk, _state(user)], salt=_SALT)])
+
+
 def link_for(user, request):
     """The address that ``user`` opens to set their password."""
-    token = signing.dumps([user.pk, _state(user)], salt=_SALT)
-    return request.build_absolute_uri(reverse("accounts:invitation", args=[token]))
+    return request.build_absolute_uri(path_for(user))
 
 
 def person_invited_by(token):

@@ -4,7 +4,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
@@ -46,6 +46,15 @@ class UserQuerySet(models.QuerySet):
     def who_can_teach(self):
         """Active people who may be a batch's instructor."""
         return self.who_may("teach_batch")
+
+    def for_listing(self):
+        """Everything one row of the list of people shows."""
+        return self.select_related("membership__group", "student_profile")
+
+    def for_page(self, user):
+        """With what the page of a person shows ``user``, and whether the person is within reach (``in_reach``)."""
+        reached = self.model.objects.within_reach_of(user).filter(pk=OuterRef("pk"))
+        return self.for_listing().annotate(in_reach=Exists(reached))
 
     def within_reach_of(self, user):
         """People who have no right that ``user`` lacks: the others' accounts are not for ``user`` to hand out or close."""
@@ -118,6 +127,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         indexes = [
             models.Index(fields=["full_name", "id"], name="user_by_name"),
             models.Index(fields=["-created_at", "-id"], name="user_by_newest"),
+            models.Index(fields=["is_active", "full_name", "id"], name="user_by_state"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -11,6 +11,7 @@ in Django admin, give it the scope and the rights it needs, and put people in it
 from django.apps import apps
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
+from django.db.models import Q
 
 ADMIN, INSTRUCTOR, STUDENT = "Admin", "Instructor", "Student"
 
@@ -97,13 +98,14 @@ def sees_whole_institute(user):
 
 
 def roles_within(user):
-    """The roles, as groups, that give no right which ``user`` lacks: those that ``user`` may give to others."""
+    """The roles, as groups, that ``user`` may give to others: Student, and those that give no right which ``user`` lacks."""
     from django.contrib.auth.models import Group, Permission
 
     roles = Group.objects.order_by("pk")
     if user.is_superuser:
         return roles
-    return roles.exclude(permissions__in=Permission.objects.exclude(group=user.membership.group_id))
+    beyond = Permission.objects.exclude(group=user.membership.group_id)
+    return roles.filter(Q(name=STUDENT) | ~Q(permissions__in=beyond)).distinct()
 
 
 def requires(permission):

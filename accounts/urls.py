@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from coachmaster.pending import pending
-
-from . import views
+from . import people, views
+from .roles import requires
 
 app_name = "accounts"
 urlpatterns = [
@@ -17,12 +16,17 @@ urlpatterns = [
     path("accounts/reset/sent/", views.password_reset_done, name="password-reset-done"),
     path("accounts/reset/<uidb64>/<token>/", views.password_reset_confirm, name="password-reset-confirm"),
     path("accounts/invitation/<str:token>/", views.invitation, name="invitation"),
-    path("people/", pending, name="person-list"),
-    path("people/add/", pending, name="person-create"),
-    path("people/<int:pk>/", pending, name="person-detail"),
-    path("people/<int:pk>/edit/", pending, name="person-update"),
-    path("people/<int:pk>/role/", pending, name="person-role"),
-    path("people/<int:pk>/invite/", pending, name="person-invite"),
-    path("people/<int:pk>/deactivate/", pending, name="person-deactivate"),
-    path("people/<int:pk>/activate/", pending, name="person-activate"),
+    path("people/", requires("accounts.view_user")(people.person_list), name="person-list"),
+    path("people/add/", requires("accounts.add_user")(people.person_create), name="person-create"),
+    # Everybody has a page: whose one may see is a matter of rows.
+    path("people/<int:pk>/", people.person_detail, name="person-detail"),
+    path("people/<int:pk>/edit/", people.person_update, name="person-update"),
+    path("people/<int:pk>/role/", requires("accounts.change_membership")(people.person_role), name="person-role"),
+    path("people/<int:pk>/invite/", requires("accounts.change_user")(people.person_invite), name="person-invite"),
+    path(
+        "people/<int:pk>/deactivate/",
+        requires("accounts.change_user")(people.person_deactivate),
+        name="person-deactivate",
+    ),
+    path("people/<int:pk>/activate/", requires("accounts.change_user")(people.person_activate), name="person-activate"),
 ]

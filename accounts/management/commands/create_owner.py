@@ -1,0 +1,55 @@
+"""`manage.py create_owner`: the first Admin of a new institute."""
+
+import getpass
+import os
+import sys
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import invitations, services
+from accounts.models import User
+from accounts.roles import ADMIN
+
+
+class Command(BaseCommand):
+    help = "Make the first Admin, who may also do everything in Django admin."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--email", required=True, help="They sign in with it.")
+        parser.add_argument("--name", required=True, help="Their full name.")
+        parser.add_argument("--password-stdin", action="store_true", help="Read the password from standard input.")
+        parser.add_argument("--link", action="store_true", help="Set no password: print a link to set it.")
+
+    def handle(self, *, email, name, password_stdin, link, **options):
+        password = None if link else self.password(User(full_name=name, email=email), password_stdin)
+        try:
+            owner = services.add_person(full_name=name, email=email, role=ADMIN, password=password)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        owner.is_superuser = True
+        owner.save(update_fields=["is_superuser"])
+        self.stdout.write(self.style.SUCCESS(f"{owner} is the owner and signs in with {owner.email}."))
+        if password is None:
+            self.stdout.write(f"Set the password within {settings.INVITATION_DAYS} days, here:")
+            self.stdout.write(f"{settings.SITE_URL}{invitations.path_for(owner)}")
+
+    def password(self, person, from_stdin):
+        """The password: from standard input, from OWNER_PASSWORD, or typed twice on a terminal; None without any."""
+        if from_stdin:
+            password = sys.stdin.readline().rstrip("\r\n")
+        elif "OWNER_PASSWORD" in os.environ:
+            password = os.environ["OWNER_PASSWORD"]
+        elif sys.stdin.isatty():
+            password = getpass.getpass("Password: ")
+            if getpass.getpass("The same again: ") != password:
+                raise CommandError("The two passwords differ. Nothing was made.")
+        else:
+            return None
+        try:
+            validate_password(password, person)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        return password

@@ -1,0 +1,210 @@
+"""The pages about people: fetch, decide, render."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from coachmaster.ground.forms import show_refusal
+from coachmaster.ground.history import changes
+from coachmaster.ground.listing import listing
+
+from . import invitations, mails, services
+from .forms import OwnDetailsForm, PeopleFilter, PersonForm, RoleForm, StudentForm
+from .models import User
+from .roles import STUDENT, roles_within
+
+
+def person_list(request):
+    filters = PeopleFilter(request.GET)
+    people = listing(
+        request,
+        filters.filter(User.objects.all()),
+        {
+            "name": ["full_name"],
+            "role": ["membership__group_id", "full_name"],
+            "newest": ["-created_at"],
+        },
+        default="name",
+        rows=User.objects.for_listing(),
+    )
+    return render(request, "accounts/person_list.html", {"people": people, "filters": filters})
+
+
+def person_detail(request, pk):
+    person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+    is_self = person.pk == request.user.pk
+    may_change = request.user.has_perm("accounts.change_user")
+    history = []
+    if may_change:
+        history = [person.history.all(), person.membership.history.select_related("group")]
+        if person.is_student:
+            history.append(person.student_profile.history.all())
+    return render(
+        request,
+        "accounts/person_detail.html",
+        {
+            "person": person,
+            "is_self": is_self,
+            "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
+            "can_edit": is_self or may_change,
+            "can_manage": may_change and person.in_reach,
+            "changes": changes(*history),
+        },
+    )
+
+
+# Adding and editing ---------------------------------------------------------------------------------------------
+
+
+def person_create(request):
+    roles = {group.name: group for group in roles_within(request.user)}
+    role = request.POST.get("role", request.GET.get("role", ""))
+    if role not in roles:
+        role = STUDENT if STUDENT in roles else next(iter(roles))
+    form = (StudentForm if role == STUDENT else PersonForm)(request.POST or None, instance=User())
+    if form.is_valid():
+        try:
+            person = services.add_person(role=role, profile=form.record, **form.person)
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            return _after_adding(request, person)
+    return render(request, "accounts/person_form.html", {"form": form, "role": role, "roles": roles})
+
+
+def _after_adding(request, person):
+    number = f" with admission number {person.student_profile.admission_number}" if person.is_student else ""
+    is_mailed = _invite_by_mail(request, person)
+    mailed = f" A link to set a password was sent to {person.email}." if is_mailed else ""
+    messages.success(request, f"{person} added{number}.{mailed}")
+    if "enroll" in request.POST:
+        if not is_mailed:
+            messages.info(request, f"A link for {person} to set a password can be had from their page.")
+        return redirect(f"{reverse('finance:enrollment-create')}?student={person.pk}")
+    return redirect(person) if is_mailed else _show_link(request, person)
+
+
+def person_update(request, pk):
+    person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+    if request.user.has_perm("accounts.change_user"):
+        # An e-mail address is a key to the account: not to one that may do what one may not oneself.
+        form_class = OwnDetailsForm if not person.in_reach else StudentForm if person.is_student else PersonForm
+    elif person.pk == request.user.pk:
+        form_class = OwnDetailsForm
+    else:
+        raise PermissionDenied
+    name = str(person)
+    form = form_class(request.POST or None, instance=person)
+    if form.is_valid():
+        try:
+            services.update_person(person, profile=form.record, **form.person)
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, f"{person} saved.")
+            return redirect(person)
+    return render(
+        request,
+        "accounts/person_form.html",
+        {"form": form, "heading": f"Edit {name}", "back": person.get_absolute_url(), "back_label": name},
+    )
+
+
+# What an Admin does with an account -----------------------------------------------------------------------------
+
+
+def _person_in_reach(request, pk):
+    """The person, for an act that would hand their rights on or take them: 403 when they have more than oneself."""
+    person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+    if not person.in_reach:
+        raise PermissionDenied
+    return person
+
+
+def _invite_by_mail(request, person):
+    """Whether a link to set the password went out by mail."""
+    if not (settings.SENDS_MAIL and person.email):
+        return False
+    return mails.invite(person, invitations.link_for(person, request))
+
+
+def _show_link(request, person):
+    """Leads to the page that shows a link to set the password, this once."""
+    request.session["shows_link_of"] = person.pk
+    return redirect("accounts:person-invite", person.pk)
+
+
+def person_invite(request, pk):
+    person = _person_in_reach(request, pk)
+    if not person.is_active:
+        messages.error(request, f"{person} is inactive. Activate them first.")
+        return redirect(person)
+    if request.method == "POST":
+        if "show" in request.POST or not (settings.SENDS_MAIL and person.email):
+            return _show_link(request, person)
+        if _invite_by_mail(request, person):
+            messages.success(request, f"A link to set a password was sent to {person.email}.")
+            return redirect(person)
+        messages.error(request, f"The mail to {person.email} did not go out. Show the link and pass it on yourself.")
+    is_shown = request.session.get("shows_link_of") == person.pk
+    if is_shown:
+        del request.session["shows_link_of"]
+    return render(
+        request,
+        "accounts/person_invite.html",
+        {
+            "person": person,
+            "link": invitations.link_for(person, request) if is_shown else "",
+            "can_mail": settings.SENDS_MAIL and person.email,
+            "days": settings.INVITATION_DAYS,
+        },
+    )
+
+
+def person_role(request, pk):
+    person = _person_in_reach(request, pk)
+    refusal = ""
+    try:
+        services.check_can_change_role(person, by=request.user)
+    except ValidationError as error:
+        refusal = error.message
+    form = RoleForm(
+        request.POST or None,
+        request=request,
+        roles=roles_within(request.user).exclude(name=STUDENT),
+        initial={"role": person.membership.group_id},
+    )
+    if not refusal and form.is_valid():
+        try:
+            services.change_role(person, form.cleaned_data["role"], by=request.user)
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, f"{person} is now {form.cleaned_data['role']}.")
+            return redirect(person)
+    return render(request, "accounts/person_role.html", {"person": person, "form": form, "refusal": refusal})
+
+
+def person_deactivate(request, pk):
+    person = _person_in_reach(request, pk)
+    refusal = ""
+    if request.method == "POST":
+        try:
+            services.deactivate(person, by=request.user)
+        except ValidationError as error:
+            refusal = error.message
+        else:
+            messages.success(request, f"{person} is inactive and cannot sign in any more.")
+            return redirect(person)
+    return render(request, "accounts/person_deactivate.html", {"person": person, "refusal": refusal})
+
+
+def person_activate(request, pk):
+    person = _person_in_reach(request, pk)
+    if request.method == "POST":
+        services.activate(person)
+        messages.success(request, f"{person} is active again.")
+        return redirect(person)
+    return render(request, "accounts/person_activate.html", {"person": person})

@@ -1,0 +1,456 @@
+"""The pages about people: who sees whom, adding, editing, roles, deactivation."""
+
+import datetime
+import re
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group, Permission
+from django.core import mail
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.tests.factories import EnrollmentFactory
+from accounts import services
+from accounts.models import Membership, User
+from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+
+from .factories import PASSWORD, StudentFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def names(response):
+    return [person.full_name for person in response.context["people"]]
+
+
+def page(name, person):
+    return reverse(f"accounts:person-{name}", args=[person.pk])
+
+
+@pytest.fixture
+def front_desk(db):
+    """A role of the institute's own: sees everybody, adds and changes people, is no Admin."""
+    role = Group.objects.create(name="Front desk")
+    codenames = ["see_whole_institute", "view_user", "add_user", "change_user", "change_membership"]
+    role.permissions.set(Permission.objects.filter(content_type__app_label="accounts", codename__in=codenames))
+    return UserFactory(full_name="Farah Desk", email="farah@example.com", role="Front desk")
+
+
+# The list -------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_filtered_by_role_state_and_words(client_of, admin, instructor, student):
+    UserFactory(full_name="Gone Away", is_active=False)
+    UserFactory(full_name="New Here", password=None)
+    client = client_of(admin)
+
+    def found(**query):
+        return names(client.get(reverse("accounts:person-list"), query))
+
+    assert found() == ["Anita Rao", "Asha Verma", "Gone Away", "Imran Khan", "New Here"]
+    assert found(role="Student") == ["Asha Verma"]
+    assert found(role="Instructor") == ["Gone Away", "Imran Khan", "New Here"]
+    assert found(show="inactive") == ["Gone Away"]
+    assert found(show="invited") == ["New Here"]
+    assert found(q="VERMA") == ["Asha Verma"]
+    assert found(q=student.admission_number) == ["Asha Verma"]
+    assert found(q="example.com asha") == ["Asha Verma"]
+    assert found(role="Student", q="imran") == []
+    assert found(role="Nonsense", show="what", sort="password", page="x") == found()
+
+
+def test_the_list_sorts_by_name_role_and_newest(client_of, admin, instructor, student):
+    client = client_of(admin)
+
+    def found(sort):
+        return names(client.get(reverse("accounts:person-list"), {"sort": sort}))
+
+    assert found("-name") == ["Imran Khan", "Asha Verma", "Anita Rao"]
+    assert found("role") == ["Anita Rao", "Imran Khan", "Asha Verma"]
+    assert found("newest") == ["Asha Verma", "Imran Khan", "Anita Rao"]
+
+
+def test_the_list_shows_thirty_a_page_and_keeps_the_filter(client_of, admin):
+    UserFactory.create_batch(31)
+
+    response = client_of(admin).get(reverse("accounts:person-list"), {"role": "Instructor", "page": "2"})
+
+    assert len(response.context["people"]) == 1
+    assert response.context["people"].total == 31
+    assert "role=Instructor&amp;page=1" in response.content.decode()
+
+
+@pytest.mark.parametrize("rows", [1, 12])
+def test_the_list_costs_the_same_however_long(client_of, admin, rows, django_assert_max_num_queries):
+    StudentFactory.create_batch(rows)
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        response = client.get(reverse("accounts:person-list"), {"role": "Student", "q": "student"})
+    assert len(response.context["people"]) == rows
+
+
+def test_the_list_is_for_who_may_see_people(client_of, instructor, student):
+    assert client_of(instructor).get(reverse("accounts:person-list")).status_code == 403
+    assert client_of(student).get(reverse("accounts:person-list")).status_code == 403
+
+
+# One person -----------------------------------------------------------------------------------------------------
+
+
+def test_people_see_themselves_and_instructors_the_students_of_their_batches(client_of, admin, instructor, student):
+    own = EnrollmentFactory(batch__instructor=instructor).student
+
+    def statuses(user):
+        client = client_of(user)
+        return [client.get(page("detail", person)).status_code for person in (admin, instructor, student, own)]
+
+    assert statuses(admin) == [200, 200, 200, 200]
+    assert statuses(instructor) == [404, 200, 404, 200]
+    assert statuses(student) == [404, 404, 200, 404]
+
+
+def test_an_instructor_sees_how_to_reach_a_student_but_not_their_address(client_of, instructor):
+    student = StudentFactory(
+        user__email="asha@example.com", user__phone="9876543210", guardian_phone="9123456780", address="12 MG Road"
+    )
+    EnrollmentFactory(student=student, batch__instructor=instructor)
+
+    text = client_of(instructor).get(page("detail", student)).content.decode()
+
+    assert "98765 43210" in text
+    assert "91234 56780" in text
+    assert "asha@example.com" not in text
+    assert "12 MG Road" not in text
+    assert page("deactivate", student) not in text
+
+
+def test_the_page_tells_what_was_changed_by_whom(client_of, admin, student):
+    client = client_of(admin)
+    data = {"full_name": "Asha Rao", "email": "asha@example.com", "admission_number": "26-00777"}
+    client.post(page("update", student), data)
+
+    response = client.get(page("detail", student))
+
+    told = [(change.by, change.fields) for change in response.context["changes"] if change.fields]
+    assert (admin, [("Full name", "Asha Verma", "Asha Rao")]) in told
+    assert (admin, [("Admission number", student.admission_number, "26-00777")]) in told
+
+
+@pytest.mark.parametrize("writes", [1, 5])
+def test_the_page_stays_within_its_budget(client_of, admin, student, writes, django_assert_max_num_queries):
+    for n in range(writes):
+        services.update_person(student.user, profile={"address": f"{n} MG Road"}, phone=f"987654321{n}")
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        client.get(page("detail", student))
+
+
+# Adding ---------------------------------------------------------------------------------------------------------
+
+
+def add(client, **data):
+    return client.post(reverse("accounts:person-create"), data)
+
+
+def test_a_student_is_added_with_a_record_and_the_next_admission_number(client_of, admin):
+    response = add(
+        client_of(admin),
+        role="Student",
+        full_name="Asha Verma",
+        birth_on="2010-02-03",
+        guardian_name="Sunita Verma",
+        guardian_phone="+91 91234 56780",
+        address="12 MG Road\nPune",
+    )
+
+    person = User.objects.get(full_name="Asha Verma")
+    record = person.student_profile
+    assert response.url == page("invite", person)
+    assert (person.role, person.email, person.has_usable_password()) == ("Student", "", False)
+    assert record.admission_number == f"{timezone.localdate():%y}-00001"
+    assert (record.birth_on, record.guardian_phone) == (datetime.date(2010, 2, 3), "9123456780")
+    assert (record.guardian_name, record.address) == ("Sunita Verma", "12 MG Road\nPune")
+    assert User.objects.search(record.admission_number).get() == person
+
+
+def test_save_and_enroll_leads_to_the_enrollment_of_that_student(client_of, admin):
+    response = add(client_of(admin), role="Student", full_name="Asha Verma", enroll="yes")
+
+    person = User.objects.get(full_name="Asha Verma")
+    assert response.url == f"{reverse('finance:enrollment-create')}?student={person.pk}"
+
+
+def test_the_tab_in_the_address_says_the_role(client_of, admin):
+    client = client_of(admin)
+
+    assert "admission_number" in client.get(reverse("accounts:person-create")).context["form"].fields
+    form = client.get(reverse("accounts:person-create"), {"role": "Instructor"}).context["form"]
+    assert list(form.fields) == ["full_name", "email", "phone"]
+
+
+@pytest.mark.parametrize("role", [INSTRUCTOR, ADMIN])
+def test_staff_need_an_email_address(client_of, admin, role):
+    response = add(client_of(admin), role=role, full_name="Imran Khan")
+
+    assert response.context["form"].errors["email"]
+    assert User.objects.count() == 1
+
+
+def test_what_the_form_does_not_have_changes_nothing(client_of, admin):
+    add(
+        client_of(admin),
+        role="Instructor",
+        full_name="Imran Khan",
+        email="imran@example.com",
+        is_superuser="on",
+        is_staff="on",
+        password="x",
+        id="7",
+        groups="1",
+        is_active="",
+    )
+
+    person = User.objects.get(email="imran@example.com")
+    assert (person.role, person.is_superuser, person.is_active) == ("Instructor", False, True)
+    assert not person.has_usable_password()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("full_name", "", "This field is required."),
+        ("full_name", "x" * 300, "Ensure this value has at most 150 characters (it has 300)."),
+        ("full_name", "a\0b", "This text holds a NUL character. Type it again."),
+        ("email", "IMRAN@example.com", "Somebody has this e-mail address already."),
+        ("admission_number", "26-00099", "Another student has this admission number."),
+        ("birth_on", "2010-02-31", "Enter a date that exists, like 24/11/2026."),
+        ("birth_on", "0001-01-01", "Enter a date between 1900 and 2100."),
+        ("guardian_phone", "call me", "Enter a phone number with its digits, like 98765 43210 or +971 50 123 4567."),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_nothing_typed_is_lost(client_of, admin, instructor, field, value, sentence):
+    StudentFactory(admission_number="26-00099")
+    before = User.objects.count()
+
+    response = add(client_of(admin), **{"role": "Student", "full_name": "Asha", "address": "Pune", field: value})
+
+    form = response.context["form"]
+    assert form.errors[field] == [sentence]
+    assert form["address"].value() == "Pune"
+    assert User.objects.count() == before
+
+
+@pytest.mark.parametrize("name", ["क्‍ष शर्मा", "José 😀 O'Brien", '<b>"Null"</b>', "தமிழ் மொழி", "x" * 150])
+def test_a_name_is_stored_exactly_and_escaped_on_the_page(client_of, admin, name):
+    client = client_of(admin)
+    add(client, role="Instructor", full_name=name, email="imran@example.com")
+
+    person = User.objects.get(email="imran@example.com")
+    assert person.full_name == name
+    assert "<b>" not in client.get(page("detail", person)).content.decode()
+
+
+def test_where_no_mail_goes_out_the_link_is_shown_once(client_of, admin, client):
+    client = client_of(admin)
+    response = add(client, role="Instructor", full_name="Imran Khan", email="imran@example.com")
+
+    shown = client.get(response.url).context["link"]
+    again = client.get(response.url)
+
+    assert re.fullmatch(r"http://testserver/accounts/invitation/\S+/", shown)
+    assert again.context["link"] == ""
+    assert shown not in again.content.decode()
+    assert client.post(response.url, {"show": "yes"}).url == response.url
+    assert client.get(response.url).context["link"]
+
+
+def test_where_mail_goes_out_the_link_is_sent(client_of, admin, settings):
+    settings.SENDS_MAIL = True
+
+    response = add(client_of(admin), role="Instructor", full_name="Imran Khan", email="imran@example.com")
+
+    person = User.objects.get(email="imran@example.com")
+    assert response.url == page("detail", person)
+    assert [message.to for message in mail.outbox] == [["imran@example.com"]]
+    assert "http://testserver/accounts/invitation/" in mail.outbox[0].body
+
+
+def test_adding_is_for_who_may(client_of, instructor, student):
+    for user in (instructor, student):
+        assert add(client_of(user), role="Student", full_name="X").status_code == 403
+
+
+# Editing --------------------------------------------------------------------------------------------------------
+
+
+def test_an_admin_edits_everything_and_search_follows(client_of, admin, student):
+    client_of(admin).post(
+        page("update", student),
+        {"full_name": "Asha Rao", "email": "rao@example.com", "phone": "98765 43210", "admission_number": "CM-7"},
+    )
+
+    found = User.objects.search("cm-7").get()
+    assert (found.full_name, found.email, found.phone) == ("Asha Rao", "rao@example.com", "9876543210")
+
+
+def test_an_email_address_stays_unique(client_of, admin, instructor, student):
+    data = {"full_name": "Asha", "email": "Imran@example.com", "admission_number": "26-1"}
+
+    response = client_of(admin).post(page("update", student), data)
+
+    assert response.context["form"].errors == {"email": ["Somebody has this e-mail address already."]}
+
+
+def test_others_edit_their_own_name_and_phone_only(client_of, instructor):
+    client_of(instructor).post(
+        page("update", instructor), {"full_name": "Imran K", "phone": "9876543210", "email": "new@example.com"}
+    )
+
+    instructor.refresh_from_db()
+    assert (instructor.full_name, instructor.phone) == ("Imran K", "9876543210")
+    assert instructor.email == "imran@example.com"
+
+
+def test_whom_one_sees_but_may_not_edit_is_403_and_the_rest_404(client_of, instructor, student):
+    own = EnrollmentFactory(batch__instructor=instructor).student
+    client = client_of(instructor)
+
+    for method in (client.get, client.post):
+        assert method(page("update", own)).status_code == 403
+        assert method(page("update", student)).status_code == 404
+
+
+def test_a_changed_email_address_is_told_at_the_old_one(student, settings, django_capture_on_commit_callbacks):
+    settings.SENDS_MAIL = True
+    with django_capture_on_commit_callbacks(execute=True):
+        services.update_person(student.user, email="new@example.com")
+
+    assert [message.to for message in mail.outbox] == [["asha@example.com"]]
+    assert "changed to new@example.com" in mail.outbox[0].body
+
+
+# Roles ----------------------------------------------------------------------------------------------------------
+
+
+def change_role(client, person, role, **more):
+    return client.post(page("role", person), {"role": Group.objects.get(name=role).pk, **more})
+
+
+def test_an_admin_gives_another_role_and_history_keeps_it(client_of, admin, instructor):
+    change_role(client_of(admin), instructor, ADMIN)
+
+    assert Membership.objects.get(user=instructor).group.name == ADMIN
+    assert [row.group.name for row in instructor.membership.history.all()] == [ADMIN, INSTRUCTOR]
+
+
+def test_a_new_role_is_told_by_mail(admin, instructor, settings, django_capture_on_commit_callbacks):
+    settings.SENDS_MAIL = True
+    with django_capture_on_commit_callbacks(execute=True):
+        services.change_role(instructor, Group.objects.get(name=ADMIN), by=admin)
+
+    assert "Your role is now Admin." in mail.outbox[0].body
+
+
+def test_after_ten_minutes_a_role_needs_the_password_again(client_of, admin, instructor):
+    client = client_of(admin)
+    with time_machine.travel(timezone.now() + datetime.timedelta(minutes=11)):
+        refused = change_role(client, instructor, ADMIN)
+        assert refused.context["form"].errors["own_password"]
+        assert Membership.objects.get(user=instructor).group.name == INSTRUCTOR
+        change_role(client, instructor, ADMIN, own_password=PASSWORD)
+    assert Membership.objects.get(user=instructor).group.name == ADMIN
+
+
+def test_nobody_changes_their_own_role(client_of, admin):
+    UserFactory(role=ADMIN)
+
+    response = change_role(client_of(admin), admin, INSTRUCTOR)
+
+    assert response.context["refusal"] == "Nobody changes their own role: ask another Admin."
+    assert Membership.objects.get(user=admin).group.name == ADMIN
+
+
+def test_a_student_stays_a_student_and_nobody_else_becomes_one(client_of, admin, instructor, student):
+    client = client_of(admin)
+
+    assert "stays a student" in change_role(client, student.user, INSTRUCTOR).context["refusal"]
+    assert change_role(client, instructor, STUDENT).context["form"].errors["role"]
+    assert Membership.objects.get(user=student.user).group.name == STUDENT
+    assert Membership.objects.get(user=instructor).group.name == INSTRUCTOR
+
+
+def test_the_last_active_admin_stays_admin_and_active(admin):
+    owner = UserFactory(full_name="Owner", is_superuser=True)
+    UserFactory(role=ADMIN, is_active=False)
+
+    with pytest.raises(ValidationError, match="Anita Rao is the last active Admin"):
+        services.change_role(admin, Group.objects.get(name=INSTRUCTOR), by=owner)
+    with pytest.raises(ValidationError, match="Anita Rao is the last active Admin"):
+        services.deactivate(admin, by=owner)
+
+
+def test_nobody_hands_out_or_takes_over_rights_they_lack(client_of, front_desk, admin, instructor, student):
+    client = client_of(front_desk)
+    acts = ("role", "invite", "deactivate", "activate")
+
+    assert [client.post(page(act, admin)).status_code for act in acts] == [403, 403, 403, 403]
+    assert list(client.get(page("update", admin)).context["form"].fields) == ["full_name", "phone"]
+    assert list(client.get(reverse("accounts:person-create")).context["roles"]) == ["Student", "Front desk"]
+    add(client, role="Admin", full_name="Sly", email="sly@example.com")
+    assert not Membership.objects.filter(user__full_name="Sly", group__name=ADMIN).exists()
+    assert client.post(page("deactivate", student)).url == page("detail", student)
+
+
+# Deactivation ---------------------------------------------------------------------------------------------------
+
+
+def test_deactivating_asks_first_ends_sign_in_and_can_be_undone(client_of, admin, student):
+    client = client_of(admin)
+
+    assert client.get(page("deactivate", student)).status_code == 200
+    student.user.refresh_from_db()
+    assert student.user.is_active
+    client.post(page("deactivate", student))
+    student.user.refresh_from_db()
+    assert not student.user.is_active
+    client.post(page("activate", student))
+    student.user.refresh_from_db()
+    assert student.user.is_active
+
+
+def test_nobody_deactivates_themselves(client_of, admin):
+    UserFactory(role=ADMIN)
+
+    response = client_of(admin).post(page("deactivate", admin))
+
+    assert response.context["refusal"] == "You cannot deactivate yourself: ask another Admin."
+    admin.refresh_from_db()
+    assert admin.is_active
+
+
+def test_somebody_inactive_gets_no_link(client_of, admin):
+    gone = UserFactory(is_active=False)
+
+    assert client_of(admin).post(page("invite", gone), {"show": "yes"}).url == page("detail", gone)
+
+
+@pytest.mark.parametrize("act", ["role", "invite", "deactivate", "activate"])
+def test_acts_on_accounts_are_for_who_may(client_of, instructor, student, act):
+    for user in (instructor, student):
+        assert client_of(user).post(page(act, user)).status_code == 403
+
+
+@pytest.mark.parametrize("act", ["detail", "update", "role", "invite", "deactivate", "activate"])
+def test_somebody_who_does_not_exist_is_404(client_of, admin, act):
+    assert client_of(admin).get(reverse(f"accounts:person-{act}", args=[10**9])).status_code == 404
+
+
+@pytest.mark.parametrize("act", ["update", "role", "invite", "deactivate"])
+def test_forms_about_a_person_stay_within_their_budget(
+    client_of, admin, instructor, act, django_assert_max_num_queries
+):
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        assert client.get(page(act, instructor)).status_code == 200
