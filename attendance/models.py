@@ -1,5 +1,6 @@
 """Who came: one sheet a batch and day, one mark a student on it, and what a mark was before."""
 
+from collections import Counter
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -38,6 +39,12 @@ class Tally:
     late: int = 0
     excused: int = 0
 
+    @classmethod
+    def of(cls, statuses):
+        """The Tally of statuses; None among them is no mark."""
+        counted = Counter(statuses)
+        return cls(**{status.value: counted[status] for status in Status})
+
     @property
     def attended(self):
         """Classes the student came to."""
@@ -59,6 +66,20 @@ class Tally:
         if not self.counted:
             return None
         return (Decimal(100 * self.attended) / self.counted).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
+
+    @property
+    def words(self):
+        """The counts in words: `36 present · 3 absent · 1 late`."""
+        counts = (("present", self.present), ("absent", self.absent), ("late", self.late), ("excused", self.excused))
+        return " · ".join(f"{count} {status}" for status, count in counts if count) or "no marks"
+
+    def __add__(self, other):
+        return Tally(
+            self.present + other.present,
+            self.absent + other.absent,
+            self.late + other.late,
+            self.excused + other.excused,
+        )
 
     def is_below(self, percent):
         """Whether the exact share lies below ``percent``; never before the first class that counts."""
@@ -87,7 +108,7 @@ class SheetQuerySet(models.QuerySet):
 
     def with_tally(self):
         """With the number of marks of each kind (``present``, ``absent``, ``late``, ``excused``)."""
-        return self.annotate(**_counts("marks"))
+        return self.annotate(**counts("marks"))
 
 
 class Sheet(models.Model):
@@ -129,8 +150,8 @@ class Sheet(models.Model):
         return Tally(self.present, self.absent, self.late, self.excused)
 
 
-def _counts(marks=""):
-    """One count of marks a status, over the relation ``marks`` or the marks themselves."""
+def counts(marks=""):
+    """Annotations that make a Tally: one count of marks a status, over the relation ``marks`` or the marks themselves."""
     prefix = f"{marks}__" if marks else ""
     return {status.value: Count(f"{prefix}pk", filter=Q(**{f"{prefix}status": status.value})) for status in Status}
 
@@ -144,11 +165,11 @@ class MarkQuerySet(models.QuerySet):
 
     def tally(self):
         """The Tally of these marks, by one query."""
-        return Tally(**self.aggregate(**_counts()))
+        return Tally(**self.aggregate(**counts()))
 
     def tallies_by(self, key):
         """A Tally for each value of ``key`` ("enrollment", "student", "sheet__batch"), by one query."""
-        rows = self.order_by().values(key).annotate(**_counts())
+        rows = self.order_by().values(key).annotate(**counts())
         return {row.pop(key): Tally(**row) for row in rows}
 
 

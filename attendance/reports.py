@@ -4,17 +4,16 @@ Each costs the same few queries however many batches there are, and none loads m
 """
 
 import datetime
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
-from django.db.models import F, Max, Min, Prefetch, Q
+from django.db.models import F, FilteredRelation, Max, Min, Prefetch, Q
 from django.db.models.functions import Coalesce
 
 from academics.class_times import Slot
 from academics.models import Batch, ClassTime, Enrollment, Holiday, days_between
-from coachmaster.ground.days import LAST_DAY
+from coachmaster.ground.days import LAST_DAY, month_start
 
-from .models import Mark, Sheet, Tally
+from .models import Mark, Sheet, Status, Tally, counts
 
 
 @dataclass
@@ -77,12 +76,12 @@ def missing_sheets(batches, first, last):
 def missing_among(batches, first, last):
     """`missing_sheets` of ``batches`` that were loaded with their class times. Three queries."""
     batches = list(batches)
-    holidays = set(Holiday.objects.filter(day__range=(first, last)).values_list("day", flat=True))
+    holidays = holidays_between(first, last)
     taken = set(Sheet.objects.filter(batch__in=batches, held_on__range=(first, last)).values_list("batch", "held_on"))
     missing = [
         (batch, day)
         for batch in batches
-        for day in class_days(batch, first, last, holidays)
+        for day in class_days(batch, first, last, holidays=holidays)
         if (batch.pk, day) not in taken
     ]
     peopled = {
@@ -100,13 +99,6 @@ def missing_among(batches, first, last):
     return sorted(missing, key=lambda found: (-found[1].toordinal(), found[0].name, found[0].pk))
 
 
-def class_days(batch, first, last, holidays):
-    """The days from ``first`` to ``last`` on which ``batch`` has a planned class and it is no holiday."""
-    first, last = max(first, batch.starts_on), min(last, batch.ends_on or last)
-    weekdays = {row.weekday for row in batch.class_times.all()}
-    return [day for day in days_between(first, last) if day.weekday() in weekdays and day not in holidays]
-
-
 def batch_tallies(batches, first=None, last=None):
     """``{batch id: Tally}`` with an entry for each of ``batches`` (any iterable), over all days or those given."""
     ids = [batch.pk for batch in batches]
@@ -120,6 +112,134 @@ def student_tally(student):
     return Mark.objects.filter(student=student).tally()
 
 
-def enrollment_tallies(marks):
-    """``{enrollment id: Tally}`` of the marks given."""
-    return defaultdict(Tally, marks.tallies_by("enrollment"))
+def enrollments_with_tally(enrollments):
+    """The enrollments given, each with the ``tally`` of its marks; the active ones first, then the newest. One query."""
+    found = list(enrollments.latest_first().annotate(**counts("marks")))
+    for enrollment in found:
+        enrollment.tally = Tally(enrollment.present, enrollment.absent, enrollment.late, enrollment.excused)
+    return found
+
+
+def months_of(enrollments, today):
+    """The first days of the months in which these enrollments ran, the newest first."""
+    months = {
+        month_start(day)
+        for enrollment in enrollments
+        for day in days_between(enrollment.enrolled_on, min(enrollment.ended_on or today, today))
+    }
+    return sorted(months, reverse=True)
+
+
+# The register of a batch ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class RegisterRow:
+    """One student of a register: a mark, or None, for each sheet of the range."""
+
+    student_id: int
+    name: str
+    admission_number: str
+    marks: list[Status | None]
+    tally: Tally
+    is_low: bool = False
+
+
+@dataclass
+class Register:
+    """The sheets of a batch in a range of days, and who came."""
+
+    #: Every day with a sheet or a planned class, the oldest first.
+    days: list[ClassDay]
+    rows: list[RegisterRow]
+    tally: Tally
+
+    @property
+    def sheets(self):
+        """The sheets, the oldest first."""
+        return [one.sheet for one in self.days if one.sheet]
+
+    @property
+    def missing(self):
+        """How many planned classes have no sheet."""
+        return len(self.days) - len(self.sheets)
+
+
+def register(batch, first, last, *, low=0):
+    """The `Register` of ``batch`` from ``first`` to ``last``; shares below ``low`` per cent are marked as low.
+
+    ``batch`` comes with its class times. Three queries.
+    """
+    sheets = {
+        sheet.held_on: sheet
+        for sheet in batch.sheets.between(first, last).select_related("taken_by").order_by("held_on")
+    }
+    columns = {sheet.pk: column for column, sheet in enumerate(sheets.values())}
+    rows = {}
+    for student_id, name, number, sheet_id, status in _roll_of_range(batch, first, last, columns):
+        row = rows.get(student_id)
+        if row is None:
+            row = rows[student_id] = RegisterRow(student_id, name, number, [None] * len(columns), Tally())
+        if status:
+            row.marks[columns[sheet_id]] = Status(status)
+    for row in rows.values():
+        row.tally = Tally.of(row.marks)
+        row.is_low = row.tally.is_below(low)
+    for sheet in sheets.values():
+        tally = Tally.of(row.marks[columns[sheet.pk]] for row in rows.values())
+        sheet.present, sheet.absent, sheet.late, sheet.excused = astuple(tally)
+    planned = set(class_days(batch, first, last)) if first <= last else set()
+    return Register(
+        days=[ClassDay(batch, day, sheet=sheets.get(day)) for day in sorted(planned | sheets.keys())],
+        rows=list(rows.values()),
+        tally=sum((row.tally for row in rows.values()), Tally()),
+    )
+
+
+def _roll_of_range(batch, first, last, sheets):
+    """``(student, name, admission number, sheet, status)`` of who was in the batch in those days, by name.
+
+    One row a mark; a student without a mark on the ``sheets`` has one with None.
+    """
+    return (
+        Enrollment.objects.filter(batch=batch)
+        .annotate(mark=FilteredRelation("marks", condition=Q(marks__sheet__in=list(sheets))))
+        .filter(Q(ended_on__gt=first) | Q(ended_on=None) | Q(mark__isnull=False), enrolled_on__lte=last)
+        .order_by("student__user__full_name", "student")
+        .values_list("student", "student__user__full_name", "student__admission_number", "mark__sheet", "mark__status")
+    )
+
+
+# Other days -----------------------------------------------------------------------------------------------------
+
+
+def class_day_beside(batch, day, *, forward, last):
+    """The next class day of ``batch`` after ``day``, or the one before it; None without one. Not after ``last``.
+
+    A class day is a planned one, or one with a sheet. At most three queries.
+    """
+    one = datetime.timedelta(days=1)
+    first, last = (max(day + one, batch.starts_on), last) if forward else (batch.starts_on, min(day - one, last))
+    held = batch.sheets.between(first, last).aggregate(day=Min("held_on") if forward else Max("held_on"))["day"]
+    found = [*class_days(batch, first, last), *([held] if held else [])]
+    return (min if forward else max)(found, default=None)
+
+
+def class_days_near(batch, day, first, last):
+    """The planned class days closest to ``day`` on both sides and the last one, out of those from ``first`` to ``last``."""
+    days = class_days(batch, first, last)
+    before, after = [one for one in days if one < day], [one for one in days if one > day]
+    return sorted({*before[-1:], *after[:1], *days[-1:]})
+
+
+def class_days(batch, first, last, *, holidays=None):
+    """Stands in for `academics.calendar.class_days`."""
+    first, last = max(first, batch.starts_on), min(last, batch.ends_on or last)
+    weekdays = {row.weekday for row in batch.class_times.all()}
+    holidays = holidays_between(first, last) if holidays is None else holidays
+    return [day for day in days_between(first, last) if day.weekday() in weekdays and day not in holidays]
+
+
+def holidays_between(first, last):
+    """Stands in for `academics.calendar.holidays_between`."""
+    return set(Holiday.objects.filter(day__range=(first, last)).values_list("day", flat=True))

@@ -4,12 +4,12 @@ import datetime
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest
+from django.db import IntegrityError, transaction
+from django.db.models import F, FilteredRelation, Q
 from django.utils import timezone
 
-from academics.models import Enrollment, Institute
+from academics.models import Batch, Enrollment, Institute
+from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
 
 from .models import Mark, MarkChange, Sheet
@@ -17,6 +17,10 @@ from .models import Mark, MarkChange, Sheet
 
 class Stale(ValidationError):
     """The sheet was saved by somebody after this page was opened."""
+
+
+class RollChanged(ValidationError):
+    """The page showed other students than stand on the roll now."""
 
 
 class NotPlanned(ValidationError):
@@ -30,6 +34,11 @@ class Saved:
     sheet: Sheet
     created: list[Mark] = field(default_factory=list)
     changed: list[Mark] = field(default_factory=list)
+
+
+def batches_kept_by(user):
+    """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
+    return Batch.objects.all() if sees_whole_institute(user) else Batch.objects.taught_by(user)
 
 
 def why_not(batch, held_on, *, today, user=None):
@@ -46,76 +55,145 @@ def why_not(batch, held_on, *, today, user=None):
         return f"{batch} ended on {day_words(batch.ends_on)}."
     if batch.holiday:
         return f"{day_words(held_on)} is a holiday: {batch.holiday}."
-    if user is not None and not user.has_perm("attendance.correct_any_day"):
-        days = Institute.objects.current().attendance_edit_days
-        if held_on < today - datetime.timedelta(days=days):
-            return f"Sheets can be taken and corrected for {days} days. Ask the office to correct this one."
+    if user is not None and held_on < (first := first_open_day(user, today) or held_on):
+        days = (today - first).days
+        reach = f"for {days} day{'s' if days != 1 else ''}" if days else "on the day itself only"
+        return f"Sheets can be taken and corrected {reach}. Ask the office to correct this one."
     return ""
 
 
-def roll(batch, held_on):
-    """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on it."""
-    marked = Mark.objects.filter(sheet__batch=batch, sheet__held_on=held_on).values("enrollment")
-    in_batch = Q(pk__in=Enrollment.objects.filter(batch=batch).on_roll(held_on).values("pk"))
-    return Enrollment.objects.filter(in_batch | Q(pk__in=marked)).by_name()
+def first_open_day(user, today):
+    """The earliest day whose sheet ``user`` may still take or correct; None when there is no such limit."""
+    if user.has_perm("attendance.correct_any_day"):
+        return None
+    # The institute's row is at most a minute old here: it is on every page already, and the limit counts in days.
+    return today - datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
+
+
+def roll(batch, held_on, sheet=None):
+    """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on it.
+
+    Each comes with ``mark_id`` and ``marked``, the status on ``sheet``; None where there is none. One query.
+    """
+    enrollments = (
+        Enrollment.objects.filter(batch=batch)
+        .annotate(mark=FilteredRelation("marks", condition=Q(marks__sheet=sheet and sheet.pk)))
+        .annotate(mark_id=F("mark__pk"), marked=F("mark__status"))
+        .filter(
+            Q(pk__in=Enrollment.objects.filter(batch=batch).on_roll(held_on).values("pk")) | Q(mark_id__isnull=False)
+        )
+        .by_name()
+    )
+    # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
+    rows = {}
+    for enrollment in enrollments:
+        known = rows.get(enrollment.student_id)
+        if known is None or known.mark_id is None:
+            rows[enrollment.student_id] = enrollment
+    return list(rows.values())
+
+
+def take_attendance(
+    *, batch, held_on, statuses, by, version=None, topic=None, confirmed_unplanned=False, whole_roll=False
+):
+    """Write the sheet of ``batch`` on one day; on a sheet that exists, correct what differs.
+
+    ``statuses`` maps student ids to statuses; students left out stay as they are, unless ``whole_roll`` says that
+    nobody may be left out. ``version`` is the save that the page had seen (0: none), None when the caller does not keep
+    count. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was written; a save without a difference
+    writes nothing, whatever its version. Raises `Stale`, `RollChanged`, `NotPlanned` and ValidationError; whether the
+    day can have a sheet at all is `why_not`'s to say.
+    """
+    arguments = (batch, held_on, statuses, by, version, topic, confirmed_unplanned, whole_roll)
+    try:
+        return _write(*arguments)
+    except IntegrityError:
+        # Somebody made the sheet, or ended an enrollment, between our look and our write: look again.
+        return _write(*arguments)
 
 
 @transaction.atomic
-def take_attendance(*, batch, held_on, statuses, enrollments, by, version=None, topic=None, confirmed_unplanned=False):
-    """Write the sheet of ``batch`` on one day; on a sheet that exists, correct what differs.
-
-    ``enrollments`` is the roll of that day, ``statuses`` maps student ids to statuses; students left out stay as they
-    are. ``version`` is the save that the page had seen (0: none), None when the caller does not keep count. Returns what
-    was written; a save without a difference writes nothing. Raises `Stale`, `NotPlanned` and ValidationError; whether
-    the day can have a sheet at all is `why_not`'s to say.
-    """
-    on_roll = {enrollment.student_id: enrollment for enrollment in enrollments}
-    if strangers := statuses.keys() - on_roll.keys():
-        raise ValidationError(f"Not in {batch} on {day_words(held_on)}: {', '.join(map(str, sorted(strangers)))}.")
-    if not batch.is_planned and not confirmed_unplanned:
-        raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
+def _write(batch, held_on, statuses, by, version, topic, confirmed_unplanned, whole_roll):
     sheet = (
         Sheet.objects.select_for_update(of=("self",))
         .select_related("taken_by")
         .filter(batch=batch, held_on=held_on)
         .first()
     )
+    if sheet is None and not batch.is_planned and not confirmed_unplanned:
+        raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
+    on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on, sheet)}
+    _check_roll(batch, held_on, statuses, on_roll, whole_roll)
+    differing = {pk: status for pk, status in statuses.items() if on_roll[pk].marked != status}
+    retitled = topic is not None and topic != (sheet.topic if sheet else "")
+    if sheet and not differing and not retitled:
+        return Saved(sheet)
     if version is not None and version != (sheet.version if sheet else 0):
-        if sheet is None:
-            raise Stale("This sheet has never been saved. Open the page anew.")
-        who = sheet.taken_by or "Somebody"
-        raise Stale(f"{who} saved this sheet at {timezone.localtime(sheet.taken_at):%H:%M}, after you opened it.")
+        raise Stale(_who_was_faster(sheet))
+    if not differing and not sheet:
+        raise ValidationError(f"Nobody was enrolled in {batch} on {day_words(held_on)}: there is nothing to save.")
+
     if sheet is None:
-        sheet = Sheet.objects.create(batch=batch, held_on=held_on, taken_by=by, topic=topic or "")
-        standing = {}
-        is_new = True
+        sheet = Sheet(batch=batch, held_on=held_on, taken_by=by, topic=topic or "")
+        sheet.clean_fields(exclude=["batch", "taken_by"])
+        sheet.save(force_insert=True)
     else:
-        standing = {mark.student_id: mark for mark in sheet.marks.all()}
-        is_new = False
-    saved = Saved(sheet)
-    changes = []
-    for student_id, status in statuses.items():
-        mark = standing.get(student_id)
-        if mark is None:
-            saved.created.append(
-                Mark(sheet=sheet, student_id=student_id, enrollment=on_roll[student_id], status=status)
-            )
-        elif mark.status != status:
-            changes.append(MarkChange(mark=mark, before=mark.status, after=status, changed_by=by))
-            mark.status = status
-            saved.changed.append(mark)
-    Mark.objects.bulk_create(saved.created)
-    if saved.changed:
-        Mark.objects.bulk_update(saved.changed, ["status"])
-        MarkChange.objects.bulk_create(changes)
-    if saved.created:
-        Enrollment.objects.filter(pk__in=[mark.enrollment_id for mark in saved.created]).update(
-            last_marked_on=Greatest(Coalesce(F("last_marked_on"), held_on), held_on)
-        )
-    retitled = topic is not None and topic != sheet.topic
-    if not is_new and (saved.created or saved.changed or retitled):
         sheet.version += 1
         sheet.taken_by, sheet.taken_at = by, timezone.now()
         sheet.topic = sheet.topic if topic is None else topic
+        sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(update_fields=["version", "taken_by", "taken_at", "topic"])
+    return _write_marks(sheet, differing, on_roll, by)
+
+
+def _write_marks(sheet, differing, on_roll, by):
+    """Make or change the marks in ``differing``, keep what they were, and note the day on the enrollments."""
+    saved, changes = Saved(sheet), []
+    for student_id, status in differing.items():
+        enrollment = on_roll[student_id]
+        mark = Mark(sheet=sheet, student_id=student_id, enrollment=enrollment, status=status)
+        if enrollment.mark_id is None:
+            saved.created.append(mark)
+        else:
+            saved.changed.append(mark)
+            changes.append(
+                MarkChange(mark_id=enrollment.mark_id, before=enrollment.marked, after=status, changed_by=by)
+            )
+    Mark.objects.bulk_create(
+        saved.created + saved.changed,
+        update_conflicts=True,
+        unique_fields=["sheet", "student"],
+        update_fields=["status"],
+    )
+    MarkChange.objects.bulk_create(changes)
+    later = Q(last_marked_on=None) | Q(last_marked_on__lt=sheet.held_on)
+    if fresh := [mark.enrollment_id for mark in saved.created]:
+        Enrollment.objects.filter(later, pk__in=fresh).update(last_marked_on=sheet.held_on)
     return saved
+
+
+def _check_roll(batch, held_on, statuses, on_roll, whole_roll):
+    """Raises `RollChanged` when ``statuses`` names students who are not on the roll, or leaves out any of the whole."""
+    if strangers := statuses.keys() - on_roll.keys():
+        known = Enrollment.objects.filter(batch=batch, student__in=strangers).by_name()
+        names = sorted({str(enrollment.student) for enrollment in known})
+        if len(names) < len(strangers):
+            names.append("somebody who was never enrolled in it" if names else "Somebody on this page")
+        raise RollChanged(
+            f"Not in {batch} on {day_words(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
+        )
+    if whole_roll and (newcomers := [row for pk, row in on_roll.items() if pk not in statuses]):
+        names = ", ".join(str(row.student) for row in newcomers)
+        raise RollChanged(f"In {batch} since you opened this page: {names}. Check the list and save.")
+
+
+def _who_was_faster(sheet):
+    """The sentence that refuses a page opened before another save."""
+    if sheet is None:
+        return "This sheet is not taken yet. Check the list and save."
+    taken_at = timezone.localtime(sheet.taken_at)
+    day = "" if taken_at.date() == timezone.localdate() else f"on {day_words(taken_at)} "
+    return (
+        f"{sheet.taken_by or 'Somebody'} saved this sheet {day}at {taken_at:%H:%M}, after you opened it. Yours is not saved "
+        "yet: check the rows where the two differ, and save again."
+    )

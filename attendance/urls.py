@@ -2,15 +2,20 @@
 
 from django.urls import path, register_converter
 
+from accounts.roles import requires
 from coachmaster.ground.days import DayConverter
-from coachmaster.pending import pending
+
+from . import views
 
 register_converter(DayConverter, "day")
 
+keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendance.view_sheet")
+
 app_name = "attendance"
 urlpatterns = [
-    path("attendance/", pending, name="day"),
-    path("batches/<int:pk>/attendance/", pending, name="batch-attendance"),
-    path("batches/<int:pk>/attendance/<day:held_on>/", pending, name="sheet"),
-    path("students/<int:pk>/attendance/", pending, name="student-attendance"),
+    path("attendance/", sees_sheets(views.day), name="day"),
+    path("batches/<int:pk>/attendance/", sees_sheets(views.register), name="batch-attendance"),
+    path("batches/<int:pk>/attendance/go/", keeps_sheets(views.sheet_go), name="sheet-go"),
+    path("batches/<int:pk>/attendance/<day:held_on>/", keeps_sheets(views.sheet), name="sheet"),
+    path("students/<int:pk>/attendance/", views.student_attendance, name="student-attendance"),
 ]

@@ -7,14 +7,12 @@ from attendance.models import Status
 
 def taken(batch, held_on, by=None, **statuses):
     """The sheet of a batch: everybody on roll present, except ``statuses`` given as `s<student id>="absent"`."""
-    enrollments = list(services.roll(batch, held_on))
-    marks = {enrollment.student_id: Status.PRESENT for enrollment in enrollments}
+    marks = {enrollment.student_id: Status.PRESENT for enrollment in services.roll(batch, held_on)}
     marks.update({int(key.removeprefix("s")): Status(value) for key, value in statuses.items()})
     return services.take_attendance(
         batch=Batch.objects.as_of(held_on).get(pk=batch.pk),
         held_on=held_on,
         statuses=marks,
-        enrollments=enrollments,
         by=by,
         confirmed_unplanned=True,
     ).sheet

@@ -1,0 +1,142 @@
+"""Request data in, clean values out."""
+
+import datetime
+import re
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from coachmaster.ground.days import DayFormField, DayInput, day_words, month_start
+from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.text import LineFormField
+
+from .models import Status
+
+#: The longest range a register shows: a term, and a table that a browser and a sheet of paper can hold.
+REGISTER_DAYS = 92
+
+
+class SheetForm(forms.Form):
+    """The whole sheet: one value `mark-<student id>` a student, read without a form field for each."""
+
+    topic = LineFormField(
+        label="Topic of the class",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
+    )
+    version = forms.RegexField(r"^[0-9]{1,9}$", widget=forms.HiddenInput)
+    confirmed = forms.BooleanField(required=False)
+
+    _MARK = re.compile(r"mark-([0-9]{1,18})")
+    _NOT_UNDERSTOOD = "This page was sent in a way that is not understood. Check the list and save again."
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        #: What was chosen, as far as it was understood: {student id: Status}.
+        self.statuses = self._read() if self.is_bound else {}
+
+    def _read(self):
+        self._odd = False
+        statuses = {}
+        for name, value in self.data.items():
+            if not name.startswith("mark-"):
+                continue
+            match = self._MARK.fullmatch(name)
+            if match and value in Status.values:
+                statuses[int(match[1])] = Status(value)
+            else:
+                self._odd = True
+        return statuses
+
+    def clean(self):
+        if self._odd:
+            raise ValidationError("Choose Present, Absent, Late or Excused for each student, and save again.")
+        if "version" in self.errors:
+            del self.errors["version"]
+            raise ValidationError(self._NOT_UNDERSTOOD)
+        return self.cleaned_data
+
+    def clean_version(self):
+        return int(self.cleaned_data["version"])
+
+
+class GoForm(forms.Form):
+    """Where to go from a sheet: to a day, or to the class day before or after it."""
+
+    on = DayFormField(label="Day")
+    step = forms.ChoiceField(choices=[("previous", "Previous"), ("next", "Next")], required=False)
+
+
+class RegisterForm(forms.Form):
+    """The range of days of a register: `?from=&to=`."""
+
+    def __init__(self, data, *, first, last):
+        super().__init__(data or None)
+        self.default = first, last
+        for name, label, day in (("from", "From", first), ("to", "To", last)):
+            self.fields[name] = DayFormField(
+                label=label, initial=day, required=False, widget=DayInput(attrs={"class": "form-control"})
+            )
+
+    def clean(self):
+        cleaned = super().clean()
+        first, last = self._asked(cleaned)
+        if first > last:
+            raise ValidationError(f"The range ends before it begins: choose a last day from {day_words(first)} on.")
+        if (last - first).days >= REGISTER_DAYS:
+            raise ValidationError(f"A register shows at most {REGISTER_DAYS} days: choose a shorter range.")
+        return cleaned
+
+    def _asked(self, cleaned):
+        """The range asked for; one end alone means the month that it lies in."""
+        first, last = cleaned.get("from"), cleaned.get("to")
+        if first and not last:
+            last = max(
+                first,
+                min(self.default[1], month_start(first + datetime.timedelta(days=31)) - datetime.timedelta(days=1)),
+            )
+        if last and not first:
+            first = month_start(last)
+        return first or self.default[0], last or self.default[1]
+
+    @property
+    def range(self):
+        """First and last day to show; the default where what was asked for cannot be shown."""
+        return self._asked(self.cleaned_data) if self.is_bound and self.is_valid() else self.default
+
+
+class DayFilter(FilterForm):
+    """The filters of the classes of a day."""
+
+    q = None
+    on = DayFormField(label="Day")
+    show = forms.ChoiceField(
+        label="Show",
+        choices=[
+            ("", "All classes of the day"),
+            ("taken", "Taken"),
+            ("open", "Not taken yet"),
+            ("missing", "Missing from earlier days"),
+        ],
+    )
+
+
+class MonthFilter(FilterForm):
+    """One month of a student's attendance, out of those in which they were enrolled."""
+
+    q = None
+    month = forms.ChoiceField(label="Month")
+
+    def __init__(self, data, *, months):
+        super().__init__(data)
+        self.fields["month"].choices = [("", "All months"), *((f"{day:%Y-%m}", f"{day:%B %Y}") for day in months)]
+
+    def filter(self, marks):
+        """The marks of the month that was chosen, or all."""
+        if not (month := self.value("month")):
+            return marks
+        first = datetime.date.fromisoformat(f"{month}-01")
+        return marks.filter(
+            sheet__held_on__gte=first, sheet__held_on__lt=month_start(first + datetime.timedelta(days=31))
+        )

@@ -1,0 +1,369 @@
+"""The register of a batch, a student's attendance, and the classes of a day."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from academics.models import ClassTime, Enrollment, Institute
+from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from accounts.tests.factories import StudentFactory, UserFactory
+from attendance.models import Status
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.date(2026, 6, 15)
+ONE = datetime.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _afternoon():
+    """Monday, 15 June 2026, 18:40 in India."""
+    with time_machine.travel(datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def batch(instructor):
+    """A batch of the instructor with a class every day since 1 June 2026."""
+    return DailyBatchFactory(instructor=instructor, name="Morning")
+
+
+def register(client, batch, **query):
+    return client.get(reverse("attendance:batch-attendance", args=[batch.pk]), query)
+
+
+def attendance_of(client, student, **query):
+    return client.get(reverse("attendance:student-attendance", args=[student.pk]), query)
+
+
+def day_page(client, **query):
+    return client.get(reverse("attendance:day"), query)
+
+
+# The register ----------------------------------------------------------------------------------------------------
+
+
+def test_a_register_shows_this_month_up_to_today(client_of, instructor, batch):
+    context = register(client_of(instructor), batch).context
+
+    assert (context["first"], context["last"]) == (datetime.date(2026, 6, 1), DAY)
+
+
+def test_a_register_has_each_student_s_marks_and_tally_by_name(client_of, instructor, batch):
+    one = EnrollmentFactory(batch=batch, student__user__full_name="Zoya")
+    two = EnrollmentFactory(batch=batch, student__user__full_name="Asha", enrolled_on=DAY)
+    taken(batch, DAY - ONE, by=instructor, **{f"s{one.student_id}": "late"})
+    taken(batch, DAY, by=instructor, **{f"s{one.student_id}": "absent", f"s{two.student_id}": "excused"})
+
+    response = register(client_of(instructor), batch)
+
+    found = response.context["register"]
+    assert [(row.name, row.marks, str(row.tally)) for row in found.rows] == [
+        ("Asha", [None, Status.EXCUSED], "no classes yet"),
+        ("Zoya", [Status.LATE, Status.ABSENT], "1 of 2 · 50 %"),
+    ]
+    assert [sheet.tally.words for sheet in found.sheets] == ["1 late", "1 absent · 1 excused"]
+    assert found.tally.percentage == Decimal("50.0")
+    page = response.content.decode()
+    assert (
+        '<td class="m m-late"><span aria-hidden="true">L</span><span class="visually-hidden">Late</span></td>' in page
+    )
+
+
+def test_a_student_who_left_stays_on_the_register_of_the_days_they_came(client_of, instructor, batch):
+    gone = EnrollmentFactory(batch=batch)
+    taken(batch, DAY - 5 * ONE, by=instructor)
+    Enrollment.objects.filter(pk=gone.pk).update(status="dropped", ended_on=DAY - 3 * ONE)
+
+    assert len(register(client_of(instructor), batch).context["register"].rows) == 1
+    later = register(client_of(instructor), batch, **{"from": "2026-06-13", "to": "2026-06-15"})
+    assert later.context["register"].rows == []
+
+
+def test_a_planned_class_without_a_sheet_is_not_taken_yet(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY - ONE, by=instructor)
+    HolidayFactory(day=DAY - 2 * ONE)
+
+    response = register(client_of(instructor), batch, **{"from": "2026-06-12", "to": "2026-06-30"})
+
+    found = response.context["register"]
+    assert [(one.day.day, one.is_taken) for one in found.days] == [(12, False), (14, True), (15, False)]
+    assert found.missing == 2
+    assert response.content.decode().count("Take attendance") == 2
+
+
+def test_days_beyond_the_instructors_window_have_no_button(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    Institute.objects.update(attendance_edit_days=1)
+
+    page = register(client_of(instructor), batch, **{"from": "2026-06-12", "to": "2026-06-15"}).content.decode()
+
+    assert (page.count("Not taken yet</span>"), page.count("Take attendance")) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (
+            {"from": "2026-06-10", "to": "2026-06-01"},
+            "The range ends before it begins: choose a last day from 10 Jun 2026 on.",
+        ),
+        ({"from": "2026-01-01", "to": "2026-06-01"}, "A register shows at most 92 days: choose a shorter range."),
+        ({"from": "2026-02-30", "to": "2026-06-01"}, "Enter a date that exists, like 24/11/2026."),
+        ({"from": "0001-01-01", "to": "9999-12-31"}, "Enter a date between 1900 and 2100."),
+    ],
+)
+def test_a_range_that_cannot_be_shown_gets_a_sentence_and_this_month(client_of, instructor, batch, query, words):
+    response = register(client_of(instructor), batch, **query)
+
+    assert words in response.content.decode()
+    assert (response.context["first"], response.context["last"]) == (datetime.date(2026, 6, 1), DAY)
+
+
+def test_ninety_two_days_are_shown(client_of, instructor, batch):
+    context = register(client_of(instructor), batch, **{"from": "2026-03-16", "to": "2026-06-15"}).context
+
+    assert (context["first"], context["last"]) == (datetime.date(2026, 3, 16), DAY)
+
+
+def test_a_batch_that_has_not_started_and_one_without_class_times_have_an_empty_state(client_of, admin):
+    client = client_of(admin)
+
+    assert "This batch has not started" in register(client, DailyBatchFactory(starts_on=DAY + ONE)).content.decode()
+    assert "no class times" in register(client, BatchFactory()).content.decode()
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_register_costs_the_same_however_large(client_of, instructor, batch, rows, django_assert_max_num_queries):
+    EnrollmentFactory.create_batch(rows, batch=batch)
+    for number in range(rows):
+        taken(batch, DAY - number * ONE, by=instructor)
+    client = client_of(instructor)
+    register(client, batch)  # the institute's row is now in the cache that all pages share
+
+    with django_assert_max_num_queries(8):
+        found = register(client, batch).context["register"]
+    assert (len(found.rows), len(found.sheets)) == (rows, rows)
+
+
+# A student's attendance ------------------------------------------------------------------------------------------
+
+
+def marked(batch, student, statuses, first=DAY - 10 * ONE):
+    """One sheet a day from ``first`` on, with these marks of the student."""
+    for number, status in enumerate(statuses):
+        taken(batch, first + number * ONE, **{f"s{student.pk}": status})
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        (["present"] * 3 + ["absent"], "3 of 4 · 75 %"),
+        (["late", "late"], "2 of 2 · 100 %"),
+        (["excused", "excused"], "no classes yet"),
+        (["present", "excused", "absent", "late"], "2 of 3 · 66.7 %"),
+    ],
+)
+def test_the_percentage_is_attended_of_attended_and_absent(client_of, batch, student, statuses, words):
+    EnrollmentFactory(batch=batch, student=student)
+    marked(batch, student, statuses)
+
+    assert str(attendance_of(client_of(student), student).context["tally"]) == words
+
+
+def test_a_student_who_joined_mid_way_is_counted_from_then_on(client_of, admin, batch, student):
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY - 5 * ONE, by=admin)
+    EnrollmentFactory(batch=batch, student=student, enrolled_on=DAY - 2 * ONE)
+    taken(batch, DAY - 2 * ONE, by=admin)
+
+    assert str(attendance_of(client_of(student), student).context["tally"]) == "1 of 1 · 100 %"
+
+
+def test_after_a_transfer_each_batch_has_its_tally_and_the_whole_adds_them(client_of, admin, batch, student):
+    first = EnrollmentFactory(batch=batch, student=student)
+    marked(batch, student, ["present", "absent"])
+    Enrollment.objects.filter(pk=first.pk).update(status="dropped", ended_on=DAY - 3 * ONE)
+    second = EnrollmentFactory(batch=DailyBatchFactory(name="Evening"), student=student, enrolled_on=DAY - 3 * ONE)
+    marked(second.batch, student, ["present", "late", "absent"], first=DAY - 2 * ONE)
+
+    context = attendance_of(client_of(admin), student).context
+
+    assert [(str(one.batch), str(one.tally)) for one in context["enrollments"]] == [
+        ("Evening", "2 of 3 · 66.7 %"),
+        ("Morning", "1 of 2 · 50 %"),
+    ]
+    assert str(context["tally"]) == "3 of 5 · 60 %"
+
+
+def test_before_the_first_sheet_there_are_no_classes_yet(client_of, batch, student):
+    EnrollmentFactory(batch=batch, student=student)
+
+    page = attendance_of(client_of(student), student).content.decode()
+
+    assert "No classes yet" in page
+    assert "0 %" not in page
+
+
+def test_attendance_below_the_institutes_threshold_is_marked_as_low(client_of, batch, student):
+    EnrollmentFactory(batch=batch, student=student)
+    marked(batch, student, ["present"] * 3 + ["absent"])
+    client = client_of(student)
+
+    assert "Low attendance" not in attendance_of(client, student).content.decode()
+    institute = Institute.objects.current()
+    institute.low_attendance_percent = 76
+    institute.save()
+    assert "Low attendance" in attendance_of(client, student).content.decode()
+
+
+def test_marks_come_newest_first_and_can_be_narrowed_to_a_month(client_of, batch, student):
+    batch.starts_on = datetime.date(2026, 5, 1)
+    batch.save()
+    EnrollmentFactory(batch=batch, student=student)
+    taken(batch, datetime.date(2026, 5, 31))
+    taken(batch, datetime.date(2026, 6, 1))
+    client = client_of(student)
+
+    def days(**query):
+        return [mark.sheet.held_on for mark in attendance_of(client, student, **query).context["marks"]]
+
+    assert days() == [datetime.date(2026, 6, 1), datetime.date(2026, 5, 31)]
+    assert days(month="2026-05") == [datetime.date(2026, 5, 31)]
+    assert len(days(month="2026-13")) == 2
+
+
+def test_a_student_sees_only_their_own_and_an_instructor_those_of_own_batches(client_of, instructor, admin, batch):
+    mine, other = StudentFactory(), StudentFactory()
+    EnrollmentFactory(batch=batch, student=mine)
+    EnrollmentFactory(student=other)
+
+    def statuses(user):
+        client = client_of(user)
+        return attendance_of(client, mine).status_code, attendance_of(client, other).status_code
+
+    assert statuses(admin) == (200, 200)
+    assert statuses(instructor) == (200, 404)
+    assert statuses(mine) == (200, 404)
+    assert statuses(UserFactory()) == (404, 404)
+
+
+def test_an_instructor_sees_the_marks_of_own_batches_only(client_of, instructor, batch, student):
+    before = EnrollmentFactory(batch=DailyBatchFactory(), student=student)
+    marked(before.batch, student, ["absent"])
+    Enrollment.objects.filter(pk=before.pk).update(status="completed", ended_on=DAY - 3 * ONE)
+    EnrollmentFactory(batch=batch, student=student, enrolled_on=DAY - 3 * ONE)
+    marked(batch, student, ["present"], first=DAY)
+
+    own = attendance_of(client_of(instructor), student).context
+    whole = attendance_of(client_of(student), student).context
+
+    assert (str(own["tally"]), len(own["marks"])) == ("1 of 1 · 100 %", 1)
+    assert (str(whole["tally"]), len(whole["marks"])) == ("1 of 2 · 50 %", 2)
+
+
+@pytest.mark.parametrize("marks", [1, 7])
+def test_a_student_s_attendance_costs_the_same_however_long(
+    client_of, batch, student, marks, django_assert_max_num_queries
+):
+    EnrollmentFactory(batch=batch, student=student)
+    marked(batch, student, ["present"] * marks)
+    client = client_of(student)
+
+    with django_assert_max_num_queries(8):
+        assert len(attendance_of(client, student).context["marks"]) == marks
+
+
+# The classes of a day --------------------------------------------------------------------------------------------
+
+
+def test_the_day_shows_today_s_classes_with_taken_and_not_taken(client_of, admin, batch):
+    EnrollmentFactory(batch=batch)
+    other = DailyBatchFactory(name="Noon")
+    taken(batch, DAY, by=admin)
+    client = client_of(admin)
+
+    def batches(**query):
+        return [one.batch for one in day_page(client, **query).context["classes"]]
+
+    assert batches() == [batch, other]
+    assert batches(show="taken") == [batch]
+    assert batches(show="open") == [other]
+    page = day_page(client).content.decode()
+    assert "1 of 2 taken" in page
+    assert "Anita Rao, 15 Jun 18:40" in page
+
+
+def test_an_instructor_s_day_has_their_own_batches(client_of, instructor, batch):
+    DailyBatchFactory()
+
+    assert [one.batch for one in day_page(client_of(instructor)).context["classes"]] == [batch]
+
+
+def test_another_day_is_chosen_by_the_address_and_nonsense_means_today(client_of, admin, batch):
+    client = client_of(admin)
+
+    assert day_page(client, on="2026-06-02").context["on"] == datetime.date(2026, 6, 2)
+    for nonsense in ("2026-02-30", "0001-01-01", "9999-12-31", "x"):
+        assert day_page(client, on=nonsense).context["on"] == DAY
+
+
+def test_a_class_to_come_has_no_button(client_of, admin, batch):
+    page = day_page(client_of(admin), on="2026-06-16").content.decode()
+
+    assert "To come" in page
+    assert "Take attendance" not in page
+
+
+def test_missing_sheets_are_those_of_the_window_before_today(client_of, admin, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    EnrollmentFactory(batch=DailyBatchFactory(name="Other"))
+    Institute.objects.update(attendance_edit_days=2)
+    taken(batch, DAY - ONE, by=admin)
+
+    def missing(user):
+        return [(str(of), day.day) for of, day in day_page(client_of(user), show="missing").context["missing"]]
+
+    assert missing(instructor) == [("Morning", 13)]
+    assert missing(admin) == [("Other", 14), ("Morning", 13), ("Other", 13)]
+
+
+@pytest.mark.parametrize("batches", [1, 5])
+def test_the_day_costs_the_same_however_many_batches(client_of, admin, batches, django_assert_max_num_queries):
+    for _ in range(batches):
+        one = DailyBatchFactory()
+        EnrollmentFactory(batch=one)
+        taken(one, DAY, by=admin)
+    client = client_of(admin)
+
+    with django_assert_max_num_queries(8):
+        assert len(day_page(client).context["classes"]) == batches
+    with django_assert_max_num_queries(8):
+        assert day_page(client, show="missing").context["missing"].total == batches * 7
+
+
+def test_an_empty_institute_s_day_says_so(client_of, admin):
+    assert "No class on this day" in day_page(client_of(admin)).content.decode()
+    assert "No sheet is missing" in day_page(client_of(admin), show="missing").content.decode()
+
+
+def test_registers_and_days_are_not_for_students_nor_other_instructors(client_of, student, batch):
+    EnrollmentFactory(batch=batch, student=student)
+
+    assert register(client_of(student), batch).status_code == 403
+    assert day_page(client_of(student)).status_code == 403
+    assert register(client_of(UserFactory()), batch).status_code == 404
+
+
+def test_an_extra_class_stands_on_its_day(client_of, admin):
+    batch = BatchFactory()
+    ClassTime.objects.create(batch=batch, weekday=3, starts_at=datetime.time(9), ends_at=datetime.time(11))
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin)
+
+    assert "extra class" in day_page(client_of(admin)).content.decode()

@@ -1,0 +1,465 @@
+"""The sheet: open it, mark, save, correct; who may, on which days, and what happens when two are at it."""
+
+import datetime
+import threading
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from academics.models import ClassTime, Enrollment, Institute
+from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from accounts.tests.factories import UserFactory
+from attendance.models import Mark, MarkChange, Sheet, Status
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.date(2026, 6, 15)
+ONE = datetime.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _afternoon():
+    """Monday, 15 June 2026, 18:40 in India."""
+    with time_machine.travel(datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def batch(instructor):
+    """A batch of the instructor with a class every day."""
+    return DailyBatchFactory(instructor=instructor, name="Morning")
+
+
+def address(batch, day=DAY):
+    return reverse("attendance:sheet", args=[batch.pk, day])
+
+
+def marks_of(batch, **statuses):
+    """The fields of a sheet's form: everybody present, except `s<student id>="absent"`."""
+    fields = {f"mark-{row.student_id}": "present" for row in batch.enrollments.all()}
+    return fields | {f"mark-{key[1:]}": status for key, status in statuses.items()}
+
+
+def sentence(response):
+    """The one error above the form."""
+    (error,) = response.context["form"].non_field_errors()
+    return error
+
+
+# Taking and correcting -------------------------------------------------------------------------------------------
+
+
+def test_a_new_sheet_opens_with_everybody_present_in_the_order_of_names(client_of, instructor, batch):
+    for name in ("Zoya", "Asha"):
+        EnrollmentFactory(batch=batch, student__user__full_name=name)
+
+    response = client_of(instructor).get(address(batch))
+
+    assert [(str(row.student), row.status) for row in response.context["rows"]] == [
+        ("Asha", "present"),
+        ("Zoya", "present"),
+    ]
+    assert "Not taken yet" in response.content.decode()
+
+
+def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, batch):
+    one, two, three = EnrollmentFactory.create_batch(3, batch=batch)
+    fields = marks_of(batch, **{f"s{two.student_id}": "absent", f"s{three.student_id}": "late"})
+
+    response = client_of(instructor).post(address(batch), {**fields, "version": "0", "topic": "  Optics "}, follow=True)
+
+    sheet = Sheet.objects.get()
+    assert (sheet.held_on, sheet.taken_by, sheet.topic) == (DAY, instructor, "Optics")
+    assert dict(sheet.marks.values_list("student", "status")) == {
+        one.student_id: "present",
+        two.student_id: "absent",
+        three.student_id: "late",
+    }
+    (message,) = response.context["messages"]
+    assert str(message) == "Attendance of Morning on 15 Jun 2026 saved: 1 present · 1 absent · 1 late."
+    assert "Taken by Imran Khan, 15 Jun 18:40" in response.content.decode()
+
+
+def test_saved_again_it_corrects_and_shows_what_a_mark_was(client_of, instructor, admin, batch):
+    one = EnrollmentFactory(batch=batch)
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
+
+    response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "1"}, follow=True)
+
+    change = MarkChange.objects.get()
+    assert (change.mark.student_id, change.before, change.after) == (one.student_id, "absent", "present")
+    assert "was Absent, changed by Imran Khan 15 Jun 18:40" in response.content.decode()
+    assert Sheet.objects.get().version == 2
+
+
+def test_a_save_without_a_difference_writes_nothing(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    sheet = taken(batch, DAY, by=instructor)
+
+    response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "0"})
+
+    assert response.status_code == 302
+    assert Sheet.objects.get().version == sheet.version
+    assert not MarkChange.objects.exists()
+
+
+def test_a_student_who_joined_after_the_sheet_was_taken_can_be_added(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=instructor)
+    late = EnrollmentFactory(batch=batch)
+    client = client_of(instructor)
+    assert "Not on the saved sheet yet" in client.get(address(batch)).content.decode()
+
+    client.post(address(batch), {**marks_of(batch, **{f"s{late.student_id}": "excused"}), "version": "1"})
+
+    assert Mark.objects.get(student=late.student).status == "excused"
+    assert not MarkChange.objects.exists()
+
+
+def test_a_student_who_left_the_same_day_and_came_back_stands_on_the_sheet_once(client_of, instructor, batch):
+    left = EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=instructor)
+    Enrollment.objects.filter(pk=left.pk).update(status="dropped", ended_on=DAY)
+    EnrollmentFactory(batch=batch, student=left.student, enrolled_on=DAY)
+
+    response = client_of(instructor).get(address(batch))
+
+    assert [row.enrollment.pk for row in response.context["rows"]] == [left.pk]
+
+
+# Two at it -------------------------------------------------------------------------------------------------------
+
+
+def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(client_of, instructor, admin, batch):
+    mine, theirs = EnrollmentFactory.create_batch(2, batch=batch)
+    taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
+    client = client_of(instructor)
+    fields = marks_of(batch, **{f"s{mine.student_id}": "late"})
+
+    response = client.post(address(batch), {**fields, "version": "0", "topic": "Waves"})
+
+    assert sentence(response).startswith("Anita Rao saved this sheet at 18:40, after you opened it.")
+    rows = {row.enrollment.student_id: (row.status, row.now_saved) for row in response.context["rows"]}
+    assert rows == {mine.student_id: ("late", "Present"), theirs.student_id: ("present", "Absent")}
+    assert (response.context["version"], response.context["topic"]) == (1, "Waves")
+    assert not MarkChange.objects.exists()
+
+    client.post(address(batch), {**fields, "version": "1", "topic": "Waves"})
+    assert dict(Mark.objects.values_list("student", "status")) == {
+        mine.student_id: "late",
+        theirs.student_id: "present",
+    }
+
+
+def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_lost(client_of, instructor, batch):
+    one = EnrollmentFactory(batch=batch)
+    fields = marks_of(batch, **{f"s{one.student_id}": "late"})
+    EnrollmentFactory(batch=batch, student__user__full_name="Ravi")
+
+    response = client_of(instructor).post(address(batch), {**fields, "version": "0"})
+
+    assert sentence(response) == "In Morning since you opened this page: Ravi. Check the list and save."
+    assert {str(row.student): row.status for row in response.context["rows"]} == {
+        str(one.student): "late",
+        "Ravi": "present",
+    }
+    assert not Sheet.objects.exists()
+
+
+def test_a_student_who_left_since_the_page_was_opened_is_named(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    gone = EnrollmentFactory(batch=batch, student__user__full_name="Ravi")
+    fields = marks_of(batch)
+    Enrollment.objects.filter(pk=gone.pk).update(status="dropped", ended_on=DAY)
+
+    response = client_of(instructor).post(address(batch), {**fields, "version": "0"})
+
+    assert sentence(response).startswith("Not in Morning on 15 Jun 2026: Ravi. ")
+    assert len(response.context["rows"]) == 1
+    assert not Sheet.objects.exists()
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_people_saving_the_same_new_sheet_make_one_and_one_is_told(instructor, admin, batch):
+    one, two = EnrollmentFactory.create_batch(2, batch=batch)
+    bodies = [
+        {**marks_of(batch, **{f"s{one.student_id}": "absent"}), "version": "0"},
+        {**marks_of(batch, **{f"s{two.student_id}": "late"}), "version": "0"},
+    ]
+    clients = [Client(), Client()]
+    for client, user in zip(clients, (instructor, admin), strict=True):
+        client.force_login(user)
+    gate, answers = threading.Barrier(2), []
+
+    def save(client, body):
+        try:
+            gate.wait()
+            answers.append(client.post(address(batch), body))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=save, args=pair) for pair in zip(clients, bodies, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answer.status_code for answer in answers) == [200, 302]
+    (refused,) = [answer for answer in answers if answer.status_code == 200]
+    assert "saved this sheet at 18:40, after you opened it." in refused.content.decode()
+    assert (Sheet.objects.count(), Mark.objects.count(), MarkChange.objects.count()) == (1, 2, 0)
+
+
+# Which days ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (datetime.date(2026, 5, 31), "Morning starts on 1 Jun 2026."),
+        (datetime.date(2026, 6, 12), "Morning ended on 11 Jun 2026."),
+        (datetime.date(2026, 6, 16), "16 Jun 2026 lies in the future. Attendance is taken on the day."),
+        (datetime.date(2026, 6, 10), "10 Jun 2026 is a holiday: Diwali."),
+    ],
+)
+def test_a_day_that_can_have_no_sheet_says_why_and_a_post_writes_nothing(client_of, admin, batch, day, words):
+    EnrollmentFactory(batch=batch)
+    batch.ends_on = datetime.date(2026, 6, 11)
+    batch.save()
+    HolidayFactory(day=datetime.date(2026, 6, 10))
+    client = client_of(admin)
+
+    for response in (
+        client.get(address(batch, day)),
+        client.post(address(batch, day), {**marks_of(batch), "version": "0"}),
+    ):
+        assert response.context["sentence"] == words
+        assert '<form method="post" class="sheet"' not in response.content.decode()
+        assert datetime.date(2026, 6, 11) in response.context["other_days"]
+    assert not Sheet.objects.exists()
+
+
+def test_a_holiday_added_over_a_sheet_keeps_it_and_says_so(client_of, admin, batch):
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin)
+    HolidayFactory(day=DAY)
+
+    response = client_of(admin).get(address(batch))
+
+    assert response.context["sentence"] == "15 Jun 2026 is a holiday: Diwali."
+    assert "The sheet that was taken is kept as it is: 1 present." in response.content.decode()
+
+
+def test_a_day_without_a_planned_class_asks_first_and_loses_nothing(client_of, instructor):
+    batch = BatchFactory(instructor=instructor, name="Weekend")
+    ClassTime.objects.create(batch=batch, weekday=5, starts_at=datetime.time(9), ends_at=datetime.time(11))
+    student = EnrollmentFactory(batch=batch).student
+    client = client_of(instructor)
+    fields = {f"mark-{student.pk}": "late", "version": "0", "topic": "Extra"}
+
+    response = client.post(address(batch), fields)
+    assert sentence(response) == "Weekend has no class planned on a Monday. Tick the box if there was one."
+    assert [row.status for row in response.context["rows"]] == ["late"]
+    assert response.context["topic"] == "Extra"
+    assert not Sheet.objects.exists()
+
+    assert client.post(address(batch), {**fields, "confirmed": "on"}).status_code == 302
+    assert client.get(address(batch)).context["asks"] is False
+
+
+def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(client_of, instructor, admin, batch):
+    EnrollmentFactory(batch=batch)
+    Institute.objects.update(attendance_edit_days=3)
+    client = client_of(instructor)
+
+    assert "form" in client.get(address(batch, DAY - 3 * ONE)).context
+    response = client.post(address(batch, DAY - 4 * ONE), {**marks_of(batch), "version": "0"})
+    assert response.context["sentence"] == (
+        "Sheets can be taken and corrected for 3 days. Ask the office to correct this one."
+    )
+    assert not Sheet.objects.exists()
+
+    client_of(admin).post(address(batch, DAY - 4 * ONE), {**marks_of(batch), "version": "0"})
+    assert Sheet.objects.get().held_on == DAY - 4 * ONE
+
+
+def test_a_sheet_without_students_says_so(client_of, instructor, batch):
+    client = client_of(instructor)
+
+    assert "Nobody was enrolled on this day" in client.get(address(batch)).content.decode()
+    response = client.post(address(batch), {"version": "0"})
+    assert sentence(response).startswith("Nobody was enrolled in Morning on 15 Jun 2026")
+    assert not Sheet.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "day"),
+    [
+        ("on=2026-06-15&step=previous", datetime.date(2026, 6, 12)),
+        ("on=2026-06-01&step=next", datetime.date(2026, 6, 2)),
+        ("on=2026-06-15&step=next", datetime.date(2026, 6, 15)),
+        ("on=2026-06-04", datetime.date(2026, 6, 4)),
+    ],
+)
+def test_one_goes_to_the_class_day_before_or_after_past_holidays(client_of, instructor, batch, query, day):
+    HolidayFactory(day=datetime.date(2026, 6, 13))
+    HolidayFactory(day=datetime.date(2026, 6, 14))
+
+    response = client_of(instructor).get(f"{reverse('attendance:sheet-go', args=[batch.pk])}?{query}")
+
+    assert response.url == address(batch, day)
+
+
+@pytest.mark.parametrize("query", ["", "on=2026-02-30", "on=x", "on=0001-01-01", "on=2026-06-15&step=sideways"])
+def test_a_day_that_is_none_leads_to_the_register_with_a_sentence(client_of, instructor, batch, query):
+    response = client_of(instructor).get(f"{reverse('attendance:sheet-go', args=[batch.pk])}?{query}")
+
+    assert response.url == reverse("attendance:batch-attendance", args=[batch.pk])
+
+
+# Who -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_sheet_is_for_admins_and_the_batch_s_own_instructor(client_of, instructor, admin, batch):
+    student = EnrollmentFactory(batch=batch).student
+    other = UserFactory()
+
+    statuses = {}
+    for name, user in (("admin", admin), ("own", instructor), ("other", other), ("student", student)):
+        client = client_of(user)
+        statuses[name] = (
+            client.get(address(batch)).status_code,
+            client.post(address(batch), {**marks_of(batch), "version": "0"}).status_code,
+        )
+
+    assert statuses == {"admin": (200, 302), "own": (200, 302), "other": (404, 404), "student": (403, 403)}
+
+
+# Bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["x", "", "PRESENT", "\0", "present\0", "💥", "a" * 10_000])
+def test_a_status_that_is_none_is_refused(client_of, instructor, batch, status):
+    student = EnrollmentFactory(batch=batch).student
+
+    response = client_of(instructor).post(address(batch), {f"mark-{student.pk}": status, "version": "0"})
+
+    assert sentence(response) == "Choose Present, Absent, Late or Excused for each student, and save again."
+    assert not Sheet.objects.exists()
+
+
+def test_a_student_of_another_batch_or_of_none_is_refused_without_a_name(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    elsewhere = EnrollmentFactory(student__user__full_name="Secret").student
+    client = client_of(instructor)
+
+    for pk in (elsewhere.pk, 999_999_999, "9" * 18):
+        response = client.post(address(batch), {**marks_of(batch), f"mark-{pk}": "absent", "version": "0"})
+        assert sentence(response).startswith("Not in Morning on 15 Jun 2026: Somebody on this page.")
+        assert "Secret" not in response.content.decode()
+    assert not Sheet.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["mark-", "mark-x", "mark--1", "mark-१", "mark-" + "9" * 19])
+def test_a_field_that_names_no_student_is_refused(client_of, instructor, batch, name):
+    EnrollmentFactory(batch=batch)
+
+    response = client_of(instructor).post(address(batch), {**marks_of(batch), name: "absent", "version": "0"})
+
+    assert sentence(response) == "Choose Present, Absent, Late or Excused for each student, and save again."
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", "1e3", "१", "9" * 30, "\0", None])
+def test_a_version_that_is_no_number_is_refused(client_of, instructor, batch, version):
+    EnrollmentFactory(batch=batch)
+    fields = marks_of(batch) | ({} if version is None else {"version": version})
+
+    response = client_of(instructor).post(address(batch), fields)
+
+    assert sentence(response) == "This page was sent in a way that is not understood. Check the list and save again."
+    assert not Sheet.objects.exists()
+
+
+def test_a_version_of_a_sheet_that_does_not_exist_is_refused(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+
+    response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "7"})
+
+    assert sentence(response) == "This sheet is not taken yet. Check the list and save."
+
+
+def test_ten_thousand_fields_are_refused_and_an_empty_post_is_a_sentence(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    client = client_of(instructor)
+
+    assert client.post(address(batch), {f"mark-{n}": "absent" for n in range(10_000)}).status_code == 400
+    assert client.post(address(batch), {}).status_code == 200
+    assert not Sheet.objects.exists()
+
+
+@pytest.mark.parametrize("topic", ["x" * 201, "a\0b"])
+def test_a_topic_that_cannot_be_kept_is_refused_beside_the_field(client_of, instructor, batch, topic):
+    EnrollmentFactory(batch=batch)
+
+    response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "0", "topic": topic})
+
+    assert response.context["form"].errors["topic"]
+    assert not Sheet.objects.exists()
+
+
+@pytest.mark.parametrize("topic", ['<b>O\'Brien</b> & "x"', "प्रकाशिकी", "🧪 lab"])
+def test_a_topic_is_kept_as_typed(client_of, instructor, batch, topic):
+    EnrollmentFactory(batch=batch)
+
+    response = client_of(instructor).post(
+        address(batch), {**marks_of(batch), "version": "0", "topic": topic}, follow=True
+    )
+
+    assert Sheet.objects.get().topic == topic
+    assert "<b>O'Brien" not in response.content.decode()
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "0001-01-01", "9999-12-31", "2026-6-1", "yesterday"])
+def test_a_day_that_does_not_exist_is_no_address(client_of, admin, batch, day):
+    assert client_of(admin).get(f"/batches/{batch.pk}/attendance/{day}/").status_code == 404
+
+
+# What it costs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("students", [2, 40])
+def test_a_sheet_costs_the_same_however_long(client_of, instructor, batch, students, django_assert_max_num_queries):
+    EnrollmentFactory.create_batch(students, batch=batch)
+    client = client_of(instructor)
+    everybody_late = dict.fromkeys(marks_of(batch), Status.LATE.value)
+
+    with django_assert_max_num_queries(7):
+        client.get(address(batch))
+    with django_assert_max_num_queries(12):
+        assert client.post(address(batch), {**marks_of(batch), "version": "0"}).status_code == 302
+    with django_assert_max_num_queries(12):
+        assert client.post(address(batch), {**everybody_late, "version": "1"}).status_code == 302
+    with django_assert_max_num_queries(8):
+        assert len(client.get(address(batch)).context["rows"]) == students
+    assert MarkChange.objects.count() == students
+
+
+def test_correcting_an_older_sheet_with_a_newcomer_stays_within_twelve_queries(
+    client_of, instructor, batch, django_assert_max_num_queries
+):
+    EnrollmentFactory.create_batch(39, batch=batch)
+    taken(batch, DAY - ONE, by=instructor)
+    EnrollmentFactory(batch=batch)
+    client = client_of(instructor)
+    client.get(address(batch, DAY - ONE))
+    fields = dict.fromkeys(marks_of(batch), "late") | {"version": "1"}
+
+    with django_assert_max_num_queries(12):
+        assert client.post(address(batch, DAY - ONE), fields).status_code == 302
+    assert (Mark.objects.filter(status="late").count(), MarkChange.objects.count()) == (40, 39)
