@@ -1,6 +1,7 @@
 """The institute, its courses and batches with their class times, holidays, and who is enrolled where."""
 
 import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.core.cache import cache
@@ -89,6 +90,60 @@ class Institute(models.Model):
         validators=[RegexValidator(r"^[A-Z0-9]{1,4}$", "Use one to four capital letters or digits, like CM.")],
         help_text="Receipts read CM/26-27/00042. A change takes effect with the next financial year's first receipt.",
     )
+    gstin = LineField(
+        "GSTIN",
+        max_length=15,
+        blank=True,
+        help_text="With it, receipts become tax invoices. Without it they name no tax.",
+    )
+    gst_percent = models.DecimalField(
+        "GST rate (%)",
+        max_digits=4,
+        decimal_places=2,
+        default=Decimal("18.00"),
+        validators=[MinValueValidator(0), MaxValueValidator(28)],
+        help_text="Fees include it. Coaching is taxed at 18 % (SAC 999293).",
+    )
+    upi_id = LineField(
+        "UPI id",
+        max_length=100,
+        blank=True,
+        help_text="Like sunrise@okaxis. With it, statements show a code to pay by.",
+    )
+    concession_limit = MoneyField(
+        "concessions up to (₹)",
+        default=Decimal("5000.00"),
+        help_text="A larger concession waits for the approval of somebody who may approve.",
+    )
+    back_dating_days = models.PositiveSmallIntegerField(
+        "days to back-date payments", default=30, validators=[MaxValueValidator(3650)]
+    )
+    cash_ceiling = MoneyField(
+        "cash ceiling (₹)",
+        default=Decimal("200000.00"),
+        help_text="Cash of this much or more from one student in a day, or for one enrollment, is refused: "
+        "section 269ST of the Income-tax Act sets two lakh rupees.",
+    )
+    bounce_charge = MoneyField("charge for a bounced cheque (₹)", default=ZERO)
+    leaving_deduction_percent = models.PositiveSmallIntegerField(
+        "deduction on leaving (% of the fee)", default=10, validators=[MaxValueValidator(100)]
+    )
+    refund_days = models.PositiveSmallIntegerField(
+        "days to pay a refund in", default=15, validators=[MinValueValidator(1), MaxValueValidator(365)]
+    )
+    reminder_days = models.PositiveSmallIntegerField(
+        "days between reminders",
+        default=7,
+        validators=[MaxValueValidator(365)],
+        help_text="A reminder sooner than that after the last one asks first.",
+    )
+    fee_reminder = LinesField(
+        "text of a fee reminder",
+        max_length=1000,
+        default="Dear parent, {amount} of the fees of {name} ({admission_number}) was due on {due_on}. "
+        "Please pay at {institute}. {upi_link}",
+        help_text="May name {name}, {admission_number}, {amount}, {due_on}, {institute}, {phone} and {upi_link}.",
+    )
     several_batches_at_once = models.BooleanField(
         default=False, help_text="On: a student may be enrolled in several batches at the same time."
     )
@@ -112,7 +167,21 @@ class Institute(models.Model):
             models.CheckConstraint(
                 condition=Q(low_attendance_percent__range=(1, 100)), name="institute_low_attendance_is_a_percentage"
             ),
-            *text_limits("institute", name=120, address=300, receipt_prefix=4, email=254, phone=16),
+            models.CheckConstraint(
+                condition=Q(concession_limit__gte=ZERO, cash_ceiling__gt=ZERO, bounce_charge__gte=ZERO),
+                name="institute_amounts_not_negative",
+            ),
+            *text_limits(
+                "institute",
+                name=120,
+                address=300,
+                receipt_prefix=4,
+                email=254,
+                phone=16,
+                gstin=15,
+                upi_id=100,
+                fee_reminder=1000,
+            ),
         ]
 
     def __str__(self):

@@ -54,9 +54,10 @@ class PaymentForm(forms.Form):
     reference = LineFormField(
         max_length=60,
         required=False,
-        help_text="UPI and bank transfer: as the bank shows it. Card: the slip’s number, if you like.",
+        help_text="UPI and bank transfer: as the bank shows it. Cheque: its number. Card: the slip’s number, if you like.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    cheque_on = DayFormField(label="Date of the cheque", required=False)
     paid_on = DayFormField(label="Date")
     notes = LinesFormField(label="Note", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
     as_advance = forms.BooleanField(label="Keep the rest as an advance", required=False)

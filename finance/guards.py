@@ -6,7 +6,7 @@ table has lost its triggers without a word.
 
 from django.db import connections
 
-TABLES = ["finance_payment", "finance_reversal"]
+TABLES = ["finance_payment", "finance_reversal", "finance_refund", "finance_dayclose"]
 
 _SQLITE = """
 CREATE TRIGGER IF NOT EXISTS {table}_no_{act} BEFORE {act} ON {table}

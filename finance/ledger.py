@@ -16,20 +16,47 @@ from django.db.models.functions import Coalesce
 
 from coachmaster.ground.money import ZERO, MoneyField
 
-from .models import Account, Charge, DayTotal, Mode, Payment, _sum_of
+from .models import Account, Charge, Concession, DayTotal, Mode, Payment, Refund, _sum_of
+
+
+def _terms(on, **of):
+    """The four terms of the equation as subqueries over the rows chosen by ``of``; with ``on``, as of that day."""
+    charges, concessions, payments, refunds = (
+        rows.filter(**of)
+        for rows in (
+            (Charge.objects.live(), Concession.objects.live(), Payment.objects.live(), Refund.objects.all())
+            if on is None
+            else (
+                Charge.objects.standing(on),
+                Concession.objects.standing(on),
+                Payment.objects.standing(on),
+                Refund.objects.standing(on),
+            )
+        )
+    )
+    return {
+        "charged": _sum_of(charges),
+        "conceded": _sum_of(concessions),
+        "paid": _sum_of(payments),
+        "refunded": _sum_of(refunds),
+    }
 
 
 def with_balance(students, on=None):
-    """``students`` (a queryset of student records) with ``charged``, ``paid`` and ``balance`` in rupees.
+    """``students`` (a queryset of student records) with ``charged``, ``conceded``, ``paid``, ``refunded`` and
+    ``balance`` in rupees.
 
     With ``on``, as they stood at the end of that day: each act counts from its own day.
     """
-    charges = Charge.objects.live() if on is None else Charge.objects.standing(on)
-    payments = Payment.objects.live() if on is None else Payment.objects.standing(on)
-    return students.annotate(
-        charged=_sum_of(charges.filter(student=OuterRef("pk"))),
-        paid=_sum_of(payments.filter(student=OuterRef("pk"))),
-    ).annotate(balance=F("charged") - F("paid"))
+    return students.annotate(**_terms(on, student=OuterRef("pk"))).annotate(
+        balance=F("charged") - F("conceded") - F("paid") + F("refunded")
+    )
+
+
+def _balance_of(key):
+    """The balance of one student now, as an expression."""
+    terms = _terms(None, student=key)
+    return terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"]
 
 
 def with_paid(enrollments):
@@ -44,14 +71,7 @@ def refresh_accounts(students):
     """
     keys = students.values_list("pk", flat=True) if isinstance(students, models.QuerySet) else students
     Account.objects.bulk_create(
-        [
-            Account(
-                student_id=key,
-                balance=_sum_of(Charge.objects.live().filter(student=key))
-                - _sum_of(Payment.objects.live().filter(student=key)),
-            )
-            for key in keys
-        ],
+        [Account(student_id=key, balance=_balance_of(key)) for key in keys],
         update_conflicts=True,
         unique_fields=["student"],
         update_fields=["balance"],
@@ -95,16 +115,22 @@ class Status(models.TextChoices):
 
 @dataclass
 class Line:
-    """One charge and how far it is settled."""
+    """One charge, what was taken off it, and how far the rest is settled. Amounts in rupees."""
 
     charge: Charge
+    conceded: Decimal
     settled: Decimal
     on: datetime.date
 
     @property
+    def net(self):
+        """What is to be paid for it."""
+        return self.charge.amount - self.conceded
+
+    @property
     def open(self):
         """What is still owed of it."""
-        return self.charge.amount - self.settled
+        return self.net - self.settled
 
     @property
     def is_overdue(self):
@@ -118,13 +144,14 @@ class FeeStatus:
 
     on: datetime.date
     total_fee: Decimal
-    total_paid: Decimal
+    total_paid: Decimal  # less what was given back
+    conceded: Decimal = ZERO
     lines: list[Line] = field(default_factory=list)
 
     @property
     def balance(self):
         """What is owed in all; below zero when more was paid."""
-        return self.total_fee - self.total_paid
+        return self.total_fee - self.conceded - self.total_paid
 
     @property
     def advance(self):
@@ -164,28 +191,41 @@ class FeeStatus:
 
 
 def settle(charges, paid, on):
-    """Lines for ``charges`` (in order of due date), settled by ``paid`` rupees, the oldest first."""
+    """Lines for ``charges`` (in order of due date, each with ``conceded``), settled by ``paid`` rupees, the oldest first."""
     lines = []
     for charge in charges:
-        settled = min(charge.amount, max(paid, ZERO))
+        settled = min(charge.amount - charge.conceded, max(paid, ZERO))
         paid -= settled
-        lines.append(Line(charge=charge, settled=settled, on=on))
+        lines.append(Line(charge=charge, conceded=charge.conceded, settled=settled, on=on))
     return lines
+
+
+def paid_by(student, on):
+    """What ``student`` had paid by the end of the day ``on``, less what was given back, in rupees, by one query."""
+    terms = _terms(on, student=OuterRef("pk"))
+    return (
+        Account.objects.filter(pk=student.pk).values_list(terms["paid"] - terms["refunded"], flat=True).first() or ZERO
+    )
 
 
 def fee_status(student, on, *, paid=None):
     """How ``student`` stands at the end of the day ``on``, by two queries.
 
-    ``paid`` spares one of them: the sum of the payments that stood on that day, from a caller who has loaded them.
+    ``paid`` spares one of them: what `paid_by` would say, from a caller who has loaded payments and refunds.
     """
     charges = list(
-        Charge.objects.standing(on).filter(student=student).select_related("enrollment__batch").order_by("due_on", "pk")
+        Charge.objects.standing(on)
+        .filter(student=student)
+        .select_related("enrollment__batch")
+        .annotate(conceded=_sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge"))
+        .order_by("due_on", "pk")
     )
     if paid is None:
-        paid = Payment.objects.standing(on).filter(student=student).total()
+        paid = paid_by(student, on)
     return FeeStatus(
         on=on,
         total_fee=sum((charge.amount for charge in charges), ZERO),
+        conceded=sum((charge.conceded for charge in charges), ZERO),
         total_paid=paid,
         lines=settle(charges, paid, on),
     )

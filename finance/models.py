@@ -9,8 +9,9 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
+from simple_history.models import HistoricalRecords
 
-from academics.models import Enrollment
+from academics.models import Course, Enrollment
 from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
@@ -35,6 +36,12 @@ class ChargeKind(models.TextChoices):
     """What a student is charged for."""
 
     TUITION = "tuition", "Tuition fee"
+    REGISTRATION = "registration", "Registration fee"
+    MATERIAL = "material", "Material"
+    EXAM = "exam", "Exam fee"
+    LATE_FEE = "late_fee", "Late fee"
+    BOUNCE = "bounce", "Bounced cheque"
+    OTHER = "other", "Other charge"
 
 
 class ChargeQuerySet(OwnRowsQuerySet):
@@ -47,12 +54,56 @@ class ChargeQuerySet(OwnRowsQuerySet):
         return self.filter(Q(cancelled_on__gt=on) | Q(cancelled_on=None), posted_on__lte=on)
 
 
+class LateFeeRule(models.Model):
+    """When and how much a late fee is: a fixed amount, an amount a day up to a cap, or per cent of what is open."""
+
+    class Kind(models.TextChoices):
+        """How the late fee is reckoned."""
+
+        FIXED = "fixed", "Fixed amount"
+        PER_DAY = "per_day", "Amount a day"
+        PERCENT = "percent", "Per cent of what is open"
+
+    name = LineField(max_length=100)
+    grace_days = models.PositiveSmallIntegerField(
+        "days of grace", default=7, help_text="The late fee is posted when an installment is overdue for longer."
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    amount = MoneyField("amount (₹)", null=True, blank=True, help_text="For a fixed amount, or for each day.")
+    percent = models.DecimalField("per cent", max_digits=5, decimal_places=2, null=True, blank=True)
+    cap = MoneyField("at most (₹)", null=True, blank=True)
+    is_active = models.BooleanField("in force", default=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="percent", percent__gt=0, percent__lte=100, amount=None)
+                | (Q(kind__in=["fixed", "per_day"], percent=None) & Q(amount__gt=0)),
+                name="late_fee_rule_has_its_figure",
+                violation_error_message="Give an amount for a fixed or daily late fee, or per cent for the other kind.",
+            ),
+            models.CheckConstraint(condition=Q(cap__gt=0) | Q(cap=None), name="late_fee_cap_above_zero"),
+            *text_limits("late_fee_rule", name=100),
+        ]
+
+    def __str__(self):
+        return self.name
+
+
 class Charge(models.Model):
     """Something a student owes from a due date on. Moving the date or the amount cancels it and posts another."""
 
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="charges")
-    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="charges")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="charges")
     kind = models.CharField(max_length=12, choices=ChargeKind.choices, default=ChargeKind.TUITION)
+    label = LineField(max_length=120, blank=True, help_text="What exactly it is for, like “Test series, December”.")
+    #: One a posting of a charge to many: posted again, it charges nobody twice.
+    token = models.CharField(max_length=64, blank=True)
+    late_for = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="late_fees")
+    late_rule = models.ForeignKey(LateFeeRule, on_delete=models.PROTECT, null=True, blank=True, related_name="charges")
     amount = MoneyField()
     posted_on = DayField()
     due_on = DayField()
@@ -63,6 +114,9 @@ class Charge(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     cancel_reason = LineField(max_length=200, blank=True)
+
+    #: What was taken off it, in rupees, where the ledger has loaded that.
+    conceded = ZERO
 
     objects = ChargeQuerySet.as_manager()
 
@@ -81,17 +135,174 @@ class Charge(models.Model):
                 name="charge_cancelled_with_a_reason",
                 violation_error_message="Say why the charge is cancelled.",
             ),
+            models.CheckConstraint(
+                condition=~Q(kind="tuition", enrollment=None), name="charge_tuition_has_an_enrollment"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="late_fee", late_for__isnull=False, late_rule__isnull=False)
+                | (~Q(kind="late_fee") & Q(late_for=None, late_rule=None)),
+                name="charge_late_fee_names_its_installment",
+            ),
+            models.UniqueConstraint(
+                fields=["late_for", "late_rule"],
+                condition=Q(kind="late_fee"),
+                name="charge_one_late_fee_a_rule",
+            ),
+            models.UniqueConstraint(
+                fields=["student", "token"], condition=~Q(token=""), name="charge_posted_once_a_student"
+            ),
             *day_bounds("charge", "posted_on", "due_on", "cancelled_on"),
-            *text_limits("charge", cancel_reason=200),
+            *text_limits("charge", cancel_reason=200, label=120, token=64),
         ]
 
     def __str__(self):
-        return f"{self.get_kind_display()}, {self.enrollment.batch}"
+        words = self.label or self.get_kind_display()
+        return f"{words}, {self.enrollment.batch}" if self.enrollment_id else words
 
     @property
     def is_cancelled(self):
         """Whether it is no longer owed."""
         return self.cancelled_on is not None
+
+
+class ConcessionKind(models.TextChoices):
+    """Why a student pays less."""
+
+    SIBLING = "sibling", "Sibling"
+    MERIT = "merit", "Merit"
+    STAFF = "staff", "Child of staff"
+    HARDSHIP = "hardship", "Hardship"
+    LATE_FEE = "late_fee", "Late fee waived"
+    OTHER = "other", "Other"
+
+
+class ConcessionQuerySet(OwnRowsQuerySet):
+    def live(self):
+        """Concessions that count: approved, not taken back, on a charge that was not cancelled."""
+        return self.filter(approved_on__isnull=False, cancelled_on=None, charge__cancelled_on=None)
+
+    def standing(self, on):
+        """Concessions that counted on that day."""
+        return self.filter(
+            Q(cancelled_on__gt=on) | Q(cancelled_on=None),
+            Q(charge__cancelled_on__gt=on) | Q(charge__cancelled_on=None),
+            approved_on__lte=on,
+        )
+
+    def waiting(self):
+        """Concessions that wait for an approval."""
+        return self.filter(approved_on=None, cancelled_on=None, charge__cancelled_on=None)
+
+
+class Concession(models.Model):
+    """What is taken off one charge. It changes nothing before it is approved; taking it back cancels it."""
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="concessions")
+    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="concessions")
+    amount = MoneyField()
+    kind = models.CharField(max_length=10, choices=ConcessionKind.choices)
+    reason = LineField(max_length=200)
+    #: The rows of one concession that was spread over several charges; approved and taken back together.
+    token = models.CharField(max_length=64, db_index=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    approved_on = DayField(null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    cancelled_on = DayField(null=True, blank=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    cancel_reason = LineField(max_length=200, blank=True)
+
+    objects = ConcessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        permissions = [("approve_concession", "Can approve concessions above the limit")]
+        indexes = [
+            models.Index(fields=["student"], name="concession_by_student"),
+            models.Index(
+                fields=["asked_at"], condition=Q(approved_on=None, cancelled_on=None), name="concession_waiting"
+            ),
+        ]
+        constraints = [
+            above_zero("concession"),
+            one_of("concession", "kind", ConcessionKind),
+            Net(condition=~Q(reason=""), name="concession_has_a_reason"),
+            models.UniqueConstraint(fields=["token", "charge"], name="concession_once_a_charge"),
+            models.CheckConstraint(
+                condition=Q(cancelled_on=None, cancel_reason="")
+                | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
+                name="concession_cancelled_with_a_reason",
+                violation_error_message="Say why the concession is taken back.",
+            ),
+            *day_bounds("concession", "approved_on", "cancelled_on"),
+            *text_limits("concession", reason=200, cancel_reason=200, token=64),
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} concession on {self.charge}"
+
+    @property
+    def is_waiting(self):
+        """Whether somebody has to approve it first."""
+        return self.approved_on is None and self.cancelled_on is None
+
+
+class FeePlan(models.Model):
+    """How a course's fee may be paid: at once, or in parts."""
+
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="fee_plans")
+    name = LineField(max_length=100)
+    is_active = models.BooleanField("offered", default=True)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["course", "name"],
+                name="fee_plan_name_unique",
+                violation_error_message="The course has a plan of this name already.",
+            ),
+            *text_limits("fee_plan", name=100),
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class FeePlanPart(models.Model):
+    """One part of a plan: per cent of the fee or an amount, due some days after enrolling or on a fixed date."""
+
+    plan = models.ForeignKey(FeePlan, on_delete=models.CASCADE, related_name="parts")
+    position = models.PositiveSmallIntegerField()
+    percent = models.DecimalField("per cent", max_digits=5, decimal_places=2, null=True, blank=True)
+    amount = MoneyField("amount (₹)", null=True, blank=True)
+    days = models.PositiveSmallIntegerField("days after enrolling", null=True, blank=True)
+    due_on = DayField("or on", null=True, blank=True)
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "position"], name="fee_plan_part_position_unique"),
+            models.CheckConstraint(
+                condition=Q(percent__gt=0, amount=None) | Q(percent=None, amount__gt=0),
+                name="fee_plan_part_has_a_share",
+                violation_error_message="Give each part either per cent or an amount.",
+            ),
+            models.CheckConstraint(
+                condition=Q(days__isnull=False, due_on=None) | Q(days=None, due_on__isnull=False),
+                name="fee_plan_part_has_a_day",
+                violation_error_message="Give each part either days after enrolling or a date.",
+            ),
+            *day_bounds("fee_plan_part", "due_on"),
+        ]
+
+    def __str__(self):
+        return f"{self.plan}, part {self.position}"
 
 
 class ReceiptSeries(models.Model):
@@ -101,14 +312,31 @@ class ReceiptSeries(models.Model):
     financial year.
     """
 
-    year = models.PositiveSmallIntegerField(primary_key=True, help_text="The year in which the financial year begins.")
+    class Kind(models.TextChoices):
+        """What the numbers stand on."""
+
+        RECEIPT = "receipt", "Receipts"
+        REFUND = "refund", "Refund vouchers"
+        OPENING = "opening", "Opening payments"
+
+        @property
+        def prefix(self):
+            """What its numbers begin with; of receipts the institute says it."""
+            return {"refund": "RV", "opening": "OP"}.get(self.value, "")
+
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RECEIPT)
+    year = models.PositiveSmallIntegerField(help_text="The year in which the financial year begins.")
     prefix = models.CharField(max_length=4)
+    first_number = models.PositiveIntegerField(default=1, help_text="Set once, before the first receipt of the year.")
     last_number = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name_plural = "receipt series"
-        ordering = ["-year"]
-        constraints = [*text_limits("series", prefix=4)]
+        ordering = ["-year", "kind"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "year"], name="series_one_a_year"),
+            *text_limits("series", prefix=4),
+        ]
 
     def __str__(self):
         return f"{self.prefix}/{financial_year_words(self.year)}"
@@ -125,11 +353,12 @@ class Mode(models.TextChoices):
     CARD = "card", "Card"
     UPI = "upi", "UPI"
     BANK_TRANSFER = "bank_transfer", "Bank transfer"
+    CHEQUE = "cheque", "Cheque"
 
     @property
     def needs_reference(self):
-        """Whether the bank gives such a payment a reference that proves it."""
-        return self in (Mode.UPI, Mode.BANK_TRANSFER)
+        """Whether such a payment has a number that proves it: of the bank, or of the cheque."""
+        return self in (Mode.UPI, Mode.BANK_TRANSFER, Mode.CHEQUE)
 
 
 class PaymentQuerySet(OwnRowsQuerySet):
@@ -140,6 +369,10 @@ class PaymentQuerySet(OwnRowsQuerySet):
     def standing(self, on):
         """Payments that stood on that day: received by then, not voided by then."""
         return self.filter(Q(reversal=None) | Q(reversal__voided_on__gt=on), paid_on__lte=on)
+
+    def with_refunded(self):
+        """With what was given back of each payment (``refunded``)."""
+        return self.annotate(refunded=_sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment"))
 
     def newest_first(self):
         """With everything a row of a list shows."""
@@ -156,6 +389,12 @@ class PaymentQuerySet(OwnRowsQuerySet):
     bulk_update = update
 
 
+class RefundQuerySet(OwnRowsQuerySet):
+    def standing(self, on):
+        """Refunds paid by that day."""
+        return self.filter(refunded_on__lte=on)
+
+
 class Payment(models.Model):
     """Money received, with the receipt it was given. Only ever added: the database refuses to change or delete it."""
 
@@ -170,8 +409,11 @@ class Payment(models.Model):
     )
     amount = MoneyField()
     paid_on = DayField("date")
+    #: The day in whose book it stands: `paid_on`, or the next open day when that day was closed by who received it.
+    booked_on = DayField("counted on")
     mode = models.CharField(max_length=15, choices=Mode.choices)
     reference = LineField(max_length=60, blank=True)
+    cheque_on = DayField("date of the cheque", null=True, blank=True)
     notes = LinesField(max_length=500, blank=True)
     series = models.ForeignKey(ReceiptSeries, on_delete=models.PROTECT, related_name="payments")
     number = models.PositiveIntegerField()
@@ -198,7 +440,12 @@ class Payment(models.Model):
             one_of("payment", "mode", Mode),
             models.UniqueConstraint(fields=["series", "number"], name="payment_number_unique"),
             Net(condition=~Q(token=""), name="payment_has_a_token"),
-            *day_bounds("payment", "paid_on"),
+            models.CheckConstraint(
+                condition=Q(mode="cheque", cheque_on__isnull=False) | (~Q(mode="cheque") & Q(cheque_on=None)),
+                name="payment_cheque_has_a_date",
+                violation_error_message="Enter the date of the cheque.",
+            ),
+            *day_bounds("payment", "paid_on", "booked_on", "cheque_on"),
             *text_limits("payment", reference=60, notes=500, receipt_number=16, token=64),
         ]
 
@@ -237,14 +484,21 @@ def normalised_reference(text):
     return folded("".join(c for c in text if c.isalnum()))
 
 
+def live_reference(payment):
+    """What `LiveReference` keeps of a payment: its bank's reference; of a cheque the number with the student, since
+    the cheques of two banks may bear one number. "" when it has none."""
+    reference = normalised_reference(payment.reference)
+    return f"cheque{payment.student_id}.{reference}" if reference and payment.mode == Mode.CHEQUE else reference
+
+
 class LiveReference(models.Model):
     """A bank reference of a payment that stands; the void of the payment deletes it and frees the reference."""
 
-    reference = models.CharField(max_length=60, primary_key=True)
+    reference = models.CharField(max_length=90, primary_key=True)
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="live_reference")
 
     class Meta:
-        constraints = [*text_limits("live_reference", reference=60)]
+        constraints = [*text_limits("live_reference", reference=90)]
 
     def __str__(self):
         return self.reference
@@ -253,8 +507,16 @@ class LiveReference(models.Model):
 class Reversal(models.Model):
     """The void of a payment that was entered wrongly. One to one: a second void cannot be written."""
 
+    class Kind(models.TextChoices):
+        """Why the money does not count."""
+
+        VOID = "void", "Wrong entry"
+        BOUNCED = "bounced", "Cheque bounced"
+
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="reversal")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.VOID)
     voided_on = DayField()
+    booked_on = DayField("counted on")
     reason = LineField(max_length=200)
     voided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     voided_at = models.DateTimeField(default=timezone.now)
@@ -263,12 +525,114 @@ class Reversal(models.Model):
         ordering = ["-voided_at"]
         constraints = [
             Net(condition=~Q(reason=""), name="reversal_has_a_reason"),
-            *day_bounds("reversal", "voided_on"),
+            *day_bounds("reversal", "voided_on", "booked_on"),
             *text_limits("reversal", reason=200),
         ]
 
     def __str__(self):
         return f"Void of {self.payment}"
+
+
+class Refund(models.Model):
+    """Money given back of one payment, with a voucher of its own series. Only ever added."""
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    amount = MoneyField()
+    refunded_on = DayField("date")
+    booked_on = DayField("counted on")
+    mode = models.CharField(max_length=15, choices=Mode.choices)
+    reference = LineField(max_length=60, blank=True)
+    reason = LineField(max_length=200)
+    series = models.ForeignKey(ReceiptSeries, on_delete=models.PROTECT, related_name="refunds")
+    number = models.PositiveIntegerField()
+    voucher_number = models.CharField(max_length=16, unique=True)
+    token = models.CharField(max_length=64, unique=True)
+    refunded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    objects = RefundQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-refunded_on", "-pk"]
+        indexes = [
+            models.Index(fields=["student", "refunded_on"], name="refund_by_student"),
+            models.Index(fields=["booked_on"], name="refund_by_day"),
+        ]
+        constraints = [
+            above_zero("refund"),
+            one_of("refund", "mode", Mode),
+            models.UniqueConstraint(fields=["series", "number"], name="refund_number_unique"),
+            Net(condition=~Q(reason=""), name="refund_has_a_reason"),
+            *day_bounds("refund", "refunded_on", "booked_on"),
+            *text_limits("refund", reference=60, reason=200, voucher_number=16, token=64),
+        ]
+
+    def __str__(self):
+        return self.voucher_number
+
+    def get_absolute_url(self):
+        return reverse("finance:refund", args=[self.pk])
+
+
+class DayClose(models.Model):
+    """A person's day at the desk, counted and closed: what they enter later stands in the book of their next open day."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    closed_on = DayField("day")
+    counted_cash = MoneyField("cash counted (₹)")
+    system_cash = MoneyField("cash by the book (₹)")
+    note = LineField(max_length=200, blank=True)
+    closed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "day close"
+        ordering = ["-closed_on", "person"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "closed_on"],
+                name="day_close_once",
+                violation_error_message="This day was closed already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(counted_cash=F("system_cash")) | ~Q(note=""),
+                name="day_close_difference_has_a_note",
+                violation_error_message="Say in the note where the difference comes from.",
+            ),
+            *day_bounds("day_close", "closed_on"),
+            *text_limits("day_close", note=200),
+        ]
+
+    def __str__(self):
+        return f"{self.person}, {self.closed_on}"
+
+    @property
+    def difference(self):
+        """Counted less booked, in rupees: below zero when money is missing."""
+        return self.counted_cash - self.system_cash
+
+
+class Reminder(models.Model):
+    """A reminder about fees that somebody sent or opened to send."""
+
+    class Channel(models.TextChoices):
+        """How it went out."""
+
+        WHATSAPP = "whatsapp", "WhatsApp"
+        EMAIL = "email", "E-mail"
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.CASCADE, related_name="fee_reminders")
+    channel = models.CharField(max_length=10, choices=Channel.choices)
+    amount = MoneyField()
+    sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    sent_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-sent_at"]
+        indexes = [models.Index(fields=["student", "-sent_at"], name="reminder_by_student")]
+
+    def __str__(self):
+        return f"{self.student}, {self.sent_at:%d %b %Y}"
 
 
 class AccountQuerySet(models.QuerySet):
@@ -279,7 +643,9 @@ class AccountQuerySet(models.QuerySet):
     def with_overdue(self, on):
         """With what of the balance was owed before that day (``overdue``): payments settle the oldest charge first, so
         it is the balance less what is not yet overdue, and never below zero."""
-        not_yet = _sum_of(Charge.objects.live().filter(student=OuterRef("pk"), due_on__gte=on))
+        not_yet = _sum_of(Charge.objects.live().filter(student=OuterRef("pk"), due_on__gte=on)) - _sum_of(
+            Concession.objects.live().filter(student=OuterRef("pk"), charge__due_on__gte=on)
+        )
         return self.annotate(not_yet=not_yet, overdue_or_less=F("balance") - not_yet).annotate(
             overdue=models.Case(
                 models.When(overdue_or_less__gt=NO_MONEY, then=F("overdue_or_less")),

@@ -7,7 +7,7 @@ import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
@@ -20,11 +20,13 @@ from .models import (
     Account,
     Charge,
     ChargeKind,
+    DayClose,
     LiveReference,
     Mode,
     Payment,
     ReceiptSeries,
     Reversal,
+    live_reference,
     normalised_reference,
 )
 
@@ -226,6 +228,7 @@ def record_payment(
     token,
     by,
     reference="",
+    cheque_on=None,
     notes="",
     enrollment=None,
     as_advance=False,
@@ -244,6 +247,7 @@ def record_payment(
             **content,
             token=token,
             by=by,
+            cheque_on=cheque_on if mode == Mode.CHEQUE else None,
             notes=notes,
             enrollment=enrollment,
             as_advance=as_advance,
@@ -256,7 +260,8 @@ def record_payment(
         # written; whose it is, is asked only when the database refuses it.
         if earlier := Payment.objects.filter(token=token).first():
             return _same_payment(earlier, content)
-        if taken := LiveReference.objects.select_related("payment").filter(pk=normalised_reference(reference)).first():
+        kept = live_reference(Payment(student=student, mode=mode, reference=reference))
+        if taken := LiveReference.objects.select_related("payment").filter(pk=kept).first():
             raise ValidationError(
                 {"reference": f"This reference is on receipt {taken.payment} already. Check the number."}
             ) from None
@@ -285,15 +290,26 @@ def _same_payment(earlier, content):
     return earlier
 
 
-def lock_series(paid_on):
-    """The receipt series of the financial year of ``paid_on``, locked until the transaction ends."""
-    year = financial_year(paid_on)
-    series = ReceiptSeries.objects.select_for_update().filter(year=year).first()
+def lock_series(day, *, by, kind=ReceiptSeries.Kind.RECEIPT):
+    """The series of that kind of the financial year of ``day``, locked until the transaction ends.
+
+    It comes with ``last_closed``, the last day that ``by`` has closed, for `book_day`.
+    """
+    key = {"kind": kind, "year": financial_year(day)}
+    locked = ReceiptSeries.objects.select_for_update(of=("self",)).annotate(
+        last_closed=Subquery(DayClose.objects.filter(person=by).order_by("-closed_on").values("closed_on")[:1])
+    )
+    series = locked.filter(**key).first()
     if series is None:
-        prefix = Institute.objects.current().receipt_prefix
-        ReceiptSeries.objects.get_or_create(year=year, defaults={"prefix": prefix})
-        series = ReceiptSeries.objects.select_for_update().get(year=year)
+        prefix = kind.prefix or Institute.objects.current().receipt_prefix
+        ReceiptSeries.objects.get_or_create(**key, defaults={"prefix": prefix})
+        series = locked.get(**key)
     return series
+
+
+def book_day(series, day):
+    """The day in whose book an entry dated ``day`` stands: that day, or the one after the last that was closed."""
+    return day if series.last_closed is None else max(day, series.last_closed + datetime.timedelta(days=1))
 
 
 #: Two-digit years name the receipt series, so they must not meet twice.
@@ -310,6 +326,7 @@ def _record_payment(
     reference,
     token,
     by,
+    cheque_on,
     notes,
     enrollment,
     as_advance,
@@ -325,19 +342,26 @@ def _record_payment(
         raise ValidationError({"paid_on": "A payment cannot be dated in the future."})
     if paid_on < FIRST_PAYMENT_ON:
         raise ValidationError({"paid_on": f"Enter a date from {day_words(FIRST_PAYMENT_ON)} on."})
-    series = lock_series(paid_on)
+    series = lock_series(paid_on, by=by)
     lock_account(student.pk)
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
-    known = list(Payment.objects.filter(Q(student=student) | Q(token=token)).select_related("reversal"))
+    known = list(Payment.objects.filter(Q(student=student) | Q(token=token)).select_related("reversal").with_refunded())
     if earlier := next((payment for payment in known if payment.token == token), None):
         return _same_payment(earlier, content)
     standing = [payment for payment in known if not payment.is_void]
     if Mode(mode).needs_reference and reference_required and not normalised_reference(reference):
         raise ValidationError(
-            {"reference": f"Enter the reference of the {Mode(mode).label} payment, as the bank shows it."}
+            {
+                "reference": "Enter the number of the cheque."
+                if mode == Mode.CHEQUE
+                else f"Enter the reference of the {Mode(mode).label} payment, as the bank shows it."
+            }
         )
+    if mode == Mode.CHEQUE and cheque_on is None:
+        raise ValidationError({"cheque_on": "Enter the date that stands on the cheque."})
     # What is owed today, whatever day the money is dated: dues posted since then can be settled by it.
-    status = ledger.fee_status(student, today, paid=sum((payment.amount for payment in standing), ZERO))
+    paid = sum((payment.amount - payment.refunded for payment in standing), ZERO)
+    status = ledger.fee_status(student, today, paid=paid)
     if amount > status.balance and not as_advance:
         raise MoreThanOwed(
             {
@@ -354,8 +378,10 @@ def _record_payment(
         enrollment=enrollment or _enrollment_paid_for(student, settles),
         amount=amount,
         paid_on=paid_on,
+        booked_on=book_day(series, paid_on),
         mode=mode,
         reference=reference,
+        cheque_on=cheque_on,
         notes=notes,
         series=series,
         number=series.last_number,
@@ -367,8 +393,8 @@ def _record_payment(
     )
     payment.clean_fields(exclude=["student", "enrollment", "series", "received_by"])
     payment.save()
-    if normalised := normalised_reference(reference):
-        LiveReference.objects.create(reference=normalised, payment=payment)
+    if kept := live_reference(payment):
+        LiveReference.objects.create(reference=kept, payment=payment)
     ledger.refresh_accounts([student.pk])
     ledger.refresh_days([paid_on], [mode])
     return payment
@@ -400,11 +426,14 @@ def void(*, payment, reason, by):
     if not reason:
         raise ValidationError({"reason": "Say why the payment is voided."})
     # The series too: the day's total is written by one at a time.
-    ReceiptSeries.objects.select_for_update().get(pk=payment.series_id)
+    series = lock_series(payment.paid_on, by=by, kind=ReceiptSeries.Kind(payment.series.kind))
     lock_account(payment.student_id)
     if Reversal.objects.filter(payment=payment).exists():
         raise ValidationError(f"Receipt {payment} was voided already.")
-    reversal = Reversal(payment=payment, voided_on=timezone.localdate(), reason=reason, voided_by=by)
+    today = timezone.localdate()
+    reversal = Reversal(
+        payment=payment, voided_on=today, booked_on=book_day(series, today), reason=reason, voided_by=by
+    )
     reversal.clean_fields(exclude=["payment", "voided_by"])
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()

@@ -246,7 +246,7 @@ def test_a_payment_cannot_be_dated_in_the_future(client_of, admin, owing):
     ]
 
 
-@pytest.mark.parametrize("mode", ["cheque", "", "CASH", "\0"])
+@pytest.mark.parametrize("mode", ["barter", "", "CASH", "\0"])
 def test_a_mode_that_is_none_is_refused(client_of, admin, owing, mode):
     assert post(client_of(admin), owing, mode=mode).context["form"].errors["mode"]
 
@@ -394,3 +394,31 @@ def test_money_of_a_student_is_for_them_and_the_desk(client_of, owing, admin, in
     assert client_of(owing).get(address).status_code == 200
     assert client_of(instructor).get(address).status_code == 403
     assert client_of(StudentFactory()).get(address).status_code == 404
+
+
+def test_a_cheque_needs_its_number_and_its_date(client_of, admin, owing):
+    client = client_of(admin)
+
+    missing = post(client, owing, mode="cheque")
+    undated = post(client, owing, mode="cheque", reference="004215")
+    post(client, owing, mode="cheque", reference="004215", cheque_on="2026-11-20")
+
+    assert missing.context["form"].errors["reference"] == ["Enter the number of the cheque."]
+    assert undated.context["form"].errors["cheque_on"] == ["Enter the date that stands on the cheque."]
+    assert Payment.objects.values_list("mode", "reference", "cheque_on").get() == (
+        "cheque",
+        "004215",
+        datetime.date(2026, 11, 20),
+    )
+
+
+def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(client_of, admin, owing):
+    client = client_of(admin)
+    cheque = {"mode": "cheque", "reference": "004215", "cheque_on": "2026-11-20"}
+    post(client, owing, **cheque)
+
+    again = post(client, owing, amount="1,000", **cheque)
+    post(client, enrolled(fee="9000.00").student, **cheque)
+
+    assert "This reference is on receipt" in again.context["form"].errors["reference"][0]
+    assert Payment.objects.count() == 2

@@ -10,12 +10,21 @@ from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.money import ZERO, plain, split
 from finance import ledger
-from finance.models import Charge, LiveReference, Mode, Payment, ReceiptSeries, Reversal, normalised_reference
+from finance.models import (
+    Charge,
+    LiveReference,
+    Mode,
+    Payment,
+    ReceiptSeries,
+    Reversal,
+    live_reference,
+    normalised_reference,
+)
 
 from .academy import CHUNK, DAY
 
 PACES = {"at once": 26, "in parts": 30, "behind": 14, "on the way": 18, "nothing": 4, "ahead": 5, "today": 3}
-MODES = {Mode.UPI: 52, Mode.CASH: 22, Mode.BANK_TRANSFER: 14, Mode.CARD: 12}
+MODES = {Mode.UPI: 50, Mode.CASH: 22, Mode.BANK_TRANSFER: 12, Mode.CARD: 11, Mode.CHEQUE: 5}
 BANKS = ["HDFC", "SBIN", "ICIC", "UTIB", "MAHB"]
 MISTAKES = ["Entered for the wrong student", "Amount typed wrongly", "UPI payment did not arrive", "Entered twice"]
 
@@ -157,6 +166,7 @@ def _mode(rng, taken):
             Mode.UPI: f"{number}",
             Mode.BANK_TRANSFER: f"{rng.choice(BANKS)}N{number}",
             Mode.CARD: f"APPR {number % 10**8:08d}",
+            Mode.CHEQUE: f"{number % 10**6:06d}",
         }[mode]
         if normalised_reference(reference) not in taken:
             taken.add(normalised_reference(reference))
@@ -185,8 +195,10 @@ def _write(academy, receipts, charges, progress):
                 enrollment=receipt.stay.enrollment,
                 amount=receipt.amount,
                 paid_on=receipt.day,
+                booked_on=receipt.day,
                 mode=mode,
                 reference=reference,
+                cheque_on=receipt.day if mode == Mode.CHEQUE else None,
                 series=series[year],
                 number=series[year].last_number,
                 receipt_number=series[year].number(series[year].last_number),
@@ -204,7 +216,7 @@ def _write(academy, receipts, charges, progress):
         Payment.objects.bulk_create([receipt.payment for receipt in chunk], batch_size=500)
         LiveReference.objects.bulk_create(
             [
-                LiveReference(reference=normalised_reference(receipt.payment.reference), payment=receipt.payment)
+                LiveReference(reference=live_reference(receipt.payment), payment=receipt.payment)
                 for receipt in chunk
                 if receipt.payment.reference and not receipt.voided_because
             ],
@@ -214,6 +226,7 @@ def _write(academy, receipts, charges, progress):
             Reversal(
                 payment=receipt.payment,
                 voided_on=receipt.day,
+                booked_on=receipt.day,
                 reason=receipt.voided_because,
                 voided_by=academy.owner,
                 voided_at=receipt.at + datetime.timedelta(minutes=8),
