@@ -1,0 +1,249 @@
+"""Who may open which address: a written table, held against every route that the resolver knows.
+
+Columns are people. Their objects: `teacher` teaches the batch of `student`, who has an enrollment, a payment and a mark;
+`other teacher` and `other student` have a batch of their own; `no role` is a person in no group. `login` means: sent to
+the login page and back. 404 is what is not yours to see, 403 what your role may not do.
+"""
+
+import datetime
+import re
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.contrib import admin as django_admin
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory, DailyBatchFactory, HolidayFactory
+from accounts.models import User
+from accounts.roles import INSTRUCTOR
+from accounts.tests.factories import StudentFactory, UserFactory
+from attendance.tests.factories import taken
+from finance.tests.factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = ["nobody", "admin", "teacher", "other teacher", "student", "other student", "no role"]
+
+TABLE = """
+#                                  nobody admin teacher other-t. student other-s. no-role
+GET  pages:home                    login  302   302     302      302     302      302
+GET  pages:health                  200    200   200     200      200     200      200
+GET  pages:dashboard               login  302   302     302      302     302      302
+GET  pages:admin-dashboard         login  200   403     403      403     403      403
+GET  pages:instructor-dashboard    login  403   200     200      403     403      403
+GET  pages:student-dashboard       login  403   403     403      200     200      403
+GET  pages:student-hub             login  200   200     404      200     404      404
+GET  pages:search                  login  200   200     200      403     403      403
+GET  pages:search-suggestions      login  200   200     200      403     403      403
+GET  accounts:login                200    302   302     302      302     302      302
+GET  accounts:logout               login  405   405     405      405     405      405
+POST accounts:logout               login  302   302     302      302     302      302
+GET  accounts:register             200    302   302     302      302     302      302
+GET  accounts:me                   login  200   200     200      200     200      200
+GET  accounts:password-change      login  200   200     200      200     200      200
+GET  accounts:password-reset       200    200   200     200      200     200      200
+GET  accounts:password-reset-done  200    200   200     200      200     200      200
+GET  accounts:password-reset-confirm 404  404   404     404      404     404      404
+GET  accounts:invitation           404    404   404     404      404     404      404
+GET  accounts:person-list          login  200   403     403      403     403      403
+GET  accounts:person-create        login  200   403     403      403     403      403
+GET  accounts:person-detail        login  200   200     404      200     404      404
+GET  accounts:person-update        login  200   403     404      200     404      404
+GET  accounts:person-role          login  200   403     403      403     403      403
+POST accounts:person-invite        login  302   403     403      403     403      403
+POST accounts:person-deactivate    login  302   403     403      403     403      403
+POST accounts:person-activate      login  302   403     403      403     403      403
+GET  academics:course-list         login  200   200     200      200     200      403
+GET  academics:course-create       login  200   403     403      403     403      403
+GET  academics:course-detail       login  200   200     200      200     200      403
+GET  academics:course-update       login  200   403     403      403     403      403
+GET  academics:batch-list          login  200   200     200      200     200      403
+GET  academics:batch-create        login  200   403     403      403     403      403
+GET  academics:batch-detail        login  200   200     404      200     404      403
+GET  academics:batch-update        login  200   403     403      403     403      403
+GET  academics:batch-students      login  200   200     404      403     403      403
+GET  academics:student-enrollment  login  200   200     404      200     404      404
+GET  academics:institute           login  200   403     403      403     403      403
+GET  academics:holiday-list        login  200   403     403      403     403      403
+GET  academics:holiday-create      login  200   403     403      403     403      403
+POST academics:holiday-delete      login  302   403     403      403     403      403
+GET  finance:enrollment-create     login  200   403     403      403     403      403
+GET  finance:enrollment-suggestions login 200  403     403      403     403      403
+GET  finance:enrollment-complete   login  200   403     403      403     403      403
+GET  finance:enrollment-drop       login  200   403     403      403     403      403
+GET  finance:enrollment-transfer   login  200   403     403      403     403      403
+GET  finance:batch-enroll          login  200   403     403      403     403      403
+GET  finance:batch-complete        login  200   403     403      403     403      403
+GET  finance:payment-list          login  200   403     403      403     403      403
+GET  finance:payment-create        login  200   403     403      403     403      403
+GET  finance:payment-suggestions   login  200   403     403      403     403      403
+GET  finance:receipt               login  200   403     403      200     404      403
+GET  finance:payment-void          login  200   403     403      403     403      403
+GET  finance:student-payments      login  200   403     403      200     404      403
+GET  finance:student-fees          login  200   403     403      200     404      403
+GET  finance:dues                  login  200   403     403      403     403      403
+GET  attendance:day                login  200   200     200      403     403      403
+GET  attendance:batch-attendance   login  200   200     404      403     403      403
+GET  attendance:sheet              login  200   200     404      403     403      403
+GET  attendance:student-attendance login  200   200     404      200     404      404
+"""
+
+# The only addresses that answer without a sign-in; Django admin's own door and its translations besides.
+OPEN = {
+    "pages:health",
+    "accounts:login",
+    "accounts:register",
+    "accounts:password-reset",
+    "accounts:password-reset-done",
+    "accounts:password-reset-confirm",
+    "accounts:invitation",
+}
+
+ROWS = [line.split() for line in TABLE.strip().splitlines() if not line.startswith("#")]
+
+
+def routes(patterns=None, prefix="", namespace=""):
+    """Every route of the project: ``(name, path, view)``."""
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            inner = ":".join(filter(None, [namespace, entry.namespace]))
+            yield from routes(entry.url_patterns, path, inner)
+        elif isinstance(entry, URLPattern):
+            yield ":".join(filter(None, [namespace, entry.name])), path, entry.callback
+
+
+ROUTES = {name: (path, view) for name, path, view in routes() if not name.startswith("admin:") and ":" in name}
+
+
+@pytest.fixture
+def people(admin):
+    """One of each column of the table."""
+    teacher, other_teacher = UserFactory(role=INSTRUCTOR), UserFactory(role=INSTRUCTOR)
+    student, other = StudentFactory(), StudentFactory()
+    batch = DailyBatchFactory(instructor=teacher)
+    enrollment = enrolled(student=student, batch=batch, by=admin)
+    enrolled(student=other, batch=BatchFactory(instructor=other_teacher), by=admin)
+    taken(batch, timezone.localdate(), by=teacher)
+    objects = {
+        "people": student.pk,
+        "students": student.pk,
+        "courses": batch.course_id,
+        "batches": batch.pk,
+        "enrollments": enrollment.pk,
+        "payments": paid(student=student, amount="500.00", by=admin).pk,
+        "holidays": HolidayFactory(day=timezone.localdate() + datetime.timedelta(days=3)).pk,
+    }
+    return {
+        "objects": objects,
+        "nobody": None,
+        "admin": admin,
+        "teacher": teacher,
+        "other teacher": other_teacher,
+        "student": student.user,
+        "other student": other.user,
+        "no role": User.objects.create(full_name="Nobody Yet", email="norole@example.com"),
+    }
+
+
+def address(name, objects):
+    """The address of a route, about the objects of `people`."""
+    path, _ = ROUTES[name]
+    given = {
+        "pk": objects.get(path.split("/")[0]),
+        "held_on": timezone.localdate(),
+        "uidb64": "MQ",
+        "token": "not-a-token",
+    }
+    return reverse(name, kwargs={key: given[key] for key in re.findall(r"<(?:\w+:)?(\w+)>", path)})
+
+
+def answer(name, people, person, method, **kwargs):
+    """What the person gets, in the words of the table. What it changed is taken back."""
+    before = transaction.savepoint()
+    client = Client(**kwargs)
+    if people[person]:
+        client.force_login(people[person])
+    href = address(name, people["objects"])
+    response = getattr(client, method.lower())(href)
+    transaction.savepoint_rollback(before)
+    login = f"{reverse('accounts:login')}?next={quote(href)}"
+    return "login" if response.status_code == 302 and response["Location"] == login else str(response.status_code)
+
+
+def built(rows):
+    """The rows whose pages are not yet to come."""
+    return [row for row in rows if ROUTES[row[1]][1].__module__ != "coachmaster.pending"]
+
+
+def test_every_route_stands_in_the_table_and_every_row_is_a_route():
+    assert {name for _, name, *_ in ROWS} == set(ROUTES), "Write a new route into the table, and who may open it."
+    assert all(len(row) == 2 + len(PEOPLE) for row in ROWS)
+
+
+def test_each_person_gets_what_the_table_says(people):
+    rows = built(ROWS)
+
+    got = [[method, name, *(answer(name, people, person, method) for person in PEOPLE)] for method, name, *_ in rows]
+
+    assert [row for row in got if row not in rows] == []
+
+
+def test_who_may_not_open_a_page_may_not_send_its_form_either(people):
+    refusals = [
+        (name, person, code)
+        for method, name, *codes in built(ROWS)
+        for person, code in zip(PEOPLE, codes, strict=True)
+        if method == "GET" and code in ("login", "403", "404")
+    ]
+
+    got = [(name, person, answer(name, people, person, "POST")) for name, person, _ in refusals]
+
+    wrong = [sent for sent, asked in zip(got, refusals, strict=True) if sent[2] not in (asked[2], "405")]
+    assert refusals and wrong == []
+
+
+def test_a_form_without_its_token_is_refused(people):
+    got = {name: answer(name, people, "admin", "POST", enforce_csrf_checks=True) for name in ROUTES}
+
+    assert {name: code for name, code in got.items() if code != "403"} == {}
+
+
+def test_no_view_is_exempt_from_the_token():
+    assert [name for name, _, view in routes() if getattr(view, "csrf_exempt", False)] == []
+
+
+def test_the_pages_that_need_no_sign_in_are_these():
+    opened = {name for name, (_, view) in ROUTES.items() if not getattr(view, "login_required", True)}
+
+    assert opened == OPEN
+
+
+def admin_pages():
+    """The list and the add form of each table in Django admin."""
+    yield "admin:index"
+    for model in django_admin.site._registry:
+        yield f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+
+
+@pytest.mark.parametrize("name", list(admin_pages()))
+def test_only_staff_enter_django_admin(name, people):
+    owner = UserFactory(email="owner@example.com", is_superuser=True)
+    people["owner"] = owner
+
+    def status(person):
+        client = Client()
+        if people[person]:
+            client.force_login(people[person])
+        return client.get(reverse(name)).status_code
+
+    assert status("owner") == 200
+    assert {status(person) for person in PEOPLE if person != "admin"} <= {302, 403}
+
+
+def test_django_admin_lives_where_the_settings_say():
+    assert reverse("admin:index") == f"/{settings.ADMIN_PATH}"
