@@ -104,7 +104,7 @@ def roles_within(user):
     roles = Group.objects.order_by("pk")
     if user.is_superuser:
         return roles
-    beyond = Permission.objects.exclude(group=user.membership.group_id)
+    beyond = Permission.objects.exclude(group__user=user)
     return roles.filter(Q(name=STUDENT) | ~Q(permissions__in=beyond)).distinct()
 
 
