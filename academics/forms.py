@@ -1,11 +1,19 @@
 """Request data in, clean values out."""
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 
-from coachmaster.ground.forms import FilterForm
+from accounts.models import User
+from coachmaster.ground.days import DayFormField
+from coachmaster.ground.forms import FilterForm, WholeNumberField
 from coachmaster.ground.money import AmountField
+from coachmaster.ground.text import LineFormField
 
-from .models import Course
+from . import class_times
+from .models import Batch, Course, EnrollmentStatus, Institute, State
+
+# Courses --------------------------------------------------------------------------------------------------------
 
 
 class CourseFilter(FilterForm):
@@ -30,3 +38,235 @@ class CourseForm(forms.ModelForm):
     class Meta:
         model = Course
         fields = ["name", "code", "total_fee", "description", "is_active"]
+
+
+# Batches --------------------------------------------------------------------------------------------------------
+
+
+class BatchFilter(FilterForm):
+    """The filters of the list of batches; the courses and instructors to choose from are those of ``batches``."""
+
+    course = forms.ChoiceField(label="Course")
+    instructor = forms.ChoiceField(label="Instructor")
+    when = forms.ChoiceField(
+        label="When",
+        choices=[
+            ("", "Running and upcoming"),
+            ("running", "Running"),
+            ("upcoming", "Upcoming"),
+            ("over", "Over"),
+            ("all", "All"),
+        ],
+    )
+
+    def __init__(self, data, *, batches, by_instructor, **kwargs):
+        super().__init__(data, **kwargs)
+        pairs = batches.order_by().values_list("course", "course__name", "instructor", "instructor__full_name")
+        pairs = list(pairs.distinct())
+        self.fields["course"].choices = [("", "All courses"), *_named({pair[:2] for pair in pairs})]
+        if by_instructor:
+            teaching = {pair[2:] for pair in pairs if pair[2]}
+            self.fields["instructor"].choices = [("", "Everybody"), *_named(teaching), ("none", "Nobody yet")]
+        else:
+            del self.fields["instructor"]
+
+    def filter(self, batches, on):
+        """The batches that were asked for, as things stand on that day."""
+        when = self.value("when") or "not_over"
+        if when != "all":
+            batches = getattr(batches, when)(on)
+        if course := self.value("course"):
+            batches = batches.filter(course=course)
+        if instructor := self.value("instructor"):
+            batches = batches.filter(instructor=None if instructor == "none" else instructor)
+        return batches.search(self.value("q") or "")
+
+
+def _named(pairs):
+    """Pairs of a key and a name as choices, by name."""
+    return [(str(key), name) for key, name in sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))]
+
+
+class BatchForm(forms.ModelForm):
+    """A batch; its weekly class times are the rows of `ClassTimeRows` beside it."""
+
+    capacity = WholeNumberField(
+        label="Seats", least=1, most=9999, required=False, help_text=Batch._meta.get_field("capacity").help_text
+    )
+    despite_clash = forms.BooleanField(label="Save anyway", required=False)
+
+    class Meta:
+        model = Batch
+        fields = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # What a batch has is kept on offer, also when the course is no longer active or the person no longer teaches.
+        self.fields["course"].queryset = Course.objects.filter(Q(is_active=True) | Q(pk=self.instance.course_id))
+        self.fields["course"].empty_label = "Choose a course"
+        teaching = User.objects.who_can_teach().values("pk")
+        self.fields["instructor"].queryset = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
+        self.fields["instructor"].empty_label = "Nobody yet"
+
+
+class TimeInput(forms.TimeInput):
+    """The browser's own time picker; it sends and takes `17:30`."""
+
+    input_type = "time"
+
+    def __init__(self, attrs=None):
+        super().__init__(attrs={"class": "form-control", **(attrs or {})}, format="%H:%M")
+
+
+class ClassTimeRow(forms.Form):
+    """The weekdays that share a time of day; a row left empty is no class."""
+
+    days = forms.TypedMultipleChoiceField(
+        choices=list(enumerate(class_times.WEEKDAYS)),
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    starts_at = forms.TimeField(
+        label="From",
+        required=False,
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day for “From”, like 17:30."},
+    )
+    ends_at = forms.TimeField(
+        label="To",
+        required=False,
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day for “To”, like 18:30."},
+    )
+
+    def clean(self):
+        values = self.cleaned_data
+        times = [values.get("starts_at"), values.get("ends_at")]
+        if self.errors or not (values.get("days") or any(times)):
+            return
+        if not values["days"]:
+            raise ValidationError("Tick the days of this class. To remove it, empty its times too.")
+        if None in times:
+            raise ValidationError("Enter the time from and to.")
+        class_times.check(self.slots)
+
+    @property
+    def slots(self):
+        """The row's classes as `class_times.Slot`s, in order of the week."""
+        values = self.cleaned_data
+        return sorted(class_times.Slot(day, values["starts_at"], values["ends_at"]) for day in values.get("days", []))
+
+
+class _ClassTimeRows(forms.BaseFormSet):
+    def clean(self):
+        """No class overlaps one of the rows above it; the row that does says so."""
+        if any(self.errors):
+            return
+        above = []
+        for row in self.forms:
+            try:
+                above = class_times.check(sorted([*above, *row.slots]))
+            except ValidationError as error:
+                row.add_error(None, error)
+
+    @property
+    def slots(self):
+        """The classes of all rows, in order of the week."""
+        return sorted(slot for row in self.forms for slot in row.slots)
+
+
+_Rows = forms.formset_factory(ClassTimeRow, formset=_ClassTimeRows, extra=2, max_num=50, absolute_max=60)
+
+
+def class_time_rows(data, slots):
+    """The rows of class times of a form: one for each time of day in ``slots``, and two to fill in."""
+    initial = [
+        {"days": weekdays, "starts_at": starts_at, "ends_at": ends_at}
+        for weekdays, starts_at, ends_at in class_times.grouped(slots)
+    ]
+    return _Rows(data, initial=initial, prefix="times")
+
+
+class StudentsFilter(FilterForm):
+    """The filters of the students of a batch."""
+
+    status = forms.ChoiceField(
+        label="Show",
+        choices=[
+            ("", "Active"),
+            (EnrollmentStatus.COMPLETED, "Completed"),
+            (EnrollmentStatus.DROPPED, "Dropped"),
+            ("all", "All"),
+        ],
+    )
+
+    def filter(self, enrollments):
+        """The enrollments that were asked for."""
+        status = self.value("status") or EnrollmentStatus.ACTIVE
+        if status != "all":
+            enrollments = enrollments.filter(status=status)
+        return enrollments.search(self.value("q") or "")
+
+
+# The institute and its holidays ---------------------------------------------------------------------------------
+
+
+class InstituteForm(forms.ModelForm):
+    """The settings of the institute."""
+
+    attendance_edit_days = WholeNumberField(
+        label="Days to correct attendance",
+        least=0,
+        most=365,
+        help_text=Institute._meta.get_field("attendance_edit_days").help_text,
+    )
+    low_attendance_percent = WholeNumberField(label="Low attendance below (%)", least=1, most=100)
+
+    class Meta:
+        model = Institute
+        fields = [
+            "name",
+            "address",
+            "state",
+            "phone",
+            "email",
+            "receipt_prefix",
+            "several_batches_at_once",
+            "attendance_edit_days",
+            "low_attendance_percent",
+        ]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["state"].choices = [("", "Choose the state"), *State.choices]
+
+
+class HolidayFilter(FilterForm):
+    """The filters of the list of holidays: one year, this one unless said otherwise."""
+
+    year = forms.ChoiceField(label="Year")
+
+    def __init__(self, data, *, holidays, this_year, **kwargs):
+        super().__init__(data, **kwargs)
+        self.this_year = this_year
+        years = holidays.dates("day", "year", order="DESC")
+        others = [(str(day.year), str(day.year)) for day in years if day.year != this_year]
+        self.fields["year"].choices = [("", f"This year ({this_year})"), *others, ("all", "All years")]
+
+    def filter(self, holidays):
+        """The holidays that were asked for."""
+        year = self.value("year") or self.this_year
+        if year != "all":
+            holidays = holidays.filter(day__year=year)
+        for word in (self.value("q") or "").split():
+            holidays = holidays.filter(name__icontains=word)
+        return holidays
+
+
+class HolidayForm(forms.Form):
+    """One holiday, or several days in a row with one name."""
+
+    name = LineFormField(max_length=100, help_text="Like Diwali, or Summer break.")
+    first = DayFormField(label="First day")
+    last = DayFormField(label="Last day", required=False, help_text="Left empty, it is one day.")

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from accounts.models import StudentProfile
+from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.constraints import day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
@@ -377,6 +377,11 @@ class Batch(models.Model):
         return self.starts_on <= on and not self.is_over(on)
 
     @property
+    def seats_left(self):
+        """Seats that are free, with the ``strength`` of `with_strength`; None when there is no limit."""
+        return None if self.capacity is None else max(self.capacity - self.strength, 0)
+
+    @property
     def slots(self):
         """Its weekly class times as `class_times.Slot`s, in order of the week."""
         return sorted(class_times.Slot(row.weekday, row.starts_at, row.ends_at) for row in self.class_times.all())
@@ -385,6 +390,11 @@ class Batch(models.Model):
     def class_times_text(self):
         """Its weekly class times as text: `Mon-Fri 17:00-18:30`."""
         return class_times.written(self.slots)
+
+    @property
+    def class_times_words(self):
+        """Its weekly class times as text, one for each time of day."""
+        return self.class_times_text.split("; ") if self.slots else []
 
 
 class ClassTime(models.Model):
@@ -447,6 +457,10 @@ class EnrollmentQuerySet(models.QuerySet):
     def on_roll(self, on):
         """Enrollments whose student is in the batch on that day: the day they end is no longer theirs."""
         return self.filter(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on)
+
+    def search(self, words):
+        """Enrollments of the students that `User.objects.search` finds."""
+        return self.filter(student__user__in=User.objects.search(words)) if words.strip() else self
 
     def by_name(self):
         """With the student, in the order of a roll."""

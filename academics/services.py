@@ -1,15 +1,208 @@
-"""Changes of an enrollment's state. Money follows them in `finance.services`: pages, imports and admin call those."""
+"""Writes that span rows: the institute, batches with their class times, holidays, and an enrollment's state.
+
+Money follows an enrollment's state in `finance.services`: pages, imports and admin call those.
+"""
 
 import datetime
+from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import display
+from coachmaster.ground.text import folded
 
-from .models import Enrollment, EnrollmentStatus, Institute
+from . import class_times
+from .models import Batch, ClassTime, Enrollment, EnrollmentStatus, Holiday, Institute, days_between
+
+# The institute --------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def save_institute(institute):
+    """Write the settings of the institute; "several batches at once" reaches the active enrollments with it.
+
+    Raises ValidationError when the switch is turned off while somebody has two active enrollments.
+    """
+    before = refuse_settings_that_enrollments_forbid(institute)
+    institute.save()
+    if institute.several_batches_at_once != before.several_batches_at_once:
+        Enrollment.objects.active().update(is_exclusive=not institute.several_batches_at_once)
+
+
+def refuse_settings_that_enrollments_forbid(institute):
+    """The settings as they stand, locked until the transaction ends. Raises ValidationError as `save_institute` does."""
+    before = Institute.objects.select_for_update().get(pk=Institute.ONLY)
+    if before.several_batches_at_once and not institute.several_batches_at_once:
+        students = (
+            Enrollment.objects.active()
+            .order_by("student__user__full_name")
+            .values_list("student__user__full_name")
+            .annotate(number=Count("pk"))
+            .filter(number__gt=1)
+        )
+        if number := students.count():
+            names = ", ".join(name for name, _ in students[:3])
+            more = f" and {number - 3} more" if number > 3 else ""
+            have = "1 student has" if number == 1 else f"{number} students have"
+            raise ValidationError(
+                {
+                    "several_batches_at_once": f"{have} more than one active enrollment: {names}{more}. "
+                    "Complete or drop the others first."
+                }
+            )
+    return before
+
+
+# Batches --------------------------------------------------------------------------------------------------------
+
+
+class Clash(NamedTuple):
+    """Another batch with the same instructor, or in the same room, at the same time: who or where, and when."""
+
+    batch: Batch
+    who: str
+    slots: list
+
+    def __str__(self):
+        return f"{self.who} has {self.batch} on {class_times.written(self.slots)}."
+
+
+class Clashes(ValidationError):
+    """The instructor or the room is in another batch at the same time: to be confirmed."""
+
+
+@transaction.atomic
+def save_batch(batch, slots, *, despite_clash=False):
+    """Write ``batch`` and its weekly class times ``slots`` (`class_times.Slot`s); times that stay are not touched.
+
+    Returns the clashes with other batches, which with ``despite_clash`` do not stop it. Raises `Clashes`, and
+    ValidationError when a field is bad, class times overlap, or what happened in the batch forbids the change.
+    """
+    slots = class_times.check(sorted(set(slots)))
+    if batch.pk:
+        refuse_what_history_forbids(batch)
+    batch.full_clean(exclude=["course", "instructor"])
+    clashes = find_clashes(batch, slots)
+    if clashes and not despite_clash:
+        raise Clashes([str(clash) for clash in clashes])
+    batch.save()
+    standing = {
+        class_times.Slot(row.weekday, row.starts_at, row.ends_at): row.pk
+        for row in ClassTime.objects.filter(batch=batch)
+    }
+    gone = [pk for slot, pk in standing.items() if slot not in slots]
+    if gone:
+        ClassTime.objects.filter(pk__in=gone).delete()
+    ClassTime.objects.bulk_create(ClassTime(batch=batch, **slot._asdict()) for slot in slots if slot not in standing)
+    return clashes
+
+
+def refuse_what_history_forbids(batch):
+    """Raises ValidationError when the change of ``batch`` contradicts its enrollments or sheets; locks its row."""
+    before = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
+    enrollments = Enrollment.objects.filter(batch=batch)
+    active = enrollments.active().count()
+    errors = {}
+    if batch.capacity is not None and batch.capacity < active:
+        errors["capacity"] = f"{active} students are enrolled. Enter at least {active}, or drop or transfer some first."
+    if batch.course_id != before.course_id and enrollments.exists():
+        errors["course"] = (
+            f"Students are enrolled at the fee of {before.course}, so the course stays. Make a new batch."
+        )
+    # `sheets` are the attendance app's rows; their dates bound the batch's.
+    sheets = Batch.objects.filter(pk=batch.pk).aggregate(first=Min("sheets__held_on"), last=Max("sheets__held_on"))
+    if sheets["first"] and batch.starts_on > sheets["first"]:
+        errors["starts_on"] = (
+            f"Attendance was taken on {day_words(sheets['first'])}. Choose that day or an earlier one."
+        )
+    if batch.ends_on:
+        last_enrolled_on = enrollments.active().aggregate(day=Max("enrolled_on"))["day"]
+        if sheets["last"] and batch.ends_on < sheets["last"]:
+            errors["ends_on"] = f"Attendance was taken on {day_words(sheets['last'])}. Choose that day or a later one."
+        elif last_enrolled_on and batch.ends_on < last_enrolled_on:
+            errors["ends_on"] = (
+                f"A student is enrolled from {day_words(last_enrolled_on)}. Choose that day or a later one."
+            )
+    if errors:
+        raise ValidationError(errors)
+
+
+def find_clashes(batch, slots):
+    """Where ``batch``, with the class times ``slots``, meets another batch's instructor or room, as `Clash`es."""
+    room = folded(batch.room)
+    if not slots or not (batch.instructor_id or room):
+        return []
+    at_the_time = Q()
+    for slot in slots:
+        at_the_time |= Q(weekday=slot.weekday, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+    others = Batch.objects.not_over(batch.starts_on).exclude(pk=batch.pk)
+    if batch.ends_on:
+        others = others.filter(starts_on__lte=batch.ends_on)
+    rows = (
+        ClassTime.objects.filter(at_the_time, batch__in=others)
+        .filter(Q(batch__instructor=batch.instructor_id, batch__instructor__isnull=False) | ~Q(batch__room=""))
+        .select_related("batch__instructor")
+        .order_by("batch__name", "batch", "weekday", "starts_at")
+    )
+    found = {}
+    for row in rows:
+        slot = class_times.Slot(row.weekday, row.starts_at, row.ends_at)
+        if batch.instructor_id and row.batch.instructor_id == batch.instructor_id:
+            found.setdefault((row.batch, str(row.batch.instructor)), []).append(slot)
+        # Compared here and not in the query: SQLite ignores letter case for ASCII only.
+        if room and folded(row.batch.room) == room:
+            found.setdefault((row.batch, _room_words(batch.room)), []).append(slot)
+    return [Clash(other, who, clashing) for (other, who), clashing in found.items()]
+
+
+def _room_words(room):
+    return room if folded(room).startswith("room") else f"Room {room}"
+
+
+# Holidays -------------------------------------------------------------------------------------------------------
+
+#: More days in one go are a typing error.
+LONGEST_HOLIDAY = datetime.timedelta(days=120)
+
+
+class HolidaysAdded(NamedTuple):
+    """What adding holidays did: the days that are new, those that were holidays before, and sheets on the new ones."""
+
+    new: list
+    known: list
+    sheets: int
+
+
+@transaction.atomic
+def add_holidays(*, name, first, last=None):
+    """Make the days from ``first`` to ``last`` (left out: that one day) holidays; days that are holidays keep their name.
+
+    Attendance that was taken on them stays. Raises ValidationError when the days are in the wrong order, too many, or
+    all holidays already.
+    """
+    last = last or first
+    if last < first:
+        raise ValidationError({"last": "The last day cannot be before the first."})
+    if last - first >= LONGEST_HOLIDAY:
+        raise ValidationError({"last": f"At most {LONGEST_HOLIDAY.days} days at once. Check the year."})
+    standing = {holiday.day: holiday for holiday in Holiday.objects.filter(day__range=(first, last))}
+    new = [day for day in days_between(first, last) if day not in standing]
+    if not new:
+        raise ValidationError({"first": f"There is a holiday already: {standing[first]}."})
+    holidays = [Holiday(day=day, name=name) for day in new]
+    for holiday in holidays:
+        holiday.clean_fields()
+    Holiday.objects.bulk_create(holidays, ignore_conflicts=True)
+    sheets = Batch.objects.filter(sheets__held_on__in=new).count()
+    return HolidaysAdded(new, sorted(standing), sheets)
+
+
+# Enrollments ----------------------------------------------------------------------------------------------------
 
 
 def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason=""):

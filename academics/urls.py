@@ -3,7 +3,6 @@
 from django.urls import path
 
 from accounts.roles import requires
-from coachmaster.pending import pending
 
 from . import views
 
@@ -13,14 +12,23 @@ urlpatterns = [
     path("courses/add/", requires("academics.add_course")(views.course_create), name="course-create"),
     path("courses/<int:pk>/", requires("academics.view_course")(views.course_detail), name="course-detail"),
     path("courses/<int:pk>/edit/", requires("academics.change_course")(views.course_update), name="course-update"),
-    path("batches/", pending, name="batch-list"),
-    path("batches/add/", pending, name="batch-create"),
-    path("batches/<int:pk>/", pending, name="batch-detail"),
-    path("batches/<int:pk>/edit/", pending, name="batch-update"),
-    path("batches/<int:pk>/students/", pending, name="batch-students"),
-    path("students/<int:pk>/enrollment/", pending, name="student-enrollment"),
-    path("institute/", pending, name="institute"),
-    path("holidays/", pending, name="holiday-list"),
-    path("holidays/add/", pending, name="holiday-create"),
-    path("holidays/<int:pk>/delete/", pending, name="holiday-delete"),
+    path("batches/", requires("academics.view_batch")(views.batch_list), name="batch-list"),
+    path("batches/add/", requires("academics.add_batch")(views.batch_create), name="batch-create"),
+    path("batches/<int:pk>/", requires("academics.view_batch")(views.batch_detail), name="batch-detail"),
+    path("batches/<int:pk>/edit/", requires("academics.change_batch")(views.batch_update), name="batch-update"),
+    path(
+        "batches/<int:pk>/students/", requires("academics.view_enrollment")(views.batch_students), name="batch-students"
+    ),
+    # Everybody who sees batches: a student sees their own enrollment, without the right to see enrollments in general.
+    path(
+        "students/<int:pk>/enrollment/",
+        requires("academics.view_batch")(views.student_enrollment),
+        name="student-enrollment",
+    ),
+    path("institute/", requires("academics.change_institute")(views.institute), name="institute"),
+    path("holidays/", requires("academics.view_holiday")(views.holiday_list), name="holiday-list"),
+    path("holidays/add/", requires("academics.add_holiday")(views.holiday_create), name="holiday-create"),
+    path(
+        "holidays/<int:pk>/delete/", requires("academics.delete_holiday")(views.holiday_delete), name="holiday-delete"
+    ),
 ]

@@ -1,14 +1,33 @@
-"""Courses and batches: fetch, decide, render."""
+"""Courses, batches, enrollments, the institute and its holidays: fetch, decide, render."""
 
+from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import StudentProfile
+from accounts.roles import sees_whole_institute
+from coachmaster.ground.days import day_words
+from coachmaster.ground.forms import show_refusal
+from coachmaster.ground.history import changes
 from coachmaster.ground.listing import listing
 
-from .forms import CourseFilter, CourseForm
-from .models import Batch, Course
+from .calendar import next_class
+from .forms import (
+    BatchFilter,
+    BatchForm,
+    CourseFilter,
+    CourseForm,
+    HolidayFilter,
+    HolidayForm,
+    InstituteForm,
+    StudentsFilter,
+    class_time_rows,
+)
+from .models import Batch, Course, Enrollment, Holiday, Institute
+from .services import Clashes, add_holidays, save_batch, save_institute
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -32,15 +51,16 @@ def course_list(request):
 
 def course_detail(request, pk):
     course = get_object_or_404(Course, pk=pk)
-    batches = Batch.objects.visible_to(request.user).filter(course=course).for_listing().order_by("-starts_on", "name")
     today = timezone.localdate()
+    batches = Batch.objects.visible_to(request.user).filter(course=course)
     return render(
         request,
         "academics/course_detail.html",
         {
             "course": course,
-            "batches": [batch for batch in batches if not batch.is_over(today)],
-            "batches_over": sum(batch.is_over(today) for batch in batches),
+            "batches": list(batches.not_over(today).for_listing().order_by("starts_on", "name", "pk")),
+            "batches_over": batches.over(today).count(),
+            "today": today,
         },
     )
 
@@ -66,13 +86,238 @@ def course_create(request):
 
 def course_update(request, pk):
     course = get_object_or_404(Course, pk=pk)
+    heading, back_label = f"Edit {course}", str(course)
     form = CourseForm(request.POST or None, instance=course)
     if form.is_valid():
         form.save()
-        messages.success(request, f"Course {course} saved.")
+        messages.success(request, f"Course {course} saved.{_what_stays(form)}")
         return redirect(course)
     return render(
         request,
         "_form_page.html",
-        {"form": form, "heading": f"Edit {course}", "back": course.get_absolute_url(), "back_label": str(course)},
+        {"form": form, "heading": heading, "back": course.get_absolute_url(), "back_label": back_label},
+    )
+
+
+def _what_stays(form):
+    """What a change of a course leaves as it is, as sentences."""
+    course, words = form.instance, ""
+    if "total_fee" in form.changed_data:
+        enrolled = Enrollment.objects.active().filter(batch__course=course).count()
+        words += f" The new fee is for new enrollments; {enrolled} active ones keep the fee agreed." if enrolled else ""
+    if "is_active" in form.changed_data and not course.is_active:
+        going_on = course.batches.not_over(timezone.localdate()).count()
+        words += f" {going_on} running or upcoming batches go on; no new ones are offered." if going_on else ""
+    return words
+
+
+# Batches --------------------------------------------------------------------------------------------------------
+
+
+def batch_list(request):
+    today = timezone.localdate()
+    visible = Batch.objects.visible_to(request.user)
+    filters = BatchFilter(request.GET, batches=visible, by_instructor=sees_whole_institute(request.user))
+    batches = listing(
+        request,
+        filters.filter(visible, today).for_listing(),
+        {
+            "name": ["name"],
+            "course": ["course__name", "name"],
+            "starts": ["starts_on", "name"],
+            "strength": ["strength", "name"],
+        },
+        default="name",
+    )
+    return render(request, "academics/batch_list.html", {"batches": batches, "filters": filters, "today": today})
+
+
+def batch_detail(request, pk):
+    batch = get_object_or_404(Batch.objects.visible_to(request.user).for_listing(), pk=pk)
+    now = timezone.localtime()
+    return render(
+        request,
+        "academics/batch_detail.html",
+        {
+            "batch": batch,
+            "today": now.date(),
+            "is_over": batch.is_over(now.date()),
+            "next_class": next_class(batch, now),
+        },
+    )
+
+
+def batch_students(request, pk):
+    batch = get_object_or_404(Batch.objects.visible_to(request.user).with_strength(), pk=pk)
+    filters = StudentsFilter(request.GET)
+    enrollments = listing(
+        request,
+        filters.filter(Enrollment.objects.filter(batch=batch).select_related("student__user")),
+        {
+            "name": ["student__user__full_name"],
+            "admission": ["student__admission_number"],
+            "enrolled": ["enrolled_on"],
+            "status": ["status", "student__user__full_name"],
+        },
+        default="name",
+    )
+    return render(
+        request, "academics/batch_students.html", {"batch": batch, "enrollments": enrollments, "filters": filters}
+    )
+
+
+def batch_create(request):
+    return _batch_form(
+        request,
+        Batch(),
+        initial={"course": request.GET.get("course")},
+        heading="Add a batch",
+        submit="Add batch",
+        back=reverse("academics:batch-list"),
+        back_label="Batches",
+    )
+
+
+def batch_update(request, pk):
+    batch = get_object_or_404(Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=pk)
+    return _batch_form(
+        request,
+        batch,
+        heading=f"Edit {batch}",
+        submit="Save",
+        back=batch.get_absolute_url(),
+        back_label=str(batch),
+    )
+
+
+def _batch_form(request, batch, *, initial=None, **page):
+    """The form of a batch and its class times, saved when everything in it is right."""
+    form = BatchForm(request.POST or None, instance=batch, initial=initial)
+    rows = class_time_rows(request.POST or None, batch.slots if batch.pk else [])
+    clashes = []
+    if request.method == "POST" and all([form.is_valid(), rows.is_valid()]):
+        try:
+            left = save_batch(form.instance, rows.slots, despite_clash=form.cleaned_data["despite_clash"])
+        except Clashes as error:
+            clashes = error.messages
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, f"Batch {batch} saved." if page["submit"] == "Save" else f"Batch {batch} added.")
+            for clash in left:
+                messages.warning(request, f"Saved all the same: {clash}")
+            return redirect(batch)
+    return render(request, "academics/batch_form.html", {"form": form, "rows": rows, "clashes": clashes, **page})
+
+
+# Enrollments ----------------------------------------------------------------------------------------------------
+
+
+def student_enrollment(request, pk):
+    """A student's enrollments. The acts on them are pages of `finance`, since money follows them."""
+    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+    enrollments = (
+        Enrollment.objects.visible_to(request.user)
+        .filter(student=student)
+        .latest_first()
+        .prefetch_related("batch__class_times")
+    )
+    can_change = request.user.has_perm("academics.change_enrollment")
+    return render(
+        request,
+        "academics/student_enrollment.html",
+        {
+            "student": student,
+            "current": [enrollment for enrollment in enrollments if enrollment.is_active],
+            "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
+            "changes": changes(Enrollment.history.filter(student=student), limit=10) if can_change else [],
+            "today": timezone.localdate(),
+        },
+    )
+
+
+# The institute and its holidays ---------------------------------------------------------------------------------
+
+
+def institute(request):
+    form = InstituteForm(request.POST or None, instance=Institute.objects.current())
+    if form.is_valid():
+        try:
+            save_institute(form.instance)
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, "Settings of the institute saved.")
+            return redirect("academics:institute")
+    return render(
+        request,
+        "academics/institute.html",
+        {"form": form, "heading": "Institute", "submit": "Save settings", "changes": changes(Institute.history.all(), limit=10)},
+    )
+
+
+def holiday_list(request):
+    today = timezone.localdate()
+    filters = HolidayFilter(request.GET, holidays=Holiday.objects, this_year=today.year)
+    holidays = listing(
+        request, filters.filter(Holiday.objects.all()), {"date": ["day"], "name": ["name", "day"]}, default="date"
+    )
+    return render(request, "academics/holiday_list.html", {"holidays": holidays, "filters": filters, "today": today})
+
+
+def holiday_create(request):
+    form = HolidayForm(request.POST or None)
+    if form.is_valid():
+        try:
+            added = add_holidays(**form.cleaned_data)
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            _say_what_was_added(request, form.cleaned_data["name"], added)
+            return redirect("academics:holiday-list")
+    return render(
+        request,
+        "_form_page.html",
+        {
+            "form": form,
+            "heading": "Add a holiday",
+            "lead": "No batch has class on a holiday, and no attendance is taken.",
+            "submit": "Add holiday",
+            "back": reverse("academics:holiday-list"),
+            "back_label": "Holidays",
+        },
+    )
+
+
+def _say_what_was_added(request, name, added):
+    days = day_words(added.new[0])
+    if len(added.new) > 1:
+        days += f" to {day_words(added.new[-1])}, {len(added.new)} days"
+    messages.success(request, f"Holiday {name} added: {days}.")
+    if added.known:
+        messages.info(
+            request, f"Holidays before already: {', '.join(map(day_words, added.known))}. They keep their name."
+        )
+    if added.sheets:
+        sheets = "1 attendance sheet was" if added.sheets == 1 else f"{added.sheets} attendance sheets were"
+        messages.warning(request, f"{sheets} taken on these days. They are kept, and count.")
+
+
+def holiday_delete(request, pk):
+    holiday = get_object_or_404(Holiday, pk=pk)
+    if request.method == "POST":
+        holiday.delete()
+        messages.success(request, f"Holiday {holiday} deleted. Batches have class on that day again.")
+        return redirect("academics:holiday-list")
+    return render(
+        request,
+        "_form_page.html",
+        {
+            "form": forms.Form(),
+            "heading": f"Delete the holiday {holiday.name}?",
+            "lead": f"Batches will have class on {day_words(holiday.day)} as on any other {holiday.day:%A}.",
+            "submit": "Delete holiday",
+            "back": reverse("academics:holiday-list"),
+            "back_label": "Holidays",
+        },
     )

@@ -1,6 +1,9 @@
 """Bases of forms that every app uses."""
 
+import re
+
 from django import forms
+from django.core.exceptions import ValidationError
 
 from .text import LineFormField
 
@@ -45,3 +48,28 @@ def show_refusal(form, refusal, **renamed):
     for name, errors in refusal.error_dict.items():
         name = renamed.get(name, name)
         form.add_error(name if name in form.fields else None, errors)
+
+
+class WholeNumberField(forms.CharField):
+    """A whole number within bounds, in ASCII digits only: `1_000`, `1e3` and look-alikes are refused, not guessed."""
+
+    widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+
+    def __init__(self, *, least, most, **kwargs):
+        self.least, self.most = least, most
+        super().__init__(**kwargs)
+
+    def to_python(self, value):
+        if value in self.empty_values:
+            return None
+        text = super().to_python(value)
+        number = int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+        if number is None or not self.least <= number <= self.most:
+            raise ValidationError(f"Enter a whole number from {self.least} to {self.most}.", code="invalid")
+        return number
+
+    def has_changed(self, initial, data):
+        try:
+            return self.to_python(initial) != self.to_python(data)
+        except ValidationError:
+            return True

@@ -2,10 +2,12 @@
 
 import datetime
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.utils.text import capfirst
 
 from .days import day_words
+from .money import display
 
 
 @dataclass
@@ -26,19 +28,23 @@ def _words(row, field):
         return "yes" if value else "no"
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return day_words(value)
-    return str(value)
+    if isinstance(value, Decimal):
+        return display(value)
+    return str(getattr(row, f"get_{field.name}_display")() if field.choices else value)
 
 
 def changes(*histories, limit=20):
     """The last changes of one or several records, newest first; saves that changed nothing are left out.
 
-    ``histories`` are `record.history.all()`, with `select_related` for the foreign keys whose names are to be shown.
-    One query each.
+    ``histories`` are `record.history.all()` or a queryset over several records of one table, with `select_related` for
+    the foreign keys whose names are to be shown. One query each.
     """
     found = []
     for history in histories:
         rows = list(history.select_related("history_user").order_by("-history_date", "-history_id")[: limit + 1])
-        for row, before in zip(rows, [*rows[1:], None], strict=True):
+        for place, row in enumerate(rows):
+            key = type(row).instance_type._meta.pk.attname
+            before = next((old for old in rows[place + 1 :] if getattr(old, key) == getattr(row, key)), None)
             if row.history_type == "+":
                 fields = []
             elif before is None:
