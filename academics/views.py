@@ -252,7 +252,12 @@ def institute(request):
     return render(
         request,
         "academics/institute.html",
-        {"form": form, "heading": "Institute", "submit": "Save settings", "changes": changes(Institute.history.all(), limit=10)},
+        {
+            "form": form,
+            "heading": "Institute",
+            "submit": "Save settings",
+            "changes": changes(Institute.history.all(), limit=10),
+        },
     )
 
 
