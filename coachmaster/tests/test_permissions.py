@@ -89,6 +89,7 @@ GET  finance:dues                  login  200   403     403      403     403    
 GET  attendance:day                login  200   200     200      403     403      403
 GET  attendance:batch-attendance   login  200   200     404      403     403      403
 GET  attendance:sheet              login  200   200     404      403     403      403
+GET  attendance:sheet-go            login  302   302     404      403     403      403
 GET  attendance:student-attendance login  200   200     404      200     404      404
 """
 
