@@ -6,10 +6,11 @@ A day with two classes is one class day. Days and clock times are the institute'
 import datetime
 from typing import NamedTuple
 
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from .class_times import Slot
-from .models import Holiday, days_between
+from .models import Batch, Holiday, days_between
 
 #: How far ahead the next class is looked for; a break is never longer.
 _LOOK_AHEAD = datetime.timedelta(days=366)
@@ -52,3 +53,20 @@ def next_class(batch, after, *, holidays=None):
             if slot.weekday == day.weekday() and not is_over:
                 return Class(day, slot)
     return None
+
+
+class NextClass(NamedTuple):
+    """The class that comes next among several batches."""
+
+    batch: Batch
+    day: datetime.date
+    slot: Slot
+
+
+def next_class_of(batches, after):
+    """The first `NextClass` of ``batches`` (a list) that has not ended at the moment ``after``, or None. Two queries."""
+    prefetch_related_objects(batches, "class_times")
+    first = timezone.localdate(after)
+    holidays = holidays_between(first, first + _LOOK_AHEAD) if batches else set()
+    found = [NextClass(batch, *coming) for batch in batches if (coming := next_class(batch, after, holidays=holidays))]
+    return min(found, key=lambda one: (one.day, one.slot.starts_at), default=None)

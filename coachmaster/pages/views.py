@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.calendar import next_class_of
 from academics.models import Batch, Course, Enrollment, Institute
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
@@ -139,8 +140,13 @@ def instructor_dashboard(request):
 def student_dashboard(request):
     if not request.user.is_student:
         raise PermissionDenied
-    student = request.user.student_profile
-    return render(request, "pages/student_dashboard.html", _overview(request, student) | {"at_home": True})
+    overview = _overview(request, request.user.student_profile)
+    batches = [enrollment.batch for enrollment in overview["enrollments"]]
+    return render(
+        request,
+        "pages/student_dashboard.html",
+        overview | {"at_home": True, "next_class": next_class_of(batches, timezone.now())},
+    )
 
 
 # One student ----------------------------------------------------------------------------------------------------
@@ -166,8 +172,13 @@ def _overview(request, student):
         "is_low": tally.is_below(Institute.objects.for_page_heads().low_attendance_percent),
     }
     if user.has_perm("finance.view_payment"):
-        payments = list(Payment.objects.filter(student=student).select_related("reversal").order_by("-paid_on", "-pk"))
-        paid = sum((payment.amount for payment in payments if not payment.is_void), ZERO)
+        payments = list(
+            Payment.objects.filter(student=student)
+            .select_related("reversal")
+            .with_refunded()
+            .order_by("-paid_on", "-pk")
+        )
+        paid = sum((payment.amount - payment.refunded for payment in payments if not payment.is_void), ZERO)
         overview |= {
             "fees": ledger.fee_status(student, today, paid=paid),
             "payments": payments[:5],

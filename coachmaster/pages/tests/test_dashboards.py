@@ -189,3 +189,16 @@ def test_an_admin_is_staff_in_django_admin_and_nobody_else_is(client_of, student
     assert UserFactory(role=ADMIN).is_staff
     assert not instructor.is_staff
     assert not student.user.is_staff
+
+
+def test_the_students_dashboard_shows_what_is_theirs(client_of):
+    batch = DailyBatchFactory(course__total_fee=Decimal("10000.00"))
+    enrollment = enrolled(batch=batch)
+    taken(batch, timezone.localdate(), **{f"s{enrollment.student_id}": "late"})
+    paid(student=enrollment.student, amount="4000.00")
+
+    context = client_of(enrollment.student).get(reverse("pages:student-dashboard")).context
+
+    assert context["fees"].balance == Decimal("6000.00")
+    assert str(context["tally"]) == "1 of 1 · 100 %"
+    assert context["next_class"].batch == batch
