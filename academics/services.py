@@ -41,12 +41,12 @@ def refuse_settings_that_enrollments_forbid(institute):
         students = (
             Enrollment.objects.active()
             .order_by("student__user__full_name")
-            .values_list("student__user__full_name")
+            .values_list("student__user__full_name", "student")
             .annotate(number=Count("pk"))
             .filter(number__gt=1)
         )
         if number := students.count():
-            names = ", ".join(name for name, _ in students[:3])
+            names = ", ".join(name for name, *_ in students[:3])
             more = f" and {number - 3} more" if number > 3 else ""
             have = "1 student has" if number == 1 else f"{number} students have"
             raise ValidationError(

@@ -300,12 +300,11 @@ def _say_what_was_added(request, name, added):
         days += f" to {day_words(added.new[-1])}, {len(added.new)} days"
     messages.success(request, f"Holiday {name} added: {days}.")
     if added.known:
-        messages.info(
-            request, f"Holidays before already: {', '.join(map(day_words, added.known))}. They keep their name."
-        )
+        days = ", ".join(map(day_words, added.known))
+        messages.info(request, f"Already a holiday, under the name it has: {days}.")
     if added.sheets:
-        sheets = "1 attendance sheet was" if added.sheets == 1 else f"{added.sheets} attendance sheets were"
-        messages.warning(request, f"{sheets} taken on these days. They are kept, and count.")
+        sheets = "1 attendance sheet" if added.sheets == 1 else f"{added.sheets} attendance sheets"
+        messages.warning(request, f"Attendance was taken already: {sheets} will be kept, and counted.")
 
 
 def holiday_delete(request, pk):

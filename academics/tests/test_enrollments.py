@@ -1,0 +1,120 @@
+"""The page of a student's enrollment: who sees what of it."""
+
+import datetime
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import EnrollmentStatus
+from accounts.tests.factories import UserFactory
+from finance import services
+from finance.tests.factories import enrolled
+
+from .factories import BatchFactory, EnrollmentFactory
+
+pytestmark = pytest.mark.django_db
+
+JULY = datetime.date(2026, 7, 1)
+
+
+def address(student):
+    return reverse("academics:student-enrollment", args=[student.pk])
+
+
+def batches(response):
+    return [[str(enrollment.batch) for enrollment in response.context[part]] for part in ("current", "earlier")]
+
+
+@pytest.fixture
+def moved(student, instructor, admin):
+    """Asha was in Imran's batch and is in somebody else's now, for less than the course costs."""
+    first = BatchFactory(name="First", instructor=instructor, course__total_fee="12000.00")
+    second = BatchFactory(name="Second", course__total_fee="20000.00")
+    enrollment = enrolled(student=student, batch=first, by=admin)
+    services.transfer(
+        enrollment=enrollment,
+        batch=second,
+        on=JULY,
+        by=admin,
+        reason="Moved house",
+        agreed_fee=18000,
+        fee_reason="Sibling",
+    )
+    return student
+
+
+def test_it_shows_the_current_batch_and_the_earlier_ones(client_of, admin, moved):
+    response = client_of(admin).get(address(moved))
+
+    assert batches(response) == [["Second"], ["First"]]
+    page = response.content.decode()
+    assert "₹18,000.00" in page
+    assert "instead of ₹20,000.00: Sibling" in page
+    assert "Transferred to Second: Moved house" in page
+
+
+def test_a_student_sees_their_own_with_its_fee_and_without_buttons(client_of, moved):
+    response = client_of(moved).get(address(moved))
+
+    page = response.content.decode()
+    assert batches(response) == [["Second"], ["First"]]
+    assert "₹18,000.00" in page
+    assert reverse("finance:enrollment-drop", args=[response.context["current"][0].pk]) not in page
+    assert response.context["changes"] == []
+
+
+def test_an_instructor_sees_what_was_in_own_batches_without_the_fee(client_of, instructor, moved):
+    response = client_of(instructor).get(address(moved))
+
+    assert batches(response) == [[], ["First"]]
+    assert "₹" not in response.content.decode()
+
+
+def test_other_instructors_and_students_find_nothing(client_of, moved):
+    others = [UserFactory(), EnrollmentFactory(batch__name="Elsewhere").student]
+
+    assert [client_of(other).get(address(moved)).status_code for other in others] == [404, 404]
+
+
+def test_an_admin_is_offered_the_acts_and_the_changes(client_of, admin, moved):
+    response = client_of(admin).get(address(moved))
+
+    page, enrollment = response.content.decode(), response.context["current"][0]
+    for act in ("transfer", "complete", "drop"):
+        assert reverse(f"finance:enrollment-{act}", args=[enrollment.pk]) in page
+    assert [change.fields for change in response.context["changes"]] == [
+        [],
+        [
+            ("Status", "Active", "Dropped"),
+            ("Ended on", "empty", "1 Jul 2026"),
+            ("Reason for ending", "empty", "Transferred to Second: Moved house"),
+        ],
+        [],
+    ]
+
+
+def test_a_student_without_a_batch_can_be_enrolled_from_here(client_of, admin, student):
+    page = client_of(admin).get(address(student)).content.decode()
+
+    assert f'href="{reverse("finance:enrollment-create")}?student={student.pk}"' in page
+
+
+def test_a_person_who_is_no_student_has_no_enrollment(client_of, admin, instructor):
+    assert client_of(admin).get(reverse("academics:student-enrollment", args=[instructor.pk])).status_code == 404
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_the_page_costs_the_same_however_many_enrollments(
+    client_of, admin, student, rows, django_assert_max_num_queries
+):
+    for _ in range(rows):
+        EnrollmentFactory(
+            student=student, status=EnrollmentStatus.COMPLETED, ended_on=timezone.localdate(), enrolled_on=JULY
+        )
+    EnrollmentFactory(student=student)
+    for user in (admin, student):
+        client = client_of(user)
+        with django_assert_max_num_queries(8):
+            response = client.get(address(student))
+        assert len(response.context["earlier"]) == rows
