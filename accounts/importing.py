@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks
+from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
 from coachmaster.ground.text import folded
 
 from .models import Membership, StudentProfile, User
@@ -16,14 +16,6 @@ _FULL_NAME = ("name", "student name", "student", "instructor", "instructor name"
 _EMAIL = ("e-mail", "email address", "email id", "mail", "mail id")
 _PHONE = ("phone number", "phone no", "mobile", "mobile number", "mobile no", "contact", "contact number", "whatsapp")
 ADMISSION_NUMBER = ("admission no", "admission id", "roll number", "roll no", "enrolment no", "registration number")
-
-
-def set_changes(instance, values):
-    """Set ``values`` on ``instance``; the names of those that differ from what stood there."""
-    changes = [name for name, value in values.items() if getattr(instance, name) != value]
-    for name in changes:
-        setattr(instance, name, values[name])
-    return changes
 
 
 class _Changed:

@@ -189,6 +189,10 @@ class FeeStatus:
         """Whether something was paid and something is still owed."""
         return self.total_paid > ZERO and self.balance > ZERO
 
+    def after(self, amount):
+        """How the student stands once a further ``amount`` rupees is paid."""
+        return standing([line.charge for line in self.lines], self.total_paid + amount, self.on)
+
 
 def settle(charges, paid, on):
     """Lines for ``charges`` (in order of due date, each with ``conceded``), settled by ``paid`` rupees, the oldest first."""
@@ -213,15 +217,24 @@ def fee_status(student, on, *, paid=None):
 
     ``paid`` spares one of them: what `paid_by` would say, from a caller who has loaded payments and refunds.
     """
-    charges = list(
+    charges = list(charges_standing(on).filter(student=student))
+    if paid is None:
+        paid = paid_by(student, on)
+    return standing(charges, paid, on)
+
+
+def charges_standing(on):
+    """The charges that stood on that day, in order of due date, with what was ``conceded`` of each by then."""
+    return (
         Charge.objects.standing(on)
-        .filter(student=student)
         .select_related("enrollment__batch")
         .annotate(conceded=_sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge"))
         .order_by("due_on", "pk")
     )
-    if paid is None:
-        paid = paid_by(student, on)
+
+
+def standing(charges, paid, on):
+    """How a student stands who owes ``charges`` (in order of due date) and has paid ``paid`` rupees."""
     return FeeStatus(
         on=on,
         total_fee=sum((charge.amount for charge in charges), ZERO),

@@ -66,9 +66,8 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", d
     enrollment = open_enrollment(
         student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
     )
-    # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
-    posted_on = min(enrolled_on, timezone.localdate())
-    _post_tuition(enrollment, enrollment.agreed_fee, due_on=due_on or enrolled_on, on=posted_on, by=by)
+    if charge := tuition_charge(enrollment, due_on=due_on, by=by):
+        charge.save()
     ledger.refresh_accounts([student.pk])
     return enrollment
 
@@ -98,17 +97,31 @@ def enroll_several(*, students, batch, enrolled_on, by):
     return enrollments
 
 
+def tuition_charge(enrollment, *, by, due_on=None):
+    """The charge that enrolling posts, not saved yet; None when nothing is owed."""
+    # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
+    posted_on = min(enrollment.enrolled_on, timezone.localdate())
+    due_on = due_on or enrollment.enrolled_on
+    return _tuition(enrollment, enrollment.agreed_fee, due_on=due_on, on=posted_on, by=by)
+
+
+def _tuition(enrollment, amount, *, due_on, on, by):
+    if amount == ZERO:
+        return None
+    return Charge(
+        student_id=enrollment.student_id,
+        enrollment=enrollment,
+        kind=ChargeKind.TUITION,
+        amount=amount,
+        posted_on=on,
+        due_on=due_on,
+        posted_by=by,
+    )
+
+
 def _post_tuition(enrollment, amount, *, due_on, on, by):
-    if amount > ZERO:
-        Charge.objects.create(
-            student_id=enrollment.student_id,
-            enrollment=enrollment,
-            kind=ChargeKind.TUITION,
-            amount=amount,
-            posted_on=on,
-            due_on=due_on,
-            posted_by=by,
-        )
+    if charge := _tuition(enrollment, amount, due_on=due_on, on=on, by=by):
+        charge.save()
 
 
 def _cancel_tuition(enrollment, *, reason, on, by):
@@ -338,10 +351,7 @@ def _record_payment(
     today = timezone.localdate()
     if amount <= ZERO:
         raise ValidationError({"amount": "Enter an amount above zero."})
-    if paid_on > today:
-        raise ValidationError({"paid_on": "A payment cannot be dated in the future."})
-    if paid_on < FIRST_PAYMENT_ON:
-        raise ValidationError({"paid_on": f"Enter a date from {day_words(FIRST_PAYMENT_ON)} on."})
+    check_payment_day(paid_on, today)
     series = lock_series(paid_on, by=by)
     lock_account(student.pk)
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
@@ -370,9 +380,56 @@ def _record_payment(
         )
     if not confirmed_double:
         _refuse_double(student, amount, standing)
-    settles = ledger.what_it_settles(status, amount)
     series.last_number += 1
     series.save(update_fields=["last_number"])
+    payment = new_payment(
+        **content,
+        cheque_on=cheque_on,
+        notes=notes,
+        enrollment=enrollment,
+        token=token,
+        series=series,
+        number=series.last_number,
+        status=status,
+        by=by,
+    )
+    payment.save()
+    if kept := live_reference(payment):
+        LiveReference.objects.create(reference=kept, payment=payment)
+    ledger.refresh_accounts([student.pk])
+    ledger.refresh_days([paid_on], [mode])
+    return payment
+
+
+def check_payment_day(paid_on, today):
+    """Raises ValidationError when a payment cannot be of that day."""
+    if paid_on > today:
+        raise ValidationError({"paid_on": "A payment cannot be dated in the future."})
+    if paid_on < FIRST_PAYMENT_ON:
+        raise ValidationError({"paid_on": f"Enter a date from {day_words(FIRST_PAYMENT_ON)} on."})
+
+
+def new_payment(
+    *,
+    student,
+    amount,
+    paid_on,
+    mode,
+    reference,
+    cheque_on,
+    notes,
+    token,
+    series,
+    number,
+    status,
+    by,
+    enrollment=None,
+):
+    """The payment with its receipt, not saved yet: what it settles follows from ``status``, how the student stands.
+
+    Raises ValidationError.
+    """
+    settles = ledger.what_it_settles(status, amount)
     payment = Payment(
         student=student,
         enrollment=enrollment or _enrollment_paid_for(student, settles),
@@ -384,19 +441,14 @@ def _record_payment(
         cheque_on=cheque_on,
         notes=notes,
         series=series,
-        number=series.last_number,
-        receipt_number=series.number(series.last_number),
+        number=number,
+        receipt_number=series.number(number),
         token=token,
         received_by=by,
         settled=[[str(charge) if charge else "Advance", plain(part)] for charge, part in settles],
         balance_after=status.balance - amount,
     )
     payment.clean_fields(exclude=["student", "enrollment", "series", "received_by"])
-    payment.save()
-    if kept := live_reference(payment):
-        LiveReference.objects.create(reference=kept, payment=payment)
-    ledger.refresh_accounts([student.pk])
-    ledger.refresh_days([paid_on], [mode])
     return payment
 
 

@@ -16,9 +16,12 @@ def clean_text(value, *, lines=False):
 
     ``lines`` keeps line breaks, for notes and addresses. Raises ValidationError on a NUL, which no text has.
     """
-    if "\0" in str(value):
+    value = str(value)
+    if value.isascii() and value.isprintable():  # most text, and quick
+        return " ".join(value.split())
+    if "\0" in value:
         raise ValidationError("This text holds a NUL character. Type it again.")
-    value = _BIDI.sub("", unicodedata.normalize("NFC", str(value)))
+    value = _BIDI.sub("", unicodedata.normalize("NFC", value))
     if lines:
         value = "\n".join(clean_text(line) for line in value.splitlines())
         return value.strip("\n")

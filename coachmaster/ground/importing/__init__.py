@@ -5,8 +5,8 @@ cleaned, `pipeline` checks every row and lets an `Importer` write them all or no
 What comes out is plain data (`Result`, `Problem`), so that a page can show the same.
 """
 
-from .columns import Column, ReferenceColumn
-from .pipeline import Importer, Problem, Result, Row, bring_in, in_chunks, sentences
+from .columns import Column, ReferenceColumn, normalised
+from .pipeline import Importer, Problem, Result, Row, bring_in, in_chunks, sentences, set_changes
 from .reading import CsvTable, Unreadable
 
 __all__ = [
@@ -20,5 +20,7 @@ __all__ = [
     "Unreadable",
     "bring_in",
     "in_chunks",
+    "normalised",
     "sentences",
+    "set_changes",
 ]

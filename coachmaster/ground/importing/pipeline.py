@@ -57,6 +57,13 @@ class Result:
         for sentence in sentences(error):
             self.problems.append(Problem(row.line, column, None, sentence))
 
+    def refuse_fields(self, row, error, otherwise):
+        """Note a service's ValidationError: by column where it says so, else in the column ``otherwise``."""
+        by_column = error.message_dict if hasattr(error, "error_dict") else {otherwise: error.messages}
+        for column, messages in by_column.items():
+            for sentence in messages:
+                self.refuse(row, otherwise if column == "__all__" else column, sentence)
+
 
 def sentences(error):
     """The sentences of a ValidationError, or the one given."""
@@ -102,6 +109,14 @@ def in_chunks(rows, size=ROWS_AT_ONCE):
     while chunk := list(itertools.islice(rows, size)):
         yield chunk
         reset_queries()
+
+
+def set_changes(instance, values):
+    """Set ``values`` on ``instance``; the names of those that differ from what stood there."""
+    changes = [name for name, value in values.items() if getattr(instance, name) != value]
+    for name in changes:
+        setattr(instance, name, values[name])
+    return changes
 
 
 class Layout:

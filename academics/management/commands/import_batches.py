@@ -1,0 +1,8 @@
+from academics.importing import BatchImporter
+from coachmaster.ground.importing.command import ImportCommand
+
+
+class Command(ImportCommand):
+    """Brings batches in from a CSV file."""
+
+    importer_class = BatchImporter

@@ -1,0 +1,8 @@
+from academics.importing import CourseImporter
+from coachmaster.ground.importing.command import ImportCommand
+
+
+class Command(ImportCommand):
+    """Brings courses in from a CSV file."""
+
+    importer_class = CourseImporter

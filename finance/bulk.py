@@ -1,0 +1,119 @@
+"""The acts of the fee desk for many rows at once: the rules are those of `services`, the writes go by the thousand.
+
+Both classes take their locks when they are made, in the order of `services`, inside the caller's transaction.
+"""
+
+import collections
+
+from django.db.models import Count
+from django.utils import timezone
+from simple_history.utils import bulk_create_with_history
+
+from academics.models import Batch, Enrollment, Institute
+from academics.services import new_enrollment, past_enrollment
+from accounts.models import StudentProfile
+from coachmaster.ground.days import financial_year
+from coachmaster.ground.importing import in_chunks
+
+from . import ledger, services
+from .models import Account, Charge, LiveReference, Payment, live_reference
+
+
+def lock_accounts(student_ids):
+    """Lock the accounts of many students until the transaction ends; missing ones are made."""
+    for chunk in in_chunks(sorted(student_ids)):
+        Account.objects.bulk_create([Account(student_id=pk) for pk in chunk], ignore_conflicts=True)
+        len(Account.objects.select_for_update().filter(pk__in=chunk).order_by("pk"))
+
+
+class Enrolling:
+    """Enrolls many students by the rules of `services.enroll`; into a batch that is over, as completed."""
+
+    def __init__(self, *, student_ids, batch_ids, by):
+        self.by = by
+        self.today = timezone.localdate()
+        self.institute = Institute.objects.select_for_update().get(pk=Institute.ONLY)
+        locked = Batch.objects.select_for_update(of=("self",)).select_related("course").order_by("pk")
+        self.batches = {batch.pk: batch for batch in locked.filter(pk__in=batch_ids)}
+        self.student_ids = set(student_ids)
+        lock_accounts(self.student_ids)
+        active = Enrollment.objects.active().order_by()
+        self._now_in = collections.defaultdict(list)
+        for chunk in in_chunks(self.student_ids):
+            for enrollment in active.filter(student__in=chunk).select_related("batch"):
+                batch = self.batches.get(enrollment.batch_id, enrollment.batch)
+                self._now_in[enrollment.student_id].append(batch)
+        taken = active.filter(batch__in=batch_ids).values_list("batch").annotate(Count("pk"))
+        self._taken = collections.Counter(dict(taken))
+
+    def enroll(self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason=""):
+        """The enrollment, counted for those that follow but not written yet. Raises ValidationError."""
+        batch = self.batches[batch_id]
+        terms = dict(
+            student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
+        )
+        if batch.is_over(self.today):
+            return past_enrollment(**terms)
+        enrollment = new_enrollment(
+            **terms, institute=self.institute, now_in=self._now_in[student.pk], seats_taken=self._taken[batch_id]
+        )
+        self._now_in[student.pk].append(batch)
+        self._taken[batch_id] += 1
+        return enrollment
+
+    def write(self, enrollments):
+        """Write ``enrollments`` with their tuition charges."""
+        bulk_create_with_history(enrollments, Enrollment)
+        charges = (services.tuition_charge(enrollment, by=self.by) for enrollment in enrollments)
+        Charge.objects.bulk_create(filter(None, charges))
+
+    def finish(self):
+        """Bring the accounts up to date; once, after the last write."""
+        ledger.refresh_accounts(sorted(self.student_ids))
+
+
+class Receiving:
+    """Records many payments by the rules of `services.record_payment`. Receipt numbers are reserved in order of date."""
+
+    def __init__(self, *, student_ids, days, by):
+        self.by = by
+        self.today = timezone.localdate()
+        first_days = {financial_year(day): day for day in days}
+        self._series = {year: services.lock_series(first_days[year], by=by) for year in sorted(first_days)}
+        self.student_ids = set(student_ids)
+        lock_accounts(self.student_ids)
+        self._written_on = set()
+
+    def reserve_number(self, paid_on):
+        """The series and the next number for a payment of that day."""
+        series = self._series[financial_year(paid_on)]
+        series.last_number += 1
+        return series, series.last_number
+
+    def stand(self, student_ids):
+        """How each of these students stands now, as `ledger.FeeStatus` by key."""
+        charges = collections.defaultdict(list)
+        for charge in ledger.charges_standing(self.today).filter(student__in=student_ids):
+            charges[charge.student_id].append(charge)
+        students = ledger.with_balance(StudentProfile.objects.filter(pk__in=student_ids), on=self.today)
+        return {
+            pk: ledger.standing(charges[pk], paid - refunded, self.today)
+            for pk, paid, refunded in students.values_list("pk", "paid", "refunded")
+        }
+
+    def write(self, payments):
+        """Write ``payments`` with their bank references."""
+        Payment.objects.bulk_create(payments)
+        LiveReference.objects.bulk_create(
+            LiveReference(reference=reference, payment=payment)
+            for payment in payments
+            if (reference := live_reference(payment))
+        )
+        self._written_on.update(payment.paid_on for payment in payments)
+
+    def finish(self):
+        """Keep the numbers used, and bring accounts and days up to date; once, after the last write."""
+        for series in self._series.values():
+            series.save(update_fields=["last_number"])
+        ledger.refresh_accounts(sorted(self.student_ids))
+        ledger.refresh_days(sorted(self._written_on))

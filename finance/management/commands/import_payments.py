@@ -1,0 +1,8 @@
+from coachmaster.ground.importing.command import ImportCommand
+from finance.importing import PaymentImporter
+
+
+class Command(ImportCommand):
+    """Brings payments in from a CSV file."""
+
+    importer_class = PaymentImporter
