@@ -212,34 +212,63 @@ class StudentsFilter(FilterForm):
 # The institute and its holidays ---------------------------------------------------------------------------------
 
 
-class InstituteForm(forms.ModelForm):
-    """The settings of the institute."""
+#: The settings of the institute, by headings.
+INSTITUTE_GROUPS = {
+    "The institute": ["name", "address", "state", "phone", "email"],
+    "Receipts": ["receipt_prefix", "gstin", "gst_percent", "upi_id"],
+    "Fees": [
+        "concession_limit",
+        "back_dating_days",
+        "cash_ceiling",
+        "bounce_charge",
+        "leaving_deduction_percent",
+        "refund_days",
+        "reminder_days",
+        "fee_reminder",
+    ],
+    "Enrollment and attendance": ["several_batches_at_once", "attendance_edit_days", "low_attendance_percent"],
+}
 
-    attendance_edit_days = WholeNumberField(
-        label="Days to correct attendance",
-        least=0,
-        most=365,
-        help_text=Institute._meta.get_field("attendance_edit_days").help_text,
-    )
-    low_attendance_percent = WholeNumberField(label="Low attendance below (%)", least=1, most=100)
+
+class InstituteForm(forms.ModelForm):
+    """The settings of the institute, in groups."""
+
+    #: The bounds of the whole numbers.
+    BOUNDS = {
+        "back_dating_days": (0, 3650),
+        "leaving_deduction_percent": (0, 100),
+        "refund_days": (1, 365),
+        "reminder_days": (0, 365),
+        "attendance_edit_days": (0, 365),
+        "low_attendance_percent": (1, 100),
+    }
 
     class Meta:
         model = Institute
-        fields = [
-            "name",
-            "address",
-            "state",
-            "phone",
-            "email",
-            "receipt_prefix",
-            "several_batches_at_once",
-            "attendance_edit_days",
-            "low_attendance_percent",
-        ]
+        fields = [name for names in INSTITUTE_GROUPS.values() for name in names]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["state"].choices = [("", "Choose the state"), *State.choices]
+        for name in ("concession_limit", "bounce_charge"):
+            self.fields[name].allow_zero = True
+        for name, (least, most) in self.BOUNDS.items():
+            old = self.fields[name]
+            self.fields[name] = WholeNumberField(label=old.label, help_text=old.help_text, least=least, most=most)
+
+    def clean(self):
+        cleaned = super().clean()
+        gstin, state = cleaned.get("gstin"), cleaned.get("state")
+        if gstin and gstin[:2] != state:
+            self.add_error(
+                "state", "The GSTIN begins with the number of another state. Choose that state, or check it."
+            )
+        return cleaned
+
+    @property
+    def groups(self):
+        """The fields as pairs of a heading and the fields under it."""
+        return [(heading, [self[name] for name in names]) for heading, names in INSTITUTE_GROUPS.items()]
 
 
 class HolidayFilter(FilterForm):

@@ -21,6 +21,7 @@ from coachmaster.ground.money import ZERO, MoneyField
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField
 
 from . import class_times
+from .validators import check_gstin, check_reminder, check_upi_id
 
 
 class State(models.TextChoices):
@@ -94,6 +95,7 @@ class Institute(models.Model):
         "GSTIN",
         max_length=15,
         blank=True,
+        validators=[check_gstin],
         help_text="With it, receipts become tax invoices. Without it they name no tax.",
     )
     gst_percent = models.DecimalField(
@@ -108,6 +110,7 @@ class Institute(models.Model):
         "UPI id",
         max_length=100,
         blank=True,
+        validators=[check_upi_id],
         help_text="Like sunrise@okaxis. With it, statements show a code to pay by.",
     )
     concession_limit = MoneyField(
@@ -140,6 +143,7 @@ class Institute(models.Model):
     fee_reminder = LinesField(
         "text of a fee reminder",
         max_length=1000,
+        validators=[check_reminder],
         default="Dear parent, {amount} of the fees of {name} ({admission_number}) was due on {due_on}. "
         "Please pay at {institute}. {upi_link}",
         help_text="May name {name}, {admission_number}, {amount}, {due_on}, {institute}, {phone} and {upi_link}.",

@@ -198,8 +198,18 @@ def add_holidays(*, name, first, last=None):
     for holiday in holidays:
         holiday.clean_fields()
     Holiday.objects.bulk_create(holidays, ignore_conflicts=True)
-    sheets = Batch.objects.filter(sheets__held_on__in=new).count()
-    return HolidaysAdded(new, sorted(standing), sheets)
+    return HolidaysAdded(new, sorted(standing), sheets_on(new))
+
+
+def sheets_on(days):
+    """How many attendance sheets there are of ``days``."""
+    return Batch.objects.filter(sheets__held_on__in=days).count()
+
+
+def kept_sheets_words(number):
+    """What a holiday over ``number`` sheets leaves as it is, as a sentence."""
+    sheets = "1 attendance sheet" if number == 1 else f"{number} attendance sheets"
+    return f"Attendance was taken already: {sheets} will be kept, and counted."
 
 
 # Enrollments ----------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from .forms import (
     class_time_rows,
 )
 from .models import Batch, Course, Enrollment, Holiday, Institute
-from .services import Clashes, add_holidays, save_batch, save_institute
+from .services import Clashes, add_holidays, kept_sheets_words, save_batch, save_institute
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -303,8 +303,7 @@ def _say_what_was_added(request, name, added):
         days = ", ".join(map(day_words, added.known))
         messages.info(request, f"Already a holiday, under the name it has: {days}.")
     if added.sheets:
-        sheets = "1 attendance sheet" if added.sheets == 1 else f"{added.sheets} attendance sheets"
-        messages.warning(request, f"Attendance was taken already: {sheets} will be kept, and counted.")
+        messages.warning(request, kept_sheets_words(added.sheets))
 
 
 def holiday_delete(request, pk):

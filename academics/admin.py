@@ -1,0 +1,160 @@
+"""The institute, courses, batches, holidays and enrollments in Django admin: the pages' rules hold here too."""
+
+from django import forms
+from django.contrib import admin, messages
+from simple_history.admin import SimpleHistoryAdmin
+
+from accounts.admin import NeverDeleted
+
+from . import class_times, services
+from .forms import INSTITUTE_GROUPS, InstituteForm
+from .models import Batch, ClassTime, Course, Enrollment, Holiday, Institute
+
+
+class LockedInstituteForm(InstituteForm):
+    """The settings. Django admin checks and saves in one transaction, so the lock of the check holds until the end."""
+
+    def clean(self):
+        cleaned = super().clean()
+        if not self.errors:
+            wanted = Institute(several_batches_at_once=cleaned["several_batches_at_once"])
+            services.refuse_settings_that_enrollments_forbid(wanted)
+        return cleaned
+
+
+@admin.register(Institute)
+class InstituteAdmin(SimpleHistoryAdmin, NeverDeleted):
+    """The one row about the institute."""
+
+    form = LockedInstituteForm
+    fieldsets = [(heading, {"fields": names}) for heading, names in INSTITUTE_GROUPS.items()]
+    list_display = ["name", "phone", "several_batches_at_once"]
+    history_list_display = ["name", "several_batches_at_once"]
+
+    def has_add_permission(self, request):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        obj._history_user = request.user
+        services.save_institute(obj)
+
+
+@admin.register(Course)
+class CourseAdmin(SimpleHistoryAdmin, NeverDeleted):
+    """Courses."""
+
+    list_display = ["name", "code", "total_fee", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["name", "code"]
+    ordering = ["name", "pk"]
+    show_full_result_count = False
+    history_list_display = ["total_fee", "is_active"]
+
+
+class ClassTimeRows(forms.BaseInlineFormSet):
+    """The class times of a batch; none overlaps another."""
+
+    def clean(self):
+        super().clean()
+        if any(self.errors):
+            return
+        class_times.check(self.slots)
+
+    @property
+    def slots(self):
+        """The class times that stay, in order of the week."""
+        kept = [form.cleaned_data for form in self.forms if form not in self.deleted_forms and form.has_changed()]
+        kept += [forms.model_to_dict(form.instance) for form in self.initial_forms if not form.has_changed()]
+        return sorted(class_times.Slot(row["weekday"], row["starts_at"], row["ends_at"]) for row in kept)
+
+
+class ClassTimeInline(admin.TabularInline):
+    """The weekly class times of a batch."""
+
+    model = ClassTime
+    formset = ClassTimeRows
+    extra = 1
+
+
+class BatchForm(forms.ModelForm):
+    """A batch; what happened in it bounds what can be changed."""
+
+    def clean(self):
+        cleaned = super().clean()
+        if self.instance.pk and not self.errors:
+            services.refuse_what_history_forbids(Batch(pk=self.instance.pk, **cleaned))
+        return cleaned
+
+
+@admin.register(Batch)
+class BatchAdmin(SimpleHistoryAdmin, NeverDeleted):
+    """Batches."""
+
+    form = BatchForm
+    inlines = [ClassTimeInline]
+    list_display = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
+    list_filter = ["course"]
+    list_select_related = ["course", "instructor"]
+    search_fields = ["name", "code", "course__name"]
+    autocomplete_fields = ["course", "instructor"]
+    date_hierarchy = "starts_on"
+    ordering = ["name", "pk"]
+    show_full_result_count = False
+    history_list_display = ["course", "instructor", "starts_on", "ends_on", "capacity"]
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        batch = Batch.objects.with_class_times().get(pk=form.instance.pk)
+        for clash in services.find_clashes(batch, batch.slots):
+            messages.warning(request, f"Saved all the same: {clash}")
+
+
+@admin.register(Holiday)
+class HolidayAdmin(admin.ModelAdmin):
+    """Holidays."""
+
+    list_display = ["day", "name"]
+    search_fields = ["name"]
+    date_hierarchy = "day"
+    ordering = ["-day"]
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if sheets := services.sheets_on([obj.day]):
+            messages.warning(request, services.kept_sheets_words(sheets))
+
+
+@admin.register(Enrollment)
+class EnrollmentAdmin(SimpleHistoryAdmin, NeverDeleted):
+    """Enrollments, to look up: enrolling, dropping and moving have pages of their own, since money follows them."""
+
+    list_display = ["student", "batch", "status", "enrolled_on", "ended_on", "agreed_fee"]
+    list_filter = ["status", "batch__course"]
+    list_select_related = ["student__user", "batch"]
+    search_fields = ["student__user__search_text"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+    fields = [
+        "student",
+        "batch",
+        "enrolled_on",
+        "status",
+        "ended_on",
+        "end_reason",
+        "list_fee",
+        "agreed_fee",
+        "fee_reason",
+        "is_exclusive",
+        "last_marked_on",
+        "created_at",
+    ]
+    history_list_display = ["status", "ended_on", "agreed_fee"]
+
+    def has_add_permission(self, request):
+        return False
+
+    def get_readonly_fields(self, request, obj=None):
+        return [name for name in self.fields if name != "end_reason"]
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.search(search_term), False

@@ -1,0 +1,202 @@
+"""Django admin keeps the rules of the pages."""
+
+import datetime
+
+import pytest
+from django.urls import reverse
+
+from academics import services
+from academics.class_times import parse
+from academics.models import Batch, Course, Enrollment, Holiday, Institute
+from attendance.tests.factories import taken
+
+from .factories import BatchFactory, CourseFactory, EnrollmentFactory, HolidayFactory
+from .test_institute import settings
+
+pytestmark = pytest.mark.django_db
+
+MODELS = ["institute", "course", "batch", "holiday", "enrollment"]
+
+
+def page(model, act="changelist", *args):
+    return reverse(f"admin:academics_{model}_{act}", args=args)
+
+
+def batch_values(batch, *rows, **changes):
+    """What the browser sends for a batch; ``rows`` are the class times that stand, then those to add."""
+    standing = list(batch.class_times.all())
+    values = {
+        "name": batch.name,
+        "code": batch.code,
+        "course": batch.course_id,
+        "instructor": batch.instructor_id or "",
+        "starts_on": batch.starts_on.isoformat(),
+        "ends_on": "",
+        "capacity": "",
+        "room": batch.room,
+        "class_times-TOTAL_FORMS": len(standing) + len(rows),
+        "class_times-INITIAL_FORMS": len(standing),
+    }
+    for number, row in enumerate(standing):
+        values |= {
+            f"class_times-{number}-id": row.pk,
+            f"class_times-{number}-batch": batch.pk,
+            f"class_times-{number}-weekday": row.weekday,
+            f"class_times-{number}-starts_at": row.starts_at,
+            f"class_times-{number}-ends_at": row.ends_at,
+        }
+    for number, (weekday, starts_at, ends_at) in enumerate(rows, len(standing)):
+        values |= {
+            f"class_times-{number}-batch": batch.pk,
+            f"class_times-{number}-weekday": weekday,
+            f"class_times-{number}-starts_at": starts_at,
+            f"class_times-{number}-ends_at": ends_at,
+        }
+    return {**values, **changes}
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize(("model", "budget"), [("course", 8), ("batch", 10), ("holiday", 10), ("enrollment", 8)])
+def test_lists_cost_the_same_however_long(client_of, admin, model, budget, rows, django_assert_max_num_queries):
+    for number in range(rows):
+        EnrollmentFactory()
+        HolidayFactory(day=datetime.date(2026, 1, 1 + number))
+    client = client_of(admin)
+    with django_assert_max_num_queries(budget):
+        response = client.get(page(model))
+    assert response.context["cl"].result_count == rows
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_table_can_be_searched_without_an_error(client_of, admin, model):
+    EnrollmentFactory()
+
+    assert client_of(admin).get(page(model), {"q": "ash'a %_ 💥"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_only_staff_come_in(client_of, instructor, model):
+    assert client_of(instructor).get(page(model)).status_code == 403
+
+
+@pytest.mark.parametrize("model", ["institute", "course", "batch", "enrollment"])
+def test_not_even_a_superuser_deletes_what_has_history(client_of, admin, model):
+    admin.is_superuser = True
+    admin.save()
+    enrollment = EnrollmentFactory()
+    rows = {
+        "institute": Institute.ONLY,
+        "course": enrollment.batch.course.pk,
+        "batch": enrollment.batch.pk,
+        "enrollment": enrollment.pk,
+    }
+    client = client_of(admin)
+
+    assert client.post(page(model, "delete", rows[model]), {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in client.get(page(model)).content.decode()
+
+
+def test_a_course_is_corrected(client_of, admin):
+    course = CourseFactory()
+
+    client_of(admin).post(
+        page("course", "change", course.pk), {"name": "JEE", "code": "", "total_fee": "1,500.50", "description": ""}
+    )
+
+    course.refresh_from_db()
+    assert (course.name, str(course.total_fee), course.is_active) == ("JEE", "1500.50", False)
+    assert Course.history.first().history_user == admin
+
+
+def test_the_settings_go_through_the_rule(client_of, admin):
+    institute = Institute.objects.current()
+    institute.several_batches_at_once = True
+    services.save_institute(institute)
+    first = EnrollmentFactory(is_exclusive=False)
+    second = EnrollmentFactory(student=first.student, is_exclusive=False)
+    values = {**settings(), "several_batches_at_once": ""}
+    client = client_of(admin)
+
+    refused = client.post(page("institute", "change", 1), values)
+    assert "1 student has more than one active enrollment" in refused.content.decode()
+    assert Institute.objects.current().name == "My institute"
+
+    Enrollment.objects.filter(pk=second.pk).update(status="dropped", ended_on=second.enrolled_on)
+    assert client.post(page("institute", "change", 1), values).status_code == 302
+    first.refresh_from_db()
+    assert first.is_exclusive is True
+    assert client.get(page("institute", "add")).status_code == 403
+
+
+def test_a_batch_gets_its_class_times_and_hears_of_a_clash(client_of, admin, instructor):
+    services.save_batch(BatchFactory(name="Chemistry B", instructor=instructor), parse("Mon 17:00-18:30"))
+    batch = BatchFactory(instructor=instructor)
+    client = client_of(admin)
+
+    response = client.post(page("batch", "change", batch.pk), batch_values(batch, (0, "18:00", "19:00")), follow=True)
+
+    assert Batch.objects.get(pk=batch.pk).class_times_text == "Mon 18:00-19:00"
+    assert "Saved all the same: Imran Khan has Chemistry B on Mon 17:00-18:30." in response.content.decode()
+
+
+def test_class_times_that_overlap_are_refused(client_of, admin):
+    batch = BatchFactory()
+    services.save_batch(batch, parse("Mon 17:00-18:30"))
+
+    response = client_of(admin).post(
+        page("batch", "change", batch.pk), batch_values(batch, (0, "18:00", "19:00"), name="New name")
+    )
+
+    assert "Two classes on Mon overlap." in response.content.decode()
+    batch.refresh_from_db()
+    assert (batch.name == "New name", batch.class_times_text) == (False, "Mon 17:00-18:30")
+
+
+def test_what_happened_in_a_batch_bounds_it_here_too(client_of, admin):
+    batch = EnrollmentFactory().batch
+
+    response = client_of(admin).post(
+        page("batch", "change", batch.pk), batch_values(batch, course=CourseFactory().pk, name="New name")
+    )
+
+    assert "so the course stays" in response.content.decode()
+    assert not Batch.objects.filter(name="New name").exists()
+
+
+def test_a_holiday_over_a_sheet_says_that_the_sheet_stays(client_of, admin):
+    batch = EnrollmentFactory().batch
+    taken(batch, datetime.date(2026, 6, 10))
+
+    response = client_of(admin).post(page("holiday", "add"), {"day": "2026-06-10", "name": "Eid"}, follow=True)
+
+    assert Holiday.objects.get().name == "Eid"
+    assert "1 attendance sheet will be kept, and counted." in response.content.decode()
+
+
+def test_an_enrollment_changes_by_its_acts_only(client_of, admin):
+    enrollment = EnrollmentFactory()
+    other = BatchFactory()
+    client = client_of(admin)
+
+    client.post(
+        page("enrollment", "change", enrollment.pk),
+        {"end_reason": "noted", "status": "dropped", "batch": other.pk, "agreed_fee": "1", "is_exclusive": ""},
+    )
+
+    after = Enrollment.objects.get()
+    assert after.end_reason == "noted"
+    assert (after.status, after.batch, after.agreed_fee, after.is_exclusive) == (
+        "active",
+        enrollment.batch,
+        enrollment.agreed_fee,
+        True,
+    )
+    assert client.get(page("enrollment", "add")).status_code == 403
+
+
+def test_the_history_can_be_read(client_of, admin):
+    enrollment = EnrollmentFactory()
+    client = client_of(admin)
+
+    for model, pk in [("institute", 1), ("batch", enrollment.batch.pk), ("enrollment", enrollment.pk)]:
+        assert client.get(page(model, "history", pk)).status_code == 200
