@@ -6,9 +6,8 @@ from django.contrib.auth.models import Group
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
-from simple_history.admin import SimpleHistoryAdmin
 
-from coachmaster.ground.back_office import ReadOnlyAdmin
+from coachmaster.ground.back_office import HistoryAdmin, ReadOnlyAdmin
 
 from . import mails
 from .models import AdmissionSeries, Attempts, Membership, StudentProfile, User
@@ -23,7 +22,7 @@ class NeverDeleted(admin.ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(SimpleHistoryAdmin, NeverDeleted):
+class UserAdmin(HistoryAdmin, NeverDeleted):
     """People."""
 
     list_display = ["full_name", "role", "phone", "email", "is_active", "created_at"]
@@ -75,7 +74,7 @@ class UserAdmin(SimpleHistoryAdmin, NeverDeleted):
 
 
 @admin.register(StudentProfile)
-class StudentProfileAdmin(SimpleHistoryAdmin, NeverDeleted):
+class StudentProfileAdmin(HistoryAdmin, NeverDeleted):
     """Students' records."""
 
     list_display = ["admission_number", "user", "guardian_name", "guardian_phone"]
@@ -102,7 +101,7 @@ class StudentProfileAdmin(SimpleHistoryAdmin, NeverDeleted):
 
 
 @admin.register(Membership)
-class MembershipAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
+class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin):
     """Who has which role, and had."""
 
     list_display = ["user", "group"]

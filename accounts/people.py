@@ -50,7 +50,8 @@ def person_detail(request, pk):
             "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
             "can_edit": is_self or may_change,
             "can_manage": may_change and person.in_reach,
-            "changes": changes(*history),
+            # That the role and the record were made goes without saying.
+            "changes": [change for change in changes(*history) if change.fields or change.label == "Person"],
         },
     )
 
@@ -59,10 +60,10 @@ def person_detail(request, pk):
 
 
 def person_create(request):
-    roles = {group.name: group for group in roles_within(request.user)}
+    roles = sorted((group.name for group in roles_within(request.user)), key=lambda name: name != STUDENT)
     role = request.POST.get("role", request.GET.get("role", ""))
     if role not in roles:
-        role = STUDENT if STUDENT in roles else next(iter(roles))
+        role = STUDENT
     form = (StudentForm if role == STUDENT else PersonForm)(request.POST or None, instance=User())
     if form.is_valid():
         try:

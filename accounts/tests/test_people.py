@@ -138,6 +138,13 @@ def test_the_page_tells_what_was_changed_by_whom(client_of, admin, student):
     assert (admin, [("Admission number", student.admission_number, "26-00777")]) in told
 
 
+def test_somebody_who_came_in_bulk_has_a_page_without_history(client_of, admin, instructor):
+    instructor.history.all().delete()
+    instructor.membership.history.all().delete()
+
+    assert client_of(admin).get(page("detail", instructor)).context["changes"] == []
+
+
 @pytest.mark.parametrize("writes", [1, 5])
 def test_the_page_stays_within_its_budget(client_of, admin, student, writes, django_assert_max_num_queries):
     for n in range(writes):

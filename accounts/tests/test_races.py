@@ -1,0 +1,72 @@
+"""Two people at once: what the rules about people hold then."""
+
+import threading
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from accounts import services
+from accounts.models import User
+from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+
+from .factories import UserFactory
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+
+def at_once(*acts):
+    """Runs the acts in threads of their own, started together; returns what each returned or raised."""
+    start = threading.Barrier(len(acts))
+    results = [None] * len(acts)
+
+    def run(number, act):
+        start.wait()
+        try:
+            results[number] = act()
+        except Exception as error:
+            results[number] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_two_admins_cannot_take_the_role_from_each_other():
+    one, other = UserFactory(role=ADMIN), UserFactory(role=ADMIN)
+    instructor = Group.objects.get(name=INSTRUCTOR)
+
+    results = at_once(
+        lambda: services.change_role(one, instructor, by=other),
+        lambda: services.deactivate(other, by=one),
+    )
+
+    assert [type(result) for result in results].count(ValidationError) == 1
+    assert User.objects.who_may("change_membership").count() == 1
+
+
+def test_one_address_registered_by_several_at_once_makes_one_person_and_refusals():
+    def register():
+        return services.add_person(full_name="Asha", email="asha@example.com", role=STUDENT, password="x")
+
+    results = at_once(*[register] * 6)
+
+    assert sorted(type(result).__name__ for result in results) == ["User"] + ["ValidationError"] * 5
+    refusal = next(result for result in results if isinstance(result, ValidationError))
+    assert refusal.message_dict == {"email": ["Somebody has this e-mail address already."]}
+
+
+def test_students_added_at_once_get_consecutive_admission_numbers():
+    def add(number):
+        return lambda: services.add_person(full_name=f"Student {number}", role=STUDENT)
+
+    people = at_once(*[add(number) for number in range(8)])
+
+    drawn = sorted(int(person.student_profile.admission_number[3:]) for person in people)
+    assert drawn == [1, 2, 3, 4, 5, 6, 7, 8]
