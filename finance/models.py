@@ -640,6 +640,12 @@ class AccountQuerySet(models.QuerySet):
         """Students who owe something, now or later."""
         return self.filter(balance__gt=0)
 
+    def overdue(self, on):
+        """Those who owed something before that day. Only of who has a charge due later its sum is asked for."""
+        later = Charge.objects.live().filter(due_on__gte=on)
+        not_yet = _sum_of(later.filter(student=OuterRef("pk")))
+        return self.owing().filter(~Q(pk__in=later.values("student")) | Q(balance__gt=not_yet))
+
     def with_overdue(self, on):
         """With what of the balance was owed before that day (``overdue``): payments settle the oldest charge first, so
         it is the balance less what is not yet overdue, and never below zero."""

@@ -9,7 +9,8 @@ from django.db.models import Count, Q, Sum
 from coachmaster.ground.days import month_start
 from coachmaster.ground.money import ZERO, MoneyField
 
-from .models import Account, DayTotal, Mode
+from . import ledger
+from .models import Account, Charge, DayTotal, Mode
 
 
 @dataclass
@@ -67,18 +68,17 @@ class Owed:
     overdue_students: int
 
 
-def owed(on):
-    """What is owed now or later, and what of it was owed before the day ``on``, by one query."""
-    is_overdue = Q(overdue__gt=0)
-    found = (
-        Account.objects.owing()
-        .with_overdue(on)
-        .aggregate(
-            amount=Sum("balance"),
-            students=Count("pk"),
-            overdue_sum=Sum("overdue", output_field=MoneyField()),
-            overdue_students=Count("pk", filter=is_overdue),
-        )
+def owed(on, accounts=None):
+    """What is owed now or later, and what of it was owed before the day ``on``, by one query.
+
+    ``accounts`` narrows it to some of those who owe.
+    """
+    accounts = Account.objects.owing() if accounts is None else accounts
+    found = accounts.with_overdue(on).aggregate(
+        amount=Sum("balance"),
+        students=Count("pk"),
+        overdue_sum=Sum("overdue", output_field=MoneyField()),
+        overdue_students=Count("pk", filter=Q(overdue__gt=0)),
     )
     return Owed(
         amount=found["amount"] or ZERO,
@@ -86,3 +86,26 @@ def owed(on):
         overdue=found["overdue_sum"] or ZERO,
         overdue_students=found["overdue_students"],
     )
+
+
+@dataclass
+class Debtor:
+    """A student who owes, and the first charge that is open. ``account`` comes with what is overdue."""
+
+    account: Account
+    first_open: ledger.Line
+
+
+def debtors(accounts, on):
+    """A Debtor for each of ``accounts`` (a page of those who owe), by one query."""
+    charges = {}
+    standing = Charge.objects.standing(on).filter(student__in=[account.pk for account in accounts])
+    for charge in standing.select_related("enrollment__batch").order_by("due_on", "pk"):
+        charges.setdefault(charge.student_id, []).append(charge)
+    found = []
+    for account in accounts:
+        own = charges.get(account.pk, [])
+        paid = sum((charge.amount for charge in own), ZERO) - account.balance
+        lines = ledger.settle(own, paid, on)
+        found.append(Debtor(account, next((line for line in lines if line.open > ZERO), None)))
+    return found

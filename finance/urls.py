@@ -3,7 +3,6 @@
 from django.urls import path
 
 from accounts.roles import SCOPE, requires
-from coachmaster.pending import pending
 
 from . import enrolling, picking, views
 
@@ -49,5 +48,5 @@ urlpatterns = [
         {"purpose": "payment"},
         name="payment-suggestions",
     ),
-    path("dues/", pending, name="dues"),
+    path("dues/", requires("finance.view_account")(views.dues), name="dues"),
 ]

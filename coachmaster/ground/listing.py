@@ -26,7 +26,7 @@ class Listing:
         return self.page.paginator.count
 
 
-def listing(request, queryset, sorts, *, default, rows=None):
+def listing(request, queryset, sorts, *, default, rows=None, total=None):
     """The page of ``queryset`` that the request asks for by ``?page=`` and ``?sort=``.
 
     ``sorts`` maps the words of the address to columns: ``{"name": ["full_name"], ...}``; `-name` turns them round.
@@ -35,6 +35,8 @@ def listing(request, queryset, sorts, *, default, rows=None):
 
     With ``rows``, a queryset, only keys are sorted and counted off, on the indexes of ``queryset``; what a row shows
     (joins, annotations) is then loaded from ``rows`` for the rows of this page alone. For long tables.
+
+    ``total`` spares the count where the caller knows it.
     """
     asked = request.GET.get("sort", "")
     sort = asked if asked.removeprefix("-") in sorts else default
@@ -44,10 +46,12 @@ def listing(request, queryset, sorts, *, default, rows=None):
         for column in sorts[sort.removeprefix("-")]
     ]
     ordered = queryset.order_by(*columns, "-pk" if descending else "pk")
-    if rows is None:
-        return Listing(page=Paginator(ordered, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=sort)
-    page = Paginator(ordered.values_list("pk", flat=True), ROWS_A_PAGE).get_page(request.GET.get("page"))
-    keys = list(page.object_list)
-    by_key = rows.in_bulk(keys)
-    page.object_list = [by_key[key] for key in keys if key in by_key]
+    paginator = Paginator(ordered if rows is None else ordered.values_list("pk", flat=True), ROWS_A_PAGE)
+    if total is not None:
+        paginator.count = total
+    page = paginator.get_page(request.GET.get("page"))
+    if rows is not None:
+        keys = list(page.object_list)
+        by_key = rows.in_bulk(keys)
+        page.object_list = [by_key[key] for key in keys if key in by_key]
     return Listing(page=page, sort=sort)

@@ -1,0 +1,103 @@
+"""Money in Django admin is there to look up: it is changed by the acts of the fee desk only."""
+
+from django.contrib import admin
+
+from coachmaster.ground.money import display as rupees
+
+from .models import Account, Charge, DayTotal, LiveReference, Payment, ReceiptSeries, Reversal
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Search and look; nothing is added, changed or deleted here."""
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    @admin.display(description="amount", ordering="amount")
+    def shown_amount(self, row):
+        """The amount as people read it."""
+        return rupees(row.amount)
+
+
+@admin.register(Charge)
+class ChargeAdmin(ReadOnlyAdmin):
+    list_display = ["student", "kind", "enrollment", "shown_amount", "due_on", "posted_on", "cancelled_on"]
+    list_select_related = ["student__user", "enrollment__student__user", "enrollment__batch"]
+    list_filter = ["kind", ("cancelled_on", admin.EmptyFieldListFilter), "enrollment__batch__course"]
+    search_fields = ["student__user__search_text", "cancel_reason"]
+    date_hierarchy = "due_on"
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = [
+        "receipt_number",
+        "student",
+        "shown_amount",
+        "paid_on",
+        "mode",
+        "reference",
+        "is_void",
+        "received_by",
+    ]
+    list_select_related = ["student__user", "received_by", "reversal"]
+    list_filter = ["mode", ("reversal", admin.EmptyFieldListFilter), "series"]
+    search_fields = ["receipt_number", "reference", "student__user__search_text"]
+    date_hierarchy = "paid_on"
+
+    @admin.display(boolean=True, description="void")
+    def is_void(self, payment):
+        """Whether it was voided."""
+        return payment.is_void
+
+
+@admin.register(Reversal)
+class ReversalAdmin(ReadOnlyAdmin):
+    list_display = ["payment", "voided_on", "reason", "voided_by"]
+    list_select_related = ["payment", "voided_by"]
+    search_fields = ["payment__receipt_number", "reason", "payment__student__user__search_text"]
+    date_hierarchy = "voided_on"
+
+
+@admin.register(ReceiptSeries)
+class ReceiptSeriesAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "year", "prefix", "last_number"]
+    search_fields = ["prefix"]
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    list_display = ["student", "shown_balance"]
+    list_select_related = ["student__user"]
+    search_fields = ["student__user__search_text"]
+    ordering = ["-balance"]
+
+    @admin.display(description="balance", ordering="balance")
+    def shown_balance(self, account):
+        """The balance as people read it."""
+        return rupees(account.balance)
+
+
+@admin.register(DayTotal)
+class DayTotalAdmin(ReadOnlyAdmin):
+    list_display = ["paid_on", "mode", "shown_amount", "receipts"]
+    list_filter = ["mode"]
+    date_hierarchy = "paid_on"
+    ordering = ["-paid_on", "mode"]
+
+
+@admin.register(LiveReference)
+class LiveReferenceAdmin(ReadOnlyAdmin):
+    list_display = ["reference", "payment"]
+    list_select_related = ["payment"]
+    search_fields = ["reference", "payment__receipt_number"]

@@ -1,0 +1,33 @@
+"""`manage.py verify`: prove the books over every row; names what is broken and then exits with 1."""
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
+
+from finance import verify
+
+
+class Command(BaseCommand):
+    """Prove the books."""
+
+    help = "Checks over every row that receipts, balances, totals, seats and fees fit together."
+
+    #: So many sentences are printed; more are counted.
+    SHOWN = 100
+
+    def handle(self, **options):
+        """Read one moment of the database, so that a payment taken meanwhile is not half seen."""
+        found = 0
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            for check in verify.CHECKS:
+                broken = list(check())
+                words = (check.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+                self.stdout.write(f"{self.style.ERROR('BROKEN') if broken else 'ok    '}  {' '.join(words.split())}")
+                for sentence in broken[: max(self.SHOWN - found, 0)]:
+                    self.stdout.write(f"        {sentence}")
+                found += len(broken)
+        if found:
+            raise CommandError(f"{found} things do not fit together.")
+        self.stdout.write(self.style.SUCCESS("The books are right."))

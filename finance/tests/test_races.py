@@ -1,0 +1,224 @@
+"""Many people at one desk: real threads on a real database, each as a worker of the server is."""
+
+import datetime
+import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection, connections
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Enrollment
+from academics.tests.factories import BatchFactory
+from accounts.roles import ADMIN
+from accounts.tests.factories import StudentFactory, UserFactory
+from finance import services, verify
+from finance.models import Account, DayTotal, Payment, Reversal
+
+from .factories import enrolled, paid
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+ADD = reverse("finance:payment-create")
+
+
+def at_once(*acts):
+    """Run ``acts`` in as many threads that start together; what each returned, or the refusal it raised."""
+    start = threading.Barrier(len(acts))
+
+    def run(act):
+        try:
+            start.wait()
+            return act()
+        except ValidationError as refusal:
+            return refusal
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def refused(results):
+    return [result for result in results if isinstance(result, ValidationError)]
+
+
+@pytest.fixture
+def owner():
+    return UserFactory(role=ADMIN)
+
+
+def test_one_form_posted_fifty_times_at_once_gives_one_receipt(owner):
+    student = enrolled(fee="12000.00").student
+    client = Client()
+    client.force_login(owner)
+    session = client.cookies["sessionid"].value
+    form = {
+        "token": secrets.token_urlsafe(24), "amount": "5000", "mode": "cash", "paid_on": timezone.localdate().isoformat(),
+    }  # fmt: skip
+
+    def post():
+        own = Client()
+        own.cookies["sessionid"] = session
+        return [own.post(f"{ADD}?student={student.pk}", form).headers.get("Location") for _ in range(5)]
+
+    answers = [answer for several in at_once(*[post] * 10) for answer in several]
+
+    assert answers == [Payment.objects.get().get_absolute_url()] * 50
+    assert not list(verify.problems())
+
+
+@pytest.mark.parametrize("every_fifth_is_invalid", [False, True])
+def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid):
+    students = [enrolled(fee="12000.00").student for _ in range(16)]
+
+    def write(student):
+        done = 0
+        for turn in range(5):
+            amount = "12000.01" if every_fifth_is_invalid and turn == 3 else f"{turn + 1}.00"
+            try:
+                services.record_payment(
+                    student=student,
+                    amount=Decimal(amount),
+                    paid_on=timezone.localdate(),
+                    mode="cash",
+                    token=secrets.token_urlsafe(24),
+                    by=owner,
+                )
+                done += 1
+            except services.MoreThanOwed:
+                pass
+        return done
+
+    written = sum(at_once(*[lambda student=student: write(student) for student in students]))
+
+    assert written == (64 if every_fifth_is_invalid else 80)
+    assert list(Payment.objects.order_by("number").values_list("number", flat=True)) == list(range(1, written + 1))
+    assert not list(verify.problems())
+
+
+def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
+    student = enrolled(fee="12000.00").student
+
+    def pay():
+        return services.record_payment(
+            student=student,
+            amount=Decimal("12000.00"),
+            paid_on=timezone.localdate(),
+            mode="cash",
+            token=secrets.token_urlsafe(24),
+            by=owner,
+        )
+
+    results = at_once(*[pay] * 10)
+
+    assert Payment.objects.count() == 1
+    assert [type(refusal) for refusal in refused(results)] == [services.MoreThanOwed] * 9
+    assert not list(verify.problems())
+
+
+def test_a_bank_reference_is_taken_once(owner):
+    students = [enrolled().student for _ in range(6)]
+    days = [timezone.localdate(), timezone.localdate().replace(year=timezone.localdate().year - 1)]
+
+    def pay(index):
+        return paid(student=students[index], amount="10.00", mode="upi", reference="UTR1", paid_on=days[index % 2])
+
+    results = at_once(*[lambda index=index: pay(index) for index in range(6)])
+
+    assert Payment.objects.count() == 1
+    assert {refusal.messages[0] for refusal in refused(results)} == {
+        f"This reference is on receipt {Payment.objects.get()} already. Check the number."
+    }
+    assert not list(verify.problems())
+
+
+def test_twenty_voids_at_once_give_one_reversal(owner):
+    payment = paid(student=enrolled().student, amount="100.00")
+
+    results = at_once(*[lambda: services.void(payment=payment, reason="typed twice", by=owner)] * 20)
+
+    assert Reversal.objects.count() == 1
+    assert {refusal.messages[0] for refusal in refused(results)} == {f"Receipt {payment} was voided already."}
+    assert len(refused(results)) == 19
+
+
+def test_payments_and_voids_of_one_day_leave_its_total_right(owner):
+    wrong = [paid(student=enrolled().student, amount="7.00") for _ in range(6)]
+    others = [enrolled().student for _ in range(6)]
+
+    at_once(
+        *[lambda payment=payment: services.void(payment=payment, reason="wrong", by=owner) for payment in wrong],
+        *[lambda student=student: paid(student=student, amount="5.00") for student in others],
+    )
+
+    assert DayTotal.objects.get().amount == Decimal("30.00")
+    assert not list(verify.problems())
+
+
+def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
+    batch = BatchFactory(name="Tiny", capacity=3)
+    enrolled(batch=batch)
+    students = StudentFactory.create_batch(8)
+
+    results = at_once(*[lambda student=student: enrolled(student=student, batch=batch) for student in students])
+
+    assert batch.enrollments.active().count() == 3
+    assert {refusal.messages[0] for refusal in refused(results)} == {"Tiny is full: all 3 seats are taken."}
+    assert not list(verify.problems())
+
+
+def test_of_two_enrollments_of_one_student_one_is_made(owner):
+    student = StudentFactory()
+    batches = BatchFactory.create_batch(4)
+
+    results = at_once(*[lambda batch=batch: enrolled(student=student, batch=batch) for batch in batches])
+
+    assert Enrollment.objects.active().count() == 1
+    assert len(refused(results)) == 3
+    assert Account.objects.get().balance == Decimal("12000.00")
+    assert not list(verify.problems())
+
+
+def test_a_move_and_an_enrollment_meet_without_a_second_active_one(owner):
+    last_seat = BatchFactory(name="Tiny", capacity=1)
+    enrollment = enrolled()
+    student = enrollment.student
+    today = timezone.localdate()
+
+    results = at_once(
+        lambda: services.transfer(enrollment=enrollment, batch=last_seat, on=today, by=owner),
+        lambda: services.transfer(enrollment=enrollment, batch=BatchFactory(), on=today, by=owner),
+        lambda: enrolled(student=student, batch=BatchFactory()),
+        lambda: enrolled(batch=last_seat),
+        lambda: services.drop(enrollment=enrollment, ended_on=today, reason="left", by=owner),
+        lambda: paid(student=student, amount="100.00"),
+    )
+
+    assert Enrollment.objects.active().filter(student=student).count() <= 1
+    assert last_seat.enrollments.active().count() <= 1
+    assert len(refused(results)) >= 2
+    assert not list(verify.problems())
+
+
+def test_a_batch_that_is_completed_takes_nobody_more(owner):
+    batch = BatchFactory()
+    for _ in range(4):
+        enrolled(batch=batch)
+    yesterday = timezone.localdate() - datetime.timedelta(days=1)
+    students = StudentFactory.create_batch(4)
+
+    at_once(
+        lambda: services.complete_batch(batch=batch, last_day=yesterday, by=owner),
+        *[lambda student=student: enrolled(student=student, batch=batch) for student in students],
+    )
+
+    assert not batch.enrollments.active().exists()
+
+
+def test_the_database_is_one_that_threads_share():
+    assert connection.vendor == "postgresql" or "memory" not in str(connection.settings_dict["NAME"])

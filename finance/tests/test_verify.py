@@ -1,0 +1,105 @@
+"""`manage.py verify` is silent about good books and names what is broken."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from academics.models import Enrollment
+from academics.tests.factories import BatchFactory
+from finance import services, verify
+from finance.models import Account, Charge, DayTotal, LiveReference, Payment, ReceiptSeries
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def books(admin):
+    """A paid, a part-paid, a voided, a dropped, a moved and a completed student."""
+    today = timezone.localdate()
+    student = enrolled(fee="1000.00").student
+    paid(student=student, amount="333.33", mode="upi", reference="U-1")
+    paid(student=student, amount="700.00")
+    services.void(payment=paid(student=student, amount="5.00"), reason="again", by=admin)
+    services.drop(enrollment=enrolled(), ended_on=today, reason="left", by=admin, fee_to_keep=Decimal("10.00"))
+    services.transfer(enrollment=enrolled(), batch=BatchFactory(capacity=1), on=today, by=admin)
+    services.complete(enrollment=enrolled(), ended_on=today, by=admin)
+    return student
+
+
+def test_good_books_are_right(books, capsys):
+    call_command("verify")
+
+    assert "The books are right." in capsys.readouterr().out
+
+
+def test_empty_books_are_right():
+    assert list(verify.problems()) == []
+
+
+def lose_a_receipt():
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE finance_receiptseries SET last_number = last_number + 1")
+
+
+def break_a_balance():
+    Account.objects.filter(balance__gt=0).update(balance=Decimal("0.01"))
+
+
+def break_a_day():
+    DayTotal.objects.filter(mode="upi").update(amount=Decimal("0.01"))
+
+
+def free_a_reference():
+    LiveReference.objects.all().delete()
+
+
+def overfill():
+    batch = Enrollment.objects.active().filter(batch__capacity=1).get().batch
+    from academics.tests.factories import EnrollmentFactory
+
+    EnrollmentFactory(batch=batch, list_fee=Decimal("0.00"), agreed_fee=Decimal("0.00"))
+
+
+def forget_a_charge():
+    Charge.objects.filter(enrollment__status="completed").delete()
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lose_a_receipt, "the counter says 4"),
+        (break_a_balance, "the balance kept is ₹0.01"),
+        (break_a_day, "₹0.01 in 1 receipts is kept, the rows say ₹333.33 in 1."),
+        (free_a_reference, "does not hold its reference U-1"),
+        (overfill, "has 2 students on 1 seats"),
+        (forget_a_charge, "₹0.00 is charged of the agreed ₹12,000.00"),
+    ],
+)
+def test_what_is_broken_is_named(books, damage, sentence, capsys):
+    damage()
+
+    with pytest.raises(CommandError):
+        call_command("verify")
+    assert sentence in capsys.readouterr().out
+
+
+def test_a_gap_in_the_numbers_is_named(admin):
+    student = enrolled().student
+    paid(student=student, amount="1.00")
+    ReceiptSeries.objects.update(last_number=5)
+    paid(student=student, amount="1.00")
+
+    year = Payment.objects.first().series
+    assert list(verify.receipt_numbers()) == [f"{year}: receipt 2 is missing before {year.number(6)}."]
+
+
+def test_numbers_fit_the_financial_year_of_the_date():
+    paid(student=enrolled().student, amount="1.00", paid_on=datetime.date(2026, 3, 31))
+
+    assert list(verify.receipt_numbers()) == []

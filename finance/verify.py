@@ -1,0 +1,172 @@
+"""The proof of the books: what must hold in the rows, asked of every row. The checks reckon in plain Python and not by
+the queries that the pages use, so that the two cannot be wrong together."""
+
+from collections import Counter, defaultdict
+
+from django.db.models import Count, F, Q
+
+from academics.models import Batch, Enrollment, EnrollmentStatus
+from coachmaster.ground.days import financial_year
+from coachmaster.ground.money import ZERO, display
+
+from .models import (
+    Account,
+    Charge,
+    ChargeKind,
+    DayTotal,
+    LiveReference,
+    Payment,
+    ReceiptSeries,
+    Reversal,
+    normalised_reference,
+)
+
+#: Rows fetched at a time; nothing loads a whole table.
+CHUNK = 2000
+
+
+def receipt_numbers():
+    """The numbers of each series run from 1 to its last one without a gap, and say so on the receipt."""
+    for series in ReceiptSeries.objects.all():
+        expected = 0
+        payments = series.payments.order_by("number").values_list("number", "receipt_number", "paid_on")
+        for number, receipt_number, paid_on in payments.iterator(CHUNK):
+            expected += 1
+            if number != expected:
+                yield f"{series}: receipt {expected} is missing before {receipt_number}."
+                expected = number
+            if receipt_number != series.number(number):
+                yield f"{series}: number {number} stands as {receipt_number} on its receipt."
+            if financial_year(paid_on) != series.year:
+                yield f"{receipt_number} is dated {paid_on}, in another financial year."
+        if expected != series.last_number:
+            yield f"{series}: the last number used is {expected}, the counter says {series.last_number}."
+
+
+def reversals():
+    """A payment is voided once, not before it was recorded, and then holds no reference."""
+    twice = Reversal.objects.values("payment").annotate(number=Count("pk")).filter(number__gt=1)
+    for row in twice:
+        yield f"Payment {row['payment']} was voided {row['number']} times."
+    for reversal in Reversal.objects.filter(reason="").select_related("payment"):
+        yield f"{reversal.payment} is void without a reason."
+    for reference in LiveReference.objects.filter(payment__reversal__isnull=False).select_related("payment"):
+        yield f"{reference.payment} is void and still holds the reference {reference}."
+
+
+def balances():
+    """The balance kept for each student is charges less payments, and nothing else."""
+    reckoned = defaultdict(lambda: ZERO)
+    for student, amount in Charge.objects.filter(cancelled_on=None).values_list("student", "amount").iterator(CHUNK):
+        reckoned[student] += amount
+    for student, amount in (
+        Payment.objects.filter(reversal=None).values_list("student", "amount").order_by("pk").iterator(CHUNK)
+    ):
+        reckoned[student] -= amount
+    kept = dict(Account.objects.values_list("pk", "balance").iterator(CHUNK))
+    for student in sorted(reckoned.keys() | kept.keys()):
+        if kept.get(student, ZERO) != reckoned[student]:
+            yield (
+                f"Student {student}: the balance kept is {display(kept.get(student, ZERO))}, "
+                f"the rows say {display(reckoned[student])}."
+            )
+
+
+def day_totals():
+    """What is kept as received on a day in a mode is the sum of its payments that stand."""
+    amounts, receipts = defaultdict(lambda: ZERO), Counter()
+    payments = Payment.objects.filter(reversal=None).values_list("paid_on", "mode", "amount").order_by("pk")
+    for paid_on, mode, amount in payments.iterator(CHUNK):
+        amounts[paid_on, mode] += amount
+        receipts[paid_on, mode] += 1
+    kept = {(row.paid_on, row.mode): (row.amount, row.receipts) for row in DayTotal.objects.iterator(CHUNK)}
+    for day, mode in sorted(amounts.keys() | kept.keys()):
+        amount, count = kept.get((day, mode), (ZERO, 0))
+        if (amount, count) != (amounts[day, mode], receipts[day, mode]):
+            yield (
+                f"{day} {mode}: {display(amount)} in {count} receipts is kept, "
+                f"the rows say {display(amounts[day, mode])} in {receipts[day, mode]}."
+            )
+
+
+def tokens():
+    """Every payment has a token of its own."""
+    for payment in Payment.objects.filter(token=""):
+        yield f"{payment} has no token."
+    for row in Payment.objects.order_by().values("token").annotate(number=Count("pk")).filter(number__gt=1):
+        yield f"{row['number']} payments share one token."
+
+
+def references():
+    """The reference of a payment that stands is taken once, and by it."""
+    taken = dict(LiveReference.objects.values_list("payment", "reference").iterator(CHUNK))
+    payments = Payment.objects.filter(reversal=None).exclude(reference="").order_by("pk")
+    for pk, number, reference in payments.values_list("pk", "receipt_number", "reference").iterator(CHUNK):
+        normalised = normalised_reference(reference)
+        if normalised and taken.get(pk) != normalised:
+            yield f"{number} does not hold its reference {reference}."
+
+
+def settlements():
+    """What receipts say they settled adds up to their amount, each part above zero."""
+    payments = Payment.objects.order_by("pk").only("receipt_number", "amount", "settled")
+    for payment in payments.iterator(CHUNK):
+        parts = [part for _, part in payment.settled_lines]
+        if sum(parts, ZERO) != payment.amount or any(part <= ZERO for part in parts):
+            yield f"{payment}: what it settled does not add up to {display(payment.amount)}."
+
+
+def seats():
+    """No batch has more active students than seats."""
+    full = Batch.objects.with_strength().filter(capacity__isnull=False, strength__gt=F("capacity"))
+    for batch in full:
+        yield f"{batch} has {batch.strength} students on {batch.capacity} seats."
+
+
+def enrollments():
+    """A student has at most one exclusive active enrollment, and one in a batch; the ended ones have their day."""
+    active = Enrollment.objects.active().order_by()
+    for row in active.filter(is_exclusive=True).values("student").annotate(number=Count("pk")).filter(number__gt=1):
+        yield f"Student {row['student']} has {row['number']} active enrollments."
+    for row in active.values("student", "batch").annotate(number=Count("pk")).filter(number__gt=1):
+        yield f"Student {row['student']} is enrolled {row['number']} times in batch {row['batch']}."
+    odd = Q(status=EnrollmentStatus.ACTIVE, ended_on__isnull=False) | (
+        ~Q(status=EnrollmentStatus.ACTIVE) & (Q(ended_on=None) | Q(ended_on__lt=F("enrolled_on")))
+    )
+    for enrollment in Enrollment.objects.filter(odd).select_related("student__user", "batch"):
+        yield f"{enrollment}: its end does not fit its state."
+
+
+def tuition():
+    """The tuition that stands for an enrollment is the agreed fee; for a dropped one at most that."""
+    charged = defaultdict(lambda: ZERO)
+    live = Charge.objects.filter(kind=ChargeKind.TUITION, cancelled_on=None)
+    for enrollment, amount in live.values_list("enrollment", "amount").iterator(CHUNK):
+        charged[enrollment] += amount
+    rows = Enrollment.objects.order_by("pk").values_list("pk", "status", "agreed_fee")
+    for pk, status, agreed_fee in rows.iterator(CHUNK):
+        is_dropped = status == EnrollmentStatus.DROPPED
+        if charged[pk] > agreed_fee or (not is_dropped and charged[pk] != agreed_fee):
+            yield f"Enrollment {pk}: {display(charged[pk])} is charged of the agreed {display(agreed_fee)}."
+    for charge in Charge.objects.exclude(student=F("enrollment__student")):
+        yield f"Charge {charge.pk} is another student's than its enrollment."
+
+
+CHECKS = [
+    receipt_numbers,
+    reversals,
+    balances,
+    day_totals,
+    tokens,
+    references,
+    settlements,
+    seats,
+    enrollments,
+    tuition,
+]
+
+
+def problems():
+    """A sentence for each thing that is broken; none when the books are right."""
+    for check in CHECKS:
+        yield from check()
