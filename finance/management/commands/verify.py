@@ -17,8 +17,9 @@ class Command(BaseCommand):
     def handle(self, **options):
         """Read one moment of the database, so that a payment taken meanwhile is not half seen."""
         found = 0
+        is_outermost = not connection.in_atomic_block
         with transaction.atomic():
-            if connection.vendor == "postgresql":
+            if is_outermost and connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             for check in verify.CHECKS:
