@@ -61,13 +61,14 @@ class Dues:
     """What one enrollment was charged and how far it is settled, beside the student's whole balance. In rupees."""
 
     charged: Decimal
+    conceded: Decimal
     settled: Decimal
     balance: Decimal
 
     @property
     def open(self):
         """What is still owed for it."""
-        return self.charged - self.settled
+        return self.charged - self.conceded - self.settled
 
     @property
     def advance(self):
@@ -80,6 +81,7 @@ def _dues(enrollment):
     own = [line for line in fees.lines if line.charge.enrollment_id == enrollment.pk]
     return Dues(
         charged=sum((line.charge.amount for line in own), ZERO),
+        conceded=sum((line.conceded for line in own), ZERO),
         settled=sum((line.settled for line in own), ZERO),
         balance=fees.balance,
     )

@@ -60,8 +60,9 @@ def _balance_of(key):
 
 
 def with_paid(enrollments):
-    """``enrollments`` with ``paid``, what their student has paid in all (rupees), for `fee_status`."""
-    return enrollments.annotate(paid=_sum_of(Payment.objects.live().filter(student=OuterRef("student"))))
+    """``enrollments`` with ``paid``, what `paid_by` says of their student now, for `fee_status`."""
+    terms = _terms(None, student=OuterRef("student"))
+    return enrollments.annotate(paid=terms["paid"] - terms["refunded"])
 
 
 def refresh_accounts(students):

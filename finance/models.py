@@ -641,17 +641,14 @@ class AccountQuerySet(models.QuerySet):
         return self.filter(balance__gt=0)
 
     def overdue(self, on):
-        """Those who owed something before that day. Only of who has a charge due later its sum is asked for."""
-        later = Charge.objects.live().filter(due_on__gte=on)
-        not_yet = _sum_of(later.filter(student=OuterRef("pk")))
-        return self.owing().filter(~Q(pk__in=later.values("student")) | Q(balance__gt=not_yet))
+        """Those who owed something before that day. What is due later is summed only of who has something due later."""
+        later = Charge.objects.live().filter(due_on__gte=on).values("student")
+        return self.owing().filter(~Q(pk__in=later) | Q(balance__gt=_not_yet_due(on)))
 
     def with_overdue(self, on):
         """With what of the balance was owed before that day (``overdue``): payments settle the oldest charge first, so
         it is the balance less what is not yet overdue, and never below zero."""
-        not_yet = _sum_of(Charge.objects.live().filter(student=OuterRef("pk"), due_on__gte=on)) - _sum_of(
-            Concession.objects.live().filter(student=OuterRef("pk"), charge__due_on__gte=on)
-        )
+        not_yet = _not_yet_due(on)
         return self.annotate(not_yet=not_yet, overdue_or_less=F("balance") - not_yet).annotate(
             overdue=models.Case(
                 models.When(overdue_or_less__gt=NO_MONEY, then=F("overdue_or_less")),
@@ -659,6 +656,13 @@ class AccountQuerySet(models.QuerySet):
                 output_field=MoneyField(),
             )
         )
+
+
+def _not_yet_due(on):
+    """What is due on that day or later of an account's charges, less what was taken off them, as an expression."""
+    return _sum_of(Charge.objects.live().filter(student=OuterRef("pk"), due_on__gte=on)) - _sum_of(
+        Concession.objects.live().filter(student=OuterRef("pk"), charge__due_on__gte=on)
+    )
 
 
 def _sum_of(rows, by="student"):

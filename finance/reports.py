@@ -10,7 +10,7 @@ from coachmaster.ground.days import month_start
 from coachmaster.ground.money import ZERO, MoneyField
 
 from . import ledger
-from .models import Account, Charge, DayTotal, Mode
+from .models import Account, DayTotal, Mode
 
 
 @dataclass
@@ -99,13 +99,12 @@ class Debtor:
 def debtors(accounts, on):
     """A Debtor for each of ``accounts`` (a page of those who owe), by one query."""
     charges = {}
-    standing = Charge.objects.standing(on).filter(student__in=[account.pk for account in accounts])
-    for charge in standing.select_related("enrollment__batch").order_by("due_on", "pk"):
+    for charge in ledger.charges_standing(on).filter(student__in=[account.pk for account in accounts]):
         charges.setdefault(charge.student_id, []).append(charge)
     found = []
     for account in accounts:
         own = charges.get(account.pk, [])
-        paid = sum((charge.amount for charge in own), ZERO) - account.balance
+        paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - account.balance
         lines = ledger.settle(own, paid, on)
         found.append(Debtor(account, next((line for line in lines if line.open > ZERO), None)))
     return found

@@ -13,12 +13,14 @@ from .models import (
     Account,
     Charge,
     ChargeKind,
+    Concession,
     DayTotal,
     LiveReference,
     Payment,
     ReceiptSeries,
+    Refund,
     Reversal,
-    normalised_reference,
+    live_reference,
 )
 
 #: Rows fetched at a time; nothing loads a whole table.
@@ -26,21 +28,24 @@ CHUNK = 2000
 
 
 def receipt_numbers():
-    """The numbers of each series run from 1 to its last one without a gap, and say so on the receipt."""
+    """The numbers of each series run from its first to its last without a gap, and say so on the paper."""
     for series in ReceiptSeries.objects.all():
-        expected = 0
-        payments = series.payments.order_by("number").values_list("number", "receipt_number", "paid_on")
-        for number, receipt_number, paid_on in payments.iterator(CHUNK):
-            expected += 1
-            if number != expected:
-                yield f"{series}: receipt {expected} is missing before {receipt_number}."
-                expected = number
-            if receipt_number != series.number(number):
-                yield f"{series}: number {number} stands as {receipt_number} on its receipt."
-            if financial_year(paid_on) != series.year:
-                yield f"{receipt_number} is dated {paid_on}, in another financial year."
-        if expected != series.last_number:
-            yield f"{series}: the last number used is {expected}, the counter says {series.last_number}."
+        if series.kind == ReceiptSeries.Kind.REFUND:
+            papers = series.refunds.values_list("number", "voucher_number", "refunded_on")
+        else:
+            papers = series.payments.values_list("number", "receipt_number", "paid_on")
+        last = series.first_number - 1
+        for number, paper, day in papers.order_by("number").iterator(CHUNK):
+            last += 1
+            if number != last:
+                yield f"{series}: number {last} is missing before {paper}."
+                last = number
+            if paper != series.number(number):
+                yield f"{series}: number {number} stands as {paper} on its paper."
+            if financial_year(day) != series.year:
+                yield f"{paper} is dated {day}, in another financial year."
+        if max(series.last_number, series.first_number - 1) != last:
+            yield f"{series}: the last number used is {last}, the counter says {series.last_number}."
 
 
 def reversals():
@@ -55,14 +60,16 @@ def reversals():
 
 
 def balances():
-    """The balance kept for each student is charges less payments, and nothing else."""
+    """The balance kept for each student is charges less concessions less payments plus refunds, and nothing else."""
     reckoned = defaultdict(lambda: ZERO)
-    for student, amount in Charge.objects.filter(cancelled_on=None).values_list("student", "amount").iterator(CHUNK):
-        reckoned[student] += amount
-    for student, amount in (
-        Payment.objects.filter(reversal=None).values_list("student", "amount").order_by("pk").iterator(CHUNK)
+    for sign, rows in (
+        (1, Charge.objects.filter(cancelled_on=None)),
+        (-1, Concession.objects.filter(cancelled_on=None, charge__cancelled_on=None).exclude(approved_on=None)),
+        (-1, Payment.objects.filter(reversal=None)),
+        (1, Refund.objects.all()),
     ):
-        reckoned[student] -= amount
+        for student, amount in rows.order_by("pk").values_list("student", "amount").iterator(CHUNK):
+            reckoned[student] += sign * amount
     kept = dict(Account.objects.values_list("pk", "balance").iterator(CHUNK))
     for student in sorted(reckoned.keys() | kept.keys()):
         if kept.get(student, ZERO) != reckoned[student]:
@@ -101,10 +108,10 @@ def references():
     """The reference of a payment that stands is taken once, and by it."""
     taken = dict(LiveReference.objects.values_list("payment", "reference").iterator(CHUNK))
     payments = Payment.objects.filter(reversal=None).exclude(reference="").order_by("pk")
-    for pk, number, reference in payments.values_list("pk", "receipt_number", "reference").iterator(CHUNK):
-        normalised = normalised_reference(reference)
-        if normalised and taken.get(pk) != normalised:
-            yield f"{number} does not hold its reference {reference}."
+    for payment in payments.only("receipt_number", "reference", "mode", "student").iterator(CHUNK):
+        reference = live_reference(payment)
+        if reference and taken.get(payment.pk) != reference:
+            yield f"{payment} does not hold its reference {payment.reference}."
 
 
 def settlements():
@@ -148,7 +155,7 @@ def tuition():
         is_dropped = status == EnrollmentStatus.DROPPED
         if charged[pk] > agreed_fee or (not is_dropped and charged[pk] != agreed_fee):
             yield f"Enrollment {pk}: {display(charged[pk])} is charged of the agreed {display(agreed_fee)}."
-    for charge in Charge.objects.exclude(student=F("enrollment__student")):
+    for charge in Charge.objects.filter(enrollment__isnull=False).exclude(student=F("enrollment__student")):
         yield f"Charge {charge.pk} is another student's than its enrollment."
 
 

@@ -96,7 +96,7 @@ def test_a_gap_in_the_numbers_is_named(admin):
     paid(student=student, amount="1.00")
 
     year = Payment.objects.first().series
-    assert list(verify.receipt_numbers()) == [f"{year}: receipt 2 is missing before {year.number(6)}."]
+    assert list(verify.receipt_numbers()) == [f"{year}: number 2 is missing before {year.number(6)}."]
 
 
 def test_numbers_fit_the_financial_year_of_the_date():
