@@ -2,9 +2,8 @@
 
 from django import forms
 from django.contrib import admin, messages
-from simple_history.admin import SimpleHistoryAdmin
 
-from accounts.admin import NeverDeleted
+from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted
 
 from . import class_times, services
 from .forms import INSTITUTE_GROUPS, InstituteForm
@@ -23,7 +22,7 @@ class LockedInstituteForm(InstituteForm):
 
 
 @admin.register(Institute)
-class InstituteAdmin(SimpleHistoryAdmin, NeverDeleted):
+class InstituteAdmin(HistoryAdmin, NeverDeleted):
     """The one row about the institute."""
 
     form = LockedInstituteForm
@@ -40,7 +39,7 @@ class InstituteAdmin(SimpleHistoryAdmin, NeverDeleted):
 
 
 @admin.register(Course)
-class CourseAdmin(SimpleHistoryAdmin, NeverDeleted):
+class CourseAdmin(HistoryAdmin, NeverDeleted):
     """Courses."""
 
     list_display = ["name", "code", "total_fee", "is_active"]
@@ -87,7 +86,7 @@ class BatchForm(forms.ModelForm):
 
 
 @admin.register(Batch)
-class BatchAdmin(SimpleHistoryAdmin, NeverDeleted):
+class BatchAdmin(HistoryAdmin, NeverDeleted):
     """Batches."""
 
     form = BatchForm
@@ -125,7 +124,7 @@ class HolidayAdmin(admin.ModelAdmin):
 
 
 @admin.register(Enrollment)
-class EnrollmentAdmin(SimpleHistoryAdmin, NeverDeleted):
+class EnrollmentAdmin(HistoryAdmin, NeverDeleted):
     """Enrollments, to look up: enrolling, dropping and moving have pages of their own, since money follows them."""
 
     list_display = ["student", "batch", "status", "enrolled_on", "ended_on", "agreed_fee"]

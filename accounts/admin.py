@@ -7,18 +7,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from coachmaster.ground.back_office import HistoryAdmin, ReadOnlyAdmin
+from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted, ReadOnlyAdmin
 
 from . import mails
 from .models import AdmissionSeries, Attempts, Membership, StudentProfile, User
 from .roles import PERMISSIONS
-
-
-class NeverDeleted(admin.ModelAdmin):
-    """Rows that may be added and corrected, but have history and stay."""
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 @admin.register(User)
@@ -33,7 +26,6 @@ class UserAdmin(HistoryAdmin, NeverDeleted):
     show_full_result_count = False
     fields = ["full_name", "email", "phone", "role", "state", "is_superuser", "last_login", "created_at"]
     readonly_fields = ["role", "state", "last_login", "created_at"]
-    history_list_display = ["email", "phone", "is_active"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("membership__group")
@@ -84,7 +76,6 @@ class StudentProfileAdmin(HistoryAdmin, NeverDeleted):
     show_full_result_count = False
     fields = ["user", "admission_number", "birth_on", "guardian_name", "guardian_phone", "guardian_email", "address"]
     readonly_fields = ["user"]
-    history_list_display = ["admission_number", "guardian_phone"]
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.filter(user__in=User.objects.search(search_term)), False
@@ -110,7 +101,6 @@ class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin):
     search_fields = ["user__search_text"]
     ordering = ["user__full_name", "pk"]
     show_full_result_count = False
-    history_list_display = ["group"]
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.filter(user__in=User.objects.search(search_term)), False

@@ -58,9 +58,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+class NeverDeleted(admin.ModelAdmin):
+    """Rows that may be added and corrected, but have history and stay."""
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
 class HistoryAdmin(SimpleHistoryAdmin):
     """Rows whose history can be read. Django Simple History's own page would, on POST, put old values back for everybody
     who may look at them, past the rules of the record's form."""
+
+    object_history_list_template = "admin/_changes.html"
 
     def history_form_view(self, request, object_id, version_id, extra_context=None):
         if request.method not in ("GET", "HEAD"):
