@@ -1,0 +1,139 @@
+"""Goods and services tax on fees that include it, exact to the paisa.
+
+Commercial coaching is taxed under SAC 999293. An institute without a GSTIN charges no tax and asks nothing here.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.core.exceptions import ValidationError
+
+from academics.models import State
+from coachmaster.ground.money import PAISA, ZERO, to_paise
+
+#: Services accounting code: commercial training and coaching services.
+SAC = "999293"
+
+#: Union territories without a legislature charge UTGST in the place of SGST (UTGST Act 2017, section 1(2) and 2(8)).
+_UNION_TERRITORIES = {
+    State.CHANDIGARH,
+    State.DADRA_DAMAN_DIU,
+    State.LAKSHADWEEP,
+    State.ANDAMAN_AND_NICOBAR,
+    State.LADAKH,
+}
+
+
+@dataclass(frozen=True)
+class Tax:
+    """The parts of an amount that includes tax; they add up to it. Amounts in rupees, the rate in per cent.
+
+    ``place`` is the state of supply and ``home`` the institute's. Where they are one the tax is CGST and SGST (or
+    UTGST) by halves, else it is IGST.
+    """
+
+    amount: Decimal
+    rate: Decimal
+    place: State
+    home: State
+    taxable: Decimal
+    cgst: Decimal = ZERO
+    sgst: Decimal = ZERO
+    igst: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        """The whole tax."""
+        return self.cgst + self.sgst + self.igst
+
+    @property
+    def place_words(self) -> str:
+        """The place of supply as an invoice names it: `Rajasthan (08)`."""
+        return f"{self.place.label} ({self.place.value})"
+
+    @property
+    def rows(self) -> list[tuple[str, Decimal]]:
+        """The taxes as an invoice lists them: pairs of a name (`CGST 9%`) and an amount."""
+        if self.place != self.home:
+            return [(f"IGST {percent(self.rate)}", self.igst)]
+        half = percent(self.rate / 2)
+        state_tax = "UTGST" if self.home in _UNION_TERRITORIES else "SGST"
+        return [(f"CGST {half}", self.cgst), (f"{state_tax} {half}", self.sgst)]
+
+
+def percent(rate: Decimal) -> str:
+    """A rate as people write it: `9%`, `2.5%`."""
+    text = f"{rate:f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
+def tax_within(amount: Decimal, rate: Decimal, *, place: str, home: str) -> Tax:
+    """What of ``amount`` (rupees, tax included) is tax at ``rate`` (per cent), for an institute in the state ``home``.
+
+    Each tax is worked out by itself and rounded to the nearest paisa, half a paisa up; what is left is the taxable
+    value. So the parts always add up to the amount, and CGST and SGST are always equal: an odd paisa never has to be
+    given to one of them, it stays in the taxable value.
+
+    Raises ValueError for a negative amount, parts of a paisa, a rate that is not from 0 to 100, or an unknown state.
+    """
+    if to_paise(amount) < 0:
+        raise ValueError(f"{amount} is negative, and tax is taken of what was received")
+    if not (rate.is_finite() and 0 <= rate <= 100):
+        raise ValueError(f"{rate} is no rate from 0 to 100 per cent")
+    there, here = State(place), State(home)
+
+    def part(of_rate):
+        return (amount * of_rate / (100 + rate)).quantize(PAISA, rounding=ROUND_HALF_UP)
+
+    if there == here:
+        half = part(rate / 2)
+        return Tax(amount, rate, there, here, taxable=amount - 2 * half, cgst=half, sgst=half)
+    whole = part(rate)
+    return Tax(amount, rate, there, here, taxable=amount - whole, igst=whole)
+
+
+def place_of_supply(student_state: str, home: str) -> str:
+    """The state whose tax it is: the student's by the address on record, else the institute's (``home``).
+
+    IGST Act 2017, section 12(2)(b), for a recipient who is not registered. An institute that takes section 12(5)(b) to
+    apply to its classrooms (the place where training is performed) leaves the student's state out.
+    """
+    return student_state or home
+
+
+_GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]")
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def check_digit(first_fourteen: str) -> str:
+    """The last character of a GSTIN: the Luhn check digit to the base of 36 over the fourteen before it.
+
+    The characters weigh 1 and 2 in turn from the left; a product counts as the sum of its two digits in base 36; the
+    check digit fills the sum up to a multiple of 36.
+    """
+    total = 0
+    for at, character in enumerate(first_fourteen):
+        high, low = divmod(_DIGITS.index(character) * (1 + at % 2), 36)
+        total += high + low
+    return _DIGITS[-total % 36]
+
+
+def validate_gstin(value: str) -> None:
+    """A validator: ``value`` is a GSTIN that can exist. Raises ValidationError with what to do.
+
+    Rule 10 of the CGST Rules 2017: two characters for the state, ten for the PAN, two for the registration (the second
+    is Z), one check character. How that one is made is in no rule; the sample code that GSTN gives developers, and
+    `stdnum.in_.gstin` of the library python-stdnum, compute it by the Luhn algorithm modulo 36.
+    """
+    if not _GSTIN.fullmatch(value):
+        raise ValidationError(
+            "Enter the 15 capital letters and digits of the GSTIN, like 27AAPFU0939F1ZV.", code="invalid"
+        )
+    if value[:2] not in State.values:
+        raise ValidationError(f"A GSTIN begins with a state's code, and {value[:2]} is none.", code="state")
+    if value[-1] != check_digit(value[:-1]):
+        raise ValidationError(
+            "This GSTIN has a typing error: its last character does not fit the others. Compare it with the certificate.",
+            code="check_digit",
+        )

@@ -1,0 +1,52 @@
+"""Paying by UPI: the link that opens a payment app with payee and amount filled in, and its QR code."""
+
+import re
+from decimal import Decimal
+from urllib.parse import quote
+
+import segno
+from django.core.exceptions import ValidationError
+
+from coachmaster.ground.money import plain, to_paise
+
+# NPCI, UPI Linking Specifications: a virtual payment address is name@handle; notes have at most 50 characters,
+# references at most 35, letters and digits only.
+_UPI_ID = re.compile(r"[A-Za-z0-9._-]{2,256}@[A-Za-z][A-Za-z0-9.-]{1,63}")
+_NOTE, _REFERENCE, _NAME = 50, 35, 99
+
+
+def validate_upi_id(value: str) -> None:
+    """A validator: ``value`` looks like a UPI id. Whether it exists only the bank knows. Raises ValidationError."""
+    if not _UPI_ID.fullmatch(value):
+        raise ValidationError("Enter the UPI id as the bank shows it, like institute@okhdfcbank.", code="invalid")
+
+
+def payment_link(*, upi_id: str, name: str, amount: Decimal, admission_number: str, reference: str) -> str:
+    """The `upi://pay` link by which a student pays ``amount`` (rupees) to the institute.
+
+    The note is `Fees` and the admission number. Of the reference letters and digits count; an app may refuse a second
+    payment with the same one, so it should change with what is due. Raises ValueError when the amount is not above
+    zero or has parts of a paisa.
+    """
+    if to_paise(amount) <= 0:
+        raise ValueError(f"{amount} cannot be paid")
+    parts = {
+        "pa": upi_id,
+        "pn": name[:_NAME],
+        "am": plain(amount),
+        "cu": "INR",
+        "tn": f"Fees {admission_number}"[:_NOTE],
+        "tr": "".join(c for c in reference if c.isascii() and c.isalnum())[:_REFERENCE],
+    }
+    # A space is %20: payment apps show a plus as a plus.
+    return "upi://pay?" + "&".join(f"{key}={quote(value, safe='@')}" for key, value in parts.items() if value)
+
+
+def qr_svg(text: str, *, title: str = "") -> str:
+    """The QR code of ``text`` as an SVG element, for a page (no style attributes, always black on white) or a PDF.
+
+    ``title`` says to a screen reader what it leads to. It takes the size of its frame.
+    """
+    return segno.make_qr(text, error="m").svg_inline(
+        border=4, dark="#000", light="#fff", omitsize=True, svgclass=None, lineclass=None, title=title or None
+    )
