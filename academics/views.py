@@ -104,10 +104,18 @@ def _what_stays(form):
     course, words = form.instance, ""
     if "total_fee" in form.changed_data:
         enrolled = Enrollment.objects.active().filter(batch__course=course).count()
-        words += f" The new fee is for new enrollments; {enrolled} active ones keep the fee agreed." if enrolled else ""
+        if enrolled:
+            keep = "1 active one keeps" if enrolled == 1 else f"{enrolled} active ones keep"
+            words += f" The new fee is for new enrollments; {keep} the fee agreed."
     if "is_active" in form.changed_data and not course.is_active:
         going_on = course.batches.not_over(timezone.localdate()).count()
-        words += f" {going_on} running or upcoming batches go on; no new ones are offered." if going_on else ""
+        if going_on:
+            go_on = (
+                "1 running or upcoming batch goes on"
+                if going_on == 1
+                else f"{going_on} running or upcoming batches go on"
+            )
+            words += f" {go_on}; no new ones are offered."
     return words
 
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from academics.models import Course
+from academics.models import Course, Enrollment
 
-from .factories import CourseFactory
+from .factories import BatchFactory, CourseFactory, EnrollmentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +58,69 @@ def test_the_list_sorts_by_fee_both_ways(client_of, admin):
 
     assert [course.name for course in up] == ["cheap", "dear"]
     assert [course.name for course in down] == ["dear", "cheap"]
+
+
+def save(client, course, **changes):
+    """Send the form of ``course`` with ``changes``; what the next page says."""
+    values = {
+        "name": course.name,
+        "code": course.code,
+        "total_fee": f"{course.total_fee}",
+        "is_active": "on",
+        **changes,
+    }
+    response = client.post(reverse("academics:course-update", args=[course.pk]), values, follow=True)
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_a_new_fee_leaves_what_was_agreed(client_of, admin):
+    enrollment = EnrollmentFactory(batch__course__name="JEE")
+
+    said = save(client_of(admin), enrollment.batch.course, total_fee="15,000")
+
+    assert said == ["Course JEE saved. The new fee is for new enrollments; 1 active one keeps the fee agreed."]
+    assert Enrollment.objects.get().agreed_fee == Decimal("12000.00")
+
+
+def test_a_course_with_running_batches_can_be_made_inactive_and_they_go_on(client_of, admin):
+    course = CourseFactory(name="JEE")
+    BatchFactory.create_batch(2, course=course)
+
+    said = save(client_of(admin), course, is_active="")
+
+    assert said == ["Course JEE saved. 2 running or upcoming batches go on; no new ones are offered."]
+    assert f'href="{reverse("academics:batch-create")}?course=' not in (
+        client_of(admin).get(course.get_absolute_url()).content.decode()
+    )
+
+
+def test_everybody_sees_a_course_with_the_batches_they_may_see(client_of, admin, instructor, student):
+    course = CourseFactory()
+    BatchFactory(name="Own", course=course, instructor=instructor)
+    other = BatchFactory(name="Other", course=course)
+    EnrollmentFactory(student=student, batch=other)
+
+    def names(who):
+        return [batch.name for batch in client_of(who).get(course.get_absolute_url()).context["batches"]]
+
+    assert names(admin) == ["Other", "Own"]
+    assert names(instructor) == ["Own"]
+    assert names(student) == ["Other"]
+
+
+@pytest.mark.parametrize("page", ["course-create", "course-update"])
+def test_only_admins_change_courses(client_of, admin, instructor, student, page):
+    address = reverse(f"academics:{page}", args=[] if page == "course-create" else [CourseFactory().pk])
+
+    assert [client_of(who).get(address).status_code for who in (admin, instructor, student)] == [200, 403, 403]
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_the_page_costs_the_same_however_many_batches(client_of, student, rows, django_assert_max_num_queries):
+    course = CourseFactory()
+    for batch in BatchFactory.create_batch(rows, course=course):
+        EnrollmentFactory(student=student, batch=batch, is_exclusive=False)
+    client = client_of(student)
+    with django_assert_max_num_queries(8):
+        response = client.get(course.get_absolute_url())
+    assert len(response.context["batches"]) == rows
