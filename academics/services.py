@@ -62,14 +62,15 @@ def refuse_settings_that_enrollments_forbid(institute):
 
 
 class Clash(NamedTuple):
-    """Another batch with the same instructor, or in the same room, at the same time: who or where, and when."""
+    """Another batch with the same instructor, or in the same room, at the same time: who and where, and when."""
 
     batch: Batch
-    who: str
+    whose: list
     slots: list
 
     def __str__(self):
-        return f"{self.who} has {self.batch} on {class_times.written(self.slots)}."
+        have = "has" if len(self.whose) == 1 else "have"
+        return f"{' and '.join(self.whose)} {have} {self.batch} on {class_times.written(self.slots)}."
 
 
 class Clashes(ValidationError):
@@ -151,13 +152,15 @@ def find_clashes(batch, slots):
     )
     found = {}
     for row in rows:
-        slot = class_times.Slot(row.weekday, row.starts_at, row.ends_at)
-        if batch.instructor_id and row.batch.instructor_id == batch.instructor_id:
-            found.setdefault((row.batch, str(row.batch.instructor)), []).append(slot)
-        # Compared here and not in the query: SQLite ignores letter case for ASCII only.
-        if room and folded(row.batch.room) == room:
-            found.setdefault((row.batch, _room_words(batch.room)), []).append(slot)
-    return [Clash(other, who, clashing) for (other, who), clashing in found.items()]
+        # Rooms are compared here and not in the query: SQLite ignores letter case for ASCII only.
+        in_common = {
+            str(row.batch.instructor): batch.instructor_id and row.batch.instructor_id == batch.instructor_id,
+            _room_words(batch.room): room and folded(row.batch.room) == room,
+        }
+        if whose := [name for name, is_same in in_common.items() if is_same]:
+            clash = found.setdefault(row.batch, Clash(row.batch, whose, []))
+            clash.slots.append(class_times.Slot(row.weekday, row.starts_at, row.ends_at))
+    return list(found.values())
 
 
 def _room_words(room):

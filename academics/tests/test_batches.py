@@ -300,6 +300,14 @@ def test_a_rooms_clash_ignores_letter_case_in_any_script(client_of, admin):
     assert response.context["clashes"] == ["Room GRÖSSE has Chemistry B on Wed 17:00-18:30."]
 
 
+def test_a_batch_with_both_in_common_is_named_once(client_of, admin, instructor):
+    standing(instructor=instructor, room="Room 4")
+
+    response = add(client_of(admin), instructor=instructor.pk, room="room 4", times=[(["0", "2"], "18:00", "19:00")])
+
+    assert response.context["clashes"] == ["Imran Khan and room 4 have Chemistry B on Mon, Wed 17:00-18:30."]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
