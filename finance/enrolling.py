@@ -105,6 +105,11 @@ def _ending(act):
     return page
 
 
+def _first_day(enrollment):
+    """The first day that it can end on from now."""
+    return max(timezone.localdate(), enrollment.enrolled_on)
+
+
 def _end_page(request, template, enrollment, form, **context):
     return render(
         request,
@@ -122,7 +127,7 @@ def _end_page(request, template, enrollment, form, **context):
 
 @_ending
 def complete(request, enrollment):
-    form = EndForm(request.POST or None, initial={"ended_on": timezone.localdate()})
+    form = EndForm(request.POST or None, initial={"ended_on": _first_day(enrollment)})
     if form.is_valid():
         try:
             services.complete(enrollment=enrollment, by=request.user, **form.cleaned_data)
@@ -145,7 +150,7 @@ def complete(request, enrollment):
 @_ending
 def drop(request, enrollment):
     dues = _dues(enrollment)
-    form = DropForm(request.POST or None, initial={"ended_on": timezone.localdate(), "fee_to_keep": dues.charged})
+    form = DropForm(request.POST or None, initial={"ended_on": _first_day(enrollment), "fee_to_keep": dues.charged})
     if form.is_valid():
         try:
             services.drop(enrollment=enrollment, by=request.user, **form.cleaned_data)
@@ -173,7 +178,9 @@ def drop(request, enrollment):
 def transfer(request, enrollment):
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).not_over(today)
-    form = TransferForm(request.POST or None, enrollment=enrollment, batches=batches, initial={"enrolled_on": today})
+    form = TransferForm(
+        request.POST or None, enrollment=enrollment, batches=batches, initial={"enrolled_on": _first_day(enrollment)}
+    )
     if form.is_valid():
         given = form.cleaned_data
         try:

@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import Q
 
 from academics.models import Batch
+from accounts.forms import PasswordAgainMixin
 from accounts.models import User
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm, show_refusal
@@ -83,8 +84,8 @@ class PaymentForm(forms.Form):
         return super().clean()
 
 
-class VoidForm(forms.Form):
-    """Why a payment is voided."""
+class VoidForm(PasswordAgainMixin, forms.Form):
+    """Why a payment is voided; with the password again when it was typed a while ago."""
 
     reason = LineFormField(
         max_length=200,
@@ -209,13 +210,8 @@ class BatchChoice(forms.ModelChoiceField):
         super().__init__(batches.for_listing().order_by("name"), label="Batch", empty_label="Choose a batch", **kwargs)
 
     def label_from_instance(self, batch):
-        parts = [
-            str(batch),
-            batch.class_times_text,
-            batch.course.name,
-            display(self.widget.fee_of(batch)),
-            seats(batch),
-        ]
+        fee = display(self.widget.fee_of(batch))
+        parts = [str(batch), batch.class_times_text, seats(batch), fee, batch.course.name]
         return " · ".join(filter(None, parts))
 
 

@@ -78,7 +78,7 @@ def payment_void(request, pk):
     if payment.is_void:
         messages.error(request, f"Receipt {payment} was voided already.")
         return redirect(payment)
-    form = VoidForm(request.POST or None)
+    form = VoidForm(request.POST or None, request=request)
     if form.is_valid():
         try:
             services.void(payment=payment, by=request.user, reason=form.cleaned_data["reason"])

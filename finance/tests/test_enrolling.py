@@ -54,7 +54,7 @@ def test_a_batch_is_offered_with_its_times_fee_and_seats(client_of, admin, stude
 
     page = client_of(admin).get(ADD, {"student": student.pk, "batch": batch.pk}).content.decode()
 
-    assert "JEE Morning · Mon-Sun 17:00-18:30 · JEE · ₹12,000.00 · 7 of 30 seats left" in page
+    assert "JEE Morning · Mon-Sun 17:00-18:30 · 7 of 30 seats left · ₹12,000.00 · JEE" in page
     assert "Tiny" in page
     assert "FULL, all 1 seats taken" in page
     assert "Gone" not in page

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.tests.factories import StudentFactory, UserFactory
+from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
 from finance.models import Account, Payment
 from finance.services import void
 
@@ -319,6 +319,59 @@ def test_only_who_handles_money_takes_or_voids_it(client_of, owing, role):
     for address in (ADD, reverse("finance:payment-void", args=[payment.pk]), reverse("finance:payment-list")):
         assert client.get(address).status_code == 403
         assert client.post(address).status_code == 403
+    assert not hasattr(Payment.objects.get(), "reversal")
+
+
+# Void -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_void_keeps_who_when_and_why_and_the_amount_is_owed_again(client_of, admin, owing):
+    payment = paid(student=owing, amount="5000.00", by=admin)
+    client = client_of(admin)
+    note_password(client)
+
+    response = client.post(reverse("finance:payment-void", args=[payment.pk]), {"reason": "wrong student"})
+
+    assert response.url == payment.get_absolute_url()
+    reversal = Payment.objects.get().reversal
+    assert (reversal.reason, reversal.voided_by, reversal.voided_on) == ("wrong student", admin, timezone.localdate())
+    assert Account.objects.get().balance == Decimal("12000.00")
+    page = client.get(response.url).content.decode()
+    assert "CANCELLED" in page
+    assert "by Anita Rao: wrong student" in page
+    assert client.get(reverse("finance:payment-void", args=[payment.pk])).url == payment.get_absolute_url()
+
+
+def note_password(client):
+    """As if the password had just been typed."""
+    session = client.session
+    session["password_entered_at"] = timezone.now().timestamp()
+    session.save()
+
+
+def test_a_void_asks_for_the_password_again_after_a_while(client_of, admin, owing):
+    payment = paid(student=owing, amount="5000.00")
+    address = reverse("finance:payment-void", args=[payment.pk])
+    client = client_of(admin)
+    session = client.session
+    session["password_entered_at"] = timezone.now().timestamp() - 11 * 60
+    session.save()
+
+    assert client.post(address, {"reason": "x"}).context["form"].errors["own_password"]
+    assert client.post(address, {"reason": "x", "own_password": "wrong"}).context["form"].errors["own_password"]
+    assert not hasattr(Payment.objects.get(), "reversal")
+    assert client.post(address, {"reason": "x", "own_password": PASSWORD}).status_code == 302
+    assert Payment.objects.get().reversal.reason == "x"
+
+
+def test_a_void_needs_a_reason(client_of, admin, owing):
+    payment = paid(student=owing, amount="5000.00")
+    client = client_of(admin)
+    note_password(client)
+
+    for reason in ("", "  ", "r" * 201):
+        response = client.post(reverse("finance:payment-void", args=[payment.pk]), {"reason": reason})
+        assert response.context["form"].errors["reason"]
     assert not hasattr(Payment.objects.get(), "reversal")
 
 

@@ -13,7 +13,7 @@ for (const form of document.querySelectorAll("form[data-payment]")) {
   const amount = form.elements.amount;
   const lines = [...document.querySelectorAll("[data-open]")];
   const rest = document.querySelector("[data-settles-rest]");
-  for (const cell of document.querySelectorAll("[data-settles], [data-settles-head], [data-settles-rest]")) cell.hidden = false;
+  for (const cell of document.querySelectorAll("[data-settles], [data-settles-head]")) cell.hidden = false;
   const show = () => {
     let left = paise(amount.value) ?? 0;
     for (const line of lines) {
@@ -21,7 +21,8 @@ for (const form of document.querySelectorAll("form[data-payment]")) {
       line.querySelector("[data-settles]").textContent = part ? rupees(part) : "–";
       left -= part;
     }
-    if (rest) rest.textContent = left ? `${rupees(left)} too much` : "";
+    if (rest) rest.hidden = !left;
+    if (rest) rest.textContent = `${rupees(left)} more than is owed: it would be kept as an advance.`;
   };
   amount.addEventListener("input", show);
   show();
