@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
@@ -70,18 +70,17 @@ def first_open_day(user, today):
     return today - datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
 
 
-def roll(batch, held_on, sheet=None):
+def roll(batch, held_on):
     """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on it.
 
-    Each comes with ``mark_id`` and ``marked``, the status on ``sheet``; None where there is none. One query.
+    Each comes with ``mark_id`` and ``marked``, its status; None where there is no mark yet. One query.
     """
+    marks = Mark.objects.order_by().filter(sheet__batch=batch, sheet__held_on=held_on)
+    own = marks.filter(student=OuterRef("student"), enrollment=OuterRef("pk"))
+    in_batch = Enrollment.objects.filter(batch=batch).on_roll(held_on)
     enrollments = (
-        Enrollment.objects.filter(batch=batch)
-        .annotate(mark=FilteredRelation("marks", condition=Q(marks__sheet=sheet and sheet.pk)))
-        .annotate(mark_id=F("mark__pk"), marked=F("mark__status"))
-        .filter(
-            Q(pk__in=Enrollment.objects.filter(batch=batch).on_roll(held_on).values("pk")) | Q(mark_id__isnull=False)
-        )
+        Enrollment.objects.filter(Q(pk__in=in_batch.values("pk")) | Q(pk__in=marks.values("enrollment")))
+        .annotate(mark_id=Subquery(own.values("pk")), marked=Subquery(own.values("status")))
         .by_name()
     )
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
@@ -122,7 +121,7 @@ def _write(batch, held_on, statuses, by, version, topic, confirmed_unplanned, wh
     )
     if sheet is None and not batch.is_planned and not confirmed_unplanned:
         raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
-    on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on, sheet)}
+    on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on)}
     _check_roll(batch, held_on, statuses, on_roll, whole_roll)
     differing = {pk: status for pk, status in statuses.items() if on_roll[pk].marked != status}
     retitled = topic is not None and topic != (sheet.topic if sheet else "")

@@ -78,7 +78,7 @@ def _sheet_page(request, batch, held_on, form, today):
     version = taken.version if taken else 0
     changes = _changes(taken)
     rows = []
-    for enrollment in services.roll(batch, held_on, taken):
+    for enrollment in services.roll(batch, held_on):
         marked = enrollment.marked or Status.PRESENT.value
         row = Row(enrollment, form.statuses.get(enrollment.student_id, marked), changes=changes.get(enrollment.mark_id))
         if form.is_bound and enrollment.marked and row.status != marked and form.data.get("version") != str(version):
@@ -121,7 +121,7 @@ def _closed_day(request, batch, held_on, sentence, today):
             "held_on": held_on,
             "sentence": sentence,
             "sheet": taken,
-            "rows": services.roll(batch, held_on, taken) if taken else [],
+            "rows": services.roll(batch, held_on) if taken else [],
             "other_days": reports.class_days_near(batch, held_on, earliest, today),
         },
     )

@@ -1,0 +1,60 @@
+"""Attendance in Django admin: to look up. Sheets are taken and corrected on the site, which keeps what a mark was."""
+
+from django.contrib import admin
+
+from coachmaster.ground.back_office import ReadOnlyAdmin
+
+from .models import Mark, MarkChange, Sheet
+
+
+class LookedUp(ReadOnlyAdmin):
+    """Large tables: no count of the whole, which would cost more than the page."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+
+@admin.register(Sheet)
+class SheetAdmin(LookedUp):
+    """Sheets."""
+
+    list_display = ["batch", "held_on", "topic", "taken_by", "taken_at", "version"]
+    list_select_related = ["batch", "taken_by"]
+    list_filter = ["held_on", "batch__course"]
+    search_fields = ["batch__name", "batch__code", "topic"]
+    date_hierarchy = "held_on"
+    ordering = ["-held_on", "-pk"]
+
+
+@admin.register(Mark)
+class MarkAdmin(LookedUp):
+    """Marks."""
+
+    list_display = ["student", "status", "batch", "held_on"]
+    list_select_related = ["student__user", "sheet__batch"]
+    list_filter = ["status", "sheet__held_on"]
+    search_fields = ["student__user__search_text", "sheet__batch__name"]
+    date_hierarchy = "sheet__held_on"
+    ordering = ["-pk"]
+
+    @admin.display(description="batch", ordering="sheet__batch__name")
+    def batch(self, mark):
+        """The batch of its sheet."""
+        return mark.sheet.batch
+
+    @admin.display(description="date", ordering="sheet__held_on")
+    def held_on(self, mark):
+        """The day of its sheet."""
+        return mark.sheet.held_on
+
+
+@admin.register(MarkChange)
+class MarkChangeAdmin(LookedUp):
+    """Corrections."""
+
+    list_display = ["mark", "before", "after", "changed_by", "changed_at"]
+    list_select_related = ["mark__student__user", "changed_by"]
+    list_filter = ["after", "changed_at"]
+    search_fields = ["mark__student__user__search_text", "changed_by__full_name"]
+    date_hierarchy = "changed_at"
+    ordering = ["-changed_at", "-pk"]

@@ -1,0 +1,52 @@
+"""Attendance in Django admin: looked up, never changed."""
+
+import datetime
+
+import pytest
+from django.urls import reverse
+
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from attendance.models import Mark
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.date(2026, 6, 15)
+MODELS = ["sheet", "mark", "markchange"]
+
+
+@pytest.fixture(params=[1, 4])
+def rows(request, admin):
+    """So many sheets, marks and corrections."""
+    batch = DailyBatchFactory()
+    student = EnrollmentFactory(batch=batch).student
+    for number in range(request.param):
+        day = DAY - datetime.timedelta(days=number)
+        taken(batch, day, by=admin)
+        taken(batch, day, by=admin, **{f"s{student.pk}": "late"})
+    return request.param
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_can_be_searched_and_cost_the_same_however_long(
+    client_of, admin, rows, model, django_assert_max_num_queries
+):
+    client = client_of(admin)
+    with django_assert_max_num_queries(14):
+        response = client.get(reverse(f"admin:attendance_{model}_changelist"))
+    assert response.context["cl"].result_count == rows
+    assert client.get(reverse(f"admin:attendance_{model}_changelist"), {"q": "nobody"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_is_added_changed_or_deleted(client_of, admin, rows, model):
+    client = client_of(admin)
+    key = Mark.objects.first().changes.get().pk if model == "markchange" else 1
+    if model != "markchange":
+        key = Mark.objects.values_list("pk" if model == "mark" else "sheet", flat=True).first()
+    page = reverse(f"admin:attendance_{model}_change", args=[key])
+
+    assert client.get(page).status_code == 200
+    assert client.post(page, {"status": "absent"}).status_code == 403
+    assert client.post(reverse(f"admin:attendance_{model}_delete", args=[key]), {"post": "yes"}).status_code == 403
+    assert client.get(reverse(f"admin:attendance_{model}_add")).status_code == 403
