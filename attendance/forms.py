@@ -121,6 +121,20 @@ class DayFilter(FilterForm):
         ],
     )
 
+    def __init__(self, data, *, today):
+        super().__init__({"on": today, **data.dict()})
+        self.today = today
+
+    @property
+    def day(self):
+        """The day to show: today unless another one was chosen."""
+        return self.value("on") or self.today
+
+    @property
+    def is_filtering(self):
+        """Whether anything but all of today is shown."""
+        return bool(self.value("show")) or self.day != self.today
+
 
 class MonthFilter(FilterForm):
     """One month of a student's attendance, out of those in which they were enrolled."""

@@ -200,9 +200,9 @@ def student_attendance(request, pk):
 
 
 def day(request):
-    filters = DayFilter(request.GET)
     today = timezone.localdate()
-    on, show = filters.value("on") or today, filters.value("show")
+    filters = DayFilter(request.GET, today=today)
+    on, show = filters.day, filters.value("show")
     batches = services.batches_kept_by(request.user)
     context = {"filters": filters, "on": on, "today": today, "show": show}
     if show == "missing":
