@@ -9,8 +9,9 @@ from dataclasses import astuple, dataclass, field
 from django.db.models import F, FilteredRelation, Max, Min, Prefetch, Q
 from django.db.models.functions import Coalesce
 
+from academics.calendar import class_days, holidays_between
 from academics.class_times import Slot
-from academics.models import Batch, ClassTime, Enrollment, Holiday, days_between
+from academics.models import Batch, ClassTime, Enrollment, days_between
 from coachmaster.ground.days import LAST_DAY, month_start
 
 from .models import Mark, Sheet, Status, Tally, counts
@@ -230,16 +231,3 @@ def class_days_near(batch, day, first, last):
     days = class_days(batch, first, last)
     before, after = [one for one in days if one < day], [one for one in days if one > day]
     return sorted({*before[-1:], *after[:1], *days[-1:]})
-
-
-def class_days(batch, first, last, *, holidays=None):
-    """Stands in for `academics.calendar.class_days`."""
-    first, last = max(first, batch.starts_on), min(last, batch.ends_on or last)
-    weekdays = {row.weekday for row in batch.class_times.all()}
-    holidays = holidays_between(first, last) if holidays is None else holidays
-    return [day for day in days_between(first, last) if day.weekday() in weekdays and day not in holidays]
-
-
-def holidays_between(first, last):
-    """Stands in for `academics.calendar.holidays_between`."""
-    return set(Holiday.objects.filter(day__range=(first, last)).values_list("day", flat=True))
