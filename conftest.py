@@ -58,6 +58,18 @@ def student(db):
 
 
 @pytest.fixture
+def file(tmp_path):
+    """`file(text)`: the path of a file with that text."""
+
+    def write(text, name="rows.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
 def client_of(client):
     """`client_of(user)`: the test client, signed in as that person."""
 

@@ -10,7 +10,7 @@ from ..text import LineFormField, folded
 
 # 9.87654E+09: what a spreadsheet makes of a long number; its last digits are lost.
 _MANGLED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
-_SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹]+")
+_SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹'’]+")
 
 
 def normalised(name):

@@ -208,7 +208,7 @@ def _read(importer, table, layout, skip, result, advance):
             continue
         before = len(result.problems)
         if len(cells) < width:
-            sentence = f"This line has {len(cells)} cells, the header has {width}. Add what is missing."
+            sentence = f"This line has {len(cells)} cell{'s' if len(cells) > 1 else ''}, the header has {width}. Add what is missing."
             result.problems.append(Problem(line, "", "", sentence))
             continue
         # Spreadsheets leave empty cells at the end of a line; text beyond the header is a shifted line.

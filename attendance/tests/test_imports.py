@@ -1,0 +1,85 @@
+"""Attendance from CSV files."""
+
+import datetime
+
+import pytest
+
+from academics.tests.factories import BatchFactory, EnrollmentFactory, HolidayFactory
+from attendance.models import Mark, MarkChange, Sheet
+from coachmaster.ground.tests.importing import run_import
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+
+MARKS = "Date,Batch,Student,Status\n15/06/2026,Morning,A,P\n15/06/2026,M1,B,absent\n16/06/2026,M1,A,Late\n16/06/2026,M1,B,L\n"
+
+
+@pytest.fixture
+def batch():
+    """A batch with the students A and B from 1 June 2026; it has no planned class times."""
+    batch = BatchFactory(name="Morning", code="M1")
+    for name in "AB":
+        EnrollmentFactory(batch=batch, student__user__full_name=name)
+    return batch
+
+
+def marks():
+    """Every mark as `day name status`."""
+    rows = Mark.objects.order_by("sheet__held_on", "student").select_related("sheet", "student__user")
+    return [f"{mark.sheet.held_on:%d} {mark.student} {mark.status}" for mark in rows]
+
+
+def test_marks_come_in_by_sheets_and_a_second_run_changes_nothing(file, batch):
+    first, second = (run_import("import_attendance", file(MARKS)) for _ in range(2))
+
+    assert first.summary == "4 marks created, 0 changed, 0 unchanged, 0 skipped."
+    assert second.summary == "0 marks created, 0 changed, 4 unchanged, 0 skipped."
+    assert marks() == ["15 A present", "15 B absent", "16 A late", "16 B late"]
+    assert [sheet.version for sheet in Sheet.objects.all()] == [1, 1]
+    assert set(batch.enrollments.values_list("last_marked_on", flat=True)) == {datetime.date(2026, 6, 16)}
+
+
+def test_a_mark_that_differs_is_corrected_and_what_it_was_is_kept(file, batch):
+    taken(batch, datetime.date(2026, 6, 15))
+
+    run = run_import("import_attendance", file("Date,Batch,Student,Status\n15/06/2026,M1,A,P\n15/06/2026,M1,B,E\n"))
+
+    assert run.summary == "0 marks created, 1 changed, 1 unchanged, 0 skipped."
+    assert marks() == ["15 A present", "15 B excused"]
+    assert [(change.before, change.after) for change in MarkChange.objects.all()] == [("present", "excused")]
+
+
+def test_a_holiday_made_since_does_not_trouble_a_second_run(file, batch):
+    run_import("import_attendance", file(MARKS))
+    HolidayFactory(day=datetime.date(2026, 6, 15))
+
+    assert run_import("import_attendance", file(MARKS)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("15/06/2026,M1,A,here", "line 2, Status: “here”: Write P, A, L or E"),
+        ("15/06/2026,M1,C,P", "line 2, Student: “C”: There is no such student."),
+        ("15/06/2026,M9,A,P", "line 2, Batch: “M9”: There is none with this code or name."),
+        ("15/06/2026,Noon,A,P", "line 2, Student: “A”: Not enrolled in Noon on 15 Jun 2026. Check batch and date."),
+        ("31/05/2026,M1,A,P", "line 2, Date: “31/05/2026”: Morning starts on 1 Jun 2026."),
+        ("31/05/2099,M1,A,P", "line 2, Date: “31/05/2099”: 31 May 2099 lies in the future."),
+        ("17/06/2026,M1,A,P", "line 2, Date: “17/06/2026”: 17 Jun 2026 is a holiday: Diwali."),
+        (
+            "15/06/2026,M1,A,P\n15/06/2026,Morning,a,A",
+            "line 3, Student: “a”: Line 2 marks the same student on this day.",
+        ),
+        ("15/06/2026,M1,A,P\n15/06/2026,M1,B,", "line 3, Status: Fill in this cell"),
+    ],
+)
+def test_a_mark_that_cannot_be_is_refused_and_no_sheet_made(file, batch, rows, sentence):
+    BatchFactory(name="Noon")
+    HolidayFactory(day=datetime.date(2026, 6, 17))
+
+    run = run_import("import_attendance", file(f"Date,Batch,Student,Status\n{rows}\n"))
+
+    assert run.code == 1
+    assert sentence in run.said
+    assert not Sheet.objects.exists()

@@ -1,0 +1,95 @@
+"""The same bad files for every import: a sentence, exit code 1, nothing written, and the same by a dry run."""
+
+import datetime
+
+import pytest
+from django.apps import apps
+
+from academics.tests.factories import BatchFactory, CourseFactory
+from accounts.tests.factories import StudentFactory
+from coachmaster.ground.tests.importing import run_import
+from finance.tests.factories import enrolled
+
+pytestmark = pytest.mark.django_db
+
+GOOD = {
+    "import_instructors": "name,email\nMaya Das,maya@example.com\nOm Puri,om@example.com\n",
+    "import_students": "name,email\nMaya Das,maya@example.com\nOm Puri,om@example.com\n",
+    "import_courses": "name,fee\nScience,5000\nArts,4000\n",
+    "import_batches": "name,course,start\nMorning,JEE,01/06/2026\nNoon,JEE,01/06/2026\n",
+    "import_enrollments": "student,batch\nNew One,Evening\nNew Two,Evening\n",
+    "import_payments": "student,amount,date,mode\nOld One,500,05/06/2026,cash\nOld Two,500,05/06/2026,cash\n",
+    "import_attendance": "student,batch,date,status\nOld One,Evening,15/06/2026,P\nOld Two,Evening,15/06/2026,A\n",
+}
+
+BAD = {
+    "empty": (lambda good: b"", "The file is empty."),
+    "header only": (lambda good: good.splitlines(keepends=True)[0], "The file has a header and no rows."),
+    "no header": (lambda good: b"".join(good.splitlines(keepends=True)[1:]), "There is no such column."),
+    "a column twice": (lambda good: _wider(good, good[: good.index(b",")], b"x"), "Two columns have this name."),
+    "UTF-16": (lambda good: good.decode().encode("utf-16"), "This file is in UTF-16."),
+    "UTF-16 without a mark": (lambda good: good.decode().encode("utf-16-be"), "it looks like UTF-16."),
+    "cp1252": (lambda good: good + "René".encode("cp1252"), "line 4: This is not text in UTF-8."),
+    "cut off": (lambda good: good + "अ".encode()[:-1], "line 4: This is not text in UTF-8."),
+    "NUL": (lambda good: good.replace(b"\n", b"\n\0", 2), "This cell holds a NUL character."),
+    "a quote never closed": (lambda good: good + b'"x', 'line 4: A quote (") is opened on this line and never closed.'),
+    "a quote closed too early": (lambda good: good + b'"x"y\n', 'line 4: A quote (") in this line is closed before'),
+    "a short line": (lambda good: good + b"x\n", "line 4: This line has 1 cell, the header has"),
+    "a long line": (lambda good: _wider(good, None, b"x"), "This cell stands in no column of the header."),
+    "200,000 characters": (lambda good: good + b"x" * 200_000, "line 4: A cell that begins on this line has more than"),
+    "a line twice": (lambda good: good + good.splitlines(keepends=True)[-1], "line 4, "),
+    "a cell emptied": (lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"", 1), "line 2, "),
+    "300 letters": (lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"x" * 300, 1), "line 2, "),
+    "a workbook": (lambda good: b"PK\x03\x04" + good, "This is a spreadsheet, not a CSV file."),
+}
+
+
+#: Without a receipt number, two payments that are alike are two payments.
+TWO_ALIKE = ("import_payments", "a line twice")
+
+
+def _wider(good, heading, cell):
+    """``good`` with one more column; without a heading, its lines are too long."""
+    first, *rows = good.splitlines()
+    return b"\n".join([first if heading is None else first + b"," + heading, *(row + b"," + cell for row in rows), b""])
+
+
+@pytest.fixture
+def institute(db):
+    """A course, a batch that goes on, two students in it and two who are not."""
+    CourseFactory(name="JEE")
+    batch = BatchFactory(name="Evening", starts_on=datetime.date(2026, 6, 1))
+    for name in ("Old One", "Old Two"):
+        enrolled(student=StudentFactory(user__full_name=name), batch=batch)
+    for name in ("New One", "New Two"):
+        StudentFactory(user__full_name=name)
+
+
+def rows_of_every_table():
+    """How many rows each table has."""
+    return {model: model.objects.count() for model in apps.get_models(include_auto_created=True)}
+
+
+@pytest.mark.parametrize("command", GOOD)
+def test_the_good_file_comes_in(file, institute, command):
+    run = run_import(command, file(GOOD[command]))
+
+    assert run.code == 0, run.said
+    assert run.summary.startswith("2 ")
+
+
+@pytest.mark.parametrize("command", GOOD)
+def test_bad_files_stay_out(file, institute, command):
+    before = rows_of_every_table()
+    for bad, (make, sentence) in BAD.items():
+        if (command, bad) == TWO_ALIKE:
+            continue
+        path = file(make(GOOD[command].encode()))
+
+        run, dry_run = run_import(command, path), run_import(command, path, "--dry-run")
+
+        assert run.code == dry_run.code == 1, bad
+        assert sentence in run.said, bad
+        assert "Nothing was written." in run.said, bad
+        assert dry_run.said == run.said, bad
+        assert rows_of_every_table() == before, bad
