@@ -40,13 +40,13 @@ class _PeopleImporter(Importer):
     role = ""
 
     def _who_has_the_emails(self, rows):
-        """``{e-mail: (key, name, role)}`` of everybody who has one of the rows' addresses."""
+        """``{e-mail: (key, name, role, whether a student)}`` of everybody who has one of the rows' addresses."""
         emails = (row["email"] for row in rows if "email" in row)
         return {
-            email: (pk, name, role)
+            email: (pk, name, role, bool(student))
             for chunk in in_chunks(emails)
-            for pk, email, name, role in User.objects.filter(email__in=chunk).values_list(
-                "pk", "email", "full_name", "membership__group__name"
+            for pk, email, name, role, student in User.objects.filter(email__in=chunk).values_list(
+                "pk", "email", "full_name", "membership__group__name", "student_profile"
             )
         }
 
@@ -96,7 +96,7 @@ class InstructorImporter(_PeopleImporter):
                 if email not in known:
                     new.append(_new_user(row))
                     continue
-                pk, name, role = known[email]
+                pk, name, role, _ = known[email]
                 if role != INSTRUCTOR:
                     result.refuse(row, "email", f"{name} has this e-mail address ({role}). Leave this line out.")
                     continue
@@ -134,9 +134,9 @@ class StudentImporter(_PeopleImporter):
     def write(self, rows, result, advance):
         super().write(rows, result, advance)
         owners = self._who_has_the_emails(rows)
-        known = _StudentsByKey(rows)
+        known = _StudentsByKey(rows, owners)
         spoken_for = {row["admission_number"] for row in rows if "admission_number" in row}
-        lines = {}
+        lines = {"admission_number": {}, "email": {}, "full_name": {}}
         for chunk in in_chunks(rows):
             found = {}
             for row in chunk:
@@ -177,11 +177,11 @@ class StudentImporter(_PeopleImporter):
 
     def _is_alone(self, row, pk, lines, owners, result):
         """Whether no other line and no other person has what only one may have."""
-        keys = [(name, row[name]) for name in ("admission_number", "email") if name in row]
+        keys = {name: row[name] for name in ("admission_number", "email") if name in row}
         if pk or not keys:
-            keys.append(("full_name", pk or _identity(row)))
-        for name, value in keys:
-            if first := lines.get((name, value)):
+            keys["full_name"] = pk or _identity(row)
+        for name, value in keys.items():
+            if first := lines[name].get(value):
                 what = {"admission_number": "admission number", "email": "e-mail address"}.get(name, "student")
                 result.refuse(row, name, f"Line {first} has this {what} too. Keep one of them.")
                 return False
@@ -189,7 +189,8 @@ class StudentImporter(_PeopleImporter):
         if owner and owner[0] != pk:
             result.refuse(row, "email", f"{owner[1]} ({owner[2]}) has this e-mail address. Enter another, or none.")
             return False
-        lines.update(dict.fromkeys(keys, row.line))
+        for name, value in keys.items():
+            lines[name][value] = row.line
         return True
 
 
@@ -217,36 +218,35 @@ def _identity(row):
 class _StudentsByKey:
     """The students that a file may mean, found by one pass over all of them."""
 
-    def __init__(self, rows):
-        wanted = {row["admission_number"] for row in rows if "admission_number" in row}
-        wanted.update(row["email"] for row in rows if "email" in row)
-        wanted.update(map(_identity, rows))
-        self.by_key, self.about, self.by_identity = {}, {}, {}
+    def __init__(self, rows, owners):
+        self.owners = owners
+        numbers = {row["admission_number"] for row in rows if "admission_number" in row}
+        identities = {
+            _identity(row) for row in rows if "admission_number" not in row and row.get("email") not in owners
+        }
+        self.by_number, self.by_identity = {}, {}
         students = StudentProfile.objects.order_by().values_list(
             "pk", "admission_number", "user__email", "user__full_name", "user__phone", "birth_on"
         )
         for pk, number, email, full_name, phone, birth_on in students.iterator(chunk_size=2000):
-            name = folded(full_name)
-            if number in wanted:
-                self.by_key[number] = pk
-            if email in wanted:
-                self.by_key[email] = pk
-                self.about[pk] = (number, full_name)
+            if number in numbers:
+                self.by_number[number] = pk
             # A row with nothing but a name means a student of whom neither phone nor date of birth is known.
-            identities = {(name, known) for known in (phone, birth_on) if known} or {(name, None)}
-            for key in identities & wanted:
-                self.by_identity.setdefault(key, []).append((pk, bool(email)))
+            name = folded(full_name)
+            for key in {(name, known) for known in (phone, birth_on) if known} or {(name, None)}:
+                if key in identities:
+                    self.by_identity.setdefault(key, []).append((pk, bool(email)))
 
     def find(self, row):
         """The key of the student that the row means, or None. Raises ValidationError when it could be two."""
         number, email = row.get("admission_number"), row.get("email")
-        if number in self.by_key:
-            return self.by_key[number]
-        if pk := self.by_key.get(email):
-            have, name = self.about[pk]
+        if number in self.by_number:
+            return self.by_number[number]
+        if email in self.owners:
+            pk, name, _, is_student = self.owners[email]
             if number and folded(name) != folded(row["full_name"]):
-                raise ValidationError(f"{name} ({have}) has the e-mail address of this line. Change it in one of them.")
-            return pk
+                raise ValidationError(f"{name} has the e-mail address of this line. Change it in one of them.")
+            return pk if is_student else None
         key = _identity(row)
         if number or (email and key[1] is None):
             return None
