@@ -489,6 +489,9 @@ class Enrollment(models.Model):
     list_fee = MoneyField(help_text="The course's fee on the day of enrolling.")
     agreed_fee = MoneyField()
     fee_reason = LineField("reason for a lower fee", max_length=200, blank=True)
+    transferred_from = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="transferred_to", editable=False
+    )
     #: Copied from the institute's setting, so that a unique index can hold "one active enrollment a student".
     is_exclusive = models.BooleanField(default=True, editable=False)
     #: Kept by `attendance` in the transaction that writes a mark, so that the database refuses to end before it.

@@ -218,7 +218,7 @@ def kept_sheets_words(number):
 # Enrollments ----------------------------------------------------------------------------------------------------
 
 
-def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason=""):
+def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason="", transferred_from=None):
     """A new active enrollment. The caller holds the locks on the institute, the batch and the student.
 
     Raises ValidationError: one sentence for each thing that stands in the way.
@@ -234,6 +234,7 @@ def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason=
         now_in=[enrollment.batch for enrollment in active.filter(student=student).select_related("batch")],
         seats_taken=0 if batch.capacity is None else active.filter(batch=batch).count(),
     )
+    enrollment.transferred_from = transferred_from
     enrollment.save(force_insert=True)
     return enrollment
 

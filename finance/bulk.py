@@ -16,6 +16,7 @@ from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
 
 from . import ledger, services
+from .locks import lock_series
 from .models import Account, Charge, LiveReference, Payment, live_reference
 
 
@@ -64,8 +65,9 @@ class Enrolling:
     def write(self, enrollments):
         """Write ``enrollments`` with their tuition charges."""
         bulk_create_with_history(enrollments, Enrollment)
-        charges = (services.tuition_charge(enrollment, by=self.by) for enrollment in enrollments)
-        Charge.objects.bulk_create(filter(None, charges))
+        Charge.objects.bulk_create(
+            charge for enrollment in enrollments for charge in services.tuition_charges(enrollment, by=self.by)
+        )
 
     def finish(self):
         """Bring the accounts up to date; once, after the last write."""
@@ -79,7 +81,7 @@ class Receiving:
         self.by = by
         self.today = timezone.localdate()
         first_days = {financial_year(day): day for day in days}
-        self._series = {year: services.lock_series(first_days[year], by=by) for year in sorted(first_days)}
+        self._series = {year: lock_series(first_days[year], by=by) for year in sorted(first_days)}
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
         self._written_on = set()

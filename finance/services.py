@@ -4,27 +4,29 @@ Locks are taken in one order everywhere: receipt series, then institute and batc
 """
 
 import datetime
+from dataclasses import dataclass
+from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q, Subquery
+from django.db.models import Q
 from django.utils import timezone
 
-from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
+from academics.models import Batch, Enrollment, EnrollmentStatus
 from academics.services import end_enrollment, end_enrollments, open_enrollment
-from coachmaster.ground.days import day_words, financial_year
-from coachmaster.ground.money import ZERO, display, plain
+from coachmaster.ground.days import day_words
+from coachmaster.ground.money import ZERO, display, plain, split_in_proportion
 
-from . import ledger
+from . import installments, ledger
+from .locks import book_day, lock_account, lock_batch, lock_series
 from .models import (
-    Account,
     Charge,
     ChargeKind,
-    DayClose,
     LiveReference,
     Mode,
     Payment,
     ReceiptSeries,
+    Refund,
     Reversal,
     live_reference,
     normalised_reference,
@@ -34,31 +36,15 @@ from .models import (
 LOOKS_DOUBLE_WITHIN = datetime.timedelta(minutes=10)
 
 
-def lock_account(student_id):
-    """The account of a student, locked until the transaction ends; made when there is none yet."""
-    locked = Account.objects.select_for_update()
-    if account := locked.filter(pk=student_id).first():
-        return account
-    Account.objects.get_or_create(student_id=student_id)
-    return locked.get(pk=student_id)
-
-
-def lock_batch(batch):
-    """``batch`` read again with its course, locked until the transaction ends, and the institute's settings with it:
-    seats are counted and the rule of one active enrollment is read by one at a time."""
-    Institute.objects.select_for_update().get(pk=Institute.ONLY)
-    return Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
-
-
 # Enrollments ----------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
-def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", due_on=None):
-    """Enroll ``student`` in ``batch`` and post the tuition charge.
+def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", installments=None):
+    """Enroll ``student`` in ``batch`` and post the tuition.
 
-    ``agreed_fee`` in rupees; left out, it is the course's fee. The charge is due on ``due_on``, else on the day of
-    enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
+    ``agreed_fee`` in rupees; left out, it is the course's fee. ``installments`` are pairs of a due date and rupees that
+    add up to it; left out, all of it is due on the day of enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
     active enrollment, or the fee is lowered without a reason.
     """
     batch = lock_batch(batch)
@@ -66,8 +52,7 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", d
     enrollment = open_enrollment(
         student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
     )
-    if charge := tuition_charge(enrollment, due_on=due_on, by=by):
-        charge.save()
+    Charge.objects.bulk_create(tuition_charges(enrollment, installments, by=by))
     ledger.refresh_accounts([student.pk])
     return enrollment
 
@@ -97,42 +82,13 @@ def enroll_several(*, students, batch, enrolled_on, by):
     return enrollments
 
 
-def tuition_charge(enrollment, *, by, due_on=None):
-    """The charge that enrolling posts, not saved yet; None when nothing is owed."""
+def tuition_charges(enrollment, rows=None, *, by):
+    """The charges that enrolling posts, not saved yet. Raises ValidationError when ``rows`` miss the agreed fee."""
+    if rows is None:
+        rows = [(enrollment.enrolled_on, enrollment.agreed_fee)] if enrollment.agreed_fee > ZERO else []
+    installments.check(rows, enrollment.agreed_fee)
     # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
-    posted_on = min(enrollment.enrolled_on, timezone.localdate())
-    due_on = due_on or enrollment.enrolled_on
-    return _tuition(enrollment, enrollment.agreed_fee, due_on=due_on, on=posted_on, by=by)
-
-
-def _tuition(enrollment, amount, *, due_on, on, by):
-    if amount == ZERO:
-        return None
-    return Charge(
-        student_id=enrollment.student_id,
-        enrollment=enrollment,
-        kind=ChargeKind.TUITION,
-        amount=amount,
-        posted_on=on,
-        due_on=due_on,
-        posted_by=by,
-    )
-
-
-def _post_tuition(enrollment, amount, *, due_on, on, by):
-    if charge := _tuition(enrollment, amount, due_on=due_on, on=on, by=by):
-        charge.save()
-
-
-def _cancel_tuition(enrollment, *, reason, on, by):
-    """Cancel the live tuition charges of ``enrollment``; returns the last due date among them, or None."""
-    charges = Charge.objects.live().filter(enrollment=enrollment, kind=ChargeKind.TUITION)
-    due_on = charges.order_by("-due_on").values_list("due_on", flat=True).first()
-    # A charge cannot be cancelled before it was posted; that day is kept where it lies later.
-    for charge in charges:
-        charge.cancelled_on, charge.cancelled_by, charge.cancel_reason = max(on, charge.posted_on), by, reason
-        charge.save(update_fields=["cancelled_on", "cancelled_by", "cancel_reason"])
-    return due_on
+    return installments.charges_for(enrollment, rows, on=min(enrollment.enrolled_on, timezone.localdate()), by=by)
 
 
 @transaction.atomic
@@ -146,15 +102,46 @@ def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None):
         raise ValidationError({"reason": "Say why the student leaves."})
     lock_account(enrollment.student_id)
     enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=reason)
-    charged = Charge.objects.live().filter(enrollment=enrollment, kind=ChargeKind.TUITION).total()
-    if fee_to_keep is not None and fee_to_keep != charged:
-        if fee_to_keep > charged:
-            raise ValidationError({"fee_to_keep": f"At most {display(charged)}, the fee charged for this enrollment."})
-        today = timezone.localdate()
-        due_on = _cancel_tuition(enrollment, reason=f"Left: {reason}"[:200], on=today, by=by)
-        _post_tuition(enrollment, fee_to_keep, due_on=due_on, on=today, by=by)
+    if fee_to_keep is not None:
+        _keep_of_fee(enrollment, fee_to_keep, reason=f"Left: {reason}", by=by)
         ledger.refresh_accounts([enrollment.student_id])
     return enrollment
+
+
+def _tuition_lines(enrollment):
+    """The lines of the ledger about the tuition of ``enrollment`` and of those it was transferred from, by due date."""
+    chain = [enrollment.pk]
+    while (before := enrollment.transferred_from) is not None:
+        chain.append(before.pk)
+        enrollment = before
+    return [
+        line
+        for line in ledger.fee_status(enrollment.student, timezone.localdate()).lines
+        if line.charge.enrollment_id in chain and line.charge.kind == ChargeKind.TUITION
+    ]
+
+
+def _keep_of_fee(enrollment, fee_to_keep, *, reason, by):
+    """Cancel what is open of the tuition, so that ``fee_to_keep`` rupees stay to be paid for the enrollment in all.
+
+    What is settled stays as it is while it fits; otherwise all is cancelled and the fee posted anew, and the rest of
+    what was paid becomes an advance, to be given back. The caller holds the account and refreshes it.
+    """
+    lines = _tuition_lines(enrollment)
+    charged = sum((line.net for line in lines), ZERO)
+    if fee_to_keep == charged:
+        return
+    if fee_to_keep > charged:
+        raise ValidationError({"fee_to_keep": f"At most {display(charged)}, the fee charged for this enrollment."})
+    settled = [line for line in lines if line.open == ZERO]
+    kept = sum((line.net for line in settled), ZERO)
+    if kept > fee_to_keep:
+        settled, kept = [], ZERO
+    gone = [line for line in lines if line not in settled]
+    due_on = gone[0].charge.due_on
+    installments.cancel([line.charge for line in gone], reason=reason, by=by)
+    rows = [(due_on, fee_to_keep - kept)] if fee_to_keep > kept else []
+    Charge.objects.bulk_create(installments.charges_for(enrollment, rows, on=timezone.localdate(), by=by))
 
 
 @transaction.atomic
@@ -181,31 +168,74 @@ def complete_batch(*, batch, last_day, by):
 
 
 @transaction.atomic
-def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reason=""):
+def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reason="", rows=None):
     """Move a student to another batch: one enrollment ends and the other begins on the day ``on``.
 
-    The old tuition charge is cancelled and the new fee posted, due when the old one was; what was paid stays paid.
-    Without ``agreed_fee`` (rupees) the fee is that of `fee_after_transfer`. Raises ValidationError as `enroll` does;
-    then nothing has moved.
+    Old tuition that was due before that day stays; the rest of it is cancelled, and of the new fee what does not stay
+    already is posted, by ``rows`` (pairs of a due date and rupees to be paid) or in proportion on the dates that were
+    open. Concessions are carried over; what was paid stays paid. Without ``agreed_fee`` (rupees) the fee is that of `fee_after_transfer`. Raises ValidationError
+    as `enroll` does; then nothing has moved.
     """
     if batch.pk == enrollment.batch_id:
         raise ValidationError({"batch": "The student is in this batch already. Choose another one."})
-    old_batch = enrollment.batch
     batch = lock_batch(batch)
     lock_account(enrollment.student_id)
     if agreed_fee is None:
         agreed_fee, fee_reason = fee_after_transfer(enrollment, batch)
-    words = f"Transferred to {batch}" + (f": {reason}" if reason else "")
-    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=on, reason=words[:200])
-    today = timezone.localdate()
-    due_on = _cancel_tuition(enrollment, reason=words[:200], on=today, by=by)
+    words = (f"Transferred to {batch}" + (f": {reason}" if reason else ""))[:200]
+    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=on, reason=words)
+    settlement = transfer_settlement(enrollment, agreed_fee, on)
     moved = open_enrollment(
-        student=enrollment.student, batch=batch, enrolled_on=on, agreed_fee=agreed_fee, fee_reason=fee_reason
+        student=enrollment.student,
+        batch=batch,
+        enrolled_on=on,
+        agreed_fee=agreed_fee,
+        fee_reason=fee_reason,
+        transferred_from=enrollment,
     )
-    _post_tuition(moved, moved.agreed_fee, due_on=due_on or on, on=today, by=by)
+    if rows is None:
+        rows = settlement.rows
+    installments.check(rows, settlement.to_pay)
+    charges = [line.charge for line in settlement.cancelled]
+    installments.repost(moved, charges, rows, reason=words, by=by, carry=settlement.conceded > ZERO)
     ledger.refresh_accounts([enrollment.student_id])
-    moved.moved_from = old_batch
     return moved
+
+
+@dataclass
+class Settlement:
+    """What a transfer does to the tuition, in rupees: what ``stays`` of the old fee, what is ``conceded`` of the rest of
+    the new one, and the ``rows`` by which the remainder is ``to_pay``."""
+
+    stays: Decimal
+    cancelled: list
+    conceded: Decimal
+    to_pay: Decimal
+    rows: list
+
+
+def transfer_settlement(enrollment, agreed_fee, on):
+    """The Settlement of a transfer from ``enrollment`` on the day ``on``, for a new fee of ``agreed_fee`` rupees."""
+    lines = _tuition_lines(enrollment)
+    cancelled = [line for line in lines if line.charge.due_on >= on]
+    stays = sum((line.charge.amount for line in lines if line.charge.due_on < on), ZERO)
+    if stays > agreed_fee:
+        # More was due already than the new course costs in all: the old fee goes, the new one takes its place.
+        cancelled, stays = lines, ZERO
+    to_post = agreed_fee - stays
+    conceded = sum((line.conceded for line in cancelled), ZERO)
+    if conceded >= to_post:
+        conceded = ZERO  # a concession of more than the whole new fee lapses
+    to_pay = to_post - conceded
+    weights = [(line.charge.due_on, line.net) for line in cancelled if line.net > ZERO]
+    if to_pay == ZERO:
+        rows = []
+    elif weights:
+        parts = split_in_proportion(to_pay, [amount for _, amount in weights])
+        rows = [(due_on, part) for (due_on, _), part in zip(weights, parts, strict=True) if part > ZERO]
+    else:
+        rows = [(on, to_pay)]
+    return Settlement(stays=stays, cancelled=cancelled, conceded=conceded, to_pay=to_pay, rows=rows)
 
 
 def fee_after_transfer(enrollment, batch):
@@ -301,28 +331,6 @@ def _same_payment(earlier, content):
             "Nothing more was saved. Open a new payment form for another payment."
         )
     return earlier
-
-
-def lock_series(day, *, by, kind=ReceiptSeries.Kind.RECEIPT):
-    """The series of that kind of the financial year of ``day``, locked until the transaction ends.
-
-    It comes with ``last_closed``, the last day that ``by`` has closed, for `book_day`.
-    """
-    key = {"kind": kind, "year": financial_year(day)}
-    locked = ReceiptSeries.objects.select_for_update(of=("self",)).annotate(
-        last_closed=Subquery(DayClose.objects.filter(person=by).order_by("-closed_on").values("closed_on")[:1])
-    )
-    series = locked.filter(**key).first()
-    if series is None:
-        prefix = kind.prefix or Institute.objects.current().receipt_prefix
-        ReceiptSeries.objects.get_or_create(**key, defaults={"prefix": prefix})
-        series = locked.get(**key)
-    return series
-
-
-def book_day(series, day):
-    """The day in whose book an entry dated ``day`` stands: that day, or the one after the last that was closed."""
-    return day if series.last_closed is None else max(day, series.last_closed + datetime.timedelta(days=1))
 
 
 #: Two-digit years name the receipt series, so they must not meet twice.
@@ -482,6 +490,8 @@ def void(*, payment, reason, by):
     lock_account(payment.student_id)
     if Reversal.objects.filter(payment=payment).exists():
         raise ValidationError(f"Receipt {payment} was voided already.")
+    if Refund.objects.filter(payment=payment).exists():
+        raise ValidationError(f"Of receipt {payment} money was given back, so it cannot be voided any more.")
     today = timezone.localdate()
     reversal = Reversal(
         payment=payment, voided_on=today, booked_on=book_day(series, today), reason=reason, voided_by=by

@@ -145,16 +145,21 @@ def enrollments():
 
 
 def tuition():
-    """The tuition that stands for an enrollment is the agreed fee; for a dropped one at most that."""
+    """The tuition that stands for an enrollment, and for those it was transferred from, is the agreed fee; for a dropped
+    one at most that."""
     charged = defaultdict(lambda: ZERO)
     live = Charge.objects.filter(kind=ChargeKind.TUITION, cancelled_on=None)
     for enrollment, amount in live.values_list("enrollment", "amount").iterator(CHUNK):
         charged[enrollment] += amount
+    transfers = dict(Enrollment.objects.exclude(transferred_from=None).values_list("pk", "transferred_from"))
     rows = Enrollment.objects.order_by("pk").values_list("pk", "status", "agreed_fee")
     for pk, status, agreed_fee in rows.iterator(CHUNK):
+        found, before = charged[pk], transfers.get(pk)
+        while before is not None:
+            found, before = found + charged[before], transfers.get(before)
         is_dropped = status == EnrollmentStatus.DROPPED
-        if charged[pk] > agreed_fee or (not is_dropped and charged[pk] != agreed_fee):
-            yield f"Enrollment {pk}: {display(charged[pk])} is charged of the agreed {display(agreed_fee)}."
+        if found > agreed_fee or (not is_dropped and found != agreed_fee):
+            yield f"Enrollment {pk}: {display(found)} is charged of the agreed {display(agreed_fee)}."
     for charge in Charge.objects.filter(enrollment__isnull=False).exclude(student=F("enrollment__student")):
         yield f"Charge {charge.pk} is another student's than its enrollment."
 

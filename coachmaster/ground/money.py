@@ -5,7 +5,7 @@ Nothing outside this module knows about paise.
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -134,6 +134,26 @@ def split(total, count):
     """``total`` in ``count`` parts that add up to it again; odd paise go to the first ones."""
     each, odd = divmod(to_paise(total), count)
     return [from_paise(each + (part < odd)) for part in range(count)]
+
+
+def split_in_proportion(total, weights):
+    """``total`` in parts that are to each other as ``weights`` (amounts, not all zero) and add up to it again.
+
+    No part is off by a paisa or more; odd paise go to the parts that lost most by rounding down, the first of equals.
+    """
+    total, weights = to_paise(total), [Decimal(weight) for weight in weights]
+    whole = sum(weights)
+    exact = [total * weight / whole for weight in weights]
+    paise = [int(part) for part in exact]
+    lost_most = sorted(range(len(paise)), key=lambda index: (paise[index] - exact[index], index))
+    for index in lost_most[: total - sum(paise)]:
+        paise[index] += 1
+    return [from_paise(part) for part in paise]
+
+
+def share(total, part, whole):
+    """``total`` × ``part`` ÷ ``whole``, to the nearest paisa, half up."""
+    return (Decimal(total) * part / whole).quantize(PAISA, rounding=ROUND_HALF_UP)
 
 
 def _grouped(digits):

@@ -12,9 +12,12 @@ from finance import services
 from finance.models import Mode
 
 
-def enrolled(*, student=None, batch=None, enrolled_on=None, fee=None, by=None, **kwargs):
-    """An enrollment with its tuition charge, by `finance.services.enroll`. ``fee`` sets the course's fee."""
+def enrolled(*, student=None, batch=None, enrolled_on=None, fee=None, due_on=None, by=None, **kwargs):
+    """An enrollment with its tuition charge, by `finance.services.enroll`. ``fee`` sets the course's fee; ``due_on``
+    lets all of it be due on one day."""
     batch = batch or BatchFactory(**({"course__total_fee": Decimal(fee)} if fee is not None else {}))
+    if due_on:
+        kwargs["installments"] = [(due_on, kwargs.get("agreed_fee") or batch.course.total_fee)]
     return services.enroll(
         student=student or StudentFactory(),
         batch=batch,

@@ -1,0 +1,124 @@
+"""Concessions: asked for, approved, taken back. Each is one or more rows with a token in common, one row a charge."""
+
+import secrets
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from academics.models import Institute
+from accounts.models import StudentProfile
+from coachmaster.ground.money import ZERO, display, share, split_in_proportion
+
+from . import ledger
+from .locks import lock_account
+from .models import Concession
+
+
+def siblings(student):
+    """Active students whose guardian has the same phone, to suggest the sibling concession by."""
+    if not student.guardian_phone:
+        return StudentProfile.objects.none()
+    return (
+        StudentProfile.objects.filter(guardian_phone=student.guardian_phone, enrollments__status="active")
+        .exclude(pk=student.pk)
+        .select_related("user")
+        .distinct()
+    )
+
+
+@transaction.atomic
+def ask(*, student, charges, kind, reason, by, amount=None, percent=None):
+    """Take ``amount`` rupees, or ``percent`` of what is open, off ``charges`` of ``student``; returns the rows.
+
+    It is spread over what is open of them in proportion, none below zero. Above the institute's limit it waits for an
+    approval and changes nothing until then. Raises ValidationError.
+    """
+    if not reason:
+        raise ValidationError({"reason": "Say why the student pays less."})
+    lock_account(student.pk)
+    today = timezone.localdate()
+    chosen = {charge.pk for charge in charges}
+    lines = [line for line in ledger.fee_status(student, today).lines if line.charge.pk in chosen and line.open > ZERO]
+    is_open = sum((line.open for line in lines), ZERO)
+    if not lines:
+        raise ValidationError("Nothing is open of these charges, so nothing can be taken off.")
+    if percent is not None:
+        amount = share(is_open, percent, 100)
+    if amount is None or amount <= ZERO:
+        raise ValidationError({"amount": "Enter an amount above zero."})
+    if amount > is_open:
+        raise ValidationError({"amount": f"At most {display(is_open)}, what is still open."})
+    parts = split_in_proportion(amount, [line.open for line in lines])
+    is_approved = amount <= Institute.objects.current().concession_limit
+    now = timezone.now()
+    token = secrets.token_urlsafe(24)
+    rows = [
+        Concession(
+            student=student,
+            charge=line.charge,
+            amount=part,
+            kind=kind,
+            reason=reason,
+            token=token,
+            asked_by=by,
+            approved_by=by if is_approved else None,
+            approved_on=today if is_approved else None,
+            approved_at=now if is_approved else None,
+        )
+        for line, part in zip(lines, parts, strict=True)
+        if part > ZERO
+    ]
+    for row in rows:
+        row.clean_fields(exclude=["student", "charge", "asked_by", "approved_by"])
+    Concession.objects.bulk_create(rows)
+    ledger.refresh_accounts([student.pk])
+    return rows
+
+
+def _locked(token):
+    """The rows of one concession and its student's account, locked."""
+    first = Concession.objects.filter(token=token).first()
+    if first is None:
+        raise ValidationError("This concession does not exist.")
+    lock_account(first.student_id)
+    return list(Concession.objects.filter(token=token).select_related("charge", "student__user"))
+
+
+@transaction.atomic
+def approve(*, token, by):
+    """Let a waiting concession count from today. Raises ValidationError when it no longer waits, or no longer fits."""
+    rows = _locked(token)
+    if not all(row.is_waiting for row in rows):
+        raise ValidationError("This concession was decided already.")
+    today = timezone.localdate()
+    student = rows[0].student
+    is_open = {line.charge.pk: line.open for line in ledger.fee_status(student, today).lines}
+    for row in rows:
+        if row.amount > is_open.get(row.charge_id, ZERO):
+            raise ValidationError(
+                f"Of {row.charge} only {display(is_open.get(row.charge_id, ZERO))} is still open. "
+                "Decline this concession and ask for one that fits."
+            )
+    now = timezone.now()
+    for row in rows:
+        row.approved_by, row.approved_on, row.approved_at = by, today, now
+    Concession.objects.bulk_update(rows, ["approved_by", "approved_on", "approved_at"])
+    ledger.refresh_accounts([student.pk])
+    return rows
+
+
+@transaction.atomic
+def take_back(*, token, reason, by):
+    """Decline a waiting concession, or take back one that counts. Raises ValidationError."""
+    if not reason:
+        raise ValidationError({"reason": "Say why."})
+    rows = _locked(token)
+    if any(row.cancelled_on for row in rows):
+        raise ValidationError("This concession was taken back already.")
+    today = timezone.localdate()
+    for row in rows:
+        row.cancelled_on, row.cancelled_by, row.cancel_reason = today, by, reason[:200]
+    Concession.objects.bulk_update(rows, ["cancelled_on", "cancelled_by", "cancel_reason"])
+    ledger.refresh_accounts([rows[0].student_id])
+    return rows

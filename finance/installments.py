@@ -1,0 +1,209 @@
+"""Tuition in installments: the rows of a plan, posting them, and changing what is still open.
+
+A row is a pair ``(due_on, amount)``: a date, and rupees to be paid.
+"""
+
+import datetime
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from academics.calendar import class_days
+from coachmaster.ground.money import ZERO, display, share, split, split_in_proportion
+
+from . import ledger
+from .locks import lock_account
+from .models import Charge, ChargeKind, Concession
+
+DAY = datetime.timedelta(days=1)
+
+
+def plan_rows(plan, fee, starts_on):
+    """The rows by which ``plan`` divides ``fee`` (rupees) for who starts on ``starts_on``, by date.
+
+    Amounts of the plan are kept when they add up to the fee; otherwise, as per cent are, they are its proportions.
+    """
+    parts = list(plan.parts.all())
+    if not parts or fee <= ZERO:
+        return [(starts_on, fee)] if fee > ZERO else []
+    amounts = split_in_proportion(fee, [part.percent if part.amount is None else part.amount for part in parts])
+    days = [part.due_on or starts_on + part.days * DAY for part in parts]
+    return sorted((day, amount) for day, amount in zip(days, amounts, strict=True) if amount > ZERO)
+
+
+def split_rest(rows, total, count):
+    """``rows`` with what is missing to ``total`` rupees added as ``count`` further rows, a month apart.
+
+    Raises ValidationError when nothing is missing.
+    """
+    rest = total - sum((amount for _, amount in rows), ZERO)
+    if rest <= ZERO:
+        raise ValidationError("Nothing is left to split: the installments add up to the fee already.")
+    last = max((due_on for due_on, _ in rows), default=timezone.localdate())
+    return [*rows, *((_months_later(last, number + 1), part) for number, part in enumerate(split(rest, count)))]
+
+
+def _months_later(day, months):
+    """The same day of a later month, or that month's last."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    for date in range(day.day, 27, -1):
+        try:
+            return datetime.date(year, month + 1, date)
+        except ValueError:
+            continue
+    return datetime.date(year, month + 1, day.day)
+
+
+def check(rows, total):
+    """Raises ValidationError unless ``rows`` are above zero and add up to ``total`` rupees, to the paisa."""
+    if any(amount <= ZERO for _, amount in rows):
+        raise ValidationError("Each installment is above zero.")
+    found = sum((amount for _, amount in rows), ZERO)
+    if found != total:
+        missing = total - found
+        more_or_less = f"{display(missing)} less" if missing > ZERO else f"{display(-missing)} more"
+        raise ValidationError(f"The installments add up to {display(found)}: {more_or_less} than {display(total)}.")
+
+
+def charges_for(enrollment, rows, *, on, by):
+    """Tuition charges of ``enrollment`` for ``rows``, not saved yet, posted on the day ``on``."""
+    rows = sorted(rows)
+    return [
+        Charge(
+            student_id=enrollment.student_id,
+            enrollment=enrollment,
+            kind=ChargeKind.TUITION,
+            label=f"Installment {number} of {len(rows)}" if len(rows) > 1 else "",
+            amount=amount,
+            posted_on=on,
+            due_on=due_on,
+            posted_by=by,
+        )
+        for number, (due_on, amount) in enumerate(rows, start=1)
+    ]
+
+
+def open_lines(enrollment, on):
+    """The tuition lines of ``enrollment`` of which something is still to be paid."""
+    status = ledger.fee_status(enrollment.student, on)
+    return [
+        line
+        for line in status.lines
+        if line.open > ZERO and line.charge.enrollment_id == enrollment.pk and line.charge.kind == ChargeKind.TUITION
+    ]
+
+
+@transaction.atomic
+def change(*, enrollment, rows, reason, by):
+    """Put ``rows`` in the place of what is still open of the tuition of ``enrollment``. What is settled stays.
+
+    The open charges are cancelled and posted anew; concessions on them are carried over, so that what is to be paid
+    is the same. Raises ValidationError when the rows do not add up to what is open, or the reason is missing.
+    """
+    if not reason:
+        raise ValidationError({"reason": "Say why the installments change."})
+    lock_account(enrollment.student_id)
+    today = timezone.localdate()
+    lines = open_lines(enrollment, today)
+    if not lines:
+        raise ValidationError("Nothing of this fee is open any more.")
+    check(rows, sum((line.open for line in lines), ZERO))
+    # What is settled of a charge keeps its date, so that the same payments settle it again.
+    kept = [(line.charge.due_on, line.settled) for line in lines if line.settled > ZERO]
+    rows = sorted([*kept, *rows])
+    repost(enrollment, [line.charge for line in lines], rows, reason=reason, by=by)
+    ledger.refresh_accounts([enrollment.student_id])
+
+
+def repost(enrollment, charges, rows, *, reason, by, carry=True):
+    """Cancel ``charges`` and post ``rows`` for ``enrollment`` instead, with the concessions carried over in proportion.
+
+    ``rows`` are what is to be paid; what is conceded comes on top of each. Without ``carry`` the concessions lapse.
+    The caller holds the account and refreshes it.
+    """
+    today = timezone.localdate()
+    carried = {}
+    for concession in Concession.objects.live().filter(charge__in=charges if carry else []).order_by("asked_at", "pk"):
+        carried.setdefault(concession.token, []).append(concession)
+    cancel(charges, reason=reason, by=by)
+    conceded = [
+        (group[0], split_in_proportion(sum((one.amount for one in group), ZERO), [amount for _, amount in rows]))
+        for group in carried.values()
+    ]
+    gross = [
+        (due_on, amount + sum((parts[index] for _, parts in conceded), ZERO))
+        for index, (due_on, amount) in enumerate(rows)
+    ]
+    posted = Charge.objects.bulk_create(charges_for(enrollment, gross, on=today, by=by))
+    Concession.objects.bulk_create(
+        [
+            Concession(
+                student_id=enrollment.student_id,
+                charge=charge,
+                amount=part,
+                kind=concession.kind,
+                reason=concession.reason,
+                token=token,
+                asked_by=concession.asked_by,
+                asked_at=concession.asked_at,
+                approved_by=concession.approved_by,
+                approved_on=today,
+                approved_at=concession.approved_at,
+            )
+            for concession, parts in conceded
+            for token in [secrets.token_urlsafe(24)]
+            for charge, part in zip(posted, parts, strict=True)
+            if part > ZERO
+        ]
+    )
+    return posted
+
+
+def cancel(charges, *, reason, by):
+    """Cancel ``charges`` today. The caller holds the account and refreshes it."""
+    today = timezone.localdate()
+    for charge in charges:
+        # A charge cannot be cancelled before it was posted; that day is kept where it lies later.
+        charge.cancelled_on, charge.cancelled_by = max(today, charge.posted_on), by
+        charge.cancel_reason = reason[:200]
+    Charge.objects.bulk_update(charges, ["cancelled_on", "cancelled_by", "cancel_reason"])
+
+
+@dataclass
+class Share:
+    """A fee in proportion to classes, with its working: ``fee`` × ``counted`` ÷ ``all`` = ``amount`` (rupees)."""
+
+    fee: Decimal
+    counted: int
+    all: int
+    amount: Decimal
+
+
+def fee_from(batch, fee, joined_on):
+    """The Share of ``fee`` for the classes from ``joined_on`` on; None when the classes cannot be counted.
+
+    Classes are planned class days less holidays; an open-ended batch has no last one.
+    """
+    if batch.ends_on is None:
+        return None
+    days = class_days(batch, batch.starts_on, batch.ends_on)
+    left = sum(day >= joined_on for day in days)
+    if not days:
+        return None
+    return Share(fee=fee, counted=left, all=len(days), amount=share(fee, left, len(days)))
+
+
+def fee_until(enrollment, fee, ended_on):
+    """The Share of ``fee`` for the classes held from the day of enrolling until before ``ended_on``; None as `fee_from`."""
+    batch = enrollment.batch
+    if batch.ends_on is None:
+        return None
+    days = class_days(batch, enrollment.enrolled_on, batch.ends_on)
+    held = sum(day < ended_on for day in days)
+    if not days:
+        return None
+    return Share(fee=fee, counted=held, all=len(days), amount=share(fee, held, len(days)))

@@ -1,0 +1,75 @@
+"""Late fees: posted by rule, each installment once per rule and never again."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import StudentProfile
+from coachmaster.ground.money import ZERO, share
+
+from . import ledger
+from .locks import lock_account
+from .models import Charge, ChargeKind, LateFeeRule
+
+
+def amount_of(rule, line, on):
+    """The late fee (rupees) by ``rule`` on an overdue ``line`` of the ledger, on the day ``on``."""
+    if rule.kind == LateFeeRule.Kind.PERCENT:
+        amount = share(line.open, rule.percent, 100)
+    elif rule.kind == LateFeeRule.Kind.PER_DAY:
+        amount = rule.amount * ((on - line.charge.due_on).days - rule.grace_days)
+    else:
+        amount = rule.amount
+    return amount if rule.cap is None else min(amount, rule.cap)
+
+
+def post_late_fees(*, on, by=None, progress=iter):
+    """Post the late fees that the rules in force ask for on the day ``on``; returns the charges.
+
+    Tuition that is overdue for longer than the days of grace and still open counts, each charge once per rule, however
+    often this runs and however many at once.
+    """
+    rules = list(LateFeeRule.objects.filter(is_active=True))
+    if not rules:
+        return []
+    grace = min(rule.grace_days for rule in rules)
+    overdue = Charge.objects.live().filter(kind=ChargeKind.TUITION, due_on__lt=on)
+    students = StudentProfile.objects.filter(account__balance__gt=0, pk__in=overdue.values("student")).order_by("pk")
+    posted = []
+    for student in progress(list(students)):
+        posted += _post_for(student, rules, on=on, by=by, grace=grace)
+    return posted
+
+
+@transaction.atomic
+def _post_for(student, rules, *, on, by, grace):
+    lock_account(student.pk)
+    lines = [
+        line
+        for line in ledger.fee_status(student, on).lines
+        if line.charge.kind == ChargeKind.TUITION and line.is_overdue and (on - line.charge.due_on).days > grace
+    ]
+    done = set(Charge.objects.filter(late_for__in=[line.charge for line in lines]).values_list("late_for", "late_rule"))
+    today = timezone.localdate()
+    charges = [
+        Charge(
+            student=student,
+            enrollment_id=line.charge.enrollment_id,
+            kind=ChargeKind.LATE_FEE,
+            label=f"{rule} on {line.charge.label.lower() or 'tuition'}"[:120],
+            amount=amount,
+            posted_on=min(on, today),
+            due_on=on,
+            posted_by=by,
+            late_for=line.charge,
+            late_rule=rule,
+        )
+        for line in lines
+        for rule in rules
+        if (line.charge.pk, rule.pk) not in done and (on - line.charge.due_on).days > rule.grace_days
+        for amount in [amount_of(rule, line, on)]
+        if amount > ZERO
+    ]
+    if charges:
+        Charge.objects.bulk_create(charges)
+        ledger.refresh_accounts([student.pk])
+    return charges

@@ -1,0 +1,50 @@
+"""The rows that keep two acts apart, and the one order in which they are locked: receipt series, then institute and
+batch, then the student's account, then enrollments. Call these inside a transaction; they hold until its end.
+"""
+
+import datetime
+
+from django.db.models import Subquery
+
+from academics.models import Batch, Institute
+from coachmaster.ground.days import financial_year
+
+from .models import Account, DayClose, ReceiptSeries
+
+
+def lock_series(day, *, by, kind=ReceiptSeries.Kind.RECEIPT):
+    """The series of that kind of the financial year of ``day``, locked until the transaction ends.
+
+    It comes with ``last_closed``, the last day that ``by`` has closed, for `book_day`.
+    """
+    key = {"kind": kind, "year": financial_year(day)}
+    locked = ReceiptSeries.objects.select_for_update(of=("self",)).annotate(
+        last_closed=Subquery(DayClose.objects.filter(person=by).order_by("-closed_on").values("closed_on")[:1])
+    )
+    series = locked.filter(**key).first()
+    if series is None:
+        prefix = kind.prefix or Institute.objects.current().receipt_prefix
+        ReceiptSeries.objects.get_or_create(**key, defaults={"prefix": prefix})
+        series = locked.get(**key)
+    return series
+
+
+def book_day(series, day):
+    """The day in whose book an entry dated ``day`` stands: that day, or the one after the last that was closed."""
+    return day if series.last_closed is None else max(day, series.last_closed + datetime.timedelta(days=1))
+
+
+def lock_batch(batch):
+    """``batch`` read again with its course, locked until the transaction ends, and the institute's settings with it:
+    seats are counted and the rule of one active enrollment is read by one at a time."""
+    Institute.objects.select_for_update().get(pk=Institute.ONLY)
+    return Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
+
+
+def lock_account(student_id):
+    """The account of a student, locked until the transaction ends; made when there is none yet."""
+    locked = Account.objects.select_for_update()
+    if account := locked.filter(pk=student_id).first():
+        return account
+    Account.objects.get_or_create(student_id=student_id)
+    return locked.get(pk=student_id)
