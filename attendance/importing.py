@@ -64,8 +64,7 @@ class AttendanceImporter(Importer):
     def _take(self, batch_id, held_on, rows, result):
         """Write the lines of one sheet."""
         batch = Batch.objects.as_of(held_on).get(pk=batch_id)
-        sheet = Sheet.objects.filter(batch=batch, held_on=held_on).first()
-        marked = {enrollment.student_id: enrollment.marked for enrollment in services.roll(batch, held_on, sheet)}
+        marked = {enrollment.student_id: enrollment.marked for enrollment in services.roll(batch, held_on)}
         why_not = services.why_not(batch, held_on, today=self.today)
         statuses, lines = {}, {}
         for row in rows:

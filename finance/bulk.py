@@ -71,7 +71,7 @@ class Enrolling:
 
     def finish(self):
         """Bring the accounts up to date; once, after the last write."""
-        ledger.refresh_accounts(sorted(self.student_ids))
+        ledger.refresh_many_accounts(self.student_ids)
 
 
 class Receiving:
@@ -117,5 +117,5 @@ class Receiving:
         """Keep the numbers used, and bring accounts and days up to date; once, after the last write."""
         for series in self._series.values():
             series.save(update_fields=["last_number"])
-        ledger.refresh_accounts(sorted(self.student_ids))
+        ledger.refresh_many_accounts(self.student_ids)
         ledger.refresh_days(sorted(self._written_on))

@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from accounts.models import StudentProfile
+from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.money import ZERO, MoneyField
 
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, Refund, _sum_of
@@ -78,6 +80,18 @@ def refresh_accounts(students):
         update_fields=["balance"],
         batch_size=100,
     )
+
+
+def refresh_many_accounts(keys):
+    """The same for many students, whose accounts the caller holds: quicker by the thousand, with two statements each."""
+    for chunk in in_chunks(sorted(keys)):
+        balances = with_balance(StudentProfile.objects.filter(pk__in=chunk)).order_by("pk").values_list("pk", "balance")
+        Account.objects.bulk_create(
+            [Account(student_id=pk, balance=balance) for pk, balance in balances],
+            update_conflicts=True,
+            unique_fields=["student"],
+            update_fields=["balance"],
+        )
 
 
 def refresh_days(days, modes=Mode.values):
