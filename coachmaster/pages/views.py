@@ -27,6 +27,8 @@ from . import charts, first_steps
 from .forms import SearchForm
 
 RECENT = 6
+#: How many classes and courses a dashboard shows; the rest is a link away.
+SHOWN = 8
 
 
 @login_not_required
@@ -82,8 +84,9 @@ def admin_dashboard(request):
             "owed": money.owed(today),
             "active_students": Enrollment.objects.active().values("student").distinct().count(),
             "running_batches": sum(course.running_batches for course in courses),
-            "classes": classes,
-            "classes_taken": sum(row.sheet is not None for row in classes),
+            "classes": sorted(classes, key=lambda row: row.is_taken)[:SHOWN],
+            "classes_in_all": len(classes),
+            "classes_taken": sum(row.is_taken for row in classes),
             "recent_enrollments": Enrollment.objects.visible_to(request.user)
             .select_related("student__user", "batch")
             .order_by("-created_at", "-pk")[:RECENT],
@@ -104,7 +107,7 @@ def admin_dashboard(request):
                 "Course",
                 [
                     (course.name, course.active_students, str(course.active_students), course.get_absolute_url())
-                    for course in courses
+                    for course in courses[:SHOWN]
                     if course.active_students
                 ],
             ),
