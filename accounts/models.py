@@ -33,6 +33,10 @@ class UserQuerySet(models.QuerySet):
             found = found.filter(search_text__contains=word)
         return found
 
+    def enrolled(self):
+        """Students with an active enrollment, whether they may sign in or not."""
+        return self.filter(pk__in=StudentProfile.objects.filter(enrollments__status="active").values("pk"))
+
     def with_role(self):
         """With the group that is their role, in the same query."""
         return self.select_related("membership__group")

@@ -202,3 +202,40 @@ def test_the_students_dashboard_shows_what_is_theirs(client_of):
     assert context["fees"].balance == Decimal("6000.00")
     assert str(context["tally"]) == "1 of 1 · 100 %"
     assert context["next_class"].batch == batch
+
+
+def test_each_figure_equals_the_list_it_links_to(client_of, admin):
+    for fee in ("10000.00", "3000.00"):
+        paid(student=enrolled(fee=fee).student, amount="1000.00")
+    enrolled(fee="500.00", due_on=timezone.localdate() + 5 * DAY)
+    StudentFactory()
+    client = client_of(admin)
+    context = client.get(reverse("pages:admin-dashboard")).context
+
+    dues = client.get(reverse("finance:dues")).context
+    overdue = client.get(reverse("finance:dues"), {"overdue": "on"}).context
+    students = client.get(reverse("accounts:person-list"), {"show": "enrolled"}).context["people"]
+    batches = client.get(reverse("academics:batch-list"), {"when": "running"}).context["batches"]
+    payments = client.get(reverse("finance:payment-list"), {"state": "standing"}).context["listing"]
+
+    assert sum(row.balance for row in dues["listing"]) == context["owed"].amount == Decimal("11500.00")
+    assert dues["listing"].total == context["owed"].students == 3
+    assert sum(row.overdue for row in overdue["listing"]) == context["owed"].overdue == Decimal("11000.00")
+    assert overdue["listing"].total == context["owed"].overdue_students == 2
+    assert sum(payment.amount for payment in payments) == context["received"].month == Decimal("2000.00")
+    assert students.total == context["active_students"] == 3
+    assert batches.total == context["running_batches"] == 3
+
+
+def test_a_further_group_with_the_scope_works_without_code(client_of):
+    from django.contrib.auth.models import Group, Permission
+
+    desk = Group.objects.create(name="Front desk")
+    desk.permissions.set(Permission.objects.filter(codename__in=["see_whole_institute", "view_user", "add_payment"]))
+    client = client_of(UserFactory(role="Front desk"))
+
+    assert client.get("/dashboard/").url == reverse("academics:batch-list")
+    assert client.get(reverse("accounts:person-list")).status_code == 200
+    assert client.get(reverse("finance:payment-create")).status_code == 200
+    assert client.get(reverse("finance:dues")).status_code == 403
+    assert client.get(reverse("pages:admin-dashboard")).status_code == 403
