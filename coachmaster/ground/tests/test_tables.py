@@ -136,7 +136,7 @@ def test_an_empty_list_is_a_heading():
     assert as_sheet([]).max_row == 1
 
 
-def test_the_file_is_downloaded_under_the_servers_name():
+def test_the_file_is_downloaded_under_the_servers_name(db):
     answer = table_answer("dues-2026-04-05", COLUMNS, [])
     assert answer["Content-Disposition"] == 'attachment; filename="dues-2026-04-05.csv"'
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
