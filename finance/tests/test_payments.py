@@ -337,7 +337,7 @@ def test_a_void_keeps_who_when_and_why_and_the_amount_is_owed_again(client_of, a
     assert (reversal.reason, reversal.voided_by, reversal.voided_on) == ("wrong student", admin, timezone.localdate())
     assert Account.objects.get().balance == Decimal("12000.00")
     page = client.get(response.url).content.decode()
-    assert "CANCELLED" in page
+    assert "is-cancelled" in page and "<strong>Cancelled</strong> on" in page
     assert "by Anita Rao: wrong student" in page
     assert client.get(reverse("finance:payment-void", args=[payment.pk])).url == payment.get_absolute_url()
 

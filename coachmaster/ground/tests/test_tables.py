@@ -136,7 +136,8 @@ def test_an_empty_list_is_a_heading():
     assert as_sheet([]).max_row == 1
 
 
-def test_the_file_is_downloaded_under_the_servers_name(db):
+@pytest.mark.django_db  # closing an answer looks at the database's connection
+def test_the_file_is_downloaded_under_the_servers_name():
     answer = table_answer("dues-2026-04-05", COLUMNS, [])
     assert answer["Content-Disposition"] == 'attachment; filename="dues-2026-04-05.csv"'
     assert answer["Content-Type"] == "text/csv; charset=utf-8"

@@ -28,6 +28,7 @@ def today(request, time_machine):
 def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
     demo.make(today=today)
 
+    call_command("verify")
     numbers = Payment.objects.order_by("series", "number").values_list("series", "number", "paid_on", "recorded_at")
     for before, after in pairwise(numbers):
         if before[0] == after[0]:

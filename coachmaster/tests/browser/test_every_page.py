@@ -1,0 +1,163 @@
+"""Each page, as each person sees it in the demo institute: by axe at 360 and 1280 pixels, light and dark."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Batch, Course, Enrollment, EnrollmentStatus
+from accounts.models import User
+from coachmaster.pages import demo
+from finance.models import Payment
+
+from .conftest import look_over
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def institute(live_server):
+    """The demo institute, by the people and rows that pages are about."""
+    academy = demo.make(today=timezone.localdate())
+    enrollment = academy.demo_pupil.stays[0].enrollment
+    return {
+        "admin": academy.owner,
+        "instructor": academy.teachers[0],
+        "student": User.objects.get(pk=enrollment.student_id),
+        "batch": enrollment.batch,
+        "enrollment": enrollment,
+        "payment": Payment.objects.filter(student=enrollment.student_id).live().first(),
+        "void": Payment.objects.filter(reversal__isnull=False).first(),
+        "left": Enrollment.objects.filter(status=EnrollmentStatus.DROPPED).first(),
+        "upcoming": Batch.objects.upcoming(academy.today).first(),
+        "holiday": min(academy.holidays),
+    }
+
+
+def of_everybody(made):
+    student = made["student"].pk
+    yield "accounts:me"
+    yield "accounts:password-change"
+    yield "academics:course-list"
+    yield "academics:course-detail", Course.objects.first().pk
+    yield "academics:batch-list"
+    yield "academics:batch-detail", made["batch"].pk
+    yield "pages:student-hub", student
+    yield "academics:student-enrollment", student
+    yield "attendance:student-attendance", student
+
+
+def of_admins(made):
+    student, batch, enrollment = made["student"].pk, made["batch"].pk, made["enrollment"].pk
+    yield "pages:admin-dashboard"
+    yield "pages:search", "?q=sharma"
+    yield "pages:search", "?q=zzzz"
+    yield "accounts:person-list"
+    yield "accounts:person-list", "?role=Student&q=patil"
+    yield "accounts:person-list", "?q=zzzz"
+    yield "accounts:person-create", "?role=Student"
+    yield "accounts:person-create", "?role=Instructor"
+    yield "accounts:person-detail", student
+    yield "accounts:person-detail", made["instructor"].pk
+    yield "accounts:person-update", student
+    yield "accounts:person-role", made["instructor"].pk
+    yield "accounts:person-deactivate", student
+    yield "accounts:person-invite", student
+    yield "academics:course-create"
+    yield "academics:course-update", Course.objects.first().pk
+    yield "academics:batch-create"
+    yield "academics:batch-update", batch
+    yield "academics:batch-students", batch
+    yield "academics:batch-detail", made["upcoming"].pk
+    yield "academics:institute"
+    yield "academics:holiday-list"
+    yield "academics:holiday-create"
+    yield "pages:student-hub", made["left"].student_id
+    yield "academics:student-enrollment", made["left"].student_id
+    yield "finance:enrollment-create"
+    yield "finance:enrollment-create", f"?student={made['left'].student_id}"
+    yield "finance:enrollment-complete", enrollment
+    yield "finance:enrollment-drop", enrollment
+    yield "finance:enrollment-transfer", enrollment
+    yield "finance:batch-enroll", batch
+    yield "finance:batch-complete", batch
+    yield "finance:payment-list"
+    yield "finance:payment-list", "?state=void"
+    yield "finance:payment-create", "?q=a"
+    yield "finance:payment-create", f"?student={student}"
+    yield "finance:receipt", made["payment"].pk
+    yield "finance:receipt", made["void"].pk
+    yield "finance:payment-void", made["payment"].pk
+    yield "finance:student-payments", student
+    yield "finance:student-fees", student
+    yield "finance:dues"
+    yield from of_sheets(made)
+
+
+def of_sheets(made):
+    batch, today = made["batch"].pk, timezone.localdate()
+    yield "attendance:day"
+    yield "attendance:batch-attendance", batch
+    yield "attendance:sheet", batch, today
+    yield "attendance:sheet", batch, made["batch"].sheets.latest("held_on").held_on
+    yield "attendance:sheet", batch, made["holiday"]
+
+
+def of_instructors(made):
+    yield "pages:instructor-dashboard"
+    yield "pages:search", "?q=verma"
+    yield "academics:batch-students", made["batch"].pk
+    yield from of_sheets(made)
+
+
+def of_students(made):
+    student = made["student"].pk
+    yield "pages:student-dashboard"
+    yield "finance:student-payments", student
+    yield "finance:student-fees", student
+    yield "finance:receipt", made["payment"].pk
+
+
+def of_visitors(made):
+    yield "accounts:login"
+    yield "accounts:register"
+    yield "accounts:password-reset"
+    yield "accounts:password-reset-done"
+
+
+def addresses(pages):
+    """The addresses of ``pages``: a route's name, its arguments, and at the end a query if there is one."""
+    for page in pages:
+        name, *args = [page] if isinstance(page, str) else page
+        query = args.pop() if args and str(args[-1]).startswith("?") else ""
+        yield reverse(name, args=args) + query
+
+
+@pytest.mark.parametrize(
+    ("role", "pages"),
+    [
+        ("admin", of_admins),
+        ("admin", of_everybody),
+        ("instructor", of_instructors),
+        ("instructor", of_everybody),
+        ("student", of_students),
+        ("student", of_everybody),
+        (None, of_visitors),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_every_page_is_readable_by_everybody(browse, institute, role, pages):
+    page = browse(institute.get(role))
+    wrong = {}
+    for address in addresses(pages(institute)):
+        assert page.goto(address).status == 200, address
+        for fault in look_over(page):
+            wrong.setdefault(fault, address)
+
+    assert wrong == {}, "\n".join(f"{address} {fault}" for fault, address in wrong.items())
+
+
+def test_pages_that_say_no_are_readable_too(browse, institute):
+    page = browse(institute["student"])
+    for address, status in [("/people/", 403), (f"/students/{institute['admin'].pk}/", 404), ("/nowhere/", 404)]:
+        assert page.goto(address).status == status
+        assert look_over(page) == []

@@ -1,0 +1,154 @@
+"""A day at the institute in a real browser: the desk, the class, the student's phone."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from academics.models import Enrollment
+from academics.tests.factories import DailyBatchFactory
+from accounts.tests.factories import PASSWORD, StudentFactory
+from attendance.models import Mark, Sheet
+from finance.models import Payment
+from finance.tests.factories import enrolled, paid
+
+from .conftest import look_over, sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def batch(live_server, instructor):
+    """JEE Morning, every day, ₹12,000, taught by Imran Khan."""
+    today = timezone.localdate()
+    return DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=today.replace(day=1), capacity=40)
+
+
+def sign_in(page, name):
+    """By the form, as a person does."""
+    page.goto("/")
+    page.get_by_label("E-mail or admission number").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile("/dashboard/"))
+
+
+def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints_on_one_page(browse, admin, batch):
+    student = StudentFactory(user__full_name="Asha Verma", user__phone="9876543210")
+    page = browse()
+    sign_in(page, admin.email)
+
+    page.keyboard.press("/")
+    page.keyboard.type("ver")
+    page.get_by_role("link", name="Asha Verma").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Verma")
+
+    page.get_by_role("main").get_by_role("link", name="Enroll", exact=True).first.click()
+    page.get_by_label("Batch").select_option(label=page.locator("option", has_text="JEE Morning").first.inner_text())
+    assert look_over(page) == []
+    page.get_by_role("button", name="Enroll").click()
+    expect(page.get_by_text(re.compile("Asha Verma.*JEE Morning"))).not_to_have_count(0)
+    assert Enrollment.objects.get().student == student
+
+    page.goto(f"{reverse('finance:payment-create')}?student={student.pk}")
+    page.get_by_label("Amount").fill("5,000")
+    page.get_by_label("UPI", exact=True).check()
+    page.get_by_label("Reference").fill("412345678901")
+    assert look_over(page) == []
+    page.get_by_role("button", name="Record and show the receipt").dblclick()
+
+    expect(page.get_by_role("status").or_(page.locator(".messages"))).to_contain_text(
+        "Payment of ₹5,000.00 from Asha Verma"
+    )
+    payment = Payment.objects.get()
+    assert (payment.amount, payment.reference) == (Decimal("5000.00"), "412345678901")
+    expect(page.locator(".receipt")).to_contain_text("Rupees five thousand only")
+    expect(page.locator(".receipt")).to_contain_text("₹7,000.00")
+    assert look_over(page) == []
+
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
+    expect(page.locator(".receipt")).to_contain_text(payment.receipt_number)
+    printed = page.pdf(format="A5", prefer_css_page_size=True)
+    assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") == 1
+
+
+def test_in_class_two_taps_and_save_take_the_attendance_on_a_phone(browse, instructor, batch):
+    names = ["Asha Verma", "Bilal Shaikh", "Chitra Iyer"]
+    students = {name: enrolled(student=StudentFactory(user__full_name=name), batch=batch).student for name in names}
+    page = browse(phone=True)
+    sign_in(page, instructor.email)
+
+    page.get_by_role("link", name="JEE Morning").first.tap()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("JEE Morning")
+    for name in ("Bilal Shaikh", "Chitra Iyer"):
+        page.get_by_text(name, exact=True).tap()
+    assert sideways(page) == []
+    expect(page.locator("[data-totals]")).to_contain_text("1 present · 2 absent")
+    assert look_over(page) == []
+    page.get_by_role("button", name="Save").tap()
+
+    expect(page.locator(".messages")).to_contain_text("JEE Morning")
+    assert dict(Mark.objects.values_list("student__user__full_name", "status")) == {
+        "Asha Verma": "present",
+        "Bilal Shaikh": "absent",
+        "Chitra Iyer": "absent",
+    }
+    assert Sheet.objects.get().taken_by == instructor
+    assert len(students) == Mark.objects.count()
+
+
+def test_attendance_is_taken_without_a_mouse(browse, instructor, batch):
+    for name in ("Asha Verma", "Bilal Shaikh", "Chitra Iyer"):
+        enrolled(student=StudentFactory(user__full_name=name), batch=batch)
+    page = browse(instructor)
+    page.goto(reverse("attendance:sheet", args=[batch.pk, timezone.localdate()]))
+
+    page.locator(".marks input").first.focus()
+    page.keyboard.type("pal")
+    expect(page.get_by_role("button", name="Save")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".messages")).to_be_visible()
+    assert list(Mark.objects.order_by("student__user__full_name").values_list("status", flat=True)) == [
+        "present",
+        "absent",
+        "late",
+    ]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_on_the_bus_a_student_sees_attendance_fees_and_receipts(browse, student, batch, dark):
+    enrolled(student=student, batch=batch)
+    payment = paid(student=student, amount="4500.00")
+    page = browse(phone=True, dark=dark)
+    sign_in(page, student.admission_number if not dark else student.user.email)
+    expect(page.get_by_role("main")).to_contain_text("₹7,500")
+    assert look_over(page) == []
+
+    for link, words in [
+        ("Attendance", "no classes yet"),
+        ("Fees", "₹12,000.00"),
+        ("Receipts", payment.receipt_number),
+        ("Enrollment", "JEE Morning"),
+    ]:
+        page.get_by_role("navigation", name="Main").get_by_role("link", name=link).tap()
+        expect(page.get_by_role("main")).to_contain_text(re.compile(re.escape(words), re.IGNORECASE))
+        assert sideways(page) == []
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Receipts").tap()
+    page.get_by_role("link", name=payment.receipt_number).first.tap()
+    expect(page.locator(".receipt")).to_contain_text("Rupees four thousand five hundred only")
+
+
+def test_without_scripts_the_day_still_works(browse, instructor, batch):
+    enrolled(student=StudentFactory(user__full_name="Asha Verma"), batch=batch)
+    page = browse(instructor, phone=True, java_script_enabled=False)
+    page.goto(reverse("attendance:sheet", args=[batch.pk, timezone.localdate()]))
+    page.get_by_text("Absent", exact=True).first.tap()
+    page.get_by_role("button", name="Save").tap()
+
+    expect(page.locator(".messages")).to_be_visible()
+    assert Mark.objects.get().status == "absent"
