@@ -9,12 +9,12 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
+from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
@@ -254,7 +254,7 @@ class Course(models.Model):
         return self.name
 
     def get_absolute_url(self):
-        return reverse("academics:course-detail", args=[self.pk])
+        return address("academics:course-detail", self.pk)
 
 
 class BatchQuerySet(models.QuerySet):
@@ -370,7 +370,7 @@ class Batch(models.Model):
         return self.name
 
     def get_absolute_url(self):
-        return reverse("academics:batch-detail", args=[self.pk])
+        return address("academics:batch-detail", self.pk)
 
     def is_over(self, on):
         """Whether its last day lies before that day."""
@@ -555,7 +555,7 @@ class Enrollment(models.Model):
         return f"{self.student} in {self.batch}"
 
     def get_absolute_url(self):
-        return reverse("academics:student-enrollment", args=[self.student_id])
+        return address("academics:student-enrollment", self.student_id)
 
     @property
     def is_active(self):

@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
-from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
+from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
@@ -147,7 +147,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name
 
     def get_absolute_url(self):
-        return reverse("accounts:person-detail", args=[self.pk])
+        return address("accounts:person-detail", self.pk)
 
     def get_full_name(self):
         return self.full_name
@@ -274,7 +274,7 @@ class StudentProfile(models.Model):
         return self.user.full_name
 
     def get_absolute_url(self):
-        return reverse("pages:student-hub", args=[self.pk])
+        return address("pages:student-hub", self.pk)
 
 
 class Attempts(models.Model):

@@ -7,12 +7,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, Q
-from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
 from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
+from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.text import LineField
@@ -142,7 +142,7 @@ class Sheet(models.Model):
         return f"{self.batch}, {self.held_on:%d %b %Y}"
 
     def get_absolute_url(self):
-        return reverse("attendance:sheet", args=[self.batch_id, self.held_on])
+        return address("attendance:sheet", self.batch_id, self.held_on)
 
     @property
     def tally(self):

@@ -82,6 +82,7 @@ def roll(batch, held_on):
         Enrollment.objects.filter(Q(pk__in=in_batch.values("pk")) | Q(pk__in=marks.values("enrollment")))
         .annotate(mark_id=Subquery(own.values("pk")), marked=Subquery(own.values("status")))
         .by_name()
+        .only("batch", "enrolled_on", "ended_on", "student__admission_number", "student__user__full_name")
     )
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}

@@ -37,6 +37,11 @@ class Row:
         return self.enrollment.student
 
     @property
+    def key(self):
+        """What ids in the page end with."""
+        return str(self.enrollment.student_id)
+
+    @property
     def label(self):
         """The mark in words."""
         return Status(self.status).label

@@ -7,13 +7,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from academics.models import Course, Enrollment
 from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
+from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
@@ -458,7 +458,7 @@ class Payment(models.Model):
         super().save(**{**kwargs, "force_insert": True})
 
     def get_absolute_url(self):
-        return reverse("finance:receipt", args=[self.pk])
+        return address("finance:receipt", self.pk)
 
     def delete(self, **kwargs):
         raise ValidationError("A payment is never deleted; void it.")
@@ -572,7 +572,7 @@ class Refund(models.Model):
         return self.voucher_number
 
     def get_absolute_url(self):
-        return reverse("finance:refund", args=[self.pk])
+        return address("finance:refund", self.pk)
 
 
 class DayClose(models.Model):

@@ -1,4 +1,4 @@
-"""`{% load attendance %}`: how a register writes a mark."""
+"""`{% load attendance %}`: how sheet and register write marks. A page has hundreds, so what repeats is written once."""
 
 from django import template
 from django.utils.html import format_html
@@ -8,7 +8,6 @@ from attendance.models import Status
 
 register = template.Library()
 
-# A register has a thousand cells of five kinds, so each kind is written once.
 _CELLS = {
     status: format_html(
         '<td class="m m-{}"><span aria-hidden="true">{}</span><span class="visually-hidden">{}</span></td>',
@@ -21,6 +20,22 @@ _CELLS = {
 _CELLS[None] = mark_safe(
     '<td class="m"><span aria-hidden="true">·</span><span class="visually-hidden">no mark</span></td>'
 )
+
+# The four choices of a row differ in the student's id and in which one is checked: written once for each status.
+_CHOICES = {
+    checked.value: "".join(
+        f'<input type="radio" name="mark-{{0}}" value="{status.value}" id="{status.value[0]}{{0}}"'
+        f'{" checked" if status is checked else ""}><label for="{status.value[0]}{{0}}">{status.label}</label>'
+        for status in Status
+    )
+    for checked in Status
+}
+
+
+@register.filter
+def mark_choices(status, student_id):
+    """The four choices for one student, ``status`` checked: `{{ row.status|mark_choices:row.student_id }}`."""
+    return format_html(_CHOICES[status], int(student_id))
 
 
 @register.filter

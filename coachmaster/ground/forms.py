@@ -4,8 +4,28 @@ import re
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from .text import LineFormField
+
+
+class PlainSelect(forms.Select):
+    """A list of choices without groups, written at once: Django renders a template for each option."""
+
+    def render(self, name, value, attrs=None, renderer=None):
+        chosen = {str(one) for one in self.format_value(value)}
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            (
+                (key, mark_safe(" selected") if key in chosen else "", label)
+                for key, label in ((str("" if key is None else key), label) for key, label in self.choices)
+            ),
+        )
+        attributes = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
+        return format_html("<select{}>{}</select>", attributes, options)
 
 
 class FilterForm(forms.Form):
@@ -24,6 +44,8 @@ class FilterForm(forms.Form):
             field.required = False
             is_select = isinstance(field.widget, forms.Select)
             field.widget.attrs.setdefault("class", "form-select" if is_select else "form-control")
+            if type(field.widget) is forms.Select:
+                field.widget.__class__ = PlainSelect
 
     def value(self, name):
         """What was chosen for ``name``; None or "" when nothing or nonsense was."""

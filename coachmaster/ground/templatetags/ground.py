@@ -1,14 +1,52 @@
 """Template tags that every page may use; they are built in, no `{% load %}` needed."""
 
+import datetime
+from functools import lru_cache
+
 from django import template
+from django.template.defaultfilters import date as django_date
+from django.template.defaulttags import URLNode
+from django.template.defaulttags import url as django_url
 from django.templatetags.static import static
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.safestring import mark_safe
 
 from .. import money
+from ..addresses import address
 
 register = template.Library()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+# Django's own `url` and `date`, quicker where a list needs them for each of its rows -----------------------------
+
+
+class RememberedURLNode(URLNode):
+    """`{% url "name" key %}` with an answer that is remembered."""
+
+    def render(self, context):
+        return address(self.view_name.resolve(context), *(arg.resolve(context) for arg in self.args))
+
+
+@register.tag
+def url(parser, token):
+    """Django's `url`; Django admin's addresses, words and variables for the answer take Django's way."""
+    node = django_url(parser, token)
+    if node.asvar or node.kwargs or not isinstance(node.view_name.var, str) or node.view_name.var.startswith("admin:"):
+        return node
+    return RememberedURLNode(node.view_name, node.args, node.kwargs, node.asvar)
+
+
+@register.filter(expects_localtime=True, is_safe=False)
+def date(value, arg=None):
+    """Django's `date`; the day as every list shows it ("24 Nov 2026") without its machinery."""
+    if arg == "j M Y" and isinstance(value, datetime.date):
+        return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+    return django_date(value, arg)
+
+
+# Our own ---------------------------------------------------------------------------------------------------------
 
 
 @register.filter
@@ -43,6 +81,7 @@ def initials(name):
 
 
 @register.simple_tag
+@lru_cache
 def icon(name):
     """`{% icon "search" %}`: a picture beside words; a screen reader passes over it."""
     return format_html(
@@ -67,20 +106,22 @@ def sort_heading(context, listing, key, label, align=""):
     }
 
 
-@register.inclusion_tag("_nav_link.html", takes_context=True)
+@register.simple_tag(takes_context=True)
 def nav_link(context, name, label, icon_name, prefixes="", *args):
     """A link of the main navigation; it is the current one on its own page and below each of ``prefixes``."""
-    href = reverse(name, args=args)
-    path = context["request"].path
-    return {
-        "href": href,
-        "label": label,
-        "icon_name": icon_name,
-        "current": path == href or path.startswith(tuple(prefixes.split())),
-    }
+    href, path = address(name, *args), context["request"].path
+    is_current = path == href or path.startswith(tuple(prefixes.split()))
+    return _nav_link(href, label, icon_name, is_current)
+
+
+@lru_cache(maxsize=1000)
+def _nav_link(href, label, icon_name, is_current):
+    current = mark_safe(' aria-current="page"') if is_current else ""
+    return format_html('<li><a href="{}"{}>{}<span>{}</span></a></li>', href, current, icon(icon_name), label)
 
 
 @register.simple_tag
+@lru_cache(maxsize=1000)
 def status(tone, words):
     """`{% status "good" "Paid" %}`: a state in words with a colour (good, warn, bad, info, quiet) beside them."""
     return format_html('<span class="status status-{}">{}</span>', tone, words)
