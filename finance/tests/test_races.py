@@ -3,12 +3,13 @@
 import datetime
 import secrets
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -147,16 +148,48 @@ def test_twenty_voids_at_once_give_one_reversal(owner):
     assert len(refused(results)) == 19
 
 
-def test_payments_and_voids_of_one_day_leave_its_total_right(owner):
-    wrong = [paid(student=enrolled().student, amount="7.00") for _ in range(6)]
-    others = [enrolled().student for _ in range(6)]
+def meeting(first, second):
+    """Run ``second`` while what ``first`` wrote is not yet committed: it must wait, or reckon without it."""
+    has_written = threading.Event()
 
-    at_once(
-        *[lambda payment=payment: services.void(payment=payment, reason="wrong", by=owner) for payment in wrong],
-        *[lambda student=student: paid(student=student, amount="5.00") for student in others],
+    def slowly():
+        with transaction.atomic():
+            first()
+            has_written.set()
+            time.sleep(0.4)
+
+    def meanwhile():
+        has_written.wait()
+        second()
+
+    at_once(slowly, meanwhile)
+
+
+def test_a_payment_and_a_void_of_one_day_leave_its_total_right(owner):
+    wrong = paid(student=enrolled().student, amount="7.00")
+    other = enrolled().student
+
+    meeting(
+        lambda: paid(student=other, amount="5.00"),
+        lambda: services.void(payment=wrong, reason="wrong student", by=owner),
     )
 
-    assert DayTotal.objects.get().amount == Decimal("30.00")
+    assert DayTotal.objects.get().amount == Decimal("5.00")
+    assert not list(verify.problems())
+
+
+def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
+    enrollment = enrolled(fee="12000.00")
+    today = timezone.localdate()
+
+    meeting(
+        lambda: paid(student=enrollment.student, amount="5.00"),
+        lambda: services.drop(
+            enrollment=enrollment, ended_on=today, reason="left", by=owner, fee_to_keep=Decimal("100.00")
+        ),
+    )
+
+    assert Account.objects.get().balance == Decimal("95.00")
     assert not list(verify.problems())
 
 
