@@ -5,6 +5,8 @@ import secrets
 
 from django import forms
 from django.db.models import Q
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
 
 from academics.models import Batch
 from accounts.forms import PasswordAgainMixin
@@ -194,11 +196,25 @@ class BatchSelect(forms.Select):
 
     fee_of = staticmethod(lambda batch: batch.course.total_fee)
 
+    def __init__(self, attrs=None, choices=()):
+        super().__init__({"class": "form-select", **(attrs or {})}, choices)
+
     def create_option(self, name, value, *args, **kwargs):
         option = super().create_option(name, value, *args, **kwargs)
         if batch := getattr(value, "instance", None):
             option["attrs"]["data-fee"] = plain(self.fee_of(batch))
         return option
+
+    def render(self, name, value, attrs=None, renderer=None):
+        """All at once: with hundreds of batches, a template for each option would take most of the page's time."""
+        widget = self.get_context(name, value, attrs)["widget"]
+        options = ((o["value"], flatatt(o["attrs"]), o["label"]) for _, group, _ in widget["optgroups"] for o in group)
+        return format_html(
+            '<select name="{}"{}>{}</select>',
+            name,
+            flatatt(widget["attrs"]),
+            format_html_join("\n", '<option value="{}"{}>{}</option>', options),
+        )
 
 
 class BatchChoice(forms.ModelChoiceField):

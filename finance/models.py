@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
@@ -648,14 +648,7 @@ class AccountQuerySet(models.QuerySet):
     def with_overdue(self, on):
         """With what of the balance was owed before that day (``overdue``): payments settle the oldest charge first, so
         it is the balance less what is not yet overdue, and never below zero."""
-        not_yet = _not_yet_due(on)
-        return self.annotate(not_yet=not_yet, overdue_or_less=F("balance") - not_yet).annotate(
-            overdue=models.Case(
-                models.When(overdue_or_less__gt=NO_MONEY, then=F("overdue_or_less")),
-                default=NO_MONEY,
-                output_field=MoneyField(),
-            )
-        )
+        return self.annotate(overdue=Greatest(F("balance") - _not_yet_due(on), NO_MONEY, output_field=MoneyField()))
 
 
 def _not_yet_due(on):

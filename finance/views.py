@@ -114,9 +114,10 @@ def payment_list(request):
         total = (found if filters.shows_void else found.live()).total()
     payments = listing(
         request,
-        found.newest_first(),
+        found,
         {"date": ["paid_on"], "receipt": ["series", "number"]},
         default="-date",
+        rows=Payment.objects.newest_first(),
     )
     return render(request, "finance/payment_list.html", {"payments": payments, "filters": filters, "total": total})
 

@@ -58,7 +58,7 @@ def test_a_batch_is_offered_with_its_times_fee_and_seats(client_of, admin, stude
     assert "Tiny" in page
     assert "FULL, all 1 seats taken" in page
     assert "Gone" not in page
-    assert f'<option value="{batch.pk}" selected data-fee="12000.00">' in page
+    assert f'<option value="{batch.pk}" data-fee="12000.00" selected>' in page
 
 
 def test_enrolling_charges_the_fee_and_leads_to_the_hub(client_of, admin, student):
