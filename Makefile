@@ -1,8 +1,8 @@
 # The commands of this project; `make` alone lists them.
 
 PORT ?= 8000
-PYTHON := .venv/bin/python
-MANAGE := $(PYTHON) manage.py
+VENV := .venv/bin/python
+MANAGE := $(VENV) manage.py
 PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY_FILE=/dev/null \
 	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ
 
@@ -18,21 +18,21 @@ test: requirements-dev ## Run every test: SQLite, browser, PostgreSQL (REQUIRE_A
 	@scripts/test
 
 check: requirements-dev ## Check format, lint, types, templates, imports, migrations, settings for production
-	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m ruff check .
-	$(PYTHON) -m djlint --quiet --lint templates
-	$(PYTHON) -m mypy
+	$(VENV) -m ruff format --check .
+	$(VENV) -m ruff check .
+	$(VENV) -m djlint --quiet --lint templates
+	$(VENV) -m mypy
 	.venv/bin/lint-imports --no-cache
-	$(PYTHON) -m pip check
+	$(VENV) -m pip check
 	DEBUG=on $(MANAGE) makemigrations --check --dry-run
 	DEBUG=on $(MANAGE) check --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) collectstatic --noinput
 
 lock: requirements-dev ## Resolve requirements*.in anew into the pinned requirements*.txt
-	CUSTOM_COMPILE_COMMAND="make lock" UV_CUSTOM_COMPILE_COMMAND="make lock" $(PYTHON) -m uv pip compile --quiet --universal \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(PYTHON) -m uv pip compile --quiet --universal \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove what can be made again; the database, .env and the secret key stay

@@ -183,8 +183,8 @@ def _check_roll(batch, held_on, statuses, on_roll, whole_roll):
             f"Not in {batch} on {day_words(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
         )
     if whole_roll and (newcomers := [row for pk, row in on_roll.items() if pk not in statuses]):
-        names = ", ".join(str(row.student) for row in newcomers)
-        raise RollChanged(f"In {batch} since you opened this page: {names}. Check the list and save.")
+        who = ", ".join(str(row.student) for row in newcomers)
+        raise RollChanged(f"In {batch} since you opened this page: {who}. Check the list and save.")
 
 
 def _who_was_faster(sheet):

@@ -84,7 +84,7 @@ class WholeNumberField(forms.CharField):
     def to_python(self, value):
         if value in self.empty_values:
             return None
-        text = super().to_python(value)
+        text = super().to_python(value) or ""
         number = int(text) if re.fullmatch("[0-9]{1,9}", text) else None
         if number is None or not self.least <= number <= self.most:
             raise ValidationError(f"Enter a whole number from {self.least} to {self.most}.", code="invalid")

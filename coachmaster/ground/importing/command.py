@@ -12,7 +12,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from .columns import normalised
-from .pipeline import bring_in, sentences
+from .pipeline import Importer, bring_in, sentences
 from .reading import CsvTable, Unreadable, check_encoding
 
 MOST_PROBLEMS_SHOWN = 100
@@ -22,7 +22,7 @@ REFUSED, USAGE, INTERRUPTED = 1, 2, 130
 class ImportCommand(BaseCommand):
     """Base of the import commands: a subclass names its `Importer` class. Exits 0 done, 1 refused with a report, 2 usage."""
 
-    importer_class = None
+    importer_class: type[Importer]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

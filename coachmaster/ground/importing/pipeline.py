@@ -20,7 +20,7 @@ class Problem:
 
     line: int | None
     column: str
-    value: str
+    value: str | None
     sentence: str
 
     def __str__(self):
@@ -81,7 +81,7 @@ class Row(dict):
     def __init__(self, line):
         super().__init__()
         self.line = line
-        self.filled = ()
+        self.filled: tuple[str, ...] = ()
 
 
 class Importer:
