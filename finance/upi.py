@@ -42,11 +42,12 @@ def payment_link(*, upi_id: str, name: str, amount: Decimal, admission_number: s
     return "upi://pay?" + "&".join(f"{key}={quote(value, safe='@')}" for key, value in parts.items() if value)
 
 
-def qr_svg(text: str, *, title: str = "") -> str:
+def qr_svg(text: str, *, title: str = "", border: int = 4) -> str:
     """The QR code of ``text`` as an SVG element, for a page (no style attributes, always black on white) or a PDF.
 
-    ``title`` says to a screen reader what it leads to. It takes the size of its frame.
+    ``title`` says to a screen reader what it leads to. It takes the size of its frame; ``border`` is the white around it,
+    of which a reader wants four squares (on white paper there is enough).
     """
     return segno.make_qr(text, error="m").svg_inline(
-        border=4, dark="#000", light="#fff", omitsize=True, svgclass=None, lineclass=None, title=title or None
+        border=border, dark="#000", light="#fff", omitsize=True, svgclass=None, lineclass=None, title=title or None
     )
