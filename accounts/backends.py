@@ -4,6 +4,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission
 
+from .roles import permissions_of
+
 User = get_user_model()
 
 
@@ -31,6 +33,15 @@ class EmailOrAdmissionNumberBackend(ModelBackend):
     def _get_user_permissions(self, user_obj):
         """None besides the role's: rights are given to roles only, so that one table says who may do what."""
         return Permission.objects.none()
+
+    def get_all_permissions(self, user_obj, obj=None):
+        """What the role of ``user_obj`` may do; which role it is, is read with the person for each request."""
+        if user_obj.is_superuser or not user_obj.is_active or obj is not None:
+            return super().get_all_permissions(user_obj, obj)
+        if not hasattr(user_obj, "_perm_cache"):
+            membership = getattr(user_obj, "membership", None)
+            user_obj._perm_cache = permissions_of(membership.group_id) if membership else set()
+        return user_obj._perm_cache
 
     def get_user(self, user_id):
         user = User.objects.select_related("membership__group", "student_profile").filter(pk=user_id).first()

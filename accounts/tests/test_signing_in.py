@@ -203,3 +203,14 @@ def test_a_stolen_session_row_says_no_password(client, sign_in, student):
     sign_in("asha@example.com")
 
     assert PASSWORD not in str(Session.objects.get().get_decoded())
+
+
+def test_a_right_taken_from_a_role_is_gone_at_once(client_of, instructor):
+    from django.contrib.auth.models import Group, Permission
+
+    client = client_of(instructor)
+    assert client.get("/courses/").status_code == 200
+
+    Group.objects.get(name="Instructor").permissions.remove(Permission.objects.get(codename="view_course"))
+
+    assert client.get("/courses/").status_code == 403
