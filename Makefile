@@ -21,7 +21,7 @@ check: requirements-dev ## Check format, lint, types, templates, imports, migrat
 	$(VENV) -m ruff format --check .
 	$(VENV) -m ruff check .
 	$(VENV) -m djlint --quiet --lint templates
-	$(VENV) -m mypy
+	DEBUG=on $(VENV) -m mypy
 	.venv/bin/lint-imports --no-cache
 	$(VENV) -m pip check
 	DEBUG=on $(MANAGE) makemigrations --check --dry-run
