@@ -221,10 +221,8 @@ def settle(charges, paid, on):
 
 def paid_by(student, on):
     """What ``student`` had paid by the end of the day ``on``, less what was given back, in rupees, by one query."""
-    terms = _terms(on, student=OuterRef("pk"))
-    return (
-        Account.objects.filter(pk=student.pk).values_list(terms["paid"] - terms["refunded"], flat=True).first() or ZERO
-    )
+    paid, refunded = (_sum_of(rows.standing(on).filter(student=student)) for rows in (Payment.objects, Refund.objects))
+    return Account.objects.filter(pk=student.pk).values_list(paid - refunded, flat=True).first() or ZERO
 
 
 def fee_status(student, on, *, paid=None):
