@@ -3,6 +3,7 @@
 PORT ?= 8000
 VENV := .venv/bin/python
 MANAGE := $(VENV) manage.py
+TRIAL := DEBUG=on SECRET_KEY=only-for-the-checks
 PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY_FILE=/dev/null \
 	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ
 
@@ -21,11 +22,11 @@ check: requirements-dev ## Check format, lint, types, templates, imports, migrat
 	$(VENV) -m ruff format --check .
 	$(VENV) -m ruff check .
 	$(VENV) -m djlint --quiet --lint templates
-	DEBUG=on $(VENV) -m mypy
+	$(TRIAL) $(VENV) -m mypy
 	.venv/bin/lint-imports --no-cache
 	$(VENV) -m pip check
-	DEBUG=on $(MANAGE) makemigrations --check --dry-run
-	DEBUG=on $(MANAGE) check --fail-level WARNING
+	$(TRIAL) $(MANAGE) makemigrations --check --dry-run
+	$(TRIAL) $(MANAGE) check --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) collectstatic --noinput
 
