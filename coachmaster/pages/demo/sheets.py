@@ -1,7 +1,5 @@
 """Three months of sheets: most come, some slip, a few sheets were forgotten."""
 
-from django.db.models import Max, OuterRef, Subquery
-
 from academics.models import Enrollment
 from attendance.models import Mark, MarkChange, Sheet, Status
 
@@ -26,10 +24,6 @@ def take_sheets(academy, progress):
     running = [batch for batch in academy.batches if batch.starts_on <= academy.today]
     for batch in progress(running, "Attendance"):
         _of_batch(academy, batch, by_batch[batch.pk], habits)
-    last = (
-        Mark.objects.filter(enrollment=OuterRef("pk")).order_by().values("enrollment").values(on=Max("sheet__held_on"))
-    )
-    Enrollment.objects.filter(marks__isnull=False).update(last_marked_on=Subquery(last))
 
 
 def _habit(academy, student):
@@ -81,7 +75,9 @@ def _of_batch(academy, batch, enrollments, habits):
             if enrollment.covers(sheet.held_on):
                 status = _status(academy, enrollment.student, sheet.held_on, habits)
                 marks.append(Mark(sheet=sheet, student_id=enrollment.student_id, enrollment=enrollment, status=status))
+                enrollment.last_marked_on = sheet.held_on
     Mark.objects.bulk_create(marks, batch_size=CHUNK)
+    Enrollment.objects.bulk_update(enrollments, ["last_marked_on"])
     _corrections(academy, batch, marks)
 
 
