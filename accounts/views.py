@@ -6,6 +6,7 @@ from django.contrib.auth import login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
+from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode, urlsafe_base64_encode
@@ -37,11 +38,11 @@ def _after_sign_in(request):
 @open_page
 def sign_in(request):
     if request.user.is_authenticated:
-        return redirect(_after_sign_in(request))
+        return HttpResponseRedirect(_after_sign_in(request))
     form = SignInForm(request.POST or None, request=request)
     if form.is_valid():
         login(request, form.user)
-        return redirect(_after_sign_in(request))
+        return HttpResponseRedirect(_after_sign_in(request))
     return render(
         request,
         "accounts/sign_in.html",

@@ -214,3 +214,10 @@ def test_a_right_taken_from_a_role_is_gone_at_once(client_of, instructor):
     Group.objects.get(name="Instructor").permissions.remove(Permission.objects.get(codename="view_course"))
 
     assert client.get("/courses/").status_code == 403
+
+
+@pytest.mark.parametrize("wanted", ["'", "a b", "no-such-name", "/courses/?q='"])
+def test_a_wish_that_is_no_page_of_ours_is_no_error(client_of, admin, wanted):
+    response = client_of(admin).get("/accounts/login/", {"next": wanted})
+
+    assert response.status_code == 302
