@@ -13,10 +13,11 @@ from academics.models import Batch, Enrollment, Institute
 from accounts.models import StudentProfile, User
 from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.money import ZERO, display, plain
 
-from . import ledger, services
+from . import ledger, planning, services
 from .forms import CompleteBatchForm, DropForm, EndForm, EnrollForm, EnrollSeveralForm, PickForm, TransferForm
+from .installment_forms import InstallmentTable
 from .picking import picked_student, student_picker
 
 #: How many students the page for several shows at once.
@@ -34,19 +35,39 @@ def enroll(request):
     form = EnrollForm(
         request.POST or None, batches=batches, initial={"enrolled_on": today, "batch": pick.value("batch")}
     )
-    if form.is_valid():
+    table = InstallmentTable(request.POST or None)
+    is_valid = form.is_valid()
+    terms = planning.terms_of(form, today)
+    if table.step == "prorate" and terms and terms.share:
+        typed = request.POST.copy()
+        typed["agreed_fee"], typed["fee_reason"] = plain(terms.share.amount), terms.share_reason
+        form = EnrollForm(typed, batches=batches)
+        terms.fee = terms.share.amount
+        table.propose(terms.rows, terms.key)
+    elif table.step == "split" and terms:
+        table.split(terms.fee, terms.starts_on, terms.key)
+    elif table.step == "" and is_valid and table.is_valid() and not planning.is_outdated(table, terms):
         try:
-            enrollment = services.enroll(student=student, by=request.user, **form.cleaned_data)
+            enrollment = services.enroll(
+                student=student,
+                by=request.user,
+                installments=table.rows if table.is_edited else terms.rows,
+                **{name: value for name, value in form.cleaned_data.items() if name != "plan"},
+            )
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
             messages.success(request, f"{student} enrolled in {enrollment.batch} for {display(enrollment.agreed_fee)}.")
             return redirect(student)
+    if terms:
+        planning.follow(table, terms)
     return render(
         request,
         "finance/enroll_form.html",
         {
             "form": form,
+            "table": table,
+            "terms": terms,
             "student": student,
             "active": list(Enrollment.objects.active().filter(student=student).select_related("batch")),
         },

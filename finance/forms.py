@@ -252,6 +252,7 @@ class EnrollForm(forms.Form):
     fee_reason = LineFormField(
         label="Reason for a lower fee", max_length=200, required=False, help_text="Only when it is lowered."
     )
+    plan = KeyField(label="How it is paid")
     field_order = ["batch", "enrolled_on", "agreed_fee", "fee_reason"]
 
     def __init__(self, *args, batches, **kwargs):
@@ -263,6 +264,7 @@ class EnrollForm(forms.Form):
 class TransferForm(EnrollForm):
     """A student moves to another batch."""
 
+    plan = None  # what was open is paid on the dates it had
     reason = LineFormField(label="Reason for the move", max_length=150, required=False)
     field_order = ["batch", "enrolled_on", "reason", "agreed_fee", "fee_reason"]
 

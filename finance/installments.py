@@ -17,7 +17,7 @@ from coachmaster.ground.money import ZERO, display, share, split, split_in_propo
 
 from . import ledger
 from .locks import lock_account
-from .models import Charge, ChargeKind, Concession
+from .models import Charge, ChargeKind, Concession, FeePlanPart
 
 DAY = datetime.timedelta(days=1)
 
@@ -27,12 +27,29 @@ def plan_rows(plan, fee, starts_on):
 
     Amounts of the plan are kept when they add up to the fee; otherwise, as per cent are, they are its proportions.
     """
-    parts = list(plan.parts.all())
+    return rows_of_parts(list(plan.parts.all()), fee, starts_on)
+
+
+def rows_of_parts(parts, fee, starts_on):
+    """The same of the ``parts`` of a plan."""
     if not parts or fee <= ZERO:
         return [(starts_on, fee)] if fee > ZERO else []
     amounts = split_in_proportion(fee, [part.percent if part.amount is None else part.amount for part in parts])
     days = [part.due_on or starts_on + part.days * DAY for part in parts]
     return sorted((day, amount) for day, amount in zip(days, amounts, strict=True) if amount > ZERO)
+
+
+@transaction.atomic
+def save_plan(plan, parts):
+    """Save ``plan`` with ``parts`` (dictionaries of the fields of `FeePlanPart`) in the place of those it had.
+
+    Who is enrolled already keeps their installments.
+    """
+    plan.save()
+    plan.parts.all().delete()
+    FeePlanPart.objects.bulk_create(
+        [FeePlanPart(plan=plan, position=number, **part) for number, part in enumerate(parts, start=1)]
+    )
 
 
 def split_rest(rows, total, count):
@@ -44,7 +61,14 @@ def split_rest(rows, total, count):
     if rest <= ZERO:
         raise ValidationError("Nothing is left to split: the installments add up to the fee already.")
     last = max((due_on for due_on, _ in rows), default=timezone.localdate())
-    return [*rows, *((_months_later(last, number + 1), part) for number, part in enumerate(split(rest, count)))]
+    parts = [part for part in split(rest, count) if part > ZERO]
+    return [*rows, *((_months_later(last, number), part) for number, part in enumerate(parts, start=1))]
+
+
+def split_evenly(total, count, starts_on):
+    """``total`` rupees as ``count`` rows a month apart, the first on ``starts_on``; odd paise go to the first ones."""
+    parts = [part for part in split(total, count) if part > ZERO]
+    return [(_months_later(starts_on, number), part) for number, part in enumerate(parts)]
 
 
 def _months_later(day, months):

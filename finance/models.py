@@ -15,8 +15,8 @@ from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
-from coachmaster.ground.days import DayField, financial_year_words
-from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
+from coachmaster.ground.days import DayField, day_words, financial_year_words
+from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
 from coachmaster.ground.text import LineField, LinesField, folded
 
 
@@ -274,6 +274,13 @@ class FeePlan(models.Model):
         return self.name
 
 
+class FeePlanPartQuerySet(models.QuerySet):
+    def of_offered_plans(self, course):
+        """The parts of the plans that a course offers, by plan and in their order."""
+        rows = self.filter(plan__course=course, plan__is_active=True).select_related("plan")
+        return rows.order_by("plan__name", "plan", "position")
+
+
 class FeePlanPart(models.Model):
     """One part of a plan: per cent of the fee or an amount, due some days after enrolling or on a fixed date."""
 
@@ -283,6 +290,8 @@ class FeePlanPart(models.Model):
     amount = MoneyField("amount (₹)", null=True, blank=True)
     days = models.PositiveSmallIntegerField("days after enrolling", null=True, blank=True)
     due_on = DayField("or on", null=True, blank=True)
+
+    objects = FeePlanPartQuerySet.as_manager()
 
     class Meta:
         ordering = ["position", "pk"]
@@ -303,6 +312,18 @@ class FeePlanPart(models.Model):
 
     def __str__(self):
         return f"{self.plan}, part {self.position}"
+
+    @property
+    def share_words(self):
+        """How much: `40 %` or `₹5,000.00`."""
+        return display(self.amount) if self.percent is None else f"{self.percent:f} %".replace(".00", "")
+
+    @property
+    def day_words(self):
+        """When: `on enrolling`, `after 30 days` or `on 24 Nov 2026`."""
+        if self.due_on is not None:
+            return f"on {day_words(self.due_on)}"
+        return f"after {self.days} day{'s' if self.days != 1 else ''}" if self.days else "on enrolling"
 
 
 class ReceiptSeries(models.Model):

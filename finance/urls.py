@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import enrolling, picking, views
+from . import enrolling, picking, planning, views
 
 app_name = "finance"
 urlpatterns = [
@@ -28,6 +28,13 @@ urlpatterns = [
         requires("academics.change_enrollment")(enrolling.complete_batch),
         name="batch-complete",
     ),
+    path(
+        "enrollments/<int:pk>/installments/",
+        requires("finance.change_charge")(planning.change),
+        name="installments-change",
+    ),
+    path("courses/<int:pk>/plans/add/", requires("finance.add_feeplan")(planning.plan_create), name="plan-create"),
+    path("plans/<int:pk>/edit/", requires("finance.change_feeplan")(planning.plan_update), name="plan-update"),
     path("payments/", requires([SCOPE, "finance.view_payment"])(views.payment_list), name="payment-list"),
     path("payments/add/", requires("finance.add_payment")(views.payment_create), name="payment-create"),
     path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),

@@ -1,6 +1,7 @@
 """Bases of forms that every app uses."""
 
 import re
+from decimal import Decimal
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -89,6 +90,30 @@ class WholeNumberField(forms.CharField):
         if number is None or not self.least <= number <= self.most:
             raise ValidationError(f"Enter a whole number from {self.least} to {self.most}.", code="invalid")
         return number
+
+    def has_changed(self, initial, data):
+        try:
+            return self.to_python(initial) != self.to_python(data)
+        except ValidationError:
+            return True
+
+
+class PercentField(forms.CharField):
+    """Per cent above 0 and up to 100, with at most two decimals, in ASCII digits: `12.5` gives Decimal("12.50")."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def to_python(self, value):
+        if value in self.empty_values or isinstance(value, Decimal):
+            return value or None
+        text = (super().to_python(value) or "").removesuffix("%").strip()
+        percent = Decimal(text) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", text) else None
+        if percent is None or not 0 < percent <= 100:
+            raise ValidationError("Enter per cent above 0 and up to 100, like 10 or 12.5.", code="invalid")
+        return percent.quantize(Decimal("0.01"))
+
+    def prepare_value(self, value):
+        return f"{value:f}".removesuffix(".00") if isinstance(value, Decimal) else value
 
     def has_changed(self, initial, data):
         try:

@@ -22,6 +22,7 @@ from accounts.models import User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
+from finance.models import FeePlan
 from finance.tests.factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,9 @@ GET  finance:enrollment-suggestions login 200  403     403      403     403     
 GET  finance:enrollment-complete   login  200   403     403      403     403      403
 GET  finance:enrollment-drop       login  200   403     403      403     403      403
 GET  finance:enrollment-transfer   login  200   403     403      403     403      403
+GET  finance:installments-change   login  200   403     403      403     403      403
+GET  finance:plan-create           login  200   403     403      403     403      403
+GET  finance:plan-update           login  200   403     403      403     403      403
 GET  finance:batch-enroll          login  200   403     403      403     403      403
 GET  finance:batch-complete        login  200   403     403      403     403      403
 GET  finance:payment-list          login  200   403     403      403     403      403
@@ -130,7 +134,9 @@ def people(admin):
     enrollment = enrolled(student=student, batch=batch, by=admin)
     enrolled(student=other, batch=BatchFactory(instructor=other_teacher), by=admin)
     taken(batch, timezone.localdate(), by=teacher)
+    plan = FeePlan.objects.create(course=batch.course, name="Halves")
     objects = {
+        "plans": plan.pk,
         "people": student.pk,
         "students": student.pk,
         "courses": batch.course_id,

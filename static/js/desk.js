@@ -57,3 +57,33 @@ for (const form of document.querySelectorAll("form[data-balance]")) {
   fee.addEventListener("input", show);
   show();
 }
+
+// How a fee is paid follows the batch, the plan and what is typed; the server draws it again, and the rest stays.
+for (const form of document.querySelectorAll("form[data-terms-form]")) {
+  const draw = async (step) => {
+    const data = new FormData(form);
+    data.set("do", step);
+    const response = await fetch(location.href, { method: "POST", body: data }).catch(() => null);
+    if (!response || !response.ok || response.redirected) return false;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const now = form.querySelector("[data-terms]");
+    const drawn = page.querySelector("[data-terms]");
+    if (!drawn) return false;
+    const focused = document.activeElement?.closest("[data-terms]") && document.activeElement;
+    now.replaceWith(drawn);
+    if (focused) drawn.querySelector(`[name="${focused.name}"][value="${focused.value}"]`)?.focus();
+    return true;
+  };
+  form.addEventListener("change", (event) => {
+    if (event.target.matches("[name=batch], [name=plan], [name=agreed_fee], [name=enrolled_on]") && form.elements.batch?.value) draw("show");
+  });
+  form.addEventListener("submit", async (event) => {
+    const button = event.submitter;
+    if (!button?.matches("[data-refresh]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (await draw(button.value)) return;
+    delete button.dataset.refresh; // the page itself, then
+    form.requestSubmit(button);
+  });
+}
