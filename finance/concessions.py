@@ -1,6 +1,8 @@
 """Concessions: asked for, approved, taken back. Each is one or more rows with a token in common, one row a charge."""
 
 import secrets
+from dataclasses import dataclass
+from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -28,15 +30,18 @@ def siblings(student):
 
 
 @transaction.atomic
-def ask(*, student, charges, kind, reason, by, amount=None, percent=None):
+def ask(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
     """Take ``amount`` rupees, or ``percent`` of what is open, off ``charges`` of ``student``; returns the rows.
 
-    It is spread over what is open of them in proportion, none below zero. Above the institute's limit it waits for an
-    approval and changes nothing until then. Raises ValidationError.
+    It is spread over what is open of them in proportion, none below zero. Where these charges would have more taken off
+    in all than the institute's limit, it waits for an approval and changes nothing until then. The same ``token`` gives
+    the rows of the first time. Raises ValidationError.
     """
     if not reason:
         raise ValidationError({"reason": "Say why the student pays less."})
     lock_account(student.pk)
+    if token and (earlier := list(Concession.objects.filter(token=token).select_related("charge"))):
+        return _same_concession(earlier, student, kind, reason)
     today = timezone.localdate()
     chosen = {charge.pk for charge in charges}
     lines = [line for line in ledger.fee_status(student, today).lines if line.charge.pk in chosen and line.open > ZERO]
@@ -50,9 +55,10 @@ def ask(*, student, charges, kind, reason, by, amount=None, percent=None):
     if amount > is_open:
         raise ValidationError({"amount": f"At most {display(is_open)}, what is still open."})
     parts = split_in_proportion(amount, [line.open for line in lines])
-    is_approved = amount <= Institute.objects.current().concession_limit
+    in_all = amount + sum((line.conceded for line in lines), ZERO)  # several small ones are not a way round the limit
+    is_approved = in_all <= Institute.objects.current().concession_limit
     now = timezone.now()
-    token = secrets.token_urlsafe(24)
+    token = token or secrets.token_urlsafe(24)
     rows = [
         Concession(
             student=student,
@@ -74,6 +80,13 @@ def ask(*, student, charges, kind, reason, by, amount=None, percent=None):
     Concession.objects.bulk_create(rows)
     ledger.refresh_accounts([student.pk])
     return rows
+
+
+def _same_concession(earlier, student, kind, reason):
+    """``earlier``, the rows that the token gave before. Raises ValidationError when it was about something else."""
+    if {(row.student_id, row.kind, row.reason) for row in earlier} != {(student.pk, kind, reason)}:
+        raise ValidationError("This form was already used for another concession. Open it again for a further one.")
+    return earlier
 
 
 def _locked(token):
@@ -122,3 +135,61 @@ def take_back(*, token, reason, by):
     Concession.objects.bulk_update(rows, ["cancelled_on", "cancelled_by", "cancel_reason"])
     ledger.refresh_accounts([rows[0].student_id])
     return rows
+
+
+@dataclass
+class Given:
+    """One concession with all its rows, for its history: what its charges came to ``before`` and ``after``, in rupees."""
+
+    rows: list[Concession]
+    before: Decimal
+
+    @property
+    def first(self):
+        """The row that speaks for all: they have everything in common but charge and amount."""
+        return self.rows[0]
+
+    @property
+    def amount(self):
+        """What it takes off, in rupees."""
+        return sum((row.amount for row in self.rows), ZERO)
+
+    @property
+    def after(self):
+        """What its charges come to with it."""
+        return self.before - self.amount
+
+    @property
+    def has_lapsed(self):
+        """Whether all its charges were cancelled, by which it counts no more."""
+        return all(row.charge.cancelled_on for row in self.rows)
+
+
+def history(student):
+    """Everything that was taken off the fees of ``student``, asked for or taken back: a list of Given, newest first."""
+    rows = Concession.objects.filter(student=student).select_related(
+        "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
+    )
+    groups = {}
+    for row in rows.order_by("asked_at", "pk"):
+        groups.setdefault(row.token, []).append(row)
+    every = [row for group in groups.values() for row in group]
+    found = [Given(rows=group, before=_before(group, every)) for group in groups.values()]
+    return found[::-1]
+
+
+def _before(group, every):
+    """What the charges of ``group`` came to before it, less what of ``every`` row counted then."""
+    first = group[0]
+    moment = first.approved_at or first.asked_at
+    charges = {row.charge_id for row in group}
+    counted = [
+        row.amount
+        for row in every
+        if row.charge_id in charges
+        and row.token != first.token
+        and row.approved_at
+        and (row.approved_at, row.pk) < (moment, first.pk)
+        and not (row.cancelled_on and row.cancelled_on <= timezone.localdate(moment))
+    ]
+    return sum((row.charge.amount for row in group), ZERO) - sum(counted, ZERO)

@@ -151,16 +151,18 @@ def repost(enrollment, charges, rows, *, reason, by, carry=True):
     """
     today = timezone.localdate()
     carried = {}
-    for concession in Concession.objects.live().filter(charge__in=charges if carry else []).order_by("asked_at", "pk"):
+    standing = Concession.objects.filter(charge__in=charges if carry else [], cancelled_on=None)
+    for concession in standing.order_by("asked_at", "pk"):
         carried.setdefault(concession.token, []).append(concession)
     cancel(charges, reason=reason, by=by)
     conceded = [
         (group[0], split_in_proportion(sum((one.amount for one in group), ZERO), [amount for _, amount in rows]))
         for group in carried.values()
     ]
+    # One that still waits for its approval comes along too, but takes nothing off yet.
+    counted = [parts for concession, parts in conceded if not concession.is_waiting]
     gross = [
-        (due_on, amount + sum((parts[index] for _, parts in conceded), ZERO))
-        for index, (due_on, amount) in enumerate(rows)
+        (due_on, amount + sum((parts[index] for parts in counted), ZERO)) for index, (due_on, amount) in enumerate(rows)
     ]
     posted = Charge.objects.bulk_create(charges_for(enrollment, gross, on=today, by=by))
     Concession.objects.bulk_create(
@@ -175,7 +177,7 @@ def repost(enrollment, charges, rows, *, reason, by, carry=True):
                 asked_by=concession.asked_by,
                 asked_at=concession.asked_at,
                 approved_by=concession.approved_by,
-                approved_on=today,
+                approved_on=None if concession.is_waiting else today,
                 approved_at=concession.approved_at,
             )
             for concession, parts in conceded

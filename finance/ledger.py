@@ -189,6 +189,11 @@ class FeeStatus:
         return next((line for line in self.lines if line.open > ZERO), None)
 
     @property
+    def open_tuition(self):
+        """The enrollments of which installments are open, each once."""
+        return list({line.charge.enrollment: 1 for line in self.lines if line.open and line.charge.kind == "tuition"})
+
+    @property
     def status(self):
         """One word for it."""
         if self.balance < ZERO:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
@@ -192,6 +192,15 @@ class ConcessionQuerySet(OwnRowsQuerySet):
     def waiting(self):
         """Concessions that wait for an approval."""
         return self.filter(approved_on=None, cancelled_on=None, charge__cancelled_on=None)
+
+    def one_each(self):
+        """Of the rows of each concession only the first."""
+        return self.filter(~Exists(self.filter(token=OuterRef("token"), pk__lt=OuterRef("pk"))))
+
+    def with_total(self):
+        """With what the whole concession takes off, in rupees (``total``)."""
+        rows = Concession.objects.filter(token=OuterRef("token"), charge__cancelled_on=None)
+        return self.annotate(total=_sum_of(rows, by="token"))
 
 
 class Concession(models.Model):

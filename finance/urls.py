@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import enrolling, picking, planning, views
+from . import conceding, enrolling, picking, planning, views
 
 app_name = "finance"
 urlpatterns = [
@@ -35,6 +35,19 @@ urlpatterns = [
     ),
     path("courses/<int:pk>/plans/add/", requires("finance.add_feeplan")(planning.plan_create), name="plan-create"),
     path("plans/<int:pk>/edit/", requires("finance.change_feeplan")(planning.plan_update), name="plan-update"),
+    path("students/<int:pk>/concession/", requires("finance.add_concession")(conceding.ask), name="concession-ask"),
+    path("concessions/", requires("finance.view_concession")(conceding.concession_list), name="concession-list"),
+    path(
+        "concessions/<int:pk>/approve/",
+        requires("finance.approve_concession")(conceding.approve),
+        name="concession-approve",
+    ),
+    path(
+        "concessions/<int:pk>/cancel/",
+        requires("finance.change_concession")(conceding.take_back),
+        name="concession-cancel",
+    ),
+    path("charges/<int:pk>/waive/", requires("finance.add_concession")(conceding.waive), name="late-fee-waive"),
     path("payments/", requires([SCOPE, "finance.view_payment"])(views.payment_list), name="payment-list"),
     path("payments/add/", requires("finance.add_payment")(views.payment_create), name="payment-create"),
     path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),

@@ -12,7 +12,7 @@ from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
 
-from . import ledger, reports, services
+from . import concessions, ledger, reports, services
 from .forms import DuesFilter, PaymentFilter, PaymentForm, PickForm, VoidForm
 from .models import Account, Charge, DayTotal, Payment
 from .picking import picked_student, student_picker
@@ -145,12 +145,15 @@ def student_payments(request, pk):
 
 def student_fees(request, pk):
     student = _student(request, pk)
+    fees = ledger.fee_status(student, timezone.localdate())
     return render(
         request,
         "finance/student_fees.html",
         {
             "student": student,
-            "fees": ledger.fee_status(student, timezone.localdate()),
+            "fees": fees,
+            "open_tuition": fees.open_tuition,
+            "concessions": concessions.history(student) if request.user.has_perm("finance.view_concession") else [],
             "cancelled": Charge.objects.filter(student=student, cancelled_on__isnull=False)
             .select_related("enrollment__batch")
             .order_by("-cancelled_on", "-pk"),

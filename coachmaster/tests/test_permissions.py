@@ -7,6 +7,7 @@ the login page and back. 404 is what is not yours to see, 403 what your role may
 
 import datetime
 import re
+from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
@@ -22,7 +23,8 @@ from accounts.models import User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
-from finance.models import FeePlan
+from finance import concessions, late_fees
+from finance.models import Charge, FeePlan, LateFeeRule
 from finance.tests.factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +82,11 @@ GET  finance:enrollment-transfer   login  200   403     403      403     403    
 GET  finance:installments-change   login  200   403     403      403     403      403
 GET  finance:plan-create           login  200   403     403      403     403      403
 GET  finance:plan-update           login  200   403     403      403     403      403
+GET  finance:concession-ask        login  200   403     403      403     403      403
+GET  finance:concession-list       login  200   403     403      403     403      403
+GET  finance:concession-approve    login  200   403     403      403     403      403
+GET  finance:concession-cancel     login  200   403     403      403     403      403
+GET  finance:late-fee-waive        login  200   403     403      403     403      403
 GET  finance:batch-enroll          login  200   403     403      403     403      403
 GET  finance:batch-complete        login  200   403     403      403     403      403
 GET  finance:payment-list          login  200   403     403      403     403      403
@@ -135,8 +142,21 @@ def people(admin):
     enrolled(student=other, batch=BatchFactory(instructor=other_teacher), by=admin)
     taken(batch, timezone.localdate(), by=teacher)
     plan = FeePlan.objects.create(course=batch.course, name="Halves")
+    waiting, *_ = concessions.ask(
+        student=student,
+        charges=Charge.objects.all(),
+        kind="merit",
+        reason="Topper",
+        by=admin,
+        amount=Decimal("6000.00"),
+    )
+    rule = LateFeeRule.objects.create(name="Late fee", grace_days=0, kind="fixed", amount=Decimal("50.00"))
+    late_fee, *_ = late_fees.post_late_fees(on=timezone.localdate())
     objects = {
         "plans": plan.pk,
+        "concessions": waiting.pk,
+        "late-fees": rule.pk,
+        "charges": late_fee.pk,
         "people": student.pk,
         "students": student.pk,
         "courses": batch.course_id,

@@ -1,0 +1,23 @@
+"""`{% load fee_desk %}`: what other pages show of the fee desk."""
+
+from django import template
+
+from finance.models import Concession, FeePlan
+
+register = template.Library()
+
+
+@register.inclusion_tag("finance/_fee_plans.html", takes_context=True)
+def fee_plans(context, course):
+    """How the fee of ``course`` may be paid, with what changes it for who may."""
+    return {
+        "course": course,
+        "plans": FeePlan.objects.filter(course=course).order_by("-is_active", "name").prefetch_related("parts"),
+        "perms": context["perms"],
+    }
+
+
+@register.inclusion_tag("finance/_waiting.html")
+def waiting_concessions():
+    """A line that leads to the concessions which wait for approval; nothing when none does."""
+    return {"waiting": Concession.objects.waiting().values("token").distinct().count()}
