@@ -306,8 +306,9 @@ class Academy:
                 self._transfer(pupil, by_code["NEET-E"])
             self._transfer(classes["JEE-M"][7], by_code["JEE-E"])
             classes["JEE-M"].append(self._pupil(by_code["JEE-M"], by_code["JEE-M"].starts_on + 70 * DAY))
-            for pupil in classes["FND-9"][4:10]:
-                self._go_on(pupil, by_code["FND-10" if self.rng.random() < 0.4 else "CET-W"])
+            for place, pupil in enumerate(classes["FND-9"][4:10]):
+                # Five seats are left in FND-10.
+                self._go_on(pupil, by_code["FND-10" if self.rng.random() < 0.4 and place < 5 else "CET-W"])
             for _ in range(UNENROLLED - 1):
                 self.pupils.append(self._new_pupil(self.today - self.rng.randrange(1, 9) * DAY))
             if copy == 0:
