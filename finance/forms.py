@@ -8,7 +8,6 @@ from django.db.models import Q
 from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 
-from academics.models import Batch
 from accounts.forms import PasswordAgainMixin
 from accounts.models import User
 from coachmaster.ground.days import DayFormField
@@ -16,7 +15,7 @@ from coachmaster.ground.forms import FilterForm, show_refusal
 from coachmaster.ground.money import AmountField, display, plain
 from coachmaster.ground.text import LineFormField, LinesFormField
 
-from .models import Charge, Mode, ReceiptSeries
+from .models import Mode, ReceiptSeries
 from .services import LooksDouble, MoreThanOwed, fee_after_transfer
 
 LARGEST_KEY = 2**63 - 1
@@ -155,37 +154,6 @@ class PaymentFilter(FilterForm):
             numbers = [series.number(int(words)) for series in ReceiptSeries.objects.all()]
             return by_student | Q(receipt_number__in=numbers)
         return by_student
-
-
-class DuesFilter(FilterForm):
-    """The filters of the list of who owes."""
-
-    course = forms.TypedChoiceField(label="Course", coerce=int, empty_value=None)
-    batch = forms.TypedChoiceField(label="Batch", coerce=int, empty_value=None)
-    overdue = forms.BooleanField(label="Overdue only", widget=forms.CheckboxInput(attrs={"class": "form-check-input"}))
-
-    def __init__(self, data, **kwargs):
-        super().__init__(data, **kwargs)
-        batches = list(Batch.objects.select_related("course").order_by("name", "pk"))
-        courses = sorted({(batch.course.name, batch.course_id) for batch in batches})
-        self.fields["course"].choices = [("", "All courses"), *((key, name) for name, key in courses)]
-        self.fields["batch"].choices = [("", "All batches"), *((batch.pk, batch.name) for batch in batches)]
-
-    @property
-    def is_filtering(self):
-        """Whether anything is chosen."""
-        return any(self.value(name) for name in self.fields)
-
-    def filter(self, accounts, on):
-        """The accounts that were asked for, with what was ``overdue`` on that day."""
-        if words := self.value("q"):
-            accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
-        for name, path in (("course", "enrollment__batch__course"), ("batch", "enrollment__batch")):
-            if key := self.value(name):
-                accounts = accounts.filter(student__in=Charge.objects.live().filter(**{path: key}).values("student"))
-        if self.value("overdue"):
-            accounts = accounts.overdue(on)
-        return accounts.with_overdue(on)
 
 
 # Enrollments ----------------------------------------------------------------------------------------------------

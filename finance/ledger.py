@@ -55,9 +55,9 @@ def with_balance(students, on=None):
     )
 
 
-def _balance_of(key):
-    """The balance of one student now, as an expression."""
-    terms = _terms(None, student=key)
+def balance_of(key, on=None):
+    """The balance of one student as an expression; with ``on``, at the end of that day."""
+    terms = _terms(on, student=key)
     return terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"]
 
 
@@ -74,7 +74,7 @@ def refresh_accounts(students):
     """
     keys = students.values_list("pk", flat=True) if isinstance(students, models.QuerySet) else students
     Account.objects.bulk_create(
-        [Account(student_id=key, balance=_balance_of(key)) for key in keys],
+        [Account(student_id=key, balance=balance_of(key)) for key in keys],
         update_conflicts=True,
         unique_fields=["student"],
         update_fields=["balance"],

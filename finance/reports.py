@@ -9,7 +9,6 @@ from django.db.models import Count, Q, Sum
 from coachmaster.ground.days import month_start
 from coachmaster.ground.money import ZERO, MoneyField
 
-from . import ledger
 from .models import Account, DayTotal, Mode
 
 
@@ -86,25 +85,3 @@ def owed(on, accounts=None):
         overdue=found["overdue_sum"] or ZERO,
         overdue_students=found["overdue_students"],
     )
-
-
-@dataclass
-class Debtor:
-    """A student who owes, and the first charge that is open. ``account`` comes with what is overdue."""
-
-    account: Account
-    first_open: ledger.Line
-
-
-def debtors(accounts, on):
-    """A Debtor for each of ``accounts`` (a page of those who owe), by one query."""
-    charges = {}
-    for charge in ledger.charges_standing(on).filter(student__in=[account.pk for account in accounts]):
-        charges.setdefault(charge.student_id, []).append(charge)
-    found = []
-    for account in accounts:
-        own = charges.get(account.pk, [])
-        paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - account.balance
-        lines = ledger.settle(own, paid, on)
-        found.append(Debtor(account, next((line for line in lines if line.open > ZERO), None)))
-    return found

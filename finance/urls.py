@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import conceding, enrolling, picking, planning, views
+from . import conceding, dunning, enrolling, picking, planning, views
 
 app_name = "finance"
 urlpatterns = [
@@ -68,5 +68,5 @@ urlpatterns = [
         {"purpose": "payment"},
         name="payment-suggestions",
     ),
-    path("dues/", requires("finance.view_account")(views.dues), name="dues"),
+    path("dues/", requires("finance.view_account")(dunning.dues), name="dues"),
 ]

@@ -12,9 +12,9 @@ from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
 
-from . import concessions, ledger, reports, services
-from .forms import DuesFilter, PaymentFilter, PaymentForm, PickForm, VoidForm
-from .models import Account, Charge, DayTotal, Payment
+from . import concessions, ledger, services
+from .forms import PaymentFilter, PaymentForm, PickForm, VoidForm
+from .models import Charge, DayTotal, Payment
 from .picking import picked_student, student_picker
 
 # Taking a payment -----------------------------------------------------------------------------------------------
@@ -157,33 +157,5 @@ def student_fees(request, pk):
             "cancelled": Charge.objects.filter(student=student, cancelled_on__isnull=False)
             .select_related("enrollment__batch")
             .order_by("-cancelled_on", "-pk"),
-        },
-    )
-
-
-# Dues -----------------------------------------------------------------------------------------------------------
-
-
-def dues(request):
-    """Who owes, since when, and how to reach them."""
-    today = timezone.localdate()
-    filters = DuesFilter(request.GET)
-    accounts = filters.filter(Account.objects.owing(), today)
-    owed = reports.owed(today, accounts)
-    page = listing(
-        request,
-        accounts.select_related("student__user"),
-        {"owed": ["balance"], "overdue": ["overdue"], "name": ["student__user__full_name"]},
-        default="-owed",
-        total=owed.students,
-    )
-    return render(
-        request,
-        "finance/dues.html",
-        {
-            "filters": filters,
-            "owed": owed,
-            "listing": page,
-            "debtors": reports.debtors(list(page), today),
         },
     )

@@ -1,14 +1,18 @@
 """Who owes: the list, its filters and its totals."""
 
+import csv
 import datetime
+import io
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
-from finance import ledger, reports
+from finance import ledger, services
+from finance.dues import AGES, Dues
 from finance.models import Account
 
 from .factories import enrolled, paid
@@ -51,7 +55,7 @@ def test_who_owes_most_comes_first_and_the_total_is_their_sum(client_of, admin, 
     client = client_of(admin)
 
     assert listed(client) == ([both, overdue, upcoming], Decimal("2100.00"), Decimal("1000.00"))
-    assert listed(client, overdue="on") == ([both, overdue], Decimal("1600.00"), Decimal("1000.00"))
+    assert listed(client, age="overdue") == ([both, overdue], Decimal("1600.00"), Decimal("1000.00"))
     assert listed(client, sort="-overdue")[0] == [overdue, both, upcoming]
 
 
@@ -63,14 +67,16 @@ def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(client_of, admin
     assert listed(client, batch=batch.pk) == ([overdue], Decimal("700.00"), Decimal("700.00"))
     assert listed(client, course=batch.course_id)[0] == [overdue]
     assert listed(client, q=upcoming.admission_number)[0] == [upcoming]
-    assert listed(client, batch="99999", course="x", overdue="")[0] == [both, overdue, upcoming]
+    assert listed(client, batch="99999", course="x", age="?", as_of="9999-12-31", at_least="x", due_before="soon")[
+        0
+    ] == [both, overdue, upcoming]
 
 
 def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
     today = timezone.localdate()
-    accounts = Account.objects.owing().with_overdue(today).order_by("-balance")
+    dues = Dues(today)
 
-    both, overdue, upcoming = reports.debtors(list(accounts), today)
+    both, overdue, upcoming = dues.all_debtors(dues.accounts().order_by("-owed"))
 
     assert (both.first_open.charge.due_on, both.first_open.open) == (today - DAY, Decimal("300.00"))
     assert (overdue.account.overdue, both.account.overdue, upcoming.account.overdue) == (
@@ -100,3 +106,117 @@ def test_the_list_costs_the_same_however_long(client_of, admin, rows, django_ass
 def test_dues_are_for_the_desk(client_of, student, instructor):
     for person in (student, instructor):
         assert client_of(person).get(DUES).status_code == 403
+
+
+# The filters ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("age", "days"),
+    [("later", -1), ("today", 0), ("1-30", 1), ("1-30", 30), ("31-60", 31), ("61-90", 90), ("over-90", 91)],
+)
+def test_each_debtor_stands_under_the_age_of_the_oldest_open_charge(client_of, admin, age, days):
+    today = timezone.localdate()
+    student = enrolled(fee="500.00", enrolled_on=today - 100 * DAY, due_on=today - days * DAY).student
+    client = client_of(admin)
+
+    for asked in ("later", "today", "1-30", "31-60", "61-90", "over-90"):
+        assert listed(client, age=asked)[0] == ([student] if asked == age else [])
+    assert listed(client, age="overdue")[0] == ([student] if days > 0 else [])
+
+
+def test_a_settled_charge_has_no_age(client_of, admin):
+    today = timezone.localdate()
+    enrollment = enrolled(
+        batch=BatchFactory(course__total_fee=Decimal("900.00")),
+        installments=[(today - 40 * DAY, Decimal("400.00")), (today - DAY, Decimal("500.00"))],
+    )
+    client = client_of(admin)
+    assert listed(client, age="31-60")[0] == [enrollment.student]
+
+    paid(student=enrollment.student, amount="400.00")
+
+    assert listed(client, age="31-60")[0] == []
+    assert listed(client, age="1-30")[0] == [enrollment.student]
+
+
+def test_dues_are_narrowed_by_instructor_due_date_and_amount(client_of, admin, institute_with_dues):
+    overdue, upcoming, both = institute_with_dues
+    today = timezone.localdate()
+    teacher = overdue.enrollments.get().batch.instructor
+    client = client_of(admin)
+
+    assert listed(client, instructor=teacher.pk)[0] == [overdue]
+    assert listed(client, due_before=today)[0] == [both, overdue]
+    assert listed(client, due_before=today + 10 * DAY)[0] == [both, overdue, upcoming]
+    assert listed(client, at_least="700")[0] == [both, overdue]
+    assert listed(client, at_least="700.01")[0] == [both]
+
+
+# A day in the past ----------------------------------------------------------------------------------------------
+
+
+def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admin):
+    monday = datetime.datetime(2026, 6, 1, 6, 30, tzinfo=datetime.UTC)
+    with time_machine.travel(monday, tick=False):
+        on = timezone.localdate()
+        late = enrolled(fee="1000.00", due_on=on - 5 * DAY, enrolled_on=on).student
+        dropped = enrolled(fee="300.00", due_on=on + 5 * DAY, enrolled_on=on)
+        first = paid(student=late, amount="100.00")
+    with time_machine.travel(monday + 2 * DAY, tick=False):
+        paid(student=late, amount="900.00")
+        services.void(payment=first, reason="not his", by=admin)
+        services.drop(
+            enrollment=dropped, ended_on=timezone.localdate(), reason="left", by=admin, fee_to_keep=Decimal("0.00")
+        )
+        new = enrolled(fee="50.00", due_on=on, enrolled_on=on + 2 * DAY).student
+    client = client_of(admin)
+
+    def on_day(days):
+        return listed(client, as_of=on + days * DAY)
+
+    assert on_day(-1)[0] == []
+    assert on_day(0) == ([late, dropped.student], Decimal("1200.00"), Decimal("900.00"))
+    assert on_day(1) == on_day(0)
+    assert on_day(2) == ([late, new], Decimal("150.00"), Decimal("150.00"))
+    assert on_day(2) == listed(client, age="")  # and nothing has changed since
+    assert listed(client, as_of=on, age="1-30")[0] == [late]
+    assert listed(client, as_of=on, age="later")[0] == [dropped.student]
+
+
+def test_today_reckoned_from_the_rows_is_what_is_kept(institute_with_dues):
+    kept = Dues(timezone.localdate())
+    reckoned = Dues(timezone.localdate())
+    reckoned.is_past = True
+
+    assert kept.totals(kept.accounts()) == reckoned.totals(reckoned.accounts())
+    assert {a.pk: a.owed for a in kept.accounts()} == {a.pk: a.owed for a in reckoned.accounts()}
+
+
+# The list as a file ---------------------------------------------------------------------------------------------
+
+
+def test_the_filtered_list_is_downloaded_as_csv(client_of, admin, institute_with_dues):
+    overdue, _, both = institute_with_dues
+    overdue.guardian_phone = "9876500000"
+    overdue.guardian_name = "=HYPERLINK()"
+    overdue.save()
+
+    answer = client_of(admin).get(DUES, {"age": "overdue", "as": "csv"})
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+    assert answer["Content-Disposition"] == f'attachment; filename="dues-{timezone.localdate()}.csv"'
+    assert [row["Admission number"] for row in rows] == [both.admission_number, overdue.admission_number]
+    assert [(row["Owed"], row["Overdue"], row["Due today"]) for row in rows] == [
+        ("900.00", "300.00", "600.00"),
+        ("700.00", "700.00", "0.00"),
+    ]
+    assert (rows[1]["Guardian"], rows[1]["Phone"]) == ("'=HYPERLINK()", "9876500000")
+    for row in rows:
+        assert sum(Decimal(row[age.label]) for age in AGES) == Decimal(row["Owed"])
+
+
+def test_the_list_is_downloaded_for_a_spreadsheet(client_of, admin, institute_with_dues):
+    answer = client_of(admin).get(DUES, {"as": "xlsx"})
+
+    assert b"".join(answer.streaming_content)[:2] == b"PK"

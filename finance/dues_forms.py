@@ -1,0 +1,64 @@
+"""The filters above the list of dues."""
+
+from django import forms
+from django.utils import timezone
+
+from academics.models import Batch
+from coachmaster.ground.days import DayFormField
+from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.money import AmountField
+
+from .dues import AGE_OF, AGES, OVERDUE, Dues, named
+
+
+class DuesFilter(FilterForm):
+    """Whose dues, how old, how much, and as they were on which day."""
+
+    course = forms.TypedChoiceField(coerce=int, empty_value=None)
+    batch = forms.TypedChoiceField(coerce=int, empty_value=None)
+    instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
+    age = forms.ChoiceField(
+        label="Oldest due", choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGES])]
+    )
+    due_before = DayFormField(label="Due before")
+    at_least = AmountField(label="At least (₹)")
+    as_of = DayFormField(label="As it was on")
+
+    def __init__(self, data, **kwargs):
+        super().__init__(data, **kwargs)
+        self.fields["q"].label = "Student"
+        self.today = timezone.localdate()
+        batches = list(Batch.objects.select_related("course", "instructor").order_by("name", "pk"))
+        courses = sorted({(batch.course.name, batch.course_id) for batch in batches})
+        teachers = sorted({(batch.instructor.full_name, batch.instructor_id) for batch in batches if batch.instructor})
+        self.fields["course"].choices = [("", "All courses"), *((key, name) for name, key in courses)]
+        self.fields["batch"].choices = [("", "All batches"), *((batch.pk, batch.name) for batch in batches)]
+        self.fields["instructor"].choices = [("", "All instructors"), *((key, name) for name, key in teachers)]
+
+    def clean_as_of(self):
+        """A day that is over, or today."""
+        day = self.cleaned_data["as_of"]
+        if day and day > self.today:
+            raise forms.ValidationError("Choose today or an earlier day: what will be owed later is not known.")
+        return day
+
+    @property
+    def dues(self):
+        """The Dues of the day that was asked for."""
+        return Dues(self.value("as_of") or self.today)
+
+    def filter(self, dues):
+        """The accounts that were asked for, with what they ``owed``."""
+        accounts = dues.accounts()
+        if words := self.value("q"):
+            accounts = named(accounts, words)
+        for name, path in (("course", "batch__course"), ("batch", "batch"), ("instructor", "batch__instructor")):
+            if key := self.value(name):
+                accounts = dues.of_enrollments(accounts, **{path: key})
+        if age := AGE_OF.get(self.value("age")):
+            accounts = dues.aged(accounts, age)
+        if day := self.value("due_before"):
+            accounts = accounts.filter(dues.open_before(day))
+        if least := self.value("at_least"):
+            accounts = accounts.filter(owed__gte=least)
+        return accounts
