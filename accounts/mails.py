@@ -3,7 +3,7 @@
 import logging
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -61,3 +61,16 @@ class RedirectThenSend(HttpResponseRedirect):
         if self.message:
             _send(self.message)
             self.message = None
+
+
+def send_all(messages):
+    """Send ``messages`` once the transaction is committed, over one connection; what fails is in the log."""
+
+    def send():
+        try:
+            get_connection().send_messages(messages)
+        except OSError:
+            logger.exception("%s mails did not go out", len(messages))
+
+    if messages:
+        transaction.on_commit(send)

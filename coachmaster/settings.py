@@ -170,7 +170,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # WhatsApp: a reminder is written down by a form, which then leads to its link.
+        "form-action": [SELF, "https://wa.me", "https://api.whatsapp.com"],
         "base-uri": [NONE],
         "object-src": [NONE],
         "frame-ancestors": [NONE],

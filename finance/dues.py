@@ -13,6 +13,7 @@ from accounts.models import User
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
 from coachmaster.ground.tables import Column, Kind
+from coachmaster.ground.whatsapp import whatsapp_number
 
 from . import ledger
 from .models import Account, Charge, Concession, Payment, Reminder, _sum_of
@@ -181,6 +182,18 @@ class Debtor:
     def of_age(self, age):
         """What is open of that age, in rupees."""
         return sum((x.open for x in self.lines if age_of((self.on - x.charge.due_on).days) is age), ZERO)
+
+    @property
+    def may_be_mailed(self):
+        """Whether something is due and there is an address to write to."""
+        student = self.account.student
+        return self.due_now > ZERO and bool(student.guardian_email or student.user.email)
+
+    @property
+    def may_be_messaged(self):
+        """Whether something is due and there is a mobile number to write to."""
+        student = self.account.student
+        return self.due_now > ZERO and any(map(whatsapp_number, [student.guardian_phone, student.user.phone]))
 
     @property
     def phone(self):

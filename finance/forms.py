@@ -28,6 +28,15 @@ class KeyField(forms.IntegerField):
         super().__init__(**{"required": False, "min_value": 1, "max_value": LARGEST_KEY, **kwargs})
 
 
+class StudentsField(forms.ModelMultipleChoiceField):
+    """Students who were ticked; a key that no database can hold is refused and not asked for."""
+
+    def clean(self, value):
+        if any(len(key) > 19 or not 0 <= int(key) <= LARGEST_KEY for key in value or [] if key.isdigit()):
+            raise forms.ValidationError("Tick students of the list.")
+        return super().clean(value)
+
+
 class PickForm(forms.Form):
     """Which student a form at the desk is about, and the words to find one by."""
 
@@ -284,7 +293,7 @@ class EnrollSeveralForm(forms.Form):
     """Students ticked in the list, and admission numbers pasted below it."""
 
     q = LineFormField(label="Find students", max_length=100, required=False)
-    students = forms.ModelMultipleChoiceField(queryset=None, required=False)
+    students = StudentsField(queryset=None, required=False)
     numbers = LinesFormField(
         label="Or paste admission numbers",
         max_length=5000,

@@ -68,5 +68,7 @@ urlpatterns = [
         {"purpose": "payment"},
         name="payment-suggestions",
     ),
+    path("dues/remind/", requires("finance.add_reminder")(dunning.remind_by_mail), name="remind-by-mail"),
+    path("students/<int:pk>/remind/", requires("finance.add_reminder")(dunning.remind_by_whatsapp), name="remind"),
     path("dues/", requires("finance.view_account")(dunning.dues), name="dues"),
 ]

@@ -97,6 +97,8 @@ GET  finance:payment-void          login  200   403     403      403     403    
 GET  finance:student-payments      login  200   403     403      200     404      403
 GET  finance:student-fees          login  200   403     403      200     404      403
 GET  finance:dues                  login  200   403     403      403     403      403
+POST finance:remind                login  302   403     403      403     403      403
+POST finance:remind-by-mail        login  302   403     403      403     403      403
 GET  attendance:day                login  200   200     200      403     403      403
 GET  attendance:batch-attendance   login  200   200     404      403     403      403
 GET  attendance:sheet              login  200   200     404      403     403      403

@@ -1,0 +1,210 @@
+"""Reminders about fees: one tap by WhatsApp, several by e-mail, each written down."""
+
+import datetime
+from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import time_machine
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Institute
+from coachmaster.ground.whatsapp import whatsapp_link, whatsapp_number
+from finance.models import Reminder
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+DUES = reverse("finance:dues")
+MAIL = reverse("finance:remind-by-mail")
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def debtor(student):
+    """Asha owes ₹750 since yesterday, and ₹250 more from tomorrow on; her father has a phone and an e-mail address."""
+    today = timezone.localdate()
+    student.guardian_phone, student.guardian_email = "9876500001", "father@example.com"
+    student.save()
+    enrolled(
+        student=student,
+        batch=None,
+        fee="1000.00",
+        installments=[(today - DAY, Decimal("750.00")), (today + DAY, Decimal("250.00"))],
+    )
+    return student
+
+
+@pytest.fixture
+def institute():
+    """With a UPI id and a text of its own."""
+    institute = Institute.objects.current()
+    institute.name, institute.upi_id, institute.phone = "Sunrise & Co", "sunrise@okaxis", "9000000000"
+    institute.fee_reminder = "{name} ({admission_number}) owes {amount} since {due_on}. {institute} {phone} {upi_link}"
+    institute.save()
+    return institute
+
+
+def remind(client, student, **sent):
+    return client.post(reverse("finance:remind", args=[student.pk]), sent)
+
+
+def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, debtor, institute):
+    answer = remind(client_of(admin), debtor)
+
+    link = urlsplit(answer["Location"])
+    (text,) = parse_qs(link.query)["text"]
+    words, upi = text.split("upi://pay?")
+    yesterday = timezone.localdate() - DAY
+    assert (link.scheme, link.netloc, link.path) == ("https", "wa.me", "/919876500001")
+    assert words == (
+        f"Asha Verma ({debtor.admission_number}) owes ₹750.00 since {yesterday.day} {yesterday:%b %Y}. "
+        "Sunrise & Co 9000000000 "
+    )
+    assert parse_qs(upi)["am"] == ["750.00"]
+    assert (parse_qs(upi)["pa"], parse_qs(upi)["pn"]) == (["sunrise@okaxis"], ["Sunrise & Co"])
+    reminder = Reminder.objects.get()
+    assert (reminder.student, reminder.channel, reminder.amount, reminder.sent_by) == (
+        debtor, "whatsapp", Decimal("750.00"), admin,
+    )  # fmt: skip
+
+
+def test_the_browser_lets_the_form_lead_to_whatsapp(client_of, admin):
+    policy = client_of(admin).get(DUES)["Content-Security-Policy"]
+
+    assert "form-action 'self' https://wa.me https://api.whatsapp.com;" in policy + ";"
+
+
+def test_braces_in_a_name_stay_as_they_are(client_of, admin, debtor, institute):
+    debtor.user.full_name = "{phone} {0}"
+    debtor.user.save()
+
+    assert parse_qs(urlsplit(remind(client_of(admin), debtor)["Location"]).query)["text"][0].startswith("{phone} {0} (")
+
+
+def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, debtor):
+    client = client_of(admin)
+    remind(client, debtor)
+
+    again = remind(client, debtor)
+    assert again.status_code == 200 and "Remind again?" in again.content.decode()
+    assert Reminder.objects.count() == 1
+
+    assert remind(client, debtor, again="on")["Location"].startswith("https://wa.me/")
+    assert Reminder.objects.count() == 2
+
+
+def test_after_those_days_nothing_is_asked(client_of, admin, debtor):
+    with time_machine.travel(timezone.now() - 8 * DAY, tick=False):
+        Reminder.objects.create(student=debtor, channel="email", amount=Decimal("1.00"), sent_by=admin)
+
+    assert remind(client_of(admin), debtor).status_code == 302
+
+
+def test_a_family_that_has_paid_is_neither_offered_nor_reminded(client_of, admin, debtor):
+    client = client_of(admin)
+    offer = reverse("finance:remind", args=[debtor.pk])
+    assert offer in client.get(DUES).content.decode()
+
+    paid(student=debtor, amount="750.00")
+
+    assert offer not in client.get(DUES).content.decode()
+    answer = client.post(offer, follow=True)
+    assert "has nothing to pay today" in answer.content.decode()
+    assert not Reminder.objects.exists()
+
+
+def test_the_past_is_not_reminded(client_of, admin, debtor):
+    page = client_of(admin).get(DUES, {"as_of": timezone.localdate() - DAY}).content.decode()
+
+    assert reverse("finance:remind", args=[debtor.pk]) not in page
+
+
+def test_the_list_shows_the_last_reminder_and_payment(client_of, admin, debtor):
+    client = client_of(admin)
+    paid(student=debtor, amount="1.00", paid_on=timezone.localdate() - 3 * DAY)
+    remind(client, debtor)
+
+    (row,) = client.get(DUES).context["debtors"]
+    assert row.account.last_paid_on == timezone.localdate() - 3 * DAY
+    assert row.account.reminded_at == Reminder.objects.get().sent_at
+
+
+def test_those_ticked_get_a_mail_each(client_of, admin, debtor, settings, django_capture_on_commit_callbacks):
+    settings.SENDS_MAIL = True
+    other = enrolled(fee="500.00").student
+    other.user.email = "own@example.com"
+    other.user.save()
+    clear = enrolled(fee="5.00").student
+    paid(student=clear, amount="5.00")
+    client = client_of(admin)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client.post(MAIL + "?age=overdue", {"students": [debtor.pk, other.pk, clear.pk]})
+
+    assert answer["Location"] == f"{DUES}?age=overdue"
+    assert sorted(message.to[0] for message in mail.outbox) == ["father@example.com", "own@example.com"]
+    assert "₹750.00 of the fees of Asha Verma" in next(m for m in mail.outbox if m.to == ["father@example.com"]).body
+    assert set(Reminder.objects.values_list("student", "channel")) == {(debtor.pk, "email"), (other.pk, "email")}
+
+
+@pytest.mark.parametrize(("answered", "mails"), [("leave_out", 1), ("again", 2)])
+def test_of_several_those_reminded_lately_are_asked_about(
+    client_of, admin, debtor, settings, django_capture_on_commit_callbacks, answered, mails
+):
+    settings.SENDS_MAIL = True
+    other = enrolled(fee="500.00").student
+    other.guardian_email = "m@example.com"
+    other.save()
+    client = client_of(admin)
+    remind(client, debtor)
+    ticked = {"students": [debtor.pk, other.pk]}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        asked = client.post(MAIL, ticked)
+    assert [notice.student for notice in asked.context["recent"]] == [debtor]
+    assert mail.outbox == [] and Reminder.objects.count() == 1
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(MAIL, ticked | {"recent": answered})
+    assert len(mail.outbox) == mails
+
+
+@pytest.mark.parametrize("sent", [{}, {"students": ["x"]}, {"students": ["9" * 30]}, {"students": ["-1"]}])
+def test_nonsense_reminds_nobody(client_of, admin, debtor, settings, sent):
+    settings.SENDS_MAIL = True
+
+    assert "Nobody was reminded" in client_of(admin).post(MAIL, sent, follow=True).content.decode()
+    assert not Reminder.objects.exists()
+
+
+def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, debtor, settings):
+    settings.SENDS_MAIL = False
+    client = client_of(admin)
+
+    assert MAIL not in client.get(DUES).content.decode()
+    client.post(MAIL, {"students": [debtor.pk]})
+    assert not Reminder.objects.exists() and mail.outbox == []
+
+
+def test_a_number_is_written_as_whatsapp_wants_it():
+    assert whatsapp_number("9876543210") == "919876543210"
+    assert whatsapp_number("+971501234567") == "971501234567"
+    assert whatsapp_number("4423456789") == whatsapp_number("") == whatsapp_number("123456") == ""
+    assert whatsapp_link("9876543210", "a & b\n₹") == "https://wa.me/919876543210?text=a%20%26%20b%0A%E2%82%B9"
+    assert whatsapp_link("", "a") == ""
+
+
+@pytest.mark.parametrize("several", [1, 8])
+def test_reminding_several_costs_the_same_however_many(
+    client_of, admin, settings, several, django_assert_max_num_queries
+):
+    settings.SENDS_MAIL = True
+    students = []
+    for _ in range(several):
+        students.append(enrolled(fee="10.00").student)
+    client = client_of(admin)
+    with django_assert_max_num_queries(15):
+        client.post(MAIL, {"students": [student.pk for student in students]})
