@@ -1,6 +1,9 @@
 """Late fees: posted by rule, each installment once per rule and never again."""
 
+import datetime
+
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import StudentProfile
@@ -32,7 +35,11 @@ def post_late_fees(*, on, by=None, progress=iter):
     if not rules:
         return []
     grace = min(rule.grace_days for rule in rules)
-    overdue = Charge.objects.live().filter(kind=ChargeKind.TUITION, due_on__lt=on)
+    to_post = Q()
+    for rule in rules:
+        posted = Charge.objects.filter(late_for=OuterRef("pk"), late_rule=rule)
+        to_post |= Q(~Exists(posted), due_on__lt=on - datetime.timedelta(days=rule.grace_days))
+    overdue = Charge.objects.live().filter(to_post, kind=ChargeKind.TUITION)
     students = StudentProfile.objects.filter(account__balance__gt=0, pk__in=overdue.values("student")).order_by("pk")
     posted = []
     for student in progress(list(students)):
@@ -48,7 +55,7 @@ def _post_for(student, rules, *, on, by, grace):
         for line in ledger.fee_status(student, on).lines
         if line.charge.kind == ChargeKind.TUITION and line.is_overdue and (on - line.charge.due_on).days > grace
     ]
-    done = set(Charge.objects.filter(late_for__in=[line.charge for line in lines]).values_list("late_for", "late_rule"))
+    done = _done(student) if lines else set()
     today = timezone.localdate()
     charges = [
         Charge(
@@ -65,7 +72,8 @@ def _post_for(student, rules, *, on, by, grace):
         )
         for line in lines
         for rule in rules
-        if (line.charge.pk, rule.pk) not in done and (on - line.charge.due_on).days > rule.grace_days
+        if not {(line.charge.pk, rule.pk), (line.charge.enrollment_id, line.charge.due_on, rule.pk)} & done
+        and (on - line.charge.due_on).days > rule.grace_days
         for amount in [amount_of(rule, line, on)]
         if amount > ZERO
     ]
@@ -73,3 +81,15 @@ def _post_for(student, rules, *, on, by, grace):
         Charge.objects.bulk_create(charges)
         ledger.refresh_accounts([student.pk])
     return charges
+
+
+def _done(student):
+    """For which installments which rules have had their late fee: by the charge, and, where installments were changed
+    and the charge was posted anew, by the enrollment and the day it was due."""
+    posted = Charge.objects.filter(student=student, kind=ChargeKind.LATE_FEE).select_related("late_for")
+    return {
+        (charge.late_for.enrollment_id, charge.late_for.due_on, charge.late_rule_id)
+        if charge.late_for.is_cancelled
+        else (charge.late_for_id, charge.late_rule_id)
+        for charge in posted
+    }

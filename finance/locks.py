@@ -8,6 +8,7 @@ from django.db.models import Subquery
 
 from academics.models import Batch, Institute
 from coachmaster.ground.days import financial_year
+from coachmaster.ground.importing import in_chunks
 
 from .models import Account, DayClose, ReceiptSeries
 
@@ -48,3 +49,10 @@ def lock_account(student_id):
         return account
     Account.objects.get_or_create(student_id=student_id)
     return locked.get(pk=student_id)
+
+
+def lock_accounts(students):
+    """The accounts of many students (keys), locked in order of their keys; made where there is none yet."""
+    Account.objects.bulk_create([Account(student_id=key) for key in sorted(set(students))], ignore_conflicts=True)
+    for keys in in_chunks(sorted(set(students))):
+        list(Account.objects.select_for_update().filter(pk__in=keys).order_by("pk"))

@@ -20,6 +20,11 @@ from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
 from coachmaster.ground.text import LineField, LinesField, folded
 
 
+def _percent(percent):
+    """Per cent as people write it: `40 %`, `12.5 %`."""
+    return f"{percent.normalize():f} %"
+
+
 class OwnRowsQuerySet(models.QuerySet):
     """Rows that belong to one student."""
 
@@ -91,6 +96,13 @@ class LateFeeRule(models.Model):
 
     def __str__(self):
         return self.name
+
+    @property
+    def figure_words(self):
+        """How much: `₹250.00`, `₹20.00 a day` or `2.5 % of what is open`."""
+        if self.percent is not None:
+            return f"{_percent(self.percent)} of what is open"
+        return f"{display(self.amount)}{' a day' if self.kind == self.Kind.PER_DAY else ''}"
 
 
 class Charge(models.Model):
@@ -325,7 +337,7 @@ class FeePlanPart(models.Model):
     @property
     def share_words(self):
         """How much: `40 %` or `₹5,000.00`."""
-        return display(self.amount) if self.percent is None else f"{self.percent:f} %".replace(".00", "")
+        return display(self.amount) if self.percent is None else _percent(self.percent)
 
     @property
     def day_words(self):

@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import conceding, dunning, enrolling, picking, planning, views
+from . import charging, conceding, dunning, enrolling, picking, planning, views
 
 app_name = "finance"
 urlpatterns = [
@@ -48,6 +48,17 @@ urlpatterns = [
         name="concession-cancel",
     ),
     path("charges/<int:pk>/waive/", requires("finance.add_concession")(conceding.waive), name="late-fee-waive"),
+    path("students/<int:pk>/charge/", requires("finance.add_charge")(charging.student_charge), name="student-charge"),
+    path("batches/<int:pk>/charge/", requires("finance.add_charge")(charging.batch_charge), name="batch-charge"),
+    path("charges/<int:pk>/cancel/", requires("finance.change_charge")(charging.charge_cancel), name="charge-cancel"),
+    path("late-fees/", requires("finance.view_latefeerule")(charging.rule_list), name="late-fee-rules"),
+    path("late-fees/add/", requires("finance.add_latefeerule")(charging.rule_create), name="late-fee-rule-create"),
+    path(
+        "late-fees/<int:pk>/edit/",
+        requires("finance.change_latefeerule")(charging.rule_update),
+        name="late-fee-rule-update",
+    ),
+    path("late-fees/post/", requires("finance.add_charge")(charging.post_late_fees), name="late-fees-post"),
     path("payments/", requires([SCOPE, "finance.view_payment"])(views.payment_list), name="payment-list"),
     path("payments/add/", requires("finance.add_payment")(views.payment_create), name="payment-create"),
     path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),

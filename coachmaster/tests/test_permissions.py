@@ -87,6 +87,13 @@ GET  finance:concession-list       login  200   403     403      403     403    
 GET  finance:concession-approve    login  200   403     403      403     403      403
 GET  finance:concession-cancel     login  200   403     403      403     403      403
 GET  finance:late-fee-waive        login  200   403     403      403     403      403
+GET  finance:student-charge        login  200   403     403      403     403      403
+GET  finance:batch-charge          login  200   403     403      403     403      403
+GET  finance:charge-cancel         login  200   403     403      403     403      403
+GET  finance:late-fee-rules        login  200   403     403      403     403      403
+GET  finance:late-fee-rule-create  login  200   403     403      403     403      403
+GET  finance:late-fee-rule-update  login  200   403     403      403     403      403
+POST finance:late-fees-post        login  302   403     403      403     403      403
 GET  finance:batch-enroll          login  200   403     403      403     403      403
 GET  finance:batch-complete        login  200   403     403      403     403      403
 GET  finance:payment-list          login  200   403     403      403     403      403

@@ -1,0 +1,52 @@
+"""`manage.py post_late_fees`: what the rules of late fees ask for, once for each installment."""
+
+import datetime
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from coachmaster.ground.days import check_day, day_words
+from coachmaster.ground.money import ZERO, display
+from finance.late_fees import post_late_fees
+
+
+class Command(BaseCommand):
+    """Posts late fees; meant to run every morning. Running it again posts nothing twice."""
+
+    help = "Posts the late fees that the rules in force ask for. Safe to run as often as you like."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--on", metavar="DATE", help="as of that day, like 2026-11-24; today when left out")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be posted, and post nothing")
+
+    def handle(self, **options):
+        on = self._day(options["on"])
+        with transaction.atomic():
+            posted = post_late_fees(on=on)
+            if options["dry_run"]:
+                transaction.set_rollback(True)
+        if options["verbosity"] > 1 or options["dry_run"]:
+            for charge in posted:
+                self.stdout.write(f"{charge.student}  {display(charge.amount)}  {charge.label}")
+        verb = "would be posted" if options["dry_run"] else "posted"
+        amount = display(sum((charge.amount for charge in posted), ZERO))
+        self.stdout.write(
+            self.style.SUCCESS(
+                f"{len(posted)} late fee{'s' if len(posted) != 1 else ''} {verb} as of {day_words(on)}, {amount} in all."
+            )
+        )
+
+    def _day(self, text):
+        """The day that was asked for. Raises CommandError."""
+        today = timezone.localdate()
+        if text is None:
+            return today
+        try:
+            day = datetime.date.fromisoformat(text)
+            check_day(day)
+        except Exception as error:
+            raise CommandError(f"{text} is no date. Write it like {today}.", returncode=2) from error
+        if day > today:
+            raise CommandError(f"{day_words(day)} has not come yet. Choose today or an earlier day.", returncode=2)
+        return day
