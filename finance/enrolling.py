@@ -1,6 +1,6 @@
 """The pages of the acts on enrollments: enroll, transfer, drop, complete. Each moves a student and their dues together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.contrib import messages
@@ -202,7 +202,12 @@ def transfer(request, enrollment):
     form = TransferForm(
         request.POST or None, enrollment=enrollment, batches=batches, initial={"enrolled_on": _first_day(enrollment)}
     )
-    if form.is_valid():
+    table = InstallmentTable(request.POST or None)
+    is_valid = form.is_valid()
+    terms = planning.move_terms_of(form, enrollment, _first_day(enrollment))
+    if table.step == "split" and terms:
+        table.split(terms.settlement.to_pay, terms.starts_on, terms.key)
+    elif table.step == "" and is_valid and table.is_valid() and not planning.is_outdated(table, terms):
         given = form.cleaned_data
         try:
             moved = services.transfer(
@@ -213,6 +218,7 @@ def transfer(request, enrollment):
                 reason=given["reason"],
                 agreed_fee=given["agreed_fee"],
                 fee_reason=given["fee_reason"],
+                rows=table.rows if table.is_edited else None,
             )
         except ValidationError as refusal:
             show_refusal(form, refusal, ended_on="enrolled_on")
@@ -222,12 +228,18 @@ def transfer(request, enrollment):
                 f"{enrollment.student} moved from {enrollment.batch} to {moved.batch} for {display(moved.agreed_fee)}.",
             )
             return redirect(moved)
+    if terms:
+        planning.follow(table, terms)
+    dues = _dues(enrollment)
     return _end_page(
         request,
         "finance/enrollment_transfer.html",
         enrollment,
         form,
-        dues=_dues(enrollment),
+        table=table,
+        terms=terms,
+        dues=dues,
+        after=terms and replace(dues, balance=dues.balance - terms.settlement.taken_back + terms.settlement.to_pay),
         heading=f"Move {enrollment.student} to another batch",
         submit="Move",
     )

@@ -14,7 +14,7 @@ from academics.models import Batch, Course, Enrollment
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.money import ZERO, display
 
-from . import installments
+from . import installments, services
 from .installment_forms import InstallmentTable, PlanForm, ReasonForm, part_rows
 from .models import FeePlan, FeePlanPart
 
@@ -72,6 +72,39 @@ def terms_of(form, today):
         if share and 0 < share.counted < share.all:
             terms.share = share
     return terms
+
+
+@dataclass
+class MoveTerms:
+    """On what terms a student would move to ``batch``: ``fee`` in rupees there, and what the move settles."""
+
+    batch: Batch
+    fee: Decimal
+    starts_on: datetime.date
+    settlement: services.Settlement
+
+    @property
+    def key(self):
+        """What the installments are proposed for."""
+        return f"{self.batch.pk}."
+
+    @property
+    def rows(self):
+        """The installments that stand in the place of those that are cancelled."""
+        return self.settlement.rows
+
+
+def move_terms_of(form, enrollment, first_day):
+    """The MoveTerms that the form of a transfer asks for so far; None before a batch is chosen."""
+    given = form.cleaned_data if form.is_bound else {}
+    batch = given.get("batch")
+    if batch is None:
+        return None
+    fee = given.get("agreed_fee")
+    if fee is None:
+        fee, _ = services.fee_after_transfer(enrollment, batch)
+    starts_on = given.get("enrolled_on") or first_day
+    return MoveTerms(batch, fee, starts_on, services.transfer_settlement(enrollment, fee, starts_on))
 
 
 def is_outdated(table, terms):

@@ -213,6 +213,11 @@ class Settlement:
     to_pay: Decimal
     rows: list
 
+    @property
+    def taken_back(self):
+        """What the charges that are cancelled cost, less what was taken off them."""
+        return sum((line.net for line in self.cancelled), ZERO)
+
 
 def transfer_settlement(enrollment, agreed_fee, on):
     """The Settlement of a transfer from ``enrollment`` on the day ``on``, for a new fee of ``agreed_fee`` rupees."""

@@ -307,6 +307,82 @@ def test_a_move_into_a_full_batch_moves_nothing(client_of, admin, student):
     assert Account.objects.get(pk=student.pk).balance == Decimal("12000.00")
 
 
+@pytest.fixture
+def in_parts(student):
+    """Asha owes 12,000 in three parts, has paid the one that was due, and could move to a course of 15,000."""
+    rows = [(today() + days * DAY, Decimal("4000.00")) for days in (-30, 10, 40)]
+    enrollment = enrolled(student=student, fee="12000.00", installments=rows)
+    paid(student=student, amount="4000.00")
+    return enrollment, BatchFactory(name="Dropper", course__total_fee=Decimal("15000.00"))
+
+
+def test_the_settlement_of_a_move_is_shown_before_anything_moves(
+    client_of, admin, in_parts, django_assert_max_num_queries
+):
+    enrollment, other = in_parts
+    client = client_of(admin)
+    move(client, enrollment, other, do="show")
+
+    with django_assert_max_num_queries(12):
+        response = move(client, enrollment, other, do="show")
+
+    settlement, after = response.context["terms"].settlement, response.context["after"]
+    assert (settlement.stays, settlement.taken_back, settlement.to_pay) == (
+        Decimal("4000.00"),
+        Decimal("8000.00"),
+        Decimal("11000.00"),
+    )
+    assert after.balance == Decimal("11000.00")
+    shown = [form.initial for form in response.context["table"].formset if form.initial]
+    assert shown == [{"due_on": today() + days * DAY, "amount": Decimal("5500.00")} for days in (10, 40)]
+    assert Enrollment.objects.active().get() == enrollment
+
+
+def test_the_balance_after_a_move_is_the_one_that_was_shown(client_of, admin, in_parts):
+    enrollment, other = in_parts
+    client = client_of(admin)
+    shown = move(client, enrollment, other, do="show").context["after"].balance
+
+    move(client, enrollment, other)
+
+    assert Account.objects.get().balance == shown
+    assert ledger.fee_status(enrollment.student, today()).total_paid == Decimal("4000.00")
+
+
+def test_the_installments_of_a_move_can_be_changed_and_must_add_up(client_of, admin, in_parts):
+    enrollment, other = in_parts
+    client = client_of(admin)
+    rows = {
+        "rows-TOTAL_FORMS": 2,
+        "rows-INITIAL_FORMS": 0,
+        "offered": "what was proposed",
+        "offered_for": f"{other.pk}.",
+        "rows-0-due_on": today().isoformat(),
+        "rows-0-amount": "1000",
+        "rows-1-due_on": (today() + 60 * DAY).isoformat(),
+    }
+
+    short = move(client, enrollment, other, **rows, **{"rows-1-amount": "9999.99"})
+    assert "The installments add up to ₹10,999.99: ₹0.01 less than ₹11,000.00." in errors(short)
+    assert Enrollment.objects.active().get() == enrollment
+
+    move(client, enrollment, other, **rows, **{"rows-1-amount": "10000"})
+    moved = Enrollment.objects.active().get()
+    assert list(Charge.objects.live().filter(enrollment=moved).order_by("due_on").values_list("due_on", "amount")) == [
+        (today(), Decimal("1000.00")),
+        (today() + 60 * DAY, Decimal("10000.00")),
+    ]
+
+
+def test_installments_shown_for_another_batch_move_nothing(client_of, admin, in_parts):
+    enrollment, other = in_parts
+
+    response = move(client_of(admin), enrollment, other, offered_for=f"{other.pk + 1}.", offered="")
+
+    assert "Nothing is saved yet" in response.content.decode()
+    assert Enrollment.objects.active().get() == enrollment
+
+
 # Several ----------------------------------------------------------------------------------------------------------
 
 
