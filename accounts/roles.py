@@ -64,6 +64,8 @@ PERMISSIONS = {
         "finance.add_payment",
         "finance.view_reversal",
         "finance.add_reversal",
+        "finance.view_refund",
+        "finance.add_refund",
         "finance.view_receiptseries",
         "finance.view_account",
         "finance.view_reminder",
@@ -86,6 +88,7 @@ PERMISSIONS = {
     STUDENT: [
         *_OWN_RECORDS,
         "finance.view_payment",
+        "finance.view_refund",
     ],
 }
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from coachmaster.ground.money import display as rupees
 
-from .models import Account, Charge, DayTotal, LiveReference, Payment, ReceiptSeries, Reversal
+from .models import Account, Charge, DayTotal, LiveReference, Payment, ReceiptSeries, Refund, Reversal
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -67,6 +67,15 @@ class ReversalAdmin(ReadOnlyAdmin):
     list_select_related = ["payment", "voided_by"]
     search_fields = ["payment__receipt_number", "reason", "payment__student__user__search_text"]
     date_hierarchy = "voided_on"
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin):
+    list_display = ["voucher_number", "student", "shown_amount", "refunded_on", "mode", "payment", "refunded_by"]
+    list_select_related = ["student__user", "payment", "refunded_by"]
+    list_filter = ["mode"]
+    search_fields = ["voucher_number", "reference", "student__user__search_text", "payment__receipt_number"]
+    date_hierarchy = "refunded_on"
 
 
 @admin.register(ReceiptSeries)

@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import charging, conceding, dunning, enrolling, picking, planning, views
+from . import charging, conceding, dunning, enrolling, picking, planning, refunding, views
 
 app_name = "finance"
 urlpatterns = [
@@ -62,6 +62,8 @@ urlpatterns = [
     path("payments/", requires([SCOPE, "finance.view_payment"])(views.payment_list), name="payment-list"),
     path("payments/add/", requires("finance.add_payment")(views.payment_create), name="payment-create"),
     path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),
+    path("payments/<int:pk>/refund/", requires("finance.add_refund")(refunding.refund_create), name="refund-create"),
+    path("refunds/<int:pk>/", requires("finance.view_refund")(refunding.voucher), name="refund"),
     path("payments/<int:pk>/void/", requires("finance.add_reversal")(views.payment_void), name="payment-void"),
     path(
         "students/<int:pk>/payments/", requires("finance.view_payment")(views.student_payments), name="student-payments"

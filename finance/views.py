@@ -14,7 +14,7 @@ from coachmaster.ground.money import ZERO, display
 
 from . import concessions, ledger, services
 from .forms import PaymentFilter, PaymentForm, PickForm, VoidForm
-from .models import Charge, DayTotal, Payment
+from .models import Charge, DayTotal, Payment, Refund
 from .picking import picked_student, student_picker
 
 # Taking a payment -----------------------------------------------------------------------------------------------
@@ -63,9 +63,9 @@ def payment_create(request):
 
 def receipt(request, pk):
     payment = get_object_or_404(
-        Payment.objects.visible_to(request.user).select_related(
-            "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by"
-        ),
+        Payment.objects.visible_to(request.user)
+        .select_related("student__user", "enrollment__batch__course", "received_by", "reversal__voided_by")
+        .with_refunded(),
         pk=pk,
     )
     return render(request, "finance/receipt.html", {"payment": payment, "student": payment.student})
@@ -130,7 +130,8 @@ def _student(request, pk):
 
 
 def student_payments(request, pk):
-    student = _student(request, pk)
+    students = ledger.with_balance(StudentProfile.objects.visible_to(request.user).select_related("user"))
+    student = get_object_or_404(students, pk=pk)
     payments = Payment.objects.filter(student=student)
     return render(
         request,
@@ -138,7 +139,8 @@ def student_payments(request, pk):
         {
             "student": student,
             "payments": listing(request, payments.newest_first(), {"date": ["paid_on"]}, default="-date"),
-            "total_paid": payments.live().total(),
+            "refunds": Refund.objects.filter(student=student).select_related("payment"),
+            "total_paid": student.paid - student.refunded,
         },
     )
 

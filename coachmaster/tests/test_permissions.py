@@ -23,7 +23,7 @@ from accounts.models import User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
-from finance import concessions, late_fees
+from finance import concessions, late_fees, refunds
 from finance.models import Charge, FeePlan, LateFeeRule
 from finance.tests.factories import enrolled, paid
 
@@ -101,6 +101,8 @@ GET  finance:payment-create        login  200   403     403      403     403    
 GET  finance:payment-suggestions   login  200   403     403      403     403      403
 GET  finance:receipt               login  200   403     403      200     404      403
 GET  finance:payment-void          login  200   403     403      403     403      403
+GET  finance:refund-create         login  200   403     403      403     403      403
+GET  finance:refund                login  200   403     403      200     404      403
 GET  finance:student-payments      login  200   403     403      200     404      403
 GET  finance:student-fees          login  200   403     403      200     404      403
 GET  finance:dues                  login  200   403     403      403     403      403
@@ -161,6 +163,10 @@ def people(admin):
     )
     rule = LateFeeRule.objects.create(name="Late fee", grace_days=0, kind="fixed", amount=Decimal("50.00"))
     late_fee, *_ = late_fees.post_late_fees(on=timezone.localdate())
+    payment = paid(student=student, amount="500.00", by=admin)
+    given = refunds.refund(
+        payment=payment, amount=100, refunded_on=timezone.localdate(), mode="cash", reason="Left", token="t", by=admin
+    )
     objects = {
         "plans": plan.pk,
         "concessions": waiting.pk,
@@ -171,7 +177,8 @@ def people(admin):
         "courses": batch.course_id,
         "batches": batch.pk,
         "enrollments": enrollment.pk,
-        "payments": paid(student=student, amount="500.00", by=admin).pk,
+        "payments": payment.pk,
+        "refunds": given.pk,
         "holidays": HolidayFactory(day=timezone.localdate() + datetime.timedelta(days=3)).pk,
     }
     return {

@@ -1,0 +1,113 @@
+"""Giving money back at the desk: the form from a receipt, the voucher, and what receipts and totals say of it."""
+
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from finance import services
+from finance.models import Refund
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def payment(student, admin):
+    """₹1,000.00 that Asha Verma paid in cash."""
+    enrolled(student=student, fee="1000.00")
+    return paid(student=student, amount="1000.00", by=admin)
+
+
+def page_of(payment):
+    return reverse("finance:refund-create", args=[payment.pk])
+
+
+def give_back(client, payment, **changes):
+    typed = {
+        "token": "t" * 32,
+        "amount": "300.50",
+        "refunded_on": timezone.localdate().isoformat(),
+        "mode": "cash",
+        "reason": "Left the city",
+        **changes,
+    }
+    return client.post(page_of(payment), typed)
+
+
+@pytest.fixture
+def desk(client_of, admin, monkeypatch):
+    """The owner's client, with the password typed just now."""
+    monkeypatch.setattr("accounts.signing_in.password_is_fresh", lambda request: True)
+    return client_of(admin)
+
+
+def test_a_refund_leads_to_its_voucher_and_shows_on_receipt_and_payments(desk, payment):
+    assert desk.get(page_of(payment)).context["form"]["amount"].value() == "1000.00"
+
+    response = give_back(desk, payment)
+
+    given = Refund.objects.get()
+    assert response.url == given.get_absolute_url()
+    assert (given.amount, given.reason) == (Decimal("300.50"), "Left the city")
+    assert "Rupees three hundred" in desk.get(response.url).content.decode()
+    receipt = desk.get(payment.get_absolute_url()).content.decode()
+    assert "₹300.50 of it was given back" in receipt
+    assert reverse("finance:payment-void", args=[payment.pk]) not in receipt
+    page = desk.get(reverse("finance:student-payments", args=[payment.student_id]))
+    assert page.context["total_paid"] == Decimal("699.50")
+    assert given.voucher_number in page.content.decode()
+    assert desk.get(page_of(payment)).context["left"] == Decimal("699.50")
+
+
+def test_the_form_sent_twice_gives_back_once(desk, payment):
+    first = give_back(desk, payment, amount="1000")
+
+    assert give_back(desk, payment, amount="1000").url == first.url
+    assert Refund.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"amount": "1000.01"}, "amount"),
+        ({"amount": "0"}, "amount"),
+        ({"amount": "1e3"}, "amount"),
+        ({"amount": "NaN"}, "amount"),
+        ({"mode": "upi"}, "reference"),
+        ({"mode": "gold"}, "mode"),
+        ({"refunded_on": "2999-01-01"}, "refunded_on"),
+        ({"refunded_on": "2001-01-01"}, "refunded_on"),
+        ({"reason": " "}, "reason"),
+        ({"token": ""}, "__all__"),
+    ],
+)
+def test_a_refund_that_cannot_be_says_why_and_writes_nothing(desk, payment, typed, field):
+    assert field in give_back(desk, payment, **typed).context["form"].errors
+    assert not Refund.objects.exists()
+
+
+def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
+    services.void(payment=payment, reason="wrong", by=admin)
+
+    assert desk.get(page_of(payment)).url == payment.get_absolute_url()
+    assert "is void" in give_back(desk, payment).context["form"].non_field_errors()[0]
+
+
+def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, payment, monkeypatch):
+    monkeypatch.setattr("accounts.signing_in.password_is_fresh", lambda request: False)
+
+    response = give_back(client_of(admin), payment)
+
+    assert "own_password" in response.context["form"].errors
+    assert not Refund.objects.exists()
+
+
+def test_the_pages_keep_their_budgets(desk, payment, django_assert_max_num_queries):
+    voucher = give_back(desk, payment).url
+    payments = reverse("finance:student-payments", args=[payment.student_id])
+    for address in (page_of(payment), voucher, payment.get_absolute_url(), payments):
+        with django_assert_max_num_queries(8):
+            assert desk.get(address).status_code == 200
