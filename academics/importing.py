@@ -6,7 +6,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 
 from accounts.models import User
 from coachmaster.ground.forms import WholeNumberField
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
+from coachmaster.ground.importing import Column, Importer, ReferenceColumn, drained, set_changes
 from coachmaster.ground.text import LinesFormField, folded
 
 from . import class_times, services
@@ -78,7 +78,7 @@ class CourseImporter(Importer):
 
     def write(self, rows, result, advance):
         known, lines = NamedRows(Course.objects.all()), {}
-        for chunk in in_chunks(rows):
+        for chunk in drained(rows):
             new, changed, fields = [], [], set()
             for row in chunk:
                 try:

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
+from coachmaster.ground.importing import Column, Importer, ReferenceColumn, drained, in_chunks, set_changes
 from coachmaster.ground.text import folded
 
 from .models import Membership, StudentProfile, User
@@ -84,7 +84,7 @@ class InstructorImporter(_PeopleImporter):
     def write(self, rows, result, advance):
         super().write(rows, result, advance)
         known, lines = self._who_has_the_emails(rows), {}
-        for chunk in in_chunks(rows):
+        for chunk in drained(rows):
             people = User.objects.in_bulk([known[row["email"]][0] for row in chunk if row["email"] in known])
             new, changed = [], _Changed(User)
             for row in chunk:
@@ -137,7 +137,7 @@ class StudentImporter(_PeopleImporter):
         known = _StudentsByKey(rows, owners)
         spoken_for = {row["admission_number"] for row in rows if "admission_number" in row}
         lines = {"admission_number": {}, "email": {}, "full_name": {}}
-        for chunk in in_chunks(rows):
+        for chunk in drained(rows):
             found = {}
             for row in chunk:
                 try:

@@ -11,7 +11,6 @@ from simple_history.utils import bulk_create_with_history
 
 from academics.models import Batch, Enrollment, Institute
 from academics.services import new_enrollment, past_enrollment
-from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
 
@@ -97,10 +96,9 @@ class Receiving:
         charges = collections.defaultdict(list)
         for charge in ledger.charges_standing(self.today).filter(student__in=student_ids):
             charges[charge.student_id].append(charge)
-        students = ledger.with_balance(StudentProfile.objects.filter(pk__in=student_ids), on=self.today)
         return {
-            pk: ledger.standing(charges[pk], paid - refunded, self.today)
-            for pk, paid, refunded in students.values_list("pk", "paid", "refunded")
+            pk: ledger.standing(charges[pk], sums["paid"] - sums["refunded"], self.today)
+            for pk, sums in ledger.sums_by_student(student_ids, on=self.today).items()
         }
 
     def write(self, payments):

@@ -13,7 +13,7 @@ from academics.models import Enrollment
 from accounts.importing import StudentFinder, student_column
 from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
-from coachmaster.ground.importing import Column, Importer, in_chunks, normalised
+from coachmaster.ground.importing import Column, Importer, drained, in_chunks, normalised
 from coachmaster.ground.money import AmountField, display
 from coachmaster.ground.text import folded
 
@@ -40,13 +40,13 @@ class EnrollmentImporter(Importer):
         students, batches = StudentFinder(row["student"] for row in rows), all_batches()
         for row in rows:
             row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
-        rows = [row for row in rows if row["student"] and row["batch"]]
+        rows[:] = [row for row in rows if row["student"] and row["batch"]]
         standing = _standing_enrollments(rows)
         enrolling = Enrolling(
             student_ids={row["student"] for row in rows}, batch_ids={row["batch"].pk for row in rows}, by=None
         )
         lines = {}
-        for chunk in in_chunks(rows):
+        for chunk in drained(rows):
             people = StudentProfile.objects.select_related("user").in_bulk([row["student"] for row in chunk])
             new = []
             for row in chunk:

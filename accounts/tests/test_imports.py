@@ -1,8 +1,10 @@
 """Instructors and students from CSV files."""
 
 import datetime
+import threading
 
 import pytest
+from django.db import connection
 
 from accounts.models import AdmissionSeries, StudentProfile, User
 from accounts.roles import INSTRUCTOR, STUDENT
@@ -271,3 +273,28 @@ def test_a_clash_with_somebody_at_work_leaves_everything_as_it_was(file, monkeyp
     assert run.code == 1
     assert "Somebody else changed the same records just now. Run the import again." in run.said
     assert User.objects.count() == 1
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_at_once_are_kept_apart(file):
+    path, runs = file("name,phone\n" + "".join(f"Person {n},98765{n:05d}\n" for n in range(300))), []
+
+    def bring_in():
+        try:
+            runs.append(run_import("import_students", path))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=bring_in) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(run.summary for run in runs) == [
+        "0 students created, 0 changed, 300 unchanged, 0 skipped.",
+        "0 students created, 0 changed, 300 unchanged, 0 skipped.",
+        "300 students created, 0 changed, 0 unchanged, 0 skipped.",
+    ]
+    assert StudentProfile.objects.count() == 300

@@ -6,7 +6,7 @@ What comes out is plain data (`Result`, `Problem`), so that a page can show the 
 """
 
 from .columns import Column, ReferenceColumn, normalised
-from .pipeline import Importer, Problem, Result, Row, bring_in, in_chunks, sentences, set_changes
+from .pipeline import Importer, Problem, Result, Row, bring_in, drained, in_chunks, sentences, set_changes
 from .reading import CsvTable, Unreadable
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Row",
     "Unreadable",
     "bring_in",
+    "drained",
     "in_chunks",
     "normalised",
     "sentences",

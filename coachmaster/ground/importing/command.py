@@ -166,7 +166,7 @@ class ImportCommand(BaseCommand):
 def _fewer_collections():
     """An import holds many rows for long; looking through them for garbage again and again took a third of its time."""
     before = gc.get_threshold()
-    gc.set_threshold(50_000, 50, 1000)
+    gc.set_threshold(20_000, 10, 1000)
     try:
         yield
     finally:

@@ -95,7 +95,7 @@ class Importer:
         """Raise ValidationError (a dict by column) for what is wrong within the row. No database here."""
 
     def write(self, rows, result, advance):
-        """Bring in the ``rows`` (a list), inside the transaction.
+        """Bring in the ``rows`` (a list, which may be emptied on the way), inside the transaction.
 
         Wrong rows go to ``result.refuse``; all are looked at, nothing needs to be written once one is wrong. Counts go
         into ``result``. ``advance(n)`` after each n rows.
@@ -117,6 +117,15 @@ def set_changes(instance, values):
     for name in changes:
         setattr(instance, name, values[name])
     return changes
+
+
+def drained(rows):
+    """The list ``rows`` in chunks; each is let go once it is dealt with, so that memory is free for what it became."""
+    while rows:
+        chunk = rows[:ROWS_AT_ONCE]
+        del rows[:ROWS_AT_ONCE]
+        yield chunk
+        reset_queries()
 
 
 class Layout:
@@ -252,13 +261,26 @@ def _read(importer, table, layout, skip, result, advance):
     return rows
 
 
-def _lock_out_other_imports():
-    """Two imports at once wait for each other; on SQLite the transaction has the whole database already."""
-    if connection.vendor == "postgresql":
+@contextlib.contextmanager
+def _transaction():
+    """All or nothing, one import at a time, and everybody else may go on reading."""
+    if connection.vendor == "sqlite":
+        # The transaction locks writers out by itself. Pages that spill to the file would lock out readers too, long
+        # before the commit does for a moment.
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute("SET LOCAL lock_timeout = '60s'")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor.execute("PRAGMA cache_spill = OFF")
+    try:
+        with transaction.atomic(durable=True):
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL statement_timeout = 0")
+                    cursor.execute("SET LOCAL lock_timeout = '60s'")
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            yield
+    finally:
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA cache_spill = ON")
 
 
 def _tell_values(table, layout, problems):
@@ -311,8 +333,7 @@ def bring_in(importer, table, *, mapping=None, defaults=None, skip=(), dry_run=F
         result.notes.append(f"Nothing to skip on line {', '.join(map(str, missing))}.")
     if rows:
         try:
-            with transaction.atomic(durable=True):
-                _lock_out_other_imports()
+            with _transaction():
                 importer.write(rows, result, advance("Writing"))
                 transaction.set_rollback(dry_run or not result.is_clean)
         except IntegrityError:

@@ -1,0 +1,56 @@
+"""`docs/imports.md` says what the import commands do: its examples run, and it names every column."""
+
+import re
+import shlex
+
+import pytest
+from django.conf import settings
+
+from academics.importing import BatchImporter, CourseImporter
+from accounts.importing import InstructorImporter, StudentImporter
+from attendance.importing import AttendanceImporter
+from coachmaster.ground.tests.importing import run_import
+from finance.importing import EnrollmentImporter, PaymentImporter
+
+PAGE = (settings.BASE_DIR / "docs" / "imports.md").read_text()
+SECTIONS = {
+    "Instructors": InstructorImporter,
+    "Courses": CourseImporter,
+    "Batches": BatchImporter,
+    "Students": StudentImporter,
+    "Enrollments": EnrollmentImporter,
+    "Payments": PaymentImporter,
+    "Attendance": AttendanceImporter,
+}
+
+
+def section(heading):
+    """The text under a heading of the page."""
+    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.django_db
+def test_the_examples_run_one_after_the_other_and_twice(file):
+    for verb in ("created", "unchanged"):
+        for heading in SECTIONS:
+            text = section(heading)
+            name, content = re.search(r"```csv (\S+)\n(.*?)```", text, re.DOTALL).groups()
+            _, _, command, _, *flags = shlex.split(
+                re.search(r"^\.venv/bin/python manage\.py .*$", text, re.MULTILINE)[0]
+            )
+
+            run = run_import(command, file(content, name), *flags)
+
+            assert run.code == 0, (heading, run.said)
+            assert re.search(rf"\b[23] (\w+ )?{verb}", run.summary), (heading, run.summary)
+            assert "not used" not in run.out
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_every_column_and_all_its_names_stand_on_the_page(heading):
+    rows = [line for line in section(heading).splitlines() if line.startswith("| `")]
+
+    assert rows == [
+        f"| `{column.name}`{' *' if column.is_required else ''} | {', '.join(column.synonyms)} |"
+        for column in SECTIONS[heading].columns
+    ]
