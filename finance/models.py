@@ -476,6 +476,7 @@ class Payment(models.Model):
             models.Index(fields=["-paid_on", "-id"], name="payment_by_day"),
             models.Index(fields=["paid_on", "mode"], name="payment_by_day_and_mode"),
             models.Index(fields=["-recorded_at"], name="payment_by_newest"),
+            models.Index(fields=["booked_on"], name="payment_by_book"),
         ]
         constraints = [
             above_zero("payment"),
@@ -565,6 +566,7 @@ class Reversal(models.Model):
 
     class Meta:
         ordering = ["-voided_at"]
+        indexes = [models.Index(fields=["booked_on"], name="reversal_by_book")]
         constraints = [
             Net(condition=~Q(reason=""), name="reversal_has_a_reason"),
             *day_bounds("reversal", "voided_on", "booked_on"),

@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import charging, conceding, dunning, enrolling, picking, planning, refunding, views
+from . import charging, conceding, day_book, dunning, enrolling, picking, planning, refunding, views
 
 app_name = "finance"
 urlpatterns = [
@@ -81,6 +81,8 @@ urlpatterns = [
         {"purpose": "payment"},
         name="payment-suggestions",
     ),
+    path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
+    path("day-book/close/", requires("finance.add_dayclose")(day_book.close_day), name="day-close"),
     path("dues/remind/", requires("finance.add_reminder")(dunning.remind_by_mail), name="remind-by-mail"),
     path("students/<int:pk>/remind/", requires("finance.add_reminder")(dunning.remind_by_whatsapp), name="remind"),
     path("dues/", requires("finance.view_account")(dunning.dues), name="dues"),

@@ -14,8 +14,10 @@ from .models import (
     Charge,
     ChargeKind,
     Concession,
+    DayClose,
     DayTotal,
     LiveReference,
+    Mode,
     Payment,
     ReceiptSeries,
     Refund,
@@ -164,6 +166,37 @@ def tuition():
         yield f"Charge {charge.pk} is another student's than its enrollment."
 
 
+def day_closes():
+    """The cash of a closed day is what its book said when it was closed, and nothing entered that book later."""
+    for close in DayClose.objects.select_related("person").order_by("pk").iterator(CHUNK):
+        day, person, at = close.closed_on, close.person_id, close.closed_at
+        own = Payment.objects.filter(received_by=person, mode=Mode.CASH, booked_on=day)
+        voids = Reversal.objects.filter(voided_by=person, booked_on=day, payment__mode=Mode.CASH)
+        refunds = Refund.objects.filter(refunded_by=person, mode=Mode.CASH, booked_on=day)
+        cash = sum(
+            (
+                amount
+                for amount, voided in own.values_list("amount", "reversal__voided_at")
+                if not voided or voided > at
+            ),
+            ZERO,
+        )
+        cash -= sum(
+            (amount for amount, booked in voids.values_list("payment__amount", "payment__booked_on") if booked < day),
+            ZERO,
+        )
+        cash -= sum(refunds.values_list("amount", flat=True), ZERO)
+        if cash != close.system_cash:
+            yield f"Day close {close}: {display(close.system_cash)} is kept, the book says {display(cash)}."
+        for rows, by, moment in (
+            (Payment.objects, "received_by", "recorded_at"),
+            (Reversal.objects, "voided_by", "voided_at"),
+            (Refund.objects, "refunded_by", "recorded_at"),
+        ):
+            for row in rows.filter(**{by: person, "booked_on__lte": day, f"{moment}__gt": at}):
+                yield f"{row} was entered into the book of {row.booked_on} after it was closed."
+
+
 CHECKS = [
     receipt_numbers,
     reversals,
@@ -175,6 +208,7 @@ CHECKS = [
     seats,
     enrollments,
     tuition,
+    day_closes,
 ]
 
 

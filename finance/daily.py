@@ -1,0 +1,292 @@
+"""A day at the desk: what was received in which mode and by whom, voids and refunds apart; and its close.
+
+An entry stands in the book of its ``booked_on``, and stays there: a receipt that is voided later counts on its own day,
+and the void on the day of the void.
+"""
+
+import datetime
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import CharField, Count, F, Min, Sum, Value
+from django.utils import timezone
+
+from coachmaster.ground.days import day_words
+from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.tables import Column, Kind
+
+from .locks import lock_series
+from .models import DayClose, Mode, Payment, ReceiptSeries, Refund, Reversal
+
+#: Who has recorded what no person has: the commands that bring in files.
+IMPORTED = "Imported"
+
+
+@dataclass
+class Received:
+    """What one person received on a day, in rupees by mode."""
+
+    name: str
+    amounts: dict = field(default_factory=lambda: defaultdict(lambda: ZERO))
+    receipts: int = 0
+
+    @property
+    def total(self):
+        """In all modes together."""
+        return sum(self.amounts.values(), ZERO)
+
+    def cells(self):
+        """The amounts in the order of the modes."""
+        return [self.amounts[mode] for mode in Mode]
+
+
+@dataclass
+class Undone:
+    """A void or a refund: of which payment, by whom and why."""
+
+    what: str
+    number: str
+    payment_id: int
+    receipt_number: str
+    paid_on: datetime.date
+    student: str
+    admission_number: str
+    mode: str
+    amount: Decimal
+    by: int | None
+    by_name: str | None
+    reason: str
+
+    @property
+    def mode_label(self):
+        """How the money was received, or given back."""
+        return Mode(self.mode).label
+
+
+def _undone(rows, what, number, payment, mode, amount, by):
+    """The fields of an Undone from ``rows``, to be put together by a union."""
+    return rows.order_by().values_list(
+        Value(what, output_field=CharField()),
+        number,
+        payment,
+        F(f"{payment}__receipt_number"),
+        f"{payment}__paid_on",
+        f"{payment}__student__user__full_name",
+        f"{payment}__student__admission_number",
+        mode,
+        amount,
+        by,
+        f"{by}__full_name",
+        "reason",
+    )
+
+
+class DayBook:
+    """The book of the day ``on``; of one ``person`` (a key) alone when given. Two queries, however many entries."""
+
+    def __init__(self, on, person=None):
+        self.on, self.person = on, person
+        self.names = {}
+        self.received = self._received()
+        undone = self._undone()
+        self.voids = [one for one in undone if one.what == "Void"]
+        self.refunds = [one for one in undone if one.what == "Refund"]
+
+    def _received(self):
+        found = {}
+        groups = Payment.objects.filter(booked_on=self.on).values("received_by", "received_by__full_name", "mode")
+        for group in groups.annotate(sum=Sum("amount"), number=Count("pk")).order_by(
+            "received_by__full_name", "received_by", "mode"
+        ):
+            key = group["received_by"]
+            self.names[key] = group["received_by__full_name"] or IMPORTED
+            if self.person in (None, key):
+                row = found.setdefault(key, Received(self.names[key]))
+                row.amounts[Mode(group["mode"])] += group["sum"]
+                row.receipts += group["number"]
+        return list(found.values())
+
+    def _undone(self):
+        voids = _undone(
+            Reversal.objects.filter(booked_on=self.on),
+            "Void",
+            "payment__receipt_number",
+            "payment",
+            "payment__mode",
+            "payment__amount",
+            "voided_by",
+        )
+        refunds = _undone(
+            Refund.objects.filter(booked_on=self.on),
+            "Refund",
+            "voucher_number",
+            "payment",
+            "mode",
+            "amount",
+            "refunded_by",
+        )
+        rows = sorted((Undone(*row) for row in voids.union(refunds, all=True)), key=lambda row: (row.what, row.number))
+        self.names |= {row.by: row.by_name or IMPORTED for row in rows}
+        return [row for row in rows if self.person in (None, row.by)]
+
+    @property
+    def people(self):
+        """Who made an entry: pairs of a key and a name."""
+        return sorted(((key, name) for key, name in self.names.items() if key), key=lambda pair: pair[1])
+
+    def payments(self):
+        """The payments of the receipts, voided ones included."""
+        rows = Payment.objects.filter(booked_on=self.on)
+        return rows if self.person is None else rows.filter(received_by=self.person)
+
+    @property
+    def in_all(self):
+        """What everybody received together."""
+        together = Received("Together")
+        for row in self.received:
+            together.receipts += row.receipts
+            for mode, amount in row.amounts.items():
+                together.amounts[mode] += amount
+        return together
+
+    @property
+    def voided(self):
+        """The sum of the voids."""
+        return sum((void.amount for void in self.voids), ZERO)
+
+    @property
+    def refunded(self):
+        """The sum of the refunds."""
+        return sum((refund.amount for refund in self.refunds), ZERO)
+
+    @property
+    def net(self):
+        """What the day brought."""
+        return self.in_all.total - self.voided - self.refunded
+
+    def entries(self):
+        """Every entry as an Entry, the receipts first, one by one."""
+        rows = self.payments().select_related("student__user", "received_by").order_by("pk")
+        for payment in rows.iterator(500):
+            student = payment.student
+            yield Entry(
+                "Receipt",
+                payment.receipt_number,
+                payment.paid_on,
+                student.user.full_name,
+                student.admission_number,
+                payment.mode,
+                payment.amount,
+                str(payment.received_by or IMPORTED),
+                payment.reference,
+            )
+        for one in [*self.voids, *self.refunds]:
+            yield Entry(
+                one.what,
+                one.number,
+                one.paid_on,
+                one.student,
+                one.admission_number,
+                one.mode,
+                -one.amount,
+                one.by_name or IMPORTED,
+                one.reason,
+            )
+
+
+@dataclass
+class Entry:
+    """One line of a day book as a file; voids and refunds are negative."""
+
+    what: str
+    number: str
+    paid_on: datetime.date
+    student: str
+    admission_number: str
+    mode: str
+    amount: Decimal
+    by: str
+    note: str
+
+
+COLUMNS = [
+    Column("Entry", Kind.TEXT, lambda entry: entry.what),
+    Column("Number", Kind.TEXT, lambda entry: entry.number),
+    Column("Paid on", Kind.DAY, lambda entry: entry.paid_on),
+    Column("Student", Kind.TEXT, lambda entry: entry.student),
+    Column("Admission number", Kind.TEXT, lambda entry: entry.admission_number),
+    Column("Mode", Kind.TEXT, lambda entry: Mode(entry.mode).label),
+    Column("Amount", Kind.AMOUNT, lambda entry: entry.amount),
+    Column("By", Kind.TEXT, lambda entry: entry.by),
+    Column("Reference or reason", Kind.TEXT, lambda entry: entry.note),
+]
+
+
+# The close ------------------------------------------------------------------------------------------------------
+
+
+def book_cash(person, on):
+    """The cash (rupees) that ``person`` should have of the day ``on``.
+
+    It is the cash they received on it that was not voided, less the cash of earlier days that they voided on it, less the
+    cash they gave back.
+    """
+    received = Payment.objects.live().filter(received_by=person, booked_on=on, mode=Mode.CASH)
+    earlier = Payment.objects.filter(
+        booked_on__lt=on, mode=Mode.CASH, reversal__voided_by=person, reversal__booked_on=on
+    )
+    given_back = Refund.objects.filter(refunded_by=person, booked_on=on, mode=Mode.CASH)
+    return received.total() - earlier.total() - given_back.total()
+
+
+def last_closed(person):
+    """The last day that ``person`` has closed, or None."""
+    return DayClose.objects.filter(person=person).order_by("-closed_on").values_list("closed_on", flat=True).first()
+
+
+def open_since(person, after):
+    """The first day after ``after`` in whose book ``person`` has an entry, or None."""
+    days = [
+        rows.filter(booked_on__gt=after).aggregate(first=Min("booked_on"))["first"]
+        for rows in (
+            Payment.objects.filter(received_by=person),
+            Reversal.objects.filter(voided_by=person),
+            Refund.objects.filter(refunded_by=person),
+        )
+    ]
+    return min(filter(None, days), default=None)
+
+
+@transaction.atomic
+def close(*, person, on, counted_cash, note=""):
+    """Close the day ``on`` of ``person``, who has counted so much cash (rupees); what they enter later stands in the book of
+    their next open day. Returns the close.
+
+    Raises ValidationError when the day is to come or was closed, when an earlier one is still open, and when the cash
+    differs from the book's and no note says why.
+    """
+    today = timezone.localdate()
+    if on > today:
+        raise ValidationError(f"{day_words(on)} is still to come. Close it in its evening.")
+    # Every entry draws on a series, so nothing can enter the book while they are held.
+    lock_series(on, by=person)
+    list(ReceiptSeries.objects.select_for_update().order_by("pk").values_list("pk"))
+    closed = last_closed(person)
+    if closed and closed >= on:
+        raise ValidationError(f"Your book is closed up to {day_words(closed)} already.")
+    if closed and (first := open_since(person, closed)) and first < on:
+        raise ValidationError(f"Close {day_words(first)} first: it has entries of yours and is still open.")
+    by_book = book_cash(person, on)
+    if counted_cash != by_book and not note:
+        difference = counted_cash - by_book
+        words = f"{display(difference)} more" if difference > ZERO else f"{display(-difference)} less"
+        raise ValidationError(
+            {"note": f"This is {words} than the book’s {display(by_book)}. Say in the note where it comes from."}
+        )
+    closing = DayClose(person=person, closed_on=on, counted_cash=counted_cash, system_cash=by_book, note=note)
+    closing.clean_fields(exclude=["person"])
+    closing.save(force_insert=True)
+    return closing

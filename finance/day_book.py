@@ -1,0 +1,115 @@
+"""The pages of the day book: one day's entries, and closing one's own day."""
+
+import datetime
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from coachmaster.ground.days import LAST_DAY, DayFormField, day_words
+from coachmaster.ground.forms import FilterForm, show_refusal
+from coachmaster.ground.listing import listing
+from coachmaster.ground.money import AmountField, display
+from coachmaster.ground.tables import table_answer
+from coachmaster.ground.text import LineFormField
+
+from . import daily
+from .forms import KeyField
+from .models import DayClose, Mode
+
+DAY = datetime.timedelta(days=1)
+
+
+class DayFilter(FilterForm):
+    """Which day, and whose entries."""
+
+    q = None
+    on = DayFormField(label="Day")
+    person = KeyField(label="Entered by", widget=forms.Select)
+
+    def show(self, people):
+        """Offer ``people``, pairs of a key and a name."""
+        self.fields["person"].widget.choices = [("", "Everybody"), *people]
+
+
+def day_book(request):
+    """The entries of a day; with ``?as=csv`` or ``?as=xlsx`` as a file."""
+    filters = DayFilter(request.GET)
+    today = timezone.localdate()
+    book = daily.DayBook(filters.value("on") or today, filters.value("person"))
+    if request.GET.get("as") in ("csv", "xlsx"):
+        return table_answer(f"day-book-{book.on}", daily.COLUMNS, book.entries(), form=request.GET["as"])
+    filters.show(book.people)
+    in_all = book.in_all
+    closes = DayClose.objects.filter(Q(closed_on=book.on) | Q(person=request.user, closed_on__gt=book.on))
+    closes = list(closes.select_related("person").order_by("closed_on", "closed_at"))
+    return render(
+        request,
+        "finance/day_book.html",
+        {
+            "filters": filters,
+            "book": book,
+            "in_all": in_all,
+            "modes": Mode.labels,
+            "payments": listing(
+                request,
+                book.payments().select_related("student__user", "received_by", "reversal"),
+                {"receipt": ["pk"]},
+                default="receipt",
+                total=in_all.receipts,
+            ),
+            "closes": [close for close in closes if close.closed_on == book.on],
+            "may_close": book.on <= today and not any(close.person_id == request.user.pk for close in closes),
+            "before": book.on - DAY,
+            "after": book.on + DAY if book.on < min(today, LAST_DAY) else None,
+        },
+    )
+
+
+class CloseForm(forms.Form):
+    """The cash that was counted."""
+
+    counted_cash = AmountField(
+        label="Cash counted (₹)",
+        allow_zero=True,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}),
+    )
+    note = LineFormField(
+        label="Note", max_length=200, required=False, help_text="Needed when it is not what the book says."
+    )
+
+
+def close_day(request):
+    """Count one's own cash of a day and close it."""
+    asked = DayFilter(request.GET)
+    on = asked.value("on") or timezone.localdate()
+    form = CloseForm(request.POST or None)
+    back = f"{reverse('finance:day-book')}?on={on}"
+    if form.is_valid():
+        try:
+            close = daily.close(person=request.user, on=on, **form.cleaned_data)
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            difference = f", {display(close.difference)} off the book" if close.difference else ""
+            messages.success(
+                request, f"{day_words(on)} is closed with {display(close.counted_cash)} in cash{difference}."
+            )
+            return redirect(back)
+    return render(
+        request,
+        "finance/day_close.html",
+        {
+            "form": form,
+            "on": on,
+            "by_book": daily.book_cash(request.user, on),
+            "heading": f"Close {day_words(on)}",
+            "submit": "Close my day",
+            "back": back,
+            "back_label": "Day book",
+        },
+    )

@@ -1,0 +1,229 @@
+"""The day book, and closing one's day."""
+
+import csv
+import datetime
+import io
+import secrets
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.roles import ADMIN
+from accounts.tests.factories import UserFactory
+from finance import daily, refunds, services, verify
+from finance.models import DayClose, Payment
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+BOOK = reverse("finance:day-book")
+CLOSE = reverse("finance:day-close")
+DAY = datetime.timedelta(days=1)
+MONDAY = datetime.datetime(2026, 6, 1, 6, 30, tzinfo=datetime.UTC)
+
+
+def rupees(text):
+    return Decimal(text)
+
+
+def refund(payment, amount, *, by, mode="cash"):
+    return refunds.refund(
+        payment=payment,
+        amount=Decimal(amount),
+        refunded_on=timezone.localdate(),
+        mode=mode,
+        reference="R1" if mode == "upi" else "",
+        reason="left",
+        token=secrets.token_urlsafe(24),
+        by=by,
+    )
+
+
+@pytest.fixture
+def clerk(db):
+    return UserFactory(full_name="Bina Desk", role=ADMIN)
+
+
+@pytest.fixture
+def day(admin, clerk):
+    """₹100 cash and ₹40 by UPI by Anita; ₹60 cash and ₹5 cash, voided, by Bina; Anita gave ₹10 of the UPI back in cash."""
+    student = enrolled(fee="1000.00").student
+    first = paid(student=student, amount="100.00", by=admin)
+    upi = paid(student=student, amount="40.00", mode="upi", by=admin)
+    paid(student=student, amount="60.00", by=clerk)
+    wrong = paid(student=student, amount="5.00", by=clerk)
+    services.void(payment=wrong, reason="typing error", by=admin)
+    refund(upi, "10.00", by=admin)
+    return {"first": first, "upi": upi, "wrong": wrong}
+
+
+def test_the_day_is_told_by_person_and_mode_with_voids_and_refunds_apart(client_of, admin, clerk, day):
+    context = client_of(admin).get(BOOK).context
+
+    anita, bina = context["book"].received
+    assert (anita.name, anita.amounts["cash"], anita.amounts["upi"], anita.receipts, anita.total) == (
+        "Anita Rao", rupees("100.00"), rupees("40.00"), 2, rupees("140.00"),
+    )  # fmt: skip
+    assert (bina.amounts["cash"], bina.receipts) == (rupees("65.00"), 2)
+    assert context["in_all"].total == rupees("205.00")
+    assert (context["book"].voided, context["book"].refunded, context["book"].net) == (
+        rupees("5.00"), rupees("10.00"), rupees("190.00"),
+    )  # fmt: skip
+    assert [str(payment) for payment in context["payments"]] == list(
+        Payment.objects.order_by("pk").values_list("receipt_number", flat=True)
+    )
+
+
+def test_the_book_of_one_person_has_their_entries_only(client_of, admin, clerk, day):
+    client = client_of(admin)
+
+    context = client.get(BOOK, {"person": clerk.pk}).context
+    assert ([row.name for row in context["book"].received], context["book"].voids) == (["Bina Desk"], [])
+    assert len(context["payments"]) == 2
+    assert client.get(BOOK, {"person": admin.pk}).context["book"].net == rupees("125.00")
+    assert client.get(BOOK, {"person": "9" * 30, "on": "2026-02-31"}).context["book"].net == rupees("190.00")
+
+
+def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, admin):
+    with time_machine.travel(MONDAY, tick=False):
+        payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
+    with time_machine.travel(MONDAY + DAY, tick=False):
+        services.void(payment=payment, reason="not hers", by=admin)
+
+    monday, tuesday = (daily.DayBook((MONDAY + n * DAY).date()) for n in (0, 1))
+    assert (monday.in_all.total, monday.voided, monday.net) == (rupees("50.00"), rupees("0.00"), rupees("50.00"))
+    assert (tuesday.in_all.total, tuesday.voided, tuesday.net) == (rupees("0.00"), rupees("50.00"), rupees("-50.00"))
+
+
+def test_the_book_is_downloaded_with_signs(client_of, admin, day):
+    answer = client_of(admin).get(BOOK, {"as": "csv"})
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+    assert [row["Entry"] for row in rows] == ["Receipt"] * 4 + ["Void", "Refund"]
+    assert sum(Decimal(row["Amount"]) for row in rows) == rupees("190.00")
+    assert b"".join(client_of(admin).get(BOOK, {"as": "xlsx"}).streaming_content)[:2] == b"PK"
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_the_book_costs_the_same_however_full(client_of, admin, rows, django_assert_max_num_queries):
+    for _ in range(rows):
+        student = enrolled(fee="100.00").student
+        services.void(payment=paid(student=student, amount="1.00", by=admin), reason="x", by=admin)
+        refund(paid(student=student, amount="5.00", by=admin), "5.00", by=admin)
+    client = client_of(admin)
+    with django_assert_max_num_queries(8):
+        client.get(BOOK)
+
+
+def test_the_book_is_for_the_desk(client_of, student, instructor):
+    for person in (student, instructor):
+        assert client_of(person).get(BOOK).status_code == 403
+
+
+# Closing --------------------------------------------------------------------------------------------------------
+
+
+def test_the_cash_by_the_book_is_what_lies_in_the_drawer(admin, clerk, day):
+    today = timezone.localdate()
+
+    assert daily.book_cash(admin, today) == rupees("90.00")  # 100 received, 10 given back
+    assert daily.book_cash(clerk, today) == rupees("60.00")  # the 5 never lay there
+
+
+def test_cash_of_an_earlier_day_is_taken_from_who_voids_it(admin, clerk):
+    with time_machine.travel(MONDAY, tick=False):
+        payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
+    with time_machine.travel(MONDAY + DAY, tick=False):
+        services.void(payment=payment, reason="not hers", by=admin)
+        assert daily.book_cash(admin, timezone.localdate()) == rupees("-50.00")
+        assert daily.book_cash(clerk, timezone.localdate()) == rupees("0.00")
+
+
+def test_a_day_that_agrees_is_closed_without_a_note(client_of, admin, day):
+    client = client_of(admin)
+    assert client.get(CLOSE).context["by_book"] == rupees("90.00")
+
+    answer = client.post(CLOSE, {"counted_cash": "90", "note": ""}, follow=True)
+
+    assert "is closed with ₹90.00 in cash." in answer.content.decode()
+    closing = DayClose.objects.get()
+    assert (closing.person, closing.closed_on, closing.difference) == (admin, timezone.localdate(), rupees("0.00"))
+    assert not answer.context["may_close"]
+
+
+def test_a_difference_needs_a_note(client_of, admin, day):
+    client = client_of(admin)
+
+    refused = client.post(CLOSE, {"counted_cash": "85"})
+    assert refused.context["form"].errors["note"] == [
+        "This is ₹5.00 less than the book’s ₹90.00. Say in the note where it comes from."
+    ]
+    assert not DayClose.objects.exists()
+
+    client.post(CLOSE, {"counted_cash": "85", "note": "Five rupees of change short"})
+    assert DayClose.objects.get().difference == rupees("-5.00")
+    assert "Five rupees of change short" in client.get(BOOK).content.decode()
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "NaN", "1e309", "12.345", "१२३", "9" * 10_000])
+def test_bad_counts_close_nothing(client_of, admin, day, typed):
+    assert client_of(admin).post(CLOSE, {"counted_cash": typed, "note": "x"}).context["form"].errors
+    assert not DayClose.objects.exists()
+
+
+def test_after_the_close_entries_stand_in_the_next_open_day(admin, clerk):
+    with time_machine.travel(MONDAY):
+        today = timezone.localdate()
+        student = enrolled(fee="500.00", enrolled_on=today).student
+        first = paid(student=student, amount="100.00", by=admin)
+        daily.close(person=admin, on=today, counted_cash=rupees("100.00"))
+        late = paid(student=student, amount="20.00", by=admin)
+        other = paid(student=student, amount="3.00", by=clerk)
+        void = services.void(payment=first, reason="wrong", by=admin)
+
+    assert (first.booked_on, late.booked_on, other.booked_on) == (today, today + DAY, today)
+    assert void.booked_on == today + DAY
+    assert daily.book_cash(admin, today + DAY) == rupees("-80.00")
+    assert list(verify.problems()) == []
+
+
+def test_a_day_is_closed_once_and_not_before_it_comes(admin, day):
+    today = timezone.localdate()
+    with pytest.raises(ValidationError, match="still to come"):
+        daily.close(person=admin, on=today + DAY, counted_cash=rupees("0.00"))
+    daily.close(person=admin, on=today, counted_cash=rupees("90.00"))
+    for on in (today, today - DAY):
+        with pytest.raises(ValidationError, match="is closed up to"):
+            daily.close(person=admin, on=on, counted_cash=rupees("0.00"))
+
+
+def test_no_open_day_with_entries_is_passed_over(admin):
+    with time_machine.travel(MONDAY, tick=False):
+        student = enrolled(fee="500.00").student
+        daily.close(person=admin, on=timezone.localdate(), counted_cash=rupees("0.00"))
+    with time_machine.travel(MONDAY + DAY, tick=False):
+        paid(student=student, amount="20.00", by=admin)
+    today = (MONDAY + 2 * DAY).date()
+    with time_machine.travel(MONDAY + 2 * DAY), pytest.raises(ValidationError, match="Close 2 Jun 2026 first"):
+        daily.close(person=admin, on=today, counted_cash=rupees("0.00"))
+
+
+def test_a_close_cannot_be_changed_or_deleted(admin, day):
+    closing = daily.close(person=admin, on=timezone.localdate(), counted_cash=rupees("90.00"))
+    with pytest.raises(IntegrityError):
+        DayClose.objects.filter(pk=closing.pk).update(counted_cash=rupees("0.00"))
+
+
+def test_verify_names_a_close_that_its_book_contradicts(admin, day):
+    DayClose.objects.create(
+        person=admin, closed_on=timezone.localdate(), counted_cash=rupees("1.00"), system_cash=rupees("1.00")
+    )
+
+    assert list(verify.day_closes()) == [
+        f"Day close Anita Rao, {timezone.localdate()}: ₹1.00 is kept, the book says ₹90.00."
+    ]
