@@ -4,7 +4,19 @@ from django.contrib import admin
 
 from coachmaster.ground.money import display as rupees
 
-from .models import Account, Charge, DayTotal, LiveReference, Payment, ReceiptSeries, Refund, Reversal
+from .models import (
+    Account,
+    Charge,
+    Concession,
+    DayTotal,
+    FeePlan,
+    LateFeeRule,
+    LiveReference,
+    Payment,
+    ReceiptSeries,
+    Refund,
+    Reversal,
+)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -36,6 +48,27 @@ class ChargeAdmin(ReadOnlyAdmin):
     list_filter = ["kind", ("cancelled_on", admin.EmptyFieldListFilter), "enrollment__batch__course"]
     search_fields = ["student__user__search_text", "cancel_reason"]
     date_hierarchy = "due_on"
+
+
+@admin.register(Concession)
+class ConcessionAdmin(ReadOnlyAdmin):
+    list_display = ["student", "kind", "charge", "shown_amount", "reason", "asked_by", "approved_on", "cancelled_on"]
+    list_select_related = ["student__user", "charge__enrollment__batch", "asked_by"]
+    list_filter = ["kind", ("approved_on", admin.EmptyFieldListFilter), ("cancelled_on", admin.EmptyFieldListFilter)]
+    search_fields = ["student__user__search_text", "reason"]
+
+
+@admin.register(FeePlan)
+class FeePlanAdmin(ReadOnlyAdmin):
+    list_display = ["name", "course", "is_active"]
+    list_select_related = ["course"]
+    list_filter = ["is_active", "course"]
+    search_fields = ["name", "course__name"]
+
+
+@admin.register(LateFeeRule)
+class LateFeeRuleAdmin(ReadOnlyAdmin):
+    list_display = ["name", "grace_days", "figure_words", "is_active"]
 
 
 @admin.register(Payment)

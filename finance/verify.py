@@ -197,6 +197,28 @@ def day_closes():
                 yield f"{row} was entered into the book of {row.booked_on} after it was closed."
 
 
+def concessions():
+    """No charge has more taken off than its amount, and the rows of one concession are one student's and decided alike."""
+    taken_off, decided = defaultdict(lambda: ZERO), defaultdict(set)
+    rows = Concession.objects.order_by("pk").values_list(
+        "token", "student", "charge", "charge__student", "amount", "approved_on", "cancelled_on"
+    )
+    for token, student, charge, owed_by, amount, approved_on, cancelled_on in rows.iterator(CHUNK):
+        if student != owed_by:
+            yield f"A concession of student {student} is on charge {charge} of student {owed_by}."
+        decided[token].add((student, approved_on, cancelled_on))
+        if approved_on and not cancelled_on:
+            taken_off[charge] += amount
+    for token, states in decided.items():
+        if len(states) > 1:
+            yield f"The rows of concession {token} are decided differently."
+    for pk, amount in (
+        Charge.objects.filter(cancelled_on=None).order_by("pk").values_list("pk", "amount").iterator(CHUNK)
+    ):
+        if taken_off[pk] > amount:
+            yield f"Charge {pk}: {display(taken_off[pk])} is taken off {display(amount)}."
+
+
 CHECKS = [
     receipt_numbers,
     reversals,
@@ -209,6 +231,7 @@ CHECKS = [
     enrollments,
     tuition,
     day_closes,
+    concessions,
 ]
 
 

@@ -1,13 +1,19 @@
 """Each page, as each person sees it in the demo institute: by axe at 360 and 1280 pixels, light and dark."""
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment, EnrollmentStatus
+from academics.tests.factories import BatchFactory
 from accounts.models import User
+from accounts.tests.factories import StudentFactory
 from coachmaster.pages import demo
-from finance.models import Payment
+from finance import concessions, installments, late_fees
+from finance.models import Charge, FeePlan, LateFeeRule, Payment
+from finance.tests.factories import enrolled
 
 from .conftest import look_over
 
@@ -93,6 +99,41 @@ def of_admins(made):
     yield from of_sheets(made)
 
 
+def of_the_fee_desk(made):
+    """What is owed and taken off, with each kind of row there is to see."""
+    enrollment, owner = made["enrollment"], made["admin"]
+    plan = FeePlan.objects.create(course=enrollment.batch.course, name="Two halves")
+    installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
+    rule = LateFeeRule.objects.create(name="Late fee", grace_days=0, kind="per_day", amount=20, cap=100)
+    debtor = enrolled(
+        student=StudentFactory(admission_number="X-1"), batch=BatchFactory(course=enrollment.batch.course), by=owner
+    )
+    late_fee = late_fees.post_late_fees(on=timezone.localdate(), by=owner)[-1]
+    owed = Charge.objects.filter(student=debtor.student)
+    about = {"student": debtor.student, "charges": owed, "kind": "merit", "by": owner}
+    concessions.ask(reason="Topper", amount=Decimal("100.00"), **about)
+    waiting, *_ = concessions.ask(reason="Topper of the state", percent=90, **about)
+    new = StudentFactory(admission_number="X-2").pk
+    yield "finance:enrollment-create", f"?student={new}&batch={enrollment.batch_id}"
+    yield "academics:course-detail", plan.course_id
+    yield "finance:plan-create", plan.course_id
+    yield "finance:plan-update", plan.pk
+    yield "finance:installments-change", debtor.pk
+    yield "finance:student-fees", debtor.student_id
+    yield "finance:student-charge", debtor.student_id
+    yield "finance:batch-charge", debtor.batch_id
+    yield "finance:charge-cancel", late_fee.pk
+    yield "finance:late-fee-waive", late_fee.pk
+    yield "finance:late-fee-rules"
+    yield "finance:late-fee-rule-create"
+    yield "finance:late-fee-rule-update", rule.pk
+    yield "finance:concession-ask", debtor.student_id
+    yield "finance:concession-list"
+    yield "finance:concession-approve", waiting.pk
+    yield "finance:concession-cancel", waiting.pk
+    yield "pages:admin-dashboard"
+
+
 def of_sheets(made):
     batch, today = made["batch"].pk, timezone.localdate()
     yield "attendance:day"
@@ -136,6 +177,7 @@ def addresses(pages):
     ("role", "pages"),
     [
         ("admin", of_admins),
+        ("admin", of_the_fee_desk),
         ("admin", of_everybody),
         ("instructor", of_instructors),
         ("instructor", of_everybody),

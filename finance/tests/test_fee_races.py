@@ -1,0 +1,126 @@
+"""Many people at the fees of one student or one batch at once: nothing is charged, taken off or posted twice."""
+
+import secrets
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory
+from accounts.roles import ADMIN
+from accounts.tests.factories import UserFactory
+from finance import charges, concessions, installments, late_fees, verify
+from finance.models import Account, Charge, Concession, LateFeeRule
+
+from .factories import enrolled, paid
+from .test_races import at_once, refused
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def owner():
+    return UserFactory(role=ADMIN)
+
+
+def ask(student, by, amount, token=""):
+    rows = list(Charge.objects.live().filter(student=student))
+    return concessions.ask(
+        student=student, charges=rows, kind="merit", reason="Topper", by=by, amount=Decimal(amount), token=token
+    )
+
+
+def test_one_concession_form_sent_many_times_at_once_takes_off_once(owner):
+    student = enrolled(fee="12000.00").student
+    token = secrets.token_urlsafe(24)
+
+    results = at_once(*[lambda: ask(student, owner, "1000", token)] * 8)
+
+    assert not refused(results)
+    assert Concession.objects.count() == 1
+    assert Account.objects.get().balance == Decimal("11000.00")
+    assert not list(verify.problems())
+
+
+def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(owner):
+    student = enrolled(fee="4000.00").student
+
+    at_once(
+        *[lambda: ask(student, owner, "1500")] * 4,
+        *[lambda: paid(student=student, amount="1000.00")] * 3,
+    )
+
+    assert not list(verify.problems())
+    taken_off = sum(Concession.objects.live().values_list("amount", flat=True))
+    assert taken_off <= Decimal("4000.00")
+
+
+def test_a_concession_is_approved_or_declined_and_never_both(owner):
+    student = enrolled(fee="12000.00").student
+    token = ask(student, owner, "6000")[0].token
+
+    results = at_once(
+        *[lambda: concessions.approve(token=token, by=owner)] * 3,
+        *[lambda: concessions.take_back(token=token, reason="No", by=owner)] * 3,
+    )
+
+    assert len(refused(results)) >= 4
+    assert Account.objects.get().balance in (Decimal("12000.00"), Decimal("6000.00"))
+    assert not list(verify.problems())
+
+
+def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
+    batch = BatchFactory()
+    students = [enrolled(batch=batch).student for _ in range(6)]
+    token = secrets.token_urlsafe(24)
+
+    def post(order):
+        return charges.post(
+            students=students[::order],
+            batch=batch,
+            kind="exam",
+            label="Test",
+            amount=Decimal("100.00"),
+            due_on=timezone.localdate(),
+            token=token,
+            by=owner,
+        )
+
+    results = at_once(*[lambda order=order: post(order) for order in (1, -1) * 3])
+
+    assert sum(len(posted) for posted in results) == 6
+    assert Charge.objects.filter(kind="exam").count() == 6
+    assert not list(verify.problems())
+
+
+def test_late_fees_posted_by_many_at_once_come_once_each(owner):
+    due_on = timezone.localdate() - timedelta(days=9)
+    for _ in range(5):
+        enrolled(fee="1000.00", due_on=due_on)
+    LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal("50.00"))
+
+    results = at_once(*[lambda: late_fees.post_late_fees(on=timezone.localdate(), by=owner)] * 4)
+
+    assert sum(len(posted) for posted in results) == 5
+    assert not list(verify.problems())
+
+
+def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
+    enrollment = enrolled(fee="12000.00")
+    today = timezone.localdate()
+
+    def change(days):
+        rows = [
+            (today + timedelta(days=days), Decimal("5000.00")),
+            (today + timedelta(days=2 * days), Decimal("7000.00")),
+        ]
+        return installments.change(enrollment=enrollment, rows=rows, reason="Salary day", by=owner)
+
+    at_once(
+        *[lambda days=days: change(days) for days in (10, 20, 30)],
+        lambda: paid(student=enrollment.student, amount="500"),
+    )
+
+    assert sum(Charge.objects.live().values_list("amount", flat=True)) == Decimal("12000.00")
+    assert not list(verify.problems())
