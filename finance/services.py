@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from academics.models import Batch, Enrollment, EnrollmentStatus
+from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from academics.services import end_enrollment, end_enrollments, open_enrollment
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display, plain, split_in_proportion
@@ -281,13 +281,15 @@ def record_payment(
     enrollment=None,
     as_advance=False,
     confirmed_double=False,
-    reference_required=True,
+    at_the_desk=True,
 ):
     """Record money received from ``student`` and draw its receipt number. Returns the payment.
 
     ``amount`` in rupees. The same ``token`` with the same content gives the payment of the first time; with other
     content `TokenUsed`. Raises ValidationError for a bad date or reference, `MoreThanOwed` and `LooksDouble` for what
-    a person has to confirm. When something is refused, nothing is written and no number is used.
+    a person has to confirm. When something is refused, nothing is written and no number is used. ``at_the_desk`` off
+    stands for history that is brought in: the institute's limits on dates and cash, and the need of a reference, are
+    for what is taken now.
     """
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
     try:
@@ -300,7 +302,7 @@ def record_payment(
             enrollment=enrollment,
             as_advance=as_advance,
             confirmed_double=confirmed_double,
-            reference_required=reference_required,
+            at_the_desk=at_the_desk,
         )
     except IntegrityError:
         # Two requests with one token but dates in different financial years lock different series; the unique token
@@ -357,7 +359,7 @@ def _record_payment(
     enrollment,
     as_advance,
     confirmed_double,
-    reference_required,
+    at_the_desk,
 ):
     if not token:
         raise ValidationError("This form has lost its one-time token. Open the payment form again.")
@@ -372,7 +374,7 @@ def _record_payment(
     if earlier := next((payment for payment in known if payment.token == token), None):
         return _same_payment(earlier, content)
     standing = [payment for payment in known if not payment.is_void]
-    if Mode(mode).needs_reference and reference_required and not normalised_reference(reference):
+    if Mode(mode).needs_reference and at_the_desk and not normalised_reference(reference):
         raise ValidationError(
             {
                 "reference": "Enter the number of the cheque."
@@ -406,12 +408,48 @@ def _record_payment(
         status=status,
         by=by,
     )
+    if at_the_desk:
+        _check_limits(payment, standing, today)
     payment.save()
     if kept := live_reference(payment):
         LiveReference.objects.create(reference=kept, payment=payment)
     ledger.refresh_accounts([student.pk])
     ledger.refresh_days([paid_on], [mode])
     return payment
+
+
+def _check_limits(payment, standing, today):
+    """Raises ValidationError when ``payment`` is dated back too far, or is cash that reaches the ceiling.
+
+    The ceiling is section 269ST of the Income-tax Act: nobody shall receive two lakh rupees or more otherwise than
+    through a bank, in aggregate from a person in a day, or for one transaction or occasion.
+    """
+    institute = Institute.objects.for_page_heads()
+    earliest = today - datetime.timedelta(days=institute.back_dating_days)
+    if payment.paid_on < earliest:
+        raise ValidationError(
+            {
+                "paid_on": f"Payments can be dated back {institute.back_dating_days} days. "
+                f"Choose {day_words(earliest)} or a later day."
+            }
+        )
+    if payment.mode != Mode.CASH:
+        return
+    cash = [earlier for earlier in standing if earlier.mode == Mode.CASH]
+    of_the_day = [earlier.amount for earlier in cash if earlier.paid_on == payment.paid_on]
+    of_the_enrollment = [earlier.amount for earlier in cash if earlier.enrollment_id == payment.enrollment_id]
+    for what, earlier in (
+        (f"from {payment.student} on {day_words(payment.paid_on)}", of_the_day),
+        ("for this enrollment", of_the_enrollment if payment.enrollment_id else []),
+    ):
+        total = sum(earlier, payment.amount)
+        if total >= institute.cash_ceiling:
+            raise ValidationError(
+                {
+                    "amount": f"With this, {display(total)} in cash would have been taken {what}. Section 269ST of the "
+                    f"Income-tax Act forbids {display(institute.cash_ceiling)} or more: take it by bank, UPI or card."
+                }
+            )
 
 
 def check_payment_day(paid_on, today):

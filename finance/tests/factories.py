@@ -41,6 +41,7 @@ def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference=""
         by=by,
         as_advance=True,
         confirmed_double=True,
+        at_the_desk=False,
         **kwargs,
     )
 

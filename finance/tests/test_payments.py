@@ -410,8 +410,10 @@ def test_lists_cost_the_same_however_long(client_of, admin, owing, name, rows, d
         void(payment=paid(student=owing, amount="1.00", by=admin), reason="again", by=admin)
         paid(student=owing, amount="1.00", by=admin)
     client = client_of(admin)
+    address = reverse(f"finance:{name}", args=[] if name == "payment-list" else [owing.pk])
+    client.get(address)  # what is remembered for a while is remembered now
     with django_assert_max_num_queries(8):
-        client.get(reverse(f"finance:{name}", args=[] if name == "payment-list" else [owing.pk]))
+        client.get(address)
 
 
 def test_a_student_sees_what_was_paid_and_what_was_voided(client_of, owing, admin):
@@ -475,3 +477,47 @@ def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(cli
 
     assert "This reference is on receipt" in again.context["form"].errors["reference"][0]
     assert Payment.objects.count() == 2
+
+
+# The institute's limits -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rich(student):
+    """A student who owes ₹5,00,000."""
+    enrolled(student=student, fee="500000.00")
+    return student
+
+
+def test_cash_of_two_lakh_in_a_day_is_refused_by_the_name_of_the_law(client_of, admin, rich):
+    client = client_of(admin)
+    post(client, rich, amount="1,00,000.00")
+
+    refused = post(client, rich, amount="1,00,000", confirmed_double="on")
+    taken = post(client, rich, amount="99,999.99")
+
+    assert "Section 269ST of the Income-tax Act" in refused.context["form"].errors["amount"][0]
+    assert taken.status_code == 302
+    assert sum(payment.amount for payment in Payment.objects.all()) == Decimal("199999.99")
+
+
+def test_cash_of_two_lakh_for_one_enrollment_is_refused_on_another_day_too(client_of, admin, rich):
+    paid(student=rich, amount="150000.00", paid_on=timezone.localdate() - DAY)
+    client = client_of(admin)
+
+    refused = post(client, rich, amount="50,000")
+    by_bank = post(client, rich, amount="50,000", mode="upi", reference="UTR1")
+
+    assert "for this enrollment" in refused.context["form"].errors["amount"][0]
+    assert by_bank.status_code == 302
+
+
+def test_a_payment_is_dated_back_as_far_as_the_institute_allows(client_of, admin, owing):
+    client = client_of(admin)
+    today = timezone.localdate()
+
+    refused = post(client, owing, paid_on=(today - 31 * DAY).isoformat())
+    taken = post(client, owing, paid_on=(today - 30 * DAY).isoformat())
+
+    assert "dated back 30 days" in refused.context["form"].errors["paid_on"][0]
+    assert taken.status_code == 302
