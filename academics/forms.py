@@ -215,14 +215,11 @@ class StudentsFilter(FilterForm):
 #: The settings of the institute, by headings.
 INSTITUTE_GROUPS = {
     "The institute": ["name", "address", "state", "phone", "email"],
-    "Receipts": ["receipt_prefix", "gstin", "gst_percent", "upi_id"],
+    "Receipts": ["receipt_prefix", "upi_id"],
     "Fees": [
         "concession_limit",
         "back_dating_days",
         "cash_ceiling",
-        "bounce_charge",
-        "leaving_deduction_percent",
-        "refund_days",
         "reminder_days",
         "fee_reminder",
     ],
@@ -236,8 +233,6 @@ class InstituteForm(forms.ModelForm):
     #: The bounds of the whole numbers.
     BOUNDS = {
         "back_dating_days": (0, 3650),
-        "leaving_deduction_percent": (0, 100),
-        "refund_days": (1, 365),
         "reminder_days": (0, 365),
         "attendance_edit_days": (0, 365),
         "low_attendance_percent": (1, 100),
@@ -250,20 +245,11 @@ class InstituteForm(forms.ModelForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["state"].choices = [("", "Choose the state"), *State.choices]
-        for name in ("concession_limit", "bounce_charge"):
-            self.fields[name].allow_zero = True
+        self.fields["concession_limit"].allow_zero = True
+        self.fields["upi_id"].help_text = "Like sunrise@okaxis. With it, reminders carry a link to pay by."
         for name, (least, most) in self.BOUNDS.items():
             old = self.fields[name]
             self.fields[name] = WholeNumberField(label=old.label, help_text=old.help_text, least=least, most=most)
-
-    def clean(self):
-        cleaned = super().clean()
-        gstin, state = cleaned.get("gstin"), cleaned.get("state")
-        if gstin and gstin[:2] != state:
-            self.add_error(
-                "state", "The GSTIN begins with the number of another state. Choose that state, or check it."
-            )
-        return cleaned
 
     @property
     def groups(self):
