@@ -7,7 +7,10 @@ TRIAL := DEBUG=on SECRET_KEY=only-for-the-checks
 PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY_FILE=/dev/null \
 	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ
 
-.PHONY: help run test check lock clean requirements requirements-dev
+SCALE ?= 84
+BENCH := DEBUG=on DATABASE_URL=sqlite:///$(CURDIR)/build/bench-$(SCALE).sqlite3
+
+.PHONY: help run test check soak bench lock clean requirements requirements-dev
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,6 +32,15 @@ check: requirements-dev ## Check format, lint, types, templates, imports, migrat
 	$(TRIAL) $(MANAGE) check --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) collectstatic --noinput
+
+soak: requirements-dev ## Play 200 random histories of the fee desk, proving the books after each act
+	HISTORIES=$${HISTORIES:-200} HISTORY_STEPS=$${HISTORY_STEPS:-50} $(TRIAL) $(VENV) -m pytest -q finance/tests/test_histories.py
+
+bench: requirements ## Print the figures of pages with 20,000 students (SCALE=1 for 240); nothing is judged
+	@mkdir -p build
+	@$(BENCH) $(MANAGE) migrate -v0
+	@$(BENCH) $(MANAGE) demo --scale $(SCALE) --if-empty
+	@$(BENCH) $(MANAGE) bench
 
 lock: requirements-dev ## Resolve requirements*.in anew into the pinned requirements*.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV) -m uv pip compile --quiet --universal \

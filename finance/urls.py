@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import charging, conceding, day_book, dunning, enrolling, picking, planning, refunding, views
+from . import charging, collecting, conceding, day_book, dunning, enrolling, picking, planning, refunding, views
 
 app_name = "finance"
 urlpatterns = [
@@ -81,6 +81,7 @@ urlpatterns = [
         {"purpose": "payment"},
         name="payment-suggestions",
     ),
+    path("collections/", requires("finance.view_dayclose")(collecting.collections), name="collections"),
     path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
     path("day-book/close/", requires("finance.add_dayclose")(day_book.close_day), name="day-close"),
     path("dues/remind/", requires("finance.add_reminder")(dunning.remind_by_mail), name="remind-by-mail"),

@@ -219,6 +219,37 @@ def concessions():
             yield f"Charge {pk}: {display(taken_off[pk])} is taken off {display(amount)}."
 
 
+def refunds():
+    """A refund gives back no more than was paid, of a payment that stands, to the student who paid, and not before."""
+    given = defaultdict(lambda: ZERO)
+    rows = Refund.objects.select_related("payment__reversal").order_by("pk")
+    for refund in rows.iterator(CHUNK):
+        payment = refund.payment
+        given[payment.pk] += refund.amount
+        if given[payment.pk] > payment.amount:
+            yield f"{refund}: {display(given[payment.pk])} was given back of {payment}, {display(payment.amount)}."
+        if payment.is_void:
+            yield f"{refund} gives back {payment}, which is void."
+        if refund.student_id != payment.student_id:
+            yield f"{refund} is another student's than {payment}."
+        if refund.refunded_on < payment.paid_on:
+            yield f"{refund} is dated before {payment}."
+
+
+def late_fees():
+    """A late fee is the same student's as its installment, posted once a rule, and on tuition."""
+    seen = set()
+    rows = Charge.objects.filter(kind=ChargeKind.LATE_FEE).select_related("late_for").order_by("pk")
+    for fee in rows.iterator(CHUNK):
+        if fee.student_id != fee.late_for.student_id:
+            yield f"Late fee {fee.pk} is another student's than its installment."
+        if fee.late_for.kind != ChargeKind.TUITION:
+            yield f"Late fee {fee.pk} is not on tuition."
+        if (fee.late_for_id, fee.late_rule_id) in seen:
+            yield f"Late fee {fee.pk} was posted a second time by its rule."
+        seen.add((fee.late_for_id, fee.late_rule_id))
+
+
 CHECKS = [
     receipt_numbers,
     reversals,
@@ -232,6 +263,8 @@ CHECKS = [
     tuition,
     day_closes,
     concessions,
+    refunds,
+    late_fees,
 ]
 
 

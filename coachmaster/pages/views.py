@@ -16,6 +16,7 @@ from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
 from attendance import reports as attendance
 from attendance.models import Mark
+from coachmaster.ground import charts
 from coachmaster.ground.days import month_start
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
@@ -23,7 +24,7 @@ from finance import ledger
 from finance import reports as money
 from finance.models import Payment
 
-from . import charts, first_steps
+from . import first_steps
 from .forms import SearchForm
 
 RECENT = 6

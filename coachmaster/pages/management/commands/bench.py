@@ -4,6 +4,7 @@ The floor is a page that loads a session and its user and renders a small templa
 that a noisy machine does not tilt the comparison. Figures are medians; nothing is judged, and nothing is changed.
 """
 
+import datetime
 import statistics
 import sys
 import time
@@ -108,6 +109,8 @@ class Command(BaseCommand):
             raise CommandError("There is nothing to measure. Fill an empty database first: manage.py demo --scale 9")
         student, key = signed_in(enrollment.student.user), enrollment.student_id
         batch = Batch.objects.running(today).with_strength().order_by("-strength").first()
+        day = Payment.objects.order_by("-booked_on").values_list("booked_on", flat=True).first()
+        month_ago = today - datetime.timedelta(days=30)
         self.stdout.write(
             f"{connection.vendor}; {people.filter(student_profile__isnull=False).count():,} students, "
             f"{Mark.objects.count():,} marks, {Payment.objects.count():,} payments, "
@@ -129,6 +132,10 @@ class Command(BaseCommand):
         self.measure("list: payments", self.admin, "finance:payment-list", limit=5)
         self.measure("list: students of a batch", self.admin, "academics:batch-students", batch.pk, limit=5)
         self.measure("list: who owes", self.admin, "finance:dues", limit=5)
+        self.measure("list: who owed a month ago", self.admin, "finance:dues", as_of=month_ago, limit=15)
+        self.measure("list: overdue over 90 days", self.admin, "finance:dues", age="over-90", limit=15)
+        self.measure("day book", self.admin, "finance:day-book", on=day, limit=5)
+        self.measure("collections", self.admin, "finance:collections", limit=15)
         self.measure("search", self.admin, "pages:search-suggestions", q="sha", limit=5)
         self.measure("sheet", self.admin, "attendance:sheet", batch.pk, today, limit=3)
         self.measure("register of a month", self.admin, "attendance:batch-attendance", batch.pk, limit=5)

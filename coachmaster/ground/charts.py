@@ -15,7 +15,7 @@ class Bar:
 
     label: str
     value: str
-    href: str
+    href: str | None
     x: float
     y: float
     width: float

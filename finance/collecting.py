@@ -1,0 +1,83 @@
+"""The page of collections: what came in, against what fell due."""
+
+from django import forms
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Course
+from coachmaster.ground import charts
+from coachmaster.ground.days import financial_year, financial_year_words
+from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.money import display
+from coachmaster.ground.tables import table_answer
+
+from .collected import COLUMNS, Collected, month_end, months_of
+from .models import ReceiptSeries
+
+#: How many bars the chart of courses has; the table has all.
+SHOWN = 8
+
+
+class CollectionsFilter(FilterForm):
+    """Which financial year, and of which course."""
+
+    q = None
+    year = forms.TypedChoiceField(label="Financial year", coerce=int, empty_value=None)
+    course = forms.TypedChoiceField(coerce=int, empty_value=None)
+
+    def __init__(self, data, **kwargs):
+        super().__init__(data, **kwargs)
+        self.this_year = financial_year(timezone.localdate())
+        years = {self.this_year, *ReceiptSeries.objects.order_by().values_list("year", flat=True)}
+        courses = Course.objects.order_by("name").values_list("pk", "name")
+        self.fields["year"].choices = [
+            (year if year != self.this_year else "", financial_year_words(year)) for year in sorted(years, reverse=True)
+        ]
+        self.fields["course"].choices = [("", "All courses"), *courses]
+
+
+def collections(request):
+    """A financial year by month, course and batch; with ``?as=csv`` or ``?as=xlsx`` as a file."""
+    filters = CollectionsFilter(request.GET)
+    year = filters.value("year") or filters.this_year
+    course = filters.value("course")
+    collected = Collected(months_of(year), course)
+    if request.GET.get("as") in ("csv", "xlsx"):
+        name = f"collections-{financial_year_words(year)}"
+        return table_answer(name, COLUMNS, collected.rows, form=request.GET["as"])
+    by_month, by_course = collected.by_month(), collected.by_course()
+    return render(
+        request,
+        "finance/collections.html",
+        {
+            "filters": filters,
+            "year_words": financial_year_words(year),
+            "in_all": collected.in_all,
+            "by_month": by_month,
+            "by_course": by_course,
+            "by_batch": collected.by_batch(),
+            "months": charts.columns(
+                "Received by month",
+                "Month",
+                [
+                    (f"{first:%b}", flow.received, display(flow.received), None if course else _payments_of(first))
+                    for first, flow in by_month
+                ],
+            ),
+            "courses": charts.rows(
+                "Received by course",
+                "Course",
+                [
+                    (course.name, flow.received, display(flow.received), course.get_absolute_url())
+                    for course, flow in by_course
+                    if course and flow.received
+                ][:SHOWN],
+            ),
+        },
+    )
+
+
+def _payments_of(first):
+    """The list of payments of a month that stand."""
+    return f"{reverse('finance:payment-list')}?from={first}&to={month_end(first)}&state=standing"

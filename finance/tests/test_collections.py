@@ -1,0 +1,148 @@
+"""Collections: what came in against what fell due, and that all reports say the same."""
+
+import csv
+import datetime
+import io
+import secrets
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory
+from finance import concessions, ledger, refunds, reports, services
+from finance.collected import Collected, Flow, months_of
+from finance.daily import DayBook
+from finance.models import Charge, Payment
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+PAGE = reverse("finance:collections")
+NOON = datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC)
+
+
+@pytest.fixture
+def year(admin):
+    """June 2026. JEE: ₹600 due in May and ₹400 in June, less ₹50; ₹700.35 paid in May, ₹5 voided, ₹100 given back in
+    June. NEET: ₹300 due in June, ₹120 paid. Last year's ₹9 do not count."""
+    day = datetime.date
+    with time_machine.travel(NOON):
+        jee = BatchFactory(
+            name="J1", course__name="JEE", course__total_fee=Decimal("1000.00"), starts_on=day(2026, 4, 1)
+        )
+        neet = BatchFactory(
+            name="N1", course__name="NEET", course__total_fee=Decimal("300.00"), starts_on=day(2026, 4, 1)
+        )
+        asha = enrolled(
+            batch=jee, installments=[(day(2026, 5, 5), Decimal("600.00")), (day(2026, 6, 30), Decimal("400.00"))]
+        ).student
+        concessions.ask(
+            student=asha,
+            charges=list(Charge.objects.filter(student=asha, due_on=day(2026, 6, 30))),
+            kind="merit",
+            reason="first",
+            amount=Decimal("50.00"),
+            by=admin,
+        )
+        bela = enrolled(batch=neet, due_on=day(2026, 6, 1)).student
+        paid(student=bela, amount="9.00", paid_on=day(2026, 3, 31), by=admin)
+        first = paid(student=asha, amount="700.35", paid_on=day(2026, 5, 31), by=admin)
+        paid(student=bela, amount="120.00", mode="upi", by=admin)
+        services.void(payment=paid(student=bela, amount="5.00", by=admin), reason="typing error", by=admin)
+        refunds.refund(
+            payment=first,
+            amount=Decimal("100.00"),
+            refunded_on=day(2026, 6, 10),
+            mode="cash",
+            reason="too much",
+            token=secrets.token_urlsafe(24),
+            by=admin,
+        )
+        yield {"jee": jee, "neet": neet, "asha": asha, "bela": bela}
+
+
+def flow(due="0", received="0", refunded="0"):
+    return Flow(Decimal(due), Decimal(received), Decimal(refunded))
+
+
+def test_months_courses_and_batches_tell_what_came_in_and_what_fell_due(client_of, admin, year):
+    context = client_of(admin).get(PAGE).context
+
+    months = {f"{first:%b}": found for first, found in context["by_month"] if found}
+    assert months == {"May": flow("600", "700.35"), "Jun": flow("650", "120", "100")}
+    assert context["by_course"] == [
+        (year["jee"].course, flow("950", "700.35", "100")),
+        (year["neet"].course, flow("300", "120")),
+    ]
+    assert context["by_batch"] == [
+        (year["jee"], flow("950", "700.35", "100")),
+        (year["neet"], flow("300", "120")),
+    ]
+    assert (context["in_all"], context["in_all"].kept, context["in_all"].percent) == (
+        flow("1250", "820.35", "100"), Decimal("720.35"), 57,
+    )  # fmt: skip
+
+
+def test_a_year_and_a_course_can_be_chosen(client_of, admin, year):
+    client = client_of(admin)
+
+    assert client.get(PAGE, {"year": 2025}).context["in_all"] == flow(received="9")
+    assert client.get(PAGE, {"course": year["neet"].course_id}).context["in_all"] == flow("300", "120")
+    assert client.get(PAGE, {"year": "x", "course": "9" * 30}).context["in_all"] == flow("1250", "820.35", "100")
+
+
+def test_all_reports_agree_to_the_paisa(client_of, admin, year):
+    client = client_of(admin)
+    today = timezone.localdate()
+    collected = Collected(months_of(2026))
+    span = {"from": "2026-04-01", "to": "2027-03-31", "state": "standing"}
+
+    received = collected.in_all.received
+    assert received == client.get(reverse("finance:payment-list"), span).context["total"]
+    dashboard = dict(reports.collections(today).months)
+    assert {first: flow.received for first, flow in collected.by_month() if first <= today} == {
+        first: amount for first, amount in dashboard.items() if first >= datetime.date(2026, 4, 1)
+    }
+    days = Payment.objects.order_by().values_list("booked_on", flat=True).distinct()
+    books = [DayBook(day) for day in {*days, today}]
+    every = Collected(months_of(2026)).in_all + Collected(months_of(2025)).in_all
+    assert sum(book.net for book in books) == every.kept
+    statements = [ledger.fee_status(year[name], today) for name in ("asha", "bela")]
+    assert sum(status.total_paid for status in statements) == every.kept
+    assert sum(status.total_fee - status.conceded for status in statements) == every.due
+    owed = client.get(reverse("finance:dues")).context["owed"].amount
+    assert owed == sum(max(status.balance, 0) for status in statements) == reports.owed(today).amount
+
+
+def test_the_report_is_downloaded(client_of, admin, year):
+    client = client_of(admin)
+    answer = client.get(PAGE, {"as": "csv"})
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+    assert [(row["Month"], row["Batch"], row["Received"]) for row in rows] == [
+        ("2026-05", "J1", "700.35"),
+        ("2026-06", "J1", "0.00"),
+        ("2026-06", "N1", "120.00"),
+    ]
+    assert b"".join(client.get(PAGE, {"as": "xlsx"}).streaming_content)[:2] == b"PK"
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_the_report_costs_the_same_however_large(client_of, admin, rows, django_assert_max_num_queries):
+    for _ in range(rows):
+        paid(student=enrolled(fee="100.00").student, amount="1.00")
+    client = client_of(admin)
+    with django_assert_max_num_queries(12):
+        client.get(PAGE)
+
+
+def test_an_empty_institute_has_an_empty_report(client_of, admin):
+    assert client_of(admin).get(PAGE).context["in_all"] == Flow()
+
+
+def test_collections_are_for_the_desk(client_of, student, instructor):
+    for person in (student, instructor):
+        assert client_of(person).get(PAGE).status_code == 403

@@ -1,0 +1,324 @@
+"""Whatever happens at the fee desk, in whatever order: after each act the books are right.
+
+A machine plays random histories and, beside the product, keeps in plain Python what each student has paid and what each
+act did to what they owe. `make soak` plays more and longer ones (HISTORIES and HISTORY_STEPS set how many).
+"""
+
+import datetime
+import os
+import secrets
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, settings, strategies
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from academics.models import Enrollment
+from academics.tests.factories import BatchFactory, CourseFactory
+from accounts.tests.factories import StudentFactory, UserFactory
+from coachmaster.ground.money import ZERO, split
+from finance import charges, concessions, installments, late_fees, ledger, refunds, services, verify
+from finance.models import Account, Charge, ChargeKind, Concession, LateFeeRule, Mode, Payment, Refund
+
+HISTORIES = int(os.environ.get("HISTORIES", 20))
+STEPS = int(os.environ.get("HISTORY_STEPS", 50))
+DAY = datetime.timedelta(days=1)
+BEGIN = datetime.datetime(2026, 4, 6, 4, 30, tzinfo=datetime.UTC)
+
+
+def there_is(what):
+    """An act that is only tried when there is something to act on: a step that does nothing proves nothing."""
+    return precondition(lambda desk: hasattr(desk, "owed") and getattr(desk, what)().exists())
+
+
+which = strategies.integers(0, 11)
+paise = strategies.integers(1, 700_000)
+
+
+class FeeDesk(RuleBasedStateMachine):
+    """Three students, two courses with two batches, a rule of late fees, and days that pass."""
+
+    @initialize()
+    def open_the_desk(self):
+        self.clock = time_machine.travel(BEGIN, tick=True)
+        self.now = self.clock.start()
+        self.rows = transaction.atomic()
+        self.rows.__enter__()
+        self.by = UserFactory()
+        self.students = [StudentFactory() for _ in range(3)]
+        start, end = BEGIN.date() - 30 * DAY, BEGIN.date() + 900 * DAY
+        self.batches = [
+            BatchFactory(course=course, starts_on=start, ends_on=end, capacity=2)
+            for course in (CourseFactory(total_fee=Decimal("9999.99")), CourseFactory(total_fee=Decimal("6000.01")))
+            for _ in range(2)
+        ]
+        LateFeeRule.objects.create(
+            name="Late", kind="per_day", amount=Decimal("10.07"), cap=Decimal("99.99"), grace_days=3
+        )
+        #: What each student has paid, less what was given back, and what they owe: kept apart from the product.
+        self.paid = {student.pk: ZERO for student in self.students}
+        self.owed = {student.pk: ZERO for student in self.students}
+        for number, student in enumerate(self.students):
+            batch = self.batches[number]
+            rows = [(self.today + 30 * n * DAY, part) for n, part in enumerate(split(batch.course.total_fee, 3))]
+            services.enroll(student=student, batch=batch, enrolled_on=self.today, by=self.by, installments=rows)
+            self.owe(student, batch.course.total_fee)
+            self.receive_from(student, Decimal("1000.00"), Mode.CASH)
+
+    def teardown(self):
+        if hasattr(self, "rows"):
+            transaction.set_rollback(True)
+            self.rows.__exit__(None, None, None)
+            self.clock.stop()
+
+    def one(self, rows, which):
+        rows = list(rows)
+        return rows[which % len(rows)] if rows else None
+
+    @property
+    def today(self):
+        return timezone.localdate()
+
+    def lines(self, student):
+        return [line for line in ledger.fee_status(student, self.today).lines if line.open > ZERO]
+
+    def owe(self, student, amount):
+        self.owed[student.pk] += amount
+
+    def pay(self, student, amount):
+        self.paid[student.pk] += amount
+        self.owe(student, -amount)
+
+    @property
+    def net_charges(self):
+        """What each student is charged by the rows, less concessions."""
+        found = dict.fromkeys(self.paid, ZERO)
+        for student, amount in Charge.objects.filter(cancelled_on=None).values_list("student", "amount"):
+            found[student] += amount
+        for student, amount in Concession.objects.live().values_list("student", "amount"):
+            found[student] -= amount
+        return found
+
+    # The acts ---------------------------------------------------------------------------------------------------
+
+    @rule(days=strategies.integers(1, 25))
+    def days_pass(self, days):
+        self.now.shift(days * DAY)
+
+    @rule(which=which, batch=which, parts=strategies.integers(1, 4), agreed=paise)
+    def enroll(self, which, batch, parts, agreed):
+        student, batch, fee = self.one(self.students, which), self.one(self.batches, batch), Decimal(agreed).scaleb(-2)
+        fee = min(fee, batch.course.total_fee)
+        rows = [(self.today + 30 * n * DAY, part) for n, part in enumerate(split(fee, parts)) if part > ZERO]
+        try:
+            services.enroll(
+                student=student,
+                batch=batch,
+                enrolled_on=self.today,
+                by=self.by,
+                agreed_fee=fee,
+                fee_reason="agreed",
+                installments=rows,
+            )
+        except ValidationError:
+            return  # enrolled already, or the batch is full
+        self.owe(student, fee)
+
+    @rule(which=which, amount=paise, days=strategies.integers(0, 40))
+    def charge(self, which, amount, days):
+        student, amount = self.one(self.students, which), Decimal(amount).scaleb(-2)
+        charges.post(
+            students=[student],
+            kind=ChargeKind.MATERIAL,
+            label="Books",
+            amount=amount,
+            due_on=self.today + days * DAY,
+            token=secrets.token_urlsafe(24),
+            by=self.by,
+        )
+        self.owe(student, amount)
+
+    @there_is("owing")
+    @rule(which=which, amount=paise)
+    def concede(self, which, amount):
+        student = self.one(self.students, which)
+        lines = self.lines(student)
+        if not lines:
+            return
+        amount = min(Decimal(amount).scaleb(-2), sum(line.open for line in lines))
+        rows = concessions.ask(
+            student=student,
+            charges=[line.charge for line in lines],
+            kind="merit",
+            reason="good marks",
+            amount=amount,
+            by=self.by,
+        )
+        if not rows[0].is_waiting:
+            self.owe(student, -amount)
+
+    @there_is("waiting")
+    @rule(which=which)
+    def approve(self, which):
+        waiting = self.one(self.waiting(), which)
+        try:
+            rows = concessions.approve(token=waiting.token, by=self.by)
+        except ValidationError:
+            return  # less is open than it takes off
+        self.owe(waiting.student, -sum(row.amount for row in rows))
+
+    @there_is("given")
+    @rule(which=which)
+    def take_back(self, which):
+        given = self.one(self.given(), which)
+        before = self.net_charges[given.student_id]
+        concessions.take_back(token=given.token, reason="in error", by=self.by)
+        self.owe(given.student, self.net_charges[given.student_id] - before)
+
+    @rule(which=which, amount=paise, mode=strategies.sampled_from(Mode.values))
+    def receive(self, which, amount, mode):
+        self.receive_from(self.one(self.students, which), Decimal(amount).scaleb(-2), mode)
+
+    def receive_from(self, student, amount, mode):
+        services.record_payment(
+            student=student,
+            amount=amount,
+            paid_on=self.today,
+            mode=mode,
+            reference=secrets.token_hex(8) if Mode(mode).needs_reference else "",
+            cheque_on=self.today,
+            token=secrets.token_urlsafe(24),
+            by=self.by,
+            as_advance=True,
+            confirmed_double=True,
+        )
+        self.pay(student, amount)
+
+    @there_is("voidable")
+    @rule(which=which)
+    def void(self, which):
+        payment = self.one(self.voidable(), which)
+        services.void(payment=payment, reason="typing error", by=self.by)
+        self.pay(payment.student, -payment.amount)
+
+    @there_is("standing")
+    @rule(which=which, part=strategies.integers(1, 100))
+    def give_back(self, which, part):
+        payments = self.standing().with_refunded()
+        payment = self.one([one for one in payments if one.amount > one.refunded], which)
+        if payment:
+            amount = max((payment.amount - payment.refunded) * part / 100, Decimal("0.01")).quantize(Decimal("0.01"))
+            refunds.refund(
+                payment=payment,
+                amount=amount,
+                refunded_on=self.today,
+                mode="cash",
+                reason="left",
+                token=secrets.token_urlsafe(24),
+                by=self.by,
+            )
+            self.pay(payment.student, -amount)
+
+    @there_is("active")
+    @rule(which=which, batch=which)
+    def transfer(self, which, batch):
+        enrollment, batch = self.one(self.active(), which), self.one(self.batches, batch)
+        if enrollment:
+            before = self.net_charges[enrollment.student_id]
+            try:
+                services.transfer(enrollment=enrollment, batch=batch, on=self.today, by=self.by)
+            except ValidationError:
+                return  # the same batch, or it is full
+            self.owe(enrollment.student, self.net_charges[enrollment.student_id] - before)
+
+    @there_is("active")
+    @rule(which=which, percent=strategies.integers(0, 100))
+    def drop(self, which, percent):
+        enrollment = self.one(self.active(), which)
+        if enrollment:
+            before = self.net_charges[enrollment.student_id]
+            charged = sum((line.net for line in services._tuition_lines(enrollment)), ZERO)
+            keep = (charged * percent / 100).quantize(Decimal("0.01"))
+            services.drop(enrollment=enrollment, ended_on=self.today, reason="left", by=self.by, fee_to_keep=keep)
+            assert self.net_charges[enrollment.student_id] - before == keep - charged
+            self.owe(enrollment.student, keep - charged)
+
+    @there_is("active")
+    @rule(which=which, parts=strategies.integers(1, 4))
+    def change_installments(self, which, parts):
+        enrollment = self.one(self.active(), which)
+        if enrollment:
+            is_open = sum((line.open for line in installments.open_lines(enrollment, self.today)), ZERO)
+            if is_open > ZERO:
+                rows = installments.split_evenly(is_open, parts, self.today + 5 * DAY)
+                installments.change(enrollment=enrollment, rows=rows, reason="asked for", by=self.by)
+
+    @rule()
+    def post_late_fees(self):
+        for fee in late_fees.post_late_fees(on=self.today, by=self.by):
+            self.owe(fee.student, fee.amount)
+        assert late_fees.post_late_fees(on=self.today, by=self.by) == []
+
+    # What there is to act on, to be asked before an act -----------------------------------------------------------
+
+    def owing(self):
+        return Account.objects.owing()
+
+    def waiting(self):
+        return Concession.objects.waiting().order_by("pk")
+
+    def given(self):
+        return Concession.objects.filter(cancelled_on=None, charge__cancelled_on=None).order_by("pk")
+
+    def standing(self):
+        return Payment.objects.live().order_by("pk")
+
+    def voidable(self):
+        return self.standing().filter(refunds=None)
+
+    def active(self):
+        return Enrollment.objects.active().select_related("batch__course", "student__user").order_by("pk")
+
+    # What always holds ------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: hasattr(self, "owed"))
+    @invariant()
+    def the_books_are_right(self):
+        assert list(verify.problems()) == []
+
+    @precondition(lambda self: hasattr(self, "owed"))
+    @invariant()
+    def everybody_owes_what_the_acts_say(self):
+        kept = dict(Account.objects.values_list("pk", "balance"))
+        for student in self.students:
+            fees = ledger.fee_status(student, self.today)
+            assert fees.balance == self.owed[student.pk] == kept.get(student.pk, ZERO)
+            assert fees.total_paid == self.paid[student.pk]
+            assert sum((line.open for line in fees.lines), ZERO) == max(fees.balance, ZERO)
+            assert all(ZERO <= line.settled <= line.net for line in fees.lines)
+        assert Refund.objects.total() <= Payment.objects.live().total()
+
+
+@pytest.mark.django_db
+def test_after_any_history_the_books_are_right():
+    run_state_machine_as_test(
+        FeeDesk,
+        settings=settings(
+            max_examples=HISTORIES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
