@@ -77,10 +77,11 @@ def columns(title, heading, rows):
 
 
 def rows(title, heading, rows):
-    """Lying bars for a comparison. ``rows`` as for `columns`."""
+    """Lying bars for a comparison. ``rows`` as for `columns`; the longest bar leaves room for the longest value."""
+    room = 14 + 8 * max((len(text) for _, _, text, _ in rows), default=0)
     top = max((float(value) for _, value, _, _ in rows), default=0) or 1
     bars = [
-        Bar(label, text, href, 0, index * _ROW + 22, round(max(float(value) / top * (WIDTH - 70), 2), 1), 14)
+        Bar(label, text, href, 0, index * _ROW + 22, round(max(float(value) / top * (WIDTH - room), 2), 1), 14)
         for index, (label, value, text, href) in enumerate(rows)
     ]
     return Chart(title=title, heading=heading, bars=bars, height=len(rows) * _ROW)
