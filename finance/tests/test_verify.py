@@ -11,7 +11,7 @@ from django.utils import timezone
 from academics.models import Enrollment
 from academics.tests.factories import BatchFactory
 from finance import services, verify
-from finance.models import Account, Charge, DayTotal, LiveReference, Payment, ReceiptSeries
+from finance.models import Account, Charge, DayTotal, LateFeeRule, LiveReference, Payment, ReceiptSeries, Refund
 
 from .factories import enrolled, paid
 
@@ -103,3 +103,25 @@ def test_numbers_fit_the_financial_year_of_the_date():
     paid(student=enrolled().student, amount="1.00", paid_on=datetime.date(2026, 3, 31))
 
     assert list(verify.receipt_numbers()) == []
+
+
+def test_a_refund_of_more_than_was_paid_is_named():
+    payment = paid(student=enrolled().student, amount="5.00")
+    today = timezone.localdate()
+    series = ReceiptSeries.objects.create(kind="refund", year=payment.series.year, prefix="RV", last_number=1)
+    refund = Refund.objects.create(
+        student=payment.student, payment=payment, amount=Decimal("5.01"), refunded_on=today, booked_on=today, mode="cash",
+        reason="left", series=series, number=1, voucher_number=series.number(1), token="once",
+    )  # fmt: skip
+
+    assert list(verify.refunds()) == [f"{refund}: ₹5.01 was given back of {payment}, ₹5.00."]
+
+
+def test_a_late_fee_on_anything_but_the_students_own_tuition_is_named():
+    mine, other = enrolled().charges.get(), enrolled()
+    late = Charge.objects.create(
+        student=other.student, kind="late_fee", amount=Decimal("1.00"), posted_on=mine.due_on, due_on=mine.due_on,
+        late_for=mine, late_rule=LateFeeRule.objects.create(name="Late", kind="fixed", amount=Decimal("1.00")),
+    )  # fmt: skip
+
+    assert list(verify.late_fees()) == [f"Late fee {late.pk} is another student's than its installment."]
