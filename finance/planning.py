@@ -56,9 +56,9 @@ class Terms:
 def terms_of(form, today):
     """The Terms that the enroll form asks for so far; None before a batch is chosen."""
     given = form.cleaned_data if form.is_bound else form.initial
-    key = getattr(given.get("batch"), "pk", given.get("batch"))
-    # Out of the choices, which the page has read anyway.
-    batch = next((batch for batch in form.fields["batch"].queryset if batch.pk == key), None) if key else None
+    batch = given.get("batch")
+    if batch and not form.is_bound:  # a key yet: out of the choices, which the page reads anyway
+        batch = next((choice for choice in form.fields["batch"].queryset if choice.pk == batch), None)
     if batch is None:
         return None
     list_fee = batch.course.total_fee

@@ -1,5 +1,6 @@
 """A day at the institute in a real browser: the desk, the class, the student's phone."""
 
+import datetime
 import re
 from decimal import Decimal
 
@@ -12,12 +13,15 @@ from academics.models import Enrollment
 from academics.tests.factories import DailyBatchFactory
 from accounts.tests.factories import PASSWORD, StudentFactory
 from attendance.models import Mark, Sheet
-from finance.models import Payment
+from finance import installments
+from finance.models import Charge, FeePlan, Payment
 from finance.tests.factories import enrolled, paid
 
 from .conftest import look_over, sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DAY = datetime.timedelta(days=1)
 
 
 @pytest.fixture
@@ -74,6 +78,37 @@ def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints
     expect(page.locator(".receipt")).to_contain_text(payment.receipt_number)
     printed = page.pdf(format="A5", prefer_css_page_size=True)
     assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") == 1
+
+
+def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, admin, batch):
+    student = StudentFactory(user__full_name="Asha Verma")
+    batch.starts_on, batch.ends_on = timezone.localdate() - 28 * DAY, timezone.localdate() + 11 * DAY
+    batch.save()
+    plan = FeePlan.objects.create(course=batch.course, name="Two halves")
+    installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
+    page = browse(admin)
+    page.goto(f"{reverse('finance:enrollment-create')}?student={student.pk}")
+    amounts = page.get_by_label(re.compile("Installment .: amount"))
+
+    page.get_by_label("Batch").select_option(label=page.locator("option", has_text="JEE Morning").first.inner_text())
+    expect(page.get_by_text("12 of 40 classes left · ₹3,600.00")).to_be_visible()
+    page.get_by_label("Two halves").check()
+    expect(amounts.nth(1)).to_have_value("6000.00")
+    page.get_by_role("button", name="Agree on ₹3,600.00").click()
+    expect(page.get_by_label("Agreed fee")).to_have_value("3600.00")
+    expect(amounts.nth(1)).to_have_value("1800.00")
+    amounts.nth(0).fill("600")
+    amounts.nth(1).fill("")
+    page.get_by_label("Installment 2: due on").fill("")
+    page.get_by_label("Split the rest into").fill("2")
+    page.get_by_role("button", name="Split").click()
+    expect(amounts.nth(2)).to_have_value("1500.00")
+    assert look_over(page) == []
+    page.get_by_role("button", name="Enroll").click()
+
+    expect(page.locator(".messages")).to_contain_text("Asha Verma enrolled in JEE Morning for ₹3,600.00.")
+    charged = Charge.objects.order_by("due_on").values_list("amount", flat=True)
+    assert list(charged) == [Decimal("600.00"), Decimal("1500.00"), Decimal("1500.00")]
 
 
 def test_in_class_two_taps_and_save_take_the_attendance_on_a_phone(browse, instructor, batch):
