@@ -138,10 +138,10 @@ def statement_pdf(data: StatementData) -> bytes:
 def statement_pdfs(statements: Iterable[StatementData]) -> Iterator[tuple[str, bytes]]:
     """Each statement as a pair of a file name and a PDF, made when it is asked for; for `ground.archives.zipped`."""
     for data in statements:
-        yield f"statement-{_file_word(data.admission_number)}.pdf", statement_pdf(data)
+        yield f"statement-{file_word(data.admission_number)}.pdf", statement_pdf(data)
 
 
-def _file_word(text):
+def file_word(text: str) -> str:
     """Text as a part of a file's name on any computer."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)
 
@@ -202,7 +202,7 @@ def _receipt(data, paper):
         "taxes": [(what, display(part)) for what, part in [("Taxable value", tax.taxable), *tax.rows]] if tax else [],
         "amount": display(data.amount),
         "words": in_words(data.amount),
-        "balance": _balance_words(data.balance_after),
+        "balance": balance_words(data.balance_after),
         "note": data.note.splitlines(),
         "received_by": data.received_by,
         "url": data.check_url,
@@ -212,7 +212,8 @@ def _receipt(data, paper):
     }
 
 
-def _balance_words(balance):
+def balance_words(balance: Decimal) -> str:
+    """A balance after a payment, in rupees, as a sentence of its receipt."""
     if balance > 0:
         return f"Balance after this payment: {display(balance)}"
     if balance < 0:

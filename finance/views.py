@@ -1,21 +1,30 @@
 """Payments, receipts, what is owed: fetch, decide, render. The acts on enrollments are in `enrolling`."""
 
+import datetime
+
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.db.models import Sum
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.views.decorators.cache import never_cache
 
-from academics.models import Enrollment
+from academics.models import Enrollment, Institute
+from accounts import throttling
 from accounts.models import StudentProfile
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
 
-from . import concessions, ledger, services
-from .forms import PaymentFilter, PaymentForm, PickForm, VoidForm
+from . import concessions, documents, ledger, receipts, services, verification
+from .forms import PaperForm, PaymentFilter, PaymentForm, PickForm, VoidForm
+from .gst import SAC
 from .models import Charge, DayTotal, Payment, Refund
 from .picking import picked_student, student_picker
+from .upi import qr_svg
 
 # Taking a payment -----------------------------------------------------------------------------------------------
 
@@ -62,13 +71,60 @@ def payment_create(request):
 
 
 def receipt(request, pk):
-    payment = get_object_or_404(
-        Payment.objects.visible_to(request.user)
-        .select_related("student__user", "enrollment__batch__course", "received_by", "reversal__voided_by")
-        .with_refunded(),
-        pk=pk,
+    payment = get_object_or_404(_with_papers(request).with_refunded(), pk=pk)
+    institute = Institute.objects.for_page_heads()
+    return render(
+        request,
+        "finance/receipt.html",
+        {
+            "payment": payment,
+            "student": payment.student,
+            "tax": receipts.tax_of(payment, institute),
+            "sac": SAC,
+            "reference": receipts.reference_words(payment),
+            "whatsapp": receipts.whatsapp_link_of(payment, institute),
+            "code": qr_svg(receipts.check_url(payment), title="QR code of the page that checks this receipt"),
+        },
     )
-    return render(request, "finance/receipt.html", {"payment": payment, "student": payment.student})
+
+
+def _with_papers(request):
+    """The payments that the person may see, with all that a receipt says."""
+    return Payment.objects.visible_to(request.user).select_related(
+        "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by"
+    )
+
+
+def receipt_pdf(request, pk):
+    """The receipt on A5, or with ``?size=a4`` on A4."""
+    form = PaperForm(request.GET)
+    if not form.is_valid():
+        raise Http404("Receipts are printed on A5 or A4.")
+    payment = get_object_or_404(_with_papers(request), pk=pk)
+    data = receipts.receipt_data(payment, Institute.objects.for_page_heads())
+    return _pdf(documents.receipt_pdf(data, paper=form.cleaned_data["size"]), f"receipt-{payment}")
+
+
+def _pdf(content, name):
+    """A PDF that the browser shows; saved, it has that name."""
+    disposition = content_disposition_header(False, f"{documents.file_word(name)}.pdf")
+    return HttpResponse(content, content_type="application/pdf", headers={"Content-Disposition": disposition})
+
+
+CHECKS = throttling.Limit("receipt check: address", 60, datetime.timedelta(hours=1))
+
+
+@login_not_required
+@never_cache
+@throttling.slowed
+def receipt_check(request, token):
+    """Whether a receipt is genuine and stands, for anyone who holds it; it tells no more than the paper in their hand."""
+    throttling.count((CHECKS, throttling.client_address(request)))
+    payment = get_object_or_404(
+        Payment.objects.select_related("student__user", "reversal"), pk=verification.receipt_of(token)
+    )
+    first_name = payment.student.user.full_name.partition(" ")[0]
+    return render(request, "finance/receipt_check.html", {"payment": payment, "first_name": first_name})
 
 
 def payment_void(request, pk):

@@ -100,6 +100,8 @@ GET  finance:payment-list          login  200   403     403      403     403    
 GET  finance:payment-create        login  200   403     403      403     403      403
 GET  finance:payment-suggestions   login  200   403     403      403     403      403
 GET  finance:receipt               login  200   403     403      200     404      403
+GET  finance:receipt-pdf           login  200   403     403      200     404      403
+GET  finance:receipt-check         404    404   404     404      404     404      404
 GET  finance:payment-void          login  200   403     403      403     403      403
 GET  finance:refund-create         login  200   403     403      403     403      403
 GET  finance:refund                login  200   403     403      200     404      403
@@ -127,6 +129,7 @@ OPEN = {
     "accounts:password-reset-done",
     "accounts:password-reset-confirm",
     "accounts:invitation",
+    "finance:receipt-check",
 }
 
 ROWS = [line.split() for line in TABLE.strip().splitlines() if not line.startswith("#")]

@@ -1,0 +1,85 @@
+"""What the receipt of a payment says: on paper, on its page, in a message, and to whoever checks it."""
+
+from django.conf import settings
+from django.urls import reverse
+
+from coachmaster.ground.days import day_words
+from coachmaster.ground.money import display
+from coachmaster.ground.templatetags.ground import phone
+from coachmaster.ground.whatsapp import whatsapp_link
+
+from .documents import Head, ReceiptData, balance_words
+from .gst import place_of_supply, tax_within
+from .models import Mode
+from .reminders import whatsapp_phone
+from .verification import receipt_token
+
+
+def head_of(institute):
+    """The institute as the top of a paper shows it."""
+    return Head(institute.name, institute.address, phone(institute.phone), institute.email, institute.gstin)
+
+
+def tax_of(payment, institute):
+    """The tax within a payment; None when the institute has no GSTIN.
+
+    A student's state is not on record, so the place of supply is the institute's.
+    """
+    if not institute.gstin:
+        return None
+    home = institute.state or institute.gstin[:2]
+    return tax_within(payment.amount, institute.gst_percent, place=place_of_supply("", home), home=home)
+
+
+def reference_words(payment):
+    """The bank's reference, or a cheque's number and date; "" when it has none."""
+    if payment.mode == Mode.CHEQUE:
+        return f"No. {payment.reference} dated {day_words(payment.cheque_on)}"
+    return payment.reference
+
+
+def cancelled_words(payment):
+    """When and why a payment was voided; "" when it stands."""
+    if not payment.is_void:
+        return ""
+    return f"Cancelled on {day_words(payment.reversal.voided_on)}: {payment.reversal.reason}"
+
+
+def check_url(payment):
+    """The address of the open page that shows whether the receipt is genuine."""
+    return settings.SITE_URL + reverse("finance:receipt-check", args=[receipt_token(payment.pk)])
+
+
+def receipt_data(payment, institute):
+    """What the receipt of ``payment`` says on paper; load student, batch, course, receiver and reversal with it."""
+    batch = payment.enrollment.batch if payment.enrollment else None
+    return ReceiptData(
+        head=head_of(institute),
+        number=payment.receipt_number,
+        paid_on=payment.paid_on,
+        student=payment.student.user.full_name,
+        admission_number=payment.student.admission_number,
+        settled=payment.settled_lines,
+        amount=payment.amount,
+        mode=payment.get_mode_display(),
+        balance_after=payment.balance_after,
+        batch=f"{batch.name}, {batch.course.name}" if batch else "",
+        reference=reference_words(payment),
+        received_by=payment.received_by.full_name if payment.received_by else "",
+        note=payment.notes,
+        tax=tax_of(payment, institute),
+        check_url=check_url(payment),
+        cancelled=cancelled_words(payment),
+    )
+
+
+def whatsapp_link_of(payment, institute):
+    """The link that opens WhatsApp with the receipt in words, to the guardian or the student; "" without a mobile number
+    or when the payment is void."""
+    if payment.is_void:
+        return ""
+    text = (
+        f"{institute.name} received {display(payment.amount)} from {payment.student} on {day_words(payment.paid_on)}. "
+        f"Receipt {payment}. {balance_words(payment.balance_after)}"
+    )
+    return whatsapp_link(whatsapp_phone(payment.student), text)

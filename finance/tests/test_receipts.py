@@ -1,0 +1,263 @@
+"""The receipt of a payment: its page, its PDF, its message, and the open page that checks it."""
+
+import datetime
+import io
+import re
+from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
+
+import pypdf
+import pytest
+import zxingcpp
+from django.core.cache import cache
+from django.urls import reverse
+
+from academics.models import Institute
+from accounts.tests.factories import StudentFactory
+from finance import receipts
+from finance.services import void
+from finance.verification import receipt_token
+
+from .factories import enrolled, paid
+from .test_upi import draw
+
+pytestmark = pytest.mark.django_db
+GSTIN = "08AAPFU0939F1ZT"
+DAY = datetime.date(2026, 11, 20)
+
+
+@pytest.fixture
+def institute():
+    """Rao Classes in Kota, without a GSTIN."""
+
+    def change(**fields):
+        Institute.objects.filter(pk=Institute.ONLY).update(**fields)
+        cache.clear()
+        return Institute.objects.current()
+
+    change(name="Rao Classes", state="08", phone="9876543210")
+    return change
+
+
+@pytest.fixture
+def payment(student, admin, institute):
+    """₹5,000 of ₹12,000 from Asha Verma by UPI on 20 November 2026."""
+    student.guardian_phone = "9876500001"
+    student.save()
+    enrolled(student=student, fee="12000.00", by=admin)
+    return paid(student=student, amount="5000.00", paid_on=DAY, mode="upi", reference="UTR400000000001", by=admin)
+
+
+def page(client, payment):
+    return client.get(payment.get_absolute_url()).content.decode()
+
+
+def pdf(client, payment, **query):
+    response = client.get(reverse("finance:receipt-pdf", args=[payment.pk]), query)
+    assert response.status_code == 200
+    return response
+
+
+def said_by(response):
+    """All words of the PDF, one space between them."""
+    reader = pypdf.PdfReader(io.BytesIO(response.content))
+    return " ".join(word for sheet in reader.pages for word in sheet.extract_text().split())
+
+
+def check(client, payment):
+    return client.get(reverse("finance:receipt-check", args=[receipt_token(payment.pk)]))
+
+
+# Paper ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_pdf_says_what_the_receipt_says(client_of, admin, payment):
+    batch = payment.enrollment.batch
+
+    assert said_by(pdf(client_of(admin), payment)) == " ".join(
+        [
+            "Rao Classes",
+            "Phone 98765 43210",
+            "Fee receipt",
+            f"Number {payment}",
+            "Date 20 Nov 2026",
+            "Received from Asha Verma",
+            f"Admission number {payment.student.admission_number}",
+            f"Batch {batch.name}, {batch.course.name}",
+            "Paid by UPI · UTR400000000001",
+            "For Amount",
+            f"Tuition fee, {batch.name} ₹5,000.00",
+            "Received ₹5,000.00",
+            "Rupees five thousand only",
+            "Balance after this payment: ₹7,000.00",
+            "Scan to check this receipt",
+            "Received by Anita Rao",
+            "for Rao Classes",
+        ]
+    )
+
+
+@pytest.mark.parametrize(("query", "millimetres"), [({}, 148), ({"size": "a5"}, 148), ({"size": "a4"}, 210)])
+def test_the_paper_is_a5_or_a4_shown_in_the_browser_under_a_name_of_ours(client_of, admin, payment, query, millimetres):
+    response = pdf(client_of(admin), payment, **query)
+
+    width = pypdf.PdfReader(io.BytesIO(response.content)).pages[0].mediabox.width
+    assert round(float(width) / 72 * 25.4) == millimetres
+    assert response["Content-Type"] == "application/pdf"
+    assert response["Content-Disposition"] == 'inline; filename="receipt-CM-26-27-00001.pdf"'
+
+
+@pytest.mark.parametrize("size", ["a3", "A4", "../a4", "a5 "])
+def test_on_other_paper_nothing_is_printed(client_of, admin, payment, size):
+    address = reverse("finance:receipt-pdf", args=[payment.pk])
+
+    assert client_of(admin).get(address, {"size": size}).status_code == 404
+
+
+def test_a_student_prints_their_own_receipts_and_no_others(client_of, payment):
+    assert pdf(client_of(payment.student), payment)
+    client = client_of(StudentFactory())
+    assert client.get(reverse("finance:receipt-pdf", args=[payment.pk])).status_code == 404
+
+
+def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, institute):
+    cheque = paid(
+        student=student, amount="10.00", paid_on=DAY, mode="cheque", reference="000123", cheque_on=DAY, by=admin
+    )
+    client = client_of(admin)
+
+    assert "Paid by Cheque · No. 000123 dated 20 Nov 2026" in said_by(pdf(client, cheque))
+    assert "Cheque, No. 000123 dated 20 Nov 2026" in page(client, cheque)
+
+
+def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, institute):
+    void(payment=payment, by=admin, reason="entered twice")
+    payment.refresh_from_db()
+    day = payment.reversal.voided_on
+
+    said = receipts.receipt_data(payment, institute()).cancelled
+    assert said == f"Cancelled on {day.day} {day:%b %Y}: entered twice"
+    assert receipts.whatsapp_link_of(payment, institute()) == ""
+
+
+# Tax --------------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_gstin_there_is_no_word_of_tax(client_of, admin, payment):
+    client = client_of(admin)
+
+    shown = re.sub(r"<[^>]+>", " ", page(client, payment))
+    for said in (shown, said_by(pdf(client, payment))):
+        assert not re.search(r"\b(tax|gst|gstin|cgst|sgst|sac|invoice|supply)\b|999293", said, re.IGNORECASE)
+
+
+def test_with_a_gstin_it_is_a_tax_invoice(client_of, admin, payment, institute):
+    institute(gstin=GSTIN, gst_percent=Decimal("18.00"))
+    client = client_of(admin)
+    paper, shown = said_by(pdf(client, payment)), " ".join(re.sub(r"<[^>]+>", " ", page(client, payment)).split())
+
+    for what in ["Taxable value ₹4,237.28", "CGST 9% ₹381.36", "SGST 9% ₹381.36", "Received, tax included ₹5,000.00"]:
+        assert what in paper
+        assert what in shown
+    for what in ["Tax invoice cum receipt", f"GSTIN {GSTIN}", "Place of supply Rajasthan (08)"]:
+        assert what in paper
+        assert what in shown
+    assert f"Tuition fee, {payment.enrollment.batch.name} 999293 ₹5,000.00" in paper
+    assert f"Tuition fee, {payment.enrollment.batch.name} 999293 ₹5,000.00" in shown
+
+
+def test_the_state_follows_from_the_gstin_where_none_is_chosen(payment, institute):
+    tax = receipts.tax_of(payment, institute(gstin=GSTIN, state=""))
+
+    assert tax.place_words == "Rajasthan (08)"
+    assert [name for name, _ in tax.rows] == ["CGST 9%", "SGST 9%"]
+
+
+# Page and message ---------------------------------------------------------------------------------------------------
+
+
+def test_the_page_links_both_papers_and_the_message(client_of, admin, payment):
+    shown = page(client_of(admin), payment)
+
+    assert f'href="/payments/{payment.pk}/pdf/?size=a5"' in shown
+    assert f'href="/payments/{payment.pk}/pdf/?size=a4"' in shown
+    link = re.search(r'href="(https://wa\.me/[^"]+)" target="_blank" rel="noopener"', shown)[1]
+    assert urlsplit(link).path == "/919876500001"
+    assert parse_qs(urlsplit(link).query) == {
+        "text": [
+            "Rao Classes received ₹5,000.00 from Asha Verma on 20 Nov 2026. "
+            "Receipt CM/26-27/00001. Balance after this payment: ₹7,000.00"
+        ]
+    }
+
+
+@pytest.mark.parametrize(("guardian", "own", "number"), [("", "9876500002", "919876500002"), ("", "", None)])
+def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(payment, institute, guardian, own, number):
+    payment.student.guardian_phone, payment.student.user.phone = guardian, own
+
+    link = receipts.whatsapp_link_of(payment, institute())
+    assert link.startswith(f"https://wa.me/{number}?text=") if number else link == ""
+
+
+def test_the_code_on_the_page_leads_to_the_open_page(client_of, client, admin, payment, settings):
+    settings.SITE_URL = "https://rao.example"
+    svg = re.search(r'<div class="receipt-check">(<svg.*?</svg>)', page(client_of(admin), payment), re.DOTALL)[1]
+    client.logout()
+
+    (code,) = zxingcpp.read_barcodes(draw(svg))
+    assert code.text == f"https://rao.example/r/{receipt_token(payment.pk)}/"
+    assert client.get(urlsplit(code.text).path).status_code == 200
+
+
+def test_page_and_paper_cost_at_most_eight_queries(client_of, admin, payment, django_assert_max_num_queries):
+    client = client_of(admin)
+    for address in [payment.get_absolute_url(), reverse("finance:receipt-pdf", args=[payment.pk])]:
+        cache.clear()
+        with django_assert_max_num_queries(8):
+            assert client.get(address).status_code == 200
+
+
+# Checking -----------------------------------------------------------------------------------------------------------
+
+
+def test_anyone_with_the_code_sees_that_the_receipt_stands_and_only_the_first_name(client, payment):
+    response = check(client, payment)
+    shown = " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+    assert (
+        "Receipt CM/26-27/00001 Genuine This receipt was given here, and it stands. "
+        "Date 20 Nov 2026 Amount ₹5,000.00 Received from Asha" in shown
+    )
+    assert "Verma" not in shown
+    assert payment.student.admission_number not in shown
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client, payment, admin):
+    void(payment=payment, by=admin, reason="entered twice")
+
+    shown = check(client, payment).content.decode()
+    assert "It no longer proves a payment." in shown
+    assert "Genuine" not in shown
+    assert "entered twice" not in shown
+
+
+@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: f"9{t}", lambda t: t.partition(".")[0], lambda t: "x"])
+def test_a_token_that_was_not_made_here_is_not_found(client, payment, change):
+    address = reverse("finance:receipt-check", args=[change(receipt_token(payment.pk))])
+
+    assert client.get(address).status_code == 404
+
+
+def test_an_address_checks_sixty_times_an_hour(client, payment):
+    codes = [check(client, payment).status_code for _ in range(61)]
+
+    assert codes == [200] * 60 + [429]
+    again = client.get(reverse("finance:receipt-check", args=["x"]), REMOTE_ADDR="192.0.2.7")
+    assert again.status_code == 404
+
+
+def test_a_check_costs_at_most_eight_queries(client, payment, django_assert_max_num_queries):
+    cache.clear()
+    with django_assert_max_num_queries(8):
+        assert check(client, payment).status_code == 200
