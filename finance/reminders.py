@@ -62,15 +62,6 @@ def whatsapp_phone(student):
 
 def text_for(student, institute, amount, due_on):
     """The institute's text, filled for ``student`` who owes ``amount`` rupees since ``due_on``."""
-    link = ""
-    if institute.upi_id:
-        link = upi.payment_link(
-            upi_id=institute.upi_id,
-            name=institute.name,
-            amount=amount,
-            admission_number=student.admission_number,
-            reference=f"{student.admission_number}{timezone.localdate():%y%m%d}",
-        )
     words = {
         "name": student.user.full_name,
         "admission_number": student.admission_number,
@@ -78,7 +69,7 @@ def text_for(student, institute, amount, due_on):
         "due_on": day_words(due_on),
         "institute": institute.name,
         "phone": institute.phone,
-        "upi_link": link,
+        "upi_link": upi.link_for(student, institute, amount, timezone.localdate()),
     }
     return re.sub("{(" + "|".join(words) + ")}", lambda match: words[match[1]], institute.fee_reminder).strip()
 

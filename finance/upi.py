@@ -1,6 +1,7 @@
 """Paying by UPI: the link that opens a payment app with payee and amount filled in, and its QR code."""
 
 import re
+from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -41,6 +42,19 @@ def payment_link(*, upi_id: str, name: str, amount: Decimal, admission_number: s
     }
     # A space is %20: payment apps show a plus as a plus.
     return "upi://pay?" + "&".join(f"{key}={quote(value, safe='@')}" for key, value in parts.items() if value)
+
+
+def link_for(student, institute, amount: Decimal, on: date) -> str:
+    """The link by which ``student`` pays ``amount`` (rupees) on that day; "" when the institute has no UPI id."""
+    if not institute.upi_id:
+        return ""
+    return payment_link(
+        upi_id=institute.upi_id,
+        name=institute.name,
+        amount=amount,
+        admission_number=student.admission_number,
+        reference=f"{student.admission_number}{on:%y%m%d}",
+    )
 
 
 def qr_svg(text: str, *, title: str = "", border: int = 4) -> str:

@@ -70,6 +70,9 @@ urlpatterns = [
     path(
         "students/<int:pk>/payments/", requires("finance.view_payment")(views.student_payments), name="student-payments"
     ),
+    path(
+        "students/<int:pk>/statement.pdf", requires("finance.view_payment")(views.statement_pdf), name="statement-pdf"
+    ),
     path("students/<int:pk>/fees/", requires("finance.view_payment")(views.student_fees), name="student-fees"),
     path(
         "enrollments/add/students/",

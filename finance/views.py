@@ -19,7 +19,7 @@ from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
 
-from . import concessions, documents, ledger, receipts, services, verification
+from . import concessions, documents, ledger, receipts, services, statements, verification
 from .forms import PaperForm, PaymentFilter, PaymentForm, PickForm, VoidForm
 from .gst import SAC
 from .models import Charge, DayTotal, Payment, Refund
@@ -204,12 +204,15 @@ def student_payments(request, pk):
 def student_fees(request, pk):
     student = _student(request, pk)
     fees = ledger.fee_status(student, timezone.localdate())
+    pay = statements.pay_by_upi(student, Institute.objects.for_page_heads(), fees)
     return render(
         request,
         "finance/student_fees.html",
         {
             "student": student,
             "fees": fees,
+            "pay": pay,
+            "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
             "open_tuition": fees.open_tuition,
             "concessions": concessions.history(student) if request.user.has_perm("finance.view_concession") else [],
             "cancelled": Charge.objects.filter(student=student, cancelled_on__isnull=False)
@@ -217,3 +220,10 @@ def student_fees(request, pk):
             .order_by("-cancelled_on", "-pk"),
         },
     )
+
+
+def statement_pdf(request, pk):
+    """Everything that was charged, taken off, paid and given back until today, on paper."""
+    student = _student(request, pk)
+    data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
+    return _pdf(documents.statement_pdf(data), f"statement-{student.admission_number}")

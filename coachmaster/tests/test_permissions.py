@@ -107,6 +107,7 @@ GET  finance:refund-create         login  200   403     403      403     403    
 GET  finance:refund                login  200   403     403      200     404      403
 GET  finance:student-payments      login  200   403     403      200     404      403
 GET  finance:student-fees          login  200   403     403      200     404      403
+GET  finance:statement-pdf         login  200   403     403      200     404      403
 GET  finance:dues                  login  200   403     403      403     403      403
 GET  finance:collections           login  200   403     403      403     403      403
 GET  finance:day-book              login  200   403     403      403     403      403
