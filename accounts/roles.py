@@ -67,6 +67,7 @@ PERMISSIONS = {
         "finance.view_refund",
         "finance.add_refund",
         "finance.view_receiptseries",
+        "finance.change_receiptseries",
         "finance.view_account",
         "finance.view_reminder",
         "finance.add_reminder",

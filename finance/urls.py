@@ -4,7 +4,19 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 
-from . import charging, collecting, conceding, day_book, dunning, enrolling, picking, planning, refunding, views
+from . import (
+    charging,
+    collecting,
+    conceding,
+    day_book,
+    dunning,
+    enrolling,
+    numbering,
+    picking,
+    planning,
+    refunding,
+    views,
+)
 
 app_name = "finance"
 urlpatterns = [
@@ -61,6 +73,11 @@ urlpatterns = [
     path("late-fees/post/", requires("finance.add_charge")(charging.post_late_fees), name="late-fees-post"),
     path("payments/", requires([SCOPE, "finance.view_payment"])(views.payment_list), name="payment-list"),
     path("payments/add/", requires("finance.add_payment")(views.payment_create), name="payment-create"),
+    path(
+        "payments/start/",
+        requires("finance.change_receiptseries")(numbering.receipt_start),
+        name="receipt-start",
+    ),
     path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),
     path("payments/<int:pk>/pdf/", requires("finance.view_payment")(views.receipt_pdf), name="receipt-pdf"),
     path("r/<str:token>/", views.receipt_check, name="receipt-check"),
