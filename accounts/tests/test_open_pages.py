@@ -9,6 +9,7 @@ OPEN = {
     "accounts:password-reset-done",
     "accounts:password-reset-confirm",
     "accounts:invitation",
+    "finance:receipt-check",
     "pages:health",
 }
 
