@@ -296,6 +296,10 @@ class BatchQuerySet(models.QuerySet):
         """With course, instructor and weekly class times, in two queries."""
         return self.select_related("course", "instructor").prefetch_related("class_times")
 
+    def with_details(self):
+        """With what the API tells of a batch: course, class times, and the instructor with their role."""
+        return self.with_class_times().select_related("instructor__membership__group")
+
     def with_strength(self):
         """With the number of students now enrolled (``strength``)."""
         return self.annotate(strength=_count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"))

@@ -14,6 +14,7 @@ from simple_history.utils import bulk_update_with_history
 
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import display
+from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import folded
 
 from . import class_times
@@ -73,7 +74,7 @@ class Clash(NamedTuple):
         return f"{' and '.join(self.whose)} {have} {self.batch} on {class_times.written(self.slots)}."
 
 
-class Clashes(ValidationError):
+class Clashes(Conflict):
     """The instructor or the room is in another batch at the same time: to be confirmed."""
 
 
@@ -243,15 +244,15 @@ def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, insti
     """An active enrollment that the rules allow, not saved yet.
 
     ``now_in`` are the batches in which the student has an active enrollment, ``seats_taken`` how many students the
-    batch has. Raises ValidationError.
+    batch has. Raises ValidationError; `Conflict` when the batch is over or full, or the student enrolled already.
     """
     if not student.user.is_active:
         raise ValidationError(f"{student} is inactive. Activate the person first.")
     if batch.is_over(max(enrolled_on, timezone.localdate())):
-        raise ValidationError({"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."})
+        raise Conflict({"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."})
     _refuse_second_enrollment(student, batch, institute, now_in)
     if batch.capacity is not None and seats_taken >= batch.capacity:
-        raise ValidationError({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
+        raise Conflict({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
     enrollment = Enrollment(
         student=student, batch=batch, enrolled_on=enrolled_on, is_exclusive=not institute.several_batches_at_once
     )
@@ -284,9 +285,9 @@ def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
 def _refuse_second_enrollment(student, batch, institute, now_in):
     for other in now_in:
         if other.pk == batch.pk:
-            raise ValidationError(f"{student} is enrolled in {batch} already.")
+            raise Conflict(f"{student} is enrolled in {batch} already.")
         if not institute.several_batches_at_once:
-            raise ValidationError(
+            raise Conflict(
                 f"{student} has an active enrollment in {other} already. Complete, drop or transfer it first."
             )
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted, ReadOnlyAdmin
 
 from . import mails
-from .models import AdmissionSeries, Attempts, Membership, StudentProfile, User
+from .models import AdmissionSeries, ApiToken, Attempts, Membership, StudentProfile, User
 from .roles import PERMISSIONS
 
 
@@ -120,6 +120,26 @@ class AttemptsAdmin(ReadOnlyAdmin):
     list_display = ["what", "count", "ends_at"]
     list_filter = ["what"]
     ordering = ["-ends_at"]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """Who is signed in on the JSON API. To delete a token is to revoke it."""
+
+    list_display = ["user", "created_at", "expires_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__search_text"]
+    ordering = ["-created_at", "-pk"]
+    show_full_result_count = False
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(user__in=User.objects.search(search_term)), False
+
+    def has_delete_permission(self, request, obj=None):
+        """For who may close the account of its person."""
+        if not admin.ModelAdmin.has_delete_permission(self, request, obj):
+            return False
+        return obj is None or User.objects.within_reach_of(request.user).filter(pk=obj.user_id).exists()
 
 
 admin.site.unregister(Group)

@@ -1,16 +1,15 @@
 """Request data in, clean values out."""
 
 from django import forms
-from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.text import AddressFormField, LineFormField
 
-from . import signing_in, throttling
+from . import signing_in
 from .models import StudentProfile, User
 
 
@@ -65,12 +64,10 @@ class SignInForm(forms.Form):
         """Raises TooManyTries before the password is looked at."""
         if self.errors:
             raise ValidationError("Enter your e-mail address or admission number, and your password.")
-        name = self.cleaned_data["name"]
-        throttling.count_sign_in(self.request, name)
-        self.user = authenticate(self.request, username=name, password=self.cleaned_data["password"])
+        values = self.cleaned_data
+        self.user = signing_in.person_by_password(self.request, values["name"], values["password"])
         if self.user is None:
-            raise ValidationError("This name and password do not go together. Check both and try again.")
-        throttling.sign_in_succeeded(self.request, name)
+            raise ValidationError(signing_in.WRONG)
 
 
 class NewPasswordForm(forms.Form):
@@ -242,6 +239,16 @@ class StudentForm(PersonForm):
     @property
     def record(self):
         return {name: self.cleaned_data[name] for name in self.RECORD}
+
+
+def form_to_edit(person, by):
+    """The form by which ``by`` may edit ``person`` (loaded `for_page`). Raises PermissionDenied when there is none."""
+    if by.has_perm("accounts.change_user"):
+        # An e-mail address is a key to the account: not to one that may do what one may not oneself.
+        return OwnDetailsForm if not person.in_reach else StudentForm if person.is_student else PersonForm
+    if person.pk == by.pk:
+        return OwnDetailsForm
+    raise PermissionDenied
 
 
 class RoleForm(PasswordAgainMixin, forms.Form):

@@ -277,6 +277,30 @@ class StudentProfile(models.Model):
         return address("pages:student-hub", self.pk)
 
 
+class ApiTokenQuerySet(models.QuerySet):
+    def in_force(self):
+        """Tokens whose time is not over, of people who may sign in."""
+        return self.filter(expires_at__gt=timezone.now(), user__is_active=True)
+
+
+class ApiToken(models.Model):
+    """What vouches for a person on the JSON API for a day. Only a digest is kept; to revoke it is to delete the row."""
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens", verbose_name="person")
+    created_at = models.DateTimeField("signed in", default=timezone.now, editable=False)
+    expires_at = models.DateTimeField("ends", editable=False, db_index=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self):
+        return f"{self.user}, {timezone.localtime(self.created_at):%d %b %Y %H:%M}"
+
+
 class Attempts(models.Model):
     """How often something that is slowed down was tried: one row a limit and key, in the database that all processes share."""
 

@@ -11,7 +11,7 @@ from coachmaster.ground.history import changes
 from coachmaster.ground.listing import listing
 
 from . import invitations, mails, services
-from .forms import OwnDetailsForm, PeopleFilter, PersonForm, RoleForm, StudentForm
+from .forms import PeopleFilter, PersonForm, RoleForm, StudentForm, form_to_edit
 from .models import User
 from .roles import STUDENT, roles_within
 
@@ -89,13 +89,7 @@ def _after_adding(request, person):
 
 def person_update(request, pk):
     person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
-    if request.user.has_perm("accounts.change_user"):
-        # An e-mail address is a key to the account: not to one that may do what one may not oneself.
-        form_class = OwnDetailsForm if not person.in_reach else StudentForm if person.is_student else PersonForm
-    elif person.pk == request.user.pk:
-        form_class = OwnDetailsForm
-    else:
-        raise PermissionDenied
+    form_class = form_to_edit(person, request.user)
     name = str(person)
     form = form_class(request.POST or None, instance=person)
     if form.is_valid():

@@ -30,6 +30,8 @@ PERMISSIONS = {
             for model in ("user", "studentprofile", "membership")
             for act in ("view", "add", "change")
         ),
+        "accounts.view_apitoken",
+        "accounts.delete_apitoken",
         "auth.view_group",
         *_OWN_RECORDS,
         "academics.view_institute",

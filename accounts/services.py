@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from . import mails
+from . import mails, tokens
 from .models import AdmissionSeries, Membership, StudentProfile, User
 from .roles import STUDENT
 
@@ -99,11 +99,12 @@ def update_person(user, *, profile=None, **fields):
 
 
 def set_password(user, password):
-    """A new password: it ends sessions elsewhere, links that were handed out, and is told to its owner."""
+    """A new password: it ends sessions elsewhere, tokens, links that were handed out, and is told to its owner."""
     had_one = user.has_usable_password()
     user.set_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
+        tokens.revoke_all(user)
         if had_one:
             mails.tell(user, "The password of your account was changed.")
 
@@ -144,6 +145,7 @@ def change_role(person, group, *, by):
     if membership.group_id != group.pk:
         membership.group = group
         membership.save(update_fields=["group"])
+        tokens.revoke_all(person)
         mails.tell(person, f"Your role is now {group.name}.")
     return membership
 
@@ -156,11 +158,12 @@ def check_can_deactivate(person, *, by):
 
 @transaction.atomic
 def deactivate(person, *, by):
-    """End the sign-in of ``person``; open sessions end with their next request. Raises ValidationError."""
+    """End the sign-in of ``person`` and their tokens; open sessions end with their next request. Raises ValidationError."""
     check_can_deactivate(person, by=by)
     _keep_an_admin(person)
     person.is_active = False
     person.save(update_fields=["is_active"])
+    tokens.revoke_all(person)
 
 
 @transaction.atomic

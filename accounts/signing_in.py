@@ -2,6 +2,7 @@
 
 import datetime
 
+from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -13,10 +14,28 @@ FRESH = datetime.timedelta(minutes=10)
 _ENTERED_AT = "password_entered_at"
 
 
-def note_sign_in(sender, request, user, **kwargs):
+#: What is said of a name and password that do not go together, whichever of the two is wrong.
+WRONG = "This name and password do not go together. Check both and try again."
+
+
+def person_by_password(request, name, password):
+    """The person who signs in by ``name`` and ``password``, or None. Raises TooManyTries before looking at it."""
+    throttling.count_sign_in(request, name)
+    person = authenticate(request, username=name, password=password)
+    if person:
+        throttling.sign_in_succeeded(request, name)
+    return person
+
+
+def note_last_sign_in(user):
     """Keep when a person last signed in, without a line of history."""
     user.last_login = timezone.now()
     type(user).objects.filter(pk=user.pk).update(last_login=user.last_login)
+
+
+def note_sign_in(sender, request, user, **kwargs):
+    """Keep when a person last signed in, and that the password was typed in this session."""
+    note_last_sign_in(user)
     if request is not None and hasattr(request, "session"):
         note_password(request)
 

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode, urlsafe_base64_encode
 from django.views.decorators.cache import never_cache
@@ -18,7 +18,7 @@ from coachmaster.ground.forms import show_refusal
 
 from . import invitations, mails, services, throttling
 from .forms import NewPasswordForm, OwnDetailsForm, PasswordChangeForm, RegisterForm, ResetForm, SignInForm
-from .models import User
+from .models import ApiToken, User
 from .roles import STUDENT
 
 
@@ -98,7 +98,15 @@ def me(request):
         services.update_person(request.user, **form.cleaned_data)
         messages.success(request, "Your name and phone are saved.")
         return redirect("accounts:me")
-    return render(request, "accounts/me.html", {"form": form})
+    tokens = ApiToken.objects.in_force().filter(user=request.user)
+    return render(request, "accounts/me.html", {"form": form, "tokens": tokens})
+
+
+@require_POST
+def token_revoke(request, pk):
+    get_object_or_404(ApiToken, pk=pk, user=request.user).delete()
+    messages.success(request, "The program is signed out.")
+    return redirect("accounts:me")
 
 
 @sensitive_post_parameters()

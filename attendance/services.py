@@ -3,12 +3,14 @@
 import datetime
 from dataclasses import dataclass, field
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Q, Subquery
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
+from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
 
@@ -20,7 +22,9 @@ class Stale(ValidationError):
 
 
 class RollChanged(ValidationError):
-    """The page showed other students than stand on the roll now."""
+    """The page showed other students than stand on the roll now; ``strangers`` are the ids of those who do not."""
+
+    strangers: frozenset[int] = frozenset()
 
 
 class NotPlanned(ValidationError):
@@ -39,6 +43,17 @@ class Saved:
 def batches_kept_by(user):
     """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
     return Batch.objects.all() if sees_whole_institute(user) else Batch.objects.taught_by(user)
+
+
+def student_seen_by(user, pk):
+    """The student whose attendance ``user`` may see: one's own, and with the right those within one's scope.
+
+    Raises Http404 for one who is not there or out of scope, PermissionDenied without the right.
+    """
+    student = get_object_or_404(StudentProfile.objects.visible_to(user).select_related("user"), pk=pk)
+    if student.pk != user.pk and not user.has_perm("attendance.view_sheet"):
+        raise PermissionDenied
+    return student
 
 
 def why_not(batch, held_on, *, today, user=None):
@@ -179,9 +194,11 @@ def _check_roll(batch, held_on, statuses, on_roll, whole_roll):
         names = sorted({str(enrollment.student) for enrollment in known})
         if len(names) < len(strangers):
             names.append("somebody who was never enrolled in it" if names else "Somebody on this page")
-        raise RollChanged(
+        refusal = RollChanged(
             f"Not in {batch} on {day_words(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
         )
+        refusal.strangers = frozenset(strangers)
+        raise refusal
     if whole_roll and (newcomers := [row for pk, row in on_roll.items() if pk not in statuses]):
         who = ", ".join(str(row.student) for row in newcomers)
         raise RollChanged(f"In {batch} since you opened this page: {who}. Check the list and save.")

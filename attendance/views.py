@@ -4,13 +4,12 @@ import datetime
 from dataclasses import dataclass, field
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
-from accounts.models import StudentProfile
 from coachmaster.ground.days import day_words, month_start
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
 
@@ -178,9 +177,7 @@ def register(request, pk):
 
 
 def student_attendance(request, pk):
-    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
-    if student.pk != request.user.pk and not request.user.has_perm("attendance.view_sheet"):
-        raise PermissionDenied
+    student = services.student_seen_by(request.user, pk)
     enrollments = reports.enrollments_with_tally(Enrollment.objects.visible_to(request.user).filter(student=student))
     filters = MonthFilter(request.GET, months=reports.months_of(enrollments, timezone.localdate()))
     marks = Mark.objects.visible_to(request.user).filter(student=student).select_related("sheet__batch__course")

@@ -10,5 +10,6 @@ urlpatterns = [
     path("", include("academics.urls")),
     path("", include("finance.urls")),
     path("", include("attendance.urls")),
+    path("api/", include("coachmaster.api")),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]

@@ -467,6 +467,9 @@ class Payment(models.Model):
     settled = models.JSONField(default=list, help_text="What it settled: pairs of a name and an amount.")
     balance_after = MoneyField()
 
+    #: Whether `record_payment` was asked for it again, and so has not written it just now.
+    is_known = False
+
     objects = PaymentQuerySet.as_manager()
 
     class Meta:

@@ -16,6 +16,7 @@ from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from academics.services import end_enrollment, end_enrollments, open_enrollment
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display, plain, split_in_proportion
+from coachmaster.ground.refusals import Conflict
 
 from . import installments, ledger
 from .locks import book_day, lock_account, lock_batch, lock_series
@@ -255,16 +256,22 @@ def fee_after_transfer(enrollment, batch):
 # Payments -------------------------------------------------------------------------------------------------------
 
 
-class TokenUsed(ValidationError):
-    """A payment form was sent again with other content than the first time."""
+class TokenUsed(Conflict):
+    """A payment form was sent again with other content than the first time; ``earlier`` is the payment of that time."""
+
+    earlier: Payment
 
 
-class LooksDouble(ValidationError):
-    """The same student paid the same amount minutes ago: to be confirmed."""
+class LooksDouble(Conflict):
+    """The same student paid the same amount minutes ago, ``earlier``: to be confirmed."""
+
+    earlier: Payment
 
 
-class MoreThanOwed(ValidationError):
-    """The amount is above what is owed: to be confirmed as an advance."""
+class MoreThanOwed(Conflict):
+    """The amount is above what is ``owed`` (rupees): to be confirmed as an advance."""
+
+    owed: Decimal
 
 
 def record_payment(
@@ -285,8 +292,8 @@ def record_payment(
 ):
     """Record money received from ``student`` and draw its receipt number. Returns the payment.
 
-    ``amount`` in rupees. The same ``token`` with the same content gives the payment of the first time; with other
-    content `TokenUsed`. Raises ValidationError for a bad date or reference, `MoreThanOwed` and `LooksDouble` for what
+    ``amount`` in rupees. The same ``token`` with the same content gives the payment of the first time, which then
+    ``is_known``; with other content `TokenUsed`. Raises ValidationError for a bad date or reference, `MoreThanOwed` and `LooksDouble` for what
     a person has to confirm. When something is refused, nothing is written and no number is used. ``at_the_desk`` off
     stands for history that is brought in: the institute's limits on dates and cash, and the need of a reference, are
     for what is taken now.
@@ -333,10 +340,13 @@ def _same_payment(earlier, content):
         content["mode"],
         normalised_reference(content["reference"]),
     ):
-        raise TokenUsed(
+        refusal = TokenUsed(
             f"This form was already used for receipt {earlier.receipt_number}. "
             "Nothing more was saved. Open a new payment form for another payment."
         )
+        refusal.earlier = earlier
+        raise refusal
+    earlier.is_known = True
     return earlier
 
 
@@ -388,11 +398,10 @@ def _record_payment(
     paid = sum((payment.amount - payment.refunded for payment in standing), ZERO)
     status = ledger.fee_status(student, today, paid=paid)
     if amount > status.balance and not as_advance:
-        raise MoreThanOwed(
-            {
-                "amount": f"{display(max(status.balance, ZERO))} is owed. Tick “Keep the rest as an advance” to take more."
-            }
-        )
+        owed = max(status.balance, ZERO)
+        refusal = MoreThanOwed({"amount": f"{display(owed)} is owed. Tick “Keep the rest as an advance” to take more."})
+        refusal.owed = owed
+        raise refusal
     if not confirmed_double:
         _refuse_double(student, amount, standing)
     series.last_number += 1
@@ -507,10 +516,12 @@ def _refuse_double(student, amount, standing):
     since = timezone.now() - LOOKS_DOUBLE_WITHIN
     double = next((payment for payment in standing if payment.amount == amount and payment.recorded_at >= since), None)
     if double:
-        raise LooksDouble(
+        refusal = LooksDouble(
             f"{display(amount)} was recorded for {student} at {timezone.localtime(double.recorded_at):%H:%M} already "
             f"(receipt {double.receipt_number}). Tick “Record it again” if this is a second payment."
         )
+        refusal.earlier = double
+        raise refusal
 
 
 def _enrollment_paid_for(student, settles):

@@ -6,6 +6,8 @@ from django.core.exceptions import BadRequest
 from django.db import OperationalError
 from django.shortcuts import render
 
+from .api import SENTENCES, Answer
+
 logger = logging.getLogger(__name__)
 
 
@@ -23,6 +25,23 @@ def browser_policies(get_response):
         return response
 
     return middleware
+
+
+def json_under_api(get_response):
+    """Whoever calls the API is a program: what was refused before a call was reached is told in JSON too, never in HTML."""
+
+    def middleware(request):
+        response = get_response(request)
+        if response.status_code >= 400 and request.path.startswith("/api/") and not _is_json(response):
+            sentence = SENTENCES.get(response.status_code, SENTENCES[400])
+            return Answer({"message": sentence}, response.status_code)
+        return response
+
+    return middleware
+
+
+def _is_json(response):
+    return response.get("Content-Type", "").startswith("application/json")
 
 
 def refuse_nul(get_response):

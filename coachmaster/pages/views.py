@@ -21,13 +21,11 @@ from coachmaster.ground.days import month_start
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
 from finance import ledger
-from finance import reports as money
 from finance.models import Payment
 
-from . import first_steps
+from . import dashboards, first_steps
 from .forms import SearchForm
 
-RECENT = 6
 #: How many classes and courses a dashboard shows; the rest is a link away.
 SHOWN = 8
 
@@ -54,17 +52,11 @@ def dashboard(request):
         return redirect("pages:admin-dashboard")
     if user.is_student:
         return redirect("pages:student-dashboard")
-    if teaches(user):
+    if dashboards.teaches(user):
         return redirect("pages:instructor-dashboard")
     if sees_whole_institute(user):
         return redirect("academics:batch-list")
     return redirect("accounts:me")
-
-
-def teaches(user):
-    """Whether the instructor's dashboard is theirs: an instructor, or anybody who teaches a batch."""
-    is_instructor = user.has_perm("academics.teach_batch") and not sees_whole_institute(user)
-    return is_instructor or Batch.objects.taught_by(user).exists()
 
 
 def admin_dashboard(request):
@@ -73,34 +65,31 @@ def admin_dashboard(request):
     steps = first_steps.remaining(courses)
     if steps:
         return render(request, "pages/first_steps.html", {"steps": steps})
-    received = money.collections(today)
-    classes = attendance.classes_on(today, Batch.objects.visible_to(request.user))
+    figures = dashboards.of_institute(request.user, today, courses)
     return render(
         request,
         "pages/admin_dashboard.html",
         {
             "today": today,
             "month": month_start(today),
-            "received": received,
-            "owed": money.owed(today),
-            "active_students": Enrollment.objects.active().values("student").distinct().count(),
-            "running_batches": sum(course.running_batches for course in courses),
-            "classes": sorted(classes, key=lambda row: row.is_taken)[:SHOWN],
-            "classes_in_all": len(classes),
-            "classes_taken": sum(row.is_taken for row in classes),
-            "recent_enrollments": Enrollment.objects.visible_to(request.user)
-            .select_related("student__user", "batch")
-            .order_by("-created_at", "-pk")[:RECENT],
+            "received": figures.received,
+            "owed": figures.owed,
+            "active_students": figures.active_students,
+            "running_batches": figures.running_batches,
+            "classes": figures.classes[:SHOWN],
+            "classes_in_all": len(figures.classes),
+            "classes_taken": figures.classes_taken,
+            "recent_enrollments": dashboards.recent_enrollments(request.user),
             "recent_payments": Payment.objects.visible_to(request.user)
             .live()
             .select_related("student__user")
-            .order_by("-recorded_at", "-pk")[:RECENT],
+            .order_by("-recorded_at", "-pk")[: dashboards.RECENT],
             "by_month": charts.columns(
                 "Collected by month",
                 "Month",
                 [
                     (f"{first:%b}", amount, display(amount), _payments_of_month(first))
-                    for first, amount in received.months
+                    for first, amount in figures.received.months
                 ],
             ),
             "by_course": charts.rows(
@@ -122,7 +111,7 @@ def _payments_of_month(first):
 
 
 def instructor_dashboard(request):
-    if not teaches(request.user):
+    if not dashboards.teaches(request.user):
         raise PermissionDenied
     today = timezone.localdate()
     batches = Batch.objects.taught_by(request.user).not_over(today)

@@ -1,0 +1,262 @@
+"""The JSON API about people: signing in, and operations 1 to 7."""
+
+from datetime import datetime
+from typing import Literal
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.shortcuts import get_object_or_404
+from ninja import Field, Query, Router, Schema
+
+from coachmaster.ground.api import (
+    Answer,
+    Key,
+    Message,
+    Paging,
+    Rows,
+    answers,
+    checked,
+    given,
+    listed,
+)
+
+from . import invitations, services, signing_in, throttling, tokens
+from .forms import NewPasswordForm, PersonForm, RegisterForm, StudentForm, form_to_edit
+from .models import User
+from .roles import ADMIN, INSTRUCTOR, STUDENT, roles_within
+from .tokens import Token
+
+signing = Router(tags=["Signing in"])
+people = Router(tags=["People"])
+
+ROLES = {"admin": ADMIN, "instructor": INSTRUCTOR, "student": STUDENT}
+
+
+class UserOut(Schema):
+    """A person. What is not the caller's to see is null."""
+
+    id: Key = Field(examples=[42])
+    email: str | None = Field(description="Empty for a student without one.", examples=["asha@example.com"])
+    full_name: str = Field(examples=["Asha Verma"])
+    role: str = Field(
+        description="admin, instructor, student; or in small letters the name of a role that the institute made.",
+        examples=["student"],
+    )
+    phone: str | None = Field(examples=["9876543210"])
+    created_at: datetime | None = Field(examples=["2026-06-01T10:00:00+05:30"])
+
+
+def user_json(person, *, phone=True, everything=True):
+    """A person as the API says them; ``person`` comes with the role."""
+    return {
+        "id": person.pk,
+        "email": person.email if everything else None,
+        "full_name": person.full_name,
+        "role": person.role.lower(),
+        "phone": person.phone if phone else None,
+        "created_at": person.created_at if everything else None,
+    }
+
+
+def sees_everything_of(user, person):
+    """Whether ``user`` may see of ``person`` what the page of a person keeps from instructors."""
+    return person.pk == user.pk or user.has_perm("accounts.view_user")
+
+
+# Signing in ------------------------------------------------------------------------------------------------------
+
+
+class RegisterIn(Schema):
+    """A new person."""
+
+    full_name: str = Field(examples=["Asha Verma"])
+    email: str = Field(
+        description="An Admin may leave it empty for a student without one.", examples=["asha@example.com"]
+    )
+    role: Literal["admin", "instructor", "student"]
+    password: str | None = Field(None, description="Needed without an Admin's token.", examples=["seven green parrots"])
+    phone: str | None = Field(None, examples=["98765 43210"])
+
+
+class Registered(Message):
+    """The new person, and what comes next."""
+
+    user: UserOut
+    set_password_url: str | None = Field(None, description="Where they set a password, when none was sent.")
+
+
+@signing.post(
+    "/register",
+    auth=Token(optional=True),
+    response=answers(201, Registered, 400, 401, 403, 429),
+    operation_id="register",
+    summary="Register",
+    openapi_extra={"security": [{}, {"Token": []}]},
+)
+def register(request, payload: RegisterIn):
+    """Anybody may register as a student, where the institute has that open. An Admin's token adds people of any role.
+
+    An Admin may leave the password out: the answer then carries `set_password_url`, the link by which the person sets
+    one. It is told this once; pass it on.
+    """
+    if not request.user.has_perm("accounts.add_user"):
+        return _register_oneself(request, payload)
+    role = ROLES[payload.role]
+    if role not in {group.name for group in roles_within(request.user)}:
+        raise PermissionDenied
+    form = (StudentForm if role == STUDENT else PersonForm)(_person_fields(payload), instance=User())
+    checked(form)
+    if payload.password is not None:
+        _with_password(NewPasswordForm, payload.password, user=form.instance)
+    person = services.add_person(role=role, profile=form.record, password=payload.password, **form.person)
+    answer = {"message": f"{person} added.", "user": user_json(person)}
+    if payload.password is None:
+        answer["set_password_url"] = invitations.link_for(person, request)
+    return Answer(answer, 201)
+
+
+def _person_fields(payload):
+    return {"full_name": payload.full_name, "email": payload.email, "phone": payload.phone or ""}
+
+
+def _with_password(form_class, password, fields=(), **kwargs):
+    """The clean values of a form with a new password, which a program sends once."""
+    form = form_class({**dict(fields), "password": password, "password_again": password}, **kwargs)
+    form.errors.pop("password_again", None)
+    return {name: value for name, value in checked(form).items() if name != "password_again"}
+
+
+def _register_oneself(request, payload):
+    if payload.role != "student":
+        raise PermissionDenied("Only an Admin adds people of that role.")
+    if not settings.REGISTRATION_OPEN:
+        raise PermissionDenied("Registration is closed. Ask the office.")
+    values = _with_password(RegisterForm, payload.password or "", _person_fields(payload))
+    throttling.count((throttling.REGISTER, throttling.client_address(request)))
+    person = services.add_person(role=STUDENT, **values)
+    number = person.student_profile.admission_number
+    return Answer({"message": f"Welcome, {person}. Your admission number is {number}.", "user": user_json(person)}, 201)
+
+
+class SignInIn(Schema):
+    """Name and password."""
+
+    email: str = Field(description="An e-mail address or an admission number.", examples=["asha@example.com"])
+    password: str = Field(examples=["seven green parrots"])
+
+
+class SignedIn(Schema):
+    """The token, told this once, and whose it is."""
+
+    token: str = Field(description="In force for 24 hours.", examples=["kq3…"])
+    user: UserOut
+
+
+@signing.post("/login", response=answers(200, SignedIn, 400, 401, 429), operation_id="login", summary="Sign in")
+def login(request, payload: SignInIn):
+    """Answers a token for the header `Authorization: Bearer …` of every other call.
+
+    It lasts 24 hours, and ends at once with signing out, a new password, another role or the closing of the account.
+    Tries are limited as on the login page: too many answer 429, and `Retry-After` says in how many seconds to try again.
+    """
+    name = payload.email.strip()
+    missing = {
+        field: "This field is required." for field in ("email", "password") if not getattr(payload, field).strip()
+    }
+    if missing:
+        raise ValidationError(missing)
+    # No name and no password is as long as this; no database is asked, and nothing hashed.
+    is_sensible = len(name) <= 254 and len(payload.password) <= 1000 and "\0" not in name + payload.password
+    person = signing_in.person_by_password(request, name, payload.password) if is_sensible else None
+    if person is None:
+        return Answer({"message": signing_in.WRONG}, 401)
+    signing_in.note_last_sign_in(person)
+    return Answer({"token": tokens.issue(person), "user": user_json(person)})
+
+
+@signing.get("/me", auth=Token(), response=answers(200, UserOut, 401), operation_id="me", summary="Who am I")
+def me(request):
+    """The person whose token it is."""
+    return Answer(user_json(request.user))
+
+
+@signing.post("/logout", auth=Token(), response=answers(200, Message, 401), operation_id="logout", summary="Sign out")
+def logout(request):
+    """The token is dead from now on; other tokens and open pages of the person stay."""
+    request.api_token.delete()
+    return Answer({"message": "You are logged out."})
+
+
+# People ----------------------------------------------------------------------------------------------------------
+
+
+class Users(Rows):
+    """A page of people."""
+
+    users: list[UserOut]
+
+
+class PeopleAsked(Schema):
+    """Which people."""
+
+    role: Literal["admin", "instructor", "student"] | None = Field(None, description="Only people of that role.")
+
+
+@people.get(
+    "",
+    auth=Token("accounts.view_user"),
+    response=answers(200, Users, 400, 401, 403),
+    operation_id="list_users",
+    summary="List people",
+)
+def list_users(request, paging: Query[Paging], asked: Query[PeopleAsked]):
+    """Everybody, by name."""
+    found = User.objects.with_role().order_by("full_name", "pk")
+    if asked.role:
+        found = found.filter(membership__group__name=ROLES[asked.role])
+    return listed(request, paging, "users", found, user_json)
+
+
+def _person(request, pk):
+    return get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+
+
+@people.get(
+    "/{int:user_id}",
+    auth=Token(),
+    response=answers(200, UserOut, 401, 404),
+    operation_id="get_user",
+    summary="One person",
+)
+def get_user(request, user_id: Key):
+    """An Admin sees everybody, an instructor the students of their batches (without e-mail), everybody themselves."""
+    person = _person(request, user_id)
+    return Answer(user_json(person, everything=sees_everything_of(request.user, person)))
+
+
+class UserIn(Schema):
+    """What changes; what is left out stays."""
+
+    full_name: str | None = Field(None, examples=["Asha Verma"])
+    phone: str | None = Field(None, examples=["98765 43210"])
+    email: str | None = Field(None, description="By an Admin only.", examples=["asha@example.com"])
+
+
+@people.put(
+    "/{int:user_id}",
+    auth=Token(),
+    response=answers(200, UserOut, 400, 401, 403, 404),
+    operation_id="update_user",
+    summary="Edit a person",
+)
+def update_user(request, user_id: Key, payload: UserIn):
+    """One's own name and phone; an Admin those of everybody, and their e-mail address."""
+    person = _person(request, user_id)
+    form_class = form_to_edit(person, request.user)
+    changes = {name: value or "" for name, value in given(payload).items()}
+    if "email" not in form_class.base_fields and changes.get("email", person.email) != person.email:
+        raise PermissionDenied("Only an Admin changes an e-mail address.")
+    form = form_class({**form_class(instance=person).initial, **changes}, instance=person)
+    checked(form)
+    services.update_person(person, profile=form.record, **form.person)
+    return Answer(user_json(person))

@@ -1,0 +1,483 @@
+"""The JSON API about people: tokens, signing in, registering, and operations 5 to 7."""
+
+import datetime
+import hashlib
+import json
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import invitations, services, throttling, tokens
+from accounts.models import ApiToken, User
+from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+from coachmaster.tests.api import Caller
+
+from .factories import PASSWORD, StudentFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+DEAD = (401, {"message": "Sign in: send a token that is in force, as “Authorization: Bearer …”."})
+TAKEN = {"message": "Check email.", "errors": {"email": ["Somebody has this e-mail address already."]}}
+nobody = Caller()
+
+
+def as_json(person, **changes):
+    return {
+        "id": person.pk,
+        "email": person.email,
+        "full_name": person.full_name,
+        "role": person.role.lower(),
+        "phone": person.phone,
+        "created_at": timezone.localtime(person.created_at).isoformat(),
+        **changes,
+    }
+
+
+# Tokens ----------------------------------------------------------------------------------------------------------
+
+
+def test_signing_in_answers_a_token_that_vouches_for_the_person(student):
+    status, data = nobody("POST", "/auth/login", {"email": "Asha@Example.com", "password": PASSWORD})
+
+    assert (status, data["user"]) == (200, as_json(student.user))
+    assert Caller(token=data["token"])("GET", "/auth/me") == (200, as_json(student.user))
+    student.user.refresh_from_db()
+    assert student.user.last_login is not None
+
+
+def test_an_admission_number_signs_in_too(student):
+    status, data = nobody("POST", "/auth/login", {"email": student.admission_number, "password": PASSWORD})
+
+    assert (status, data["user"]["id"]) == (200, student.pk)
+
+
+def test_signing_in_to_the_api_makes_no_session(student):
+    answer = nobody.send("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})
+
+    assert not answer.cookies
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_only_a_digest_of_a_token_is_kept(student):
+    token = tokens.issue(student.user)
+
+    row = ApiToken.objects.get()
+    assert row.digest == hashlib.sha256(token.encode()).hexdigest()
+    assert token not in json.dumps(list(ApiToken.objects.values()), default=str)
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({}, {"email": ["This field is required."], "password": ["This field is required."]}),
+        ({"email": "asha@example.com"}, {"password": ["This field is required."]}),
+        ({"email": "asha@example.com", "password": ""}, {"password": ["This field is required."]}),
+        ({"email": " ", "password": "x"}, {"email": ["This field is required."]}),
+        ({"email": 5, "password": "x"}, {"email": ["Send text."]}),
+    ],
+)
+def test_signing_in_needs_both(student, body, errors):
+    assert nobody("POST", "/auth/login", body) == (400, {"message": f"Check {', '.join(errors)}.", "errors": errors})
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("asha@example.com", "wrong"),
+        ("nobody@example.com", PASSWORD),
+        ("asha@example.com", PASSWORD + " "),
+        ("asha@example.com\0", PASSWORD),
+        ("a" * 300, PASSWORD),
+        ("asha@example.com", "x" * 1001),
+    ],
+)
+def test_a_wrong_name_or_password_is_told_in_one_sentence(student, email, password):
+    wrong = {"message": "This name and password do not go together. Check both and try again."}
+
+    assert nobody("POST", "/auth/login", {"email": email, "password": password}) == (401, wrong)
+    assert not ApiToken.objects.exists()
+
+
+def test_a_closed_account_does_not_sign_in(admin, instructor):
+    services.deactivate(instructor, by=admin)
+
+    assert nobody("POST", "/auth/login", {"email": instructor.email, "password": PASSWORD})[0] == 401
+
+
+def test_wrong_passwords_are_slowed_and_count_with_those_of_the_login_page(student):
+    for _ in range(5):
+        nobody("POST", "/auth/login", {"email": "asha@example.com", "password": "wrong"})
+        Client().post(reverse("accounts:login"), {"name": "asha@example.com", "password": "wrong"})
+
+    answer = nobody.send("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})
+
+    assert answer.status_code == 429
+    assert answer.json() == {"message": "Too many tries. Wait 15 minutes, then try again."}
+    assert 14 * 60 < int(answer["Retry-After"]) <= 15 * 60
+    assert (
+        Client().post(reverse("accounts:login"), {"name": "asha@example.com", "password": PASSWORD}).status_code == 429
+    )
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Bearer x", "Basic YTpi", "Token x", "Bearer \xff", "Bearer  "]
+)
+def test_what_is_no_token_is_refused_and_says_how(header):
+    answer = nobody.send("GET", "/auth/me", headers={"authorization": header})
+
+    assert (answer.status_code, answer.json()) == DEAD
+    assert answer["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_lasts_a_day(student):
+    now = timezone.now()
+    caller = Caller(student)
+
+    with time_machine.travel(now + datetime.timedelta(hours=23, minutes=59)):
+        assert caller("GET", "/auth/me")[0] == 200
+    with time_machine.travel(now + datetime.timedelta(hours=24, minutes=1)):
+        assert caller("GET", "/auth/me") == DEAD
+        tokens.issue(student.user)
+        assert ApiToken.objects.count() == 1  # the one that is over is gone
+
+
+def test_a_dead_token_is_refused_where_none_is_needed_too():
+    body = {"full_name": "New", "email": "new@example.com", "role": "student", "password": PASSWORD}
+
+    assert Caller(token="dead")("POST", "/auth/register", body) == DEAD
+    assert not User.objects.exists()
+
+
+def test_signing_out_kills_the_token_and_no_other(student):
+    phone, tablet = Caller(student), Caller(student)
+
+    assert phone("POST", "/auth/logout") == (200, {"message": "You are logged out."})
+
+    assert phone("GET", "/auth/me") == DEAD
+    assert tablet("GET", "/auth/me")[0] == 200
+
+
+def by_a_new_password(person, admin):
+    services.set_password(person, "seven green parrots")
+
+
+def by_another_role(person, admin):
+    services.change_role(person, Group.objects.get(name=ADMIN), by=admin)
+
+
+def by_closing_the_account(person, admin):
+    services.deactivate(person, by=admin)
+
+
+def by_the_account_being_closed_and_opened_again(person, admin):
+    services.deactivate(person, by=admin)
+    services.activate(person)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [by_a_new_password, by_another_role, by_closing_the_account, by_the_account_being_closed_and_opened_again],
+)
+def test_tokens_end_at_once(admin, instructor, end):
+    callers = [Caller(instructor), Caller(instructor)]
+    other = Caller(admin)
+
+    end(instructor, admin)
+
+    assert [caller("GET", "/auth/me") for caller in callers] == [DEAD, DEAD]
+    assert other("GET", "/auth/me")[0] == 200
+
+
+def test_a_role_that_stays_ends_no_token(admin, instructor):
+    caller = Caller(instructor)
+
+    services.change_role(instructor, Group.objects.get(name=INSTRUCTOR), by=admin)
+
+    assert caller("GET", "/auth/me")[0] == 200
+
+
+def test_ones_programs_stand_on_ones_own_page_and_can_be_signed_out_there(client_of, student, admin):
+    caller, other = Caller(student), Caller(admin)
+    client = client_of(student)
+    mine = ApiToken.objects.get(user=student.user)
+    theirs = ApiToken.objects.get(user=admin)
+
+    page = client.get(reverse("accounts:me"))
+    assert list(page.context["tokens"]) == [mine]
+    assert "Programs signed in as you" in page.content.decode()
+    assert client.post(reverse("accounts:token-revoke", args=[theirs.pk])).status_code == 404
+    assert client.post(reverse("accounts:token-revoke", args=[mine.pk])).url == reverse("accounts:me")
+
+    assert caller("GET", "/auth/me") == DEAD
+    assert other("GET", "/auth/me")[0] == 200
+
+
+def test_the_office_revokes_a_token_in_django_admin(client_of, admin, student):
+    caller = Caller(student)
+    row = ApiToken.objects.get()
+
+    client_of(admin).post(reverse("admin:accounts_apitoken_delete", args=[row.pk]), {"post": "yes"})
+
+    assert caller("GET", "/auth/me") == DEAD
+
+
+# Registering -----------------------------------------------------------------------------------------------------
+
+ASHA = {"full_name": "Asha Verma", "email": "Asha@Example.com", "role": "student", "password": PASSWORD}
+
+
+def test_anybody_registers_as_a_student(db):
+    status, data = nobody("POST", "/auth/register", {**ASHA, "phone": "+91 98765-43210"})
+
+    person = User.objects.get()
+    number = person.student_profile.admission_number
+    assert (person.role, person.email, person.phone) == (STUDENT, "asha@example.com", "9876543210")
+    assert (status, data) == (
+        201,
+        {"message": f"Welcome, Asha Verma. Your admission number is {number}.", "user": as_json(person)},
+    )
+    assert nobody("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})[0] == 200
+
+
+@pytest.mark.parametrize("role", ["admin", "instructor"])
+def test_nobody_registers_as_anything_else(db, student, role):
+    refused = (403, {"message": "Only an Admin adds people of that role."})
+
+    assert nobody("POST", "/auth/register", {**ASHA, "email": "new@example.com", "role": role}) == refused
+    assert Caller(student)("POST", "/auth/register", {**ASHA, "email": "new@example.com", "role": role}) == refused
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["full_name", "email", "role", "password"])
+def test_a_missing_field_is_named(db, field):
+    body = {name: value for name, value in ASHA.items() if name != field}
+    errors = {field: ["This field is required."]}
+
+    assert nobody("POST", "/auth/register", body) == (400, {"message": f"Check {field}.", "errors": errors})
+    assert not User.objects.exists()
+
+
+def test_an_unknown_role_is_refused_with_those_there_are(db):
+    errors = {"role": ["Choose 'admin', 'instructor' or 'student'."]}
+
+    assert nobody("POST", "/auth/register", {**ASHA, "role": "owner"}) == (
+        400,
+        {"message": "Check role.", "errors": errors},
+    )
+
+
+def test_a_taken_e_mail_address_is_refused_in_any_letter_case(student, admin):
+    assert nobody("POST", "/auth/register", ASHA) == (400, TAKEN)
+    assert Caller(admin)("POST", "/auth/register", ASHA) == (400, TAKEN)
+
+
+def test_a_weak_password_is_refused(db):
+    errors = {"password": ["This password is too short. It must contain at least 8 characters."]}
+
+    assert nobody("POST", "/auth/register", {**ASHA, "password": "x1y2"}) == (
+        400,
+        {"message": "Check password.", "errors": errors},
+    )
+
+
+def test_registering_can_be_closed_but_not_for_the_office(admin, settings):
+    settings.REGISTRATION_OPEN = False
+
+    assert nobody("POST", "/auth/register", ASHA) == (403, {"message": "Registration is closed. Ask the office."})
+    assert Caller(admin)("POST", "/auth/register", ASHA)[0] == 201
+
+
+def test_registering_is_slowed(db):
+    for _ in range(20):
+        throttling.count((throttling.REGISTER, "127.0.0.1"))
+
+    answer = nobody.send("POST", "/auth/register", ASHA)
+
+    assert answer.status_code == 429
+    assert 59 * 60 < int(answer["Retry-After"]) <= 60 * 60
+    assert answer.json() == {"message": "Too many tries. Wait 60 minutes, then try again."}
+
+
+@pytest.mark.parametrize("role", ["admin", "instructor", "student"])
+def test_an_admin_adds_people_of_any_role_who_set_their_password_by_a_link(admin, role):
+    status, data = Caller(admin)(
+        "POST", "/auth/register", {"full_name": "New", "email": "new@example.com", "role": role}
+    )
+
+    person = User.objects.get(email="new@example.com")
+    assert status == 201
+    assert data["message"] == "New added."
+    assert data["user"] == as_json(person, role=role)
+    assert invitations.person_invited_by(data["set_password_url"].rstrip("/").rsplit("/", 1)[-1]) == person
+    assert not person.has_usable_password()
+
+
+def test_an_admin_may_send_a_password_and_then_there_is_no_link(admin):
+    status, data = Caller(admin)("POST", "/auth/register", ASHA)
+
+    assert (status, data) == (
+        201,
+        {"message": "Asha Verma added.", "user": as_json(User.objects.get(full_name="Asha Verma"))},
+    )
+    assert nobody("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})[0] == 200
+
+
+def test_a_student_without_an_e_mail_address_is_the_offices_to_add(admin):
+    body = {"full_name": "Ravi", "email": "", "role": "student"}
+
+    assert Caller(admin)("POST", "/auth/register", body)[0] == 201
+    assert nobody("POST", "/auth/register", {**body, "password": PASSWORD}) == (
+        400,
+        {"message": "Check email.", "errors": {"email": ["This field is required."]}},
+    )
+    assert Caller(admin)("POST", "/auth/register", {**body, "role": "instructor"})[0] == 400
+
+
+def test_who_may_add_people_gives_no_role_with_rights_beyond_their_own(db):
+    desk = Group.objects.create(name="Front desk")
+    desk.permissions.set(
+        Group.objects.get(name=ADMIN).permissions.filter(codename__in=["add_user", "view_user", "see_whole_institute"])
+    )
+    clerk = UserFactory(role="Front desk")
+    body = {"full_name": "New", "email": "new@example.com"}
+
+    assert Caller(clerk)("POST", "/auth/register", {**body, "role": "admin"})[0] == 403
+    assert Caller(clerk)("POST", "/auth/register", {**body, "role": "student"})[0] == 201
+    assert Caller(clerk).get("/auth/me")["role"] == "front desk"
+
+
+# People ----------------------------------------------------------------------------------------------------------
+
+
+def test_people_are_listed_by_name_and_by_role(admin, instructor, student):
+    caller = Caller(admin)
+    asha = as_json(student.user)
+
+    assert caller.get("/users") == {"users": [as_json(admin), asha, as_json(instructor)], "total": 3}
+    assert caller.get("/users?role=student") == {"users": [asha], "total": 1}
+    assert caller("GET", "/users?role=owner") == (
+        400,
+        {"message": "Check role.", "errors": {"role": ["Choose 'admin', 'instructor' or 'student'."]}},
+    )
+
+
+def test_a_list_comes_by_pages_that_lead_on(admin):
+    UserFactory.create_batch(4)
+    caller = Caller(admin)
+
+    first = caller.get("/users?role=instructor&per_page=3")
+    assert (len(first["users"]), first["total"]) == (3, 4)
+    assert first["next"] == "http://testserver/api/v1/users?role=instructor&per_page=3&page=2"
+    second = caller.get(first["next"].partition("/api/v1")[2])
+    assert (len(second["users"]), second["total"], "next" in second) == (1, 4, False)
+    assert caller.get("/users?page=9&per_page=3") == {"users": [], "total": 5}
+    everybody = first["users"] + second["users"]
+    assert len({person["id"] for person in everybody}) == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "sentence"),
+    [
+        ("page=0", "page", "At least 1."),
+        ("page=x", "page", "Send a whole number."),
+        ("per_page=1001", "per_page", "At most 1000."),
+        ("per_page=0", "per_page", "At least 1."),
+        ("page=99999999999999999999", "page", "At most 1000000000."),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused(admin, query, field, sentence):
+    refused = (400, {"message": f"Check {field}.", "errors": {field: [sentence]}})
+
+    assert Caller(admin)("GET", f"/users?{query}") == refused
+
+
+def test_without_asking_a_list_has_a_thousand_rows(admin):
+    User.objects.bulk_create(User(full_name=f"Person {n:04d}") for n in range(1000))
+
+    data = Caller(admin).get("/users")
+
+    assert (len(data["users"]), data["total"]) == (1000, 1001)
+    assert data["next"] == "http://testserver/api/v1/users?page=2"
+
+
+def test_the_list_of_people_costs_the_same_queries_for_few_and_many(admin, django_assert_max_num_queries):
+    caller = Caller(admin)
+    UserFactory.create_batch(30)
+    caller.get("/users")
+
+    with django_assert_max_num_queries(3):
+        caller.get("/users?per_page=10")
+
+
+def test_one_edits_ones_own_name_and_phone(student):
+    caller = Caller(student)
+
+    status, data = caller("PUT", f"/users/{student.pk}", {"full_name": "Asha Rao", "phone": "98765 43210"})
+
+    student.user.refresh_from_db()
+    assert (status, data) == (200, as_json(student.user, full_name="Asha Rao", phone="9876543210"))
+    assert caller("PUT", f"/users/{student.pk}", {"phone": None})[1]["phone"] == ""
+    assert caller("PUT", f"/users/{student.pk}", {})[1]["full_name"] == "Asha Rao"
+
+
+def test_only_an_admin_changes_an_e_mail_address(student, admin):
+    refused = (403, {"message": "Only an Admin changes an e-mail address."})
+
+    assert Caller(student)("PUT", f"/users/{student.pk}", {"email": "new@example.com"}) == refused
+    # Who sends back what they were told has changed nothing.
+    assert Caller(student)("PUT", f"/users/{student.pk}", Caller(student).get("/auth/me"))[0] == 200
+    status, data = Caller(admin)("PUT", f"/users/{student.pk}", {"email": "New@Example.com"})
+    assert (status, data["email"]) == (200, "new@example.com")
+
+
+def test_an_address_stays_unique_and_those_who_teach_keep_one(admin, student, instructor):
+    caller = Caller(admin)
+
+    assert caller("PUT", f"/users/{student.pk}", {"email": "IMRAN@example.com"}) == (400, TAKEN)
+    assert caller("PUT", f"/users/{instructor.pk}", {"email": ""}) == (
+        400,
+        {"message": "Check email.", "errors": {"email": ["This field is required."]}},
+    )
+
+
+def test_a_students_record_survives_an_edit(admin, student):
+    student.guardian_name, student.guardian_phone = "Meera Verma", "9000000001"
+    student.save()
+
+    Caller(admin)("PUT", f"/users/{student.pk}", {"full_name": "Asha Rao"})
+
+    student.refresh_from_db()
+    assert (student.guardian_name, student.guardian_phone) == ("Meera Verma", "9000000001")
+    assert list(User.objects.search("rao 9000000001")) == [student.user]
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 151, 5, None, "a\0b"])
+def test_a_name_that_is_none_is_refused(student, name):
+    status, data = Caller(student)("PUT", f"/users/{student.pk}", {"full_name": name})
+
+    assert status == 400
+    assert list(data["errors"]) == ["full_name"]
+
+
+@pytest.mark.parametrize("name", ["आशा वर्मा", 'O\'Brien "Bob"', "<script>alert(1)</script>", "😀", "x" * 150])
+def test_a_name_is_kept_exactly(student, name):
+    assert Caller(student)("PUT", f"/users/{student.pk}", {"full_name": name})[1]["full_name"] == name
+
+
+def test_who_changed_a_person_is_kept(admin, student):
+    Caller(admin)("PUT", f"/users/{student.pk}", {"full_name": "Asha Rao"})
+
+    assert student.user.history.latest().history_user == admin
+
+
+def test_an_instructor_sees_a_students_phone_and_not_their_address(instructor):
+    from academics.tests.factories import BatchFactory, EnrollmentFactory
+
+    student = StudentFactory(user__phone="9876543210")
+    EnrollmentFactory(student=student, batch=BatchFactory(instructor=instructor))
+
+    assert Caller(instructor).get(f"/users/{student.pk}") == as_json(student.user, email=None, created_at=None)

@@ -1,0 +1,192 @@
+"""The JSON API about who came: operations 22 to 24."""
+
+from datetime import date as day_type
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from django.core.exceptions import ValidationError
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from ninja import Field, Query, Router, Schema
+from pydantic import WithJsonSchema
+
+from accounts.tokens import Token
+from coachmaster.ground.api import Answer, Day, Key, Message, Paging, Rows, answers, listed
+from coachmaster.ground.days import DayFormField, day_words
+
+from . import services
+from .models import Mark, Sheet
+
+attendance = Router(tags=["Attendance"])
+batches = Router(tags=["Attendance"])
+students = Router(tags=["Attendance"])
+
+StatusWord = Literal["present", "absent", "late", "excused"]
+
+
+class MarkOut(Schema):
+    """One student on one day."""
+
+    id: Key = Field(examples=[5120])
+    batch_id: Key = Field(examples=[12])
+    student_id: Key = Field(examples=[42])
+    date: day_type = Field(examples=["2026-11-24"])
+    status: StatusWord
+    marked_by: Key | None = Field(description="Who saved that day's sheet last; null after an import.", examples=[3])
+    created_at: datetime = Field(description="When that was.", examples=["2026-11-24T17:02:11+05:30"])
+
+
+def mark_json(mark):
+    """A mark as the API says it; ``mark`` comes with its sheet."""
+    return {
+        "id": mark.pk,
+        "batch_id": mark.sheet.batch_id,
+        "student_id": mark.student_id,
+        "date": mark.sheet.held_on,
+        "status": mark.status,
+        "marked_by": mark.sheet.taken_by_id,
+        "created_at": mark.sheet.taken_at,
+    }
+
+
+class RecordIn(Schema):
+    """One student and whether they came."""
+
+    student_id: Key = Field(examples=[42])
+    status: StatusWord
+
+
+class AttendanceIn(Schema):
+    """Who came to a batch on a day."""
+
+    batch_id: Key = Field(examples=[12])
+    date: Day
+    records: list[RecordIn] = Field(min_length=1, max_length=1000)
+
+
+class Marked(Message):
+    """What was saved."""
+
+    count: int = Field(description="Students who were named.", examples=[40])
+
+
+def _day(value, field):
+    """The date that ``value`` says, None for None. Raises ValidationError for ``field``."""
+    try:
+        return DayFormField(required=False).clean(value)
+    except ValidationError as error:
+        raise ValidationError({field: error.messages}) from error
+
+
+@attendance.post(
+    "",
+    auth=Token("attendance.add_sheet"),
+    response=answers(201, Marked, 400, 401, 403, 404),
+    operation_id="mark_attendance",
+    summary="Mark attendance",
+)
+def mark_attendance(request, payload: AttendanceIn):
+    """Makes the sheet of that day, or corrects it: only what differs is written, and what a mark was before is kept.
+
+    Students who are not named stay as they are, on a new sheet without a mark. When anybody named is not in the batch
+    on that day, nothing is written. A day without a planned class is taken as said; the future, a holiday, and days
+    outside of the batch's are refused, and so are days longer ago than an instructor may correct.
+    """
+    held_on = _day(payload.date, "date")
+    batch = get_object_or_404(services.batches_kept_by(request.user).as_of(held_on), pk=payload.batch_id)
+    if sentence := services.why_not(batch, held_on, today=timezone.localdate(), user=request.user):
+        raise ValidationError({"date": sentence})
+    statuses = {record.student_id: record.status for record in payload.records}
+    if len(statuses) < len(payload.records):
+        raise ValidationError({"records": "A student is named twice. Name each once."})
+    try:
+        services.take_attendance(
+            batch=batch, held_on=held_on, statuses=statuses, by=request.user, confirmed_unplanned=True
+        )
+    except services.RollChanged as refusal:
+        who = ", ".join(str(pk) for pk in sorted(refusal.strangers))
+        sentence = f"Not in {batch} on {day_words(held_on)}: student_id {who}. Nothing was written."
+        raise ValidationError({"records": sentence}) from refusal
+    return Answer({"message": f"Attendance of {batch} on {day_words(held_on)} saved.", "count": len(statuses)}, 201)
+
+
+class Marks(Rows):
+    """A page of marks."""
+
+    attendance: list[MarkOut]
+
+
+class DaysAsked(Schema):
+    """Which days, both included."""
+
+    first: Day | None = Field(None, alias="from", description="The first day.")
+    last: Day | None = Field(None, alias="to", description="The last day.")
+
+
+@batches.get(
+    "/{int:batch_id}/attendance",
+    auth=Token("attendance.view_sheet"),
+    response=answers(200, Marks, 400, 401, 403, 404),
+    operation_id="list_batch_attendance",
+    summary="A batch's attendance",
+)
+def list_batch_attendance(request, batch_id: Key, paging: Query[Paging], asked: Query[DaysAsked]):
+    """The marks of a batch, by day; those of all days where no bound is given."""
+    batch = get_object_or_404(services.batches_kept_by(request.user), pk=batch_id)
+    first, last = _day(asked.first, "from"), _day(asked.last, "to")
+    if first and last and first > last:
+        raise ValidationError({"to": f"Choose {day_words(first)} or a later day."})
+    sheets = Sheet.objects.filter(batch=batch).between(first, last)
+    found = Mark.objects.filter(sheet__in=sheets).select_related("sheet").order_by("sheet__held_on", "pk")
+    return listed(request, paging, "attendance", found, mark_json)
+
+
+Percentage = Annotated[Decimal, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100}, mode="serialization")]
+
+
+class Tally(Schema):
+    """How many marks of each kind, and the percentage that follows."""
+
+    total: int = Field(description="All marks.", examples=[42])
+    present: int = Field(examples=[33])
+    absent: int = Field(examples=[6])
+    late: int = Field(examples=[1])
+    excused: int = Field(examples=[2])
+    percentage: Percentage | None = Field(
+        description="Present and late, of these and absent, to one decimal; null before the first class.", examples=[85]
+    )
+
+
+def tally_json(tally):
+    """A Tally as the API says it."""
+    return {
+        "total": tally.total,
+        "present": tally.present,
+        "absent": tally.absent,
+        "late": tally.late,
+        "excused": tally.excused,
+        "percentage": tally.percentage,
+    }
+
+
+class StudentAttendance(Tally):
+    """A student's marks with their sums over all of them."""
+
+    attendance: list[MarkOut]
+    next: str | None = Field(None, description="The address of the next page; left out on the last one.")
+
+
+@students.get(
+    "/{int:student_id}/attendance",
+    auth=Token(),
+    response=answers(200, StudentAttendance, 400, 401, 403, 404),
+    operation_id="get_attendance",
+    summary="A student's attendance",
+)
+def get_attendance(request, student_id: Key, paging: Query[Paging]):
+    """The sums over all marks that the caller may see, and the marks, the newest day first."""
+    student = services.student_seen_by(request.user, student_id)
+    marks = Mark.objects.visible_to(request.user).filter(student=student)
+    found = marks.select_related("sheet").order_by("-sheet__held_on", "-pk")
+    return listed(request, paging, "attendance", found, mark_json, **tally_json(marks.tally()))

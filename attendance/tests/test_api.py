@@ -1,0 +1,239 @@
+"""The JSON API about who came: operations 22 to 24."""
+
+import datetime
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from accounts.models import StudentProfile
+from accounts.tests.factories import StudentFactory
+from attendance.models import Mark, MarkChange, Sheet
+from coachmaster.tests.api import Caller
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
+
+
+def wrong(**errors):
+    return 400, {"message": f"Check {', '.join(errors)}.", "errors": {name: [text] for name, text in errors.items()}}
+
+
+@pytest.fixture
+def today():
+    return timezone.localdate()
+
+
+@pytest.fixture
+def batch(instructor):
+    return DailyBatchFactory(instructor=instructor, name="JEE")
+
+
+@pytest.fixture
+def pupils(batch):
+    """Three students of the batch, by their keys."""
+    return [EnrollmentFactory(batch=batch, student__user__full_name=name).student_id for name in ("A", "B", "C")]
+
+
+def body(batch, day, *marks):
+    records = [{"student_id": pk, "status": status} for pk, status in marks]
+    return {"batch_id": batch.pk, "date": day.isoformat(), "records": records}
+
+
+def words(day):
+    return f"{day:%-d %b %Y}"
+
+
+def marks_json(*marks):
+    return [
+        {
+            "id": mark.pk,
+            "batch_id": mark.sheet.batch_id,
+            "student_id": mark.student_id,
+            "date": mark.sheet.held_on.isoformat(),
+            "status": mark.status,
+            "marked_by": mark.sheet.taken_by_id,
+            "created_at": timezone.localtime(mark.sheet.taken_at).isoformat(),
+        }
+        for mark in marks
+    ]
+
+
+def test_an_instructor_marks_their_class(batch, pupils, instructor, today):
+    a, b, c = pupils
+
+    got = Caller(instructor)("POST", "/attendance", body(batch, today, (a, "present"), (b, "absent"), (c, "late")))
+
+    assert got == (201, {"message": f"Attendance of JEE on {words(today)} saved.", "count": 3})
+    assert dict(Mark.objects.values_list("student", "status")) == {a: "present", b: "absent", c: "late"}
+    assert Sheet.objects.get().taken_by == instructor
+
+
+def test_who_is_not_named_stays_as_they_are(batch, pupils, instructor, today):
+    a, b, _ = pupils
+    caller = Caller(instructor)
+
+    caller("POST", "/attendance", body(batch, today, (a, "present")))
+    assert dict(Mark.objects.values_list("student", "status")) == {a: "present"}
+    caller("POST", "/attendance", body(batch, today, (b, "absent")))
+    assert dict(Mark.objects.values_list("student", "status")) == {a: "present", b: "absent"}
+
+
+def test_sent_again_it_corrects_and_keeps_what_was(batch, pupils, instructor, today):
+    a, *_ = pupils
+    caller = Caller(instructor)
+    caller("POST", "/attendance", body(batch, today, (a, "absent")))
+
+    assert caller("POST", "/attendance", body(batch, today, (a, "absent")))[0] == 201
+    assert not MarkChange.objects.exists()
+    caller("POST", "/attendance", body(batch, today, (a, "excused")))
+
+    change = MarkChange.objects.get()
+    assert (change.before, change.after, change.changed_by) == ("absent", "excused", instructor)
+
+
+def test_a_student_who_is_not_in_the_batch_is_named_and_nothing_is_written(batch, pupils, instructor, today):
+    gone = EnrollmentFactory(batch=batch, status="dropped", ended_on=today - DAY).student_id
+    stranger = StudentFactory().pk
+    sent = body(batch, today, (pupils[0], "present"), (stranger, "present"), (gone, "absent"), (2**62, "late"))
+
+    assert Caller(instructor)("POST", "/attendance", sent) == wrong(
+        records=f"Not in JEE on {words(today)}: student_id {gone}, {stranger}, {2**62}. Nothing was written."
+        if gone < stranger
+        else f"Not in JEE on {words(today)}: student_id {stranger}, {gone}, {2**62}. Nothing was written."
+    )
+    assert not Sheet.objects.exists()
+
+
+def test_a_student_named_twice_is_refused(batch, pupils, instructor, today):
+    sent = body(batch, today, (pupils[0], "present"), (pupils[0], "absent"))
+
+    assert Caller(instructor)("POST", "/attendance", sent) == wrong(records="A student is named twice. Name each once.")
+
+
+def test_days_that_can_have_no_sheet_are_refused(batch, pupils, instructor, today):
+    HolidayFactory(day=today - DAY, name="Diwali")
+    caller = Caller(instructor)
+
+    def mark(day):
+        return caller("POST", "/attendance", body(batch, day, (pupils[0], "present")))
+
+    ahead, before = today + DAY, datetime.date(2026, 5, 31)
+    assert mark(ahead) == wrong(date=f"{words(ahead)} lies in the future. Attendance is taken on the day.")
+    assert mark(before) == wrong(date="JEE starts on 1 Jun 2026.")
+    assert mark(today - DAY) == wrong(date=f"{words(today - DAY)} is a holiday: Diwali.")
+    assert mark(today - 8 * DAY) == wrong(
+        date="Sheets can be taken and corrected for 7 days. Ask the office to correct this one."
+    )
+
+
+def test_a_day_without_a_planned_class_is_taken_as_said(instructor, today):
+    batch = BatchFactory(instructor=instructor)
+    student = EnrollmentFactory(batch=batch).student_id
+
+    assert Caller(instructor)("POST", "/attendance", body(batch, today, (student, "present")))[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"date": "2026-02-30"}, {"date": "Write a date that exists, like 2026-11-24."}),
+        ({"date": "0001-01-01"}, {"date": "Enter a date between 1900 and 2100."}),
+        ({"records": []}, {"records": "At least 1."}),
+        ({"records": {}}, {"records": "Send a list."}),
+        (
+            {"records": [{"student_id": 1, "status": "here"}]},
+            {"records": "In row 1, status: choose 'present', 'absent', 'late' or 'excused'."},
+        ),
+        ({"records": [{"status": "late"}]}, {"records": "In row 1, student_id: this field is required."}),
+        ({"batch_id": "x"}, {"batch_id": "Send a whole number."}),
+    ],
+)
+def test_what_is_not_understood_is_refused_field_by_field(batch, pupils, admin, today, change, errors):
+    sent = {**body(batch, today, (pupils[0], "present")), **change}
+
+    assert Caller(admin)("POST", "/attendance", sent) == wrong(**errors)
+    assert not Sheet.objects.exists()
+
+
+def test_a_class_of_forty_is_marked_within_its_queries(batch, instructor, today, django_assert_max_num_queries):
+    students = [EnrollmentFactory(batch=batch).student_id for _ in range(40)]
+    caller = Caller(instructor)
+    caller.get("/auth/me")
+
+    with django_assert_max_num_queries(12):
+        status, data = caller("POST", "/attendance", body(batch, today, *((pk, "present") for pk in students)))
+    assert (status, data["count"]) == (201, 40)
+
+
+def test_a_batchs_attendance_comes_by_day_within_the_range(batch, pupils, instructor, today):
+    for days in range(3):
+        taken(batch, today - days * DAY, by=instructor)
+    marks = list(Mark.objects.select_related("sheet").order_by("sheet__held_on", "pk"))
+    caller = Caller(instructor)
+    path = f"/batches/{batch.pk}/attendance"
+
+    assert caller.get(path) == {"attendance": marks_json(*marks), "total": 9}
+    assert caller.get(f"{path}?from={today}") == {"attendance": marks_json(*marks[6:]), "total": 3}
+    assert caller.get(f"{path}?to={today - DAY}") == {"attendance": marks_json(*marks[:6]), "total": 6}
+    assert caller.get(f"{path}?from={today - DAY}&to={today - DAY}")["total"] == 3
+    assert caller("GET", f"{path}?from=2026-02-30") == wrong(**{"from": "Write a date that exists, like 2026-11-24."})
+    assert caller("GET", f"{path}?from={today}&to={today - DAY}") == wrong(to=f"Choose {words(today)} or a later day.")
+
+
+def test_a_students_attendance_has_its_sums_and_marks(batch, pupils, today):
+    a, *_ = pupils
+    for days, status in enumerate(["late", "present", "absent", "excused"]):
+        taken(batch, today - days * DAY, **{f"s{a}": status})
+    marks = Mark.objects.filter(student=a).select_related("sheet").order_by("-sheet__held_on")
+    caller = Caller(StudentProfile.objects.get(pk=a))
+
+    sums = {"total": 4, "present": 1, "absent": 1, "late": 1, "excused": 1, "percentage": 66.7}
+    assert caller.get(f"/students/{a}/attendance") == {"attendance": marks_json(*marks), **sums}
+    second = caller.get(f"/students/{a}/attendance?per_page=3&page=2")
+    assert second == {"attendance": marks_json(marks[3]), **sums}
+
+
+def test_before_the_first_class_there_is_no_percentage(student):
+    assert Caller(student).get(f"/students/{student.pk}/attendance") == {
+        "attendance": [], "total": 0, "present": 0, "absent": 0, "late": 0, "excused": 0, "percentage": None,
+    }  # fmt: skip
+
+
+def test_an_instructor_sees_of_a_student_what_was_in_their_batches(batch, pupils, instructor, admin, today):
+    a, *_ = pupils
+    taken(batch, today)
+    other = DailyBatchFactory()
+    EnrollmentFactory(batch=other, student=StudentProfile.objects.get(pk=a), status="completed", ended_on=today)
+    taken(other, today - DAY)
+
+    assert Caller(instructor).get(f"/students/{a}/attendance")["total"] == 1
+    assert Caller(admin).get(f"/students/{a}/attendance")["total"] == 2
+
+
+def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, batch, pupils, today):
+    a, *_ = pupils
+    for days, status in enumerate(["late", "present", "absent"]):
+        taken(batch, today - days * DAY, **{f"s{a}": status})
+
+    page = client_of(admin).get(reverse("attendance:student-attendance", args=[a])).context
+    told = Caller(admin).get(f"/students/{a}/attendance")
+
+    tally = page["tally"]
+    assert (told["total"], told["percentage"]) == (tally.total, float(tally.percentage))
+    assert [mark["id"] for mark in told["attendance"]] == [mark.pk for mark in page["marks"]]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_marks(batch, pupils, admin, today, django_assert_max_num_queries):
+    for days in range(6):
+        taken(batch, today - days * DAY)
+    caller = Caller(admin)
+    caller.get("/auth/me")
+
+    with django_assert_max_num_queries(5):
+        caller.get(f"/batches/{batch.pk}/attendance?per_page=5")
+    with django_assert_max_num_queries(5):
+        caller.get(f"/students/{pupils[0]}/attendance?per_page=5")

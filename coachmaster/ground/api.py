@@ -1,0 +1,266 @@
+"""What every operation of the JSON API stands on: how values are read and written, lists, and refusals.
+
+Operations answer plain dicts by `Answer`; the schemas beside them describe these for the document, and the tests hold
+the two against each other. Checking each row once more while it is written would double the time of a long list.
+"""
+
+import datetime
+import json
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Annotated, Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Field, Schema
+from ninja.parser import Parser
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from .money import parse_amount
+
+LARGEST_KEY = 2**63 - 1
+MOST_ROWS = 1000
+
+# Values that come in ---------------------------------------------------------------------------------------------
+
+
+def _no_constant(name):
+    raise ValueError(f"{name} is no JSON")
+
+
+class ExactParser(Parser):
+    """Bodies as JSON says them: a fraction stays decimal, and text that no database can hold is refused."""
+
+    def parse_body(self, request):
+        body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant)
+        if b"\\u" in request.body:
+            json.dumps(body, ensure_ascii=False, default=str).encode()  # half of a surrogate pair is no text
+        return body
+
+
+def read_amount(value):
+    """An amount as `parse_amount` says, from a JSON number or text. Raises PydanticCustomError with its sentence."""
+    if isinstance(value, Decimal) and abs(value.adjusted()) < 20 and len(value.as_tuple().digits) < 20:
+        value = f"{value:f}"
+    elif isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        value = "?"
+    try:
+        # As text of bounded length: an integer of thousands of digits cannot even be written.
+        return parse_amount(str(value) if not isinstance(value, int) or abs(value) < 10**20 else "9" * 20)
+    except ValidationError as error:
+        raise PydanticCustomError("amount", "{sentence}", {"sentence": error.messages[0]}) from None
+
+
+_AMOUNT_TEXT = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(read_amount),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 99999999.99, "multipleOf": 0.01},
+                {"type": "string", "pattern": _AMOUNT_TEXT},
+            ]
+        },
+        mode="validation",
+    ),
+]
+Key = Annotated[int, Field(ge=1, le=LARGEST_KEY)]
+
+
+def _existing(text):
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        raise PydanticCustomError("day", "Write a date that exists, like 2026-11-24.") from None
+    return text
+
+
+#: A date as the API writes it, still text; whether it lies within bounds is the form's question.
+Day = Annotated[
+    str,
+    AfterValidator(_existing),
+    Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", json_schema_extra={"format": "date"}, examples=["2026-11-24"]),
+]
+
+# Values that go out ----------------------------------------------------------------------------------------------
+
+#: An amount of rupees in an answer: a JSON number with at most two decimals.
+Rupees = Annotated[Decimal, WithJsonSchema({"type": "number"}, mode="serialization")]
+
+
+def number(amount):
+    """A Decimal as JSON writes it. Fifteen digits pass through a float unharmed, and no sum of ours has more."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def _plain(value):
+    if isinstance(value, Decimal):
+        return number(value)
+    if isinstance(value, datetime.datetime):
+        return timezone.localtime(value).isoformat()
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    raise TypeError(f"{value!r} has no place in an answer")
+
+
+class Answer(HttpResponse):
+    """Plain data as JSON, kept by no cache."""
+
+    def __init__(self, data, status=200, **headers):
+        content = json.dumps(data, default=_plain, ensure_ascii=False, separators=(",", ":"))
+        headers = {"Cache-Control": "no-store", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        super().__init__(content, content_type="application/json", status=status, headers=headers)
+
+
+# Lists -----------------------------------------------------------------------------------------------------------
+
+
+class Paging(Schema):
+    """Which rows of a list."""
+
+    page: int = Field(1, ge=1, le=10**9, description="Which page, from 1 on.")
+    per_page: int = Field(MOST_ROWS, ge=1, le=MOST_ROWS, description="Rows a page.")
+
+
+class Rows(Schema):
+    """What stands beside the rows of a list."""
+
+    total: int = Field(description="Rows on all pages.", examples=[1])
+    next: str | None = Field(None, description="The address of the next page; left out on the last one.")
+
+
+def listed(request, paging, name, rows, as_json, **beside):
+    """The answer of a list: the page asked for of ``rows`` (an ordered queryset), under ``name``."""
+    first = (paging.page - 1) * paging.per_page
+    found = list(rows[first : first + paging.per_page])
+    is_whole = paging.page == 1 and len(found) < paging.per_page
+    total = len(found) if is_whole else rows.count()
+    data = {name: [as_json(row) for row in found], "total": total, **beside}
+    if first + len(found) < total and found:
+        query = request.GET.copy()
+        query["page"] = paging.page + 1
+        data["next"] = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    return Answer(data)
+
+
+# Refusals --------------------------------------------------------------------------------------------------------
+
+
+class Message(Schema):
+    """One sentence."""
+
+    message: str = Field(description="What happened, or what to do.")
+
+
+class Refusal(Message):
+    """A sentence, and sentences by field where the refusal belongs to fields."""
+
+    errors: dict[str, list[str]] | None = Field(None, description="By the field they belong to.")
+
+
+#: What each code means, and the sentence it comes with where nothing better is known.
+SENTENCES = {
+    400: "This is not understood. Check what was sent.",
+    401: "Sign in: send a token that is in force, as “Authorization: Bearer …”.",
+    403: "This is not for your role.",
+    404: "This is not there, or not yours to see.",
+    405: "This address does not take that method.",
+    409: "What is there already stands against it.",
+    413: "This is too large.",
+    429: "Too many tries. Wait 15 minutes, then try again.",
+    500: "Something went wrong here. Nothing was saved.",
+    503: "The database is busy, and nothing was saved. Try again in a minute.",
+}
+
+
+def answers(status, schema, *refusals):
+    """The answers of an operation for the document: the good one, the refusals named, and those of every call."""
+    return {status: schema, **{code: Refusal if code in (400, 409) else Message for code in (*refusals, 503)}}
+
+
+def body_of(refusal):
+    """What the API says of a ValidationError."""
+    if not hasattr(refusal, "error_dict"):
+        return {"message": " ".join(refusal.messages)}
+    errors = {
+        name: [text for error in several for text in error.messages] for name, several in refusal.error_dict.items()
+    }
+    own = " ".join(errors.pop(NON_FIELD_ERRORS, []))
+    if not errors:
+        return {"message": own}
+    return {"message": own or f"Check {', '.join(errors)}.", "errors": errors}
+
+
+@contextmanager
+def named(names):
+    """Inside, a ValidationError comes out with the API's ``names`` of its fields: `{"paid_on": "payment_date"}`."""
+    try:
+        yield
+    except ValidationError as refusal:
+        if hasattr(refusal, "error_dict"):
+            refusal.error_dict = {names.get(name, name): errors for name, errors in refusal.error_dict.items()}
+        raise
+
+
+def checked(form):
+    """The clean values of ``form``. Raises ValidationError with what it says of its fields."""
+    if not form.is_valid():
+        raise ValidationError(form.errors.as_data())
+    return form.cleaned_data
+
+
+_SENTENCES_OF_TYPES = {
+    "missing": "This field is required.",
+    "string_type": "Send text.",
+    "bool_type": "Send true or false.",
+    "bool_parsing": "Send true or false.",
+    "string_pattern_mismatch": "Write a date that exists, like 2026-11-24.",
+    "list_type": "Send a list.",
+    "model_type": "Send a JSON object.",
+    "model_attributes_type": "Send a JSON object.",
+    "greater_than_equal": "At least {ge}.",
+    "less_than_equal": "At most {le}.",
+    "literal_error": "Choose {expected}.",
+    "too_long": "At most {max_length}.",
+    "too_short": "At least {min_length}.",
+}
+
+
+def refusal_of_schema(errors):
+    """What the API says where a schema was not met: ``(status, body)`` from the errors that ninja collected."""
+    by_field = {}
+    for error in errors:
+        source, *place = error["loc"]
+        if source == "path":
+            return 404, {"message": SENTENCES[404]}
+        # The first word within a body is ours for the whole of it.
+        place = place[1:] if source == "body" and len(place) > 1 else place
+        sentence = _SENTENCES_OF_TYPES.get(error["type"])
+        if sentence:
+            sentence = sentence.format(**error.get("ctx", {}))
+        elif error["type"].startswith("int"):
+            sentence = "Send a whole number."
+        else:
+            sentence = error["msg"]
+        if source == "body" and len(error["loc"]) == 2:
+            return 400, {"message": "Send a JSON object." if error["type"] != "missing" else "Send a body of JSON."}
+        words = [f"row {word + 1}" if isinstance(word, int) else str(word) for word in place[1:]]
+        field = str(place[0]) if source == "body" else str(place[-1])
+        if words and source == "body":
+            sentence = f"In {', '.join(words)}: {sentence[0].lower()}{sentence[1:]}"
+        by_field.setdefault(field, []).append(sentence)
+    return 400, {"message": f"Check {', '.join(by_field)}.", "errors": by_field}
+
+
+def given(payload, names=None) -> dict[str, Any]:
+    """The fields that a body named, under the names that our forms have for them."""
+    names = names or {}
+    return {names.get(name, name): value for name, value in payload.dict(exclude_unset=True).items()}
+
+
+def inverted(names):
+    """The way back: from the names of our forms to those of the API."""
+    return {ours: theirs for theirs, ours in names.items()}

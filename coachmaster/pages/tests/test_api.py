@@ -1,0 +1,120 @@
+"""The JSON API's dashboards: operations 25 to 27."""
+
+import datetime
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory, DailyBatchFactory
+from attendance.tests.factories import taken
+from coachmaster.tests.api import Caller
+from finance.tests.factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_office_sees_the_institute(admin, student):
+    batch = DailyBatchFactory()
+    enrollment = enrolled(student=student, batch=batch)
+    late = enrolled(fee="5000.00", due_on=timezone.localdate() + datetime.timedelta(days=9))
+    paid(student=student, amount="2000.50")
+    taken(batch, timezone.localdate())
+
+    def recent(enrollment):
+        return {
+            "id": enrollment.pk,
+            "student_id": enrollment.student_id,
+            "batch_id": enrollment.batch_id,
+            "enrollment_date": enrollment.enrolled_on.isoformat(),
+            "status": "active",
+            "student_name": str(enrollment.student),
+            "batch_name": enrollment.batch.name,
+            "created_at": timezone.localtime(enrollment.created_at).isoformat(),
+        }
+
+    assert Caller(admin).get("/dashboard/admin") == {
+        "collected_today": 2000.5,
+        "collected_this_month": 2000.5,
+        "owed": 14999.5,
+        "students_who_owe": 2,
+        "overdue": 9999.5,
+        "students_overdue": 1,
+        "active_students": 2,
+        "running_batches": 2,
+        "classes_today": 1,
+        "classes_taken": 1,
+        "recent_enrollments": [recent(late), recent(enrollment)],
+    }
+
+
+def test_an_empty_institute_has_a_dashboard_too(admin):
+    data = Caller(admin).get("/dashboard/admin")
+
+    assert data.pop("recent_enrollments") == []
+    assert set(data.values()) == {0}
+
+
+def test_the_page_and_the_api_say_the_same_of_the_institute(client_of, admin):
+    batch = DailyBatchFactory(instructor=admin)
+    paid(student=enrolled(batch=batch).student, amount="2000.50")
+
+    page = client_of(admin).get(reverse("pages:admin-dashboard")).context
+    told = Caller(admin).get("/dashboard/admin")
+
+    assert told["collected_today"] == float(page["received"].today)
+    assert (told["owed"], told["overdue"]) == (float(page["owed"].amount), float(page["owed"].overdue))
+    for name in ("active_students", "running_batches", "classes_taken"):
+        assert told[name] == page[name]
+    assert told["classes_today"] == page["classes_in_all"] == 1
+
+
+def test_an_instructor_sees_what_they_teach(instructor):
+    batch = DailyBatchFactory(instructor=instructor, name="JEE")
+    enrolled(batch=batch)
+    BatchFactory(instructor=instructor, ends_on=datetime.date(2026, 7, 1))
+    BatchFactory()
+    caller = Caller(instructor)
+    own = next(one for one in caller.get("/batches")["batches"] if one["id"] == batch.pk)
+    today = f"{timezone.localdate():%a} 17:00-18:30"
+
+    assert caller.get("/dashboard/instructor") == {
+        "batches": [{**own, "student_count": 1}],
+        "classes_today": [{"batch_id": batch.pk, "batch_name": "JEE", "schedule_time": today, "taken": False}],
+    }
+
+
+def test_an_admin_who_teaches_has_that_dashboard(admin):
+    BatchFactory(instructor=admin)
+
+    assert len(Caller(admin).get("/dashboard/instructor")["batches"]) == 1
+
+
+def test_a_student_sees_how_they_stand(student, instructor):
+    batch = DailyBatchFactory(instructor=instructor)
+    enrolled(student=student, batch=batch)
+    taken(batch, timezone.localdate())
+    caller = Caller(student)
+
+    attendance = caller.get(f"/students/{student.pk}/attendance")
+    del attendance["attendance"]
+    assert caller.get("/dashboard/student") == {
+        "enrollment": caller.get(f"/students/{student.pk}/enrollment"),
+        "attendance": attendance,
+        "fee_status": caller.get(f"/students/{student.pk}/fee-status"),
+    }
+
+
+def test_a_student_who_is_nowhere_yet_has_a_dashboard(student):
+    assert Caller(student).get("/dashboard/student")["enrollment"] is None
+
+
+def test_dashboards_stay_within_their_queries(admin, instructor, student, django_assert_max_num_queries):
+    for _ in range(5):
+        enrolled(batch=DailyBatchFactory(instructor=instructor))
+    enrolled(student=student, batch=DailyBatchFactory(instructor=instructor))
+
+    for who, path in ((admin, "admin"), (instructor, "instructor"), (student, "student")):
+        caller = Caller(who)
+        with django_assert_max_num_queries(12):
+            caller.get(f"/dashboard/{path}")

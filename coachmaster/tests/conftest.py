@@ -1,0 +1,69 @@
+"""The cast for questions about the whole site."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory, DailyBatchFactory, HolidayFactory
+from accounts import tokens
+from accounts.models import ApiToken, User
+from accounts.roles import INSTRUCTOR
+from accounts.tests.factories import StudentFactory, UserFactory
+from attendance.tests.factories import taken
+from finance import concessions, late_fees, refunds
+from finance.models import Charge, FeePlan, LateFeeRule
+from finance.tests.factories import enrolled, paid
+
+
+@pytest.fixture
+def people(admin):
+    """One of each column of the tables of who may do what, with `objects` by the first word of their addresses."""
+    teacher, other_teacher = UserFactory(role=INSTRUCTOR), UserFactory(role=INSTRUCTOR)
+    student, other = StudentFactory(), StudentFactory()
+    batch = DailyBatchFactory(instructor=teacher)
+    enrollment = enrolled(student=student, batch=batch, by=admin)
+    enrolled(student=other, batch=BatchFactory(instructor=other_teacher), by=admin)
+    taken(batch, timezone.localdate(), by=teacher)
+    plan = FeePlan.objects.create(course=batch.course, name="Halves")
+    waiting, *_ = concessions.ask(
+        student=student,
+        charges=Charge.objects.all(),
+        kind="merit",
+        reason="Topper",
+        by=admin,
+        amount=Decimal("6000.00"),
+    )
+    rule = LateFeeRule.objects.create(name="Late fee", grace_days=0, kind="fixed", amount=Decimal("50.00"))
+    late_fee, *_ = late_fees.post_late_fees(on=timezone.localdate())
+    payment = paid(student=student, amount="500.00", by=admin)
+    given = refunds.refund(
+        payment=payment, amount=100, refunded_on=timezone.localdate(), mode="cash", reason="Left", token="t", by=admin
+    )
+    tokens.issue(student.user)
+    objects = {
+        "accounts": ApiToken.objects.get().pk,
+        "plans": plan.pk,
+        "concessions": waiting.pk,
+        "late-fees": rule.pk,
+        "charges": late_fee.pk,
+        "people": student.pk,
+        "students": student.pk,
+        "courses": batch.course_id,
+        "batches": batch.pk,
+        "enrollments": enrollment.pk,
+        "payments": payment.pk,
+        "refunds": given.pk,
+        "holidays": HolidayFactory(day=timezone.localdate() + datetime.timedelta(days=3)).pk,
+    }
+    return {
+        "objects": objects,
+        "nobody": None,
+        "admin": admin,
+        "teacher": teacher,
+        "other teacher": other_teacher,
+        "student": student.user,
+        "other student": other.user,
+        "no role": User.objects.create(full_name="Nobody Yet", email="norole@example.com"),
+    }

@@ -1,0 +1,174 @@
+"""Who may call what on the JSON API: a written table, held against every operation of the document.
+
+The people and their objects are those of the fixture `people`. 400 and 409 mean: let in, and refused for what was sent.
+"""
+
+import datetime
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from accounts.tests.factories import PASSWORD
+from coachmaster.api import api
+
+from .api import Caller
+from .test_permissions import PEOPLE
+
+pytestmark = pytest.mark.django_db
+
+#: `nobody` has no token; the objects are the teacher's batch and the student in it.
+TABLE = """
+#                                    nobody admin teacher other-t. student other-s. no-role
+POST /auth/register                     201   201   201   201   201   201   201
+POST /auth/login                        401   401   401   401   401   401   401
+GET  /auth/me                           401   200   200   200   200   200   200
+POST /auth/logout                       401   200   200   200   200   200   200
+GET  /users                             401   200   403   403   403   403   403
+GET  /users/{user_id}                   401   200   200   404   200   404   404
+PUT  /users/{user_id}                   401   200   403   404   200   404   404
+GET  /courses                           401   200   200   200   200   200   403
+POST /courses                           401   201   403   403   403   403   403
+GET  /courses/{course_id}               401   200   200   200   200   200   403
+PUT  /courses/{course_id}               401   200   403   403   403   403   403
+GET  /batches                           401   200   200   200   200   200   403
+POST /batches                           401   201   403   403   403   403   403
+GET  /batches/{batch_id}                401   200   200   404   200   404   403
+PUT  /batches/{batch_id}                401   200   403   403   403   403   403
+GET  /batches/{batch_id}/students       401   200   200   404   403   403   403
+POST /enrollments                       401   409   403   403   403   403   403
+GET  /students/{student_id}/enrollment  401   200   200   404   200   404   404
+POST /payments                          401   201   403   403   403   403   403
+GET  /students/{student_id}/payments    401   200   403   403   200   404   403
+GET  /students/{student_id}/fee-status  401   200   403   403   200   404   403
+POST /attendance                        401   201   201   404   403   403   403
+GET  /batches/{batch_id}/attendance     401   200   200   404   403   403   403
+GET  /students/{student_id}/attendance  401   200   200   404   200   404   404
+GET  /dashboard/admin                   401   200   403   403   403   403   403
+GET  /dashboard/instructor              401   403   200   200   403   403   403
+GET  /dashboard/student                 401   403   403   403   200   200   403
+"""
+ROWS = [line.split() for line in TABLE.strip().splitlines() if not line.startswith("#")]
+
+
+def bodies(objects):
+    """A body that is in order for each operation that takes one."""
+    return {
+        "/auth/register": {"full_name": "New", "email": "new@example.com", "role": "student", "password": PASSWORD},
+        "/auth/login": {"email": "nobody@example.com", "password": "not it"},
+        "/users/{user_id}": {"phone": "98765 43210"},
+        "/courses": {"name": "New", "total_fee": 100},
+        "/courses/{course_id}": {"description": "Changed"},
+        "/batches": {
+            "course_id": objects["courses"],
+            "instructor_id": None,
+            "batch_name": "New",
+            "start_date": "2026-06-01",
+        },
+        "/batches/{batch_id}": {"batch_name": "Changed"},
+        "/enrollments": {"student_id": objects["students"], "batch_id": objects["batches"]},
+        "/payments": {"student_id": objects["students"], "amount": 700},
+        "/attendance": {
+            "batch_id": objects["batches"],
+            "date": timezone.localdate().isoformat(),
+            "records": [{"student_id": objects["students"], "status": "absent"}],
+        },
+    }
+
+
+def keys_of(objects):
+    """The words in addresses and bodies that are keys, and those of things that are there."""
+    return {
+        "user_id": objects["people"],
+        "student_id": objects["students"],
+        "course_id": objects["courses"],
+        "batch_id": objects["batches"],
+    }
+
+
+def status(method, path, people, person, **changes):
+    """What the person gets; what it changed is taken back."""
+    objects = people["objects"]
+    body = {**bodies(objects).get(path, {}), **changes} if method in ("POST", "PUT") else None
+    before = transaction.savepoint()
+    got, _ = Caller(people[person])(method, path.format(**keys_of(objects)), body)
+    transaction.savepoint_rollback(before)
+    return str(got)
+
+
+def operations():
+    return {
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, methods in api.document["paths"].items()
+        for method in methods
+    }
+
+
+def test_every_operation_stands_in_the_table_and_every_row_is_an_operation():
+    assert {(method, path) for method, path, *_ in ROWS} == operations()
+    assert len(ROWS) == 27
+
+
+def test_each_person_gets_what_the_table_says(people):
+    got = [[method, path, *(status(method, path, people, person) for person in PEOPLE)] for method, path, *_ in ROWS]
+
+    assert [row for row in got if row not in ROWS] == []
+
+
+def test_who_may_not_call_is_told_so_before_anything_they_sent_is_looked_at(people):
+    for method, path, *codes in ROWS:
+        for person, code in zip(PEOPLE, codes, strict=True):
+            # Whose object it is, is asked of a call in order.
+            if method != "GET" and code in ("401", "403") and path not in ("/auth/login", "/users/{user_id}"):
+                sent = Caller(people[person])(method, path.replace("{course_id}", "1").replace("{batch_id}", "1"), {})
+                assert str(sent[0]) == code, (method, path, person)
+
+
+def test_a_session_vouches_for_nobody(people):
+    client = Client()
+    client.force_login(people["admin"])
+
+    got = {
+        (method, path): Caller(client=client)(method, path, None if method == "GET" else {})[0]
+        for method, path in operations()
+        if "{" not in path
+    }
+
+    open_ones = {("POST", "/auth/register"): 400, ("POST", "/auth/login"): 400}
+    assert {call: code for call, code in got.items() if code != 401} == open_ones
+
+
+def test_a_session_lends_no_rights_to_a_call_without_a_token(people):
+    client = Client()
+    client.force_login(people["admin"])
+    body = {"full_name": "New", "email": "new@example.com", "role": "admin", "password": PASSWORD}
+
+    assert Caller(client=client)("POST", "/auth/register", body)[0] == 403
+
+
+def test_a_token_opens_no_page(people):
+    caller = Caller(people["admin"])
+
+    answer = caller.client.get("/accounts/me/", headers={"authorization": f"Bearer {caller.token}"})
+
+    assert answer.status_code == 302
+    assert answer["Location"] == "/accounts/login/?next=/accounts/me/"
+
+
+def test_a_student_reads_another_students_nothing(people):
+    other = Caller(people["other student"])
+    pk = people["objects"]["students"]
+
+    refusal = (404, {"message": "This is not there, or not yours to see."})
+    for path in ("enrollment", "payments", "fee-status", "attendance"):
+        assert other("GET", f"/students/{pk}/{path}") == refusal
+        assert other("GET", f"/students/{2**63 - 1}/{path}") == refusal
+        assert other("GET", f"/students/{2**80}/{path}") == refusal
+
+
+def test_a_day_that_an_instructor_may_not_correct_any_more_is_the_offices(people):
+    day = (timezone.localdate() - datetime.timedelta(days=60)).isoformat()
+
+    assert status("POST", "/attendance", people, "teacher", date=day) == "400"
+    assert status("POST", "/attendance", people, "admin", date=day) == "201"

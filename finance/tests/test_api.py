@@ -1,0 +1,503 @@
+"""The JSON API about money: enrolling, paying, what is owed. Operations 17, and 19 to 21."""
+
+import datetime
+import secrets
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as some
+
+from academics.models import Enrollment, Institute
+from academics.tests.factories import BatchFactory
+from accounts.roles import ADMIN
+from accounts.tests.factories import StudentFactory, UserFactory
+from coachmaster.ground.api import Answer
+from coachmaster.tests.api import Caller
+from finance import ledger, refunds, services, verify
+from finance.forms import PaymentForm
+from finance.models import Payment
+
+from .factories import enrolled, paid
+from .test_races import at_once
+
+pytestmark = pytest.mark.django_db
+KEY = "5b1d7a3e-6c52-4c6e-9a55-1f3f0a4f9a10"
+
+
+def wrong(status=400, **errors):
+    return status, {"message": f"Check {', '.join(errors)}.", "errors": {name: [text] for name, text in errors.items()}}
+
+
+def payment_json(payment, **changes):
+    return {
+        "id": payment.pk,
+        "student_id": payment.student_id,
+        "amount": float(payment.amount),
+        "payment_date": payment.paid_on.isoformat(),
+        "payment_mode": payment.mode,
+        "notes": payment.notes,
+        "created_at": timezone.localtime(payment.recorded_at).isoformat(),
+        "receipt_number": payment.receipt_number,
+        "reference": payment.reference,
+        "voided": payment.is_void,
+        **changes,
+    }
+
+
+@pytest.fixture
+def owing():
+    """A student who owes ₹12,000."""
+    return enrolled(fee="12000.00").student
+
+
+@pytest.fixture
+def desk(admin):
+    return Caller(admin)
+
+
+# Enrolling -------------------------------------------------------------------------------------------------------
+
+
+def test_a_student_is_enrolled_at_the_courses_fee(desk, student):
+    batch = BatchFactory(course__total_fee=Decimal("9000.50"))
+    body = {"student_id": student.pk, "batch_id": batch.pk, "enrollment_date": "2026-06-03"}
+
+    status, data = desk("POST", "/enrollments", body)
+
+    enrollment = Enrollment.objects.get()
+    assert (status, data) == (201, {"id": enrollment.pk, **body, "status": "active"})
+    assert ledger.fee_status(student, timezone.localdate()).balance == Decimal("9000.50")
+
+
+def test_without_a_date_the_enrollment_is_of_today(desk, student):
+    _, data = desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": BatchFactory().pk})
+
+    assert data["enrollment_date"] == timezone.localdate().isoformat()
+
+
+def test_a_second_active_enrollment_a_full_batch_and_one_that_is_over_are_conflicts(desk, student):
+    full = BatchFactory(name="Full", capacity=1)
+    enrolled(batch=full)
+    over = BatchFactory(name="Over", ends_on=datetime.date(2026, 7, 1))
+    there = enrolled(student=student).batch
+    other = StudentFactory()
+
+    def enroll(student, batch):
+        return desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": batch.pk})
+
+    assert enroll(student, BatchFactory()) == (
+        409,
+        {"message": f"Asha Verma has an active enrollment in {there} already. Complete, drop or transfer it first."},
+    )
+    assert enroll(student, there) == (409, {"message": f"Asha Verma is enrolled in {there} already."})
+    assert enroll(other, full) == wrong(409, batch_id="Full is full: all 1 seats are taken.")
+    assert enroll(other, over) == wrong(409, batch_id="Over ended on 1 Jul 2026. Choose a batch that goes on.")
+    assert Enrollment.objects.count() == 2
+
+
+def test_who_or_what_is_not_there_is_not_found(desk, student):
+    missing = (404, {"message": "This is not there, or not yours to see."})
+
+    assert desk("POST", "/enrollments", {"student_id": 2**63 - 1, "batch_id": BatchFactory().pk}) == missing
+    assert desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": 2**63 - 1}) == missing
+    assert desk("POST", "/payments", {"student_id": 2**63 - 1, "amount": 1}) == missing
+
+
+# Paying ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_payment_draws_a_receipt(desk, owing, admin):
+    body = {
+        "student_id": owing.pk,
+        "amount": "5000.25",
+        "payment_date": timezone.localdate().isoformat(),
+        "payment_mode": "upi",
+        "reference": "6329-1234",
+        "notes": "First\ninstallment",
+    }
+
+    status, data = desk("POST", "/payments", body, idempotency_key=KEY)
+
+    payment = Payment.objects.get()
+    assert (status, data) == (201, payment_json(payment))
+    assert {name: data[name] for name in body} == {**body, "amount": 5000.25}
+    assert (payment.amount, payment.received_by) == (Decimal("5000.25"), admin)
+    assert payment.receipt_number.endswith("/00001")
+
+
+def test_left_out_it_is_cash_of_today(desk, owing):
+    _, data = desk("POST", "/payments", {"student_id": owing.pk, "amount": 500})
+
+    assert (data["payment_mode"], data["payment_date"]) == ("cash", timezone.localdate().isoformat())
+
+
+def test_the_same_key_again_answers_the_same_payment(desk, owing):
+    body = {"student_id": owing.pk, "amount": 5000}
+
+    first = desk("POST", "/payments", body, idempotency_key=KEY)
+    again = desk("POST", "/payments", {**body, "amount": "5000.00"}, idempotency_key=KEY)
+
+    assert first == (201, payment_json(Payment.objects.get()))
+    assert again == (200, first[1])
+
+
+def test_a_key_holds_for_whoever_sends_it(desk, owing):
+    desk("POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY)
+    other = Caller(UserFactory(role=ADMIN))
+
+    assert other("POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY)[0] == 200
+    assert Payment.objects.count() == 1
+
+
+def test_a_retry_after_midnight_is_still_the_same_payment(desk, owing):
+    body = {"student_id": owing.pk, "amount": 5000}
+    now = timezone.now()
+    desk("POST", "/payments", body, idempotency_key=KEY)
+
+    with time_machine.travel(now + datetime.timedelta(hours=23)):
+        assert desk("POST", "/payments", body, idempotency_key=KEY)[0] == 200
+    assert Payment.objects.count() == 1
+
+
+@pytest.mark.parametrize("change", [{"amount": 5001}, {"payment_mode": "card"}, {"payment_date": "2026-11-01"}])
+@time_machine.travel("2026-11-24 12:00+05:30")
+def test_the_same_key_with_other_content_is_a_conflict(admin, owing, change):
+    desk = Caller(admin)
+    body = {"student_id": owing.pk, "amount": 5000, "payment_date": "2026-11-24"}
+    receipt = desk("POST", "/payments", body, idempotency_key=KEY)[1]["receipt_number"]
+
+    assert desk("POST", "/payments", {**body, **change}, idempotency_key=KEY) == (
+        409,
+        {
+            "message": f"This Idempotency-Key was used for receipt {receipt} already, with other content. Nothing more "
+            "was saved. Use a new key for another payment."
+        },
+    )
+    assert Payment.objects.count() == 1
+
+
+@pytest.mark.parametrize("key", ["", "ü", "x" * 256, "a\tb"])
+def test_a_key_that_is_none_is_refused(desk, owing, key):
+    assert desk("POST", "/payments", {"student_id": owing.pk, "amount": 1}, idempotency_key=key) == wrong(
+        **{"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."}
+    )
+
+
+def test_two_keys_are_two_payments(desk, owing):
+    body = {"student_id": owing.pk, "amount": 5000}
+
+    assert desk("POST", "/payments", body, idempotency_key="a")[0] == 201
+    assert desk("POST", "/payments", body, idempotency_key="x" * 255)[0] == 201
+    assert Payment.objects.count() == 2
+
+
+def test_without_a_key_a_payment_like_one_of_the_last_minutes_is_asked_about(desk, owing):
+    body = {"student_id": owing.pk, "amount": 5000}
+    receipt = desk("POST", "/payments", body)[1]["receipt_number"]
+
+    assert desk("POST", "/payments", {**body, "payment_mode": "card"}) == (
+        409,
+        {
+            "message": f"This is like receipt {receipt} of the last minutes. Send “confirm_duplicate”: true if it is a "
+            "second payment, and an Idempotency-Key with each payment to be safe."
+        },
+    )
+    assert desk("POST", "/payments", {**body, "confirm_duplicate": True})[0] == 201
+    assert Payment.objects.count() == 2
+    now = timezone.now()
+    Caller(StudentFactory())
+    with time_machine.travel(now + datetime.timedelta(minutes=11)):
+        assert desk("POST", "/payments", {**body, "amount": 2000})[0] == 201
+
+
+def test_more_than_is_owed_is_kept_only_as_an_advance(desk, owing):
+    body = {"student_id": owing.pk, "amount": "12000.01"}
+
+    assert desk("POST", "/payments", body) == wrong(
+        409, amount="₹12,000.00 is owed. Send “advance”: true to keep the rest as an advance."
+    )
+    assert desk("POST", "/payments", {**body, "advance": True})[0] == 201
+    assert desk.get(f"/students/{owing.pk}/fee-status")["balance"] == -0.01
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("amount", 0, "Enter an amount above zero."),
+        ("amount", -1, "An amount cannot be negative."),
+        ("amount", 12.345, "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals)."),
+        ("amount", "NaN", "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals)."),
+        ("amount", True, "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals)."),
+        ("payment_date", "2026-11-25", "A payment cannot be dated in the future."),
+        ("payment_date", "2026-10-01", "Payments can be dated back 30 days. Choose 25 Oct 2026 or a later day."),
+        ("payment_date", "2026-02-30", "Write a date that exists, like 2026-11-24."),
+        ("payment_mode", "upi", "Enter the reference of the UPI payment, as the bank shows it."),
+        ("payment_mode", "bank_transfer", "Enter the reference of the Bank transfer payment, as the bank shows it."),
+        ("payment_mode", "cheque", "Choose 'cash', 'card', 'upi' or 'bank_transfer'."),
+        ("student_id", None, "Send a whole number."),
+    ],
+)
+@time_machine.travel("2026-11-24 12:00+05:30")
+def test_a_payment_that_cannot_be_is_refused_and_uses_no_number(admin, owing, field, value, sentence):
+    desk = Caller(admin)
+    got = desk("POST", "/payments", {"student_id": owing.pk, "amount": 5, field: value}, idempotency_key=KEY)
+
+    if field == "payment_mode" and value != "cheque":
+        assert got == wrong(reference=sentence)
+    else:
+        assert got == wrong(**{field: sentence})
+    assert not Payment.objects.exists()
+    assert desk("POST", "/payments", {"student_id": owing.pk, "amount": 5})[1]["receipt_number"].endswith("/00001")
+
+
+def test_a_bank_reference_is_taken_once(desk, owing):
+    body = {"student_id": owing.pk, "amount": 5, "payment_mode": "upi", "reference": "AB 12"}
+    receipt = desk("POST", "/payments", body)[1]["receipt_number"]
+
+    assert desk("POST", "/payments", {**body, "amount": 6, "reference": "ab-12"}) == wrong(
+        reference=f"This reference is on receipt {receipt} already. Check the number."
+    )
+
+
+def test_the_ceiling_for_cash_holds_here_too(desk):
+    student = enrolled(fee="300000.00").student
+
+    status, data = desk("POST", "/payments", {"student_id": student.pk, "amount": 200000})
+
+    assert status == 400
+    assert "Section 269ST" in data["errors"]["amount"][0]
+
+
+def test_recording_a_payment_stays_within_its_queries(desk, owing, django_assert_max_num_queries):
+    Institute.objects.for_page_heads()
+    desk("POST", "/payments", {"student_id": owing.pk, "amount": 1}, idempotency_key="warm")
+
+    with django_assert_max_num_queries(17):  # its own fifteen, the token, and what a key gave before
+        desk("POST", "/payments", {"student_id": owing.pk, "amount": 5}, idempotency_key=KEY)
+
+
+# What was paid and is owed ---------------------------------------------------------------------------------------
+
+
+def test_payments_come_the_newest_first_and_voided_ones_do_not_count(desk, owing, admin):
+    old = paid(student=owing, amount="1000.50", paid_on=timezone.localdate() - datetime.timedelta(days=3))
+    void = paid(student=owing, amount="700.00")
+    services.void(payment=void, reason="Wrong student", by=admin)
+    void = Payment.objects.get(pk=void.pk)
+
+    assert desk.get(f"/students/{owing.pk}/payments") == {
+        "payments": [payment_json(void, voided=True), payment_json(old)],
+        "total": 2,
+        "total_paid": 1000.5,
+    }
+
+
+def test_what_was_given_back_is_not_paid(desk, owing, admin):
+    payment = paid(student=owing, amount="1000.00")
+    refunds.refund(
+        payment=payment,
+        amount=Decimal("250.50"),
+        refunded_on=timezone.localdate(),
+        mode="cash",
+        reason="Left",
+        token="t",
+        by=admin,
+    )
+
+    assert desk.get(f"/students/{owing.pk}/payments")["total_paid"] == 749.5
+
+
+def test_a_student_who_paid_nothing_has_an_empty_list(student):
+    assert Caller(student).get(f"/students/{student.pk}/payments") == {"payments": [], "total": 0, "total_paid": 0}
+
+
+def fee_status(**changes):
+    return {
+        "total_fee": 12000,
+        "concessions": 0,
+        "total_paid": 0,
+        "balance": 12000,
+        "status": "overdue",
+        "part_paid": False,
+        "overdue": 12000,
+        "next_due": {"due_date": "2026-06-01", "amount": 12000},
+        **changes,
+    }
+
+
+def test_the_fee_status_says_what_is_owed_and_since_when(owing):
+    caller = Caller(owing)
+    path = f"/students/{owing.pk}/fee-status"
+
+    assert caller.get(path) == fee_status()
+    paid(student=owing, amount="5000.01")
+    assert caller.get(path) == fee_status(
+        total_paid=5000.01,
+        balance=6999.99,
+        part_paid=True,
+        overdue=6999.99,
+        next_due={"due_date": "2026-06-01", "amount": 6999.99},
+    )
+    paid(student=owing, amount="6999.99")
+    assert caller.get(path) == fee_status(total_paid=12000, balance=0, status="paid", overdue=0, next_due=None)
+    paid(student=owing, amount="0.50")
+    assert caller.get(path) == fee_status(total_paid=12000.5, balance=-0.5, status="advance", overdue=0, next_due=None)
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, "due"), (1, "upcoming"), (-1, "overdue")])
+def test_the_status_follows_the_due_date(days, status):
+    student = enrolled(fee="100.00", due_on=timezone.localdate() + datetime.timedelta(days=days)).student
+
+    assert Caller(student).get(f"/students/{student.pk}/fee-status")["status"] == status
+
+
+def test_who_owes_nothing_yet_is_paid_up(student):
+    assert Caller(student).get(f"/students/{student.pk}/fee-status") == fee_status(
+        total_fee=0, balance=0, status="paid", overdue=0, next_due=None
+    )
+
+
+def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, owing):
+    payment = paid(student=owing, amount="3333.33")
+    refunds.refund(
+        payment=payment,
+        amount=Decimal("33.03"),
+        refunded_on=timezone.localdate(),
+        mode="cash",
+        reason="Left",
+        token="t",
+        by=admin,
+    )
+    client, caller = client_of(admin), Caller(admin)
+
+    fees = client.get(reverse("finance:student-fees", args=[owing.pk])).context["fees"]
+    payments = client.get(reverse("finance:student-payments", args=[owing.pk])).context
+    told = caller.get(f"/students/{owing.pk}/fee-status")
+    listed = caller.get(f"/students/{owing.pk}/payments")
+
+    assert {name: Decimal(str(told[name])) for name in ("total_fee", "total_paid", "balance", "overdue")} == {
+        "total_fee": fees.total_fee,
+        "total_paid": fees.total_paid,
+        "balance": fees.balance,
+        "overdue": fees.overdue,
+    }
+    assert (told["status"], told["part_paid"]) == (fees.status, fees.is_part_paid)
+    assert Decimal(str(told["next_due"]["amount"])) == fees.next_due.open
+    assert Decimal(str(listed["total_paid"])) == payments["total_paid"] == Decimal("3300.30")
+    assert [one["id"] for one in listed["payments"]] == [one.pk for one in payments["payments"]]
+
+
+def test_a_students_money_costs_the_same_queries_for_few_and_many(owing, django_assert_max_num_queries):
+    for _ in range(10):
+        paid(student=owing, amount="10.00")
+    caller = Caller(owing)
+    caller.get(f"/students/{owing.pk}/fee-status")
+
+    with django_assert_max_num_queries(4):
+        caller.get(f"/students/{owing.pk}/fee-status")
+    with django_assert_max_num_queries(5):
+        caller.get(f"/students/{owing.pk}/payments?per_page=5")
+
+
+@given(some.decimals(min_value="-9999999999999.99", max_value="9999999999999.99", places=2))
+def test_every_amount_is_written_exactly_as_it_is(amount):
+    written = Answer(amount).content.decode()
+
+    assert Decimal(written) == amount
+    assert len(written.partition(".")[2]) <= 2
+
+
+# Many at once ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def owner(transactional_db):
+    return UserFactory(role=ADMIN)
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_one_key_sent_fifty_times_at_once_gives_one_receipt(owner):
+    student = enrolled(fee="12000.00").student
+    token = Caller(owner).token
+    body = {"student_id": student.pk, "amount": 5000}
+
+    def send():
+        caller = Caller(token=token)
+        return [caller("POST", "/payments", body, idempotency_key=KEY) for _ in range(5)]
+
+    answers = [answer for several in at_once(*[send] * 10) for answer in several]
+
+    told = payment_json(Payment.objects.get())
+    assert sorted(answers, key=lambda answer: -answer[0]) == [(201, told), *[(200, told)] * 49]
+    assert not list(verify.problems())
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_form_and_api_at_once_draw_consecutive_numbers(owner):
+    students = [enrolled(fee="12000.00").student for _ in range(8)]
+    token = Caller(owner).token
+    client = Client()
+    client.force_login(owner)
+    session = client.cookies["sessionid"].value
+
+    def by_form(student):
+        form = {
+            "token": PaymentForm.new_token(),
+            "amount": "100",
+            "mode": "cash",
+            "paid_on": timezone.localdate().isoformat(),
+        }
+        own = Client()
+        own.cookies["sessionid"] = session
+        return own.post(f"{reverse('finance:payment-create')}?student={student.pk}", form).status_code
+
+    def by_api(student):
+        body = {"student_id": student.pk, "amount": 101}
+        return Caller(token=token)("POST", "/payments", body, idempotency_key=secrets.token_hex(8))[0]
+
+    codes = at_once(*[lambda act=act, one=one: act(one) for one in students for act in (by_form, by_api)])
+
+    assert sorted(codes) == [201] * 8 + [302] * 8
+    assert sorted(Payment.objects.values_list("number", flat=True)) == list(range(1, 17))
+    assert not list(verify.problems())
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_form_and_api_at_once_take_no_more_than_is_owed(owner):
+    student = enrolled(fee="1000.00").student
+    token = Caller(owner).token
+    client = Client()
+    client.force_login(owner)
+    session = client.cookies["sessionid"].value
+
+    def by_form():
+        form = {
+            "token": PaymentForm.new_token(),
+            "amount": "1000",
+            "mode": "cash",
+            "paid_on": timezone.localdate().isoformat(),
+        }
+        own = Client()
+        own.cookies["sessionid"] = session
+        return own.post(f"{reverse('finance:payment-create')}?student={student.pk}", form).status_code
+
+    def by_api():
+        body = {"student_id": student.pk, "amount": 1000}
+        return Caller(token=token)("POST", "/payments", body, idempotency_key=secrets.token_hex(8))[0]
+
+    codes = at_once(*[by_form, by_api] * 6)
+
+    assert sum(code in (201, 302) for code in codes) == 1
+    assert {code for code in codes if code not in (201, 302)} <= {200, 409}
+    assert Payment.objects.get().amount == Decimal("1000.00")
+    assert not list(verify.problems())
+    connections.close_all()
