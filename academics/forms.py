@@ -220,6 +220,7 @@ INSTITUTE_GROUPS = {
         "concession_limit",
         "back_dating_days",
         "cash_ceiling",
+        "bounce_charge",
         "reminder_days",
         "fee_reminder",
     ],
@@ -245,7 +246,8 @@ class InstituteForm(forms.ModelForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["state"].choices = [("", "Choose the state"), *State.choices]
-        self.fields["concession_limit"].allow_zero = True
+        for name in ("concession_limit", "bounce_charge"):
+            self.fields[name].allow_zero = True
         self.fields["upi_id"].help_text = "Like sunrise@okaxis. With it, reminders carry a link to pay by."
         for name, (least, most) in self.BOUNDS.items():
             old = self.fields[name]

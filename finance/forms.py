@@ -115,6 +115,18 @@ class VoidForm(PasswordAgainMixin, forms.Form):
     )
 
 
+class BounceForm(PasswordAgainMixin, forms.Form):
+    """A cheque came back from the bank; with the password again when it was typed a while ago."""
+
+    bounced_on = DayFormField(label="Returned by the bank on")
+    reason = LineFormField(
+        max_length=200, label="Reason", help_text="As the bank’s memo says, like “Funds insufficient”."
+    )
+    charge = AmountField(
+        label="Charge for it (₹)", allow_zero=True, required=False, help_text="0 or empty: nothing is charged."
+    )
+
+
 class PaymentFilter(FilterForm):
     """The filters of the list of payments."""
 

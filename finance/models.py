@@ -551,7 +551,8 @@ class LiveReference(models.Model):
 
 
 class Reversal(models.Model):
-    """The void of a payment that was entered wrongly. One to one: a second void cannot be written."""
+    """The void of a payment that was entered wrongly, or of a cheque that bounced. One to one: a second cannot be
+    written."""
 
     class Kind(models.TextChoices):
         """Why the money does not count."""
@@ -578,6 +579,11 @@ class Reversal(models.Model):
 
     def __str__(self):
         return f"Void of {self.payment}"
+
+    @property
+    def word(self):
+        """One word for it, beside the receipt's number."""
+        return "Bounced" if self.kind == self.Kind.BOUNCED else "Void"
 
 
 class Refund(models.Model):

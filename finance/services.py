@@ -433,15 +433,8 @@ def _check_limits(payment, standing, today):
     The ceiling is section 269ST of the Income-tax Act: nobody shall receive two lakh rupees or more otherwise than
     through a bank, in aggregate from a person in a day, or for one transaction or occasion.
     """
-    institute = Institute.objects.for_page_heads()
-    earliest = today - datetime.timedelta(days=institute.back_dating_days)
-    if payment.paid_on < earliest:
-        raise ValidationError(
-            {
-                "paid_on": f"Payments can be dated back {institute.back_dating_days} days. "
-                f"Choose {day_words(earliest)} or a later day."
-            }
-        )
+    check_back_dating(payment.paid_on, today, field="paid_on")
+    ceiling = Institute.objects.for_page_heads().cash_ceiling
     if payment.mode != Mode.CASH:
         return
     cash = [earlier for earlier in standing if earlier.mode == Mode.CASH]
@@ -452,13 +445,23 @@ def _check_limits(payment, standing, today):
         ("for this enrollment", of_the_enrollment if payment.enrollment_id else []),
     ):
         total = sum(earlier, payment.amount)
-        if total >= institute.cash_ceiling:
+        if total >= ceiling:
             raise ValidationError(
                 {
                     "amount": f"With this, {display(total)} in cash would have been taken {what}. Section 269ST of the "
-                    f"Income-tax Act forbids {display(institute.cash_ceiling)} or more: take it by bank, UPI or card."
+                    f"Income-tax Act forbids {display(ceiling)} or more: take it by bank, UPI or card."
                 }
             )
+
+
+def check_back_dating(day, today, *, field):
+    """Raises ValidationError, beside ``field``, when ``day`` lies further back than the institute's settings let it."""
+    days = Institute.objects.for_page_heads().back_dating_days
+    earliest = today - datetime.timedelta(days=days)
+    if day < earliest:
+        raise ValidationError(
+            {field: f"Payments can be dated back {days} days. Choose {day_words(earliest)} or a later day."}
+        )
 
 
 def check_payment_day(paid_on, today):
@@ -539,6 +542,45 @@ def void(*, payment, reason, by):
     """
     if not reason:
         raise ValidationError({"reason": "Say why the payment is voided."})
+    reversal = _reverse(payment, Reversal.Kind.VOID, on=timezone.localdate(), reason=reason, by=by)
+    ledger.refresh_accounts([payment.student_id])
+    return reversal
+
+
+@transaction.atomic
+def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
+    """The bank returned a cheque on the day ``bounced_on``: its amount is owed again, and ``charge`` (rupees) with it.
+
+    Raises ValidationError when the payment was no cheque, does not stand, or the day cannot be.
+    """
+    if payment.mode != Mode.CHEQUE:
+        raise ValidationError(f"Receipt {payment} was not paid by cheque. Void it when it was entered wrongly.")
+    if not reason:
+        raise ValidationError({"reason": "Say why the bank returned the cheque."})
+    today = timezone.localdate()
+    if not payment.paid_on <= bounced_on <= today:
+        raise ValidationError({"bounced_on": f"Choose a day from {day_words(payment.paid_on)} to {day_words(today)}."})
+    check_back_dating(bounced_on, today, field="bounced_on")
+    reversal = _reverse(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
+    if charge > ZERO:
+        posted = Charge(
+            student_id=payment.student_id,
+            enrollment_id=payment.enrollment_id,
+            kind=ChargeKind.BOUNCE,
+            label=f"Bounced cheque {payment.reference} of {payment}".strip(),
+            amount=charge,
+            posted_on=today,
+            due_on=today,
+            posted_by=by,
+        )
+        posted.clean_fields(exclude=["student", "enrollment", "posted_by"])
+        posted.save(force_insert=True)
+    ledger.refresh_accounts([payment.student_id])
+    return reversal
+
+
+def _reverse(payment, kind, *, on, reason, by):
+    """Write the Reversal of ``payment`` on the day ``on``; the account is locked, and for the caller to refresh."""
     # The series too: the day's total is written by one at a time.
     series = lock_series(payment.paid_on, by=by, kind=ReceiptSeries.Kind(payment.series.kind))
     lock_account(payment.student_id)
@@ -546,13 +588,11 @@ def void(*, payment, reason, by):
         raise ValidationError(f"Receipt {payment} was voided already.")
     if Refund.objects.filter(payment=payment).exists():
         raise ValidationError(f"Of receipt {payment} money was given back, so it cannot be voided any more.")
-    today = timezone.localdate()
     reversal = Reversal(
-        payment=payment, voided_on=today, booked_on=book_day(series, today), reason=reason, voided_by=by
+        payment=payment, kind=kind, voided_on=on, booked_on=book_day(series, on), reason=reason, voided_by=by
     )
     reversal.clean_fields(exclude=["payment", "voided_by"])
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()
-    ledger.refresh_accounts([payment.student_id])
     ledger.refresh_days([payment.paid_on], [payment.mode])
     return reversal

@@ -83,6 +83,7 @@ urlpatterns = [
     path("r/<str:token>/", views.receipt_check, name="receipt-check"),
     path("payments/<int:pk>/refund/", requires("finance.add_refund")(refunding.refund_create), name="refund-create"),
     path("refunds/<int:pk>/", requires("finance.view_refund")(refunding.voucher), name="refund"),
+    path("payments/<int:pk>/bounce/", requires("finance.add_reversal")(views.payment_bounce), name="payment-bounce"),
     path("payments/<int:pk>/void/", requires("finance.add_reversal")(views.payment_void), name="payment-void"),
     path(
         "students/<int:pk>/payments/", requires("finance.view_payment")(views.student_payments), name="student-payments"

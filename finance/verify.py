@@ -51,12 +51,17 @@ def receipt_numbers():
 
 
 def reversals():
-    """A payment is voided once, not before it was recorded, and then holds no reference."""
+    """A payment is voided once, not before it was paid, and then holds no reference; only cheques bounce."""
     twice = Reversal.objects.values("payment").annotate(number=Count("pk")).filter(number__gt=1)
     for row in twice:
         yield f"Payment {row['payment']} was voided {row['number']} times."
     for reversal in Reversal.objects.filter(reason="").select_related("payment"):
         yield f"{reversal.payment} is void without a reason."
+    bounced = Reversal.objects.filter(kind=Reversal.Kind.BOUNCED)
+    for reversal in bounced.exclude(payment__mode=Mode.CHEQUE).select_related("payment"):
+        yield f"{reversal.payment} bounced, but was no cheque."
+    for reversal in Reversal.objects.filter(voided_on__lt=F("payment__paid_on")).select_related("payment"):
+        yield f"{reversal.payment} was reversed before it was paid."
     for reference in LiveReference.objects.filter(payment__reversal__isnull=False).select_related("payment"):
         yield f"{reference.payment} is void and still holds the reference {reference}."
 

@@ -20,9 +20,9 @@ from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
 
 from . import concessions, documents, ledger, receipts, services, statements, verification
-from .forms import PaperForm, PaymentFilter, PaymentForm, PickForm, VoidForm
+from .forms import BounceForm, PaperForm, PaymentFilter, PaymentForm, PickForm, VoidForm
 from .gst import SAC
-from .models import Charge, DayTotal, Payment, Refund
+from .models import Charge, DayTotal, Mode, Payment, Refund
 from .picking import picked_student, student_picker
 from .upi import qr_svg
 
@@ -154,6 +154,50 @@ def payment_void(request, pk):
             "payment": payment,
             "heading": f"Void receipt {payment}",
             "submit": "Void this receipt",
+            "back": payment.get_absolute_url(),
+            "back_label": f"Receipt {payment}",
+        },
+    )
+
+
+def payment_bounce(request, pk):
+    """A cheque came back: its amount is owed again, and what the bank takes for it."""
+    payment = get_object_or_404(
+        Payment.objects.visible_to(request.user).select_related("student__user", "reversal"), pk=pk
+    )
+    if payment.is_void or payment.mode != Mode.CHEQUE:
+        messages.error(request, f"Receipt {payment} is no cheque that stands, so it cannot bounce.")
+        return redirect(payment)
+    usual = Institute.objects.for_page_heads().bounce_charge
+    form = BounceForm(
+        request.POST or None, request=request, initial={"bounced_on": timezone.localdate(), "charge": usual or None}
+    )
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            services.bounce(
+                payment=payment,
+                bounced_on=given["bounced_on"],
+                reason=given["reason"],
+                charge=given["charge"] or ZERO,
+                by=request.user,
+            )
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            owed = payment.amount + (given["charge"] or ZERO)
+            messages.success(
+                request, f"The cheque of receipt {payment} bounced. {display(owed)} is owed by {payment.student}."
+            )
+            return redirect(payment)
+    return render(
+        request,
+        "finance/payment_bounce.html",
+        {
+            "form": form,
+            "payment": payment,
+            "heading": f"The cheque of {payment} bounced",
+            "submit": "Take it back",
             "back": payment.get_absolute_url(),
             "back_label": f"Receipt {payment}",
         },

@@ -212,6 +212,15 @@ class FeeDesk(RuleBasedStateMachine):
         services.void(payment=payment, reason="typing error", by=self.by)
         self.pay(payment.student, -payment.amount)
 
+    @there_is("cheques")
+    @rule(which=which, charge=strategies.integers(0, 50_000))
+    def bounce(self, which, charge):
+        payment, charge = self.one(self.cheques(), which), Decimal(charge).scaleb(-2)
+        day = max(payment.paid_on, self.today - 20 * DAY)
+        services.bounce(payment=payment, bounced_on=day, reason="no funds", by=self.by, charge=charge)
+        self.pay(payment.student, -payment.amount)
+        self.owe(payment.student, charge)
+
     @there_is("standing")
     @rule(which=which, part=strategies.integers(1, 100))
     def give_back(self, which, part):
@@ -286,6 +295,9 @@ class FeeDesk(RuleBasedStateMachine):
 
     def voidable(self):
         return self.standing().filter(refunds=None)
+
+    def cheques(self):
+        return self.voidable().filter(mode=Mode.CHEQUE)
 
     def active(self):
         return Enrollment.objects.active().select_related("batch__course", "student__user").order_by("pk")

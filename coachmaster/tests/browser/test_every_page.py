@@ -13,7 +13,7 @@ from accounts.tests.factories import StudentFactory
 from coachmaster.pages import demo
 from finance import concessions, installments, late_fees
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
-from finance.tests.factories import enrolled
+from finance.tests.factories import enrolled, paid
 
 from .conftest import look_over
 
@@ -54,6 +54,7 @@ def of_everybody(made):
 
 def of_admins(made):
     student, batch, enrollment = made["student"].pk, made["batch"].pk, made["enrollment"].pk
+    today = timezone.localdate()
     yield "pages:admin-dashboard"
     yield "pages:search", "?q=sharma"
     yield "pages:search", "?q=zzzz"
@@ -93,6 +94,10 @@ def of_admins(made):
     yield "finance:receipt", made["payment"].pk
     yield "finance:receipt", made["void"].pk
     yield "finance:payment-void", made["payment"].pk
+    yield (
+        "finance:payment-bounce",
+        paid(student=made["left"].student, amount="500.00", mode="cheque", cheque_on=today).pk,
+    )
     yield "finance:student-payments", student
     yield "finance:student-fees", student
     yield "finance:dues"

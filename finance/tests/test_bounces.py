@@ -1,0 +1,150 @@
+"""A cheque that the bank returns: owed again, with what the institute charges for it, in one act."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Institute
+from finance import daily, services, verify
+from finance.models import Account, Charge, ChargeKind, LiveReference, Reversal
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def cheque(student, admin):
+    """₹1,000.00 that Asha Verma paid by cheque today, of ₹3,000.00."""
+    enrolled(student=student, fee="3000.00")
+    today = timezone.localdate()
+    return paid(student=student, amount="1000.00", mode="cheque", reference="000123", cheque_on=today, by=admin)
+
+
+@pytest.fixture
+def desk(client_of, admin, monkeypatch):
+    """The owner's client, with the password typed just now."""
+    monkeypatch.setattr("accounts.signing_in.password_is_fresh", lambda request: True)
+    return client_of(admin)
+
+
+def page_of(payment):
+    return reverse("finance:payment-bounce", args=[payment.pk])
+
+
+def returned(client, payment, **changes):
+    typed = {"bounced_on": timezone.localdate(), "reason": "Funds insufficient", "charge": "250", **changes}
+    return client.post(page_of(payment), typed)
+
+
+def balance(payment):
+    return Account.objects.get(pk=payment.student_id).balance
+
+
+def test_a_bounced_cheque_is_owed_again_with_the_charge_for_it(desk, cheque, admin):
+    response = returned(desk, cheque)
+
+    assert response.url == cheque.get_absolute_url()
+    reversal, charge = Reversal.objects.get(), Charge.objects.get(kind=ChargeKind.BOUNCE)
+    assert (reversal.kind, reversal.reason, reversal.voided_by) == ("bounced", "Funds insufficient", admin)
+    assert (charge.amount, charge.enrollment) == (Decimal("250.00"), cheque.enrollment)
+    assert str(charge).startswith(f"Bounced cheque 000123 of {cheque}")
+    assert balance(cheque) == Decimal("3250.00")
+    assert not LiveReference.objects.exists(), "the cheque may be presented again"
+    assert list(verify.problems()) == []
+    assert "₹1,250.00 is owed" in desk.get(response.url).content.decode()
+    payments = desk.get(reverse("finance:student-payments", args=[cheque.student_id])).content.decode()
+    assert "Bounced" in payments
+
+
+def test_the_charge_is_proposed_by_the_settings_and_can_be_left_out(desk, cheque):
+    Institute.objects.update(bounce_charge=Decimal("350.00"))
+
+    assert desk.get(page_of(cheque)).context["form"]["charge"].value() == "350.00"
+    returned(desk, cheque, charge="")
+
+    assert not Charge.objects.filter(kind=ChargeKind.BOUNCE).exists()
+    assert balance(cheque) == Decimal("3000.00")
+
+
+def test_sent_twice_it_bounces_and_charges_once(desk, cheque):
+    returned(desk, cheque)
+
+    assert returned(desk, cheque).url == cheque.get_absolute_url()
+    assert Charge.objects.filter(kind=ChargeKind.BOUNCE).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"reason": " "}, "reason"),
+        ({"reason": "r" * 201}, "reason"),
+        ({"bounced_on": "2999-01-01"}, "bounced_on"),
+        ({"bounced_on": "2001-01-01"}, "bounced_on"),
+        ({"bounced_on": "31/02/2026"}, "bounced_on"),
+        ({"charge": "-1"}, "charge"),
+        ({"charge": "NaN"}, "charge"),
+        ({"charge": "1e309"}, "charge"),
+    ],
+)
+def test_what_cannot_be_gets_a_sentence_and_writes_nothing(desk, cheque, typed, field):
+    assert returned(desk, cheque, **typed).context["form"].errors[field]
+    assert not Reversal.objects.exists()
+    assert balance(cheque) == Decimal("2000.00")
+
+
+def test_only_a_cheque_that_stands_can_bounce(desk, cheque, admin):
+    cash = paid(student=cheque.student, amount="10.00", by=admin)
+
+    assert returned(desk, cash).url == cash.get_absolute_url()
+    with pytest.raises(ValidationError, match="not paid by cheque"):
+        services.bounce(payment=cash, bounced_on=timezone.localdate(), reason="x", by=admin)
+    services.void(payment=cheque, reason="wrong student", by=admin)
+    with pytest.raises(ValidationError, match="voided already"):
+        services.bounce(payment=cheque, bounced_on=timezone.localdate(), reason="x", by=admin)
+    assert Reversal.objects.count() == 1
+
+
+def test_a_bounce_is_not_dated_further_back_than_the_settings_let_it(admin, student):
+    enrolled(student=student, fee="3000.00")
+    today = timezone.localdate()
+    old = paid(student=student, amount="9.00", mode="cheque", cheque_on=today, paid_on=today - 40 * DAY, by=admin)
+
+    with pytest.raises(ValidationError, match="dated back 30 days"):
+        services.bounce(payment=old, bounced_on=today - 31 * DAY, reason="x", by=admin)
+    services.bounce(payment=old, bounced_on=today - 30 * DAY, reason="x", by=admin)
+
+
+def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
+    with time_machine.travel("2026-07-01 10:00+05:30", tick=False):
+        enrolled(student=student, fee="3000.00")
+        day = timezone.localdate()
+        cheque = paid(student=student, amount="1000.00", mode="cheque", cheque_on=day, by=admin)
+    with time_machine.travel("2026-07-03 10:00+05:30", tick=False):
+        daily.close(person=admin, on=day + DAY, counted_cash=Decimal("0.00"))
+        reversal = services.bounce(payment=cheque, bounced_on=day + DAY, reason="No funds", by=admin)
+
+        assert (reversal.voided_on, reversal.booked_on) == (day + DAY, day + 2 * DAY)
+        assert [void.receipt_number for void in daily.DayBook(day + 2 * DAY).voids] == [str(cheque)]
+        assert list(verify.problems()) == []
+
+
+def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, cheque, monkeypatch):
+    monkeypatch.setattr("accounts.signing_in.password_is_fresh", lambda request: False)
+
+    assert "own_password" in returned(client_of(admin), cheque).context["form"].errors
+    assert not Reversal.objects.exists()
+
+
+def test_the_page_keeps_its_budgets(desk, cheque, django_assert_max_num_queries):
+    with django_assert_max_num_queries(8):
+        assert desk.get(page_of(cheque)).status_code == 200
+    with django_assert_max_num_queries(20):
+        returned(desk, cheque)
