@@ -33,8 +33,9 @@ check: requirements-dev ## Check format, lint, types, templates, imports, migrat
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) collectstatic --noinput
 
-soak: requirements-dev ## Play 200 random histories of the fee desk, proving the books after each act
-	HISTORIES=$${HISTORIES:-200} HISTORY_STEPS=$${HISTORY_STEPS:-50} $(TRIAL) $(VENV) -m pytest -q finance/tests/test_histories.py
+soak: requirements-dev ## Play 200 random histories of the fee desk and long races, proving the books after each
+	HISTORIES=$${HISTORIES:-200} HISTORY_STEPS=$${HISTORY_STEPS:-50} RACE_PAYMENTS=$${RACE_PAYMENTS:-50} \
+		$(TRIAL) $(VENV) -m pytest -q finance/tests/test_histories.py finance/tests/test_races.py
 
 bench: requirements ## Print the figures of pages with 20,000 students (SCALE=1 for 240); nothing is judged
 	@mkdir -p build

@@ -56,16 +56,28 @@ def refuse_nul(get_response):
 
 
 def busy_database(get_response):
-    """When the database stays locked (another process writes, or a deadlock), say that nothing was saved."""
+    """When the database stays locked (another process writes) or two acts are in each other's way (a deadlock), try the
+    page once more; then say that nothing was saved.
+
+    An act is one transaction, and that is undone when it fails, so that it can be sent again as it was. A file that was
+    sent along has been read already: such a page is not tried again.
+    """
 
     def middleware(request):
         return get_response(request)
 
     def process_exception(request, exception):
-        if isinstance(exception, OperationalError):
-            logger.exception("database busy: %s", request.path)
-            return render(request, "503.html", status=503)
-        return None
+        if not isinstance(exception, OperationalError):
+            return None
+        if not request.FILES:
+            logger.warning("database busy, trying again: %s", request.path)
+            view, args, kwargs = request.resolver_match
+            try:
+                return view(request, *args, **kwargs)
+            except OperationalError as again:
+                exception = again
+        logger.error("database busy: %s", request.path, exc_info=exception)
+        return render(request, "503.html", status=503)
 
     middleware.process_exception = process_exception
     return middleware
