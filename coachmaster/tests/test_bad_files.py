@@ -1,6 +1,8 @@
 """The same bad files for every import: a sentence, exit code 1, nothing written, and the same by a dry run."""
 
+import csv
 import datetime
+import io
 
 import pytest
 from django.apps import apps
@@ -8,6 +10,7 @@ from django.apps import apps
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.tests.factories import StudentFactory
 from coachmaster.ground.tests.importing import run_import
+from coachmaster.ground.tests.workbooks import ods, xlsx, xlsx_of
 from finance.tests.factories import enrolled
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +43,22 @@ BAD = {
     "a line twice": (lambda good: good + good.splitlines(keepends=True)[-1], "line 4, "),
     "a cell emptied": (lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"", 1), "line 2, "),
     "300 letters": (lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"x" * 300, 1), "line 2, "),
-    "a workbook": (lambda good: b"PK\x03\x04" + good, "This is a spreadsheet, not a CSV file."),
+    "a workbook": (lambda good: b"PK\x03\x04" + good, "This workbook is damaged."),
+    "two sheets": (
+        lambda good: xlsx([["name"], ["x"]], [["name"], ["y"]]),
+        "Several sheets are filled: Sheet1, Sheet2.",
+    ),
+    "a workbook of nothing": (lambda good: xlsx([], []), "The file is empty."),
+    "a workbook with a header only": (
+        lambda good: xlsx([good.decode().splitlines()[0].split(",")]),
+        "The file has a header and no rows.",
+    ),
+    "a workbook that claims to be wide": (
+        lambda good: xlsx_of('<row><c><v>1</v></c><c r="XFD1"><v>1</v></c></row>'),
+        "More than 500 columns.",
+    ),
+    "an error of the spreadsheet": (lambda good: _workbook_with(good, "#REF!"), "The spreadsheet shows an error here."),
+    "a workbook with a cell emptied": (lambda good: _workbook_with(good, ""), "line 2, "),
 }
 
 
@@ -52,6 +70,16 @@ def _wider(good, heading, cell):
     """``good`` with one more column; without a heading, its lines are too long."""
     first, *rows = good.splitlines()
     return b"\n".join([first if heading is None else first + b"," + heading, *(row + b"," + cell for row in rows), b""])
+
+
+def _rows(good):
+    return list(csv.reader(io.StringIO(good if isinstance(good, str) else good.decode())))
+
+
+def _workbook_with(good, cell):
+    """``good`` as a workbook, with another first cell in its second line."""
+    head, first, *rows = _rows(good)
+    return xlsx([head, [cell, *first[1:]], *rows])
 
 
 @pytest.fixture
@@ -78,6 +106,22 @@ def test_the_good_file_comes_in(file, institute, command):
     assert run.summary.startswith("2 ")
 
 
+@pytest.mark.parametrize("make", [xlsx, lambda rows: ods(Sheet=rows)], ids=["xlsx", "ods"])
+@pytest.mark.parametrize("command", GOOD)
+def test_the_good_file_comes_in_as_a_workbook_too(file, institute, command, make):
+    run = run_import(command, file(make(_rows(GOOD[command])), "rows.xlsx"))
+
+    assert run.code == 0, run.said
+    assert run.summary.startswith("2 ")
+
+
+def test_a_sheet_is_picked_by_its_name(file, institute):
+    path = file(xlsx(Old=[["name"], ["x"]], New=_rows(GOOD["import_courses"])), "book.xlsx")
+
+    assert run_import("import_courses", path).code == 2
+    assert run_import("import_courses", path, "--sheet", "New").summary.startswith("2 courses created")
+
+
 @pytest.mark.parametrize("command", GOOD)
 def test_bad_files_stay_out(file, institute, command):
     before = rows_of_every_table()
@@ -88,8 +132,8 @@ def test_bad_files_stay_out(file, institute, command):
 
         run, dry_run = run_import(command, path), run_import(command, path, "--dry-run")
 
-        assert run.code == dry_run.code == 1, bad
+        assert run.code == dry_run.code == (2 if bad == "two sheets" else 1), bad
         assert sentence in run.said, bad
-        assert "Nothing was written." in run.said, bad
+        assert "Nothing was written." in run.said or run.code == 2, bad
         assert dry_run.said == run.said, bad
         assert rows_of_every_table() == before, bad

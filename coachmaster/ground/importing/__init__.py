@@ -1,13 +1,14 @@
 """Bringing tables of other programs in: read, check, write, each apart from the others.
 
-`reading` turns a file into numbered rows of cells, `columns` says what a table's columns are called and how a cell is
+`reading` turns a file into numbered rows of cells (`workbooks` for XLSX and ODS), `columns` says what a table's columns are called and how a cell is
 cleaned, `pipeline` checks every row and lets an `Importer` write them all or none, `command` is its face in a shell.
 What comes out is plain data (`Result`, `Problem`), so that a page can show the same.
 """
 
 from .columns import Column, ReferenceColumn, normalised
+from .limits import SeveralSheets, Unreadable
 from .pipeline import Importer, Problem, Result, Row, bring_in, drained, in_chunks, sentences, set_changes
-from .reading import CsvTable, Unreadable
+from .reading import CsvTable, open_table
 
 __all__ = [
     "Column",
@@ -17,11 +18,13 @@ __all__ = [
     "ReferenceColumn",
     "Result",
     "Row",
+    "SeveralSheets",
     "Unreadable",
     "bring_in",
     "drained",
     "in_chunks",
     "normalised",
+    "open_table",
     "sentences",
     "set_changes",
 ]

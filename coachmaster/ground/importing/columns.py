@@ -7,9 +7,14 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from ..text import LineFormField, folded
+from .workbooks import UNCALCULATED
 
 # 9.87654E+09: what a spreadsheet makes of a long number; its last digits are lost.
 _MANGLED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
+# What spreadsheets show where a formula came to nothing.
+_FAILED = re.compile(r"#(REF|N/A|VALUE|DIV/0|NAME|NUM|NULL|SPILL|CALC|GETTING_DATA)[!?]?|Err:[0-9]{3}", re.IGNORECASE)
+_TIME_OF_DAY = re.compile(r"(?<=^[0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$")
+_POINT_ZERO = re.compile(r"([0-9]+)\.0+")
 _SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹'’]+")
 
 
@@ -51,6 +56,14 @@ class Column:
         """The value of a cell that is not empty. Raises ValidationError."""
         if "\0" in text:
             raise ValidationError("This cell holds a NUL character. Type it again.")
+        if text[0] in "#Ee":
+            if text == UNCALCULATED:
+                raise ValidationError(
+                    "The file holds a formula here without its result. Open it in the spreadsheet and save it, "
+                    "or type the value."
+                )
+            if _FAILED.fullmatch(text):
+                raise ValidationError("The spreadsheet shows an error here. Correct its formula, or type the value.")
         # Our own exports, like spreadsheets, put an apostrophe before text that would be run as a formula.
         if text[0] == "'" and text[1:2] in ("=", "+", "-", "@", "\t"):
             text = text[1:]
@@ -59,7 +72,9 @@ class Column:
                 raise ValidationError(
                     "A spreadsheet has rounded this number. Set the column's format to “Text” and type it again."
                 )
-            text = re.sub(r"(?<=^[0-9]{10})\.0$", "", text)
+            text = _POINT_ZERO.sub(r"\1", text) if _POINT_ZERO.fullmatch(text) else text
+        elif self.is_date:
+            text = _TIME_OF_DAY.sub("", text)
         return self.field.clean(text)
 
 

@@ -12,8 +12,9 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from .columns import normalised
+from .limits import SeveralSheets, Unreadable
 from .pipeline import Importer, bring_in, sentences
-from .reading import CsvTable, Unreadable, check_encoding
+from .reading import check_encoding, open_table
 
 MOST_PROBLEMS_SHOWN = 100
 REFUSED, USAGE, INTERRUPTED = 1, 2, 130
@@ -26,12 +27,13 @@ class ImportCommand(BaseCommand):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.help = f"Bring {self.importer_class.noun[1]} in from a CSV file: all lines, or none and a report. " + (
-            "Columns: " + ", ".join(column.name for column in self.importer_class.columns) + "."
+        self.help = (
+            f"Bring {self.importer_class.noun[1]} in from a CSV, XLSX or ODS file: all lines, or none and a report. "
+            + ("Columns: " + ", ".join(column.name for column in self.importer_class.columns) + ".")
         )
 
     def add_arguments(self, parser):
-        parser.add_argument("file", metavar="FILE.csv")
+        parser.add_argument("file", metavar="FILE")
         parser.add_argument("--dry-run", action="store_true", help="Say what would happen and write nothing.")
         parser.add_argument(
             "--map",
@@ -52,9 +54,10 @@ class ImportCommand(BaseCommand):
         parser.add_argument(
             "--skip-line", metavar="N", nargs="+", type=int, action="extend", default=[], help="Leave a line out."
         )
-        parser.add_argument("--encoding", help="When the file is not in UTF-8: cp1252, utf-16, …")
+        parser.add_argument("--sheet", metavar="NAME", help="Which sheet of a workbook, when several are filled.")
+        parser.add_argument("--encoding", help="When the CSV file is not in UTF-8: cp1252, utf-16, …")
 
-    def handle(self, *, file, dry_run, encoding, **options):
+    def handle(self, *, file, dry_run, encoding, sheet, **options):
         importer = self.importer_class()
         mapping = self._pairs("--map", options["map"], importer)
         defaults = self._defaults(options["default"], importer)
@@ -64,13 +67,15 @@ class ImportCommand(BaseCommand):
             with _fewer_collections():
                 result = bring_in(
                     importer,
-                    CsvTable(file, encoding),
+                    open_table(file, encoding, sheet),
                     mapping=mapping,
                     defaults=defaults,
                     skip=options["skip_line"],
                     dry_run=dry_run,
                     progress=bar,
                 )
+        except SeveralSheets as several:
+            raise CommandError(f"{file}: {several.sentence} Add --sheet NAME.", returncode=USAGE) from several
         except Unreadable as unreadable:
             where = f"line {unreadable.line}: " if unreadable.line else ""
             raise CommandError(f"{file}: {where}{unreadable.sentence} Nothing was written.") from unreadable

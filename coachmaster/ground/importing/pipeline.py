@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, reset_queries, transaction
 
 from .columns import normalised
-from .reading import MOST_CHARACTERS, Unreadable
+from .limits import MOST_CHARACTERS, Unreadable
 
 ROWS_AT_ONCE = 1000
 _LOCK = 0x696D706F  # any number, the same for all imports

@@ -3,30 +3,24 @@
 import codecs
 import csv
 import io
+import itertools
 import stat
+import tempfile
 from pathlib import Path
 
-MOST_BYTES = 50 * 1024 * 1024
-MOST_ROWS = 200_000
-MOST_CHARACTERS = 32_000
+from . import limits
+from .limits import MOST_CHARACTERS, SeveralSheets, Unreadable
+from .workbooks import workbook
 
 _NOT_TEXT = {
-    b"PK\x03\x04": "This is a spreadsheet, not a CSV file.",
-    b"\xd0\xcf\x11\xe0": "This is an old Excel workbook, not a CSV file.",
-    b"%PDF": "This is a PDF, not a CSV file.",
+    b"\xd0\xcf\x11\xe0": "This is an old Excel workbook, or one that is protected by a password. "
+    "Save it as XLSX, without a password.",
+    b"%PDF": "This is a PDF, not a table. Choose an XLSX, ODS or CSV file.",
     b"\x1f\x8b": "This is a compressed file. Unpack it first.",
 }
-_HOW_TO_SAVE = "In the spreadsheet choose “Save as”, “CSV UTF-8”."
+_WORKBOOK = b"PK\x03\x04"
+_HOW_TO_SAVE = "In the spreadsheet choose “Save as”, “CSV UTF-8”, or choose the workbook itself."
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-class Unreadable(Exception):
-    """The file, or the rest of it, cannot be read; ``line`` is where the trouble began, when it began on one."""
-
-    def __init__(self, sentence, line=None):
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.line = line
 
 
 def check_encoding(name):
@@ -41,27 +35,60 @@ def check_encoding(name):
     return name
 
 
-class CsvTable:
-    """A CSV file: ``header`` (texts), then by iteration ``(line, cells)``.
+def open_table(path, encoding=None, sheet=None):
+    """The table in a CSV file or in a sheet of an XLSX or ODS workbook; what it is, its first bytes say.
 
-    Lines are numbered as a spreadsheet shows them: the first one is 1, blank ones count, and a cell with line breaks in
-    quotes is one line. Commas, semicolons or tabs part the cells, as in the header. Raises `Unreadable`.
+    ``encoding`` is for CSV alone, ``sheet`` names a workbook's sheet where several are filled. Raises `Unreadable`.
+    """
+    path = Path(path)
+    if _first_bytes(path) == _WORKBOOK:
+        return SheetTable(path, sheet)
+    if sheet is not None:
+        raise Unreadable("A CSV file has no sheets. Choose a workbook, or name no sheet.")
+    return CsvTable(path, encoding)
+
+
+def _first_bytes(path):
+    """How the file begins. Raises `Unreadable` for what is no file, too large, or of a kind that is never read."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise Unreadable("This is a folder. Name the file in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable("This is not a file that can be read twice. Save it as a file first.")
+        if status.st_size > limits.MOST_BYTES:
+            raise Unreadable(f"More than {limits.MOST_BYTES // 1024 // 1024} MB. Split the file into smaller ones.")
+        with path.open("rb") as file:
+            start = file.read(4)
+    except FileNotFoundError as error:
+        raise Unreadable("There is no such file. Check the name and the folder.") from error
+    except PermissionError as error:
+        raise Unreadable("You may not read this file. Ask its owner, or copy it.") from error
+    except (OSError, ValueError) as error:
+        raise Unreadable("This file cannot be read. Check its name, or copy it to another place.") from error
+    for magic, sentence in _NOT_TEXT.items():
+        if start.startswith(magic):
+            raise Unreadable(sentence)
+    return start
+
+
+class Table:
+    """``header`` (texts), then by iteration ``(line, cells)``, as often as wanted.
+
+    Lines are numbered as a spreadsheet shows them: the first one is 1, blank ones count. Raises `Unreadable`.
     """
 
-    def __init__(self, path, encoding=None):
-        self.path = Path(path)
-        self.encoding = "utf-8-sig" if encoding is None or _is_utf_8(encoding) else encoding
-        self._is_told = encoding is not None
-        self._refuse_what_is_no_file()
-        self._delimiter = self._find_delimiter()
+    def _find_header(self):
+        """Take the first line that is not blank as the header."""
         for line, cells in self._records():
             if any(cell.strip() for cell in cells):
                 self.header_line, self.header = line, [cell.strip() for cell in cells]
-                break
-        else:
-            raise Unreadable("The file is empty.")
-        if any("\0" in cell for cell in self.header):
-            raise Unreadable(f"This is not text in UTF-8, it looks like UTF-16. {_HOW_TO_SAVE}", line=self.header_line)
+                return
+        raise Unreadable("The file is empty.")
+
+    def _records(self):
+        """Every record with its number, blank ones too."""
+        raise NotImplementedError
 
     def __iter__(self):
         for line, cells in self._records():
@@ -74,36 +101,64 @@ class CsvTable:
         try:
             for line, cells in self._records():
                 rows += line > self.header_line and bool(cells)
-                if rows > MOST_ROWS:
+                if rows > limits.MOST_ROWS:
                     break
         except Unreadable:
             return rows  # said again, with its line, when the rows are read
-        if rows > MOST_ROWS:
-            raise Unreadable(f"More than {MOST_ROWS:,} rows. Split the file into smaller ones.")
+        if rows > limits.MOST_ROWS:
+            raise Unreadable(f"More than {limits.MOST_ROWS:,} rows. Split the file into smaller ones.")
         return rows
 
-    def _refuse_what_is_no_file(self):
-        try:
-            status = self.path.stat()
-            if stat.S_ISDIR(status.st_mode):
-                raise Unreadable("This is a folder. Name the file in it.")
-            if not stat.S_ISREG(status.st_mode):
-                raise Unreadable("This is not a file that can be read twice. Save it as a file first.")
-            if status.st_size > MOST_BYTES:
-                raise Unreadable(f"More than {MOST_BYTES // 1024 // 1024} MB. Split the file into smaller ones.")
-            with self.path.open("rb") as file:
-                start = file.read(4)
-        except FileNotFoundError as error:
-            raise Unreadable("There is no such file. Check the name and the folder.") from error
-        except PermissionError as error:
-            raise Unreadable("You may not read this file. Ask its owner, or copy it.") from error
-        except (OSError, ValueError) as error:
-            raise Unreadable("This file cannot be read. Check its name, or copy it to another place.") from error
-        for magic, sentence in _NOT_TEXT.items():
-            if start.startswith(magic):
-                raise Unreadable(f"{sentence} {_HOW_TO_SAVE}")
-        if start.startswith(_UTF_16) and not self._is_told:
+
+class SheetTable(Table):
+    """One sheet of a workbook. It is unpacked once, into a file of its own that nobody else sees."""
+
+    def __init__(self, path, sheet=None):
+        book = workbook(path)
+        self.sheet = self._picked(book, sheet)
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="")  # noqa: SIM115
+        writer = csv.writer(self._file)
+        for count, (line, cells) in enumerate(book.rows(self.sheet)):
+            if count > limits.MOST_ROWS:
+                raise Unreadable(f"More than {limits.MOST_ROWS:,} rows. Split the sheet into smaller ones.")
+            writer.writerow([line, *cells])
+        self._find_header()
+
+    def _picked(self, book, sheet):
+        sheets = book.sheets()
+        if sheet is not None:
+            if sheet not in sheets:
+                raise Unreadable(f"There is no sheet “{sheet}”. Sheets: {', '.join(sheets)}.")
+            return sheet
+        filled = [name for name in sheets if next(iter(book.rows(name)), None)] if len(sheets) > 1 else sheets
+        if not filled:
+            raise Unreadable("The file is empty.")
+        if len(filled) > 1:
+            raise SeveralSheets(f"Several sheets are filled: {', '.join(filled)}. Say which one is meant.", filled)
+        return filled[0]
+
+    def _records(self):
+        self._file.seek(0)
+        width = 0
+        for line, *cells in csv.reader(self._file):
+            # A sheet leaves out the empty cells at the end of a line.
+            width = width or len(cells)
+            yield int(line), [*cells, *itertools.repeat("", width - len(cells))]
+
+
+class CsvTable(Table):
+    """A CSV file. Commas, semicolons or tabs part the cells, as in the header; a cell with line breaks is one line."""
+
+    def __init__(self, path, encoding=None):
+        self.path = Path(path)
+        self.encoding = "utf-8-sig" if encoding is None or _is_utf_8(encoding) else encoding
+        start = _first_bytes(self.path)
+        if start.startswith(_UTF_16) and encoding is None:
             raise Unreadable(f"This file is in UTF-16. {_HOW_TO_SAVE} Or add --encoding utf-16.")
+        self._delimiter = self._find_delimiter()
+        self._find_header()
+        if any("\0" in cell for cell in self.header):
+            raise Unreadable(f"This is not text in UTF-8, it looks like UTF-16. {_HOW_TO_SAVE}", line=self.header_line)
 
     def _find_delimiter(self):
         """What parts the cells of the first line that is not blank."""
@@ -121,7 +176,6 @@ class CsvTable:
         return max(",;\t", key=cells) if first else ","
 
     def _records(self):
-        """Every record with its number, blank ones too."""
         line = 0
         try:
             with io.TextIOWrapper(self.path.open("rb"), encoding=self.encoding, newline="") as file:
@@ -131,6 +185,10 @@ class CsvTable:
                     cells = next(reader, None)
                     if cells is None:
                         return
+                    if len(cells) > limits.MOST_COLUMNS:
+                        raise Unreadable(
+                            f"More than {limits.MOST_COLUMNS} columns. Remove those not needed.", line=line
+                        )
                     yield line, cells
         except csv.Error as error:
             raise Unreadable(_csv_sentence(error), line=line) from error
