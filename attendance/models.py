@@ -6,7 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
@@ -156,6 +157,20 @@ def counts(marks=""):
     return {status.value: Count(f"{prefix}pk", filter=Q(**{f"{prefix}status": status.value})) for status in Status}
 
 
+def counts_of_enrollment():
+    """Annotations of enrollments that make a Tally of all their marks, read from the index alone."""
+    marks = Mark.objects.order_by().filter(enrollment=OuterRef("pk"))
+    return {
+        status.value: Coalesce(
+            Subquery(
+                marks.filter(status=status).values("enrollment").annotate(number=Count("enrollment")).values("number")
+            ),
+            0,
+        )
+        for status in Status
+    }
+
+
 class MarkQuerySet(models.QuerySet):
     def visible_to(self, user):
         """All for staff; one's own, and those in batches one teaches, for others."""
@@ -181,6 +196,8 @@ class Mark(models.Model):
     #: The enrollment under which the student was in the batch that day: the percentage is told for each.
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="marks")
     status = models.CharField(max_length=10, choices=Status.choices)
+    #: A word on the student that day; the student reads it too.
+    note = LineField(max_length=200, blank=True)
 
     objects = MarkQuerySet.as_manager()
 
@@ -193,6 +210,7 @@ class Mark(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["sheet", "student"], name="mark_one_a_sheet"),
             one_of("mark", "status", Status),
+            *text_limits("mark", note=200),
         ]
 
     def __str__(self):
@@ -200,16 +218,21 @@ class Mark(models.Model):
 
 
 class MarkChange(models.Model):
-    """What a mark was before it was corrected, who corrected it and when. Only ever added."""
+    """What a mark was before it was corrected, who corrected it, when, and why. Only ever added."""
 
     mark = models.ForeignKey(Mark, on_delete=models.CASCADE, related_name="changes")
     before = models.CharField(max_length=10, choices=Status.choices)
     after = models.CharField(max_length=10, choices=Status.choices)
+    note_before = LineField(max_length=200, blank=True)
+    note_after = LineField(max_length=200, blank=True)
+    #: Asked for when the sheet could no longer be corrected by who took it.
+    reason = LineField(max_length=200, blank=True)
     changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-changed_at", "-pk"]
+        constraints = [*text_limits("markchange", note_before=200, note_after=200, reason=200)]
 
     def __str__(self):
         return f"{self.before} → {self.after}"

@@ -211,6 +211,34 @@ def _roll_of_range(batch, first, last, sheets):
     )
 
 
+# What stands before a sheet --------------------------------------------------------------------------------------
+
+
+def sheets_up_to(batch, held_on, *, before=5):
+    """``(sheet, earlier)``: the sheet of ``batch`` on that day or None, and the last ones before it, the oldest first.
+
+    One query.
+    """
+    found = list(
+        Sheet.objects.filter(batch=batch, held_on__lte=held_on)
+        .select_related("taken_by")
+        .order_by("-held_on")[: before + 1]
+    )
+    sheet = found.pop(0) if found and found[0].held_on == held_on else None
+    return sheet, found[:before][::-1]
+
+
+def marks_on(sheets):
+    """``{student id: [Status or None, one a sheet]}`` of who has a mark on one of ``sheets`` (a list). One query."""
+    columns = {sheet.pk: column for column, sheet in enumerate(sheets)}
+    marks = {}
+    if columns:
+        rows = Mark.objects.order_by().filter(sheet__in=columns).values_list("student", "sheet", "status")
+        for student_id, sheet_id, status in rows:
+            marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = Status(status)
+    return marks
+
+
 # Other days -----------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,8 @@ from coachmaster.ground.days import day_words
 
 from .models import Mark, MarkChange, Sheet
 
+_NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
+
 
 class Stale(ValidationError):
     """The sheet was saved by somebody after this page was opened."""
@@ -85,17 +87,27 @@ def first_open_day(user, today):
     return today - datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
 
 
-def roll(batch, held_on):
+def asks_reason(user, held_on):
+    """Whether ``user`` must say why when correcting marks of that day: it lies beyond the days of correction."""
+    days = datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
+    return user is not None and held_on < timezone.localdate() - days
+
+
+def roll(batch, held_on, **annotations):
     """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on it.
 
-    Each comes with ``mark_id`` and ``marked``, its status; None where there is no mark yet. One query.
+    Each comes with ``mark_id``, ``marked`` (its status) and ``noted`` (its note), None where there is no mark yet, and
+    with ``annotations``. One query.
     """
-    marks = Mark.objects.order_by().filter(sheet__batch=batch, sheet__held_on=held_on)
-    own = marks.filter(student=OuterRef("student"), enrollment=OuterRef("pk"))
-    in_batch = Enrollment.objects.filter(batch=batch).on_roll(held_on)
+    own = Mark.objects.order_by().filter(
+        sheet__batch=batch, sheet__held_on=held_on, student=OuterRef("student"), enrollment=OuterRef("pk")
+    )
+    of_batch = Enrollment.objects.filter(batch=batch).annotate(
+        mark_id=Subquery(own.values("pk")), marked=Subquery(own.values("status")), noted=Subquery(own.values("note"))
+    )
     enrollments = (
-        Enrollment.objects.filter(Q(pk__in=in_batch.values("pk")) | Q(pk__in=marks.values("enrollment")))
-        .annotate(mark_id=Subquery(own.values("pk")), marked=Subquery(own.values("status")))
+        (of_batch.on_roll(held_on) | of_batch.filter(mark_id__isnull=False))
+        .annotate(**annotations)
         .by_name()
         .only("batch", "enrolled_on", "ended_on", "student__admission_number", "student__user__full_name")
     )
@@ -109,17 +121,28 @@ def roll(batch, held_on):
 
 
 def take_attendance(
-    *, batch, held_on, statuses, by, version=None, topic=None, confirmed_unplanned=False, whole_roll=False
+    *,
+    batch,
+    held_on,
+    statuses,
+    by,
+    notes=None,
+    version=None,
+    topic=None,
+    confirmed_unplanned=False,
+    whole_roll=False,
+    reason=None,
 ):
     """Write the sheet of ``batch`` on one day; on a sheet that exists, correct what differs.
 
     ``statuses`` maps student ids to statuses; students left out stay as they are, unless ``whole_roll`` says that
-    nobody may be left out. ``version`` is the save that the page had seen (0: none), None when the caller does not keep
-    count. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was written; a save without a difference
-    writes nothing, whatever its version. Raises `Stale`, `RollChanged`, `NotPlanned` and ValidationError; whether the
-    day can have a sheet at all is `why_not`'s to say.
+    nobody may be left out. ``notes`` maps some of them to a note. ``version`` is the save that the page had seen (0:
+    none), None when the caller does not keep count. ``reason`` says why an Admin corrects a sheet older than the days
+    of correction, None when the caller does not ask. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was written; a save without a
+    difference writes nothing, whatever its version. Raises `Stale`, `RollChanged`, `NotPlanned` and ValidationError;
+    whether the day can have a sheet at all is `why_not`'s to say.
     """
-    arguments = (batch, held_on, statuses, by, version, topic, confirmed_unplanned, whole_roll)
+    arguments = (batch, held_on, statuses, notes or {}, by, version, topic, confirmed_unplanned, whole_roll, reason)
     try:
         return _write(*arguments)
     except IntegrityError:
@@ -128,7 +151,7 @@ def take_attendance(
 
 
 @transaction.atomic
-def _write(batch, held_on, statuses, by, version, topic, confirmed_unplanned, whole_roll):
+def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplanned, whole_roll, reason):
     sheet = (
         Sheet.objects.select_for_update(of=("self",))
         .select_related("taken_by")
@@ -139,7 +162,12 @@ def _write(batch, held_on, statuses, by, version, topic, confirmed_unplanned, wh
         raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
     on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on)}
     _check_roll(batch, held_on, statuses, on_roll, whole_roll)
-    differing = {pk: status for pk, status in statuses.items() if on_roll[pk].marked != status}
+    differing = {}
+    for pk, status in statuses.items():
+        row = on_roll[pk]
+        note = _NOTE.clean(notes.get(pk, row.noted or ""), None)
+        if (status, note) != (row.marked, row.noted):
+            differing[pk] = status, note
     retitled = topic is not None and topic != (sheet.topic if sheet else "")
     if sheet and not differing and not retitled:
         return Saved(sheet)
@@ -147,6 +175,9 @@ def _write(batch, held_on, statuses, by, version, topic, confirmed_unplanned, wh
         raise Stale(_who_was_faster(sheet))
     if not differing and not sheet:
         raise ValidationError(f"Nobody was enrolled in {batch} on {day_words(held_on)}: there is nothing to save.")
+    corrects = any(on_roll[pk].mark_id for pk in differing)
+    if corrects and reason == "" and asks_reason(by, held_on):
+        raise ValidationError({"reason": "Say why this sheet is corrected so late."})
 
     if sheet is None:
         sheet = Sheet(batch=batch, held_on=held_on, taken_by=by, topic=topic or "")
@@ -158,27 +189,35 @@ def _write(batch, held_on, statuses, by, version, topic, confirmed_unplanned, wh
         sheet.topic = sheet.topic if topic is None else topic
         sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(update_fields=["version", "taken_by", "taken_at", "topic"])
-    return _write_marks(sheet, differing, on_roll, by)
+    return _write_marks(sheet, differing, on_roll, by, reason)
 
 
-def _write_marks(sheet, differing, on_roll, by):
+def _write_marks(sheet, differing, on_roll, by, reason):
     """Make or change the marks in ``differing``, keep what they were, and note the day on the enrollments."""
     saved, changes = Saved(sheet), []
-    for student_id, status in differing.items():
+    for student_id, (status, note) in differing.items():
         enrollment = on_roll[student_id]
-        mark = Mark(sheet=sheet, student_id=student_id, enrollment=enrollment, status=status)
+        mark = Mark(sheet=sheet, student_id=student_id, enrollment=enrollment, status=status, note=note)
         if enrollment.mark_id is None:
             saved.created.append(mark)
         else:
             saved.changed.append(mark)
             changes.append(
-                MarkChange(mark_id=enrollment.mark_id, before=enrollment.marked, after=status, changed_by=by)
+                MarkChange(
+                    mark_id=enrollment.mark_id,
+                    before=enrollment.marked,
+                    after=status,
+                    note_before=enrollment.noted,
+                    note_after=note,
+                    reason=_REASON.clean(reason or "", None),
+                    changed_by=by,
+                )
             )
     Mark.objects.bulk_create(
         saved.created + saved.changed,
         update_conflicts=True,
         unique_fields=["sheet", "student"],
-        update_fields=["status"],
+        update_fields=["status", "note"],
     )
     MarkChange.objects.bulk_create(changes)
     later = Q(last_marked_on=None) | Q(last_marked_on__lt=sheet.held_on)

@@ -17,5 +17,6 @@ urlpatterns = [
     path("batches/<int:pk>/attendance/", sees_sheets(views.register), name="batch-attendance"),
     path("batches/<int:pk>/attendance/go/", keeps_sheets(views.sheet_go), name="sheet-go"),
     path("batches/<int:pk>/attendance/<day:held_on>/", keeps_sheets(views.sheet), name="sheet"),
+    path("batches/<int:pk>/attendance/<day:held_on>/history/", sees_sheets(views.sheet_history), name="sheet-history"),
     path("students/<int:pk>/attendance/", views.student_attendance, name="student-attendance"),
 ]

@@ -1,11 +1,12 @@
 """Sheets, registers and percentages: fetch, decide, render."""
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
@@ -14,8 +15,8 @@ from coachmaster.ground.days import day_words, month_start
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
 
 from . import reports, services
-from .forms import DayFilter, GoForm, MonthFilter, RegisterForm, SheetForm
-from .models import Mark, MarkChange, Sheet, Status, Tally
+from .forms import DayFilter, FillForm, GoForm, MonthFilter, RegisterForm, SheetForm
+from .models import Mark, MarkChange, Sheet, Status, Tally, counts_of_enrollment
 
 # The sheet -------------------------------------------------------------------------------------------------------
 
@@ -25,10 +26,18 @@ class Row:
     """One student on the page of a sheet."""
 
     enrollment: Enrollment
-    status: str
-    #: What is saved now, where that is not what this page says.
+    #: What is saved; what a page that is not saved yet starts from.
+    saved: Status
+    status: Status
+    note: str
+    #: The marks of the last sheets before this one, the oldest first.
+    recent: list[Status | None]
+    tally: Tally
+    is_low: bool
+    #: What somebody else saved after this page was opened, where it is not what this page says, or said.
     now_saved: str = ""
-    changes: list[MarkChange] = field(default_factory=list)
+    meanwhile: str = ""
+    note_error: str = ""
 
     @property
     def student(self):
@@ -36,14 +45,9 @@ class Row:
         return self.enrollment.student
 
     @property
-    def key(self):
-        """What ids in the page end with."""
-        return str(self.enrollment.student_id)
-
-    @property
-    def label(self):
-        """The mark in words."""
-        return Status(self.status).label
+    def noted(self):
+        """The note that is saved."""
+        return self.enrollment.noted or ""
 
 
 def sheet(request, pk, held_on):
@@ -60,11 +64,13 @@ def sheet(request, pk, held_on):
                 batch=batch,
                 held_on=held_on,
                 statuses=form.statuses,
+                notes=form.notes,
                 by=request.user,
                 version=form.cleaned_data["version"],
                 topic=form.cleaned_data["topic"],
                 confirmed_unplanned=form.cleaned_data["confirmed"],
                 whole_roll=True,
+                reason=form.cleaned_data["reason"],
             )
         except ValidationError as error:
             form.add_error(None, error)
@@ -73,21 +79,18 @@ def sheet(request, pk, held_on):
                 request,
                 f"Attendance of {batch} on {day_words(held_on)} saved: {Tally.of(form.statuses.values()).words}.",
             )
+            if request.headers.get("X-Requested-With") == "fetch":
+                return JsonResponse({"saved": saved.sheet.get_absolute_url()})
             return redirect(saved.sheet)
     return _sheet_page(request, batch, held_on, form, today)
 
 
 def _sheet_page(request, batch, held_on, form, today):
-    taken = Sheet.objects.select_related("taken_by").filter(batch=batch, held_on=held_on).first()
+    taken, earlier = reports.sheets_up_to(batch, held_on)
     version = taken.version if taken else 0
-    changes = _changes(taken)
-    rows = []
-    for enrollment in services.roll(batch, held_on):
-        marked = enrollment.marked or Status.PRESENT.value
-        row = Row(enrollment, form.statuses.get(enrollment.student_id, marked), changes=changes.get(enrollment.mark_id))
-        if form.is_bound and enrollment.marked and row.status != marked and form.data.get("version") != str(version):
-            row.now_saved = Status(marked).label
-        rows.append(row)
+    rows = _rows(batch, held_on, form, reports.marks_on(earlier), FillForm(request.GET))
+    if form.is_bound and form.data.get("version") != str(version):
+        _compare(rows, form)
     return render(
         request,
         "attendance/sheet.html",
@@ -100,18 +103,72 @@ def _sheet_page(request, batch, held_on, form, today):
             "form": form,
             "topic": form.data.get("topic", "") if form.is_bound else taken.topic if taken else "",
             "rows": rows,
+            "seen": " ".join(f"{row.enrollment.student_id}{row.saved[0]}" for row in rows),
+            "fills": FillForm.base_fields["fill"].choices[: 3 if earlier else 2],
             "asks": not batch.is_planned and not taken,
+            "asks_reason": taken and services.asks_reason(request.user, held_on),
         },
     )
 
 
-def _changes(taken):
-    """The corrections of a sheet by mark, the newest first; a sheet saved once has none."""
-    found = {}
-    if taken and taken.version > 1:
-        for change in MarkChange.objects.filter(mark__sheet=taken).select_related("changed_by"):
-            found.setdefault(change.mark_id, []).append(change)
-    return found
+def _rows(batch, held_on, form, recent, fills):
+    """A `Row` for each student: as saved, or as the sheet is to be filled, or as who sent the form chose and typed."""
+    low = Institute.objects.for_page_heads().low_attendance_percent
+    fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
+    rows = []
+    for enrollment in services.roll(batch, held_on, **counts_of_enrollment()):
+        student_id = enrollment.student_id
+        status = saved = Status(enrollment.marked or Status.PRESENT)
+        before = recent.get(student_id, [])
+        if fill:
+            status = (before[-1] if before else None) or Status.PRESENT if fill == "last" else Status(fill)
+        if student_id in form.statuses and form.is_own(student_id):
+            status = form.statuses[student_id]
+        own_note = student_id in form.notes and form.is_own_note(student_id)
+        tally = Tally(enrollment.present, enrollment.absent, enrollment.late, enrollment.excused)
+        rows.append(
+            Row(
+                enrollment,
+                saved=saved,
+                status=status,
+                note=form.notes[student_id] if own_note else enrollment.noted or "",
+                recent=before,
+                tally=tally,
+                is_low=tally.is_below(low),
+                note_error=form.note_errors.get(student_id, ""),
+            )
+        )
+    return rows
+
+
+def _compare(rows, form):
+    """Say beside the rows what somebody else saved after the page of ``form`` was opened."""
+    for row in rows:
+        student_id = row.enrollment.student_id
+        if not row.enrollment.marked:
+            continue
+        if row.status != row.saved:
+            row.now_saved = row.saved.label
+        elif form.seen(student_id) not in (None, row.saved):
+            row.meanwhile = row.saved.label
+        if row.note != row.noted:
+            row.now_saved = row.now_saved or row.saved.label
+
+
+def sheet_history(request, pk, held_on):
+    batch = get_object_or_404(services.batches_kept_by(request.user).select_related("course"), pk=pk)
+    taken = get_object_or_404(Sheet.objects.select_related("taken_by"), batch=batch, held_on=held_on)
+    changes = MarkChange.objects.filter(mark__sheet=taken).select_related("changed_by", "mark__student__user")
+    return render(
+        request,
+        "attendance/sheet_history.html",
+        {
+            "batch": batch,
+            "held_on": held_on,
+            "sheet": taken,
+            "changes": listing(request, changes, {"when": ["changed_at"]}, default="-when"),
+        },
+    )
 
 
 def _closed_day(request, batch, held_on, sentence, today):

@@ -83,6 +83,9 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
 
+# A sheet of a thousand students, with a mark and a note each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 4000
+
 ROOT_URLCONF = "coachmaster.urls"
 WSGI_APPLICATION = "coachmaster.wsgi.application"
 

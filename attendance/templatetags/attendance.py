@@ -1,5 +1,7 @@
 """`{% load attendance %}`: how sheet and register write marks. A page has hundreds, so what repeats is written once."""
 
+from functools import lru_cache
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
@@ -36,6 +38,29 @@ _CHOICES = {
 def mark_choices(status, student_id):
     """The four choices for one student, ``status`` checked: `{{ row.status|mark_choices:row.student_id }}`."""
     return format_html(_CHOICES[status], int(student_id))
+
+
+@register.filter
+def last_marks(statuses):
+    """The last marks of a student, the oldest first: their letters, and their words for a screen reader."""
+    return _last_marks(tuple(statuses))
+
+
+@lru_cache(maxsize=1024)
+def _last_marks(statuses):
+    if not any(statuses):
+        return ""
+    letters = "".join(
+        format_html('<b class="m-{}">{}</b>', status.value, status.label[0]) if status else "<b>·</b>"
+        for status in statuses
+    )
+    words = ", ".join(status.label.lower() if status else "no mark" for status in statuses)
+    return format_html(
+        '<span class="sheet-last"><span aria-hidden="true" title="The last classes">{}</span>'
+        '<span class="visually-hidden">Last classes: {}.</span></span>',
+        mark_safe(letters),  # noqa: S308 — made of the constants above
+        words,
+    )
 
 
 @register.filter

@@ -38,6 +38,10 @@ def address(batch, day=DAY):
     return reverse("attendance:sheet", args=[batch.pk, day])
 
 
+def history(batch, day=DAY):
+    return reverse("attendance:sheet-history", args=[batch.pk, day])
+
+
 def marks_of(batch, **statuses):
     """The fields of a sheet's form: everybody present, except `s<student id>="absent"`."""
     fields = {f"mark-{row.student_id}": "present" for row in batch.enrollments.all()}
@@ -84,7 +88,7 @@ def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, b
     assert "Taken by Imran Khan, 15 Jun 18:40" in response.content.decode()
 
 
-def test_saved_again_it_corrects_and_shows_what_a_mark_was(client_of, instructor, admin, batch):
+def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(client_of, instructor, admin, batch):
     one = EnrollmentFactory(batch=batch)
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
@@ -93,8 +97,11 @@ def test_saved_again_it_corrects_and_shows_what_a_mark_was(client_of, instructor
 
     change = MarkChange.objects.get()
     assert (change.mark.student_id, change.before, change.after) == (one.student_id, "absent", "present")
-    assert "was Absent, changed by Imran Khan 15 Jun 18:40" in response.content.decode()
     assert Sheet.objects.get().version == 2
+    assert history(batch) in response.content.decode()
+    page = client_of(instructor).get(history(batch)).content.decode()
+    assert "<del>Absent</del> → Present" in page
+    assert "saved 2 times, last by Imran Khan, 15 Jun 2026, 18:40" in page
 
 
 def test_a_save_without_a_difference_writes_nothing(client_of, instructor, batch):
@@ -132,6 +139,105 @@ def test_a_student_who_left_the_same_day_and_came_back_stands_on_the_sheet_once(
     assert [row.enrollment.pk for row in response.context["rows"]] == [left.pk]
 
 
+def test_a_note_is_kept_with_the_mark_and_its_correction_in_the_history(client_of, instructor, batch):
+    student = EnrollmentFactory(batch=batch).student
+    client = client_of(instructor)
+    note = f"note-{student.pk}"
+
+    client.post(address(batch), {**marks_of(batch), note: "  Left at 18:00 ", "version": "0"})
+    assert Mark.objects.get().note == "Left at 18:00"
+    assert not MarkChange.objects.exists()
+
+    client.post(address(batch), {**marks_of(batch), note: "Left at 17:30", "version": "1"})
+    assert Mark.objects.get().note == "Left at 17:30"
+    change = MarkChange.objects.get()
+    assert (change.before, change.after) == ("present", "present")
+    assert (change.note_before, change.note_after) == ("Left at 18:00", "Left at 17:30")
+    assert "<del>Left at 18:00</del> → Left at 17:30" in client.get(history(batch)).content.decode()
+
+
+def test_a_note_left_out_stays_and_one_emptied_goes(client_of, instructor, batch):
+    student = EnrollmentFactory(batch=batch).student
+    client = client_of(instructor)
+    client.post(address(batch), {**marks_of(batch), f"note-{student.pk}": "Fever", "version": "0"})
+
+    client.post(address(batch), {**marks_of(batch, **{f"s{student.pk}": "excused"}), "version": "1"})
+    assert Mark.objects.get().note == "Fever"
+    client.post(
+        address(batch), {**marks_of(batch, **{f"s{student.pk}": "excused"}), f"note-{student.pk}": "", "version": "2"}
+    )
+    assert Mark.objects.get().note == ""
+
+
+@pytest.mark.parametrize("note", ["x" * 201, "a\0b"])
+def test_a_note_that_cannot_be_kept_is_refused_beside_the_student(client_of, instructor, batch, note):
+    one, two = EnrollmentFactory.create_batch(2, batch=batch)
+    fields = marks_of(batch, **{f"s{two.student_id}": "late"})
+
+    response = client_of(instructor).post(address(batch), {**fields, f"note-{one.student_id}": note, "version": "0"})
+
+    rows = {row.enrollment.student_id: row for row in response.context["rows"]}
+    assert rows[one.student_id].note_error
+    assert (rows[one.student_id].note, rows[two.student_id].status) == (note, "late")
+    assert not Sheet.objects.exists()
+
+
+# What helps to mark ----------------------------------------------------------------------------------------------
+
+
+def test_each_row_shows_the_last_five_marks_and_the_figure_so_far(client_of, instructor, batch):
+    student = EnrollmentFactory(batch=batch).student
+    for number, status in enumerate(["absent", "present", "late", "excused", "present", "absent"]):
+        taken(batch, DAY - (6 - number) * ONE, **{f"s{student.pk}": status})
+    newcomer = EnrollmentFactory(batch=batch, enrolled_on=DAY).student
+
+    response = client_of(instructor).get(address(batch))
+
+    rows = {row.enrollment.student_id: row for row in response.context["rows"]}
+    assert rows[student.pk].recent == ["present", "late", "excused", "present", "absent"]
+    assert (str(rows[student.pk].tally), rows[student.pk].is_low) == ("3 of 5 · 60 %", True)
+    assert (rows[newcomer.pk].recent, rows[newcomer.pk].is_low) == ([], False)
+    page = response.content.decode()
+    assert "Last classes: present, late, excused, present, absent." in page
+    assert page.count("Low</span>") == 1
+
+
+def test_marks_in_other_batches_are_not_among_the_last_ones(client_of, instructor, batch):
+    before = EnrollmentFactory()
+    taken(before.batch, DAY - 5 * ONE, **{f"s{before.student_id}": "absent"})
+    Enrollment.objects.filter(pk=before.pk).update(status="dropped", ended_on=DAY - 2 * ONE)
+    EnrollmentFactory(batch=batch, student=before.student, enrolled_on=DAY - 2 * ONE)
+
+    (row,) = client_of(instructor).get(address(batch)).context["rows"]
+
+    assert (row.recent, row.tally.total) == ([], 0)
+
+
+def test_a_sheet_can_be_filled_as_all_absent_or_as_last_time_without_being_saved(client_of, instructor, batch):
+    one, two = EnrollmentFactory.create_batch(2, batch=batch)
+    taken(batch, DAY - 2 * ONE, **{f"s{one.student_id}": "absent"})
+    taken(batch, DAY - ONE, **{f"s{two.student_id}": "late"})
+    EnrollmentFactory(batch=batch, enrolled_on=DAY)
+    client = client_of(instructor)
+
+    def filled(fill):
+        return [row.status for row in client.get(f"{address(batch)}?fill={fill}").context["rows"]]
+
+    assert filled("absent") == ["absent", "absent", "absent"]
+    assert filled("last") == ["present", "late", "present"]
+    assert filled("x") == filled("present") == ["present", "present", "present"]
+    assert Sheet.objects.count() == 2
+
+
+def test_as_last_time_is_offered_once_there_was_one(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    client = client_of(instructor)
+
+    assert "As last time" not in client.get(address(batch)).content.decode()
+    taken(batch, DAY - ONE)
+    assert "As last time" in client.get(address(batch)).content.decode()
+
+
 # Two at it -------------------------------------------------------------------------------------------------------
 
 
@@ -139,21 +245,44 @@ def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(client_o
     mine, theirs = EnrollmentFactory.create_batch(2, batch=batch)
     taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
     client = client_of(instructor)
-    fields = marks_of(batch, **{f"s{mine.student_id}": "late"})
+    fields = marks_of(batch, **{f"s{mine.student_id}": "late"}) | {f"note-{mine.student_id}": "Bus"}
+    seen = f"{mine.student_id}p {theirs.student_id}p"
 
-    response = client.post(address(batch), {**fields, "version": "0", "topic": "Waves"})
+    response = client.post(address(batch), {**fields, "seen": seen, "version": "0", "topic": "Waves"})
 
     assert sentence(response).startswith("Anita Rao saved this sheet at 18:40, after you opened it.")
-    rows = {row.enrollment.student_id: (row.status, row.now_saved) for row in response.context["rows"]}
-    assert rows == {mine.student_id: ("late", "Present"), theirs.student_id: ("present", "Absent")}
+    rows = {row.enrollment.student_id: row for row in response.context["rows"]}
+    assert (rows[mine.student_id].status, rows[mine.student_id].note) == ("late", "Bus")
+    assert rows[mine.student_id].now_saved == "Present"
+    assert (rows[theirs.student_id].status, rows[theirs.student_id].meanwhile) == ("absent", "Absent")
     assert (response.context["version"], response.context["topic"]) == (1, "Waves")
     assert not MarkChange.objects.exists()
 
-    client.post(address(batch), {**fields, "version": "1", "topic": "Waves"})
+    again = {f"mark-{row.student.pk}": row.status for row in rows.values()} | {f"note-{mine.student_id}": "Bus"}
+    client.post(address(batch), {**again, "seen": response.context["seen"], "version": "1", "topic": "Waves"})
     assert dict(Mark.objects.values_list("student", "status")) == {
         mine.student_id: "late",
-        theirs.student_id: "present",
+        theirs.student_id: "absent",
     }
+
+
+def test_a_page_that_does_not_say_what_it_had_seen_keeps_all_its_choices(client_of, instructor, admin, batch):
+    theirs = EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
+
+    (row,) = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "0"}).context["rows"]
+
+    assert (row.status, row.now_saved) == ("present", "Absent")
+
+
+@pytest.mark.parametrize("seen", ["x", "1z", "p", "१p", "1p,2p", "1p 2"])
+def test_a_page_that_says_nonsense_of_what_it_had_seen_is_refused(client_of, instructor, batch, seen):
+    EnrollmentFactory(batch=batch)
+
+    response = client_of(instructor).post(address(batch), {**marks_of(batch), "seen": seen, "version": "0"})
+
+    assert sentence(response) == "Choose Present, Absent, Late or Excused for each student, and save again."
+    assert not Sheet.objects.exists()
 
 
 def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_lost(client_of, instructor, batch):
@@ -289,6 +418,36 @@ def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(client_
     assert Sheet.objects.get().held_on == DAY - 4 * ONE
 
 
+def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_kept(client_of, admin, batch):
+    student = EnrollmentFactory(batch=batch).student
+    Institute.objects.update(attendance_edit_days=3)
+    client = client_of(admin)
+    fields = marks_of(batch, **{f"s{student.pk}": "excused"}) | {"version": "1"}
+    for day in (DAY - 4 * ONE, DAY - 3 * ONE):
+        taken(batch, day, by=admin)
+    assert "Reason for correcting" in client.get(address(batch, DAY - 4 * ONE)).content.decode()
+    assert "Reason for correcting" not in client.get(address(batch, DAY - 3 * ONE)).content.decode()
+
+    response = client.post(address(batch, DAY - 4 * ONE), {**fields, "topic": "Waves"})
+    assert response.context["form"].errors["reason"] == ["Say why this sheet is corrected so late."]
+    assert ([row.status for row in response.context["rows"]], response.context["topic"]) == (["excused"], "Waves")
+    assert not MarkChange.objects.exists()
+
+    client.post(address(batch, DAY - 4 * ONE), {**fields, "reason": "Medical certificate"})
+    assert MarkChange.objects.get().reason == "Medical certificate"
+    assert "Medical certificate" in client.get(history(batch, DAY - 4 * ONE)).content.decode()
+    assert client.post(address(batch, DAY - 3 * ONE), fields).status_code == 302
+
+
+def test_a_sheet_taken_late_needs_no_reason_and_a_save_without_a_difference_none_either(client_of, admin, batch):
+    EnrollmentFactory(batch=batch)
+    Institute.objects.update(attendance_edit_days=0)
+    client = client_of(admin)
+
+    for version in ("0", "1"):
+        assert client.post(address(batch, DAY - ONE), {**marks_of(batch), "version": version}).status_code == 302
+
+
 def test_a_sheet_without_students_says_so(client_of, instructor, batch):
     client = client_of(instructor)
 
@@ -339,6 +498,17 @@ def test_the_sheet_is_for_admins_and_the_batch_s_own_instructor(client_of, instr
         )
 
     assert statuses == {"admin": (200, 302), "own": (200, 302), "other": (404, 404), "student": (403, 403)}
+
+
+def test_the_history_is_for_those_who_see_the_sheet(client_of, instructor, admin, batch):
+    student = EnrollmentFactory(batch=batch).student
+    taken(batch, DAY, by=admin)
+
+    def status(user):
+        return client_of(user).get(history(batch)).status_code
+
+    assert (status(admin), status(instructor), status(UserFactory()), status(student)) == (200, 200, 404, 403)
+    assert client_of(admin).get(history(batch, DAY - ONE)).status_code == 404
 
 
 # Bad input -------------------------------------------------------------------------------------------------------
@@ -438,8 +608,10 @@ def test_a_sheet_costs_the_same_however_long(client_of, instructor, batch, stude
     EnrollmentFactory.create_batch(students, batch=batch)
     client = client_of(instructor)
     everybody_late = dict.fromkeys(marks_of(batch), Status.LATE.value)
+    for number in range(1, 8):
+        taken(batch, DAY - number * ONE)
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         client.get(address(batch))
     with django_assert_max_num_queries(12):
         assert client.post(address(batch), {**marks_of(batch), "version": "0"}).status_code == 302

@@ -111,6 +111,7 @@ POST finance:remind-by-mail        login  302   403     403      403     403    
 GET  attendance:day                login  200   200     200      403     403      403
 GET  attendance:batch-attendance   login  200   200     404      403     403      403
 GET  attendance:sheet              login  200   200     404      403     403      403
+GET  attendance:sheet-history      login  200   200     404      403     403      403
 GET  attendance:sheet-go            login  302   302     404      403     403      403
 GET  attendance:student-attendance login  200   200     404      200     404      404
 """
