@@ -221,6 +221,8 @@ INSTITUTE_GROUPS = {
         "back_dating_days",
         "cash_ceiling",
         "bounce_charge",
+        "leaving_deduction_percent",
+        "refund_days",
         "reminder_days",
         "fee_reminder",
     ],
@@ -234,6 +236,8 @@ class InstituteForm(forms.ModelForm):
     #: The bounds of the whole numbers.
     BOUNDS = {
         "back_dating_days": (0, 3650),
+        "leaving_deduction_percent": (0, 100),
+        "refund_days": (1, 365),
         "reminder_days": (0, 365),
         "attendance_edit_days": (0, 365),
         "low_attendance_percent": (1, 100),

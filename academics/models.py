@@ -562,6 +562,14 @@ class Enrollment(models.Model):
         return address("academics:student-enrollment", self.student_id)
 
     @property
+    def with_earlier(self):
+        """This enrollment and those it was transferred from, the latest first."""
+        found = [self]
+        while (before := found[-1].transferred_from) is not None:
+            found.append(before)
+        return found
+
+    @property
     def is_active(self):
         """Whether it goes on."""
         return self.status == EnrollmentStatus.ACTIVE

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
@@ -15,7 +15,7 @@ from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.money import ZERO, display, plain
 
-from . import ledger, planning, services
+from . import leaving, ledger, planning, services
 from .forms import CompleteBatchForm, DropForm, EndForm, EnrollForm, EnrollSeveralForm, PickForm, TransferForm
 from .installment_forms import InstallmentTable
 from .picking import picked_student, student_picker
@@ -109,11 +109,19 @@ def _dues(enrollment):
 
 
 def _ending(act):
-    """A page that ends an active enrollment: fetches it, and turns away from one that has ended already."""
+    """A page that ends an active enrollment: fetches it, and turns away from one that has ended already.
+
+    With it comes the batch that the student ``goes_on_in`` besides, if any.
+    """
 
     def page(request, pk):
-        enrollments = ledger.with_paid(Enrollment.objects.visible_to(request.user))
-        enrollment = get_object_or_404(enrollments.select_related("student__user", "batch__course"), pk=pk)
+        others = Enrollment.objects.active().filter(student=OuterRef("student")).exclude(pk=OuterRef("pk"))
+        enrollments = ledger.with_paid(Enrollment.objects.visible_to(request.user)).annotate(
+            goes_on_in=Subquery(others.values("batch__name")[:1])
+        )
+        enrollment = get_object_or_404(
+            enrollments.select_related("student__user", "batch__course", "transferred_from__batch"), pk=pk
+        )
         if not enrollment.is_active:
             messages.error(
                 request,
@@ -170,29 +178,52 @@ def complete(request, enrollment):
 
 @_ending
 def drop(request, enrollment):
-    dues = _dues(enrollment)
-    form = DropForm(request.POST or None, initial={"ended_on": _first_day(enrollment), "fee_to_keep": dues.charged})
-    if form.is_valid():
-        try:
-            services.drop(enrollment=enrollment, by=request.user, **form.cleaned_data)
-        except ValidationError as refusal:
-            show_refusal(form, refusal)
-        else:
-            messages.success(
-                request,
-                f"{enrollment.student} has left {enrollment.batch}. "
-                f"{display(form.cleaned_data['fee_to_keep'])} stays charged for it.",
-            )
-            return redirect(enrollment)
+    """What leaving costs is proposed with its working, and drawn again for another day or figure."""
+    fees = ledger.fee_status(enrollment.student, timezone.localdate(), paid=enrollment.paid)
+    first_day = _first_day(enrollment)
+    form = DropForm(request.POST or None, initial={"ended_on": first_day})
+    is_valid = form.is_valid()
+    given = form.cleaned_data if form.is_bound else {}
+    ended_on = given.get("ended_on") or first_day
+    proposal = leaving.propose(enrollment, services.tuition_lines(enrollment, fees), ended_on)
+    kept = given.get("fee_to_keep")
+    kept = proposal.keep if kept is None else kept
+    was_outdated = False
+    if request.POST.get("do") == "show":
+        form = DropForm(initial={name: request.POST.get(name) for name in DropForm.base_fields})
+    elif is_valid and form.accepts(proposal):
+        was_outdated = form.was_shown_another(proposal)
+        if not was_outdated:
+            try:
+                services.drop(enrollment=enrollment, by=request.user, **{**given, "fee_to_keep": kept})
+            except ValidationError as refusal:
+                show_refusal(form, refusal)
+            else:
+                left = leaving.outcome(proposal, fees, kept, ended_on)
+                messages.success(request, _left_words(enrollment, left))
+                return redirect(enrollment)
     return _end_page(
         request,
         "finance/enrollment_drop.html",
         enrollment,
         form,
-        dues=dues,
+        fees=fees,
+        proposal=proposal,
+        outcome=leaving.outcome(proposal, fees, min(kept, proposal.fee), ended_on),
+        was_outdated=was_outdated,
         heading=f"{enrollment.student} leaves {enrollment.batch}",
         submit="Drop",
     )
+
+
+def _left_words(enrollment, outcome):
+    """What has become of the fee, in two sentences."""
+    words = f"{enrollment.student} has left {enrollment.batch}. {display(outcome.kept)} of the fee stays charged"
+    if outcome.to_give_back and enrollment.goes_on_in:
+        return f"{words}; {display(outcome.to_give_back)} is in advance for {enrollment.goes_on_in}."
+    if outcome.to_give_back:
+        return f"{words}; {display(outcome.to_give_back)} is to be given back by {day_words(outcome.due_on)}."
+    return f"{words}; {display(outcome.to_pay)} is still to be paid." if outcome.to_pay else f"{words}, and is paid."
 
 
 @_ending

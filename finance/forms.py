@@ -295,14 +295,27 @@ class EndForm(forms.Form):
 
 
 class DropForm(EndForm):
-    """A student leaves before the end."""
+    """A student leaves before the end. ``shown`` is the fee that was proposed on the page that was sent."""
 
-    reason = LineFormField(label="Reason", max_length=150)
+    reason = LineFormField(label="Reason", max_length=100)
     fee_to_keep = AmountField(
-        label="Fee to keep (₹)",
-        allow_zero=True,
-        help_text="What stays charged for this enrollment. 0 takes the whole fee back.",
+        label="Another fee to keep (₹)", allow_zero=True, required=False, help_text="Left empty: what is proposed."
     )
+    fee_reason = LineFormField(label="Reason for another fee", max_length=80, required=False)
+    shown = AmountField(allow_zero=True, required=False, widget=forms.HiddenInput)
+
+    def accepts(self, proposal):
+        """Whether the fee to keep is the one proposed, or a reason says why not; otherwise the form says so."""
+        kept = self.cleaned_data["fee_to_keep"]
+        if kept in (None, proposal.keep) or self.cleaned_data["fee_reason"]:
+            return True
+        self.add_error("fee_reason", f"Say why it is not the {display(proposal.keep)} that is proposed.")
+        return False
+
+    def was_shown_another(self, proposal):
+        """Whether the proposal is about to be taken, and is not the one that was on the page."""
+        shown = self.cleaned_data.pop("shown")
+        return self.cleaned_data["fee_to_keep"] is None and shown not in (None, proposal.keep)
 
 
 class CompleteBatchForm(forms.Form):

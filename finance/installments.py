@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from academics.calendar import class_days
+from academics.calendar import class_days, holidays_between
 from coachmaster.ground.money import ZERO, display, share, split, split_in_proportion
 
 from . import ledger
@@ -224,12 +224,17 @@ def fee_from(batch, fee, joined_on):
 
 
 def fee_until(enrollment, fee, ended_on):
-    """The Share of ``fee`` for the classes held from the day of enrolling until before ``ended_on``; None as `fee_from`."""
-    batch = enrollment.batch
-    if batch.ends_on is None:
+    """The Share of ``fee`` for the classes held from the day of enrolling until before ``ended_on``; None as `fee_from`.
+
+    Classes in the batches that the student was transferred from count as held: the fee is for all of them.
+    """
+    current, *earlier = enrollment.with_earlier
+    if current.batch.ends_on is None:
         return None
-    days = class_days(batch, enrollment.enrolled_on, batch.ends_on)
-    held = sum(day < ended_on for day in days)
+    holidays = holidays_between((earlier or [current])[-1].enrolled_on, current.batch.ends_on)
+    days = class_days(current.batch, current.enrolled_on, current.batch.ends_on, holidays=holidays)
     if not days:
         return None
-    return Share(fee=fee, counted=held, all=len(days), amount=share(fee, held, len(days)))
+    before = sum(len(class_days(one.batch, one.enrolled_on, one.ended_on - DAY, holidays=holidays)) for one in earlier)
+    held, all_days = before + sum(day < ended_on for day in days), before + len(days)
+    return Share(fee=fee, counted=held, all=all_days, amount=share(fee, held, all_days))

@@ -9,13 +9,41 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from accounts.forms import PasswordAgainMixin
+from accounts.models import User
 from coachmaster.ground.days import DayFormField
-from coachmaster.ground.forms import show_refusal
+from coachmaster.ground.forms import FilterForm, show_refusal
+from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, AmountField, display
 from coachmaster.ground.text import LineFormField
 
-from . import refunds
-from .models import Mode, Payment, Refund
+from . import leaving, refunds
+from .models import Account, Mode, Payment, Refund
+
+DUE_SORTS = {"due": ["left_on"], "amount": ["-balance"], "name": ["student__user__full_name"]}
+
+
+class RefundDueFilter(FilterForm):
+    """Whose money is to go back."""
+
+    def __init__(self, data, **kwargs):
+        super().__init__(data, **kwargs)
+        self.fields["q"].label = "Student"
+
+
+def refund_due_list(request):
+    """Who has left and is still to get money back, by when."""
+    filters = RefundDueFilter(request.GET)
+    today = timezone.localdate()
+    accounts = leaving.refunds_due()
+    if words := filters.value("q"):
+        accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
+    totals = leaving.totals(accounts, today)
+    page = listing(request, accounts.select_related("student__user"), DUE_SORTS, default="due", total=totals.students)
+    return render(
+        request,
+        "finance/refund_due_list.html",
+        {"filters": filters, "totals": totals, "listing": page, "refunds": leaving.rows(list(page), today)},
+    )
 
 
 class RefundForm(PasswordAgainMixin, forms.Form):
@@ -41,12 +69,13 @@ def refund_create(request, pk):
     payments = Payment.objects.visible_to(request.user).select_related("student__user", "reversal").with_refunded()
     payment = get_object_or_404(payments, pk=pk)
     left = payment.amount - payment.refunded
+    advance = -(Account.objects.filter(pk=payment.student_id).values_list("balance", flat=True).first() or ZERO)
     form = RefundForm(
         request.POST or None,
         request=request,
         initial={
             "token": secrets.token_urlsafe(24),
-            "amount": left,
+            "amount": min(left, advance) if advance > ZERO else left,
             "refunded_on": timezone.localdate(),
             "mode": Mode.CASH,
         },
@@ -58,7 +87,10 @@ def refund_create(request, pk):
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, f"{display(refund.amount)} given back to {payment.student}. Voucher {refund}.")
+            words = f"{display(refund.amount)} given back to {payment.student}. Voucher {refund}."
+            if advance > refund.amount:
+                words += f" {display(advance - refund.amount)} more was paid than is owed."
+            messages.success(request, words)
             return redirect(refund)
     elif not form.is_bound and (payment.is_void or left <= ZERO):
         messages.error(request, f"Of receipt {payment} nothing is left that can be given back.")
@@ -70,6 +102,7 @@ def refund_create(request, pk):
             "form": form,
             "payment": payment,
             "left": left,
+            "advance": max(advance, ZERO),
             "heading": f"Give money of receipt {payment} back",
             "submit": "Give it back",
             "back": payment.get_absolute_url(),

@@ -93,56 +93,58 @@ def tuition_charges(enrollment, rows=None, *, by):
 
 
 @transaction.atomic
-def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None):
+def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
     """End an active enrollment before its time, from the day ``ended_on`` on.
 
-    ``fee_to_keep`` (rupees) is the fee that stays charged for it; left out, nothing about the fee changes. Raises
-    ValidationError.
+    ``fee_to_keep`` (rupees) is the fee that stays charged for it; left out, nothing about the fee changes.
+    ``fee_reason`` says why it is another than what was proposed. Raises ValidationError.
     """
     if not reason:
         raise ValidationError({"reason": "Say why the student leaves."})
     lock_account(enrollment.student_id)
-    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=reason)
+    words = f"{reason} (fee kept: {fee_reason})" if fee_reason else reason
+    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=words)
     if fee_to_keep is not None:
-        _keep_of_fee(enrollment, fee_to_keep, reason=f"Left: {reason}", by=by)
+        _keep_of_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {words}", by=by)
         ledger.refresh_accounts([enrollment.student_id])
     return enrollment
 
 
-def _tuition_lines(enrollment):
-    """The lines of the ledger about the tuition of ``enrollment`` and of those it was transferred from, by due date."""
-    chain = [enrollment.pk]
-    while (before := enrollment.transferred_from) is not None:
-        chain.append(before.pk)
-        enrollment = before
+def tuition_lines(enrollment, fees=None):
+    """The lines of the ledger about the tuition of ``enrollment`` and of those it was transferred from, by due date.
+
+    ``fees`` spares asking how the student stands.
+    """
+    chain = {one.pk for one in enrollment.with_earlier}
+    fees = fees or ledger.fee_status(enrollment.student, timezone.localdate())
     return [
-        line
-        for line in ledger.fee_status(enrollment.student, timezone.localdate()).lines
-        if line.charge.enrollment_id in chain and line.charge.kind == ChargeKind.TUITION
+        line for line in fees.lines if line.charge.enrollment_id in chain and line.charge.kind == ChargeKind.TUITION
     ]
 
 
-def _keep_of_fee(enrollment, fee_to_keep, *, reason, by):
+def _keep_of_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
     """Cancel what is open of the tuition, so that ``fee_to_keep`` rupees stay to be paid for the enrollment in all.
 
-    What is settled stays as it is while it fits; otherwise all is cancelled and the fee posted anew, and the rest of
-    what was paid becomes an advance, to be given back. The caller holds the account and refreshes it.
+    What is settled stays as it is while it fits; what goes is posted anew as far as it is kept, due when its first part
+    was, but not after the student has left. The rest of what was paid becomes an advance, to be given back. The caller
+    holds the account and refreshes it.
     """
-    lines = _tuition_lines(enrollment)
+    lines = tuition_lines(enrollment)
     charged = sum((line.net for line in lines), ZERO)
     if fee_to_keep == charged:
         return
     if fee_to_keep > charged:
         raise ValidationError({"fee_to_keep": f"At most {display(charged)}, the fee charged for this enrollment."})
-    settled = [line for line in lines if line.open == ZERO]
-    kept = sum((line.net for line in settled), ZERO)
-    if kept > fee_to_keep:
-        settled, kept = [], ZERO
-    gone = [line for line in lines if line not in settled]
-    due_on = gone[0].charge.due_on
+    rest, gone = fee_to_keep, []
+    for line in lines:
+        if line.open == ZERO and line.net <= rest:
+            rest -= line.net
+        else:
+            gone.append(line)
+    today = timezone.localdate()
     installments.cancel([line.charge for line in gone], reason=reason, by=by)
-    rows = [(due_on, fee_to_keep - kept)] if fee_to_keep > kept else []
-    Charge.objects.bulk_create(installments.charges_for(enrollment, rows, on=timezone.localdate(), by=by))
+    rows = [(min(gone[0].charge.due_on, max(ended_on, today)), rest)] if rest > ZERO else []
+    Charge.objects.bulk_create(installments.charges_for(enrollment, rows, on=today, by=by))
 
 
 @transaction.atomic
@@ -222,7 +224,7 @@ class Settlement:
 
 def transfer_settlement(enrollment, agreed_fee, on):
     """The Settlement of a transfer from ``enrollment`` on the day ``on``, for a new fee of ``agreed_fee`` rupees."""
-    lines = _tuition_lines(enrollment)
+    lines = tuition_lines(enrollment)
     cancelled = [line for line in lines if line.charge.due_on >= on]
     stays = sum((line.charge.amount for line in lines if line.charge.due_on < on), ZERO)
     if stays > agreed_fee:

@@ -82,6 +82,7 @@ urlpatterns = [
     path("payments/<int:pk>/pdf/", requires("finance.view_payment")(views.receipt_pdf), name="receipt-pdf"),
     path("r/<str:token>/", views.receipt_check, name="receipt-check"),
     path("payments/<int:pk>/refund/", requires("finance.add_refund")(refunding.refund_create), name="refund-create"),
+    path("refunds/", requires([SCOPE, "finance.view_refund"])(refunding.refund_due_list), name="refund-due-list"),
     path("refunds/<int:pk>/", requires("finance.view_refund")(refunding.voucher), name="refund"),
     path("payments/<int:pk>/bounce/", requires("finance.add_reversal")(views.payment_bounce), name="payment-bounce"),
     path("payments/<int:pk>/void/", requires("finance.add_reversal")(views.payment_void), name="payment-void"),

@@ -33,6 +33,8 @@ def settings(**changes):
         "back_dating_days": "30",
         "cash_ceiling": "2,00,000",
         "bounce_charge": "0",
+        "leaving_deduction_percent": "10",
+        "refund_days": "15",
         "reminder_days": "7",
         "fee_reminder": "{name} owes {amount}",
         "attendance_edit_days": "3",
@@ -97,6 +99,8 @@ def test_changes_say_who_made_them(client_of, admin):
         ("cash_ceiling", "1e9"),
         ("concession_limit", "-1"),
         ("bounce_charge", "-1"),
+        ("leaving_deduction_percent", "101"),
+        ("refund_days", "0"),
         ("back_dating_days", "3651"),
         ("fee_reminder", "Dear {parent}"),
         ("fee_reminder", "{name.__class__}"),
@@ -114,7 +118,7 @@ def test_a_bad_setting_gets_a_sentence_and_changes_nothing(client_of, admin, fie
 def test_every_setting_that_has_an_effect_stands_on_the_page(client_of, admin):
     page = client_of(admin).get(reverse("academics:institute")).content.decode()
 
-    without_effect = {"gstin", "gst_percent", "leaving_deduction_percent", "refund_days"}
+    without_effect = {"gstin", "gst_percent"}
     settings_of = {field.name for field in Institute._meta.fields} - {"id"}
     assert {name for name in settings_of if f'name="{name}"' not in page} == without_effect
 

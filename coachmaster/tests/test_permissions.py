@@ -98,6 +98,7 @@ GET  finance:receipt-check         404    404   404     404      404     404    
 GET  finance:payment-bounce        login  302   403     403      403     403      403
 GET  finance:payment-void          login  200   403     403      403     403      403
 GET  finance:refund-create         login  200   403     403      403     403      403
+GET  finance:refund-due-list       login  200   403     403      403     403      403
 GET  finance:refund                login  200   403     403      200     404      403
 GET  finance:student-payments      login  200   403     403      200     404      403
 GET  finance:student-fees          login  200   403     403      200     404      403

@@ -184,20 +184,21 @@ def test_dropping_keeps_a_part_of_the_fee(client_of, admin, student):
     enrollment = enrolled(student=student, fee="12000.00")
     paid(student=student, amount="5000.00")
     client = client_of(admin)
-    page = client.get(reverse("finance:enrollment-drop", args=[enrollment.pk]))
-    dues = page.context["dues"]
-    assert (dues.charged, dues.settled, dues.open, dues.balance) == tuple(
-        map(Decimal, ("12000.00", "5000.00", "7000.00", "7000.00"))
-    )
-    assert page.context["form"]["fee_to_keep"].value() == "12000.00"
 
-    end(client, "drop", enrollment, reason="moved to Pune", fee_to_keep="6,000")
+    end(client, "drop", enrollment, reason="moved to Pune", fee_to_keep="6,000", fee_reason="agreed by phone")
 
     enrollment.refresh_from_db()
-    assert (enrollment.status, enrollment.ended_on, enrollment.end_reason) == ("dropped", today(), "moved to Pune")
+    assert (enrollment.status, enrollment.ended_on, enrollment.end_reason) == (
+        "dropped",
+        today(),
+        "moved to Pune (fee kept: agreed by phone)",
+    )
     assert Account.objects.get().balance == Decimal("1000.00")
     cancelled, kept = Charge.objects.order_by("pk")
-    assert (cancelled.cancel_reason, cancelled.cancelled_by) == ("Left: moved to Pune", admin)
+    assert (cancelled.cancel_reason, cancelled.cancelled_by) == (
+        "Left: moved to Pune (fee kept: agreed by phone)",
+        admin,
+    )
     assert (kept.amount, kept.due_on) == (Decimal("6000.00"), cancelled.due_on)
 
 
@@ -205,7 +206,7 @@ def test_a_fee_that_is_taken_back_becomes_an_advance(client_of, admin, student):
     enrollment = enrolled(student=student)
     paid(student=student, amount="5000.00")
 
-    end(client_of(admin), "drop", enrollment, reason="never came", fee_to_keep="0")
+    end(client_of(admin), "drop", enrollment, reason="never came", fee_to_keep="0", fee_reason="never came")
 
     assert ledger.fee_status(student, today()).advance == Decimal("5000.00")
 
@@ -215,6 +216,7 @@ def test_a_fee_that_is_taken_back_becomes_an_advance(client_of, admin, student):
     [
         ({"reason": ""}, "reason", "This field is required."),
         ({"fee_to_keep": "12000.01"}, "fee_to_keep", "At most ₹12,000.00"),
+        ({"fee_reason": ""}, "fee_reason", "Say why it is not the ₹12,000.00 that is proposed."),
         ({"ended_on": "2026-05-31"}, "ended_on", "was enrolled on 1 Jun 2026"),
         ({"ended_on": "2026-02-30"}, "ended_on", "Enter a date that exists"),
     ],
@@ -222,7 +224,9 @@ def test_a_fee_that_is_taken_back_becomes_an_advance(client_of, admin, student):
 def test_a_drop_that_cannot_be_says_why_and_writes_nothing(client_of, admin, typed, field, sentence):
     enrollment = enrolled()
 
-    response = end(client_of(admin), "drop", enrollment, **{"reason": "x", "fee_to_keep": "0", **typed})
+    response = end(
+        client_of(admin), "drop", enrollment, **{"reason": "x", "fee_to_keep": "0", "fee_reason": "y", **typed}
+    )
 
     assert sentence in response.context["form"].errors[field][0]
     assert Enrollment.objects.get().is_active

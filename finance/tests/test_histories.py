@@ -257,7 +257,7 @@ class FeeDesk(RuleBasedStateMachine):
         enrollment = self.one(self.active(), which)
         if enrollment:
             before = self.net_charges[enrollment.student_id]
-            charged = sum((line.net for line in services._tuition_lines(enrollment)), ZERO)
+            charged = sum((line.net for line in services.tuition_lines(enrollment)), ZERO)
             keep = (charged * percent / 100).quantize(Decimal("0.01"))
             services.drop(enrollment=enrollment, ended_on=self.today, reason="left", by=self.by, fee_to_keep=keep)
             assert self.net_charges[enrollment.student_id] - before == keep - charged

@@ -42,23 +42,7 @@ for (const form of document.querySelectorAll("form[data-fees]")) {
   });
 }
 
-// The fee that is kept when a student leaves, and what the student owes then in all.
-for (const form of document.querySelectorAll("form[data-balance]")) {
-  const fee = form.elements.fee_to_keep;
-  const output = document.querySelector("[data-balance-after]");
-  const signed = (text) => (text.startsWith("-") ? -paise(text.slice(1)) : paise(text));
-  const show = () => {
-    const kept = paise(fee.value);
-    if (kept === null) return;
-    const after = signed(form.dataset.balance) - (paise(form.dataset.charged) - kept);
-    output.textContent = after < 0 ? `${rupees(-after)} in advance` : `${rupees(after)} to pay`;
-    output.parentElement.hidden = false;
-  };
-  fee.addEventListener("input", show);
-  show();
-}
-
-// How a fee is paid follows the batch, the plan and what is typed; the server draws it again, and the rest stays.
+// How a fee is paid, or what leaving costs, follows what is typed; the server draws it again, and the rest stays.
 for (const form of document.querySelectorAll("form[data-terms-form]")) {
   const draw = async (step) => {
     const data = new FormData(form);
@@ -75,7 +59,8 @@ for (const form of document.querySelectorAll("form[data-terms-form]")) {
     return true;
   };
   form.addEventListener("change", (event) => {
-    if (event.target.matches("[name=batch], [name=plan], [name=agreed_fee], [name=enrolled_on]") && form.elements.batch?.value) draw("show");
+    const batch = form.elements.batch;
+    if (event.target.matches("[name=batch], [name=plan], [name=agreed_fee], [name=enrolled_on], [name=ended_on], [name=fee_to_keep]") && (!batch || batch.value)) draw("show");
   });
   form.addEventListener("submit", async (event) => {
     const button = event.submitter;

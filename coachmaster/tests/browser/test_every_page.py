@@ -87,6 +87,7 @@ def of_admins(made):
     yield "finance:enrollment-transfer", enrollment
     yield "finance:batch-enroll", batch
     yield "finance:batch-complete", batch
+    yield "finance:refund-due-list"
     yield "finance:payment-list"
     yield "finance:payment-list", "?state=void"
     yield "finance:payment-create", "?q=a"
