@@ -6,12 +6,13 @@ from django.db.models import Q
 
 from accounts.models import User
 from coachmaster.ground.days import DayFormField
-from coachmaster.ground.forms import FilterForm, WholeNumberField
+from coachmaster.ground.forms import FilterForm, PercentField, WholeNumberField
 from coachmaster.ground.money import AmountField
+from coachmaster.ground.states import State
 from coachmaster.ground.text import LineFormField
 
 from . import class_times
-from .models import Batch, Course, EnrollmentStatus, Institute, State
+from .models import Batch, Course, EnrollmentStatus, Institute
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -215,7 +216,7 @@ class StudentsFilter(FilterForm):
 #: The settings of the institute, by headings.
 INSTITUTE_GROUPS = {
     "The institute": ["name", "address", "state", "phone", "email"],
-    "Receipts": ["receipt_prefix", "upi_id"],
+    "Receipts": ["receipt_prefix", "gstin", "gst_percent", "upi_id"],
     "Fees": [
         "concession_limit",
         "back_dating_days",
@@ -228,6 +229,13 @@ INSTITUTE_GROUPS = {
     ],
     "Enrollment and attendance": ["several_batches_at_once", "attendance_edit_days", "low_attendance_percent"],
 }
+
+
+class GstinField(LineFormField):
+    """A GSTIN, however it was typed: spaces and small letters do not count."""
+
+    def to_python(self, value):
+        return "".join(super().to_python(value).upper().split())
 
 
 class InstituteForm(forms.ModelForm):
@@ -252,7 +260,20 @@ class InstituteForm(forms.ModelForm):
         self.fields["state"].choices = [("", "Choose the state"), *State.choices]
         for name in ("concession_limit", "bounce_charge"):
             self.fields[name].allow_zero = True
-        self.fields["upi_id"].help_text = "Like sunrise@okaxis. With it, reminders carry a link to pay by."
+        self.fields["gstin"] = GstinField(
+            label="GSTIN",
+            max_length=20,
+            required=False,
+            help_text="With it, receipts made from now on are tax invoices; older ones stay as they are. Without it they "
+            "name no tax.",
+        )
+        self.fields["gst_percent"] = PercentField(
+            label="GST rate (%)",
+            help_text="Counts with a GSTIN: fees include it. Coaching (SAC 999293) is taxed at 18 %.",
+        )
+        self.fields[
+            "upi_id"
+        ].help_text = "Like sunrise@okaxis. With it, statements and reminders carry a way to pay by."
         for name, (least, most) in self.BOUNDS.items():
             old = self.fields[name]
             self.fields[name] = WholeNumberField(label=old.label, help_text=old.help_text, least=least, most=most)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
@@ -18,51 +19,11 @@ from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
+from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField
 
 from . import class_times
 from .validators import check_gstin, check_reminder, check_upi_id
-
-
-class State(models.TextChoices):
-    """The states and union territories, by their codes for GST (first two digits of a GSTIN)."""
-
-    JAMMU_AND_KASHMIR = "01", "Jammu and Kashmir"
-    HIMACHAL_PRADESH = "02", "Himachal Pradesh"
-    PUNJAB = "03", "Punjab"
-    CHANDIGARH = "04", "Chandigarh"
-    UTTARAKHAND = "05", "Uttarakhand"
-    HARYANA = "06", "Haryana"
-    DELHI = "07", "Delhi"
-    RAJASTHAN = "08", "Rajasthan"
-    UTTAR_PRADESH = "09", "Uttar Pradesh"
-    BIHAR = "10", "Bihar"
-    SIKKIM = "11", "Sikkim"
-    ARUNACHAL_PRADESH = "12", "Arunachal Pradesh"
-    NAGALAND = "13", "Nagaland"
-    MANIPUR = "14", "Manipur"
-    MIZORAM = "15", "Mizoram"
-    TRIPURA = "16", "Tripura"
-    MEGHALAYA = "17", "Meghalaya"
-    ASSAM = "18", "Assam"
-    WEST_BENGAL = "19", "West Bengal"
-    JHARKHAND = "20", "Jharkhand"
-    ODISHA = "21", "Odisha"
-    CHHATTISGARH = "22", "Chhattisgarh"
-    MADHYA_PRADESH = "23", "Madhya Pradesh"
-    GUJARAT = "24", "Gujarat"
-    DADRA_DAMAN_DIU = "26", "Dadra and Nagar Haveli and Daman and Diu"
-    MAHARASHTRA = "27", "Maharashtra"
-    KARNATAKA = "29", "Karnataka"
-    GOA = "30", "Goa"
-    LAKSHADWEEP = "31", "Lakshadweep"
-    KERALA = "32", "Kerala"
-    TAMIL_NADU = "33", "Tamil Nadu"
-    PUDUCHERRY = "34", "Puducherry"
-    ANDAMAN_AND_NICOBAR = "35", "Andaman and Nicobar Islands"
-    TELANGANA = "36", "Telangana"
-    ANDHRA_PRADESH = "37", "Andhra Pradesh"
-    LADAKH = "38", "Ladakh"
 
 
 class InstituteManager(models.Manager):
@@ -194,6 +155,11 @@ class Institute(models.Model):
     def save(self, **kwargs):
         super().save(**kwargs)
         cache.delete("institute")
+
+    def clean(self):
+        of = self.gstin[:2]
+        if self.state and of in State.values and of != self.state:
+            raise ValidationError({"gstin": f"This GSTIN is of {State(of).label}. Compare it with the state above."})
 
 
 class CourseQuerySet(models.QuerySet):

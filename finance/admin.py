@@ -11,8 +11,10 @@ from .models import (
     DayTotal,
     FeePlan,
     LateFeeRule,
+    Letterhead,
     LiveReference,
     Payment,
+    ReceiptPrint,
     ReceiptSeries,
     Refund,
     Reversal,
@@ -92,6 +94,20 @@ class PaymentAdmin(ReadOnlyAdmin):
     def is_void(self, payment):
         """Whether it was voided."""
         return payment.is_void
+
+
+@admin.register(ReceiptPrint)
+class ReceiptPrintAdmin(ReadOnlyAdmin):
+    list_display = ["payment", "copy", "printed_by", "printed_at"]
+    list_select_related = ["payment", "printed_by"]
+    search_fields = ["payment__receipt_number"]
+    date_hierarchy = "printed_at"
+
+
+@admin.register(Letterhead)
+class LetterheadAdmin(ReadOnlyAdmin):
+    list_display = ["name", "address", "phone", "gstin", "gst_percent"]
+    search_fields = ["name", "gstin"]
 
 
 @admin.register(Reversal)

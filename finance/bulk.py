@@ -16,7 +16,7 @@ from coachmaster.ground.importing import in_chunks
 
 from . import ledger, services
 from .locks import lock_series
-from .models import Account, Charge, LiveReference, Payment, live_reference
+from .models import Account, Charge, Letterhead, LiveReference, Payment, live_reference
 
 
 def lock_accounts(student_ids):
@@ -83,6 +83,7 @@ class Receiving:
         self._series = {year: lock_series(first_days[year], by=by) for year in sorted(first_days)}
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
+        _, self.letterhead = Letterhead.objects.now()
         self._written_on = set()
 
     def reserve_number(self, paid_on):

@@ -3,14 +3,11 @@
 Commercial coaching is taxed under SAC 999293. An institute without a GSTIN charges no tax and asks nothing here.
 """
 
-import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.core.exceptions import ValidationError
-
-from academics.models import State
 from coachmaster.ground.money import PAISA, ZERO, to_paise
+from coachmaster.ground.states import State
 
 #: Services accounting code: commercial training and coaching services.
 SAC = "999293"
@@ -100,40 +97,3 @@ def place_of_supply(student_state: str, home: str) -> str:
     apply to its classrooms (the place where training is performed) leaves the student's state out.
     """
     return student_state or home
-
-
-_GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]")
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def check_digit(first_fourteen: str) -> str:
-    """The last character of a GSTIN: the Luhn check digit to the base of 36 over the fourteen before it.
-
-    The characters weigh 1 and 2 in turn from the left; a product counts as the sum of its two digits in base 36; the
-    check digit fills the sum up to a multiple of 36.
-    """
-    total = 0
-    for at, character in enumerate(first_fourteen):
-        high, low = divmod(_DIGITS.index(character) * (1 + at % 2), 36)
-        total += high + low
-    return _DIGITS[-total % 36]
-
-
-def validate_gstin(value: str) -> None:
-    """A validator: ``value`` is a GSTIN that can exist. Raises ValidationError with what to do.
-
-    Rule 10 of the CGST Rules 2017: two characters for the state, ten for the PAN, two for the registration (the second
-    is Z), one check character. How that one is made is in no rule; the sample code that GSTN gives developers, and
-    `stdnum.in_.gstin` of the library python-stdnum, compute it by the Luhn algorithm modulo 36.
-    """
-    if not _GSTIN.fullmatch(value):
-        raise ValidationError(
-            "Enter the 15 capital letters and digits of the GSTIN, like 27AAPFU0939F1ZV.", code="invalid"
-        )
-    if value[:2] not in State.values:
-        raise ValidationError(f"A GSTIN begins with a state's code, and {value[:2]} is none.", code="state")
-    if value[-1] != check_digit(value[:-1]):
-        raise ValidationError(
-            "This GSTIN has a typing error: its last character does not fit the others. Compare it with the certificate.",
-            code="check_digit",
-        )

@@ -6,7 +6,14 @@ table has lost its triggers without a word.
 
 from django.db import connections
 
-TABLES = ["finance_payment", "finance_reversal", "finance_refund", "finance_dayclose"]
+TABLES = [
+    "finance_payment",
+    "finance_reversal",
+    "finance_refund",
+    "finance_dayclose",
+    "finance_letterhead",
+    "finance_receiptprint",
+]
 
 _SQLITE = """
 CREATE TRIGGER IF NOT EXISTS {table}_no_{act} BEFORE {act} ON {table}

@@ -178,6 +178,7 @@ class PaymentImporter(Importer):
                         series=series,
                         number=number,
                         status=stand[row["student"]],
+                        letterhead=receiving.letterhead,
                         by=receiving.by,
                     )
                 )

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from academics.models import Course, Enrollment
+from academics.models import Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.addresses import address
@@ -18,6 +18,8 @@ from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, 
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
 from coachmaster.ground.text import LineField, LinesField, folded
+
+from .gst import place_of_supply
 
 
 def _percent(percent):
@@ -388,6 +390,56 @@ class ReceiptSeries(models.Model):
         return f"{self}/{count:05d}"
 
 
+class LetterheadManager(models.Manager):
+    def now(self):
+        """The institute as it is now and its letterhead, which is made when something of it has changed."""
+        same = self.filter(**{name: OuterRef(name) for name in Letterhead.KEPT})
+        institute = Institute.objects.annotate(letterhead=same.values("pk")[:1]).get(pk=Institute.ONLY)
+        kept = {name: getattr(institute, name) for name in Letterhead.KEPT}
+        if institute.letterhead is None:
+            return institute, self.get_or_create(**kept)[0]
+        return institute, Letterhead(pk=institute.letterhead, **kept)
+
+
+class Letterhead(models.Model):
+    """The institute as receipts show it: one row for each way it ever looked. Only ever added, so that a receipt keeps
+    the head and the tax that it was given with."""
+
+    KEPT = ["name", "address", "phone", "email", "gstin", "state", "gst_percent"]
+
+    name = models.CharField(max_length=120)
+    address = models.CharField(max_length=300, blank=True)
+    phone = models.CharField(max_length=16, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    gstin = models.CharField("GSTIN", max_length=15, blank=True)
+    state = models.CharField(max_length=2, blank=True)
+    gst_percent = models.DecimalField("GST rate (%)", max_digits=4, decimal_places=2)
+
+    objects = LetterheadManager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name", "address", "phone", "email", "gstin", "state", "gst_percent"], name="letterhead_unique"
+            ),
+            *text_limits("letterhead", name=120, address=300, phone=16, email=254, gstin=15, state=2),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def home(self):
+        """The state that the institute is registered in, by its code."""
+        return self.state or self.gstin[:2]
+
+    def place_of_supply(self, student):
+        """The state whose tax is in what ``student`` pays; "" without tax. A student's record has no state, so it is
+        the institute's."""
+        return place_of_supply("", self.home) if self.gstin else ""
+
+
 class Mode(models.TextChoices):
     """How money was received."""
 
@@ -466,6 +518,9 @@ class Payment(models.Model):
     #: What the receipt said on the day, as text: later changes must not alter a paper that was handed out.
     settled = models.JSONField(default=list, help_text="What it settled: pairs of a name and an amount.")
     balance_after = MoneyField()
+    letterhead = models.ForeignKey(Letterhead, on_delete=models.PROTECT, related_name="payments")
+    #: The state whose tax is in it, by its code; "" without tax.
+    place_of_supply = models.CharField(max_length=2, blank=True)
 
     #: Whether `record_payment` was asked for it again, and so has not written it just now.
     is_known = False
@@ -492,7 +547,7 @@ class Payment(models.Model):
                 violation_error_message="Enter the date of the cheque.",
             ),
             *day_bounds("payment", "paid_on", "booked_on", "cheque_on"),
-            *text_limits("payment", reference=60, notes=500, receipt_number=16, token=64),
+            *text_limits("payment", reference=60, notes=500, receipt_number=16, token=64, place_of_supply=2),
         ]
 
     def __str__(self):
@@ -548,6 +603,25 @@ class LiveReference(models.Model):
 
     def __str__(self):
         return self.reference
+
+
+class ReceiptPrint(models.Model):
+    """One printing of a receipt, on paper or as a PDF. The first is the original, all others say "Duplicate"."""
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="prints")
+    copy = models.PositiveIntegerField(help_text="1 is the original.")
+    printed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    printed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["payment", "copy"]
+        constraints = [
+            models.UniqueConstraint(fields=["payment", "copy"], name="receipt_print_copy_unique"),
+            models.CheckConstraint(condition=Q(copy__gte=1), name="receipt_print_copy_from_one"),
+        ]
+
+    def __str__(self):
+        return f"{self.payment}, copy {self.copy}"
 
 
 class Reversal(models.Model):

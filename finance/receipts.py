@@ -9,26 +9,23 @@ from coachmaster.ground.templatetags.ground import phone
 from coachmaster.ground.whatsapp import whatsapp_link
 
 from .documents import Head, ReceiptData, balance_words
-from .gst import place_of_supply, tax_within
+from .gst import tax_within
 from .models import Mode
 from .reminders import whatsapp_phone
 from .verification import receipt_token
 
 
 def head_of(institute):
-    """The institute as the top of a paper shows it."""
+    """The institute, or a receipt's letterhead, as the top of a paper shows it."""
     return Head(institute.name, institute.address, phone(institute.phone), institute.email, institute.gstin)
 
 
-def tax_of(payment, institute):
-    """The tax within a payment; None when the institute has no GSTIN.
-
-    A student's state is not on record, so the place of supply is the institute's.
-    """
-    if not institute.gstin:
+def tax_of(payment):
+    """The tax within a payment, by the letterhead it was given with; None when that has no GSTIN."""
+    head = payment.letterhead
+    if not head.gstin:
         return None
-    home = institute.state or institute.gstin[:2]
-    return tax_within(payment.amount, institute.gst_percent, place=place_of_supply("", home), home=home)
+    return tax_within(payment.amount, head.gst_percent, place=payment.place_of_supply, home=head.home)
 
 
 def reference_words(payment):
@@ -50,11 +47,12 @@ def check_url(payment):
     return settings.SITE_URL + reverse("finance:receipt-check", args=[receipt_token(payment.pk)])
 
 
-def receipt_data(payment, institute):
-    """What the receipt of ``payment`` says on paper; load student, batch, course, receiver and reversal with it."""
+def receipt_data(payment):
+    """What the receipt of ``payment`` says on paper; load student, batch, course, receiver, reversal and
+    letterhead with it."""
     batch = payment.enrollment.batch if payment.enrollment else None
     return ReceiptData(
-        head=head_of(institute),
+        head=head_of(payment.letterhead),
         number=payment.receipt_number,
         paid_on=payment.paid_on,
         student=payment.student.user.full_name,
@@ -67,7 +65,7 @@ def receipt_data(payment, institute):
         reference=reference_words(payment),
         received_by=payment.received_by.full_name if payment.received_by else "",
         note=payment.notes,
-        tax=tax_of(payment, institute),
+        tax=tax_of(payment),
         check_url=check_url(payment),
         cancelled=cancelled_words(payment),
     )

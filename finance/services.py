@@ -23,6 +23,7 @@ from .locks import book_day, lock_account, lock_batch, lock_series
 from .models import (
     Charge,
     ChargeKind,
+    Letterhead,
     LiveReference,
     Mode,
     Payment,
@@ -408,8 +409,10 @@ def _record_payment(
         _refuse_double(student, amount, standing)
     series.last_number += 1
     series.save(update_fields=["last_number"])
+    institute, letterhead = Letterhead.objects.now()
     payment = new_payment(
         **content,
+        letterhead=letterhead,
         cheque_on=cheque_on,
         notes=notes,
         enrollment=enrollment,
@@ -420,7 +423,7 @@ def _record_payment(
         by=by,
     )
     if at_the_desk:
-        _check_limits(payment, standing, today)
+        _check_limits(payment, standing, today, institute)
     payment.save()
     if kept := live_reference(payment):
         LiveReference.objects.create(reference=kept, payment=payment)
@@ -429,7 +432,7 @@ def _record_payment(
     return payment
 
 
-def _check_limits(payment, standing, today):
+def _check_limits(payment, standing, today, institute):
     """Raises ValidationError when ``payment`` is dated back too far, or is cash that reaches the ceiling.
 
     The ceiling is section 269ST of the Income-tax Act: nobody shall receive two lakh rupees or more otherwise than
@@ -487,10 +490,12 @@ def new_payment(
     series,
     number,
     status,
+    letterhead,
     by,
     enrollment=None,
 ):
-    """The payment with its receipt, not saved yet: what it settles follows from ``status``, how the student stands.
+    """The payment with its receipt, not saved yet: what it settles follows from ``status``, how the student stands; the
+    institute's head, and whether there is tax in it, from ``letterhead``.
 
     Raises ValidationError.
     """
@@ -512,8 +517,10 @@ def new_payment(
         received_by=by,
         settled=[[str(charge) if charge else "Advance", plain(part)] for charge, part in settles],
         balance_after=status.balance - amount,
+        letterhead=letterhead,
+        place_of_supply=letterhead.place_of_supply(student),
     )
-    payment.clean_fields(exclude=["student", "enrollment", "series", "received_by"])
+    payment.clean_fields(exclude=["student", "enrollment", "series", "received_by", "letterhead"])
     return payment
 
 

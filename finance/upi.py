@@ -1,26 +1,16 @@
 """Paying by UPI: the link that opens a payment app with payee and amount filled in, and its QR code."""
 
-import re
 from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
 
 import segno
-from django.core.exceptions import ValidationError
 from django.utils.safestring import mark_safe
 
 from coachmaster.ground.money import plain, to_paise
 
-# NPCI, UPI Linking Specifications: a virtual payment address is name@handle; notes have at most 50 characters,
-# references at most 35, letters and digits only.
-_UPI_ID = re.compile(r"[A-Za-z0-9._-]{2,256}@[A-Za-z][A-Za-z0-9.-]{1,63}")
+# NPCI, UPI Linking Specifications: notes have at most 50 characters, references at most 35, letters and digits only.
 _NOTE, _REFERENCE, _NAME = 50, 35, 99
-
-
-def validate_upi_id(value: str) -> None:
-    """A validator: ``value`` looks like a UPI id. Whether it exists only the bank knows. Raises ValidationError."""
-    if not _UPI_ID.fullmatch(value):
-        raise ValidationError("Enter the UPI id as the bank shows it, like institute@okhdfcbank.", code="invalid")
 
 
 def payment_link(*, upi_id: str, name: str, amount: Decimal, admission_number: str, reference: str) -> str:

@@ -79,7 +79,7 @@ def receipt(request, pk):
         {
             "payment": payment,
             "student": payment.student,
-            "tax": receipts.tax_of(payment, institute),
+            "tax": receipts.tax_of(payment),
             "sac": SAC,
             "reference": receipts.reference_words(payment),
             "whatsapp": receipts.whatsapp_link_of(payment, institute),
@@ -91,7 +91,7 @@ def receipt(request, pk):
 def _with_papers(request):
     """The payments that the person may see, with all that a receipt says."""
     return Payment.objects.visible_to(request.user).select_related(
-        "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by"
+        "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by", "letterhead"
     )
 
 
@@ -101,7 +101,7 @@ def receipt_pdf(request, pk):
     if not form.is_valid():
         raise Http404("Receipts are printed on A5 or A4.")
     payment = get_object_or_404(_with_papers(request), pk=pk)
-    data = receipts.receipt_data(payment, Institute.objects.for_page_heads())
+    data = receipts.receipt_data(payment)
     return _pdf(documents.receipt_pdf(data, paper=form.cleaned_data["size"]), f"receipt-{payment}")
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from decimal import Decimal
 
 import pytest
 import time_machine
@@ -28,6 +29,8 @@ def settings(**changes):
         "phone": "020 2345 6789",
         "email": "office@example.com",
         "receipt_prefix": "RC",
+        "gstin": "",
+        "gst_percent": "18",
         "upi_id": "",
         "concession_limit": "5,000",
         "back_dating_days": "30",
@@ -94,6 +97,13 @@ def test_changes_say_who_made_them(client_of, admin):
         ("low_attendance_percent", "0"),
         ("low_attendance_percent", "101"),
         ("low_attendance_percent", ""),
+        ("gstin", "27AAPFU0939F1ZW"),
+        ("gstin", "27AAPFU0939F1Z"),
+        ("gstin", "08AAPFU0939F1ZV"),  # of Rajasthan, and the institute is in Maharashtra
+        ("gst_percent", "0"),
+        ("gst_percent", "29"),
+        ("gst_percent", "1e1"),
+        ("gst_percent", ""),
         ("upi_id", "sunrise"),
         ("cash_ceiling", "0"),
         ("cash_ceiling", "1e9"),
@@ -118,9 +128,22 @@ def test_a_bad_setting_gets_a_sentence_and_changes_nothing(client_of, admin, fie
 def test_every_setting_that_has_an_effect_stands_on_the_page(client_of, admin):
     page = client_of(admin).get(reverse("academics:institute")).content.decode()
 
-    without_effect = {"gstin", "gst_percent"}
     settings_of = {field.name for field in Institute._meta.fields} - {"id"}
-    assert {name for name in settings_of if f'name="{name}"' not in page} == without_effect
+    assert {name for name in settings_of if f'name="{name}"' not in page} == set()
+
+
+def test_a_gstin_is_taken_however_it_is_typed(client_of, admin):
+    response = save(client_of(admin), gstin=" 27aapfu 0939f1zv ", gst_percent="12.5 %")
+
+    assert response.status_code == 302
+    institute = Institute.objects.current()
+    assert (institute.gstin, institute.gst_percent) == ("27AAPFU0939F1ZV", Decimal("12.50"))
+
+
+def test_a_gstin_of_another_state_names_it(client_of, admin):
+    response = save(client_of(admin), gstin="08AAPFU0939F1ZV")
+
+    assert response.context["form"].errors["gstin"] == ["This GSTIN is of Rajasthan. Compare it with the state above."]
 
 
 def test_the_switch_reaches_the_active_enrollments(client_of, admin):

@@ -15,6 +15,7 @@ from django.urls import reverse
 from academics.models import Institute
 from accounts.tests.factories import StudentFactory
 from finance import receipts
+from finance.models import Letterhead, Payment
 from finance.services import void
 from finance.verification import receipt_token
 
@@ -22,7 +23,7 @@ from .factories import enrolled, paid
 from .test_upi import draw
 
 pytestmark = pytest.mark.django_db
-GSTIN = "08AAPFU0939F1ZT"
+GSTIN = "08AAPFU0939F1ZV"
 DAY = datetime.date(2026, 11, 20)
 
 
@@ -135,7 +136,7 @@ def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, insti
     payment.refresh_from_db()
     day = payment.reversal.voided_on
 
-    said = receipts.receipt_data(payment, institute()).cancelled
+    said = receipts.receipt_data(payment).cancelled
     assert said == f"Cancelled on {day.day} {day:%b %Y}: entered twice"
     assert receipts.whatsapp_link_of(payment, institute()) == ""
 
@@ -151,23 +152,72 @@ def test_without_a_gstin_there_is_no_word_of_tax(client_of, admin, payment):
         assert not re.search(r"\b(tax|gst|gstin|cgst|sgst|sac|invoice|supply)\b|999293", said, re.IGNORECASE)
 
 
+def both(client, payment):
+    """What page and paper of a receipt say."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page(client, payment)).split()), said_by(pdf(client, payment))
+
+
 def test_with_a_gstin_it_is_a_tax_invoice(client_of, admin, payment, institute):
     institute(gstin=GSTIN, gst_percent=Decimal("18.00"))
-    client = client_of(admin)
-    paper, shown = said_by(pdf(client, payment)), " ".join(re.sub(r"<[^>]+>", " ", page(client, payment)).split())
+    taxed = paid(student=payment.student, amount="5000.00", by=admin)
 
-    for what in ["Taxable value ₹4,237.28", "CGST 9% ₹381.36", "SGST 9% ₹381.36", "Received, tax included ₹5,000.00"]:
-        assert what in paper
-        assert what in shown
-    for what in ["Tax invoice cum receipt", f"GSTIN {GSTIN}", "Place of supply Rajasthan (08)"]:
-        assert what in paper
-        assert what in shown
-    assert f"Tuition fee, {payment.enrollment.batch.name} 999293 ₹5,000.00" in paper
-    assert f"Tuition fee, {payment.enrollment.batch.name} 999293 ₹5,000.00" in shown
+    for said in both(client_of(admin), taxed):
+        for what in [
+            "Tax invoice cum receipt",
+            f"GSTIN {GSTIN}",
+            "Place of supply Rajasthan (08)",
+            f"Tuition fee, {taxed.enrollment.batch.name} 999293 ₹5,000.00",
+            "Taxable value ₹4,237.28",
+            "CGST 9% ₹381.36",
+            "SGST 9% ₹381.36",
+            "Received, tax included ₹5,000.00",
+        ]:
+            assert what in said
 
 
-def test_the_state_follows_from_the_gstin_where_none_is_chosen(payment, institute):
-    tax = receipts.tax_of(payment, institute(gstin=GSTIN, state=""))
+def test_a_gstin_makes_no_tax_invoice_of_a_receipt_that_was_given_without(client_of, admin, payment, institute):
+    before = both(client_of(admin), payment)
+    institute(gstin=GSTIN)
+
+    assert both(client_of(admin), payment) == before
+    assert receipts.tax_of(Payment.objects.get(pk=payment.pk)) is None
+
+
+def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_changes(client_of, admin, student, institute):
+    institute(gstin=GSTIN, gst_percent=Decimal("18.00"), address="1, Station Road\nKota", email="office@rao.example")
+    enrolled(student=student, fee="5000.00", by=admin)
+    payment = paid(student=student, amount="5000.00", by=admin)
+    said = both(client_of(admin), payment)
+    institute(
+        name="Rao Academy", address="", phone="", email="", gstin="27AAPFU0939F1ZV", state="27", gst_percent=Decimal(5)
+    )
+
+    page, paper = both(client_of(admin), payment)
+    assert paper == said[1]
+    assert all(
+        what in page for what in ["Rao Classes 1, Station Road Kota", GSTIN, "Rajasthan (08)", "CGST 9% ₹381.36"]
+    )
+    later = receipts.tax_of(paid(student=student, amount="105.00", by=admin))
+    assert (later.place_words, later.rows) == (
+        "Maharashtra (27)",
+        [("CGST 2.5%", Decimal("2.50")), ("SGST 2.5%", Decimal("2.50"))],
+    )
+
+
+def test_the_institute_is_kept_once_for_each_way_it_looked(student, institute):
+    for phone in ["9876543210", "9876543211", "9876543211", "9876543210"]:
+        institute(phone=phone)
+        paid(student=student, amount="1.00")
+
+    assert [head.phone for head in Letterhead.objects.order_by("pk")] == ["9876543210", "9876543211"]
+    assert [p.letterhead.phone for p in Payment.objects.order_by("pk")] == [
+        "9876543210", "9876543211", "9876543211", "9876543210",
+    ]  # fmt: skip
+
+
+def test_the_state_follows_from_the_gstin_where_none_is_chosen(student, institute):
+    institute(gstin=GSTIN, state="")
+    tax = receipts.tax_of(paid(student=student, amount="100.00"))
 
     assert tax.place_words == "Rajasthan (08)"
     assert [name for name, _ in tax.rows] == ["CGST 9%", "SGST 9%"]

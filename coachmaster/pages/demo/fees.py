@@ -5,13 +5,13 @@ import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 
-from academics.models import Institute
 from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.money import ZERO, plain, split
 from finance import ledger
 from finance.models import (
     Charge,
+    Letterhead,
     LiveReference,
     Mode,
     Payment,
@@ -177,7 +177,7 @@ def _mode(rng, taken):
 def _write(academy, receipts, charges, progress):
     """Number the receipts in their order and write them, with what each said on its day."""
     rng = academy.rng
-    prefix = Institute.objects.current().receipt_prefix
+    institute, letterhead = Letterhead.objects.now()
     series = {}
     paid, taken = {}, set()
     for start in progress(range(0, len(receipts), CHUNK), "Payments"):
@@ -186,7 +186,7 @@ def _write(academy, receipts, charges, progress):
             student = receipt.pupil.profile
             year = financial_year(receipt.day)
             if year not in series:
-                series[year] = ReceiptSeries.objects.create(year=year, prefix=prefix)
+                series[year] = ReceiptSeries.objects.create(year=year, prefix=institute.receipt_prefix)
             series[year].last_number += 1
             status = _status(charges[student.pk], paid.get(student.pk, ZERO), receipt.day)
             mode, reference = _mode(rng, taken)
@@ -210,6 +210,8 @@ def _write(academy, receipts, charges, progress):
                     for charge, part in ledger.what_it_settles(status, receipt.amount)
                 ],
                 balance_after=status.balance - receipt.amount,
+                letterhead=letterhead,
+                place_of_supply=letterhead.place_of_supply(student),
             )
             if not receipt.voided_because:
                 paid[student.pk] = paid.get(student.pk, ZERO) + receipt.amount
