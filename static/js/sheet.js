@@ -37,6 +37,14 @@ if (form) {
     }
     form.querySelector("[data-unsaved]").hidden = !fields.length || isInDanger;
   };
+  const forget = () => {
+    isInDanger = false;
+    try {
+      localStorage.removeItem(place);
+    } catch {
+      // a closed storage holds nothing
+    }
+  };
   const kept = () => {
     try {
       return JSON.parse(localStorage.getItem(place));
@@ -76,7 +84,7 @@ if (form) {
       const meanwhile = left.version === version ? "" : " The sheet was saved after that: look at what you had changed before you save.";
       const away = Object.assign(document.createElement("button"), { type: "button", textContent: "Throw away", className: "btn btn-quiet btn-sm" });
       away.addEventListener("click", () => {
-        localStorage.removeItem(place);
+        forget();
         location.assign(form.action);
       });
       say(`Not saved yet: kept on this device since ${since}, and put back below. Save it, or throw it away.${meanwhile}`, away);
@@ -125,10 +133,10 @@ if (form) {
   const send = async () => {
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }).catch(() => null);
-    if (answer?.headers.get("Content-Type")?.startsWith("application/json")) {
-      localStorage.removeItem(place);
-      isInDanger = false;
-      location.assign((await answer.json()).saved);
+    const words = await answer?.text().catch(() => "");
+    if (words && answer.headers.get("Content-Type").startsWith("application/json")) {
+      forget();
+      location.assign(JSON.parse(words).saved);
       return;
     }
     if (!answer || answer.status >= 500) {

@@ -147,6 +147,7 @@ def of_sheets(made):
     yield "attendance:sheet", batch, today
     yield "attendance:sheet", batch, made["batch"].sheets.latest("held_on").held_on
     yield "attendance:sheet", batch, made["holiday"]
+    yield "attendance:sheet-history", batch, made["batch"].sheets.filter(version__gt=1).latest("held_on").held_on
 
 
 def of_instructors(made):

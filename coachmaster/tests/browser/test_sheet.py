@@ -1,0 +1,276 @@
+"""The sheet in a real browser: few taps, no mouse, no scripts, no connection, no session, two tabs."""
+
+import datetime
+import re
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from academics.models import Enrollment
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from accounts.tests.factories import PASSWORD, UserFactory
+from attendance.models import Mark, MarkChange, Sheet
+from attendance.tests.factories import taken
+
+from .conftest import look_over, sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def batch(instructor, today):
+    """JEE Morning, every day, with Asha, Bilal and Chitra."""
+    batch = DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=today - 10 * DAY)
+    for name in ("Asha Verma", "Bilal Shaikh", "Chitra Iyer"):
+        EnrollmentFactory(batch=batch, student__user__full_name=name, enrolled_on=batch.starts_on)
+    return batch
+
+
+@pytest.fixture
+def today(live_server):
+    """Today, at the institute."""
+    return timezone.localdate()
+
+
+def address(batch, day):
+    return reverse("attendance:sheet", args=[batch.pk, day])
+
+
+def marks():
+    return list(Mark.objects.order_by("student__user__full_name").values_list("status", flat=True))
+
+
+def row(page, name):
+    return page.locator(".sheet-row", has_text=name)
+
+
+def save(page):
+    page.get_by_role("button", name="Save").click()
+
+
+def saved(page):
+    expect(page.locator(".messages")).to_contain_text("saved")
+
+
+def test_forty_students_with_three_absences_take_five_taps(browse, instructor, batch, today):
+    EnrollmentFactory.create_batch(37, batch=batch, enrolled_on=batch.starts_on)
+    absent = list(Enrollment.objects.order_by("student__user__full_name", "pk")[3:40:15])
+    page = browse(instructor, phone=True)
+    page.goto(reverse("pages:instructor-dashboard"))
+    page.evaluate(
+        "addEventListener('click', () => { sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1 }, true)"
+    )
+    page.add_init_script(
+        "addEventListener('pointerup', () => { sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1 }, true)"
+    )
+
+    page.get_by_role("link", name="JEE Morning").first.tap()
+    for enrollment in absent:
+        row(page, enrollment.student.admission_number).tap(position={"x": 150, "y": 20})
+    expect(page.locator("[data-totals]")).to_have_text("37 present · 3 absent")
+    expect(page.locator("[data-totals]")).to_be_in_viewport()
+    assert look_over(page) == []
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.get_by_role("button", name="Save").tap()
+    saved(page)
+
+    assert int(page.evaluate("sessionStorage.taps")) <= 5
+    assert set(Mark.objects.filter(status="absent").values_list("enrollment", flat=True)) == {one.pk for one in absent}
+    assert Mark.objects.count() == 40
+
+
+def test_a_tap_walks_through_the_four_marks_and_the_buttons_choose_each(browse, instructor, batch, today):
+    page = browse(instructor, phone=True)
+    page.goto(address(batch, today))
+    asha = row(page, "Asha Verma")
+
+    for status in ("absent", "late", "excused", "present", "absent"):
+        asha.tap(position={"x": 200, "y": 20})
+        expect(asha.locator("input:checked")).to_have_value(status)
+    asha.get_by_text("Excused").tap()
+    expect(asha.locator("input:checked")).to_have_value("excused")
+    asha.get_by_text("Note").tap()
+    asha.get_by_label("Note on Asha Verma").fill("At a wedding")
+    expect(asha.locator("input:checked")).to_have_value("excused")
+    save(page)
+
+    saved(page)
+    assert marks() == ["excused", "present", "present"]
+    assert Mark.objects.get(status="excused").note == "At a wedding"
+
+
+def test_all_are_marked_absent_or_as_last_time_without_losing_the_page(browse, instructor, batch, today):
+    chitra = Enrollment.objects.get(student__user__full_name="Chitra Iyer")
+    taken(batch, today - DAY, **{f"s{chitra.student_id}": "late"})
+    page = browse(instructor)
+    page.goto(address(batch, today))
+    page.get_by_label("Topic of the class").fill("Waves")
+
+    page.get_by_role("link", name="All absent").click()
+    expect(page.locator("[data-totals]")).to_have_text("3 absent")
+    page.get_by_role("link", name="As last time").click()
+    expect(page.locator("[data-totals]")).to_have_text("2 present · 1 late")
+    save(page)
+
+    saved(page)
+    sheet = Sheet.objects.get(held_on=today)
+    assert (sheet.topic, sheet.marks.get(status="late").enrollment) == ("Waves", chitra)
+
+
+def test_without_scripts_a_sheet_is_filled_noted_saved_and_corrected(browse, instructor, batch, today):
+    page = browse(instructor, phone=True, java_script_enabled=False)
+    page.goto(address(batch, today))
+    page.get_by_role("link", name="All absent").tap()
+    row(page, "Asha Verma").get_by_text("Present", exact=True).tap()
+    row(page, "Bilal Shaikh").get_by_text("Note").tap()
+    page.get_by_label("Note on Bilal Shaikh").fill("Fever")
+    save(page)
+    saved(page)
+    assert marks() == ["present", "absent", "absent"]
+
+    row(page, "Chitra Iyer").get_by_text("Late", exact=True).tap()
+    save(page)
+    saved(page)
+    assert marks() == ["present", "absent", "late"]
+    assert Mark.objects.get(status="absent").note == "Fever"
+    assert MarkChange.objects.count() == 1
+
+
+def test_by_keyboard_the_arrow_enters_the_list_and_letters_mark(browse, instructor, batch, today):
+    page = browse(instructor)
+    page.goto(address(batch, today))
+
+    for key in ("ArrowDown", "a", "ArrowDown", "ArrowUp", "e", "l"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Save")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    saved(page)
+    assert marks() == ["absent", "excused", "late"]
+
+
+# Not saved yet ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(browse, instructor, batch, today):
+    page = browse(instructor, phone=True, unsteady=True)
+    page.goto(address(batch, today))
+    row(page, "Bilal Shaikh").tap(position={"x": 150, "y": 20})
+    page.get_by_label("Topic of the class").fill("Optics")
+    expect(page.get_by_text("Not saved yet: kept on this device")).to_be_visible()
+
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Save").tap()
+    expect(page.locator("[data-kept-notice]")).to_contain_text("Not saved yet: there is no connection.")
+    expect(row(page, "Bilal Shaikh").locator("input:checked")).to_have_value("absent")
+    assert sideways(page) == []
+    assert not Sheet.objects.exists()
+
+    page.context.set_offline(False)
+    again = page.context.new_page()
+    page.close()
+    again.goto(address(batch, today))
+    expect(again.locator("[data-kept-notice]")).to_contain_text("Not saved yet: kept on this device since")
+    expect(again.locator("[data-totals]")).to_have_text("2 present · 1 absent")
+    expect(again.get_by_label("Topic of the class")).to_have_value("Optics")
+    assert look_over(again) == []
+    again.get_by_role("button", name="Save").click()
+    saved(again)
+    assert (marks(), Sheet.objects.get().topic) == (["present", "absent", "present"], "Optics")
+
+    again.reload()
+    expect(again.locator("[data-kept-notice]")).to_be_hidden()
+    assert again.evaluate("localStorage.length") == 0
+
+
+def test_a_save_pressed_again_once_the_connection_is_back_is_one_save(browse, instructor, batch, today):
+    page = browse(instructor, unsteady=True)
+    page.goto(address(batch, today))
+    page.context.set_offline(True)
+    save(page)
+    expect(page.locator("[data-kept-notice]")).to_contain_text("no connection")
+    page.context.set_offline(False)
+    save(page)
+
+    saved(page)
+    assert Sheet.objects.get().version == 1
+
+
+def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_sheet(browse, instructor, batch, today):
+    page = browse(instructor, phone=True)
+    page.goto(address(batch, today))
+    row(page, "Chitra Iyer").tap(position={"x": 150, "y": 20})
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+
+    page.get_by_role("button", name="Save").tap()
+    page.get_by_role("link", name="Sign in and come back").tap()
+    page.get_by_label("E-mail or admission number").fill(instructor.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").tap()
+
+    expect(page).to_have_url(re.compile(re.escape(address(batch, today))))
+    expect(page.locator("[data-kept-notice]")).to_contain_text("put back below")
+    expect(row(page, "Chitra Iyer").locator("input:checked")).to_have_value("absent")
+    page.get_by_role("button", name="Save").tap()
+    saved(page)
+    assert marks() == ["present", "present", "absent"]
+
+
+def test_what_was_marked_can_be_thrown_away(browse, instructor, batch, today):
+    page = browse(instructor)
+    page.goto(address(batch, today))
+    row(page, "Asha Verma").get_by_text("Late", exact=True).click()
+    page.reload()
+    page.get_by_role("button", name="Throw away").click()
+
+    expect(page.locator("[data-kept-notice]")).to_be_hidden()
+    expect(page.locator("[data-totals]")).to_have_text("3 present")
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_what_one_person_left_on_a_shared_device_is_not_shown_to_another(browse, instructor, admin, batch, today):
+    page = browse(instructor)
+    page.goto(address(batch, today))
+    row(page, "Asha Verma").get_by_text("Late", exact=True).click()
+    page.context.clear_cookies()
+    page.goto(f"/accounts/login/?next={address(batch, today)}")
+    page.get_by_label("E-mail or admission number").fill(admin.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.locator("[data-totals]")).to_have_text("3 present")
+    expect(page.locator("[data-kept-notice]")).to_be_hidden()
+
+
+# Two tabs --------------------------------------------------------------------------------------------------------
+
+
+def test_the_second_of_two_tabs_is_refused_keeps_its_own_marks_and_saves_again(browse, instructor, batch, today):
+    other = UserFactory(full_name="Anita Rao", role="Admin")
+    mine, theirs = browse(instructor, phone=True), browse(other)
+    for page in (mine, theirs):
+        page.goto(address(batch, today))
+    row(theirs, "Asha Verma").get_by_text("Absent", exact=True).click()
+    save(theirs)
+    saved(theirs)
+
+    row(mine, "Chitra Iyer").get_by_text("Late", exact=True).tap()
+    mine.get_by_role("button", name="Save").tap()
+
+    expect(mine.get_by_role("alert")).to_contain_text("Anita Rao saved this sheet at")
+    expect(row(mine, "Chitra Iyer")).to_contain_text("Now saved: Present. Save again to make it Late.")
+    expect(row(mine, "Asha Verma")).to_contain_text("Absent since that save.")
+    assert look_over(mine) == []
+    assert marks() == ["absent", "present", "present"]
+    mine.get_by_role("button", name="Save").click()
+    saved(mine)
+    assert marks() == ["absent", "present", "late"]
+    change = MarkChange.objects.get()
+    assert (change.before, change.after, change.changed_by) == ("present", "late", instructor)
+    assert mine.evaluate("localStorage.length") == 0
