@@ -3,11 +3,11 @@
 from django import forms
 from django.contrib import admin, messages
 
-from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted
+from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted, ReadOnlyAdmin
 
 from . import class_times, services
 from .forms import INSTITUTE_GROUPS, InstituteForm
-from .models import Batch, ClassTime, Course, Enrollment, Holiday, Institute
+from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, Institute
 
 
 class LockedInstituteForm(InstituteForm):
@@ -106,6 +106,19 @@ class BatchAdmin(HistoryAdmin, NeverDeleted):
         batch = Batch.objects.with_class_times().get(pk=form.instance.pk)
         for clash in services.find_clashes(batch, batch.slots):
             messages.warning(request, f"Saved all the same: {clash}")
+
+
+@admin.register(ClassChange)
+class ClassChangeAdmin(HistoryAdmin, ReadOnlyAdmin):
+    """Cancelled, moved and extra classes, to look up: the pages of a batch make and take back changes."""
+
+    list_display = ["batch", "words", "reason", "changed_by", "changed_at"]
+    list_select_related = ["batch", "changed_by"]
+    search_fields = ["batch__name", "batch__code", "reason"]
+    date_hierarchy = "changed_at"
+    ordering = ["-changed_at", "-pk"]
+    show_full_result_count = False
+    history_list_display = ["day", "to_day", "reason"]
 
 
 @admin.register(Holiday)

@@ -1,16 +1,21 @@
-"""The calendar of a batch: on which days it has class. Weekly class times within its dates, less holidays.
+"""The timetable of batches: which classes stand on which days.
 
-A day with two classes is one class day. Days and clock times are the institute's.
+Weekly class times within the dates of the batch, less holidays, with single classes cancelled, moved or added. Everything
+that asks whether there is a class on a day asks here, or `BatchQuerySet.as_of`, which lets the database answer the same.
+Days and clock times are the institute's; a day with two classes is one class day.
 """
 
 import datetime
+import enum
+from collections import defaultdict, namedtuple
 from typing import NamedTuple
 
-from django.db.models import prefetch_related_objects
+from django.db.models import BigIntegerField, CharField, DateField, F, IntegerField, Q, TimeField, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from .class_times import Slot
-from .models import Batch, Holiday, days_between
+from .models import Batch, ClassChange, ClassTime, Holiday, days_between
 
 #: How far ahead the next class is looked for; a break is never longer.
 _LOOK_AHEAD = datetime.timedelta(days=366)
@@ -19,54 +24,159 @@ _LOOK_AHEAD = datetime.timedelta(days=366)
 class Class(NamedTuple):
     """One class of a batch on one day."""
 
-    day: datetime.date
-    slot: Slot
-
-
-def holidays_between(first, last):
-    """The set of days without classes from ``first`` to ``last``, both included."""
-    return set(Holiday.objects.filter(day__range=(first, last)).values_list("day", flat=True))
-
-
-def class_days(batch, first, last, *, holidays=None):
-    """The days from ``first`` to ``last``, both included, on which ``batch`` has class by plan, in order.
-
-    ``holidays`` saves a query for each batch of a list: the set that `holidays_between` gave.
-    """
-    first = max(first, batch.starts_on)
-    last = min(last, batch.ends_on or last)
-    weekdays = {slot.weekday for slot in batch.slots}
-    if first > last or not weekdays:
-        return []
-    if holidays is None:
-        holidays = holidays_between(first, last)
-    return [day for day in days_between(first, last) if day.weekday() in weekdays and day not in holidays]
-
-
-def next_class(batch, after, *, holidays=None):
-    """The first class of ``batch`` that has not ended at the moment ``after``, or None: one that goes on counts."""
-    after = timezone.localtime(after)
-    first = max(after.date(), batch.starts_on)
-    for day in class_days(batch, first, first + _LOOK_AHEAD, holidays=holidays):
-        for slot in batch.slots:
-            is_over = day == after.date() and slot.ends_at <= after.time()
-            if slot.weekday == day.weekday() and not is_over:
-                return Class(day, slot)
-    return None
-
-
-class NextClass(NamedTuple):
-    """The class that comes next among several batches."""
-
     batch: Batch
     day: datetime.date
     slot: Slot
+    room: str
+    #: The change that took it out or put it in, if any.
+    change: ClassChange | None = None
+    #: Why it is not held, as words: `Cancelled: fever`, `Moved to Tue 2 Jun, 18:00: fever`, `Holiday: Diwali`; or "".
+    off: str = ""
+
+    @property
+    def instructor(self):
+        """Who teaches it; None while nobody does."""
+        return self.batch.instructor
+
+    @property
+    def note(self):
+        """What is unusual about it, as words, or ""."""
+        return self.off or (self.change.words_here if self.change else "")
+
+
+class _Kind(enum.IntEnum):
+    """What a row of `_rows` is."""
+
+    WEEKLY, CHANGE, HOLIDAY = range(3)
+
+
+_COLUMNS = {
+    "kind": IntegerField,
+    "batch": BigIntegerField,
+    "weekday": IntegerField,
+    "pk": BigIntegerField,
+    "day": DateField,
+    "starts_at": TimeField,
+    "ends_at": TimeField,
+    "to_day": DateField,
+    "to_starts_at": TimeField,
+    "to_ends_at": TimeField,
+    "room": CharField,
+    "reason": CharField,
+}
+_Row = namedtuple("_Row", _COLUMNS)
+
+
+def _rows(ids, first, last):
+    """Changes, weekly classes and holidays as `_Row`s, by one query: the pages that ask have few to spend.
+
+    A column that a table does not have is None; of a holiday the reason is its name.
+    """
+    # Beyond some number of batches it is quicker to read those of all.
+    of_these = Q(batch__in=ids) if len(ids) <= 1000 else Q()
+
+    def read(rows, kind, *own, **renamed):
+        columns = {"kind": Value(kind), **{name: F(name) for name in own}, **renamed}
+        values = [Cast(columns.get(name, Value(None)), of()) for name, of in _COLUMNS.items()]
+        return rows.order_by().values_list(*values)
+
+    changes = ClassChange.objects.filter(of_these).touching(first, last)
+    weekly = ClassTime.objects.filter(of_these)
+    holidays = Holiday.objects.filter(day__range=(first, last))
+    found = read(changes, _Kind.CHANGE, "batch", *list(_COLUMNS)[3:]).union(
+        read(weekly, _Kind.WEEKLY, "batch", "weekday", "starts_at", "ends_at"),
+        read(holidays, _Kind.HOLIDAY, "day", reason=F("name")),
+        all=True,
+    )
+    return map(_Row._make, found)
+
+
+class Timetable:
+    """The classes of ``batches`` (loaded) from ``first`` to ``last``, both included. One query, however many batches."""
+
+    def __init__(self, batches, first, last):
+        self.batches, self.first, self.last = list(batches), first, last
+        self.holidays = {}
+        self._weekly, self._out, self._in = defaultdict(list), {}, defaultdict(list)
+        if self.batches and first <= last:
+            self._read()
+
+    def _read(self):
+        batches = {batch.pk: batch for batch in self.batches}
+        for row in _rows(list(batches), self.first, self.last):
+            if row.kind == _Kind.HOLIDAY:
+                self.holidays[row.day] = row.reason
+            elif row.kind == _Kind.WEEKLY:
+                self._weekly[row.batch, row.weekday].append(Slot(row.weekday, row.starts_at, row.ends_at))
+            elif batch := batches.get(row.batch):
+                values = row._asdict()
+                change = ClassChange(**{name: values[name] for name in list(_COLUMNS)[3:]}, batch=batch)
+                if change.day:
+                    self._out[row.batch, change.day, change.starts_at] = change
+                if change.to_day:
+                    self._in[row.batch, change.to_day].append(change)
+
+    def all_on(self, batch, day):
+        """Every class of ``batch`` on that day by time, those that are not held too."""
+        if not batch.is_running(day) or not self.first <= day <= self.last:
+            return []
+        holiday = f"Holiday: {self.holidays[day]}" if day in self.holidays else ""
+        found = []
+        for slot in self._weekly.get((batch.pk, day.weekday()), ()):
+            change = self._out.get((batch.pk, day, slot.starts_at))
+            found.append(Class(batch, day, slot, batch.room, change, change.words_there if change else holiday))
+        for change in self._in.get((batch.pk, day), ()):
+            slot = Slot(day.weekday(), change.to_starts_at, change.to_ends_at)
+            found.append(Class(batch, day, slot, change.room or batch.room, change, holiday))
+        return sorted(found, key=lambda one: (one.slot, bool(one.off)))
+
+    def on(self, batch, day):
+        """The classes of ``batch`` that are held on that day, by time."""
+        return [one for one in self.all_on(batch, day) if not one.off]
+
+    def held(self, batch):
+        """Every class of ``batch`` that is held, one after the other."""
+        first, last = max(self.first, batch.starts_on), min(self.last, batch.ends_on or self.last)
+        return (one for day in days_between(first, last) for one in self.on(batch, day))
+
+    def class_days(self, batch):
+        """The days on which ``batch`` has class, in order."""
+        return list(dict.fromkeys(one.day for one in self.held(batch)))
+
+    def classes(self):
+        """Every class of all batches, those that are not held too, by day and time."""
+        found = [
+            one
+            for day in days_between(self.first, self.last)
+            for batch in self.batches
+            for one in self.all_on(batch, day)
+        ]
+        return sorted(found, key=lambda one: (one.day, one.slot, one.batch.name, one.batch.pk))
+
+
+def expected(batches, first, last):
+    """Every `Class` of ``batches`` that is held from ``first`` to ``last``, both included, by day and time."""
+    return [one for one in Timetable(batches, first, last).classes() if not one.off]
+
+
+def class_days(batch, first, last):
+    """The days from ``first`` to ``last``, both included, on which ``batch`` has class by plan, in order."""
+    return Timetable([batch], first, last).class_days(batch)
+
+
+def next_class(batch, after):
+    """The first `Class` of ``batch`` that has not ended at the moment ``after``, or None: one that goes on counts."""
+    return next_class_of([batch], after)
 
 
 def next_class_of(batches, after):
-    """The first `NextClass` of ``batches`` (a list) that has not ended at the moment ``after``, or None. Two queries."""
-    prefetch_related_objects(batches, "class_times")
-    first = timezone.localdate(after)
-    holidays = holidays_between(first, first + _LOOK_AHEAD) if batches else set()
-    found = [NextClass(batch, *coming) for batch in batches if (coming := next_class(batch, after, holidays=holidays))]
-    return min(found, key=lambda one: (one.day, one.slot.starts_at), default=None)
+    """The first `Class` of ``batches`` (loaded) that has not ended at the moment ``after``, or None. One query."""
+    after = timezone.localtime(after)
+    today = after.date()
+    first = max(today, min((batch.starts_on for batch in batches), default=today))
+    timetable = Timetable(batches, first, first + _LOOK_AHEAD)
+    coming = [
+        next((one for one in timetable.held(batch) if one.day > today or one.slot.ends_at > after.time()), None)
+        for batch in timetable.batches
+    ]
+    return min(filter(None, coming), key=lambda one: (one.day, one.slot), default=None)

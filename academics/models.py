@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.formats import date_format
 from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
@@ -271,20 +272,33 @@ class BatchQuerySet(models.QuerySet):
         return self.annotate(strength=_count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"))
 
     def as_of(self, day):
-        """With what the calendar says of that day: ``holiday`` (its name or None) and ``is_planned`` (a weekly class)."""
+        """With what the calendar says of that day, in the same query.
+
+        ``holiday`` (its name or None), ``is_planned`` (a class stands in the timetable, moved and extra ones too), and
+        of the first class that was called off ``called_off`` (why, or None) and ``moved_to`` (the other day, or None).
+        """
+        called_off = ClassChange.objects.filter(batch=OuterRef("pk"), day=day).order_by("starts_at")
         return self.select_related("course", "instructor").annotate(
             holiday=Subquery(Holiday.objects.filter(day=day).values("name")),
-            is_planned=Exists(ClassTime.objects.filter(batch=OuterRef("pk"), weekday=day.weekday())),
+            is_planned=_has_class_on(day),
+            called_off=Subquery(called_off.values("reason")[:1]),
+            moved_to=Subquery(called_off.values("to_day")[:1]),
         )
 
     def with_class_on(self, day):
-        """Batches that run on that day and have a weekly class on it; none on a holiday."""
-        planned = ClassTime.objects.filter(batch=OuterRef("pk"), weekday=day.weekday())
-        return self.running(day).filter(Exists(planned), ~Exists(Holiday.objects.filter(day=day)))
+        """Batches that run on that day and have a class on it, moved and extra ones too; none on a holiday."""
+        return self.running(day).filter(_has_class_on(day), ~Exists(Holiday.objects.filter(day=day)))
 
     def for_listing(self):
         """Everything one row of the batch table shows."""
         return self.with_class_times().with_strength()
+
+
+def _has_class_on(day):
+    """Whether a batch has a class on that day, as the database tells it; `calendar.Timetable` tells the same in full."""
+    called_off = ClassChange.objects.filter(batch=OuterRef("batch"), day=day, starts_at=OuterRef("starts_at"))
+    weekly = ClassTime.objects.filter(~Exists(called_off), batch=OuterRef("pk"), weekday=day.weekday())
+    return Exists(weekly) | Exists(ClassChange.objects.filter(batch=OuterRef("pk"), to_day=day))
 
 
 class Batch(models.Model):
@@ -393,6 +407,123 @@ class ClassTime(models.Model):
 
     def __str__(self):
         return f"{self.get_weekday_display()} {self.starts_at:%H:%M}-{self.ends_at:%H:%M}"
+
+
+class ClassChangeQuerySet(models.QuerySet):
+    def touching(self, first, last):
+        """Changes that take out or put in a class from ``first`` to ``last``, both included."""
+        return self.filter(Q(day__range=(first, last)) | Q(to_day__range=(first, last)))
+
+
+class ClassChange(models.Model):
+    """One change to the timetable of a batch: a class called off, moved, or held besides the weekly ones.
+
+    ``day`` and its times name the class that is taken out, ``to_day`` and its times the one that is put in. A cancelled
+    class has only the first, an extra one only the second, a moved one both. Taking the change back deletes it; its
+    history stays.
+    """
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="class_changes")
+    day = DayField("class of", null=True, blank=True)
+    starts_at = models.TimeField("class from", null=True, blank=True)
+    ends_at = models.TimeField("class to", null=True, blank=True)
+    to_day = DayField("held on", null=True, blank=True)
+    to_starts_at = models.TimeField("held from", null=True, blank=True)
+    to_ends_at = models.TimeField("held to", null=True, blank=True)
+    room = LineField(max_length=60, blank=True, help_text="Empty: the room of the batch.")
+    reason = LineField(max_length=200)
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ClassChangeQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = "change of class"
+        verbose_name_plural = "changes of class"
+        ordering = ["-changed_at", "-pk"]
+        indexes = [
+            models.Index(fields=["day"], name="class_change_by_day"),
+            models.Index(fields=["to_day"], name="class_change_by_to_day"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch", "day", "starts_at"],
+                name="class_change_one_a_class",
+                violation_error_message="This class is cancelled or moved already.",
+            ),
+            models.UniqueConstraint(
+                fields=["batch", "to_day", "to_starts_at"],
+                name="class_change_one_at_a_time",
+                violation_error_message="Another class of this batch was put at this time already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(day=None, starts_at=None, ends_at=None)
+                | Q(day__isnull=False, starts_at__isnull=False, ends_at__isnull=False, ends_at__gt=F("starts_at")),
+                name="class_change_takes_out_a_whole_class",
+                violation_error_message="Name the day of the class, and its times.",
+            ),
+            models.CheckConstraint(
+                condition=Q(to_day=None, to_starts_at=None, to_ends_at=None)
+                | Q(
+                    to_day__isnull=False,
+                    to_starts_at__isnull=False,
+                    to_ends_at__isnull=False,
+                    to_ends_at__gt=F("to_starts_at"),
+                ),
+                name="class_change_puts_in_a_whole_class",
+                violation_error_message="Enter the day and both times; a class must end after it starts.",
+            ),
+            models.CheckConstraint(
+                condition=Q(day__isnull=False) | Q(to_day__isnull=False),
+                name="class_change_changes_something",
+                violation_error_message="A change takes a class out, or puts one in.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason=""), name="class_change_has_a_reason", violation_error_message="Say why."
+            ),
+            *day_bounds("class_change", "day", "to_day"),
+            *text_limits("class_change", room=60, reason=200),
+        ]
+
+    def __str__(self):
+        return f"{self.batch}: {self.words}"
+
+    @property
+    def is_cancelled(self):
+        """Whether the class is not held at all."""
+        return self.to_day is None
+
+    @property
+    def is_extra(self):
+        """Whether the class is held besides those of the timetable."""
+        return self.day is None
+
+    @property
+    def words(self):
+        """What was changed: `Moved from Mon 1 Jun, 17:00 to Tue 2 Jun, 18:00`."""
+        if self.is_extra:
+            return f"Extra class on {class_words(self.to_day, self.to_starts_at)}"
+        if self.is_cancelled:
+            return f"Cancelled: the class of {class_words(self.day, self.starts_at)}"
+        return f"Moved from {class_words(self.day, self.starts_at)} to {class_words(self.to_day, self.to_starts_at)}"
+
+    @property
+    def words_there(self):
+        """What stands at the class that is taken out: `Moved to Tue 2 Jun, 18:00: hall is taken`."""
+        what = "Cancelled" if self.is_cancelled else f"Moved to {class_words(self.to_day, self.to_starts_at)}"
+        return f"{what}: {self.reason}"
+
+    @property
+    def words_here(self):
+        """What stands at the class that is put in: `Moved from Mon 1 Jun, 17:00: hall is taken`."""
+        what = "Extra class" if self.is_extra else f"Moved from {class_words(self.day, self.starts_at)}"
+        return f"{what}: {self.reason}"
+
+
+def class_words(day, starts_at):
+    """When a class begins, as sentences name it: `Mon 1 Jun, 17:00`."""
+    return f"{date_format(day, 'D j M')}, {starts_at:%H:%M}"
 
 
 class Holiday(models.Model):

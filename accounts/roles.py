@@ -43,7 +43,7 @@ PERMISSIONS = {
         "academics.teach_batch",
         *(
             f"academics.{act}_{model}"
-            for model in ("classtime", "holiday")
+            for model in ("classtime", "classchange", "holiday")
             for act in ("view", "add", "change", "delete")
         ),
         "academics.view_enrollment",

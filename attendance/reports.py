@@ -6,12 +6,11 @@ Each costs the same few queries however many batches there are, and none loads m
 import datetime
 from dataclasses import astuple, dataclass, field
 
-from django.db.models import F, FilteredRelation, Max, Min, Prefetch, Q
+from django.db.models import F, FilteredRelation, Max, Min, Q
 from django.db.models.functions import Coalesce
 
-from academics.calendar import class_days, holidays_between
-from academics.class_times import Slot
-from academics.models import Batch, ClassTime, Enrollment, days_between
+from academics.calendar import Class, Timetable, class_days
+from academics.models import Batch, Enrollment, days_between
 from coachmaster.ground.days import LAST_DAY, month_start
 
 from .models import Mark, Sheet, Status, Tally, counts
@@ -23,8 +22,19 @@ class ClassDay:
 
     batch: Batch
     day: datetime.date
-    slots: list[Slot] = field(default_factory=list)
+    #: By time; those that are not held too.
+    classes: list[Class] = field(default_factory=list)
     sheet: Sheet | None = None
+
+    @property
+    def slots(self):
+        """The times of the classes that are held."""
+        return [one.slot for one in self.classes if not one.off]
+
+    @property
+    def notes(self):
+        """What is unusual about its classes, in words."""
+        return [one.note for one in self.classes if one.note]
 
     @property
     def tally(self):
@@ -37,53 +47,48 @@ class ClassDay:
         return self.sheet is not None
 
 
-def classes_on(day, batches):
+def classes_on(day, batches, *, timetable=None):
     """A `ClassDay` for each of ``batches`` (a queryset) that has a class or a sheet on ``day``, by time of day.
 
-    On a holiday there are only those whose sheet was taken before it was declared. Three queries.
+    On a holiday, or where the class was called off, there are only those whose sheet was taken before. Three queries;
+    with the `Timetable` of the batches, where a page has it for more days, one.
     """
     sheets = {
         sheet.batch_id: sheet for sheet in Sheet.objects.filter(held_on=day).select_related("taken_by").with_tally()
     }
-    that_day = Prefetch("class_times", ClassTime.objects.filter(weekday=day.weekday()), to_attr="class_times_that_day")
-    with_class = Batch.objects.with_class_on(day).values("pk")
-    found = (
-        batches.filter(Q(pk__in=with_class) | Q(pk__in=sheets.keys()))
-        .select_related("course", "instructor")
-        .prefetch_related(that_day)
-    )
+    if timetable is None:
+        with_class = Batch.objects.with_class_on(day).values("pk")
+        found = batches.filter(Q(pk__in=with_class) | Q(pk__in=sheets.keys())).select_related("course", "instructor")
+        timetable = Timetable(found, day, day)
     classes = [
-        ClassDay(
-            batch,
-            day,
-            slots=sorted(Slot(row.weekday, row.starts_at, row.ends_at) for row in batch.class_times_that_day),
-            sheet=sheets.get(batch.pk),
-        )
-        for batch in found
+        ClassDay(batch, day, classes=timetable.all_on(batch, day), sheet=sheets.get(batch.pk))
+        for batch in timetable.batches
     ]
+    classes = [one for one in classes if one.slots or one.sheet]
     return sorted(classes, key=lambda one: (one.slots[0].starts_at if one.slots else datetime.time.max, one.batch.name))
 
 
 def missing_sheets(batches, first, last):
     """``(batch, day)`` for each planned class of ``batches`` (a queryset) without a sheet, the newest day first.
 
-    From ``first`` to ``last``, both included; holidays, and days before the first student came or after the last one
-    went, are not missing. Five queries.
+    From ``first`` to ``last``, both included; holidays, classes called off, and days before the first student came or
+    after the last one went, are not missing. Four queries.
     """
     running = batches.filter(Q(ends_on__gte=first) | Q(ends_on=None), starts_on__lte=last)
-    return missing_among(running.with_class_times(), first, last)
+    return missing_in(Timetable(running.select_related("course", "instructor"), first, last))
 
 
-def missing_among(batches, first, last):
-    """`missing_sheets` of ``batches`` that were loaded with their class times. Three queries."""
-    batches = list(batches)
-    holidays = holidays_between(first, last)
-    taken = set(Sheet.objects.filter(batch__in=batches, held_on__range=(first, last)).values_list("batch", "held_on"))
+def missing_in(timetable, last=None):
+    """`missing_sheets` of the batches and days of a `Timetable`, not after ``last``. Two queries."""
+    first, last = timetable.first, last or timetable.last
+    taken = set(
+        Sheet.objects.filter(batch__in=timetable.batches, held_on__range=(first, last)).values_list("batch", "held_on")
+    )
     missing = [
         (batch, day)
-        for batch in batches
-        for day in class_days(batch, first, last, holidays=holidays)
-        if (batch.pk, day) not in taken
+        for batch in timetable.batches
+        for day in timetable.class_days(batch)
+        if day <= last and (batch.pk, day) not in taken
     ]
     peopled = {
         batch: (joined, left)

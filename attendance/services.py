@@ -72,6 +72,9 @@ def why_not(batch, held_on, *, today, user=None):
         return f"{batch} ended on {day_words(batch.ends_on)}."
     if batch.holiday:
         return f"{day_words(held_on)} is a holiday: {batch.holiday}."
+    if batch.called_off and not batch.is_planned:
+        what = f"moved to {day_words(batch.moved_to)}" if batch.moved_to else "cancelled"
+        return f"The class of {day_words(held_on)} is {what}: {batch.called_off}."
     if user is not None and held_on < (first := first_open_day(user, today) or held_on):
         days = (today - first).days
         reach = f"for {days} day{'s' if days != 1 else ''}" if days else "on the day itself only"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import factory
 
-from academics.models import Batch, ClassTime, Course, Enrollment, Holiday
+from academics.models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday
 from accounts.tests.factories import StudentFactory, UserFactory
 
 
@@ -65,3 +65,28 @@ class HolidayFactory(factory.django.DjangoModelFactory):
         model = Holiday
 
     name = "Diwali"
+
+
+class ClassChangeFactory(factory.django.DjangoModelFactory):
+    """A change of one class; `class_of` and `held` name what is taken out and put in as (day, "17:00-18:30")."""
+
+    class Meta:
+        model = ClassChange
+
+    class Params:
+        class_of = None
+        held = None
+
+    batch = factory.SubFactory(BatchFactory)
+    reason = "Fever"
+    day = factory.LazyAttribute(lambda row: row.class_of and row.class_of[0])
+    starts_at = factory.LazyAttribute(lambda row: _time(row.class_of, 0))
+    ends_at = factory.LazyAttribute(lambda row: _time(row.class_of, 1))
+    to_day = factory.LazyAttribute(lambda row: row.held and row.held[0])
+    to_starts_at = factory.LazyAttribute(lambda row: _time(row.held, 0))
+    to_ends_at = factory.LazyAttribute(lambda row: _time(row.held, 1))
+
+
+def _time(of, place):
+    """Where a class begins (0) or ends (1): `("17:00-18:30", 1)` is 18:30."""
+    return of and datetime.time.fromisoformat(of[1].split("-")[place])

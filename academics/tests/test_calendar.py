@@ -3,13 +3,15 @@
 import datetime
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from academics.calendar import class_days, holidays_between, next_class
+from academics.calendar import Timetable, class_days, expected, next_class
 from academics.class_times import parse
+from academics.models import Batch
 from academics.services import save_batch
 
-from .factories import BatchFactory, HolidayFactory
+from .factories import BatchFactory, ClassChangeFactory, HolidayFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -63,17 +65,26 @@ def test_an_open_batch_has_class_days_as_far_as_one_asks():
 def test_a_batch_without_class_times_has_no_class_days(django_assert_num_queries):
     batch = BatchFactory(starts_on=june(1))
 
-    with django_assert_num_queries(1):  # its class times
+    with django_assert_num_queries(1):
         assert class_days(batch, june(1), june(30)) == []
 
 
-def test_a_list_of_batches_asks_for_holidays_once(django_assert_num_queries):
+@pytest.mark.parametrize("number", [1, 6])
+def test_a_timetable_costs_one_query_however_many_batches_and_changes(number, django_assert_num_queries):
+    batches = [batch_with("Mon, Tue 17:00-18:30", name=f"B{place}") for place in range(number)]
     HolidayFactory(day=june(2))
-    batch = batch_with("Tue 17:00-18:30")
-    holidays = holidays_between(june(1), june(30))
+    for batch in batches:
+        ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"))
+        ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(10), "09:00-10:00"))
+    batches = list(Batch.objects.order_by("name"))
 
-    with django_assert_num_queries(1):  # its class times
-        assert class_days(batch, june(1), june(30), holidays=holidays) == [june(9), june(16), june(23), june(30)]
+    with django_assert_num_queries(1):
+        found = expected(batches, june(1), june(14))
+
+    assert [(one.batch.name, one.day) for one in found] == [
+        *((f"B{place}", june(9)) for place in range(number)),
+        *((f"B{place}", june(10)) for place in range(number)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -113,3 +124,173 @@ def test_the_clock_is_the_institutes():
     utc = datetime.datetime(2026, 6, 1, 13, 1, tzinfo=datetime.UTC)  # 18:31 in India
 
     assert next_class(batch, utc).day == june(8)
+
+
+# Single classes that are cancelled, moved or added ---------------------------------------------------------------
+
+
+def classes(batch, first=datetime.date(2026, 6, 1), last=datetime.date(2026, 6, 14)):
+    """The classes of a batch as `(day of June, from, note)`, those that are not held with a leading `-`."""
+    return [
+        f"{'-' if one.off else ''}{one.day.day} {one.slot.starts_at:%H:%M}" + (f" {one.note}" if one.note else "")
+        for one in Timetable([batch], first, last).classes()
+    ]
+
+
+def test_a_cancelled_class_is_taken_out_and_still_stands_with_its_reason():
+    batch = batch_with("Mon, Wed 17:00-18:30")
+    ClassChangeFactory(batch=batch, class_of=(june(3), "17:00-18:30"), reason="Fever")
+
+    assert class_days(batch, june(1), june(10)) == [june(1), june(8), june(10)]
+    assert classes(batch, last=june(8)) == ["1 17:00", "-3 17:00 Cancelled: Fever", "8 17:00"]
+
+
+def test_one_of_two_classes_of_a_day_can_be_cancelled():
+    batch = batch_with("Mon 09:00-10:00; Mon 17:00-18:30")
+    ClassChangeFactory(batch=batch, class_of=(june(1), "09:00-10:00"))
+
+    assert class_days(batch, june(1), june(7)) == [june(1)]
+    assert [one.slot.starts_at.hour for one in expected([batch], june(1), june(7))] == [17]
+
+
+def test_a_class_moved_into_another_week_is_taken_out_of_one_and_put_into_the_other():
+    batch = batch_with("Mon 17:00-18:30", room="Room 1")
+    ClassChangeFactory(
+        batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(9), "09:00-10:00"), room="Hall", reason="Exam"
+    )
+
+    assert classes(batch) == [
+        "-1 17:00 Moved to Tue 9 Jun, 09:00: Exam",
+        "8 17:00",
+        "9 09:00 Moved from Mon 1 Jun, 17:00: Exam",
+    ]
+    assert [one.room for one in expected([batch], june(1), june(14))] == ["Room 1", "Hall"]
+    # Either week alone tells the same.
+    assert class_days(batch, june(1), june(7)) == []
+    assert class_days(batch, june(8), june(14)) == [june(8), june(9)]
+
+
+def test_a_class_moved_within_its_day_leaves_the_day_a_class_day():
+    batch = batch_with("Mon 17:00-18:30")
+    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(1), "07:00-08:30"))
+
+    assert class_days(batch, june(1), june(7)) == [june(1)]
+    assert [one.slot.starts_at.hour for one in expected([batch], june(1), june(7))] == [7]
+
+
+def test_an_extra_class_makes_a_class_day():
+    batch = batch_with("Mon 17:00-18:30")
+    ClassChangeFactory(batch=batch, held=(june(7), "10:00-12:00"), reason="Revision")
+
+    assert classes(batch, last=june(7)) == ["1 17:00", "7 10:00 Extra class: Revision"]
+
+
+def test_a_holiday_takes_out_weekly_moved_and_extra_classes_alike():
+    batch = batch_with("Mon, Wed 17:00-18:30")
+    ClassChangeFactory(batch=batch, class_of=(june(3), "17:00-18:30"), held=(june(8), "09:00-10:00"), reason="Exam")
+    ClassChangeFactory(batch=batch, held=(june(8), "12:00-13:00"))
+    HolidayFactory(day=june(8), name="Diwali")
+
+    assert class_days(batch, june(1), june(9)) == [june(1)]
+    assert classes(batch, june(8), june(8)) == [
+        "-8 09:00 Holiday: Diwali",
+        "-8 12:00 Holiday: Diwali",
+        "-8 17:00 Holiday: Diwali",
+    ]
+
+
+def test_a_class_moved_away_from_a_holiday_is_held():
+    batch = batch_with("Mon 17:00-18:30")
+    HolidayFactory(day=june(1))
+    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(2), "17:00-18:30"))
+
+    assert class_days(batch, june(1), june(7)) == [june(2)]
+
+
+def test_classes_put_in_lie_within_the_dates_of_the_batch_too():
+    batch = batch_with("Mon 17:00-18:30", ends_on=june(8))
+    ClassChangeFactory(batch=batch, held=(june(9), "10:00-12:00"))
+
+    assert class_days(batch, june(1), june(30)) == [june(1), june(8)]
+
+
+def test_the_next_class_may_be_a_moved_one():
+    batch = batch_with("Mon 17:00-18:30")
+    ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(4), "17:00-18:30"))
+
+    assert next_class(batch, moment(june(2), 12)).day == june(4)
+    assert next_class(batch, moment(june(4), 19)).day == june(15)
+
+
+def test_the_database_tells_the_same_class_days():
+    """`as_of` and `with_class_on` are the rule in SQL; `Timetable` is the rule in full."""
+    batch = batch_with("Mon 09:00-10:00; Mon, Wed, Thu 17:00-18:30", ends_on=june(18))
+    HolidayFactory(day=june(11))
+    for fields in [
+        {"class_of": (june(1), "09:00-10:00")},  # one of two
+        {"class_of": (june(3), "17:00-18:30")},
+        {"class_of": (june(4), "17:00-18:30"), "held": (june(5), "17:00-18:30")},
+        {"class_of": (june(8), "09:00-10:00"), "held": (june(8), "11:00-12:00")},
+        {"class_of": (june(8), "17:00-18:30")},
+        {"class_of": (june(10), "17:00-18:30"), "held": (june(11), "17:00-18:30")},  # onto a holiday declared later
+        {"held": (june(13), "10:00-12:00")},
+        {"held": (june(20), "10:00-12:00")},  # after the batch was shortened
+    ]:
+        ClassChangeFactory(batch=batch, **fields)
+    batch = Batch.objects.get(pk=batch.pk)
+    planned = class_days(batch, june(1), june(25))
+
+    assert planned == [june(day) for day in (1, 5, 8, 13, 15, 17, 18)]
+    for number in range(1, 26):
+        day = june(number)
+        assert Batch.objects.with_class_on(day).exists() == (day in planned), day
+        found = Batch.objects.as_of(day).get()
+        assert (found.is_running(day) and found.is_planned and not found.holiday) == (day in planned), day
+
+
+def test_a_day_tells_why_its_class_was_called_off():
+    batch = batch_with("Mon, Tue 17:00-18:30")
+    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), reason="Fever")
+    ClassChangeFactory(batch=batch, class_of=(june(2), "17:00-18:30"), held=(june(5), "17:00-18:30"), reason="Exam")
+
+    told = {day: Batch.objects.as_of(june(day)).get() for day in (1, 2, 8)}
+
+    assert [(told[day].called_off, told[day].moved_to) for day in told] == [
+        ("Fever", None),
+        ("Exam", june(5)),
+        (None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reason": ""},
+        {"class_of": None},  # neither out nor in
+        {"ends_at": None},
+        {"ends_at": datetime.time(16)},
+        {"to_day": june(2)},
+        {"held": (june(2), "18:00-17:00")},
+        {"day": datetime.date(9999, 1, 1)},
+    ],
+)
+def test_the_database_refuses_half_a_change(fields):
+    batch = batch_with("Mon 17:00-18:30")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ClassChangeFactory(batch=batch, **{"class_of": (june(1), "17:00-18:30"), **fields})
+
+
+def test_the_database_holds_one_change_a_class_and_one_class_at_a_time():
+    batch = batch_with("Mon, Tue 17:00-18:30")
+    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(5), "09:00-10:00"))
+
+    for fields in (
+        {"class_of": (june(1), "17:00-18:30")},
+        {"class_of": (june(2), "17:00-18:30"), "held": (june(5), "09:00-11:00")},
+        {"held": (june(5), "09:00-10:00")},
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ClassChangeFactory(batch=batch, **fields)
+    ClassChangeFactory(batch=batch, held=(june(6), "09:00-10:00"))
+    ClassChangeFactory(batch=batch, held=(june(7), "09:00-10:00"))

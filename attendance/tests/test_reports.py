@@ -5,7 +5,13 @@ import datetime
 import pytest
 
 from academics.models import Batch, ClassTime
-from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from academics.tests.factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    DailyBatchFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
 from attendance import reports
 from attendance.models import Tally
 
@@ -56,6 +62,32 @@ def test_on_a_holiday_only_a_sheet_taken_before_stands(admin):
     HolidayFactory(day=MONDAY)
 
     assert [one.batch for one in reports.classes_on(MONDAY, Batch.objects.all())] == [with_sheet]
+
+
+def test_a_cancelled_class_is_neither_expected_nor_missing_and_a_sheet_taken_before_stays(admin):
+    with_sheet, without = batch_on(0), batch_on(0)
+    taken(with_sheet, MONDAY, by=admin)
+    for batch in (with_sheet, without):
+        ClassChangeFactory(batch=batch, class_of=(MONDAY, "17:00-18:00"), reason="Fever")
+
+    (kept,) = reports.classes_on(MONDAY, Batch.objects.all())
+
+    assert (kept.batch, kept.slots, kept.notes) == (with_sheet, [], ["Cancelled: Fever"])
+    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == []
+
+
+def test_a_moved_class_is_expected_and_missing_on_its_new_day():
+    batch = batch_on(0)
+    ClassChangeFactory(
+        batch=batch, class_of=(MONDAY, "17:00-18:00"), held=(TUESDAY, "07:00-08:00"), reason="Hall is taken"
+    )
+
+    (moved,) = reports.classes_on(TUESDAY, Batch.objects.all())
+
+    assert reports.classes_on(MONDAY, Batch.objects.all()) == []
+    assert [slot.starts_at.hour for slot in moved.slots] == [7]
+    assert moved.notes == ["Moved from Mon 15 Jun, 17:00: Hall is taken"]
+    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == [(batch, TUESDAY)]
 
 
 def test_classes_and_missing_sheets_are_of_the_batches_asked_for_only(instructor):
@@ -109,7 +141,7 @@ def test_a_question_costs_the_same_however_many_batches(batches, admin, django_a
 
     with django_assert_num_queries(3):
         assert len(reports.classes_on(MONDAY, Batch.objects.all())) == batches
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         assert len(reports.missing_sheets(Batch.objects.all(), MONDAY, TUESDAY)) == batches
     with django_assert_num_queries(2):
         assert len(reports.batch_tallies(Batch.objects.all())) == batches

@@ -8,9 +8,16 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from pytest_django.asserts import assertContains
 
 from academics.models import ClassTime, Enrollment, Institute
-from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from academics.tests.factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    DailyBatchFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
 from accounts.tests.factories import UserFactory
 from attendance.models import Mark, MarkChange, Sheet, Status
 
@@ -372,6 +379,43 @@ def test_a_day_that_can_have_no_sheet_says_why_and_a_post_writes_nothing(client_
         assert '<form method="post" class="sheet"' not in response.content.decode()
         assert datetime.date(2026, 6, 11) in response.context["other_days"]
     assert not Sheet.objects.exists()
+
+
+def test_a_day_whose_class_was_called_off_takes_no_sheet_and_says_why(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    ClassChangeFactory(batch=batch, class_of=(DAY, "17:00-18:30"), reason="Fever")
+    ClassChangeFactory(
+        batch=batch, class_of=(DAY - ONE, "17:00-18:30"), held=(DAY + ONE, "09:00-10:00"), reason="Hall is taken"
+    )
+    client = client_of(instructor)
+
+    cancelled = client.post(address(batch), {**marks_of(batch), "version": "0"})
+    moved = client.get(address(batch, DAY - ONE))
+
+    assert cancelled.context["sentence"] == "The class of 15 Jun 2026 is cancelled: Fever."
+    assert moved.context["sentence"] == "The class of 14 Jun 2026 is moved to 16 Jun 2026: Hall is taken."
+    assert not Sheet.objects.exists()
+
+
+def test_on_the_day_a_class_was_moved_to_or_added_the_sheet_asks_nothing(client_of, instructor):
+    batch = BatchFactory(instructor=instructor)
+    EnrollmentFactory(batch=batch)
+    ClassChangeFactory(batch=batch, class_of=(DAY - ONE, "17:00-18:30"), held=(DAY, "09:00-10:00"))
+    client = client_of(instructor)
+
+    assert client.get(address(batch)).context["asks"] is False
+    assert client.get(address(batch, DAY - 2 * ONE)).context["asks"] is True
+
+
+def test_a_class_cancelled_over_a_sheet_keeps_it_and_says_so(client_of, admin, batch):
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin)
+    ClassChangeFactory(batch=batch, class_of=(DAY, "17:00-18:30"), reason="Fever")
+
+    response = client_of(admin).get(address(batch))
+
+    assert response.context["sentence"] == "The class of 15 Jun 2026 is cancelled: Fever."
+    assertContains(response, "The sheet that was taken is kept as it is: ")
 
 
 def test_a_holiday_added_over_a_sheet_keeps_it_and_says_so(client_of, admin, batch):

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.calendar import next_class_of
+from academics.calendar import Timetable, next_class_of
 from academics.models import Batch, Course, Enrollment, Institute
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
@@ -118,13 +118,14 @@ def instructor_dashboard(request):
     listed = list(batches.for_listing().order_by("name"))
     tallies = attendance.batch_tallies(listed)
     earliest = today - datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
+    timetable = Timetable(listed, earliest, today)
     return render(
         request,
         "pages/instructor_dashboard.html",
         {
             "today": today,
-            "classes": attendance.classes_on(today, batches),
-            "missing": attendance.missing_among(listed, earliest, today - datetime.timedelta(days=1)),
+            "classes": attendance.classes_on(today, batches, timetable=timetable),
+            "missing": attendance.missing_in(timetable, today - datetime.timedelta(days=1)),
             "batches": [(batch, tallies.get(batch.pk)) for batch in listed],
         },
     )
