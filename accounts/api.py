@@ -47,7 +47,7 @@ class UserOut(Schema):
 
 
 def user_json(person, *, phone=True, everything=True):
-    """A person as the API says them; ``person`` comes with the role."""
+    """A person as the API says them; ``person`` comes with the role, or `in_brief`."""
     return {
         "id": person.pk,
         "email": person.email if everything else None,
@@ -211,7 +211,7 @@ class PeopleAsked(Schema):
 )
 def list_users(request, paging: Query[Paging], asked: Query[PeopleAsked]):
     """Everybody, by name."""
-    found = User.objects.with_role().order_by("full_name", "pk")
+    found = User.objects.in_brief().order_by("full_name", "pk")
     if asked.role:
         found = found.filter(membership__group__name=ROLES[asked.role])
     return listed(request, paging, "users", found, user_json)

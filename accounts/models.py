@@ -4,14 +4,15 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Lower
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, text_limits
 from coachmaster.ground.days import DayField
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from .roles import ADMIN, roles_within, sees_whole_institute
@@ -40,6 +41,11 @@ class UserQuerySet(models.QuerySet):
     def with_role(self):
         """With the group that is their role, in the same query."""
         return self.select_related("membership__group")
+
+    def in_brief(self):
+        """What the API says of a person, as rows: a thousand of them take a third of the time of a thousand people."""
+        named = self.annotate(role=Coalesce("membership__group__name", Value("")))
+        return named.values_list("pk", "email", "full_name", "role", "phone", "created_at", named=True)
 
     def who_may(self, codename):
         """Active people whose role has that right."""
@@ -175,7 +181,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *, update_fields=None, **kwargs):
         if update_fields is not None and {"full_name", "phone", "email"} & set(update_fields):
             update_fields = {*update_fields, "search_text"}
+        has_new_password = self._password is not None and not self._state.adding
         super().save(update_fields=update_fields, **kwargs)
+        if has_new_password:  # from whatever page or command it comes, it ends what the old one vouched for
+            self.api_tokens.all().delete()
 
     @property
     def role(self):
@@ -234,9 +243,22 @@ class StudentProfileQuerySet(models.QuerySet):
             return self
         return self.filter(Q(pk=user.pk) | Q(pk__in=self.model.objects.taught_by(user).values("pk")))
 
+    def is_visible(self, pk, user):
+        """Whether the student of that key is `visible_to` ``user``, quicker than by asking that of the database."""
+        if pk == user.pk:
+            return user.is_student
+        if sees_whole_institute(user):
+            return bool(_student_of(pk=pk))
+        return self.visible_to(user).filter(pk=pk).exists()
+
     def taught_by(self, user):
         """Students who are, or have been, enrolled in a batch that ``user`` teaches."""
         return self.filter(enrollments__batch__instructor=user).order_by().distinct()
+
+
+@Prepared
+def _student_of(pk):
+    return StudentProfile.objects.filter(pk=pk).values_list("pk")
 
 
 class StudentProfile(models.Model):

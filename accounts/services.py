@@ -104,7 +104,6 @@ def set_password(user, password):
     user.set_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
-        tokens.revoke_all(user)
         if had_one:
             mails.tell(user, "The password of your account was changed.")
 

@@ -188,7 +188,7 @@ def _broken(request, error):
 # Addresses -------------------------------------------------------------------------------------------------------
 
 
-def _by_token_only(view):
+def by_token_only(view):
     """``view`` for callers without a session: whoever the cookie says is nobody here."""
 
     @functools.wraps(view)
@@ -213,11 +213,11 @@ def _urls():
         if pattern.name in ("openapi-json", "openapi-view"):
             pattern.callback = login_not_required(functools.wraps(pattern.callback.func)(pattern.callback))
         else:
-            pattern.callback = _by_token_only(pattern.callback)
+            pattern.callback = by_token_only(pattern.callback)
     return [entry for entry in patterns if entry.name != "api-root"], app_name, namespace
 
 
 urlpatterns = [
     path("v1/", _urls()),
-    re_path("", _by_token_only(unknown), name="api-unknown"),
+    re_path("", by_token_only(unknown), name="api-unknown"),
 ]

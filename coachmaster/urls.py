@@ -5,11 +5,11 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("api/", include("coachmaster.api")),
     path("", include("coachmaster.pages.urls")),
     path("", include("accounts.urls")),
     path("", include("academics.urls")),
     path("", include("finance.urls")),
     path("", include("attendance.urls")),
-    path("api/", include("coachmaster.api")),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from django.core.exceptions import ValidationError
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Header, Query, Router, Schema
@@ -216,7 +217,7 @@ def list_payments(request, student_id: Key, paging: Query[Paging]):
     """All payments, the newest first; voided ones are among them, but not in `total_paid`."""
     student = _student(request, student_id)
     found = Payment.objects.filter(student=student).select_related("reversal").order_by("-paid_on", "-pk")
-    total_paid = ledger.paid_by(student, timezone.localdate())
+    total_paid = ledger.paid_by(student.pk, timezone.localdate())
     return listed(request, paging, "payments", found, payment_json, total_paid=total_paid)
 
 
@@ -243,9 +244,9 @@ class FeeStatus(Schema):
     next_due: NextDue | None
 
 
-def fee_status_json(student):
-    """Operation 21 for ``student`` (a record), as things stand today."""
-    fees = ledger.fee_status(student, timezone.localdate())
+def fee_status_json(key):
+    """Operation 21 for the student of that ``key``, as things stand today."""
+    fees = ledger.fee_figures(key, timezone.localdate())
     coming = fees.next_due
     return {
         "total_fee": fees.total_fee,
@@ -268,4 +269,6 @@ def fee_status_json(student):
 )
 def get_fee_status(request, student_id: Key):
     """What is owed and since when, as things stand today."""
-    return Answer(fee_status_json(_student(request, student_id)))
+    if not StudentProfile.objects.is_visible(student_id, request.user):
+        raise Http404
+    return Answer(fee_status_json(student_id))

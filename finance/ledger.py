@@ -9,6 +9,7 @@ allocation, it follows from the dates.
 import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
@@ -16,6 +17,7 @@ from django.db.models.functions import Coalesce
 
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.money import ZERO, MoneyField
+from coachmaster.ground.prepared import Prepared
 
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, Refund, _sum_of
 
@@ -237,10 +239,15 @@ def settle(charges, paid, on):
     return lines
 
 
-def paid_by(student, on):
-    """What ``student`` had paid by the end of the day ``on``, less what was given back, in rupees, by one query."""
+@Prepared
+def _paid_less_refunded(student, on):
     paid, refunded = (_sum_of(rows.standing(on).filter(student=student)) for rows in (Payment.objects, Refund.objects))
-    return Account.objects.filter(pk=student.pk).values_list(paid - refunded, flat=True).first() or ZERO
+    return Account.objects.filter(pk=student).values_list(paid - refunded)
+
+
+def paid_by(key, on):
+    """What the student of that ``key`` had paid by the end of the day ``on``, less what was given back, in rupees."""
+    return next((paid for (paid,) in _paid_less_refunded(student=key, on=on)), ZERO)
 
 
 def fee_status(student, on, *, paid=None):
@@ -250,8 +257,26 @@ def fee_status(student, on, *, paid=None):
     """
     charges = list(charges_standing(on).filter(student=student))
     if paid is None:
-        paid = paid_by(student, on)
+        paid = paid_by(student.pk, on)
     return standing(charges, paid, on)
+
+
+class Due(NamedTuple):
+    """What the equation needs to know of a charge. Amounts in rupees."""
+
+    due_on: datetime.date
+    amount: Decimal
+    conceded: Decimal
+
+
+@Prepared
+def _dues(student, on):
+    return charges_standing(on).filter(student=student).values_list(*Due._fields)
+
+
+def fee_figures(key, on):
+    """What `fee_status` says of the student of that ``key``, where its lines need not say what they are for: quicker."""
+    return standing([Due(*row) for row in _dues(student=key, on=on)], paid_by(key, on), on)
 
 
 def charges_standing(on):

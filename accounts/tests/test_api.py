@@ -165,6 +165,11 @@ def by_a_new_password(person, admin):
     services.set_password(person, "seven green parrots")
 
 
+def by_a_new_password_from_the_shell(person, admin):
+    person.set_password("seven green parrots")
+    person.save()
+
+
 def by_another_role(person, admin):
     services.change_role(person, Group.objects.get(name=ADMIN), by=admin)
 
@@ -180,7 +185,13 @@ def by_the_account_being_closed_and_opened_again(person, admin):
 
 @pytest.mark.parametrize(
     "end",
-    [by_a_new_password, by_another_role, by_closing_the_account, by_the_account_being_closed_and_opened_again],
+    [
+        by_a_new_password,
+        by_a_new_password_from_the_shell,
+        by_another_role,
+        by_closing_the_account,
+        by_the_account_being_closed_and_opened_again,
+    ],
 )
 def test_tokens_end_at_once(admin, instructor, end):
     callers = [Caller(instructor), Caller(instructor)]

@@ -8,6 +8,7 @@ import datetime
 import json
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -96,11 +97,11 @@ def number(amount):
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def _plain(value):
+def _plain(zone, value):
     if isinstance(value, Decimal):
         return number(value)
     if isinstance(value, datetime.datetime):
-        return timezone.localtime(value).isoformat()
+        return value.astimezone(zone).isoformat()
     if isinstance(value, datetime.date):
         return value.isoformat()
     raise TypeError(f"{value!r} has no place in an answer")
@@ -110,7 +111,8 @@ class Answer(HttpResponse):
     """Plain data as JSON, kept by no cache."""
 
     def __init__(self, data, status=200, **headers):
-        content = json.dumps(data, default=_plain, ensure_ascii=False, separators=(",", ":"))
+        plain = partial(_plain, timezone.get_current_timezone())
+        content = json.dumps(data, default=plain, ensure_ascii=False, separators=(",", ":"))
         headers = {"Cache-Control": "no-store", **{name.replace("_", "-"): value for name, value in headers.items()}}
         super().__init__(content, content_type="application/json", status=status, headers=headers)
 

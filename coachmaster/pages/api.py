@@ -167,6 +167,6 @@ def student_dashboard(request):
         {
             "enrollment": current_enrollment_json(student, request.user),
             "attendance": tally_json(Mark.objects.visible_to(request.user).filter(student=student).tally()),
-            "fee_status": fee_status_json(student),
+            "fee_status": fee_status_json(student.pk),
         }
     )

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import StudentProfile
 from accounts.tests.factories import PASSWORD
 from coachmaster.api import api
 
@@ -172,3 +173,12 @@ def test_a_day_that_an_instructor_may_not_correct_any_more_is_the_offices(people
 
     assert status("POST", "/attendance", people, "teacher", date=day) == "400"
     assert status("POST", "/attendance", people, "admin", date=day) == "201"
+
+
+def test_which_students_one_sees_is_told_of_one_as_of_all(people):
+    students = StudentProfile.objects
+    keys = [*students.values_list("pk", flat=True), people["teacher"].pk, 2**62]
+
+    for person in filter(None, (people[name] for name in PEOPLE)):
+        seen = set(students.visible_to(person).values_list("pk", flat=True))
+        assert {key for key in keys if students.is_visible(key, person)} == seen, person

@@ -8,9 +8,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import StudentProfile
-from finance import ledger, services
+from finance import concessions, ledger, services
 from finance.ledger import Status
-from finance.models import Account, DayTotal, Payment
+from finance.models import Account, Charge, DayTotal, Payment
 
 from .factories import enrolled, paid
 
@@ -113,3 +113,22 @@ def test_receipt_numbers_are_consecutive_and_follow_the_date_of_the_payment():
     ]
 
     assert numbers == ["CM/26-27/00001", "CM/25-26/00001", "CM/26-27/00002"]
+
+
+def test_the_figures_alone_are_those_of_the_status_on_every_day(admin):
+    today = timezone.localdate()
+    enrollment = enrolled(fee="12000.00", enrolled_on=today - 9 * DAY, due_on=today - 3 * DAY)
+    student = enrollment.student
+    services.void(payment=paid(student=student, amount="100.01", paid_on=today - 5 * DAY), reason="twice", by=admin)
+    paid(student=student, amount="5000.50", paid_on=today - 2 * DAY)
+    concessions.ask(
+        student=student, charges=Charge.objects.all(), kind="merit", reason="Topper", by=admin, amount=Decimal("999.99")
+    )
+
+    for days in range(-1, 11):
+        day = today - days * DAY
+        whole, figures = ledger.fee_status(student, day), ledger.fee_figures(student.pk, day)
+        for name in ("total_fee", "conceded", "total_paid", "balance", "overdue", "status", "is_part_paid"):
+            assert getattr(figures, name) == getattr(whole, name), (name, day)
+        assert [line.open for line in figures.lines] == [line.open for line in whole.lines]
+    assert ledger.fee_figures(student.pk, today).balance == Decimal("5999.51")

@@ -1,7 +1,8 @@
-"""manage.py bench: how long pages take on the database at hand, against the floor.
+"""manage.py bench: how long pages and calls of the JSON API take on the database at hand, against the floor.
 
-The floor is a page that loads a session and its user and renders a small template, measured in turns with each page, so
-that a noisy machine does not tilt the comparison. Figures are medians; nothing is judged, and nothing is changed.
+The floor of pages is one that loads a session and its user and renders a small template, that of calls one that finds
+its token and answers a constant. It is measured in turns with each page or call, so that a noisy machine does not tilt
+the comparison. Figures are medians; nothing is judged, and nothing is changed.
 """
 
 import datetime
@@ -9,6 +10,7 @@ import statistics
 import sys
 import time
 import types
+from functools import partial
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -19,10 +21,15 @@ from django.test import Client
 from django.test.utils import override_settings
 from django.urls import include, path, reverse
 from django.utils import timezone
+from ninja import NinjaAPI
 
 from academics.models import Batch, Enrollment
+from accounts import tokens
 from accounts.models import User
+from accounts.tokens import Token
 from attendance.models import Mark
+from coachmaster.api import by_token_only
+from coachmaster.ground.api import Answer
 from finance.models import Account, Payment
 
 SMALL = "<!doctype html><title>Floor</title><p>Hello, {{ name }}</p>"
@@ -33,10 +40,24 @@ def floor(request):
     return HttpResponse(engines["django"].from_string(SMALL).render({"name": request.user.full_name}))
 
 
+calls = NinjaAPI(urls_namespace="floor", docs_url=None, openapi_url=None)
+
+
+@calls.get("", auth=Token())
+def floor_of_calls(request):
+    """The smallest answer to somebody's token."""
+    return Answer({"message": "Hello"})
+
+
 def addresses():
-    """The site's addresses, and that of the floor."""
+    """The site's addresses, and those of the floors."""
+    (call,) = (entry for entry in calls.urls[0] if entry.name != "api-root")
     module = types.ModuleType("coachmaster.bench_urls")
-    module.urlpatterns = [path("floor/", floor), path("", include("coachmaster.urls"))]
+    module.urlpatterns = [
+        path("floor/", floor),
+        path("api/floor", by_token_only(call.callback)),
+        path("", include("coachmaster.urls")),
+    ]
     sys.modules[module.__name__] = module
     return module.__name__
 
@@ -46,6 +67,11 @@ def signed_in(user):
     client = Client(headers={"host": settings.ALLOWED_HOSTS[0]})
     client.force_login(user)
     return client
+
+
+def with_token(token):
+    """A program that calls the API by ``token``."""
+    return Client(headers={"host": settings.ALLOWED_HOSTS[0], "authorization": f"Bearer {token}"})
 
 
 def timed(call):
@@ -69,7 +95,7 @@ class Counter:
 
 
 class Command(BaseCommand):
-    help = "Measure pages against a page that only loads its user."
+    help = "Measure pages and API calls against one that only loads its user."
 
     def add_arguments(self, parser):
         parser.add_argument("--rounds", type=int, default=25, help="How often each page is asked for.")
@@ -82,15 +108,15 @@ class Command(BaseCommand):
     def measure(self, name, client, route, *args, limit, **query):
         """Print one line: the page, its queries, its median times, and how many floors that is."""
         address = reverse(route, args=args)
+        self.line(name, lambda: client.get(address, query), lambda: self.admin.get("/floor/"), limit)
 
-        def call():
-            return client.get(address, query)
-
+    def line(self, name, call, floor, limit):
+        """Print how ``call`` compares with ``floor``."""
         call()
         queries = Counter()
         with connection.execute_wrapper(queries):
             call()
-        pairs = [(timed(lambda: self.admin.get("/floor/")), timed(call)) for _ in range(self.rounds)]
+        pairs = [(timed(floor), timed(call)) for _ in range(self.rounds)]
         cpu, wall, base = (
             statistics.median(times) * 1000
             for times in ([p[0] for _, p in pairs], [p[1] for _, p in pairs], [f[0] for f, _ in pairs])
@@ -139,3 +165,20 @@ class Command(BaseCommand):
         self.measure("search", self.admin, "pages:search-suggestions", q="sha", limit=5)
         self.measure("sheet", self.admin, "attendance:sheet", batch.pk, today, limit=3)
         self.measure("register of a month", self.admin, "attendance:batch-attendance", batch.pk, limit=5)
+        self.measure_calls(enrollment.student)
+
+    def measure_calls(self, student):
+        """Print the lines of the JSON API."""
+        admin = User.objects.filter(membership__group__name="Admin").order_by("pk").first()
+        own = [tokens.issue(admin), tokens.issue(student.user)]
+        try:
+            desk, phone = map(with_token, own)
+            for name, client, address, limit in (
+                ("API: fee status", desk, f"/api/v1/students/{student.pk}/fee-status", 1.5),
+                ("API: fee status, one's own", phone, f"/api/v1/students/{student.pk}/fee-status", 1.5),
+                ("API: a thousand people", desk, "/api/v1/users?per_page=1000", 12),
+            ):
+                self.line(name, partial(client.get, address), lambda: desk.get("/api/floor"), limit)
+        finally:
+            for token in own:
+                tokens.find(token).delete()
