@@ -5,12 +5,15 @@ import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 
+from academics.models import Course
 from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.money import ZERO, plain, split
 from finance import ledger
+from finance.installments import charges_for, save_plan
 from finance.models import (
     Charge,
+    FeePlan,
     Letterhead,
     LiveReference,
     Mode,
@@ -23,7 +26,10 @@ from finance.models import (
 
 from .academy import CHUNK, DAY
 
-PACES = {"at once": 26, "in parts": 30, "behind": 14, "on the way": 18, "nothing": 4, "ahead": 5, "today": 3}
+PACES = {"at once": 12, "in parts": 42, "behind": 14, "on the way": 20, "nothing": 4, "ahead": 5, "today": 3}
+INSTALLMENTS = 5
+#: Which of the installments is due on the day that `_pace` says; a month lies between two of them, or less.
+FALLS_ON = {"behind": 3, "nothing": 3, "on the way": 2, "today": 2}
 MODES = {Mode.UPI: 50, Mode.CASH: 22, Mode.BANK_TRANSFER: 12, Mode.CARD: 11, Mode.CHEQUE: 5}
 BANKS = ["HDFC", "SBIN", "ICIC", "UTIB", "MAHB"]
 MISTAKES = ["Entered for the wrong student", "Amount typed wrongly", "UPI payment did not arrive", "Entered twice"]
@@ -44,6 +50,9 @@ class Receipt:
 
 def collect(academy, progress):
     """Post the charges, and write the payments in the order in which they came."""
+    for course in Course.objects.all():
+        parts = [{"percent": 100 // INSTALLMENTS, "days": 30 * number} for number in range(INSTALLMENTS)]
+        save_plan(FeePlan(course=course, name="Five installments"), parts)
     receipts = []
     charges = {}
     for pupil in academy.pupils:
@@ -51,13 +60,15 @@ def collect(academy, progress):
             before = pupil.stays[number - 1] if number and pupil.stays[number - 1].moves_on else None
             carried = sum((each.amount for each in receipts[-6:] if before and each.stay is before), ZERO)
             pace, stay.due_on = _pace(academy, pupil, stay, before)
-            charges.setdefault(pupil.profile.pk, []).extend(_charges(academy, stay))
+            in_parts = pace != "at once" and not before and stay.fee_kept is None and pupil is not academy.demo_pupil
+            rows = _installments(stay, pace) if in_parts else [(stay.due_on, stay.agreed_fee)]
+            charges.setdefault(pupil.profile.pk, []).extend(_charges(academy, stay, rows))
             receipts += _receipts(academy, pupil, stay, pace, carried)
     Charge.objects.bulk_create([charge for rows in charges.values() for charge in rows], batch_size=CHUNK)
     receipts += [_mistake(academy.rng, receipt) for receipt in receipts[30::60]]
     receipts.sort(key=lambda receipt: receipt.at)
     _write(academy, receipts, charges, progress)
-    ledger.refresh_accounts(StudentProfile.objects.values("pk"))
+    ledger.refresh_many_accounts(StudentProfile.objects.values_list("pk", flat=True))
     ledger.refresh_days({receipt.day for receipt in receipts})
 
 
@@ -82,22 +93,27 @@ def _pace(academy, pupil, stay, before):
     return pace, first + rng.choice([0, 15, 30, 60]) * DAY
 
 
-def _charges(academy, stay):
+def _installments(stay, pace):
+    """When the parts of a fee are due, and how much each is."""
+    place = FALLS_ON.get(pace, 0)
+    step = max(min(30, (stay.due_on - stay.enrolled_on).days // place if place else 30), 1)
+    parts = split(stay.agreed_fee, INSTALLMENTS)
+    return [(stay.due_on + (number - place) * step * DAY, part) for number, part in enumerate(parts)]
+
+
+def _charges(academy, stay, rows):
     """The tuition of a stay; cancelled, and posted anew with what stays charged, where it ended early."""
-    common = {
-        "student": stay.enrollment.student,
-        "enrollment": stay.enrollment,
-        "due_on": stay.due_on,
-        "posted_by": academy.desk,
-    }
-    charge = Charge(amount=stay.agreed_fee, posted_on=stay.agreed_on, created_at=stay.enrollment.created_at, **common)
-    charges = [charge]
+    charges = charges_for(stay.enrollment, rows, on=stay.agreed_on, by=academy.desk)
+    for charge in charges:
+        charge.created_at = stay.enrollment.created_at
     if stay.fee_kept is not None:
-        charge.cancelled_on, charge.cancelled_by = stay.ended_on, academy.desk
-        charge.cancel_reason = stay.reason if stay.moves_on else f"Left: {stay.reason}"
-        if stay.fee_kept > ZERO:
-            at = academy.desk_hour(stay.ended_on)
-            charges.append(Charge(amount=stay.fee_kept, posted_on=stay.ended_on, created_at=at, **common))
+        for charge in charges:
+            charge.cancelled_on, charge.cancelled_by = stay.ended_on, academy.desk
+            charge.cancel_reason = stay.reason if stay.moves_on else f"Left: {stay.reason}"
+        kept = [(stay.due_on, stay.fee_kept)] if stay.fee_kept > ZERO else []
+        for charge in charges_for(stay.enrollment, kept, on=stay.ended_on, by=academy.desk):
+            charge.created_at = academy.desk_hour(stay.ended_on)
+            charges.append(charge)
     return charges
 
 
@@ -149,12 +165,13 @@ def _parts(rng, fee, pace):
     if pace == "ahead":
         return [fee + rng.choice([1000, 2000, 5000])]
     if pace == "in parts":
-        if rng.random() < 0.4:
-            return split(fee, rng.choice([2, 3, 4]))
+        if rng.random() < 0.8:
+            return split(fee, rng.choice([2, 4, 4, 5]))
         start = _round(fee * rng.randrange(30, 60) / 100)
         return [start, fee - start] if start > ZERO else [fee]
-    part = _round(fee * rng.randrange(15, 70) / 100)
-    return [] if part <= ZERO else split(part, 2) if rng.random() < 0.4 else [part]
+    # Of who is behind, four of five installments are overdue; of the others two are over, and one may be due today.
+    part = _round(fee * (rng.randrange(15, 70) if pace == "behind" else rng.randrange(42, 58)) / 100)
+    return [] if part <= ZERO else split(part, rng.choice([1, 2, 4, 4, 5]))
 
 
 def _mode(rng, taken):
