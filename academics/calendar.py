@@ -134,14 +134,15 @@ class Timetable:
         """The classes of ``batch`` that are held on that day, by time."""
         return [one for one in self.all_on(batch, day) if not one.off]
 
-    def held(self, batch):
-        """Every class of ``batch`` that is held, one after the other."""
-        first, last = max(self.first, batch.starts_on), min(self.last, batch.ends_on or self.last)
+    def held(self, batch, first=None, last=None):
+        """Every class of ``batch`` that is held, one after the other; from ``first`` to ``last`` where these are given."""
+        first = max(self.first, batch.starts_on, first or self.first)
+        last = min(self.last, batch.ends_on or self.last, last or self.last)
         return (one for day in days_between(first, last) for one in self.on(batch, day))
 
-    def class_days(self, batch):
-        """The days on which ``batch`` has class, in order."""
-        return list(dict.fromkeys(one.day for one in self.held(batch)))
+    def class_days(self, batch, first=None, last=None):
+        """The days on which ``batch`` has class, in order, within the bounds of `held`."""
+        return list(dict.fromkeys(one.day for one in self.held(batch, first, last)))
 
     def classes(self):
         """Every class of all batches, those that are not held too, by day and time."""

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from academics.calendar import class_days, holidays_between
+from academics.calendar import Timetable, class_days
 from coachmaster.ground.money import ZERO, display, share, split, split_in_proportion
 
 from . import ledger
@@ -212,7 +212,7 @@ class Share:
 def fee_from(batch, fee, joined_on):
     """The Share of ``fee`` for the classes from ``joined_on`` on; None when the classes cannot be counted.
 
-    Classes are planned class days less holidays; an open-ended batch has no last one.
+    Classes are planned class days; an open-ended batch has no last one.
     """
     if batch.ends_on is None:
         return None
@@ -231,10 +231,11 @@ def fee_until(enrollment, fee, ended_on):
     current, *earlier = enrollment.with_earlier
     if current.batch.ends_on is None:
         return None
-    holidays = holidays_between((earlier or [current])[-1].enrolled_on, current.batch.ends_on)
-    days = class_days(current.batch, current.enrolled_on, current.batch.ends_on, holidays=holidays)
+    batches = [one.batch for one in (current, *earlier)]
+    timetable = Timetable(batches, (earlier or [current])[-1].enrolled_on, current.batch.ends_on)
+    days = timetable.class_days(current.batch, current.enrolled_on)
     if not days:
         return None
-    before = sum(len(class_days(one.batch, one.enrolled_on, one.ended_on - DAY, holidays=holidays)) for one in earlier)
+    before = sum(len(timetable.class_days(one.batch, one.enrolled_on, one.ended_on - DAY)) for one in earlier)
     held, all_days = before + sum(day < ended_on for day in days), before + len(days)
     return Share(fee=fee, counted=held, all=all_days, amount=share(fee, held, all_days))
