@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "academics",
     "finance",
     "attendance",
+    "coachmaster.keeping",
     "coachmaster.pages",
 ]
 
@@ -110,9 +111,10 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 MESSAGE_TAGS = {messages.ERROR: "danger"}
 
 # Database -------------------------------------------------------------------------------------------------------
-# MIGRATE_DATABASE_URL: the owner role, for migrations only, where the app's own role may not change tables.
+# MIGRATE_DATABASE_URL: the owner role, for what makes or fills tables, where the app's own role may not change them.
 _command = sys.argv[1] if len(sys.argv) > 1 and Path(sys.argv[0]).name == "manage.py" else ""
-_url = (_command == "migrate" and env("MIGRATE_DATABASE_URL", default="")) or env("DATABASE_URL", default="")
+_is_owner = _command in ("migrate", "restore", "import")
+_url = (_is_owner and env("MIGRATE_DATABASE_URL", default="")) or env("DATABASE_URL", default="")
 _sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "coachmaster.sqlite3"}
 DATABASES = {"default": env.db_url_config(_url) if _url else _sqlite}
 _database = DATABASES["default"]
@@ -129,8 +131,11 @@ else:
     _limits = ["lock_timeout=5s"] if _command != "migrate" else []
     if _command in ("", "runserver"):
         _limits += ["statement_timeout=15s", "idle_in_transaction_session_timeout=30s"]
-    _options = {"options": " ".join(f"-c {limit}" for limit in _limits)} if _limits else {}
-    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), **_options}
+    _given = _database.setdefault("OPTIONS", {})
+    if _options := " ".join(filter(None, [_given.get("options"), *(f"-c {limit}" for limit in _limits)])):
+        _given["options"] = _options
+# The role that the site works as; it is given its rights on tables that another one has made.
+APPLICATION_ROLE = env.db_url("DATABASE_URL")["USER"] if env("DATABASE_URL", default="") else ""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in -----------------------------------------------------------------------------------------------------
