@@ -16,7 +16,7 @@ from coachmaster.ground.api import Answer, Day, Key, Message, Paging, Rows, answ
 from coachmaster.ground.days import DayFormField, day_words
 
 from . import services
-from .models import Mark, Sheet
+from .models import Mark, Presence, Sheet
 
 attendance = Router(tags=["Attendance"])
 batches = Router(tags=["Attendance"])
@@ -189,4 +189,5 @@ def get_attendance(request, student_id: Key, paging: Query[Paging]):
     student = services.student_seen_by(request.user, student_id)
     marks = Mark.objects.visible_to(request.user).filter(student=student)
     found = marks.select_related("sheet").order_by("-sheet__held_on", "-pk")
-    return listed(request, paging, "attendance", found, mark_json, **tally_json(marks.tally()))
+    tally = Presence.objects.visible_to(request.user).filter(enrollment__student=student).tally()
+    return listed(request, paging, "attendance", found, mark_json, **tally_json(tally))

@@ -1,7 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 
 
 class AttendanceConfig(AppConfig):
     """Sheets and marks: who came."""
 
     name = "attendance"
+
+    def ready(self):
+        from . import counting
+
+        post_delete.connect(counting.after_deletion, sender=self.get_model("Mark"), dispatch_uid="attendance.counting")

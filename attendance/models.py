@@ -1,12 +1,12 @@
 """Who came: one sheet a batch and day, one mark a student on it, and what a mark was before."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -93,7 +93,48 @@ class Tally:
         return f"{self.attended} of {self.counted} · {words} %"
 
 
-class SheetQuerySet(models.QuerySet):
+class CountedQuerySet(models.QuerySet):
+    """Rows that keep their counts of marks."""
+
+    def tally(self):
+        """The Tally of all marks of these rows, by one query."""
+        return Tally(**{kind: count or 0 for kind, count in self.aggregate(**_sums()).items()})
+
+    def tallies_by(self, key):
+        """A Tally for each value of ``key``, a column ("batch") or a path of columns, by one query."""
+        return {row.pop(key): Tally(**row) for row in self.order_by().values(key).annotate(**_sums())}
+
+
+def _sums():
+    return {status.value: Sum(status.value) for status in Status}
+
+
+class Counted(models.Model):
+    """How many marks of each kind belong to a row, kept so that no page counts marks.
+
+    Never added to: whoever writes marks rewrites the counts from the marks, in the same transaction, and `verify` proves
+    them. What a page shows as `34 of 40` is always one of these, or a sum of them.
+    """
+
+    present = models.PositiveIntegerField(default=0, editable=False)
+    absent = models.PositiveIntegerField(default=0, editable=False)
+    late = models.PositiveIntegerField(default=0, editable=False)
+    excused = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def tally(self):
+        """The counts as a Tally."""
+        return Tally(self.present, self.absent, self.late, self.excused)
+
+    @tally.setter
+    def tally(self, tally):
+        self.present, self.absent, self.late, self.excused = astuple(tally)
+
+
+class SheetQuerySet(CountedQuerySet):
     def visible_to(self, user):
         """All for staff, those of own batches for others."""
         return self if sees_whole_institute(user) else self.filter(batch__instructor=user)
@@ -107,12 +148,8 @@ class SheetQuerySet(models.QuerySet):
             found = found.filter(held_on__lte=last)
         return found
 
-    def with_tally(self):
-        """With the number of marks of each kind (``present``, ``absent``, ``late``, ``excused``)."""
-        return self.annotate(**counts("marks"))
 
-
-class Sheet(models.Model):
+class Sheet(Counted):
     """The attendance of one batch on one day, however many classes the day has."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="sheets")
@@ -145,30 +182,10 @@ class Sheet(models.Model):
     def get_absolute_url(self):
         return address("attendance:sheet", self.batch_id, self.held_on)
 
-    @property
-    def tally(self):
-        """The counts of `with_tally` as a Tally."""
-        return Tally(self.present, self.absent, self.late, self.excused)
-
-
-def counts(marks=""):
-    """Annotations that make a Tally: one count of marks a status, over the relation ``marks`` or the marks themselves."""
-    prefix = f"{marks}__" if marks else ""
-    return {status.value: Count(f"{prefix}pk", filter=Q(**{f"{prefix}status": status.value})) for status in Status}
-
 
 def counts_of_enrollment():
-    """Annotations of enrollments that make a Tally of all their marks, read from the index alone."""
-    marks = Mark.objects.order_by().filter(enrollment=OuterRef("pk"))
-    return {
-        status.value: Coalesce(
-            Subquery(
-                marks.filter(status=status).values("enrollment").annotate(number=Count("enrollment")).values("number")
-            ),
-            0,
-        )
-        for status in Status
-    }
+    """Annotations of enrollments that make a Tally of all their marks."""
+    return {status.value: Coalesce(F(f"presence__{status.value}"), 0) for status in Status}
 
 
 class MarkQuerySet(models.QuerySet):
@@ -177,15 +194,6 @@ class MarkQuerySet(models.QuerySet):
         if sees_whole_institute(user):
             return self
         return self.filter(Q(student=user.pk) | Q(sheet__batch__instructor=user))
-
-    def tally(self):
-        """The Tally of these marks, by one query."""
-        return Tally(**self.aggregate(**counts()))
-
-    def tallies_by(self, key):
-        """A Tally for each value of ``key`` ("enrollment", "student", "sheet__batch"), by one query."""
-        rows = self.order_by().values(key).annotate(**counts())
-        return {row.pop(key): Tally(**row) for row in rows}
 
 
 class Mark(models.Model):
@@ -236,3 +244,30 @@ class MarkChange(models.Model):
 
     def __str__(self):
         return f"{self.before} → {self.after}"
+
+
+class PresenceQuerySet(CountedQuerySet):
+    def visible_to(self, user):
+        """All for staff; one's own, and those in batches one teaches, for others."""
+        if sees_whole_institute(user):
+            return self
+        return self.filter(Q(enrollment__student=user.pk) | Q(enrollment__batch__instructor=user))
+
+
+class Presence(Counted):
+    """The marks of one enrollment, counted. An enrollment without a mark may have none."""
+
+    enrollment = models.OneToOneField(Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="presence")
+    #: How many absences stand after the last class the student came to; excused ones neither count nor interrupt.
+    absences_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = PresenceQuerySet.as_manager()
+
+    def __str__(self):
+        return f"{self.enrollment}: {self.tally}"
+
+
+def tally_of(enrollment):
+    """The Tally of an enrollment that was loaded with its ``presence``."""
+    presence = getattr(enrollment, "presence", None)
+    return presence.tally if presence else Tally()

@@ -4,7 +4,7 @@ Each costs the same few queries however many batches there are, and none loads m
 """
 
 import datetime
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 
 from django.db.models import F, FilteredRelation, Max, Min, Q
 from django.db.models.functions import Coalesce
@@ -13,7 +13,7 @@ from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, days_between
 from coachmaster.ground.days import LAST_DAY, month_start
 
-from .models import Mark, Sheet, Status, Tally, counts
+from .models import Mark, Presence, Sheet, Status, Tally, tally_of
 
 
 @dataclass
@@ -53,9 +53,7 @@ def classes_on(day, batches, *, timetable=None):
     On a holiday, or where the class was called off, there are only those whose sheet was taken before. Three queries;
     with the `Timetable` of the batches, where a page has it for more days, one.
     """
-    sheets = {
-        sheet.batch_id: sheet for sheet in Sheet.objects.filter(held_on=day).select_related("taken_by").with_tally()
-    }
+    sheets = {sheet.batch_id: sheet for sheet in Sheet.objects.filter(held_on=day).select_related("taken_by")}
     if timetable is None:
         with_class = Batch.objects.with_class_on(day).values("pk")
         found = batches.filter(Q(pk__in=with_class) | Q(pk__in=sheets.keys())).select_related("course", "instructor")
@@ -108,21 +106,20 @@ def missing_in(timetable, last=None):
 def batch_tallies(batches, first=None, last=None):
     """``{batch id: Tally}`` with an entry for each of ``batches`` (any iterable), over all days or those given."""
     ids = [batch.pk for batch in batches]
-    sheets = Sheet.objects.filter(batch__in=ids).between(first, last)
-    found = Mark.objects.filter(sheet__in=sheets).tallies_by("sheet__batch")
+    found = Sheet.objects.filter(batch__in=ids).between(first, last).tallies_by("batch")
     return {pk: found.get(pk, Tally()) for pk in ids}
 
 
 def student_tally(student):
     """The Tally of all marks of ``student`` (a record or an id)."""
-    return Mark.objects.filter(student=student).tally()
+    return Presence.objects.filter(enrollment__student=student).tally()
 
 
 def enrollments_with_tally(enrollments):
     """The enrollments given, each with the ``tally`` of its marks; the active ones first, then the newest. One query."""
-    found = list(enrollments.latest_first().annotate(**counts("marks")))
+    found = list(enrollments.latest_first().select_related("presence"))
     for enrollment in found:
-        enrollment.tally = Tally(enrollment.present, enrollment.absent, enrollment.late, enrollment.excused)
+        enrollment.tally = tally_of(enrollment)
     return found
 
 
@@ -192,8 +189,7 @@ def register(batch, first, last, *, low=0):
         row.tally = Tally.of(row.marks)
         row.is_low = row.tally.is_below(low)
     for sheet in sheets.values():
-        tally = Tally.of(row.marks[columns[sheet.pk]] for row in rows.values())
-        sheet.present, sheet.absent, sheet.late, sheet.excused = astuple(tally)
+        sheet.tally = Tally.of(row.marks[columns[sheet.pk]] for row in rows.values())
     planned = set(class_days(batch, first, last)) if first <= last else set()
     return Register(
         days=[ClassDay(batch, day, sheet=sheets.get(day)) for day in sorted(planned | sheets.keys())],

@@ -14,7 +14,8 @@ from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
 
-from .models import Mark, MarkChange, Sheet
+from .counting import keep_presences
+from .models import Mark, MarkChange, Sheet, Status, Tally
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
 
@@ -96,11 +97,12 @@ def asks_reason(user, held_on):
     return user is not None and held_on < timezone.localdate() - days
 
 
-def roll(batch, held_on, **annotations):
+def roll(batch, held_on, *, lock=False, **annotations):
     """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on it.
 
     Each comes with ``mark_id``, ``marked`` (its status) and ``noted`` (its note), None where there is no mark yet, and
-    with ``annotations``. One query.
+    with ``annotations``. With ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is
+    written after the other. One query.
     """
     own = Mark.objects.order_by().filter(
         sheet__batch=batch, sheet__held_on=held_on, student=OuterRef("student"), enrollment=OuterRef("pk")
@@ -114,6 +116,8 @@ def roll(batch, held_on, **annotations):
         .by_name()
         .only("batch", "enrolled_on", "ended_on", "student__admission_number", "student__user__full_name")
     )
+    if lock:
+        enrollments = enrollments.select_for_update(of=("self",), no_key=True)
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}
     for enrollment in enrollments:
@@ -163,7 +167,7 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
     )
     if sheet is None and not batch.is_planned and not confirmed_unplanned:
         raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
-    on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on)}
+    on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on, lock=True)}
     _check_roll(batch, held_on, statuses, on_roll, whole_roll)
     differing = {}
     for pk, status in statuses.items():
@@ -182,22 +186,28 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
     if corrects and reason == "" and asks_reason(by, held_on):
         raise ValidationError({"reason": "Say why this sheet is corrected so late."})
 
+    marked = {pk: row.marked for pk, row in on_roll.items()} | {pk: status for pk, (status, _) in differing.items()}
+    tally = Tally.of(marked.values())
     if sheet is None:
         sheet = Sheet(batch=batch, held_on=held_on, taken_by=by, topic=topic or "")
+        sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(force_insert=True)
     else:
         sheet.version += 1
         sheet.taken_by, sheet.taken_at = by, timezone.now()
         sheet.topic = sheet.topic if topic is None else topic
+        sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
-        sheet.save(update_fields=["version", "taken_by", "taken_at", "topic"])
+        sheet.save(update_fields=["version", "taken_by", "taken_at", "topic", *Status.values])
     return _write_marks(sheet, differing, on_roll, by, reason)
 
 
 def _write_marks(sheet, differing, on_roll, by, reason):
-    """Make or change the marks in ``differing``, keep what they were, and note the day on the enrollments."""
+    """Make or change the marks in ``differing``, keep what they were, and note day and counts on the enrollments."""
     saved, changes = Saved(sheet), []
+    if not differing:
+        return saved
     for student_id, (status, note) in differing.items():
         enrollment = on_roll[student_id]
         mark = Mark(sheet=sheet, student_id=student_id, enrollment=enrollment, status=status, note=note)
@@ -223,6 +233,7 @@ def _write_marks(sheet, differing, on_roll, by, reason):
         update_fields=["status", "note"],
     )
     MarkChange.objects.bulk_create(changes)
+    keep_presences(mark.enrollment_id for mark in saved.created + saved.changed)
     later = Q(last_marked_on=None) | Q(last_marked_on__lt=sheet.held_on)
     if fresh := [mark.enrollment_id for mark in saved.created]:
         Enrollment.objects.filter(later, pk__in=fresh).update(last_marked_on=sheet.held_on)

@@ -172,7 +172,7 @@ def sheet_history(request, pk, held_on):
 
 
 def _closed_day(request, batch, held_on, sentence, today):
-    taken = Sheet.objects.select_related("taken_by").filter(batch=batch, held_on=held_on).with_tally().first()
+    taken = Sheet.objects.select_related("taken_by").filter(batch=batch, held_on=held_on).first()
     earliest = max(services.first_open_day(request.user, today) or batch.starts_on, batch.starts_on)
     return render(
         request,

@@ -19,7 +19,6 @@ from academics.models import Batch, Course
 from accounts.tokens import Token
 from attendance import reports as attendance
 from attendance.api import Tally, tally_json
-from attendance.models import Mark
 from coachmaster.ground.api import Answer, Key, Rupees, answers
 from finance.api import FeeStatus, fee_status_json
 
@@ -166,7 +165,7 @@ def student_dashboard(request):
     return Answer(
         {
             "enrollment": current_enrollment_json(student, request.user),
-            "attendance": tally_json(Mark.objects.visible_to(request.user).filter(student=student).tally()),
+            "attendance": tally_json(attendance.student_tally(student)),
             "fee_status": fee_status_json(student.pk),
         }
     )

@@ -15,7 +15,7 @@ from academics.models import Batch, Course, Enrollment, Institute
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
 from attendance import reports as attendance
-from attendance.models import Mark
+from attendance.models import Tally
 from coachmaster.ground import charts
 from coachmaster.ground.days import month_start
 from coachmaster.ground.listing import listing
@@ -155,8 +155,8 @@ def _overview(request, student):
     """What the hub shows: the enrollment, attendance, and for who may see money the fees and last payments."""
     today = timezone.localdate()
     user = request.user
-    enrollments = list(Enrollment.objects.visible_to(user).filter(student=student).latest_first())
-    tally = Mark.objects.visible_to(user).filter(student=student).tally()
+    enrollments = attendance.enrollments_with_tally(Enrollment.objects.visible_to(user).filter(student=student))
+    tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     overview = {
         "student": student,
         "today": today,

@@ -1,7 +1,8 @@
 """Three months of sheets: most come, some slip, a few sheets were forgotten."""
 
 from academics.models import Enrollment
-from attendance.models import Mark, MarkChange, Sheet, Status
+from attendance.counting import keep_presences
+from attendance.models import Mark, MarkChange, Sheet, Status, Tally
 
 from .academy import CHUNK, DAY
 
@@ -68,16 +69,20 @@ def _of_batch(academy, batch, enrollments, habits):
                     taken_at=academy.at(day, ends_at[day.weekday()].hour, ends_at[day.weekday()].minute),
                 )
             )
-    Sheet.objects.bulk_create(sheets, batch_size=CHUNK)
     marks = []
     for sheet in sheets:
+        own = []
         for enrollment in enrollments:
             if enrollment.covers(sheet.held_on):
                 status = _status(academy, enrollment.student, sheet.held_on, habits)
-                marks.append(Mark(sheet=sheet, student_id=enrollment.student_id, enrollment=enrollment, status=status))
+                own.append(Mark(sheet=sheet, student_id=enrollment.student_id, enrollment=enrollment, status=status))
                 enrollment.last_marked_on = sheet.held_on
+        sheet.tally = Tally.of(mark.status for mark in own)
+        marks += own
+    Sheet.objects.bulk_create(sheets, batch_size=CHUNK)
     Mark.objects.bulk_create(marks, batch_size=CHUNK)
     Enrollment.objects.bulk_update(enrollments, ["last_marked_on"])
+    keep_presences(enrollment.pk for enrollment in enrollments)
     _corrections(academy, batch, marks)
 
 

@@ -1,15 +1,16 @@
-"""`manage.py verify`: prove the books over every row; names what is broken and then exits with 1."""
+"""`manage.py verify`: prove books and attendance over every row; names what is broken and then exits with 1."""
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
-from finance import verify
+from attendance import verify as attendance
+from finance import verify as books
 
 
 class Command(BaseCommand):
-    """Prove the books."""
+    """Prove the books, and what is kept of attendance."""
 
-    help = "Checks over every row that receipts, balances, totals, seats and fees fit together."
+    help = "Checks over every row that receipts, balances, totals, seats, fees and attendance fit together."
 
     #: So many sentences are printed; more are counted.
     SHOWN = 100
@@ -22,7 +23,7 @@ class Command(BaseCommand):
             if is_outermost and connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            for check in verify.CHECKS:
+            for check in [*books.CHECKS, *attendance.CHECKS]:
                 broken = list(check())
                 words = (check.__doc__ or "").split("\n\n")[0].replace("\n", " ")
                 self.stdout.write(f"{self.style.ERROR('BROKEN') if broken else 'ok    '}  {' '.join(words.split())}")

@@ -1,0 +1,67 @@
+"""The counts that are kept of marks: what they are, and how they are rewritten when marks change.
+
+Of a sheet the counts are written with the sheet. Of an enrollment they are rewritten here, from its marks.
+"""
+
+from dataclasses import asdict
+
+from django.db import connection, transaction
+from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from academics.models import Enrollment
+from coachmaster.ground.days import FIRST_DAY
+
+from .models import Mark, Presence, Sheet, Status, Tally
+
+ATTENDED = [Status.PRESENT.value, Status.LATE.value]
+
+
+def keep_presences(enrollments):
+    """Rewrite the `Presence` of ``enrollments`` (keys) from their marks: one statement. Call it in the transaction that
+    changed them, with the enrollments locked, so that of two sheets saved at once the later sees the earlier's marks.
+    """
+    keys = sorted(set(enrollments))
+    if not keys:
+        return
+    counts = [*Status.values, "absences_in_a_row"]
+    select, parameters = _counted(keys).values_list("pk", *counts).query.sql_with_params()
+    columns = ", ".join(["enrollment_id", *counts])
+    changes = ", ".join(f"{column} = excluded.{column}" for column in counts)
+    table = Presence._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({columns}) {select} ON CONFLICT (enrollment_id) DO UPDATE SET {changes}",
+            parameters,
+        )
+
+
+@transaction.atomic
+def after_deletion(sender, instance, **kwargs):
+    """A mark is gone, alone or with its sheet: rewrite the counts it was in."""
+    list(Enrollment.objects.select_for_update(no_key=True).filter(pk=instance.enrollment_id).values_list("pk"))
+    keep_presences([instance.enrollment_id])
+    marks = Mark.objects.filter(sheet=instance.sheet_id).order_by().values_list("status", flat=True)
+    Sheet.objects.filter(pk=instance.sheet_id).update(**asdict(Tally.of(marks)))
+
+
+def _counted(enrollments):
+    """Those ``enrollments`` (keys) with what a `Presence` says of each."""
+    mark = Mark.objects.order_by().filter(enrollment=OuterRef("pk"))
+    counts = mark.values("enrollment").annotate(number=Count("pk")).values("number")
+    # From the newest sheet of the batch backwards, until one is found that the student came to: one or two as a rule.
+    came = Mark.objects.filter(sheet=OuterRef("pk"), student=OuterRef(OuterRef("student")), status__in=ATTENDED)
+    last = Sheet.objects.filter(batch=OuterRef("batch")).filter(
+        Exists(came.filter(enrollment=OuterRef(OuterRef("pk"))))
+    )
+    return (
+        Enrollment.objects.filter(pk__in=enrollments)
+        .order_by()
+        .annotate(last_came=Coalesce(Subquery(last.order_by("-held_on").values("held_on")[:1]), FIRST_DAY))
+        .annotate(**{status: Coalesce(Subquery(counts.filter(status=status)), 0) for status in Status.values})
+        .annotate(
+            absences_in_a_row=Coalesce(
+                Subquery(counts.filter(status=Status.ABSENT, sheet__held_on__gt=OuterRef("last_came"))), 0
+            )
+        )
+    )

@@ -1,0 +1,174 @@
+"""Counts of marks that are kept: always those of the marks, whoever writes them, and proved by `manage.py verify`."""
+
+import datetime
+import importlib
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+
+from academics.models import Batch, Enrollment
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from attendance import services, verify
+from attendance.models import Mark, Presence, Sheet, Tally
+from finance.tests.test_races import at_once
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.date(2026, 6, 15)
+ONE = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def asha(instructor, student):
+    """Asha's enrollment in a batch with a class each day."""
+    batch = DailyBatchFactory(instructor=instructor, course__total_fee=0)
+    return EnrollmentFactory(batch=batch, student=student)
+
+
+def came(enrollment, statuses, first=DAY):
+    """One sheet a day with the marks that the letters say: `PAL` is present, absent, late."""
+    words = {"P": "present", "A": "absent", "L": "late", "E": "excused"}
+    for number, letter in enumerate(statuses):
+        day = first + number * ONE
+        taken(enrollment.batch, day, **{f"s{enrollment.student_id}": words[letter]})
+
+
+def kept(enrollment):
+    presence = Presence.objects.get(pk=enrollment.pk)
+    return presence.tally, presence.absences_in_a_row
+
+
+def problems():
+    return [sentence for check in verify.CHECKS for sentence in check()]
+
+
+def test_a_sheet_and_an_enrollment_keep_the_counts_of_their_marks(asha):
+    other = EnrollmentFactory(batch=asha.batch)
+    came(asha, "PALE")
+
+    assert kept(asha) == (Tally(present=1, absent=1, late=1, excused=1), 0)
+    assert kept(other) == (Tally(present=4), 0)
+    assert [sheet.tally for sheet in Sheet.objects.order_by("held_on")] == [
+        Tally(present=2), Tally(present=1, absent=1), Tally(present=1, late=1), Tally(present=1, excused=1),
+    ]  # fmt: skip
+    assert problems() == []
+
+
+def test_a_correction_rewrites_them(asha):
+    came(asha, "AA")
+    came(asha, "P")
+
+    assert kept(asha) == (Tally(present=1, absent=1), 1)
+    assert Sheet.objects.get(held_on=DAY).tally == Tally(present=1)
+    assert problems() == []
+
+
+def test_a_deleted_mark_or_sheet_is_no_longer_counted(asha):
+    EnrollmentFactory(batch=asha.batch)
+    came(asha, "PAA")
+
+    Mark.objects.get(sheet__held_on=DAY, student=asha.student).delete()
+    assert kept(asha) == (Tally(absent=2), 2)
+    assert Sheet.objects.get(held_on=DAY).tally == Tally(present=1)
+    Sheet.objects.get(held_on=DAY + ONE).delete()
+    assert kept(asha) == (Tally(absent=1), 1)
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "in_a_row"),
+    [
+        ("", None),
+        ("P", 0),
+        ("A", 1),
+        ("PAA", 2),
+        ("AAP", 0),
+        ("PAEA", 2),
+        ("PAAE", 2),
+        ("AAL", 0),
+        ("E", 0),
+        ("AAA", 3),
+    ],
+)
+def test_absences_in_a_row_count_back_from_the_last_class_and_leave_excused_ones_out(asha, statuses, in_a_row):
+    came(asha, statuses)
+
+    found = Presence.objects.filter(pk=asha.pk).first()
+    assert (found and found.absences_in_a_row) == in_a_row
+    assert problems() == []
+
+
+def test_an_older_sheet_that_is_taken_later_counts_on_its_own_day(asha):
+    came(asha, "AA", first=DAY + ONE)
+    came(asha, "P")
+    assert kept(asha)[1] == 2
+
+    came(asha, "A", first=DAY - ONE)
+    assert kept(asha) == (Tally(present=1, absent=3), 2)
+
+
+def test_each_enrollment_of_a_student_keeps_its_own(asha):
+    came(asha, "PA")
+    asha.refresh_from_db()
+    asha.status, asha.ended_on = "dropped", DAY + 2 * ONE
+    asha.save()
+    again = EnrollmentFactory(batch=asha.batch, student=asha.student, enrolled_on=DAY + 2 * ONE)
+    came(again, "L", first=DAY + 2 * ONE)
+
+    assert (kept(asha), kept(again)) == ((Tally(present=1, absent=1), 1), (Tally(late=1), 0))
+    assert problems() == []
+
+
+def test_the_migration_counts_the_marks_that_are_there(asha):
+    came(asha, "PAEAL")
+    came(EnrollmentFactory(batch=asha.batch, enrolled_on=DAY + 5 * ONE), "AA", first=DAY + 5 * ONE)
+    rows = list(Presence.objects.order_by("pk").values()), list(Sheet.objects.order_by("pk").values())
+    Presence.objects.all().delete()
+    Sheet.objects.update(present=9, absent=9, late=9, excused=9)
+
+    importlib.import_module("attendance.migrations.0003_kept_counts").fill(apps, None)
+    assert (list(Presence.objects.order_by("pk").values()), list(Sheet.objects.order_by("pk").values())) == rows
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda: Sheet.objects.update(late=7), "0 / 1 / 7 / 0 are kept, the marks say 0 / 1 / 0 / 0."),
+        (lambda: Presence.objects.update(absent=3), "0 / 3 / 0 / 0 / 1 in a row are kept, the marks say 0 / 1 / 0 / 0 / 1"),
+        (lambda: Presence.objects.update(absences_in_a_row=0), "0 / 1 / 0 / 0 / 0 in a row are kept"),
+        (lambda: Presence.objects.all().delete(), "0 / 0 / 0 / 0 / 0 in a row are kept"),
+        (lambda: Enrollment.objects.update(last_marked_on=None), "has a mark later than the last one it keeps"),
+        (lambda: Enrollment.objects.update(enrolled_on=DAY + 9 * ONE), "the days of its enrollment"),
+        (lambda: Sheet.objects.update(batch=DailyBatchFactory()), "the batch or the days of its enrollment"),
+    ],
+)  # fmt: skip
+def test_what_is_broken_is_named(asha, damage, sentence, capsys):
+    taken(asha.batch, DAY, **{f"s{asha.student_id}": "absent"})
+    call_command("verify")
+    damage()
+
+    with pytest.raises(CommandError):
+        call_command("verify")
+    assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_sheets_of_one_batch_saved_at_once_count_each_others_marks(instructor):
+    batch = DailyBatchFactory(instructor=instructor)
+    rows = EnrollmentFactory.create_batch(8, batch=batch)
+    days = [DAY + number * ONE for number in range(6)]
+
+    def save(day):
+        return services.take_attendance(
+            batch=Batch.objects.as_of(day).get(pk=batch.pk),
+            held_on=day,
+            statuses={row.student_id: "absent" for row in rows},
+            by=instructor,
+        )
+
+    at_once(*(lambda day=day: save(day) for day in days))
+    assert [kept(row) for row in rows] == [(Tally(absent=6), 6)] * 8
+    assert problems() == []
