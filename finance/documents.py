@@ -44,7 +44,8 @@ class ReceiptData:
     ``settled`` are pairs of what was settled and how much, which add up to ``amount``. ``reference`` is the bank's, or a
     cheque's number and date. With ``tax`` the paper is a tax invoice cum receipt, without it no word of tax is on it.
     ``check_url`` is where anyone can check the receipt. ``cancelled`` says when and why (`Cancelled on 5 Apr 2026:
-    entered twice`), and the paper then says so across. A negative ``balance_after`` is an advance.
+    entered twice`), and the paper then says so across; ``given_back`` are sentences about refunds of it. A negative
+    ``balance_after`` is an advance.
     """
 
     head: Head
@@ -64,6 +65,7 @@ class ReceiptData:
     check_url: str = ""
     is_duplicate: bool = False
     cancelled: str = ""
+    given_back: Sequence[str] = ()
 
 
 class Sum(Enum):
@@ -209,6 +211,7 @@ def _receipt(data, paper):
         "code": qr_svg(data.check_url, border=0) if data.check_url else "",
         "duplicate": data.is_duplicate,
         "cancelled": data.cancelled,
+        "given_back": list(data.given_back),
     }
 
 

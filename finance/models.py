@@ -468,6 +468,16 @@ class PaymentQuerySet(OwnRowsQuerySet):
         """With what was given back of each payment (``refunded``)."""
         return self.annotate(refunded=_sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment"))
 
+    def for_paper(self):
+        """With all that a receipt says, and whether it ``was_printed`` already."""
+        return (
+            self.with_refunded()
+            .select_related(
+                "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by", "letterhead"
+            )
+            .annotate(was_printed=Exists(ReceiptPrint.objects.filter(payment=OuterRef("pk"))))
+        )
+
     def newest_first(self):
         """With everything a row of a list shows."""
         return self.select_related("student__user", "enrollment__batch", "received_by", "reversal").order_by(

@@ -42,14 +42,23 @@ def cancelled_words(payment):
     return f"Cancelled on {day_words(payment.reversal.voided_on)}: {payment.reversal.reason}"
 
 
+def refunds_of(payment):
+    """What was given back of a payment loaded ``with_refunded``, in order of date; no query when nothing was."""
+    return list(payment.refunds.order_by("refunded_on", "pk")) if payment.refunded else []
+
+
+def refund_words(refund):
+    """A refund as the receipt of its payment names it."""
+    return f"{display(refund.amount)} of it was given back on {day_words(refund.refunded_on)}, voucher {refund}."
+
+
 def check_url(payment):
     """The address of the open page that shows whether the receipt is genuine."""
     return settings.SITE_URL + reverse("finance:receipt-check", args=[receipt_token(payment.pk)])
 
 
-def receipt_data(payment):
-    """What the receipt of ``payment`` says on paper; load student, batch, course, receiver, reversal and
-    letterhead with it."""
+def receipt_data(payment, *, is_duplicate=False):
+    """What the receipt of ``payment``, loaded ``for_paper``, says on paper."""
     batch = payment.enrollment.batch if payment.enrollment else None
     return ReceiptData(
         head=head_of(payment.letterhead),
@@ -67,7 +76,9 @@ def receipt_data(payment):
         note=payment.notes,
         tax=tax_of(payment),
         check_url=check_url(payment),
+        is_duplicate=is_duplicate,
         cancelled=cancelled_words(payment),
+        given_back=[refund_words(refund) for refund in refunds_of(payment)],
     )
 
 

@@ -80,6 +80,7 @@ urlpatterns = [
     ),
     path("payments/<int:pk>/", requires("finance.view_payment")(views.receipt), name="receipt"),
     path("payments/<int:pk>/pdf/", requires("finance.view_payment")(views.receipt_pdf), name="receipt-pdf"),
+    path("payments/<int:pk>/printed/", requires("finance.view_payment")(views.receipt_printed), name="receipt-printed"),
     path("r/<str:token>/", views.receipt_check, name="receipt-check"),
     path("payments/<int:pk>/refund/", requires("finance.add_refund")(refunding.refund_create), name="refund-create"),
     path("refunds/", requires([SCOPE, "finance.view_refund"])(refunding.refund_due_list), name="refund-due-list"),

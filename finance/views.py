@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
 from academics.models import Enrollment, Institute
 from accounts import throttling
@@ -19,7 +20,7 @@ from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
 
-from . import concessions, documents, ledger, receipts, services, statements, verification
+from . import concessions, documents, ledger, printing, receipts, services, statements, verification
 from .forms import BounceForm, PaperForm, PaymentFilter, PaymentForm, PickForm, VoidForm
 from .gst import SAC
 from .models import Charge, DayTotal, Mode, Payment, Refund
@@ -71,8 +72,7 @@ def payment_create(request):
 
 
 def receipt(request, pk):
-    payment = get_object_or_404(_with_papers(request).with_refunded(), pk=pk)
-    institute = Institute.objects.for_page_heads()
+    payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
     return render(
         request,
         "finance/receipt.html",
@@ -82,27 +82,31 @@ def receipt(request, pk):
             "tax": receipts.tax_of(payment),
             "sac": SAC,
             "reference": receipts.reference_words(payment),
-            "whatsapp": receipts.whatsapp_link_of(payment, institute),
+            "refunds": receipts.refunds_of(payment),
+            "whatsapp": receipts.whatsapp_link_of(payment, Institute.objects.for_page_heads()),
             "code": qr_svg(receipts.check_url(payment), title="QR code of the page that checks this receipt"),
         },
     )
 
 
-def _with_papers(request):
-    """The payments that the person may see, with all that a receipt says."""
-    return Payment.objects.visible_to(request.user).select_related(
-        "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by", "letterhead"
-    )
-
-
+@require_safe
 def receipt_pdf(request, pk):
-    """The receipt on A5, or with ``?size=a4`` on A4."""
+    """The receipt on A5, or with ``?size=a4`` on A4; from the second printing on it says "Duplicate"."""
     form = PaperForm(request.GET)
     if not form.is_valid():
         raise Http404("Receipts are printed on A5 or A4.")
-    payment = get_object_or_404(_with_papers(request), pk=pk)
-    data = receipts.receipt_data(payment)
+    payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
+    is_duplicate = printing.count_print(payment, by=request.user) > 1 if request.method == "GET" else True
+    data = receipts.receipt_data(payment, is_duplicate=is_duplicate)
     return _pdf(documents.receipt_pdf(data, paper=form.cleaned_data["size"]), f"receipt-{payment}")
+
+
+@require_POST
+def receipt_printed(request, pk):
+    """The page of the receipt is being printed: its script says so."""
+    payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=pk)
+    printing.count_print(payment, by=request.user)
+    return HttpResponse(status=204)
 
 
 def _pdf(content, name):
@@ -120,11 +124,15 @@ CHECKS = throttling.Limit("receipt check: address", 60, datetime.timedelta(hours
 def receipt_check(request, token):
     """Whether a receipt is genuine and stands, for anyone who holds it; it tells no more than the paper in their hand."""
     throttling.count((CHECKS, throttling.client_address(request)))
-    payment = get_object_or_404(
-        Payment.objects.select_related("student__user", "reversal"), pk=verification.receipt_of(token)
+    payments = Payment.objects.select_related("student__user", "reversal").with_refunded()
+    payment = payments.filter(pk=verification.receipt_of(token)).first()
+    first_name = payment.student.user.full_name.partition(" ")[0] if payment else ""
+    return render(
+        request,
+        "finance/receipt_check.html",
+        {"payment": payment, "first_name": first_name},
+        status=200 if payment else 404,
     )
-    first_name = payment.student.user.full_name.partition(" ")[0]
-    return render(request, "finance/receipt_check.html", {"payment": payment, "first_name": first_name})
 
 
 def payment_void(request, pk):

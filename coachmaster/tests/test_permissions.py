@@ -94,6 +94,7 @@ GET  finance:payment-create        login  200   403     403      403     403    
 GET  finance:payment-suggestions   login  200   403     403      403     403      403
 GET  finance:receipt               login  200   403     403      200     404      403
 GET  finance:receipt-pdf           login  200   403     403      200     404      403
+POST finance:receipt-printed       login  204   403     403      204     404      403
 GET  finance:receipt-check         404    404   404     404      404     404      404
 GET  finance:payment-bounce        login  302   403     403      403     403      403
 GET  finance:payment-void          login  200   403     403      403     403      403

@@ -3,19 +3,23 @@
 import datetime
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pypdf
 import pytest
+import time_machine
 import zxingcpp
 from django.core.cache import cache
+from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 from academics.models import Institute
 from accounts.tests.factories import StudentFactory
-from finance import receipts
-from finance.models import Letterhead, Payment
+from finance import printing, receipts, refunds
+from finance.models import Letterhead, Payment, ReceiptPrint
 from finance.services import void
 from finance.verification import receipt_token
 
@@ -133,12 +137,97 @@ def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, insti
 
 def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, institute):
     void(payment=payment, by=admin, reason="entered twice")
-    payment.refresh_from_db()
+    payment = Payment.objects.for_paper().get(pk=payment.pk)
     day = payment.reversal.voided_on
 
     said = receipts.receipt_data(payment).cancelled
     assert said == f"Cancelled on {day.day} {day:%b %Y}: entered twice"
     assert receipts.whatsapp_link_of(payment, institute()) == ""
+
+
+# Printed again, and given back -----------------------------------------------------------------------------------
+
+
+def stamp(client, payment):
+    """Whether the page shows that its receipt is a duplicate."""
+    (tag,) = re.findall(r'<p class="receipt-duplicate"[^>]*>Duplicate</p>', page(client, payment))
+    return "hidden" not in tag
+
+
+def test_the_first_paper_is_the_original_and_every_later_one_a_duplicate(client_of, admin, payment):
+    client = client_of(admin)
+    assert not stamp(client, payment)
+
+    assert ["DUPLICATE" in said_by(pdf(client, payment, size=size)) for size in ["a5", "a4", "a5"]] == [
+        False,
+        True,
+        True,
+    ]
+    assert stamp(client, payment)
+    assert list(ReceiptPrint.objects.values_list("payment", "copy", "printed_by")) == [
+        (payment.pk, copy, admin.pk) for copy in (1, 2, 3)
+    ]
+
+
+def test_looking_prints_nothing(client_of, admin, payment):
+    client = client_of(admin)
+    for _ in range(2):
+        assert not stamp(client, payment)
+    assert client.head(reverse("finance:receipt-pdf", args=[payment.pk])).status_code == 200
+    assert client.get(reverse("finance:receipt-pdf", args=[payment.pk]), {"size": "a3"}).status_code == 404
+
+    assert not ReceiptPrint.objects.exists()
+
+
+def test_after_the_page_was_printed_all_others_are_duplicates(client_of, admin, payment):
+    client, address = client_of(admin), reverse("finance:receipt-printed", args=[payment.pk])
+    assert client.get(address).status_code == 405
+    assert client.post(address).status_code == 204
+
+    assert stamp(client, payment)
+    assert "DUPLICATE" in said_by(pdf(client_of(payment.student), payment))
+
+
+def test_the_receipt_of_another_payment_is_an_original_again(client_of, admin, payment):
+    client, other = client_of(admin), paid(student=payment.student, amount="10.00")
+    pdf(client, payment)
+
+    assert not stamp(client, other)
+    assert "DUPLICATE" not in said_by(pdf(client, other))
+
+
+def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment):
+    with time_machine.travel(datetime.datetime(2026, 11, 21, 6, 30, tzinfo=datetime.UTC)):
+        vouchers = [
+            refunds.refund(
+                payment=payment,
+                amount=Decimal(amount),
+                refunded_on=day,
+                mode="cash",
+                reason="Moved",
+                token=amount,
+                by=admin,
+            )
+            for amount, day in [("1500.00", DAY + datetime.timedelta(days=1)), ("0.50", DAY)]
+        ]
+    shown, paper = both(client_of(admin), payment)
+
+    assert "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002. ₹1,500.00 of it was" in paper
+    assert "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002 . ₹1,500.00 of it was" in shown
+    assert all(f'href="/refunds/{voucher.pk}/"' in page(client_of(admin), payment) for voucher in vouchers)
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_print_at_once_one_has_the_original(payment, admin):
+    def print_one(_):
+        try:
+            return printing.count_print(payment, by=admin)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(print_one, range(8))) == list(range(1, 9))
 
 
 # Tax --------------------------------------------------------------------------------------------------------------
@@ -153,8 +242,9 @@ def test_without_a_gstin_there_is_no_word_of_tax(client_of, admin, payment):
 
 
 def both(client, payment):
-    """What page and paper of a receipt say."""
-    return " ".join(re.sub(r"<[^>]+>", " ", page(client, payment)).split()), said_by(pdf(client, payment))
+    """What page and paper of a receipt say, each time as the original does."""
+    shown = re.sub(r"<[^>]+>", " ", page(client, payment))
+    return " ".join(shown.replace("Duplicate", "").split()), said_by(pdf(client, payment)).replace("DUPLICATE ", "")
 
 
 def test_with_a_gstin_it_is_a_tax_invoice(client_of, admin, payment, institute):
@@ -259,11 +349,13 @@ def test_the_code_on_the_page_leads_to_the_open_page(client_of, client, admin, p
     assert client.get(urlsplit(code.text).path).status_code == 200
 
 
-def test_page_and_paper_cost_at_most_eight_queries(client_of, admin, payment, django_assert_max_num_queries):
+def test_the_page_costs_at_most_eight_queries_and_the_paper_two_more_to_count_it(
+    client_of, admin, payment, django_assert_max_num_queries
+):
     client = client_of(admin)
-    for address in [payment.get_absolute_url(), reverse("finance:receipt-pdf", args=[payment.pk])]:
+    for address, most in [(payment.get_absolute_url(), 8), (reverse("finance:receipt-pdf", args=[payment.pk]), 10)]:
         cache.clear()
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(most):
             assert client.get(address).status_code == 200
 
 
@@ -292,11 +384,31 @@ def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client,
     assert "entered twice" not in shown
 
 
-@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: f"9{t}", lambda t: t.partition(".")[0], lambda t: "x"])
-def test_a_token_that_was_not_made_here_is_not_found(client, payment, change):
-    address = reverse("finance:receipt-check", args=[change(receipt_token(payment.pk))])
+@pytest.mark.parametrize(
+    ("amount", "words"), [("1.00", "Partly given back"), ("4999.99", "Partly given back"), ("5000.00", "Given back")]
+)
+def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(client, payment, admin, amount, words):
+    refunds.refund(
+        payment=payment, amount=Decimal(amount), refunded_on=timezone.localdate(), mode="cash", reason="Moved", token="t", by=admin
+    )  # fmt: skip
 
-    assert client.get(address).status_code == 404
+    shown = check(client, payment).content.decode()
+    assert f">{words}</span>" in shown
+    assert "Genuine" not in shown
+    assert re.findall("₹[0-9.,]+", shown) == ["₹5,000.00"]
+
+
+@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: f"9{t}", lambda t: t.partition(".")[0], lambda t: "x"])
+def test_a_token_that_was_not_made_here_says_so_and_nothing_else(client, payment, institute, change):
+    institute(phone="9876543210")
+    response = client.get(reverse("finance:receipt-check", args=[change(receipt_token(payment.pk))]))
+
+    assert response.status_code == 404
+    shown = " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+    assert "Not genuine No receipt was given here under this address." in shown
+    assert "the paper is not from Rao Classes: call 98765 43210 and ask." in shown
+    assert payment.receipt_number not in shown
+    assert "Asha" not in shown
 
 
 def test_an_address_checks_sixty_times_an_hour(client, payment):

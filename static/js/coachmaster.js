@@ -32,6 +32,12 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
+// A paper that was printed once says "Duplicate" from then on: here, and wherever it is printed next.
+for (const form of document.querySelectorAll("form[data-printed]")) {
+  window.addEventListener("beforeprint", () => fetch(form.action, { method: "POST", body: new FormData(form), keepalive: true }));
+  window.addEventListener("afterprint", () => (document.getElementById(form.dataset.printed).hidden = false));
+}
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) continue;
   button.hidden = false;
