@@ -68,6 +68,8 @@ class CourseImporter(Importer):
     """Courses, known by code, else by name."""
 
     noun = ("course", "courses")
+    model = Course
+    labels = ("name", "code")
     columns = [
         Column.of(Course, "name", "course name", "course", "title", "programme", "program"),
         Column.of(Course, "code", "course code", "short name"),
@@ -90,17 +92,18 @@ class CourseImporter(Importer):
                     continue
                 if course is None:
                     new.append(Course(**row))
+                    result.create(row)
                 elif changes := set_changes(course, row):
                     changed.append(course)
                     fields.update(changes)
-                    result.changed += 1
+                    result.change(row, changes)
                 else:
                     result.unchanged += 1
             if result.is_clean:
                 bulk_create_with_history(new, Course)
                 if changed:
                     bulk_update_with_history(changed, Course, sorted(fields), batch_size=200)
-            result.created += len(new)
+                result.made += [course.pk for course in new]
             advance(len(chunk))
 
 
@@ -115,6 +118,8 @@ class BatchImporter(Importer):
     """Batches with their class times, known by code, else by name."""
 
     noun = ("batch", "batches")
+    model = Batch
+    labels = ("name", "course")
     columns = [
         Column.of(Batch, "name", "batch name", "batch", "title"),
         Column.of(Batch, "code", "batch code", "short name"),
@@ -152,17 +157,22 @@ class BatchImporter(Importer):
         values["course"] = _resolved("course", courses.named, row)
         if "instructor" in row:
             values["instructor"] = _resolved("instructor", teachers.named, row)
-        if batch is None:
-            result.created += 1
+        is_new = batch is None
+        if is_new:
             batch = Batch(**values)
             slots = row.get("class_times", ())
+            result.create(row)
         else:
             slots = row.get("class_times", batch.slots)
-            if not set_changes(batch, values) and list(slots) == batch.slots:
-                result.unchanged += 1
+            changes = set_changes(batch, values)
+            if list(slots) != batch.slots:
+                changes["class_times"] = (batch.slots, slots)
+            result.count(row, changes)
+            if not changes:
                 return
-            result.changed += 1
         clashes = services.save_batch(batch, slots, despite_clash=True)
+        if is_new:
+            result.made.append(batch.pk)
         known.add(batch)
         result.notes += [f"Line {row.line}: {clash}" for clash in clashes]
 

@@ -13,6 +13,7 @@ from .roles import INSTRUCTOR, STUDENT
 from .services import draw_admission_numbers
 
 _FULL_NAME = ("name", "student name", "student", "instructor", "instructor name", "teacher", "teacher name", "faculty")
+_NAME_PARTS = (("first name", "given name", "name"), ("middle name",), ("last name", "surname", "family name"))
 _EMAIL = ("e-mail", "email address", "email id", "mail", "mail id")
 _PHONE = ("phone number", "phone no", "mobile", "mobile number", "mobile no", "contact", "contact number", "whatsapp")
 ADMISSION_NUMBER = ("admission no", "admission id", "roll number", "roll no", "enrolment no", "registration number")
@@ -37,6 +38,8 @@ class _Changed:
 class _PeopleImporter(Importer):
     """What instructors and students have in common."""
 
+    model = User
+    labels = ("full_name", "email")
     role = ""
 
     def _who_has_the_emails(self, rows):
@@ -76,7 +79,7 @@ class InstructorImporter(_PeopleImporter):
     noun = ("instructor", "instructors")
     role = INSTRUCTOR
     columns = [
-        Column.of(User, "full_name", *_FULL_NAME),
+        Column.of(User, "full_name", *_FULL_NAME, parts=_NAME_PARTS),
         Column.of(User, "email", *_EMAIL, required=True),
         Column.of(User, "phone", *_PHONE, is_code=True),
     ]
@@ -95,6 +98,7 @@ class InstructorImporter(_PeopleImporter):
                 lines[email] = row.line
                 if email not in known:
                     new.append(_new_user(row))
+                    result.create(row)
                     continue
                 pk, name, role, _ = known[email]
                 if role != INSTRUCTOR:
@@ -102,12 +106,12 @@ class InstructorImporter(_PeopleImporter):
                     continue
                 changes = set_changes(people[pk], row)
                 changed.add(people[pk], changes and [*changes, "search_text"])
-                _count(result, changes)
+                result.count(row, changes)
             if result.is_clean:
                 self._new_people(new)
                 _refresh_search_text(changed.rows)
                 changed.write()
-            result.created += len(new)
+                result.made += [user.pk for user in new]
             advance(len(chunk))
 
 
@@ -117,7 +121,7 @@ class StudentImporter(_PeopleImporter):
     noun = ("student", "students")
     role = STUDENT
     columns = [
-        Column.of(User, "full_name", *_FULL_NAME),
+        Column.of(User, "full_name", *_FULL_NAME, parts=_NAME_PARTS),
         Column.of(User, "email", *_EMAIL),
         Column.of(User, "phone", *_PHONE, is_code=True),
         Column.of(StudentProfile, "admission_number", *ADMISSION_NUMBER, required=False, is_code=True),
@@ -158,11 +162,12 @@ class StudentImporter(_PeopleImporter):
                     user_changes = set_changes(student.user, {k: row[k] for k in self._of_user if k in row})
                     if changes or user_changes:
                         changed_users.add(student.user, [*user_changes, "search_text"])
-                    _count(result, changes or user_changes)
+                    result.count(row, {**user_changes, **changes})
                 else:
                     user = _new_user(row)
                     users.append(user)
                     profiles.append(StudentProfile(user=user, **of_profile))
+                    result.create(row)
             if result.is_clean:
                 without = [profile for profile in profiles if not profile.admission_number]
                 numbers = draw_admission_numbers(self.today.year, len(without), spoken_for) if without else []
@@ -172,7 +177,7 @@ class StudentImporter(_PeopleImporter):
                 _refresh_search_text(changed_users.rows)
                 changed_users.write()
                 changed_profiles.write()
-            result.created += len(users)
+                result.made += [user.pk for user in users]
             advance(len(chunk))
 
     def _is_alone(self, row, pk, lines, owners, result):
@@ -192,13 +197,6 @@ class StudentImporter(_PeopleImporter):
         for name, value in keys.items():
             lines[name][value] = row.line
         return True
-
-
-def _count(result, changes):
-    if changes:
-        result.changed += 1
-    else:
-        result.unchanged += 1
 
 
 def _refresh_search_text(users):

@@ -80,6 +80,7 @@ PERMISSIONS = {
         "attendance.view_mark",
         "attendance.view_markchange",
         "attendance.correct_any_day",
+        "pages.add_import",
     ],
     INSTRUCTOR: [
         *_OWN_RECORDS,

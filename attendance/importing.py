@@ -41,6 +41,8 @@ class AttendanceImporter(Importer):
     """Marks, known by batch, day and student; a mark that differs is corrected, and what it was is kept."""
 
     noun = ("mark", "marks")
+    model = Sheet
+    labels = ("held_on", "batch", "student")
     columns = [
         batch_column(),
         Column.of(Sheet, "held_on", "date", "day", "class date", "attendance date"),
@@ -66,7 +68,7 @@ class AttendanceImporter(Importer):
         batch = Batch.objects.as_of(held_on).get(pk=batch_id)
         marked = {enrollment.student_id: enrollment.marked for enrollment in services.roll(batch, held_on)}
         why_not = services.why_not(batch, held_on, today=self.today)
-        statuses, lines = {}, {}
+        statuses, lines, told = {}, {}, []
         for row in rows:
             student = row["student"]
             if first := lines.get(student):
@@ -79,10 +81,15 @@ class AttendanceImporter(Importer):
                 result.refuse(row, "student", f"Not enrolled in {batch} on {day_words(held_on)}. Check batch and date.")
             else:
                 statuses[student] = row["status"]
+                told.append((row, marked[student]))
             lines.setdefault(student, row.line)
+        for row, before in told:
+            if before is None:
+                result.create(row)
+            else:
+                result.change(row, {"status": (Status(before).label, Status(row["status"]).label)})
         if result.is_clean and statuses:
             saved = services.take_attendance(
-                batch=batch, held_on=held_on, statuses=statuses, by=None, confirmed_unplanned=True
+                batch=batch, held_on=held_on, statuses=statuses, by=self.by, confirmed_unplanned=True
             )
-            result.created += len(saved.created)
-            result.changed += len(saved.changed)
+            result.made.append(saved.sheet.pk)

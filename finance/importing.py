@@ -26,6 +26,8 @@ class EnrollmentImporter(Importer):
     """Enrollments, known by student, batch and day; by student and batch where the file has no day."""
 
     noun = ("enrollment", "enrollments")
+    model = Enrollment
+    labels = ("student", "batch")
     columns = [
         student_column(),
         batch_column(),
@@ -43,7 +45,7 @@ class EnrollmentImporter(Importer):
         rows[:] = [row for row in rows if row["student"] and row["batch"]]
         standing = _standing_enrollments(rows)
         enrolling = Enrolling(
-            student_ids={row["student"] for row in rows}, batch_ids={row["batch"].pk for row in rows}, by=None
+            student_ids={row["student"] for row in rows}, batch_ids={row["batch"].pk for row in rows}, by=self.by
         )
         lines = {}
         for chunk in drained(rows):
@@ -72,9 +74,10 @@ class EnrollmentImporter(Importer):
                     result.refuse_fields(row, error, "student")
                 else:
                     new.append(enrollment)
+                    result.create(row)
             if result.is_clean:
                 enrolling.write(new)
-            result.created += len(new)
+                result.made += [enrollment.pk for enrollment in new]
             advance(len(chunk))
         if result.is_clean:
             enrolling.finish()
@@ -121,6 +124,8 @@ class PaymentImporter(Importer):
     """
 
     noun = ("payment", "payments")
+    model = Payment
+    labels = ("student", "amount", "paid_on")
     columns = [
         student_column(),
         Column.of(Payment, "amount", "amount paid", "paid", "paid amount", "fee paid", "fees paid", "received",
@@ -146,11 +151,11 @@ class PaymentImporter(Importer):
         rows = sorted((row for row in rows if row["student"]), key=lambda row: (row["paid_on"], row.line))
         rows = self._new_ones(rows, result)
         receiving = Receiving(
-            student_ids={row["student"] for row in rows}, days={row["paid_on"] for row in rows}, by=None
+            student_ids={row["student"] for row in rows}, days={row["paid_on"] for row in rows}, by=self.by
         )
         for row in rows:
             row["number"] = receiving.reserve_number(row["paid_on"])
-        result.created += len(rows)
+            result.create(row)
         rows.sort(key=lambda row: (row["student"], row["paid_on"], row.line))
         by_student = (list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["student"]))
         for chunk in in_chunks(by_student, 500):
@@ -188,6 +193,7 @@ class PaymentImporter(Importer):
                 stand[row["student"]] = stand[row["student"]].after(row["amount"])
         if result.is_clean:
             receiving.write(payments)
+            result.made += [payment.pk for payment in payments]
         advance(len(rows))
 
     def _new_ones(self, rows, result):

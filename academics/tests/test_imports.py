@@ -57,7 +57,7 @@ def test_a_fee_has_to_be_given(file):
 
     assert refused.code == 1
     assert "total_fee: There is no such column. Found: id, code, name, subjects:id." in refused.said
-    assert "by --default total_fee=VALUE" in refused.said
+    assert "--default total_fee=VALUE" in refused.said
     assert taken.summary == "2 courses created, 0 changed, 0 unchanged, 0 skipped."
     assert set(Course.objects.values_list("code", "total_fee")) == {
         ("x_course_1", Decimal("50000.00")),

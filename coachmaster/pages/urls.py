@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import requires
 
-from . import views
+from . import imports, views
 
 app_name = "pages"
 urlpatterns = [
@@ -25,4 +25,14 @@ urlpatterns = [
         requires("academics.view_enrollment")(views.search_suggestions),
         name="search-suggestions",
     ),
+    # A kind of file asks for its own right besides: who may not add payments cannot bring them in.
+    path("imports/", requires("pages.add_import")(imports.import_list), name="import-list"),
+    path("imports/<int:pk>/", requires("pages.add_import")(imports.import_detail), name="import-detail"),
+    path("imports/<int:pk>/sheet/", requires("pages.add_import")(imports.import_sheet), name="import-sheet"),
+    path("imports/<int:pk>/columns/", requires("pages.add_import")(imports.import_columns), name="import-columns"),
+    path("imports/<int:pk>/correct/", requires("pages.add_import")(imports.import_correct), name="import-correct"),
+    path("imports/<int:pk>/apply/", requires("pages.add_import")(imports.import_apply), name="import-apply"),
+    path("imports/<int:pk>/discard/", requires("pages.add_import")(imports.import_discard), name="import-discard"),
+    path("imports/<int:pk>/problems/", requires("pages.add_import")(imports.import_problems), name="import-problems"),
+    path("imports/examples/<slug:kind>/", requires("pages.add_import")(imports.import_example), name="import-example"),
 ]

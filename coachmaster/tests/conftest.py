@@ -4,6 +4,7 @@ import datetime
 from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory, DailyBatchFactory, HolidayFactory
@@ -12,6 +13,7 @@ from accounts.models import ApiToken, User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
+from coachmaster.pages import importing
 from finance import concessions, late_fees, refunds
 from finance.models import Charge, FeePlan, LateFeeRule
 from finance.tests.factories import enrolled, paid
@@ -42,12 +44,16 @@ def people(admin):
         payment=payment, amount=100, refunded_on=timezone.localdate(), mode="cash", reason="Left", token="t", by=admin
     )
     tokens.issue(student.user)
+    upload = importing.receive(
+        kind=importing.KINDS["students"], file=SimpleUploadedFile("s.csv", b"name\n\0\n"), encoding="", by=admin
+    )
     objects = {
         "accounts": ApiToken.objects.get().pk,
         "plans": plan.pk,
         "concessions": waiting.pk,
         "late-fees": rule.pk,
         "charges": late_fee.pk,
+        "imports": upload.pk,
         "people": student.pk,
         "students": student.pk,
         "courses": batch.course_id,

@@ -33,6 +33,15 @@ GET  pages:student-dashboard       login  403   403     403      200     200    
 GET  pages:student-hub             login  200   200     404      200     404      404
 GET  pages:search                  login  200   200     200      403     403      403
 GET  pages:search-suggestions      login  200   200     200      403     403      403
+GET  pages:import-list             login  200   403     403      403     403      403
+GET  pages:import-detail           login  200   403     403      403     403      403
+GET  pages:import-sheet            login  302   403     403      403     403      403
+GET  pages:import-columns          login  200   403     403      403     403      403
+POST pages:import-correct          login  302   403     403      403     403      403
+POST pages:import-apply            login  302   403     403      403     403      403
+POST pages:import-discard          login  302   403     403      403     403      403
+GET  pages:import-problems         login  200   403     403      403     403      403
+GET  pages:import-example          login  200   403     403      403     403      403
 GET  accounts:login                200    302   302     302      302     302      302
 GET  accounts:logout               login  405   405     405      405     405      405
 POST accounts:token-revoke         login  404   404     404      302     404      404
@@ -158,6 +167,7 @@ def address(name, objects):
         "held_on": timezone.localdate(),
         "uidb64": "MQ",
         "token": "not-a-token",
+        "kind": "students",
     }
     return reverse(name, kwargs={key: given[key] for key in re.findall(r"<(?:\w+:)?(\w+)>", path)})
 

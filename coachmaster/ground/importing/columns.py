@@ -5,6 +5,7 @@ import re
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from ..text import LineFormField, folded
 from .workbooks import UNCALCULATED
@@ -27,20 +28,38 @@ class Column:
     """One column: ``name`` (in --map and --default), the form field that cleans its cells, and its other names.
 
     ``is_code`` marks numbers that are names (phones, references): there a spreadsheet's rounding is noticed.
+    ``parts`` are other programs' names of the columns of which it is joined, in order; the last one tells that it is.
     """
 
-    def __init__(self, name, field, *synonyms, is_code=False):
+    def __init__(self, name, field, *synonyms, is_code=False, parts=()):
         self.name = name
         self.field = field
         self.synonyms = synonyms
         self.is_code = is_code
+        self.parts = [[normalised(known) for known in part] for part in parts]
         self.names = [normalised(known) for known in (name, *synonyms)]
         self.clean = functools.lru_cache(maxsize=4096)(self._clean)
 
     @classmethod
-    def of(cls, model, name, *synonyms, is_code=False, **field_options):
+    def of(cls, model, name, *synonyms, is_code=False, parts=(), **field_options):
         """The column of a model's field, cleaned as the model's own form would."""
-        return cls(name, model._meta.get_field(name).formfield(**field_options), *synonyms, is_code=is_code)
+        return cls(
+            name, model._meta.get_field(name).formfield(**field_options), *synonyms, is_code=is_code, parts=parts
+        )
+
+    def found_in(self, places):
+        """The places of the file's columns that make it up; ``places`` by normalised names."""
+        own = next(([places[name]] for name in self.names if name in places), [])
+        if self.parts and any(name in places for name in self.parts[-1]):
+            found = [next((places[name] for name in part if name in places), None) for part in self.parts]
+            if found[0] is not None and own in ([], [found[0]]):
+                return [place for place in found if place is not None]
+        return own
+
+    @property
+    def title(self):
+        """Its name for people: `full_name` → `Full name`."""
+        return self.name.replace("_", " ").capitalize()
 
     @property
     def is_required(self):
@@ -51,6 +70,13 @@ class Column:
     def is_date(self):
         """Whether its values are dates."""
         return isinstance(self.field, forms.DateField)
+
+    def default(self, text):
+        """``text`` as a value for every line, checked; `today` is a date too. Raises ValidationError."""
+        if self.is_date and text.lower() == "today":
+            text = timezone.localdate().isoformat()
+        self.clean(text)
+        return text
 
     def _clean(self, text):
         """The value of a cell that is not empty. Raises ValidationError."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError
-from django.utils import timezone
 from tqdm import tqdm
 
 from .columns import normalised
@@ -78,7 +77,8 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"{file}: {several.sentence} Add --sheet NAME.", returncode=USAGE) from several
         except Unreadable as unreadable:
             where = f"line {unreadable.line}: " if unreadable.line else ""
-            raise CommandError(f"{file}: {where}{unreadable.sentence} Nothing was written.") from unreadable
+            option = f" ({unreadable.option})" if unreadable.option else ""
+            raise CommandError(f"{file}: {where}{unreadable.sentence}{option} Nothing was written.") from unreadable
         except OperationalError as error:
             raise CommandError(f"The database is busy or not ready ({error}). Nothing was written.") from error
         except DatabaseError as error:
@@ -117,10 +117,8 @@ class ImportCommand(BaseCommand):
         defaults = self._pairs("--default", texts, importer)
         for column in importer.columns:
             if column.name in defaults:
-                if column.is_date and defaults[column.name].lower() == "today":
-                    defaults[column.name] = timezone.localdate().isoformat()
                 try:
-                    column.clean(defaults[column.name])
+                    defaults[column.name] = column.default(defaults[column.name])
                 except ValidationError as error:
                     value = defaults[column.name]
                     raise CommandError(

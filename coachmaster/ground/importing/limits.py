@@ -8,12 +8,16 @@ MOST_CHARACTERS = 32_000
 
 
 class Unreadable(Exception):
-    """The file, or the rest of it, cannot be read; ``line`` is where the trouble began, when it began on one."""
+    """The file, or the rest of it, cannot be read; ``line`` is where the trouble began, when it began on one.
 
-    def __init__(self, sentence, line=None):
+    ``option`` is what cures it in a shell.
+    """
+
+    def __init__(self, sentence, line=None, option=""):
         super().__init__(sentence)
         self.sentence = sentence
         self.line = line
+        self.option = option
 
 
 class SeveralSheets(Unreadable):

@@ -1,12 +1,16 @@
 """From rows of cells to rows of the database: all of them, or none and a report of what is wrong where."""
 
 import contextlib
+import datetime
 import itertools
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, reset_queries, transaction
 
+from ..days import day_words
+from ..money import display
 from .columns import normalised
 from .limits import MOST_CHARACTERS, Unreadable
 
@@ -22,11 +26,17 @@ class Problem:
     column: str
     value: str | None
     sentence: str
+    #: The name of the column in --map; "" when it belongs to no column that is known.
+    field: str = ""
+    #: What cures it in a shell.
+    option: str = ""
 
     def __str__(self):
+        """As a shell shows it."""
+        sentence = f"{self.sentence} ({self.option})" if self.option else self.sentence
         where = ", ".join(filter(None, [f"line {self.line}" if self.line else "", self.column]))
         value = f"“{_printable(self.value)}”: " if self.value else ""
-        return f"{where}: {value}{self.sentence}" if where else f"{value}{self.sentence}"
+        return f"{where}: {value}{sentence}" if where else f"{value}{sentence}"
 
 
 def _printable(text):
@@ -36,8 +46,24 @@ def _printable(text):
 
 
 @dataclass
+class Outcome:
+    """What a line makes: something new, or changes ``(column, before, after)`` of something that stands."""
+
+    line: int
+    changes: list[tuple[str, str, str]]
+    label: str = ""
+
+
+#: How many lines are told one by one; the others are counted.
+MOST_OUTCOMES = 200
+
+
+@dataclass
 class Result:
-    """What an import did, or would have done, and what kept it from it."""
+    """What an import did, or would have done, and what kept it from it.
+
+    ``made`` holds the keys of what was created (of the importer's `model`).
+    """
 
     created: int = 0
     changed: int = 0
@@ -46,6 +72,29 @@ class Result:
     not_used: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    made: list[int] = field(default_factory=list)
+    new_ones: list[Outcome] = field(default_factory=list)
+    changed_ones: list[Outcome] = field(default_factory=list)
+
+    def create(self, row):
+        """Count a line that makes something new."""
+        self.created += 1
+        if len(self.new_ones) < MOST_OUTCOMES:
+            self.new_ones.append(Outcome(row.line, []))
+
+    def change(self, row, changes):
+        """Count a line that changes what stands; ``changes`` as `set_changes` tells them."""
+        self.changed += 1
+        if len(self.changed_ones) < MOST_OUTCOMES:
+            told = [(name, shown(before), shown(after)) for name, (before, after) in changes.items()]
+            self.changed_ones.append(Outcome(row.line, told))
+
+    def count(self, row, changes):
+        """Count a line that stands already: changed, or left alone."""
+        if changes:
+            self.change(row, changes)
+        else:
+            self.unchanged += 1
 
     @property
     def is_clean(self):
@@ -63,6 +112,19 @@ class Result:
         for column, messages in by_column.items():
             for sentence in messages:
                 self.refuse(row, otherwise if column == "__all__" else column, sentence)
+
+
+def shown(value):
+    """A value of a record as a sentence shows it."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, datetime.date):
+        return day_words(value)
+    if isinstance(value, Decimal):
+        return display(value)
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value)) or "–"
+    return str(value)
 
 
 def sentences(error):
@@ -89,7 +151,12 @@ class Importer:
 
     #: Singular and plural, for sentences.
     noun = ("row", "rows")
-    columns = []
+    columns: list = []
+    #: What it makes, and the columns by which a line is told from others.
+    model: type | None = None
+    labels: tuple[str, ...] = ()
+    #: Who brings the file in; None at a shell.
+    by = None
 
     def check(self, row):
         """Raise ValidationError (a dict by column) for what is wrong within the row. No database here."""
@@ -112,10 +179,10 @@ def in_chunks(rows, size=ROWS_AT_ONCE):
 
 
 def set_changes(instance, values):
-    """Set ``values`` on ``instance``; the names of those that differ from what stood there."""
-    changes = [name for name, value in values.items() if getattr(instance, name) != value]
-    for name in changes:
-        setattr(instance, name, values[name])
+    """Set ``values`` on ``instance``; ``{name: (before, after)}`` of those that differ from what stood there."""
+    changes = {name: (before, value) for name, value in values.items() if (before := getattr(instance, name)) != value}
+    for name, (_, value) in changes.items():
+        setattr(instance, name, value)
     return changes
 
 
@@ -148,7 +215,7 @@ class Layout:
             if column.name in mapping:
                 found = self._mapped(column, mapping[column.name], places)
             else:
-                found = next(([places[name]] for name in column.names if name in places), [])
+                found = column.found_in(places)
             if found or column.name in defaults:
                 self.columns.append((column, found))
                 used.update(found)
@@ -165,13 +232,16 @@ class Layout:
                 None,
                 column.name,
                 "",
-                f"There is no such column. {self._found()} Say which one it is by --map {column.name}=COLUMN, "
-                f"or give a value for all by --default {column.name}=VALUE.",
+                f"There is no such column. {self._found()} Say which one it is, or give a value for all lines.",
+                column.name,
+                f"--map {column.name}=COLUMN, --default {column.name}=VALUE",
             )
         )
 
     def _mapped(self, column, text, places):
-        """The places of the columns that ``text`` names, parted by spaces; the longest name that fits wins."""
+        """The places of the columns that ``text`` names: a list, or parted by spaces; the longest name that fits wins."""
+        if not isinstance(text, str):
+            return [places[name] for name in map(normalised, text) if name in places]
         words, found = text.split(), []
         while words:
             for length in range(len(words), 0, -1):
@@ -181,7 +251,7 @@ class Layout:
                     words = words[length:]
                     break
             else:
-                sentence = f"There is no column “{words[0]}” for --map {column.name}. {self._found()}"
+                sentence = f"There is no column “{words[0]}”. {self._found()}"
                 self.problems.append(Problem(None, column.name, "", sentence))
                 return []
         return found
@@ -193,6 +263,10 @@ class Layout:
                 return " ".join(self.header[place] for place in places)
         return column_name
 
+    def has(self, column_name):
+        """Whether lines are read in this column, be it of the file or by a default."""
+        return any(column.name == column_name for column, _ in self.columns)
+
     def text(self, column_name, cells):
         """What a line says in a column."""
         for column, places in self.columns:
@@ -201,7 +275,7 @@ class Layout:
         return ""
 
 
-def _read(importer, table, layout, skip, result, advance):
+def _read(importer, table, layout, skip, corrections, result, advance):
     """The cleaned rows of ``table``; what is wrong with others goes into ``result``."""
     rows, width = [], len(layout.header)
     defaults = {column.name: column.clean(layout.defaults[column.name]) for column, _ in layout.columns
@@ -227,8 +301,11 @@ def _read(importer, table, layout, skip, result, advance):
             result.problems.append(Problem(line, f"cell {stray + 1}", cells[stray], sentence))
             continue
         row = Row(line)
+        corrected = corrections.get(line, {})
         for column, places in layout.columns:
-            if len(places) == 1:
+            if column.name in corrected:
+                text = corrected[column.name].strip()
+            elif len(places) == 1:
                 text = cells[places[0]].strip()
             else:
                 text = " ".join(filter(None, (cells[place].strip() for place in places)))
@@ -242,10 +319,12 @@ def _read(importer, table, layout, skip, result, advance):
                     row[column.name] = defaults[column.name]
                     row.filled = (*row.filled, column.name)
                 elif column.is_required:
-                    raise ValidationError(f"Fill in this cell, or give --default {column.name}=VALUE.")
+                    raise ValidationError("Fill in this cell, or give a value for all lines.", code="required")
             except ValidationError as error:
-                for sentence in error.messages:
-                    result.problems.append(Problem(line, layout.name(column.name), text, sentence))
+                for one in error.error_list:
+                    option = f"--default {column.name}=VALUE" if one.code == "required" else ""
+                    problem = Problem(line, layout.name(column.name), text, one.messages[0], column.name, option)
+                    result.problems.append(problem)
         if len(result.problems) > before:
             continue
         try:
@@ -283,41 +362,61 @@ def _transaction():
                 cursor.execute("PRAGMA cache_spill = ON")
 
 
-def _tell_values(table, layout, problems):
-    """Give each problem that was found by the rules the value and heading as the file has them."""
+def _tell_values(table, layout, labels, corrections, result):
+    """Give each problem that was found by the rules, and each outcome, the words that the file has for it."""
     waiting = {}
-    for problem in problems:
+    for problem in result.problems:
         if problem.value is None:
             waiting.setdefault(problem.line, []).append(problem)
+    for outcome in (*result.new_ones, *result.changed_ones):
+        waiting.setdefault(outcome.line, []).append(outcome)
     if not waiting:
         return
     with contextlib.suppress(Unreadable):
         for line, cells in table:
-            for problem in waiting.pop(line, ()):
-                problem.value = layout.text(problem.column, cells)
-                problem.column = layout.name(problem.column)
+            corrected = corrections.get(line, {})
+            for told in waiting.pop(line, ()):
+                if isinstance(told, Outcome):
+                    told.label = " · ".join(filter(None, (corrected.get(n, layout.text(n, cells)) for n in labels)))
+                    continue
+                told.field = told.column if layout.has(told.column) else ""
+                told.value = corrected.get(told.column, layout.text(told.column, cells))
+                told.column = layout.name(told.column)
             if not waiting:
                 break
     for left in itertools.chain.from_iterable(waiting.values()):
-        left.value = ""
+        if isinstance(left, Problem):
+            left.value = ""
 
 
-def bring_in(importer, table, *, mapping=None, defaults=None, skip=(), dry_run=False, progress=None):
+def bring_in(
+    importer,
+    table,
+    *,
+    mapping=None,
+    defaults=None,
+    skip=(),
+    corrections=None,
+    dry_run=False,
+    progress=None,
+    written=None,
+):
     """Bring the rows of ``table`` in by ``importer``: all of them, or none when the `Result` has problems.
 
     ``mapping`` says which columns of the file make up a column (several are joined with spaces), ``defaults`` what is
-    taken where the file has nothing, ``skip`` which lines are left out. ``progress(stage, rows, total)`` is called on
-    the way. A dry run does the same and takes it back. Raises ValidationError when a default is wrong, and
-    OperationalError when the database stays locked.
+    taken where the file has nothing, ``skip`` which lines are left out, ``corrections`` what a cell should have said
+    (``{line: {column: text}}``). ``progress(stage, rows, total)`` is called on the way, ``written(result)`` inside the
+    transaction once all is written. A dry run does the same and takes it back. Raises ValidationError when a default is
+    wrong, and OperationalError when the database stays locked.
     """
-    result = Result()
+    result, corrections = Result(), corrections or {}
     layout = Layout(importer, table.header, mapping or {}, defaults or {})
     result.not_used = layout.not_used
     result.problems += layout.problems
     try:
         total = table.count()
     except Unreadable as unreadable:
-        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence))
+        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence, option=unreadable.option))
     if not result.is_clean:
         return result
 
@@ -326,19 +425,23 @@ def bring_in(importer, table, *, mapping=None, defaults=None, skip=(), dry_run=F
 
     rows = []
     try:
-        rows = _read(importer, table, layout, set(skip), result, advance("Checking"))
+        rows = _read(importer, table, layout, set(skip), corrections, result, advance("Checking"))
     except Unreadable as unreadable:
-        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence))
+        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence, option=unreadable.option))
     if missing := sorted(set(skip) - set(result.skipped)):
         result.notes.append(f"Nothing to skip on line {', '.join(map(str, missing))}.")
-    if rows:
+    if rows or (result.is_clean and written):
         try:
             with _transaction():
-                importer.write(rows, result, advance("Writing"))
+                if rows:
+                    importer.write(rows, result, advance("Writing"))
+                if written and result.is_clean and not dry_run:
+                    written(result)
                 transaction.set_rollback(dry_run or not result.is_clean)
         except IntegrityError:
             sentence = "Somebody else changed the same records just now. Run the import again."
             result.problems.append(Problem(None, "", "", sentence))
-    _tell_values(table, layout, result.problems)
+    labels = importer.labels or [column.name for column in importer.columns[:1]]
+    _tell_values(table, layout, labels, corrections, result)
     result.problems.sort(key=lambda problem: problem.line or 0)
     return result

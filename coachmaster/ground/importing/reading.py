@@ -154,7 +154,7 @@ class CsvTable(Table):
         self.encoding = "utf-8-sig" if encoding is None or _is_utf_8(encoding) else encoding
         start = _first_bytes(self.path)
         if start.startswith(_UTF_16) and encoding is None:
-            raise Unreadable(f"This file is in UTF-16. {_HOW_TO_SAVE} Or add --encoding utf-16.")
+            raise Unreadable(f"This file is in UTF-16. {_HOW_TO_SAVE} Or say that it is.", option="--encoding utf-16")
         self._delimiter = self._find_delimiter()
         self._find_header()
         if any("\0" in cell for cell in self.header):
@@ -203,8 +203,9 @@ class CsvTable(Table):
         with self.path.open("rb") as file:
             line = next((number for number, text in enumerate(file, 1) if not _decodes(text)), None)
         return Unreadable(
-            f"This is not text in UTF-8. {_HOW_TO_SAVE} Or, when it comes from an older Excel, add --encoding cp1252.",
+            f"This is not text in UTF-8. {_HOW_TO_SAVE} Or, when it comes from an older Excel, say so.",
             line=line,
+            option="--encoding cp1252",
         )
 
 

@@ -68,6 +68,18 @@ def in_words(amount):
 
 
 @register.filter
+def words(text):
+    """`{% for step in "Upload,Check"|words %}`: a short list written in a template."""
+    return text.split(",")
+
+
+@register.filter
+def field_title(name):
+    """The name of a column for people: `full_name` → `Full name`."""
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
 def phone(number):
     """A phone number in readable groups: 98765 43210."""
     return f"{number[:5]} {number[5:]}" if len(number) == 10 else number

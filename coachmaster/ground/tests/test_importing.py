@@ -174,7 +174,7 @@ BAD_FILES = {
     "a line of one cell": (b"name,phone\nA\n", "line 2: This line has 1 cell, the header has 2."),
     "a long line": (b"name,phone\nVerma, Asha,9876543210\n", "line 2, cell 3: “9876543210”: This cell stands in no column"),
     "text under no heading": (b"name,,phone\nA,B,9876543210\n", "line 2, cell 2: “B”: This cell stands in no column"),
-    "a needed cell empty": (b"name,phone\n,9876543210\n", "line 2, name: Fill in this cell, or give --default full_name="),
+    "a needed cell empty": (b"name,phone\n,9876543210\n", "line 2, name: Fill in this cell, or give a value for all lines. (--default full_name=VALUE)"),
     "a needed cell of spaces": ("name,phone\n \u00a0 ,9876543210\n".encode(), "line 2, name: Fill in this cell"),
     "a cell of invisible characters": ("name,phone\n\u202e,9876543210\n".encode(), "line 2, name: “ ”: This field is required."),
     "a name too long": (b"name\n" + b"x" * 151 + b"\n", "line 2, name: “"),
@@ -292,7 +292,7 @@ def test_columns_can_be_joined(tmp_path):
 def test_a_mapped_column_that_is_not_there_is_named(tmp_path):
     (said,) = refused(tmp_path, "name\nAsha\n", mapping={"phone": "tel"})
 
-    assert said == "phone: There is no column “tel” for --map phone. Found: name."
+    assert said == "phone: There is no column “tel”. Found: name."
 
 
 def test_a_default_fills_a_missing_column_and_an_empty_cell(tmp_path):

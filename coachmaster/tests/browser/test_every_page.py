@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
@@ -10,7 +11,8 @@ from academics.models import Batch, Course, Enrollment, EnrollmentStatus
 from academics.tests.factories import BatchFactory
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
-from coachmaster.pages import demo
+from coachmaster.ground.tests.workbooks import xlsx
+from coachmaster.pages import demo, importing
 from finance import concessions, installments, late_fees
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
 from finance.tests.factories import enrolled, paid
@@ -140,6 +142,27 @@ def of_the_fee_desk(made):
     yield "pages:admin-dashboard"
 
 
+def of_imports(made):
+    """A file on its way in: with a problem, in several sheets, with columns to pick, and done."""
+
+    def upload(content, kind="students"):
+        file = SimpleUploadedFile("A long name of a file of students of the year 2026 to 2027.csv", content)
+        return importing.receive(kind=importing.KINDS[kind], file=file, encoding="", by=made["admin"])
+
+    known = made["student"]
+    wrong = upload(f"name,email,phone\nNew,a@b,\nX,x@y,1\n{known.full_name},{known.email},98765 00000\n".encode())
+    wrong.corrections, wrong.left_out = {"3": {"email": "x@example.com"}}, [3]
+    importing.check(wrong)
+    done = upload(b"name\nOne More\n")
+    importing.apply(done)
+    yield "pages:import-list"
+    yield "pages:import-detail", wrong.pk
+    yield "pages:import-columns", wrong.pk
+    yield "pages:import-sheet", upload(xlsx(A=[["name"], ["x"]], B=[["name"], ["y"]])).pk
+    yield "pages:import-columns", upload(b"pupil\nX\n").pk
+    yield "pages:import-detail", done.pk
+
+
 def of_sheets(made):
     batch, today = made["batch"].pk, timezone.localdate()
     yield "attendance:day"
@@ -185,6 +208,7 @@ def addresses(pages):
     [
         ("admin", of_admins),
         ("admin", of_the_fee_desk),
+        ("admin", of_imports),
         ("admin", of_everybody),
         ("instructor", of_instructors),
         ("instructor", of_everybody),
