@@ -5,11 +5,11 @@ from decimal import Decimal
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from academics.models import Batch, Enrollment, Institute
+from academics.models import Batch, Enrollment
 from accounts.models import StudentProfile, User
 from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
@@ -18,6 +18,7 @@ from coachmaster.ground.money import ZERO, display, plain
 from . import leaving, ledger, planning, services
 from .forms import CompleteBatchForm, DropForm, EndForm, EnrollForm, EnrollSeveralForm, PickForm, TransferForm
 from .installment_forms import InstallmentTable
+from .models import FeePlan
 from .picking import picked_student, student_picker
 
 #: How many students the page for several shows at once.
@@ -289,7 +290,10 @@ def enroll_several(request, pk):
     everybody = StudentProfile.objects.visible_to(request.user).select_related("user")
     is_searching = "find" in request.POST
     form = EnrollSeveralForm(
-        request.POST or None, students=everybody, initial={"enrolled_on": max(timezone.localdate(), batch.starts_on)}
+        request.POST or None,
+        students=everybody,
+        plans=FeePlan.objects.filter(course=batch.course, is_active=True).prefetch_related("parts"),
+        initial={"enrolled_on": max(timezone.localdate(), batch.starts_on)},
     )
     if not is_searching and form.is_valid():
         try:
@@ -297,6 +301,7 @@ def enroll_several(request, pk):
                 students=form.cleaned_data["chosen"],
                 batch=batch,
                 enrolled_on=form.cleaned_data["enrolled_on"],
+                plan=form.cleaned_data["plan"],
                 by=request.user,
             )
         except ValidationError as refusal:
@@ -330,9 +335,8 @@ def enroll_several(request, pk):
 
 def _free_for(students, batch):
     """Those of ``students`` whom no active enrollment keeps out of ``batch``."""
-    active = Enrollment.objects.active().filter(student=OuterRef("pk"))
-    if Institute.objects.current().several_batches_at_once:
-        active = active.filter(batch=batch)
+    in_the_way = Q(is_exclusive=True) | Q(batch=batch)
+    active = Enrollment.objects.active().filter(in_the_way, student=OuterRef("pk"))
     return students.filter(~Exists(active))
 
 

@@ -324,6 +324,16 @@ class CompleteBatchForm(forms.Form):
     last_day = DayFormField(label="Last day", help_text="Everybody below completes it with this day.")
 
 
+class PlanChoice(forms.ModelChoiceField):
+    """One of the plans of a course, with its parts in words."""
+
+    widget = forms.RadioSelect
+
+    def label_from_instance(self, plan):
+        parts = ", ".join(f"{part.share_words} {part.day_words}" for part in plan.parts.all())
+        return f"{plan}: {parts}" if parts else str(plan)
+
+
 class EnrollSeveralForm(forms.Form):
     """Students ticked in the list, and admission numbers pasted below it."""
 
@@ -337,9 +347,12 @@ class EnrollSeveralForm(forms.Form):
     )
     enrolled_on = DayFormField(label="From")
 
-    def __init__(self, *args, students, **kwargs):
+    plan = PlanChoice(label="How it is paid", queryset=None, required=False, empty_label="All at once", initial="")
+
+    def __init__(self, *args, students, plans, **kwargs):
         super().__init__(*args, **kwargs)
         self.everybody = self.fields["students"].queryset = students
+        self.fields["plan"].queryset = plans
 
     def clean_numbers(self):
         """The students whose admission numbers were pasted."""

@@ -60,9 +60,10 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
 
 
 @transaction.atomic
-def enroll_several(*, students, batch, enrolled_on, by):
+def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     """Enroll all ``students`` in ``batch`` at the course's fee, or none of them. Returns the enrollments.
 
+    They pay by ``plan``, one of the course's; left out, at once.
     Raises ValidationError with a sentence for the batch, or one for each student that stands in the way.
     """
     batch = lock_batch(batch)
@@ -71,10 +72,11 @@ def enroll_several(*, students, batch, enrolled_on, by):
         raise ValidationError(
             {"batch": f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."}
         )
+    rows = installments.plan_rows(plan, batch.course.total_fee, enrolled_on) if plan else None
     enrollments, refusals = [], []
     for student in sorted(students, key=lambda student: student.pk):
         try:
-            enrollments.append(enroll(student=student, batch=batch, enrolled_on=enrolled_on, by=by))
+            enrollments.append(enroll(student=student, batch=batch, enrolled_on=enrolled_on, by=by, installments=rows))
         except ValidationError as refusal:
             if hasattr(refusal, "error_dict"):
                 raise  # about the batch or the day, and so the same for everybody

@@ -52,7 +52,7 @@ def payment_create(request):
     if not form.is_bound:
         form.initial = {
             "token": PaymentForm.new_token(),
-            "amount": fees.due_now or max(fees.balance, ZERO) or None,
+            "amount": fees.due_now or (fees.next_due.open if fees.next_due else None),
             "mode": "cash",
             "paid_on": today,
         }

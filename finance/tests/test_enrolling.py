@@ -10,8 +10,8 @@ from django.utils import timezone
 from academics.models import Enrollment, Institute
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
-from finance import ledger, services
-from finance.models import Account, Charge
+from finance import installments, ledger, services
+from finance.models import Account, Charge, FeePlan
 
 from .factories import enrolled, paid
 
@@ -405,6 +405,28 @@ def test_ticked_and_pasted_students_are_enrolled_together(client_of, admin, stud
     assert response.url == reverse("academics:batch-students", args=[batch.pk])
     assert batch.enrollments.active().count() == 3
     assert set(Account.objects.values_list("balance", flat=True)) == {Decimal("12000.00")}
+
+
+def test_several_pay_by_a_plan_of_the_course(client_of, admin, student):
+    batch = BatchFactory(course__total_fee=Decimal("9000.01"))
+    plan, *others = (
+        FeePlan.objects.create(course=course, name="Two parts") for course in (batch.course, CourseFactory())
+    )
+    installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
+    other = StudentFactory()
+    client = client_of(admin)
+
+    page = client.get(reverse("finance:batch-enroll", args=[batch.pk])).content.decode()
+    assert "Two parts: 50 % on enrolling, 50 % after 30 days" in page
+    refused = several(client, batch, [student, other], plan=others[0].pk)
+    assert refused.context["form"].errors["plan"]
+    several(client, batch, [student, other], plan=plan.pk)
+
+    for one in (student, other):
+        assert list(one.charges.order_by("due_on").values_list("due_on", "amount", "label")) == [
+            (today(), Decimal("4500.01"), "Installment 1 of 2"),
+            (today() + 30 * DAY, Decimal("4500.00"), "Installment 2 of 2"),
+        ]
 
 
 def test_if_one_cannot_be_enrolled_nobody_is_and_each_is_named(client_of, admin, student):

@@ -89,6 +89,14 @@ def test_the_form_offers_what_is_due_now(client_of, admin):
     assert client.get(ADD, {"student": enrolled_later.student_id}).context["form"]["amount"].value() == "900.00"
 
 
+def test_where_nothing_is_due_yet_the_form_offers_the_next_installment(client_of, admin):
+    today = timezone.localdate()
+    rows = [(today + days * datetime.timedelta(days=1), Decimal("450.00")) for days in (5, 35)]
+    student = enrolled(fee="900.00", installments=rows).student
+
+    assert client_of(admin).get(ADD, {"student": student.pk}).context["form"]["amount"].value() == "450.00"
+
+
 def test_a_payment_leads_to_its_receipt(client_of, admin, owing):
     response = post(client_of(admin), owing, mode="upi", reference="UTR 4432-1", notes="by her father")
 
