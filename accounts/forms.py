@@ -180,8 +180,7 @@ class PeopleFilter(FilterForm):
 
     def _named(self, people):
         if words := self.value("q"):
-            # As a set of keys: the table is read once, whatever it is then sorted by.
-            people = people.filter(pk__in=User.objects.search(words).order_by().values("pk"))
+            people = people.search(words)
         return people
 
 

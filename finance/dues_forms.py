@@ -28,11 +28,13 @@ class DuesFilter(FilterForm):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student"
         self.today = timezone.localdate()
-        batches = list(Batch.objects.select_related("course", "instructor").order_by("name", "pk"))
-        courses = sorted({(batch.course.name, batch.course_id) for batch in batches})
-        teachers = sorted({(batch.instructor.full_name, batch.instructor_id) for batch in batches if batch.instructor})
+        # As plain values: there may be thousands.
+        columns = ("pk", "name", "course", "course__name", "instructor", "instructor__full_name")
+        batches = list(Batch.objects.order_by("name", "pk").values_list(*columns))
+        courses = sorted({(name, key) for _, _, key, name, _, _ in batches})
+        teachers = sorted({(name, key) for *_, key, name in batches if key})
         self.fields["course"].choices = [("", "All courses"), *((key, name) for name, key in courses)]
-        self.fields["batch"].choices = [("", "All batches"), *((batch.pk, batch.name) for batch in batches)]
+        self.fields["batch"].choices = [("", "All batches"), *(batch[:2] for batch in batches)]
         self.fields["instructor"].choices = [("", "All instructors"), *((key, name) for name, key in teachers)]
 
     def clean_as_of(self):
