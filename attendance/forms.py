@@ -1,13 +1,12 @@
 """Request data in, clean values out."""
 
-import datetime
 import re
 
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.ground.days import DayFormField, DayInput, day_words, month_start
-from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.days import DayFormField, DayInput, day_words, month_end, month_start
+from coachmaster.ground.forms import FilterForm, PlainSelect
 from coachmaster.ground.text import LineFormField
 
 from .models import Status
@@ -146,10 +145,7 @@ class RegisterForm(forms.Form):
         """The range asked for; one end alone means the month that it lies in."""
         first, last = cleaned.get("from"), cleaned.get("to")
         if first and not last:
-            last = max(
-                first,
-                min(self.default[1], month_start(first + datetime.timedelta(days=31)) - datetime.timedelta(days=1)),
-            )
+            last = max(first, min(self.default[1], month_end(first)))
         if last and not first:
             first = month_start(last)
         return first or self.default[0], last or self.default[1]
@@ -190,21 +186,35 @@ class DayFilter(FilterForm):
         return bool(self.value("show")) or self.day != self.today
 
 
-class MonthFilter(FilterForm):
-    """One month of a student's attendance, out of those in which they were enrolled."""
-
-    q = None
-    month = forms.ChoiceField(label="Month")
+class MonthForm(forms.Form):
+    """One month out of those there are: `?month=2026-06`; the newest unless another is chosen."""
 
     def __init__(self, data, *, months):
-        super().__init__(data)
-        self.fields["month"].choices = [("", "All months"), *((f"{day:%Y-%m}", f"{day:%B %Y}") for day in months)]
-
-    def filter(self, marks):
-        """The marks of the month that was chosen, or all."""
-        if not (month := self.value("month")):
-            return marks
-        first = datetime.date.fromisoformat(f"{month}-01")
-        return marks.filter(
-            sheet__held_on__gte=first, sheet__held_on__lt=month_start(first + datetime.timedelta(days=31))
+        self.months = {f"{day:%Y-%m}": day for day in months}
+        asked = data.get("month")
+        self.month = asked if asked in self.months else next(iter(self.months), "")
+        super().__init__({"month": self.month})
+        choices = [(key, f"{day:%B %Y}") for key, day in self.months.items()]
+        self.fields["month"] = forms.ChoiceField(
+            choices=choices, widget=PlainSelect(attrs={"class": "form-select", "aria-label": "Month"})
         )
+
+    @property
+    def first(self):
+        """The first day of the month to show; None when there is none."""
+        return self.months.get(self.month)
+
+    @property
+    def earlier(self):
+        """The month before, None at the oldest."""
+        return self._beside(1)
+
+    @property
+    def later(self):
+        """The month after, None at the newest."""
+        return self._beside(-1)
+
+    def _beside(self, step):
+        months = list(self.months.values())
+        at = months.index(self.first) + step if months else -1
+        return months[at] if 0 <= at < len(months) else None

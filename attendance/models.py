@@ -6,8 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
@@ -74,6 +73,20 @@ class Tally:
         counts = (("present", self.present), ("absent", self.absent), ("late", self.late), ("excused", self.excused))
         return " · ".join(f"{count} {status}" for status, count in counts if count) or "no marks"
 
+    @property
+    def working(self):
+        """How the percentage comes about: `36 present + 2 late = 38 attended; 38 ÷ (38 + 4 absent) = 90.5 %`."""
+        if not self.counted:
+            return "no classes yet"
+        attended = f"{self.present} present + {self.late} late = {self.attended} attended"
+        left_out = f"; {self.excused} excused left out" if self.excused else ""
+        return f"{attended}; {self.attended} ÷ ({self.attended} + {self.absent} absent) = {self.per_cent}{left_out}"
+
+    @property
+    def per_cent(self):
+        """The percentage in words: `85 %`, "" when nothing counts yet."""
+        return f"{self.percentage} %".replace(".0 ", " ") if self.counted else ""
+
     def __add__(self, other):
         return Tally(
             self.present + other.present,
@@ -89,8 +102,7 @@ class Tally:
     def __str__(self):
         if not self.counted:
             return "no classes yet"
-        words = f"{self.percentage}".removesuffix(".0")
-        return f"{self.attended} of {self.counted} · {words} %"
+        return f"{self.attended} of {self.counted} · {self.per_cent}"
 
 
 class CountedQuerySet(models.QuerySet):
@@ -179,11 +191,6 @@ class Sheet(Counted):
         return address("attendance:sheet", self.batch_id, self.held_on)
 
 
-def counts_of_enrollment():
-    """Annotations of enrollments that make a Tally of all their marks."""
-    return {status.value: Coalesce(F(f"presence__{status.value}"), 0) for status in Status}
-
-
 class MarkQuerySet(models.QuerySet):
     def visible_to(self, user):
         """All for staff; one's own, and those in batches one teaches, for others."""
@@ -261,6 +268,10 @@ class Presence(Counted):
 
     def __str__(self):
         return f"{self.enrollment}: {self.tally}"
+
+
+#: What a list of enrollments loads beside them to have the `tally_of` each.
+COUNTS_OF_PRESENCE = [f"presence__{status}" for status in Status.values]
 
 
 def tally_of(enrollment):

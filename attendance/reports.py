@@ -4,16 +4,19 @@ Each costs the same few queries however many batches there are, and none loads m
 """
 
 import datetime
+from calendar import Calendar
+from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import F, FilteredRelation, Max, Min, Q
+from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q
 from django.db.models.functions import Coalesce
 
 from academics.calendar import Class, Timetable, class_days
-from academics.models import Batch, Enrollment, days_between
-from coachmaster.ground.days import LAST_DAY, month_start
+from academics.models import Batch, Enrollment
+from coachmaster.ground.days import LAST_DAY, day_words, month_end, months_between
+from coachmaster.ground.tables import Column, Kind
 
-from .models import Mark, Presence, Sheet, Status, Tally, tally_of
+from .models import COUNTS_OF_PRESENCE, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
 
 
 @dataclass
@@ -126,9 +129,10 @@ def enrollments_with_tally(enrollments):
 def months_of(enrollments, today):
     """The first days of the months in which these enrollments ran, the newest first."""
     months = {
-        month_start(day)
+        month
         for enrollment in enrollments
-        for day in days_between(enrollment.enrolled_on, min(enrollment.ended_on or today, today))
+        if enrollment.enrolled_on <= today
+        for month in months_between(enrollment.enrolled_on, min(enrollment.ended_on or today, today))
     }
     return sorted(months, reverse=True)
 
@@ -144,7 +148,9 @@ class RegisterRow:
     name: str
     admission_number: str
     marks: list[Status | None]
+    #: Of the range, and of all classes since the student joined the batch.
     tally: Tally
+    overall: Tally
     is_low: bool = False
 
 
@@ -167,49 +173,111 @@ class Register:
         """How many planned classes have no sheet."""
         return len(self.days) - len(self.sheets)
 
+    @property
+    def overall(self):
+        """The Tally of all classes of these students."""
+        return sum((row.overall for row in self.rows), Tally())
+
 
 def register(batch, first, last, *, low=0):
-    """The `Register` of ``batch`` from ``first`` to ``last``; shares below ``low`` per cent are marked as low.
+    """The `Register` of ``batch`` from ``first`` to ``last``; shares of all classes below ``low`` per cent are low.
 
-    ``batch`` comes with its class times. Three queries.
+    ``batch`` comes with its class times. Four queries; no marks are read but those of the range.
     """
-    sheets = {
-        sheet.held_on: sheet
-        for sheet in batch.sheets.between(first, last).select_related("taken_by").order_by("held_on")
-    }
-    columns = {sheet.pk: column for column, sheet in enumerate(sheets.values())}
+    sheets = list(batch.sheets.between(first, last).select_related("taken_by").order_by("held_on"))
+    marks = marks_on(sheets)
     rows = {}
-    for student_id, name, number, sheet_id, status in _roll_of_range(batch, first, last, columns):
-        row = rows.get(student_id)
-        if row is None:
-            row = rows[student_id] = RegisterRow(student_id, name, number, [None] * len(columns), Tally())
-        if status:
-            row.marks[columns[sheet_id]] = Status(status)
+    for enrollment in _roll_of_range(batch, first, last, sheets):
+        student = enrollment.student
+        tally = tally_of(enrollment)
+        if row := rows.get(student.pk):  # somebody who left and came back
+            row.overall += tally
+            continue
+        found = marks.get(student.pk, [None] * len(sheets))
+        name, number = student.user.full_name, student.admission_number
+        rows[student.pk] = RegisterRow(student.pk, name, number, found, Tally.of(found), tally)
     for row in rows.values():
-        row.tally = Tally.of(row.marks)
-        row.is_low = row.tally.is_below(low)
-    for sheet in sheets.values():
-        sheet.tally = Tally.of(row.marks[columns[sheet.pk]] for row in rows.values())
+        row.is_low = row.overall.is_below(low)
+    for column, sheet in enumerate(sheets):
+        sheet.tally = Tally.of(row.marks[column] for row in rows.values())
+    taken = {sheet.held_on: sheet for sheet in sheets}
     planned = set(class_days(batch, first, last)) if first <= last else set()
     return Register(
-        days=[ClassDay(batch, day, sheet=sheets.get(day)) for day in sorted(planned | sheets.keys())],
+        days=[ClassDay(batch, day, sheet=taken.get(day)) for day in sorted(planned | taken.keys())],
         rows=list(rows.values()),
         tally=sum((row.tally for row in rows.values()), Tally()),
     )
 
 
 def _roll_of_range(batch, first, last, sheets):
-    """``(student, name, admission number, sheet, status)`` of who was in the batch in those days, by name.
-
-    One row a mark; a student without a mark on the ``sheets`` has one with None.
-    """
-    return (
-        Enrollment.objects.filter(batch=batch)
-        .annotate(mark=FilteredRelation("marks", condition=Q(marks__sheet__in=list(sheets))))
-        .filter(Q(ended_on__gt=first) | Q(ended_on=None) | Q(mark__isnull=False), enrolled_on__lte=last)
-        .order_by("student__user__full_name", "student")
-        .values_list("student", "student__user__full_name", "student__admission_number", "mark__sheet", "mark__status")
+    """The enrollments of who was in the batch in those days, or has a mark on one of ``sheets``, by name, counted."""
+    of_batch = Enrollment.objects.filter(batch=batch)
+    in_batch = of_batch.filter(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
+    marked = Mark.objects.order_by().filter(
+        sheet__in=[sheet.pk for sheet in sheets], student=OuterRef("student"), enrollment=OuterRef("pk")
     )
+    found = (in_batch | of_batch.filter(Exists(marked))).by_name().select_related("presence")
+    return found.only("student__admission_number", "student__user__full_name", *COUNTS_OF_PRESENCE)
+
+
+def register_columns(found):
+    """The columns of a `Register` as a file: its days, the range in counts, and all classes since joining."""
+
+    def mark_of(column):
+        return lambda row: row.marks[column].label[0] if row.marks[column] else None
+
+    def count(kind, of):
+        return lambda row: getattr(getattr(row, of), kind)
+
+    return [
+        Column("Student", Kind.TEXT, lambda row: row.name),
+        Column("Admission number", Kind.TEXT, lambda row: row.admission_number),
+        *(Column(day_words(sheet.held_on), Kind.TEXT, mark_of(column)) for column, sheet in enumerate(found.sheets)),
+        *(Column(status.label, Kind.NUMBER, count(status.value, "tally")) for status in Status),
+        Column("Attended", Kind.NUMBER, count("attended", "tally")),
+        Column("Of", Kind.NUMBER, count("counted", "tally")),
+        Column("%", Kind.NUMBER, count("percentage", "tally")),
+        Column("Attended in all", Kind.NUMBER, count("attended", "overall")),
+        Column("Of in all", Kind.NUMBER, count("counted", "overall")),
+        Column("% in all", Kind.NUMBER, count("percentage", "overall")),
+    ]
+
+
+# A student's month ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class CalendarDay:
+    """One day of a student's month: their marks, one a batch that had class."""
+
+    day: datetime.date
+    is_inside: bool
+    marks: list[Mark]
+
+
+def marks_of_month(marks, first):
+    """Those of ``marks`` (a queryset) in the month of ``first``, by day, each with its batch and its corrections.
+
+    Two queries.
+    """
+    corrections = MarkChange.objects.select_related("changed_by").order_by("-changed_at", "-pk")
+    return list(
+        marks.filter(sheet__held_on__range=(first, month_end(first)))
+        .select_related("sheet__batch")
+        .prefetch_related(Prefetch("changes", corrections))
+        .order_by("sheet__held_on", "pk")
+    )
+
+
+def calendar_of(first, marks):
+    """The weeks of the month of ``first``, Monday to Sunday, as lists of `CalendarDay`."""
+    by_day = defaultdict(list)
+    for mark in marks:
+        by_day[mark.sheet.held_on].append(mark)
+    return [
+        [CalendarDay(day, is_inside=day.month == first.month, marks=by_day.get(day, [])) for day in week]
+        for week in Calendar().monthdatescalendar(first.year, first.month)
+    ]
 
 
 # What stands before a sheet --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
 
 from .counting import keep_presences
-from .models import Mark, MarkChange, Sheet, Status, Tally
+from .models import COUNTS_OF_PRESENCE, Mark, MarkChange, Sheet, Status, Tally
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
 
@@ -97,11 +97,11 @@ def asks_reason(user, held_on):
     return user is not None and held_on < timezone.localdate() - days
 
 
-def roll(batch, held_on, *, lock=False, **annotations):
+def roll(batch, held_on, *, lock=False):
     """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on it.
 
     Each comes with ``mark_id``, ``marked`` (its status) and ``noted`` (its note), None where there is no mark yet, and
-    with ``annotations``. With ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is
+    with its ``presence``. With ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is
     written after the other. One query.
     """
     own = Mark.objects.order_by().filter(
@@ -112,9 +112,16 @@ def roll(batch, held_on, *, lock=False, **annotations):
     )
     enrollments = (
         (of_batch.on_roll(held_on) | of_batch.filter(mark_id__isnull=False))
-        .annotate(**annotations)
         .by_name()
-        .only("batch", "enrolled_on", "ended_on", "student__admission_number", "student__user__full_name")
+        .select_related("presence")
+        .only(
+            "batch",
+            "enrolled_on",
+            "ended_on",
+            "student__admission_number",
+            "student__user__full_name",
+            *COUNTS_OF_PRESENCE,
+        )
     )
     if lock:
         enrollments = enrollments.select_for_update(of=("self",), no_key=True)

@@ -11,12 +11,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
-from coachmaster.ground.days import day_words, month_start
+from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
+from coachmaster.ground.tables import table_answer
 
 from . import reports, services
-from .forms import DayFilter, FillForm, GoForm, MonthFilter, RegisterForm, SheetForm
-from .models import Mark, MarkChange, Sheet, Status, Tally, counts_of_enrollment
+from .forms import DayFilter, FillForm, GoForm, MonthForm, RegisterForm, SheetForm
+from .models import Mark, MarkChange, Sheet, Status, Tally, tally_of
 
 # The sheet -------------------------------------------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ def _rows(batch, held_on, form, recent, fills):
     low = Institute.objects.for_page_heads().low_attendance_percent
     fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
     rows = []
-    for enrollment in services.roll(batch, held_on, **counts_of_enrollment()):
+    for enrollment in services.roll(batch, held_on):
         student_id = enrollment.student_id
         status = saved = Status(enrollment.marked or Status.PRESENT)
         before = recent.get(student_id, [])
@@ -125,7 +126,7 @@ def _rows(batch, held_on, form, recent, fills):
         if student_id in form.statuses and form.is_own(student_id):
             status = form.statuses[student_id]
         own_note = student_id in form.notes and form.is_own_note(student_id)
-        tally = Tally(enrollment.present, enrollment.absent, enrollment.late, enrollment.excused)
+        tally = tally_of(enrollment)
         rows.append(
             Row(
                 enrollment,
@@ -208,22 +209,30 @@ def sheet_go(request, pk):
 
 
 def register(request, pk):
+    """A month, or the days of `?from=&to=`; with `?as=csv` or `?as=xlsx` as a file."""
     batch = get_object_or_404(services.batches_kept_by(request.user).with_class_times(), pk=pk)
     today = timezone.localdate()
     last = min(batch.ends_on or today, today)
-    form = RegisterForm(request.GET, first=month_start(last), last=last)
+    months = MonthForm(request.GET, months=months_between(min(batch.starts_on, last), last))
+    form = RegisterForm(request.GET, first=months.first, last=min(last, month_end(months.first)))
     first, last = form.range
     low = Institute.objects.for_page_heads().low_attendance_percent
+    found = reports.register(batch, first, min(last, today), low=low)
+    if request.GET.get("as") in ("csv", "xlsx"):
+        name = f"attendance-{batch.code or batch.pk}-{first}-{last}"
+        return table_answer(name, reports.register_columns(found), found.rows, form=request.GET["as"])
     return render(
         request,
         "attendance/register.html",
         {
             "batch": batch,
+            "months": months,
             "form": form,
+            "asks_range": bool(request.GET.get("from") or request.GET.get("to")),
             "first": first,
             "last": last,
             "today": today,
-            "register": reports.register(batch, first, min(last, today), low=low),
+            "register": found,
             "first_open_day": services.first_open_day(request.user, today),
             "today_is_open": batch.is_running(today),
         },
@@ -235,9 +244,11 @@ def register(request, pk):
 
 def student_attendance(request, pk):
     student = services.student_seen_by(request.user, pk)
+    today = timezone.localdate()
     enrollments = reports.enrollments_with_tally(Enrollment.objects.visible_to(request.user).filter(student=student))
-    filters = MonthFilter(request.GET, months=reports.months_of(enrollments, timezone.localdate()))
-    marks = Mark.objects.visible_to(request.user).filter(student=student).select_related("sheet__batch__course")
+    months = MonthForm(request.GET, months=reports.months_of(enrollments, today))
+    marks = Mark.objects.visible_to(request.user).filter(student=student)
+    marks = reports.marks_of_month(marks, months.first) if months.first else []
     low = Institute.objects.for_page_heads().low_attendance_percent
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(
@@ -245,12 +256,15 @@ def student_attendance(request, pk):
         "attendance/student_attendance.html",
         {
             "student": student,
+            "today": today,
             "enrollments": [enrollment for enrollment in enrollments if enrollment.tally.total],
             "tally": tally,
             "is_low": tally.is_below(low),
             "low": low,
-            "filters": filters,
-            "marks": listing(request, filters.filter(marks), {"date": ["sheet__held_on"]}, default="-date"),
+            "months": months,
+            "weeks": reports.calendar_of(months.first, marks) if months.first else [],
+            "marks": marks[::-1],
+            "of_month": Tally.of(mark.status for mark in marks),
         },
     )
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Q, Sum
 
 from academics.models import Batch
-from coachmaster.ground.days import month_start
+from coachmaster.ground.days import month_end
 from coachmaster.ground.money import ZERO
 from coachmaster.ground.tables import Column, Kind
 
@@ -58,11 +58,6 @@ class Row:
 def months_of(year):
     """The first days of the months of the financial year that begins in ``year``."""
     return [datetime.date(year + (month < 4), month, 1) for month in (*range(4, 13), 1, 2, 3)]
-
-
-def month_end(first):
-    """The last day of the month that begins with ``first``."""
-    return month_start(first + datetime.timedelta(days=32)) - datetime.timedelta(days=1)
 
 
 class Collected:

@@ -7,12 +7,12 @@ from django.utils import timezone
 
 from academics.models import Course
 from coachmaster.ground import charts
-from coachmaster.ground.days import financial_year, financial_year_words
+from coachmaster.ground.days import financial_year, financial_year_words, month_end
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.money import display
 from coachmaster.ground.tables import table_answer
 
-from .collected import COLUMNS, Collected, month_end, months_of
+from .collected import COLUMNS, Collected, months_of
 from .models import ReceiptSeries
 
 #: How many bars the chart of courses has; the table has all.

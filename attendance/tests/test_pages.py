@@ -1,15 +1,19 @@
 """The register of a batch, a student's attendance, and the classes of a day."""
 
+import csv
 import datetime
+import io
 from decimal import Decimal
 
+import openpyxl
 import pytest
 import time_machine
 from django.urls import reverse
 
-from academics.models import ClassTime, Enrollment, Institute
+from academics.models import Batch, ClassTime, Enrollment, Institute
 from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
 from accounts.tests.factories import StudentFactory, UserFactory
+from attendance import services
 from attendance.models import Status
 
 from .factories import taken
@@ -138,6 +142,83 @@ def test_a_batch_that_has_not_started_and_one_without_class_times_have_an_empty_
     assert "no class times" in register(client, BatchFactory()).content.decode()
 
 
+def test_a_month_is_chosen_and_links_lead_to_those_beside_it(client_of, instructor, batch):
+    batch.starts_on = datetime.date(2026, 4, 10)
+    batch.save()
+    client = client_of(instructor)
+
+    context = register(client, batch, month="2026-05").context
+
+    assert (context["first"], context["last"]) == (datetime.date(2026, 5, 1), datetime.date(2026, 5, 31))
+    assert (context["months"].earlier, context["months"].later) == (
+        datetime.date(2026, 4, 1),
+        datetime.date(2026, 6, 1),
+    )
+    for nonsense in ("2026-03", "2026-13", "x"):
+        assert register(client, batch, month=nonsense).context["first"] == datetime.date(2026, 6, 1)
+
+
+def test_a_register_tells_the_range_and_all_classes_apart_and_low_is_told_by_all(client_of, instructor, batch):
+    batch.starts_on = datetime.date(2026, 5, 1)
+    batch.save()
+    student = EnrollmentFactory(batch=batch, enrolled_on=batch.starts_on).student
+    for day in (20, 21, 22):
+        taken(batch, datetime.date(2026, 5, day), **{f"s{student.pk}": "absent"})
+    taken(batch, DAY)
+
+    (row,) = register(client_of(instructor), batch).context["register"].rows
+
+    assert (str(row.tally), str(row.overall), row.is_low) == ("1 of 1 · 100 %", "1 of 4 · 25 %", True)
+
+
+def test_a_student_who_left_and_came_back_has_one_row_with_both_times(client_of, instructor, batch):
+    first = EnrollmentFactory(batch=batch)
+    taken(batch, DAY - 5 * ONE)
+    Enrollment.objects.filter(pk=first.pk).update(status="dropped", ended_on=DAY - 4 * ONE)
+    EnrollmentFactory(batch=batch, student=first.student, enrolled_on=DAY)
+    taken(batch, DAY, **{f"s{first.student_id}": "absent"})
+
+    (row,) = register(client_of(instructor), batch).context["register"].rows
+
+    assert (row.marks, str(row.overall)) == ([Status.PRESENT, Status.ABSENT], "1 of 2 · 50 %")
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_register_is_a_file_with_a_column_a_day_and_no_formula(client_of, instructor, batch, form):
+    student = EnrollmentFactory(batch=batch, student__user__full_name="=1+1").student
+    EnrollmentFactory(batch=batch, enrolled_on=DAY, student__user__full_name="Zoya")
+    taken(batch, DAY - ONE, **{f"s{student.pk}": "late"})
+    taken(batch, DAY, **{f"s{student.pk}": "absent"})
+
+    response = register(client_of(instructor), batch, **{"as": form})
+
+    assert f"attendance-{batch.code or batch.pk}-2026-06-01-2026-06-15.{form}" in response["Content-Disposition"]
+    rows = rows_of_file(response, form)
+    assert rows[0] == [
+        "Student", "Admission number", "14 Jun 2026", "15 Jun 2026", "Present", "Absent", "Late", "Excused",
+        "Attended", "Of", "%", "Attended in all", "Of in all", "% in all",
+    ]  # fmt: skip
+    number = student.admission_number
+    name = "'=1+1" if form == "csv" else "=1+1"
+    assert rows[1] == [name, number, "L", "A", "0", "1", "1", "0", "1", "2", "50.0", "1", "2", "50.0"]
+    assert rows[2][2:4] == ["", "P"]
+
+
+def rows_of_file(response, form):
+    """The cells of a downloaded table as text."""
+    content = b"".join(response.streaming_content)
+    if form == "csv":
+        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    sheet = openpyxl.load_workbook(io.BytesIO(content)).active
+    return [
+        [
+            "" if cell is None else f"{cell:.1f}" if heading.startswith("%") and cell != heading else str(cell)
+            for cell, heading in zip(line, next(sheet.iter_rows(values_only=True)), strict=True)
+        ]
+        for line in sheet.iter_rows(values_only=True)
+    ]
+
+
 @pytest.mark.parametrize("rows", [1, 4])
 def test_a_register_costs_the_same_however_large(client_of, instructor, batch, rows, django_assert_max_num_queries):
     EnrollmentFactory.create_batch(rows, batch=batch)
@@ -222,20 +303,42 @@ def test_attendance_below_the_institutes_threshold_is_marked_as_low(client_of, b
     assert "Low attendance" in attendance_of(client, student).content.decode()
 
 
-def test_marks_come_newest_first_and_can_be_narrowed_to_a_month(client_of, batch, student):
-    batch.starts_on = datetime.date(2026, 5, 1)
+def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(client_of, batch, student):
+    batch.starts_on = datetime.date(2026, 4, 1)
     batch.save()
-    EnrollmentFactory(batch=batch, student=student)
-    taken(batch, datetime.date(2026, 5, 31))
-    taken(batch, datetime.date(2026, 6, 1))
+    EnrollmentFactory(batch=batch, student=student, enrolled_on=datetime.date(2026, 5, 20))
+    for day in (datetime.date(2026, 5, 31), datetime.date(2026, 6, 1), datetime.date(2026, 6, 2)):
+        taken(batch, day)
     client = client_of(student)
 
     def days(**query):
         return [mark.sheet.held_on for mark in attendance_of(client, student, **query).context["marks"]]
 
-    assert days() == [datetime.date(2026, 6, 1), datetime.date(2026, 5, 31)]
+    assert days() == [datetime.date(2026, 6, 2), datetime.date(2026, 6, 1)]
     assert days(month="2026-05") == [datetime.date(2026, 5, 31)]
-    assert len(days(month="2026-13")) == 2
+    for nonsense in ("2026-13", "2026-04", "2027-01", "x"):
+        assert len(days(month=nonsense)) == 2
+    context = attendance_of(client, student, month="2026-05").context
+    assert (context["months"].earlier, context["months"].later) == (None, datetime.date(2026, 6, 1))
+    marked_days = [day.day.day for week in context["weeks"] for day in week if day.marks]
+    assert (len(context["weeks"]), marked_days, str(context["of_month"])) == (5, [31], "1 of 1 · 100 %")
+
+
+def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(client_of, instructor, batch, student):
+    EnrollmentFactory(batch=batch, student=student)
+    taken(batch, DAY, by=instructor, **{f"s{student.pk}": "absent"})
+    services.take_attendance(
+        batch=Batch.objects.as_of(DAY).get(pk=batch.pk),
+        held_on=DAY,
+        statuses={student.pk: "late"},
+        notes={student.pk: "Bus broke down"},
+        by=instructor,
+    )
+
+    page = attendance_of(client_of(student), student).content.decode()
+
+    assert "Bus broke down" in page
+    assert "Absent, no note <small>until 15 Jun 2026, 18:40, Imran Khan</small>" in page
 
 
 def test_a_student_sees_only_their_own_and_an_instructor_those_of_own_batches(client_of, instructor, admin, batch):

@@ -64,6 +64,19 @@ def month_start(day):
     return day.replace(day=1)
 
 
+def month_end(day):
+    """The last day of the month of ``day``."""
+    return month_start(month_start(day) + datetime.timedelta(days=31)) - datetime.timedelta(days=1)
+
+
+def months_between(first, last):
+    """The first days of the months from that of ``first`` to that of ``last``, the newest first."""
+    months = [month_start(last)]
+    while months[-1] > first:
+        months.append(month_start(months[-1] - datetime.timedelta(days=1)))
+    return months
+
+
 class DayConverter:
     """A date in an address: `2026-11-24`. One that does not exist, or lies out of bounds, is no address of ours."""
 
