@@ -81,8 +81,13 @@ class RegisterIn(Schema):
 class Registered(Message):
     """The new person, and what comes next."""
 
+    message: str = Field(description="What happened.", examples=["Asha Verma added."])
     user: UserOut
-    set_password_url: str | None = Field(None, description="Where they set a password, when none was sent.")
+    set_password_url: str | None = Field(
+        None,
+        description="Where they set a password, when none was sent.",
+        examples=["https://coachmaster.example/accounts/invitation/NDI-9xkQ/"],
+    )
 
 
 @signing.post(
@@ -91,7 +96,7 @@ class Registered(Message):
     response=answers(201, Registered, 400, 401, 403, 429),
     operation_id="register",
     summary="Register",
-    openapi_extra={"security": [{}, {"Token": []}]},
+    openapi_extra={"security": [{}]},
 )
 def register(request, payload: RegisterIn):
     """Anybody may register as a student, where the institute has that open. An Admin's token adds people of any role.

@@ -68,6 +68,7 @@ class AttendanceIn(Schema):
 class Marked(Message):
     """What was saved."""
 
+    message: str = Field(description="What happened.", examples=["Attendance of JEE morning on 24 Nov 2026 saved."])
     count: int = Field(description="Students who were named.", examples=[40])
 
 

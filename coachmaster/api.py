@@ -12,12 +12,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import OperationalError
 from django.http import Http404, HttpResponseNotAllowed, UnreadablePostError
+from django.shortcuts import render
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as SchemaError
-from ninja.openapi.docs import Swagger
 
 from academics import api as academics
 from accounts import api as accounts
@@ -27,6 +26,8 @@ from coachmaster.ground.api import SENTENCES, Answer, ExactParser, body_of, refu
 from coachmaster.ground.refusals import Conflict
 from coachmaster.pages import api as pages
 from finance import api as finance
+
+from .api_document import DocumentedApi, told
 
 logger = logging.getLogger(__name__)
 
@@ -43,67 +44,8 @@ hours and ends at once with signing out, a new password, another role, or the cl
 """
 
 
-class Api(NinjaAPI):
-    """Ninja's API with a document in which each refusal has its example."""
-
-    @functools.cached_property
-    def document(self):
-        """What `/api/v1/openapi.json` answers."""
-        document = super().get_openapi_schema(path_prefix="api/v1/")
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                for parameter in operation["parameters"]:
-                    parameter.pop("examples", None)  # they stand in its schema, as OpenAPI 3.1 wants it
-                operation["responses"] = {str(code): answer for code, answer in operation["responses"].items()}
-                for code, answer in operation["responses"].items():
-                    _exemplify(operation, int(code), answer)
-        return document
-
-    def get_openapi_schema(self, **kwargs):
-        return self.document
-
-
-def _exemplify(operation, code, answer):
-    if code < 400:
-        return
-    example = {"message": SENTENCES[code]}
-    body = operation.get("requestBody")
-    if code == 400 and body:
-        example = {"message": "Check email.", "errors": {"email": ["Somebody has this e-mail address already."]}}
-        example = _EXAMPLES.get(operation["operationId"], example)
-    elif code == 409:
-        example = _CONFLICTS[operation["operationId"]]
-    answer["content"]["application/json"]["example"] = example
-    if code == 429:
-        answer["headers"] = {"Retry-After": {"description": "In how many seconds.", "schema": {"type": "integer"}}}
-
-
-def _wrong(field, sentence):
-    return {"message": f"Check {field}.", "errors": {field: [sentence]}}
-
-
-_EXAMPLES = {
-    "login": _wrong("password", "This field is required."),
-    "create_course": _wrong("total_fee", "An amount cannot be negative."),
-    "update_course": _wrong("total_fee", "An amount cannot be negative."),
-    "create_batch": _wrong("end_date", "A batch cannot end before it starts."),
-    "update_batch": _wrong("start_date", "Attendance was taken on 3 Jun 2026. Choose that day or an earlier one."),
-    "enroll": _wrong("enrollment_date", "Enter a date that exists, like 24/11/2026."),
-    "record_payment": _wrong("reference", "Enter the reference of the UPI payment, as the bank shows it."),
-    "mark_attendance": _wrong("records", "Not in JEE morning on 24 Nov 2026: student_id 43. Nothing was written."),
-}
-_CONFLICTS = {
-    "enroll": _wrong("batch_id", "JEE morning is full: all 40 seats are taken."),
-    "record_payment": _wrong("amount", "₹7,000.00 is owed. Send “advance”: true to keep the rest as an advance."),
-}
-
-api = Api(
-    title="CoachMaster",
-    version="1",
-    description=DESCRIPTION,
-    urls_namespace="api",
-    parser=ExactParser(),
-    docs=Swagger(settings={"tryItOutEnabled": True}),
+api = DocumentedApi(
+    title="CoachMaster", version="1", description=DESCRIPTION, urls_namespace="api", parser=ExactParser(), docs_url=None
 )
 for prefix, router in (
     ("/auth", accounts.signing),
@@ -207,14 +149,21 @@ def unknown(request):
     return refuse(404)
 
 
+@login_not_required
+def docs(request):
+    """The page that tells of every call, made from the document."""
+    return render(request, "api.html", {"base": f"{request.scheme}://{request.get_host()}", **told(api.document)})
+
+
 def _urls():
     patterns, app_name, namespace = api.urls
     for pattern in patterns:
-        if pattern.name in ("openapi-json", "openapi-view"):
+        if pattern.name == "openapi-json":
             pattern.callback = login_not_required(functools.wraps(pattern.callback.func)(pattern.callback))
         else:
             pattern.callback = by_token_only(pattern.callback)
-    return [entry for entry in patterns if entry.name != "api-root"], app_name, namespace
+    calls = [entry for entry in patterns if entry.name != "api-root"]
+    return [*calls, path("docs", docs, name="docs")], app_name, namespace
 
 
 urlpatterns = [

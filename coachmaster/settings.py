@@ -55,7 +55,6 @@ INSTALLED_APPS = [
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",
-    "ninja",
     "simple_history",
     "coachmaster.ground",
     "accounts",

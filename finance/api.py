@@ -130,7 +130,7 @@ class PaymentIn(Schema):
     student_id: Key = Field(examples=[42])
     amount: Amount = Field(description="In rupees, above 0, with at most two decimals.", examples=[5000])
     payment_date: Day | None = Field(None, description="Today when left out.")
-    payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = "cash"
+    payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = Field("cash", examples=["upi"])
     reference: str | None = Field(None, description="Needed for upi and bank_transfer.", examples=["632912345678"])
     notes: str | None = Field(None, examples=["First installment"])
     advance: bool = Field(False, description="Keep what is more than owed as an advance.")

@@ -154,7 +154,7 @@ def listed(request, paging, name, rows, as_json, **beside):
 class Message(Schema):
     """One sentence."""
 
-    message: str = Field(description="What happened, or what to do.")
+    message: str = Field(description="What happened, or what to do.", examples=["You are logged out."])
 
 
 class Refusal(Message):

@@ -193,6 +193,7 @@ def of_visitors(made):
     yield "accounts:register"
     yield "accounts:password-reset"
     yield "accounts:password-reset-done"
+    yield "api:docs"
 
 
 def addresses(pages):
