@@ -64,7 +64,7 @@ _COLUMNS = {
     "room": CharField,
     "reason": CharField,
 }
-_Row = namedtuple("_Row", _COLUMNS)
+_Row = namedtuple("_Row", _COLUMNS)  # type: ignore[misc]
 
 
 def _rows(ids, first, last):
