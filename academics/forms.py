@@ -35,10 +35,17 @@ class CourseForm(forms.ModelForm):
     total_fee = AmountField(
         label="Total fee (₹)", allow_zero=True, help_text=Course._meta.get_field("total_fee").help_text
     )
+    low_attendance_percent = WholeNumberField(
+        label="Low attendance below (%)",
+        least=1,
+        most=100,
+        required=False,
+        help_text=Course._meta.get_field("low_attendance_percent").help_text,
+    )
 
     class Meta:
         model = Course
-        fields = ["name", "code", "total_fee", "description", "is_active"]
+        fields = ["name", "code", "total_fee", "description", "low_attendance_percent", "is_active"]
 
 
 # Batches --------------------------------------------------------------------------------------------------------
@@ -227,7 +234,14 @@ INSTITUTE_GROUPS = {
         "reminder_days",
         "fee_reminder",
     ],
-    "Enrollment and attendance": ["several_batches_at_once", "attendance_edit_days", "low_attendance_percent"],
+    "Enrollment and attendance": ["several_batches_at_once", "attendance_edit_days"],
+    "Check-in": ["check_in_by_code", "late_after_minutes"],
+    "Low attendance": [
+        "low_attendance_percent",
+        "low_attendance_classes",
+        "absences_in_a_row",
+        "attendance_reminder",
+    ],
 }
 
 
@@ -249,6 +263,9 @@ class InstituteForm(forms.ModelForm):
         "reminder_days": (0, 365),
         "attendance_edit_days": (0, 365),
         "low_attendance_percent": (1, 100),
+        "late_after_minutes": (0, 120),
+        "low_attendance_classes": (1, 365),
+        "absences_in_a_row": (1, 365),
     }
 
     class Meta:

@@ -17,14 +17,14 @@ from simple_history.models import HistoricalRecords
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.addresses import address
-from coachmaster.ground.constraints import day_bounds, one_of, text_limits
+from coachmaster.ground.constraints import Net, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
 from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField
 
 from . import class_times
-from .validators import check_gstin, check_reminder, check_upi_id
+from .validators import check_attendance_reminder, check_gstin, check_reminder, check_upi_id
 
 
 class InstituteManager(models.Manager):
@@ -120,7 +120,39 @@ class Institute(models.Model):
         help_text="How many days back instructors may take or correct a sheet. Admins always may.",
     )
     low_attendance_percent = models.PositiveSmallIntegerField(
-        "low attendance below (%)", default=75, validators=[MinValueValidator(1), MaxValueValidator(100)]
+        "low attendance below (%)",
+        default=75,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="A course may have its own.",
+    )
+    low_attendance_classes = models.PositiveSmallIntegerField(
+        "judged from so many classes on",
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text="Before, nobody's attendance is called low.",
+    )
+    absences_in_a_row = models.PositiveSmallIntegerField(
+        "absences in a row to be told of", default=3, validators=[MinValueValidator(1), MaxValueValidator(365)]
+    )
+    late_after_minutes = models.PositiveSmallIntegerField(
+        "late after (minutes)",
+        default=10,
+        validators=[MaxValueValidator(120)],
+        help_text="Who checks in, or is read by a device, later than that after the class began is late.",
+    )
+    check_in_by_code = models.BooleanField(
+        "check-in by code",
+        default=False,
+        help_text="On: an instructor can show a code for the class, and students scan it with their own phones.",
+    )
+    attendance_reminder = LinesField(
+        "text about attendance",
+        max_length=1000,
+        validators=[check_attendance_reminder],
+        default="Dear parent, {name} ({admission_number}) has attended {attended} of {counted} classes of {batch}: "
+        "{percent} %, where {expected} % are expected. Please call {institute}, {phone}.",
+        help_text="May name {name}, {admission_number}, {batch}, {attended}, {counted}, {percent}, {expected}, {absences} "
+        "(in a row), {institute} and {phone}.",
     )
 
     objects = InstituteManager()
@@ -147,6 +179,7 @@ class Institute(models.Model):
                 gstin=15,
                 upi_id=100,
                 fee_reminder=1000,
+                attendance_reminder=1000,
             ),
         ]
 
@@ -193,6 +226,13 @@ class Course(models.Model):
     name = LineField(max_length=150)
     description = LinesField(max_length=1000, blank=True)
     total_fee = MoneyField(default=ZERO, help_text="A later change counts for new enrollments only.")
+    low_attendance_percent = models.PositiveSmallIntegerField(
+        "low attendance below (%)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Empty: as the institute's settings say.",
+    )
     is_active = models.BooleanField("active", default=True, help_text="Off: no new batches are offered for it.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -213,6 +253,10 @@ class Course(models.Model):
                 condition=Q(total_fee__gte=ZERO),
                 name="course_fee_not_negative",
                 violation_error_message="A fee cannot be negative.",
+            ),
+            Net(
+                condition=Q(low_attendance_percent__range=(1, 100)) | Q(low_attendance_percent=None),
+                name="course_low_attendance_is_a_percentage",
             ),
             *text_limits("course", code=30, name=150, description=1000),
         ]

@@ -7,6 +7,9 @@ from django.core.exceptions import ValidationError
 
 from coachmaster.ground.states import State
 
+ATTENDANCE_WORDS = [
+    "name", "admission_number", "batch", "attended", "counted", "percent", "expected", "absences", "institute", "phone",
+]  # fmt: skip
 REMINDER_WORDS = ["name", "admission_number", "amount", "due_on", "institute", "phone", "upi_link"]
 
 _GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]")
@@ -57,8 +60,17 @@ def check_upi_id(value):
 
 
 def check_reminder(value):
-    """Raises ValidationError when the text of a reminder has braces around anything but `REMINDER_WORDS`."""
-    rest = re.sub("{(" + "|".join(REMINDER_WORDS) + ")}", "", value)
+    """Raises ValidationError when the text of a fee reminder has braces around anything but `REMINDER_WORDS`."""
+    _check_words(value, REMINDER_WORDS)
+
+
+def check_attendance_reminder(value):
+    """Raises ValidationError when that of an attendance reminder has braces around anything but `ATTENDANCE_WORDS`."""
+    _check_words(value, ATTENDANCE_WORDS)
+
+
+def _check_words(value, words):
+    rest = re.sub("{(" + "|".join(words) + ")}", "", value)
     if "{" in rest or "}" in rest:
-        names = ", ".join(f"{{{word}}}" for word in REMINDER_WORDS)
+        names = ", ".join(f"{{{word}}}" for word in words)
         raise ValidationError(f"Braces may only stand around these words: {names}.")

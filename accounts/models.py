@@ -300,6 +300,16 @@ class StudentProfile(models.Model):
     def get_absolute_url(self):
         return address("pages:student-hub", self.pk)
 
+    @property
+    def phone_to_call(self):
+        """The number of who answers for the student: the guardian's, else their own; "" without one."""
+        return self.guardian_phone or self.user.phone
+
+    @property
+    def email_to_write_to(self):
+        """The address of who answers for the student: the guardian's, else their own; "" without one."""
+        return self.guardian_email or self.user.email
+
 
 class ApiTokenQuerySet(models.QuerySet):
     def in_force(self):

@@ -6,10 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import ExpressionWrapper, F, Q, Sum, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from academics.models import Batch, Enrollment
+from academics.models import Batch, Enrollment, EnrollmentStatus
 from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.addresses import address
@@ -98,6 +99,14 @@ class Tally:
     def is_below(self, percent):
         """Whether the exact share lies below ``percent``; never before the first class that counts."""
         return 100 * self.attended < percent * self.counted
+
+    def classes_to_reach(self, percent):
+        """How many classes, all attended and none missed, bring the exact share to ``percent``: 0 when it is there, None
+        when nothing can (100 % after an absence)."""
+        lack = percent * self.counted - 100 * self.attended
+        if lack <= 0:
+            return 0
+        return -(-lack // (100 - percent)) if percent < 100 else None
 
     def __str__(self):
         if not self.counted:
@@ -249,12 +258,66 @@ class MarkChange(models.Model):
         return f"{self.before} → {self.after}"
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What share of the classes is expected, in per cent, and after how many classes that is asked."""
+
+    percent: int
+    classes: int
+
+    @classmethod
+    def of(cls, course, institute):
+        """The course's own share, else the institute's."""
+        return cls(course.low_attendance_percent or institute.low_attendance_percent, institute.low_attendance_classes)
+
+    def is_short(self, tally):
+        """Whether enough classes count, and the share of them lies below what is expected."""
+        return tally.counted >= self.classes and tally.is_below(self.percent)
+
+    def is_on_the_edge(self, tally):
+        """Whether it would be short after the next absence, and is not yet."""
+        return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
+
+
 class PresenceQuerySet(CountedQuerySet):
     def visible_to(self, user):
         """All for staff; one's own, and those in batches one teaches, for others."""
         if sees_whole_institute(user):
             return self
         return self.filter(Q(enrollment__student=user.pk) | Q(enrollment__batch__instructor=user))
+
+    def watched(self, institute):
+        """Those of active enrollments, judged as `Expected` judges them.
+
+        With ``counted`` and ``attended`` classes, the share that is ``expected``, and three conditions: ``is_short``,
+        ``is_on_the_edge`` and ``is_away``, absent as often in a row as the institute is to be told of.
+        """
+        least = institute.low_attendance_classes
+        expected = Coalesce(
+            "enrollment__batch__course__low_attendance_percent",
+            Value(institute.low_attendance_percent),
+            output_field=models.IntegerField(),
+        )
+        return (
+            self.filter(enrollment__status=EnrollmentStatus.ACTIVE)
+            .annotate(
+                attended=F("present") + F("late"),
+                counted=F("present") + F("late") + F("absent"),
+                expected=expected,
+            )
+            .alias(lack=F("expected") * F("counted") - 100 * F("attended"))
+            .annotate(
+                is_short=_says(Q(counted__gte=least, lack__gt=0)),
+                is_on_the_edge=_says(
+                    Q(counted__gte=least - 1, lack__gt=-F("expected")) & ~Q(counted__gte=least, lack__gt=0)
+                ),
+                is_away=_says(Q(absences_in_a_row__gte=institute.absences_in_a_row)),
+            )
+        )
+
+
+def _says(condition):
+    return ExpressionWrapper(condition, output_field=models.BooleanField())
 
 
 class Presence(Counted):

@@ -12,11 +12,11 @@ from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q
 from django.db.models.functions import Coalesce
 
 from academics.calendar import Class, Timetable, class_days
-from academics.models import Batch, Enrollment
+from academics.models import Batch, Enrollment, Institute
 from coachmaster.ground.days import LAST_DAY, day_words, month_end, months_between
 from coachmaster.ground.tables import Column, Kind
 
-from .models import COUNTS_OF_PRESENCE, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
+from .models import COUNTS_OF_PRESENCE, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
 
 
 @dataclass
@@ -119,10 +119,15 @@ def student_tally(student):
 
 
 def enrollments_with_tally(enrollments):
-    """The enrollments given, each with the ``tally`` of its marks; the active ones first, then the newest. One query."""
+    """The enrollments given, each with the ``tally`` of its marks, what is ``expected``, and whether it ``is_short``: one
+    that goes on and lies below that. The active ones first, then the newest. One query.
+    """
+    institute = Institute.objects.for_page_heads()
     found = list(enrollments.latest_first().select_related("presence"))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
+        enrollment.expected = Expected.of(enrollment.batch.course, institute)
+        enrollment.is_short = enrollment.is_active and enrollment.expected.is_short(enrollment.tally)
     return found
 
 
@@ -179,8 +184,8 @@ class Register:
         return sum((row.overall for row in self.rows), Tally())
 
 
-def register(batch, first, last, *, low=0):
-    """The `Register` of ``batch`` from ``first`` to ``last``; shares of all classes below ``low`` per cent are low.
+def register(batch, first, last):
+    """The `Register` of ``batch`` from ``first`` to ``last``; shares of all classes below what its course expects are low.
 
     ``batch`` comes with its class times. Four queries; no marks are read but those of the range.
     """
@@ -196,8 +201,9 @@ def register(batch, first, last, *, low=0):
         found = marks.get(student.pk, [None] * len(sheets))
         name, number = student.user.full_name, student.admission_number
         rows[student.pk] = RegisterRow(student.pk, name, number, found, Tally.of(found), tally)
+    expected = Expected.of(batch.course, Institute.objects.for_page_heads())
     for row in rows.values():
-        row.is_low = row.overall.is_below(low)
+        row.is_low = expected.is_short(row.overall)
     for column, sheet in enumerate(sheets):
         sheet.tally = Tally.of(row.marks[column] for row in rows.values())
     taken = {sheet.held_on: sheet for sheet in sheets}

@@ -5,7 +5,7 @@ from django.urls import path, register_converter
 from accounts.roles import requires
 from coachmaster.ground.days import DayConverter
 
-from . import views
+from . import views, watching
 
 register_converter(DayConverter, "day")
 
@@ -14,6 +14,7 @@ keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendan
 app_name = "attendance"
 urlpatterns = [
     path("attendance/", sees_sheets(views.day), name="day"),
+    path("attendance/shortage/", sees_sheets(watching.shortage_list), name="shortage"),
     path("batches/<int:pk>/attendance/", sees_sheets(views.register), name="batch-attendance"),
     path("batches/<int:pk>/attendance/go/", keeps_sheets(views.sheet_go), name="sheet-go"),
     path("batches/<int:pk>/attendance/<day:held_on>/", keeps_sheets(views.sheet), name="sheet"),

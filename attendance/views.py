@@ -17,7 +17,7 @@ from coachmaster.ground.tables import table_answer
 
 from . import reports, services
 from .forms import DayFilter, FillForm, GoForm, MonthForm, RegisterForm, SheetForm
-from .models import Mark, MarkChange, Sheet, Status, Tally, tally_of
+from .models import Expected, Mark, MarkChange, Sheet, Status, Tally, tally_of
 
 # The sheet -------------------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ def _sheet_page(request, batch, held_on, form, today):
 
 def _rows(batch, held_on, form, recent, fills):
     """A `Row` for each student: as saved, or as the sheet is to be filled, or as who sent the form chose and typed."""
-    low = Institute.objects.for_page_heads().low_attendance_percent
+    expected = Expected.of(batch.course, Institute.objects.for_page_heads())
     fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
     rows = []
     for enrollment in services.roll(batch, held_on):
@@ -135,7 +135,7 @@ def _rows(batch, held_on, form, recent, fills):
                 note=form.notes[student_id] if own_note else enrollment.noted or "",
                 recent=before,
                 tally=tally,
-                is_low=tally.is_below(low),
+                is_low=expected.is_short(tally),
                 note_error=form.note_errors.get(student_id, ""),
             )
         )
@@ -216,8 +216,7 @@ def register(request, pk):
     months = MonthForm(request.GET, months=months_between(min(batch.starts_on, last), last))
     form = RegisterForm(request.GET, first=months.first, last=min(last, month_end(months.first)))
     first, last = form.range
-    low = Institute.objects.for_page_heads().low_attendance_percent
-    found = reports.register(batch, first, min(last, today), low=low)
+    found = reports.register(batch, first, min(last, today))
     if request.GET.get("as") in ("csv", "xlsx"):
         name = f"attendance-{batch.code or batch.pk}-{first}-{last}"
         return table_answer(name, reports.register_columns(found), found.rows, form=request.GET["as"])
@@ -249,7 +248,6 @@ def student_attendance(request, pk):
     months = MonthForm(request.GET, months=reports.months_of(enrollments, today))
     marks = Mark.objects.visible_to(request.user).filter(student=student)
     marks = reports.marks_of_month(marks, months.first) if months.first else []
-    low = Institute.objects.for_page_heads().low_attendance_percent
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(
         request,
@@ -259,8 +257,7 @@ def student_attendance(request, pk):
             "today": today,
             "enrollments": [enrollment for enrollment in enrollments if enrollment.tally.total],
             "tally": tally,
-            "is_low": tally.is_below(low),
-            "low": low,
+            "is_low": any(enrollment.is_short for enrollment in enrollments),
             "months": months,
             "weeks": reports.calendar_of(months.first, marks) if months.first else [],
             "marks": marks[::-1],

@@ -198,7 +198,7 @@ class Debtor:
     @property
     def phone(self):
         """The number to call: the guardian's, else the student's own."""
-        return self.account.student.guardian_phone or self.account.student.user.phone
+        return self.account.student.phone_to_call
 
 
 def age_of(days):

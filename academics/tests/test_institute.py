@@ -42,6 +42,10 @@ def settings(**changes):
         "fee_reminder": "{name} owes {amount}",
         "attendance_edit_days": "3",
         "low_attendance_percent": "80",
+        "low_attendance_classes": "5",
+        "late_after_minutes": "10",
+        "absences_in_a_row": "3",
+        "attendance_reminder": "{name}: {percent} % of {expected} %",
         **changes,
     }
 
@@ -97,6 +101,11 @@ def test_changes_say_who_made_them(client_of, admin):
         ("low_attendance_percent", "0"),
         ("low_attendance_percent", "101"),
         ("low_attendance_percent", ""),
+        ("low_attendance_classes", "0"),
+        ("late_after_minutes", "121"),
+        ("absences_in_a_row", "0"),
+        ("attendance_reminder", "{amount}"),
+        ("attendance_reminder", ""),
         ("gstin", "27AAPFU0939F1ZW"),
         ("gstin", "27AAPFU0939F1Z"),
         ("gstin", "08AAPFU0939F1ZV"),  # of Rajasthan, and the institute is in Maharashtra

@@ -163,7 +163,7 @@ def _overview(request, student):
         "enrollments": [enrollment for enrollment in enrollments if enrollment.is_active],
         "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
         "tally": tally,
-        "is_low": tally.is_below(Institute.objects.for_page_heads().low_attendance_percent),
+        "is_low": any(enrollment.is_short for enrollment in enrollments),
     }
     if user.has_perm("finance.view_payment"):
         payments = list(

@@ -166,6 +166,7 @@ def of_imports(made):
 def of_sheets(made):
     batch, today = made["batch"].pk, timezone.localdate()
     yield "attendance:day"
+    yield "attendance:shortage"
     yield "attendance:batch-attendance", batch
     yield "attendance:sheet", batch, today
     yield "attendance:sheet", batch, made["batch"].sheets.latest("held_on").held_on

@@ -1,0 +1,200 @@
+"""Who is short of attendance, who would be after the next absence, and who has stayed away: the list and its files."""
+
+from dataclasses import dataclass
+
+from django import forms
+from django.db.models import Case, Count, F, IntegerField, Q, Value, When
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import sees_whole_institute
+from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.importing import in_chunks
+from coachmaster.ground.tables import Column, Kind
+
+from . import services
+from .models import Expected, Presence
+
+#: The ways to be on the list, as the address says them.
+KINDS = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}
+
+SORTS = {
+    "share": ["share", "enrollment__student__user__full_name"],
+    "name": ["enrollment__student__user__full_name"],
+    "away": ["absences_in_a_row", "share"],
+    "back": ["to_catch_up", "share"],
+}
+
+
+def batches_of(user):
+    """The batches that a list of ``user`` is about: all for staff, those they teach for others; none that is over."""
+    batches = services.batches_kept_by(user)
+    return batches.not_over(timezone.localdate())
+
+
+def presences_of(user):
+    """The counts of the enrollments that a list of ``user`` is about."""
+    if sees_whole_institute(user):
+        return Presence.objects.all()
+    return Presence.objects.filter(enrollment__batch__instructor=user)
+
+
+class ShortageFilter(FilterForm):
+    """Whose attendance, and what is wrong with it. The choices are those of ``batches``, which who asks may see."""
+
+    show = forms.ChoiceField(label="Show")
+    course = forms.TypedChoiceField(coerce=int, empty_value=None)
+    batch = forms.TypedChoiceField(coerce=int, empty_value=None)
+    instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
+
+    def __init__(self, data, *, batches, institute, by_instructor):
+        super().__init__(data)
+        self.fields["q"].label = "Student"
+        self.fields["show"].choices = [
+            ("", "All to be watched"),
+            ("short", "Short of attendance"),
+            ("edge", "Short after the next absence"),
+            ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
+        ]
+        rows = list(
+            batches.order_by("name", "pk").values_list(
+                "pk", "name", "course", "course__name", "instructor", "instructor__full_name"
+            )
+        )
+        courses = sorted({(row[3], row[2]) for row in rows})
+        teachers = sorted({(row[5], row[4]) for row in rows if row[4]})
+        self.fields["course"].choices = [("", "All courses"), *((key, name) for name, key in courses)]
+        self.fields["batch"].choices = [("", "All batches"), *((row[0], row[1]) for row in rows)]
+        if by_instructor:
+            self.fields["instructor"].choices = [("", "All instructors"), *((key, name) for name, key in teachers)]
+        else:
+            del self.fields["instructor"]
+
+    def narrow(self, presences):
+        """Those of the students, batches, courses and instructors that were asked for."""
+        for name, path in (("course", "batch__course"), ("batch", "batch"), ("instructor", "batch__instructor")):
+            if key := self.value(name):
+                presences = presences.filter(**{f"enrollment__{path}": key})
+        if words := self.value("q"):
+            presences = presences.filter(enrollment__student__user__in=User.objects.search(words).order_by())
+        return presences
+
+    @property
+    def kinds(self):
+        """The condition of the list."""
+        if asked := KINDS.get(self.value("show")):
+            return Q(**{asked: True})
+        return Q(is_short=True) | Q(is_on_the_edge=True) | Q(is_away=True)
+
+
+def sorted_by(presences):
+    """With what the list is sorted by: the ``share`` in hundredths of a per cent, and the classes ``to_catch_up``."""
+    lack = F("expected") * F("counted") - 100 * F("attended")
+    never = When(expected=100, then=Value(1_000_000))
+    return presences.annotate(
+        share=Case(When(counted__gt=0, then=F("attended") * 10_000 / F("counted")), default=Value(10_000)),
+        to_catch_up=Case(
+            When(~Q(is_short=True), then=Value(0)),
+            never,
+            default=(lack + 99 - F("expected")) / (100 - F("expected")),
+            output_field=IntegerField(),
+        ),
+    )
+
+
+def with_people(presences):
+    """With the student, batch and course of each."""
+    return presences.select_related("enrollment__student__user", "enrollment__batch__course")
+
+
+@dataclass
+class Totals:
+    """How many enrollments are on the list, and how many for which reason."""
+
+    listed: int
+    short: int
+    edge: int
+    away: int
+
+
+def totals(presences, kinds):
+    """The Totals of ``presences``, of which those that meet ``kinds`` are listed. One query."""
+    return Totals(
+        **presences.aggregate(
+            listed=Count("pk", filter=kinds),
+            **{name: Count("pk", filter=Q(**{condition: True})) for name, condition in KINDS.items()},
+        )
+    )
+
+
+@dataclass
+class Watched:
+    """One enrollment on the list."""
+
+    presence: Presence
+    expected: Expected
+    told_at: object = None
+
+    @property
+    def enrollment(self):
+        """Whom it is about, and where."""
+        return self.presence.enrollment
+
+    @property
+    def student(self):
+        """Whom it is about."""
+        return self.presence.enrollment.student
+
+    @property
+    def tally(self):
+        """The marks, counted."""
+        return self.presence.tally
+
+    @property
+    def is_short(self):
+        """Whether it lies below what is expected."""
+        return self.expected.is_short(self.tally)
+
+    @property
+    def is_on_the_edge(self):
+        """Whether the next absence would bring it below."""
+        return self.expected.is_on_the_edge(self.tally)
+
+    @property
+    def to_catch_up(self):
+        """How many classes in a row bring it back, 0 when it is not short; None when none can."""
+        return self.tally.classes_to_reach(self.expected.percent) if self.is_short else 0
+
+    @property
+    def state(self):
+        """In words."""
+        return "Short" if self.is_short else "Short after the next absence" if self.is_on_the_edge else ""
+
+
+def watched(presences, institute):
+    """A Watched for each of ``presences``, which were loaded `with_people`."""
+    return [Watched(one, Expected.of(one.enrollment.batch.course, institute)) for one in presences]
+
+
+def all_watched(presences, institute):
+    """The Watched of a long queryset, loaded by the hundred."""
+    for keys in in_chunks(presences.values_list("pk", flat=True), 500):
+        rows = with_people(Presence.objects).in_bulk(keys)
+        yield from watched([rows[key] for key in keys if key in rows], institute)
+
+
+COLUMNS = [
+    Column("Student", Kind.TEXT, lambda one: one.student.user.full_name),
+    Column("Admission number", Kind.TEXT, lambda one: one.student.admission_number),
+    Column("Batch", Kind.TEXT, lambda one: one.enrollment.batch.name),
+    Column("Course", Kind.TEXT, lambda one: one.enrollment.batch.course.name),
+    Column("Guardian", Kind.TEXT, lambda one: one.student.guardian_name),
+    Column("Phone", Kind.TEXT, lambda one: one.student.phone_to_call),
+    Column("Attended", Kind.NUMBER, lambda one: one.tally.attended),
+    Column("Of classes", Kind.NUMBER, lambda one: one.tally.counted),
+    Column("Per cent", Kind.NUMBER, lambda one: one.tally.percentage),
+    Column("Expected per cent", Kind.NUMBER, lambda one: one.expected.percent),
+    Column("State", Kind.TEXT, lambda one: one.state),
+    Column("Classes to get back", Kind.NUMBER, lambda one: one.to_catch_up),
+    Column("Absent in a row", Kind.NUMBER, lambda one: one.presence.absences_in_a_row),
+]

@@ -1,0 +1,207 @@
+"""Who is short of attendance, who would be after the next absence, who stays away: exact, and the same in list and file."""
+
+import csv
+import datetime
+import io
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from academics.models import Institute
+from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory, EnrollmentFactory
+from accounts.roles import INSTRUCTOR
+from accounts.tests.factories import StudentFactory, UserFactory
+from attendance.models import Expected, Presence, Tally
+
+pytestmark = pytest.mark.django_db
+SHORTAGE = reverse("attendance:shortage")
+
+
+def enrolled_with(present=0, absent=0, late=0, excused=0, in_a_row=0, **of):
+    """An enrollment whose counts are these; how they come about is `test_kept_counts`' to say."""
+    enrollment = EnrollmentFactory(**of)
+    Presence.objects.create(
+        enrollment=enrollment, present=present, absent=absent, late=late, excused=excused, absences_in_a_row=in_a_row
+    )
+    return enrollment
+
+
+def names(response):
+    return [row.student.user.full_name for row in response.context["rows"]]
+
+
+@pytest.fixture(autouse=True)
+def _a_monday():
+    with time_machine.travel(datetime.datetime(2026, 6, 15, 12, 0, tzinfo=datetime.UTC), tick=False):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("present", "late", "absent", "excused", "percent", "short", "edge", "to_catch_up"),
+    [
+        (3, 0, 1, 0, 75, False, True, 0),  # 3 of 4 is 75 % exactly; 3 of 5 is 60 %
+        (2, 1, 1, 0, 75, False, True, 0),  # late is attended
+        (2, 0, 1, 9, 75, True, False, 1),  # 2 of 3 is 66⅔ %, excused or not; 3 of 4 is enough
+        (7, 0, 3, 0, 75, True, False, 2),  # 7 of 10; 9 of 12 is 75 % exactly
+        (29, 0, 11, 0, 75, True, False, 4),  # 29 of 40 is 72.5 %; 33 of 44 is 75 % exactly, 32 of 43 is 74.42 %
+        (299, 0, 100, 0, 75, True, False, 1),  # 299 of 399 is 74.94 %, shown as 74.9 %
+        (300, 0, 100, 0, 75, False, True, 0),
+        (33, 0, 10, 0, 75, False, False, 0),  # 33 of 44 would still be 75 % exactly
+        (0, 0, 5, 0, 75, True, False, 15),  # 15 of 20
+        (5, 0, 0, 0, 100, False, True, 0),
+        (9, 0, 1, 0, 100, True, False, None),  # a class that was missed stays missed
+        (0, 0, 3, 0, 1, True, False, 1),  # 1 of 4 is 25 %
+        (2, 0, 0, 0, 75, False, True, 0),  # too few to be judged; 2 of 3 would be judged, and low
+        (1, 0, 1, 0, 75, False, True, 2),  # low, but too few to be judged
+        (1, 0, 0, 0, 75, False, False, 0),
+        (0, 0, 0, 4, 75, False, False, 0),
+    ],
+)
+def test_the_judgement_is_exact_and_the_same_in_python_and_in_the_database(
+    present, late, absent, excused, percent, short, edge, to_catch_up
+):
+    institute = Institute(low_attendance_percent=percent, low_attendance_classes=3)
+    tally = Tally(present=present, late=late, absent=absent, excused=excused)
+    expected = Expected(percent, classes=3)
+    assert (expected.is_short(tally), expected.is_on_the_edge(tally)) == (short, edge)
+    assert tally.classes_to_reach(percent) == to_catch_up
+
+    enrolled_with(present=present, late=late, absent=absent, excused=excused)
+    presence = Presence.objects.watched(institute).get()
+    assert (presence.is_short, presence.is_on_the_edge) == (short, edge)
+
+
+def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, admin):
+    batch = BatchFactory(name="JEE M1")
+    for name, counts in {
+        "Fine": {"present": 40},
+        "Edge": {"present": 3, "absent": 1, "late": 3, "in_a_row": 1},  # 6 of 7; 6 of 8 is 75 % exactly
+        "Low": {"present": 7, "absent": 3},
+        "Lower": {"present": 1, "absent": 4, "in_a_row": 4},
+        "Close": {"present": 15, "absent": 5},
+        "Away": {"present": 60, "absent": 3, "in_a_row": 3},
+        "New": {"absent": 2, "in_a_row": 2},
+    }.items():
+        enrolled_with(batch=batch, student__user__full_name=name, **counts)
+
+    response = client_of(admin).get(SHORTAGE)
+
+    assert [(str(row.student), str(row.tally), row.state, row.to_catch_up) for row in response.context["rows"]] == [
+        ("Lower", "1 of 5 · 20 %", "Short", 11),
+        ("Low", "7 of 10 · 70 %", "Short", 2),
+        ("Close", "15 of 20 · 75 %", "Short after the next absence", 0),
+        ("Away", "60 of 63 · 95.2 %", "", 0),
+    ]
+    totals = response.context["totals"]
+    assert (totals.listed, totals.short, totals.edge, totals.away) == (4, 2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, ["Asha", "Bela", "Chand"]),
+        ({"show": "short"}, ["Asha", "Bela"]),
+        ({"show": "edge"}, ["Chand"]),
+        ({"show": "away"}, ["Asha"]),
+        ({"show": "nonsense"}, ["Asha", "Bela", "Chand"]),
+        ({"q": "bel"}, ["Bela"]),
+        ({"sort": "-name"}, ["Chand", "Bela", "Asha"]),
+        ({"sort": "-away"}, ["Asha", "Chand", "Bela"]),
+        ({"sort": "-back"}, ["Asha", "Bela", "Chand"]),
+    ],
+)
+def test_the_list_is_narrowed_and_sorted(client_of, admin, query, found):
+    batch = DailyBatchFactory()
+    enrolled_with(absent=5, in_a_row=5, batch=batch, student__user__full_name="Asha")
+    enrolled_with(present=3, absent=2, batch=batch, student__user__full_name="Bela")
+    enrolled_with(present=15, absent=5, batch=batch, student__user__full_name="Chand")
+
+    assert names(client_of(admin).get(SHORTAGE, query)) == found
+
+
+def test_it_is_narrowed_to_a_course_a_batch_or_an_instructor(client_of, admin, instructor):
+    one = enrolled_with(absent=9, batch=DailyBatchFactory(instructor=instructor))
+    two = enrolled_with(absent=9, batch=DailyBatchFactory())
+    client = client_of(admin)
+
+    for name, value in (
+        ("course", two.batch.course_id),
+        ("batch", two.batch_id),
+        ("instructor", two.batch.instructor_id),
+    ):
+        (row,) = client.get(SHORTAGE, {name: value}).context["rows"]
+        assert row.enrollment == two
+    assert {row.enrollment for row in client.get(SHORTAGE, {"batch": "x"}).context["rows"]} == {one, two}
+
+
+def test_a_course_may_expect_more_than_the_institute(client_of, admin):
+    strict = BatchFactory(course=CourseFactory(low_attendance_percent=90))
+    enrolled_with(present=8, absent=2, student__user__full_name="Lax")
+    enrolled_with(present=8, absent=2, batch=strict, student__user__full_name="Strict")
+
+    (row,) = client_of(admin).get(SHORTAGE, {"show": "short"}).context["rows"]
+    assert (str(row.student), row.expected.percent, row.to_catch_up) == ("Strict", 90, 10)
+
+
+def test_who_has_left_is_not_watched(client_of, admin):
+    enrolled_with(absent=9, status="dropped", ended_on=datetime.date(2026, 6, 10))
+
+    assert names(client_of(admin).get(SHORTAGE)) == []
+
+
+def test_instructors_watch_their_own_batches_only(client_of, instructor):
+    enrolled_with(absent=9, batch=BatchFactory(instructor=instructor), student__user__full_name="Own")
+    other = enrolled_with(absent=9, student__user__full_name="Other")
+    client = client_of(instructor)
+
+    assert names(client.get(SHORTAGE)) == ["Own"]
+    assert names(client.get(SHORTAGE, {"batch": other.batch_id})) == ["Own"]  # no batch of theirs: no filter
+    page = client.get(SHORTAGE).content.decode()
+    assert other.batch.name not in page
+    assert "Other" not in b"".join(client.get(SHORTAGE, {"as": "csv"})).decode()
+
+
+def test_the_file_says_what_the_list_says(client_of, admin):
+    batch = BatchFactory(name="JEE M1", course__name="JEE")
+    student = StudentFactory(
+        user__full_name="=Asha", guardian_name="Anil", guardian_phone="9876500001", admission_number="26-7"
+    )
+    enrolled_with(present=6, late=1, absent=3, excused=2, in_a_row=2, batch=batch, student=student)
+    enrolled_with(present=90, batch=batch)
+    client = client_of(admin)
+
+    (row,) = csv.DictReader(io.StringIO(b"".join(client.get(SHORTAGE, {"as": "csv"})).decode("utf-8-sig")))
+    assert row == {
+        "Student": "'=Asha",
+        "Admission number": "26-7",
+        "Batch": "JEE M1",
+        "Course": "JEE",
+        "Guardian": "Anil",
+        "Phone": "9876500001",
+        "Attended": "7",
+        "Of classes": "10",
+        "Per cent": "70.0",
+        "Expected per cent": "75",
+        "State": "Short",
+        "Classes to get back": "2",
+        "Absent in a row": "2",
+    }
+    assert b"".join(client.get(SHORTAGE, {"as": "xlsx"}))[:2] == b"PK"
+
+
+@pytest.mark.parametrize("rows", [1, 45])
+@pytest.mark.parametrize("role", ["admin", "instructor"])
+def test_the_list_costs_the_same_however_long(client_of, admin, rows, role, django_assert_max_num_queries):
+    teacher = UserFactory(role=INSTRUCTOR)
+    for _ in range(rows):
+        enrolled_with(absent=9, batch=BatchFactory(instructor=teacher))
+    client = client_of(admin if role == "admin" else teacher)
+
+    with django_assert_max_num_queries(8):
+        response = client.get(SHORTAGE)
+    assert (len(response.context["rows"]), response.context["listing"].total) == (min(rows, 30), rows)
+
+
+def test_with_nobody_on_it_the_list_says_so(client_of, admin):
+    assert "Nobody is short of attendance" in client_of(admin).get(SHORTAGE).content.decode()
