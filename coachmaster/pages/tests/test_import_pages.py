@@ -330,6 +330,39 @@ def test_before_the_sheet_is_picked_no_other_page_opens(desk, page):
     assert desk.send("apply")["Location"] == reverse("pages:import-sheet", args=[desk.file.pk])
 
 
+# OpenEduCat -----------------------------------------------------------------------------------------------------
+
+#: Exports with its own headers: names in three columns, a batch by its course's id, one broken e-mail.
+OPENEDUCAT = {
+    "instructors": "id,active,birth_date,email,last_name,middle_name,name\nf_1,True,1983-02-01,al@demo.com,Church,D,Al\n",
+    "courses": "id,code,evaluation_type,name,parent_id:id\nc_1,LRTP,Normal,Land Restoration,\nc_2,BOA,GPA,Accountancy,c_1\n",
+    "batches": "id,code,course_id:id,end_date,name,start_date\nb_1,L57,c_1,2017-05-26,L-2015,2015-08-05\n",
+    "students": "id,batch_id,birth_date,course_id,email,last_name,middle_name,name\n"
+    's_1,L-2015,1992-05-06,Land Restoration,su@demo.com,Singh,R,Sumita\ns_2,L-2015,1990-01-02,Land Restoration,"ma@demo,com",Lee,,Mason\n',
+}
+
+
+@pytest.mark.parametrize("way", ["corrected", "left out"])
+def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
+    desk.upload(OPENEDUCAT["instructors"], kind="instructors")
+    desk.send("apply")
+    desk.upload(OPENEDUCAT["courses"], kind="courses")
+    desk.send("columns", column_0="code", column_3="name", default_total_fee="50000")
+    desk.send("apply")
+    desk.upload(OPENEDUCAT["batches"], kind="batches")
+    desk.send("apply")
+    for kind in ("students", "enrollments"):
+        desk.upload(OPENEDUCAT["students"], kind=kind)
+        field = "email" if kind == "students" else "student"
+        assert desk.problems == [(3, field, "ma@demo,com")]
+        desk.send("correct", **({f"fix_3_{field}": "ma@demo.com"} if way == "corrected" else {"leave_3": "on"}))
+        desk.send("apply")
+
+    assert User.objects.get(email="al@demo.com").full_name == "Al D Church"
+    students = {student.user.full_name for student in StudentProfile.objects.filter(enrollments__batch__code="L57")}
+    assert students == {"Sumita R Singh"} | ({"Mason Lee"} if way == "corrected" else set())
+
+
 # What is refused at the door ------------------------------------------------------------------------------------
 
 
