@@ -22,8 +22,8 @@ if (form) {
   const place = `sheet ${form.dataset.sheet}`;
   const version = form.elements.version.value;
   const seen = Object.fromEntries(form.elements.seen.value.split(" ").map((one) => [`mark-${one.slice(0, -1)}`, letters[one.at(-1)]]));
-  const was = (name) => seen[name] ?? form.elements[name === "topic" ? "was-topic" : name.replace("note", "was")]?.value ?? "";
-  const names = new Set([...form.elements].map((element) => element.name).filter((name) => /^(mark|note)-|^topic$/.test(name)));
+  const was = (name) => seen[name] ?? form.elements[`was-${name.replace("note-", "")}`]?.value ?? "";
+  const names = new Set([...form.elements].map((element) => element.name).filter((name) => /^(mark|note)-|^(topic|reason)$/.test(name)));
   const unsaved = () => [...names].map((name) => [name, form.elements[name].value]).filter(([name, value]) => value !== was(name));
   let isInDanger = false; // not saved, and not kept either
   const keep = () => {

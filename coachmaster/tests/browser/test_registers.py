@@ -1,0 +1,62 @@
+"""Registers in a real browser: on paper, as a file, and a student's month on a phone."""
+
+import datetime
+import re
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from attendance.tests.factories import taken
+
+from .conftest import look_over, sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+MONTH = datetime.date(2026, 6, 1)
+
+
+@pytest.fixture
+def batch(live_server, instructor):
+    """June 2026 of a batch of forty, with 26 sheets."""
+    batch = DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=MONTH, ends_on=MONTH.replace(day=30))
+    EnrollmentFactory.create_batch(40, batch=batch, enrolled_on=MONTH)
+    for day in range(1, 27):
+        taken(batch, MONTH.replace(day=day))
+    return batch
+
+
+def test_a_month_of_forty_students_prints_on_one_landscape_page_and_goes_into_a_file(browse, instructor, batch):
+    page = browse(instructor)
+    page.goto(reverse("attendance:batch-attendance", args=[batch.pk]))
+    expect(page.get_by_role("combobox", name="Month")).to_have_value("2026-06")
+    assert look_over(page) == []
+    page.set_viewport_size({"width": 1280, "height": 900})
+    with page.expect_download() as download:
+        page.get_by_role("link", name="XLSX").click()
+    assert re.fullmatch(r"attendance-.*-2026-06-01-2026-06-30\.xlsx", download.value.suggested_filename)
+
+    page.emulate_media(media="print", color_scheme="light")
+    paper = page.pdf(prefer_css_page_size=True)
+    boxes = re.findall(rb"/MediaBox \[([\d. ]+)\]", paper)
+    assert [[round(float(number)) for number in box.split()] for box in boxes] == [[0, 0, 842, 595]]
+
+
+def test_a_student_walks_through_the_months_on_a_phone(browse, student):
+    today = timezone.localdate().replace(day=1)
+    batch = DailyBatchFactory(starts_on=today - datetime.timedelta(days=70))
+    EnrollmentFactory(batch=batch, student=student, enrolled_on=batch.starts_on)
+    before = today - datetime.timedelta(days=1)
+    taken(batch, before, **{f"s{student.pk}": "late"})
+    page = browse(student.user, phone=True)
+    page.goto(reverse("attendance:student-attendance", args=[student.pk]))
+
+    page.get_by_role("link", name=f"{before:%B %Y}").tap()
+
+    expect(page.get_by_role("heading", name=f"{before:%B %Y}")).to_be_visible()
+    page.locator(".month").get_by_role("link", name="Late").tap()
+    expect(page.locator("tr:target")).to_contain_text("Late")
+    assert sideways(page) == []
+    assert look_over(page) == []
