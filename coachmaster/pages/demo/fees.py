@@ -28,6 +28,8 @@ from .academy import CHUNK, DAY
 
 PACES = {"at once": 12, "in parts": 42, "behind": 14, "on the way": 20, "nothing": 4, "ahead": 5, "today": 3}
 INSTALLMENTS = 5
+#: At least so many days lie between two parts of a fee that are paid.
+DAYS_BETWEEN = 20
 #: Which of the installments is due on the day that `_pace` says; a month lies between two of them, or less.
 FALLS_ON = {"behind": 3, "nothing": 3, "on the way": 2, "today": 2}
 MODES = {Mode.UPI: 50, Mode.CASH: 22, Mode.BANK_TRANSFER: 12, Mode.CARD: 11, Mode.CHEQUE: 5}
@@ -128,6 +130,9 @@ def _receipts(academy, pupil, stay, pace, carried):
         parts = _parts(rng, fee, pace)
     if pupil is academy.demo_pupil:
         parts = [Decimal("45000.00"), Decimal("20000.00"), Decimal("15000.00")]
+    if not stay.ended_on:
+        # Nobody brings the parts of a year within a week.
+        parts = parts[: 1 + (last - first).days // DAYS_BETWEEN]
     days = sorted(first + rng.randrange(max((last - first).days, 1)) * DAY for _ in parts)
     if days and pace in ("at once", "ahead"):
         days[0] = min(first + rng.randrange(5) * DAY, last)
