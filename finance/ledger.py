@@ -330,6 +330,12 @@ def totals():
     }
 
 
+def terms_over_everybody():
+    """The four terms of the equation and the balance that follows, over all students, in rupees."""
+    terms = {term: rows.aggregate(total=Sum("amount"))["total"] or ZERO for term, rows in _rows(None).items()}
+    return {**terms, "balance": terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"]}
+
+
 def overdue_total(on):
     """What all students together owed before that day, and how many they are."""
     found = (

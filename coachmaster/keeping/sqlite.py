@@ -21,12 +21,17 @@ def take(database, part):
 
     Returns "" or what is broken in the books. Raises Refused.
     """
+    copy_now(database, part)
+    check(part)
+    return broken_books(url_of({**database, "NAME": part}))
+
+
+def copy_now(database, part):
+    """Copy what the database holds now into the file ``part``. Raises Refused."""
     with _open(database["NAME"]) as source, _open(part) as copy:
         copy.execute("PRAGMA synchronous = OFF")  # the file is synced when it is done, and before it counts
         copy.execute("PRAGMA journal_mode = OFF")
         _copy(source, copy)
-    check(part)
-    return broken_books(url_of({**database, "NAME": part}))
 
 
 def check(path):
