@@ -93,6 +93,12 @@ urlpatterns = [
     path(
         "students/<int:pk>/statement.pdf", requires("finance.view_payment")(views.statement_pdf), name="statement-pdf"
     ),
+    path("students/<int:pk>/statement/", requires("finance.view_payment")(views.statement), name="statement"),
+    path(
+        "batches/<int:pk>/statements.zip",
+        requires([SCOPE, "finance.view_payment"])(views.batch_statements),
+        name="batch-statements",
+    ),
     path("students/<int:pk>/fees/", requires("finance.view_payment")(views.student_fees), name="student-fees"),
     path(
         "enrollments/add/students/",

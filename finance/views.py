@@ -13,9 +13,10 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from academics.models import Enrollment, Institute
+from academics.models import Batch, Enrollment, Institute
 from accounts import throttling
 from accounts.models import StudentProfile
+from coachmaster.ground.archives import zip_answer
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO, display
@@ -274,8 +275,36 @@ def student_fees(request, pk):
     )
 
 
+def statement(request, pk):
+    """Everything that was charged, taken off, paid and given back until today, with the balance after each."""
+    student = _student(request, pk)
+    data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
+    return render(
+        request,
+        "finance/statement.html",
+        {
+            "student": student,
+            "statement": documents.statement_words(data),
+            "pay": data.upi,
+            "code": qr_svg(data.upi.link, title="QR code to pay by UPI") if data.upi else "",
+        },
+    )
+
+
 def statement_pdf(request, pk):
-    """Everything that was charged, taken off, paid and given back until today, on paper."""
+    """The same on paper."""
     student = _student(request, pk)
     data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
     return _pdf(documents.statement_pdf(data), f"statement-{student.admission_number}")
+
+
+def batch_statements(request, pk):
+    """The statements of all who are or were in a batch, as a ZIP of PDFs that is sent while it is made."""
+    batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=pk)
+    today = timezone.localdate()
+    made = statements.statements_of(
+        statements.students_with_fees(batch=batch), Institute.objects.for_page_heads(), today
+    )
+    return zip_answer(
+        documents.file_word(f"statements-{batch.code or batch.name}-{today}"), documents.statement_pdfs(made)
+    )

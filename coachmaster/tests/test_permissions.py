@@ -112,6 +112,8 @@ GET  finance:refund-due-list       login  200   403     403      403     403    
 GET  finance:refund                login  200   403     403      200     404      403
 GET  finance:student-payments      login  200   403     403      200     404      403
 GET  finance:student-fees          login  200   403     403      200     404      403
+GET  finance:statement             login  200   403     403      200     404      403
+GET  finance:batch-statements      login  200   403     403      403     403      403
 GET  finance:statement-pdf         login  200   403     403      200     404      403
 GET  finance:dues                  login  200   403     403      403     403      403
 GET  finance:collections           login  200   403     403      403     403      403

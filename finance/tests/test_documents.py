@@ -260,7 +260,7 @@ def test_a_statement_says_what_is_overdue_due_today_and_next():
 
 
 def test_the_code_on_a_statement_pays_the_exact_amount():
-    assert codes("statement", documents._statement(STATEMENT)) == [LINK]
+    assert codes("statement", documents.statement_words(STATEMENT)) == [LINK]
     said = text(statement_pdf(STATEMENT))
     assert "Pay ₹12,500.50 by UPI" in said
     assert "rao@okhdfcbank" in said
@@ -287,7 +287,7 @@ def test_a_statement_of_eighty_lines_repeats_its_heading():
 
 @pytest.mark.parametrize("template", ["receipt", "statement"])
 def test_a_paper_can_be_read_by_a_screen_reader(template):
-    told = documents._receipt(INVOICE, "a5") if template == "receipt" else documents._statement(STATEMENT)
+    told = documents._receipt(INVOICE, "a5") if template == "receipt" else documents.statement_words(STATEMENT)
     assert documents._typeset(template, told, pdf_standards="ua-1").startswith(
         b"%PDF"
     )  # refused where a rule is broken

@@ -3,22 +3,27 @@
 import datetime
 import io
 import re
+import zipfile
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pypdf
 import pytest
 import time_machine
 import zxingcpp
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from academics.models import Institute
+from academics.tests.factories import BatchFactory
+from accounts.models import StudentProfile
 from accounts.tests.factories import StudentFactory
 from finance import charges, concessions, ledger, refunds
-from finance.documents import Sum
-from finance.models import Charge, Reversal
-from finance.services import void
-from finance.statements import statement_data
+from finance.documents import Sum, statement_words
+from finance.models import Charge, Payment, Reversal
+from finance.services import drop, void
+from finance.statements import statement_data, statements_of
 
 from .factories import enrolled, paid
 from .test_upi import draw
@@ -174,6 +179,75 @@ def test_the_code_on_the_fees_page_pays_exactly_what_is_due_now(client_of, busy)
     assert f'href="{code.text.replace("&", "&amp;")}"' in page
 
 
+def statement_page(client, student):
+    return client.get(reverse("finance:statement", args=[student.pk])).content.decode()
+
+
+def words_of(html):
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_the_page_shows_every_act_with_the_balance_after_it_and_what_is_due(client_of, busy):
+    page = statement_page(client_of(busy), busy)
+    shown = words_of(page)
+    tuition = Charge.objects.get(kind="tuition")
+    batch = tuition.enrollment.batch.name
+
+    for line in [
+        f"2 Nov 2026 {tuition} ₹12,000.00 – ₹12,000.00",
+        f"3 Nov 2026 Merit concession: {tuition} – ₹1,000.00 ₹11,000.00",
+        "6 Nov 2026 Payment (Cash) CM/26-27/00001 – ₹4,000.00 ₹7,400.00",
+        "10 Nov 2026 Payment voided CM/26-27/00002 ₹2,500.00 – ₹7,300.00",
+        "11 Nov 2026 Cheque bounced CM/26-27/00003 ₹600.00 – ₹7,900.00",
+        f"12 Nov 2026 Taken back: Child of staff concession: Exam fee, {batch} ₹100.00 – ₹7,700.00",
+        "13 Nov 2026 Refund (Cash) RV/26-27/00001 ₹250.00 – ₹7,950.00",
+        "Fees and charges ₹12,700.00 Concessions −₹1,000.00 Payments −₹4,000.00 Refunds ₹250.00 Balance owed ₹7,950.00",
+        f"{tuition} Overdue 2 Nov 2026 ₹7,250.00",
+        f"Material, {batch} 20 Nov 2026 ₹700.00",
+        "Pay ₹7,250.00 by UPI",
+    ]:
+        assert line in shown
+    payment = Payment.objects.get(number=1, series__kind="receipt")
+    assert f'href="/payments/{payment.pk}/">CM/26-27/00001</a>' in page
+
+
+def test_page_and_paper_say_the_same_lines(client_of, admin, busy):
+    client = client_of(admin)
+    shown = words_of(statement_page(client, busy)).replace(" – ", " ")
+    paper = said_by(client.get(reverse("finance:statement-pdf", args=[busy.pk])))
+
+    data = statement_words(statement(busy, day(13)))
+    assert len(data["lines"]) == 15
+    for line in data["lines"]:
+        words = " ".join(
+            filter(None, [line[part] for part in ("date", "what", "reference", "charged", "credited", "balance")])
+        )
+        assert words in shown
+        assert words in paper
+
+
+def test_the_code_of_page_and_paper_is_that_of_the_fees_page(client_of, busy):
+    def link_on(name):
+        page = client_of(busy).get(reverse(name, args=[busy.pk])).content.decode()
+        (code,) = zxingcpp.read_barcodes(draw(re.search(r'pay-by-upi">\s*(<svg.*?</svg>)', page, re.DOTALL)[1]))
+        return code.text
+
+    (paper,) = zxingcpp.read_barcodes(draw(statement_words(statement(busy, day(13)))["code"]))
+    assert link_on("finance:statement") == link_on("finance:student-fees") == paper.text
+
+
+def test_a_student_reads_their_own_statement_and_no_other(client_of, student):
+    address = reverse("finance:statement", args=[student.pk])
+
+    assert "Nothing was charged or paid yet" in client_of(student).get(address).content.decode()
+    assert client_of(StudentFactory()).get(address).status_code == 404
+
+
+def test_the_statement_on_a_day_tells_nothing_later(busy):
+    assert statement_words(statement(busy, day(6)))["outcome"] == ("Balance owed", "₹7,400.00")
+    assert statement_words(statement(busy, day(1)))["lines"] == []
+
+
 def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admin):
     client, address = client_of(admin), reverse("finance:student-fees", args=[busy.pk])
     assert "upi://" in client.get(address).content.decode()
@@ -191,6 +265,137 @@ def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admi
 def test_statement_and_fees_cost_at_most_eight_queries(client_of, admin, busy, django_assert_max_num_queries):
     client = client_of(admin)
     client.get(reverse("finance:dues"))  # the institute and what a role may do are remembered from page to page
-    for name in ["finance:statement-pdf", "finance:student-fees"]:
+    for name in ["finance:statement", "finance:statement-pdf", "finance:student-fees"]:
         with django_assert_max_num_queries(8):
             assert client.get(reverse(name, args=[busy.pk])).status_code == 200
+
+
+# Many at once -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(clock, admin):
+    """Three students, one after another in admission number: two in one batch, of whom one has left; one in another."""
+    for number, name in enumerate(["Asha", "Bala", "Chitra"], start=1):
+        StudentFactory(user__full_name=name, admission_number=f"26-0000{number}")
+    StudentFactory(user__full_name="Dev", admission_number="26-00004")  # never charged anything
+    asha, bala, chitra, _ = StudentProfile.objects.order_by("admission_number")
+    neet = BatchFactory(name="NEET evening", code="NEET-E", course__code="NEET", course__total_fee=Decimal("900.00"))
+    other = BatchFactory(name="JEE morning", course__name="JEE", course__total_fee=Decimal("500.00"))
+    for student, batch in [(asha, neet), (bala, neet), (chitra, other)]:
+        enrolled(student=student, batch=batch, enrolled_on=FIRST, by=admin)
+    drop(enrollment=bala.enrollments.get(), ended_on=day(2), reason="Moved", by=admin)
+    paid(student=asha, amount="400.00", by=admin)
+    return asha, bala, chitra
+
+
+def run(*args, **options):
+    out = io.StringIO()
+    call_command("statements", *args, stdout=out, **options)
+    return out.getvalue()
+
+
+def papers(content):
+    """``{name: words}`` of the PDFs in a ZIP."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return {name: said_by(SimpleNamespace(content=archive.read(name))) for name in archive.namelist()}
+
+
+def test_everybody_who_was_ever_charged_gets_one(three, tmp_path):
+    said = run(tmp_path / "all.zip")
+
+    found = papers((tmp_path / "all.zip").read_bytes())
+    assert list(found) == [f"statement-26-0000{number}.pdf" for number in (1, 2, 3)]
+    assert "Balance owed ₹500.00" in found["statement-26-00001.pdf"]
+    assert "Asha" in found["statement-26-00001.pdf"]
+    assert "Chitra" not in found["statement-26-00001.pdf"]
+    assert said.startswith(f"3 statements as on 2 Nov 2026 in {tmp_path / 'all.zip'}, ")
+    assert [file.name for file in tmp_path.iterdir()] == ["all.zip"]
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        (["--batch", "neet-e"], [1, 2]),
+        (["--batch", "NEET evening"], [1, 2]),
+        (["--batch", "JEE morning"], [3]),
+        (["--course", "NEET"], [1, 2]),
+        (["--course", "jee"], [3]),
+    ],
+)
+def test_a_batch_or_course_is_named_by_code_or_name(three, tmp_path, options, numbers):
+    run(tmp_path / "some.zip", *options)
+
+    names = zipfile.ZipFile(tmp_path / "some.zip").namelist()
+    assert names == [f"statement-26-0000{number}.pdf" for number in numbers]
+
+
+def test_a_statement_can_be_as_on_a_day_that_is_past(three, tmp_path, clock, admin):
+    clock(5)
+    paid(student=three[0], amount="500.00", by=admin)
+    run(tmp_path / "then.zip", "--on", "2026-11-02", "--batch", "NEET-E")
+
+    assert "Balance owed ₹500.00" in papers((tmp_path / "then.zip").read_bytes())["statement-26-00001.pdf"]
+
+
+def test_without_a_name_the_file_is_called_after_the_day(three, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run()
+
+    assert [file.name for file in tmp_path.iterdir()] == ["statements-2026-11-02.zip"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--batch", "GATE"], "--batch GATE: There is none with this code or name."),
+        (["--course", ""], "There is none with this code or name."),
+        (["--on", "2026-02-31"], "2026-02-31 is no date."),
+        (["--on", "0001-01-01"], "0001-01-01 is no date."),
+        (["--on", "yesterday"], "yesterday is no date."),
+        (["--batch", "NEET-E", "--course", "JEE"], "None of these students was ever charged anything."),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_written(three, tmp_path, options, words):
+    with pytest.raises(CommandError, match=re.escape(words)):
+        run(tmp_path / "none.zip", *options)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_said(three, tmp_path):
+    with pytest.raises(CommandError, match="cannot be written"):
+        run(tmp_path / "nowhere" / "all.zip")
+
+
+def test_a_run_that_is_broken_off_leaves_what_was_there(three, tmp_path, monkeypatch):
+    (tmp_path / "all.zip").write_bytes(b"last month's")
+    monkeypatch.setattr("finance.management.commands.statements.statement_pdfs", lambda statements: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path / "all.zip")
+
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("all.zip", b"last month's")]
+
+
+def test_a_hundred_statements_cost_the_same_queries_as_one(three, admin, django_assert_num_queries):
+    def make(students):
+        return list(statements_of(students, Institute.objects.for_page_heads(), day(2)))
+
+    Institute.objects.for_page_heads()
+    for students in ([three[0]], [*three] * 20):
+        with django_assert_num_queries(5):
+            assert len(make(students)) == len(students)
+
+
+def test_from_a_batch_page_all_its_statements_are_downloaded(client_of, admin, three):
+    batch = three[0].enrollments.get().batch
+    client = client_of(admin)
+    address = reverse("finance:batch-statements", args=[batch.pk])
+
+    assert f'href="{address}"' in client.get(batch.get_absolute_url()).content.decode()
+    response = client.get(address)
+    assert response["Content-Disposition"] == 'attachment; filename="statements-NEET-E-2026-11-02.zip"'
+    found = papers(b"".join(response.streaming_content))
+    assert list(found) == ["statement-26-00001.pdf", "statement-26-00002.pdf"]
+    assert "Balance owed ₹500.00" in found["statement-26-00001.pdf"]

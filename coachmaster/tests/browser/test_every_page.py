@@ -103,6 +103,7 @@ def of_admins(made):
     )
     yield "finance:student-payments", student
     yield "finance:student-fees", student
+    yield "finance:statement", student
     yield "finance:dues"
     yield from of_sheets(made)
 
@@ -186,6 +187,7 @@ def of_students(made):
     yield "pages:student-dashboard"
     yield "finance:student-payments", student
     yield "finance:student-fees", student
+    yield "finance:statement", student
     yield "finance:receipt", made["payment"].pk
 
 
