@@ -7,6 +7,7 @@ Days and clock times are the institute's; a day with two classes is one class da
 
 import datetime
 import enum
+import itertools
 from collections import defaultdict, namedtuple
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from .class_times import Slot
 from .models import Batch, ClassChange, ClassTime, Holiday, days_between
 
 #: How far ahead the next class is looked for; a break is never longer.
-_LOOK_AHEAD = datetime.timedelta(days=366)
+LOOK_AHEAD = datetime.timedelta(days=366)
 
 
 class Class(NamedTuple):
@@ -30,8 +31,16 @@ class Class(NamedTuple):
     room: str
     #: The change that took it out or put it in, if any.
     change: ClassChange | None = None
-    #: Why it is not held, as words: `Cancelled: fever`, `Moved to Tue 2 Jun, 18:00: fever`, `Holiday: Diwali`; or "".
-    off: str = ""
+    is_taken_out: bool = False
+    #: The name of the holiday it falls on, or "".
+    holiday: str = ""
+
+    @property
+    def off(self):
+        """Why it is not held: `Cancelled: fever`, `Moved to Tue 2 Jun, 18:00: fever`, `Holiday: Diwali`; or ""."""
+        if self.is_taken_out:
+            return self.change.words_there
+        return f"Holiday: {self.holiday}" if self.holiday else ""
 
     @property
     def instructor(self):
@@ -120,15 +129,21 @@ class Timetable:
         """Every class of ``batch`` on that day by time, those that are not held too."""
         if not batch.is_running(day) or not self.first <= day <= self.last:
             return []
-        holiday = f"Holiday: {self.holidays[day]}" if day in self.holidays else ""
+        holiday = self.holidays.get(day, "")
         found = []
         for slot in self._weekly.get((batch.pk, day.weekday()), ()):
             change = self._out.get((batch.pk, day, slot.starts_at))
-            found.append(Class(batch, day, slot, batch.room, change, change.words_there if change else holiday))
+            if change is None or not change.keeps_its_start:
+                found.append(Class(batch, day, slot, batch.room, change, change is not None, holiday))
         for change in self._in.get((batch.pk, day), ()):
             slot = Slot(day.weekday(), change.to_starts_at, change.to_ends_at)
-            found.append(Class(batch, day, slot, change.room or batch.room, change, holiday))
-        return sorted(found, key=lambda one: (one.slot, bool(one.off)))
+            found.append(Class(batch, day, slot, change.room or batch.room, change, False, holiday))
+        return sorted(found, key=lambda one: (one.slot, one.is_taken_out))
+
+    def at(self, batch, day, starts_at):
+        """The class of ``batch`` that begins at that time and was not called off, or None. It may fall on a holiday."""
+        standing = (one for one in self.all_on(batch, day) if not one.is_taken_out)
+        return next((one for one in standing if one.slot.starts_at == starts_at), None)
 
     def on(self, batch, day):
         """The classes of ``batch`` that are held on that day, by time."""
@@ -139,6 +154,16 @@ class Timetable:
         first = max(self.first, batch.starts_on, first or self.first)
         last = min(self.last, batch.ends_on or self.last, last or self.last)
         return (one for day in days_between(first, last) for one in self.on(batch, day))
+
+    def next_class(self, batch, after):
+        """The first class of ``batch`` that has not ended at the moment ``after``, or None: one that goes on counts."""
+        after = timezone.localtime(after)
+        coming = self.held(batch, after.date())
+        return next((one for one in coming if one.day > after.date() or one.slot.ends_at > after.time()), None)
+
+    def days(self, number=None):
+        """Its days, or the first ``number`` of them."""
+        return itertools.islice(days_between(self.first, self.last), number)
 
     def class_days(self, batch, first=None, last=None):
         """The days on which ``batch`` has class, in order, within the bounds of `held`."""
@@ -172,12 +197,8 @@ def next_class(batch, after):
 
 def next_class_of(batches, after):
     """The first `Class` of ``batches`` (loaded) that has not ended at the moment ``after``, or None. One query."""
-    after = timezone.localtime(after)
-    today = after.date()
+    today = timezone.localdate(after)
     first = max(today, min((batch.starts_on for batch in batches), default=today))
-    timetable = Timetable(batches, first, first + _LOOK_AHEAD)
-    coming = [
-        next((one for one in timetable.held(batch) if one.day > today or one.slot.ends_at > after.time()), None)
-        for batch in timetable.batches
-    ]
-    return min(filter(None, coming), key=lambda one: (one.day, one.slot), default=None)
+    timetable = Timetable(batches, first, first + LOOK_AHEAD)
+    coming = filter(None, (timetable.next_class(batch, after) for batch in timetable.batches))
+    return min(coming, key=lambda one: (one.day, one.slot), default=None)

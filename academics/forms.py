@@ -1,18 +1,20 @@
 """Request data in, clean values out."""
 
+import datetime
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from accounts.models import User
-from coachmaster.ground.days import DayFormField
+from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
 from coachmaster.ground.forms import FilterForm, PercentField, WholeNumberField
 from coachmaster.ground.money import AmountField
 from coachmaster.ground.states import State
-from coachmaster.ground.text import LineFormField
+from coachmaster.ground.text import LineFormField, folded
 
 from . import class_times
-from .models import Batch, Course, EnrollmentStatus, Institute
+from .models import Batch, Course, EnrollmentStatus, Holiday, Institute
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -196,6 +198,80 @@ def class_time_rows(data, slots):
     return _Rows(data, initial=initial, prefix="times")
 
 
+# The calendar ---------------------------------------------------------------------------------------------------
+
+
+class WeekForm(FilterForm):
+    """Which week of the calendar: the one of ``week``, of ``day`` where one day alone is asked for, or this one."""
+
+    q = None
+    week = DayFormField(label="Week of")
+    day = DayFormField()
+
+    def __init__(self, data, *, today):
+        super().__init__(data)
+        self.day = self.value("day")
+        within = self.day or self.value("week") or today
+        #: Weeks at either end of what dates can be reach no further.
+        self.monday = max(within - datetime.timedelta(days=within.weekday()), FIRST_DAY)
+        self.sunday = min(self.monday + datetime.timedelta(days=6), LAST_DAY)
+
+
+class ClassFilter(FilterForm):
+    """Whose classes, in which room, of which batch; the choices are those of ``batches``."""
+
+    q = None
+    instructor = forms.ChoiceField(label="Instructor")
+    room = forms.ChoiceField(label="Room")
+    batch = forms.ChoiceField(label="Batch")
+
+    def __init__(self, data, *, batches):
+        super().__init__(data)
+        teaching = {(batch.instructor_id, str(batch.instructor)) for batch in batches if batch.instructor_id}
+        rooms = {folded(batch.room): batch.room for batch in batches if batch.room}
+        self.fields["instructor"].choices = [("", "Everybody"), *_named(teaching), ("none", "Nobody yet")]
+        self.fields["room"].choices = [("", "All rooms"), *_named(rooms.items())]
+        self.fields["batch"].choices = [("", "All batches"), *_named({(batch.pk, batch.name) for batch in batches})]
+
+    def filter(self, classes):
+        """Those of ``classes`` that were asked for."""
+        instructor, room, batch = (self.value(name) for name in ("instructor", "room", "batch"))
+        return [
+            one
+            for one in classes
+            if (not instructor or str(one.batch.instructor_id or "none") == instructor)
+            and (not room or folded(one.room) == room)
+            and (not batch or str(one.batch.pk) == batch)
+        ]
+
+
+# Single classes -------------------------------------------------------------------------------------------------
+
+
+class ReasonForm(forms.Form):
+    """Why a class is called off."""
+
+    reason = LineFormField(max_length=200, help_text="Students and the instructor read it, like “Hall is taken”.")
+
+
+class ClassForm(ReasonForm):
+    """When and where one class is held, and why not as the timetable says."""
+
+    to_day = DayFormField(label="Day")
+    to_starts_at = forms.TimeField(
+        label="From",
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day, like 17:30."},
+    )
+    to_ends_at = forms.TimeField(
+        label="To",
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day, like 18:30."},
+    )
+    room = LineFormField(max_length=60, required=False, help_text="Empty: the room of the batch.")
+    despite_clash = forms.BooleanField(label="Save anyway", required=False)
+
+
 class StudentsFilter(FilterForm):
     """The filters of the students of a batch."""
 
@@ -321,6 +397,14 @@ class HolidayFilter(FilterForm):
         for word in (self.value("q") or "").split():
             holidays = holidays.filter(name__icontains=word)
         return holidays
+
+
+class HolidayEditForm(forms.ModelForm):
+    """One day that is a holiday."""
+
+    class Meta:
+        model = Holiday
+        fields = ["day", "name"]
 
 
 class HolidayForm(forms.Form):

@@ -21,7 +21,7 @@ from coachmaster.ground.constraints import Net, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
 from coachmaster.ground.states import State
-from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField
+from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from . import class_times
 from .validators import check_attendance_reminder, check_gstin, check_reminder, check_upi_id
@@ -544,13 +544,25 @@ class ClassChange(models.Model):
         return self.day is None
 
     @property
+    def keeps_its_start(self):
+        """Whether the class begins when it would have: only its end or its room is another."""
+        return self.day is not None and (self.day, self.starts_at) == (self.to_day, self.to_starts_at)
+
+    @property
     def words(self):
         """What was changed: `Moved from Mon 1 Jun, 17:00 to Tue 2 Jun, 18:00`."""
         if self.is_extra:
-            return f"Extra class on {class_words(self.to_day, self.to_starts_at)}"
+            return f"Extra class on {class_words(self.to_day, self.to_starts_at)}{self._where}"
         if self.is_cancelled:
             return f"Cancelled: the class of {class_words(self.day, self.starts_at)}"
-        return f"Moved from {class_words(self.day, self.starts_at)} to {class_words(self.to_day, self.to_starts_at)}"
+        if self.keeps_its_start:
+            return f"Changed: the class of {class_words(self.day, self.starts_at)}, until {self.to_ends_at:%H:%M}{self._where}"
+        when = class_words(self.to_day, self.to_starts_at)
+        return f"Moved from {class_words(self.day, self.starts_at)} to {when}{self._where}"
+
+    @property
+    def _where(self):
+        return f" in {room_words(self.room)}" if self.room else ""
 
     @property
     def words_there(self):
@@ -561,6 +573,8 @@ class ClassChange(models.Model):
     @property
     def words_here(self):
         """What stands at the class that is put in: `Moved from Mon 1 Jun, 17:00: hall is taken`."""
+        if self.keeps_its_start:
+            return f"Changed: {self.reason}"
         what = "Extra class" if self.is_extra else f"Moved from {class_words(self.day, self.starts_at)}"
         return f"{what}: {self.reason}"
 
@@ -568,6 +582,11 @@ class ClassChange(models.Model):
 def class_words(day, starts_at):
     """When a class begins, as sentences name it: `Mon 1 Jun, 17:00`."""
     return f"{date_format(day, 'D j M')}, {starts_at:%H:%M}"
+
+
+def room_words(room):
+    """A room as sentences name it: `Room 2` for "2" and "Room 2" alike."""
+    return room if folded(room).startswith("room") else f"Room {room}"
 
 
 class Holiday(models.Model):

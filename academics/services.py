@@ -18,7 +18,17 @@ from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import folded
 
 from . import class_times
-from .models import Batch, ClassTime, Enrollment, EnrollmentStatus, Holiday, Institute, days_between
+from .models import (
+    Batch,
+    ClassChange,
+    ClassTime,
+    Enrollment,
+    EnrollmentStatus,
+    Holiday,
+    Institute,
+    days_between,
+    room_words,
+)
 
 # The institute --------------------------------------------------------------------------------------------------
 
@@ -63,19 +73,19 @@ def refuse_settings_that_enrollments_forbid(institute):
 
 
 class Clash(NamedTuple):
-    """Another batch with the same instructor, or in the same room, at the same time: who and where, and when."""
+    """Another batch with the same instructor, room or students at the same time: who and where, and when."""
 
     batch: Batch
     whose: list
     slots: list
 
     def __str__(self):
-        have = "has" if len(self.whose) == 1 else "have"
+        have = "has" if len(self.whose) == 1 and " and " not in self.whose[0] else "have"
         return f"{' and '.join(self.whose)} {have} {self.batch} on {class_times.written(self.slots)}."
 
 
 class Clashes(Conflict):
-    """The instructor or the room is in another batch at the same time: to be confirmed."""
+    """The instructor, the room or a student is in another batch at the same time: to be confirmed."""
 
 
 @transaction.atomic
@@ -97,9 +107,11 @@ def save_batch(batch, slots, *, despite_clash=False):
         class_times.Slot(row.weekday, row.starts_at, row.ends_at): row.pk
         for row in ClassTime.objects.filter(batch=batch)
     }
-    gone = [pk for slot, pk in standing.items() if slot not in slots]
+    gone = {slot: pk for slot, pk in standing.items() if slot not in slots}
     if gone:
-        ClassTime.objects.filter(pk__in=gone).delete()
+        kept = {(slot.weekday, slot.starts_at) for slot in slots}
+        refuse_times_that_changes_need(batch, [slot for slot in gone if (slot.weekday, slot.starts_at) not in kept])
+        ClassTime.objects.filter(pk__in=gone.values()).delete()
     ClassTime.objects.bulk_create(ClassTime(batch=batch, **slot._asdict()) for slot in slots if slot not in standing)
     return clashes
 
@@ -135,9 +147,11 @@ def refuse_what_history_forbids(batch):
 
 
 def find_clashes(batch, slots):
-    """Where ``batch``, with the class times ``slots``, meets another batch's instructor or room, as `Clash`es."""
+    """Where ``batch``, at the class times ``slots``, meets another batch's instructor, room or students, as `Clash`es."""
     room = folded(batch.room)
-    if not slots or not (batch.instructor_id or room):
+    active = Enrollment.objects.active()
+    shared = shared_students(active.filter(batch=batch.pk), active.exclude(batch=batch.pk)) if batch.pk else {}
+    if not slots or not (batch.instructor_id or room or shared):
         return []
     at_the_time = Q()
     for slot in slots:
@@ -147,7 +161,11 @@ def find_clashes(batch, slots):
         others = others.filter(starts_on__lte=batch.ends_on)
     rows = (
         ClassTime.objects.filter(at_the_time, batch__in=others)
-        .filter(Q(batch__instructor=batch.instructor_id, batch__instructor__isnull=False) | ~Q(batch__room=""))
+        .filter(
+            Q(batch__instructor=batch.instructor_id, batch__instructor__isnull=False)
+            | ~Q(batch__room="")
+            | Q(batch__in=shared)
+        )
         .select_related("batch__instructor")
         .order_by("batch__name", "batch", "weekday", "starts_at")
     )
@@ -156,7 +174,8 @@ def find_clashes(batch, slots):
         # Rooms are compared here and not in the query: SQLite ignores letter case for ASCII only.
         in_common = {
             str(row.batch.instructor): batch.instructor_id and row.batch.instructor_id == batch.instructor_id,
-            _room_words(batch.room): room and folded(row.batch.room) == room,
+            room_words(batch.room): room and folded(row.batch.room) == room,
+            shared.get(row.batch_id): row.batch_id in shared,
         }
         if whose := [name for name, is_same in in_common.items() if is_same]:
             clash = found.setdefault(row.batch, Clash(row.batch, whose, []))
@@ -164,8 +183,28 @@ def find_clashes(batch, slots):
     return list(found.values())
 
 
-def _room_words(room):
-    return room if folded(room).startswith("room") else f"Room {room}"
+def shared_students(own, others):
+    """Who of the enrollments ``own`` is among ``others`` too: ``{batch id: "Asha Verma and 2 more students"}``. One query."""
+    names = {}
+    found = others.filter(student__in=own.values("student")).order_by("student__user__full_name", "student")
+    for batch, name in found.values_list("batch", "student__user__full_name"):
+        names.setdefault(batch, []).append(name)
+    return {batch: _first_and_number(students) for batch, students in names.items()}
+
+
+def _first_and_number(students):
+    more = len(students) - 1
+    return students[0] + (f" and {more} more student{'s' if more > 1 else ''}" if more else "")
+
+
+def refuse_times_that_changes_need(batch, gone):
+    """Raises ValidationError when one of the class times ``gone`` (slots) has a cancelled or moved class yet to come."""
+    starts = {(slot.weekday, slot.starts_at) for slot in gone}
+    for change in ClassChange.objects.filter(batch=batch, day__gte=timezone.localdate()).order_by("day", "starts_at"):
+        if (change.day.weekday(), change.starts_at) in starts:
+            raise ValidationError(
+                f"One class of these times was changed by itself. {change.words}. Take that back first, or keep the time."
+            )
 
 
 # Holidays -------------------------------------------------------------------------------------------------------

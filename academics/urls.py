@@ -4,7 +4,9 @@ from django.urls import path
 
 from accounts.roles import requires
 
-from . import views
+from . import calendar_views, class_views, views
+
+changes_classes = requires("academics.add_classchange")
 
 app_name = "academics"
 urlpatterns = [
@@ -19,11 +21,29 @@ urlpatterns = [
     path(
         "batches/<int:pk>/students/", requires("academics.view_enrollment")(views.batch_students), name="batch-students"
     ),
+    path("calendar/", requires("academics.view_batch")(calendar_views.week), name="calendar"),
+    path("batches/<int:pk>/classes/add/", changes_classes(class_views.class_add), name="class-add"),
+    path(
+        "batches/<int:pk>/classes/<day:day>/<time:starts_at>/move/",
+        changes_classes(class_views.class_move),
+        name="class-move",
+    ),
+    path(
+        "batches/<int:pk>/classes/<day:day>/<time:starts_at>/cancel/",
+        changes_classes(class_views.class_cancel),
+        name="class-cancel",
+    ),
+    path(
+        "class-changes/<int:pk>/undo/",
+        requires("academics.delete_classchange")(class_views.class_change_undo),
+        name="class-change-undo",
+    ),
     # For everybody: whose enrollment one may see is the view's question, and a student needs no right for their own.
     path("students/<int:pk>/enrollment/", views.student_enrollment, name="student-enrollment"),
     path("institute/", requires("academics.change_institute")(views.institute), name="institute"),
     path("holidays/", requires("academics.view_holiday")(views.holiday_list), name="holiday-list"),
     path("holidays/add/", requires("academics.add_holiday")(views.holiday_create), name="holiday-create"),
+    path("holidays/<int:pk>/edit/", requires("academics.change_holiday")(views.holiday_update), name="holiday-update"),
     path(
         "holidays/<int:pk>/delete/", requires("academics.delete_holiday")(views.holiday_delete), name="holiday-delete"
     ),

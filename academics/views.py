@@ -14,20 +14,24 @@ from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import listing
 
-from .calendar import next_class
+from .calendar import LOOK_AHEAD, Timetable
 from .forms import (
     BatchFilter,
     BatchForm,
     CourseFilter,
     CourseForm,
+    HolidayEditForm,
     HolidayFilter,
     HolidayForm,
     InstituteForm,
     StudentsFilter,
     class_time_rows,
 )
-from .models import Batch, Course, Enrollment, Holiday, Institute
-from .services import Clashes, add_holidays, kept_sheets_words, save_batch, save_institute
+from .models import Batch, ClassChange, Course, Enrollment, Holiday, Institute
+from .services import Clashes, add_holidays, kept_sheets_words, save_batch, save_institute, sheets_on
+
+#: How many days of coming classes, and how many changes of classes, the page of a batch shows.
+COMING_DAYS, CHANGES_SHOWN = 14, 10
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -143,16 +147,27 @@ def batch_list(request):
 def batch_detail(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).for_listing(), pk=pk)
     now = timezone.localtime()
+    today = now.date()
+    first = max(today, batch.starts_on)
+    timetable = Timetable([batch], first, first + LOOK_AHEAD)
     return render(
         request,
         "academics/batch_detail.html",
         {
             "batch": batch,
-            "today": now.date(),
-            "is_over": batch.is_over(now.date()),
-            "next_class": next_class(batch, now),
+            "today": today,
+            "is_over": batch.is_over(today),
+            "next_class": timetable.next_class(batch, now),
+            "coming": [one for day in timetable.days(COMING_DAYS) for one in timetable.all_on(batch, day)],
+            "class_changes": _class_changes(batch) if request.user.has_perm("academics.view_classchange") else [],
         },
     )
+
+
+def _class_changes(batch):
+    """The last changes of single classes, newest first, those that were taken back too: rows of the history."""
+    rows = ClassChange.history.filter(batch=batch).select_related("history_user").order_by("-history_id")
+    return list(rows[:CHANGES_SHOWN])
 
 
 def batch_students(request, pk):
@@ -296,6 +311,28 @@ def holiday_create(request):
             "heading": "Add a holiday",
             "lead": "No batch has class on a holiday, and no attendance is taken.",
             "submit": "Add holiday",
+            "back": reverse("academics:holiday-list"),
+            "back_label": "Holidays",
+        },
+    )
+
+
+def holiday_update(request, pk):
+    holiday = get_object_or_404(Holiday, pk=pk)
+    heading = f"Edit the holiday {holiday.name}"
+    form = HolidayEditForm(request.POST or None, instance=holiday)
+    if form.is_valid():
+        form.save()
+        messages.success(request, f"Holiday {holiday} saved.")
+        if "day" in form.changed_data and (sheets := sheets_on([holiday.day])):
+            messages.warning(request, kept_sheets_words(sheets))
+        return redirect("academics:holiday-list")
+    return render(
+        request,
+        "_form_page.html",
+        {
+            "form": form,
+            "heading": heading,
             "back": reverse("academics:holiday-list"),
             "back_label": "Holidays",
         },

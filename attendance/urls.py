@@ -1,13 +1,10 @@
 """The pages of this app and who may open them."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
 from accounts.roles import requires
-from coachmaster.ground.days import DayConverter
 
 from . import views, watching
-
-register_converter(DayConverter, "day")
 
 keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendance.view_sheet")
 

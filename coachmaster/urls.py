@@ -2,7 +2,12 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, register_converter
+
+from coachmaster.ground.days import DayConverter, TimeConverter
+
+register_converter(DayConverter, "day")
+register_converter(TimeConverter, "time")
 
 urlpatterns = [
     path("api/", include("coachmaster.api")),

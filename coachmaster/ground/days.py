@@ -77,6 +77,18 @@ def months_between(first, last):
     return months
 
 
+class TimeConverter:
+    """A time of day in an address: `1730`."""
+
+    regex = r"[0-2]\d[0-5]\d"
+
+    def to_python(self, value):
+        return datetime.time(int(value[:2]), int(value[2:]))
+
+    def to_url(self, time):
+        return f"{time:%H%M}"
+
+
 class DayConverter:
     """A date in an address: `2026-11-24`. One that does not exist, or lies out of bounds, is no address of ours."""
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from academics.tests.factories import BatchFactory, DailyBatchFactory, HolidayFactory
+from academics.tests.factories import BatchFactory, ClassChangeFactory, DailyBatchFactory, HolidayFactory
 from accounts import tokens
 from accounts.models import ApiToken, User
 from accounts.roles import INSTRUCTOR
@@ -61,6 +61,9 @@ def people(admin):
         "enrollments": enrollment.pk,
         "payments": payment.pk,
         "refunds": given.pk,
+        "class-changes": ClassChangeFactory(
+            batch=batch, held=(timezone.localdate() + datetime.timedelta(days=4), "06:00-07:00")
+        ).pk,
         "holidays": HolidayFactory(day=timezone.localdate() + datetime.timedelta(days=3)).pk,
     }
     return {

@@ -5,6 +5,7 @@ Columns are people. Their objects: `teacher` teaches the batch of `student`, who
 the login page and back. 404 is what is not yours to see, 403 what your role may not do.
 """
 
+import datetime
 import re
 from urllib.parse import quote
 
@@ -72,6 +73,12 @@ GET  academics:batch-update        login  200   403     403      403     403    
 GET  academics:batch-students      login  200   200     404      403     403      403
 GET  academics:student-enrollment  login  200   200     404      200     404      404
 GET  academics:institute           login  200   403     403      403     403      403
+GET  academics:calendar            login  200   200     200      200     200      403
+GET  academics:class-add           login  200   403     403      403     403      403
+GET  academics:class-move          login  200   403     403      403     403      403
+GET  academics:class-cancel        login  200   403     403      403     403      403
+GET  academics:class-change-undo   login  200   403     403      403     403      403
+GET  academics:holiday-update      login  200   403     403      403     403      403
 GET  academics:holiday-list        login  200   403     403      403     403      403
 GET  academics:holiday-create      login  200   403     403      403     403      403
 POST academics:holiday-delete      login  302   403     403      403     403      403
@@ -168,6 +175,8 @@ def address(name, objects):
     given = {
         "pk": objects.get(path.split("/")[0]),
         "held_on": timezone.localdate(),
+        "day": timezone.localdate(),
+        "starts_at": datetime.time(17),
         "uidb64": "MQ",
         "token": "not-a-token",
         "kind": "students",

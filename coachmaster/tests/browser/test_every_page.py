@@ -1,5 +1,6 @@
 """Each page, as each person sees it in the demo institute: by axe at 360 and 1280 pixels, light and dark."""
 
+import datetime
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.models import Batch, Course, Enrollment, EnrollmentStatus
+from academics import class_changes
+from academics.calendar import Timetable
+from academics.models import Batch, Course, Enrollment, EnrollmentStatus, Holiday
 from academics.tests.factories import BatchFactory
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
@@ -49,6 +52,7 @@ def of_everybody(made):
     yield "academics:course-detail", Course.objects.first().pk
     yield "academics:batch-list"
     yield "academics:batch-detail", made["batch"].pk
+    yield "academics:calendar"
     yield "pages:student-hub", student
     yield "academics:student-enrollment", student
     yield "attendance:student-attendance", student
@@ -80,6 +84,7 @@ def of_admins(made):
     yield "academics:institute"
     yield "academics:holiday-list"
     yield "academics:holiday-create"
+    yield from of_the_calendar(made)
     yield "pages:student-hub", made["left"].student_id
     yield "academics:student-enrollment", made["left"].student_id
     yield "finance:enrollment-create"
@@ -162,6 +167,37 @@ def of_imports(made):
     yield "pages:import-sheet", upload(xlsx(A=[["name"], ["x"]], B=[["name"], ["y"]])).pk
     yield "pages:import-columns", upload(b"pupil\nX\n").pk
     yield "pages:import-detail", done.pk
+
+
+def of_the_calendar(made):
+    """The week with every kind of change, and the pages that make one."""
+    batch, today = made["batch"], timezone.localdate()
+    classes = list(Timetable([batch], today, today + datetime.timedelta(days=30)).held(batch))
+    cancelled, moved, other = classes[:3]
+    class_changes.cancel_class(
+        batch=batch, day=cancelled.day, starts_at=cancelled.slot.starts_at, reason="Fever", by=made["admin"]
+    )
+    change, _ = class_changes.move_class(
+        batch=batch,
+        day=moved.day,
+        starts_at=moved.slot.starts_at,
+        to_day=moved.day,
+        to_starts_at=datetime.time(5),
+        to_ends_at=datetime.time(6),
+        room="Hall",
+        reason="Exam",
+        by=made["admin"],
+        despite_clash=True,
+    )
+    yield "academics:calendar"
+    yield "academics:calendar", f"?week={moved.day}&batch={batch.pk}"
+    yield "academics:calendar", f"?day={made['holiday']}"
+    yield "academics:batch-detail", batch.pk
+    yield "academics:class-add", batch.pk
+    yield "academics:class-move", batch.pk, other.day, other.slot.starts_at
+    yield "academics:class-cancel", batch.pk, other.day, other.slot.starts_at
+    yield "academics:class-change-undo", change.pk
+    yield "academics:holiday-update", Holiday.objects.first().pk
 
 
 def of_sheets(made):

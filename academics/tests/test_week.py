@@ -1,0 +1,184 @@
+"""The week's classes: whose they are, what is said of them, and what they lead to."""
+
+import datetime
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from academics.class_times import parse
+from academics.models import Enrollment
+from academics.services import save_batch
+from accounts.tests.factories import UserFactory
+
+from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
+
+pytestmark = pytest.mark.django_db
+WEEK = reverse("academics:calendar")
+ONE = datetime.timedelta(days=1)
+
+
+def june(number):
+    """A day of June 2026; the 1st is a Monday."""
+    return datetime.date(2026, 6, number)
+
+
+@pytest.fixture(autouse=True)
+def _wednesday():
+    """Wednesday, 10 June 2026, 12:00 in India."""
+    with time_machine.travel(datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC), tick=False):
+        yield
+
+
+def batch_with(text, **fields):
+    batch = BatchFactory(starts_on=june(1), **fields)
+    save_batch(batch, parse(text), despite_clash=True)
+    return batch
+
+
+def shown(response):
+    """What the page shows: `Mon 17:00 Evening`, with a note where there is one."""
+    return [
+        f"{day.day:%a} {card.one.slot.starts_at:%H:%M} {card.one.batch}"
+        + (f": {card.one.note}" if card.one.note else "")
+        for day in response.context["days"]
+        for card in day.classes
+    ]
+
+
+def test_the_week_shows_its_classes_with_holidays_cancelled_moved_and_extra_ones_in_words(client_of, admin):
+    evening = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", room="Room 1")
+    ClassChangeFactory(batch=evening, class_of=(june(8), "17:00-18:30"))
+    ClassChangeFactory(batch=evening, class_of=(june(9), "17:00-18:30"), held=(june(12), "09:00-10:00"), reason="Exam")
+    ClassChangeFactory(batch=evening, held=(june(13), "09:00-10:00"), reason="Revision")
+    HolidayFactory(day=june(10), name="Diwali")
+
+    response = client_of(admin).get(WEEK)
+
+    assert shown(response) == [
+        "Mon 17:00 Evening: Cancelled: Fever",
+        "Tue 17:00 Evening: Moved to Fri 12 Jun, 09:00: Exam",
+        "Wed 17:00 Evening: Holiday: Diwali",
+        "Fri 09:00 Evening: Moved from Tue 9 Jun, 17:00: Exam",
+        "Sat 09:00 Evening: Extra class: Revision",
+    ]
+    text = response.content.decode()
+    for words in ("Holiday: Diwali", "Cancelled: Fever", "Moved to Fri 12 Jun, 09:00: Exam", "Extra class: Revision"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last"),
+    [
+        ("", june(8), june(14)),
+        ("?week=2026-06-16", june(15), june(21)),
+        ("?week=2026-06-21", june(15), june(21)),
+        ("?week=31/06/2026", june(8), june(14)),
+        ("?week=2100-01-01", datetime.date(2099, 12, 28), datetime.date(2100, 1, 1)),
+        ("?week=1900-01-01", datetime.date(1900, 1, 1), datetime.date(1900, 1, 7)),
+        ("?day=2026-06-16", june(16), june(16)),
+        ("?day=%00", june(8), june(14)),
+    ],
+)
+def test_a_week_is_that_of_any_day_in_it_and_nonsense_is_this_week(client_of, admin, query, first, last):
+    response = client_of(admin).get(f"{WEEK}{query}")
+
+    if "%00" in query:
+        assert response.status_code == 400
+        return
+    days = [day.day for day in response.context["days"]]
+    assert (days[0], days[-1]) == (first, last)
+
+
+def test_everybody_sees_their_own_classes_and_an_admin_all(client_of, admin, instructor):
+    own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor)
+    batch_with("Mon 17:00-18:30", name="Other", instructor=UserFactory())
+    student = EnrollmentFactory(batch=own).student
+
+    assert shown(client_of(admin).get(WEEK)) == ["Mon 17:00 Other", "Mon 17:00 Own"]
+    assert shown(client_of(instructor).get(WEEK)) == ["Mon 17:00 Own"]
+    assert shown(client_of(student).get(WEEK)) == ["Mon 17:00 Own"]
+    assert client_of(student).get(WEEK).context["filters"] is None
+
+
+def test_a_student_sees_classes_of_the_days_they_are_enrolled(client_of):
+    batch = batch_with("Mon, Wed, Fri 17:00-18:30", name="Evening")
+    enrollment = EnrollmentFactory(batch=batch, enrolled_on=june(10))
+    Enrollment.objects.filter(pk=enrollment.pk).update(status="dropped", ended_on=june(12))
+
+    assert shown(client_of(enrollment.student).get(WEEK)) == ["Wed 17:00 Evening"]
+
+
+def test_an_admin_filters_by_instructor_room_and_batch(client_of, admin, instructor):
+    own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor, room="Hall")
+    other = batch_with("Tue 17:00-18:30", name="Other", room="Room 1")
+    ClassChangeFactory(batch=other, held=(june(11), "09:00-10:00"), room="hall", reason="Exam")
+    client = client_of(admin)
+
+    def chosen(query):
+        return shown(client.get(f"{WEEK}?{query}"))
+
+    assert chosen(f"instructor={instructor.pk}") == ["Mon 17:00 Own"]
+    assert chosen("room=hall") == ["Mon 17:00 Own", "Thu 09:00 Other: Extra class: Exam"]
+    assert chosen(f"batch={own.pk}&week=2026-06-15") == ["Mon 17:00 Own"]
+    assert chosen("instructor=99999&room=attic&batch=x") == shown(client.get(WEEK))
+
+
+def test_a_class_leads_to_its_sheet_for_who_takes_it_and_else_to_the_batch(client_of, instructor, admin):
+    batch = batch_with("Tue, Wed, Thu 17:00-18:30", name="Evening", instructor=instructor)
+    student = EnrollmentFactory(batch=batch).student
+    batch.sheets.create(held_on=june(9))
+    ClassChangeFactory(batch=batch, class_of=(june(10), "17:00-18:30"))
+    sheet = reverse("attendance:sheet", args=[batch.pk, june(9)])
+
+    for user in (admin, instructor):
+        response = client_of(user).get(WEEK)
+        cards = [card for day in response.context["days"] for card in day.classes]
+        assert [(card.has_sheet, card.is_taken) for card in cards] == [(True, True), (False, False), (False, False)]
+        assert sheet in response.content.decode()
+    response = client_of(student).get(WEEK)
+    assert sheet not in response.content.decode()
+    assert f'href="{batch.get_absolute_url()}"' in response.content.decode()
+
+
+def test_only_who_may_change_classes_is_offered_it(client_of, admin, instructor):
+    batch = batch_with("Tue 17:00-18:30", instructor=instructor)
+    move = reverse("academics:class-move", args=[batch.pk, june(9), datetime.time(17)])
+
+    assert move in client_of(admin).get(WEEK).content.decode()
+    assert move not in client_of(instructor).get(WEEK).content.decode()
+    assert move not in client_of(instructor).get(batch.get_absolute_url()).content.decode()
+
+
+def test_too_many_classes_for_a_page_are_shown_a_day_at_a_time(client_of, admin, monkeypatch):
+    monkeypatch.setattr("academics.calendar_views.MOST_CLASSES", 3)
+    for number in range(4):
+        batch_with("Mon, Wed 17:00-18:30", name=f"B{number}")
+    client = client_of(admin)
+
+    response = client.get(WEEK)
+
+    assert response.context["shown"] == june(10)
+    assert [day.number for day in response.context["week"]] == [4, 0, 4, 0, 0, 0, 0]
+    (day,) = response.context["days"]
+    assert ([card.one.batch.name for card in day.classes], day.left_out) == (["B0", "B1", "B2"], 1)
+    assert client.get(f"{WEEK}?week=2026-06-20").context["shown"] == june(15)
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize("who", ["admin", "instructor", "student"])
+def test_the_week_costs_the_same_however_many_classes(
+    client_of, admin, instructor, student, who, rows, django_assert_max_num_queries
+):
+    for _ in range(rows):
+        batch = batch_with("Mon-Fri 17:00-18:30", instructor=instructor)
+        EnrollmentFactory(batch=batch, student=student, is_exclusive=False)
+        ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(13), "09:00-10:00"))
+        batch.sheets.create(held_on=june(9))
+    client = client_of({"admin": admin, "instructor": instructor, "student": student}[who])
+    client.get(WEEK)
+
+    with django_assert_max_num_queries(8):
+        response = client.get(WEEK)
+
+    assert len(shown(response)) == 6 * rows
