@@ -22,7 +22,7 @@ from academics import api as academics
 from accounts import api as accounts
 from accounts.throttling import TooManyTries
 from attendance import api as attendance
-from coachmaster.ground.api import SENTENCES, Answer, ExactParser, body_of, refusal_of_schema
+from coachmaster.ground.api import NO_BODY, SENTENCES, Answer, ExactParser, body_of, refusal_of_schema
 from coachmaster.ground.refusals import Conflict
 from coachmaster.pages import api as pages
 from finance import api as finance
@@ -103,7 +103,7 @@ def _not_by_the_schema(request, error):
 def _not_json(request, error):
     if isinstance(error.__cause__, RequestDataTooBig):
         return refuse(413)
-    return refuse(error.status_code, "Send a body of JSON." if error.status_code == 400 else None)
+    return refuse(error.status_code, NO_BODY if error.status_code == 400 else None)
 
 
 @api.exception_handler(TooManyTries)
@@ -113,8 +113,7 @@ def _too_often(request, error):
 
 @api.exception_handler(OperationalError)
 def _busy(request, error):
-    logger.exception("database busy: %s", request.path)
-    return refuse(503)
+    raise error  # to the middleware that tries once more, as with a page
 
 
 @api.exception_handler(Exception)

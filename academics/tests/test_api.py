@@ -125,7 +125,7 @@ def test_what_is_no_json_is_refused_with_a_sentence(admin, body):
         headers={"authorization": f"Bearer {Caller(admin).token}"},
     )
 
-    assert (answer.status_code, answer.json()) == (400, {"message": "Send a body of JSON."})
+    assert (answer.status_code, answer.json()) == (400, {"message": "Send a JSON object as the body."})
 
 
 def test_an_exponent_without_end_is_refused_at_once(admin):

@@ -38,6 +38,8 @@ class ExactParser(Parser):
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant)
         if b"\\u" in request.body:
             json.dumps(body, ensure_ascii=False, default=str).encode()  # half of a surrogate pair is no text
+        if not isinstance(body, dict):
+            raise ValueError("not an object")
         return body
 
 
@@ -163,6 +165,9 @@ class Refusal(Message):
     errors: dict[str, list[str]] | None = Field(None, description="By the field they belong to.")
 
 
+#: What is said of a body that cannot be read.
+NO_BODY = "Send a JSON object as the body."
+
 #: What each code means, and the sentence it comes with where nothing better is known.
 SENTENCES = {
     400: "This is not understood. Check what was sent.",
@@ -248,7 +253,7 @@ def refusal_of_schema(errors):
         else:
             sentence = error["msg"]
         if source == "body" and len(error["loc"]) == 2:
-            return 400, {"message": "Send a JSON object." if error["type"] != "missing" else "Send a body of JSON."}
+            return 400, {"message": NO_BODY}
         words = [f"row {word + 1}" if isinstance(word, int) else str(word) for word in place[1:]]
         field = str(place[0]) if source == "body" else str(place[-1])
         if words and source == "body":

@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from accounts import tokens
 from coachmaster.api import api
 from coachmaster.wsgi import application
 
@@ -30,6 +31,7 @@ from .test_api_permissions import bodies, keys_of
 
 pytestmark = pytest.mark.django_db
 
+BUSY = (503, {"message": "The database is busy, and nothing was saved. Try again in a minute."})
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -122,6 +124,60 @@ def test_the_page_about_it_tells_of_every_call_field_and_answer(client):
 
 
 @pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"name=JEE&total_fee=100"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nJEE\r\n--x--\r\n',
+        ),
+        ("multipart/form-data", b""),
+        ("text/csv", b"name,total_fee"),
+        ("application/xml", b"<course/>"),
+        ("", b"JEE"),
+    ],
+)
+def test_a_body_of_another_kind_is_told_to_be_json(admin, content_type, body):
+    caller = Caller(admin)
+
+    answer = caller.client.post(
+        "/api/v1/courses", body, content_type=content_type, headers={"authorization": f"Bearer {caller.token}"}
+    )
+
+    assert (answer.status_code, answer.json()) == (400, {"message": "Send a JSON object as the body."})
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"name": "J\0EE", "total_fee": 1}', "Send a JSON object as the body."),
+        (b'{"name": "J\\u0000EE", "total_fee": 1}', "Check name."),
+        (b"[]", "Send a JSON object as the body."),
+        (b'"JEE"', "Send a JSON object as the body."),
+        (b"null", "Send a JSON object as the body."),
+        (b'{"name": "JEE", "total_fee": -Infinity}', "Send a JSON object as the body."),
+        (b'{"name": "JEE", "total_fee": "NaN"}', "Check total_fee."),
+        (b'{"name": "JEE", "total_fee": 1e309}', "Check total_fee."),
+        (b'{"name": "JEE", "total_fee": 0.001}', "Check total_fee."),
+        (b'{"name": "' + b"J" * 100_000 + b'", "total_fee": 1}', "Check name."),
+    ],
+)
+def test_a_body_that_makes_no_sense_is_refused_with_a_sentence(admin, body, message):
+    status, data = Caller(admin)("POST", "/courses", body)
+
+    assert (status, data["message"]) == (400, message)
+
+
+@pytest.mark.parametrize("method", ["head", "options", "trace", "patch", "delete"])
+def test_a_method_that_no_call_takes_is_refused_without_html(admin, method):
+    caller = Caller(admin)
+
+    answer = getattr(caller.client, method)("/api/v1/courses", headers={"authorization": f"Bearer {caller.token}"})
+
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/json")
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("get", "/api", 404),
@@ -168,6 +224,21 @@ def test_a_body_that_is_too_large_is_refused(admin):
     assert (answer.status_code, answer.json()) == (413, {"message": "This is too large."})
 
 
+def test_a_call_that_meets_a_busy_database_is_tried_once_more(admin, monkeypatch):
+    caller, tries = Caller(admin), []
+
+    def busy_once(request):
+        tries.append(request)
+        if len(tries) == 1:
+            raise OperationalError("deadlock detected")
+        return tokens.ApiToken.objects.get()
+
+    monkeypatch.setattr("accounts.tokens.find", busy_once)
+
+    assert caller("POST", "/courses", {"name": "JEE", "total_fee": 1})[0] == 201
+    assert len(tries) == 2
+
+
 def test_a_busy_database_is_told_and_a_mistake_of_ours_has_no_trace(admin, monkeypatch):
     caller = Caller(admin)
 
@@ -178,10 +249,7 @@ def test_a_busy_database_is_told_and_a_mistake_of_ours_has_no_trace(admin, monke
         return find
 
     monkeypatch.setattr("accounts.tokens.find", raising(OperationalError("database is locked")))
-    assert caller("GET", "/courses") == (
-        503,
-        {"message": "The database is busy, and nothing was saved. Try again in a minute."},
-    )
+    assert caller("GET", "/courses") == BUSY
     monkeypatch.setattr("accounts.tokens.find", raising(ZeroDivisionError("secret")))
     assert caller("GET", "/courses") == (500, {"message": "Something went wrong here. Nothing was saved."})
 

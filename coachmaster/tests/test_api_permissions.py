@@ -6,13 +6,16 @@ The people and their objects are those of the fixture `people`. 400 and 409 mean
 import datetime
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import StudentProfile
-from accounts.tests.factories import PASSWORD
+from accounts.signing_in import WRONG
+from accounts.tests.factories import PASSWORD, StudentFactory
 from coachmaster.api import api
+from coachmaster.ground.api import SENTENCES
 
 from .api import Caller
 from .test_permissions import PEOPLE
@@ -88,14 +91,19 @@ def keys_of(objects):
     }
 
 
-def status(method, path, people, person, **changes):
-    """What the person gets; what it changed is taken back."""
+def answer(method, path, people, person, **changes):
+    """What the person is told, `(code, data)`; what it changed is taken back."""
     objects = people["objects"]
     body = {**bodies(objects).get(path, {}), **changes} if method in ("POST", "PUT") else None
     before = transaction.savepoint()
-    got, _ = Caller(people[person])(method, path.format(**keys_of(objects)), body)
+    got, data = Caller(people[person])(method, path.format(**keys_of(objects)), body)
     transaction.savepoint_rollback(before)
-    return str(got)
+    return str(got), data
+
+
+def status(method, path, people, person, **changes):
+    """What the person gets."""
+    return answer(method, path, people, person, **changes)[0]
 
 
 def operations():
@@ -115,6 +123,42 @@ def test_each_person_gets_what_the_table_says(people):
     got = [[method, path, *(status(method, path, people, person) for person in PEOPLE)] for method, path, *_ in ROWS]
 
     assert [row for row in got if row not in ROWS] == []
+
+
+def test_each_refusal_is_its_sentence_and_nothing_more(people):
+    told = {}
+    for method, path, *codes in ROWS:
+        for person, code in zip(PEOPLE, codes, strict=True):
+            if code in ("401", "403", "404"):
+                got, data = answer(method, path, people, person)
+                told.setdefault((got, *data, data["message"]), set()).add(path)
+
+    others = {key: paths for key, paths in told.items() if key[1:] != ("message", SENTENCES[int(key[0])])}
+    assert others == {("401", "message", WRONG): {"/auth/login"}}
+
+
+#: Most queries of a call, as of a page of its kind; what a form and a service check is theirs, and many small queries.
+BUDGETS = {"GET": 8, "GET /dashboard": 12, "POST /attendance": 12, "POST /payments": 15, "POST": 32, "PUT": 40}
+
+
+def test_each_call_stays_within_its_queries(people):
+    keys, sent = keys_of(people["objects"]), bodies(people["objects"])
+    sent["/enrollments"]["student_id"] = StudentFactory().pk
+    sent["/auth/login"] = {"email": people["admin"].email, "password": PASSWORD}
+    over = []
+    for method, path, *codes in ROWS:
+        person = next(who for who, code in zip(PEOPLE[1:], codes[1:], strict=True) if code not in ("403", "404"))
+        caller = Caller(people[person])
+        before = transaction.savepoint()
+        with CaptureQueriesContext(connection) as queries:
+            got, _ = caller(method, path.format(**keys), sent.get(path) if method != "GET" else None)
+        transaction.savepoint_rollback(before)
+        assert got in (200, 201), path
+        budget = max((words for words in BUDGETS if f"{method} {path}".startswith(words)), key=len)
+        if len(queries) > BUDGETS[budget]:
+            over.append((method, path, len(queries)))
+
+    assert over == []
 
 
 def test_who_may_not_call_is_told_so_before_anything_they_sent_is_looked_at(people):

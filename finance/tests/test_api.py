@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 import time_machine
-from django.db import connections
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -439,65 +438,70 @@ def test_one_key_sent_fifty_times_at_once_gives_one_receipt(owner):
     assert not list(verify.problems())
 
 
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_form_and_api_at_once_draw_consecutive_numbers(owner):
-    students = [enrolled(fee="12000.00").student for _ in range(8)]
+@pytest.fixture
+def ways(owner):
+    """The two ways to record a payment, by the form and by the API: `way(student, amount, **more)`, its code."""
     token = Caller(owner).token
     client = Client()
     client.force_login(owner)
     session = client.cookies["sessionid"].value
 
-    def by_form(student):
-        form = {
-            "token": PaymentForm.new_token(),
-            "amount": "100",
-            "mode": "cash",
-            "paid_on": timezone.localdate().isoformat(),
-        }
+    def by_form(student, amount, payment_mode="cash", **more):
+        form = {"token": PaymentForm.new_token(), "amount": amount, "mode": payment_mode, **more}
         own = Client()
         own.cookies["sessionid"] = session
-        return own.post(f"{reverse('finance:payment-create')}?student={student.pk}", form).status_code
+        address = f"{reverse('finance:payment-create')}?student={student.pk}"
+        return own.post(address, {"paid_on": timezone.localdate().isoformat(), **form}).status_code
 
-    def by_api(student):
-        body = {"student_id": student.pk, "amount": 101}
+    def by_api(student, amount, **more):
+        body = {"student_id": student.pk, "amount": amount, **more}
         return Caller(token=token)("POST", "/payments", body, idempotency_key=secrets.token_hex(8))[0]
 
-    codes = at_once(*[lambda act=act, one=one: act(one) for one in students for act in (by_form, by_api)])
+    return by_form, by_api
 
-    assert sorted(codes) == [201] * 8 + [302] * 8
+
+def all_at_once(*acts):
+    """What the acts, each `(way, student, amount, more)`, answer when they are made at once."""
+    return at_once(*[lambda act=act: act[0](act[1], act[2], **act[3]) for act in acts])
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_form_and_api_at_once_draw_consecutive_numbers_and_refusals_use_none(ways):
+    students = [enrolled(fee="12000.00").student for _ in range(8)]
+    bad = [(way, students[0], "0", {}) for way in ways for _ in range(2)]
+
+    codes = all_at_once(
+        *[(way, one, amount, {}) for one in students for way, amount in zip(ways, "12", strict=True)], *bad
+    )
+
+    assert sorted(codes) == [200] * 2 + [201] * 8 + [302] * 8 + [400] * 2
     assert sorted(Payment.objects.values_list("number", flat=True)) == list(range(1, 17))
     assert not list(verify.problems())
 
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_form_and_api_at_once_take_no_more_than_is_owed(owner):
+def test_form_and_api_at_once_take_no_more_than_is_owed(ways):
     student = enrolled(fee="1000.00").student
-    token = Caller(owner).token
-    client = Client()
-    client.force_login(owner)
-    session = client.cookies["sessionid"].value
 
-    def by_form():
-        form = {
-            "token": PaymentForm.new_token(),
-            "amount": "1000",
-            "mode": "cash",
-            "paid_on": timezone.localdate().isoformat(),
-        }
-        own = Client()
-        own.cookies["sessionid"] = session
-        return own.post(f"{reverse('finance:payment-create')}?student={student.pk}", form).status_code
-
-    def by_api():
-        body = {"student_id": student.pk, "amount": 1000}
-        return Caller(token=token)("POST", "/payments", body, idempotency_key=secrets.token_hex(8))[0]
-
-    codes = at_once(*[by_form, by_api] * 6)
+    codes = all_at_once(*[(way, student, "1000", {}) for way in ways for _ in range(6)])
 
     assert sum(code in (201, 302) for code in codes) == 1
     assert {code for code in codes if code not in (201, 302)} <= {200, 409}
     assert Payment.objects.get().amount == Decimal("1000.00")
     assert not list(verify.problems())
-    connections.close_all()
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_form_and_api_at_once_take_a_bank_reference_once(ways):
+    students = [enrolled(fee="1000.00").student for _ in range(4)]
+    transfer = {"payment_mode": "upi", "reference": "632912345678"}
+
+    codes = all_at_once(*[(way, one, "10", transfer) for one in students for way in ways])
+
+    assert sum(code in (201, 302) for code in codes) == 1
+    assert {code for code in codes if code not in (201, 302)} <= {200, 400}
+    assert Payment.objects.get().number == 1
+    assert not list(verify.problems())
