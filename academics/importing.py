@@ -5,12 +5,13 @@ from django.core.exceptions import ValidationError
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from accounts.models import User
+from coachmaster.ground.days import DayFormField, day_words
 from coachmaster.ground.forms import WholeNumberField
 from coachmaster.ground.importing import Column, Importer, ReferenceColumn, drained, set_changes
 from coachmaster.ground.text import LinesFormField, folded
 
 from . import class_times, services
-from .models import Batch, Course
+from .models import Batch, Course, Holiday, days_between
 
 
 class NamedRows:
@@ -203,6 +204,46 @@ class _Teachers:
         if len(people) > 1:
             raise ValidationError("More than one instructor has this name. Write the e-mail.")
         return people[0]
+
+
+class HolidayImporter(Importer):
+    """Holidays, one day or several in a row with one name; a day is known again by its date, and takes the file's name."""
+
+    noun = ("holiday", "holidays")
+    model = Holiday
+    labels = ("name", "first")
+    columns = [
+        Column.of(Holiday, "name", "holiday", "holiday name", "occasion", "festival", "event", "title"),
+        Column("first", DayFormField(), "date", "day", "first day", "from", "start", "start date", "holiday date"),
+        Column("last", DayFormField(required=False), "last day", "to", "until", "end", "end date"),
+    ]
+
+    def check(self, row):
+        services.check_holiday_range(row["first"], row.get("last", row["first"]))
+
+    def write(self, rows, result, advance):
+        known, lines = {holiday.day: holiday for holiday in Holiday.objects.all()}, {}
+        for row in rows:
+            new, changed = [], {}
+            for day in days_between(row["first"], row.get("last", row["first"])):
+                if first := lines.get(day):
+                    result.refuse(row, "first", f"Line {first} has {day_words(day)} already. Keep one of them.")
+                    break
+                lines[day] = row.line
+                if day not in known:
+                    new.append(Holiday(day=day, name=row["name"]))
+                elif changes := set_changes(known[day], {"name": row["name"]}):
+                    changed[known[day]] = changes
+            if new:
+                result.create(row)
+            else:
+                result.count(row, next(iter(changed.values()), {}))
+            if result.is_clean:
+                result.made += [holiday.pk for holiday in Holiday.objects.bulk_create(new)]
+                Holiday.objects.bulk_update(changed, ["name"])
+            advance(1)
+        if result.is_clean and (sheets := services.sheets_on(list(lines))):
+            result.notes.append(services.kept_sheets_words(sheets))
 
 
 # How other files name a batch -----------------------------------------------------------------------------------

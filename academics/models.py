@@ -602,6 +602,9 @@ class Holiday(models.Model):
     def __str__(self):
         return f"{self.name}, {self.day:%d %b %Y}"
 
+    def get_absolute_url(self):
+        return address("academics:holiday-update", self.pk)
+
 
 class EnrollmentStatus(models.TextChoices):
     """Where an enrollment stands."""

@@ -229,10 +229,7 @@ def add_holidays(*, name, first, last=None):
     all holidays already.
     """
     last = last or first
-    if last < first:
-        raise ValidationError({"last": "The last day cannot be before the first."})
-    if last - first >= LONGEST_HOLIDAY:
-        raise ValidationError({"last": f"At most {LONGEST_HOLIDAY.days} days at once. Check the year."})
+    check_holiday_range(first, last)
     standing = {holiday.day: holiday for holiday in Holiday.objects.filter(day__range=(first, last))}
     new = [day for day in days_between(first, last) if day not in standing]
     if not new:
@@ -242,6 +239,14 @@ def add_holidays(*, name, first, last=None):
         holiday.clean_fields()
     Holiday.objects.bulk_create(holidays, ignore_conflicts=True)
     return HolidaysAdded(new, sorted(standing), sheets_on(new))
+
+
+def check_holiday_range(first, last):
+    """Raises ValidationError when the days are in the wrong order, or too many at once."""
+    if last < first:
+        raise ValidationError({"last": "The last day cannot be before the first."})
+    if last - first >= LONGEST_HOLIDAY:
+        raise ValidationError({"last": f"At most {LONGEST_HOLIDAY.days} days at once. Check the year."})
 
 
 def sheets_on(days):

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from academics.models import Batch, Course
+from academics.models import Batch, Course, Holiday
 from accounts.tests.factories import UserFactory
 from coachmaster.ground.tests.importing import run_import
 
-from .factories import BatchFactory, CourseFactory, EnrollmentFactory
+from .factories import BatchFactory, CourseFactory, EnrollmentFactory, HolidayFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -176,3 +176,53 @@ def test_an_instructor_whose_name_two_have_is_not_guessed(file, course):
 
     assert "line 3, Teacher: “IMRAN KHAN”: More than one instructor has this name. Write the e-mail." in run.said
     assert not Batch.objects.exists()
+
+
+# Holidays -------------------------------------------------------------------------------------------------------
+
+
+def test_holidays_come_in_by_day_and_range_and_a_second_run_changes_nothing(file):
+    text = "Occasion,From,To\nDiwali,08/11/2026,10/11/2026\nRepublic Day,2027-01-26,\n"
+
+    first, second = (run_import("import_holidays", file(text)) for _ in range(2))
+
+    assert first.summary == "2 holidays created, 0 changed, 0 unchanged, 0 skipped."
+    assert second.summary == "0 holidays created, 0 changed, 2 unchanged, 0 skipped."
+    assert [(holiday.day.isoformat(), holiday.name) for holiday in Holiday.objects.all()] == [
+        ("2026-11-08", "Diwali"),
+        ("2026-11-09", "Diwali"),
+        ("2026-11-10", "Diwali"),
+        ("2027-01-26", "Republic Day"),
+    ]
+
+
+def test_a_day_that_is_a_holiday_takes_the_name_of_the_file_and_sheets_are_kept(file):
+    HolidayFactory(day=datetime.date(2026, 11, 8), name="Diwalli")
+    BatchFactory().sheets.create(held_on=datetime.date(2026, 11, 8))
+
+    run = run_import("import_holidays", file("name,date\nDiwali,08/11/2026\n"))
+
+    assert run.summary == "0 holidays created, 1 changed, 0 unchanged, 0 skipped."
+    assert "Attendance was taken already: 1 attendance sheet will be kept, and counted." in run.out
+    assert Holiday.objects.get().name == "Diwali"
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("Diwali,08/11/2026,07/11/2026", "line 2, last: “07/11/2026”: The last day cannot be before the first."),
+        ("Diwali,08/11/2026,08/11/2027", "line 2, last: “08/11/2027”: At most 120 days at once. Check the year."),
+        ("Diwali,31/02/2026,", "line 2, first: “31/02/2026”: Enter a date that exists, like 24/11/2026."),
+        (",08/11/2026,", "line 2, name"),
+        (
+            "Diwali,08/11/2026,10/11/2026\nFair,10/11/2026,",
+            "line 3, first: “10/11/2026”: Line 2 has 10 Nov 2026 already.",
+        ),
+    ],
+)
+def test_one_wrong_line_keeps_all_holidays_out(file, lines, sentence):
+    run = run_import("import_holidays", file(f"name,first,last\n{lines}\n"))
+
+    assert run.code == 1
+    assert sentence in run.said
+    assert not Holiday.objects.exists()

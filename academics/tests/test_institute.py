@@ -328,6 +328,24 @@ def test_a_holiday_that_cannot_be_gets_a_sentence(client_of, admin, values, fiel
     assert Holiday.objects.count() == 1
 
 
+def test_a_holiday_is_corrected_and_moved_to_another_day(client_of, admin):
+    holiday = HolidayFactory(day=datetime.date(2026, 11, 8))
+    HolidayFactory(day=datetime.date(2026, 11, 9), name="Bhai Dooj")
+    BatchFactory().sheets.create(held_on=datetime.date(2026, 11, 7))
+    client = client_of(admin)
+
+    taken = client.post(holiday.get_absolute_url(), {"day": "2026-11-09", "name": "Diwali"})
+    assert taken.context["form"].errors["day"] == ["There is a holiday on this date already."]
+    response = client.post(holiday.get_absolute_url(), {"day": "2026-11-07", "name": "Dhanteras"}, follow=True)
+
+    holiday.refresh_from_db()
+    assert (holiday.name, holiday.day) == ("Dhanteras", datetime.date(2026, 11, 7))
+    assert [str(message) for message in response.context["messages"]] == [
+        "Holiday Dhanteras, 07 Nov 2026 saved.",
+        "Attendance was taken already: 1 attendance sheet will be kept, and counted.",
+    ]
+
+
 def test_a_holiday_is_deleted_by_post_after_asking(client_of, admin):
     holiday = HolidayFactory(day=datetime.date(2026, 11, 8))
     address = reverse("academics:holiday-delete", args=[holiday.pk])

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from academics.importing import BatchImporter, CourseImporter
+from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
 from attendance.importing import AttendanceImporter
 from coachmaster.ground.importing import Importer, SeveralSheets, Unreadable, bring_in, normalised
@@ -92,6 +92,13 @@ KINDS = {
              ["JEE Morning", "JEE-M1", "JEE-2Y", "imran@example.com", _DAY(2026, 6, 1), None, "40", "Hall 2",
               "Mon, Wed, Fri 07:00-08:30; Sat 09:00-11:00"],
              ["NEET 2025", "NEET-25", "NEET Crash", "Maya Das", _DAY(2025, 4, 1), _DAY(2025, 6, 30), None, None, None]],
+        ),
+        Kind(
+            "holidays", "Holidays", "A line is a holiday, or several days in a row; a day is known again by its date.",
+            HolidayImporter, "academics.add_holiday",
+            [["Holiday", "Date", "Until"],
+             ["Diwali", _DAY(2026, 11, 8), _DAY(2026, 11, 11)],
+             ["Republic Day", _DAY(2027, 1, 26), None]],
         ),
         Kind(
             "students", "Students",

@@ -6,7 +6,7 @@ import shlex
 import pytest
 from django.conf import settings
 
-from academics.importing import BatchImporter, CourseImporter
+from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
 from attendance.importing import AttendanceImporter
 from coachmaster.ground.tests.importing import run_import
@@ -17,6 +17,7 @@ SECTIONS = {
     "Instructors": InstructorImporter,
     "Courses": CourseImporter,
     "Batches": BatchImporter,
+    "Holidays": HolidayImporter,
     "Students": StudentImporter,
     "Enrollments": EnrollmentImporter,
     "Payments": PaymentImporter,

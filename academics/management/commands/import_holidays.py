@@ -1,0 +1,8 @@
+from academics.importing import HolidayImporter
+from coachmaster.ground.importing.command import ImportCommand
+
+
+class Command(ImportCommand):
+    """Brings holidays in from a CSV file."""
+
+    importer_class = HolidayImporter
