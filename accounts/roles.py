@@ -79,6 +79,8 @@ PERMISSIONS = {
         "attendance.add_sheet",
         "attendance.view_mark",
         "attendance.view_markchange",
+        "attendance.view_reminder",
+        "attendance.add_reminder",
         "attendance.correct_any_day",
         "pages.add_import",
     ],

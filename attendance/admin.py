@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from coachmaster.ground.back_office import ReadOnlyAdmin
 
-from .models import Mark, MarkChange, Sheet
+from .models import Mark, MarkChange, Reminder, Sheet
 
 
 class LookedUp(ReadOnlyAdmin):
@@ -58,3 +58,15 @@ class MarkChangeAdmin(LookedUp):
     search_fields = ["mark__student__user__search_text", "changed_by__full_name"]
     date_hierarchy = "changed_at"
     ordering = ["-changed_at", "-pk"]
+
+
+@admin.register(Reminder)
+class ReminderAdmin(LookedUp):
+    """Reminders about attendance."""
+
+    list_display = ["enrollment", "channel", "attended", "counted", "sent_by", "sent_at"]
+    list_select_related = ["enrollment__student__user", "enrollment__batch", "sent_by"]
+    list_filter = ["channel"]
+    search_fields = ["enrollment__student__user__search_text"]
+    date_hierarchy = "sent_at"
+    ordering = ["-sent_at", "-pk"]

@@ -16,6 +16,7 @@ from accounts.roles import sees_whole_institute
 from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
+from coachmaster.ground.reminders import SentReminder
 from coachmaster.ground.text import LineField
 
 
@@ -277,6 +278,21 @@ class Expected:
     def is_on_the_edge(self, tally):
         """Whether it would be short after the next absence, and is not yet."""
         return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
+
+
+class Reminder(SentReminder):
+    """A reminder about attendance that somebody sent or opened to send, with the figures that it told."""
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="attendance_reminders")
+    attended = models.PositiveIntegerField()
+    counted = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-sent_at"]
+        indexes = [models.Index(fields=["enrollment", "-sent_at"], name="attendance_reminder_latest")]
+
+    def __str__(self):
+        return f"{self.enrollment}, {self.sent_at:%d %b %Y}"
 
 
 class PresenceQuerySet(CountedQuerySet):

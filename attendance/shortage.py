@@ -3,20 +3,22 @@
 from dataclasses import dataclass
 
 from django import forms
-from django.db.models import Case, Count, F, IntegerField, Q, Value, When
+from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
+from coachmaster.ground.reminders import whatsapp_phone
 from coachmaster.ground.tables import Column, Kind
 
 from . import services
-from .models import Expected, Presence
+from .models import Expected, Presence, Reminder
 
 #: The ways to be on the list, as the address says them.
 KINDS = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}
+ANY_KIND = Q(is_short=True) | Q(is_on_the_edge=True) | Q(is_away=True)
 
 SORTS = {
     "share": ["share", "enrollment__student__user__full_name"],
@@ -84,7 +86,7 @@ class ShortageFilter(FilterForm):
         """The condition of the list."""
         if asked := KINDS.get(self.value("show")):
             return Q(**{asked: True})
-        return Q(is_short=True) | Q(is_on_the_edge=True) | Q(is_away=True)
+        return ANY_KIND
 
 
 def sorted_by(presences):
@@ -103,8 +105,11 @@ def sorted_by(presences):
 
 
 def with_people(presences):
-    """With the student, batch and course of each."""
-    return presences.select_related("enrollment__student__user", "enrollment__batch__course")
+    """With the student, batch and course of each, and when the last reminder was sent (``reminded_at``)."""
+    reminders = Reminder.objects.filter(enrollment=OuterRef("pk")).order_by("-sent_at").values("sent_at")
+    return presences.select_related("enrollment__student__user", "enrollment__batch__course").annotate(
+        reminded_at=Subquery(reminders[:1])
+    )
 
 
 @dataclass
@@ -133,7 +138,16 @@ class Watched:
 
     presence: Presence
     expected: Expected
-    told_at: object = None
+
+    @property
+    def reminded_at(self):
+        """When the family was last reminded, or None."""
+        return self.presence.reminded_at
+
+    @property
+    def may_be_messaged(self):
+        """Whether there is a mobile number to write to."""
+        return bool(whatsapp_phone(self.student))
 
     @property
     def enrollment(self):
@@ -197,4 +211,5 @@ COLUMNS = [
     Column("State", Kind.TEXT, lambda one: one.state),
     Column("Classes to get back", Kind.NUMBER, lambda one: one.to_catch_up),
     Column("Absent in a row", Kind.NUMBER, lambda one: one.presence.absences_in_a_row),
+    Column("Last reminder", Kind.MOMENT, lambda one: one.reminded_at),
 ]

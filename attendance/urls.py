@@ -6,12 +6,15 @@ from accounts.roles import requires
 
 from . import views, watching
 
+reminds = requires("attendance.add_reminder")
 keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendance.view_sheet")
 
 app_name = "attendance"
 urlpatterns = [
     path("attendance/", sees_sheets(views.day), name="day"),
     path("attendance/shortage/", sees_sheets(watching.shortage_list), name="shortage"),
+    path("attendance/shortage/remind/", reminds(watching.remind_by_mail), name="remind-by-mail"),
+    path("enrollments/<int:pk>/remind/", reminds(watching.remind_by_whatsapp), name="remind"),
     path("batches/<int:pk>/attendance/", sees_sheets(views.register), name="batch-attendance"),
     path("batches/<int:pk>/attendance/go/", keeps_sheets(views.sheet_go), name="sheet-go"),
     path("batches/<int:pk>/attendance/<day:held_on>/", keeps_sheets(views.sheet), name="sheet"),

@@ -1,6 +1,5 @@
 """Dues: who owes, since when, how to reach them, and what they were told."""
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.mail import EmailMessage
@@ -12,14 +11,13 @@ from django.views.decorators.http import require_POST
 from academics.models import Institute
 from accounts import mails
 from accounts.models import StudentProfile
-from coachmaster.ground.listing import ROWS_A_PAGE, listing
+from coachmaster.ground.listing import listing
+from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
 from coachmaster.ground.tables import table_answer
 
 from .dues import COLUMNS
 from .dues_forms import DuesFilter
-from .forms import StudentsField
-from .models import Reminder
-from .reminders import RemindedAlready, remind
+from .reminders import remind
 
 SORTS = {"owed": ["owed"], "overdue": ["overdue"], "name": ["student__user__full_name"]}
 
@@ -61,33 +59,13 @@ def remind_by_whatsapp(request, pk):
     """One tap: the reminder is written down, and WhatsApp opens with the text."""
     student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
     try:
-        notices = remind([pk], channel=Reminder.Channel.WHATSAPP, by=request.user, again="again" in request.POST)
+        notices = remind([pk], channel=Channel.WHATSAPP, by=request.user, again="again" in request.POST)
     except RemindedAlready as asked:
-        return render(request, "finance/remind_again.html", {"student": student, "recent": asked.notices})
+        return render(request, "_remind_again.html", {"recent": asked.notices, "back": reverse("finance:dues")})
     if not notices:
         messages.error(request, f"{student} has nothing to pay today, or no mobile number. Nobody was reminded.")
         return redirect("finance:dues")
     return HttpResponseRedirect(notices[0].link)
-
-
-class SeveralForm(forms.Form):
-    """The students who were ticked, and what to do with those who were reminded a few days ago."""
-
-    students = StudentsField(queryset=None)
-    recent = forms.ChoiceField(
-        choices=[("again", "Remind them again"), ("leave_out", "Leave them out")], required=False
-    )
-
-    def __init__(self, *args, students, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["students"].queryset = students
-
-    def clean_students(self):
-        """As many as a page shows."""
-        students = self.cleaned_data["students"]
-        if len(students) > ROWS_A_PAGE:
-            raise forms.ValidationError(f"Tick at most {ROWS_A_PAGE} students at a time.")
-        return students
 
 
 @require_POST
@@ -97,21 +75,15 @@ def remind_by_mail(request):
     if not settings.SENDS_MAIL:
         messages.error(request, "No mail goes out from here: the mail server is not set up.")
         return redirect(back)
-    form = SeveralForm(request.POST, students=StudentProfile.objects.visible_to(request.user))
+    form = RemindForm(request.POST, name="students", rows=StudentProfile.objects.visible_to(request.user))
     if not form.is_valid():
         messages.error(request, "Nobody was reminded. Tick up to 30 students of the list.")
         return redirect(back)
-    students, recent = form.cleaned_data["students"], form.cleaned_data["recent"]
+    students = form.ticked
     try:
-        notices = remind(
-            [student.pk for student in students],
-            channel=Reminder.Channel.EMAIL,
-            by=request.user,
-            again=recent == "again",
-            leave_out=recent == "leave_out",
-        )
+        notices = remind([student.pk for student in students], channel=Channel.EMAIL, by=request.user, **form.choice)
     except RemindedAlready as asked:
-        return render(request, "finance/remind_again.html", {"students": students, "recent": asked.notices})
+        return render(request, "_remind_again.html", {"form": form, "recent": asked.notices, "back": back})
     institute = Institute.objects.for_page_heads()
     mails.send_all(
         [

@@ -11,14 +11,12 @@ from django.utils.html import format_html, format_html_join
 from accounts.forms import PasswordAgainMixin
 from accounts.models import User
 from coachmaster.ground.days import DayFormField
-from coachmaster.ground.forms import FilterForm, show_refusal
+from coachmaster.ground.forms import LARGEST_KEY, FilterForm, TickedField, show_refusal
 from coachmaster.ground.money import AmountField, display, plain
 from coachmaster.ground.text import LineFormField, LinesFormField
 
 from .models import Mode, ReceiptSeries
 from .services import LooksDouble, MoreThanOwed, fee_after_transfer
-
-LARGEST_KEY = 2**63 - 1
 
 
 class KeyField(forms.IntegerField):
@@ -26,15 +24,6 @@ class KeyField(forms.IntegerField):
 
     def __init__(self, **kwargs):
         super().__init__(**{"required": False, "min_value": 1, "max_value": LARGEST_KEY, **kwargs})
-
-
-class StudentsField(forms.ModelMultipleChoiceField):
-    """Students who were ticked; a key that no database can hold is refused and not asked for."""
-
-    def clean(self, value):
-        if any(len(key) > 19 or not 0 <= int(key) <= LARGEST_KEY for key in value or [] if key.isdigit()):
-            raise forms.ValidationError("Tick students of the list.")
-        return super().clean(value)
 
 
 class PickForm(forms.Form):
@@ -338,7 +327,7 @@ class EnrollSeveralForm(forms.Form):
     """Students ticked in the list, and admission numbers pasted below it."""
 
     q = LineFormField(label="Find students", max_length=100, required=False)
-    students = StudentsField(queryset=None, required=False)
+    students = TickedField(queryset=None, required=False)
     numbers = LinesFormField(
         label="Or paste admission numbers",
         max_length=5000,

@@ -17,6 +17,7 @@ from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
+from coachmaster.ground.reminders import SentReminder
 from coachmaster.ground.text import LineField, LinesField, folded
 
 from .gst import place_of_supply
@@ -749,20 +750,11 @@ class DayClose(models.Model):
         return self.counted_cash - self.system_cash
 
 
-class Reminder(models.Model):
+class Reminder(SentReminder):
     """A reminder about fees that somebody sent or opened to send."""
 
-    class Channel(models.TextChoices):
-        """How it went out."""
-
-        WHATSAPP = "whatsapp", "WhatsApp"
-        EMAIL = "email", "E-mail"
-
     student = models.ForeignKey(StudentProfile, on_delete=models.CASCADE, related_name="fee_reminders")
-    channel = models.CharField(max_length=10, choices=Channel.choices)
     amount = MoneyField()
-    sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    sent_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-sent_at"]

@@ -5,13 +5,13 @@ from django.urls import reverse
 
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import display
+from coachmaster.ground.reminders import whatsapp_phone
 from coachmaster.ground.templatetags.ground import phone
 from coachmaster.ground.whatsapp import whatsapp_link
 
 from .documents import Head, ReceiptData, balance_words
 from .gst import tax_within
 from .models import Mode
-from .reminders import whatsapp_phone
 from .verification import receipt_token
 
 

@@ -186,6 +186,7 @@ def test_the_file_says_what_the_list_says(client_of, admin):
         "State": "Short",
         "Classes to get back": "2",
         "Absent in a row": "2",
+        "Last reminder": "",
     }
     assert b"".join(client.get(SHORTAGE, {"as": "xlsx"}))[:2] == b"PK"
 

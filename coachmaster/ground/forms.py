@@ -11,6 +11,9 @@ from django.utils.safestring import mark_safe
 
 from .text import LineFormField
 
+#: The largest key that a database holds.
+LARGEST_KEY = 2**63 - 1
+
 
 class PlainSelect(forms.Select):
     """A list of choices without groups, written at once: Django renders a template for each option."""
@@ -58,6 +61,15 @@ class FilterForm(forms.Form):
         """Whether anything is chosen: an empty list then says "nothing matches" and not "nothing yet"."""
         self.is_valid()
         return any(self.cleaned_data.get(name) not in (None, "") for name in self.fields)
+
+
+class TickedField(forms.ModelMultipleChoiceField):
+    """Rows of a list that were ticked; a key that no database can hold is refused and not asked for."""
+
+    def clean(self, value):
+        if any(len(key) > 19 or not 0 <= int(key) <= LARGEST_KEY for key in value or [] if key.isdigit()):
+            raise ValidationError("Tick rows of the list.")
+        return super().clean(value)
 
 
 def show_refusal(form, refusal, **renamed):

@@ -130,6 +130,8 @@ POST finance:remind                login  302   403     403      403     403    
 POST finance:remind-by-mail        login  302   403     403      403     403      403
 GET  attendance:day                login  200   200     200      403     403      403
 GET  attendance:shortage           login  200   200     200      403     403      403
+POST attendance:remind             login  302   403     403      403     403      403
+POST attendance:remind-by-mail     login  302   403     403      403     403      403
 GET  attendance:batch-attendance   login  200   200     404      403     403      403
 GET  attendance:sheet              login  200   200     404      403     403      403
 GET  attendance:sheet-history      login  200   200     404      403     403      403

@@ -86,6 +86,12 @@ def phone(number):
 
 
 @register.filter
+def dial(number):
+    """The link that calls a number, from a mobile and from abroad too: `tel:+919876543210`."""
+    return f"tel:+91{number}" if len(number) == 10 else f"tel:{number}"
+
+
+@register.filter
 def initials(name):
     """Up to two letters that stand for a name."""
     words = str(name).split()

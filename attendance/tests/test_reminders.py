@@ -1,0 +1,167 @@
+"""Reminders about attendance: one tap by WhatsApp, several by e-mail, each written down, by the rules of fee reminders."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.core import mail
+from django.urls import reverse
+
+from academics.models import Institute
+from academics.tests.factories import BatchFactory, EnrollmentFactory
+from attendance.models import Presence, Reminder
+
+pytestmark = pytest.mark.django_db
+SHORTAGE = reverse("attendance:shortage")
+MAIL = reverse("attendance:remind-by-mail")
+
+
+@pytest.fixture
+def absentee(student):
+    """Asha came to 6 of 10 classes of JEE M1 and missed the last two; her father has a phone and an e-mail address."""
+    student.guardian_phone, student.guardian_email = "9876500001", "father@example.com"
+    student.save()
+    enrollment = EnrollmentFactory(student=student, batch=BatchFactory(name="JEE {M1}"))
+    Presence.objects.create(enrollment=enrollment, present=5, late=1, absent=4, absences_in_a_row=2)
+    return enrollment
+
+
+def other_absentee(**of):
+    enrollment = EnrollmentFactory(**of)
+    Presence.objects.create(enrollment=enrollment, absent=8, absences_in_a_row=8)
+    return enrollment
+
+
+def remind(client, enrollment, **sent):
+    return client.post(reverse("attendance:remind", args=[enrollment.pk]), sent)
+
+
+def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, absentee):
+    institute = Institute.objects.current()
+    institute.name, institute.phone = "Sunrise & Co", "9000000000"
+    institute.attendance_reminder = (
+        "{name} ({admission_number}), {batch}: {attended}/{counted}, {percent} of {expected} %, "
+        "{absences} in a row. {institute} {phone}"
+    )
+    institute.save()
+
+    link = urlsplit(remind(client_of(admin), absentee)["Location"])
+
+    assert (link.scheme, link.netloc, link.path) == ("https", "wa.me", "/919876500001")
+    assert parse_qs(link.query)["text"] == [
+        f"Asha Verma ({absentee.student.admission_number}), JEE {{M1}}: 6/10, 60 of 75 %, 2 in a row. "
+        "Sunrise & Co 9000000000"
+    ]
+    reminder = Reminder.objects.get()
+    assert (reminder.enrollment, reminder.channel, reminder.sent_by) == (absentee, "whatsapp", admin)
+    assert (reminder.attended, reminder.counted) == (6, 10)
+
+
+def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, absentee):
+    client = client_of(admin)
+    remind(client, absentee)
+
+    again = remind(client, absentee)
+    assert "Remind again?" in again.content.decode() and "6 of 10 · 60 %" in again.content.decode()
+    assert Reminder.objects.count() == 1
+
+    assert remind(client, absentee, again="on")["Location"].startswith("https://wa.me/")
+    assert Reminder.objects.count() == 2
+
+
+def test_the_list_says_when_the_family_was_last_reminded(client_of, admin, absentee):
+    client = client_of(admin)
+    remind(client, absentee)
+
+    (row,) = client.get(SHORTAGE).context["rows"]
+    assert row.reminded_at == Reminder.objects.get().sent_at
+
+
+def test_who_attends_again_is_neither_offered_nor_reminded(client_of, admin, absentee):
+    Presence.objects.update(present=40, absences_in_a_row=0)
+    client = client_of(admin)
+
+    assert reverse("attendance:remind", args=[absentee.pk]) not in client.get(SHORTAGE).content.decode()
+    answer = client.post(reverse("attendance:remind", args=[absentee.pk]), follow=True)
+    assert "Asha Verma is not short of attendance" in answer.content.decode()
+    assert not Reminder.objects.exists()
+
+
+def test_without_a_mobile_number_there_is_no_tap(client_of, admin, absentee):
+    absentee.student.guardian_phone = "02012345678"
+    absentee.student.save()
+    client = client_of(admin)
+
+    page = client.get(SHORTAGE).content.decode()
+    assert 'href="tel:+912012345678"' in page
+    assert reverse("attendance:remind", args=[absentee.pk]) not in page
+    remind(client, absentee)
+    assert not Reminder.objects.exists()
+
+
+def test_those_ticked_get_a_mail_each(client_of, admin, absentee, settings, django_capture_on_commit_callbacks):
+    settings.SENDS_MAIL = True
+    other = other_absentee(student__user__email="own@example.com")
+    silent = other_absentee(student__user__email="")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client_of(admin).post(f"{MAIL}?show=short", {"enrollments": [absentee.pk, other.pk, silent.pk]})
+
+    assert answer["Location"] == f"{SHORTAGE}?show=short"
+    assert sorted(message.to[0] for message in mail.outbox) == ["father@example.com", "own@example.com"]
+    assert "has attended 6 of 10 classes of JEE {M1}: 60 %, where 75 % are expected" in mail.outbox[0].body
+    assert set(Reminder.objects.values_list("enrollment", "channel")) == {(absentee.pk, "email"), (other.pk, "email")}
+
+
+@pytest.mark.parametrize(("answered", "mails"), [("leave_out", 1), ("again", 2)])
+def test_of_several_those_reminded_lately_are_asked_about(
+    client_of, admin, absentee, settings, django_capture_on_commit_callbacks, answered, mails
+):
+    settings.SENDS_MAIL = True
+    other = other_absentee(student__user__email="own@example.com")
+    client = client_of(admin)
+    remind(client, absentee)
+    ticked = {"enrollments": [absentee.pk, other.pk]}
+
+    asked = client.post(MAIL, ticked)
+    assert [notice.student for notice in asked.context["recent"]] == [absentee.student]
+    assert Reminder.objects.count() == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(MAIL, ticked | {"recent": answered})
+    assert len(mail.outbox) == mails
+
+
+@pytest.mark.parametrize("sent", [{}, {"enrollments": ["x"]}, {"enrollments": ["9" * 30]}, {"enrollments": ["-1"]}])
+def test_nonsense_reminds_nobody(client_of, admin, absentee, settings, sent):
+    settings.SENDS_MAIL = True
+
+    assert "Nobody was reminded" in client_of(admin).post(MAIL, sent, follow=True).content.decode()
+    assert not Reminder.objects.exists()
+
+
+def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, absentee, settings):
+    settings.SENDS_MAIL = False
+    client = client_of(admin)
+
+    assert MAIL not in client.get(SHORTAGE).content.decode()
+    client.post(MAIL, {"enrollments": [absentee.pk]})
+    assert not Reminder.objects.exists()
+
+
+def test_instructors_see_who_is_short_and_remind_nobody(client_of, instructor, absentee):
+    absentee.batch.instructor = instructor
+    absentee.batch.save()
+    client = client_of(instructor)
+
+    assert reverse("attendance:remind", args=[absentee.pk]) not in client.get(SHORTAGE).content.decode()
+    assert remind(client, absentee).status_code == 403
+
+
+@pytest.mark.parametrize("several", [1, 8])
+def test_reminding_costs_the_same_however_many(client_of, admin, settings, several, django_assert_max_num_queries):
+    settings.SENDS_MAIL = True
+    keys = [other_absentee().pk for _ in range(several)]
+    client = client_of(admin)
+
+    with django_assert_max_num_queries(15):
+        client.post(MAIL, {"enrollments": keys})
+    assert Reminder.objects.count() == several
