@@ -76,8 +76,13 @@ def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints
     page.emulate_media(media="print")
     expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
     expect(page.locator(".receipt")).to_contain_text(payment.receipt_number)
+    expect(page.get_by_text("Duplicate", exact=True)).to_be_hidden()
     printed = page.pdf(format="A5", prefer_css_page_size=True)
     assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") == 1
+    expect(page.get_by_text("Duplicate", exact=True)).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Duplicate", exact=True)).to_be_visible()
+    assert payment.prints.get().printed_by == admin
 
 
 def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, admin, batch):
