@@ -261,14 +261,14 @@ class CalendarDay:
     marks: list[Mark]
 
 
-def marks_of_month(marks, first):
+def marks_of_month(marks, batches, first):
     """Those of ``marks`` (a queryset) in the month of ``first``, by day, each with its batch and its corrections.
 
-    Two queries.
+    ``batches`` (keys) are those that the marks may be in: sheets are found by batch and day. Two queries.
     """
     corrections = MarkChange.objects.select_related("changed_by").order_by("-changed_at", "-pk")
     return list(
-        marks.filter(sheet__held_on__range=(first, month_end(first)))
+        marks.filter(sheet__batch__in=batches, sheet__held_on__range=(first, month_end(first)))
         .select_related("sheet__batch")
         .prefetch_related(Prefetch("changes", corrections))
         .order_by("sheet__held_on", "pk")

@@ -1,7 +1,7 @@
 """Sheets, registers and percentages: fetch, decide, render."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -23,6 +23,14 @@ from .models import Expected, Mark, MarkChange, Sheet, Status, Tally, tally_of
 
 
 @dataclass
+class Remark:
+    """What is to be said beside a student of what is saved."""
+
+    words: str
+    is_warning: bool = False
+
+
+@dataclass
 class Row:
     """One student on the page of a sheet."""
 
@@ -35,15 +43,13 @@ class Row:
     recent: list[Status | None]
     tally: Tally
     is_low: bool
-    #: What somebody else saved after this page was opened, where it is not what this page says, or said.
-    now_saved: str = ""
-    meanwhile: str = ""
     note_error: str = ""
+    remarks: list[Remark] = field(default_factory=list)
 
     @property
-    def student(self):
-        """Whom it is about."""
-        return self.enrollment.student
+    def last(self):
+        """The mark of the last sheet before this one, or ""."""
+        return (self.recent and self.recent[-1]) or ""
 
     @property
     def noted(self):
@@ -92,6 +98,9 @@ def _sheet_page(request, batch, held_on, form, today):
     rows = _rows(batch, held_on, form, reports.marks_on(earlier), FillForm(request.GET))
     if form.is_bound and form.data.get("version") != str(version):
         _compare(rows, form)
+    for row in rows:
+        if taken and not row.enrollment.mark_id:
+            row.remarks.append(Remark("Not on the saved sheet yet."))
     return render(
         request,
         "attendance/sheet.html",
@@ -122,7 +131,7 @@ def _rows(batch, held_on, form, recent, fills):
         status = saved = Status(enrollment.marked or Status.PRESENT)
         before = recent.get(student_id, [])
         if fill:
-            status = (before[-1] if before else None) or Status.PRESENT if fill == "last" else Status(fill)
+            status = ((before and before[-1]) or Status.PRESENT) if fill == "last" else Status(fill)
         if student_id in form.statuses and form.is_own(student_id):
             status = form.statuses[student_id]
         own_note = student_id in form.notes and form.is_own_note(student_id)
@@ -145,15 +154,14 @@ def _rows(batch, held_on, form, recent, fills):
 def _compare(rows, form):
     """Say beside the rows what somebody else saved after the page of ``form`` was opened."""
     for row in rows:
-        student_id = row.enrollment.student_id
         if not row.enrollment.marked:
             continue
-        if row.status != row.saved:
-            row.now_saved = row.saved.label
-        elif form.seen(student_id) not in (None, row.saved):
-            row.meanwhile = row.saved.label
-        if row.note != row.noted:
-            row.now_saved = row.now_saved or row.saved.label
+        if row.status != row.saved or row.note != row.noted:
+            note = f" (“{row.noted}”)" if row.noted and row.note != row.noted else ""
+            words = f"Now saved: {row.saved.label}{note}. Save again to make it {row.status.label}."
+            row.remarks.append(Remark(words, is_warning=True))
+        elif form.seen(row.enrollment.student_id) not in (None, row.saved):
+            row.remarks.append(Remark(f"{row.saved.label} since that save."))
 
 
 def sheet_history(request, pk, held_on):
@@ -247,7 +255,8 @@ def student_attendance(request, pk):
     enrollments = reports.enrollments_with_tally(Enrollment.objects.visible_to(request.user).filter(student=student))
     months = MonthForm(request.GET, months=reports.months_of(enrollments, today))
     marks = Mark.objects.visible_to(request.user).filter(student=student)
-    marks = reports.marks_of_month(marks, months.first) if months.first else []
+    batches = {enrollment.batch_id for enrollment in enrollments}
+    marks = reports.marks_of_month(marks, batches, months.first) if months.first else []
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(
         request,

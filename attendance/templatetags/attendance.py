@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
 from attendance.models import Status
+from coachmaster.ground.templatetags.ground import initials
 
 register = template.Library()
 
@@ -34,20 +35,51 @@ _CHOICES = {
 }
 
 
-@register.filter
-def mark_choices(status, student_id):
-    """The four choices for one student, ``status`` checked: `{{ row.status|mark_choices:row.student_id }}`."""
-    return format_html(_CHOICES[status], int(student_id))
+_ROW = (
+    '<div class="sheet-name"><span class="avatar" aria-hidden="true">{initials}</span>'
+    '<span id="n{key}"><strong>{name}</strong> <small>{number}</small></span>'
+    '<span class="sheet-so-far">{recent}{so_far}</span></div>'
+    '<div class="marks" role="radiogroup" aria-labelledby="n{key}">{choices}</div>'
+    '<details class="sheet-note"{is_open}><summary>Note<span class="visually-hidden"> on {name}</span></summary>'
+    '<input class="form-control{invalid}" name="note-{key}" value="{note}" maxlength="200" autocomplete="off" '
+    'placeholder="The student reads it too" aria-label="Note on {name}, who reads it too"{described}>{below}</details>'
+)
+_WAS = '<input type="hidden" name="was-{}" value="{}">'
+_NOTE_ERROR = '<p class="invalid-feedback d-block" id="e{}">{}</p>'
+_LOW = mark_safe('<span class="status status-warn">Low</span>')
+_OPEN, _INVALID = mark_safe(" open"), " is-invalid"
 
 
 @register.filter
-def last_marks(statuses):
-    """The last marks of a student, the oldest first: their letters, and their words for a screen reader."""
-    return _last_marks(tuple(statuses))
+def sheet_row(row):
+    """What a sheet shows of one student: who it is, how they have been coming, the four choices, the note."""
+    key, student = row.enrollment.student_id, row.enrollment.student
+    name, below, described = student.user.full_name, "", ""
+    if row.noted:
+        below = format_html(_WAS, key, row.noted)
+    if row.note_error:
+        below += format_html(_NOTE_ERROR, key, row.note_error)
+        described = format_html(' aria-describedby="e{}"', key)
+    return format_html(
+        _ROW,
+        key=key,
+        name=name,
+        initials=initials(name),
+        number=student.admission_number,
+        recent=_last_marks(tuple(row.recent)),
+        so_far=format_html("<small>{}</small>{}", row.tally, _LOW if row.is_low else "") if row.tally.total else "",
+        choices=mark_safe(_CHOICES[row.status].format(key)),  # noqa: S308 — made of constants and a number
+        note=row.note,
+        is_open=_OPEN if row.note or row.note_error else "",
+        invalid=_INVALID if row.note_error else "",
+        described=described,
+        below=below,
+    )
 
 
 @lru_cache(maxsize=1024)
 def _last_marks(statuses):
+    """The last marks of a student, the oldest first: their letters, and their words for a screen reader."""
     if not any(statuses):
         return ""
     letters = "".join(

@@ -55,6 +55,10 @@ def marks_of(batch, **statuses):
     return fields | {f"mark-{key[1:]}": status for key, status in statuses.items()}
 
 
+def remarks(row):
+    return [remark.words for remark in row.remarks]
+
+
 def sentence(response):
     """The one error above the form."""
     (error,) = response.context["form"].non_field_errors()
@@ -70,7 +74,7 @@ def test_a_new_sheet_opens_with_everybody_present_in_the_order_of_names(client_o
 
     response = client_of(instructor).get(address(batch))
 
-    assert [(str(row.student), row.status) for row in response.context["rows"]] == [
+    assert [(str(row.enrollment.student), row.status) for row in response.context["rows"]] == [
         ("Asha", "present"),
         ("Zoya", "present"),
     ]
@@ -260,12 +264,14 @@ def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(client_o
     assert sentence(response).startswith("Anita Rao saved this sheet at 18:40, after you opened it.")
     rows = {row.enrollment.student_id: row for row in response.context["rows"]}
     assert (rows[mine.student_id].status, rows[mine.student_id].note) == ("late", "Bus")
-    assert rows[mine.student_id].now_saved == "Present"
-    assert (rows[theirs.student_id].status, rows[theirs.student_id].meanwhile) == ("absent", "Absent")
+    assert remarks(rows[mine.student_id]) == ["Now saved: Present. Save again to make it Late."]
+    assert (rows[theirs.student_id].status, remarks(rows[theirs.student_id])) == ("absent", ["Absent since that save."])
     assert (response.context["version"], response.context["topic"]) == (1, "Waves")
     assert not MarkChange.objects.exists()
 
-    again = {f"mark-{row.student.pk}": row.status for row in rows.values()} | {f"note-{mine.student_id}": "Bus"}
+    again = {f"mark-{row.enrollment.student_id}": row.status for row in rows.values()} | {
+        f"note-{mine.student_id}": "Bus"
+    }
     client.post(address(batch), {**again, "seen": response.context["seen"], "version": "1", "topic": "Waves"})
     assert dict(Mark.objects.values_list("student", "status")) == {
         mine.student_id: "late",
@@ -279,7 +285,7 @@ def test_a_page_that_does_not_say_what_it_had_seen_keeps_all_its_choices(client_
 
     (row,) = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "0"}).context["rows"]
 
-    assert (row.status, row.now_saved) == ("present", "Absent")
+    assert (row.status, remarks(row)) == ("present", ["Now saved: Absent. Save again to make it Present."])
 
 
 @pytest.mark.parametrize("seen", ["x", "1z", "p", "१p", "1p,2p", "1p 2"])
@@ -300,7 +306,7 @@ def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_
     response = client_of(instructor).post(address(batch), {**fields, "version": "0"})
 
     assert sentence(response) == "In Morning since you opened this page: Ravi. Check the list and save."
-    assert {str(row.student): row.status for row in response.context["rows"]} == {
+    assert {str(row.enrollment.student): row.status for row in response.context["rows"]} == {
         str(one.student): "late",
         "Ravi": "present",
     }
