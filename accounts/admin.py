@@ -74,7 +74,16 @@ class StudentProfileAdmin(HistoryAdmin, NeverDeleted):
     search_fields = ["user__search_text"]
     ordering = ["-pk"]
     show_full_result_count = False
-    fields = ["user", "admission_number", "birth_on", "guardian_name", "guardian_phone", "guardian_email", "address"]
+    fields = [
+        "user",
+        "admission_number",
+        "birth_on",
+        "guardian_name",
+        "guardian_phone",
+        "guardian_email",
+        "address",
+        "state",
+    ]
     readonly_fields = ["user"]
 
     def get_search_results(self, request, queryset, search_term):

@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 
 from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressFormField, LineFormField
 
 from . import signing_in
@@ -222,12 +223,13 @@ class StudentForm(PersonForm):
 
     needs_email = False
 
-    RECORD = ["admission_number", "birth_on", "guardian_name", "guardian_phone", "guardian_email", "address"]
+    RECORD = ["admission_number", "birth_on", "guardian_name", "guardian_phone", "guardian_email", "address", "state"]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         for name, field in forms.fields_for_model(StudentProfile, self.RECORD).items():
             self.fields[name] = field
+        self.fields["state"].choices = [("", "As the institute"), *State.choices]
         is_new = self.instance.pk is None
         self.fields["admission_number"].required = not is_new
         if is_new:

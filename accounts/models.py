@@ -13,6 +13,7 @@ from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from .roles import ADMIN, roles_within, sees_whole_institute
@@ -275,6 +276,12 @@ class StudentProfile(models.Model):
     guardian_phone = PhoneField("guardian's phone")
     guardian_email = AddressField("guardian's e-mail", blank=True)
     address = LinesField(max_length=300, blank=True)
+    state = models.CharField(
+        max_length=2,
+        choices=State.choices,
+        blank=True,
+        help_text="Where the student lives, if it is not the institute’s own state: with a GSTIN, the tax is IGST then.",
+    )
 
     objects = StudentProfileQuerySet.as_manager()
     history = HistoricalRecords()
@@ -291,6 +298,7 @@ class StudentProfile(models.Model):
                 guardian_phone=16,
                 guardian_email=254,
                 address=300,
+                state=2,
             ),
         ]
 

@@ -91,9 +91,10 @@ def tax_within(amount: Decimal, rate: Decimal, *, place: str, home: str) -> Tax:
 
 
 def place_of_supply(student_state: str, home: str) -> str:
-    """The state whose tax it is: the student's by the address on record, else the institute's (``home``).
+    """The state whose tax it is: the student's as recorded, else the institute's (``home``).
 
-    IGST Act 2017, section 12(2)(b), for a recipient who is not registered. An institute that takes section 12(5)(b) to
-    apply to its classrooms (the place where training is performed) leaves the student's state out.
+    IGST Act 2017, section 12(2)(b): for a recipient who is not registered it is the state of the address on record. What
+    is taught in a classroom is taxed where it is taught (section 12(5)(b)); so a student's state is recorded only where
+    it is not the institute's and matters, as for courses taught online.
     """
     return student_state or home

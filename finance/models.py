@@ -436,9 +436,8 @@ class Letterhead(models.Model):
         return self.state or self.gstin[:2]
 
     def place_of_supply(self, student):
-        """The state whose tax is in what ``student`` pays; "" without tax. A student's record has no state, so it is
-        the institute's."""
-        return place_of_supply("", self.home) if self.gstin else ""
+        """The state whose tax is in what ``student`` pays: that on record for them, else the institute's; "" without tax."""
+        return place_of_supply(student.state, self.home) if self.gstin else ""
 
 
 class Mode(models.TextChoices):

@@ -168,6 +168,7 @@ def test_a_student_is_added_with_a_record_and_the_next_admission_number(client_o
         full_name="Asha Verma",
         birth_on="2010-02-03",
         guardian_name="Sunita Verma",
+        state="07",
         guardian_phone="+91 91234 56780",
         address="12 MG Road\nPune",
     )
@@ -179,6 +180,7 @@ def test_a_student_is_added_with_a_record_and_the_next_admission_number(client_o
     assert record.admission_number == f"{timezone.localdate():%y}-00001"
     assert (record.birth_on, record.guardian_phone) == (datetime.date(2010, 2, 3), "9123456780")
     assert (record.guardian_name, record.address) == ("Sunita Verma", "12 MG Road\nPune")
+    assert record.get_state_display() == "Delhi"
     assert User.objects.search(record.admission_number).get() == person
 
 

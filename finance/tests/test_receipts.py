@@ -294,6 +294,27 @@ def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_change
     )
 
 
+def test_a_student_of_another_state_pays_igst_and_the_receipt_keeps_that(client_of, admin, student, institute):
+    institute(gstin=GSTIN, gst_percent=Decimal("18.00"))
+    student.state = "07"
+    student.save()
+    payment = paid(student=student, amount="5000.00", by=admin)
+    student.state = ""
+    student.save()
+
+    for said in both(client_of(admin), payment):
+        for what in [
+            "Place of supply Delhi (07)",
+            "Taxable value ₹4,237.29",
+            "IGST 18% ₹762.71",
+            "tax included ₹5,000.00",
+        ]:
+            assert what in said
+        assert "CGST" not in said
+    later = receipts.tax_of(paid(student=student, amount="5000.00", by=admin))
+    assert [name for name, _ in later.rows] == ["CGST 9%", "SGST 9%"]
+
+
 def test_the_institute_is_kept_once_for_each_way_it_looked(student, institute):
     for phone in ["9876543210", "9876543211", "9876543211", "9876543210"]:
         institute(phone=phone)
