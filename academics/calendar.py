@@ -107,7 +107,7 @@ class Timetable:
         self.batches, self.first, self.last = list(batches), first, last
         self.holidays = {}
         self._weekly, self._out, self._in = defaultdict(list), {}, defaultdict(list)
-        if self.batches and first <= last:
+        if first <= last:
             self._read()
 
     def _read(self):
@@ -197,8 +197,10 @@ def next_class(batch, after):
 
 def next_class_of(batches, after):
     """The first `Class` of ``batches`` (loaded) that has not ended at the moment ``after``, or None. One query."""
+    if not batches:
+        return None
     today = timezone.localdate(after)
-    first = max(today, min((batch.starts_on for batch in batches), default=today))
+    first = max(today, min(batch.starts_on for batch in batches))
     timetable = Timetable(batches, first, first + LOOK_AHEAD)
     coming = filter(None, (timetable.next_class(batch, after) for batch in timetable.batches))
     return min(coming, key=lambda one: (one.day, one.slot), default=None)

@@ -1,17 +1,23 @@
 """The week's classes, and the calendar for phones: fetch, decide, render."""
 
 import datetime
+import hashlib
 from dataclasses import dataclass, field
 
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.views.decorators.http import require_safe
 
+from accounts import calendar_links
 from accounts.roles import sees_whole_institute
 
-from . import schedule
+from . import feed, schedule
 from .calendar import Class
 from .forms import ClassFilter, WeekForm
-from .models import Batch
+from .models import Batch, Institute
 
 _WEEK = datetime.timedelta(days=7)
 #: More classes than a person can read, or a phone load: then one day at a time, and of that the first so many.
@@ -96,3 +102,18 @@ def _taken(timetable):
         pk__in=[batch.pk for batch in timetable.batches], sheets__held_on__range=(timetable.first, timetable.last)
     )
     return set(sheets.values_list("pk", "sheets__held_on"))
+
+
+@login_not_required
+@require_safe
+def calendar_feed(request, pk, token):
+    """A person's classes for the calendar on their phone: who has the link reads it, signed in or not."""
+    person = calendar_links.find(pk, token)
+    if person is None:
+        raise Http404
+    text = feed.calendar_of(person, timezone.localdate(), institute=Institute.objects.for_page_heads())
+    response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="classes.ics"'
+    response["ETag"] = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    patch_cache_control(response, private=True, max_age=900)
+    return get_conditional_response(request, etag=response["ETag"], response=response)

@@ -22,6 +22,7 @@ urlpatterns = [
         "batches/<int:pk>/students/", requires("academics.view_enrollment")(views.batch_students), name="batch-students"
     ),
     path("calendar/", requires("academics.view_batch")(calendar_views.week), name="calendar"),
+    path("calendar/feed/<int:pk>/<str:token>.ics", calendar_views.calendar_feed, name="calendar-feed"),
     path("batches/<int:pk>/classes/add/", changes_classes(class_views.class_add), name="class-add"),
     path(
         "batches/<int:pk>/classes/<day:day>/<time:starts_at>/move/",

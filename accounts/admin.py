@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted, ReadOnlyAdmin
 
 from . import mails
-from .models import AdmissionSeries, ApiToken, Attempts, Membership, StudentProfile, User
+from .models import AdmissionSeries, ApiToken, Attempts, CalendarLink, Membership, StudentProfile, User
 from .roles import PERMISSIONS
 
 
@@ -129,6 +129,20 @@ class AttemptsAdmin(ReadOnlyAdmin):
     list_display = ["what", "count", "ends_at"]
     list_filter = ["what"]
     ordering = ["-ends_at"]
+
+
+@admin.register(CalendarLink)
+class CalendarLinkAdmin(ReadOnlyAdmin):
+    """Who has a link to their classes for a phone. They make, and renew, it themselves."""
+
+    list_display = ["user", "made_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__search_text"]
+    ordering = ["-made_at"]
+    show_full_result_count = False
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(user__in=User.objects.search(search_term)), False
 
 
 @admin.register(ApiToken)

@@ -343,6 +343,23 @@ class ApiToken(models.Model):
         return f"{self.user}, {timezone.localtime(self.created_at):%d %b %Y %H:%M}"
 
 
+class CalendarLink(models.Model):
+    """A person's secret link to their classes, for the calendar on a phone. The link is told from ``seed`` and the
+    site's key, so that whoever reads the database alone does not have it; a new seed ends the link."""
+
+    user = models.OneToOneField(
+        User, on_delete=models.CASCADE, primary_key=True, related_name="calendar_link", verbose_name="person"
+    )
+    seed = models.CharField(max_length=64, editable=False)
+    made_at = models.DateTimeField("made", default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-made_at"]
+
+    def __str__(self):
+        return f"{self.user}, {timezone.localtime(self.made_at):%d %b %Y %H:%M}"
+
+
 class Attempts(models.Model):
     """How often something that is slowed down was tried: one row a limit and key, in the database that all processes share."""
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("accounts/register/", views.register, name="register"),
     path("accounts/me/", views.me, name="me"),
     path("accounts/tokens/<int:pk>/revoke/", views.token_revoke, name="token-revoke"),
+    path("accounts/calendar-link/", views.calendar_link_renew, name="calendar-link-renew"),
     path("accounts/password/", views.password_change, name="password-change"),
     path("accounts/reset/", views.password_reset, name="password-reset"),
     path("accounts/reset/sent/", views.password_reset_done, name="password-reset-done"),

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST
 
 from coachmaster.ground.forms import show_refusal
 
-from . import invitations, mails, services, throttling
+from . import calendar_links, invitations, mails, services, throttling
 from .forms import NewPasswordForm, OwnDetailsForm, PasswordChangeForm, RegisterForm, ResetForm, SignInForm
-from .models import ApiToken, User
+from .models import ApiToken, CalendarLink, User
 from .roles import STUDENT
 
 
@@ -98,8 +98,26 @@ def me(request):
         services.update_person(request.user, **form.cleaned_data)
         messages.success(request, "Your name and phone are saved.")
         return redirect("accounts:me")
-    tokens = ApiToken.objects.in_force().filter(user=request.user)
-    return render(request, "accounts/me.html", {"form": form, "tokens": tokens})
+    link = CalendarLink.objects.filter(user=request.user).first()
+    return render(
+        request,
+        "accounts/me.html",
+        {
+            "form": form,
+            "tokens": ApiToken.objects.in_force().filter(user=request.user),
+            "calendar_link": link,
+            "calendar_token": link and calendar_links.token_of(link),
+        },
+    )
+
+
+@require_POST
+def calendar_link_renew(request):
+    had_one = CalendarLink.objects.filter(user=request.user).exists()
+    calendar_links.renew(request.user)
+    said = "The link to your calendar is new; the old one is dead." if had_one else "The link to your calendar is made."
+    messages.success(request, said)
+    return redirect(f"{reverse('accounts:me')}#calendar")
 
 
 @require_POST

@@ -10,6 +10,7 @@ OPEN = {
     "accounts:password-reset-confirm",
     "accounts:invitation",
     "finance:receipt-check",
+    "academics:calendar-feed",
     "pages:health",
 }
 

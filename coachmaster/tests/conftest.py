@@ -61,6 +61,7 @@ def people(admin):
         "enrollments": enrollment.pk,
         "payments": payment.pk,
         "refunds": given.pk,
+        "calendar": student.pk,
         "class-changes": ClassChangeFactory(
             batch=batch, held=(timezone.localdate() + datetime.timedelta(days=4), "06:00-07:00")
         ).pk,

@@ -49,6 +49,7 @@ POST accounts:token-revoke         login  404   404     404      302     404    
 POST accounts:logout               login  302   302     302      302     302      302
 GET  accounts:register             200    302   302     302      302     302      302
 GET  accounts:me                   login  200   200     200      200     200      200
+POST accounts:calendar-link-renew  login  302   302     302      302     302      302
 GET  accounts:password-change      login  200   200     200      200     200      200
 GET  accounts:password-reset       200    200   200     200      200     200      200
 GET  accounts:password-reset-done  200    200   200     200      200     200      200
@@ -74,6 +75,7 @@ GET  academics:batch-students      login  200   200     404      403     403    
 GET  academics:student-enrollment  login  200   200     404      200     404      404
 GET  academics:institute           login  200   403     403      403     403      403
 GET  academics:calendar            login  200   200     200      200     200      403
+GET  academics:calendar-feed       404    404   404     404      404     404      404
 GET  academics:class-add           login  200   403     403      403     403      403
 GET  academics:class-move          login  200   403     403      403     403      403
 GET  academics:class-cancel        login  200   403     403      403     403      403
@@ -149,6 +151,7 @@ OPEN = {
     "accounts:password-reset-confirm",
     "accounts:invitation",
     "finance:receipt-check",
+    "academics:calendar-feed",
 }
 
 ROWS = [line.split() for line in TABLE.strip().splitlines() if not line.startswith("#")]

@@ -1,0 +1,275 @@
+"""A person's classes in the calendar of their phone: who reads it, what it holds, and that it is iCalendar."""
+
+import datetime
+import re
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+
+from academics import class_changes, feed
+from academics.class_times import parse
+from academics.models import Institute
+from academics.services import save_batch
+from accounts import calendar_links
+from accounts.models import CalendarLink
+
+from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
+
+pytestmark = pytest.mark.django_db
+TODAY = datetime.date(2026, 6, 10)
+
+
+@pytest.fixture(autouse=True)
+def _wednesday():
+    """Wednesday, 10 June 2026, 12:00 in India."""
+    with time_machine.travel(datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC), tick=False):
+        yield
+
+
+def june(number):
+    return datetime.date(2026, 6, number)
+
+
+def batch_with(text, **fields):
+    batch = BatchFactory(starts_on=june(1), **{"ends_on": june(30), **fields})
+    save_batch(batch, parse(text), despite_clash=True)
+    return batch
+
+
+def address(user):
+    link = calendar_links.renew(user)
+    return reverse("academics:calendar-feed", args=[user.pk, calendar_links.token_of(link)])
+
+
+def events(text):
+    """The events of a calendar, as a reader takes it apart: `{"SUMMARY": …, "DTSTART": …}`."""
+    lines = text.replace("\r\n ", "").split("\r\n")
+    found, event = [], None
+    for line in lines:
+        if line == "BEGIN:VEVENT":
+            event = {}
+        elif line == "END:VEVENT":
+            found.append(event)
+            event = None
+        elif event is not None:
+            name, _, value = line.partition(":")
+            event[name.partition(";")[0]] = re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), value)
+    return found
+
+
+def read(client, user):
+    return events(client.get(address(user)).content.decode())
+
+
+def test_the_feed_holds_ones_own_classes_with_time_place_and_a_link(client, instructor):
+    batch = batch_with("Wed 17:00-18:30", name="Evening", instructor=instructor, room="Room 2", ends_on=june(10))
+    batch_with("Wed 17:00-18:30", name="Other")
+
+    first, second = read(client, instructor)
+
+    assert first == {
+        "UID": f"class-{batch.pk}-20260603-1700@localhost:8000",
+        "DTSTAMP": "20260610T000000Z",
+        "DTSTART": "20260603T170000",
+        "DTEND": "20260603T183000",
+        "SUMMARY": "Evening",
+        "LOCATION": "Room 2, My institute",
+        "DESCRIPTION": f"{batch.course}\nImran Khan",
+        "URL": f"http://localhost:8000{batch.get_absolute_url()}",
+        "STATUS": "CONFIRMED",
+    }
+    assert second["DTSTART"] == "20260610T170000"
+
+
+def test_a_student_reads_the_classes_of_the_days_they_are_enrolled(client):
+    batch = batch_with("Mon, Wed 17:00-18:30")
+    enrollment = EnrollmentFactory(batch=batch, enrolled_on=june(24))
+
+    assert [event["DTSTART"][:8] for event in read(client, enrollment.student.user)] == ["20260624", "20260629"]
+
+
+def test_a_moved_class_is_the_same_event_and_one_called_off_is_cancelled(client, instructor):
+    batch = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", instructor=instructor, ends_on=june(4))
+    before = {event["DTSTART"]: event["UID"] for event in read(client, instructor)}
+    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), reason="Fever")
+    ClassChangeFactory(batch=batch, class_of=(june(2), "17:00-18:30"), held=(june(4), "09:00-10:00"), reason="Exam")
+    extra = ClassChangeFactory(batch=batch, held=(june(4), "12:00-13:00"), reason="Revision")
+    HolidayFactory(day=june(3), name="Diwali")
+
+    found = {event["UID"]: event for event in read(client, instructor)}
+
+    cancelled, moved, off = (found[before[f"2026060{day}T170000"]] for day in (1, 2, 3))
+    assert len(found) == 5
+    assert (cancelled["STATUS"], cancelled["SUMMARY"]) == ("CANCELLED", "Cancelled: Evening")
+    assert cancelled["DESCRIPTION"].endswith("\nCancelled: Fever")
+    assert (moved["STATUS"], moved["DTSTART"]) == ("CONFIRMED", "20260604T090000")
+    assert moved["DESCRIPTION"].endswith("\nMoved from Tue 2 Jun, 17:00: Exam")
+    assert off["STATUS"] == "CANCELLED"
+    assert found[f"extra-{extra.pk}@localhost:8000"]["DTSTART"] == "20260604T120000"
+    assert found["holiday-20260603@localhost:8000"] == {
+        "UID": "holiday-20260603@localhost:8000",
+        "DTSTAMP": "20260610T000000Z",
+        "DTSTART": "20260603",
+        "DTEND": "20260604",
+        "SUMMARY": "Holiday: Diwali",
+        "TRANSP": "TRANSPARENT",
+    }
+
+
+def test_a_moved_class_stays_the_same_event_when_it_is_moved_once_more(client, instructor):
+    batch = batch_with("Mon 17:00-18:30", instructor=instructor, ends_on=june(6))
+    (before,) = read(client, instructor)
+    for day, starts_at, to_day in ((june(1), 17, june(3)), (june(3), 9, june(4))):
+        class_changes.move_class(
+            batch=batch,
+            day=day,
+            starts_at=datetime.time(starts_at),
+            to_day=to_day,
+            to_starts_at=datetime.time(9),
+            to_ends_at=datetime.time(10),
+            room="",
+            reason="Exam",
+            by=None,
+        )
+
+    (after,) = read(client, instructor)
+
+    assert after["UID"] == before["UID"]
+    assert after["DTSTART"] == "20260604T090000"
+
+
+def test_the_feed_reaches_four_weeks_back_and_twelve_ahead(client, instructor):
+    BatchFactory(starts_on=datetime.date(2026, 1, 1), instructor=instructor).class_times.create(
+        weekday=2, starts_at=datetime.time(9), ends_at=datetime.time(10)
+    )
+
+    days = [event["DTSTART"][:8] for event in read(client, instructor)]
+
+    assert (len(days), days[0], days[-1]) == (17, "20260513", "20260902")
+
+
+def test_it_is_icalendar_whatever_names_hold(client, instructor):
+    Institute.objects.update(name="Sunrise; \\ Academy, " + "नमस्ते " * 10)
+    name = "Ω, “A;B” \\ " + "दोपहर का बैच " * 9
+    batch_with("Wed 17:00-18:30", name=name.strip(), instructor=instructor, ends_on=june(3))
+
+    response = client.get(address(instructor))
+    raw = response.content
+
+    assert response["Content-Type"] == "text/calendar; charset=utf-8"
+    assert raw.startswith(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:")
+    assert raw.endswith(b"END:VCALENDAR\r\n")
+    lines = raw.split(b"\r\n")
+    assert max(map(len, lines)) <= 75
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    for line in lines:
+        line.decode()  # no character is torn
+    (event,) = events(raw.decode())
+    assert event["SUMMARY"] == name.strip()
+    assert event["LOCATION"] == Institute.objects.current().name
+
+
+def test_times_name_their_zone_and_the_zone_is_told(client, instructor):
+    batch_with("Wed 17:00-18:30", instructor=instructor)
+
+    text = client.get(address(instructor)).content.decode()
+
+    assert "DTSTART;TZID=Asia/Kolkata:20260603T170000\r\n" in text
+    assert (
+        "BEGIN:VTIMEZONE\r\nTZID:Asia/Kolkata\r\nBEGIN:STANDARD\r\nDTSTART:20260513T000000\r\n"
+        "TZOFFSETFROM:+0530\r\nTZOFFSETTO:+0530\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    ) in text
+
+
+def test_a_zone_whose_clocks_change_is_told_with_the_change(settings):
+    settings.TIME_ZONE = "Europe/London"
+
+    lines = feed._zone(datetime.date(2026, 10, 20), datetime.date(2026, 10, 30))
+
+    assert [line for line in lines if line.startswith(("DTSTART", "TZOFFSETTO"))] == [
+        "DTSTART:20261020T000000",
+        "TZOFFSETTO:+0100",
+        "DTSTART:20261025T000000",
+        "TZOFFSETTO:+0000",
+    ]
+
+
+# Who reads it ----------------------------------------------------------------------------------------------------
+
+
+def test_whoever_has_the_link_reads_it_and_nobody_guesses_it(client, student, instructor):
+    good = address(instructor)
+    other = address(student.user)
+
+    assert client.get(good).status_code == 200
+    for bad in (
+        good.replace(".ics", "0.ics"),
+        good.replace(f"/{instructor.pk}/", f"/{student.pk}/"),
+        other.replace(f"/{student.pk}/", "/999999/"),
+        reverse("academics:calendar-feed", args=[instructor.pk, "é"]),
+    ):
+        assert client.get(bad).status_code == 404
+    assert client.post(good).status_code == 405
+
+
+def test_a_renewed_link_ends_the_one_before(client_of, instructor):
+    client = client_of(instructor)
+    me = reverse("accounts:me")
+    assert client.get(me).context["calendar_link"] is None
+    client.post(reverse("accounts:calendar-link-renew"))
+    first = client.get(me).context["calendar_token"]
+    old = reverse("academics:calendar-feed", args=[instructor.pk, first])
+    assert old in client.get(me).content.decode()
+    assert Client().get(old).status_code == 200
+
+    response = client.post(reverse("accounts:calendar-link-renew"), follow=True)
+
+    assert [str(one) for one in response.context["messages"]] == [
+        "The link to your calendar is new; the old one is dead."
+    ]
+    assert Client().get(old).status_code == 404
+    assert (
+        Client()
+        .get(reverse("academics:calendar-feed", args=[instructor.pk, response.context["calendar_token"]]))
+        .status_code
+        == 200
+    )
+    assert first not in CalendarLink.objects.get().seed
+
+
+def test_who_may_not_sign_in_has_no_feed(client, instructor):
+    link = address(instructor)
+    instructor.is_active = False
+    instructor.save(update_fields=["is_active"])
+
+    assert client.get(link).status_code == 404
+
+
+def test_a_phone_that_has_it_already_is_told_so_and_no_one_in_between_keeps_it(client, instructor):
+    batch = batch_with("Wed 17:00-18:30", instructor=instructor)
+    link = address(instructor)
+    first = client.get(link)
+
+    again = client.get(link, headers={"if-none-match": first["ETag"]})
+    ClassChangeFactory(batch=batch, class_of=(june(3), "17:00-18:30"))
+    changed = client.get(link, headers={"if-none-match": first["ETag"]})
+
+    assert set(first["Cache-Control"].split(", ")) == {"private", "max-age=900"}
+    assert (again.status_code, changed.status_code) == (304, 200)
+    assert "Set-Cookie" not in first
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_the_feed_costs_the_same_however_many_classes(client, instructor, rows, django_assert_max_num_queries):
+    for _ in range(rows):
+        batch = batch_with("Mon-Fri 17:00-18:30", instructor=instructor)
+        ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"))
+    link = address(instructor)
+    client.get(link)
+
+    with django_assert_max_num_queries(4):
+        found = events(client.get(link).content.decode())
+
+    assert len(found) == 22 * rows

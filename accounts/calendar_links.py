@@ -1,0 +1,28 @@
+"""Secret links to a person's classes: made on their own wish, in force until they make a new one or cannot sign in."""
+
+import secrets
+
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from .models import CalendarLink, User
+
+
+def renew(user):
+    """Make a new link for ``user``; the one before it is dead."""
+    link, _ = CalendarLink.objects.update_or_create(
+        user=user, defaults={"seed": secrets.token_urlsafe(32), "made_at": timezone.now()}
+    )
+    return link
+
+
+def token_of(link):
+    """What the address of ``link`` ends with: 256 bits that nobody guesses."""
+    return salted_hmac("accounts.calendar_link", f"{link.pk}:{link.seed}", algorithm="sha256").hexdigest()
+
+
+def find(user_id, token):
+    """The person whose link that is, while they may sign in; None without one. One query."""
+    person = User.objects.filter(pk=user_id, is_active=True).select_related("calendar_link").first()
+    link = getattr(person, "calendar_link", None)
+    return person if link and constant_time_compare(token, token_of(link)) else None
