@@ -134,6 +134,8 @@ class StudentImporter(_PeopleImporter):
         Column.of(StudentProfile, "address", "postal address", "residential address", "home address"),
     ]  # fmt: skip
     _of_user = ("full_name", "email", "phone")
+    #: Where a dict is put here: ``{line: (student, changes)}`` of the lines that were let in.
+    outcomes = None
 
     def write(self, rows, result, advance):
         super().write(rows, result, advance)
@@ -163,11 +165,13 @@ class StudentImporter(_PeopleImporter):
                     if changes or user_changes:
                         changed_users.add(student.user, [*user_changes, "search_text"])
                     result.count(row, {**user_changes, **changes})
+                    self._tell(row, student, {**user_changes, **changes})
                 else:
                     user = _new_user(row)
                     users.append(user)
                     profiles.append(StudentProfile(user=user, **of_profile))
                     result.create(row)
+                    self._tell(row, profiles[-1], {})
             if result.is_clean:
                 without = [profile for profile in profiles if not profile.admission_number]
                 numbers = draw_admission_numbers(self.today.year, len(without), spoken_for) if without else []
@@ -179,6 +183,10 @@ class StudentImporter(_PeopleImporter):
                 changed_profiles.write()
                 result.made += [user.pk for user in users]
             advance(len(chunk))
+
+    def _tell(self, row, student, changes):
+        if self.outcomes is not None:
+            self.outcomes[row.line] = (student, changes)
 
     def _is_alone(self, row, pk, lines, owners, result):
         """Whether no other line and no other person has what only one may have."""

@@ -15,8 +15,9 @@ from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
 
 from . import ledger, services
+from .installments import check as check_installments
 from .locks import lock_series
-from .models import Account, Charge, Letterhead, LiveReference, Payment, live_reference
+from .models import Account, Charge, Letterhead, LiveReference, Payment, ReceiptSeries, live_reference
 
 
 def lock_accounts(student_ids):
@@ -45,9 +46,17 @@ class Enrolling:
                 self._now_in[enrollment.student_id].append(batch)
         taken = active.filter(batch__in=batch_ids).values_list("batch").annotate(Count("pk"))
         self._taken = collections.Counter(dict(taken))
+        self._installments = {}
 
-    def enroll(self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason=""):
+    def enroll(self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None):
         """The enrollment, counted for those that follow but not written yet. Raises ValidationError."""
+        enrollment = self._new(student, batch_id, enrolled_on, agreed_fee, fee_reason)
+        if installments is not None:
+            check_installments(installments, enrollment.agreed_fee)
+            self._installments[id(enrollment)] = installments
+        return enrollment
+
+    def _new(self, student, batch_id, enrolled_on, agreed_fee, fee_reason):
         batch = self.batches[batch_id]
         terms = dict(
             student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
@@ -65,7 +74,9 @@ class Enrolling:
         """Write ``enrollments`` with their tuition charges."""
         bulk_create_with_history(enrollments, Enrollment)
         Charge.objects.bulk_create(
-            charge for enrollment in enrollments for charge in services.tuition_charges(enrollment, by=self.by)
+            charge
+            for enrollment in enrollments
+            for charge in services.tuition_charges(enrollment, self._installments.get(id(enrollment)), by=self.by)
         )
 
     def finish(self):
@@ -76,11 +87,11 @@ class Enrolling:
 class Receiving:
     """Records many payments by the rules of `services.record_payment`. Receipt numbers are reserved in order of date."""
 
-    def __init__(self, *, student_ids, days, by):
+    def __init__(self, *, student_ids, days, by, kind=ReceiptSeries.Kind.RECEIPT):
         self.by = by
         self.today = timezone.localdate()
         first_days = {financial_year(day): day for day in days}
-        self._series = {year: lock_series(first_days[year], by=by) for year in sorted(first_days)}
+        self._series = {year: lock_series(first_days[year], by=by, kind=kind) for year in sorted(first_days)}
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
         _, self.letterhead = Letterhead.objects.now()

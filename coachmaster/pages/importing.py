@@ -17,6 +17,7 @@ from coachmaster.ground.importing.pipeline import Layout
 from coachmaster.ground.tables import Column
 from coachmaster.ground.tables import Kind as Cell
 from finance.importing import EnrollmentImporter, PaymentImporter
+from finance.switching import WorkbookImporter
 
 from .models import Import
 
@@ -134,6 +135,19 @@ KINDS = {
              [_DAY(2026, 6, 1), "JEE-M1", "asha@example.com", "P"],
              [_DAY(2026, 6, 2), "JEE-M1", "asha@example.com", "absent"]],
         ),
+        Kind(
+            "workbook", "Switch-over workbook",
+            "A line is a student in a batch: the person, the fee agreed, what is taken off, installments, and what was paid "
+            "so far with its old receipt numbers. Batches come first. Totals are compared batch by batch.",
+            WorkbookImporter, "finance.add_payment",
+            [["Name", "Mobile", "Guardian", "Parent mobile", "Batch", "Joined on", "Fee", "Concession", "Inst 1 date", "Inst 1",
+              "Inst 2 date", "Inst 2", "Paid so far", "Last paid on", "Receipt nos", "Balance"],
+             ["Kiran Rao", "98765 43220", "Mohan Rao", "98765 43221", "JEE-M1", _DAY(2026, 6, 1), Decimal("120000"),
+              Decimal("20000"), _DAY(2026, 6, 1), Decimal("50000"), _DAY(2026, 12, 1), Decimal("50000"), Decimal("50000"),
+              _DAY(2026, 6, 3), "B/21, B/40", Decimal("50000")],
+             ["Leela Nair", "98765 43222", None, None, "JEE-M1", _DAY(2026, 6, 15), Decimal("125000"), None, None, None, None,
+              None, Decimal("25000"), None, "B/33", Decimal("100000")]],
+        ),
     ]
 }  # fmt: skip
 
@@ -191,6 +205,7 @@ def apply(upload):
             unchanged=result.unchanged,
             made=result.made,
             left_out=sorted(upload.left_out),
+            report={"notes": result.notes, "comparison": _compared(result)},
         )
         if not done:
             raise AlreadyDone
@@ -258,6 +273,7 @@ def _told(upload, table, result):
         "unchanged": result.unchanged,
         "skipped": result.skipped,
         "notes": result.notes,
+        "comparison": _compared(result),
         "problems": [
             {
                 "line": problem.line,
@@ -273,6 +289,10 @@ def _told(upload, table, result):
             {"line": one.line, "label": one.label, "changes": one.changes} for one in result.changed_ones[:SHOWN]
         ],
     }
+
+
+def _compared(result):
+    return [{"batch": one.batch, "agrees": one.agrees, "pairs": one.pairs} for one in result.comparison]
 
 
 def bad_rows(upload):

@@ -154,6 +154,13 @@ class ImportCommand(BaseCommand):
                 f"{name} was not imported: {count:,} problem{'s' if count > 1 else ''}. Nothing was written.",
                 returncode=REFUSED,
             )
+        for batch in result.comparison:
+            self.stdout.write(f"\n{batch.batch}{'' if batch.agrees else ' (differs)'}")
+            self.stdout.write(f"  {'':<10}{'in the file':>20}{'in CoachMaster':>20}")
+            for what, told, stands in batch.pairs:
+                self.stdout.write(f"  {what:<10}{told:>20}{stands:>20}{'' if told == stands else '  ←'}")
+        if result.comparison:
+            self.stdout.write("")
         would = "Would have: " if dry_run else ""
         self.stdout.write(
             self.style.SUCCESS(

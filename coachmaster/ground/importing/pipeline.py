@@ -73,6 +73,8 @@ class Result:
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     made: list[int] = field(default_factory=list)
+    #: Of a switch-over: what the file says and what stands, batch by batch.
+    comparison: list = field(default_factory=list)
     new_ones: list[Outcome] = field(default_factory=list)
     changed_ones: list[Outcome] = field(default_factory=list)
 

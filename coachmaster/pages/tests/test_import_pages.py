@@ -477,7 +477,15 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
             assert desk.file.created == len(kind.example) - 1, (kind.slug, desk.problems)
 
     assert Batch.objects.count() == 2
-    assert [payment.amount for payment in Payment.objects.order_by("paid_on", "pk")] == [40_000, 50_000, 20_000]
+    amounts = Payment.objects.order_by("series__kind", "paid_on", "pk").values_list("series__kind", "amount")
+    assert list(amounts) == [
+        ("opening", 50_000),
+        ("opening", 25_000),
+        ("receipt", 40_000),
+        ("receipt", 50_000),
+        ("receipt", 20_000),
+    ]
+    assert "Batch by batch" in desk.open().content.decode()
 
 
 def test_pages_cost_the_same_for_few_lines_and_many(desk, django_assert_max_num_queries):

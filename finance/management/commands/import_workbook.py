@@ -1,0 +1,8 @@
+from coachmaster.ground.importing.command import ImportCommand
+from finance.switching import WorkbookImporter
+
+
+class Command(ImportCommand):
+    """Switches over from a workbook with a line a student, and compares its totals batch by batch."""
+
+    importer_class = WorkbookImporter
