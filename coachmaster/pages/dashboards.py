@@ -28,6 +28,11 @@ class InstituteFigures:
     classes: list[attendance.ClassDay]
 
     @property
+    def absences(self):
+        """How many were absent, once for each class they missed."""
+        return sum(row.tally.absent for row in self.classes if row.is_taken)
+
+    @property
     def classes_taken(self):
         """Of how many attendance was taken."""
         return sum(row.is_taken for row in self.classes)

@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import requires
 
-from . import imports, views
+from . import absent, imports, views
 
 app_name = "pages"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("dashboard/instructor/", views.instructor_dashboard, name="instructor-dashboard"),
     path("dashboard/student/", views.student_dashboard, name="student-dashboard"),
     path("students/<int:pk>/", views.student_hub, name="student-hub"),
+    path("attendance/absent/", requires("attendance.view_sheet")(absent.absent), name="absent"),
     path("search/", requires("academics.view_enrollment")(views.search), name="search"),
     path(
         "search/suggestions/",

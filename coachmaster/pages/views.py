@@ -79,6 +79,7 @@ def admin_dashboard(request):
             "classes": figures.classes[:SHOWN],
             "classes_in_all": len(figures.classes),
             "classes_taken": figures.classes_taken,
+            "absences": figures.absences,
             "recent_enrollments": dashboards.recent_enrollments(request.user),
             "recent_payments": Payment.objects.visible_to(request.user)
             .live()

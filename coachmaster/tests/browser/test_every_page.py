@@ -204,6 +204,7 @@ def of_sheets(made):
     batch, today = made["batch"].pk, timezone.localdate()
     yield "attendance:day"
     yield "attendance:shortage"
+    yield "pages:absent"
     yield "attendance:batch-attendance", batch
     yield "attendance:sheet", batch, today
     yield "attendance:sheet", batch, made["batch"].sheets.latest("held_on").held_on

@@ -1,0 +1,144 @@
+"""Who is absent on a day: each child once, with all that there is to talk about when the desk calls."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django import forms
+from django.shortcuts import render
+from django.utils import timezone
+
+from academics.models import Institute
+from accounts.models import StudentProfile, User
+from attendance import shortage
+from attendance.models import Mark, Status
+from coachmaster.ground.days import DayFormField
+from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.importing import in_chunks
+from coachmaster.ground.listing import listing
+from coachmaster.ground.money import ZERO
+from coachmaster.ground.tables import Column, Kind, table_answer
+from finance.models import Account
+
+
+class AbsentFilter(FilterForm):
+    """Which day, and what there is to say besides. Fees are for who may see them."""
+
+    on = DayFormField(label="Day")
+    also = forms.ChoiceField(label="Also")
+
+    def __init__(self, data, *, today, shows_fees):
+        super().__init__({"on": today, **data.dict()})
+        self.today = today
+        self.fields["q"].label = "Student"
+        choices = [("", "Anything or nothing"), ("watched", "To be watched"), ("overdue", "Fees overdue")]
+        self.fields["also"].choices = choices if shows_fees else choices[:2]
+
+    @property
+    def day(self):
+        """The day that was asked for: today at the latest."""
+        return min(self.value("on") or self.today, self.today)
+
+    @property
+    def is_filtering(self):
+        """Whether not everybody who was absent is shown."""
+        return bool(self.value("q") or self.value("also"))
+
+
+@dataclass
+class Child:
+    """A student who was absent, and all reasons to call."""
+
+    student: StudentProfile
+    #: The batches whose class they missed that day.
+    missed: list = field(default_factory=list)
+    #: Their enrollments that are short, on the edge, or have stayed away.
+    watched: list = field(default_factory=list)
+    #: Rupees that were due before today.
+    overdue: Decimal = ZERO
+
+    @property
+    def missed_words(self):
+        """The batches in words."""
+        return ", ".join(batch.name for batch in self.missed)
+
+    @property
+    def watched_words(self):
+        """What is wrong with their attendance, in words."""
+        return "; ".join(f"{row.enrollment.batch.name}: {row.reasons_words}" for row in self.watched)
+
+
+COLUMNS = [
+    Column("Student", Kind.TEXT, lambda child: child.student.user.full_name),
+    Column("Admission number", Kind.TEXT, lambda child: child.student.admission_number),
+    Column("Guardian", Kind.TEXT, lambda child: child.student.guardian_name),
+    Column("Phone", Kind.TEXT, lambda child: child.student.phone_to_call),
+    Column("Absent from", Kind.TEXT, lambda child: child.missed_words),
+    Column("Attendance", Kind.TEXT, lambda child: child.watched_words),
+]
+FEES_COLUMN = Column("Fees overdue", Kind.AMOUNT, lambda child: child.overdue or None)
+
+
+class Absences:
+    """The absences of a day that a person may see."""
+
+    def __init__(self, user, day, *, shows_fees):
+        self.day, self.today, self.shows_fees = day, timezone.localdate(), shows_fees
+        self.institute = Institute.objects.for_page_heads()
+        self.marks = Mark.objects.visible_to(user).filter(sheet__held_on=day, status=Status.ABSENT)
+        self.watched = shortage.presences_of(user).watched(self.institute).filter(shortage.ANY_KIND)
+
+    def students(self, filters):
+        """The students who were absent, as ``filters`` ask for."""
+        found = StudentProfile.objects.filter(pk__in=self.marks.order_by().values("student"))
+        if words := filters.value("q"):
+            found = found.filter(user__in=User.objects.search(words).order_by())
+        if filters.value("also") == "watched":
+            found = found.filter(pk__in=self.watched.values("enrollment__student"))
+        if filters.value("also") == "overdue":
+            found = found.filter(pk__in=Account.objects.overdue(self.today).values("pk"))
+        return found.select_related("user")
+
+    def children(self, students):
+        """A Child for each of ``students`` (a list), by three queries."""
+        children = {student.pk: Child(student) for student in students}
+        marks = self.marks.filter(student__in=children).select_related("sheet__batch").order_by("sheet__batch__name")
+        for mark in marks:
+            children[mark.student_id].missed.append(mark.sheet.batch)
+        found = shortage.with_people(self.watched.filter(enrollment__student__in=children))
+        for row in shortage.watched(found.order_by("pk"), self.institute):
+            children[row.enrollment.student_id].watched.append(row)
+        if self.shows_fees:
+            for account in Account.objects.overdue(self.today).with_overdue(self.today).filter(pk__in=children):
+                children[account.pk].overdue = account.overdue
+        return list(children.values())
+
+    def all_children(self, students):
+        """The same of a long queryset, loaded by the hundred."""
+        for chunk in in_chunks(students.iterator(500), 500):
+            yield from self.children(chunk)
+
+
+def absent(request):
+    """Who is absent; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
+    user, today = request.user, timezone.localdate()
+    shows_fees = user.has_perm("finance.view_account")
+    filters = AbsentFilter(request.GET, today=today, shows_fees=shows_fees)
+    absences = Absences(user, filters.day, shows_fees=shows_fees)
+    students = absences.students(filters)
+    if request.GET.get("as") in ("csv", "xlsx"):
+        rows = absences.all_children(students.order_by("user__full_name", "pk"))
+        columns = [*COLUMNS, FEES_COLUMN] if shows_fees else COLUMNS
+        return table_answer(f"absent-{filters.day}", columns, rows, form=request.GET["as"])
+    page = listing(request, students, {"name": ["user__full_name"]}, default="name")
+    return render(
+        request,
+        "pages/absent.html",
+        {
+            "filters": filters,
+            "on": filters.day,
+            "today": today,
+            "listing": page,
+            "children": absences.children(list(page)),
+            "shows_fees": shows_fees,
+        },
+    )
