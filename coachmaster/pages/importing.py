@@ -185,7 +185,7 @@ def check(upload):
         if key != upload.header_key:
             upload.header_key = key
             _remember_columns(upload)
-        upload.report = _told(upload, table, _run(upload, table, dry_run=True))
+        upload.report = _storable(_told(upload, table, _run(upload, table, dry_run=True)))
     upload.save()
 
 
@@ -213,7 +213,7 @@ def apply(upload):
     with upload.table() as table:
         result = _run(upload, table, dry_run=False, written=written)
         if not result.is_clean:
-            upload.report = _told(upload, table, result)
+            upload.report = _storable(_told(upload, table, result))
             upload.save(update_fields=["report"])
     return result.is_clean
 
@@ -249,6 +249,15 @@ def _remember_columns(upload):
     alike = Import.objects.filter(header_key=upload.header_key).exclude(pk=upload.pk).exclude(columns={})
     last = alike.order_by("-uploaded_at").only("columns", "defaults").first()
     upload.columns, upload.defaults = (last.columns, last.defaults) if last else ({}, {})
+
+
+def _storable(told):
+    """``told`` as PostgreSQL can keep it: a file may hold the one character that its text has not."""
+    if isinstance(told, str):
+        return told.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(told, dict):
+        return {name: _storable(value) for name, value in told.items()}
+    return [_storable(one) for one in told] if isinstance(told, list | tuple) else told
 
 
 def _told(upload, table, result):
