@@ -1,5 +1,6 @@
 """Paying by UPI: the link that opens a payment app with payee and amount filled in, and its QR code."""
 
+import functools
 from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
@@ -47,6 +48,7 @@ def link_for(student, institute, amount: Decimal, on: date) -> str:
     )
 
 
+@functools.lru_cache(maxsize=512)  # the search for the best of its eight masks takes longer than a page
 def qr_svg(text: str, *, title: str = "", border: int = 4) -> str:
     """The QR code of ``text`` as an SVG element, for a page (no style attributes, always black on white) or a PDF.
 

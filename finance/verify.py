@@ -3,7 +3,7 @@ the queries that the pages use, so that the two cannot be wrong together."""
 
 from collections import Counter, defaultdict
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Max, Q
 
 from academics.models import Batch, Enrollment, EnrollmentStatus
 from coachmaster.ground.days import financial_year
@@ -19,6 +19,7 @@ from .models import (
     LiveReference,
     Mode,
     Payment,
+    ReceiptPrint,
     ReceiptSeries,
     Refund,
     Reversal,
@@ -128,6 +129,16 @@ def settlements():
         parts = [part for _, part in payment.settled_lines]
         if sum(parts, ZERO) != payment.amount or any(part <= ZERO for part in parts):
             yield f"{payment}: what it settled does not add up to {display(payment.amount)}."
+
+
+def taxes():
+    """A receipt has a place of supply when its letterhead has a GSTIN, and none without; its copies are counted from 1."""
+    odd = Q(letterhead__gstin="") ^ Q(place_of_supply="")
+    for payment in Payment.objects.filter(odd).order_by("pk").only("receipt_number").iterator(CHUNK):
+        yield f"{payment}: its place of supply does not fit the GSTIN it was given with."
+    copies = ReceiptPrint.objects.order_by().values("payment__receipt_number")
+    for row in copies.annotate(number=Count("pk"), last=Max("copy")).exclude(number=F("last")):
+        yield f"{row['payment__receipt_number']}: {row['number']} printings are kept, the last is copy {row['last']}."
 
 
 def seats():
@@ -263,6 +274,7 @@ CHECKS = [
     tokens,
     references,
     settlements,
+    taxes,
     seats,
     enrollments,
     tuition,

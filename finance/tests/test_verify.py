@@ -10,8 +10,18 @@ from django.utils import timezone
 
 from academics.models import Enrollment
 from academics.tests.factories import BatchFactory
-from finance import services, verify
-from finance.models import Account, Charge, DayTotal, LateFeeRule, LiveReference, Payment, ReceiptSeries, Refund
+from finance import printing, services, verify
+from finance.models import (
+    Account,
+    Charge,
+    DayTotal,
+    LateFeeRule,
+    LiveReference,
+    Payment,
+    ReceiptPrint,
+    ReceiptSeries,
+    Refund,
+)
 
 from .factories import enrolled, paid
 
@@ -97,6 +107,21 @@ def test_a_gap_in_the_numbers_is_named(admin):
 
     year = Payment.objects.first().series
     assert list(verify.receipt_numbers()) == [f"{year}: number 2 is missing before {year.number(6)}."]
+
+
+def test_a_place_of_supply_without_a_gstin_and_a_lost_copy_are_named(admin):
+    payment = paid(student=enrolled().student, amount="5.00")
+    copied = {
+        name: getattr(payment, name) for name in ("student", "series", "paid_on", "booked_on", "mode", "letterhead")
+    }
+    other = Payment.objects.create(
+        **copied, amount=1, number=2, receipt_number="X", token="x", balance_after=0, place_of_supply="08"
+    )
+    printing.count_print(payment, by=admin)
+    assert list(verify.taxes()) == [f"{other}: its place of supply does not fit the GSTIN it was given with."]
+
+    ReceiptPrint.objects.create(payment=payment, copy=3)
+    assert list(verify.taxes())[1:] == [f"{payment}: 2 printings are kept, the last is copy 3."]
 
 
 def test_numbers_fit_the_financial_year_of_the_date():

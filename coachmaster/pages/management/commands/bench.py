@@ -147,6 +147,7 @@ class Command(BaseCommand):
         self.measure("student: enrollment", student, "academics:student-enrollment", key, limit=2)
         self.measure("student: attendance", student, "attendance:student-attendance", key, limit=2)
         self.measure("student: fees", student, "finance:student-fees", key, limit=2)
+        self.measure("student: statement", student, "finance:statement", key, limit=2)
         self.measure("student: payments", student, "finance:student-payments", key, limit=2)
         self.measure("student: hub", self.admin, "pages:student-hub", key, limit=2)
         self.measure("dashboard: student", student, "pages:student-dashboard", limit=3)
