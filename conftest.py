@@ -1,11 +1,13 @@
 """Fixtures for every app's tests: the cast, and a database whose money can be cleared between tests."""
 
 import os
+from contextlib import contextmanager
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
+from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 
@@ -81,3 +83,17 @@ def client_of(client):
 
 
 __all__ = ["ADMIN", "INSTRUCTOR", "STUDENT"]
+
+
+@pytest.fixture
+def max_queries():
+    """At most so many queries; the savepoints that stand for a transaction's begin and end in a test are left out."""
+
+    @contextmanager
+    def check(most):
+        with CaptureQueriesContext(connection) as captured:
+            yield
+        queries = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"][:20]]
+        assert len(queries) <= most, "\n".join(queries)
+
+    return check

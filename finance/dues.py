@@ -3,20 +3,21 @@ dues and its files."""
 
 import datetime
 from dataclasses import dataclass
-from decimal import Decimal
+from itertools import pairwise
 
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Greatest
+from django.core.paginator import Paginator
+from django.db.models import Count, OuterRef, Q, Subquery, Sum, Value
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from accounts.models import User
-from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
+from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
+from coachmaster.ground.money import ZERO
 from coachmaster.ground.tables import Column, Kind
 from coachmaster.ground.whatsapp import whatsapp_number
 
 from . import ledger
-from .models import Account, Charge, Concession, Payment, Reminder, _sum_of
+from .models import Account, Charge, Concession, Payment, Refund, Reminder
 
 DAY = datetime.timedelta(days=1)
 
@@ -44,87 +45,70 @@ AGE_OF = {age.key: age for age in [*AGES, OVERDUE]}
 
 
 class Dues:
-    """Who owed what at the end of the day ``on``.
+    """Who owes what today, from the balances and the open charges that are kept."""
 
-    Of today the balances that are kept are read. Of a past day all is reckoned from the rows, each act from its own day,
-    so that nothing that came later changes it.
-    """
+    is_past = False
+    sorts = {"owed": ["balance"], "due": ["first_due_on"], "name": ["student__user__full_name"]}
 
     def __init__(self, on):
         self.on = on
-        self.is_past = on < timezone.localdate()
-
-    def accounts(self):
-        """The accounts of those who owed something, with what they ``owed`` in rupees."""
-        if self.is_past:
-            return Account.objects.annotate(owed=ledger.balance_of(OuterRef("pk"), self.on)).filter(owed__gt=0)
-        return Account.objects.owing().annotate(owed=F("balance"))
 
     @property
     def charges(self):
         """The charges that stood."""
-        return Charge.objects.standing(self.on) if self.is_past else Charge.objects.live()
+        return Charge.objects.live()
 
-    def _due_from(self, day):
-        """What is due on that day or later, less what was taken off it, as an expression."""
-        concessions = Concession.objects.standing(self.on) if self.is_past else Concession.objects.live()
-        return _sum_of(self.charges.filter(student=OuterRef("pk"), due_on__gte=day)) - _sum_of(
-            concessions.filter(student=OuterRef("pk"), charge__due_on__gte=day)
-        )
+    def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
+        """The Found of those who owe, or only of those whose name has ``words``, who have a charge for an ``enrollment``
+        like that (a dictionary), whose oldest open charge is of that ``age`` or was due before ``due_before`` (a day),
+        and who owe ``at_least`` so much (rupees)."""
+        accounts = self._of(words, enrollment or {}).owing()
+        if age and age.least is not None:
+            accounts = accounts.filter(first_due_on__lte=self.on - age.least * DAY)
+        if age and age.most is not None:
+            accounts = accounts.filter(first_due_on__gte=self.on - age.most * DAY)
+        if due_before:
+            accounts = accounts.filter(first_due_on__lt=due_before)
+        if at_least:
+            accounts = accounts.filter(balance__gte=at_least)
+        is_narrowed = bool(words or enrollment or age or due_before or at_least)
+        return Found(self, accounts, is_narrowed)
 
-    def with_overdue(self, accounts):
-        """With what of it was due before the day (``overdue``): payments settle the oldest first, so it is what is owed
-        less what is not overdue, and never below zero."""
-        rest = F("owed") - self._due_from(self.on)
-        return accounts.annotate(overdue=Greatest(rest, NO_MONEY, output_field=MoneyField()))
-
-    def open_before(self, day):
-        """The condition that something was open that is due before ``day``. What is due later is summed only of who has
-        something due later."""
-        later = self.charges.filter(due_on__gte=day).values("student")
-        return ~Q(pk__in=later) | Q(owed__gt=self._due_from(day))
-
-    def aged(self, accounts, age):
-        """Those of ``accounts`` whose oldest open charge is of that age."""
-        if age.least is not None:
-            accounts = accounts.filter(self.open_before(self.on - (age.least - 1) * DAY))
-        if age.most is not None:
-            accounts = accounts.filter(owed__lte=self._due_from(self.on - age.most * DAY))
+    def _of(self, words, enrollment):
+        """The accounts of students with that name and a charge for such an enrollment."""
+        accounts = Account.objects.all()
+        if words:
+            accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
+        for path, value in enrollment.items():
+            of_it = self.charges.filter(**{f"enrollment__{path}": value})
+            accounts = accounts.filter(student__in=of_it.values("student"))
         return accounts
 
-    def of_enrollments(self, accounts, **of):
-        """Those of ``accounts`` with a charge for an enrollment like that."""
-        condition = {f"enrollment__{path}": value for path, value in of.items()}
-        return accounts.filter(student__in=self.charges.filter(**condition).values("student"))
-
-    def totals(self, accounts):
-        """What ``accounts`` owed together, by one query."""
-        found = self.with_overdue(accounts).aggregate(
-            amount=Sum("owed", output_field=MoneyField()),
-            students=Count("pk"),
-            overdue_sum=Sum("overdue", output_field=MoneyField()),
-            overdue_students=Count("pk", filter=Q(overdue__gt=0)),
-        )
-        return Totals(
-            amount=found["amount"] or ZERO,
-            students=found["students"],
-            overdue=found["overdue_sum"] or ZERO,
-            overdue_students=found["overdue_students"],
-        )
-
-    def with_contacts(self, accounts):
-        """With the person, the last payment that stood (``last_paid_on``) and the last reminder (``reminded_at``)."""
+    def load(self, keys):
+        """The accounts of these students, as what they ``owed``, the last payment that stood (``last_paid_on``) and the
+        last reminder (``reminded_at``), in order of ``keys``."""
         paid = Payment.objects.standing(self.on).filter(student=OuterRef("pk")).order_by("-paid_on")
         reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=_midnight_after(self.on))
-        return accounts.select_related("student__user").annotate(
+        rows = Account.objects.select_related("student__user").annotate(
             last_paid_on=Subquery(paid.values("paid_on")[:1]),
             reminded_at=Subquery(reminders.order_by("-sent_at").values("sent_at")[:1]),
         )
+        found = rows.in_bulk(keys)
+        accounts = [found[key] for key in keys if key in found]
+        for account in accounts:
+            account.owed = self.owed_by(account)
+        return accounts
 
-    def debtors(self, accounts):
-        """A Debtor for each of ``accounts`` (a list with what they ``owed``), by one query."""
+    def owed_by(self, account):
+        """What it owed, in rupees."""
+        return account.balance
+
+    def debtors(self, keys):
+        """A Debtor for each of these students, by two queries."""
+        keys = list(keys)
+        accounts = self.load(keys)
         charges = {}
-        for charge in ledger.charges_standing(self.on).filter(student__in=[account.pk for account in accounts]):
+        for charge in ledger.charges_standing(self.on).filter(student__in=keys):
             charges.setdefault(charge.student_id, []).append(charge)
         found = []
         for account in accounts:
@@ -134,11 +118,156 @@ class Dues:
             found.append(Debtor(account, lines, self.on))
         return found
 
-    def all_debtors(self, accounts):
-        """The Debtors of a long queryset, loaded by the hundred."""
-        for keys in in_chunks(accounts.values_list("pk", flat=True), 500):
-            rows = self.with_contacts(self.with_overdue(self.accounts())).in_bulk(keys)
-            yield from self.debtors([rows[key] for key in keys if key in rows])
+
+class Found:
+    """Those who owe and were asked for, today."""
+
+    def __init__(self, dues, accounts, is_narrowed):
+        self.dues, self.accounts, self.is_narrowed = dues, accounts, is_narrowed
+
+    @cached_property
+    def totals(self):
+        """The Totals of them, by one query."""
+        charges = Charge.objects.open()
+        if self.is_narrowed:
+            charges = charges.filter(student__in=self.accounts.values("pk"))
+        on = self.dues.on
+        sums = {}
+        for index, age in enumerate(AGES):
+            in_it = Q() if age.least is None else Q(due_on__lte=on - age.least * DAY)
+            in_it &= Q() if age.most is None else Q(due_on__gte=on - age.most * DAY)
+            sums[f"age_{index}"] = Sum("open_now", filter=in_it)
+        found = charges.aggregate(
+            students=Count("student", distinct=True),
+            overdue_students=Count("student", distinct=True, filter=Q(due_on__lt=on)),
+            **sums,
+        )
+        ages = [found[f"age_{index}"] or ZERO for index in range(len(AGES))]
+        return Totals(ages, found["students"], found["overdue_students"])
+
+    def page(self, request):
+        """The page of keys that the request asks for."""
+        keys = self.accounts.values_list("pk", flat=True)
+        return listing(request, keys, self.dues.sorts, default="-owed", total=self.totals.students)
+
+    def keys(self):
+        """All of them, who owes most first."""
+        return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
+
+
+class PastDues(Dues):
+    """Who owed what at the end of a past day: reckoned from the rows, each act from its own day, so that nothing that came
+    later changes it."""
+
+    is_past = True
+
+    @property
+    def charges(self):
+        return Charge.objects.standing(self.on)
+
+    @cached_property
+    def then(self):
+        """What each student who owed something owed by age, in the order of `AGES`, in rupees."""
+        ends = [self.on - age.most * DAY for age in AGES if age.most is not None]
+        charged, paid = self._due_from(*ends), self._paid()
+        found = {}
+        for key, (total, *later) in charged.items():
+            owed = total - paid.get(key, ZERO)
+            if owed > ZERO:
+                # What is open by the end of each age is what of the sum is not due later.
+                rest = [owed, *(max(owed - (amount or ZERO), ZERO) for amount in later), ZERO]
+                found[key] = [more - less for more, less in pairwise(rest)]
+        return found
+
+    def _due_from(self, *days):
+        """By student: all that was charged less what was taken off, and what of it was due from each of ``days`` on."""
+
+        def sums(kind, rows, due_on):
+            later = {
+                f"from_{place}": Sum("amount", filter=Q(**{f"{due_on}__gte": day})) for place, day in enumerate(days)
+            }
+            return rows.order_by().values_list(Value(kind), "student").annotate(total=Sum("amount"), **later)
+
+        off = sums("off", Concession.objects.standing(self.on), "charge__due_on")
+        found = {"on": {}, "off": {}}
+        for kind, key, *amounts in sums("on", self.charges, "due_on").union(off, all=True):
+            found[kind][key] = amounts
+        charged = found["on"]
+        for key, less in found["off"].items():
+            charged[key] = [(one or ZERO) - (other or ZERO) for one, other in zip(charged[key], less, strict=True)]
+        return charged
+
+    def _paid(self):
+        """By student: what was paid by then, less what was voided or given back by then."""
+        payments = Payment.objects.filter(paid_on__lte=self.on)
+        paid, *back = (
+            rows.order_by().values_list(Value(sign), "student").annotate(total=Sum("amount"))
+            for sign, rows in (
+                (1, payments),
+                (-1, payments.filter(reversal__voided_on__lte=self.on)),
+                (-1, Refund.objects.standing(self.on)),
+            )
+        )
+        found = {}
+        for sign, key, amount in paid.union(*back, all=True):
+            found[key] = found.get(key, ZERO) + sign * amount
+        return found
+
+    def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
+        keys = set(self.then)
+        if words or enrollment:
+            keys &= set(self._of(words, enrollment or {}).values_list("pk", flat=True))
+        if age:
+            ages = AGES[2:] if age is OVERDUE else [age]
+            keys = {key for key in keys if self._oldest(key) in ages}
+        if due_before:
+            due = self._due_from(due_before)
+            keys = {key for key in keys if sum(self.then[key]) > (due[key][1] or ZERO)}
+        if at_least:
+            keys = {key for key in keys if sum(self.then[key]) >= at_least}
+        return PastFound(self, keys)
+
+    def _oldest(self, key):
+        """The Age of the oldest that the student owed."""
+        return next(age for age, amount in zip(AGES[::-1], self.then[key][::-1], strict=True) if amount)
+
+    def owed_by(self, account):
+        return sum(self.then[account.pk], ZERO)
+
+
+class PastFound:
+    """Those who owed and were asked for, on a past day."""
+
+    def __init__(self, dues, chosen):
+        self.dues, self.chosen = dues, chosen
+
+    @cached_property
+    def totals(self):
+        """The Totals of them."""
+        rows = [self.dues.then[key] for key in self.chosen]
+        ages = [sum(column, ZERO) for column in zip(*rows, strict=True)] or [ZERO for _ in AGES]
+        return Totals(ages, len(rows), sum(any(row[2:]) for row in rows))
+
+    def page(self, request):
+        """The page of keys that the request asks for."""
+        sort = request.GET.get("sort", "")
+        if sort.removeprefix("-") == "name":
+            by_name = Account.objects.order_by("student__user__full_name", "pk").values_list("pk", flat=True)
+            keys = [key for key in by_name if key in self.chosen]
+            keys = keys[::-1] if sort == "-name" else keys
+        else:
+            sort = "owed" if sort == "owed" else "-owed"
+            keys = self.keys()[::-1] if sort == "owed" else self.keys()
+        return Listing(page=Paginator(keys, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=sort)
+
+    def keys(self):
+        """All of them, who owed most first."""
+        return sorted(self.chosen, key=lambda key: (-sum(self.dues.then[key]), key))
+
+
+def dues_on(day):
+    """The Dues at the end of that day."""
+    return PastDues(day) if day < timezone.localdate() else Dues(day)
 
 
 def _midnight_after(day):
@@ -148,12 +277,26 @@ def _midnight_after(day):
 
 @dataclass
 class Totals:
-    """What some students together owe, in rupees, and how many they are."""
+    """What some students together owe by age, in the order of `AGES`, in rupees, and how many they are."""
 
-    amount: Decimal
+    ages: list
     students: int
-    overdue: Decimal
     overdue_students: int
+
+    @property
+    def amount(self):
+        """All together."""
+        return sum(self.ages, ZERO)
+
+    @property
+    def overdue(self):
+        """What of it is overdue."""
+        return sum(self.ages[2:], ZERO)
+
+    @property
+    def by_age(self):
+        """Pairs of an Age and rupees."""
+        return list(zip(AGES, self.ages, strict=True))
 
 
 @dataclass
@@ -168,6 +311,11 @@ class Debtor:
     def first_open(self):
         """The oldest charge that is open."""
         return self.lines[0] if self.lines else None
+
+    @property
+    def overdue(self):
+        """What was due before the day, in rupees."""
+        return sum((line.open for line in self.lines if line.charge.due_on < self.on), ZERO)
 
     @property
     def due_now(self):
@@ -208,11 +356,6 @@ def age_of(days):
     )
 
 
-def named(accounts, words):
-    """Those of ``accounts`` whose student is found by ``words``."""
-    return accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
-
-
 COLUMNS = [
     Column("Student", Kind.TEXT, lambda debtor: debtor.account.student.user.full_name),
     Column("Admission number", Kind.TEXT, lambda debtor: debtor.account.student.admission_number),
@@ -228,7 +371,7 @@ COLUMNS = [
     Column("Guardian", Kind.TEXT, lambda debtor: debtor.account.student.guardian_name),
     Column("Phone", Kind.TEXT, lambda debtor: debtor.phone),
     Column("Owed", Kind.AMOUNT, lambda debtor: debtor.account.owed),
-    Column("Overdue", Kind.AMOUNT, lambda debtor: debtor.account.overdue),
+    Column("Overdue", Kind.AMOUNT, lambda debtor: debtor.overdue),
     *(Column(age.label, Kind.AMOUNT, lambda debtor, age=age: debtor.of_age(age)) for age in AGES),
     Column("Oldest due", Kind.DAY, lambda debtor: debtor.first_open and debtor.first_open.charge.due_on),
     Column("Last payment", Kind.DAY, lambda debtor: debtor.account.last_paid_on),

@@ -8,7 +8,7 @@ from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.money import AmountField
 
-from .dues import AGE_OF, AGES, OVERDUE, Dues, named
+from .dues import AGE_OF, AGES, OVERDUE, dues_on
 
 
 class DuesFilter(FilterForm):
@@ -47,20 +47,15 @@ class DuesFilter(FilterForm):
     @property
     def dues(self):
         """The Dues of the day that was asked for."""
-        return Dues(self.value("as_of") or self.today)
+        return dues_on(self.value("as_of") or self.today)
 
-    def filter(self, dues):
-        """The accounts that were asked for, with what they ``owed``."""
-        accounts = dues.accounts()
-        if words := self.value("q"):
-            accounts = named(accounts, words)
-        for name, path in (("course", "batch__course"), ("batch", "batch"), ("instructor", "batch__instructor")):
-            if key := self.value(name):
-                accounts = dues.of_enrollments(accounts, **{path: key})
-        if age := AGE_OF.get(self.value("age")):
-            accounts = dues.aged(accounts, age)
-        if day := self.value("due_before"):
-            accounts = accounts.filter(dues.open_before(day))
-        if least := self.value("at_least"):
-            accounts = accounts.filter(owed__gte=least)
-        return accounts
+    def find(self, dues):
+        """Those who were asked for."""
+        paths = {"course": "batch__course", "batch": "batch", "instructor": "batch__instructor"}
+        return dues.find(
+            words=self.value("q"),
+            enrollment={path: key for name, path in paths.items() if (key := self.value(name))},
+            age=AGE_OF.get(self.value("age")),
+            due_before=self.value("due_before"),
+            at_least=self.value("at_least"),
+        )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from academics.models import Institute
 from accounts import mails
 from accounts.models import StudentProfile
-from coachmaster.ground.listing import listing
+from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
 from coachmaster.ground.tables import table_answer
 
@@ -19,21 +19,17 @@ from .dues import COLUMNS
 from .dues_forms import DuesFilter
 from .reminders import remind
 
-SORTS = {"owed": ["owed"], "overdue": ["overdue"], "name": ["student__user__full_name"]}
-
 
 def dues(request):
     """Who owes; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
     filters = DuesFilter(request.GET)
     dues = filters.dues
-    accounts = filters.filter(dues)
+    found = filters.find(dues)
     if request.GET.get("as") in ("csv", "xlsx"):
-        rows = dues.all_debtors(accounts.order_by("-owed", "pk"))
+        chunks = in_chunks(found.keys(), 500)
+        rows = (debtor for keys in chunks for debtor in dues.debtors(keys))
         return table_answer(f"dues-{dues.on}", COLUMNS, rows, form=request.GET["as"])
-    owed = dues.totals(accounts)
-    page = listing(
-        request, dues.with_contacts(dues.with_overdue(accounts)), SORTS, default="-owed", total=owed.students
-    )
+    page = found.page(request)
     debtors = dues.debtors(list(page))
     may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past
     return render(
@@ -42,7 +38,7 @@ def dues(request):
         {
             "filters": filters,
             "dues": dues,
-            "owed": owed,
+            "owed": found.totals,
             "listing": page,
             "debtors": debtors,
             "may_remind": may_remind,

@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Greatest, Least, NullIf
 
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.money import ZERO, MoneyField
+from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
 from coachmaster.ground.prepared import Prepared
 
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, Refund, _sum_of
@@ -68,18 +68,38 @@ def with_paid(enrollments):
 
 
 def refresh_accounts(students):
-    """Write into the accounts of ``students`` (a queryset or keys) what the equation says now, by one statement.
+    """Write into the accounts of ``students`` (keys), and into their charges, what the equation says now: two statements.
 
     Call it in the transaction that added or cancelled a row of money.
     """
-    keys = students.values_list("pk", flat=True) if isinstance(students, models.QuerySet) else students
+    # Payments settle the oldest first: open is what of the balance is not due later, and at most all of the charge.
+    later = _sum_of(_later(Charge.objects)) - _sum_of(_later(Concession.objects, "charge__"))
+    charges = Charge.objects.live().annotate(later=later)
     Account.objects.bulk_create(
-        [Account(student_id=key, balance=balance_of(key)) for key in keys],
+        [
+            Account(student_id=key, balance=balance, first_due_on=Subquery(since.values("due_on")[:1]))
+            for key in students
+            for balance in [balance_of(key)]
+            for since in [charges.filter(student=key, later__lt=balance).order_by("due_on")]
+        ],
         update_conflicts=True,
         unique_fields=["student"],
-        update_fields=["balance"],
+        update_fields=["balance", "first_due_on"],
         batch_size=100,
     )
+    balance = Subquery(Account.objects.filter(pk=OuterRef("student")).values("balance"))
+    net = F("amount") - _sum_of(Concession.objects.live().filter(charge=OuterRef("pk")), by="charge")
+    is_open = NullIf(Least(net, Greatest(balance - later, NO_MONEY)), NO_MONEY)
+    Charge.objects.filter(Q(cancelled_on=None) | Q(open_now__isnull=False), student__in=students).update(
+        open_now=Case(When(cancelled_on=None, then=is_open), output_field=MoneyField())
+    )
+
+
+def _later(manager, path=""):
+    """The rows that count of a student's charges due after the one asked about."""
+    due, key = f"{path}due_on", f"{path}pk"
+    after = Q(**{f"{due}__gt": OuterRef("due_on")}) | Q(**{due: OuterRef("due_on"), f"{key}__gt": OuterRef("pk")})
+    return manager.live().filter(after, student=OuterRef("student"))
 
 
 def sums_by_student(keys, on=None):
@@ -98,15 +118,42 @@ def sums_by_student(keys, on=None):
 def refresh_many_accounts(keys):
     """What `refresh_accounts` does, for many students whose accounts the caller holds."""
     for chunk in in_chunks(sorted(keys)):
+        accounts = {
+            key: Account(student_id=key, balance=sums["charged"] - sums["conceded"] - sums["paid"] + sums["refunded"])
+            for key, sums in sums_by_student(chunk).items()
+        }
+        _refresh_open(accounts)
         Account.objects.bulk_create(
-            [
-                Account(student_id=key, balance=sums["charged"] - sums["conceded"] - sums["paid"] + sums["refunded"])
-                for key, sums in sums_by_student(chunk).items()
-            ],
+            accounts.values(),
             update_conflicts=True,
             unique_fields=["student"],
-            update_fields=["balance"],
+            update_fields=["balance", "first_due_on"],
         )
+
+
+def _refresh_open(accounts):
+    """Write what is open of the charges of ``accounts`` (by key), and let these say since when."""
+    charges = Charge.objects.filter(student__in=accounts)
+    taken_off = Concession.objects.live().filter(student__in=accounts).order_by().values_list("charge")
+    conceded = dict(taken_off.annotate(Sum("amount")))
+    rest = {key: account.balance for key, account in accounts.items()}
+    all_open, all_settled, in_part = [], [], []
+    rows = charges.filter(cancelled_on=None).order_by("-due_on", "-pk")
+    for pk, key, amount, due_on, before in rows.values_list("pk", "student", "amount", "due_on", "open_now"):
+        net = amount - conceded.get(pk, ZERO)
+        is_open = min(net, max(rest[key], ZERO)) or None
+        rest[key] -= net
+        if is_open:
+            accounts[key].first_due_on = due_on
+        if is_open != before:
+            if is_open in (None, amount):
+                (all_open if is_open else all_settled).append(pk)
+            else:
+                in_part.append(Charge(pk=pk, open_now=is_open))
+    Charge.objects.filter(pk__in=all_open).update(open_now=F("amount"))
+    Charge.objects.filter(pk__in=all_settled).update(open_now=None)
+    Charge.objects.bulk_update(in_part, ["open_now"], batch_size=200)
+    charges.filter(cancelled_on__isnull=False).open().update(open_now=None)
 
 
 def refresh_days(days, modes=Mode.values):
@@ -334,14 +381,3 @@ def terms_over_everybody():
     """The four terms of the equation and the balance that follows, over all students, in rupees."""
     terms = {term: rows.aggregate(total=Sum("amount"))["total"] or ZERO for term, rows in _rows(None).items()}
     return {**terms, "balance": terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"]}
-
-
-def overdue_total(on):
-    """What all students together owed before that day, and how many they are."""
-    found = (
-        Account.objects.owing()
-        .with_overdue(on)
-        .filter(overdue__gt=0)
-        .aggregate(amount=Sum("overdue", output_field=MoneyField()), students=Count("pk"))
-    )
-    return {"amount": found["amount"] or ZERO, "students": found["students"]}

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
@@ -56,6 +56,10 @@ class ChargeQuerySet(OwnRowsQuerySet):
     def live(self):
         """Charges that were not cancelled."""
         return self.filter(cancelled_on=None)
+
+    def open(self):
+        """Charges of which something is to be paid, now or later."""
+        return self.filter(open_now__isnull=False)
 
     def standing(self, on):
         """Charges that stood on that day: posted by then, not cancelled by then."""
@@ -130,6 +134,9 @@ class Charge(models.Model):
     )
     cancel_reason = LineField(max_length=200, blank=True)
 
+    #: What is to be paid of it now, None when nothing is; kept by `ledger.refresh_accounts` like the account.
+    open_now = MoneyField(null=True, editable=False)
+
     #: What was taken off it, in rupees, where the ledger has loaded that.
     conceded = ZERO
 
@@ -140,6 +147,11 @@ class Charge(models.Model):
         indexes = [
             models.Index(fields=["student", "due_on"], name="charge_by_student"),
             models.Index(fields=["due_on"], condition=Q(cancelled_on=None), name="charge_live_by_due"),
+            models.Index(
+                fields=["due_on", "student", "open_now"],
+                condition=Q(open_now__isnull=False),
+                name="charge_open_by_due",
+            ),
         ]
         constraints = [
             above_zero("charge"),
@@ -540,7 +552,7 @@ class Payment(models.Model):
     class Meta:
         ordering = ["-paid_on", "-pk"]
         indexes = [
-            models.Index(fields=["student", "-paid_on"], name="payment_by_student"),
+            models.Index(fields=["student", "-paid_on", "amount"], name="payment_by_student"),
             models.Index(fields=["-paid_on", "-id"], name="payment_by_day"),
             models.Index(fields=["paid_on", "mode"], name="payment_by_day_and_mode"),
             models.Index(fields=["-recorded_at"], name="payment_by_newest"),
@@ -769,21 +781,8 @@ class AccountQuerySet(models.QuerySet):
         return self.filter(balance__gt=0)
 
     def overdue(self, on):
-        """Those who owed something before that day. What is due later is summed only of who has something due later."""
-        later = Charge.objects.live().filter(due_on__gte=on).values("student")
-        return self.owing().filter(~Q(pk__in=later) | Q(balance__gt=_not_yet_due(on)))
-
-    def with_overdue(self, on):
-        """With what of the balance was owed before that day (``overdue``): payments settle the oldest charge first, so
-        it is the balance less what is not yet overdue, and never below zero."""
-        return self.annotate(overdue=Greatest(F("balance") - _not_yet_due(on), NO_MONEY, output_field=MoneyField()))
-
-
-def _not_yet_due(on):
-    """What is due on that day or later of an account's charges, less what was taken off them, as an expression."""
-    return _sum_of(Charge.objects.live().filter(student=OuterRef("pk"), due_on__gte=on)) - _sum_of(
-        Concession.objects.live().filter(student=OuterRef("pk"), charge__due_on__gte=on)
-    )
+        """Those who owed something before that day."""
+        return self.filter(first_due_on__lt=on)
 
 
 def _sum_of(rows, by="student"):
@@ -794,7 +793,7 @@ def _sum_of(rows, by="student"):
 
 
 class Account(models.Model):
-    """A student's balance, kept so that sums over everybody are quick.
+    """A student's balance, and when the first of it is or was due, kept so that sums over everybody are quick.
 
     It is never added to: `ledger.refresh_accounts` writes what the equation says, in the transaction that changed a row
     of it. The account's row is also the lock that keeps two acts on one student apart.
@@ -802,6 +801,8 @@ class Account(models.Model):
 
     student = models.OneToOneField(StudentProfile, on_delete=models.PROTECT, primary_key=True, related_name="account")
     balance = MoneyField(default=0, db_index=True)
+    #: When the oldest charge was due of which something is open; None when nothing is.
+    first_due_on = DayField(null=True, editable=False, db_index=True)
 
     objects = AccountQuerySet.as_manager()
 

@@ -54,9 +54,9 @@ def remind(students, *, channel, by, again=False, leave_out=False):
     institute = Institute.objects.current()
     list(Account.objects.select_for_update().filter(pk__in=students).order_by("pk").values_list("pk"))
     dues = Dues(timezone.localdate())
-    accounts = dues.with_contacts(dues.accounts()).filter(pk__in=students).order_by("student__user__full_name", "pk")
+    keys = Account.objects.owing().filter(pk__in=students).order_by("student__user__full_name", "pk")
     notices = []
-    for debtor in dues.debtors(list(accounts)):
+    for debtor in dues.debtors(keys.values_list("pk", flat=True)):
         if debtor.due_now > ZERO:
             student, due_on = debtor.account.student, debtor.first_open.charge.due_on
             text = text_for(student, institute, debtor.due_now, due_on)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from django.db.models import Count, Q, Sum
 
 from coachmaster.ground.days import month_start
-from coachmaster.ground.money import ZERO, MoneyField
+from coachmaster.ground.money import ZERO
 
-from .models import Account, DayTotal, Mode
+from .models import Charge, DayTotal, Mode
 
 
 @dataclass
@@ -72,16 +72,19 @@ def owed(on, accounts=None):
 
     ``accounts`` narrows it to some of those who owe.
     """
-    accounts = Account.objects.owing() if accounts is None else accounts
-    found = accounts.with_overdue(on).aggregate(
-        amount=Sum("balance"),
-        students=Count("pk"),
-        overdue_sum=Sum("overdue", output_field=MoneyField()),
-        overdue_students=Count("pk", filter=Q(overdue__gt=0)),
+    charges = Charge.objects.open()
+    if accounts is not None:
+        charges = charges.filter(student__in=accounts.values("pk"))
+    is_late = Q(due_on__lt=on)
+    found = charges.aggregate(
+        amount=Sum("open_now"),
+        students=Count("student", distinct=True),
+        late=Sum("open_now", filter=is_late),
+        late_students=Count("student", distinct=True, filter=is_late),
     )
     return Owed(
         amount=found["amount"] or ZERO,
         students=found["students"],
-        overdue=found["overdue_sum"] or ZERO,
-        overdue_students=found["overdue_students"],
+        overdue=found["late"] or ZERO,
+        overdue_students=found["late_students"],
     )

@@ -87,6 +87,35 @@ def balances():
             )
 
 
+def open_charges():
+    """What is kept as open of each charge is what payments leave of it, the oldest settled first; and the account says
+    since when."""
+    paid, conceded, oldest = defaultdict(lambda: ZERO), defaultdict(lambda: ZERO), {}
+    for student, amount in Payment.objects.filter(reversal=None).values_list("student", "amount").iterator(CHUNK):
+        paid[student] += amount
+    for student, amount in Refund.objects.values_list("student", "amount").iterator(CHUNK):
+        paid[student] -= amount
+    given = Concession.objects.filter(cancelled_on=None).exclude(approved_on=None)
+    for charge, amount in given.values_list("charge", "amount").iterator(CHUNK):
+        conceded[charge] += amount
+    charges = Charge.objects.order_by("due_on", "pk")
+    rows = charges.values_list("pk", "student", "amount", "due_on", "cancelled_on", "open_now")
+    for pk, student, amount, due_on, cancelled_on, kept in rows.iterator(CHUNK):
+        is_open = ZERO
+        if cancelled_on is None:
+            net = amount - conceded[pk]
+            settled = min(net, max(paid[student], ZERO))
+            paid[student] -= settled
+            is_open = net - settled
+        if is_open:
+            oldest.setdefault(student, due_on)
+        if kept != (is_open or None):
+            yield f"Charge {pk}: {display(kept or ZERO)} is kept as open, the payments leave {display(is_open)}."
+    for student, kept in Account.objects.values_list("pk", "first_due_on").iterator(CHUNK):
+        if kept != oldest.get(student):
+            yield f"Student {student}: owes since {kept} by what is kept, since {oldest.get(student)} by the charges."
+
+
 def day_totals():
     """What is kept as received on a day in a mode is the sum of its payments that stand."""
     amounts, receipts = defaultdict(lambda: ZERO), Counter()
@@ -270,6 +299,7 @@ CHECKS = [
     receipt_numbers,
     reversals,
     balances,
+    open_charges,
     day_totals,
     tokens,
     references,

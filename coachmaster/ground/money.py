@@ -4,6 +4,7 @@ A decimal column on SQLite is a float, in which sums drift and "paid in full" ma
 Nothing outside this module knows about paise.
 """
 
+import functools
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
@@ -29,8 +30,9 @@ def to_paise(amount):
     return int(paise)
 
 
+@functools.lru_cache(maxsize=10_000)
 def from_paise(paise):
-    """Whole paise as rupees with two places."""
+    """Whole paise as rupees with two places. The same amounts come again and again: remembered, they cost little."""
     return Decimal(int(paise)).scaleb(-2)
 
 

@@ -273,11 +273,11 @@ def test_the_ceiling_for_cash_holds_here_too(desk):
     assert "Section 269ST" in data["errors"]["amount"][0]
 
 
-def test_recording_a_payment_stays_within_its_queries(desk, owing, django_assert_max_num_queries):
+def test_recording_a_payment_stays_within_its_queries(desk, owing, max_queries):
     Institute.objects.for_page_heads()
     desk("POST", "/payments", {"student_id": owing.pk, "amount": 1}, idempotency_key="warm")
 
-    with django_assert_max_num_queries(17):  # its own fifteen, the token, and what a key gave before
+    with max_queries(17):  # its own fifteen, the token, and what a key gave before
         desk("POST", "/payments", {"student_id": owing.pk, "amount": 5}, idempotency_key=KEY)
 
 

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
-from finance import ledger, services
-from finance.dues import AGES, Dues
+from finance import ledger, reports, services
+from finance.dues import AGE_OF, AGES, Dues, PastDues
 from finance.models import Account
 
 from .factories import enrolled, paid
@@ -56,7 +56,7 @@ def test_who_owes_most_comes_first_and_the_total_is_their_sum(client_of, admin, 
 
     assert listed(client) == ([both, overdue, upcoming], Decimal("2100.00"), Decimal("1000.00"))
     assert listed(client, age="overdue") == ([both, overdue], Decimal("1600.00"), Decimal("1000.00"))
-    assert listed(client, sort="-overdue")[0] == [overdue, both, upcoming]
+    assert listed(client, sort="due")[0] == [overdue, both, upcoming]
 
 
 def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(client_of, admin, institute_with_dues):
@@ -76,22 +76,42 @@ def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
     today = timezone.localdate()
     dues = Dues(today)
 
-    both, overdue, upcoming = dues.all_debtors(dues.accounts().order_by("-owed"))
+    both, overdue, upcoming = dues.debtors(dues.find().keys())
 
     assert (both.first_open.charge.due_on, both.first_open.open) == (today - DAY, Decimal("300.00"))
-    assert (overdue.account.overdue, both.account.overdue, upcoming.account.overdue) == (
-        Decimal("700.00"), Decimal("300.00"), Decimal("0.00"),
-    )  # fmt: skip
+    assert (overdue.overdue, both.overdue, upcoming.overdue) == (Decimal("700.00"), Decimal("300.00"), Decimal("0.00"))
 
 
-def test_the_kept_totals_say_the_same_as_each_students_page(institute_with_dues):
+def test_what_is_kept_says_the_same_as_each_students_page(institute_with_dues):
     today = timezone.localdate()
 
-    for account in Account.objects.with_overdue(today):
+    for account in Account.objects.select_related("student"):
         fees = ledger.fee_status(account.student, today)
         assert account.balance == fees.balance
-        assert account.overdue == fees.overdue
-    assert set(Account.objects.overdue(today)) == {a for a in Account.objects.with_overdue(today) if a.overdue}
+        assert account.first_due_on == (fees.next_due.charge.due_on if fees.next_due else None)
+        kept = {charge.pk: charge.open_now for charge in account.student.charges.all()}
+        assert kept == {line.charge.pk: line.open or None for line in fees.lines}
+
+
+def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(client_of, admin, institute_with_dues):
+    today = timezone.localdate()
+    for days in (10, 40, 70, 100):
+        enrolled(fee="11.11", due_on=today - days * DAY, enrolled_on=today - 120 * DAY)
+    client = client_of(admin)
+
+    for filters in ({}, {"age": "overdue"}, {"at_least": "600"}, {"as_of": today - DAY}, {"as_of": today - 35 * DAY}):
+        context = client.get(DUES, filters).context
+        owed = context["owed"]
+        for age, amount in owed.by_age:
+            assert amount == sum((debtor.of_age(age) for debtor in context["debtors"]), Decimal(0))
+        assert owed.amount == sum(debtor.account.owed for debtor in context["debtors"])
+        assert owed.students == len(context["debtors"]) > 0
+        assert owed.overdue == sum(debtor.overdue for debtor in context["debtors"])
+        assert owed.overdue_students == sum(debtor.overdue > 0 for debtor in context["debtors"])
+    totals = client.get(DUES).context["owed"]
+    assert totals.ages == [Decimal(amount) for amount in ("500.00", "600.00", "311.11", "11.11", "11.11", "711.11")]
+    assert totals.amount == reports.owed(today).amount
+    assert totals.overdue == reports.owed(today).overdue
 
 
 @pytest.mark.parametrize("rows", [1, 7])
@@ -99,8 +119,10 @@ def test_the_list_costs_the_same_however_long(client_of, admin, rows, django_ass
     for _ in range(rows):
         enrolled()
     client = client_of(admin)
-    with django_assert_max_num_queries(8):
-        client.get(DUES)
+    client.get(DUES)  # what is remembered for a while is remembered now
+    for filters in ({}, {"age": "overdue"}, {"as_of": timezone.localdate() - DAY}):
+        with django_assert_max_num_queries(8):
+            client.get(DUES, filters)
 
 
 def test_dues_are_for_the_desk(client_of, student, instructor):
@@ -185,12 +207,28 @@ def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admi
 
 
 def test_today_reckoned_from_the_rows_is_what_is_kept(institute_with_dues):
-    kept = Dues(timezone.localdate())
-    reckoned = Dues(timezone.localdate())
-    reckoned.is_past = True
+    kept, reckoned = Dues(timezone.localdate()), PastDues(timezone.localdate())
+    asked = [{}, {"due_before": timezone.localdate()}, {"at_least": Decimal("600.00")}]
+    asked += [{"age": age} for age in AGE_OF.values()]
 
-    assert kept.totals(kept.accounts()) == reckoned.totals(reckoned.accounts())
-    assert {a.pk: a.owed for a in kept.accounts()} == {a.pk: a.owed for a in reckoned.accounts()}
+    for of in asked:
+        assert kept.find(**of).totals == reckoned.find(**of).totals
+        assert list(kept.find(**of).keys()) == reckoned.find(**of).keys()
+        now, then = (dues.debtors(dues.find(**of).keys()) for dues in (kept, reckoned))
+        assert [debtor.account.owed for debtor in now] == [debtor.account.owed for debtor in then]
+
+
+def test_a_past_day_is_sorted_by_what_was_owed_or_by_name(client_of, admin, institute_with_dues):
+    overdue, upcoming, both = institute_with_dues
+
+    with time_machine.travel(timezone.now() + DAY, tick=False):
+        client = client_of(admin)
+        on = {"as_of": timezone.localdate() - DAY}
+        assert listed(client, **on)[0] == [both, overdue, upcoming]
+        assert listed(client, sort="owed", **on)[0] == [upcoming, overdue, both]
+        by_name = sorted([overdue, both, upcoming], key=str)
+        assert listed(client, sort="name", **on)[0] == by_name
+        assert listed(client, sort="-name", **on)[0] == by_name[::-1]
 
 
 # The list as a file ---------------------------------------------------------------------------------------------

@@ -282,17 +282,15 @@ def test_a_name_of_any_script_stands_on_the_receipt_as_text(client_of, admin, ow
 
 
 @pytest.mark.parametrize("payments", [0, 12])
-def test_taking_a_payment_costs_at_most_fifteen_queries(
-    client_of, admin, owing, payments, django_assert_max_num_queries
-):
+def test_taking_a_payment_costs_at_most_fifteen_queries(client_of, admin, owing, payments, max_queries):
     for _ in range(payments):
         paid(student=owing, amount="1.00")
     paid(student=enrolled().student, amount="1.00")  # the year's series is there
     client = client_of(admin)
-    with django_assert_max_num_queries(8):
+    with max_queries(8):
         form = client.get(ADD, {"student": owing.pk}).context["form"]
     typed = {"token": form["token"].value(), "amount": "500", "mode": "upi", "reference": "U1"}
-    with django_assert_max_num_queries(15):
+    with max_queries(15):
         response = client.post(f"{ADD}?student={owing.pk}", typed | {"paid_on": timezone.localdate().isoformat()})
     assert response.status_code == 302
 

@@ -61,6 +61,14 @@ def break_a_balance():
     Account.objects.filter(balance__gt=0).update(balance=Decimal("0.01"))
 
 
+def open_a_settled_charge():
+    Charge.objects.filter(open_now=None).update(open_now=Decimal("0.07"))
+
+
+def forget_since_when():
+    Account.objects.exclude(first_due_on=None).update(first_due_on=None)
+
+
 def break_a_day():
     DayTotal.objects.filter(mode="upi").update(amount=Decimal("0.01"))
 
@@ -85,6 +93,8 @@ def forget_a_charge():
     [
         (lose_a_receipt, "the counter says 4"),
         (break_a_balance, "the balance kept is ₹0.01"),
+        (open_a_settled_charge, "₹0.07 is kept as open, the payments leave ₹0.00."),
+        (forget_since_when, "owes since None by what is kept, since 2026-06-01 by the charges."),
         (break_a_day, "₹0.01 in 1 receipts is kept, the rows say ₹333.33 in 1."),
         (free_a_reference, "does not hold its reference U-1"),
         (overfill, "has 2 students on 1 seats"),

@@ -218,9 +218,9 @@ def test_each_figure_equals_the_list_it_links_to(client_of, admin):
     batches = client.get(reverse("academics:batch-list"), {"when": "running"}).context["batches"]
     payments = client.get(reverse("finance:payment-list"), {"state": "standing"}).context["listing"]
 
-    assert sum(row.balance for row in dues["listing"]) == context["owed"].amount == Decimal("11500.00")
+    assert sum(debtor.account.owed for debtor in dues["debtors"]) == context["owed"].amount == Decimal("11500.00")
     assert dues["listing"].total == context["owed"].students == 3
-    assert sum(row.overdue for row in overdue["listing"]) == context["owed"].overdue == Decimal("11000.00")
+    assert sum(debtor.overdue for debtor in overdue["debtors"]) == context["owed"].overdue == Decimal("11000.00")
     assert overdue["listing"].total == context["owed"].overdue_students == 2
     assert sum(payment.amount for payment in payments) == context["received"].month == Decimal("2000.00")
     assert students.total == context["active_students"] == 3
