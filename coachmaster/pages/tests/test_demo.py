@@ -9,7 +9,7 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus
-from accounts.models import ApiToken, StudentProfile, User
+from accounts.models import StudentProfile, User
 from attendance.models import Mark, Presence, Sheet
 from coachmaster.pages import demo
 from finance import ledger
@@ -108,19 +108,3 @@ def test_its_logins_are_told_one_a_line_and_only_while_they_work(settings, capsy
     assert "admin@" not in capsys.readouterr().out
     assert owner.is_superuser
     assert timezone.localdate() >= owner.created_at.date()
-
-
-def test_its_pages_and_calls_can_be_measured(settings, capsys):
-    settings.DEBUG = True
-    call_command("demo", "--if-empty")
-    capsys.readouterr()
-
-    call_command("bench", "--rounds", "1")
-
-    _, _, *lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines[-3:]] == [
-        "API: fee status",
-        "API: fee status, one's own",
-        "API: a thousand people",
-    ]
-    assert not ApiToken.objects.exists()

@@ -99,9 +99,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--rounds", type=int, default=25, help="How often each page is asked for.")
+        parser.add_argument("--only", default="", help="Measure lines only whose name begins so, like API.")
 
-    def handle(self, *, rounds, **options):
-        self.rounds = rounds
+    def handle(self, *, rounds, only, **options):
+        self.rounds, self.only = rounds, only
         with override_settings(ROOT_URLCONF=addresses(), SECURE_SSL_REDIRECT=False):
             self.measure_all()
 
@@ -112,6 +113,8 @@ class Command(BaseCommand):
 
     def line(self, name, call, floor, limit):
         """Print how ``call`` compares with ``floor``."""
+        if not name.startswith(self.only):
+            return
         call()
         queries = Counter()
         with connection.execute_wrapper(queries):
