@@ -7,24 +7,26 @@ import collections
 
 from django.db.models import Count
 from django.utils import timezone
-from simple_history.utils import bulk_create_with_history
 
 from academics.models import Batch, Enrollment, Institute
 from academics.services import new_enrollment, past_enrollment
+from coachmaster.ground.bulk import insert, insert_cells, insert_with_history
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
 
 from . import ledger, services
 from .installments import check as check_installments
 from .locks import lock_series
-from .models import Account, Charge, Letterhead, LiveReference, Payment, ReceiptSeries, live_reference
+from .models import Account, Letterhead, LiveReference, ReceiptSeries, live_reference
 
 
 def lock_accounts(student_ids):
     """Lock the accounts of many students until the transaction ends; missing ones are made."""
     for chunk in in_chunks(sorted(student_ids)):
-        Account.objects.bulk_create([Account(student_id=pk) for pk in chunk], ignore_conflicts=True)
-        len(Account.objects.select_for_update().filter(pk__in=chunk).order_by("pk"))
+        accounts = Account.objects.filter(pk__in=chunk)
+        missing = set(chunk).difference(accounts.values_list("pk", flat=True))
+        insert_cells(Account, ["student_id", "balance"], ((pk, 0) for pk in sorted(missing)), ignore_conflicts=True)
+        len(accounts.select_for_update().order_by("pk").values_list("pk"))
 
 
 class Enrolling:
@@ -72,8 +74,8 @@ class Enrolling:
 
     def write(self, enrollments):
         """Write ``enrollments`` with their tuition charges."""
-        bulk_create_with_history(enrollments, Enrollment)
-        Charge.objects.bulk_create(
+        insert_with_history(enrollments)
+        insert(
             charge
             for enrollment in enrollments
             for charge in services.tuition_charges(enrollment, self._installments.get(id(enrollment)), by=self.by)
@@ -115,8 +117,8 @@ class Receiving:
 
     def write(self, payments):
         """Write ``payments`` with their bank references."""
-        Payment.objects.bulk_create(payments)
-        LiveReference.objects.bulk_create(
+        insert(payments)
+        insert(
             LiveReference(reference=reference, payment=payment)
             for payment in payments
             if (reference := live_reference(payment))

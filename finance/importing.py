@@ -49,7 +49,11 @@ class EnrollmentImporter(Importer):
         )
         lines = {}
         for chunk in drained(rows):
-            people = StudentProfile.objects.select_related("user").in_bulk([row["student"] for row in chunk])
+            people = (
+                StudentProfile.objects.select_related("user")
+                .only("user__full_name", "user__is_active")
+                .in_bulk([row["student"] for row in chunk])
+            )
             new = []
             for row in chunk:
                 key = (row["student"], row["batch"].pk)
