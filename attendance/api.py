@@ -16,6 +16,7 @@ from coachmaster.ground.api import Answer, Day, Key, Message, Paging, Rows, answ
 from coachmaster.ground.days import DayFormField, day_words
 
 from . import services
+from .forms import SheetForm
 from .models import Mark, Presence, Sheet
 
 attendance = Router(tags=["Attendance"])
@@ -63,6 +64,11 @@ class AttendanceIn(Schema):
     batch_id: Key = Field(examples=[12])
     date: Day
     records: list[RecordIn] = Field(min_length=1, max_length=1000)
+    reason: str | None = Field(
+        None,
+        description="Why marks are corrected so late: needed beyond the days that an instructor may correct.",
+        examples=["The register on paper says so"],
+    )
 
 
 class Marked(Message):
@@ -72,12 +78,16 @@ class Marked(Message):
     count: int = Field(description="Students who were named.", examples=[40])
 
 
-def _day(value, field):
-    """The date that ``value`` says, None for None. Raises ValidationError for ``field``."""
+def _cleaned(form_field, value, name):
+    """What ``value`` says to ``form_field``. Raises ValidationError for the field of that ``name``."""
     try:
-        return DayFormField(required=False).clean(value)
+        return form_field.clean(value)
     except ValidationError as error:
-        raise ValidationError({field: error.messages}) from error
+        raise ValidationError({name: error.messages}) from error
+
+
+def _day(value, name):
+    return _cleaned(DayFormField(required=False), value, name)
 
 
 @attendance.post(
@@ -92,18 +102,25 @@ def mark_attendance(request, payload: AttendanceIn):
 
     Students who are not named stay as they are, on a new sheet without a mark. When anybody named is not in the batch
     on that day, nothing is written. A day without a planned class is taken as said; the future, a holiday, and days
-    outside of the batch's are refused, and so are days longer ago than an instructor may correct.
+    outside of the batch's are refused, and so are days longer ago than an instructor may correct. An Admin may correct
+    these too, and says why in `reason`.
     """
     held_on = _day(payload.date, "date")
     batch = get_object_or_404(services.batches_kept_by(request.user).as_of(held_on), pk=payload.batch_id)
     if sentence := services.why_not(batch, held_on, today=timezone.localdate(), user=request.user):
         raise ValidationError({"date": sentence})
+    reason = _cleaned(SheetForm.base_fields["reason"], payload.reason or "", "reason")
     statuses = {record.student_id: record.status for record in payload.records}
     if len(statuses) < len(payload.records):
         raise ValidationError({"records": "A student is named twice. Name each once."})
     try:
         services.take_attendance(
-            batch=batch, held_on=held_on, statuses=statuses, by=request.user, confirmed_unplanned=True
+            batch=batch,
+            held_on=held_on,
+            statuses=statuses,
+            by=request.user,
+            confirmed_unplanned=True,
+            reason=reason,
         )
     except services.RollChanged as refusal:
         who = ", ".join(str(pk) for pk in sorted(refusal.strangers))

@@ -95,6 +95,22 @@ def test_sent_again_it_corrects_and_keeps_what_was(batch, pupils, instructor, to
     assert (change.before, change.after, change.changed_by) == ("absent", "excused", instructor)
 
 
+def test_who_corrects_a_sheet_of_long_ago_says_why(batch, pupils, admin, today):
+    day = today - 60 * DAY
+    a, b, _ = pupils
+    caller = Caller(admin)
+    assert caller("POST", "/attendance", body(batch, day, (a, "absent")))[0] == 201
+    correction = body(batch, day, (a, "present"), (b, "present"))
+
+    assert caller("POST", "/attendance", correction) == wrong(reason="Say why this sheet is corrected so late.")
+    assert not MarkChange.objects.exists()
+    status, _ = caller("POST", "/attendance", {**correction, "reason": "  The register on paper says so "})
+    assert status == 201
+    assert MarkChange.objects.get().reason == "The register on paper says so"
+    sent = {**body(batch, day, (a, "late")), "reason": "x" * 201}
+    assert list(caller("POST", "/attendance", sent)[1]["errors"]) == ["reason"]
+
+
 def test_a_student_who_is_not_in_the_batch_is_named_and_nothing_is_written(batch, pupils, instructor, today):
     gone = EnrollmentFactory(batch=batch, status="dropped", ended_on=today - DAY).student_id
     stranger = StudentFactory().pk
