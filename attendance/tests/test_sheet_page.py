@@ -115,6 +115,16 @@ def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(client_of
     assert "saved 2 times, last by Imran Khan, 15 Jun 2026, 18:40" in page
 
 
+def test_a_script_that_saves_is_told_where_the_sheet_stands_and_the_message_waits_there(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    client = client_of(instructor)
+
+    response = client.post(address(batch), {**marks_of(batch), "version": "0"}, headers={"X-Requested-With": "fetch"})
+
+    assert response.json() == {"saved": address(batch)}
+    assert "Attendance of Morning on 15 Jun 2026 saved: 1 present." in client.get(address(batch)).content.decode()
+
+
 def test_a_save_without_a_difference_writes_nothing(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     sheet = taken(batch, DAY, by=instructor)
@@ -480,6 +490,7 @@ def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_k
 
     response = client.post(address(batch, DAY - 4 * ONE), {**fields, "topic": "Waves"})
     assert response.context["form"].errors["reason"] == ["Say why this sheet is corrected so late."]
+    assert '<a href="#id_reason">Reason for the correction</a>: Say why' in response.content.decode()
     assert ([row.status for row in response.context["rows"]], response.context["topic"]) == (["excused"], "Waves")
     assert not MarkChange.objects.exists()
 

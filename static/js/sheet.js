@@ -80,7 +80,7 @@ if (form) {
   if (left && !("refused" in form.dataset)) {
     putBack(left.fields);
     if (unsaved().length) {
-      const since = new Date(left.at).toLocaleString("en-IN", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+      const since = new Date(left.at).toLocaleString("en-IN", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
       const meanwhile = left.version === version ? "" : " The sheet was saved after that: look at what you had changed before you save.";
       const away = Object.assign(document.createElement("button"), { type: "button", textContent: "Throw away", className: "btn btn-quiet btn-sm" });
       away.addEventListener("click", () => {
@@ -132,7 +132,8 @@ if (form) {
   const isKept = () => (isInDanger ? "Do not close this page." : "What you marked is kept on this device.");
   const send = async () => {
     const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }).catch(() => null);
+    const request = { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30_000) };
+    const answer = await fetch(form.action, request).catch(() => null);
     const words = await answer?.text().catch(() => "");
     if (words && answer.headers.get("Content-Type").startsWith("application/json")) {
       forget();
