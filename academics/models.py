@@ -329,20 +329,26 @@ class BatchQuerySet(models.QuerySet):
             moved_to=Subquery(called_off.values("to_day")[:1]),
         )
 
-    def with_class_on(self, day):
-        """Batches that run on that day and have a class on it, moved and extra ones too; none on a holiday."""
-        return self.running(day).filter(_has_class_on(day), ~Exists(Holiday.objects.filter(day=day)))
+    def with_class_on(self, day, *, ended_by=None):
+        """Batches that run on that day and have a class on it, moved and extra ones too; none on a holiday.
+
+        ``ended_by`` (a time of day) leaves out those whose first class has not ended then.
+        """
+        return self.running(day).filter(_has_class_on(day, ended_by), ~Exists(Holiday.objects.filter(day=day)))
 
     def for_listing(self):
         """Everything one row of the batch table shows."""
         return self.with_class_times().with_strength()
 
 
-def _has_class_on(day):
+def _has_class_on(day, ended_by=None):
     """Whether a batch has a class on that day, as the database tells it; `calendar.Timetable` tells the same in full."""
     called_off = ClassChange.objects.filter(batch=OuterRef("batch"), day=day, starts_at=OuterRef("starts_at"))
     weekly = ClassTime.objects.filter(~Exists(called_off), batch=OuterRef("pk"), weekday=day.weekday())
-    return Exists(weekly) | Exists(ClassChange.objects.filter(batch=OuterRef("pk"), to_day=day))
+    put_in = ClassChange.objects.filter(batch=OuterRef("pk"), to_day=day)
+    if ended_by is not None:
+        weekly, put_in = weekly.filter(ends_at__lte=ended_by), put_in.filter(to_ends_at__lte=ended_by)
+    return Exists(weekly) | Exists(put_in)
 
 
 class Batch(models.Model):

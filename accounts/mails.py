@@ -11,12 +11,13 @@ from django.template.loader import render_to_string
 logger = logging.getLogger(__name__)
 
 
-def _message(template, subject, to, **words):
-    text = render_to_string(f"accounts/mail/{template}.txt", {"site": settings.SITE_URL, **words})
+def compose(template, subject, to, **words):
+    """A mail from the text ``template`` (without its ending), which knows ``site`` and ``words``; not sent yet."""
+    text = render_to_string(f"{template}.txt", {"site": settings.SITE_URL, **words})
     return EmailMessage(subject, text, to=[to])
 
 
-def _send(message):
+def send(message):
     """Whether the message went out; why not is in the log."""
     try:
         return bool(message.send())
@@ -28,20 +29,24 @@ def _send(message):
 def invite(user, link):
     """Send the link to set a password. Returns whether it went out."""
     days = settings.INVITATION_DAYS
-    return _send(_message("invitation", "Your CoachMaster account", user.email, user=user, link=link, days=days))
+    return send(
+        compose("accounts/mail/invitation", "Your CoachMaster account", user.email, user=user, link=link, days=days)
+    )
 
 
 def reset(user, link):
     """The mail with the link to set a new password; it is not sent yet."""
-    return _message("reset", "Set a new password", user.email, user=user, link=link)
+    return compose("accounts/mail/reset", "Set a new password", user.email, user=user, link=link)
 
 
 def tell(user, sentence, to=None):
     """Tell the owner of an account what changed, once it is committed. Nothing where no mail goes out."""
     address = to or user.email
     if settings.SENDS_MAIL and address:
-        message = _message("change", "Your CoachMaster account was changed", address, user=user, sentence=sentence)
-        transaction.on_commit(lambda: _send(message))
+        message = compose(
+            "accounts/mail/change", "Your CoachMaster account was changed", address, user=user, sentence=sentence
+        )
+        transaction.on_commit(lambda: send(message))
 
 
 def tell_address_changed(user, before):
@@ -59,7 +64,7 @@ class RedirectThenSend(HttpResponseRedirect):
     def close(self):
         super().close()
         if self.message:
-            _send(self.message)
+            send(self.message)
             self.message = None
 
 

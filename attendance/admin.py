@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from coachmaster.ground.back_office import ReadOnlyAdmin
 
-from .models import Mark, MarkChange, Reminder, Sheet
+from .models import Mark, MarkChange, RegisterReminder, Reminder, Sheet
 
 
 class LookedUp(ReadOnlyAdmin):
@@ -58,6 +58,17 @@ class MarkChangeAdmin(LookedUp):
     search_fields = ["mark__student__user__search_text", "changed_by__full_name"]
     date_hierarchy = "changed_at"
     ordering = ["-changed_at", "-pk"]
+
+
+@admin.register(RegisterReminder)
+class RegisterReminderAdmin(LookedUp):
+    """Which instructors were mailed the registers they have to take."""
+
+    list_display = ["instructor", "sent_on", "registers"]
+    list_select_related = ["instructor"]
+    date_hierarchy = "sent_on"
+    ordering = ["-sent_on", "-pk"]
+    show_full_result_count = False
 
 
 @admin.register(Reminder)

@@ -167,7 +167,6 @@ class DayFilter(FilterForm):
             ("", "All classes of the day"),
             ("taken", "Taken"),
             ("open", "Not taken yet"),
-            ("missing", "Missing from earlier days"),
         ],
     )
 
@@ -184,6 +183,23 @@ class DayFilter(FilterForm):
     def is_filtering(self):
         """Whether anything but all of today is shown."""
         return bool(self.value("show")) or self.day != self.today
+
+
+class MissingFilter(FilterForm):
+    """Whose missing registers; the choices are the instructors who have some."""
+
+    q = None
+    instructor = forms.ChoiceField(label="Instructor")
+
+    def __init__(self, data, *, by_instructor):
+        super().__init__(data)
+        people = [(str(key or "none"), f"{name or 'Nobody yet'} ({number})") for key, name, number in by_instructor]
+        self.fields["instructor"].choices = [("", "Everybody"), *people]
+
+    def filter(self, rows):
+        """The rows that were asked for."""
+        wanted = self.value("instructor")
+        return [row for row in rows if not wanted or str(row.instructor_id or "none") == wanted]
 
 
 class MonthForm(forms.Form):

@@ -295,6 +295,24 @@ class Reminder(SentReminder):
         return f"{self.enrollment}, {self.sent_at:%d %b %Y}"
 
 
+class RegisterReminder(models.Model):
+    """That an instructor was mailed which registers they have to take: at most once a day."""
+
+    instructor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    sent_on = DayField()
+    registers = models.PositiveIntegerField(help_text="How many the mail named.")
+
+    class Meta:
+        ordering = ["-sent_on", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["instructor", "sent_on"], name="register_reminder_one_a_day"),
+            *day_bounds("register_reminder", "sent_on"),
+        ]
+
+    def __str__(self):
+        return f"{self.instructor}, {self.sent_on:%d %b %Y}"
+
+
 class PresenceQuerySet(CountedQuerySet):
     def visible_to(self, user):
         """All for staff; one's own, and those in batches one teaches, for others."""

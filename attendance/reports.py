@@ -8,12 +8,11 @@ from calendar import Calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, FilteredRelation, Max, Min, OuterRef, Prefetch, Q
 
 from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, Institute
-from coachmaster.ground.days import LAST_DAY, day_words, month_end, months_between
+from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.tables import Column, Kind
 
 from .models import COUNTS_OF_PRESENCE, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
@@ -50,60 +49,23 @@ class ClassDay:
         return self.sheet is not None
 
 
-def classes_on(day, batches, *, timetable=None):
+def classes_on(day, batches):
     """A `ClassDay` for each of ``batches`` (a queryset) that has a class or a sheet on ``day``, by time of day.
 
-    On a holiday, or where the class was called off, there are only those whose sheet was taken before. Three queries;
-    with the `Timetable` of the batches, where a page has it for more days, one.
+    On a holiday, or where the class was called off, there are only those whose sheet was taken before. Two queries.
     """
-    sheets = {sheet.batch_id: sheet for sheet in Sheet.objects.filter(held_on=day).select_related("taken_by")}
-    if timetable is None:
-        with_class = Batch.objects.with_class_on(day).values("pk")
-        found = batches.filter(Q(pk__in=with_class) | Q(pk__in=sheets.keys())).select_related("course", "instructor")
-        timetable = Timetable(found, day, day)
-    classes = [
-        ClassDay(batch, day, classes=timetable.all_on(batch, day), sheet=sheets.get(batch.pk))
-        for batch in timetable.batches
-    ]
-    classes = [one for one in classes if one.slots or one.sheet]
-    return sorted(classes, key=lambda one: (one.slots[0].starts_at if one.slots else datetime.time.max, one.batch.name))
-
-
-def missing_sheets(batches, first, last):
-    """``(batch, day)`` for each planned class of ``batches`` (a queryset) without a sheet, the newest day first.
-
-    From ``first`` to ``last``, both included; holidays, classes called off, and days before the first student came or
-    after the last one went, are not missing. Four queries.
-    """
-    running = batches.filter(Q(ends_on__gte=first) | Q(ends_on=None), starts_on__lte=last)
-    return missing_in(Timetable(running.select_related("course", "instructor"), first, last))
-
-
-def missing_in(timetable, last=None):
-    """`missing_sheets` of the batches and days of a `Timetable`, not after ``last``. Two queries."""
-    first, last = timetable.first, last or timetable.last
-    taken = set(
-        Sheet.objects.filter(batch__in=timetable.batches, held_on__range=(first, last)).values_list("batch", "held_on")
+    with_class = Batch.objects.with_class_on(day).values("pk")
+    found = (
+        batches.annotate(sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)))
+        .filter(Q(pk__in=with_class) | Q(sheet_that_day__isnull=False))
+        .select_related("course", "instructor", "sheet_that_day__taken_by")
     )
-    missing = [
-        (batch, day)
+    timetable = Timetable(found, day, day)
+    classes = [
+        ClassDay(batch, day, classes=timetable.all_on(batch, day), sheet=getattr(batch, "sheet_that_day", None))
         for batch in timetable.batches
-        for day in timetable.class_days(batch)
-        if day <= last and (batch.pk, day) not in taken
     ]
-    peopled = {
-        batch: (joined, left)
-        for batch, joined, left in Enrollment.objects.filter(batch__in={batch for batch, _ in missing})
-        .order_by()
-        .values_list("batch")
-        .annotate(joined=Min("enrolled_on"), left=Max(Coalesce(F("ended_on"), LAST_DAY)))
-    }
-    missing = [
-        (batch, day)
-        for batch, day in missing
-        if batch.pk in peopled and peopled[batch.pk][0] <= day < peopled[batch.pk][1]
-    ]
-    return sorted(missing, key=lambda found: (-found[1].toordinal(), found[0].name, found[0].pk))
+    return sorted(classes, key=lambda one: (one.slots[0].starts_at if one.slots else datetime.time.max, one.batch.name))
 
 
 def batch_tallies(batches, first=None, last=None):

@@ -12,6 +12,7 @@ keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendan
 app_name = "attendance"
 urlpatterns = [
     path("attendance/", sees_sheets(views.day), name="day"),
+    path("attendance/missing/", sees_sheets(views.missing_list), name="missing"),
     path("attendance/shortage/", sees_sheets(watching.shortage_list), name="shortage"),
     path("attendance/shortage/remind/", reminds(watching.remind_by_mail), name="remind-by-mail"),
     path("enrollments/<int:pk>/remind/", reminds(watching.remind_by_whatsapp), name="remind"),

@@ -11,12 +11,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
+from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
 from coachmaster.ground.tables import table_answer
 
-from . import reports, services
-from .forms import DayFilter, FillForm, GoForm, MonthForm, RegisterForm, SheetForm
+from . import missing, reports, services
+from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm
 from .models import Expected, Mark, MarkChange, Sheet, Status, Tally, tally_of
 
 # The sheet -------------------------------------------------------------------------------------------------------
@@ -282,24 +283,33 @@ def day(request):
     today = timezone.localdate()
     filters = DayFilter(request.GET, today=today)
     on, show = filters.day, filters.value("show")
-    batches = services.batches_kept_by(request.user)
-    context = {"filters": filters, "on": on, "today": today, "show": show}
-    if show == "missing":
-        days = Institute.objects.for_page_heads().attendance_edit_days
-        missing = reports.missing_sheets(batches, today - datetime.timedelta(days=days), today - datetime.timedelta(1))
-        page = Paginator(missing, ROWS_A_PAGE).get_page(request.GET.get("page"))
-        return render(request, "attendance/missing.html", {**context, "days": days, "missing": Listing(page, sort="")})
-    classes = reports.classes_on(on, batches)
+    classes = reports.classes_on(on, services.batches_kept_by(request.user))
     wanted = [one for one in classes if not show or one.is_taken == (show == "taken")]
     return render(
         request,
         "attendance/day.html",
         {
-            **context,
+            "filters": filters,
+            "on": on,
+            "today": today,
+            "show": show,
             "classes": wanted,
             "taken": sum(one.is_taken for one in classes),
             "total": len(classes),
             "previous": on - datetime.timedelta(days=1),
             "next": on + datetime.timedelta(days=1),
         },
+    )
+
+
+def missing_list(request):
+    days = missing.days_back()
+    rows = missing.missing(services.batches_kept_by(request.user), timezone.now(), days=days)
+    instructors = missing.by_instructor(rows)
+    filters = MissingFilter(request.GET, by_instructor=instructors) if sees_whole_institute(request.user) else None
+    page = Paginator(filters.filter(rows) if filters else rows, ROWS_A_PAGE).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "attendance/missing.html",
+        {"filters": filters, "days": days, "missing": Listing(page, sort=""), "in_all": len(rows)},
     )

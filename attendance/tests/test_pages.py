@@ -426,19 +426,6 @@ def test_a_class_to_come_has_no_button(client_of, admin, batch):
     assert "Take attendance" not in page
 
 
-def test_missing_sheets_are_those_of_the_window_before_today(client_of, admin, instructor, batch):
-    EnrollmentFactory(batch=batch)
-    EnrollmentFactory(batch=DailyBatchFactory(name="Other"))
-    Institute.objects.update(attendance_edit_days=2)
-    taken(batch, DAY - ONE, by=admin)
-
-    def missing(user):
-        return [(str(of), day.day) for of, day in day_page(client_of(user), show="missing").context["missing"]]
-
-    assert missing(instructor) == [("Morning", 13)]
-    assert missing(admin) == [("Other", 14), ("Morning", 13), ("Other", 13)]
-
-
 @pytest.mark.parametrize("batches", [1, 5])
 def test_the_day_costs_the_same_however_many_batches(client_of, admin, batches, django_assert_max_num_queries):
     for _ in range(batches):
@@ -449,13 +436,10 @@ def test_the_day_costs_the_same_however_many_batches(client_of, admin, batches, 
 
     with django_assert_max_num_queries(8):
         assert len(day_page(client).context["classes"]) == batches
-    with django_assert_max_num_queries(8):
-        assert day_page(client, show="missing").context["missing"].total == batches * 7
 
 
 def test_an_empty_institute_s_day_says_so(client_of, admin):
     assert "No class on this day" in day_page(client_of(admin)).content.decode()
-    assert "No sheet is missing" in day_page(client_of(admin), show="missing").content.decode()
 
 
 def test_registers_and_days_are_not_for_students_nor_other_instructors(client_of, student, batch):

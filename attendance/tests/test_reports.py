@@ -8,7 +8,6 @@ from academics.models import Batch, ClassTime
 from academics.tests.factories import (
     BatchFactory,
     ClassChangeFactory,
-    DailyBatchFactory,
     EnrollmentFactory,
     HolidayFactory,
 )
@@ -64,7 +63,7 @@ def test_on_a_holiday_only_a_sheet_taken_before_stands(admin):
     assert [one.batch for one in reports.classes_on(MONDAY, Batch.objects.all())] == [with_sheet]
 
 
-def test_a_cancelled_class_is_neither_expected_nor_missing_and_a_sheet_taken_before_stays(admin):
+def test_a_cancelled_class_is_not_expected_and_a_sheet_taken_before_stays(admin):
     with_sheet, without = batch_on(0), batch_on(0)
     taken(with_sheet, MONDAY, by=admin)
     for batch in (with_sheet, without):
@@ -73,10 +72,9 @@ def test_a_cancelled_class_is_neither_expected_nor_missing_and_a_sheet_taken_bef
     (kept,) = reports.classes_on(MONDAY, Batch.objects.all())
 
     assert (kept.batch, kept.slots, kept.notes) == (with_sheet, [], ["Cancelled: Fever"])
-    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == []
 
 
-def test_a_moved_class_is_expected_and_missing_on_its_new_day():
+def test_a_moved_class_is_expected_on_its_new_day():
     batch = batch_on(0)
     ClassChangeFactory(
         batch=batch, class_of=(MONDAY, "17:00-18:00"), held=(TUESDAY, "07:00-08:00"), reason="Hall is taken"
@@ -87,39 +85,15 @@ def test_a_moved_class_is_expected_and_missing_on_its_new_day():
     assert reports.classes_on(MONDAY, Batch.objects.all()) == []
     assert [slot.starts_at.hour for slot in moved.slots] == [7]
     assert moved.notes == ["Moved from Mon 15 Jun, 17:00: Hall is taken"]
-    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == [(batch, TUESDAY)]
 
 
-def test_classes_and_missing_sheets_are_of_the_batches_asked_for_only(instructor):
+def test_classes_are_of_the_batches_asked_for_only(instructor):
     own = batch_on(0, instructor=instructor)
     batch_on(0)
 
     mine = Batch.objects.taught_by(instructor)
 
     assert [one.batch for one in reports.classes_on(MONDAY, mine)] == [own]
-    assert reports.missing_sheets(mine, MONDAY, WEDNESDAY) == [(own, MONDAY)]
-
-
-def test_a_planned_class_without_a_sheet_is_missing_the_newest_first(admin):
-    batch = batch_on(0, 1, 2)
-    taken(batch, TUESDAY, by=admin)
-
-    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == [(batch, WEDNESDAY), (batch, MONDAY)]
-
-
-def test_nothing_is_missing_on_holidays_nor_outside_the_batch():
-    batch_on(0, 1, 2, starts_on=TUESDAY, ends_on=TUESDAY)
-    HolidayFactory(day=TUESDAY)
-
-    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == []
-
-
-def test_nothing_is_missing_while_nobody_is_enrolled():
-    batch = DailyBatchFactory()
-    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == []
-
-    EnrollmentFactory(batch=batch, enrolled_on=TUESDAY, status="dropped", ended_on=WEDNESDAY)
-    assert reports.missing_sheets(Batch.objects.all(), MONDAY, WEDNESDAY) == [(batch, TUESDAY)]
 
 
 def test_each_batch_has_its_tally_and_an_empty_one_before_its_first_sheet(admin):
@@ -139,9 +113,7 @@ def test_a_question_costs_the_same_however_many_batches(batches, admin, django_a
     for _ in range(batches):
         taken(batch_on(0, 1), MONDAY, by=admin)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert len(reports.classes_on(MONDAY, Batch.objects.all())) == batches
-    with django_assert_num_queries(4):
-        assert len(reports.missing_sheets(Batch.objects.all(), MONDAY, TUESDAY)) == batches
     with django_assert_num_queries(2):
         assert len(reports.batch_tallies(Batch.objects.all())) == batches

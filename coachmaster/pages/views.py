@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.calendar import Timetable, next_class_of
-from academics.models import Batch, Course, Enrollment, Institute
+from academics.calendar import next_class_of
+from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
 from attendance import reports as attendance
@@ -79,6 +79,7 @@ def admin_dashboard(request):
             "classes": figures.classes[:SHOWN],
             "classes_in_all": len(figures.classes),
             "classes_taken": figures.classes_taken,
+            "missing_in_all": len(dashboards.not_taken(request.user)),
             "absences": figures.absences,
             "recent_enrollments": dashboards.recent_enrollments(request.user),
             "recent_payments": Payment.objects.visible_to(request.user)
@@ -118,15 +119,15 @@ def instructor_dashboard(request):
     batches = Batch.objects.taught_by(request.user).not_over(today)
     listed = list(batches.for_listing().order_by("name"))
     tallies = attendance.batch_tallies(listed)
-    earliest = today - datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
-    timetable = Timetable(listed, earliest, today)
+    not_taken = dashboards.not_taken(request.user)
     return render(
         request,
         "pages/instructor_dashboard.html",
         {
             "today": today,
-            "classes": attendance.classes_on(today, batches, timetable=timetable),
-            "missing": attendance.missing_in(timetable, today - datetime.timedelta(days=1)),
+            "classes": attendance.classes_on(today, batches),
+            "missing": not_taken[:SHOWN],
+            "missing_in_all": len(not_taken),
             "batches": [(batch, tallies.get(batch.pk)) for batch in listed],
         },
     )

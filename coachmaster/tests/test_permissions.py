@@ -130,6 +130,7 @@ GET  finance:day-book              login  200   403     403      403     403    
 GET  finance:day-close             login  200   403     403      403     403      403
 POST finance:remind                login  302   403     403      403     403      403
 POST finance:remind-by-mail        login  302   403     403      403     403      403
+GET  attendance:missing            login  200   200     200      403     403      403
 GET  attendance:day                login  200   200     200      403     403      403
 GET  pages:absent                  login  200   200     200      403     403      403
 GET  attendance:shortage           login  200   200     200      403     403      403

@@ -203,6 +203,7 @@ def of_the_calendar(made):
 def of_sheets(made):
     batch, today = made["batch"].pk, timezone.localdate()
     yield "attendance:day"
+    yield "attendance:missing"
     yield "attendance:shortage"
     yield "pages:absent"
     yield "attendance:batch-attendance", batch

@@ -1,0 +1,116 @@
+"""Registers not taken: expected classes that are over, of which there is no sheet. And the mail that reminds of them."""
+
+import datetime
+from collections import Counter
+from itertools import groupby
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import DateField, Exists, OuterRef, Value
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Batch, Enrollment, Institute
+from accounts import mails
+from accounts.models import User
+
+from .models import RegisterReminder, Sheet
+
+#: No list reaches further back, however long instructors may correct.
+MOST_DAYS = 31
+
+
+class Missing(NamedTuple):
+    """One batch on one day without a sheet."""
+
+    day: datetime.date
+    batch_id: int
+    batch: str
+    instructor_id: int | None
+    instructor: str | None
+
+
+def days_back():
+    """How many days before today are looked at: those that instructors may still take, at most `MOST_DAYS`."""
+    return min(Institute.objects.for_page_heads().attendance_edit_days, MOST_DAYS)
+
+
+def missing(batches, now, *, days):
+    """A `Missing` for each class of ``batches`` (a queryset) that should have a sheet at the moment ``now``, newest first.
+
+    Of today once a class has ended, and of ``days`` days before. Holidays, classes called off, and days on which nobody
+    was enrolled are not missing. One query, however many batches and days.
+    """
+    now = timezone.localtime(now)
+    today, one_day = now.date(), datetime.timedelta(days=1)
+    found = _of_day(batches, today, ended_by=now.time())
+    found = found.union(*(_of_day(batches, today - number * one_day) for number in range(1, days + 1)), all=True)
+    return sorted(map(Missing._make, found), key=lambda row: (-row.day.toordinal(), row.batch, row.batch_id))
+
+
+def _of_day(batches, day, ended_by=None):
+    without = batches.with_class_on(day, ended_by=ended_by).filter(
+        ~Exists(Sheet.objects.filter(batch=OuterRef("pk"), held_on=day)),
+        Exists(Enrollment.objects.on_roll(day).filter(batch=OuterRef("pk"))),
+    )
+    return without.order_by().values_list(
+        Value(day, output_field=DateField()), "pk", "name", "instructor", "instructor__full_name"
+    )
+
+
+def by_instructor(rows):
+    """``(instructor's id, name, number)`` of `Missing` rows, the most first; nobody is (None, None, …)."""
+    counted = Counter((row.instructor_id, row.instructor) for row in rows)
+    return [(*who, number) for who, number in sorted(counted.items(), key=lambda of: (-of[1], of[0][1] or ""))]
+
+
+# The reminder ----------------------------------------------------------------------------------------------------
+
+
+class Told(NamedTuple):
+    """What became of the reminder of one instructor: ``outcome`` is mailed, told, failed or unreachable."""
+
+    instructor: User
+    rows: list
+    outcome: str
+
+
+def remind(now, *, dry_run=False):
+    """Mail each active instructor the list of their registers that are missing, once a day. Returns a `Told` for each.
+
+    With ``dry_run`` nothing is mailed nor kept, and the outcome is what it would be.
+    """
+    rows = [row for row in missing(Batch.objects.all(), now, days=days_back()) if row.instructor_id]
+    rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
+    people = User.objects.filter(is_active=True).in_bulk({row.instructor_id for row in rows})
+    today = timezone.localdate(now)
+    told_today = set(RegisterReminder.objects.filter(sent_on=today).values_list("instructor", flat=True))
+    found = []
+    for key, own in groupby(rows, key=lambda row: row.instructor_id):
+        if person := people.get(key):
+            own = list(own)
+            if key in told_today:
+                outcome = "told"
+            elif not person.email:
+                outcome = "unreachable"
+            else:
+                outcome = "mailed" if dry_run else _mail(person, own, today)
+            found.append(Told(person, own, outcome))
+    return sorted(found, key=lambda told: (told.instructor.full_name, told.instructor.pk))
+
+
+def _mail(person, rows, today):
+    """Mail one instructor unless somebody does so at this moment; the outcome."""
+    try:
+        with transaction.atomic():
+            kept = RegisterReminder.objects.create(instructor=person, sent_on=today, registers=len(rows))
+    except IntegrityError:
+        return "told"
+    links = [(row, settings.SITE_URL + reverse("attendance:sheet", args=[row.batch_id, row.day])) for row in rows]
+    number = f"{len(rows)} register{'s' if len(rows) > 1 else ''}"
+    message = mails.compose("attendance/mail/registers", f"{number} to take", person.email, user=person, links=links)
+    if mails.send(message):
+        return "mailed"
+    kept.delete()
+    return "failed"

@@ -1,0 +1,268 @@
+"""Registers not taken: which they are, the list, the figures on both dashboards, and the mail that reminds."""
+
+import datetime
+import io
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from academics.models import Batch, ClassTime, Institute
+from academics.tests.factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    DailyBatchFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
+from accounts.tests.factories import UserFactory
+from attendance import missing
+from attendance.models import RegisterReminder
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+PAGE = reverse("attendance:missing")
+ONE = datetime.timedelta(days=1)
+MONDAY = datetime.date(2026, 6, 15)
+TUESDAY, WEDNESDAY = MONDAY + ONE, MONDAY + 2 * ONE
+
+
+def moment(day, hour, minute=0):
+    """A moment in India."""
+    zone = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+    return datetime.datetime.combine(day, datetime.time(hour, minute), zone)
+
+
+@pytest.fixture(autouse=True)
+def _wednesday():
+    """Wednesday, 17 June 2026, 12:00 in India."""
+    with time_machine.travel(moment(WEDNESDAY, 12), tick=False):
+        yield
+
+
+def batch_on(*weekdays, **fields):
+    """A batch with a class at 17:00 on each weekday, and one student."""
+    batch = BatchFactory(**fields)
+    for weekday in weekdays:
+        ClassTime.objects.create(batch=batch, weekday=weekday, starts_at=datetime.time(17), ends_at=datetime.time(18))
+    EnrollmentFactory(batch=batch)
+    return batch
+
+
+def found(now=None, days=2, batches=None):
+    """``(batch's name, day of June)`` of what is missing."""
+    batches = Batch.objects.all() if batches is None else batches
+    return [(row.batch, row.day.day) for row in missing.missing(batches, now or moment(WEDNESDAY, 12), days=days)]
+
+
+# Which they are --------------------------------------------------------------------------------------------------
+
+
+def test_an_expected_class_without_a_sheet_is_missing_the_newest_first(admin):
+    taken(batch_on(0, 1, 2, name="A"), TUESDAY, by=admin)
+    batch_on(0, name="B")
+
+    assert found() == [("A", 15), ("B", 15)]
+    assert found(days=1) == []
+
+
+def test_todays_class_is_missing_once_it_has_ended():
+    batch_on(2, name="A")
+
+    assert found(moment(WEDNESDAY, 17, 59)) == []
+    assert found(moment(WEDNESDAY, 18)) == [("A", 17)]
+
+
+def test_classes_called_off_are_not_missing_and_moved_ones_are_on_their_new_day():
+    cancelled, moved, extra = batch_on(0, name="A"), batch_on(0, name="B"), batch_on(name="C")
+    ClassChangeFactory(batch=cancelled, class_of=(MONDAY, "17:00-18:00"))
+    ClassChangeFactory(batch=moved, class_of=(MONDAY, "17:00-18:00"), held=(WEDNESDAY, "09:00-10:00"))
+    ClassChangeFactory(batch=extra, held=(WEDNESDAY, "11:30-12:30"))
+
+    assert found() == [("B", 17)]
+    assert found(moment(WEDNESDAY, 13)) == [("B", 17), ("C", 17)]
+
+
+def test_nothing_is_missing_on_holidays_outside_the_batch_and_while_nobody_is_enrolled():
+    batch_on(0, 1, 2, name="A", starts_on=TUESDAY, ends_on=TUESDAY)
+    assert found() == [("A", 16)]
+    HolidayFactory(day=TUESDAY)
+    assert found() == []
+
+    empty = DailyBatchFactory(name="E")
+    EnrollmentFactory(batch=empty, enrolled_on=MONDAY, status="dropped", ended_on=TUESDAY)
+    assert found() == [("E", 15)]
+
+
+def test_a_holiday_declared_over_an_untaken_class_takes_it_off_the_list():
+    batch_on(0, name="A")
+    HolidayFactory(day=MONDAY)
+
+    assert found() == []
+
+
+@pytest.mark.parametrize("batches", [1, 5])
+def test_the_question_is_one_query_however_many_batches_and_days(batches, django_assert_num_queries):
+    for _ in range(batches):
+        batch_on(0, 1, 2)
+
+    with django_assert_num_queries(1):
+        assert len(found(days=31)) == batches * 8  # since 1 June
+
+
+def test_the_list_reaches_back_as_far_as_instructors_may_correct_and_at_most_a_month():
+    for edit_days, days in ((0, 0), (7, 7), (365, 31)):
+        institute = Institute.objects.current()
+        institute.attendance_edit_days = edit_days
+        institute.save()
+        assert missing.days_back() == days
+    assert len(found(days=31)) == 0
+
+
+# The list and the figures ----------------------------------------------------------------------------------------
+
+
+def listed(response):
+    return [(row.batch, row.day.day) for row in response.context["missing"]]
+
+
+def test_an_instructor_sees_their_own_and_an_admin_all_by_instructor(client_of, admin, instructor):
+    own = batch_on(0, name="Own", instructor=instructor)
+    batch_on(1, name="Other", instructor=UserFactory(full_name="Maya Das"))
+    batch_on(0, 1, name="Nobody", instructor=None)
+
+    response = client_of(instructor).get(PAGE)
+    assert listed(response) == [("Own", 15)]
+    assert response.context["filters"] is None
+    assert reverse("attendance:sheet", args=[own.pk, MONDAY]) in response.content.decode()
+
+    client = client_of(admin)
+    response = client.get(PAGE)
+    assert listed(response) == [("Nobody", 16), ("Other", 16), ("Nobody", 15), ("Own", 15)]
+    assert [label for _, label in response.context["filters"].fields["instructor"].choices] == [
+        "Everybody",
+        "Nobody yet (2)",
+        "Imran Khan (1)",
+        "Maya Das (1)",
+    ]
+    assert listed(client.get(PAGE, {"instructor": instructor.pk})) == [("Own", 15)]
+    assert listed(client.get(PAGE, {"instructor": "none"})) == [("Nobody", 16), ("Nobody", 15)]
+    assert len(listed(client.get(PAGE, {"instructor": "x'; --"}))) == 4
+
+
+def test_it_says_how_far_it_reaches_and_when_nothing_is_missing(client_of, admin):
+    page = client_of(admin).get(PAGE).content.decode()
+
+    assert "0 classes without a sheet, today’s once they have ended and those of 7 days before." in page
+    assert "Every register is taken" in page
+
+
+def test_the_figures_on_the_dashboards_equal_the_list(client_of, admin, instructor):
+    for number in range(10):
+        batch_on(0, 1, name=f"B{number}", instructor=instructor if number < 9 else None)
+
+    for user, dashboard, number in (
+        (admin, "pages:admin-dashboard", 20),
+        (instructor, "pages:instructor-dashboard", 18),
+    ):
+        client = client_of(user)
+        response = client.get(reverse(dashboard))
+        assert response.context["missing_in_all"] == client.get(PAGE).context["in_all"] == number
+        assert PAGE in response.content.decode()
+        assert f"{number} registers" in response.content.decode()
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_the_list_costs_the_same_however_long(client_of, admin, rows, django_assert_max_num_queries):
+    for number in range(rows):
+        batch_on(0, 1, 2, name=f"B{number}")
+    client = client_of(admin)
+    client.get(PAGE)
+
+    with django_assert_max_num_queries(8):
+        response = client.get(PAGE)
+
+    assert response.context["missing"].total == 3 * rows  # Wednesday of the week before, Monday and Tuesday
+
+
+# The reminder ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mails(settings):
+    settings.SENDS_MAIL = True
+    return mail.outbox
+
+
+def remind(*arguments):
+    out = io.StringIO()
+    call_command("remind_registers", *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_each_instructor_gets_one_mail_with_their_list_once_a_day(mails, instructor):
+    own = batch_on(0, 1, name="Own", instructor=instructor, starts_on=MONDAY)
+    batch_on(1, name="Other", instructor=UserFactory(full_name="Zoya", email=""), starts_on=MONDAY)
+    batch_on(1, name="Left", instructor=UserFactory(is_active=False), starts_on=MONDAY)
+    batch_on(1, name="Nobody", instructor=None, starts_on=MONDAY)
+
+    assert remind() == [
+        "Imran Khan, 2 registers: mailed.",
+        "Zoya, 1 register: has no e-mail address.",
+        "1 instructor mailed.",
+    ]
+    (message,) = mails
+    assert (message.to, message.subject) == ([instructor.email], "2 registers to take")
+    sheet = reverse("attendance:sheet", args=[own.pk, MONDAY])
+    assert f"Mon 15 Jun 2026, Own\nhttp://localhost:8000{sheet}\n" in message.body
+    assert "Other" not in message.body
+    kept = RegisterReminder.objects.get()
+    assert (kept.instructor, kept.sent_on, kept.registers) == (instructor, WEDNESDAY, 2)
+
+    assert remind()[0] == "Imran Khan, 2 registers: was mailed today already."
+    assert len(mails) == 1
+    with time_machine.travel(moment(WEDNESDAY + ONE, 12), tick=False):
+        remind()
+    assert len(mails) == 2
+
+
+def test_a_dry_run_says_who_would_be_mailed_and_mails_nobody(mails, settings, instructor):
+    settings.SENDS_MAIL = False
+    batch_on(0, name="Own", instructor=instructor, starts_on=MONDAY)
+
+    assert remind("--dry-run") == [
+        "Imran Khan, 1 register: would be mailed.",
+        "  2026-06-15 Own",
+        "1 instructor would be mailed.",
+    ]
+    assert (mails, RegisterReminder.objects.count()) == ([], 0)
+
+
+def test_without_mail_it_says_so_and_does_nothing(settings, instructor):
+    settings.SENDS_MAIL = False
+    batch_on(0, instructor=instructor)
+
+    with pytest.raises(CommandError, match="set EMAIL_URL first"):
+        remind()
+    assert not RegisterReminder.objects.exists()
+
+
+def test_a_mail_that_fails_is_told_and_tried_again(mails, settings, instructor, monkeypatch):
+    batch_on(0, instructor=instructor, starts_on=MONDAY)
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.EmailMessage.send", lambda self: (_ for _ in ()).throw(OSError("refused")))
+        with pytest.raises(CommandError, match="Not every mail went out"):
+            remind()
+    assert not RegisterReminder.objects.exists()
+
+    assert remind()[-1] == "1 instructor mailed."
+
+
+def test_nothing_to_take_is_no_mail(mails, admin, instructor):
+    taken(batch_on(0, instructor=instructor, starts_on=MONDAY), MONDAY, by=admin)
+
+    assert remind() == ["0 instructors mailed."]
+    assert mails == []
