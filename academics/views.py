@@ -6,13 +6,15 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import slugify
 
 from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
-from coachmaster.ground.listing import listing
+from coachmaster.ground.listing import every_row, listing
+from coachmaster.ground.tables import list_file
 
 from .calendar import LOOK_AHEAD, Timetable
 from .forms import (
@@ -29,6 +31,7 @@ from .forms import (
 )
 from .models import Batch, ClassChange, Course, Enrollment, Holiday, Institute
 from .services import Clashes, add_holidays, kept_sheets_words, save_batch, save_institute, sheets_on
+from .tables import HOLIDAYS, STUDENTS_OF_BATCH, batch_columns, course_columns
 
 #: How many days of coming classes, and how many changes of classes, the page of a batch shows.
 COMING_DAYS, CHANGES_SHOWN = 14, 10
@@ -36,20 +39,21 @@ COMING_DAYS, CHANGES_SHOWN = 14, 10
 # Courses --------------------------------------------------------------------------------------------------------
 
 
+COURSE_SORTS = {
+    "name": ["name"],
+    "code": ["code"],
+    "fee": ["total_fee"],
+    "batches": ["running_batches"],
+    "students": ["active_students"],
+}
+
+
 def course_list(request):
     filters = CourseFilter(request.GET)
-    courses = listing(
-        request,
-        filters.filter(Course.objects.for_listing()),
-        {
-            "name": ["name"],
-            "code": ["code"],
-            "fee": ["total_fee"],
-            "batches": ["running_batches"],
-            "students": ["active_students"],
-        },
-        default="name",
-    )
+    listed = (request, filters.filter(Course.objects.for_listing()), COURSE_SORTS)
+    if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, default="name")):
+        return file
+    courses = listing(*listed, default="name")
     return render(request, "academics/course_list.html", {"courses": courses, "filters": filters})
 
 
@@ -126,21 +130,22 @@ def _what_stays(form):
 # Batches --------------------------------------------------------------------------------------------------------
 
 
+BATCH_SORTS = {
+    "name": ["name"],
+    "course": ["course__name", "name"],
+    "starts": ["starts_on", "name"],
+    "strength": ["strength", "name"],
+}
+
+
 def batch_list(request):
     today = timezone.localdate()
     visible = Batch.objects.visible_to(request.user)
     filters = BatchFilter(request.GET, batches=visible, by_instructor=sees_whole_institute(request.user))
-    batches = listing(
-        request,
-        filters.filter(visible, today).for_listing(),
-        {
-            "name": ["name"],
-            "course": ["course__name", "name"],
-            "starts": ["starts_on", "name"],
-            "strength": ["strength", "name"],
-        },
-        default="name",
-    )
+    listed = (request, filters.filter(visible, today).for_listing(), BATCH_SORTS)
+    if file := list_file(request, "batches", batch_columns(request.user), every_row(*listed, default="name")):
+        return file
+    batches = listing(*listed, default="name")
     return render(request, "academics/batch_list.html", {"batches": batches, "filters": filters, "today": today})
 
 
@@ -170,20 +175,23 @@ def _class_changes(batch):
     return list(rows[:CHANGES_SHOWN])
 
 
+STUDENTS_SORTS = {
+    "name": ["student__user__full_name"],
+    "admission": ["student__admission_number"],
+    "enrolled": ["enrolled_on"],
+    "status": ["status", "student__user__full_name"],
+}
+
+
 def batch_students(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).with_strength(), pk=pk)
     filters = StudentsFilter(request.GET)
-    enrollments = listing(
-        request,
-        filters.filter(Enrollment.objects.filter(batch=batch).select_related("student__user")),
-        {
-            "name": ["student__user__full_name"],
-            "admission": ["student__admission_number"],
-            "enrolled": ["enrolled_on"],
-            "status": ["status", "student__user__full_name"],
-        },
-        default="name",
-    )
+    found = filters.filter(Enrollment.objects.filter(batch=batch).select_related("student__user"))
+    listed = (request, found, STUDENTS_SORTS)
+    name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
+    if file := list_file(request, name, STUDENTS_OF_BATCH, every_row(*listed, default="name")):
+        return file
+    enrollments = listing(*listed, default="name")
     return render(
         request, "academics/batch_students.html", {"batch": batch, "enrollments": enrollments, "filters": filters}
     )
@@ -287,9 +295,10 @@ def institute(request):
 def holiday_list(request):
     today = timezone.localdate()
     filters = HolidayFilter(request.GET, holidays=Holiday.objects, this_year=today.year)
-    holidays = listing(
-        request, filters.filter(Holiday.objects.all()), {"date": ["day"], "name": ["name", "day"]}, default="date"
-    )
+    listed = (request, filters.filter(Holiday.objects.all()), {"date": ["day"], "name": ["name", "day"]})
+    if file := list_file(request, "holidays", HOLIDAYS, every_row(*listed, default="date")):
+        return file
+    holidays = listing(*listed, default="date")
     return render(request, "academics/holiday_list.html", {"holidays": holidays, "filters": filters, "today": today})
 
 

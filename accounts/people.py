@@ -8,27 +8,29 @@ from django.urls import reverse
 
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
-from coachmaster.ground.listing import listing
+from coachmaster.ground.listing import every_row, listing
+from coachmaster.ground.tables import list_file
 
 from . import invitations, mails, services
 from .forms import PeopleFilter, PersonForm, RoleForm, StudentForm, form_to_edit
 from .models import User
 from .roles import STUDENT, roles_within
+from .tables import PEOPLE
+
+SORTS = {
+    "name": ["full_name"],
+    "role": ["membership__group_id", "full_name"],
+    "newest": ["-created_at"],
+}
 
 
 def person_list(request):
     filters = PeopleFilter(request.GET)
-    people = listing(
-        request,
-        filters.filter(User.objects.all()),
-        {
-            "name": ["full_name"],
-            "role": ["membership__group_id", "full_name"],
-            "newest": ["-created_at"],
-        },
-        default="name",
-        rows=User.objects.for_listing(),
-    )
+    listed = (request, filters.filter(User.objects.all()), SORTS)
+    options = {"default": "name", "rows": User.objects.for_listing()}
+    if file := list_file(request, "people", PEOPLE, every_row(*listed, **options)):
+        return file
+    people = listing(*listed, **options)
     return render(request, "accounts/person_list.html", {"people": people, "filters": filters})
 
 

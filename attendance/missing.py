@@ -14,6 +14,7 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment, Institute
 from accounts import mails
 from accounts.models import User
+from coachmaster.ground.tables import Column, Kind
 
 from .models import RegisterReminder, Sheet
 
@@ -29,6 +30,14 @@ class Missing(NamedTuple):
     batch: str
     instructor_id: int | None
     instructor: str | None
+
+
+#: The list as a file.
+COLUMNS = [
+    Column("Day", Kind.DAY, lambda row: row.day),
+    Column("Batch", Kind.TEXT, lambda row: row.batch),
+    Column("Instructor", Kind.TEXT, lambda row: row.instructor),
+]
 
 
 def days_back():

@@ -14,7 +14,7 @@ from academics.models import Enrollment, Institute
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
-from coachmaster.ground.tables import table_answer
+from coachmaster.ground.tables import list_file, table_answer
 
 from . import missing, reports, services
 from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm
@@ -307,7 +307,10 @@ def missing_list(request):
     rows = missing.missing(services.batches_kept_by(request.user), timezone.now(), days=days)
     instructors = missing.by_instructor(rows)
     filters = MissingFilter(request.GET, by_instructor=instructors) if sees_whole_institute(request.user) else None
-    page = Paginator(filters.filter(rows) if filters else rows, ROWS_A_PAGE).get_page(request.GET.get("page"))
+    shown = filters.filter(rows) if filters else rows
+    if file := list_file(request, "registers-not-taken", missing.COLUMNS, shown):
+        return file
+    page = Paginator(shown, ROWS_A_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
         "attendance/missing.html",

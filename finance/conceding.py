@@ -9,13 +9,15 @@ from django.utils import timezone
 from academics.models import Institute
 from accounts.models import StudentProfile
 from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.listing import listing
+from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.tables import list_file
 
 from . import concessions, ledger
 from .charge_forms import ApprovalForm, ConcessionForm, WaiveForm, WhyForm
 from .forms import KeyField
 from .models import Charge, ChargeKind, Concession, ConcessionKind
+from .tables import CONCESSIONS
 
 
 def _fees_of(student):
@@ -83,11 +85,14 @@ def concession_list(request):
     """Those that wait for somebody to approve them."""
     waiting = Concession.objects.visible_to(request.user).waiting().one_each().with_total()
     rows = waiting.select_related("student__user", "charge__enrollment__batch", "asked_by")
+    listed = (request, rows, {"asked": ["asked_at"]})
+    if file := list_file(request, "concessions-waiting", CONCESSIONS, every_row(*listed, default="asked")):
+        return file
     return render(
         request,
         "finance/concession_list.html",
         {
-            "concessions": listing(request, rows, {"asked": ["asked_at"]}, default="asked"),
+            "concessions": listing(*listed, default="asked"),
             "limit": Institute.objects.current().concession_limit,
         },
     )

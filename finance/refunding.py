@@ -12,12 +12,15 @@ from accounts.forms import PasswordAgainMixin
 from accounts.models import User
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm, show_refusal
-from coachmaster.ground.listing import listing
+from coachmaster.ground.importing import in_chunks
+from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, AmountField, display
+from coachmaster.ground.tables import list_file
 from coachmaster.ground.text import LineFormField
 
 from . import leaving, refunds
 from .models import Account, Mode, Payment, Refund
+from .tables import REFUNDS_DUE
 
 DUE_SORTS = {"due": ["left_on"], "amount": ["-balance"], "name": ["student__user__full_name"]}
 
@@ -37,8 +40,13 @@ def refund_due_list(request):
     accounts = leaving.refunds_due()
     if words := filters.value("q"):
         accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
+    listed = (request, accounts.select_related("student__user"), DUE_SORTS)
+    every = in_chunks(every_row(*listed, default="due"))
+    due = (refund for accounts_at_once in every for refund in leaving.rows(accounts_at_once, today))
+    if file := list_file(request, "refunds-due", REFUNDS_DUE, due):
+        return file
     totals = leaving.totals(accounts, today)
-    page = listing(request, accounts.select_related("student__user"), DUE_SORTS, default="due", total=totals.students)
+    page = listing(*listed, default="due", total=totals.students)
     return render(
         request,
         "finance/refund_due_list.html",

@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
+from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,14 +19,16 @@ from accounts import throttling
 from accounts.models import StudentProfile
 from coachmaster.ground.archives import zip_answer
 from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.listing import listing
+from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.tables import list_file
 
 from . import concessions, documents, ledger, printing, receipts, services, statements, verification
 from .forms import BounceForm, PaperForm, PaymentFilter, PaymentForm, PickForm, VoidForm
 from .gst import SAC
 from .models import Charge, DayTotal, Mode, Payment, Refund
 from .picking import picked_student, student_picker
+from .tables import PAYMENTS
 from .upi import qr_svg
 
 # Taking a payment -----------------------------------------------------------------------------------------------
@@ -216,18 +219,16 @@ def payment_bounce(request, pk):
 def payment_list(request):
     filters = PaymentFilter(request.GET)
     found = filters.filter(Payment.objects.visible_to(request.user))
+    listed = (request, found, {"date": ["paid_on"], "receipt": ["series", "number"]})
+    options = {"default": "-date", "rows": Payment.objects.newest_first()}
+    if file := list_file(request, "payments", PAYMENTS, every_row(*listed, **options)):
+        return file
     days = filters.filter_days(DayTotal.objects.all())
     if days is not None:
         total = days.aggregate(total=Sum("amount"))["total"] or ZERO
     else:
         total = (found if filters.shows_void else found.live()).total()
-    payments = listing(
-        request,
-        found,
-        {"date": ["paid_on"], "receipt": ["series", "number"]},
-        default="-date",
-        rows=Payment.objects.newest_first(),
-    )
+    payments = listing(*listed, **options)
     return render(request, "finance/payment_list.html", {"payments": payments, "filters": filters, "total": total})
 
 
@@ -241,13 +242,17 @@ def _student(request, pk):
 def student_payments(request, pk):
     students = ledger.with_balance(StudentProfile.objects.visible_to(request.user).select_related("user"))
     student = get_object_or_404(students, pk=pk)
-    payments = Payment.objects.filter(student=student)
+    listed = (request, Payment.objects.filter(student=student).newest_first(), {"date": ["paid_on"]})
+    if file := list_file(
+        request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every_row(*listed, default="-date")
+    ):
+        return file
     return render(
         request,
         "finance/student_payments.html",
         {
             "student": student,
-            "payments": listing(request, payments.newest_first(), {"date": ["paid_on"]}, default="-date"),
+            "payments": listing(*listed, default="-date"),
             "refunds": Refund.objects.filter(student=student).select_related("payment"),
             "total_paid": student.paid - student.refunded,
         },

@@ -7,14 +7,26 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from coachmaster.ground.listing import listing
-from coachmaster.ground.tables import Column, table_answer
+from coachmaster.ground.listing import every_row, listing
+from coachmaster.ground.tables import Column, list_file, table_answer
 from coachmaster.ground.tables import Kind as Cell
 
 from . import importing
 from .import_forms import ColumnsForm, CorrectionForm, SheetForm, UploadForm
 from .importing import KINDS, AlreadyDone, Unreadable
 from .models import Import
+
+#: What was brought in, as a file.
+HISTORY = [
+    Column("File", Cell.TEXT, lambda upload: upload.file_name),
+    Column("Kind", Cell.TEXT, lambda upload: KINDS[upload.kind].title),
+    Column("By", Cell.TEXT, lambda upload: upload.by),
+    Column("When", Cell.MOMENT, lambda upload: upload.applied_at),
+    Column("New", Cell.NUMBER, lambda upload: upload.created),
+    Column("Changed", Cell.NUMBER, lambda upload: upload.changed),
+    Column("Unchanged", Cell.NUMBER, lambda upload: upload.unchanged),
+    Column("Left out", Cell.NUMBER, lambda upload: len(upload.left_out)),
+]
 
 
 def _waiting(request, pk):
@@ -43,6 +55,9 @@ def import_list(request):
         else:
             return _next_step(upload)
     visible = Import.objects.visible_to(request.user).select_related("by").defer("content", "report", "made")
+    listed = (request, visible.applied(), {"when": ["applied_at"], "file": ["file_name"]})
+    if file := list_file(request, "imports", HISTORY, every_row(*listed, default="-when")):
+        return file
     return render(
         request,
         "pages/import_list.html",
@@ -50,10 +65,7 @@ def import_list(request):
             "form": form,
             "kinds": kinds,
             "waiting": [(upload, KINDS[upload.kind]) for upload in visible.waiting().order_by("-uploaded_at")[:10]],
-            "imports": listing(
-                request, visible.applied(), {"when": ["applied_at"], "file": ["file_name"]}, default="-when"
-            ),
-            "all_kinds": KINDS,
+            "imports": listing(*listed, default="-when"),
         },
     )
 

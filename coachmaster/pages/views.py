@@ -14,12 +14,14 @@ from academics.calendar import next_class_of
 from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
+from accounts.tables import STUDENTS
 from attendance import reports as attendance
 from attendance.models import Tally
 from coachmaster.ground import charts
 from coachmaster.ground.days import month_start
-from coachmaster.ground.listing import listing
+from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.tables import list_file
 from finance import ledger
 from finance.models import Payment
 
@@ -201,12 +203,11 @@ def _found(user, words):
 def search(request):
     """The students that match; a single one is opened at once."""
     words = SearchForm(request.GET).words
-    students = listing(
-        request,
-        _found(request.user, words),
-        {"name": ["full_name"], "admission": ["student_profile__admission_number"]},
-        default="name",
-    )
+    sorts = {"name": ["full_name"], "admission": ["student_profile__admission_number"]}
+    listed = (request, _found(request.user, words), sorts)
+    if file := list_file(request, "students", STUDENTS, every_row(*listed, default="name")):
+        return file
+    students = listing(*listed, default="name")
     if students.total == 1:
         return redirect("pages:student-hub", next(iter(students)).pk)
     return render(request, "pages/search.html", {"students": students, "search_words": words})

@@ -1,0 +1,34 @@
+"""What the lists of payments, concessions that wait and refunds that are due are as files."""
+
+from coachmaster.ground.tables import Column, Kind
+
+PAYMENTS = [
+    Column("Receipt", Kind.TEXT, str),
+    Column("Date", Kind.DAY, lambda payment: payment.paid_on),
+    Column("Student", Kind.TEXT, lambda payment: payment.student.user.full_name),
+    Column("Admission number", Kind.TEXT, lambda payment: payment.student.admission_number),
+    Column("Batch", Kind.TEXT, lambda payment: payment.enrollment.batch.name if payment.enrollment else None),
+    Column("Mode", Kind.TEXT, lambda payment: payment.get_mode_display()),
+    Column("Reference", Kind.TEXT, lambda payment: payment.reference),
+    Column("Amount", Kind.AMOUNT, lambda payment: payment.amount),
+    Column("State", Kind.TEXT, lambda payment: payment.reversal.word if payment.is_void else "Standing"),
+]
+
+CONCESSIONS = [
+    Column("Student", Kind.TEXT, lambda row: row.student.user.full_name),
+    Column("Admission number", Kind.TEXT, lambda row: row.student.admission_number),
+    Column("Kind", Kind.TEXT, lambda row: row.get_kind_display()),
+    Column("Reason", Kind.TEXT, lambda row: row.reason),
+    Column("Off what", Kind.TEXT, lambda row: row.charge),
+    Column("Asked", Kind.MOMENT, lambda row: row.asked_at),
+    Column("Asked by", Kind.TEXT, lambda row: row.asked_by),
+    Column("Amount", Kind.AMOUNT, lambda row: row.total),
+]
+
+REFUNDS_DUE = [
+    Column("Student", Kind.TEXT, lambda refund: refund.account.student.user.full_name),
+    Column("Admission number", Kind.TEXT, lambda refund: refund.account.student.admission_number),
+    Column("Left", Kind.DAY, lambda refund: refund.account.left_on),
+    Column("To give back by", Kind.DAY, lambda refund: refund.due_on),
+    Column("Amount", Kind.AMOUNT, lambda refund: refund.amount),
+]
