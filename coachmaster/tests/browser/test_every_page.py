@@ -19,6 +19,7 @@ from coachmaster.pages import demo, importing
 from finance import concessions, installments, late_fees
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
 from finance.tests.factories import enrolled, paid
+from finance.verification import receipt_token
 
 from .conftest import look_over
 
@@ -234,6 +235,8 @@ def of_visitors(made):
     yield "accounts:register"
     yield "accounts:password-reset"
     yield "accounts:password-reset-done"
+    yield "finance:receipt-check", receipt_token(made["payment"].pk)
+    yield "finance:receipt-check", receipt_token(made["void"].pk)
     yield "api:docs"
 
 
