@@ -336,7 +336,9 @@ class EnrollSeveralForm(forms.Form):
     )
     enrolled_on = DayFormField(label="From")
 
-    plan = PlanChoice(label="How it is paid", queryset=None, required=False, empty_label="All at once", initial="")
+    plan = PlanChoice(
+        label="How it is paid", queryset=None, required=False, blank=True, empty_label="All at once", initial=""
+    )
 
     def __init__(self, *args, students, plans, **kwargs):
         super().__init__(*args, **kwargs)

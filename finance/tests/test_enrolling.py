@@ -417,6 +417,7 @@ def test_several_pay_by_a_plan_of_the_course(client_of, admin, student):
     client = client_of(admin)
 
     page = client.get(reverse("finance:batch-enroll", args=[batch.pk])).content.decode()
+    assert "All at once" in page
     assert "Two parts: 50 % on enrolling, 50 % after 30 days" in page
     refused = several(client, batch, [student, other], plan=others[0].pk)
     assert refused.context["form"].errors["plan"]

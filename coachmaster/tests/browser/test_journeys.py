@@ -116,6 +116,45 @@ def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, ad
     assert list(charged) == [Decimal("600.00"), Decimal("1500.00"), Decimal("1500.00")]
 
 
+def test_at_the_desk_a_student_leaves_and_gets_the_rest_back(browse, admin, batch):
+    batch.starts_on, batch.ends_on = timezone.localdate() - 15 * DAY, timezone.localdate() + 14 * DAY
+    batch.save()
+    student = StudentFactory(user__full_name="Asha Verma")
+    enrollment = enrolled(student=student, batch=batch, enrolled_on=batch.starts_on, by=admin)
+    paid(student=student, amount="12000.00", mode="upi", by=admin)
+    page = browse(admin)
+    page.goto(reverse("finance:enrollment-drop", args=[enrollment.pk]))
+
+    # 15 of 30 classes are 6,000 of 12,000; a tenth is deducted.
+    expect(page.get_by_text("₹12,000.00 × 15 of 30 classes")).to_be_visible()
+    expect(page.get_by_role("definition").filter(has_text="₹4,800.00")).to_be_visible()
+    page.get_by_label("Not in the batch from").fill((timezone.localdate() + 5 * DAY).isoformat())
+    page.locator("[name=reason]").fill("Moved to Pune")
+    expect(page.get_by_text("₹12,000.00 × 20 of 30 classes")).to_be_visible()
+    page.get_by_label("Another fee to keep").fill("7,000")
+    page.get_by_label("Reason for another fee").fill("The teacher was ill for a week")
+    expect(page.get_by_role("definition").filter(has_text="₹5,000.00")).to_be_visible()
+    assert look_over(page) == []
+    page.get_by_role("button", name="Drop").click()
+    expect(page.locator(".messages")).to_contain_text(
+        "₹7,000.00 of the fee stays charged; ₹5,000.00 is to be given back"
+    )
+
+    page.goto(reverse("finance:refund-due-list"))
+    assert look_over(page) == []
+    page.get_by_role("link", name="Give money back to Asha Verma").click()
+    expect(page.get_by_label("Amount")).to_have_value("5000.00")
+    page.get_by_label("UPI", exact=True).check()
+    page.get_by_label("Reference").fill("412345678902")
+    page.locator("[name=reason]").fill("Moved to Pune")
+    page.get_by_role("button", name="Give it back").dblclick()
+
+    expect(page.locator(".receipt")).to_contain_text("Rupees five thousand only")
+    page.get_by_role("link", name="Refunds due").click()
+    expect(page.get_by_text("Nothing is to be given back")).to_be_visible()
+    assert student.account.balance == 0
+
+
 def test_in_class_two_taps_and_save_take_the_attendance_on_a_phone(browse, instructor, batch):
     names = ["Asha Verma", "Bilal Shaikh", "Chitra Iyer"]
     students = {name: enrolled(student=StudentFactory(user__full_name=name), batch=batch).student for name in names}
