@@ -108,8 +108,8 @@ class PaymentOut(Schema):
     voided: bool = Field(description="Whether it was taken back; then it does not count.")
 
 
-def payment_json(payment):
-    """A payment as the API says it; ``payment`` comes with its reversal."""
+def payment_json(payment, *, is_new=False):
+    """A payment as the API says it; ``payment`` comes with its reversal, or ``is_new`` and can have none yet."""
     return {
         "id": payment.pk,
         "student_id": payment.student_id,
@@ -120,7 +120,7 @@ def payment_json(payment):
         "created_at": payment.recorded_at,
         "receipt_number": payment.receipt_number,
         "reference": payment.reference,
-        "voided": payment.is_void,
+        "voided": not is_new and payment.is_void,
     }
 
 
@@ -196,7 +196,7 @@ def record_payment(
                 f"This is like receipt {refusal.earlier} of the last minutes. Send “confirm_duplicate”: true if it is a "
                 "second payment, and an Idempotency-Key with each payment to be safe."
             ) from refusal
-    return Answer(payment_json(payment), 200 if payment.is_known else 201)
+    return Answer(payment_json(payment, is_new=not payment.is_known), 200 if payment.is_known else 201)
 
 
 class Payments(Rows):
