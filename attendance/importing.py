@@ -7,13 +7,16 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from academics.importing import all_batches, batch_column, batch_of
-from academics.models import Batch
 from accounts.importing import StudentFinder, student_column
 from coachmaster.ground.days import day_words
 from coachmaster.ground.importing import Column, Importer, in_chunks, normalised
 
 from . import services
+from .bulk import Rolls, take_new_sheets
 from .models import Sheet, Status
+
+#: So many batches are looked up and written together.
+BATCHES_AT_ONCE = 50
 
 _STATUSES = {
     Status.PRESENT: ["p", "pr", "1", "yes", "y", "attended", "✓"],
@@ -57,39 +60,60 @@ class AttendanceImporter(Importer):
             row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
         rows = [row for row in rows if row["student"] and row["batch"]]
         rows.sort(key=lambda row: (row["batch"].pk, row["held_on"], row.line))
-        sheets = itertools.groupby(rows, key=lambda row: (row["batch"].pk, row["held_on"]))
-        for chunk in in_chunks(((key, list(lines)) for key, lines in sheets), 50):
-            for (batch_id, held_on), lines in chunk:
-                self._take(batch_id, held_on, lines, result)
-                advance(len(lines))
+        by_batch = (list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["batch"].pk))
+        for chunk in in_chunks(by_batch, BATCHES_AT_ONCE):
+            self._take_batches(list(itertools.chain.from_iterable(chunk)), result, advance)
 
-    def _take(self, batch_id, held_on, rows, result):
-        """Write the lines of one sheet."""
-        batch = Batch.objects.as_of(held_on).get(pk=batch_id)
-        marked = {enrollment.student_id: enrollment.marked for enrollment in services.roll(batch, held_on)}
+    def _take_batches(self, rows, result, advance):
+        """Write the lines of some batches: sheets that are new all at once, others one by one."""
+        days = [row["held_on"] for row in rows]
+        rolls = Rolls({row["batch"].pk for row in rows}, min(days), max(days))
+        new = []
+        sheets = itertools.groupby(rows, key=lambda row: (row["batch"].pk, row["held_on"]))
+        for (batch_id, held_on), lines in ((sheet, list(group)) for sheet, group in sheets):
+            batch = rolls.batch(batch_id, held_on)
+            marks = self._take(batch, held_on, lines, rolls, result)
+            if marks and (batch_id, held_on) in rolls.taken:
+                self._correct(batch, held_on, marks, result)
+            elif marks:
+                new.append((batch_id, held_on, marks))
+            advance(len(lines))
+        if result.is_clean:
+            result.made += take_new_sheets(new, by=self.by)
+
+    def _take(self, batch, held_on, rows, rolls, result):
+        """What the lines of one sheet change: ``{student: (enrollment, status)}``."""
+        roll = rolls.of(batch.pk, held_on)
         why_not = services.why_not(batch, held_on, today=self.today)
-        statuses, lines, told = {}, {}, []
+        marks, lines = {}, {}
         for row in rows:
             student = row["student"]
+            enrollment, before = roll.get(student, (None, None))
             if first := lines.get(student):
                 result.refuse(row, "student", f"Line {first} marks the same student on this day. Keep one of them.")
-            elif student in marked and marked[student] == row["status"]:
+            elif before == row["status"]:
                 result.unchanged += 1
             elif why_not:
                 result.refuse(row, "held_on", why_not)
-            elif student not in marked:
+            elif student not in roll:
                 result.refuse(row, "student", f"Not enrolled in {batch} on {day_words(held_on)}. Check batch and date.")
             else:
-                statuses[student] = row["status"]
-                told.append((row, marked[student]))
+                marks[student] = enrollment, row["status"]
+                if before is None:
+                    result.create(row)
+                else:
+                    result.change(row, {"status": (Status(before).label, Status(row["status"]).label)})
             lines.setdefault(student, row.line)
-        for row, before in told:
-            if before is None:
-                result.create(row)
-            else:
-                result.change(row, {"status": (Status(before).label, Status(row["status"]).label)})
-        if result.is_clean and statuses:
+        return marks
+
+    def _correct(self, batch, held_on, marks, result):
+        """Write what differs on a sheet that was taken already."""
+        if result.is_clean:
             saved = services.take_attendance(
-                batch=batch, held_on=held_on, statuses=statuses, by=self.by, confirmed_unplanned=True
+                batch=batch,
+                held_on=held_on,
+                statuses={student: status for student, (_, status) in marks.items()},
+                by=self.by,
+                confirmed_unplanned=True,
             )
             result.made.append(saved.sheet.pk)

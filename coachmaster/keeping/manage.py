@@ -25,9 +25,9 @@ def url_of(database, **options):
     return f"postgres://{user}:{password}@{place}/{name}?{urlencode(options, quote_via=quote)}"
 
 
-def run(url, *command):
-    """``manage.py command`` on the database at ``url``: whether it went well, and what it said."""
-    environment = {
+def environment(url):
+    """The environment in which a process of ours works on the database at ``url``."""
+    return {
         **os.environ,
         "DATABASE_URL": url,
         "MIGRATE_DATABASE_URL": "",
@@ -35,9 +35,13 @@ def run(url, *command):
         "SITE_URL": settings.SITE_URL,
         "DEBUG": "off",
     }
+
+
+def run(url, *command):
+    """``manage.py command`` on the database at ``url``: whether it went well, and what it said."""
     done = subprocess.run(  # noqa: S603 - our own program, with words of our own
         [sys.executable, str(settings.BASE_DIR / "manage.py"), *command, "--no-color"],
-        env=environment,
+        env=environment(url),
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,

@@ -1,0 +1,83 @@
+"""Taking many sheets at once: the rules are those of `services`, the looks and the writes go by the thousand."""
+
+import collections
+import datetime
+
+from django.db.models import Q
+
+from academics.models import Batch, Enrollment
+from coachmaster.ground.bulk import draw_keys, insert, insert_cells
+from coachmaster.ground.importing import in_chunks
+
+from .counting import keep_presences
+from .models import Mark, Sheet, Tally
+
+
+class Rolls:
+    """Who stood on the sheets of some batches on some days, and what is marked there already.
+
+    The enrollments are locked until the transaction ends, as by `services.roll`.
+    """
+
+    def __init__(self, batch_ids, first_day, last_day):
+        between = {"held_on__range": (first_day, last_day)}
+        self.taken = set(
+            Sheet.objects.filter(batch__in=batch_ids, **between).order_by().values_list("batch", "held_on")
+        )
+        self._batch_ids, self._as_of = batch_ids, {}
+        self._enrollments, self._marked = collections.defaultdict(list), collections.defaultdict(dict)
+        enrollments = Enrollment.objects.filter(batch__in=batch_ids).select_for_update(of=("self",), no_key=True)
+        for enrollment in enrollments.order_by("pk").only("batch", "student", "enrolled_on", "ended_on"):
+            self._enrollments[enrollment.batch_id].append(enrollment)
+        if self.taken:
+            sheets = Sheet.objects.filter(batch__in=batch_ids, **between).order_by()
+            marks = Mark.objects.filter(sheet__in=sheets.values("pk")).order_by()
+            for batch, held_on, student, status in marks.values_list(
+                "sheet__batch", "sheet__held_on", "student", "status"
+            ):
+                self._marked[batch, held_on][student] = status
+
+    def batch(self, batch_id, held_on):
+        """The batch as `Batch.objects.as_of` knows it on that day."""
+        if held_on not in self._as_of:
+            self._as_of[held_on] = Batch.objects.as_of(held_on).in_bulk(self._batch_ids)
+        return self._as_of[held_on][batch_id]
+
+    def of(self, batch_id, held_on):
+        """``{student: (key of the enrollment, what is marked or None)}`` of a sheet."""
+        marked = self._marked.get((batch_id, held_on), {})
+        found = {student: (None, status) for student, status in marked.items()}
+        for enrollment in self._enrollments[batch_id]:
+            if enrollment.student_id not in marked and enrollment.covers(held_on):
+                found[enrollment.student_id] = enrollment.pk, None
+        return found
+
+
+def take_new_sheets(sheets, *, by):
+    """Write sheets that are not there yet: ``sheets`` are ``(batch, day, {student: (enrollment, status)})``, checked by
+    the caller, who holds the enrollments. Returns their keys."""
+    if not sheets:
+        return []
+    rows, last_day = [], {}
+    new = [Sheet(batch_id=batch_id, held_on=held_on, taken_by=by) for batch_id, held_on, _ in sheets]
+    for sheet, key, (_, held_on, marks) in zip(new, draw_keys(Sheet, len(new)), sheets, strict=True):
+        sheet.pk, sheet.tally = key, Tally.of(status for _, status in marks.values())
+        for student_id, (enrollment_id, status) in marks.items():
+            rows.append((key, student_id, enrollment_id, status, ""))
+            last_day[enrollment_id] = max(held_on, last_day.get(enrollment_id, held_on))
+    insert(new)
+    insert_cells(Mark, ["sheet_id", "student_id", "enrollment_id", "status", "note"], rows)
+    for chunk in in_chunks(sorted(last_day)):
+        keep_presences(chunk)
+    _note_last_days(last_day)
+    return [sheet.pk for sheet in new]
+
+
+def _note_last_days(last_day):
+    by_day: dict[datetime.date, list] = collections.defaultdict(list)
+    for enrollment_id, day in last_day.items():
+        by_day[day].append(enrollment_id)
+    for day, keys in by_day.items():
+        later = Q(last_marked_on=None) | Q(last_marked_on__lt=day)
+        for chunk in in_chunks(keys):
+            Enrollment.objects.filter(later, pk__in=chunk).update(last_marked_on=day)

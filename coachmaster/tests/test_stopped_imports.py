@@ -1,0 +1,99 @@
+"""An import that is killed on its way leaves what was there before, and the next one brings all in."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from academics.tests.factories import BatchFactory
+from accounts.models import User
+from accounts.tests.factories import StudentFactory
+from attendance.models import Mark, Sheet
+from coachmaster.ground.tests.importing import run_import
+from coachmaster.keeping.manage import environment, url_of
+from finance.models import Charge
+from finance.tests.factories import enrolled
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+#: Tells when rows are being written, and waits there to be stopped.
+HALTING = """
+import sys, time
+import django
+django.setup()
+from django.core.management import call_command
+from coachmaster.ground import bulk
+write, calls = bulk.insert_cells, []
+def halting(*arguments, **options):
+    write(*arguments, **options)
+    calls.append(1)
+    if len(calls) == int(sys.argv[1]):
+        print("writing", flush=True)
+        time.sleep(60)
+for module in list(sys.modules.values()):
+    if getattr(module, "insert_cells", None) is write:
+        module.insert_cells = halting
+call_command(*sys.argv[2:])
+"""
+
+
+def stop(command, path, *, after_writes, by):
+    """Run an import in a process of its own and stop it after so many writes; what it exited with."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALTING, str(after_writes), command, str(path)],
+        env={**environment(url_of(connection.settings_dict)), "DJANGO_SETTINGS_MODULE": "coachmaster.settings"},
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "writing\n"
+        os.kill(process.pid, by)
+        return process.wait(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def eventually(ask, wanted):
+    """PostgreSQL notices after a moment that the other end has gone."""
+    for _ in range(100):
+        if ask() == wanted:
+            break
+        time.sleep(0.1)
+    return ask()
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_students_come_in_whole_or_not_at_all(file, by):
+    StudentFactory(user__full_name="Was here")
+    history = User.history.count()
+    path = file("Name,Phone\n" + "".join(f"Student {n},98765{n:05}\n" for n in range(2500)))
+
+    assert stop("import_students", path, after_writes=12, by=by) != 0
+
+    assert eventually(User.objects.count, 1) == 1
+    assert User.history.count() == history
+    assert run_import("import_students", path).summary.startswith("2,500 students created")
+
+
+def test_marks_come_in_whole_or_not_at_all(file):
+    batch = BatchFactory(code="M1")
+    students = [enrolled(batch=batch, fee="100").student for _ in range(3)]
+    path = file(
+        "Date,Batch,Student,Status\n"
+        + "".join(f"{day:02}/06/2026,M1,{s.admission_number},P\n" for day in range(1, 11) for s in students)
+    )
+
+    assert stop("import_attendance", path, after_writes=2, by=signal.SIGKILL) == -signal.SIGKILL
+
+    assert eventually(Sheet.objects.count, 0) == 0
+    assert not Mark.objects.exists()
+    assert Charge.objects.count() == 3
+    assert run_import("import_attendance", path).summary.startswith("30 marks created")
