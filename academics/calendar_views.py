@@ -99,7 +99,9 @@ def _days(timetable, classes, user, today):
 def _taken(timetable):
     """``{(batch id, day)}`` with an attendance sheet; `sheets` are the attendance app's rows. One query."""
     sheets = Batch.objects.filter(
-        pk__in=[batch.pk for batch in timetable.batches], sheets__held_on__range=(timetable.first, timetable.last)
+        pk__in=[batch.pk for batch in timetable.batches],
+        sheets__held_on__range=(timetable.first, timetable.last),
+        sheets__is_open=False,
     )
     return set(sheets.values_list("pk", "sheets__held_on"))
 

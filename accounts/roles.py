@@ -80,6 +80,7 @@ PERMISSIONS = {
         "attendance.view_mark",
         "attendance.view_markchange",
         "attendance.view_reminder",
+        "attendance.view_checkin",
         "attendance.add_reminder",
         "attendance.correct_any_day",
         "pages.add_import",

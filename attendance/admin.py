@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from coachmaster.ground.back_office import ReadOnlyAdmin
 
-from .models import Mark, MarkChange, RegisterReminder, Reminder, Sheet
+from .models import CheckIn, Mark, MarkChange, RegisterReminder, Reminder, Sheet
 
 
 class LookedUp(ReadOnlyAdmin):
@@ -81,3 +81,15 @@ class ReminderAdmin(LookedUp):
     search_fields = ["enrollment__student__user__search_text"]
     date_hierarchy = "sent_at"
     ordering = ["-sent_at", "-pk"]
+
+
+@admin.register(CheckIn)
+class CheckInAdmin(LookedUp):
+    """Check-ins by code."""
+
+    list_display = ["student", "sheet", "status", "at", "device"]
+    list_select_related = ["student__user", "sheet__batch"]
+    list_filter = ["status"]
+    search_fields = ["student__user__search_text", "sheet__batch__name", "device"]
+    date_hierarchy = "at"
+    ordering = ["-at", "-pk"]

@@ -23,7 +23,7 @@ MOST_DAYS = 31
 
 
 class Missing(NamedTuple):
-    """One batch on one day without a sheet."""
+    """One batch on one day without a sheet, or with one that students checked in to and nobody saved."""
 
     day: datetime.date
     batch_id: int
@@ -60,7 +60,7 @@ def missing(batches, now, *, days):
 
 def _of_day(batches, day, ended_by=None):
     without = batches.with_class_on(day, ended_by=ended_by).filter(
-        ~Exists(Sheet.objects.filter(batch=OuterRef("pk"), held_on=day)),
+        ~Exists(Sheet.objects.filter(batch=OuterRef("pk"), held_on=day, is_open=False)),
         Exists(Enrollment.objects.on_roll(day).filter(batch=OuterRef("pk"))),
     )
     return without.order_by().values_list(

@@ -177,6 +177,8 @@ class Sheet(Counted):
     taken_at = models.DateTimeField(default=timezone.now)
     #: Counts the saves, so that a page that was opened before somebody else's save is noticed.
     version = models.PositiveIntegerField(default=1)
+    #: Students check themselves in, or a device has read them: the rest have no mark until somebody saves the sheet.
+    is_open = models.BooleanField(default=False, editable=False)
 
     objects = SheetQuerySet.as_manager()
 
@@ -278,6 +280,31 @@ class Expected:
     def is_on_the_edge(self, tally):
         """Whether it would be short after the next absence, and is not yet."""
         return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
+
+
+class CheckIn(models.Model):
+    """A student who marked themselves by the code of a class. The database lets a device mark one student on a sheet."""
+
+    sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="check_ins")
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="check_ins")
+    #: A name that the server gave to the browser, by a signed cookie.
+    device = models.CharField(max_length=64)
+    #: What the clock said; the mark may have been corrected since.
+    status = models.CharField(max_length=10, choices=Status.choices)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "check-in"
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["sheet", "student"], name="check_in_once"),
+            models.UniqueConstraint(fields=["sheet", "device"], name="check_in_one_a_device"),
+            one_of("check_in", "status", Status),
+            *text_limits("check_in", device=64),
+        ]
+
+    def __str__(self):
+        return f"{self.student}, {timezone.localtime(self.at):%d %b %Y %H:%M}"
 
 
 class Reminder(SentReminder):

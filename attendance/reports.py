@@ -45,8 +45,8 @@ class ClassDay:
 
     @property
     def is_taken(self):
-        """Whether the sheet exists."""
-        return self.sheet is not None
+        """Whether the sheet was saved; one that students check in to is still to be."""
+        return self.sheet is not None and not self.sheet.is_open
 
 
 def classes_on(day, batches):

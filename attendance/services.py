@@ -134,6 +134,11 @@ def roll(batch, held_on, *, lock=False):
     return list(rows.values())
 
 
+def roll_size(batch, held_on):
+    """How many students are in the batch on that day."""
+    return Enrollment.objects.filter(batch=batch).on_roll(held_on).count()
+
+
 def take_attendance(
     *,
     batch,
@@ -146,17 +151,21 @@ def take_attendance(
     confirmed_unplanned=False,
     whole_roll=False,
     reason=None,
+    leaves_open=False,
 ):
     """Write the sheet of ``batch`` on one day; on a sheet that exists, correct what differs.
 
     ``statuses`` maps student ids to statuses; students left out stay as they are, unless ``whole_roll`` says that
     nobody may be left out. ``notes`` maps some of them to a note. ``version`` is the save that the page had seen (0:
     none), None when the caller does not keep count. ``reason`` says why an Admin corrects a sheet older than the days
-    of correction, None when the caller does not ask. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was written; a save without a
-    difference writes nothing, whatever its version. Raises `Stale`, `RollChanged`, `NotPlanned` and ValidationError;
+    of correction, None when the caller does not ask. ``leaves_open``: these are check-ins, and somebody is still to save
+    the sheet; a sheet that was saved stays so. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was
+    written; a save without a difference writes nothing, whatever its version. Raises `Stale`, `RollChanged`, `NotPlanned` and ValidationError;
     whether the day can have a sheet at all is `why_not`'s to say.
     """
-    arguments = (batch, held_on, statuses, notes or {}, by, version, topic, confirmed_unplanned, whole_roll, reason)
+    arguments = (
+        batch, held_on, statuses, notes or {}, by, version, topic, confirmed_unplanned, whole_roll, reason, leaves_open,
+    )  # fmt: skip
     try:
         return _write(*arguments)
     except IntegrityError:
@@ -165,7 +174,7 @@ def take_attendance(
 
 
 @transaction.atomic
-def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplanned, whole_roll, reason):
+def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplanned, whole_roll, reason, leaves_open):
     sheet = (
         Sheet.objects.select_for_update(of=("self",))
         .select_related("taken_by")
@@ -183,7 +192,8 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
         if (status, note) != (row.marked, row.noted):
             differing[pk] = status, note
     retitled = topic is not None and topic != (sheet.topic if sheet else "")
-    if sheet and not differing and not retitled:
+    closes = sheet and sheet.is_open and not leaves_open
+    if sheet and not differing and not retitled and not closes:
         return Saved(sheet)
     if version is not None and version != (sheet.version if sheet else 0):
         raise Stale(_who_was_faster(sheet))
@@ -196,7 +206,7 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
     marked = {pk: row.marked for pk, row in on_roll.items()} | {pk: status for pk, (status, _) in differing.items()}
     tally = Tally.of(marked.values())
     if sheet is None:
-        sheet = Sheet(batch=batch, held_on=held_on, taken_by=by, topic=topic or "")
+        sheet = Sheet(batch=batch, held_on=held_on, taken_by=by, topic=topic or "", is_open=leaves_open)
         sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(force_insert=True)
@@ -204,9 +214,10 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
         sheet.version += 1
         sheet.taken_by, sheet.taken_at = by, timezone.now()
         sheet.topic = sheet.topic if topic is None else topic
+        sheet.is_open = sheet.is_open and leaves_open
         sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
-        sheet.save(update_fields=["version", "taken_by", "taken_at", "topic", *Status.values])
+        sheet.save(update_fields=["version", "taken_by", "taken_at", "topic", "is_open", *Status.values])
     return _write_marks(sheet, differing, on_roll, by, reason)
 
 

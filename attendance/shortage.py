@@ -53,7 +53,7 @@ class ShortageFilter(FilterForm):
         super().__init__(data)
         self.fields["q"].label = "Student"
         self.fields["show"].choices = [
-            ("", "All to be watched"),
+            ("", "All"),
             ("short", "Short of attendance"),
             ("edge", "Short after the next absence"),
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),

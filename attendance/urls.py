@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import requires
 
-from . import views, watching
+from . import arriving, views, watching
 
 reminds = requires("attendance.add_reminder")
 keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendance.view_sheet")
@@ -13,6 +13,11 @@ app_name = "attendance"
 urlpatterns = [
     path("attendance/", sees_sheets(views.day), name="day"),
     path("attendance/missing/", sees_sheets(views.missing_list), name="missing"),
+    path("batches/<int:pk>/check-in/", keeps_sheets(arriving.screen), name="check-in-screen"),
+    path("batches/<int:pk>/check-in/now/", keeps_sheets(arriving.arrivals), name="check-in-now"),
+    # A student checks in themselves: whose page it is, the view asks.
+    path("check-in/", arriving.check_in, name="check-in"),
+    path("check-in/<str:token>/", arriving.scanned, name="check-in-scan"),
     path("attendance/shortage/", sees_sheets(watching.shortage_list), name="shortage"),
     path("attendance/shortage/remind/", reminds(watching.remind_by_mail), name="remind-by-mail"),
     path("enrollments/<int:pk>/remind/", reminds(watching.remind_by_whatsapp), name="remind"),

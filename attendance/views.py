@@ -96,12 +96,13 @@ def sheet(request, pk, held_on):
 def _sheet_page(request, batch, held_on, form, today):
     taken, earlier = reports.sheets_up_to(batch, held_on)
     version = taken.version if taken else 0
-    rows = _rows(batch, held_on, form, reports.marks_on(earlier), FillForm(request.GET))
+    is_open = taken is not None and taken.is_open
+    rows = _rows(batch, held_on, form, reports.marks_on(earlier), FillForm(request.GET), is_open=is_open)
     if form.is_bound and form.data.get("version") != str(version):
         _compare(rows, form)
     for row in rows:
         if taken and not row.enrollment.mark_id:
-            row.remarks.append(Remark("Not on the saved sheet yet."))
+            row.remarks.append(Remark("Has not checked in." if is_open else "Not on the saved sheet yet."))
     return render(
         request,
         "attendance/sheet.html",
@@ -122,14 +123,18 @@ def _sheet_page(request, batch, held_on, form, today):
     )
 
 
-def _rows(batch, held_on, form, recent, fills):
-    """A `Row` for each student: as saved, or as the sheet is to be filled, or as who sent the form chose and typed."""
+def _rows(batch, held_on, form, recent, fills, *, is_open):
+    """A `Row` for each student: as saved, or as the sheet is to be filled, or as who sent the form chose and typed.
+
+    Who has no mark yet is present, and on an open sheet, where students check themselves in, absent.
+    """
+    unmarked = Status.ABSENT if is_open else Status.PRESENT
     expected = Expected.of(batch.course, Institute.objects.for_page_heads())
     fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
     rows = []
     for enrollment in services.roll(batch, held_on):
         student_id = enrollment.student_id
-        status = saved = Status(enrollment.marked or Status.PRESENT)
+        status = saved = Status(enrollment.marked or unmarked)
         before = recent.get(student_id, [])
         if fill:
             status = ((before and before[-1]) or Status.PRESENT) if fill == "last" else Status(fill)

@@ -22,9 +22,9 @@ import typst
 
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display, in_words
+from coachmaster.ground.qr import qr_svg
 
 from .gst import SAC, Tax
-from .upi import qr_svg
 
 _TEMPLATES = Path(__file__).parent / "typst"
 

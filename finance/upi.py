@@ -1,12 +1,8 @@
-"""Paying by UPI: the link that opens a payment app with payee and amount filled in, and its QR code."""
+"""Paying by UPI: the link that opens a payment app with payee and amount filled in."""
 
-import functools
 from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
-
-import segno
-from django.utils.safestring import mark_safe
 
 from coachmaster.ground.money import plain, to_paise
 
@@ -46,16 +42,3 @@ def link_for(student, institute, amount: Decimal, on: date) -> str:
         admission_number=student.admission_number,
         reference=f"{student.admission_number}{on:%y%m%d}",
     )
-
-
-@functools.lru_cache(maxsize=512)  # the search for the best of its eight masks takes longer than a page
-def qr_svg(text: str, *, title: str = "", border: int = 4) -> str:
-    """The QR code of ``text`` as an SVG element, for a page (no style attributes, always black on white) or a PDF.
-
-    ``title`` says to a screen reader what it leads to. It takes the size of its frame; ``border`` is the white around it,
-    of which a reader wants four squares (on white paper there is enough).
-    """
-    svg = segno.make_qr(text, error="m").svg_inline(
-        border=border, dark="#000", light="#fff", omitsize=True, svgclass=None, lineclass=None, title=title or None
-    )
-    return mark_safe(svg)  # noqa: S308 — segno escapes the title, and draws the text

@@ -21,6 +21,7 @@ from coachmaster.ground.archives import zip_answer
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.qr import qr_svg
 from coachmaster.ground.tables import list_file
 
 from . import concessions, documents, ledger, printing, receipts, services, statements, verification
@@ -29,7 +30,6 @@ from .gst import SAC
 from .models import Charge, DayTotal, Mode, Payment, Refund
 from .picking import picked_student, student_picker
 from .tables import PAYMENTS
-from .upi import qr_svg
 
 # Taking a payment -----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django import forms
+from django.db.models import Sum
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -17,7 +18,7 @@ from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO
 from coachmaster.ground.tables import Column, Kind, table_answer
-from finance.models import Account
+from finance.models import Account, Charge
 
 
 class AbsentFilter(FilterForm):
@@ -30,7 +31,7 @@ class AbsentFilter(FilterForm):
         super().__init__({"on": today, **data.dict()})
         self.today = today
         self.fields["q"].label = "Student"
-        choices = [("", "Anything or nothing"), ("watched", "To be watched"), ("overdue", "Fees overdue")]
+        choices = [("", "All"), ("watched", "To be watched"), ("overdue", "Fees overdue")]
         self.fields["also"].choices = choices if shows_fees else choices[:2]
 
     @property
@@ -108,8 +109,9 @@ class Absences:
         for row in shortage.watched(found.order_by("pk"), self.institute):
             children[row.enrollment.student_id].watched.append(row)
         if self.shows_fees:
-            for account in Account.objects.overdue(self.today).with_overdue(self.today).filter(pk__in=children):
-                children[account.pk].overdue = account.overdue
+            late = Charge.objects.open().filter(due_on__lt=self.today, student__in=children).order_by()
+            for student, amount in late.values_list("student").annotate(Sum("open_now")):
+                children[student].overdue = amount
         return list(children.values())
 
     def all_children(self, students):

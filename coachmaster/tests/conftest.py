@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from academics.models import Institute
 from academics.tests.factories import BatchFactory, ClassChangeFactory, DailyBatchFactory, HolidayFactory
 from accounts import tokens
 from accounts.models import ApiToken, User
@@ -44,6 +45,7 @@ def people(admin):
         payment=payment, amount=100, refunded_on=timezone.localdate(), mode="cash", reason="Left", token="t", by=admin
     )
     tokens.issue(student.user)
+    Institute.objects.update(check_in_by_code=True)
     upload = importing.receive(
         kind=importing.KINDS["students"], file=SimpleUploadedFile("s.csv", b"name\n\0\n"), encoding="", by=admin
     )

@@ -133,6 +133,10 @@ POST finance:remind-by-mail        login  302   403     403      403     403    
 GET  attendance:missing            login  200   200     200      403     403      403
 GET  attendance:day                login  200   200     200      403     403      403
 GET  pages:absent                  login  200   200     200      403     403      403
+GET  attendance:check-in-screen    login  200   200     404      403     403      403
+GET  attendance:check-in-now       login  200   200     404      403     403      403
+GET  attendance:check-in           login  403   403     403      200     200      403
+GET  attendance:check-in-scan      410    410   410     410      410     410      410
 GET  attendance:shortage           login  200   200     200      403     403      403
 POST attendance:remind             login  302   403     403      403     403      403
 POST attendance:remind-by-mail     login  302   403     403      403     403      403
@@ -153,6 +157,7 @@ OPEN = {
     "accounts:password-reset-confirm",
     "accounts:invitation",
     "finance:receipt-check",
+    "attendance:check-in-scan",
     "academics:calendar-feed",
 }
 

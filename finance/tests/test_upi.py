@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from PIL import Image
 
 from academics.validators import check_upi_id
-from finance.upi import payment_link, qr_svg
+from coachmaster.ground.qr import qr_svg
+from finance.upi import payment_link
 
 
 def link(**changes):

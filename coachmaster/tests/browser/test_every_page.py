@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from academics import class_changes
 from academics.calendar import Timetable
-from academics.models import Batch, Course, Enrollment, EnrollmentStatus, Holiday
+from academics.models import Batch, Course, Enrollment, EnrollmentStatus, Holiday, Institute
 from academics.tests.factories import BatchFactory
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def institute(live_server):
     """The demo institute, by the people and rows that pages are about."""
     academy = demo.make(today=timezone.localdate())
+    Institute.objects.update(check_in_by_code=True)
     enrollment = academy.demo_pupil.stays[0].enrollment
     return {
         "admin": academy.owner,
@@ -206,6 +207,7 @@ def of_sheets(made):
     yield "attendance:day"
     yield "attendance:missing"
     yield "attendance:shortage"
+    yield "attendance:check-in-screen", batch
     yield "pages:absent"
     yield "attendance:batch-attendance", batch
     yield "attendance:sheet", batch, today
@@ -224,6 +226,7 @@ def of_instructors(made):
 def of_students(made):
     student = made["student"].pk
     yield "pages:student-dashboard"
+    yield "attendance:check-in"
     yield "finance:student-payments", student
     yield "finance:student-fees", student
     yield "finance:statement", student

@@ -1,0 +1,398 @@
+"""Check-in by code: in the class, in time, once, by those enrolled, one a device; and the instructor has the last word."""
+
+import datetime
+import re
+
+import pytest
+import time_machine
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Holiday, Institute
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from accounts.roles import INSTRUCTOR
+from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
+from attendance import checking_in, reports, services, verify
+from attendance.missing import missing
+from attendance.models import CheckIn, Mark, Presence, Sheet, Tally
+from finance.tests.test_races import at_once
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+CHECK_IN = reverse("attendance:check-in")
+
+
+def at(hour, minute=0, second=0):
+    """That time of 15 June 2026, a Monday, at the institute. Classes are from 17:00 to 18:30."""
+    return timezone.make_aware(datetime.datetime(2026, 6, 15, hour, minute, second))
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(at(17, 2), tick=False) as moved:
+        yield moved
+
+
+@pytest.fixture(autouse=True)
+def _switched_on(db):
+    Institute.objects.update(check_in_by_code=True)
+
+
+@pytest.fixture
+def batch(instructor):
+    return DailyBatchFactory(name="Physics", instructor=instructor)
+
+
+@pytest.fixture
+def asha(batch, student):
+    return EnrollmentFactory(batch=batch, student=student).student
+
+
+def screen(batch, of, name="check-in-screen"):
+    client = Client()
+    client.force_login(of)
+    return client.get(reverse(f"attendance:{name}", args=[batch.pk]))
+
+
+def code(batch, instructor):
+    """The address that the code on the screen says."""
+    return reverse("attendance:check-in-scan", args=[checking_in.code_of(batch, timezone.localdate(), instructor)])
+
+
+def phone_of(student):
+    """A browser of its own, signed in."""
+    client = Client()
+    client.force_login(student.user)
+    return client
+
+
+def scan_and_confirm(client, batch, instructor):
+    client.get(code(batch, instructor), follow=True)
+    return client.post(CHECK_IN, follow=True)
+
+
+def refusal(response):
+    return response.context["refusal"]
+
+
+def the_mark():
+    return list(Mark.objects.values_list("student__user__full_name", "status"))
+
+
+# What works -----------------------------------------------------------------------------------------------------
+
+
+def test_a_student_scans_says_yes_and_is_present(asha, batch, instructor):
+    phone = phone_of(asha)
+
+    asked = phone.get(code(batch, instructor), follow=True)
+    assert asked.redirect_chain == [(CHECK_IN, 302)] and "Physics" in asked.content.decode()
+    assert the_mark() == []  # a link alone marks nobody
+
+    done = phone.post(CHECK_IN, follow=True)
+    assert "Checked in to Physics at 17:02: present." in done.content.decode()
+    assert the_mark() == [("Asha Verma", "present")]
+    sheet = Sheet.objects.get()
+    assert (sheet.taken_by, sheet.is_open, sheet.tally) == (instructor, True, Tally(present=1))
+    assert CheckIn.objects.get().student == asha
+    assert Presence.objects.get().tally == Tally(present=1)
+    assert [problem for check in verify.CHECKS for problem in check()] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "status"),
+    [
+        (at(16, 45), "present"),
+        (at(17, 10), "present"),
+        (at(17, 10, 1), "late"),
+        (at(18, 29, 59), "late"),
+    ],
+)
+def test_the_clock_says_present_or_late(asha, batch, instructor, clock, when, status):
+    clock.move_to(when)
+    scan_and_confirm(phone_of(asha), batch, instructor)
+
+    assert the_mark() == [("Asha Verma", status)]
+
+
+def test_the_grace_is_the_institutes(asha, batch, instructor, clock):
+    Institute.objects.update(late_after_minutes=0)
+    clock.move_to(at(17, 0, 1))
+    scan_and_confirm(phone_of(asha), batch, instructor)
+
+    assert the_mark() == [("Asha Verma", "late")]
+
+
+def test_who_is_not_signed_in_signs_in_first_and_comes_back(asha, batch, instructor, clock):
+    phone = Client()
+    answer = phone.get(code(batch, instructor), follow=True)
+    assert answer.redirect_chain[-1][0] == f"{reverse('accounts:login')}?next={CHECK_IN}"
+
+    clock.shift(120)  # typing a password takes longer than a code is shown
+    signed_in = phone.post(answer.redirect_chain[-1][0], {"name": asha.user.email, "password": PASSWORD}, follow=True)
+    assert signed_in.redirect_chain[-1][0] == CHECK_IN and "Check in" in signed_in.content.decode()
+    phone.post(CHECK_IN)
+    assert the_mark() == [("Asha Verma", "present")]
+
+
+def test_the_screen_shows_a_code_and_who_has_arrived(asha, batch, instructor):
+    EnrollmentFactory(batch=batch)
+    before = screen(batch, instructor)
+    assert "0 of 2 here" in before.content.decode() and "<svg" in before.content.decode()
+
+    scan_and_confirm(phone_of(asha), batch, instructor)
+
+    after = screen(batch, instructor, "check-in-now").content.decode()
+    assert "1 of 2 here" in after and "Asha Verma" in after and "<html" not in after
+
+
+def test_the_code_changes_every_twenty_seconds(batch, instructor, clock):
+    shown = {}
+    for second in range(0, 60, 5):
+        clock.move_to(at(17, 5, second))
+        shown.setdefault(checking_in.code_of(batch, timezone.localdate(), instructor), []).append(second)
+
+    assert list(shown.values()) == [[0, 5, 10, 15], [20, 25, 30, 35], [40, 45, 50, 55]]
+
+
+def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
+    other = EnrollmentFactory(batch=batch).student
+    scan_and_confirm(phone_of(asha), batch, instructor)
+    client, today = client_of(instructor), timezone.localdate()
+    address = reverse("attendance:sheet", args=[batch.pk, today])
+
+    page = client.get(address)
+    assert {row.enrollment.student_id: row.status for row in page.context["rows"]} == {
+        asha.pk: "present",
+        other.pk: "absent",
+    }
+    assert "1 of 2 have checked in" in page.content.decode()
+    (day,) = reports.classes_on(today, type(batch).objects.all())
+    assert not day.is_taken
+    evening = at(20)
+    assert [(row.batch, row.day) for row in missing(type(batch).objects.all(), evening, days=0)] == [("Physics", today)]
+
+    form = {f"mark-{asha.pk}": "excused", f"mark-{other.pk}": "absent", "version": "1"}
+    assert client.post(address, form).status_code == 302
+    assert dict(Mark.objects.values_list("student", "status")) == {asha.pk: "excused", other.pk: "absent"}
+    assert not Sheet.objects.get().is_open
+    assert missing(type(batch).objects.all(), evening, days=0) == []
+    assert Mark.objects.get(student=asha).changes.get().before == "present"
+
+
+def test_saving_what_was_checked_in_as_it_stands_closes_the_sheet(asha, batch, instructor):
+    scan_and_confirm(phone_of(asha), batch, instructor)
+
+    taken(batch, timezone.localdate(), by=instructor)
+    assert (Sheet.objects.get().is_open, Sheet.objects.get().version) == (False, 2)
+    taken(batch, timezone.localdate(), by=instructor)
+    assert Sheet.objects.get().version == 2
+
+
+# What is refused ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(0, True), (19, True), (39, True), (40, False), (3600, False)])
+def test_a_code_counts_while_it_is_shown_and_as_long_again(asha, batch, instructor, clock, seconds, counts):
+    clock.move_to(at(17, 5))
+    address = code(batch, instructor)
+    clock.shift(seconds)
+    phone = phone_of(asha)
+
+    answer = phone.get(address, follow=True)
+    assert answer.status_code == (200 if counts else 410)
+    phone.post(CHECK_IN)
+    assert Mark.objects.exists() == counts
+    assert counts or "This code is over" in answer.content.decode()
+
+
+def test_a_code_of_the_future_or_of_somebody_elses_making_is_refused(asha, batch, instructor, clock):
+    clock.move_to(at(17, 5))
+    address = code(batch, instructor)
+    forged = signing.Signer(key="another", salt="attendance.check-in", sep=".").sign(f"{batch.pk}-20260615-1-89")
+    clock.shift(-60)
+    phone = phone_of(asha)
+
+    assert "This code is over" in refusal(phone.get(address))
+    for token in (forged, "x", f"{batch.pk}-20260615-1-89", "a.b.c"):
+        answer = phone.get(reverse("attendance:check-in-scan", args=[token]))
+        assert answer.status_code == 410 and "not a code of ours" in refusal(answer)
+    assert "Scan the code" in refusal(phone.post(CHECK_IN))
+    assert the_mark() == []
+
+
+def test_a_ticket_is_used_once_and_within_minutes(asha, batch, instructor, clock):
+    phone = phone_of(asha)
+    phone.get(code(batch, instructor), follow=True)
+    clock.shift(301)
+    assert "Too much time has passed" in refusal(phone.post(CHECK_IN))
+
+    scan_and_confirm(phone, batch, instructor)
+    assert "Scan the code" in refusal(phone.post(CHECK_IN))  # the same form sent again
+    assert "You are marked already: present." in refusal(scan_and_confirm(phone, batch, instructor))
+    assert len(the_mark()) == CheckIn.objects.count() == 1
+
+
+def test_a_student_of_another_batch_is_refused(asha, batch, instructor):
+    stranger = EnrollmentFactory(batch=DailyBatchFactory()).student
+    left = EnrollmentFactory(batch=batch, status="dropped", ended_on=timezone.localdate()).student
+
+    for student in (stranger, left, StudentFactory()):
+        assert "You are not in Physics on 15 Jun 2026" in refusal(
+            scan_and_confirm(phone_of(student), batch, instructor)
+        )
+    assert the_mark() == []
+
+
+def test_a_second_student_on_the_same_device_is_refused(asha, batch, instructor):
+    friend = EnrollmentFactory(batch=batch).student
+    phone = phone_of(asha)
+    scan_and_confirm(phone, batch, instructor)
+
+    phone.force_login(friend.user)
+    assert "This device has checked in another student" in refusal(scan_and_confirm(phone, batch, instructor))
+    assert the_mark() == [("Asha Verma", "present")]
+
+
+def test_the_same_device_may_check_in_another_student_to_another_class(asha, batch, instructor):
+    other = DailyBatchFactory(instructor=instructor)
+    sibling = EnrollmentFactory(batch=other).student
+    phone = phone_of(asha)
+    scan_and_confirm(phone, batch, instructor)
+    phone.force_login(sibling.user)
+    scan_and_confirm(phone, other, instructor)
+
+    assert len(the_mark()) == 2
+
+
+def test_a_device_name_that_was_made_up_does_not_count(asha, batch, instructor):
+    phone = phone_of(asha)
+    phone.get(code(batch, instructor), follow=True)
+    phone.cookies["device"] = "made-up"
+
+    assert "keeps no cookies" in refusal(phone.post(CHECK_IN))
+    assert the_mark() == []
+
+
+@pytest.mark.parametrize("when", [at(16, 44, 59), at(18, 30), at(23, 59)])
+def test_outside_of_the_class_nobody_checks_in(asha, batch, instructor, clock, when):
+    clock.move_to(when)
+
+    assert "Physics has no class now" in refusal(scan_and_confirm(phone_of(asha), batch, instructor))
+    page = screen(batch, instructor).content.decode()
+    assert "QR code" not in page and ("Check-in opens at 16:45" in page) == (when < at(17))
+    assert the_mark() == []
+
+
+def test_on_a_holiday_nobody_checks_in(asha, batch, instructor):
+    Holiday.objects.create(day=timezone.localdate(), name="Rain")
+
+    assert "is a holiday: Rain" in refusal(scan_and_confirm(phone_of(asha), batch, instructor))
+    assert "is a holiday: Rain" in screen(batch, instructor).content.decode()
+
+
+def test_a_sheet_that_is_saved_takes_no_check_ins(asha, batch, instructor):
+    late = EnrollmentFactory(batch=batch, enrolled_on=timezone.localdate())
+    Sheet.objects.create(batch=batch, held_on=timezone.localdate(), taken_by=instructor)
+
+    assert "is closed already" in refusal(scan_and_confirm(phone_of(late.student), batch, instructor))
+    assert "The sheet is saved already" in screen(batch, instructor).content.decode()
+    assert the_mark() == []
+
+
+def test_it_is_off_until_an_institute_switches_it_on(asha, batch, instructor):
+    ticket_of = phone_of(asha)
+    ticket_of.get(code(batch, instructor), follow=True)
+    institute = Institute.objects.current()
+    institute.check_in_by_code = False
+    institute.save()
+
+    assert Institute._meta.get_field("check_in_by_code").default is False
+    assert screen(batch, instructor).status_code == 404
+    assert ticket_of.get(code(batch, instructor)).status_code == 404
+    assert ticket_of.post(CHECK_IN).status_code == 404
+    with pytest.raises(ValidationError, match="switched off"):
+        checking_in.check_in(checking_in.Ticket(batch.pk, timezone.localdate(), 1, 0), asha, "device")
+
+
+def test_staff_do_not_check_in_and_others_open_no_screen(batch, instructor, admin, asha):
+    for person in (instructor, admin):
+        client = Client()
+        client.force_login(person)
+        assert client.get(code(batch, instructor), follow=True).status_code == 403
+    assert screen(batch, UserFactory(role=INSTRUCTOR)).status_code == 404
+    assert screen(batch, asha.user).status_code == 403
+    assert screen(batch, admin).status_code == 200
+
+
+def test_confirming_needs_the_token_of_the_form(asha, batch, instructor):
+    phone = Client(enforce_csrf_checks=True)
+    phone.force_login(asha.user)
+    phone.get(code(batch, instructor), follow=True)
+
+    assert phone.post(CHECK_IN).status_code == 403
+    assert the_mark() == []
+
+
+# Costs and races ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("students", [1, 30])
+def test_the_screen_costs_the_same_however_many_arrive(batch, instructor, students, django_assert_max_num_queries):
+    for enrollment in EnrollmentFactory.create_batch(students, batch=batch):
+        scan_and_confirm(phone_of(enrollment.student), batch, instructor)
+    client = Client()
+    client.force_login(instructor)
+    client.get(reverse("attendance:check-in-screen", args=[batch.pk]))
+
+    with django_assert_max_num_queries(8):
+        page = client.get(reverse("attendance:check-in-now", args=[batch.pk]))
+    assert len(re.findall("<strong>", page.content.decode())) == students
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_of_two_students_on_one_device_at_once_one_is_marked(instructor):
+    Institute.objects.update(check_in_by_code=True)
+    batch = DailyBatchFactory(instructor=instructor)
+    students = [row.student for row in EnrollmentFactory.create_batch(4, batch=batch)]
+    ticket = checking_in.scan(checking_in.code_of(batch, timezone.localdate(), instructor))
+
+    results = at_once(
+        *(lambda student=student: checking_in.check_in(ticket, student, "one device") for student in students)
+    )
+
+    assert sum(isinstance(result, CheckIn) for result in results) == 1
+    assert all("another student" in result.message for result in results if not isinstance(result, CheckIn))
+    assert Mark.objects.count() == CheckIn.objects.count() == 1
+    assert [problem for check in verify.CHECKS for problem in check()] == []
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_a_whole_class_checks_in_at_once(instructor):
+    Institute.objects.update(check_in_by_code=True)
+    batch = DailyBatchFactory(instructor=instructor)
+    students = [row.student for row in EnrollmentFactory.create_batch(8, batch=batch)]
+    ticket = checking_in.scan(checking_in.code_of(batch, timezone.localdate(), instructor))
+
+    at_once(*(lambda s=s: checking_in.check_in(ticket, s, f"device {s.pk}") for s in students))
+
+    assert Sheet.objects.get().tally == Tally(present=8)
+    assert [problem for check in verify.CHECKS for problem in check()] == []
+
+
+def test_services_leave_a_saved_sheet_saved(asha, batch, instructor):
+    sheet = taken(batch, timezone.localdate(), by=instructor)
+    services.take_attendance(
+        batch=type(batch).objects.as_of(sheet.held_on).get(pk=batch.pk),
+        held_on=sheet.held_on,
+        statuses={asha.pk: "late"},
+        by=None,
+        leaves_open=True,
+    )
+    assert not Sheet.objects.get().is_open
