@@ -38,6 +38,7 @@ def class_cancel(request, pk, day, starts_at):
             "heading": f"Cancel the class of {batch}?",
             "lead": f"{_when(one)}. It stays in the calendar as cancelled, and no attendance is expected.",
             "submit": "Cancel the class",
+            "leave": "Leave it as it is",
             "back": _back(request, batch, day),
             "back_label": str(batch),
         },
@@ -113,7 +114,14 @@ def _class_page(request, batch, act, *, initial, said, stays=None, **page):
     return render(
         request,
         "academics/class_form.html",
-        {"batch": batch, "form": form, "clashes": clashes, "back_label": str(batch), **page},
+        {
+            "batch": batch,
+            "form": form,
+            "clashes": clashes,
+            "back_label": str(batch),
+            "leave": "Leave it as it is",
+            **page,
+        },
     )
 
 
@@ -142,6 +150,7 @@ def class_change_undo(request, pk):
             "heading": "Take back this change?",
             "lead": f"{change.batch}: {change.words}. Reason: {change.reason}. Taken back, the batch has {stands}.",
             "submit": "Take back",
+            "leave": "Leave it as it is",
             "back": back,
             "back_label": str(change.batch),
         },

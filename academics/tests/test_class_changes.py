@@ -1,10 +1,12 @@
 """Cancel, move and add single classes, take that back, and what the pages show of it."""
 
 import datetime
+import threading
 
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.urls import reverse
 
 from academics import class_changes
@@ -376,3 +378,32 @@ def test_the_page_of_a_batch_costs_the_same_however_many_changes(
         response = client.get(batch.get_absolute_url())
 
     assert len(response.context["class_changes"]) == min(rows, 10)
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_people_who_change_one_class_at_once_leave_one_change(admin):
+    batch = batch_with("Mon, Wed 17:00-18:30", name="Evening", ends_on=june(30))
+    outcomes, barrier = [], threading.Barrier(2)
+
+    def act(change):
+        barrier.wait()
+        try:
+            change()
+            outcomes.append("saved")
+        except ValidationError:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=act, args=(lambda: cancelled(batch, june(3)),)),
+        threading.Thread(target=act, args=(lambda: moved(batch, june(3), june(3), "06:00-07:00"),)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["refused", "saved"]
+    assert ClassChange.objects.count() == 1
