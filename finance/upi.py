@@ -40,5 +40,5 @@ def link_for(student, institute, amount: Decimal, on: date) -> str:
         name=institute.name,
         amount=amount,
         admission_number=student.admission_number,
-        reference=f"{student.admission_number}{on:%y%m%d}",
+        reference=f"{student.admission_number}{on:%y%m%d}{to_paise(amount)}",
     )

@@ -174,7 +174,7 @@ def test_the_code_on_the_fees_page_pays_exactly_what_is_due_now(client_of, busy)
     (code,) = zxingcpp.read_barcodes(draw(svg))
     assert code.text == (
         "upi://pay?pa=rao@okhdfcbank&pn=Rao%20Classes&am=7250.00&cu=INR"
-        f"&tn=Fees%20{busy.admission_number}&tr={reference}261113"
+        f"&tn=Fees%20{busy.admission_number}&tr={reference}261113725000"
     )
     assert f'href="{code.text.replace("&", "&amp;")}"' in page
 
@@ -246,6 +246,16 @@ def test_a_student_reads_their_own_statement_and_no_other(client_of, student):
 def test_the_statement_on_a_day_tells_nothing_later(busy):
     assert statement_words(statement(busy, day(6)))["outcome"] == ("Balance owed", "₹7,400.00")
     assert statement_words(statement(busy, day(1)))["lines"] == []
+
+
+def test_what_falls_due_later_on_a_day_gets_a_reference_of_its_own(client_of, busy, admin):
+    def reference():
+        page = client_of(busy).get(reverse("finance:student-fees", args=[busy.pk])).content.decode()
+        return re.search(r"&amp;tr=(\w+)", page)[1]
+
+    before = reference()
+    charges.post(students=[busy], kind="other", label="", amount=Decimal(5), due_on=day(13), token="o", by=admin)
+    assert reference() != before
 
 
 def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admin):
