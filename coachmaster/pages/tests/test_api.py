@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.models import Enrollment
 from academics.tests.factories import BatchFactory, DailyBatchFactory
 from attendance.tests.factories import taken
 from coachmaster.tests.api import Caller
@@ -103,6 +104,45 @@ def test_a_student_sees_how_they_stand(student, instructor):
         "attendance": attendance,
         "fee_status": caller.get(f"/students/{student.pk}/fee-status"),
     }
+
+
+def test_the_pages_and_the_api_say_the_same_of_a_student_at_home(client_of, student, instructor):
+    left = DailyBatchFactory(instructor=instructor)
+    enrolled(student=student, batch=left)
+    Enrollment.objects.update(status="completed", ended_on=timezone.localdate())
+    batch = DailyBatchFactory(instructor=instructor)
+    enrollment = enrolled(student=student, batch=batch)
+    taken(batch, timezone.localdate(), **{f"s{student.pk}": "late"})
+    paid(student=student, amount="3333.33")
+
+    page = client_of(student.user).get(reverse("pages:student-dashboard")).context
+    told = Caller(student).get("/dashboard/student")
+
+    assert told["enrollment"]["id"] == page["enrollments"][0].pk == enrollment.pk
+    assert [one["id"] for one in told["enrollment"]["history"]] == [one.pk for one in page["earlier"]]
+    for name in ("total", "present", "absent", "late", "excused"):
+        assert told["attendance"][name] == getattr(page["tally"], name)
+    assert told["attendance"]["percentage"] == float(page["tally"].percentage) == 100
+    fees = page["fees"]
+    for name in ("total_fee", "total_paid", "balance", "overdue"):
+        assert told["fee_status"][name] == float(getattr(fees, name)), name
+    assert told["fee_status"]["status"] == fees.status
+
+
+def test_the_page_and_the_api_say_the_same_of_what_one_teaches(client_of, instructor):
+    batch = DailyBatchFactory(instructor=instructor)
+    enrolled(batch=batch)
+    taken(batch, timezone.localdate())
+
+    page = client_of(instructor).get(reverse("pages:instructor-dashboard")).context
+    told = Caller(instructor).get("/dashboard/instructor")
+
+    assert [(one["id"], one["student_count"]) for one in told["batches"]] == [
+        (batch.pk, batch.strength) for batch, _ in page["batches"]
+    ]
+    assert [(one["batch_id"], one["taken"]) for one in told["classes_today"]] == [
+        (one.batch.pk, one.is_taken) for one in page["classes"]
+    ]
 
 
 def test_a_student_who_is_nowhere_yet_has_a_dashboard(student):
