@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from academics.importing import all_batches, batch_column, batch_of
 from accounts.importing import StudentFinder, student_column
-from coachmaster.ground.days import day_words
-from coachmaster.ground.importing import Column, Importer, in_chunks, normalised
+from coachmaster.ground.days import DayFormField, day_words
+from coachmaster.ground.importing import Column, Importer, Row, in_chunks, normalised, without_time
 
 from . import services
 from .bulk import Rolls, take_new_sheets
@@ -54,11 +54,11 @@ class AttendanceImporter(Importer):
     ]
 
     def write(self, rows, result, advance):
-        students, batches = StudentFinder(row["student"] for row in rows), all_batches()
+        self._take_all(_resolved(rows, result), result, advance)
+
+    def _take_all(self, rows, result, advance):
+        """Write the marks of ``rows``, a sheet at a time."""
         self.today = timezone.localdate()
-        for row in rows:
-            row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
-        rows = [row for row in rows if row["student"] and row["batch"]]
         rows.sort(key=lambda row: (row["batch"].pk, row["held_on"], row.line))
         by_batch = (list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["batch"].pk))
         for chunk in in_chunks(by_batch, BATCHES_AT_ONCE):
@@ -90,19 +90,26 @@ class AttendanceImporter(Importer):
             student = row["student"]
             enrollment, before = roll.get(student, (None, None))
             if first := lines.get(student):
-                result.refuse(row, "student", f"Line {first} marks the same student on this day. Keep one of them.")
+                result.refuse(
+                    row,
+                    row.get("column", "student"),
+                    f"Line {first} marks the same student on this day. Keep one of them.",
+                )
             elif before == row["status"]:
                 result.unchanged += 1
             elif why_not:
-                result.refuse(row, "held_on", why_not)
+                result.refuse(row, row.get("column", "held_on"), why_not)
             elif student not in roll:
-                result.refuse(row, "student", f"Not enrolled in {batch} on {day_words(held_on)}. Check batch and date.")
+                sentence = f"Not enrolled in {batch} on {day_words(held_on)}. Check batch and date."
+                result.refuse(row, row.get("column", "student"), sentence)
             else:
                 marks[student] = enrollment, row["status"]
                 if before is None:
                     result.create(row)
                 else:
-                    result.change(row, {"status": (Status(before).label, Status(row["status"]).label)})
+                    result.change(
+                        row, {row.get("column", "status"): (Status(before).label, Status(row["status"]).label)}
+                    )
             lines.setdefault(student, row.line)
         return marks
 
@@ -117,3 +124,53 @@ class AttendanceImporter(Importer):
                 confirmed_unplanned=True,
             )
             result.made.append(saved.sheet.pk)
+
+
+def _resolved(rows, result):
+    """Those of ``rows`` whose student and batch are found, which are then in the place of their names."""
+    students, batches = StudentFinder(row["student"] for row in rows), all_batches()
+    for row in rows:
+        row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
+    return [row for row in rows if row["student"] and row["batch"]]
+
+
+class AttendanceGridImporter(AttendanceImporter):
+    """A register as it hangs on the wall: a line a student, a column a day, headed by its date. Empty cells are no mark."""
+
+    labels = ("student", "batch")
+    columns = AttendanceImporter.columns[:1] + AttendanceImporter.columns[2:3]
+
+    def prepare(self, header):
+        self.days = {day.isoformat(): day for day in map(_day_of, header) if day}
+        of_days = [
+            Column(day.isoformat(), StatusField(required=False), name, is_fixed=True)
+            for name in header
+            if (day := _day_of(name))
+        ]
+        if not of_days:
+            of_days = [Column("a date", StatusField())]
+        self.columns = [*self.columns, *of_days]
+
+    @property
+    def cells_a_row(self):
+        return len(self.days)
+
+    def write(self, rows, result, advance):
+        marks = []
+        for row in _resolved(rows, result):
+            for column, day in self.days.items():
+                if column in row:
+                    mark = Row(row.line)
+                    mark.update(
+                        student=row["student"], batch=row["batch"], held_on=day, status=row[column], column=column
+                    )
+                    marks.append(mark)
+        self._take_all(marks, result, advance)
+
+
+def _day_of(heading):
+    """The date that a column is headed by, or None."""
+    try:
+        return DayFormField(required=False).clean(without_time(heading))
+    except ValidationError:
+        return None

@@ -7,6 +7,7 @@ import pytest
 from academics.tests.factories import BatchFactory, EnrollmentFactory, HolidayFactory
 from attendance.models import Mark, MarkChange, Sheet
 from coachmaster.ground.tests.importing import run_import
+from coachmaster.ground.tests.workbooks import xlsx
 
 from .factories import taken
 
@@ -83,3 +84,61 @@ def test_a_mark_that_cannot_be_is_refused_and_no_sheet_made(file, batch, rows, s
     assert run.code == 1
     assert sentence in run.said
     assert not Sheet.objects.exists()
+
+
+# A register with a column a day ---------------------------------------------------------------------------------
+
+GRID = "Student,Batch,15/06/2026,2026-06-16 00:00,Remarks\nA,Morning,P,A,x\nB,Morning,,L,\n"
+
+
+def test_a_grid_comes_in_by_its_days_and_a_second_run_changes_nothing(file, batch):
+    first, second = (run_import("import_attendance_grid", file(GRID)) for _ in range(2))
+
+    assert first.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", first.said
+    assert "Columns not used: Remarks." in first.out
+    assert second.summary == "0 marks created, 0 changed, 3 unchanged, 0 skipped."
+    assert marks() == ["15 A present", "16 A absent", "16 B late"]
+
+
+def test_a_grid_of_a_workbook_has_dates_for_headings(file, batch):
+    day = datetime.date(2026, 6, 15)
+
+    run = run_import("import_attendance_grid", file(xlsx([["Student", "Batch", day], ["A", "M1", "P"]]), "grid.xlsx"))
+
+    assert run.code == 0, run.said
+    assert marks() == ["15 A present"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("A,Morning,P", "A,Morning,X", "line 2, 15/06/2026: “X”: Write P, A, L or E"),
+        ("A,Morning,P", "C,Morning,P", "line 2, Student: “C”: There is no such student."),
+        ("15/06/2026", "31/05/2026", "line 2, 31/05/2026: “P”: "),
+        ("B,Morning,,L", "A,Morning,,L", "line 3, 2026-06-16 00:00: “L”: Line 2 marks the same student on this day."),
+    ],
+)
+def test_a_cell_of_a_grid_that_is_wrong_is_named_by_line_and_day(file, batch, old, new, said):
+    assert old in GRID
+
+    run = run_import("import_attendance_grid", file(GRID.replace(old, new)))
+
+    assert run.code == 1
+    assert said in run.said
+    assert not Mark.objects.exists()
+
+
+def test_a_grid_without_a_date_in_its_header_is_refused(file, batch):
+    run = run_import("import_attendance_grid", file("Student,Batch,Mon,Tue\nA,M1,P,P\n"))
+
+    assert run.code == 1
+    assert "a date: There is no such column. Found: Student, Batch, Mon, Tue." in run.said
+
+
+def test_a_mark_of_a_grid_that_differs_is_corrected(file, batch):
+    run_import("import_attendance_grid", file(GRID))
+
+    run = run_import("import_attendance_grid", file(GRID.replace("A,Morning,P", "A,Morning,E")))
+
+    assert run.summary == "0 marks created, 1 changed, 2 unchanged, 0 skipped."
+    assert marks()[0] == "15 A excused"

@@ -54,8 +54,10 @@ class ColumnsForm(forms.Form):
 
     def __init__(self, data=None, *, upload):
         super().__init__(data)
-        self.columns = upload.report["columns"]
-        self.importer = importing.KINDS[upload.kind].importer_class
+        self.importer = importing.importer_for(upload, [column["name"] for column in upload.report["columns"]])
+        fixed = {column.name for column in self.importer.columns if column.is_fixed}
+        self.columns = [column for column in upload.report["columns"] if column["field"] not in fixed]
+        self.importer.columns = [column for column in self.importer.columns if not column.is_fixed]
         choices = [("", NOT_USED), *((column.name, column.title) for column in self.importer.columns)]
         for column in self.columns:
             self.fields[f"column_{column['place']}"] = forms.ChoiceField(

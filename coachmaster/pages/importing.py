@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
-from attendance.importing import AttendanceImporter
+from attendance.importing import AttendanceGridImporter, AttendanceImporter
 from coachmaster.ground.importing import Importer, SeveralSheets, Unreadable, bring_in, normalised
 from coachmaster.ground.importing.pipeline import Layout
 from coachmaster.ground.tables import Column
@@ -44,7 +44,7 @@ class Kind:
     @property
     def command(self):
         """The command that does the same in a shell."""
-        return f"import_{self.slug}"
+        return f"import_{self.slug.replace('-', '_')}"
 
     @property
     def needed(self):
@@ -136,6 +136,13 @@ KINDS = {
              [_DAY(2026, 6, 2), "JEE-M1", "asha@example.com", "absent"]],
         ),
         Kind(
+            "attendance-grid", "Attendance, as a grid",
+            "A line is a student in a batch, and each column with a date as its heading a day: P, A, L or E.",
+            AttendanceGridImporter, "attendance.correct_any_day",
+            [["Student", "Batch", "03/06/2026", "05/06/2026"],
+             ["asha@example.com", "JEE-M1", "P", "A"]],
+        ),
+        Kind(
             "workbook", "Switch-over workbook",
             "A line is a student in a batch: the person, the fee agreed, what is taken off, installments, and what was paid "
             "so far with its old receipt numbers. Batches come first. Totals are compared batch by batch.",
@@ -180,7 +187,7 @@ def _file_name(name):
 def check(upload):
     """Read the file, find out what bringing it in would do, and keep that as its report. Raises `Unreadable`."""
     with upload.table() as table:
-        _refuse_too_long(table, KINDS[upload.kind])
+        _refuse_too_long(table, upload)
         key = _header_key(upload.kind, table.header)
         if key != upload.header_key:
             upload.header_key = key
@@ -218,6 +225,14 @@ def apply(upload):
     return result.is_clean
 
 
+def importer_for(upload, header):
+    """The importer of this file."""
+    importer = KINDS[upload.kind].importer_class()
+    importer.by = upload.by
+    importer.prepare(header)
+    return importer
+
+
 def _run(upload, table, **options):
     importer = KINDS[upload.kind].importer_class()
     importer.by = upload.by
@@ -232,11 +247,13 @@ def _run(upload, table, **options):
     )
 
 
-def _refuse_too_long(table, kind):
-    if table.count() > MOST_ROWS:
+def _refuse_too_long(table, upload):
+    rows, cells = table.count(), importer_for(upload, table.header).cells_a_row
+    if rows > MOST_ROWS or rows * cells > 2 * MOST_ROWS:
+        what = f"{MOST_ROWS:,} rows" if cells == 1 else f"{2 * MOST_ROWS:,} cells"
         raise Unreadable(
-            f"More than {MOST_ROWS:,} rows. Split the file, or ask whoever runs the server to bring it in with "
-            f"manage.py {kind.command}."
+            f"More than {what}. Split the file, or ask whoever runs the server to bring it in with "
+            f"manage.py {KINDS[upload.kind].command}."
         )
 
 
@@ -262,7 +279,7 @@ def _storable(told):
 
 def _told(upload, table, result):
     """The `Result` as plain data, with how the file's columns are matched."""
-    layout = Layout(KINDS[upload.kind].importer_class(), table.header, upload.columns, upload.defaults)
+    layout = Layout(importer_for(upload, table.header), table.header, upload.columns, upload.defaults)
     fields = {place: column.name for column, places in reversed(layout.columns) for place in places}
     samples = [cells for _, cells in zip(range(SAMPLES), (cells for _, cells in table), strict=False)]
     return {

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
-from attendance.importing import AttendanceImporter
+from attendance.importing import AttendanceGridImporter, AttendanceImporter
 from coachmaster.ground.tests.importing import run_import
 from finance.importing import EnrollmentImporter, PaymentImporter
 from finance.switching import WorkbookImporter
@@ -23,6 +23,7 @@ SECTIONS = {
     "Enrollments": EnrollmentImporter,
     "Payments": PaymentImporter,
     "Attendance": AttendanceImporter,
+    "Attendance as a grid": AttendanceGridImporter,
     "Switching over": WorkbookImporter,
 }
 

@@ -5,7 +5,7 @@ cleaned, `pipeline` checks every row and lets an `Importer` write them all or no
 What comes out is plain data (`Result`, `Problem`), so that a page can show the same.
 """
 
-from .columns import Column, ReferenceColumn, normalised
+from .columns import Column, ReferenceColumn, normalised, without_time
 from .limits import SeveralSheets, Unreadable
 from .pipeline import Importer, Problem, Result, Row, bring_in, drained, in_chunks, sentences, set_changes
 from .reading import CsvTable, open_table
@@ -27,4 +27,5 @@ __all__ = [
     "open_table",
     "sentences",
     "set_changes",
+    "without_time",
 ]

@@ -19,6 +19,11 @@ _POINT_ZERO = re.compile(r"([0-9]+)\.0+")
 _SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹'’]+")
 
 
+def without_time(text):
+    """A date without the time of day that other programs put behind it."""
+    return _TIME_OF_DAY.sub("", text)
+
+
 def normalised(name):
     """A column's name as it is compared: `Full Name`, `full_name`, `FULL-NAME *` and `FullName` are one."""
     return _SEPARATORS.sub("", folded(name))
@@ -28,14 +33,16 @@ class Column:
     """One column: ``name`` (in --map and --default), the form field that cleans its cells, and its other names.
 
     ``is_code`` marks numbers that are names (phones, references): there a spreadsheet's rounding is noticed.
+    ``is_fixed`` marks columns that follow from the file's own headings, so that there is nothing to pick.
     ``parts`` are other programs' names of the columns of which it is joined, in order; the last one tells that it is.
     """
 
-    def __init__(self, name, field, *synonyms, is_code=False, parts=()):
+    def __init__(self, name, field, *synonyms, is_code=False, parts=(), is_fixed=False):
         self.name = name
         self.field = field
         self.synonyms = synonyms
         self.is_code = is_code
+        self.is_fixed = is_fixed
         self.parts = [[normalised(known) for known in part] for part in parts]
         self.names = [normalised(known) for known in (name, *synonyms)]
         self.clean = functools.lru_cache(maxsize=4096)(self._clean)
@@ -100,7 +107,7 @@ class Column:
                 )
             text = _POINT_ZERO.sub(r"\1", text) if _POINT_ZERO.fullmatch(text) else text
         elif self.is_date:
-            text = _TIME_OF_DAY.sub("", text)
+            text = without_time(text)
         return self.field.clean(text)
 
 

@@ -160,6 +160,12 @@ class Importer:
     #: Who brings the file in; None at a shell.
     by = None
 
+    #: How many cells of a line are a record each.
+    cells_a_row = 1
+
+    def prepare(self, header):
+        """Look at the header of the file, where columns follow from it."""
+
     def check(self, row):
         """Raise ValidationError (a dict by column) for what is wrong within the row. No database here."""
 
@@ -412,6 +418,7 @@ def bring_in(
     wrong, and OperationalError when the database stays locked.
     """
     result, corrections = Result(), corrections or {}
+    importer.prepare(table.header)
     layout = Layout(importer, table.header, mapping or {}, defaults or {})
     result.not_used = layout.not_used
     result.problems += layout.problems

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Course
+from academics.tests.factories import BatchFactory
 from accounts.models import StudentProfile, User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
@@ -20,6 +21,7 @@ from coachmaster.ground.tests.workbooks import ods, xlsx
 from coachmaster.pages import importing
 from coachmaster.pages.models import Import
 from finance.models import Payment
+from finance.tests.factories import enrolled
 
 pytestmark = pytest.mark.django_db
 
@@ -303,6 +305,23 @@ def test_first_and_last_names_are_joined_unasked(desk):
     assert names == {"Sumita R Singh", "Xun Chua"}
 
 
+def test_days_of_a_grid_are_not_asked_for_but_other_columns_are(desk):
+    enrolled(
+        student=StudentFactory(user__full_name="Asha Verma"),
+        batch=BatchFactory(name="Morning", starts_on=datetime.date(2026, 6, 1)),
+    )
+    desk.upload("Pupil,Batch,15/06/2026,16/06/2026\nAsha Verma,Morning,P,X\n", kind="attendance-grid")
+
+    page = desk.open("columns").content.decode()
+    assert "Pupil" in page and "15/06/2026" not in page
+    desk.send("columns", column_0="student", column_1="batch")
+    assert desk.problems == [(2, "2026-06-16", "X")]
+    desk.send("correct", **{"fix_2_2026-06-16": "A"})
+    desk.send("apply")
+
+    assert desk.file.created == 2
+
+
 # Workbooks ------------------------------------------------------------------------------------------------------
 
 ROWS = [["Name", "Mobile", "DOB"], ["Asha Verma", 9876543210, datetime.date(2009, 11, 24)]]
@@ -474,7 +493,8 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
             desk.upload(b"".join(answer.streaming_content), kind=kind.slug, name=f"example.{form}")
             desk.send("apply")
 
-            assert desk.file.created == len(kind.example) - 1, (kind.slug, desk.problems)
+            marks = 2 if kind.slug == "attendance-grid" else len(kind.example) - 1
+            assert desk.file.created == marks, (kind.slug, desk.problems)
 
     assert Batch.objects.count() == 2
     amounts = Payment.objects.order_by("series__kind", "paid_on", "pk").values_list("series__kind", "amount")
