@@ -173,10 +173,11 @@ def login(request, payload: SignInIn):
     # No name and no password is as long as this; no database is asked, and nothing hashed.
     is_sensible = len(name) <= 254 and len(payload.password) <= 1000 and "\0" not in name + payload.password
     person = signing_in.person_by_password(request, name, payload.password) if is_sensible else None
-    if person is None:
+    token = person and tokens.issue(person)
+    if token is None:
         return Answer({"message": signing_in.WRONG}, 401)
     signing_in.note_last_sign_in(person)
-    return Answer({"token": tokens.issue(person), "user": user_json(person)})
+    return Answer({"token": token, "user": user_json(person)})
 
 
 @signing.get("/me", auth=Token(), response=answers(200, UserOut, 401), operation_id="me", summary="Who am I")

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from ninja.security import HttpBearer
 
-from .models import ApiToken
+from .models import ApiToken, User
 
 LASTS = datetime.timedelta(hours=24)
 
@@ -24,7 +24,13 @@ def _digest(token):
 
 @transaction.atomic
 def issue(user):
-    """A new token for ``user``, as text that is told this once; their tokens whose time is over go."""
+    """A new token for ``user``, as text that is told this once; their tokens whose time is over go.
+
+    None when since ``user`` was loaded the password was changed or the account closed, which had to end this token too.
+    """
+    unchanged = User.objects.select_for_update(no_key=True).filter(password=user.password, is_active=True)
+    if not unchanged.filter(pk=user.pk).values_list("pk").first():
+        return None
     token, now = secrets.token_urlsafe(32), timezone.now()
     ApiToken.objects.filter(user=user, expires_at__lte=now).delete()
     ApiToken.objects.create(digest=_digest(token), user=user, created_at=now, expires_at=now + LASTS)

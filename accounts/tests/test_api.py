@@ -203,6 +203,15 @@ def test_tokens_end_at_once(admin, instructor, end):
     assert other("GET", "/auth/me")[0] == 200
 
 
+def test_who_signs_in_while_the_password_changes_gets_no_token(student):
+    early = User.objects.get(pk=student.pk)  # the password was looked at, and is the old one
+    services.set_password(student.user, "seven green parrots")
+
+    assert tokens.issue(early) is None
+    assert not ApiToken.objects.exists()
+    assert tokens.issue(student.user)
+
+
 def test_a_role_that_stays_ends_no_token(admin, instructor):
     caller = Caller(instructor)
 
