@@ -3,7 +3,9 @@ dues and its files."""
 
 import datetime
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
+from typing import NamedTuple
 
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Q, Subquery, Sum, Value
@@ -155,6 +157,18 @@ class Found:
         return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
 
 
+class Then(NamedTuple):
+    """What a student ``owed`` in all, and what was open once each of `AGES` but the last was left out, in rupees."""
+
+    owed: Decimal
+    open_by: list
+
+    @property
+    def oldest(self):
+        """The Age of the oldest that was open."""
+        return AGES[sum(amount > ZERO for amount in self.open_by)]
+
+
 class PastDues(Dues):
     """Who owed what at the end of a past day: reckoned from the rows, each act from its own day, so that nothing that came
     later changes it."""
@@ -167,7 +181,7 @@ class PastDues(Dues):
 
     @cached_property
     def then(self):
-        """What each student who owed something owed by age, in the order of `AGES`, in rupees."""
+        """The Then of each student who owed something."""
         ends = [self.on - age.most * DAY for age in AGES if age.most is not None]
         charged, paid = self._due_from(*ends), self._paid()
         found = {}
@@ -175,8 +189,9 @@ class PastDues(Dues):
             owed = total - paid.get(key, ZERO)
             if owed > ZERO:
                 # What is open by the end of each age is what of the sum is not due later.
-                rest = [owed, *(max(owed - (amount or ZERO), ZERO) for amount in later), ZERO]
-                found[key] = [more - less for more, less in pairwise(rest)]
+                found[key] = Then(
+                    owed, [owed - less if less and less < owed else ZERO if less else owed for less in later]
+                )
         return found
 
     def _due_from(self, *days):
@@ -219,20 +234,16 @@ class PastDues(Dues):
             keys &= set(self._of(words, enrollment or {}).values_list("pk", flat=True))
         if age:
             ages = AGES[2:] if age is OVERDUE else [age]
-            keys = {key for key in keys if self._oldest(key) in ages}
+            keys = {key for key in keys if self.then[key].oldest in ages}
         if due_before:
             due = self._due_from(due_before)
-            keys = {key for key in keys if sum(self.then[key]) > (due[key][1] or ZERO)}
+            keys = {key for key in keys if self.then[key].owed > (due[key][1] or ZERO)}
         if at_least:
-            keys = {key for key in keys if sum(self.then[key]) >= at_least}
+            keys = {key for key in keys if self.then[key].owed >= at_least}
         return PastFound(self, keys)
 
-    def _oldest(self, key):
-        """The Age of the oldest that the student owed."""
-        return next(age for age, amount in zip(AGES[::-1], self.then[key][::-1], strict=True) if amount)
-
     def owed_by(self, account):
-        return sum(self.then[account.pk], ZERO)
+        return self.then[account.pk].owed
 
 
 class PastFound:
@@ -245,8 +256,12 @@ class PastFound:
     def totals(self):
         """The Totals of them."""
         rows = [self.dues.then[key] for key in self.chosen]
-        ages = [sum(column, ZERO) for column in zip(*rows, strict=True)] or [ZERO for _ in AGES]
-        return Totals(ages, len(rows), sum(any(row[2:]) for row in rows))
+        open_by = [sum(column, ZERO) for column in zip(*(row.open_by for row in rows), strict=True)] or [ZERO] * 5
+        by_end = [sum((row.owed for row in rows), ZERO), *open_by, ZERO]
+        late = AGES.index(AGE_OF["today"])
+        return Totals(
+            [more - less for more, less in pairwise(by_end)], len(rows), sum(row.open_by[late] > ZERO for row in rows)
+        )
 
     def page(self, request):
         """The page of keys that the request asks for."""
@@ -262,7 +277,7 @@ class PastFound:
 
     def keys(self):
         """All of them, who owed most first."""
-        return sorted(self.chosen, key=lambda key: (-sum(self.dues.then[key]), key))
+        return sorted(self.chosen, key=lambda key: (-self.dues.then[key].owed, key))
 
 
 def dues_on(day):

@@ -145,7 +145,8 @@ class Charge(models.Model):
     class Meta:
         ordering = ["due_on", "pk"]
         indexes = [
-            models.Index(fields=["student", "due_on"], name="charge_by_student"),
+            # All that sums of one student's charges ask for stands in it.
+            models.Index(fields=["student", "due_on", "posted_on", "cancelled_on", "amount"], name="charge_by_student"),
             models.Index(fields=["due_on"], condition=Q(cancelled_on=None), name="charge_live_by_due"),
             models.Index(
                 fields=["due_on", "student", "open_now"],
