@@ -631,9 +631,9 @@ class EnrollmentQuerySet(models.QuerySet):
         """Enrollments that go on."""
         return self.filter(status=EnrollmentStatus.ACTIVE)
 
-    def on_roll(self, on):
-        """Enrollments whose student is in the batch on that day: the day they end is no longer theirs."""
-        return self.filter(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on)
+    def on_roll(self, on, *, or_else=None):
+        """Enrollments whose student is in the batch on that day, which the day they end is not; or for whom ``or_else`` holds."""
+        return self.filter(Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (or_else or Q()))
 
     def search(self, words):
         """Enrollments of the students that `User.objects.search` finds."""

@@ -18,7 +18,7 @@ from coachmaster.ground.tables import list_file, table_answer
 
 from . import missing, reports, services
 from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm
-from .models import Expected, Mark, MarkChange, Sheet, Status, Tally, tally_of
+from .models import Expected, Mark, MarkChange, Sheet, Status, Tally
 
 # The sheet -------------------------------------------------------------------------------------------------------
 
@@ -96,8 +96,9 @@ def sheet(request, pk, held_on):
 def _sheet_page(request, batch, held_on, form, today):
     taken, earlier = reports.sheets_up_to(batch, held_on)
     version = taken.version if taken else 0
+    roll = services.roll(batch, held_on, taken)
     is_open = taken is not None and taken.is_open
-    rows = _rows(batch, held_on, form, reports.marks_on(earlier), FillForm(request.GET), is_open=is_open)
+    rows = _rows(batch, roll, form, reports.marks_on(earlier), FillForm(request.GET), is_open=is_open)
     if form.is_bound and form.data.get("version") != str(version):
         _compare(rows, form)
     for row in rows:
@@ -123,7 +124,7 @@ def _sheet_page(request, batch, held_on, form, today):
     )
 
 
-def _rows(batch, held_on, form, recent, fills, *, is_open):
+def _rows(batch, roll, form, recent, fills, *, is_open):
     """A `Row` for each student: as saved, or as the sheet is to be filled, or as who sent the form chose and typed.
 
     Who has no mark yet is present, and on an open sheet, where students check themselves in, absent.
@@ -132,7 +133,7 @@ def _rows(batch, held_on, form, recent, fills, *, is_open):
     expected = Expected.of(batch.course, Institute.objects.for_page_heads())
     fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
     rows = []
-    for enrollment in services.roll(batch, held_on):
+    for enrollment in roll:
         student_id = enrollment.student_id
         status = saved = Status(enrollment.marked or unmarked)
         before = recent.get(student_id, [])
@@ -141,7 +142,6 @@ def _rows(batch, held_on, form, recent, fills, *, is_open):
         if student_id in form.statuses and form.is_own(student_id):
             status = form.statuses[student_id]
         own_note = student_id in form.notes and form.is_own_note(student_id)
-        tally = tally_of(enrollment)
         rows.append(
             Row(
                 enrollment,
@@ -149,8 +149,8 @@ def _rows(batch, held_on, form, recent, fills, *, is_open):
                 status=status,
                 note=form.notes[student_id] if own_note else enrollment.noted or "",
                 recent=before,
-                tally=tally,
-                is_low=expected.is_short(tally),
+                tally=enrollment.tally,
+                is_low=expected.is_short(enrollment.tally),
                 note_error=form.note_errors.get(student_id, ""),
             )
         )
@@ -197,7 +197,7 @@ def _closed_day(request, batch, held_on, sentence, today):
             "held_on": held_on,
             "sentence": sentence,
             "sheet": taken,
-            "rows": services.roll(batch, held_on) if taken else [],
+            "rows": services.roll(batch, held_on, taken) if taken else [],
             "other_days": reports.class_days_near(batch, held_on, earliest, today),
         },
     )

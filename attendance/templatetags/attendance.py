@@ -53,8 +53,7 @@ _OPEN, _INVALID = mark_safe(" open"), " is-invalid"
 @register.filter
 def sheet_row(row):
     """What a sheet shows of one student: who it is, how they have been coming, the four choices, the note."""
-    key, student = row.enrollment.student_id, row.enrollment.student
-    name, below, described = student.user.full_name, "", ""
+    key, name, below, described = row.enrollment.student_id, row.enrollment.name, "", ""
     if row.noted:
         below = format_html(_WAS, key, row.noted)
     if row.note_error:
@@ -65,7 +64,7 @@ def sheet_row(row):
         key=key,
         name=name,
         initials=initials(name),
-        number=student.admission_number,
+        number=row.enrollment.number,
         recent=_last_marks(tuple(row.recent)),
         so_far=format_html("<small>{}</small>{}", row.tally, _LOW if row.is_low else "") if row.tally.total else "",
         choices=mark_safe(_CHOICES[row.status].format(key)),  # noqa: S308 — made of constants and a number

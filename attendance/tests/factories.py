@@ -7,7 +7,8 @@ from attendance.models import Status
 
 def taken(batch, held_on, by=None, **statuses):
     """The sheet of a batch: everybody on roll present, except ``statuses`` given as `s<student id>="absent"`."""
-    marks = {enrollment.student_id: Status.PRESENT for enrollment in services.roll(batch, held_on)}
+    sheet = batch.sheets.filter(held_on=held_on).first()
+    marks = {enrollment.student_id: Status.PRESENT for enrollment in services.roll(batch, held_on, sheet)}
     marks.update({int(key.removeprefix("s")): Status(value) for key, value in statuses.items()})
     return services.take_attendance(
         batch=Batch.objects.as_of(held_on).get(pk=batch.pk),

@@ -34,7 +34,7 @@ def test_the_sheet_lists_who_was_in_the_batch_that_day():
     EnrollmentFactory(batch=batch, enrolled_on=DAY + datetime.timedelta(days=1))
     EnrollmentFactory(batch=batch, status="dropped", ended_on=DAY)
 
-    assert services.roll(batch, DAY) == [there]
+    assert services.roll(batch, DAY, None) == [there]
 
 
 def test_only_what_differs_is_written_and_what_it_was_is_kept(instructor):
