@@ -168,6 +168,7 @@ class Academy:
     def _institute(self):
         institute = Institute.objects.current()
         institute.name = "Sunrise Academy"
+        institute.upi_id = "sunrise@example"  # no bank's: money sent to it goes nowhere
         institute.address = "2nd floor, Lakshmi Chambers, Karve Road\nPune 411004"
         institute.state, institute.phone = "27", "9000012345"
         institute.email = "office@sunrise.example"
