@@ -53,13 +53,13 @@ class Rolls:
         return found
 
 
-def take_new_sheets(sheets, *, by):
+def take_new_sheets(sheets, *, by, is_open=False):
     """Write sheets that are not there yet: ``sheets`` are ``(batch, day, {student: (enrollment, status)})``, checked by
-    the caller, who holds the enrollments. Returns their keys."""
+    the caller, who holds the enrollments. With ``is_open`` somebody is still to save them. Returns their keys."""
     if not sheets:
         return []
     rows, last_day = [], {}
-    new = [Sheet(batch_id=batch_id, held_on=held_on, taken_by=by) for batch_id, held_on, _ in sheets]
+    new = [Sheet(batch_id=batch_id, held_on=held_on, taken_by=by, is_open=is_open) for batch_id, held_on, _ in sheets]
     for sheet, key, (_, held_on, marks) in zip(new, draw_keys(Sheet, len(new)), sheets, strict=True):
         sheet.pk, sheet.tally = key, Tally.of(status for _, status in marks.values())
         for student_id, (enrollment_id, status) in marks.items():

@@ -88,16 +88,12 @@ def moment(day, at):
     return timezone.make_aware(datetime.datetime.combine(day, at))
 
 
-def class_at(classes, when, *, early=EARLY):
-    """The one of ``classes`` that is on at that moment or begins within ``early``, or None."""
-    return next(
-        (
-            one
-            for one in classes
-            if moment(one.day, one.slot.starts_at) - early <= when < moment(one.day, one.slot.ends_at)
-        ),
-        None,
-    )
+def class_at(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
+    """The first of ``classes`` that is on at that moment, or begins within ``early``, or ended within ``after``; or None."""
+    for one in classes:
+        if moment(one.day, one.slot.starts_at) - early <= when < moment(one.day, one.slot.ends_at) + after:
+            return one
+    return None
 
 
 def status_at(one: Class, when, institute):

@@ -9,6 +9,7 @@ from django.conf import settings
 from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
 from attendance.importing import AttendanceGridImporter, AttendanceImporter
+from attendance.punches import PunchImporter
 from coachmaster.ground.tests.importing import run_import
 from finance.importing import EnrollmentImporter, PaymentImporter
 from finance.switching import WorkbookImporter
@@ -24,6 +25,7 @@ SECTIONS = {
     "Payments": PaymentImporter,
     "Attendance": AttendanceImporter,
     "Attendance as a grid": AttendanceGridImporter,
+    "Readings of a device": PunchImporter,
     "Switching over": WorkbookImporter,
 }
 

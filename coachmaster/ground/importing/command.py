@@ -56,8 +56,12 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--sheet", metavar="NAME", help="Which sheet of a workbook, when several are filled.")
         parser.add_argument("--encoding", help="When the CSV file is not in UTF-8: cp1252, utf-16, …")
 
+    def importer(self, **options):
+        """The importer that the options ask for."""
+        return self.importer_class()
+
     def handle(self, *, file, dry_run, encoding, sheet, **options):
-        importer = self.importer_class()
+        importer = self.importer(**options)
         mapping = self._pairs("--map", options["map"], importer)
         defaults = self._defaults(options["default"], importer)
         self._check_usage(options["skip_line"], encoding)

@@ -1,0 +1,190 @@
+"""What a device read, turned into marks by class times: all or nothing, and never over a mark that is there."""
+
+import datetime
+
+import pytest
+
+from academics.models import ClassTime, Holiday, Institute
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from attendance import verify
+from attendance.models import Mark, MarkChange, Sheet
+from coachmaster.ground.tests.importing import run_import
+
+from .factories import taken
+
+pytestmark = pytest.mark.django_db
+MONDAY = datetime.date(2026, 6, 15)
+
+
+@pytest.fixture
+def batch():
+    """Physics, each day from 17:00 to 18:30, with the students 26-1 and 26-2."""
+    batch = DailyBatchFactory(name="Physics")
+    for number, name in (("26-1", "Asha"), ("26-2", "Bela")):
+        EnrollmentFactory(batch=batch, student__admission_number=number, student__user__full_name=name)
+    return batch
+
+
+@pytest.fixture
+def bring_in(file):
+    """`bring_in("26-1,2026-06-15 17:02", ...)`: the import of a file with these readings."""
+
+    def run(*readings, options=(), header="Person number,Punch time"):
+        return run_import("import_attendance", file("\n".join([header, *readings]) + "\n"), "--punches", *options)
+
+    return run
+
+
+def marks():
+    rows = Mark.objects.order_by("sheet__held_on", "sheet__batch__name", "student__user__full_name")
+    rows = rows.select_related("sheet__batch", "student__user")
+    return [f"{mark.sheet.held_on:%d} {mark.sheet.batch} {mark.student} {mark.status}" for mark in rows]
+
+
+@pytest.mark.parametrize(
+    ("at", "status"),
+    [
+        ("16:30", "present"),
+        ("17:00:00", "present"),
+        ("17:10:00", "present"),
+        ("17:10:01", "late"),
+        ("18:29:59", "late"),
+    ],
+)
+def test_the_time_of_the_first_reading_says_present_or_late(batch, bring_in, at, status):
+    run = bring_in(f"26-1,2026-06-15 {at}", f"26-1,2026-06-15 {at}")
+
+    assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
+    assert marks() == [f"15 Physics Asha {status}"]
+
+
+def test_the_grace_is_the_institutes(batch, bring_in):
+    Institute.objects.update(late_after_minutes=30)
+
+    bring_in("26-1,2026-06-15 17:30", "26-2,2026-06-15 17:31")
+    assert marks() == ["15 Physics Asha present", "15 Physics Bela late"]
+
+
+@pytest.mark.parametrize(
+    ("header", "reading"),
+    [
+        ("Admission No,Time", "26-1,15/06/2026 5:02 pm"),
+        ("Admission No,Time", "26-1,15-06-2026 05:02:03 PM"),
+        ("Admission No,Time", "26-1,2026-06-15T17:02:03.250"),
+        ("Admission No,Date,Time", "26-1,15/06/2026,17:02"),
+        ("User ID,Timestamp,Door", "26-1,2026-06-15 17:02,2"),
+    ],
+)
+def test_date_and_time_are_read_as_devices_write_them(batch, bring_in, header, reading):
+    assert bring_in(reading, header=header).code == 0
+    assert marks() == ["15 Physics Asha present"]
+
+
+def test_reading_again_and_leaving_change_nothing(batch, bring_in):
+    run = bring_in(
+        "26-1,2026-06-15 16:58", "26-1,2026-06-15 17:20", "26-1,2026-06-15 18:31", "26-1,2026-06-15 18:59:59"
+    )
+
+    assert run.summary == "1 mark created, 0 changed, 3 unchanged, 0 skipped."
+    assert marks() == ["15 Physics Asha present"]
+
+
+def test_two_classes_in_a_row_have_a_reading_each(batch, bring_in):
+    Institute.objects.update(several_batches_at_once=True)
+    student = batch.enrollments.get(student__admission_number="26-1").student
+    batch.enrollments.update(is_exclusive=False)
+    maths = DailyBatchFactory(name="Maths")
+    ClassTime.objects.filter(batch=maths).update(starts_at=datetime.time(18, 30), ends_at=datetime.time(20))
+    EnrollmentFactory(batch=maths, student=student, is_exclusive=False)
+
+    bring_in("26-1,2026-06-15 17:15", "26-1,2026-06-15 18:25")
+    assert marks() == ["15 Maths Asha present", "15 Physics Asha late"]
+
+
+def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch, bring_in):
+    bring_in("26-1,2026-06-15 17:02")
+    again = bring_in("26-1,2026-06-15 17:02")
+    longer = bring_in("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:40", "26-1,2026-06-16 17:00")
+
+    assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
+    assert longer.summary == "2 marks created, 0 changed, 1 unchanged, 0 skipped."
+    assert marks() == ["15 Physics Asha present", "15 Physics Bela late", "16 Physics Asha present"]
+    assert [problem for check in verify.CHECKS for problem in check()] == []
+
+
+def test_a_mark_that_is_there_stays(batch, bring_in, instructor):
+    one = batch.enrollments.get(student__admission_number="26-1").student
+    taken(batch, MONDAY, by=instructor, **{f"s{one.pk}": "excused"})
+
+    run = bring_in("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:50")
+
+    assert run.summary == "0 marks created, 0 changed, 2 unchanged, 0 skipped."
+    assert marks() == ["15 Physics Asha excused", "15 Physics Bela present"]
+    assert not MarkChange.objects.exists() and not Sheet.objects.get().is_open
+
+
+def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, bring_in):
+    bring_in("26-1,2026-06-15 17:02")
+    assert (marks(), Sheet.objects.get().is_open) == (["15 Physics Asha present"], True)
+
+    run = bring_in("26-1,2026-06-15 17:02", options=["--absent"])
+    assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
+    assert (marks(), Sheet.objects.get().is_open) == (["15 Physics Asha present", "15 Physics Bela absent"], False)
+
+    again = bring_in("26-1,2026-06-15 17:02", options=["--absent"])
+    assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
+    assert [problem for check in verify.CHECKS for problem in check()] == []
+
+
+@pytest.mark.parametrize(
+    ("reading", "sentence"),
+    [
+        ("26-9,2026-06-15 17:02", "line 3, Person number: “26-9”: There is no such student."),
+        (
+            "26-2,2026-06-15 16:29:59",
+            "line 3, Punch time: “2026-06-15 16:29:59”: No class of the student's batches on 15 Jun 2026 then.",
+        ),
+        (
+            "26-2,2026-06-15 18:30",
+            "line 3, Punch time: “2026-06-15 18:30”: No class of the student's batches on 15 Jun 2026 then.",
+        ),
+        (
+            "26-2,2026-05-15 17:02",
+            "line 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 May 2026 then.",
+        ),
+        ("26-2,2099-06-15 17:02", "line 3, Punch time: “2099-06-15 17:02”: This lies in the future."),
+        ("26-2,17:02", "line 3"),
+        ("26-2,yesterday", "Write date and time, like 15/06/2026 17:03"),
+        ("26-2,31/02/2026 17:02", "Enter a date that exists"),
+        ("26-2,15/06/2026 25:02", "Write date and time"),
+    ],
+)
+def test_what_cannot_be_placed_is_named_and_keeps_the_file_out(batch, bring_in, reading, sentence):
+    run = bring_in("26-1,2026-06-15 17:02", reading)
+
+    assert run.code == 1 and sentence in run.said
+    assert marks() == [] and not Sheet.objects.exists()
+
+
+def test_what_cannot_be_placed_may_be_left_out(batch, bring_in):
+    run = bring_in("26-9,2026-06-15 17:02", "26-1,2026-06-15 17:02", "26-2,2026-06-15 12:00", options=["--leave-out"])
+
+    assert run.summary == "1 mark created, 0 changed, 0 unchanged, 2 skipped."
+    assert "line 2 left out: There is no such student." in run.out and "line 4 left out: No class" in run.out
+    assert marks() == ["15 Physics Asha present"]
+
+
+def test_a_holiday_and_the_day_one_left_have_no_class(batch, bring_in):
+    Holiday.objects.create(day=MONDAY, name="Rain")
+    batch.enrollments.filter(student__admission_number="26-2").update(
+        status="dropped", ended_on=MONDAY + datetime.timedelta(days=1)
+    )
+
+    run = bring_in("26-1,2026-06-15 17:02", "26-2,2026-06-16 17:02")
+    assert run.said.count("No class of the student's batches") == 2
+
+
+def test_a_dry_run_writes_nothing(batch, bring_in):
+    run = bring_in("26-1,2026-06-15 17:02", options=["--dry-run"])
+
+    assert "Would have: 1 mark created" in run.out and marks() == []
