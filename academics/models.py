@@ -8,8 +8,8 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, DateField, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, ExtractIsoWeekDay
 from django.utils import timezone
 from django.utils.formats import date_format
 from simple_history.models import HistoricalRecords
@@ -344,7 +344,9 @@ class BatchQuerySet(models.QuerySet):
 def _has_class_on(day, ended_by=None):
     """Whether a batch has a class on that day, as the database tells it; `calendar.Timetable` tells the same in full."""
     called_off = ClassChange.objects.filter(batch=OuterRef("batch"), day=day, starts_at=OuterRef("starts_at"))
-    weekly = ClassTime.objects.filter(~Exists(called_off), batch=OuterRef("pk"), weekday=day.weekday())
+    # Reckoned by the database, so that the query reads the same whatever the day.
+    weekday = ExtractIsoWeekDay(Value(day, output_field=DateField())) - 1
+    weekly = ClassTime.objects.filter(~Exists(called_off), batch=OuterRef("pk"), weekday=weekday)
     put_in = ClassChange.objects.filter(batch=OuterRef("pk"), to_day=day)
     if ended_by is not None:
         weekly, put_in = weekly.filter(ends_at__lte=ended_by), put_in.filter(to_ends_at__lte=ended_by)

@@ -2,6 +2,7 @@
 
 import datetime
 from collections import Counter
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment, Institute
 from accounts import mails
 from accounts.models import User
+from accounts.roles import sees_whole_institute
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .models import RegisterReminder, Sheet
@@ -45,17 +48,37 @@ def days_back():
     return min(Institute.objects.for_page_heads().attendance_edit_days, MOST_DAYS)
 
 
-def missing(batches, now, *, days):
-    """A `Missing` for each class of ``batches`` (a queryset) that should have a sheet at the moment ``now``, newest first.
+def missing(now, *, days, instructor=None):
+    """A `Missing` for each class that should have a sheet at the moment ``now``, newest first; of one ``instructor``, or of
+    all batches.
 
     Of today once a class has ended, and of ``days`` days before. Holidays, classes called off, and days on which nobody
     was enrolled are not missing. One query, however many batches and days.
     """
     now = timezone.localtime(now)
-    today, one_day = now.date(), datetime.timedelta(days=1)
-    found = _of_day(batches, today, ended_by=now.time())
-    found = found.union(*(_of_day(batches, today - number * one_day) for number in range(1, days + 1)), all=True)
+    values = {f"day_{number}": now.date() - datetime.timedelta(number) for number in range(days + 1)}
+    if instructor:
+        values["instructor"] = instructor.pk
+    found = _of_days(days, instructor is not None)(time=now.time(), **values)
     return sorted(map(Missing._make, found), key=lambda row: (-row.day.toordinal(), row.batch, row.batch_id))
+
+
+def to_see_to(user):
+    """The `Missing` that ``user`` has to see to now, as far back as `days_back`: of all batches for staff, of those they
+    teach for others."""
+    return missing(timezone.now(), days=days_back(), instructor=None if sees_whole_institute(user) else user)
+
+
+@cache
+def _of_days(days, of_one_instructor):
+    """The question for so many days back: every dashboard asks it, and it is long."""
+
+    def build(time, day_0, instructor=None, **earlier):
+        batches = Batch.objects.filter(instructor=instructor) if of_one_instructor else Batch.objects.all()
+        found = [_of_day(batches, day) for day in earlier.values()]
+        return _of_day(batches, day_0, ended_by=time).union(*found, all=True)
+
+    return Prepared(build)
 
 
 def _of_day(batches, day, ended_by=None):
@@ -90,7 +113,7 @@ def remind(now, *, dry_run=False):
 
     With ``dry_run`` nothing is mailed nor kept, and the outcome is what it would be.
     """
-    rows = [row for row in missing(Batch.objects.all(), now, days=days_back()) if row.instructor_id]
+    rows = [row for row in missing(now, days=days_back()) if row.instructor_id]
     rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
     people = User.objects.filter(is_active=True).in_bulk({row.instructor_id for row in rows})
     today = timezone.localdate(now)

@@ -308,8 +308,7 @@ def day(request):
 
 
 def missing_list(request):
-    days = missing.days_back()
-    rows = missing.missing(services.batches_kept_by(request.user), timezone.now(), days=days)
+    rows = missing.to_see_to(request.user)
     instructors = missing.by_instructor(rows)
     filters = MissingFilter(request.GET, by_instructor=instructors) if sees_whole_institute(request.user) else None
     shown = filters.filter(rows) if filters else rows
@@ -319,5 +318,5 @@ def missing_list(request):
     return render(
         request,
         "attendance/missing.html",
-        {"filters": filters, "days": days, "missing": Listing(page, sort=""), "in_all": len(rows)},
+        {"filters": filters, "days": missing.days_back(), "missing": Listing(page, sort=""), "in_all": len(rows)},
     )

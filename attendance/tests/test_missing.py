@@ -9,7 +9,7 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from academics.models import Batch, ClassTime, Institute
+from academics.models import ClassTime, Institute
 from academics.tests.factories import (
     BatchFactory,
     ClassChangeFactory,
@@ -52,10 +52,9 @@ def batch_on(*weekdays, **fields):
     return batch
 
 
-def found(now=None, days=2, batches=None):
+def found(now=None, days=2):
     """``(batch's name, day of June)`` of what is missing."""
-    batches = Batch.objects.all() if batches is None else batches
-    return [(row.batch, row.day.day) for row in missing.missing(batches, now or moment(WEDNESDAY, 12), days=days)]
+    return [(row.batch, row.day.day) for row in missing.missing(now or moment(WEDNESDAY, 12), days=days)]
 
 
 # Which they are --------------------------------------------------------------------------------------------------

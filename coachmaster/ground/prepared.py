@@ -9,7 +9,8 @@ from django.db import connection
 
 
 class Prepared:
-    """``build(**values)`` as rows: a queryset of `values_list`, whose whole numbers and dates differ from call to call.
+    """``build(**values)`` as rows: a queryset of `values_list`, whose whole numbers, dates and times of
+    day differ from call to call.
 
     The rules stay in the queryset. ``build`` is called once for each kind of database, with marks in place of the
     values; whatever else it looks at must never change.
@@ -20,7 +21,7 @@ class Prepared:
         self._written = {}
 
     def __call__(self, **values):
-        """The rows for these ``values`` (int or date), as a list of tuples."""
+        """The rows for these ``values`` (int, date or time), as a list of tuples."""
         written = self._written.get(connection.vendor)
         if written is None:
             written = self._written[connection.vendor] = self._write(values)
@@ -45,11 +46,19 @@ class Prepared:
 
 def _mark(value, number):
     """A value that stands for ``value`` and that no query has of itself."""
-    return 2**62 + number if isinstance(value, int) else datetime.date(1987, 6, 5 + number)
+    if isinstance(value, int):
+        return 2**62 + number
+    if isinstance(value, datetime.time):
+        return datetime.time(3, 7, 11, 13 + number)
+    return datetime.date(1987, 6, 5) + datetime.timedelta(number)
 
 
 def _as_stored(value):
-    return connection.ops.adapt_datefield_value(value) if isinstance(value, datetime.date) else value
+    if isinstance(value, datetime.date):
+        return connection.ops.adapt_datefield_value(value)
+    if isinstance(value, datetime.time):
+        return connection.ops.adapt_timefield_value(value)
+    return value
 
 
 def _converted(row, converters):

@@ -2,13 +2,9 @@
 
 from dataclasses import dataclass
 
-from django.utils import timezone
-
 from academics.models import Batch, Enrollment
 from accounts.roles import sees_whole_institute
-from attendance import missing
 from attendance import reports as attendance
-from attendance.services import batches_kept_by
 from finance import reports as money
 
 RECENT = 6
@@ -52,11 +48,6 @@ def of_institute(user, today, courses):
         running_batches=sum(course.running_batches for course in courses),
         classes=sorted(classes, key=lambda row: row.is_taken),
     )
-
-
-def not_taken(user):
-    """The registers that ``user`` has to see to, as the list behind shows them. One query."""
-    return missing.missing(batches_kept_by(user), timezone.now(), days=missing.days_back())
 
 
 def recent_enrollments(user):

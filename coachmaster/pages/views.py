@@ -15,6 +15,7 @@ from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile, User
 from accounts.roles import sees_whole_institute
 from accounts.tables import STUDENTS
+from attendance import missing
 from attendance import reports as attendance
 from attendance.models import Tally
 from coachmaster.ground import charts
@@ -81,7 +82,7 @@ def admin_dashboard(request):
             "classes": figures.classes[:SHOWN],
             "classes_in_all": len(figures.classes),
             "classes_taken": figures.classes_taken,
-            "missing_in_all": len(dashboards.not_taken(request.user)),
+            "missing_in_all": len(missing.to_see_to(request.user)),
             "absences": figures.absences,
             "recent_enrollments": dashboards.recent_enrollments(request.user),
             "recent_payments": Payment.objects.visible_to(request.user)
@@ -121,7 +122,7 @@ def instructor_dashboard(request):
     batches = Batch.objects.taught_by(request.user).not_over(today)
     listed = list(batches.for_listing().order_by("name"))
     tallies = attendance.batch_tallies(listed)
-    not_taken = dashboards.not_taken(request.user)
+    not_taken = missing.to_see_to(request.user)
     return render(
         request,
         "pages/instructor_dashboard.html",
