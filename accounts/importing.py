@@ -145,7 +145,6 @@ class StudentImporter(_PeopleImporter):
         super().write(rows, result, advance)
         owners = self._who_has_the_emails(rows)
         known = _StudentsByKey(rows, owners)
-        spoken_for = {row["admission_number"] for row in rows if "admission_number" in row}
         lines = {"admission_number": {}, "email": {}, "full_name": {}}
         for chunk in drained(rows):
             found = {}
@@ -178,7 +177,7 @@ class StudentImporter(_PeopleImporter):
                     self._tell(row, profiles[-1], {})
             if result.is_clean:
                 without = [profile for profile in profiles if not profile.admission_number]
-                numbers = draw_admission_numbers(self.today.year, len(without), spoken_for) if without else []
+                numbers = draw_admission_numbers(self.today.year, len(without), known.numbers) if without else []
                 for profile, number in zip(without, numbers, strict=True):
                     profile.admission_number = number
                 self._new_people(users, profiles)
@@ -230,7 +229,7 @@ class _StudentsByKey:
 
     def __init__(self, rows, owners):
         self.owners = owners
-        numbers = {row["admission_number"] for row in rows if "admission_number" in row}
+        self.numbers = {row["admission_number"] for row in rows if "admission_number" in row}
         identities = {
             _identity(row) for row in rows if "admission_number" not in row and row.get("email") not in owners
         }
@@ -239,7 +238,7 @@ class _StudentsByKey:
             "pk", "admission_number", "user__email", "user__full_name", "user__phone", "birth_on"
         )
         for pk, number, email, full_name, phone, birth_on in students.iterator(chunk_size=2000):
-            if number in numbers:
+            if number in self.numbers:
                 self.by_number[number] = pk
             # A row with nothing but a name means a student of whom neither phone nor date of birth is known.
             name = folded(full_name)
