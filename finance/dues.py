@@ -3,9 +3,7 @@ dues and its files."""
 
 import datetime
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
 
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Q, Subquery, Sum, Value
@@ -157,18 +155,6 @@ class Found:
         return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
 
 
-class Then(NamedTuple):
-    """What a student ``owed`` in all, and what was open once each of `AGES` but the last was left out, in rupees."""
-
-    owed: Decimal
-    open_by: list
-
-    @property
-    def oldest(self):
-        """The Age of the oldest that was open."""
-        return AGES[sum(amount > ZERO for amount in self.open_by)]
-
-
 class PastDues(Dues):
     """Who owed what at the end of a past day: reckoned from the rows, each act from its own day, so that nothing that came
     later changes it."""
@@ -179,88 +165,85 @@ class PastDues(Dues):
     def charges(self):
         return Charge.objects.standing(self.on)
 
-    @cached_property
-    def then(self):
-        """The Then of each student who owed something."""
-        ends = [self.on - age.most * DAY for age in AGES if age.most is not None]
-        charged, paid = self._due_from(*ends), self._paid()
-        found = {}
-        for key, (total, *later) in charged.items():
-            owed = total - paid.get(key, ZERO)
-            if owed > ZERO:
-                # What is open by the end of each age is what of the sum is not due later.
-                found[key] = Then(
-                    owed, [owed - less if less and less < owed else ZERO if less else owed for less in later]
-                )
-        return found
-
-    def _due_from(self, *days):
-        """By student: all that was charged less what was taken off, and what of it was due from each of ``days`` on."""
-
-        def sums(kind, rows, due_on):
-            later = {
-                f"from_{place}": Sum("amount", filter=Q(**{f"{due_on}__gte": day})) for place, day in enumerate(days)
-            }
-            return rows.order_by().values_list(Value(kind), "student").annotate(total=Sum("amount"), **later)
-
-        off = sums("off", Concession.objects.standing(self.on), "charge__due_on")
-        found = {"on": {}, "off": {}}
-        for kind, key, *amounts in sums("on", self.charges, "due_on").union(off, all=True):
-            found[kind][key] = amounts
-        charged = found["on"]
-        for key, less in found["off"].items():
-            charged[key] = [(one or ZERO) - (other or ZERO) for one, other in zip(charged[key], less, strict=True)]
-        return charged
-
-    def _paid(self):
-        """By student: what was paid by then, less what was voided or given back by then."""
-        payments = Payment.objects.filter(paid_on__lte=self.on)
-        paid, *back = (
-            rows.order_by().values_list(Value(sign), "student").annotate(total=Sum("amount"))
-            for sign, rows in (
-                (1, payments),
-                (-1, payments.filter(reversal__voided_on__lte=self.on)),
-                (-1, Refund.objects.standing(self.on)),
-            )
-        )
-        found = {}
-        for sign, key, amount in paid.union(*back, all=True):
-            found[key] = found.get(key, ZERO) + sign * amount
-        return found
-
     def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
-        keys = set(self.then)
-        if words or enrollment:
-            keys &= set(self._of(words, enrollment or {}).values_list("pk", flat=True))
+        students = self._of(words, enrollment or {}).values("pk") if words or enrollment else None
+        charged, paid = self._charged(students, due_before), self._paid(students)
+        owed = {key: row[2] - paid.get(key, ZERO) for key, row in charged.items()}
+        self.owed = {key: amount for key, amount in owed.items() if amount > ZERO}
+        found = PastFound(self, charged)
         if age:
             ages = AGES[2:] if age is OVERDUE else [age]
-            keys = {key for key in keys if self.then[key].oldest in ages}
+            found.chosen = [key for key in found.chosen if found.oldest(key) in ages]
         if due_before:
-            due = self._due_from(due_before)
-            keys = {key for key in keys if self.then[key].owed > (due[key][1] or ZERO)}
+            found.chosen = [key for key in found.chosen if self.owed[key] > (charged[key][-1] or ZERO)]
         if at_least:
-            keys = {key for key in keys if self.then[key].owed >= at_least}
-        return PastFound(self, keys)
+            found.chosen = [key for key in found.chosen if self.owed[key] >= at_least]
+        return found
+
+    def _charged(self, students, due_before):
+        """By student, as a row: "charged", the key, all that was charged less what was taken off, and what of it is left
+        once each of `AGES` but the last is left out; then, if asked for, what is due from ``due_before`` on."""
+        days = [self.on - age.most * DAY for age in AGES if age.most is not None]
+        days += [due_before] if due_before else []
+        found = {"charged": {}, "off": {}}
+        charged = self._sums("charged", self.charges, students, days, "due_on")
+        off = self._sums("off", Concession.objects.standing(self.on), students, days, "charge__due_on")
+        for row in charged.union(off, all=True):
+            found[row[0]][row[1]] = row
+        for key, less in found["off"].items():
+            sums = zip(found["charged"][key][2:], less[2:], strict=True)
+            found["charged"][key] = ("charged", key, *((one or ZERO) - (other or ZERO) for one, other in sums))
+        return found["charged"]
+
+    def _paid(self, students):
+        """By student: what was paid by then, less what was voided or given back by then, in rupees."""
+        payments = Payment.objects.filter(paid_on__lte=self.on)
+        found = {}
+        rows = self._sums("paid", payments, students).union(
+            self._sums("back", payments.filter(reversal__voided_on__lte=self.on), students),
+            self._sums("back", Refund.objects.standing(self.on), students),
+            all=True,
+        )
+        for kind, key, amount in rows:
+            found[key] = found.get(key, ZERO) + (amount if kind == "paid" else -amount)
+        return found
+
+    def _sums(self, kind, rows, students, days=(), due_on=""):
+        """The sum of ``rows`` by student, and of those due on each of ``days`` or later."""
+        if students is not None:
+            rows = rows.filter(student__in=students)
+        later = {f"from_{place}": Sum("amount", filter=Q(**{f"{due_on}__gte": day})) for place, day in enumerate(days)}
+        return rows.order_by().values_list(Value(kind), "student").annotate(total=Sum("amount"), **later)
 
     def owed_by(self, account):
-        return self.then[account.pk].owed
+        return self.owed[account.pk]
 
 
 class PastFound:
-    """Those who owed and were asked for, on a past day."""
+    """Those who owed and were asked for, on a past day. ``charged`` is what `PastDues` has of each student."""
 
-    def __init__(self, dues, chosen):
-        self.dues, self.chosen = dues, chosen
+    def __init__(self, dues, charged):
+        self.dues, self.charged, self.chosen = dues, charged, list(dues.owed)
+
+    def left(self, key, place):
+        """What the student owed of what is older than the age at that place of `AGES`, in rupees."""
+        later = self.charged[key][3 + place]
+        return max(self.dues.owed[key] - later, ZERO) if later else self.dues.owed[key]
+
+    def oldest(self, key):
+        """The Age of the oldest that was open."""
+        return AGES[sum(self.left(key, place) > ZERO for place in range(len(AGES) - 1))]
 
     @cached_property
     def totals(self):
         """The Totals of them."""
-        rows = [self.dues.then[key] for key in self.chosen]
-        open_by = [sum(column, ZERO) for column in zip(*(row.open_by for row in rows), strict=True)] or [ZERO] * 5
-        by_end = [sum((row.owed for row in rows), ZERO), *open_by, ZERO]
-        late = AGES.index(AGE_OF["today"])
+        lefts = [[self.left(key, place) for key in self.chosen] for place in range(len(AGES) - 1)]
+        owed = sum((self.dues.owed[key] for key in self.chosen), ZERO)
+        sums = [owed, *(sum(left, ZERO) for left in lefts), ZERO]
         return Totals(
-            [more - less for more, less in pairwise(by_end)], len(rows), sum(row.open_by[late] > ZERO for row in rows)
+            ages=[more - less for more, less in pairwise(sums)],
+            students=len(self.chosen),
+            overdue_students=sum(amount > ZERO for amount in lefts[AGES.index(AGE_OF["today"])]),
         )
 
     def page(self, request):
@@ -268,7 +251,8 @@ class PastFound:
         sort = request.GET.get("sort", "")
         if sort.removeprefix("-") == "name":
             by_name = Account.objects.order_by("student__user__full_name", "pk").values_list("pk", flat=True)
-            keys = [key for key in by_name if key in self.chosen]
+            chosen = set(self.chosen)
+            keys = [key for key in by_name if key in chosen]
             keys = keys[::-1] if sort == "-name" else keys
         else:
             sort = "owed" if sort == "owed" else "-owed"
@@ -277,7 +261,7 @@ class PastFound:
 
     def keys(self):
         """All of them, who owed most first."""
-        return sorted(self.chosen, key=lambda key: (-self.dues.then[key].owed, key))
+        return sorted(self.chosen, key=lambda key: (-self.dues.owed[key], key))
 
 
 def dues_on(day):
