@@ -12,13 +12,13 @@ from django.db.models.functions import Coalesce
 from academics.models import Enrollment
 from coachmaster.ground.days import FIRST_DAY
 
-from .models import Mark, Presence, Sheet, Status, Tally
+from .models import EarlierAttendance, Mark, Presence, Sheet, Status, Tally
 
 ATTENDED = [Status.PRESENT.value, Status.LATE.value]
 
 
 def keep_presences(enrollments):
-    """Rewrite the `Presence` of ``enrollments`` (keys) from their marks: one statement. Call it in the transaction that
+    """Rewrite the `Presence` of ``enrollments`` (keys) from their marks and what was before: one statement. Call it in the transaction that
     changed them, with the enrollments locked, so that of two sheets saved at once the later sees the earlier's marks.
     """
     keys = sorted(set(enrollments))
@@ -49,6 +49,7 @@ def _counted(enrollments):
     """Those ``enrollments`` (keys) with what a `Presence` says of each."""
     mark = Mark.objects.order_by().filter(enrollment=OuterRef("pk"))
     counts = mark.values("enrollment").annotate(number=Count("pk")).values("number")
+    before = EarlierAttendance.objects.filter(enrollment=OuterRef("pk"))
     # From the newest sheet of the batch backwards, until one is found that the student came to: one or two as a rule.
     came = Mark.objects.filter(sheet=OuterRef("pk"), student=OuterRef(OuterRef("student")), status__in=ATTENDED)
     last = Sheet.objects.filter(batch=OuterRef("batch")).filter(
@@ -58,7 +59,13 @@ def _counted(enrollments):
         Enrollment.objects.filter(pk__in=enrollments)
         .order_by()
         .annotate(last_came=Coalesce(Subquery(last.order_by("-held_on").values("held_on")[:1]), FIRST_DAY))
-        .annotate(**{status: Coalesce(Subquery(counts.filter(status=status)), 0) for status in Status.values})
+        .annotate(
+            **{
+                status: Coalesce(Subquery(counts.filter(status=status)), 0)
+                + Coalesce(Subquery(before.values(status)), 0)
+                for status in Status.values
+            }
+        )
         .annotate(
             absences_in_a_row=Coalesce(
                 Subquery(counts.filter(status=Status.ABSENT, sheet__held_on__gt=OuterRef("last_came"))), 0

@@ -7,13 +7,16 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from academics.importing import all_batches, batch_column, batch_of
+from academics.models import Enrollment
 from accounts.importing import StudentFinder, student_column
 from coachmaster.ground.days import DayFormField, day_words
-from coachmaster.ground.importing import Column, Importer, Row, in_chunks, normalised, without_time
+from coachmaster.ground.forms import WholeNumberField
+from coachmaster.ground.importing import Column, Importer, Row, in_chunks, normalised, set_changes, without_time
 
 from . import services
 from .bulk import Rolls, take_new_sheets
-from .models import Sheet, Status
+from .counting import keep_presences
+from .models import EarlierAttendance, Sheet, Status
 
 #: So many batches are looked up and written together.
 BATCHES_AT_ONCE = 50
@@ -38,6 +41,10 @@ class StatusField(forms.CharField):
             raise ValidationError(
                 "Write P, A, L or E, or present, absent, late or excused. Skip lines that are none of these."
             ) from error
+
+
+def _count(*, required=False):
+    return WholeNumberField(least=0, most=5000, required=required)
 
 
 class AttendanceImporter(Importer):
@@ -166,6 +173,76 @@ class AttendanceGridImporter(AttendanceImporter):
                     )
                     marks.append(mark)
         self._take_all(marks, result, advance)
+
+
+class AttendanceTotalsImporter(Importer):
+    """How many classes there were before CoachMaster, known by student and batch; of the latest enrollment in it."""
+
+    noun = ("total", "totals")
+    model = Enrollment
+    labels = ("student", "batch")
+    columns = [
+        batch_column(),
+        student_column(),
+        Column("attended", _count(required=True), "present", "classes attended", "days attended", "days present", "p"),
+        Column("held", _count(), "classes held", "classes", "total classes", "total days", "working days", "out of"),
+        Column("absent", _count(), "classes missed", "missed", "days absent", "a"),
+        Column("excused", _count(), "leave", "on leave", "e"),
+    ]
+
+    def check(self, row):
+        if "held" in row:
+            absent = row["held"] - row["attended"] - row.get("excused", 0)
+            if absent < 0 or row.get("absent", absent) != absent:
+                raise ValidationError(
+                    {"held": "Attended, absent and excused do not add up to it. Correct one of them."}
+                )
+            row["absent"] = absent
+        elif "absent" not in row:
+            raise ValidationError({"attended": "Say of how many: fill in the classes held, or those missed."})
+
+    def write(self, rows, result, advance):
+        rows = _resolved(rows, result)
+        lines = {}
+        for chunk in in_chunks(rows):
+            enrollments = _latest({row["student"] for row in chunk})
+            before = EarlierAttendance.objects.in_bulk([enrollment.pk for enrollment in enrollments.values()])
+            changed = []
+            for row in chunk:
+                key = row["student"], row["batch"].pk
+                if key not in enrollments:
+                    result.refuse(row, "student", f"Was never enrolled in {row['batch']}. Check student and batch.")
+                elif first := lines.get(key):
+                    result.refuse(row, "student", f"Line {first} is the same student in this batch. Keep one of them.")
+                else:
+                    changed += self._take(row, enrollments[key], before, result)
+                lines.setdefault(key, row.line)
+            if result.is_clean:
+                EarlierAttendance.objects.bulk_create(
+                    changed,
+                    update_conflicts=True,
+                    unique_fields=["enrollment"],
+                    update_fields=["present", "absent", "excused"],
+                )
+                keep_presences(one.pk for one in changed)
+            advance(len(chunk))
+
+    def _take(self, row, enrollment, before, result):
+        """What is to be written of a line: a list of one, or of none."""
+        said = {"present": row["attended"], "absent": row["absent"], "excused": row.get("excused", 0)}
+        if enrollment.pk in before:
+            changes = set_changes(before[enrollment.pk], said)
+            result.count(row, changes)
+            return [before[enrollment.pk]] if changes else []
+        result.create(row)
+        result.made.append(enrollment.pk)
+        return [EarlierAttendance(enrollment=enrollment, **said)]
+
+
+def _latest(students):
+    """``{(student, batch): the latest enrollment}`` of these students (keys), locked."""
+    rows = Enrollment.objects.select_for_update(no_key=True).filter(student__in=students).order_by("pk")
+    return {(enrollment.student_id, enrollment.batch_id): enrollment for enrollment in rows}
 
 
 def _day_of(heading):

@@ -394,6 +394,18 @@ class Presence(Counted):
         return f"{self.enrollment}: {self.tally}"
 
 
+class EarlierAttendance(Counted):
+    """The classes of one enrollment from before CoachMaster, of which only the totals are known. Its `Presence` has them
+    too, so that they count wherever attendance is told of; no sheet and no month shows them."""
+
+    enrollment = models.OneToOneField(
+        Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="earlier_attendance"
+    )
+
+    def __str__(self):
+        return f"{self.enrollment}: {self.tally} before CoachMaster"
+
+
 #: What a list of enrollments loads beside them to have the `tally_of` each.
 COUNTS_OF_PRESENCE = [f"presence__{status}" for status in Status.values]
 

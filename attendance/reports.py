@@ -85,7 +85,7 @@ def enrollments_with_tally(enrollments):
     that goes on and lies below that. The active ones first, then the newest. One query.
     """
     institute = Institute.objects.for_page_heads()
-    found = list(enrollments.latest_first().select_related("presence"))
+    found = list(enrollments.latest_first().select_related("presence", "earlier_attendance"))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
         enrollment.expected = Expected.of(enrollment.batch.course, institute)

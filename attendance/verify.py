@@ -7,7 +7,7 @@ from django.db.models import F, Max, Q
 
 from academics.models import Enrollment
 
-from .models import Mark, Presence, Sheet, Status
+from .models import EarlierAttendance, Mark, Presence, Sheet, Status
 
 #: Rows fetched at a time; nothing loads a whole table.
 CHUNK = 2000
@@ -27,8 +27,11 @@ def sheet_counts():
 
 
 def presences():
-    """The counts kept of an enrollment, and its absences in a row, are those of its marks by day."""
+    """The counts kept of an enrollment are those of its marks and what was before; its absences in a row, of its marks by
+    day."""
     counted, in_a_row = defaultdict(Counter), Counter()
+    for pk, *before in EarlierAttendance.objects.order_by("pk").values_list("pk", *_KEPT).iterator(CHUNK):
+        counted[pk].update(dict(zip(_KEPT, before, strict=True)))
     marks = Mark.objects.order_by("sheet__held_on", "sheet", "student").values_list("enrollment", "status")
     for enrollment, status in marks.iterator(CHUNK):
         counted[enrollment][status] += 1

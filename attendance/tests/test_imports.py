@@ -3,9 +3,13 @@
 import datetime
 
 import pytest
+from django.urls import reverse
 
 from academics.tests.factories import BatchFactory, EnrollmentFactory, HolidayFactory
-from attendance.models import Mark, MarkChange, Sheet
+from accounts.models import StudentProfile
+from attendance.models import Mark, MarkChange, Sheet, Tally
+from attendance.reports import student_tally
+from attendance.verify import presences
 from coachmaster.ground.tests.importing import run_import
 from coachmaster.ground.tests.workbooks import xlsx
 
@@ -142,3 +146,71 @@ def test_a_mark_of_a_grid_that_differs_is_corrected(file, batch):
 
     assert run.summary == "0 marks created, 1 changed, 2 unchanged, 0 skipped."
     assert marks()[0] == "15 A excused"
+
+
+# Totals from before ---------------------------------------------------------------------------------------------
+
+TOTALS = "Student,Batch,Classes held,Attended,Excused\nA,Morning,40,36,\nB,M1,40,30,2\n"
+
+
+def tallies():
+    return {name: student_tally(StudentProfile.objects.get(user__full_name=name)) for name in "AB"}
+
+
+def test_totals_count_with_the_marks_and_a_second_run_changes_nothing(file, batch):
+    taken(batch, datetime.date(2026, 6, 15))
+
+    first, second = (run_import("import_attendance_totals", file(TOTALS)) for _ in range(2))
+
+    assert first.summary == "2 totals created, 0 changed, 0 unchanged, 0 skipped.", first.said
+    assert second.summary == "0 totals created, 0 changed, 2 unchanged, 0 skipped."
+    assert tallies() == {"A": Tally(present=37, absent=4), "B": Tally(present=31, absent=8, excused=2)}
+    assert list(presences()) == []
+
+
+def test_marks_that_follow_are_added_to_the_totals(file, batch):
+    run_import("import_attendance_totals", file(TOTALS))
+
+    run_import("import_attendance", file(MARKS))
+
+    assert tallies()["A"] == Tally(present=37, absent=4, late=1)
+    assert list(presences()) == []
+
+
+def test_totals_that_differ_take_the_place_of_the_old_ones(file, batch):
+    run_import("import_attendance_totals", file(TOTALS))
+
+    run = run_import("import_attendance_totals", file(TOTALS.replace("40,36", "41,36")))
+
+    assert run.summary == "0 totals created, 1 changed, 1 unchanged, 0 skipped."
+    assert tallies()["A"] == Tally(present=36, absent=5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("40,36", "30,36", "Classes held: “30”: Attended, absent and excused do not add up to it."),
+        ("40,36", ",36", "Attended: “36”: Say of how many"),
+        ("40,36", "40,-1", "Attended: “-1”: Enter a whole number from 0 to 5000."),
+        ("A,Morning", "C,Morning", "Student: “C”: There is no such student."),
+        ("B,M1", "A,M1", "line 3, Student: “A”: Line 2 is the same student in this batch."),
+    ],
+)
+def test_totals_that_cannot_be_are_refused(file, batch, old, new, said):
+    assert old in TOTALS
+
+    run = run_import("import_attendance_totals", file(TOTALS.replace(old, new)))
+
+    assert run.code == 1
+    assert said in run.said
+    assert tallies() == {"A": Tally(), "B": Tally()}
+
+
+def test_a_student_reads_which_classes_are_from_before(file, batch, client_of):
+    run_import("import_attendance_totals", file(TOTALS))
+    student = StudentProfile.objects.get(user__full_name="A")
+
+    page = client_of(student).get(reverse("attendance:student-attendance", args=[student.pk])).content.decode()
+
+    assert "36 of 40 are from before CoachMaster" in page
+    assert "36 of 40 · 90 %" in page

@@ -1,5 +1,6 @@
 """Every table as a CSV file, and back: what goes along, and how a row becomes a line and a line a row, exactly."""
 
+import base64
 import csv
 import hashlib
 import io
@@ -132,6 +133,8 @@ def _cell(value):
         return value.isoformat()
     if isinstance(value, int | Decimal):
         return str(value)
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(value).decode()
     raise TypeError(f"{value!r} has no form in a table")
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
-from attendance.importing import AttendanceGridImporter, AttendanceImporter
+from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter
 from coachmaster.ground.importing import Importer, SeveralSheets, Unreadable, bring_in, normalised
 from coachmaster.ground.importing.pipeline import Layout
 from coachmaster.ground.tables import Column
@@ -141,6 +141,14 @@ KINDS = {
             AttendanceGridImporter, "attendance.correct_any_day",
             [["Student", "Batch", "03/06/2026", "05/06/2026"],
              ["asha@example.com", "JEE-M1", "P", "A"]],
+        ),
+        Kind(
+            "attendance-totals", "Attendance, as totals",
+            "A line is a student in a batch: how many classes were held before CoachMaster, and how many attended.",
+            AttendanceTotalsImporter, "attendance.correct_any_day",
+            [["Student", "Batch", "Classes held", "Attended"],
+             ["asha@example.com", "JEE-M1", "40", "36"],
+             ["Ravi Iyer", "NEET 2025", "25", "20"]],
         ),
         Kind(
             "workbook", "Switch-over workbook",

@@ -24,6 +24,7 @@ GOOD = {
     "import_payments": "student,amount,date,mode\nOld One,500,05/06/2026,cash\nOld Two,500,05/06/2026,cash\n",
     "import_workbook": "name,phone,batch,fee,paid\nMaya Das,9876543210,Evening,1000,500\nOm Puri,9876543211,Evening,1000,\n",
     "import_attendance_grid": "student,batch,15/06/2026\nOld One,Evening,P\nOld Two,Evening,A\n",
+    "import_attendance_totals": "student,batch,held,attended\nOld One,Evening,10,9\nOld Two,Evening,10,8\n",
     "import_attendance": "student,batch,date,status\nOld One,Evening,15/06/2026,P\nOld Two,Evening,15/06/2026,A\n",
 }
 

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
-from attendance.importing import AttendanceGridImporter, AttendanceImporter
+from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter
 from attendance.punches import PunchImporter
 from coachmaster.ground.tests.importing import run_import
 from finance.importing import EnrollmentImporter, PaymentImporter
@@ -26,6 +26,7 @@ SECTIONS = {
     "Attendance": AttendanceImporter,
     "Attendance as a grid": AttendanceGridImporter,
     "Readings of a device": PunchImporter,
+    "Attendance as totals": AttendanceTotalsImporter,
     "Switching over": WorkbookImporter,
 }
 

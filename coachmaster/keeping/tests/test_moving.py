@@ -15,6 +15,7 @@ from accounts.roles import ADMIN
 from accounts.tests.factories import UserFactory
 from coachmaster.keeping import manage, moving
 from coachmaster.keeping.tables import all_tables
+from coachmaster.pages.models import Import
 from finance import services, verify
 from finance.tests.factories import enrolled, paid
 
@@ -42,6 +43,7 @@ def institute(admin):
     desk = Group.objects.create(name="Front desk")
     desk.permissions.add(Permission.objects.get(codename="add_payment"))
     UserFactory(role="Front desk", password="a password of theirs")
+    Import.objects.create(kind="students", file_name="waits.xlsx", content=b"PK\0\xff", by=admin)
     admin.user_permissions.add(Permission.objects.get(codename="change_course"))
     return admin
 
@@ -151,7 +153,7 @@ def test_an_export_has_a_file_a_table_and_a_manifest_that_describes_them(exporte
 
 def test_every_kind_of_column_has_a_form():
     plain = (models.CharField, models.TextField, models.IntegerField, models.BooleanField, models.DateField,
-             models.TimeField, models.DecimalField, models.JSONField, models.ForeignKey)  # fmt: skip
+             models.TimeField, models.DecimalField, models.JSONField, models.ForeignKey, models.BinaryField)  # fmt: skip
     others = {type(field).__name__ for table in all_tables() for field in table.fields if not isinstance(field, plain)}
 
     assert others <= {"MoneyField"}

@@ -1,0 +1,8 @@
+from attendance.importing import AttendanceTotalsImporter
+from coachmaster.ground.importing.command import ImportCommand
+
+
+class Command(ImportCommand):
+    """Brings in how many classes there were, and were attended, before CoachMaster."""
+
+    importer_class = AttendanceTotalsImporter
