@@ -90,7 +90,8 @@ def _rows(ids, first, last):
         return rows.order_by().values_list(*values)
 
     changes = ClassChange.objects.filter(of_these).touching(first, last)
-    weekly = ClassTime.objects.filter(of_these)
+    weekdays = {day.weekday() for day in itertools.islice(days_between(first, last), 7)}
+    weekly = ClassTime.objects.filter(of_these, weekday__in=weekdays)
     holidays = Holiday.objects.filter(day__range=(first, last))
     found = read(changes, _Kind.CHANGE, "batch", *list(_COLUMNS)[3:]).union(
         read(weekly, _Kind.WEEKLY, "batch", "weekday", "starts_at", "ends_at"),
