@@ -171,6 +171,11 @@ class Command(BaseCommand):
         self.measure("collections", self.admin, "finance:collections", limit=15)
         self.measure("search", self.admin, "pages:search-suggestions", q="sha", limit=5)
         self.measure("sheet", self.admin, "attendance:sheet", batch.pk, today, limit=3)
+        self.measure("list: short of attendance", self.admin, "attendance:shortage", limit=5)
+        self.measure("list: short of attendance, last", self.admin, "attendance:shortage", page=9999, limit=15)
+        self.measure("list: short, of an instructor", instructor, "attendance:shortage", limit=5)
+        self.measure("list: absent today", self.admin, "pages:absent", limit=5)
+        self.measure("list: classes of the day", self.admin, "attendance:day", limit=15)
         self.measure("register of a month", self.admin, "attendance:batch-attendance", batch.pk, limit=5)
         self.measure_calls(enrollment.student)
 

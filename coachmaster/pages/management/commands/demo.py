@@ -6,6 +6,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from coachmaster.pages import demo
+from coachmaster.pages.demo import crowd as crowds
 
 
 class Command(BaseCommand):
@@ -13,12 +14,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--scale", type=int, default=1, metavar="N", help="Make it N times larger.")
+        parser.add_argument(
+            "--crowd",
+            type=int,
+            default=0,
+            metavar="N",
+            help="Beside it, N batches of 40 students with 63 sheets each, for measuring: 2000 are five million marks.",
+        )
         parser.add_argument("--force", action="store_true", help="Also where DEBUG is off.")
         parser.add_argument(
             "--if-empty", action="store_true", help="Leave a database with data in it alone, without complaint."
         )
 
-    def handle(self, *, scale, force, if_empty, **options):
+    def handle(self, *, scale, crowd, force, if_empty, **options):
         if not settings.DEBUG and not force:
             raise CommandError(
                 "This is not a place for invented people: DEBUG is off. If it is one after all, add --force."
@@ -27,6 +35,8 @@ class Command(BaseCommand):
             raise CommandError("--scale takes a whole number from 1 on.")
         if demo.is_empty():
             demo.make(scale=scale, today=timezone.localdate(), progress=self._progress)
+            if crowd:
+                crowds.add(crowd, today=timezone.localdate(), progress=self._progress)
         elif not if_empty:
             raise CommandError(
                 "There is data in this database, and the demo would mix with it. Use an empty one (DATABASE_URL)."
