@@ -286,15 +286,19 @@ def settle(charges, paid, on):
     return lines
 
 
-@Prepared
 def _paid_less_refunded(student, on):
     paid, refunded = (_sum_of(rows.standing(on).filter(student=student)) for rows in (Payment.objects, Refund.objects))
-    return Account.objects.filter(pk=student).values_list(paid - refunded)
+    return paid - refunded
+
+
+@Prepared
+def _paid(student, on):
+    return Account.objects.filter(pk=student).values_list(_paid_less_refunded(student, on))
 
 
 def paid_by(key, on):
     """What the student of that ``key`` had paid by the end of the day ``on``, less what was given back, in rupees."""
-    return next((paid for (paid,) in _paid_less_refunded(student=key, on=on)), ZERO)
+    return next((paid for (paid,) in _paid(student=key, on=on)), ZERO)
 
 
 def fee_status(student, on, *, paid=None):
@@ -317,13 +321,16 @@ class Due(NamedTuple):
 
 
 @Prepared
-def _dues(student, on):
-    return charges_standing(on).filter(student=student).values_list(*Due._fields)
+def _dues_and_paid(student, on):
+    dues = charges_standing(on).filter(student=student)
+    return dues.values_list(*Due._fields, _paid_less_refunded(student, on))
 
 
 def fee_figures(key, on):
     """What `fee_status` says of the student of that ``key``, where its lines need not say what they are for: quicker."""
-    return standing([Due(*row) for row in _dues(student=key, on=on)], paid_by(key, on), on)
+    rows = _dues_and_paid(student=key, on=on)
+    paid = rows[0][-1] if rows else paid_by(key, on)
+    return standing([Due(*due) for *due, _ in rows], paid, on)
 
 
 def charges_standing(on):
