@@ -45,7 +45,7 @@ class Received:
 
 @dataclass
 class Undone:
-    """A void or a refund: of which payment, by whom and why."""
+    """A void, a bounced cheque or a refund: of which payment, by whom and why."""
 
     what: str
     number: str
@@ -66,10 +66,14 @@ class Undone:
         return Mode(self.mode).label
 
 
-def _undone(rows, what, number, payment, mode, amount, by):
+#: What an Undone is called, by the kinds of reversals and the word for refunds.
+WORDS = {Reversal.Kind.VOID: "Void", Reversal.Kind.BOUNCED: "Bounced", "refund": "Refund"}
+
+
+def _undone(rows, kind, number, payment, mode, amount, by):
     """The fields of an Undone from ``rows``, to be put together by a union."""
     return rows.order_by().values_list(
-        Value(what, output_field=CharField()),
+        kind,
         number,
         payment,
         F(f"{payment}__receipt_number"),
@@ -92,8 +96,8 @@ class DayBook:
         self.names = {}
         self.received = self._received()
         undone = self._undone()
-        self.voids = [one for one in undone if one.what == "Void"]
-        self.refunds = [one for one in undone if one.what == "Refund"]
+        self.voids = [one for one in undone if one.what != WORDS["refund"]]
+        self.refunds = [one for one in undone if one.what == WORDS["refund"]]
 
     def _received(self):
         found = {}
@@ -112,7 +116,7 @@ class DayBook:
     def _undone(self):
         voids = _undone(
             Reversal.objects.filter(booked_on=self.on),
-            "Void",
+            "kind",
             "payment__receipt_number",
             "payment",
             "payment__mode",
@@ -121,14 +125,15 @@ class DayBook:
         )
         refunds = _undone(
             Refund.objects.filter(booked_on=self.on),
-            "Refund",
+            Value("refund", output_field=CharField()),
             "voucher_number",
             "payment",
             "mode",
             "amount",
             "refunded_by",
         )
-        rows = sorted((Undone(*row) for row in voids.union(refunds, all=True)), key=lambda row: (row.what, row.number))
+        rows = [Undone(WORDS[kind], *row) for kind, *row in voids.union(refunds, all=True)]
+        rows.sort(key=lambda row: row.number)
         self.names |= {row.by: row.by_name or IMPORTED for row in rows}
         return [row for row in rows if self.person in (None, row.by)]
 

@@ -132,7 +132,9 @@ def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
         reversal = services.bounce(payment=cheque, bounced_on=day + DAY, reason="No funds", by=admin)
 
         assert (reversal.voided_on, reversal.booked_on) == (day + DAY, day + 2 * DAY)
-        assert [void.receipt_number for void in daily.DayBook(day + 2 * DAY).voids] == [str(cheque)]
+        book = daily.DayBook(day + 2 * DAY)
+        assert [(void.what, void.receipt_number) for void in book.voids] == [("Bounced", str(cheque))]
+        assert [entry.what for entry in book.entries()] == ["Bounced"]
         assert list(verify.problems()) == []
 
 
