@@ -7,7 +7,8 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
 from attendance.models import Status
-from coachmaster.ground.templatetags.ground import initials
+from coachmaster.ground.addresses import address
+from coachmaster.ground.templatetags.ground import initials, status
 
 register = template.Library()
 
@@ -94,7 +95,66 @@ def _last_marks(statuses):
     )
 
 
+_WORDS = {
+    Status.PRESENT: status("good", "Present"),
+    Status.ABSENT: status("bad", "Absent"),
+    Status.LATE: status("warn", "Late"),
+    Status.EXCUSED: status("quiet", "Excused"),
+    None: mark_safe('<span class="soft">no mark</span>'),
+}
+
+
 @register.filter
-def mark_cells(marks):
-    """The cells of one student's row: P, A, L or E with a colour beside it, and the word for a screen reader."""
-    return mark_safe("".join(_CELLS[mark] for mark in marks))  # noqa: S308 — made of the constants above
+def mark_word(mark):
+    """A mark in a word with a colour beside it; None is no mark."""
+    return _WORDS[mark]
+
+
+_REGISTER_ROW = (
+    '<tr><th scope="row" class="register-who"><a href="{}">{}</a> <small>{}</small></th>'
+    '<td class="sum">{}</td><td class="sum">{}{}</td>{}</tr>'
+)
+
+
+@register.filter
+def register_rows(rows):
+    """The students of a register: who, these days, in all, and P, A, L or E for each day, with the word beside it."""
+    return mark_safe(  # noqa: S308 — joins what is escaped already
+        "".join(
+            format_html(
+                _REGISTER_ROW,
+                address("attendance:student-attendance", row.student_id),
+                row.name,
+                row.admission_number,
+                row.tally,
+                row.overall,
+                _LOW_BESIDE if row.is_low else "",
+                mark_safe("".join(map(_CELLS.get, row.marks))),  # noqa: S308 — made of the constants above
+            )
+            for row in rows
+        )
+    )
+
+
+_LOW_BESIDE = mark_safe(" ") + _LOW
+_DAY = "<td{}><span>{}</span>{}</td>"
+_DAY_MARKS = {
+    status: f'<a class="m m-{status.value}" href="#mark-{{}}"><span aria-hidden="true">{status.label[0]}</span>'
+    f'<span class="visually-hidden">{status.label}</span></a>'
+    for status in Status
+}
+_TODAY = mark_safe(' class="is-today" aria-current="date"')
+
+
+@register.filter
+def month_days(weeks, today):
+    """The weeks of a student's month: each day with its marks, which lead to what is told of them below."""
+
+    def cell(one):
+        if not one.is_inside:
+            return "<td></td>"
+        marks = "".join(_DAY_MARKS[mark.status].format(mark.pk) for mark in one.marks)
+        return _DAY.format(_TODAY if one.day == today else "", one.day.day, marks)
+
+    rows = ("".join(map(cell, week)) for week in weeks)
+    return mark_safe("".join(f"<tr>{row}</tr>" for row in rows))  # noqa: S308 — made of constants and numbers
