@@ -38,7 +38,7 @@ class Class(NamedTuple):
     @property
     def off(self):
         """Why it is not held: `Cancelled: fever`, `Moved to Tue 2 Jun, 18:00: fever`, `Holiday: Diwali`; or ""."""
-        if self.is_taken_out:
+        if self.is_taken_out and self.change:
             return self.change.words_there
         return f"Holiday: {self.holiday}" if self.holiday else ""
 

@@ -201,7 +201,7 @@ def refuse_times_that_changes_need(batch, gone):
     """Raises ValidationError when one of the class times ``gone`` (slots) has a cancelled or moved class yet to come."""
     starts = {(slot.weekday, slot.starts_at) for slot in gone}
     for change in ClassChange.objects.filter(batch=batch, day__gte=timezone.localdate()).order_by("day", "starts_at"):
-        if (change.day.weekday(), change.starts_at) in starts:
+        if change.day and (change.day.weekday(), change.starts_at) in starts:
             raise ValidationError(
                 f"One class of these times was changed by itself. {change.words}. Take that back first, or keep the time."
             )

@@ -108,7 +108,7 @@ def roll(batch, held_on, sheet, *, lock=False):
     of_batch = Enrollment.objects.filter(batch=batch)
     if sheet is None:
         enrollments = of_batch.on_roll(held_on)
-        mark = {name: Value(None, CharField()) for name in ("mark_id", "marked", "noted")}
+        mark: dict[str, Value | F] = {name: Value(None, CharField()) for name in ("mark_id", "marked", "noted")}
     else:
         own = FilteredRelation("marks", condition=Q(marks__sheet=sheet.pk, marks__student=F("student")))
         enrollments = of_batch.annotate(mark=own).on_roll(held_on, or_else=Q(mark__isnull=False))

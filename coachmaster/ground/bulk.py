@@ -5,6 +5,7 @@ transaction: keys are drawn before the rows are written.
 """
 
 import functools
+from collections.abc import Callable
 
 from django.db import connections, models
 from django.utils import timezone
@@ -96,7 +97,7 @@ def _column(field, instances):
         values = [field.pre_save(instance, add=True) for instance in instances]
     if _is_number(field) and all(type(value) is int for value in values):
         return values
-    stored = functools.partial(field.get_db_prep_save, connection=connections["default"])
+    stored: Callable = functools.partial(field.get_db_prep_save, connection=connections["default"])
     if not isinstance(field, models.JSONField):
         stored = functools.lru_cache(maxsize=None, typed=True)(stored)
     return [stored(value) for value in values]
