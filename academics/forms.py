@@ -14,7 +14,7 @@ from coachmaster.ground.states import State
 from coachmaster.ground.text import LineFormField, folded
 
 from . import class_times
-from .models import Batch, Course, EnrollmentStatus, Holiday, Institute
+from .models import Batch, Course, EnrollmentStatus, Institute
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -399,12 +399,16 @@ class HolidayFilter(FilterForm):
         return holidays
 
 
-class HolidayEditForm(forms.ModelForm):
-    """One day that is a holiday."""
+class HolidayDeleteForm(forms.Form):
+    """Whether one day goes, or all days in a row with its name."""
 
-    class Meta:
-        model = Holiday
-        fields = ["day", "name"]
+    all_days = forms.BooleanField(required=False)
+
+    def __init__(self, data, *, number):
+        super().__init__(data)
+        self.fields["all_days"].label = f"All {number} days in a row with this name"
+        if number == 1:
+            del self.fields["all_days"]
 
 
 class HolidayForm(forms.Form):

@@ -241,6 +241,39 @@ def add_holidays(*, name, first, last=None):
     return HolidaysAdded(new, sorted(standing), sheets_on(new))
 
 
+def holiday_run(holiday):
+    """The days in a row that have the name of ``holiday``, itself among them, in order."""
+    one = datetime.timedelta(days=1)
+    around = (holiday.day - LONGEST_HOLIDAY, holiday.day + LONGEST_HOLIDAY)
+    named = {row.day: row for row in Holiday.objects.filter(name=holiday.name, day__range=around)}
+    first = last = holiday.day
+    while first - one in named:
+        first -= one
+    while last + one in named:
+        last += one
+    return [named[day] for day in days_between(first, last)]
+
+
+@transaction.atomic
+def change_holidays(run, *, name, first, last=None):
+    """Make the days of ``run`` (Holidays) those from ``first`` to ``last``, all with that name; returns HolidaysAdded.
+
+    Attendance that was taken on them stays. Raises ValidationError as `add_holidays`, and when another holiday is there.
+    """
+    last = last or first
+    check_holiday_range(first, last)
+    wanted = set(days_between(first, last))
+    standing = {holiday.day: holiday.pk for holiday in run}
+    other = Holiday.objects.filter(day__in=wanted).exclude(pk__in=standing.values()).first()
+    if other:
+        raise ValidationError({"first": f"There is a holiday already: {other}."})
+    new = sorted(wanted - standing.keys())
+    Holiday.objects.filter(pk__in=[pk for day, pk in standing.items() if day not in wanted]).delete()
+    Holiday.objects.filter(pk__in=standing.values()).update(name=name)
+    Holiday.objects.bulk_create(Holiday(day=day, name=name) for day in new)
+    return HolidaysAdded(new, [], sheets_on(new))
+
+
 def check_holiday_range(first, last):
     """Raises ValidationError when the days are in the wrong order, or too many at once."""
     if last < first:

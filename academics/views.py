@@ -1,6 +1,5 @@
 """Courses, batches, enrollments, the institute and its holidays: fetch, decide, render."""
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,7 +21,7 @@ from .forms import (
     BatchForm,
     CourseFilter,
     CourseForm,
-    HolidayEditForm,
+    HolidayDeleteForm,
     HolidayFilter,
     HolidayForm,
     InstituteForm,
@@ -30,7 +29,15 @@ from .forms import (
     class_time_rows,
 )
 from .models import Batch, ClassChange, Course, Enrollment, Holiday, Institute
-from .services import Clashes, add_holidays, kept_sheets_words, save_batch, save_institute, sheets_on
+from .services import (
+    Clashes,
+    add_holidays,
+    change_holidays,
+    holiday_run,
+    kept_sheets_words,
+    save_batch,
+    save_institute,
+)
 from .tables import HOLIDAYS, STUDENTS_OF_BATCH, batch_columns, course_columns
 
 #: How many days of coming classes, and how many changes of classes, the page of a batch shows.
@@ -327,25 +334,37 @@ def holiday_create(request):
 
 
 def holiday_update(request, pk):
-    holiday = get_object_or_404(Holiday, pk=pk)
-    heading = f"Edit the holiday {holiday.name}"
-    form = HolidayEditForm(request.POST or None, instance=holiday)
+    run = holiday_run(get_object_or_404(Holiday, pk=pk))
+    holiday, last = run[0], run[-1].day if len(run) > 1 else None
+    form = HolidayForm(request.POST or None, initial={"name": holiday.name, "first": holiday.day, "last": last})
     if form.is_valid():
-        form.save()
-        messages.success(request, f"Holiday {holiday} saved.")
-        if "day" in form.changed_data and (sheets := sheets_on([holiday.day])):
-            messages.warning(request, kept_sheets_words(sheets))
-        return redirect("academics:holiday-list")
+        try:
+            changed = change_holidays(run, **form.cleaned_data)
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            words = _days_words(form.cleaned_data["first"], form.cleaned_data["last"])
+            messages.success(request, f"Holiday {form.cleaned_data['name']} saved: {words}.")
+            if changed.sheets:
+                messages.warning(request, kept_sheets_words(changed.sheets))
+            return redirect("academics:holiday-list")
     return render(
         request,
         "_form_page.html",
         {
             "form": form,
-            "heading": heading,
+            "heading": f"Edit the holiday {holiday.name}",
+            "lead": f"{_days_words(holiday.day, last)}." if last else "",
             "back": reverse("academics:holiday-list"),
             "back_label": "Holidays",
         },
     )
+
+
+def _days_words(first, last=None):
+    """`8 Nov 2026`, or `8 Nov 2026 to 11 Nov 2026, 4 days`."""
+    number = (last - first).days + 1 if last else 1
+    return f"{day_words(first)} to {day_words(last)}, {number} days" if number > 1 else day_words(first)
 
 
 def _say_what_was_added(request, name, added):
@@ -362,15 +381,19 @@ def _say_what_was_added(request, name, added):
 
 def holiday_delete(request, pk):
     holiday = get_object_or_404(Holiday, pk=pk)
-    if request.method == "POST":
-        holiday.delete()
-        messages.success(request, f"Holiday {holiday} deleted. Batches have class on that day again.")
+    run = holiday_run(holiday)
+    form = HolidayDeleteForm(request.POST if request.method == "POST" else None, number=len(run))
+    if form.is_valid():
+        gone = run if form.cleaned_data.get("all_days") else [holiday]
+        Holiday.objects.filter(pk__in=[one.pk for one in gone]).delete()
+        days = _days_words(gone[0].day, gone[-1].day)
+        messages.success(request, f"Holiday {holiday.name} deleted: {days}. Batches have class again.")
         return redirect("academics:holiday-list")
     return render(
         request,
         "_form_page.html",
         {
-            "form": forms.Form(),
+            "form": form,
             "heading": f"Delete the holiday {holiday.name}?",
             "lead": f"Batches will have class on {day_words(holiday.day)} as on any other {holiday.day:%A}.",
             "submit": "Delete holiday",

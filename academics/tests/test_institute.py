@@ -334,16 +334,48 @@ def test_a_holiday_is_corrected_and_moved_to_another_day(client_of, admin):
     BatchFactory().sheets.create(held_on=datetime.date(2026, 11, 7))
     client = client_of(admin)
 
-    taken = client.post(holiday.get_absolute_url(), {"day": "2026-11-09", "name": "Diwali"})
-    assert taken.context["form"].errors["day"] == ["There is a holiday on this date already."]
-    response = client.post(holiday.get_absolute_url(), {"day": "2026-11-07", "name": "Dhanteras"}, follow=True)
+    taken = client.post(holiday.get_absolute_url(), {"first": "2026-11-09", "name": "Diwali"})
+    assert taken.context["form"].errors["first"] == ["There is a holiday already: Bhai Dooj, 09 Nov 2026."]
+    response = client.post(holiday.get_absolute_url(), {"first": "2026-11-07", "name": "Dhanteras"}, follow=True)
 
-    holiday.refresh_from_db()
-    assert (holiday.name, holiday.day) == ("Dhanteras", datetime.date(2026, 11, 7))
+    assert [str(one) for one in Holiday.objects.all()] == ["Dhanteras, 07 Nov 2026", "Bhai Dooj, 09 Nov 2026"]
     assert [str(message) for message in response.context["messages"]] == [
-        "Holiday Dhanteras, 07 Nov 2026 saved.",
+        "Holiday Dhanteras saved: 7 Nov 2026.",
         "Attendance was taken already: 1 attendance sheet will be kept, and counted.",
     ]
+
+
+def test_days_in_a_row_are_corrected_and_deleted_together(client_of, admin):
+    for day in (8, 9, 10):
+        middle = HolidayFactory(day=datetime.date(2026, 11, day), name="Diwali")
+    HolidayFactory(day=datetime.date(2026, 11, 12), name="Diwali")
+    client = client_of(admin)
+
+    page = client.get(middle.get_absolute_url())
+    assert page.context["form"].initial == {
+        "name": "Diwali",
+        "first": datetime.date(2026, 11, 8),
+        "last": datetime.date(2026, 11, 10),
+    }
+    response = client.post(
+        middle.get_absolute_url(), {"name": "Diwali break", "first": "2026-11-07", "last": "2026-11-09"}, follow=True
+    )
+    assert [str(one) for one in response.context["messages"]] == [
+        "Holiday Diwali break saved: 7 Nov 2026 to 9 Nov 2026, 3 days."
+    ]
+    assert [(one.day.day, one.name) for one in Holiday.objects.all()] == [
+        (7, "Diwali break"),
+        (8, "Diwali break"),
+        (9, "Diwali break"),
+        (12, "Diwali"),
+    ]
+
+    eighth = reverse("academics:holiday-delete", args=[Holiday.objects.get(day="2026-11-08").pk])
+    response = client.post(eighth, {"all_days": "on"}, follow=True)
+    assert [str(one) for one in response.context["messages"]] == [
+        "Holiday Diwali break deleted: 7 Nov 2026 to 9 Nov 2026, 3 days. Batches have class again."
+    ]
+    assert [one.day.day for one in Holiday.objects.all()] == [12]
 
 
 def test_a_holiday_is_deleted_by_post_after_asking(client_of, admin):
