@@ -21,7 +21,7 @@ if (form) {
   // What is not saved yet is kept on this device, for this person and this sheet, until the server confirms it.
   const place = `sheet ${form.dataset.sheet}`;
   const version = form.elements.version.value;
-  const seen = Object.fromEntries(form.elements.seen.value.split(" ").map((one) => [`mark-${one.slice(0, -1)}`, letters[one.at(-1)]]));
+  const seen = Object.fromEntries(form.elements.seen.value.split(" ").map((one) => [`mark-${one.slice(0, -1)}`, letters[one.slice(-1)]]));
   const was = (name) => seen[name] ?? form.elements[`was-${name.replace("note-", "")}`]?.value ?? "";
   const names = new Set([...form.elements].map((element) => element.name).filter((name) => /^(mark|note)-|^(topic|reason)$/.test(name)));
   const unsaved = () => [...names].map((name) => [name, form.elements[name].value]).filter(([name, value]) => value !== was(name));
@@ -132,7 +132,7 @@ if (form) {
   const isKept = () => (isInDanger ? "Do not close this page." : "What you marked is kept on this device.");
   const send = async () => {
     const body = new URLSearchParams(new FormData(form));
-    const request = { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30_000) };
+    const request = { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout?.(30_000) };
     const answer = await fetch(form.action, request).catch(() => null);
     const words = await answer?.text().catch(() => "");
     if (words && answer.headers.get("Content-Type").startsWith("application/json")) {
@@ -158,6 +158,6 @@ if (form) {
     event.preventDefault();
     if (button.hasAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
-    send();
+    send().catch(() => form.submit()); // a browser that lacks something sends the form as ever
   });
 }
