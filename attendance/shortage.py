@@ -138,6 +138,8 @@ class Watched:
 
     presence: Presence
     expected: Expected
+    #: So many absences in a row are told of.
+    absences: int
 
     @property
     def reminded_at(self):
@@ -182,7 +184,7 @@ class Watched:
     @property
     def is_away(self):
         """Whether it was absent as often in a row as the institute is to be told of."""
-        return self.presence.is_away
+        return self.presence.absences_in_a_row >= self.absences
 
     @property
     def state(self):
@@ -197,14 +199,17 @@ class Watched:
 
 
 def watched(presences, institute):
-    """A Watched for each of ``presences``, which were loaded `watched` and `with_people`."""
-    return [Watched(one, Expected.of(one.enrollment.batch.course, institute)) for one in presences]
+    """A Watched for each of ``presences``, which were loaded `with_people`."""
+    return [
+        Watched(one, Expected.of(one.enrollment.batch.course, institute), institute.absences_in_a_row)
+        for one in presences
+    ]
 
 
 def all_watched(presences, institute):
     """The Watched of a long queryset, loaded by the hundred."""
     for keys in in_chunks(presences.values_list("pk", flat=True), 500):
-        rows = with_people(Presence.objects.watched(institute)).in_bulk(keys)
+        rows = with_people(Presence.objects).in_bulk(keys)
         yield from watched([rows[key] for key in keys if key in rows], institute)
 
 

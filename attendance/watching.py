@@ -35,7 +35,7 @@ def shortage_list(request):
         rows = shortage.all_watched(found.order_by("share", "pk"), institute)
         return table_answer("attendance-shortage", shortage.COLUMNS, rows, form=request.GET["as"])
     totals = shortage.totals(presences, filters.kinds)
-    page = listing(request, found, shortage.SORTS, default="share", rows=shortage.with_people(Presence.objects.watched(institute)),
+    page = listing(request, found, shortage.SORTS, default="share", rows=shortage.with_people(Presence.objects.all()),
                    total=totals.listed)  # fmt: skip
     rows = shortage.watched(list(page), institute)
     may_remind = user.has_perm("attendance.add_reminder")

@@ -1,0 +1,95 @@
+"""Check-in by code in a real browser: the screen in class, and two phones."""
+
+import datetime
+import io
+
+import pytest
+import zxingcpp
+from django.urls import reverse
+from django.utils import timezone
+from PIL import Image
+from playwright.sync_api import expect
+
+from academics.models import ClassTime, Institute
+from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
+from accounts.tests.factories import PASSWORD
+from attendance.models import Mark, Sheet
+
+from .conftest import look_over
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def batch(live_server, instructor):
+    """JEE Morning, with class all day long, and Asha and Bela in it."""
+    Institute.objects.update(check_in_by_code=True, late_after_minutes=120)
+    batch = DailyBatchFactory(name="JEE Morning", instructor=instructor)
+    ClassTime.objects.update(starts_at=datetime.time(0), ends_at=datetime.time(23, 59, 59))
+    for name in ("Asha Verma", "Bela Rao"):
+        EnrollmentFactory(batch=batch, student__user__full_name=name)
+    return batch
+
+
+def student(name):
+    return EnrollmentFactory._meta.model.objects.get(student__user__full_name=name).student.user
+
+
+def scanned(screen):
+    """The address that a camera reads off the screen."""
+    picture = Image.open(io.BytesIO(screen.locator(".check-in-qr svg").screenshot()))
+    (code,) = zxingcpp.read_barcodes(picture)
+    return code.text
+
+
+def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, instructor):
+    screen = browse(instructor)
+    screen.goto(reverse("attendance:sheet", args=[batch.pk, timezone.localdate()]))
+    screen.get_by_role("link", name="Check-in by code").click()
+    expect(screen.get_by_text("0 of 2 here")).to_be_visible()
+    assert look_over(screen) == []
+
+    phone = browse(phone=True)  # not signed in yet
+    phone.goto(scanned(screen))
+    phone.get_by_label("E-mail or admission number").fill(student("Asha Verma").email)
+    phone.get_by_label("Password").fill(PASSWORD)
+    phone.get_by_role("button", name="Sign in").tap()
+    expect(phone.get_by_role("heading", level=1)).to_have_text("JEE Morning")
+    assert look_over(phone) == []
+    assert not Mark.objects.exists()
+    phone.get_by_role("button", name="Check in").tap()
+    expect(phone.get_by_text("Checked in to JEE Morning")).to_be_visible()
+
+    # The list fills by itself.
+    expect(screen.get_by_text("1 of 2 here")).to_be_visible()
+    expect(screen.get_by_role("table")).to_contain_text("Asha Verma")
+
+    # Bela has no phone with her and borrows Asha's.
+    phone.context.clear_cookies(name="sessionid")
+    phone.goto(scanned(screen))
+    phone.get_by_label("E-mail or admission number").fill(student("Bela Rao").email)
+    phone.get_by_label("Password").fill(PASSWORD)
+    phone.get_by_role("button", name="Sign in").tap()
+    expect(phone.get_by_text("This device has checked in another student")).to_be_visible()
+
+    # The last word: Bela was there after all.
+    screen.get_by_role("link", name="To the sheet").click()
+    expect(screen.get_by_text("1 of 2 have checked in")).to_be_visible()
+    screen.get_by_role("listitem").filter(has_text="Bela Rao").get_by_text("Present", exact=True).click()
+    screen.get_by_role("button", name="Save").click()
+    expect(screen.get_by_text("saved:")).to_be_visible()
+    assert set(Mark.objects.values_list("status", flat=True)) <= {"present", "late"}
+    assert Mark.objects.count() == 2 and not Sheet.objects.get().is_open
+
+
+def test_without_scripts_the_screen_loads_itself_again_and_a_phone_checks_in(browse, batch, instructor):
+    screen = browse(instructor, java_script_enabled=False)
+    screen.goto(reverse("attendance:check-in-screen", args=[batch.pk]))
+    assert 'http-equiv="refresh" content="20"' in screen.content()
+
+    phone = browse(student("Asha Verma"), phone=True, java_script_enabled=False)
+    phone.goto(scanned(screen))
+    phone.get_by_role("button", name="Check in").tap()
+    expect(phone.get_by_text("Checked in to JEE Morning")).to_be_visible()
+    screen.reload()
+    expect(screen.get_by_text("1 of 2 here")).to_be_visible()
