@@ -14,7 +14,7 @@ from academics.models import Enrollment, Institute
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
-from coachmaster.ground.tables import list_file, table_answer
+from coachmaster.ground.tables import asked_form, list_file, table_answer
 
 from . import missing, reports, services
 from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm
@@ -231,9 +231,9 @@ def register(request, pk):
     form = RegisterForm(request.GET, first=months.first, last=min(last, month_end(months.first)))
     first, last = form.range
     found = reports.register(batch, first, min(last, today))
-    if request.GET.get("as") in ("csv", "xlsx"):
+    if form := asked_form(request):
         name = f"attendance-{batch.code or batch.pk}-{first}-{last}"
-        return table_answer(name, reports.register_columns(found), found.rows, form=request.GET["as"])
+        return table_answer(name, reports.register_columns(found), found.rows, form=form)
     return render(
         request,
         "attendance/register.html",

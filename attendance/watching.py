@@ -13,7 +13,7 @@ from accounts import mails
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.listing import ROWS_A_PAGE, listing
 from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
-from coachmaster.ground.tables import table_answer
+from coachmaster.ground.tables import asked_form, table_answer
 
 from . import shortage
 from .models import Presence
@@ -31,9 +31,9 @@ def shortage_list(request):
     )
     presences = filters.narrow(shortage.presences_of(user).watched(institute))
     found = shortage.sorted_by(presences.filter(filters.kinds))
-    if request.GET.get("as") in ("csv", "xlsx"):
+    if form := asked_form(request):
         rows = shortage.all_watched(found.order_by("share", "pk"), institute)
-        return table_answer("attendance-shortage", shortage.COLUMNS, rows, form=request.GET["as"])
+        return table_answer("attendance-shortage", shortage.COLUMNS, rows, form=form)
     totals = shortage.totals(presences, filters.kinds)
     page = listing(request, found, shortage.SORTS, default="share", rows=shortage.with_people(Presence.objects.all()),
                    total=totals.listed)  # fmt: skip

@@ -10,7 +10,7 @@ from coachmaster.ground import charts
 from coachmaster.ground.days import financial_year, financial_year_words, month_end
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.money import display
-from coachmaster.ground.tables import table_answer
+from coachmaster.ground.tables import asked_form, table_answer
 
 from .collected import COLUMNS, Collected, months_of
 from .models import ReceiptSeries
@@ -43,9 +43,9 @@ def collections(request):
     year = filters.value("year") or filters.this_year
     course = filters.value("course")
     collected = Collected(months_of(year), course)
-    if request.GET.get("as") in ("csv", "xlsx"):
+    if form := asked_form(request):
         name = f"collections-{financial_year_words(year)}"
-        return table_answer(name, COLUMNS, collected.rows, form=request.GET["as"])
+        return table_answer(name, COLUMNS, collected.rows, form=form)
     by_month, by_course = collected.by_month(), collected.by_course()
     return render(
         request,

@@ -14,7 +14,7 @@ from coachmaster.ground.days import LAST_DAY, DayFormField, day_words
 from coachmaster.ground.forms import FilterForm, show_refusal
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import AmountField, display
-from coachmaster.ground.tables import table_answer
+from coachmaster.ground.tables import asked_form, table_answer
 from coachmaster.ground.text import LineFormField
 
 from . import daily
@@ -41,8 +41,8 @@ def day_book(request):
     filters = DayFilter(request.GET)
     today = timezone.localdate()
     book = daily.DayBook(filters.value("on") or today, filters.value("person"))
-    if request.GET.get("as") in ("csv", "xlsx"):
-        return table_answer(f"day-book-{book.on}", daily.COLUMNS, book.entries(), form=request.GET["as"])
+    if form := asked_form(request):
+        return table_answer(f"day-book-{book.on}", daily.COLUMNS, book.entries(), form=form)
     filters.show(book.people)
     in_all = book.in_all
     closes = DayClose.objects.filter(Q(closed_on=book.on) | Q(person=request.user, closed_on__gt=book.on))

@@ -13,7 +13,7 @@ from accounts import mails
 from accounts.models import StudentProfile
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
-from coachmaster.ground.tables import table_answer
+from coachmaster.ground.tables import asked_form, table_answer
 
 from .dues import COLUMNS
 from .dues_forms import DuesFilter
@@ -25,10 +25,10 @@ def dues(request):
     filters = DuesFilter(request.GET)
     dues = filters.dues
     found = filters.find(dues)
-    if request.GET.get("as") in ("csv", "xlsx"):
+    if form := asked_form(request):
         chunks = in_chunks(found.keys(), 500)
         rows = (debtor for keys in chunks for debtor in dues.debtors(keys))
-        return table_answer(f"dues-{dues.on}", COLUMNS, rows, form=request.GET["as"])
+        return table_answer(f"dues-{dues.on}", COLUMNS, rows, form=form)
     page = found.page(request)
     debtors = dues.debtors(list(page))
     may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past

@@ -61,15 +61,21 @@ _WIDEST = 50
 
 
 def list_file(request, name: str, columns: list[Column], rows: Iterable):
-    """The list at hand as the file that `?as=csv` or `?as=xlsx` asks for; None when the page is asked for.
+    """The list at hand as the file that is asked for, called by ``name`` and the day; None when the page is asked for.
 
-    ``rows`` are not looked at before; the file is called by ``name`` and the day. Who took what out is logged.
+    ``rows`` are not looked at before.
     """
+    form = asked_form(request)
+    return table_answer(f"{name}-{timezone.localdate()}", columns, rows, form=form) if form else None
+
+
+def asked_form(request):
+    """The form of file that `?as=csv` or `?as=xlsx` asks for; None for the page. Who takes what out is logged."""
     form = request.GET.get("as")
     if form not in ("csv", "xlsx"):
         return None
     logger.info("user %s takes out %s", request.user.pk, request.get_full_path())
-    return table_answer(f"{name}-{timezone.localdate()}", columns, rows, form=form)
+    return form
 
 
 def table_answer(name: str, columns: list[Column], rows: Iterable, *, form: str = "csv"):

@@ -18,6 +18,8 @@ _NOT_TEXT = {
     b"%PDF": "This is a PDF, not a table. Choose an XLSX, ODS or CSV file.",
     b"\x1f\x8b": "This is a compressed file. Unpack it first.",
 }
+#: Among so many lines of a sheet the header is looked for.
+MOST_TITLES = 10
 _WORKBOOK = b"PK\x03\x04"
 _HOW_TO_SAVE = "In the spreadsheet choose “Save as”, “CSV UTF-8”, or choose the workbook itself."
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -113,6 +115,8 @@ class Table:
 class SheetTable(Table):
     """One sheet of a workbook. It is unpacked once, into a file of its own that nobody else sees."""
 
+    header = ()
+
     def __init__(self, path, sheet=None):
         book = workbook(path)
         self.sheet = self._picked(book, sheet)
@@ -137,12 +141,24 @@ class SheetTable(Table):
             raise SeveralSheets(f"Several sheets are filled: {', '.join(filled)}. Say which one is meant.", filled)
         return filled[0]
 
+    def _find_header(self):
+        """The first line that is not blank; lines of one cell above one of several are titles, and left out."""
+        filled = [
+            (line, cells)
+            for line, cells in itertools.islice(self._records(), MOST_TITLES)
+            if any(cell.strip() for cell in cells)
+        ]
+        if not filled:
+            raise Unreadable("The file is empty.")
+        headers = (one for one in filled if sum(bool(cell.strip()) for cell in one[1]) > 1)
+        self.header_line, cells = next(headers, filled[0])
+        self.header = [cell.strip() for cell in cells]
+
     def _records(self):
         self._file.seek(0)
-        width = 0
+        width = len(self.header)
         for line, *cells in csv.reader(self._file):
             # A sheet leaves out the empty cells at the end of a line.
-            width = width or len(cells)
             yield int(line), [*cells, *itertools.repeat("", width - len(cells))]
 
 

@@ -107,6 +107,20 @@ def test_lines_are_numbered_as_the_spreadsheet_shows_them(rows):
     assert rows(xlsx([[], ["A", "B"], [], [None, "x"], ["y"]])) == [(2, ["A", "B"]), (4, ["", "x"]), (5, ["y", ""])]
 
 
+def test_titles_above_the_header_are_left_out(rows):
+    table = [["Sunrise Academy"], ["Fee register 2026-27"], [], ["Name", "Batch", "Paid"], ["Asha"], ["Ravi", "M1", 5]]
+
+    assert rows(xlsx(table)) == [
+        (4, ["Name", "Batch", "Paid"]),
+        (5, ["Asha", "", ""]),
+        (6, ["Ravi", "M1", "5"]),
+    ]
+
+
+def test_a_sheet_of_one_column_has_its_header_in_the_first_line(rows):
+    assert rows(xlsx([["Name"], ["Asha"], ["Ravi"]])) == [(1, ["Name"]), (2, ["Asha"]), (3, ["Ravi"])]
+
+
 @pytest.mark.parametrize(
     ("xml", "text"),
     [
@@ -129,7 +143,8 @@ def test_a_cell_of_libreoffice_is_read_as_it_is_meant(rows, xml, text):
 
 
 def test_rows_and_cells_that_an_ods_repeats_are_read_as_often(rows):
-    head = "<table:table-row><table:table-cell><text:p>A</text:p></table:table-cell></table:table-row>"
+    head = "".join(f"<table:table-cell><text:p>{name}</text:p></table:table-cell>" for name in "AB")
+    head = f"<table:table-row>{head}</table:table-row>"
     twice = (
         '<table:table-row table:number-rows-repeated="2"><table:table-cell table:number-columns-repeated="2">'
         "<text:p>x</text:p></table:table-cell></table:table-row>"
@@ -141,7 +156,7 @@ def test_rows_and_cells_that_an_ods_repeats_are_read_as_often(rows):
 
     content = ods_of(f'<table:table table:name="S">{head}{twice}{rest}</table:table>')
 
-    assert rows(content) == [(1, ["A"]), (2, ["x", "x"]), (3, ["x", "x"])]
+    assert rows(content) == [(1, ["A", "B"]), (2, ["x", "x"]), (3, ["x", "x"])]
 
 
 # Which sheet ----------------------------------------------------------------------------------------------------
