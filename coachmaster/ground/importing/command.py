@@ -147,8 +147,10 @@ class ImportCommand(BaseCommand):
             self.stdout.write(f"Columns not used: {', '.join(map(str, result.not_used))}.")
         if result.skipped:
             self.stdout.write(f"Lines skipped: {', '.join(map(str, result.skipped))}.")
-        for note in result.notes:
+        for note in result.notes[:MOST_PROBLEMS_SHOWN]:
             self.stdout.write(note)
+        if (more := len(result.notes) - MOST_PROBLEMS_SHOWN) > 0:
+            self.stdout.write(f"… and {more:,} more of these.")
         if result.problems:
             for problem in result.problems[:MOST_PROBLEMS_SHOWN]:
                 self.stderr.write(f"  {problem}")

@@ -261,6 +261,19 @@ def test_a_backup_of_a_newer_version_changes_nothing(institute, tmp_path, no_pro
     assert everything_in() == before
 
 
+def test_a_backup_of_an_older_version_is_migrated_before_it_counts(institute, monkeypatch):
+    commands = []
+    monkeypatch.setattr(manage, "run", lambda url, *command: (commands.append(command) or True, ""))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app, name FROM django_migrations")
+        applied = cursor.fetchall()
+
+    manage.bring_up_to_date("", applied)
+    assert [command[0] for command in commands] == ["verify"]
+    manage.bring_up_to_date("", applied[:-1])
+    assert [command[0] for command in commands[1:]] == ["migrate", "verify"]
+
+
 def test_a_database_that_is_not_ours_is_no_backup(tmp_path, institute):
     path = tmp_path / "foreign"
     if connection.vendor == "sqlite":
