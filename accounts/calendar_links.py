@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -16,13 +17,15 @@ def renew(user):
     return link
 
 
-def token_of(link):
-    """What the address of ``link`` ends with: 256 bits that nobody guesses."""
-    return salted_hmac("accounts.calendar_link", f"{link.pk}:{link.seed}", algorithm="sha256").hexdigest()
+def token_of(link, key=None):
+    """What the address of ``link`` ends with: 256 bits that nobody guesses. ``key``: an older one of the site's."""
+    seeded = f"{link.pk}:{link.seed}"
+    return salted_hmac("accounts.calendar_link", seeded, secret=key, algorithm="sha256").hexdigest()
 
 
 def find(user_id, token):
     """The person whose link that is, while they may sign in; None without one. One query."""
     person = User.objects.filter(pk=user_id, is_active=True).select_related("calendar_link").first()
     link = getattr(person, "calendar_link", None)
-    return person if link and constant_time_compare(token, token_of(link)) else None
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return person if link and any(constant_time_compare(token, token_of(link, key)) for key in keys) else None

@@ -239,6 +239,15 @@ def test_a_renewed_link_ends_the_one_before(client_of, instructor):
     assert first not in CalendarLink.objects.get().seed
 
 
+def test_a_new_key_of_the_site_ends_links_unless_the_old_one_is_kept(client, instructor, settings):
+    link, old = address(instructor), settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [old]
+    assert client.get(link).status_code == 200
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get(link).status_code == 404
+
+
 def test_who_may_not_sign_in_has_no_feed(client, instructor):
     link = address(instructor)
     instructor.is_active = False

@@ -11,6 +11,7 @@ from accounts.models import User
 from finance.models import Payment
 
 from .academy import Academy
+from .classes import change_classes
 from .fees import collect
 from .sheets import take_sheets
 
@@ -42,4 +43,5 @@ def make(*, scale=1, today, progress=lambda steps, words: steps):
     academy.build(progress)
     take_sheets(academy, progress)
     collect(academy, progress)
+    change_classes(academy)
     return academy
