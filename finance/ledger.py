@@ -55,9 +55,9 @@ def with_balance(students, on=None):
     )
 
 
-def balance_of(key, on=None):
-    """The balance of one student as an expression; with ``on``, at the end of that day."""
-    terms = _terms(on, student=key)
+def balance_of(key):
+    """The balance of one student now, as an expression."""
+    terms = _terms(None, student=key)
     return terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"]
 
 

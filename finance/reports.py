@@ -67,16 +67,10 @@ class Owed:
     overdue_students: int
 
 
-def owed(on, accounts=None):
-    """What is owed now or later, and what of it was owed before the day ``on``, by one query.
-
-    ``accounts`` narrows it to some of those who owe.
-    """
-    charges = Charge.objects.open()
-    if accounts is not None:
-        charges = charges.filter(student__in=accounts.values("pk"))
+def owed(on):
+    """What is owed now or later, and what of it was owed before the day ``on``, by one query."""
     is_late = Q(due_on__lt=on)
-    found = charges.aggregate(
+    found = Charge.objects.open().aggregate(
         amount=Sum("open_now"),
         students=Count("student", distinct=True),
         late=Sum("open_now", filter=is_late),
