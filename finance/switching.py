@@ -330,8 +330,7 @@ class WorkbookImporter(Importer):
             if result.is_clean:
                 receiving.write(payments)
         if result.is_clean:
-            self._enrolling.finish()
-            receiving.finish()
+            receiving.finish()  # the accounts of all of them, also of who paid nothing
 
     def _check_balance(self, row, result):
         """A balance that the file tells must follow from what else it tells."""

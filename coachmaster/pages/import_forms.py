@@ -14,8 +14,8 @@ class UploadForm(forms.Form):
     kind = forms.ChoiceField(label="What is in the file?", widget=forms.RadioSelect)
     file = forms.FileField(
         label="File",
-        help_text=f"XLSX, ODS or CSV, at most {importing.MOST_BYTES // 1024 // 1024} MB and {importing.MOST_ROWS:,} rows. "
-        "Its first line names the columns.",
+        help_text=f"XLSX, ODS or CSV, at most {importing.MOST_BYTES // 1024 // 1024} MB and {importing.MOST_ROWS:,} rows, "
+        f"of a switch-over workbook {importing.KINDS['workbook'].most_rows:,}. Its first line names the columns.",
         widget=forms.FileInput(attrs={"accept": ".xlsx,.ods,.csv,.txt,.tsv"}),
         error_messages={"required": "Choose a file.", "empty": "The file is empty."},
     )

@@ -40,6 +40,8 @@ class Kind:
     permission: str
     example: list[list[Any]]
     rows: Callable[[Any], Any] = lambda queryset: queryset
+    #: How many lines are checked and brought in within a request.
+    most_rows: int = MOST_ROWS
 
     @property
     def command(self):
@@ -162,6 +164,7 @@ KINDS = {
               _DAY(2026, 6, 3), "B/21, B/40", Decimal("50000")],
              ["Leela Nair", "98765 43222", None, None, "JEE-M1", _DAY(2026, 6, 15), Decimal("125000"), None, None, None, None,
               None, Decimal("25000"), None, "B/33", Decimal("100000")]],
+            most_rows=2_000,
         ),
     ]
 }  # fmt: skip
@@ -257,8 +260,9 @@ def _run(upload, table, **options):
 
 def _refuse_too_long(table, upload):
     rows, cells = table.count(), importer_for(upload, table.header).cells_a_row
-    if rows > MOST_ROWS or rows * cells > 2 * MOST_ROWS:
-        what = f"{MOST_ROWS:,} rows" if cells == 1 else f"{2 * MOST_ROWS:,} cells"
+    most = KINDS[upload.kind].most_rows
+    if rows > most or rows * cells > 2 * most:
+        what = f"{most:,} rows" if cells == 1 else f"{2 * most:,} cells"
         raise Unreadable(
             f"More than {what}. Split the file, or ask whoever runs the server to bring it in with "
             f"manage.py {KINDS[upload.kind].command}."

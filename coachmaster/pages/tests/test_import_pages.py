@@ -412,6 +412,13 @@ def test_a_file_beyond_the_limit_is_told_to_take_the_command(desk, monkeypatch):
     assert not Import.objects.exists()
 
 
+def test_a_workbook_of_more_lines_than_a_request_can_take_is_told_to_take_the_command(desk):
+    answer = desk.upload("name,batch\n" + "x,y\n" * 2001, kind="workbook")
+
+    assert "More than 2,000 rows." in answer.content.decode()
+    assert "manage.py import_workbook" in answer.content.decode()
+
+
 def test_an_older_excel_file_comes_in_when_it_is_said_to_be_one(desk):
     desk.upload("name\nRené\n".encode("cp1252"), encoding="cp1252")
     desk.send("apply")
