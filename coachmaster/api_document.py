@@ -81,6 +81,8 @@ _WORDS = {
     "running_batches": "Batches that have begun and are not over.",
     "classes_today": "The classes of today.",
     "classes_taken": "Of these, with attendance taken.",
+    "absences_today": "How many were absent, once for each class they missed.",
+    "registers_not_taken": "Classes of today and the days before whose attendance is still to be taken.",
     "recent_enrollments": "The last ones, the newest first.",
     "next_due": "What is to be paid next; null when nothing is owed.",
     "enrollment": "null: none yet.",

@@ -17,6 +17,7 @@ from academics.services import end_enrollment, end_enrollments, open_enrollment
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display, plain, split_in_proportion
 from coachmaster.ground.refusals import Conflict
+from coachmaster.ground.text import clean_text
 
 from . import installments, ledger
 from .locks import book_day, lock_account, lock_batch, lock_series
@@ -298,19 +299,18 @@ def record_payment(
     """Record money received from ``student`` and draw its receipt number. Returns the payment.
 
     ``amount`` in rupees. The same ``token`` with the same content gives the payment of the first time, which then
-    ``is_known``; with other content `TokenUsed`. Raises ValidationError for a bad date or reference, `MoreThanOwed` and `LooksDouble` for what
-    a person has to confirm. When something is refused, nothing is written and no number is used. ``at_the_desk`` off
+    ``is_known``; with other content `TokenUsed`. Raises ValidationError for a bad date or reference, `Conflict` for a
+    reference that another receipt has, `MoreThanOwed` and `LooksDouble` for what a person has to confirm. When something is refused, nothing is written and no number is used. ``at_the_desk`` off
     stands for history that is brought in: the institute's limits on dates and cash, and the need of a reference, are
     for what is taken now.
     """
-    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
+    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
     try:
         return _record_payment(
             **content,
             token=token,
             by=by,
             cheque_on=cheque_on if mode == Mode.CHEQUE else None,
-            notes=notes,
             enrollment=enrollment,
             as_advance=as_advance,
             confirmed_double=confirmed_double,
@@ -324,7 +324,7 @@ def record_payment(
             return _same_payment(earlier, content)
         kept = live_reference(Payment(student=student, mode=mode, reference=reference))
         if taken := LiveReference.objects.select_related("payment").filter(pk=kept).first():
-            raise ValidationError(
+            raise Conflict(
                 {"reference": f"This reference is on receipt {taken.payment} already. Check the number."}
             ) from None
         raise
@@ -338,12 +338,14 @@ def _same_payment(earlier, content):
         earlier.paid_on,
         earlier.mode,
         normalised_reference(earlier.reference),
+        earlier.notes,
     ) != (
         content["student"].pk,
         content["amount"],
         content["paid_on"],
         content["mode"],
         normalised_reference(content["reference"]),
+        clean_text(content["notes"], lines=True),
     ):
         refusal = TokenUsed(
             f"This form was already used for receipt {earlier.receipt_number}. "
@@ -384,7 +386,7 @@ def _record_payment(
     check_payment_day(paid_on, today)
     series = lock_series(paid_on, by=by)
     lock_account(student.pk)
-    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference)
+    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
     known = list(Payment.objects.filter(Q(student=student) | Q(token=token)).select_related("reversal").with_refunded())
     if earlier := next((payment for payment in known if payment.token == token), None):
         return _same_payment(earlier, content)
@@ -416,7 +418,6 @@ def _record_payment(
         **content,
         letterhead=letterhead,
         cheque_on=cheque_on,
-        notes=notes,
         enrollment=enrollment,
         token=token,
         series=series,

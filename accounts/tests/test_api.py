@@ -281,6 +281,14 @@ def test_a_missing_field_is_named(db, field):
     assert not User.objects.exists()
 
 
+def test_all_that_is_missing_is_named_at_once(db, admin):
+    def named(answer):
+        return answer[0], set(answer[1]["errors"])
+
+    assert named(nobody("POST", "/auth/register", {})) == (400, {"full_name", "email", "role", "password"})
+    assert named(Caller(admin)("POST", "/auth/register", {})) == (400, {"full_name", "email", "role"})
+
+
 def test_an_unknown_role_is_refused_with_those_there_are(db):
     errors = {"role": ["Choose 'admin', 'instructor' or 'student'."]}
 

@@ -17,6 +17,7 @@ from academics.api import (
 )
 from academics.models import Batch, Course
 from accounts.tokens import Token
+from attendance import missing
 from attendance import reports as attendance
 from attendance.api import Tally, tally_json
 from coachmaster.ground.api import Answer, Key, Rupees, answers
@@ -66,6 +67,8 @@ class AdminDashboard(Schema):
     running_batches: int = Field(examples=[11])
     classes_today: int = Field(examples=[6])
     classes_taken: int = Field(examples=[4])
+    absences_today: int = Field(examples=[9])
+    registers_not_taken: int = Field(examples=[2])
     recent_enrollments: list[RecentEnrollment]
 
 
@@ -100,6 +103,8 @@ def admin_dashboard(request):
             "running_batches": figures.running_batches,
             "classes_today": len(figures.classes),
             "classes_taken": figures.classes_taken,
+            "absences_today": figures.absences,
+            "registers_not_taken": len(missing.to_see_to(request.user)),
             "recent_enrollments": recent,
         }
     )

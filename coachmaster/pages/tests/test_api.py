@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
@@ -45,6 +46,8 @@ def test_the_office_sees_the_institute(admin, student):
         "running_batches": 2,
         "classes_today": 1,
         "classes_taken": 1,
+        "absences_today": 0,
+        "registers_not_taken": 7,  # of the days that may still be corrected
         "recent_enrollments": [recent(late), recent(enrollment)],
     }
 
@@ -68,6 +71,19 @@ def test_the_page_and_the_api_say_the_same_of_the_institute(client_of, admin):
     for name in ("active_students", "running_batches", "classes_taken"):
         assert told[name] == page[name]
     assert told["classes_today"] == page["classes_in_all"] == 1
+
+
+@time_machine.travel("2026-11-24 12:00+05:30")
+def test_absences_and_registers_not_taken_are_those_of_the_page(client_of, admin):
+    batch = DailyBatchFactory()
+    student = enrolled(batch=batch, enrolled_on=datetime.date(2026, 11, 22)).student
+    taken(batch, datetime.date(2026, 11, 24), **{f"s{student.pk}": "absent"})
+
+    page = client_of(admin).get(reverse("pages:admin-dashboard")).context
+    told = Caller(admin).get("/dashboard/admin")
+
+    assert told["absences_today"] == page["absences"] == 1
+    assert told["registers_not_taken"] == page["missing_in_all"] == 2
 
 
 def test_an_instructor_sees_what_they_teach(instructor):
