@@ -58,6 +58,9 @@ def import_list(request):
     listed = (request, visible.applied(), {"when": ["applied_at"], "file": ["file_name"]})
     if file := list_file(request, "imports", HISTORY, every_row(*listed, default="-when")):
         return file
+    imports = listing(*listed, default="-when")
+    for upload in imports:
+        upload.title = KINDS[upload.kind].title
     return render(
         request,
         "pages/import_list.html",
@@ -65,7 +68,7 @@ def import_list(request):
             "form": form,
             "kinds": kinds,
             "waiting": [(upload, KINDS[upload.kind]) for upload in visible.waiting().order_by("-uploaded_at")[:10]],
-            "imports": listing(*listed, default="-when"),
+            "imports": imports,
         },
     )
 

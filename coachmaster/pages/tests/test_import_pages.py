@@ -3,12 +3,14 @@
 import csv
 import datetime
 import io
+import threading
 
 import openpyxl
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -122,6 +124,31 @@ def test_applying_twice_is_done_once(desk):
 
     assert (desk.file.created, StudentProfile.objects.count()) == (2, 2)
     assert desk.send("apply").status_code == 404
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_of_several_who_press_apply_at_once_one_brings_it_in(desk):
+    desk.upload(STUDENTS)
+    waiting, done = [Import.objects.get() for _ in range(4)], []
+
+    def apply(upload):
+        try:
+            done.append(importing.apply(upload))
+        except importing.AlreadyDone:
+            done.append("already")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=apply, args=[upload]) for upload in waiting]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(map(str, done)) == ["True", "already", "already", "already"]
+    upload = Import.objects.get()
+    assert (upload.created, upload.unchanged, StudentProfile.objects.count()) == (2, 0, 2)
 
 
 def test_what_changed_since_the_check_is_refused_and_nothing_is_written(desk):
