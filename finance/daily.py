@@ -236,10 +236,11 @@ COLUMNS = [
 def book_cash(person, on):
     """The cash (rupees) that ``person`` should have of the day ``on``.
 
-    It is the cash they received on it that was not voided, less the cash of earlier days that they voided on it, less the
-    cash they gave back.
+    It is the cash they received on it that was not voided in the same book, less the cash of earlier days that they voided
+    on it, less the cash they gave back. So each void counts in one book, whenever a day is closed.
     """
-    received = Payment.objects.live().filter(received_by=person, booked_on=on, mode=Mode.CASH)
+    received = Payment.objects.filter(received_by=person, booked_on=on, mode=Mode.CASH)
+    received = received.exclude(reversal__booked_on__lte=on)
     earlier = Payment.objects.filter(
         booked_on__lt=on, mode=Mode.CASH, reversal__voided_by=person, reversal__booked_on=on
     )

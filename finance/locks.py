@@ -35,6 +35,13 @@ def book_day(series, day):
     return day if series.last_closed is None else max(day, series.last_closed + datetime.timedelta(days=1))
 
 
+def first_book_day_of_void(payment):
+    """The first day in whose book a void of ``payment`` may stand: the receipt's own, or, where who received it has closed
+    that day, the one after, as the cash they counted had it."""
+    closed = DayClose.objects.filter(person=payment.received_by_id, closed_on__gte=payment.booked_on)
+    return payment.booked_on + closed.exists() * datetime.timedelta(days=1)
+
+
 def lock_batch(batch):
     """``batch`` read again with its course, locked until the transaction ends, and the institute's settings with it:
     seats are counted and the rule of one active enrollment is read by one at a time."""

@@ -20,7 +20,7 @@ from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import clean_text
 
 from . import installments, ledger
-from .locks import book_day, lock_account, lock_batch, lock_series
+from .locks import book_day, first_book_day_of_void, lock_account, lock_batch, lock_series
 from .models import (
     Charge,
     ChargeKind,
@@ -600,9 +600,8 @@ def _reverse(payment, kind, *, on, reason, by):
         raise ValidationError(f"Receipt {payment} was voided already.")
     if Refund.objects.filter(payment=payment).exists():
         raise ValidationError(f"Of receipt {payment} money was given back, so it cannot be voided any more.")
-    reversal = Reversal(
-        payment=payment, kind=kind, voided_on=on, booked_on=book_day(series, on), reason=reason, voided_by=by
-    )
+    booked_on = max(book_day(series, on), first_book_day_of_void(payment))
+    reversal = Reversal(payment=payment, kind=kind, voided_on=on, booked_on=booked_on, reason=reason, voided_by=by)
     reversal.clean_fields(exclude=["payment", "voided_by"])
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()

@@ -221,8 +221,8 @@ def day_closes():
         cash = sum(
             (
                 amount
-                for amount, voided in own.values_list("amount", "reversal__voided_at")
-                if not voided or voided > at
+                for amount, void_booked_on in own.values_list("amount", "reversal__booked_on")
+                if not void_booked_on or void_booked_on > day
             ),
             ZERO,
         )

@@ -144,6 +144,46 @@ def test_cash_of_an_earlier_day_is_taken_from_who_voids_it(admin, clerk):
         assert daily.book_cash(clerk, timezone.localdate()) == rupees("0.00")
 
 
+def test_a_void_counts_in_one_book_also_when_the_day_of_the_receipt_is_closed_after_it(admin):
+    with time_machine.travel(MONDAY, tick=False):
+        monday = timezone.localdate()
+        payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
+    with time_machine.travel(MONDAY + DAY, tick=False):
+        tuesday = timezone.localdate()
+        services.void(payment=payment, reason="typing error", by=admin)
+        daily.close(person=admin, on=monday, counted_cash=rupees("50.00"))
+        daily.close(person=admin, on=tuesday, counted_cash=rupees("0.00"), note="50 taken out again")
+
+    assert list(DayClose.objects.order_by("closed_on").values_list("system_cash", flat=True)) == [
+        rupees("50.00"), rupees("-50.00"),
+    ]  # fmt: skip
+    assert list(verify.day_closes()) == []
+
+
+def test_a_void_of_what_another_has_counted_and_closed_stands_in_the_next_book(admin, clerk):
+    with time_machine.travel(MONDAY):
+        today = timezone.localdate()
+        payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
+        daily.close(person=clerk, on=today, counted_cash=rupees("50.00"))
+        void = services.void(payment=payment, reason="typing error", by=admin)
+
+    assert void.booked_on == today + DAY
+    assert (daily.book_cash(clerk, today), daily.book_cash(admin, today)) == (rupees("50.00"), rupees("0.00"))
+    assert daily.book_cash(admin, today + DAY) == rupees("-50.00")
+    assert list(verify.day_closes()) == []
+
+
+def test_a_void_stands_in_no_book_before_its_receipt(admin, clerk):
+    with time_machine.travel(MONDAY):
+        today = timezone.localdate()
+        daily.close(person=clerk, on=today, counted_cash=rupees("0.00"))
+        payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
+        void = services.void(payment=payment, reason="typing error", by=admin)
+
+    assert payment.booked_on == void.booked_on == today + DAY
+    assert daily.book_cash(clerk, today + DAY) == daily.book_cash(admin, today + DAY) == rupees("0.00")
+
+
 def test_a_day_that_agrees_is_closed_without_a_note(client_of, admin, day):
     client = client_of(admin)
     assert client.get(CLOSE).context["by_book"] == rupees("90.00")
