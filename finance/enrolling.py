@@ -15,7 +15,7 @@ from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.money import ZERO, display, plain
 
-from . import leaving, ledger, planning, services
+from . import installments, leaving, ledger, planning, services
 from .forms import CompleteBatchForm, DropForm, EndForm, EnrollForm, EnrollSeveralForm, PickForm, TransferForm
 from .installment_forms import InstallmentTable
 from .models import FeePlan
@@ -48,11 +48,13 @@ def enroll(request):
     elif table.step == "split" and terms:
         table.split(terms.fee, terms.starts_on, terms.key)
     elif table.step == "" and is_valid and table.is_valid() and not planning.is_outdated(table, terms):
+        rows = table.rows if table.is_edited else terms.rows
         try:
+            installments.check(rows, terms.fee, not_before=terms.starts_on)
             enrollment = services.enroll(
                 student=student,
                 by=request.user,
-                installments=table.rows if table.is_edited else terms.rows,
+                installments=rows,
                 **{name: value for name, value in form.cleaned_data.items() if name != "plan"},
             )
         except ValidationError as refusal:

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.calendar import Timetable, class_days
+from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display, share, split, split_in_proportion
 
 from . import ledger
@@ -25,7 +26,8 @@ DAY = datetime.timedelta(days=1)
 def plan_rows(plan, fee, starts_on):
     """The rows by which ``plan`` divides ``fee`` (rupees) for who starts on ``starts_on``, by date.
 
-    Amounts of the plan are kept when they add up to the fee; otherwise, as per cent are, they are its proportions.
+    Amounts of the plan are kept when they add up to the fee; otherwise, as per cent are, they are its proportions. What
+    had its fixed date before is due on the first day.
     """
     return rows_of_parts(list(plan.parts.all()), fee, starts_on)
 
@@ -35,7 +37,7 @@ def rows_of_parts(parts, fee, starts_on):
     if not parts or fee <= ZERO:
         return [(starts_on, fee)] if fee > ZERO else []
     amounts = split_in_proportion(fee, [part.percent if part.amount is None else part.amount for part in parts])
-    days = [part.due_on or starts_on + part.days * DAY for part in parts]
+    days = [max(part.due_on or starts_on + part.days * DAY, starts_on) for part in parts]
     return sorted((day, amount) for day, amount in zip(days, amounts, strict=True) if amount > ZERO)
 
 
@@ -82,10 +84,13 @@ def _months_later(day, months):
     return datetime.date(year, month + 1, day.day)
 
 
-def check(rows, total):
-    """Raises ValidationError unless ``rows`` are above zero and add up to ``total`` rupees, to the paisa."""
+def check(rows, total, *, not_before=None):
+    """Raises ValidationError unless ``rows`` are above zero and add up to ``total`` rupees, to the paisa, and none is due
+    before the day ``not_before``."""
     if any(amount <= ZERO for _, amount in rows):
         raise ValidationError("Each installment is above zero.")
+    if not_before and any(due_on < not_before for due_on, _ in rows):
+        raise ValidationError(f"No installment can be due before {day_words(not_before)}. Choose a later date.")
     found = sum((amount for _, amount in rows), ZERO)
     if found != total:
         missing = total - found
@@ -126,7 +131,8 @@ def change(*, enrollment, rows, reason, by):
     """Put ``rows`` in the place of what is still open of the tuition of ``enrollment``. What is settled stays.
 
     The open charges are cancelled and posted anew; concessions on them are carried over, so that what is to be paid
-    is the same. Raises ValidationError when the rows do not add up to what is open, or the reason is missing.
+    is the same. Raises ValidationError when the rows do not add up to what is open or begin before the enrollment, or the
+    reason is missing.
     """
     if not reason:
         raise ValidationError({"reason": "Say why the installments change."})
@@ -135,7 +141,8 @@ def change(*, enrollment, rows, reason, by):
     lines = open_lines(enrollment, today)
     if not lines:
         raise ValidationError("Nothing of this fee is open any more.")
-    check(rows, sum((line.open for line in lines), ZERO))
+    first_day = min(enrollment.enrolled_on, *(line.charge.due_on for line in lines))
+    check(rows, sum((line.open for line in lines), ZERO), not_before=first_day)
     # What is settled of a charge keeps its date, so that the same payments settle it again.
     kept = [(line.charge.due_on, line.settled) for line in lines if line.settled > ZERO]
     rows = sorted([*kept, *rows])

@@ -33,7 +33,7 @@ class PlainSelect(forms.Select):
 
 
 class FilterForm(forms.Form):
-    """The filters above a list, sent by GET. A value that is not understood filters nothing."""
+    """The filters above a list, sent by GET. A value that is not understood filters nothing, and the page says so beside it."""
 
     q = LineFormField(
         label="Search",

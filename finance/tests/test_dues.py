@@ -72,6 +72,14 @@ def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(client_of, admin
     ] == [both, overdue, upcoming]
 
 
+def test_a_filter_that_is_not_understood_says_so_beside_it(client_of, admin):
+    tomorrow = timezone.localdate() + DAY
+
+    page = client_of(admin).get(reverse("finance:dues"), {"as_of": tomorrow.isoformat()}).content.decode()
+
+    assert 'id="id_as_of_error">Choose today or an earlier day: what will be owed later is not known.</p>' in page
+
+
 def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
     today = timezone.localdate()
     dues = Dues(today)

@@ -124,6 +124,27 @@ def test_a_plan_chosen_without_seeing_its_rows_is_shown_before_anything_is_saved
     assert len(shown(response)) == 3 and not Enrollment.objects.exists()
 
 
+def test_a_fixed_date_that_is_over_is_due_on_the_first_day(client_of, admin, student):
+    batch = BatchFactory(course__total_fee=Decimal("1000.00"))
+    plan = FeePlan.objects.create(course=batch.course, name="Halves")
+    for position, due_on in enumerate([today() - 90 * DAY, today() + 90 * DAY]):
+        FeePlanPart.objects.create(plan=plan, position=position, percent=Decimal(50), due_on=due_on)
+
+    response = send(client_of(admin), student, batch, plan=plan.pk, do="show")
+
+    assert shown(response) == [(today(), Decimal("500.00")), (today() + 90 * DAY, Decimal("500.00"))]
+
+
+def test_no_installment_is_due_before_the_first_day(client_of, admin, student):
+    batch = BatchFactory(course__total_fee=Decimal("1000.00"))
+    typed = rows_typed((today() - DAY, "400"), (today(), "600"))
+
+    response = send(client_of(admin), student, batch, **typed)
+
+    assert "No installment can be due before" in response.content.decode()
+    assert not Enrollment.objects.exists()
+
+
 def test_the_rest_is_split_into_parts_a_month_apart(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     client = client_of(admin)
@@ -234,6 +255,17 @@ def test_changing_installments_needs_a_reason_and_the_whole_amount(client_of, ad
 
     assert "₹0.01 more than ₹12,000.00" in missed.content.decode()
     assert Charge.objects.live().get().due_on == enrollment.enrolled_on
+
+
+def test_open_installments_do_not_move_to_before_the_enrollment(client_of, admin):
+    enrollment = enrolled(fee="1000.00")
+    first = enrollment.enrolled_on
+    page = reverse("finance:installments-change", args=[enrollment.pk])
+
+    response = client_of(admin).post(page, {**rows_typed((first - DAY, "1000")), "reason": "typing error"})
+
+    assert "No installment can be due before" in response.content.decode()
+    assert charges() == [(first, Decimal("1000.00"))]
 
 
 def test_open_installments_are_split_again(client_of, admin):
