@@ -1,11 +1,13 @@
 """Our own commands run on another database than the one of this process."""
 
+import io
 import os
 import subprocess
 import sys
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -53,10 +55,20 @@ def run(url, *command):
 def broken_books(url):
     """What `verify` finds broken in the database at ``url``; "" when its books are right."""
     done, said = run(url, "verify")
-    return "" if done else findings(said)
+    return "" if done else _findings(said)
 
 
-def findings(said):
+def broken_books_here():
+    """`broken_books` of our own database, within the transaction that is open."""
+    said = io.StringIO()
+    try:
+        call_command("verify", stdout=said, no_color=True)
+    except CommandError as error:
+        return f"{_findings(said.getvalue())}\n{error}"
+    return ""
+
+
+def _findings(said):
     """Of what `verify` said, what is not as it should be."""
     return "\n".join(line for line in said.splitlines() if line and not line.startswith("ok "))
 

@@ -14,10 +14,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from coachmaster.ground.money import plain
-from finance import ledger, verify
+from finance import ledger
 
 from . import sqlite
-from .manage import is_migrated
+from .manage import broken_books_here, is_migrated
 from .refusals import Refused, of_os
 from .tables import LEFT_OUT, MADE_BY_MIGRATE, all_tables
 
@@ -128,10 +128,8 @@ def bring_in(folder, progress):
                 _read(table, folder, advance)
             _finish(tables)
             _compare(tables, manifest, progress("Comparing", rows))
-            if broken := list(verify.problems()):
-                raise Refused(
-                    "\n".join(["The books in it do not fit together:", *broken[:100], "Nothing was changed."])
-                )
+            if broken := broken_books_here():
+                raise Refused(f"The books in it do not fit together:\n{broken}\nNothing was changed.")
     except OSError as error:
         raise of_os(error, error.filename or folder) from error
     except DatabaseError as error:

@@ -4,16 +4,14 @@ The password goes to its programs by the environment, never on a command line.
 """
 
 import contextlib
-import io
 import os
 import shutil
 import subprocess
 
 from django.conf import settings
-from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from .manage import bring_up_to_date, findings, url_of
+from .manage import bring_up_to_date, broken_books_here, url_of
 from .refusals import Refused
 
 MAGIC = b"PGDMP"
@@ -52,7 +50,7 @@ def take(database, part):
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f"SELECT COUNT(*) FROM {connection.ops.quote_name(table)}")
             rows[table] = cursor.fetchone()[0]
-        broken = _broken_books()
+        broken = broken_books_here()
     if (found := _rows_in(part)) != rows:
         wrong = sorted(table for table in rows.keys() | found.keys() if rows.get(table) != found.get(table))
         raise Refused(f"The archive does not hold what the database does: {', '.join(wrong)}.")
@@ -228,12 +226,3 @@ def _environment():
         **os.environ,
         **{variable: str(parameters[name]) for name, variable in _VARIABLES.items() if parameters.get(name)},
     }
-
-
-def _broken_books():
-    said = io.StringIO()
-    try:
-        call_command("verify", stdout=said, no_color=True)
-    except CommandError as error:
-        return f"{findings(said.getvalue())}\n{error}"
-    return ""

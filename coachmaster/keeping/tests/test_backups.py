@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from accounts.models import User
@@ -70,15 +70,18 @@ def test_a_backup_under_load_restored_elsewhere_holds_one_moment(tmp_path, elsew
     def take_payments(student):
         try:
             while not is_over.is_set():
-                payment = services.record_payment(
-                    student=student,
-                    amount=10,
-                    paid_on=timezone.localdate(),
-                    mode="cash",
-                    token=secrets.token_urlsafe(24),
-                    by=owner,
-                    confirmed_double=True,
-                )
+                try:
+                    payment = services.record_payment(
+                        student=student,
+                        amount=10,
+                        paid_on=timezone.localdate(),
+                        mode="cash",
+                        token=secrets.token_urlsafe(24),
+                        by=owner,
+                        confirmed_double=True,
+                    )
+                except OperationalError:  # the machine is slow: the desk is told that nothing was saved
+                    continue
                 with lock:
                     done.append(payment.number)
         finally:
