@@ -25,8 +25,8 @@ def batch():
 
 @pytest.fixture
 def asha(student):
-    """Asha Verma, with the admission number 26-00001."""
-    student.admission_number = "26-00001"
+    """Asha Verma, with the admission number 26-77701."""
+    student.admission_number = "26-77701"
     student.save()
     return student
 
@@ -41,7 +41,7 @@ def balance(student):
 # Enrollments ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["26-00001", "ASHA@example.com", "asha verma"])
+@pytest.mark.parametrize("name", ["26-77701", "ASHA@example.com", "asha verma"])
 def test_a_student_is_named_by_number_email_or_name(file, asha, batch, name):
     run = run_import("import_enrollments", file(f"student,batch\n{name},Morning\n"))
 
@@ -52,7 +52,7 @@ def test_a_student_is_named_by_number_email_or_name(file, asha, batch, name):
 def test_an_enrollment_comes_in_with_its_charge_as_at_the_desk(file, asha, batch):
     at_the_desk = enrolled(batch=batch, enrolled_on=datetime.date(2026, 6, 10))
 
-    run_import("import_enrollments", file("Admission No,Batch,Joining Date\n26-00001,m1,10/06/2026\n"))
+    run_import("import_enrollments", file("Admission No,Batch,Joining Date\n26-77701,m1,10/06/2026\n"))
 
     imported = Enrollment.objects.get(student=asha)
     for name in ("status", "enrolled_on", "ended_on", "list_fee", "agreed_fee", "fee_reason", "is_exclusive"):
@@ -65,7 +65,7 @@ def test_an_enrollment_comes_in_with_its_charge_as_at_the_desk(file, asha, batch
 
 
 def test_without_a_day_it_begins_with_the_batch_and_a_second_run_changes_nothing(file, asha, batch):
-    path = file("student,batch\n26-00001,M1\n")
+    path = file("student,batch\n26-77701,M1\n")
 
     first, second = (run_import("import_enrollments", path) for _ in range(2))
 
@@ -76,7 +76,7 @@ def test_without_a_day_it_begins_with_the_batch_and_a_second_run_changes_nothing
 
 
 def test_today_can_be_the_day_and_a_run_tomorrow_still_changes_nothing(file, asha, batch):
-    path = file("student,batch\n26-00001,M1\n")
+    path = file("student,batch\n26-77701,M1\n")
     run_import("import_enrollments", path, "--default", "enrolled_on=2026-06-02")
 
     run = run_import("import_enrollments", path, "--default", "enrolled_on=today")
@@ -103,8 +103,8 @@ def test_into_a_batch_that_is_over_it_comes_in_as_completed(file, asha):
 
 
 def test_a_lower_fee_needs_a_reason(file, asha, batch):
-    refused = run_import("import_enrollments", file('student,batch,fee\n26-00001,M1,"10,000"\n'))
-    taken = run_import("import_enrollments", file('student,batch,fee,reason\n26-00001,M1,"10,000",Sister here\n'))
+    refused = run_import("import_enrollments", file('student,batch,fee\n26-77701,M1,"10,000"\n'))
+    taken = run_import("import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n'))
 
     assert "line 2, fee_reason: Say why the fee is lower than the course's fee." in refused.said
     assert taken.code == 0
@@ -128,21 +128,21 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
     ("rows", "sentence"),
     [
         ("x@example.com,M1,", "line 2, student: “x@example.com”: There is no such student."),
-        ("26-00001,Latin,", "line 2, batch: “Latin”: There is none with this code or name."),
-        ("26-00001,Twin,", "line 2, batch: “Twin”: More than one has this name. Write the code."),
+        ("26-77701,Latin,", "line 2, batch: “Latin”: There is none with this code or name."),
+        ("26-77701,Twin,", "line 2, batch: “Twin”: More than one has this name. Write the code."),
         ("Twin Person,M1,", "line 2, student: “Twin Person”: More than one student has this name."),
         (
             "gone@example.com,M1,",
             "line 2, student: “gone@example.com”: Gone Person is inactive. Activate the person first.",
         ),
-        ("26-00001,M1,\n26-00001,M2,", "Asha Verma has an active enrollment in Morning already."),
+        ("26-77701,M1,\n26-77701,M2,", "Asha Verma has an active enrollment in Morning already."),
         (
-            "26-00001,M1,\nasha@example.com,Morning,",
+            "26-77701,M1,\nasha@example.com,Morning,",
             "line 3, student: “asha@example.com”: Line 2 enrolls the same student",
         ),
-        ("26-00001,M1,\n26-00001,M1,02/06/2026", "Asha Verma is enrolled in Morning already."),
+        ("26-77701,M1,\n26-77701,M1,02/06/2026", "Asha Verma is enrolled in Morning already."),
         (
-            "26-00001,Old,01/06/2026",
+            "26-77701,Old,01/06/2026",
             "line 2, date: “01/06/2026”: Old ended on 29 Apr 2016. Enter a day on or before it.",
         ),
         (",M1,", "line 2, student: Fill in this cell"),
@@ -166,7 +166,7 @@ def test_where_several_batches_are_allowed_the_import_allows_them(file, asha, ba
     Institute.objects.update(several_batches_at_once=True)
     BatchFactory(name="Noon", code="M2")
 
-    run = run_import("import_enrollments", file("student,batch\n26-00001,M1\n26-00001,M2\n"))
+    run = run_import("import_enrollments", file("student,batch\n26-77701,M1\n26-77701,M2\n"))
 
     assert run.code == 0
     assert Enrollment.objects.active().filter(student=asha, is_exclusive=False).count() == 2
@@ -175,9 +175,9 @@ def test_where_several_batches_are_allowed_the_import_allows_them(file, asha, ba
 # Payments -------------------------------------------------------------------------------------------------------
 
 PAYMENTS = """Student;Amount Paid;Payment Date;Mode;UTR No;Receipt No;Remarks
-26-00001;"₹ 5,000";05/07/2026;GPay;412345678901;B/17;by father
+26-77701;"₹ 5,000";05/07/2026;GPay;412345678901;B/17;by father
 asha@example.com;2000;05/06/2026;cash;;B/3;
-26-00001;8,000/-;2026-07-20;neft;;B/21;
+26-77701;8,000/-;2026-07-20;neft;;B/21;
 """
 
 
@@ -209,7 +209,7 @@ def test_a_receipt_says_what_one_from_the_desk_would_say(file, asha, batch):
     for student in (asha, twin):
         enrolled(student=student, batch=batch)
 
-    run_import("import_payments", file("student,amount,date,mode,ref\n26-00001,15000,05/06/2026,upi,abc1\n"))
+    run_import("import_payments", file("student,amount,date,mode,ref\n26-77701,15000,05/06/2026,upi,abc1\n"))
 
     imported, desk = (
         Payment.objects.get(student=asha),
@@ -221,7 +221,7 @@ def test_a_receipt_says_what_one_from_the_desk_would_say(file, asha, batch):
 
 
 def test_a_second_run_changes_nothing_with_or_without_receipt_numbers(file, asha):
-    bare = "student,amount,date,mode\n26-00001,500,05/06/2026,cash\n26-00001,500,05/06/2026,cash\n26-00001,500,06/06/2026,cash\n"
+    bare = "student,amount,date,mode\n26-77701,500,05/06/2026,cash\n26-77701,500,05/06/2026,cash\n26-77701,500,06/06/2026,cash\n"
     for text in (PAYMENTS, bare):
         assert run_import("import_payments", file(text)).summary.startswith("3 payments created")
 
@@ -233,7 +233,7 @@ def test_a_second_run_changes_nothing_with_or_without_receipt_numbers(file, asha
 
 
 def test_a_receipt_number_may_come_again_in_another_financial_year(file, asha):
-    text = "student,amount,date,mode,receipt\n26-00001,500,31/03/2026,cash,1\n26-00001,500,01/04/2026,cash,1\n"
+    text = "student,amount,date,mode,receipt\n26-77701,500,31/03/2026,cash,1\n26-77701,500,01/04/2026,cash,1\n"
 
     assert run_import("import_payments", file(text)).code == 0
     assert sorted(Payment.objects.values_list("receipt_number", flat=True)) == ["CM/25-26/00001", "CM/26-27/00001"]
@@ -262,7 +262,7 @@ def test_a_voided_payment_does_not_come_back(file, asha, admin):
 
 
 def test_a_cheque_without_a_date_bears_the_day_it_was_received(file, asha):
-    text = "student,amount,date,mode,cheque no,cheque date\n26-00001,1,05/06/2026,cheque,000123,\n26-00001,1,05/06/2026,cheque,000124,01/06/2026\n"
+    text = "student,amount,date,mode,cheque no,cheque date\n26-77701,1,05/06/2026,cheque,000123,\n26-77701,1,05/06/2026,cheque,000124,01/06/2026\n"
 
     run_import("import_payments", file(text))
 
@@ -274,7 +274,7 @@ def test_a_cheque_without_a_date_bears_the_day_it_was_received(file, asha):
 
 @pytest.mark.parametrize("amount", ["0", "-5", "NaN", "1e309", "12.345", "१२३", "1,00", ""])
 def test_a_hostile_amount_is_no_payment(file, asha, amount):
-    run = run_import("import_payments", file(f'student,amount,date,mode\n26-00001,"{amount}",05/06/2026,cash\n'))
+    run = run_import("import_payments", file(f'student,amount,date,mode\n26-77701,"{amount}",05/06/2026,cash\n'))
 
     assert run.code == 1
     assert "line 2, amount: " in run.said
@@ -284,24 +284,24 @@ def test_a_hostile_amount_is_no_payment(file, asha, amount):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ("26-00001,1,05/06/2026,gold,,", "line 2, mode: “gold”: This way to pay is not known."),
-        ("26-00001,1,05/06/2099,cash,,", "line 2, date: “05/06/2099”: A payment cannot be dated in the future."),
-        ("26-00001,1,05/06/1999,cash,,", "line 2, date: “05/06/1999”: Enter a date from 1 Apr 2000 on."),
+        ("26-77701,1,05/06/2026,gold,,", "line 2, mode: “gold”: This way to pay is not known."),
+        ("26-77701,1,05/06/2099,cash,,", "line 2, date: “05/06/2099”: A payment cannot be dated in the future."),
+        ("26-77701,1,05/06/1999,cash,,", "line 2, date: “05/06/1999”: Enter a date from 1 Apr 2000 on."),
         ("nobody,1,05/06/2026,cash,,", "line 2, student: “nobody”: There is no such student."),
         (
-            "26-00001,1,05/06/2026,upi,4.12346E+11,",
+            "26-77701,1,05/06/2026,upi,4.12346E+11,",
             "line 2, ref: “4.12346E+11”: A spreadsheet has rounded this number.",
         ),
         (
-            "26-00001,1,05/06/2026,upi,A-1,\n26-00001,2,05/06/2026,upi,a 1,7",
+            "26-77701,1,05/06/2026,upi,A-1,\n26-77701,2,05/06/2026,upi,a 1,7",
             "line 3, ref: “a 1”: Line 2 has this reference",
         ),
         (
-            "26-00001,1,05/06/2026,cash,,7\n26-00001,2,06/06/2026,cash,,7",
+            "26-77701,1,05/06/2026,cash,,7\n26-77701,2,06/06/2026,cash,,7",
             "line 3, receipt: “7”: Line 2 has this receipt",
         ),
         (
-            "26-00001,1,05/06/2026,upi,UTR 9,",
+            "26-77701,1,05/06/2026,upi,UTR 9,",
             "line 2, ref: “UTR 9”: Receipt CM/26-27/00001 has this reference already.",
         ),
     ],
