@@ -160,7 +160,7 @@ def take_attendance(
     nobody may be left out. ``notes`` maps some of them to a note. ``version`` is the save that the page had seen (0:
     none), None when the caller does not keep count. ``reason`` says why an Admin corrects a sheet older than the days
     of correction, None when the caller does not ask. ``leaves_open``: these are check-ins, and somebody is still to save
-    the sheet; a sheet that was saved stays so. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was
+    the sheet; a sheet that was saved stays so, and an open one is closed by a save after which everybody has a mark. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was
     written; a save without a difference writes nothing, whatever its version. Raises `Stale`, `RollChanged`,
     `NotPlanned` and ValidationError; whether the day can have a sheet at all is `why_not`'s to say.
     """
@@ -193,7 +193,8 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
         if (status, note) != (row.marked, row.noted):
             differing[pk] = status, note
     retitled = topic is not None and topic != (sheet.topic if sheet else "")
-    closes = sheet and sheet.is_open and not leaves_open
+    marked = {pk: row.marked for pk, row in on_roll.items()} | {pk: status for pk, (status, _) in differing.items()}
+    closes = sheet and sheet.is_open and not leaves_open and all(marked.values())
     if sheet and not differing and not retitled and not closes:
         return Saved(sheet)
     if version is not None and version != (sheet.version if sheet else 0):
@@ -204,7 +205,6 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
     if corrects and reason == "" and asks_reason(by, held_on):
         raise ValidationError({"reason": "Say why this sheet is corrected so late."})
 
-    marked = {pk: row.marked for pk, row in on_roll.items()} | {pk: status for pk, (status, _) in differing.items()}
     tally = Tally.of(marked.values())
     if sheet is None:
         sheet = Sheet(batch=batch, held_on=held_on, taken_by=by, topic=topic or "", is_open=leaves_open)
@@ -215,7 +215,7 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
         sheet.version += 1
         sheet.taken_by, sheet.taken_at = by, timezone.now()
         sheet.topic = sheet.topic if topic is None else topic
-        sheet.is_open = sheet.is_open and leaves_open
+        sheet.is_open = sheet.is_open and not closes
         sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(update_fields=["version", "taken_by", "taken_at", "topic", "is_open", *Status.values])

@@ -298,7 +298,7 @@ def day(request):
             "on": on,
             "today": today,
             "show": show,
-            "classes": wanted,
+            "classes": Listing(Paginator(wanted, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=""),
             "taken": sum(one.is_taken for one in classes),
             "total": len(classes),
             "previous": on - datetime.timedelta(days=1),

@@ -396,3 +396,19 @@ def test_services_leave_a_saved_sheet_saved(asha, batch, instructor):
         leaves_open=True,
     )
     assert not Sheet.objects.get().is_open
+
+
+def test_a_save_of_some_leaves_an_open_sheet_open(asha, batch, instructor):
+    other = EnrollmentFactory(batch=batch).student
+    third = EnrollmentFactory(batch=batch).student
+    scan_and_confirm(phone_of(asha), batch, instructor)
+    today = timezone.localdate()
+
+    for student, still_open in ((other, True), (third, False)):
+        services.take_attendance(
+            batch=type(batch).objects.as_of(today).get(pk=batch.pk),
+            held_on=today,
+            statuses={student.pk: "late"},
+            by=instructor,
+        )
+        assert Sheet.objects.get().is_open == still_open

@@ -426,6 +426,14 @@ def test_a_class_to_come_has_no_button(client_of, admin, batch):
     assert "Take attendance" not in page
 
 
+def test_a_day_with_many_classes_is_shown_by_pages(client_of, admin):
+    DailyBatchFactory.create_batch(32)
+    client = client_of(admin)
+
+    first, second = (client.get(reverse("attendance:day"), {"page": page}).context["classes"] for page in (1, 2))
+    assert (len(first), len(second), first.total) == (30, 2, 32)
+
+
 @pytest.mark.parametrize("batches", [1, 5])
 def test_the_day_costs_the_same_however_many_batches(client_of, admin, batches, django_assert_max_num_queries):
     for _ in range(batches):
