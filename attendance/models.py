@@ -6,11 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import ExpressionWrapper, F, Q, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import ExpressionWrapper, F, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from academics.models import Batch, Enrollment, EnrollmentStatus
+from academics.models import Batch, Course, Enrollment, EnrollmentStatus
 from accounts.models import StudentProfile
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.addresses import address
@@ -346,6 +346,23 @@ class PresenceQuerySet(CountedQuerySet):
         if sees_whole_institute(user):
             return self
         return self.filter(Q(enrollment__student=user.pk) | Q(enrollment__batch__instructor=user))
+
+    def slipping(self, institute):
+        """Those `watched` that are short, on the edge or away.
+
+        Who would be fine by what the strictest course expects is left out first: that spares most rows their joins.
+        """
+        strictest = Course.objects.exclude(low_attendance_percent=None).order_by("-low_attendance_percent")
+        most = Greatest(
+            Coalesce(Subquery(strictest.values("low_attendance_percent")[:1]), Value(0)),
+            Value(institute.low_attendance_percent),
+            output_field=models.IntegerField(),
+        )
+        attended = F("present") + F("late")
+        near = self.alias(room=100 * attended - most * (attended + F("absent") + 1)).filter(
+            Q(room__lt=0) | Q(absences_in_a_row__gte=institute.absences_in_a_row)
+        )
+        return near.watched(institute).filter(Q(is_short=True) | Q(is_on_the_edge=True) | Q(is_away=True))
 
     def watched(self, institute):
         """Those of active enrollments, judged as `Expected` judges them.

@@ -51,7 +51,7 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
     """
     institute = Institute.objects.current()
     list(Presence.objects.select_for_update().filter(pk__in=enrollments).order_by("pk").values_list("pk"))
-    presences = Presence.objects.filter(pk__in=enrollments).watched(institute).filter(shortage.ANY_KIND)
+    presences = Presence.objects.filter(pk__in=enrollments).slipping(institute)
     found = shortage.with_people(presences).order_by("enrollment__student__user__full_name", "pk")
     notices = [
         AttendanceNotice(row.student, text_for(row, institute), row.reminded_at, row.enrollment.pk, row.tally)

@@ -29,7 +29,7 @@ def shortage_list(request):
         institute=institute,
         by_instructor=sees_whole_institute(user),
     )
-    presences = filters.narrow(shortage.presences_of(user).watched(institute))
+    presences = filters.narrow(shortage.presences_of(user).slipping(institute))
     found = shortage.sorted_by(presences.filter(filters.kinds))
     if form := asked_form(request):
         rows = shortage.all_watched(found.order_by("share", "pk"), institute)

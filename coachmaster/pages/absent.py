@@ -86,7 +86,7 @@ class Absences:
         self.day, self.today, self.shows_fees = day, timezone.localdate(), shows_fees
         self.institute = Institute.objects.for_page_heads()
         self.marks = Mark.objects.visible_to(user).filter(sheet__held_on=day, status=Status.ABSENT)
-        self.watched = shortage.presences_of(user).watched(self.institute).filter(shortage.ANY_KIND)
+        self.watched = shortage.presences_of(user).slipping(self.institute)
 
     def students(self, filters):
         """The students who were absent, as ``filters`` ask for."""
