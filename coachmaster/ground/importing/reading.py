@@ -115,7 +115,7 @@ class Table:
 class SheetTable(Table):
     """One sheet of a workbook. It is unpacked once, into a file of its own that nobody else sees."""
 
-    header = ()
+    header: list[str] = []
 
     def __init__(self, path, sheet=None):
         book = workbook(path)
