@@ -133,9 +133,11 @@ class PaymentIn(Schema):
     payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = Field("cash", examples=["upi"])
     reference: str | None = Field(None, description="Needed for upi and bank_transfer.", examples=["632912345678"])
     notes: str | None = Field(None, examples=["First installment"])
-    advance: bool = Field(False, description="Keep what is more than owed as an advance.")
+    advance: bool = Field(False, strict=True, description="Keep what is more than owed as an advance.")
     confirm_duplicate: bool = Field(
-        False, description="Without an Idempotency-Key: record it although it is like one of the last ten minutes."
+        False,
+        strict=True,
+        description="Without an Idempotency-Key: record it although it is like one of the last ten minutes.",
     )
 
 

@@ -70,7 +70,15 @@ Amount = Annotated[
         mode="validation",
     ),
 ]
-Key = Annotated[int, Field(ge=1, le=LARGEST_KEY)]
+
+
+def _no_truth(value):
+    if isinstance(value, bool):  # to Python `true` is 1, and somebody has that key
+        raise PydanticCustomError("int_type", "no whole number")
+    return value
+
+
+Key = Annotated[int, BeforeValidator(_no_truth), Field(ge=1, le=LARGEST_KEY)]
 
 
 def _existing(text):
