@@ -231,9 +231,9 @@ def register(request, pk):
     form = RegisterForm(request.GET, first=months.first, last=min(last, month_end(months.first)))
     first, last = form.range
     found = reports.register(batch, first, min(last, today))
-    if form := asked_form(request):
+    if file := asked_form(request):
         name = f"attendance-{batch.code or batch.pk}-{first}-{last}"
-        return table_answer(name, reports.register_columns(found), found.rows, form=form)
+        return table_answer(name, reports.register_columns(found), found.rows, form=file)
     return render(
         request,
         "attendance/register.html",
