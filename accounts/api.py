@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
@@ -153,11 +152,9 @@ def _with_password(form_class, password, fields=(), **kwargs):
 def _register_oneself(request, payload):
     if payload.role != "student":
         raise PermissionDenied("Only an Admin adds people of that role.")
-    if not settings.REGISTRATION_OPEN:
-        raise PermissionDenied("Registration is closed. Ask the office.")
+    services.check_registration_open()  # before the form, which tells whose e-mail addresses are taken
     values = _with_password(RegisterForm, payload.password or "", _person_fields(payload))
-    throttling.count((throttling.REGISTER, throttling.client_address(request)))
-    person = services.add_person(role=STUDENT, **values)
+    person = services.register(address=throttling.client_address(request), **values)
     number = person.student_profile.admission_number
     return Answer({"message": f"Welcome, {person}. Your admission number is {number}.", "user": user_json(person)}, 201)
 

@@ -1,11 +1,12 @@
 """Writes about people that span tables, and what the person concerned is told of them."""
 
+from django.conf import settings
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from . import mails, tokens
+from . import mails, throttling, tokens
 from .models import AdmissionSeries, Membership, StudentProfile, User
 from .roles import STUDENT
 
@@ -70,6 +71,22 @@ def add_person(*, full_name, role, email="", phone="", password=None, profile=No
         return user
 
     return _one_more_look(write)
+
+
+def check_registration_open():
+    """Raises PermissionDenied where the institute has registration closed."""
+    if not settings.REGISTRATION_OPEN:
+        raise PermissionDenied("Registration is closed. Ask the office.")
+
+
+def register(*, address, **person):
+    """Add somebody who registers themselves from that network ``address``: a student, never anything else.
+
+    Raises what `check_registration_open` and `add_person` raise, and TooManyTries.
+    """
+    check_registration_open()
+    throttling.count((throttling.REGISTER, address))
+    return add_person(role=STUDENT, **person)
 
 
 def update_person(user, *, profile=None, **fields):

@@ -19,7 +19,6 @@ from coachmaster.ground.forms import show_refusal
 from . import calendar_links, invitations, mails, services, throttling
 from .forms import NewPasswordForm, OwnDetailsForm, PasswordChangeForm, RegisterForm, ResetForm, SignInForm
 from .models import ApiToken, CalendarLink, User
-from .roles import STUDENT
 
 
 def open_page(view):
@@ -69,14 +68,13 @@ def register(request):
         return render(request, "accounts/registration_closed.html", status=404)
     form = RegisterForm(request.POST or None)
     if form.is_valid():
-        throttling.count((throttling.REGISTER, throttling.client_address(request)))
         try:
-            person = services.add_person(
+            person = services.register(
+                address=throttling.client_address(request),
                 full_name=form.cleaned_data["full_name"],
                 email=form.cleaned_data["email"],
                 phone=form.cleaned_data["phone"],
                 password=form.cleaned_data["password"],
-                role=STUDENT,
             )
         except ValidationError as error:
             show_refusal(form, error)
