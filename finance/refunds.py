@@ -27,7 +27,10 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
     if refunded_on < payment.paid_on:
         raise ValidationError({"refunded_on": "A refund cannot be dated before the payment."})
     if Mode(mode).needs_reference and not normalised_reference(reference):
-        raise ValidationError({"reference": f"Enter the reference of the {Mode(mode).label.lower()} payment."})
+        words = (
+            "the number of the cheque" if mode == Mode.CHEQUE else f"the bank’s reference: {Mode(mode).label} has one"
+        )
+        raise ValidationError({"reference": f"Enter {words}."})
     series = lock_series(refunded_on, by=by, kind=ReceiptSeries.Kind.REFUND)
     lock_account(payment.student_id)
     if earlier := Refund.objects.filter(token=token).first():

@@ -89,6 +89,15 @@ def test_a_refund_that_cannot_be_says_why_and_writes_nothing(desk, payment, type
     assert not Refund.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [("upi", "Enter the bank’s reference: UPI has one."), ("cheque", "Enter the number of the cheque.")],
+)
+def test_a_refund_through_the_bank_needs_its_reference(desk, payment, mode, sentence):
+    assert give_back(desk, payment, mode=mode).context["form"].errors["reference"] == [sentence]
+    assert not Refund.objects.exists()
+
+
 def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
     services.void(payment=payment, reason="wrong", by=admin)
 
