@@ -15,6 +15,13 @@ _MANGLED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
 # What spreadsheets show where a formula came to nothing.
 _FAILED = re.compile(r"#(REF|N/A|VALUE|DIV/0|NAME|NUM|NULL|SPILL|CALC|GETTING_DATA)[!?]?|Err:[0-9]{3}", re.IGNORECASE)
 _TIME_OF_DAY = re.compile(r"(?<=^[0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$")
+# 5-Apr-26, 24 November 2026: how spreadsheets show dates, and so write them into a CSV file.
+_DAY_BY_MONTHS_NAME = re.compile(r"([0-9]{1,2})[- /.]?([A-Za-z]{3,9})[- /.,]{0,2}([0-9]{4}|[0-9]{2})")
+_MONTHS = [
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+]  # fmt: skip
+_SHORT_YEAR = re.compile(r"[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2}")
 _POINT_ZERO = re.compile(r"([0-9]+)\.0+")
 _SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹'’]+")
 
@@ -22,6 +29,18 @@ _SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹'’]+")
 def without_time(text):
     """A date without the time of day that other programs put behind it."""
     return _TIME_OF_DAY.sub("", text)
+
+
+def _with_months_number(text):
+    """`5-Apr-26` as `5/4/2026`, any other text as it is; years of two digits are those of 1969 to 2068."""
+    found = _DAY_BY_MONTHS_NAME.fullmatch(text)
+    month = found and next((name for name in _MONTHS if name.startswith(found[2].lower())), None)
+    if not month:
+        return text
+    year = int(found[3])
+    if len(found[3]) == 2:
+        year += 1900 if year >= 69 else 2000
+    return f"{found[1]}/{_MONTHS.index(month) + 1}/{year}"
 
 
 def normalised(name):
@@ -107,7 +126,9 @@ class Column:
                 )
             text = _POINT_ZERO.sub(r"\1", text) if _POINT_ZERO.fullmatch(text) else text
         elif self.is_date:
-            text = without_time(text)
+            text = _with_months_number(without_time(text))
+            if _SHORT_YEAR.fullmatch(text):
+                raise ValidationError("Enter a date with its year in full, like 24/11/2026.")
         return self.field.clean(text)
 
 

@@ -112,6 +112,29 @@ def test_dates_are_read_with_the_day_first(tmp_path, text):
 
 
 @pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("5-Apr-26", "2026-04-05"),
+        ("05-apr-2026", "2026-04-05"),
+        ("12 April 2026", "2026-04-12"),
+        ("3 Sept 08", "2008-09-03"),
+        ("24-Nov-92", "1992-11-24"),
+        ("29/Feb/2024", "2024-02-29"),
+    ],
+)
+def test_dates_with_the_months_name_are_read_as_spreadsheets_show_them(tmp_path, text, day):
+    rows, _ = brought_in(tmp_path, f"name,dob\nAsha,{text}\n")
+
+    assert str(rows[0]["born_on"]) == day
+
+
+def test_a_date_without_its_century_is_asked_for_in_full(tmp_path):
+    (said,) = refused(tmp_path, "name,dob\nAsha,05/04/26\n")
+
+    assert said == "line 2, dob: “05/04/26”: Enter a date with its year in full, like 24/11/2026."
+
+
+@pytest.mark.parametrize(
     "text", ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3", "<b>Null</b>", "अनिता 🙂 O’Brien", "'quoted'"]
 )
 def test_text_that_looks_like_something_else_is_stored_as_text(tmp_path, text):
@@ -206,7 +229,7 @@ def test_a_hostile_amount_is_refused(tmp_path, amount):
     assert said.startswith(f"line 2, fee: “{amount[:59]}")
 
 
-BAD_DAYS = ["31/02/2026", "29/02/2025", "0001-01-01", "9999-12-31", "24/13/2026", "11/24/2026", "24/11/26", "45000",
+BAD_DAYS = ["31/02/2026", "29/02/2025", "0001-01-01", "9999-12-31", "24/13/2026", "11/24/2026", "24/11/26", "30-Feb-26", "5-Foo-26", "45000",
             "yesterday", "2026-11-24T"]  # fmt: skip
 
 
