@@ -140,6 +140,8 @@ class StudentImporter(_PeopleImporter):
     _of_user = ("full_name", "email", "phone")
     #: Where a dict is put here: ``{line: (student, changes)}`` of the lines that were let in.
     outcomes = None
+    #: ``{line: key}`` of the student whom a line means that is like none by the above.
+    otherwise: dict = {}
 
     def write(self, rows, result, advance):
         super().write(rows, result, advance)
@@ -150,7 +152,7 @@ class StudentImporter(_PeopleImporter):
             found = {}
             for row in chunk:
                 try:
-                    found[row.line] = known.find(row)
+                    found[row.line] = known.find(row) or self.otherwise.get(row.line)
                 except ValidationError as error:
                     result.refuse(row, "full_name", error)
             students = StudentProfile.objects.select_related("user").in_bulk([pk for pk in found.values() if pk])

@@ -170,7 +170,9 @@ class WorkbookImporter(Importer):
             first.setdefault(key, row)
             twins[row.line] = first[key].line
         importer, found = StudentImporter(), _Anyway()
-        importer.outcomes = {}
+        importer.outcomes, importer.otherwise = {}, {}
+        for line, student_id in _known_by_batch(rows).items():
+            importer.otherwise.setdefault(twins[line], student_id)
         importer.write([_person(row) for row in first.values()], found, advance)
         result.problems += found.problems
         for row in rows:
@@ -373,6 +375,31 @@ def _reason(row):
 
 def _identity(row):
     return folded(row["full_name"]), row.get("phone"), row.get("birth_on")
+
+
+def _known_by_batch(rows):
+    """``{line: student}`` of those who have this name alone in the batch, in the file too, and joined it that day.
+
+    So a phone or an e-mail address that was changed in the workbook changes the student's, and makes no second one.
+    """
+    lines, standing = collections.defaultdict(list), collections.defaultdict(list)
+    for row in rows:
+        lines[row["batch"].pk, folded(row["full_name"])].append(row)
+    enrollments = Enrollment.objects.filter(batch__in={row["batch"].pk for row in rows}).order_by()
+    of_student = ("student", "student__user__full_name", "student__birth_on")
+    for batch, joined, student, name, birth_on in enrollments.values_list(
+        "batch", "enrolled_on", *of_student
+    ).iterator():
+        standing[batch, folded(name)].append((student, joined, birth_on))
+    known = {}
+    for key, alike in lines.items():
+        if len(alike) > 1 or len(standing[key]) != 1:
+            continue
+        (row,), ((student, joined, birth_on),) = alike, standing[key]
+        is_born_then = not birth_on or row.get("birth_on", birth_on) == birth_on
+        if "admission_number" not in row and row["enrolled_on"] == joined and is_born_then:
+            known[row.line] = student
+    return known
 
 
 def _charges_and_shares(row):

@@ -118,6 +118,36 @@ def test_more_paid_adds_the_difference_and_other_cells_change_the_person(file, b
     call_command("verify")
 
 
+def test_a_changed_phone_changes_the_student_and_makes_no_second_one(file, batches):
+    switch(file, KIRAN, LEELA)
+
+    run = switch(file, KIRAN.replace("9876543220", "9876543299"), LEELA)
+
+    assert run.summary == "0 lines created, 1 changed, 1 unchanged, 0 skipped."
+    assert StudentProfile.objects.get(user__full_name="Kiran Rao").user.phone == "9876543299"
+    assert balances() == {"Kiran Rao": 40_000, "Leela Nair": 75_000}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [KIRAN, KIRAN.replace("9876543220", "9876543299")],  # both are in the file
+        [KIRAN.replace("9876543220", "9876543299").replace("JEE-M1,01/06/2026", "JEE-M1,02/06/2026")],
+        [
+            KIRAN.replace("9876543220", "9876543299").replace("JEE-M1", "NEET-1").split(",01/06/2026,")[0]
+            + ",,,,,,,,,,,\n"
+        ],
+    ],
+)
+def test_somebody_else_of_the_same_name_is_a_student_of_their_own(file, batches, others):
+    switch(file, KIRAN)
+
+    run = switch(file, *others)
+
+    assert run.code == 0
+    assert sorted(StudentProfile.objects.values_list("user__phone", flat=True)) == ["9876543220", "9876543299"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
