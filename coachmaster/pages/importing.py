@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -203,7 +204,9 @@ def check(upload):
         if key != upload.header_key:
             upload.header_key = key
             _remember_columns(upload)
+        began = time.monotonic()
         upload.report = _storable(_told(upload, table, _run(upload, table, dry_run=True)))
+        upload.report["seconds"] = round(time.monotonic() - began, 1)
     upload.save()
 
 

@@ -10,11 +10,21 @@ document.addEventListener("submit", (event) => {
   }
   form.dataset.sent = "yes";
   for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
+  if (form.dataset.busy) showBusy(document.getElementById(form.dataset.busy));
 });
+// What takes a while says so; its bar goes by what is expected, and waits for the answer just before its end.
+function showBusy(note) {
+  note.hidden = false;
+  const bar = note.querySelector("progress");
+  const from = Date.now();
+  if (note.dataset.seconds)
+    setInterval(() => (bar.value = Math.min(0.95, (Date.now() - from) / 1000 / note.dataset.seconds)), 200);
+}
 // Coming back to a page by the browser's Back button makes its form usable again.
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("[data-once]")) {
     delete form.dataset.sent;
+    if (form.dataset.busy) document.getElementById(form.dataset.busy).hidden = true;
     for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
   }
 });

@@ -231,3 +231,20 @@ def test_without_scripts_the_day_still_works(browse, instructor, batch):
 
     expect(page.locator(".messages")).to_be_visible()
     assert Mark.objects.get().status == "absent"
+
+
+def test_who_brings_a_file_in_sees_that_it_is_being_done(browse, admin):
+    page = browse(admin)
+    page.goto("/imports/")
+    page.set_input_files(
+        "input[type=file]", {"name": "students.csv", "mimeType": "text/csv", "buffer": b"Name\nAsha Verma\n"}
+    )
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_role("progressbar")).to_be_hidden()
+    page.evaluate("addEventListener('submit', (event) => event.preventDefault())")  # the answer is long in coming
+
+    page.get_by_role("button", name="Bring 1 student in").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Bringing 1 student in: all of it, or nothing.")
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    assert sideways(page) == look_over(page) == []
