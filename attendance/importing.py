@@ -11,7 +11,7 @@ from academics.models import Enrollment
 from accounts.importing import StudentFinder, student_column
 from coachmaster.ground.days import DayFormField, day_words
 from coachmaster.ground.forms import WholeNumberField
-from coachmaster.ground.importing import Column, Importer, Row, in_chunks, normalised, set_changes, without_time
+from coachmaster.ground.importing import Column, Importer, Row, in_chunks, normalised, plain_day, set_changes
 
 from . import services
 from .bulk import Rolls, take_new_sheets
@@ -248,6 +248,6 @@ def _latest(students):
 def _day_of(heading):
     """The date that a column is headed by, or None."""
     try:
-        return DayFormField(required=False).clean(without_time(heading))
+        return DayFormField(required=False).clean(plain_day(heading))
     except ValidationError:
         return None

@@ -196,6 +196,7 @@ class WorkbookImporter(Importer):
             found = Enrollment.objects.filter(student__in=chunk).order_by("pk")
             standing.update({(enrollment.student_id, enrollment.batch_id): enrollment for enrollment in found})
         taken_off = _taken_off([enrollment.pk for enrollment in standing.values()])
+        charged = _charged([enrollment.pk for enrollment in standing.values()])
         lines, new, to_concede = {}, [], []
         for row in rows:
             student, key = people[row.line], (people[row.line].pk, row["batch"].pk)
@@ -206,6 +207,7 @@ class WorkbookImporter(Importer):
             if key in standing:
                 row["enrollment"] = standing[key]
                 self._refuse_other_terms(row, taken_off[standing[key].pk], result)
+                self._note_other_installments(row, charged[standing[key].pk], taken_off[standing[key].pk], result)
                 continue
             try:
                 charges, shares = _charges_and_shares(row)
@@ -248,6 +250,21 @@ class WorkbookImporter(Importer):
         if row["enrolled_on"] != enrollment.enrolled_on and "enrolled_on" in row["told"]:
             result.notes.append(
                 f"Line {row.line}: the enrollment stands since {day_words(enrollment.enrolled_on)}, and stays so."
+            )
+
+    def _note_other_installments(self, row, charged, taken_off, result):
+        """Say which lines have other installments than stand: they are changed on the student's page."""
+        if not any(row.get(f"installment_{number}_amount") for number in range(1, INSTALLMENTS + 1)):
+            return
+        try:
+            told, _ = _charges_and_shares({"concession": taken_off, **row})
+        except ValidationError as error:
+            result.refuse_fields(row, error, "agreed_fee")
+            return
+        if sorted(told) != charged:
+            stand = ", ".join(f"{display(amount)} on {day_words(day)}" for day, amount in charged) or "none"
+            result.notes.append(
+                f"Line {row.line}: the installments stand as {stand}, and stay so. Change them on the student's page."
             )
 
     def _concede(self, lines):
@@ -463,6 +480,16 @@ def _taken_off(enrollment_ids):
         rows = Concession.objects.live().filter(charge__enrollment__in=chunk, charge__kind=ChargeKind.TUITION)
         for pk, amount in rows.order_by().values_list("charge__enrollment").annotate(Sum("amount")):
             found[pk] = amount
+    return found
+
+
+def _charged(enrollment_ids):
+    """``{enrollment: its tuition}`` as sorted pairs of a due date and rupees, before anything is taken off."""
+    found = collections.defaultdict(list)
+    for chunk in in_chunks(enrollment_ids):
+        charges = Charge.objects.live().filter(enrollment__in=chunk, kind=ChargeKind.TUITION)
+        for pk, due_on, amount in charges.order_by("due_on", "amount").values_list("enrollment", "due_on", "amount"):
+            found[pk].append((due_on, amount))
     return found
 
 

@@ -132,6 +132,12 @@ def test_a_cell_of_a_grid_that_is_wrong_is_named_by_line_and_day(file, batch, ol
     assert not Mark.objects.exists()
 
 
+def test_a_heading_of_a_grid_may_name_the_month(file, batch):
+    run = run_import("import_attendance_grid", file(GRID.replace("15/06/2026", "15-Jun-26")))
+
+    assert run.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", run.said
+
+
 def test_a_grid_without_a_date_in_its_header_is_refused(file, batch):
     run = run_import("import_attendance_grid", file("Student,Batch,Mon,Tue\nA,M1,P,P\n"))
 

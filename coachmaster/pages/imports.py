@@ -144,6 +144,7 @@ def import_detail(request, pk):
             "kind": kind,
             "report": report,
             "form": CorrectionForm(upload=upload),
+            "not_used": [column["name"][:40] for column in report["columns"] if not column["field"]],
             "comes_in": kind.counted(report["created"] + report["changed"]),
             "makes_something": report["created"] + report["changed"] > 0,
             "corrected": [

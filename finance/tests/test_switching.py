@@ -149,6 +149,27 @@ def test_somebody_else_of_the_same_name_is_a_student_of_their_own(file, batches,
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("01/12/2026,40000", "01/01/2027,40000"),
+        ("01/06/2026,40000,01/12/2026,40000", "01/06/2026,30000,01/12/2026,50000"),
+    ],
+)
+def test_installments_that_were_changed_in_the_file_are_named_and_stay(file, batches, old, new):
+    switch(file, KIRAN, LEELA)
+    assert "the installments stand" not in switch(file, KIRAN, LEELA).out
+    before = list(Charge.objects.values_list("due_on", "amount"))
+
+    run = switch(file, KIRAN.replace(old, new), LEELA)
+
+    assert run.code == 0
+    assert (
+        "Line 2: the installments stand as ₹50,000.00 on 1 Jun 2026, ₹50,000.00 on 1 Dec 2026, and stay so." in run.out
+    )
+    assert list(Charge.objects.values_list("due_on", "amount")) == before
+
+
+@pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
         ("40000,03/06/2026,B/21 B/40,40000", "30000,03/06/2026,,50000", "40,000.00 was brought in before."),

@@ -5,7 +5,7 @@ cleaned, `pipeline` checks every row and lets an `Importer` write them all or no
 What comes out is plain data (`Result`, `Problem`), so that a page can show the same.
 """
 
-from .columns import Column, ReferenceColumn, normalised, without_time
+from .columns import Column, ReferenceColumn, normalised, plain_day
 from .limits import SeveralSheets, Unreadable
 from .pipeline import Importer, Problem, Result, Row, bring_in, drained, in_chunks, sentences, set_changes
 from .reading import CsvTable, open_table
@@ -25,7 +25,7 @@ __all__ = [
     "in_chunks",
     "normalised",
     "open_table",
+    "plain_day",
     "sentences",
     "set_changes",
-    "without_time",
 ]

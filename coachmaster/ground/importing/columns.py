@@ -26,13 +26,12 @@ _POINT_ZERO = re.compile(r"([0-9]+)\.0+")
 _SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹'’]+")
 
 
-def without_time(text):
-    """A date without the time of day that other programs put behind it."""
-    return _TIME_OF_DAY.sub("", text)
+def plain_day(text):
+    """A date without the time of day that other programs put behind it, and `5-Apr-26` as `5/4/2026`.
 
-
-def _with_months_number(text):
-    """`5-Apr-26` as `5/4/2026`, any other text as it is; years of two digits are those of 1969 to 2068."""
+    Years of two digits are those of 1969 to 2068. Any other text stays as it is.
+    """
+    text = _TIME_OF_DAY.sub("", text)
     found = _DAY_BY_MONTHS_NAME.fullmatch(text)
     month = found and next((name for name in _MONTHS if name.startswith(found[2].lower())), None)
     if not month:
@@ -126,7 +125,7 @@ class Column:
                 )
             text = _POINT_ZERO.sub(r"\1", text) if _POINT_ZERO.fullmatch(text) else text
         elif self.is_date:
-            text = _with_months_number(without_time(text))
+            text = plain_day(text)
             if _SHORT_YEAR.fullmatch(text):
                 raise ValidationError("Enter a date with its year in full, like 24/11/2026.")
         return self.field.clean(text)

@@ -279,6 +279,15 @@ def test_columns_that_are_not_known_are_asked_for(desk):
     assert "Tel 1" in page and "9876543210" in page
 
 
+def test_columns_that_are_not_used_are_named_before_anything_is_written(desk):
+    desk.upload("Name,Blood group,House\nAsha,A+,Red\n")
+
+    assert "Not used: Blood group, House." in desk.open().content.decode()
+
+    desk.upload("Name\nAsha\n")
+    assert "Not used" not in desk.open().content.decode()
+
+
 def test_columns_are_picked_joined_and_filled(desk):
     desk.upload(ODD)
 

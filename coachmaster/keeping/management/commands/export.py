@@ -1,8 +1,11 @@
 """`manage.py export DIR`: every table as a CSV file, with a manifest."""
 
+from decimal import Decimal
+
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from coachmaster.ground.money import display
 from coachmaster.keeping import moving
 from coachmaster.keeping.refusals import Refused
 
@@ -27,7 +30,8 @@ class Bars:
 def summary(manifest):
     """What was moved, in a line."""
     rows = sum(table["rows"] for table in manifest["tables"].values())
-    return f"{len(manifest['tables'])} tables, {rows:,} rows, a balance of ₹{manifest['ledger']['balance']} over all students"
+    balance = display(Decimal(manifest["ledger"]["balance"]))
+    return f"{len(manifest['tables'])} tables, {rows:,} rows, a balance of {balance} over all students"
 
 
 class Command(BaseCommand):
