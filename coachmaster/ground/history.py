@@ -53,7 +53,8 @@ def changes(*histories, limit=20):
                 fields = [
                     (capfirst(field.verbose_name), _words(before, field), _words(row, field))
                     for field in row.tracked_fields
-                    if getattr(before, field.attname) != getattr(row, field.attname)
+                    # What the program keeps for itself is nobody's change.
+                    if field.editable and getattr(before, field.attname) != getattr(row, field.attname)
                 ]
                 if not fields:
                     continue
