@@ -263,8 +263,9 @@ class WorkbookImporter(Importer):
             return
         if sorted(told) != charged:
             stand = ", ".join(f"{display(amount)} on {day_words(day)}" for day, amount in charged) or "none"
+            before = ", before what is taken off" if taken_off else ""
             result.notes.append(
-                f"Line {row.line}: the installments stand as {stand}, and stay so. Change them on the student's page."
+                f"Line {row.line}: the installments stand as {stand}{before}, and stay so. Change them on the student's page."
             )
 
     def _concede(self, lines):

@@ -226,7 +226,9 @@ def apply(upload):
             unchanged=result.unchanged,
             made=result.made,
             left_out=sorted(upload.left_out),
-            report={"notes": result.notes, "comparison": _compared(result)},
+            report=_storable(
+                {"notes": result.notes, "comparison": _compared(result), "changed_ones": _changed_ones(result)}
+            ),
         )
         if not done:
             raise AlreadyDone
@@ -326,10 +328,12 @@ def _told(upload, table, result):
             for problem in result.problems
         ],
         "new_ones": [{"line": one.line, "label": one.label} for one in result.new_ones[:SHOWN]],
-        "changed_ones": [
-            {"line": one.line, "label": one.label, "changes": one.changes} for one in result.changed_ones[:SHOWN]
-        ],
+        "changed_ones": _changed_ones(result),
     }
+
+
+def _changed_ones(result):
+    return [{"line": one.line, "label": one.label, "changes": one.changes} for one in result.changed_ones[:SHOWN]]
 
 
 def _compared(result):

@@ -164,7 +164,8 @@ def test_installments_that_were_changed_in_the_file_are_named_and_stay(file, bat
 
     assert run.code == 0
     assert (
-        "Line 2: the installments stand as ₹50,000.00 on 1 Jun 2026, ₹50,000.00 on 1 Dec 2026, and stay so." in run.out
+        "Line 2: the installments stand as ₹50,000.00 on 1 Jun 2026, ₹50,000.00 on 1 Dec 2026, before what is taken off, "
+        "and stay so." in run.out
     )
     assert list(Charge.objects.values_list("due_on", "amount")) == before
 

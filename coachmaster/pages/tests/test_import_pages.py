@@ -114,6 +114,18 @@ def test_the_same_file_again_changes_nothing(desk):
     assert StudentProfile.objects.count() == 2
 
 
+def test_what_an_import_changed_is_said_once_it_is_in(desk):
+    desk.upload(STUDENTS)
+    desk.send("apply")
+    desk.upload(STUDENTS.replace("9876543210", "9876543299"))
+    desk.send("apply")
+
+    page = desk.open().content.decode()
+
+    assert "What it changed" in page
+    assert "<del>9876543210</del> → <ins>9876543299</ins>" in page
+
+
 def test_applying_twice_is_done_once(desk):
     desk.upload(STUDENTS)
     pending = Import.objects.get()
