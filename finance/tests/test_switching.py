@@ -124,6 +124,7 @@ def test_a_changed_phone_changes_the_student_and_makes_no_second_one(file, batch
     run = switch(file, KIRAN.replace("9876543220", "9876543299"), LEELA)
 
     assert run.summary == "0 lines created, 1 changed, 1 unchanged, 0 skipped."
+    assert "  line 2, Kiran Rao · JEE-M1: phone 9876543220 → 9876543299\n" in run.out
     assert StudentProfile.objects.get(user__full_name="Kiran Rao").user.phone == "9876543299"
     assert balances() == {"Kiran Rao": 40_000, "Leela Nair": 75_000}
 

@@ -161,6 +161,10 @@ class ImportCommand(BaseCommand):
                 f"{name} was not imported: {count:,} problem{'s' if count > 1 else ''}. Nothing was written.",
                 returncode=REFUSED,
             )
+        for outcome in result.changed_ones[:MOST_PROBLEMS_SHOWN]:
+            self.stdout.write(f"  {outcome}")
+        if (more := result.changed - MOST_PROBLEMS_SHOWN) > 0:
+            self.stdout.write(f"  … and {more:,} more are changed.")
         for batch in result.comparison:
             self.stdout.write(f"\n{batch.batch}{'' if batch.agrees else ' (differs)'}")
             self.stdout.write(f"  {'':<10}{'in the file':>20}{'in CoachMaster':>20}")

@@ -53,6 +53,11 @@ class Outcome:
     changes: list[tuple[str, str, str]]
     label: str = ""
 
+    def __str__(self):
+        """As a shell shows it."""
+        changes = ", ".join(f"{name} {_printable(old)} → {_printable(new)}" for name, old, new in self.changes)
+        return f"line {self.line}, {_printable(self.label)}: {changes}"
+
 
 #: How many lines are told one by one; the others are counted.
 MOST_OUTCOMES = 200
