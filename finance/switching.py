@@ -302,7 +302,7 @@ class WorkbookImporter(Importer):
         for row in rows:
             if "enrollment" not in row:
                 continue
-            count, amount = before[row["key"]]
+            count, amount, last = before[row["key"]]
             difference = row.get("paid", amount) - amount
             if difference < ZERO:
                 result.refuse(
@@ -315,6 +315,11 @@ class WorkbookImporter(Importer):
                 to_pay.append(row)
                 if not row["is_new"]:
                     row["changes"]["paid"] = (amount, row["paid"])
+            elif last and not _tells_of(row, *last):
+                result.notes.append(
+                    f"Line {row.line}: the date, mode or old receipts of what was paid are others than were brought in, "
+                    "which stay. Void the opening payment to bring it in anew."
+                )
             self._check_balance(row, result)
         to_pay.sort(key=lambda row: (row["paid_on"], row.line))
         for row in to_pay:
@@ -458,15 +463,27 @@ def _token(key, count):
 
 
 def _openings(student_ids):
-    """``{(student, batch): (how many opening payments there were, rupees of those that stand)}``."""
-    found = collections.defaultdict(lambda: (0, ZERO))
+    """``{(student, batch): (how many opening payments there were, rupees of those that stand, the last of these)}``."""
+    found = collections.defaultdict(lambda: (0, ZERO, None))
     for chunk in in_chunks(student_ids):
-        payments = Payment.objects.filter(student__in=chunk, series__kind=ReceiptSeries.Kind.OPENING).order_by()
-        for student, token, amount, void in payments.values_list("student", "token", "amount", "reversal"):
+        payments = Payment.objects.filter(student__in=chunk, series__kind=ReceiptSeries.Kind.OPENING).order_by("pk")
+        told = ("paid_on", "mode", "notes")
+        for student, token, amount, void, *last in payments.values_list(
+            "student", "token", "amount", "reversal", *told
+        ):
             _, _, batch, _ = token.split(":")
-            count, in_all = found[student, int(batch)]
-            found[student, int(batch)] = (count + 1, in_all + (ZERO if void else amount))
+            count, in_all, before = found[student, int(batch)]
+            found[student, int(batch)] = (count + 1, in_all, before) if void else (count + 1, in_all + amount, last)
     return found
+
+
+def _tells_of(row, paid_on, mode, notes):
+    """Whether the line tells of an opening payment what it was brought in with; an empty cell tells nothing."""
+    return not (
+        ("paid_on" in row["told"] and row["paid_on"] != paid_on)
+        or ("mode" in row["told"] and row["mode"] != mode)
+        or ("receipt_numbers" in row["told"] and _notes(row) != notes)
+    )
 
 
 def _notes(row):

@@ -171,6 +171,20 @@ def test_installments_that_were_changed_in_the_file_are_named_and_stay(file, bat
     assert list(Charge.objects.values_list("due_on", "amount")) == before
 
 
+@pytest.mark.parametrize(("old", "new"), [("03/06/2026,B", "04/06/2026,B"), ("B/21 B/40", "B/21")])
+def test_another_day_or_receipt_of_what_was_paid_is_named_and_stays(file, batches, old, new):
+    switch(file, KIRAN, LEELA)
+    sentence = "the date, mode or old receipts of what was paid are others than were brought in"
+    assert sentence not in switch(file, KIRAN, LEELA).out
+    before = list(Payment.objects.values_list("paid_on", "notes"))
+
+    run = switch(file, KIRAN.replace(old, new), LEELA)
+
+    assert f"Line 2: {sentence}, which stay." in run.out
+    assert "Line 3" not in run.out
+    assert list(Payment.objects.values_list("paid_on", "notes")) == before
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
