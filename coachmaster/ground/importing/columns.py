@@ -33,7 +33,9 @@ def plain_day(text):
     """
     text = _TIME_OF_DAY.sub("", text)
     found = _DAY_BY_MONTHS_NAME.fullmatch(text)
-    month = found and next((name for name in _MONTHS if name.startswith(found[2].lower())), None)
+    if not found:
+        return text
+    month = next((name for name in _MONTHS if name.startswith(found[2].lower())), None)
     if not month:
         return text
     year = int(found[3])
