@@ -141,11 +141,10 @@ def receipt_check(request, token):
 
 def payment_void(request, pk):
     payment = get_object_or_404(
-        Payment.objects.visible_to(request.user).select_related("student__user", "reversal").with_refunded(), pk=pk
+        Payment.objects.visible_to(request.user).select_related("student__user", "reversal"), pk=pk
     )
-    if payment.is_void or payment.refunded:
-        done = "voided already" if payment.is_void else "given back in part or whole, so it stands"
-        messages.error(request, f"Receipt {payment} was {done}.")
+    if payment.is_void:
+        messages.error(request, f"Receipt {payment} was voided already.")
         return redirect(payment)
     form = VoidForm(request.POST or None, request=request)
     if form.is_valid():

@@ -105,15 +105,6 @@ def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
     assert "is void" in give_back(desk, payment).context["form"].non_field_errors()[0]
 
 
-def test_a_payment_that_was_given_back_in_part_offers_no_void(desk, payment):
-    give_back(desk, payment)
-
-    response = desk.get(reverse("finance:payment-void", args=[payment.pk]), follow=True)
-
-    assert response.redirect_chain == [(payment.get_absolute_url(), 302)]
-    assert "was given back in part or whole, so it stands." in response.content.decode()
-
-
 def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, payment, monkeypatch):
     monkeypatch.setattr("accounts.signing_in.password_is_fresh", lambda request: False)
 
