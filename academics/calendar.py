@@ -15,6 +15,8 @@ from django.db.models import BigIntegerField, CharField, DateField, F, IntegerFi
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from coachmaster.ground.prepared import Prepared
+
 from .class_times import Slot
 from .models import Batch, ClassChange, ClassTime, Holiday, days_between
 
@@ -77,12 +79,17 @@ _Row = namedtuple("_Row", _COLUMNS)  # type: ignore[misc]
 
 
 def _rows(ids, first, last):
-    """Changes, weekly classes and holidays as `_Row`s, by one query: the pages that ask have few to spend.
-
-    A column that a table does not have is None; of a holiday the reason is its name.
-    """
+    """Changes, weekly classes and holidays as `_Row`s, by one query: the pages that ask have few to spend."""
+    weekdays = [day.weekday() for day in itertools.islice(days_between(first, last), 7)]
     # Beyond some number of batches it is quicker to read those of all.
-    of_these = Q(batch__in=ids) if len(ids) <= 1000 else Q()
+    found = _read(batches=ids if len(ids) <= 500 else None, weekdays=weekdays, first=first, last=last)
+    return map(_Row._make, found)
+
+
+@Prepared
+def _read(*, batches, weekdays, first, last):
+    """The rows; a column that a table does not have is None, and of a holiday the reason is its name."""
+    of_these = Q() if batches is None else Q(batch__in=batches)
 
     def read(rows, kind, *own, **renamed):
         columns = {"kind": Value(kind), **{name: F(name) for name in own}, **renamed}
@@ -90,15 +97,13 @@ def _rows(ids, first, last):
         return rows.order_by().values_list(*values)
 
     changes = ClassChange.objects.filter(of_these).touching(first, last)
-    weekdays = {day.weekday() for day in itertools.islice(days_between(first, last), 7)}
     weekly = ClassTime.objects.filter(of_these, weekday__in=weekdays)
     holidays = Holiday.objects.filter(day__range=(first, last))
-    found = read(changes, _Kind.CHANGE, "batch", *list(_COLUMNS)[3:]).union(
+    return read(changes, _Kind.CHANGE, "batch", *list(_COLUMNS)[3:]).union(
         read(weekly, _Kind.WEEKLY, "batch", "weekday", "starts_at", "ends_at"),
         read(holidays, _Kind.HOLIDAY, "day", reason=F("name")),
         all=True,
     )
-    return map(_Row._make, found)
 
 
 class Timetable:
@@ -108,7 +113,7 @@ class Timetable:
         self.batches, self.first, self.last = list(batches), first, last
         self.holidays = {}
         self._weekly, self._out, self._in = defaultdict(list), {}, defaultdict(list)
-        if first <= last:
+        if self.batches and first <= last:
             self._read()
 
     def _read(self):

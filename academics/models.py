@@ -1,6 +1,7 @@
 """The institute, its courses and batches with their class times, holidays, and who is enrolled where."""
 
 import datetime
+from collections import defaultdict
 from decimal import Decimal
 
 from django.conf import settings
@@ -15,11 +16,12 @@ from django.utils.formats import date_format
 from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
-from accounts.roles import sees_whole_institute
+from accounts.scopes import ScopedQuerySet, scope_of
 from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
@@ -268,13 +270,11 @@ class Course(models.Model):
         return address("academics:course-detail", self.pk)
 
 
-class BatchQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """All for staff; for others the batches they teach or are, or were, enrolled in."""
-        if sees_whole_institute(user):
-            return self
-        enrolled = Enrollment.objects.filter(student=user.pk).values("batch")
-        return self.filter(Q(instructor=user) | Q(pk__in=enrolled))
+class BatchQuerySet(ScopedQuerySet):
+    def own_to(self, key):
+        """The batches that one teaches or is, or was, enrolled in."""
+        enrolled = Enrollment.objects.filter(student=key).values("batch")
+        return self.filter(Q(instructor=key) | Q(pk__in=enrolled))
 
     def taught_by(self, user):
         """The batches whose instructor ``user`` is."""
@@ -421,9 +421,14 @@ class Batch(models.Model):
         """Seats that are free, with the ``strength`` of `with_strength`; None when there is no limit."""
         return None if self.capacity is None else max(self.capacity - self.strength, 0)
 
+    #: What `load_class_times` found.
+    loaded_slots = None
+
     @property
     def slots(self):
         """Its weekly class times as `class_times.Slot`s, in order of the week."""
+        if self.loaded_slots is not None:
+            return self.loaded_slots
         return sorted(class_times.Slot(row.weekday, row.starts_at, row.ends_at) for row in self.class_times.all())
 
     @property
@@ -459,6 +464,21 @@ class ClassTime(models.Model):
 
     def __str__(self):
         return f"{self.get_weekday_display()} {self.starts_at:%H:%M}-{self.ends_at:%H:%M}"
+
+
+@Prepared
+def _class_times(*, batches):
+    times = ClassTime.objects.filter(batch__in=batches).order_by("weekday", "starts_at")
+    return times.values_list("batch", "weekday", "starts_at", "ends_at")
+
+
+def load_class_times(batches):
+    """Let each of ``batches`` (loaded) know its weekly class times, by one query."""
+    slots = defaultdict(list)
+    for batch, *slot in _class_times(batches=[batch.pk for batch in batches]):
+        slots[batch].append(class_times.Slot(*slot))
+    for batch in batches:
+        batch.loaded_slots = slots[batch.pk]
 
 
 class ClassChangeQuerySet(models.QuerySet):
@@ -622,12 +642,10 @@ class EnrollmentStatus(models.TextChoices):
     DROPPED = "dropped", "Dropped"
 
 
-class EnrollmentQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """All for staff; one's own, and those in batches one teaches, for others."""
-        if sees_whole_institute(user):
-            return self
-        return self.filter(Q(student=user.pk) | Q(batch__instructor=user))
+class EnrollmentQuerySet(ScopedQuerySet):
+    def own_to(self, key):
+        """One's own, and those in batches that one teaches."""
+        return self.filter(Q(student=key) | Q(batch__instructor=key))
 
     def active(self):
         """Enrollments that go on."""
@@ -748,6 +766,16 @@ class Enrollment(models.Model):
     def covers(self, day):
         """Whether the student is in the batch on that day."""
         return self.enrolled_on <= day and (self.ended_on is None or day < self.ended_on)
+
+
+@Prepared
+def _enrollments(*, student, scope):
+    return Enrollment.objects.in_scope(scope).filter(student=student).latest_first()
+
+
+def enrollments_of(student, user):
+    """The enrollments of ``student`` that ``user`` may see, with batch and course, the active ones first: a list."""
+    return _enrollments(student=student.pk, scope=scope_of(user))
 
 
 def days_between(first, last):

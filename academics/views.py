@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts.models import StudentProfile
+from accounts.models import student_or_404
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
@@ -28,7 +28,16 @@ from .forms import (
     StudentsFilter,
     class_time_rows,
 )
-from .models import Batch, ClassChange, Course, Enrollment, Holiday, Institute
+from .models import (
+    Batch,
+    ClassChange,
+    Course,
+    Enrollment,
+    Holiday,
+    Institute,
+    enrollments_of,
+    load_class_times,
+)
 from .services import (
     Clashes,
     add_holidays,
@@ -253,13 +262,9 @@ def _batch_form(request, batch, *, initial=None, **page):
 
 def student_enrollment(request, pk):
     """A student's enrollments. The acts on them are pages of `finance`, since money follows them."""
-    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
-    enrollments = (
-        Enrollment.objects.visible_to(request.user)
-        .filter(student=student)
-        .latest_first()
-        .prefetch_related("batch__class_times")
-    )
+    student = student_or_404(request.user, pk)
+    enrollments = enrollments_of(student, request.user)
+    load_class_times([enrollment.batch for enrollment in enrollments])
     can_change = request.user.has_perm("academics.change_enrollment")
     return render(
         request,

@@ -4,9 +4,16 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission
 
+from coachmaster.ground.prepared import Prepared
+
 from .roles import permissions_of
 
 User = get_user_model()
+
+
+@Prepared
+def _person(*, key):
+    return User.objects.select_related("membership__group", "student_profile").filter(pk=key)
 
 
 class EmailOrAdmissionNumberBackend(ModelBackend):
@@ -44,5 +51,5 @@ class EmailOrAdmissionNumberBackend(ModelBackend):
         return user_obj._perm_cache
 
     def get_user(self, user_id):
-        user = User.objects.select_related("membership__group", "student_profile").filter(pk=user_id).first()
+        user = _person.first(key=user_id)
         return user if user and self.user_can_authenticate(user) else None

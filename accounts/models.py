@@ -17,16 +17,13 @@ from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from .roles import ADMIN, roles_within, sees_whole_institute
+from .scopes import ScopedQuerySet, scope_of
 
 
-class UserQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """Everybody for staff; oneself, and the students of one's own batches, for others."""
-        if sees_whole_institute(user):
-            return self
-        return self.filter(
-            Q(pk=user.pk) | Q(pk__in=StudentProfile.objects.taught_by(user).values("pk")),
-        )
+class UserQuerySet(ScopedQuerySet):
+    def own_to(self, key):
+        """Oneself, and the students of one's own batches."""
+        return self.filter(Q(pk=key) | Q(pk__in=StudentProfile.objects.taught_by(key).values("pk")))
 
     def search(self, words):
         """People in whose name, phone, e-mail or admission number every one of the words occurs."""
@@ -239,12 +236,10 @@ class AdmissionSeries(models.Model):
         return f"{self.year}: {self.last_number}"
 
 
-class StudentProfileQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """Every student for staff; oneself, and the students of one's own batches, for others."""
-        if sees_whole_institute(user):
-            return self
-        return self.filter(Q(pk=user.pk) | Q(pk__in=self.model.objects.taught_by(user).values("pk")))
+class StudentProfileQuerySet(ScopedQuerySet):
+    def own_to(self, key):
+        """Oneself, and the students of one's own batches."""
+        return self.filter(Q(pk=key) | Q(pk__in=self.model.objects.taught_by(key).values("pk")))
 
     def is_visible(self, pk, user):
         """Whether the student of that key is `visible_to` ``user``, quicker than by asking that of the database."""
@@ -255,13 +250,23 @@ class StudentProfileQuerySet(models.QuerySet):
         return self.visible_to(user).filter(pk=pk).exists()
 
     def taught_by(self, user):
-        """Students who are, or have been, enrolled in a batch that ``user`` teaches."""
+        """Students who are, or have been, enrolled in a batch that ``user`` (a person or a key) teaches."""
         return self.filter(enrollments__batch__instructor=user).order_by().distinct()
 
 
 @Prepared
 def _student_of(pk):
     return StudentProfile.objects.filter(pk=pk).values_list("pk")
+
+
+@Prepared
+def _student_with_person(*, key, scope):
+    return StudentProfile.objects.in_scope(scope).filter(pk=key).select_related("user")
+
+
+def student_or_404(user, key):
+    """The student of that ``key``, with the person; raises Http404 for one who is not there, or not for ``user`` to see."""
+    return _student_with_person.or_404(key=key, scope=scope_of(user))
 
 
 class StudentProfile(models.Model):

@@ -9,6 +9,7 @@ from django.urls import reverse
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import every_row, listing
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import list_file
 
 from . import invitations, mails, services
@@ -24,10 +25,13 @@ SORTS = {
 }
 
 
+PEOPLE_ROWS = Prepared(lambda keys: User.objects.filter(pk__in=keys).for_listing())
+
+
 def person_list(request):
     filters = PeopleFilter(request.GET)
     listed = (request, filters.filter(User.objects.all()), SORTS)
-    options = {"default": "name", "rows": User.objects.for_listing()}
+    options = {"default": "name", "rows": PEOPLE_ROWS}
     if file := list_file(request, "people", PEOPLE, every_row(*listed, **options)):
         return file
     people = listing(*listed, **options)

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import astuple, dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import models
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment, EnrollmentStatus
 from accounts.models import StudentProfile
-from accounts.roles import sees_whole_institute
+from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField
@@ -203,12 +204,10 @@ class Sheet(Counted):
         return address("attendance:sheet", self.batch_id, self.held_on)
 
 
-class MarkQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """All for staff; one's own, and those in batches one teaches, for others."""
-        if sees_whole_institute(user):
-            return self
-        return self.filter(Q(student=user.pk) | Q(sheet__batch__instructor=user))
+class MarkQuerySet(ScopedQuerySet):
+    def own_to(self, key):
+        """One's own, and those in batches that one teaches."""
+        return self.filter(Q(student=key) | Q(sheet__batch__instructor=key))
 
 
 class Mark(models.Model):
@@ -340,15 +339,26 @@ class RegisterReminder(models.Model):
         return f"{self.instructor}, {self.sent_on:%d %b %Y}"
 
 
-class PresenceQuerySet(CountedQuerySet):
-    def visible_to(self, user):
-        """All for staff; one's own, and those in batches one teaches, for others."""
-        if sees_whole_institute(user):
-            return self
-        return self.filter(Q(enrollment__student=user.pk) | Q(enrollment__batch__instructor=user))
+class Limits(NamedTuple):
+    """What the institute calls short of attendance, and being away."""
+
+    low_attendance_percent: int
+    low_attendance_classes: int
+    absences_in_a_row: int
+
+    @classmethod
+    def of(cls, institute):
+        """Those of the settings."""
+        return cls(*(getattr(institute, name) for name in cls._fields))
+
+
+class PresenceQuerySet(CountedQuerySet, ScopedQuerySet):
+    def own_to(self, key):
+        """One's own, and those in batches that one teaches."""
+        return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))
 
     def slipping(self, institute):
-        """Those `watched` that are short, on the edge or away.
+        """Those `watched` that are short, on the edge or away; ``institute``, or its `Limits`, says what that is.
 
         Who would be fine by what the strictest course expects is left out first: that spares most rows their joins.
         """

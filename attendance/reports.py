@@ -8,11 +8,13 @@ from calendar import Calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, FilteredRelation, Max, Min, OuterRef, Prefetch, Q
+from django.db.models import Exists, FilteredRelation, Max, Min, OuterRef, Q
 
 from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, Institute
+from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .models import COUNTS_OF_PRESENCE, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
@@ -80,12 +82,18 @@ def student_tally(student):
     return Presence.objects.filter(enrollment__student=student).tally()
 
 
-def enrollments_with_tally(enrollments):
-    """The enrollments given, each with the ``tally`` of its marks, what is ``expected``, and whether it ``is_short``: one
-    that goes on and lies below that. The active ones first, then the newest. One query.
+@Prepared
+def _enrollments(*, student, scope):
+    found = Enrollment.objects.in_scope(scope).filter(student=student)
+    return found.latest_first().select_related("presence", "earlier_attendance")
+
+
+def enrollments_with_tally(student, user):
+    """The enrollments of ``student`` that ``user`` may see, each with the ``tally`` of its marks, what is ``expected``, and
+    whether it ``is_short``: one that goes on and lies below that. The active ones first, then the newest. One query.
     """
     institute = Institute.objects.for_page_heads()
-    found = list(enrollments.latest_first().select_related("presence", "earlier_attendance"))
+    found = _enrollments(student=student.pk, scope=scope_of(user))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
         enrollment.expected = Expected.of(enrollment.batch.course, institute)
@@ -220,28 +228,59 @@ class CalendarDay:
 
     day: datetime.date
     is_inside: bool
-    marks: list[Mark]
+    marks: list["MarkOfStudent"]
 
 
-def marks_of_month(marks, batches, first):
-    """Those of ``marks`` (a queryset) in the month of ``first``, by day, each with its batch and its corrections.
+@dataclass
+class MarkOfStudent:
+    """What a student reads of one of their marks; ``changes`` are its corrections, the newest first."""
 
-    ``batches`` (keys) are those that the marks may be in: sheets are found by batch and day. Two queries.
+    pk: int
+    status: str
+    note: str
+    day: datetime.date
+    topic: str
+    batch: str
+    changes: list[MarkChange]
+
+
+def _in_month(marks, batches, first, last):
+    # Sheets are found by batch and day.
+    return marks.filter(sheet__batch__in=batches, sheet__held_on__range=(first, last))
+
+
+@Prepared
+def _marks(*, student, scope, batches, first, last):
+    found = _in_month(Mark.objects.in_scope(scope).filter(student=student), batches, first, last)
+    rows = found.order_by("sheet__held_on", "pk")
+    return rows.values_list("pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name")
+
+
+@Prepared
+def _corrections(*, student, scope, batches, first, last):
+    marks = _in_month(Mark.objects.in_scope(scope).filter(student=student), batches, first, last).order_by()
+    found = MarkChange.objects.filter(mark__in=marks.values("pk"))
+    return found.select_related("changed_by").order_by("-changed_at", "-pk")
+
+
+def marks_of_month(student, user, batches, first):
+    """The marks of ``student`` in the month of ``first`` that ``user`` may see, by day, as `MarkOfStudent`s.
+
+    ``batches`` (keys) are those that the marks may be in. Two queries.
     """
-    corrections = MarkChange.objects.select_related("changed_by").order_by("-changed_at", "-pk")
-    return list(
-        marks.filter(sheet__batch__in=batches, sheet__held_on__range=(first, month_end(first)))
-        .select_related("sheet__batch")
-        .prefetch_related(Prefetch("changes", corrections))
-        .order_by("sheet__held_on", "pk")
-    )
+    asked = {"student": student.pk, "scope": scope_of(user), "batches": batches, "first": first}
+    asked["last"] = month_end(first)
+    changes = defaultdict(list)
+    for change in _corrections(**asked):
+        changes[change.mark_id].append(change)
+    return [MarkOfStudent(*row, changes=changes[row[0]]) for row in _marks(**asked)]
 
 
 def calendar_of(first, marks):
     """The weeks of the month of ``first``, Monday to Sunday, as lists of `CalendarDay`."""
     by_day = defaultdict(list)
     for mark in marks:
-        by_day[mark.sheet.held_on].append(mark)
+        by_day[mark.day].append(mark)
     return [
         [CalendarDay(day, is_inside=day.month == first.month, marks=by_day.get(day, [])) for day in week]
         for week in Calendar().monthdatescalendar(first.year, first.month)

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import CharField, F, FilteredRelation, Q, Value
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
-from accounts.models import StudentProfile
+from accounts.models import student_or_404
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
 
@@ -53,7 +52,7 @@ def student_seen_by(user, pk):
 
     Raises Http404 for one who is not there or out of scope, PermissionDenied without the right.
     """
-    student = get_object_or_404(StudentProfile.objects.visible_to(user).select_related("user"), pk=pk)
+    student = student_or_404(user, pk)
     if student.pk != user.pk and not user.has_perm("attendance.view_sheet"):
         raise PermissionDenied
     return student

@@ -10,11 +10,12 @@ from accounts.models import User
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.reminders import whatsapp_phone
 from coachmaster.ground.tables import Column, Kind
 
 from . import services
-from .models import Expected, Presence, Reminder
+from .models import Expected, Limits, Presence, Reminder
 
 #: The ways to be on the list, as the address says them.
 KINDS = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}
@@ -112,6 +113,24 @@ def with_people(presences):
     )
 
 
+#: The counts of these keys, `with_people`.
+ROWS = Prepared(lambda keys: with_people(Presence.objects.filter(pk__in=keys)))
+
+
+@Prepared
+def _slipping(limits, *, students, instructor):
+    presences = Presence.objects.filter(enrollment__student__in=students)
+    if instructor is not None:
+        presences = presences.filter(enrollment__batch__instructor=instructor)
+    return with_people(presences.slipping(limits)).order_by("pk")
+
+
+def slipping_among(students, user, institute):
+    """A Watched for each enrollment of ``students`` (keys) that a list of ``user`` would have. One query."""
+    instructor = None if sees_whole_institute(user) else user.pk
+    return watched(_slipping(Limits.of(institute), students=students, instructor=instructor), institute)
+
+
 @dataclass
 class Totals:
     """How many enrollments are on the list, and how many for which reason."""
@@ -199,7 +218,7 @@ class Watched:
 
 
 def watched(presences, institute):
-    """A Watched for each of ``presences``, which were loaded `with_people`."""
+    """A Watched for each of ``presences``, loaded `with_people`."""
     return [
         Watched(one, Expected.of(one.enrollment.batch.course, institute), institute.absences_in_a_row)
         for one in presences
@@ -209,7 +228,7 @@ def watched(presences, institute):
 def all_watched(presences, institute):
     """The Watched of a long queryset, loaded by the hundred."""
     for keys in in_chunks(presences.values_list("pk", flat=True), 500):
-        rows = with_people(Presence.objects).in_bulk(keys)
+        rows = {row.pk: row for row in ROWS(keys=keys)}
         yield from watched([rows[key] for key in keys if key in rows], institute)
 
 

@@ -18,7 +18,7 @@ from coachmaster.ground.tables import asked_form, list_file, table_answer
 
 from . import missing, reports, services
 from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm
-from .models import Expected, Mark, MarkChange, Sheet, Status, Tally
+from .models import Expected, MarkChange, Sheet, Status, Tally
 
 # The sheet -------------------------------------------------------------------------------------------------------
 
@@ -258,11 +258,10 @@ def register(request, pk):
 def student_attendance(request, pk):
     student = services.student_seen_by(request.user, pk)
     today = timezone.localdate()
-    enrollments = reports.enrollments_with_tally(Enrollment.objects.visible_to(request.user).filter(student=student))
+    enrollments = reports.enrollments_with_tally(student, request.user)
     months = MonthForm(request.GET, months=reports.months_of(enrollments, today))
-    marks = Mark.objects.visible_to(request.user).filter(student=student)
-    batches = {enrollment.batch_id for enrollment in enrollments}
-    marks = reports.marks_of_month(marks, batches, months.first) if months.first else []
+    batches = sorted({enrollment.batch_id for enrollment in enrollments})
+    marks = reports.marks_of_month(student, request.user, batches, months.first) if months.first else []
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(
         request,

@@ -16,7 +16,6 @@ from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
 from coachmaster.ground.tables import asked_form, table_answer
 
 from . import shortage
-from .models import Presence
 from .reminders import remind
 
 
@@ -35,8 +34,8 @@ def shortage_list(request):
         rows = shortage.all_watched(found.order_by("share", "pk"), institute)
         return table_answer("attendance-shortage", shortage.COLUMNS, rows, form=form)
     totals = shortage.totals(presences, filters.kinds)
-    page = listing(request, found, shortage.SORTS, default="share", rows=shortage.with_people(Presence.objects.all()),
-                   total=totals.listed)  # fmt: skip
+    options = {"rows": shortage.ROWS, "total": totals.listed}
+    page = listing(request, found, shortage.SORTS, default="share", **options)
     rows = shortage.watched(list(page), institute)
     may_remind = user.has_perm("attendance.add_reminder")
     return render(

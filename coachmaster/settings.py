@@ -157,6 +157,7 @@ REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", True)
 # How many proxies stand before us: only then is the address they report believed, for throttling and for https.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
+SESSION_ENGINE = "coachmaster.ground.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

@@ -13,7 +13,7 @@ from ninja import Field, Header, Query, Router, Schema
 
 from academics.api import EnrollmentOut, enrollment_json
 from academics.models import Batch
-from accounts.models import StudentProfile
+from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
 from coachmaster.ground.api import (
     Amount,
@@ -41,10 +41,6 @@ payments = Router(tags=["Payments"])
 students = Router(tags=["Students"])
 
 
-def _student(request, pk):
-    return get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
-
-
 # Enrolling -------------------------------------------------------------------------------------------------------
 
 _OF_ENROLLMENT = {"batch_id": "batch", "enrollment_date": "enrolled_on"}
@@ -70,7 +66,7 @@ def enroll(request, payload: EnrollmentIn):
 
     409 when the student has an active enrollment already, or the batch is full or over.
     """
-    student = _student(request, payload.student_id)
+    student = student_or_404(request.user, payload.student_id)
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=payload.batch_id)
     day = payload.enrollment_date or timezone.localdate().isoformat()
     with named(inverted(_OF_ENROLLMENT)):
@@ -172,7 +168,7 @@ def record_payment(
     is owed is refused with 409 unless `advance` is true.
     """
     token = PaymentForm.new_token() if idempotency_key is None else _token_of(idempotency_key)
-    student = _student(request, payload.student_id)
+    student = student_or_404(request.user, payload.student_id)
     values = given(payload, _OF_PAYMENT)
     del values["student_id"]
     values = {"mode": Mode.CASH, **values, "token": token}
@@ -217,7 +213,7 @@ class Payments(Rows):
 )
 def list_payments(request, student_id: Key, paging: Query[Paging]):
     """All payments, the newest first; voided ones are among them, but not in `total_paid`."""
-    student = _student(request, student_id)
+    student = student_or_404(request.user, student_id)
     found = Payment.objects.filter(student=student).select_related("reversal").order_by("-paid_on", "-pk")
     total_paid = ledger.paid_by(student.pk, timezone.localdate())
     return listed(request, paging, "payments", found, payment_json, total_paid=total_paid)

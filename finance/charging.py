@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from academics.models import Batch
-from accounts.models import StudentProfile
+from accounts.models import StudentProfile, student_or_404
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.money import ZERO, display
 
@@ -20,7 +20,7 @@ CONTENT = ("kind", "label", "amount", "due_on", "token")
 
 
 def student_charge(request, pk):
-    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+    student = student_or_404(request.user, pk)
     back = reverse("finance:student-fees", args=[student.pk])
     form = ChargeForm(request.POST or None, initial={"due_on": timezone.localdate()})
     if form.is_valid():

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from accounts.models import StudentProfile
+from accounts.models import student_or_404
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
@@ -35,7 +35,7 @@ def _tell(request, rows):
 
 def ask(request, pk):
     """Take something off what is open."""
-    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+    student = student_or_404(request.user, pk)
     lines = [line for line in ledger.fee_status(student, timezone.localdate()).lines if line.open > ZERO]
     if not lines:
         messages.error(request, f"Nothing is open of the fees of {student}, so nothing can be taken off.")

@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from accounts.models import User
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
 from coachmaster.ground.money import ZERO
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 from coachmaster.ground.whatsapp import whatsapp_number
 
@@ -87,13 +88,7 @@ class Dues:
     def load(self, keys):
         """The accounts of these students, as what they ``owed``, the last payment that stood (``last_paid_on``) and the
         last reminder (``reminded_at``), in order of ``keys``."""
-        paid = Payment.objects.standing(self.on).filter(student=OuterRef("pk")).order_by("-paid_on")
-        reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=_midnight_after(self.on))
-        rows = Account.objects.select_related("student__user").annotate(
-            last_paid_on=Subquery(paid.values("paid_on")[:1]),
-            reminded_at=Subquery(reminders.order_by("-sent_at").values("sent_at")[:1]),
-        )
-        found = rows.in_bulk(keys)
+        found = {account.pk: account for account in _accounts(keys=keys, on=self.on, before=_midnight_after(self.on))}
         accounts = [found[key] for key in keys if key in found]
         for account in accounts:
             account.owed = self.owed_by(account)
@@ -108,7 +103,7 @@ class Dues:
         keys = list(keys)
         accounts = self.load(keys)
         charges = {}
-        for charge in ledger.charges_standing(self.on).filter(student__in=keys):
+        for charge in ledger.charges_of(keys, self.on):
             charges.setdefault(charge.student_id, []).append(charge)
         found = []
         for account in accounts:
@@ -117,6 +112,20 @@ class Dues:
             lines = [line for line in ledger.settle(own, paid, self.on) if line.open > ZERO]
             found.append(Debtor(account, lines, self.on))
         return found
+
+
+@Prepared
+def _accounts(*, keys, on, before):
+    paid = Payment.objects.standing(on).filter(student=OuterRef("pk")).order_by("-paid_on")
+    reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=before).order_by("-sent_at")
+    return (
+        Account.objects.filter(pk__in=keys)
+        .select_related("student__user")
+        .annotate(
+            last_paid_on=Subquery(paid.values("paid_on")[:1]),
+            reminded_at=Subquery(reminders.values("sent_at")[:1]),
+        )
+    )
 
 
 class Found:

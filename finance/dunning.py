@@ -4,13 +4,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.mail import EmailMessage
 from django.http import HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from academics.models import Institute
 from accounts import mails
-from accounts.models import StudentProfile
+from accounts.models import StudentProfile, student_or_404
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
 from coachmaster.ground.tables import asked_form, table_answer
@@ -53,7 +53,7 @@ def dues(request):
 @require_POST
 def remind_by_whatsapp(request, pk):
     """One tap: the reminder is written down, and WhatsApp opens with the text."""
-    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+    student = student_or_404(request.user, pk)
     try:
         notices = remind([pk], channel=Channel.WHATSAPP, by=request.user, again="again" in request.POST)
     except RemindedAlready as asked:

@@ -306,10 +306,20 @@ def fee_status(student, on, *, paid=None):
 
     ``paid`` spares one of them: what `paid_by` would say, from a caller who has loaded payments and refunds.
     """
-    charges = list(charges_standing(on).filter(student=student))
+    charges = charges_of([student.pk], on)
     if paid is None:
         paid = paid_by(student.pk, on)
     return standing(charges, paid, on)
+
+
+@Prepared
+def _charges(*, students, on):
+    return charges_standing(on).filter(student__in=students)
+
+
+def charges_of(keys, on):
+    """What `charges_standing` says of the students of these ``keys``, as a list."""
+    return _charges(students=keys, on=on)
 
 
 class Due(NamedTuple):

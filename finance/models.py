@@ -12,7 +12,7 @@ from simple_history.models import HistoricalRecords
 
 from academics.models import Course, Enrollment, Institute
 from accounts.models import StudentProfile
-from accounts.roles import sees_whole_institute
+from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField, day_words, financial_year_words
@@ -28,12 +28,11 @@ def _percent(percent):
     return f"{percent.normalize():f} %"
 
 
-class OwnRowsQuerySet(models.QuerySet):
+class OwnRowsQuerySet(ScopedQuerySet):
     """Rows that belong to one student."""
 
-    def visible_to(self, user):
-        """All for staff, one's own for others."""
-        return self if sees_whole_institute(user) else self.filter(student=user.pk)
+    def own_to(self, key):
+        return self.filter(student=key)
 
     def total(self):
         """The sum of the amounts."""
@@ -56,6 +55,11 @@ class ChargeQuerySet(OwnRowsQuerySet):
     def live(self):
         """Charges that were not cancelled."""
         return self.filter(cancelled_on=None)
+
+    def cancelled(self):
+        """Charges that were cancelled, the last one first, with their batch."""
+        found = self.filter(cancelled_on__isnull=False).select_related("enrollment__batch")
+        return found.order_by("-cancelled_on", "-pk")
 
     def open(self):
         """Charges of which something is to be paid, now or later."""

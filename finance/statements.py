@@ -7,6 +7,7 @@ from operator import attrgetter
 from academics.models import Enrollment
 from accounts.models import StudentProfile
 from coachmaster.ground.money import ZERO
+from coachmaster.ground.prepared import Prepared
 
 from . import ledger
 from .documents import Due, PayByUpi, StatementData, StatementLine, Sum
@@ -33,7 +34,7 @@ def statements_of(students, institute, on):
         for acts in (_charged, _conceded, _paid, _refunded):
             for key, line in acts(keys, on):
                 lines[key].append(line)
-        for charge in ledger.charges_standing(on).filter(student__in=keys):
+        for charge in ledger.charges_of(keys, on):
             charges[charge.student_id].append(charge)
         for student in chunk:
             yield _statement(student, institute, on, lines[student.pk], charges[student.pk])
@@ -77,18 +78,28 @@ def pay_by_upi(student, institute, fees):
     return PayByUpi(institute.upi_id, fees.due_now, link_for(student, institute, fees.due_now, fees.on))
 
 
+@Prepared
+def _charges(*, students, on):
+    charges = Charge.objects.filter(student__in=students, posted_on__lte=on)
+    return charges.select_related("enrollment__batch").order_by("posted_on", "pk")
+
+
 def _charged(keys, on):
-    charges = Charge.objects.filter(student__in=keys, posted_on__lte=on)
-    for charge in charges.select_related("enrollment__batch").order_by("posted_on", "pk"):
+    for charge in _charges(students=keys, on=on):
         yield charge.student_id, StatementLine(charge.posted_on, str(charge), Sum.CHARGES, charge.amount)
         if charge.cancelled_on and charge.cancelled_on <= on:
             day = max(charge.cancelled_on, charge.posted_on)
             yield charge.student_id, StatementLine(day, f"Cancelled: {charge}", Sum.CHARGES, -charge.amount)
 
 
+@Prepared
+def _concessions(*, students, on):
+    concessions = Concession.objects.filter(student__in=students, approved_on__lte=on)
+    return concessions.select_related("charge__enrollment__batch").order_by("approved_on", "pk")
+
+
 def _conceded(keys, on):
-    concessions = Concession.objects.filter(student__in=keys, approved_on__lte=on)
-    for concession in concessions.select_related("charge__enrollment__batch").order_by("approved_on", "pk"):
+    for concession in _concessions(students=keys, on=on):
         given = concession.get_kind_display()
         if concession.kind != ConcessionKind.LATE_FEE:
             given = f"{given} concession"
@@ -100,9 +111,14 @@ def _conceded(keys, on):
             yield key, StatementLine(ended_on, f"Taken back: {what}", Sum.CONCESSIONS, concession.amount)
 
 
+@Prepared
+def _payments(*, students, on):
+    payments = Payment.objects.filter(student__in=students, paid_on__lte=on)
+    return payments.select_related("reversal").order_by("paid_on", "pk")
+
+
 def _paid(keys, on):
-    payments = Payment.objects.filter(student__in=keys, paid_on__lte=on).select_related("reversal")
-    for payment in payments.order_by("paid_on", "pk"):
+    for payment in _payments(students=keys, on=on):
         key, paper = payment.student_id, {"reference": payment.receipt_number, "link": payment.get_absolute_url()}
         what = f"Payment ({payment.get_mode_display()})"
         yield key, StatementLine(payment.paid_on, what, Sum.PAYMENTS, -payment.amount, **paper)
@@ -112,8 +128,13 @@ def _paid(keys, on):
             yield key, StatementLine(payment.reversal.voided_on, what, Sum.PAYMENTS, payment.amount, **paper)
 
 
+@Prepared
+def _refunds(*, students, on):
+    return Refund.objects.filter(student__in=students).standing(on).order_by("refunded_on", "pk")
+
+
 def _refunded(keys, on):
-    for refund in Refund.objects.filter(student__in=keys).standing(on).order_by("refunded_on", "pk"):
+    for refund in _refunds(students=keys, on=on):
         yield (
             refund.student_id,
             StatementLine(

@@ -16,11 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from academics.models import Batch, Enrollment, Institute
 from accounts import throttling
-from accounts.models import StudentProfile
+from accounts.models import student_or_404
 from coachmaster.ground.archives import zip_answer
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.qr import qr_svg
 from coachmaster.ground.tables import list_file
 
@@ -216,11 +217,14 @@ def payment_bounce(request, pk):
     )
 
 
+PAYMENT_ROWS = Prepared(lambda keys: Payment.objects.filter(pk__in=keys).newest_first())
+
+
 def payment_list(request):
     filters = PaymentFilter(request.GET)
     found = filters.filter(Payment.objects.visible_to(request.user))
     listed = (request, found, {"date": ["paid_on"], "receipt": ["series", "number"]})
-    options = {"default": "-date", "rows": Payment.objects.newest_first()}
+    options = {"default": "-date", "rows": PAYMENT_ROWS}
     if file := list_file(request, "payments", PAYMENTS, every_row(*listed, **options)):
         return file
     days = filters.filter_days(DayTotal.objects.all())
@@ -235,16 +239,16 @@ def payment_list(request):
 # One student ----------------------------------------------------------------------------------------------------
 
 
-def _student(request, pk):
-    return get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+REFUNDS_OF_STUDENT = Prepared(lambda student: Refund.objects.filter(student=student).select_related("payment"))
+CANCELLED_OF_STUDENT = Prepared(lambda student: Charge.objects.filter(student=student).cancelled())
 
 
 def student_payments(request, pk):
-    students = ledger.with_balance(StudentProfile.objects.visible_to(request.user).select_related("user"))
-    student = get_object_or_404(students, pk=pk)
-    listed = (request, Payment.objects.filter(student=student).newest_first(), {"date": ["paid_on"]})
+    student = student_or_404(request.user, pk)
+    listed = (request, Payment.objects.filter(student=student), {"date": ["paid_on"]})
+    options = {"default": "-date", "rows": PAYMENT_ROWS}
     if file := list_file(
-        request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every_row(*listed, default="-date")
+        request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every_row(*listed, **options)
     ):
         return file
     return render(
@@ -252,15 +256,15 @@ def student_payments(request, pk):
         "finance/student_payments.html",
         {
             "student": student,
-            "payments": listing(*listed, default="-date"),
-            "refunds": Refund.objects.filter(student=student).select_related("payment"),
-            "total_paid": student.paid - student.refunded,
+            "payments": listing(*listed, **options),
+            "refunds": REFUNDS_OF_STUDENT(student=student.pk),
+            "total_paid": ledger.paid_by(student.pk, timezone.localdate()),
         },
     )
 
 
 def student_fees(request, pk):
-    student = _student(request, pk)
+    student = student_or_404(request.user, pk)
     fees = ledger.fee_status(student, timezone.localdate())
     pay = statements.pay_by_upi(student, Institute.objects.for_page_heads(), fees)
     return render(
@@ -273,16 +277,14 @@ def student_fees(request, pk):
             "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
             "open_tuition": fees.open_tuition,
             "concessions": concessions.history(student) if request.user.has_perm("finance.view_concession") else [],
-            "cancelled": Charge.objects.filter(student=student, cancelled_on__isnull=False)
-            .select_related("enrollment__batch")
-            .order_by("-cancelled_on", "-pk"),
+            "cancelled": CANCELLED_OF_STUDENT(student=student.pk),
         },
     )
 
 
 def statement(request, pk):
     """Everything that was charged, taken off, paid and given back until today, with the balance after each."""
-    student = _student(request, pk)
+    student = student_or_404(request.user, pk)
     data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
     return render(
         request,
@@ -298,7 +300,7 @@ def statement(request, pk):
 
 def statement_pdf(request, pk):
     """The same on paper."""
-    student = _student(request, pk)
+    student = student_or_404(request.user, pk)
     data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
     return _pdf(documents.statement_pdf(data), f"statement-{student.admission_number}")
 

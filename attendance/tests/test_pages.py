@@ -315,7 +315,7 @@ def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(c
     client = client_of(student)
 
     def days(**query):
-        return [mark.sheet.held_on for mark in attendance_of(client, student, **query).context["marks"]]
+        return [mark.day for mark in attendance_of(client, student, **query).context["marks"]]
 
     assert days() == [datetime.date(2026, 6, 2), datetime.date(2026, 6, 1)]
     assert days(month="2026-05") == [datetime.date(2026, 5, 31)]

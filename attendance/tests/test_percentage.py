@@ -141,14 +141,14 @@ def test_the_percentage_of_worked_cases(student, case, fraction, words):
     assert (tally.attended, tally.counted) == (fraction or (0, 0))
     if fraction:
         assert abs(Fraction(tally.percentage) / 100 - Fraction(*fraction)) <= Fraction(1, 2000)
-    by_enrollment = reports.enrollments_with_tally(Enrollment.objects.filter(student=student))
+    by_enrollment = reports.enrollments_with_tally(student, student.user)
     assert sum((enrollment.tally for enrollment in by_enrollment), Tally()) == tally
 
 
 def test_a_transfer_splits_by_date(student):
     transferred(peopled(name="Morning"), student)
 
-    enrollments = reports.enrollments_with_tally(Enrollment.objects.filter(student=student))
+    enrollments = reports.enrollments_with_tally(student, student.user)
 
     assert [(str(one.batch), str(one.tally)) for one in enrollments] == [
         ("Evening", "2 of 3 · 66.7 %"),

@@ -36,8 +36,8 @@ def listing(request, queryset, sorts, *, default, rows=None, total=None):
     Unknown words mean ``default``, a page beyond the end means the last one. The key is always the last column, so
     that rows that compare equal do not wander between pages.
 
-    With ``rows``, a queryset, only keys are sorted and counted off, on the indexes of ``queryset``; what a row shows
-    (joins, annotations) is then loaded from ``rows`` for the rows of this page alone. For long tables.
+    With ``rows``, a `Prepared` of ``keys``, only keys are sorted and counted off, on the indexes of ``queryset``; what a row
+    shows (joins, annotations) is then loaded for the rows of this page alone. For long tables.
 
     ``total`` spares the count where the caller knows it.
     """
@@ -47,10 +47,14 @@ def listing(request, queryset, sorts, *, default, rows=None, total=None):
         paginator.count = total
     page = paginator.get_page(request.GET.get("page"))
     if rows is not None:
-        keys = list(page.object_list)
-        by_key = rows.in_bulk(keys)
-        page.object_list = [by_key[key] for key in keys if key in by_key]
+        page.object_list = _in_order(rows, list(page.object_list))
     return Listing(page=page, sort=sort)
+
+
+def _in_order(rows, keys):
+    """The ``rows`` of these ``keys``, a list, in its order."""
+    found = {row.pk: row for row in rows(keys=keys)}
+    return [found[key] for key in keys if key in found]
 
 
 def every_row(request, queryset, sorts, *, default, rows=None):
@@ -60,11 +64,16 @@ def every_row(request, queryset, sorts, *, default, rows=None):
     open, behind which nobody could write on SQLite.
     """
     _, ordered = _ordered(request, queryset, sorts, default)
-    rows = queryset if rows is None else rows
+    if rows is None:
+        rows = _as_it_is(queryset)
     keys = array("q", ordered.values_list("pk", flat=True).iterator(chunk_size=2000))
     for start in range(0, len(keys), ROWS_AT_ONCE):
-        found = rows.in_bulk(list(keys[start : start + ROWS_AT_ONCE]))
-        yield from (found[key] for key in keys[start : start + ROWS_AT_ONCE] if key in found)
+        yield from _in_order(rows, list(keys[start : start + ROWS_AT_ONCE]))
+
+
+def _as_it_is(queryset):
+    """The rows of ``queryset`` by key, where nobody has prepared them."""
+    return lambda keys: queryset.filter(pk__in=keys)
 
 
 def _ordered(request, queryset, sorts, default):

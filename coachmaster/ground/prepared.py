@@ -1,69 +1,195 @@
 """Queries that are asked again and again: Django writes their SQL once, and from then on only the values change.
 
-To write the SQL of a query with several sums takes Django many times as long as the database takes to answer it.
+To write the SQL of a query takes Django many times as long as the database takes to answer it.
 """
 
 import datetime
+from collections import namedtuple
 
 from django.db import connection
+from django.db.models.query import (
+    FlatValuesListIterable,
+    ModelIterable,
+    NamedValuesListIterable,
+    ValuesListIterable,
+    get_related_populators,
+    prefetch_related_objects,
+)
+from django.http import Http404
+
+#: A list of keys is filled up to one of these lengths, so that few lengths have SQL of their own.
+LENGTHS = (1, 8, 32, 128, 500)
+#: No column holds such a number, and no key is one.
+MOST = 2**62
 
 
 class Prepared:
-    """``build(**values)`` as rows: a queryset of `values_list`, whose whole numbers, dates and times of
-    day differ from call to call.
+    """``build(*shape, **values)``, a queryset of records or of `values_list`, as a list.
 
-    The rules stay in the queryset. ``build`` is called once for each kind of database, with marks in place of the
-    values; whatever else it looks at must never change.
+        @Prepared
+        def batches_of(running_only, *, instructor):
+            batches = Batch.objects.filter(instructor=instructor)
+            return batches.filter(ends_on=None) if running_only else batches
+
+        batches_of(True, instructor=user.pk)
+
+    ``values`` differ from call to call: whole numbers, text, dates, moments, times of day, and lists of keys. ``build`` is
+    called with marks in place of them, once for each ``shape`` (anything that can be hashed) and kind of database; which
+    values are None belongs to the shape. An empty list, or a number that no column holds, finds nothing.
+    Whatever else it looks at must never change: not the clock, and no setting of the institute. In the tests each call is
+    compared with what Django writes for these very values.
     """
 
     def __init__(self, build):
         self.build = build
         self._written = {}
 
-    def __call__(self, **values):
-        """The rows for these ``values`` (int, date or time), as a list of tuples."""
-        written = self._written.get(connection.vendor)
-        if written is None:
-            written = self._written[connection.vendor] = self._write(values)
-        sql, params, places, converters = written
-        params = list(params)
-        for place, name in places:
-            params[place] = _as_stored(values[name])
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            rows = cursor.fetchall()
-        return [_converted(row, converters) for row in rows] if converters else rows
+    def __call__(self, *shape, **values):
+        for name, value in values.items():
+            if isinstance(value, list):
+                values[name] = _filled_up(value)
+            if value == [] or (isinstance(value, int) and abs(value) >= MOST):
+                return []
+        return self._for(shape, values).rows(values)
 
-    def _write(self, values):
-        marks = {name: _mark(value, number) for number, (name, value) in enumerate(values.items())}
-        compiler = self.build(**marks).query.get_compiler(connection=connection)
-        sql, params = compiler.as_sql()
-        names = {_as_stored(mark): name for name, mark in marks.items()}
-        places = [(place, names[param]) for place, param in enumerate(params) if param in names]
+    def first(self, *shape, **values):
+        """The first row, or None."""
+        rows = self(*shape, **values)
+        return rows[0] if rows else None
+
+    def or_404(self, *shape, **values):
+        """The first row; raises Http404 without one."""
+        rows = self(*shape, **values)
+        if not rows:
+            raise Http404("No row is there for these values.")
+        return rows[0]
+
+    def _for(self, shape, values):
+        of_values = tuple(len(one) if isinstance(one, list) else one is None for one in values.values())
+        key = connection.vendor, shape, of_values
+        written = self._written.get(key)
+        if written is None:
+            marks = {name: _mark(value, number) for number, (name, value) in enumerate(values.items())}
+            written = self._written[key] = Written(self.build(*shape, **marks), marks)
+        return written
+
+
+class Written:
+    """The SQL of one queryset, where its values go, and how its rows become what the queryset yields."""
+
+    def __init__(self, queryset, marks):
+        compiler = queryset.query.get_compiler(connection=connection)
+        self.sql, self.params = compiler.as_sql()
+        self.places = _places(self.params, marks)
         selected = [expression for expression, *_ in compiler.select[: compiler.col_count]]
-        return sql, params, places, list(compiler.get_converters(selected).items())
+        self.converters = list(compiler.get_converters(selected).items())
+        self.prefetched = queryset._prefetch_related_lookups
+        self.made = _maker(queryset, compiler)
+
+    def rows(self, values):
+        """What the queryset yields for ``values``, as a list."""
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, self.params_for(values))
+            rows = cursor.fetchall()
+        if self.converters:
+            rows = [self._converted(row) for row in rows]
+        if self.made:
+            rows = [self.made(row) for row in rows]
+        if self.prefetched:
+            prefetch_related_objects(rows, *self.prefetched)
+        return rows
+
+    def params_for(self, values):
+        """The parameters of the SQL, with ``values`` in their places."""
+        params = list(self.params)
+        for place, name, number in self.places:
+            params[place] = _as_stored(values[name] if number is None else values[name][number])
+        return params
+
+    def _converted(self, row):
+        row = list(row)
+        for place, (functions, expression) in self.converters:
+            value = row[place]
+            for function in functions:
+                value = function(value, expression, connection)
+            row[place] = value
+        return tuple(row)
+
+
+def _maker(queryset, compiler):
+    """The function that makes of a row what ``queryset`` yields; None where that is the row itself."""
+    kind = queryset._iterable_class
+    if kind is ValuesListIterable:
+        return None
+    if kind is FlatValuesListIterable:
+        return lambda row: row[0]
+    if kind is NamedValuesListIterable:
+        return namedtuple("Row", queryset._fields)._make
+    if kind is not ModelIterable:
+        raise TypeError("Only querysets of records and of values_list can be prepared.")
+    db, select, info = queryset.db, compiler.select, compiler.klass_info
+    first, last = info["select_fields"][0], info["select_fields"][-1] + 1
+    columns = [expression.target.attname for expression, *_ in select[first:last]]
+    from_db, related = info["model"].from_db, get_related_populators(info, select, db)
+    annotated = list(compiler.annotation_col_map.items())
+
+    def record(row):
+        made = from_db(db, columns, row[first:last])
+        for populator in related:
+            populator.populate(row, made)
+        for name, place in annotated:
+            setattr(made, name, row[place])
+        return made
+
+    return record
+
+
+def _places(params, marks):
+    """``(place, name, number)``: where in ``params`` which value goes, ``number`` into a list."""
+    names = {}
+    for name, mark in marks.items():
+        if mark is None:
+            continue
+        for number, one in enumerate(mark) if isinstance(mark, list) else [(None, mark)]:
+            names[_as_stored(one)] = name, number
+    found = [(place, *names[param]) for place, param in enumerate(params) if _is_among(param, names)]
+    if lost := {name for name, _ in names.values()} - {name for _, name, _ in found}:
+        raise TypeError(f"Not a value of the query as it is: {', '.join(sorted(lost))}.")
+    return found
+
+
+def _is_among(param, names):
+    return isinstance(param, (int, str, datetime.date, datetime.time)) and param in names
+
+
+def _filled_up(keys):
+    """``keys`` with the last one repeated, up to the next of `LENGTHS`."""
+    length = next((length for length in LENGTHS if length >= len(keys)), len(keys))
+    return keys + keys[-1:] * (length - len(keys))
 
 
 def _mark(value, number):
-    """A value that stands for ``value`` and that no query has of itself."""
+    """A value that stands for ``value`` and that no query has of itself; None stands for itself."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [_mark(one, (number + 1) * 1000 + place) for place, one in enumerate(value)]
     if isinstance(value, int):
         return 2**62 + number
+    if isinstance(value, str):
+        return f"⟦{number}⟧"
     if isinstance(value, datetime.time):
         return datetime.time(3, 7, 11, 13 + number)
+    if isinstance(value, datetime.datetime):
+        return datetime.datetime(1987, 6, 5, 4, 3, 2, 1 + number, tzinfo=datetime.UTC)
     return datetime.date(1987, 6, 5) + datetime.timedelta(number)
 
 
 def _as_stored(value):
+    if isinstance(value, datetime.datetime):
+        return connection.ops.adapt_datetimefield_value(value)
     if isinstance(value, datetime.date):
         return connection.ops.adapt_datefield_value(value)
     if isinstance(value, datetime.time):
         return connection.ops.adapt_timefield_value(value)
     return value
-
-
-def _converted(row, converters):
-    row = list(row)
-    for place, (functions, expression) in converters:
-        for function in functions:
-            row[place] = function(row[place], expression, connection)
-    return tuple(row)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.models import StudentProfile, User
+from accounts.scopes import scope_of
 from attendance import shortage
 from attendance.models import Mark, Status
 from coachmaster.ground.days import DayFormField
@@ -17,6 +18,7 @@ from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind, table_answer
 from finance.models import Account, Charge
 
@@ -79,13 +81,29 @@ COLUMNS = [
 FEES_COLUMN = Column("Fees overdue", Kind.AMOUNT, lambda child: child.overdue or None)
 
 
+def _absent(marks, day):
+    return marks.filter(sheet__held_on=day, status=Status.ABSENT)
+
+
+@Prepared
+def _missed(*, students, day, scope):
+    marks = _absent(Mark.objects.in_scope(scope), day).filter(student__in=students)
+    return marks.select_related("sheet__batch").order_by("sheet__batch__name", "pk")
+
+
+@Prepared
+def _overdue(*, students, today):
+    late = Charge.objects.open().filter(due_on__lt=today, student__in=students).order_by()
+    return late.values_list("student").annotate(Sum("open_now"))
+
+
 class Absences:
     """The absences of a day that a person may see."""
 
     def __init__(self, user, day, *, shows_fees):
-        self.day, self.today, self.shows_fees = day, timezone.localdate(), shows_fees
+        self.user, self.day, self.today, self.shows_fees = user, day, timezone.localdate(), shows_fees
         self.institute = Institute.objects.for_page_heads()
-        self.marks = Mark.objects.visible_to(user).filter(sheet__held_on=day, status=Status.ABSENT)
+        self.marks = _absent(Mark.objects.visible_to(user), day)
         self.watched = shortage.presences_of(user).slipping(self.institute)
 
     def students(self, filters):
@@ -102,15 +120,13 @@ class Absences:
     def children(self, students):
         """A Child for each of ``students`` (a list), by three queries."""
         children = {student.pk: Child(student) for student in students}
-        marks = self.marks.filter(student__in=children).select_related("sheet__batch").order_by("sheet__batch__name")
-        for mark in marks:
+        keys = list(children)
+        for mark in _missed(students=keys, day=self.day, scope=scope_of(self.user)):
             children[mark.student_id].missed.append(mark.sheet.batch)
-        found = shortage.with_people(self.watched.filter(enrollment__student__in=children))
-        for row in shortage.watched(found.order_by("pk"), self.institute):
+        for row in shortage.slipping_among(keys, self.user, self.institute):
             children[row.enrollment.student_id].watched.append(row)
         if self.shows_fees:
-            late = Charge.objects.open().filter(due_on__lt=self.today, student__in=children).order_by()
-            for student, amount in late.values_list("student").annotate(Sum("open_now")):
+            for student, amount in _overdue(students=keys, today=self.today):
                 children[student].overdue = amount
         return list(children.values())
 

@@ -6,13 +6,13 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
 from academics.calendar import next_class_of
-from academics.models import Batch, Course, Enrollment
-from accounts.models import StudentProfile, User
+from academics.models import Batch, Course
+from accounts.models import User, student_or_404
 from accounts.roles import sees_whole_institute
 from accounts.tables import STUDENTS
 from attendance import missing
@@ -22,6 +22,7 @@ from coachmaster.ground import charts
 from coachmaster.ground.days import month_start
 from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import list_file
 from finance import ledger
 from finance.models import Payment
@@ -152,15 +153,21 @@ def student_dashboard(request):
 
 
 def student_hub(request, pk):
-    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=pk)
+    student = student_or_404(request.user, pk)
     return render(request, "pages/student_hub.html", _overview(request, student))
+
+
+@Prepared
+def _payments(*, student):
+    found = Payment.objects.filter(student=student).select_related("reversal").with_refunded()
+    return found.order_by("-paid_on", "-pk")
 
 
 def _overview(request, student):
     """What the hub shows: the enrollment, attendance, and for who may see money the fees and last payments."""
     today = timezone.localdate()
     user = request.user
-    enrollments = attendance.enrollments_with_tally(Enrollment.objects.visible_to(user).filter(student=student))
+    enrollments = attendance.enrollments_with_tally(student, user)
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     overview = {
         "student": student,
@@ -171,12 +178,7 @@ def _overview(request, student):
         "is_low": any(enrollment.is_short for enrollment in enrollments),
     }
     if user.has_perm("finance.view_payment"):
-        payments = list(
-            Payment.objects.filter(student=student)
-            .select_related("reversal")
-            .with_refunded()
-            .order_by("-paid_on", "-pk")
-        )
+        payments = _payments(student=student.pk)
         paid = sum((payment.amount - payment.refunded for payment in payments if not payment.is_void), ZERO)
         overview |= {
             "fees": ledger.fee_status(student, today, paid=paid),

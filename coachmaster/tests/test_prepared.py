@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.db.models import F, Q
+from django.http import Http404
+from django.utils import timezone
 
-from academics.models import Course
+from academics.models import Batch, Course
 from academics.tests.factories import BatchFactory, CourseFactory
 from coachmaster.ground.prepared import Prepared
 
@@ -37,17 +39,14 @@ def test_it_says_what_the_queryset_says_for_each_value():
 
 
 def test_its_sql_is_written_once():
-    asked = []
-
     @Prepared
     def courses(key):
-        asked.append(key)
         return Course.objects.filter(pk=key).values_list("name")
 
     course = CourseFactory(name="JEE")
 
     assert [courses(key=course.pk), courses(key=0), courses(key=course.pk)] == [[("JEE",)], [], [("JEE",)]]
-    assert len(asked) == 1
+    assert len(courses._written) == 1
 
 
 def test_each_kind_of_database_has_its_own(monkeypatch):
@@ -57,3 +56,63 @@ def test_each_kind_of_database_has_its_own(monkeypatch):
     prepared(key=1)
 
     assert len(prepared._written) == 2
+
+
+def test_records_come_with_what_was_loaded_beside_them(instructor, django_assert_num_queries):
+    @Prepared
+    def batches(kind, *, key, since):
+        rows = Batch.objects.select_related("course", "instructor").annotate(twice=F("capacity") + F("capacity"))
+        return rows.filter(course=key, starts_on__gte=since).order_by(kind)
+
+    first = BatchFactory(name="B", instructor=instructor, capacity=7)
+    second = BatchFactory(name="A", course=first.course, capacity=9, instructor=None)
+    values = {"key": first.course_id, "since": first.starts_on}
+    batches("name", **values)
+
+    with django_assert_num_queries(2):
+        by_name, by_key = batches("name", **values), batches("pk", **values)
+        seen = [(one, one.course, one.instructor, one.twice, one.starts_on) for one in by_name]
+
+    assert seen == [
+        (second, first.course, None, 18, second.starts_on),
+        (first, first.course, instructor, 14, first.starts_on),
+    ]
+    assert by_key == [first, second]
+
+
+def test_a_list_of_keys_may_have_any_length(django_assert_num_queries):
+    courses = CourseFactory.create_batch(3)
+    found = Prepared(lambda keys: Course.objects.filter(pk__in=keys).order_by("pk").values_list("pk", flat=True))
+
+    asked = [found(keys=[one.pk for one in courses[:number]]) for number in (0, 1, 2, 3)]
+
+    assert asked == [[one.pk for one in courses[:number]] for number in (0, 1, 2, 3)]
+    with django_assert_num_queries(0):
+        assert found(keys=[]) == []
+
+
+def test_moments_and_text_are_values_too():
+    course, now = CourseFactory(code="JEE"), timezone.now()
+    found = Prepared(lambda code, before: Course.objects.filter(code=code, created_at__lte=before).values_list("name"))
+
+    asked = [found(code="JEE", before=now), found(code="NEET", before=now)]
+    asked.append(found(code="JEE", before=now - datetime.timedelta(1)))
+
+    assert asked == [[(course.name,)], [], []]
+
+
+def test_what_changes_on_its_way_into_the_sql_is_refused():
+    found = Prepared(lambda words: Course.objects.filter(name__icontains=words).values_list("name"))
+
+    with pytest.raises(TypeError, match="words"):
+        found(words="jee")
+
+
+def test_the_first_row_or_the_404_page():
+    course = CourseFactory()
+    found = Prepared(lambda key: Course.objects.filter(pk=key))
+
+    assert found.first(key=course.pk) == found.or_404(key=course.pk) == course
+    assert found.first(key=0) is None
+    with pytest.raises(Http404):
+        found.or_404(key=0)

@@ -16,6 +16,7 @@ from .. import money
 from ..addresses import address
 
 register = template.Library()
+_WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -40,9 +41,10 @@ def url(parser, token):
 
 @register.filter(expects_localtime=True, is_safe=False)
 def date(value, arg=None):
-    """Django's `date`; the day as every list shows it ("24 Nov 2026") without its machinery."""
-    if arg == "j M Y" and isinstance(value, datetime.date):
-        return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+    """Django's `date`; days as lists show them ("24 Nov 2026", "Tue 24 Nov 2026") without its machinery."""
+    if arg in ("j M Y", "D j M Y") and isinstance(value, datetime.date):
+        day = f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+        return day if arg == "j M Y" else f"{_WEEKDAYS[value.weekday()]} {day}"
     return django_date(value, arg)
 
 
