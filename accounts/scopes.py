@@ -11,7 +11,11 @@ def scope_of(user):
 
 
 class ScopedQuerySet(models.QuerySet):
-    """Rows of which people see all or their own; which those are says ``own_to(key)``."""
+    """Rows of which people see all or their own."""
+
+    def own_to(self, key):
+        """Those that are the own ones of the person of that key."""
+        raise NotImplementedError
 
     def visible_to(self, user):
         """The rows that ``user`` may see."""

@@ -1,9 +1,8 @@
 """Who came: one sheet a batch and day, one mark a student on it, and what a mark was before."""
 
 from collections import Counter
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db import models
@@ -116,7 +115,7 @@ class Tally:
         return f"{self.attended} of {self.counted} · {self.per_cent}"
 
 
-class CountedQuerySet(models.QuerySet):
+class CountedQuerySet(ScopedQuerySet):
     """Rows that keep their counts of marks."""
 
     def tally(self):
@@ -339,7 +338,8 @@ class RegisterReminder(models.Model):
         return f"{self.instructor}, {self.sent_on:%d %b %Y}"
 
 
-class Limits(NamedTuple):
+@dataclass(frozen=True)
+class Limits:
     """What the institute calls short of attendance, and being away."""
 
     low_attendance_percent: int
@@ -349,10 +349,10 @@ class Limits(NamedTuple):
     @classmethod
     def of(cls, institute):
         """Those of the settings."""
-        return cls(*(getattr(institute, name) for name in cls._fields))
+        return cls(*(getattr(institute, one.name) for one in fields(cls)))
 
 
-class PresenceQuerySet(CountedQuerySet, ScopedQuerySet):
+class PresenceQuerySet(CountedQuerySet):
     def own_to(self, key):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))

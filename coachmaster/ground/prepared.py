@@ -124,13 +124,15 @@ def _maker(queryset, compiler):
     if kind is FlatValuesListIterable:
         return lambda row: row[0]
     if kind is NamedValuesListIterable:
-        return namedtuple("Row", queryset._fields)._make
+        named = namedtuple("Row", queryset._fields)  # type: ignore[misc]
+        return lambda row: named(*row)
     if kind is not ModelIterable:
         raise TypeError("Only querysets of records and of values_list can be prepared.")
     db, select, info = queryset.db, compiler.select, compiler.klass_info
     first, last = info["select_fields"][0], info["select_fields"][-1] + 1
     columns = [expression.target.attname for expression, *_ in select[first:last]]
-    from_db, related = info["model"].from_db, get_related_populators(info, select, db)
+    from_db = info["model"].from_db
+    related = get_related_populators(info, select, db)  # type: ignore[call-arg]  # as Django 5.2 has it
     annotated = list(compiler.annotation_col_map.items())
 
     def record(row):
