@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Count, DateField, Exists, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, ExtractIsoWeekDay
+from django.db.models.functions import Coalesce, ExtractIsoWeekDay, Least
 from django.utils import timezone
 from django.utils.formats import date_format
 from simple_history.models import HistoricalRecords
@@ -206,9 +206,9 @@ class CourseQuerySet(models.QuerySet):
             found = found.filter(Q(name__icontains=word) | Q(code__icontains=word))
         return found
 
-    def for_listing(self):
-        """With what one row of the course table shows: running batches and active students."""
-        batches = Batch.objects.filter(course=OuterRef("pk")).running(timezone.localdate())
+    def for_listing(self, on):
+        """With what one row of the course table shows: batches that run on that day, and active students."""
+        batches = Batch.objects.filter(course=OuterRef("pk")).running(on)
         students = Enrollment.objects.active().filter(batch__course=OuterRef("pk"))
         return self.annotate(
             running_batches=_count_of(batches, "course"), active_students=_count_of(students, "batch__course")
@@ -329,6 +329,13 @@ class BatchQuerySet(ScopedQuerySet):
             moved_to=Subquery(called_off.values("to_day")[:1]),
         )
 
+    def with_first_class(self, day):
+        """With the time at which their first class on that day begins (``first_at``), None without one."""
+        weekly, put_in = _standing_on(day)
+        first = Subquery(weekly.order_by("starts_at").values("starts_at")[:1])
+        other = Subquery(put_in.order_by("to_starts_at").values("to_starts_at")[:1])
+        return self.annotate(first_at=Least(Coalesce(first, other), Coalesce(other, first)))
+
     def with_class_on(self, day, *, ended_by=None):
         """Batches that run on that day and have a class on it, moved and extra ones too; none on a holiday.
 
@@ -342,7 +349,14 @@ class BatchQuerySet(ScopedQuerySet):
 
 
 def _has_class_on(day, ended_by=None):
-    """Whether a batch has a class on that day, as the database tells it; `calendar.Timetable` tells the same in full."""
+    """Whether a batch has a class on that day."""
+    weekly, put_in = _standing_on(day, ended_by)
+    return Exists(weekly) | Exists(put_in)
+
+
+def _standing_on(day, ended_by=None):
+    """The weekly classes of a batch that stand on that day, and the classes that were put in on it, as the database tells
+    it; `calendar.Timetable` tells the same in full."""
     called_off = ClassChange.objects.filter(batch=OuterRef("batch"), day=day, starts_at=OuterRef("starts_at"))
     # Reckoned by the database, so that the query reads the same whatever the day.
     weekday = ExtractIsoWeekDay(Value(day, output_field=DateField())) - 1
@@ -350,7 +364,7 @@ def _has_class_on(day, ended_by=None):
     put_in = ClassChange.objects.filter(batch=OuterRef("pk"), to_day=day)
     if ended_by is not None:
         weekly, put_in = weekly.filter(ends_at__lte=ended_by), put_in.filter(to_ends_at__lte=ended_by)
-    return Exists(weekly) | Exists(put_in)
+    return weekly, put_in
 
 
 class Batch(models.Model):

@@ -66,7 +66,7 @@ COURSE_SORTS = {
 
 def course_list(request):
     filters = CourseFilter(request.GET)
-    listed = (request, filters.filter(Course.objects.for_listing()), COURSE_SORTS)
+    listed = (request, filters.filter(Course.objects.for_listing(timezone.localdate())), COURSE_SORTS)
     if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, default="name")):
         return file
     courses = listing(*listed, default="name")

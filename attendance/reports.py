@@ -8,7 +8,7 @@ from calendar import Calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, FilteredRelation, Max, Min, OuterRef, Q
+from django.db.models import Case, Count, Exists, F, FilteredRelation, Max, Min, OuterRef, Q, Sum, When, Window
 
 from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, Institute
@@ -51,29 +51,78 @@ class ClassDay:
         return self.sheet is not None and not self.sheet.is_open
 
 
-def classes_on(day, batches):
-    """A `ClassDay` for each of ``batches`` (a queryset) that has a class or a sheet on ``day``, by time of day.
-
-    On a holiday, or where the class was called off, there are only those whose sheet was taken before. Two queries.
-    """
+@Prepared
+def _with_class_or_sheet(first_only, *, day, instructor):
+    """The batches that have a class or a sheet on that day, each with its sheet; with ``first_only`` the first of them that
+    are to be seen to, each with the counts of all."""
+    batches = Batch.objects.all() if instructor is None else Batch.objects.filter(instructor=instructor)
     with_class = Batch.objects.with_class_on(day).values("pk")
     found = (
         batches.annotate(sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)))
         .filter(Q(pk__in=with_class) | Q(sheet_that_day__isnull=False))
         .select_related("course", "instructor", "sheet_that_day__taken_by")
     )
-    timetable = Timetable(found, day, day)
-    classes = [
+    if not first_only:
+        return found
+    is_taken = Q(sheet_that_day__is_open=False)
+    counted = found.with_first_class(day).annotate(
+        in_all=Window(Count("pk")),
+        taken=Window(Count("pk", filter=is_taken)),
+        absent=Window(Sum("sheet_that_day__absent", filter=is_taken)),
+        is_taken=Case(When(is_taken, then=1), default=0),
+    )
+    return counted.order_by("is_taken", F("first_at").asc(nulls_last=True), "name", "pk")[:first_only]
+
+
+def _class_days(batches, day):
+    """A `ClassDay` for each of ``batches``, which were loaded with their sheet of that day."""
+    timetable = Timetable(batches, day, day)
+    return [
         ClassDay(batch, day, classes=timetable.all_on(batch, day), sheet=getattr(batch, "sheet_that_day", None))
         for batch in timetable.batches
     ]
+
+
+def classes_on(day, instructor=None):
+    """A `ClassDay` for each batch that has a class or a sheet on ``day``, by time of day; of one ``instructor`` (a key), or
+    of all.
+
+    On a holiday, or where the class was called off, there are only those whose sheet was taken before. Two queries.
+    """
+    classes = _class_days(_with_class_or_sheet(None, day=day, instructor=instructor), day)
     return sorted(classes, key=lambda one: (one.slots[0].starts_at if one.slots else datetime.time.max, one.batch.name))
+
+
+@dataclass
+class DayInBrief:
+    """The classes of a day: how many there are, of how many attendance was taken, how many absences these have (one for
+    each class that somebody missed), and the first, those first whose attendance is not taken yet."""
+
+    in_all: int
+    taken: int
+    absences: int
+    first: list[ClassDay]
+
+
+def day_in_brief(day, number, instructor=None):
+    """The `DayInBrief` of ``classes_on`` with the first ``number`` of them; no others are loaded. Two queries."""
+    batches = _with_class_or_sheet(number, day=day, instructor=instructor)
+    if not batches:
+        return DayInBrief(0, 0, 0, [])
+    one = batches[0]
+    return DayInBrief(one.in_all, one.taken, one.absent or 0, _class_days(batches, day))
+
+
+@Prepared
+def _tallies(*, batches, first, last):
+    found = Sheet.objects.filter(batch__in=batches).between(first, last).order_by()
+    return found.values_list("batch").annotate(*(Sum(status.value) for status in Status))
 
 
 def batch_tallies(batches, first=None, last=None):
     """``{batch id: Tally}`` with an entry for each of ``batches`` (any iterable), over all days or those given."""
     ids = [batch.pk for batch in batches]
-    found = Sheet.objects.filter(batch__in=ids).between(first, last).tallies_by("batch")
+    found = {pk: Tally(*counts) for pk, *counts in _tallies(batches=ids, first=first, last=last)}
     return {pk: found.get(pk, Tally()) for pk in ids}
 
 

@@ -42,6 +42,11 @@ class Saved:
     changed: list[Mark] = field(default_factory=list)
 
 
+def keeper(user):
+    """None for staff, who keep every register; the key of others, who keep those of the batches they teach."""
+    return None if sees_whole_institute(user) else user.pk
+
+
 def batches_kept_by(user):
     """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
     return Batch.objects.all() if sees_whole_institute(user) else Batch.objects.taught_by(user)

@@ -287,7 +287,7 @@ def day(request):
     today = timezone.localdate()
     filters = DayFilter(request.GET, today=today)
     on, show = filters.day, filters.value("show")
-    classes = reports.classes_on(on, services.batches_kept_by(request.user))
+    classes = reports.classes_on(on, services.keeper(request.user))
     wanted = [one for one in classes if not show or one.is_taken == (show == "taken")]
     return render(
         request,

@@ -8,6 +8,7 @@ from django.db.models import Count, Q, Sum
 
 from coachmaster.ground.days import month_start
 from coachmaster.ground.money import ZERO
+from coachmaster.ground.prepared import Prepared, sums
 
 from .models import Charge, DayTotal, Mode
 
@@ -33,27 +34,29 @@ def last_months(on, count=12):
 def collections(on):
     """What was received on the day ``on``, in its month, and in the twelve months up to it, by one query."""
     months = last_months(on)
-    ends = [*months[1:], on + datetime.timedelta(days=1)]
-    periods = {
-        f"month_{index}": Q(paid_on__gte=first, paid_on__lt=end)
-        for index, (first, end) in enumerate(zip(months, ends, strict=True))
-    }
-    this_month = periods[f"month_{len(months) - 1}"]
-    sums = {
-        **periods,
-        "today": Q(paid_on=on),
-        **{f"mode_{mode.value}": this_month & Q(mode=mode) for mode in Mode},
-    }
-    found = DayTotal.objects.filter(paid_on__gte=months[0], paid_on__lte=on).aggregate(
-        **{name: Sum("amount", filter=condition) for name, condition in sums.items()}
-    )
-    by_mode = [(mode, found[f"mode_{mode.value}"] or ZERO) for mode in Mode]
-    by_month = [(first, found[f"month_{index}"] or ZERO) for index, first in enumerate(months)]
+    found = _received.first(on=on, **{f"month_{index}": first for index, first in enumerate(months)})
+    by_mode = [(mode, getattr(found, f"mode_{mode.value}") or ZERO) for mode in Mode]
+    by_month = [(first, getattr(found, f"month_{index}") or ZERO) for index, first in enumerate(months)]
     return Collections(
-        today=found["today"] or ZERO,
+        today=found.today or ZERO,
         month=by_month[-1][1],
         by_mode=[(mode, amount) for mode, amount in by_mode if amount],
         months=by_month,
+    )
+
+
+@Prepared
+def _received(*, on, **months):
+    firsts = list(months.values())
+    periods = {
+        name: Q(paid_on__gte=first, **({"paid_on__lt": end} if end else {}))
+        for (name, first), end in zip(months.items(), [*firsts[1:], None], strict=True)
+    }
+    by_mode = {f"mode_{mode.value}": Q(paid_on__gte=firsts[-1], mode=mode) for mode in Mode}
+    conditions = {**periods, "today": Q(paid_on=on), **by_mode}
+    return sums(
+        DayTotal.objects.filter(paid_on__gte=firsts[0], paid_on__lte=on),
+        **{name: Sum("amount", filter=condition) for name, condition in conditions.items()},
     )
 
 
@@ -69,16 +72,17 @@ class Owed:
 
 def owed(on):
     """What is owed now or later, and what of it was owed before the day ``on``, by one query."""
+    amount, students, overdue, overdue_students = _owed.first(on=on)
+    return Owed(amount or ZERO, students, overdue or ZERO, overdue_students)
+
+
+@Prepared
+def _owed(*, on):
     is_late = Q(due_on__lt=on)
-    found = Charge.objects.open().aggregate(
+    return sums(
+        Charge.objects.open(),
         amount=Sum("open_now"),
         students=Count("student", distinct=True),
         late=Sum("open_now", filter=is_late),
         late_students=Count("student", distinct=True, filter=is_late),
-    )
-    return Owed(
-        amount=found["amount"] or ZERO,
-        students=found["students"],
-        overdue=found["late"] or ZERO,
-        overdue_students=found["late_students"],
     )

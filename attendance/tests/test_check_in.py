@@ -171,7 +171,7 @@ def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
         other.pk: "absent",
     }
     assert "1 of 2 have checked in" in page.content.decode()
-    (day,) = reports.classes_on(today, type(batch).objects.all())
+    (day,) = reports.classes_on(today)
     assert not day.is_taken
     evening = at(20)
     assert [(row.batch, row.day) for row in missing(evening, days=0)] == [("Physics", today)]

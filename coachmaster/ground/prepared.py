@@ -7,6 +7,7 @@ import datetime
 from collections import namedtuple
 
 from django.db import connection
+from django.db.models import Value
 from django.db.models.query import (
     FlatValuesListIterable,
     ModelIterable,
@@ -72,6 +73,11 @@ class Prepared:
             marks = {name: _mark(value, number) for number, (name, value) in enumerate(values.items())}
             written = self._written[key] = Written(self.build(*shape, **marks), marks)
         return written
+
+
+def sums(queryset, **aggregates):
+    """What ``queryset.aggregate(**aggregates)`` says, as a queryset of the one row with these names."""
+    return queryset.order_by().values(all=Value(0)).annotate(**aggregates).values_list(*aggregates, named=True)
 
 
 class Written:

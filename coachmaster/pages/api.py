@@ -15,7 +15,6 @@ from academics.api import (
     current_enrollment_json,
     enrollment_json,
 )
-from academics.models import Batch, Course
 from accounts.tokens import Token
 from attendance import missing
 from attendance import reports as attendance
@@ -81,7 +80,7 @@ class AdminDashboard(Schema):
 )
 def admin_dashboard(request):
     """What was collected, what is owed, today's classes, and the last enrollments."""
-    figures = dashboards.of_institute(request.user, timezone.localdate(), list(Course.objects.for_listing()))
+    figures = dashboards.of_institute(request.user, timezone.localdate(), dashboards.courses_on(timezone.localdate()))
     recent = [
         {
             **enrollment_json(enrollment),
@@ -101,9 +100,9 @@ def admin_dashboard(request):
             "students_overdue": figures.owed.overdue_students,
             "active_students": figures.active_students,
             "running_batches": figures.running_batches,
-            "classes_today": len(figures.classes),
-            "classes_taken": figures.classes_taken,
-            "absences_today": figures.absences,
+            "classes_today": figures.classes.in_all,
+            "classes_taken": figures.classes.taken,
+            "absences_today": figures.classes.absences,
             "registers_not_taken": len(missing.to_see_to(request.user)),
             "recent_enrollments": recent,
         }
@@ -135,14 +134,11 @@ def instructor_dashboard(request):
     if not dashboards.teaches(request.user):
         raise PermissionDenied
     today = timezone.localdate()
-    batches = Batch.objects.taught_by(request.user).not_over(today)
+    batches = dashboards.batches_taught(request.user, today)
     return Answer(
         {
-            "batches": [
-                {**batch_json(batch), "student_count": batch.strength}
-                for batch in batches.for_listing().order_by("name", "pk")
-            ],
-            "classes_today": [_class_json(one) for one in attendance.classes_on(today, batches)],
+            "batches": [{**batch_json(batch), "student_count": batch.strength} for batch in batches],
+            "classes_today": [_class_json(one) for one in attendance.classes_on(today, request.user.pk)],
         }
     )
 

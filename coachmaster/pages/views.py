@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.calendar import next_class_of
-from academics.models import Batch, Course
 from accounts.models import User, student_or_404
 from accounts.roles import sees_whole_institute
 from accounts.tables import STUDENTS
@@ -28,10 +27,8 @@ from finance import ledger
 from finance.models import Payment
 
 from . import dashboards, first_steps
+from .dashboards import SHOWN
 from .forms import SearchForm
-
-#: How many classes and courses a dashboard shows; the rest is a link away.
-SHOWN = 8
 
 
 @login_not_required
@@ -65,7 +62,7 @@ def dashboard(request):
 
 def admin_dashboard(request):
     today = timezone.localdate()
-    courses = list(Course.objects.for_listing().order_by("-active_students", "name"))
+    courses = dashboards.courses_on(today)
     steps = first_steps.remaining(courses)
     if steps:
         return render(request, "pages/first_steps.html", {"steps": steps})
@@ -80,16 +77,13 @@ def admin_dashboard(request):
             "owed": figures.owed,
             "active_students": figures.active_students,
             "running_batches": figures.running_batches,
-            "classes": figures.classes[:SHOWN],
-            "classes_in_all": len(figures.classes),
-            "classes_taken": figures.classes_taken,
+            "classes": figures.classes.first,
+            "classes_in_all": figures.classes.in_all,
+            "classes_taken": figures.classes.taken,
             "missing_in_all": len(missing.to_see_to(request.user)),
-            "absences": figures.absences,
+            "absences": figures.classes.absences,
             "recent_enrollments": dashboards.recent_enrollments(request.user),
-            "recent_payments": Payment.objects.visible_to(request.user)
-            .live()
-            .select_related("student__user")
-            .order_by("-recorded_at", "-pk")[: dashboards.RECENT],
+            "recent_payments": dashboards.recent_payments(request.user),
             "by_month": charts.columns(
                 "Collected by month",
                 "Month",
@@ -120,19 +114,18 @@ def instructor_dashboard(request):
     if not dashboards.teaches(request.user):
         raise PermissionDenied
     today = timezone.localdate()
-    batches = Batch.objects.taught_by(request.user).not_over(today)
-    listed = list(batches.for_listing().order_by("name"))
-    tallies = attendance.batch_tallies(listed)
+    batches = dashboards.batches_taught(request.user, today)
+    tallies = attendance.batch_tallies(batches)
     not_taken = missing.to_see_to(request.user)
     return render(
         request,
         "pages/instructor_dashboard.html",
         {
             "today": today,
-            "classes": attendance.classes_on(today, batches),
+            "classes": attendance.classes_on(today, request.user.pk),
             "missing": not_taken[:SHOWN],
             "missing_in_all": len(not_taken),
-            "batches": [(batch, tallies.get(batch.pk)) for batch in listed],
+            "batches": [(batch, tallies[batch.pk]) for batch in batches],
         },
     )
 

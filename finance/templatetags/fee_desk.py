@@ -1,10 +1,17 @@
 """`{% load fee_desk %}`: what other pages show of the fee desk."""
 
 from django import template
+from django.db.models import Count
 
+from coachmaster.ground.prepared import Prepared, sums
 from finance.models import Concession, FeePlan
 
 register = template.Library()
+
+
+@Prepared
+def _waiting():
+    return sums(Concession.objects.waiting(), number=Count("token", distinct=True))
 
 
 @register.inclusion_tag("finance/_fee_plans.html", takes_context=True)
@@ -20,4 +27,4 @@ def fee_plans(context, course):
 @register.inclusion_tag("finance/_waiting.html")
 def waiting_concessions():
     """A line that leads to the concessions which wait for approval; nothing when none does."""
-    return {"waiting": Concession.objects.waiting().values("token").distinct().count()}
+    return {"waiting": _waiting.first().number}

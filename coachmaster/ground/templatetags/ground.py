@@ -41,10 +41,13 @@ def url(parser, token):
 
 @register.filter(expects_localtime=True, is_safe=False)
 def date(value, arg=None):
-    """Django's `date`; days as lists show them ("24 Nov 2026", "Tue 24 Nov 2026") without its machinery."""
+    """Django's `date`; days and times as lists show them ("24 Nov 2026", "Tue 24 Nov 2026", "17:30") without its
+    machinery."""
     if arg in ("j M Y", "D j M Y") and isinstance(value, datetime.date):
         day = f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
         return day if arg == "j M Y" else f"{_WEEKDAYS[value.weekday()]} {day}"
+    if arg == "H:i" and isinstance(value, datetime.time):
+        return f"{value.hour:02}:{value.minute:02}"
     return django_date(value, arg)
 
 
