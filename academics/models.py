@@ -713,7 +713,7 @@ class Enrollment(models.Model):
         indexes = [
             models.Index(fields=["batch", "status"], name="enrollment_by_batch"),
             models.Index(fields=["-created_at", "-id"], name="enrollment_by_newest"),
-            models.Index(fields=["status", "enrolled_on"], name="enrollment_by_status"),
+            models.Index(fields=["status", "student"], name="enrollment_by_state"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -805,11 +805,15 @@ class Account(models.Model):
     """
 
     student = models.OneToOneField(StudentProfile, on_delete=models.PROTECT, primary_key=True, related_name="account")
-    balance = MoneyField(default=0, db_index=True)
+    balance = MoneyField(default=0)
     #: When the oldest charge was due of which something is open; None when nothing is.
     first_due_on = DayField(null=True, editable=False, db_index=True)
 
     objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        # All that the list of dues sorts, counts and sums by.
+        indexes = [models.Index(fields=["balance", "student", "first_due_on"], name="account_by_balance")]
 
     def __str__(self):
         return f"{self.student}: {self.balance}"
@@ -825,6 +829,7 @@ class DayTotal(models.Model):
 
     class Meta:
         ordering = ["paid_on", "mode"]
+        indexes = [models.Index(fields=["paid_on", "mode", "amount"], name="day_total_sums")]
         constraints = [models.UniqueConstraint(fields=["paid_on", "mode"], name="day_total_unique")]
 
     def __str__(self):

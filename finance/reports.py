@@ -4,13 +4,13 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, Sum, Value
 
 from coachmaster.ground.days import month_start
 from coachmaster.ground.money import ZERO
 from coachmaster.ground.prepared import Prepared, sums
 
-from .models import Charge, DayTotal, Mode
+from .models import Account, Charge, DayTotal, Mode
 
 
 @dataclass
@@ -34,30 +34,33 @@ def last_months(on, count=12):
 def collections(on):
     """What was received on the day ``on``, in its month, and in the twelve months up to it, by one query."""
     months = last_months(on)
-    found = _received.first(on=on, **{f"month_{index}": first for index, first in enumerate(months)})
-    by_mode = [(mode, getattr(found, f"mode_{mode.value}") or ZERO) for mode in Mode]
-    by_month = [(first, getattr(found, f"month_{index}") or ZERO) for index, first in enumerate(months)]
+    rows = _received(on=on, **{f"month_{index}": first for index, first in enumerate(months)})
+    found = {name: amount or ZERO for name, amount in rows}
+    by_mode = [(mode, found.get(mode.value, ZERO)) for mode in Mode]
+    month = sum((amount for _, amount in by_mode), ZERO)
+    before = [(first, found[f"month_{index}"]) for index, first in enumerate(months[:-1])]
     return Collections(
-        today=found.today or ZERO,
-        month=by_month[-1][1],
+        today=found["today"],
+        month=month,
         by_mode=[(mode, amount) for mode, amount in by_mode if amount],
-        months=by_month,
+        months=[*before, (months[-1], month)],
     )
 
 
 @Prepared
 def _received(*, on, **months):
+    """Sums by name: of each month but the last, of the last month by mode, of the day."""
     firsts = list(months.values())
-    periods = {
-        name: Q(paid_on__gte=first, **({"paid_on__lt": end} if end else {}))
-        for (name, first), end in zip(months.items(), [*firsts[1:], None], strict=True)
+    spans = {
+        name: Q(paid_on__gte=first, paid_on__lt=end)
+        for (name, first), end in zip(months.items(), firsts[1:], strict=False)
     }
-    by_mode = {f"mode_{mode.value}": Q(paid_on__gte=firsts[-1], mode=mode) for mode in Mode}
-    conditions = {**periods, "today": Q(paid_on=on), **by_mode}
-    return sums(
-        DayTotal.objects.filter(paid_on__gte=firsts[0], paid_on__lte=on),
-        **{name: Sum("amount", filter=condition) for name, condition in conditions.items()},
-    )
+    rows = [
+        sums(DayTotal.objects.filter(span), amount=Sum("amount")).values_list(Value(name), "amount")
+        for name, span in {**spans, "today": Q(paid_on=on)}.items()
+    ]
+    this_month = DayTotal.objects.filter(paid_on__gte=firsts[-1], paid_on__lte=on).order_by()
+    return this_month.values_list("mode").annotate(amount=Sum("amount")).union(*rows, all=True)
 
 
 @dataclass
@@ -72,17 +75,15 @@ class Owed:
 
 def owed(on):
     """What is owed now or later, and what of it was owed before the day ``on``, by one query."""
-    amount, students, overdue, overdue_students = _owed.first(on=on)
+    found = {of: sums for of, *sums in _owed(on=on)}
+    (amount, students, overdue_students), (overdue, *_) = found["accounts"], found["charges"]
     return Owed(amount or ZERO, students, overdue or ZERO, overdue_students)
 
 
 @Prepared
 def _owed(*, on):
-    is_late = Q(due_on__lt=on)
-    return sums(
-        Charge.objects.open(),
-        amount=Sum("open_now"),
-        students=Count("student", distinct=True),
-        late=Sum("open_now", filter=is_late),
-        late_students=Count("student", distinct=True, filter=is_late),
-    )
+    accounts, late = Account.objects.owing(), Charge.objects.open().filter(due_on__lt=on)
+    count_late = Count("pk", filter=Q(first_due_on__lt=on))
+    of_accounts = sums(accounts, amount=Sum("balance"), students=Count("pk"), late_students=count_late)
+    of_charges = sums(late, amount=Sum("open_now")).values_list(Value("charges"), "amount", Value(0), Value(0))
+    return of_accounts.values_list(Value("accounts"), "amount", "students", "late_students").union(of_charges, all=True)
