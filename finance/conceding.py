@@ -40,7 +40,7 @@ def ask(request, pk):
     if not lines:
         messages.error(request, f"Nothing is open of the fees of {student}, so nothing can be taken off.")
         return redirect(_fees_of(student))
-    siblings = list(concessions.siblings(student).order_by("user__full_name", "pk")[:5])
+    siblings = concessions.siblings_shown(student)
     initial = {"on": f"charge-{_key(request.GET.get('charge'))}", "kind": "sibling" if siblings else "merit"}
     form = ConcessionForm(request.POST or None, lines=lines, initial=initial)
     if form.is_valid():

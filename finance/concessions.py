@@ -30,6 +30,11 @@ def siblings(student):
     )
 
 
+def siblings_shown(student):
+    """The first of them by name, as pages name them."""
+    return list(siblings(student).order_by("user__full_name", "pk")[:5])
+
+
 @transaction.atomic
 def ask(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
     """Take ``amount`` rupees, or ``percent`` of what is open, off ``charges`` of ``student``; returns the rows.

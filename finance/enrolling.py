@@ -15,7 +15,7 @@ from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.money import ZERO, display, plain
 
-from . import installments, leaving, ledger, planning, services
+from . import concessions, installments, leaving, ledger, planning, services
 from .forms import CompleteBatchForm, DropForm, EndForm, EnrollForm, EnrollSeveralForm, PickForm, TransferForm
 from .installment_forms import InstallmentTable
 from .models import FeePlan
@@ -61,6 +61,8 @@ def enroll(request):
             show_refusal(form, refusal)
         else:
             messages.success(request, f"{student} enrolled in {enrollment.batch} for {display(enrollment.agreed_fee)}.")
+            if "concession" in request.POST and enrollment.agreed_fee > ZERO:
+                return redirect("finance:concession-ask", pk=student.pk)
             return redirect(student)
     if terms:
         planning.follow(table, terms)
@@ -72,6 +74,7 @@ def enroll(request):
             "table": table,
             "terms": terms,
             "student": student,
+            "siblings": concessions.siblings_shown(student) if request.user.has_perm("finance.add_concession") else [],
             "active": list(Enrollment.objects.active().filter(student=student).select_related("batch")),
         },
     )

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.calendar import Timetable, class_days
-from coachmaster.ground.days import day_words
+from coachmaster.ground.days import day_words, months_later
 from coachmaster.ground.money import ZERO, display, share, split, split_in_proportion
 
 from . import ledger
@@ -64,24 +64,13 @@ def split_rest(rows, total, count):
         raise ValidationError("Nothing is left to split: the installments add up to the fee already.")
     last = max((due_on for due_on, _ in rows), default=timezone.localdate())
     parts = [part for part in split(rest, count) if part > ZERO]
-    return [*rows, *((_months_later(last, number), part) for number, part in enumerate(parts, start=1))]
+    return [*rows, *((months_later(last, number), part) for number, part in enumerate(parts, start=1))]
 
 
 def split_evenly(total, count, starts_on):
     """``total`` rupees as ``count`` rows a month apart, the first on ``starts_on``; odd paise go to the first ones."""
     parts = [part for part in split(total, count) if part > ZERO]
-    return [(_months_later(starts_on, number), part) for number, part in enumerate(parts)]
-
-
-def _months_later(day, months):
-    """The same day of a later month, or that month's last."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for date in range(day.day, 27, -1):
-        try:
-            return datetime.date(year, month + 1, date)
-        except ValueError:
-            continue
-    return datetime.date(year, month + 1, day.day)
+    return [(months_later(starts_on, number), part) for number, part in enumerate(parts)]
 
 
 def check(rows, total, *, not_before=None):

@@ -420,8 +420,8 @@ class LetterheadManager(models.Manager):
 
 
 class Letterhead(models.Model):
-    """The institute as receipts show it: one row for each way it ever looked. Only ever added, so that a receipt keeps
-    the head and the tax that it was given with."""
+    """The institute as receipts and vouchers show it: one row for each way it ever looked. Only ever added, so that a paper
+    keeps the head, and a receipt the tax, that it was given with."""
 
     KEPT = ["name", "address", "phone", "email", "gstin", "state", "gst_percent"]
 
@@ -704,6 +704,8 @@ class Refund(models.Model):
     token = models.CharField(max_length=64, unique=True)
     refunded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     recorded_at = models.DateTimeField(default=timezone.now)
+    #: None in vouchers of before it was kept.
+    letterhead = models.ForeignKey(Letterhead, on_delete=models.PROTECT, null=True, related_name="refunds")
 
     objects = RefundQuerySet.as_manager()
 
@@ -727,6 +729,11 @@ class Refund(models.Model):
 
     def get_absolute_url(self):
         return address("finance:refund", self.pk)
+
+    @property
+    def head(self):
+        """The institute as the voucher shows it; where that was not kept, as the receipt of the payment has it."""
+        return self.letterhead or self.payment.letterhead
 
 
 class DayClose(models.Model):

@@ -89,6 +89,7 @@ def whatsapp_link_of(payment, institute):
         return ""
     text = (
         f"{institute.name} received {display(payment.amount)} from {payment.student} on {day_words(payment.paid_on)}. "
-        f"Receipt {payment}. {balance_words(payment.balance_after)}"
+        f"Receipt {payment}. {balance_words(payment.balance_after).rstrip('.')}. "
+        f"Check it at {check_url(payment)}"
     )
     return whatsapp_link(whatsapp_phone(payment.student), text)

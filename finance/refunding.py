@@ -122,6 +122,9 @@ def refund_create(request, pk):
 def voucher(request, pk):
     """The paper that goes with the money."""
     refund = get_object_or_404(
-        Refund.objects.visible_to(request.user).select_related("student__user", "payment", "refunded_by"), pk=pk
+        Refund.objects.visible_to(request.user).select_related(
+            "student__user", "payment__letterhead", "refunded_by", "letterhead"
+        ),
+        pk=pk,
     )
     return render(request, "finance/voucher.html", {"refund": refund, "student": refund.student})

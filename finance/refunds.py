@@ -8,7 +8,8 @@ from coachmaster.ground.money import ZERO, display
 
 from . import ledger
 from .locks import book_day, lock_account, lock_series
-from .models import Mode, Payment, ReceiptSeries, Refund, normalised_reference
+from .models import Letterhead, Mode, Payment, ReceiptSeries, Refund, normalised_reference
+from .services import check_back_dating
 
 
 @transaction.atomic
@@ -16,7 +17,7 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
     """Give ``amount`` rupees of ``payment`` back; returns the refund with its voucher number.
 
     The same ``token`` gives the refund of the first time. Raises ValidationError when the payment is void, the amount
-    is more than was paid and not refunded yet, or the date lies before the payment or in the future.
+    is more than was paid and not refunded yet, or the date lies before the payment, too far back or in the future.
     """
     if not reason:
         raise ValidationError({"reason": "Say why the money is given back."})
@@ -37,6 +38,7 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
         if (earlier.payment_id, earlier.amount, earlier.mode) != (payment.pk, amount, mode):
             raise ValidationError(f"This form was already used for voucher {earlier}. Nothing more was saved.")
         return earlier
+    check_back_dating(refunded_on, timezone.localdate(), field="refunded_on", what="Refunds")
     payment = Payment.objects.select_related("reversal").with_refunded().get(pk=payment.pk)
     if payment.is_void:
         raise ValidationError(f"Receipt {payment} is void: its money does not count, so none can be given back.")
@@ -47,6 +49,7 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
         )
     series.last_number += 1
     series.save(update_fields=["last_number"])
+    _, letterhead = Letterhead.objects.now()
     given = Refund(
         student_id=payment.student_id,
         payment=payment,
@@ -61,8 +64,9 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
         voucher_number=series.number(series.last_number),
         token=token,
         refunded_by=by,
+        letterhead=letterhead,
     )
-    given.clean_fields(exclude=["student", "payment", "series", "refunded_by"])
+    given.clean_fields(exclude=["student", "payment", "series", "refunded_by", "letterhead"])
     given.save(force_insert=True)
     ledger.refresh_accounts([payment.student_id])
     return given

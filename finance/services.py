@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from academics.services import end_enrollment, end_enrollments, open_enrollment
-from coachmaster.ground.days import day_words
+from coachmaster.ground.days import day_words, months_later
 from coachmaster.ground.money import ZERO, display, plain, split_in_proportion
 from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import clean_text
@@ -180,7 +180,7 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
 
     Old tuition that was due before that day stays; the rest of it is cancelled, and of the new fee what does not stay
     already is posted, by ``rows`` (pairs of a due date and rupees to be paid) or in proportion on the dates that were
-    open. Concessions are carried over; what was paid stays paid. Without ``agreed_fee`` (rupees) the fee is that of `fee_after_transfer`. Raises ValidationError
+    open. No row is due before that day, unless what it stands for was. Concessions are carried over; what was paid stays paid. Without ``agreed_fee`` (rupees) the fee is that of `fee_after_transfer`. Raises ValidationError
     as `enroll` does; then nothing has moved.
     """
     if batch.pk == enrollment.batch_id:
@@ -200,9 +200,10 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
         fee_reason=fee_reason,
         transferred_from=enrollment,
     )
+    first_day = min([on, *(due_on for due_on, _ in settlement.rows)])
     if rows is None:
         rows = settlement.rows
-    installments.check(rows, settlement.to_pay)
+    installments.check(rows, settlement.to_pay, not_before=first_day)
     charges = [line.charge for line in settlement.cancelled]
     installments.repost(moved, charges, rows, reason=words, by=by, carry=settlement.conceded > ZERO)
     ledger.refresh_accounts([enrollment.student_id])
@@ -442,6 +443,8 @@ def _check_limits(payment, standing, today, institute):
     through a bank, in aggregate from a person in a day, or for one transaction or occasion.
     """
     check_back_dating(payment.paid_on, today, field="paid_on")
+    if payment.mode == Mode.CHEQUE:
+        _check_cheque_day(payment.cheque_on, payment.paid_on)
     ceiling = Institute.objects.for_page_heads().cash_ceiling
     if payment.mode != Mode.CASH:
         return
@@ -462,13 +465,35 @@ def _check_limits(payment, standing, today, institute):
             )
 
 
-def check_back_dating(day, today, *, field):
+def check_back_dating(day, today, *, field, what="Payments"):
     """Raises ValidationError, beside ``field``, when ``day`` lies further back than the institute's settings let it."""
     days = Institute.objects.for_page_heads().back_dating_days
     earliest = today - datetime.timedelta(days=days)
     if day < earliest:
+        if days:
+            words = f"can be dated back {days} days. Choose {day_words(earliest)} or a later day."
+        else:
+            words = f"cannot be dated back. Choose {day_words(today)}."
+        raise ValidationError({field: f"{what} {words}"})
+
+
+#: For so long a bank pays a cheque, from the date on it (Reserve Bank of India, since 1 April 2012); and for so long ahead
+#: families leave post-dated ones.
+CHEQUE_IS_GOOD_FOR, CHEQUE_IS_DATED_AHEAD = 3, 12
+
+
+def _check_cheque_day(cheque_on, paid_on):
+    """Raises ValidationError when a cheque of that date cannot be taken on the day ``paid_on``."""
+    if paid_on > (good_until := months_later(cheque_on, CHEQUE_IS_GOOD_FOR)):
         raise ValidationError(
-            {field: f"Payments can be dated back {days} days. Choose {day_words(earliest)} or a later day."}
+            {
+                "cheque_on": "Banks pay a cheque for three months from its date, this one until "
+                f"{day_words(good_until)}. Ask for a new one, or correct the date."
+            }
+        )
+    if cheque_on > (last := months_later(paid_on, CHEQUE_IS_DATED_AHEAD)):
+        raise ValidationError(
+            {"cheque_on": f"A cheque can be dated a year ahead, until {day_words(last)}. Correct the date."}
         )
 
 
@@ -572,7 +597,7 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
     today = timezone.localdate()
     if not payment.paid_on <= bounced_on <= today:
         raise ValidationError({"bounced_on": f"Choose a day from {day_words(payment.paid_on)} to {day_words(today)}."})
-    check_back_dating(bounced_on, today, field="bounced_on")
+    check_back_dating(bounced_on, today, field="bounced_on", what="Bounced cheques")
     reversal = _reverse(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
     if charge > ZERO:
         posted = Charge(

@@ -140,13 +140,33 @@ def receipt_check(request, token):
     )
 
 
-def payment_void(request, pk):
-    payment = get_object_or_404(
-        Payment.objects.visible_to(request.user).select_related("student__user", "reversal"), pk=pk
+def _to_take_back(request, pk):
+    payments = Payment.objects.visible_to(request.user).select_related("student__user", "reversal").with_refunded()
+    return get_object_or_404(payments, pk=pk)
+
+
+def _stays(request, payment, heading):
+    """The page that says why a payment of which money was given back stays, and what can be done instead."""
+    return render(
+        request,
+        "finance/payment_stays.html",
+        {
+            "payment": payment,
+            "refunds": receipts.refunds_of(payment),
+            "left": payment.amount - payment.refunded,
+            "heading": heading,
+        },
     )
+
+
+def payment_void(request, pk):
+    payment = _to_take_back(request, pk)
+    heading = f"Void receipt {payment}"
     if payment.is_void:
         messages.error(request, f"Receipt {payment} was voided already.")
         return redirect(payment)
+    if payment.refunded:
+        return _stays(request, payment, heading)
     form = VoidForm(request.POST or None, request=request)
     if form.is_valid():
         try:
@@ -165,7 +185,7 @@ def payment_void(request, pk):
         {
             "form": form,
             "payment": payment,
-            "heading": f"Void receipt {payment}",
+            "heading": heading,
             "submit": "Void this receipt",
             "back": payment.get_absolute_url(),
             "back_label": f"Receipt {payment}",
@@ -175,12 +195,13 @@ def payment_void(request, pk):
 
 def payment_bounce(request, pk):
     """A cheque came back: its amount is owed again, and what the bank takes for it."""
-    payment = get_object_or_404(
-        Payment.objects.visible_to(request.user).select_related("student__user", "reversal"), pk=pk
-    )
+    payment = _to_take_back(request, pk)
+    heading = f"The cheque of {payment} bounced"
     if payment.is_void or payment.mode != Mode.CHEQUE:
         messages.error(request, f"Receipt {payment} is no cheque that stands, so it cannot bounce.")
         return redirect(payment)
+    if payment.refunded:
+        return _stays(request, payment, heading)
     usual = Institute.objects.for_page_heads().bounce_charge
     form = BounceForm(
         request.POST or None, request=request, initial={"bounced_on": timezone.localdate(), "charge": usual or None}
@@ -209,7 +230,7 @@ def payment_bounce(request, pk):
         {
             "form": form,
             "payment": payment,
-            "heading": f"The cheque of {payment} bounced",
+            "heading": heading,
             "submit": "Take it back",
             "back": payment.get_absolute_url(),
             "back_label": f"Receipt {payment}",

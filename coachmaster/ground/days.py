@@ -69,6 +69,13 @@ def month_end(day):
     return month_start(month_start(day) + datetime.timedelta(days=31)) - datetime.timedelta(days=1)
 
 
+def months_later(day, months):
+    """The same day of a month so many months later, or that month's last."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    first = datetime.date(year, month + 1, 1)
+    return first.replace(day=min(day.day, month_end(first).day))
+
+
 def months_between(first, last):
     """The first days of the months from that of ``first`` to that of ``last``, the newest first."""
     months = [month_start(last)]

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from finance import daily, services, verify
+from finance import daily, refunds, services, verify
 from finance.models import Account, Charge, ChargeKind, LiveReference, Reversal
 
 from .factories import enrolled, paid
@@ -117,7 +117,7 @@ def test_a_bounce_is_not_dated_further_back_than_the_settings_let_it(admin, stud
     today = timezone.localdate()
     old = paid(student=student, amount="9.00", mode="cheque", cheque_on=today, paid_on=today - 40 * DAY, by=admin)
 
-    with pytest.raises(ValidationError, match="dated back 30 days"):
+    with pytest.raises(ValidationError, match="Bounced cheques can be dated back 30 days"):
         services.bounce(payment=old, bounced_on=today - 31 * DAY, reason="x", by=admin)
     services.bounce(payment=old, bounced_on=today - 30 * DAY, reason="x", by=admin)
 
@@ -150,3 +150,21 @@ def test_the_page_keeps_its_budgets(desk, cheque, django_assert_max_num_queries)
         assert desk.get(page_of(cheque)).status_code == 200
     with django_assert_max_num_queries(20):
         returned(desk, cheque)
+
+
+def test_a_cheque_of_which_money_was_given_back_has_no_form_to_bounce_it(desk, cheque, admin):
+    refunds.refund(
+        payment=cheque,
+        amount=Decimal("400.00"),
+        refunded_on=timezone.localdate(),
+        mode="cash",
+        reason="Left",
+        token="t",
+        by=admin,
+    )
+
+    for response in (desk.get(page_of(cheque)), returned(desk, cheque)):
+        assert response.status_code == 200
+        assert "₹400.00 of this payment was given back" in response.content.decode()
+        assert "form" not in response.context
+    assert not Reversal.objects.exists()

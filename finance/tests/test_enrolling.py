@@ -10,6 +10,7 @@ from django.utils import timezone
 from academics.models import Enrollment, Institute
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
+from coachmaster.ground.days import day_words
 from finance import installments, ledger, services
 from finance.models import Account, Charge, FeePlan
 
@@ -264,6 +265,30 @@ def test_pages_that_end_an_enrollment_cost_the_same(client_of, admin, act, rows,
         client.get(reverse(f"finance:enrollment-{act}", args=[enrollment.pk]))
 
 
+def test_a_sibling_is_suggested_while_enrolling_and_the_concession_follows(client_of, admin, student):
+    student.guardian_phone = "9876543210"
+    student.save()
+    ravi = enrolled(student=StudentFactory(user__full_name="Ravi Verma", guardian_phone="9876543210")).student
+    enrolled(student=StudentFactory(user__full_name="Meena Iyer", guardian_phone="9876543211"))
+    batch = BatchFactory()
+    client = client_of(admin)
+
+    page = client.get(ADD, {"student": student.pk}).content.decode()
+    response = enroll(client, student, batch, concession="1")
+
+    assert f'<a href="{ravi.get_absolute_url()}">Ravi Verma</a>' in page
+    assert "Meena Iyer" not in page
+    assert "Enroll, then give a concession" in page
+    assert response.url == reverse("finance:concession-ask", args=[student.pk])
+    assert client.get(response.url).context["form"].initial["kind"] == "sibling"
+
+
+def test_who_has_no_sibling_here_is_offered_no_concession_while_enrolling(client_of, admin, student):
+    page = client_of(admin).get(ADD, {"student": student.pk}).content.decode()
+
+    assert "give a concession" not in page
+
+
 # Transfer ---------------------------------------------------------------------------------------------------------
 
 
@@ -376,6 +401,42 @@ def test_the_installments_of_a_move_can_be_changed_and_must_add_up(client_of, ad
         (today(), Decimal("1000.00")),
         (today() + 60 * DAY, Decimal("10000.00")),
     ]
+
+
+def rows_of(other, *rows):
+    """What the table of a move sends for ``rows``, edited."""
+    sent = {"rows-TOTAL_FORMS": len(rows), "rows-INITIAL_FORMS": 0, "offered": "…", "offered_for": f"{other.pk}."}
+    for number, (due_on, amount) in enumerate(rows):
+        sent |= {f"rows-{number}-due_on": due_on.isoformat(), f"rows-{number}-amount": amount}
+    return sent
+
+
+def test_no_installment_of_a_move_is_due_before_it(client_of, admin, in_parts):
+    enrollment, other = in_parts
+    client = client_of(admin)
+
+    early = move(client, enrollment, other, **rows_of(other, (today() - DAY, "11000")))
+
+    assert f"No installment can be due before {day_words(today())}. Choose a later date." in errors(early)
+    assert Enrollment.objects.active().get() == enrollment
+    assert move(client, enrollment, other, **rows_of(other, (today(), "11000"))).status_code == 302
+
+
+def test_where_the_old_fee_goes_whole_its_overdue_part_stays_overdue_and_none_is_due_before_it(
+    client_of, admin, student
+):
+    enrollment = enrolled(student=student, fee="12000.00", due_on=today() - 30 * DAY)
+    other = BatchFactory(course__total_fee=Decimal("9000.00"))
+    client = client_of(admin)
+    assert move(client, enrollment, other, do="show").context["terms"].rows == [
+        (today() - 30 * DAY, Decimal("9000.00"))
+    ]
+
+    early = move(client, enrollment, other, **rows_of(other, (today() - 31 * DAY, "9000")))
+    in_time = move(client, enrollment, other, **rows_of(other, (today() - 30 * DAY, "4000"), (today(), "5000")))
+
+    assert "No installment can be due before" in errors(early)
+    assert in_time.status_code == 302
 
 
 def test_installments_shown_for_another_batch_move_nothing(client_of, admin, in_parts):

@@ -4,12 +4,16 @@ import datetime
 from decimal import Decimal
 
 import pytest
+import time_machine
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.models import Institute
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
+from coachmaster.ground.days import day_words
 from finance.models import Account, Payment
-from finance.services import void
+from finance.services import record_payment, void
 
 from .factories import enrolled, paid
 
@@ -462,20 +466,21 @@ def test_a_cheque_needs_its_number_and_its_date(client_of, admin, owing):
 
     missing = post(client, owing, mode="cheque")
     undated = post(client, owing, mode="cheque", reference="004215")
-    post(client, owing, mode="cheque", reference="004215", cheque_on="2026-11-20")
+    week_ago = timezone.localdate() - 7 * DAY
+    post(client, owing, mode="cheque", reference="004215", cheque_on=week_ago.isoformat())
 
     assert missing.context["form"].errors["reference"] == ["Enter the number of the cheque."]
     assert undated.context["form"].errors["cheque_on"] == ["Enter the date that stands on the cheque."]
     assert Payment.objects.values_list("mode", "reference", "cheque_on").get() == (
         "cheque",
         "004215",
-        datetime.date(2026, 11, 20),
+        week_ago,
     )
 
 
 def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(client_of, admin, owing):
     client = client_of(admin)
-    cheque = {"mode": "cheque", "reference": "004215", "cheque_on": "2026-11-20"}
+    cheque = {"mode": "cheque", "reference": "004215", "cheque_on": timezone.localdate().isoformat()}
     post(client, owing, **cheque)
 
     again = post(client, owing, amount="1,000", **cheque)
@@ -483,6 +488,33 @@ def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(cli
 
     assert "This reference is on receipt" in again.context["form"].errors["reference"][0]
     assert Payment.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("cheque_on", "sentence"),
+    [
+        (
+            "2026-08-23",
+            "Banks pay a cheque for three months from its date, this one until 23 Nov 2026. "
+            "Ask for a new one, or correct the date.",
+        ),
+        ("2026-08-24", None),
+        ("2027-11-24", None),
+        ("2027-11-25", "A cheque can be dated a year ahead, until 24 Nov 2027. Correct the date."),
+    ],
+)
+def test_a_cheque_is_taken_while_banks_pay_it_and_dated_at_most_a_year_ahead(admin, owing, cheque_on, sentence):
+    cheque = {"mode": "cheque", "reference": "004215", "cheque_on": datetime.date.fromisoformat(cheque_on)}
+
+    with time_machine.travel("2026-11-24 06:30", tick=False):
+        taking = dict(student=owing, amount=Decimal("500.00"), paid_on=timezone.localdate(), token="t", by=admin)
+        if sentence is None:
+            assert record_payment(**taking, **cheque).cheque_on == cheque["cheque_on"]
+        else:
+            with pytest.raises(ValidationError) as refusal:
+                record_payment(**taking, **cheque)
+            assert refusal.value.message_dict == {"cheque_on": [sentence]}
+            assert not Payment.objects.exists()
 
 
 # The institute's limits -------------------------------------------------------------------------------------------
@@ -525,5 +557,19 @@ def test_a_payment_is_dated_back_as_far_as_the_institute_allows(client_of, admin
     refused = post(client, owing, paid_on=(today - 31 * DAY).isoformat())
     taken = post(client, owing, paid_on=(today - 30 * DAY).isoformat())
 
-    assert "dated back 30 days" in refused.context["form"].errors["paid_on"][0]
+    assert "Payments can be dated back 30 days" in refused.context["form"].errors["paid_on"][0]
     assert taken.status_code == 302
+
+
+def test_with_no_days_to_date_back_only_today_is_taken(client_of, admin, owing):
+    institute = Institute.objects.current()
+    institute.back_dating_days = 0
+    institute.save()
+    client = client_of(admin)
+    today = timezone.localdate()
+
+    refused = post(client, owing, paid_on=(today - DAY).isoformat())
+
+    sentence = f"Payments cannot be dated back. Choose {day_words(today)}."
+    assert refused.context["form"].errors["paid_on"] == [sentence]
+    assert post(client, owing).status_code == 302

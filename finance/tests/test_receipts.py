@@ -337,7 +337,8 @@ def test_the_state_follows_from_the_gstin_where_none_is_chosen(student, institut
 # Page and message ---------------------------------------------------------------------------------------------------
 
 
-def test_the_page_links_both_papers_and_the_message(client_of, admin, payment):
+def test_the_page_links_both_papers_and_the_message(client_of, admin, payment, settings):
+    settings.SITE_URL = "https://rao.example"
     shown = page(client_of(admin), payment)
 
     assert f'href="/payments/{payment.pk}/pdf/?size=a5"' in shown
@@ -347,7 +348,8 @@ def test_the_page_links_both_papers_and_the_message(client_of, admin, payment):
     assert parse_qs(urlsplit(link).query) == {
         "text": [
             "Rao Classes received ₹5,000.00 from Asha Verma on 20 Nov 2026. "
-            "Receipt CM/26-27/00001. Balance after this payment: ₹7,000.00"
+            "Receipt CM/26-27/00001. Balance after this payment: ₹7,000.00. "
+            f"Check it at https://rao.example/r/{receipt_token(payment.pk)}/"
         ]
     }
 

@@ -1,17 +1,21 @@
 """Giving money back at the desk: the form from a receipt, the voucher, and what receipts and totals say of it."""
 
+import datetime
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.models import Institute
+from coachmaster.ground.days import day_words
 from finance import services
-from finance.models import Refund
+from finance.models import Refund, Reversal
 
 from .factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
 
 
 @pytest.fixture
@@ -103,6 +107,56 @@ def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
 
     assert desk.get(page_of(payment)).url == payment.get_absolute_url()
     assert "is void" in give_back(desk, payment).context["form"].non_field_errors()[0]
+
+
+def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_void_it(desk, payment):
+    give_back(desk, payment)
+    void = reverse("finance:payment-void", args=[payment.pk])
+
+    for response in (desk.get(void), desk.post(void, {"reason": "wrong"})):
+        page = response.content.decode()
+        assert response.status_code == 200
+        assert "₹300.50 of this payment was given back" in page
+        assert Refund.objects.get().get_absolute_url() in page
+        assert f'href="{page_of(payment)}">Give ₹699.50 back</a>' in page
+        assert "form" not in response.context
+    assert not Reversal.objects.exists()
+
+    give_back(desk, payment, amount="699.50", token="u" * 32)
+    assert page_of(payment) not in desk.get(void).content.decode()
+
+
+@pytest.mark.parametrize(("days", "is_taken"), [(30, True), (31, False)])
+def test_a_refund_is_dated_back_as_far_as_the_institute_allows(desk, student, admin, days, is_taken):
+    today = timezone.localdate()
+    enrolled(student=student, fee="1000.00")
+    old = paid(student=student, amount="1000.00", paid_on=today - 60 * DAY, by=admin)
+
+    response = give_back(desk, old, refunded_on=(today - days * DAY).isoformat())
+
+    assert Refund.objects.exists() == is_taken
+    if not is_taken:
+        sentence = f"Refunds can be dated back 30 days. Choose {day_words(today - 30 * DAY)} or a later day."
+        assert response.context["form"].errors["refunded_on"] == [sentence]
+
+
+def test_a_voucher_keeps_the_head_it_was_given_with(desk, payment):
+    institute = Institute.objects.current()
+    institute.name, institute.address = "Rao Classes", "12 MG Road, Pune"
+    institute.save()
+    voucher = give_back(desk, payment).url
+    institute.name, institute.address = "Rao Academy", "1 New Street, Delhi"
+    institute.save()
+
+    page = desk.get(voucher).content.decode()
+
+    assert "Rao Classes" in page and "12 MG Road, Pune" in page
+    assert "1 New Street" not in page
+    assert desk.get(payment.get_absolute_url()).context["payment"].letterhead.name != "Rao Classes"
+
+
+def test_a_voucher_of_before_heads_were_kept_shows_that_of_the_receipt(payment):
+    assert Refund(payment=payment).head == payment.letterhead
 
 
 def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, payment, monkeypatch):
