@@ -45,7 +45,9 @@ def people(admin):
         payment=payment, amount=100, refunded_on=timezone.localdate(), mode="cash", reason="Left", token="t", by=admin
     )
     tokens.issue(student.user)
-    Institute.objects.update(check_in_by_code=True)
+    institute = Institute.objects.current()
+    institute.check_in_by_code = True
+    institute.save()
     upload = importing.receive(
         kind=importing.KINDS["students"], file=SimpleUploadedFile("s.csv", b"name\n\0\n"), encoding="", by=admin
     )
