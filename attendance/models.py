@@ -179,6 +179,8 @@ class Sheet(Counted):
     version = models.PositiveIntegerField(default=1)
     #: Students check themselves in, or a device has read them: the rest have no mark until somebody saves the sheet.
     is_open = models.BooleanField(default=False, editable=False)
+    #: How it stood before each further save, the oldest first, each as `as_saved` says. Only ever added to.
+    earlier_saves = models.JSONField(default=list, editable=False)
 
     objects = SheetQuerySet.as_manager()
 
@@ -201,6 +203,11 @@ class Sheet(Counted):
 
     def get_absolute_url(self):
         return address("attendance:sheet", self.batch_id, self.held_on)
+
+    @property
+    def as_saved(self):
+        """Who saved it last, when, and with which topic, as `earlier_saves` keeps it once somebody else has saved."""
+        return {"by": self.taken_by_id, "at": self.taken_at.isoformat(), "topic": self.topic}
 
 
 class MarkQuerySet(ScopedQuerySet):

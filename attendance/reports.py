@@ -12,6 +12,7 @@ from django.db.models import Case, Count, Exists, F, FilteredRelation, Max, Min,
 
 from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, Institute
+from accounts.models import User
 from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.prepared import Prepared
@@ -334,6 +335,31 @@ def calendar_of(first, marks):
         [CalendarDay(day, is_inside=day.month == first.month, marks=by_day.get(day, [])) for day in week]
         for week in Calendar().monthdatescalendar(first.year, first.month)
     ]
+
+
+# The history of a sheet ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Save:
+    """One save of a sheet: None for ``by`` is an import."""
+
+    by: str | None
+    at: datetime.datetime
+    topic: str
+    #: The topic of the save before, None of the first one.
+    topic_before: str | None = None
+
+
+def saves_of(sheet):
+    """Every `Save` of ``sheet`` that is known, the newest first: what it is now, and how it stood before. One query."""
+    kept = [*sheet.earlier_saves, sheet.as_saved]
+    names = dict(User.objects.filter(pk__in={one["by"] for one in kept}).values_list("pk", "full_name"))
+    saves, topic = [], None
+    for one in kept:
+        saves.append(Save(names.get(one["by"]), datetime.datetime.fromisoformat(one["at"]), one["topic"], topic))
+        topic = one["topic"]
+    return saves[::-1]
 
 
 # What stands before a sheet --------------------------------------------------------------------------------------

@@ -216,13 +216,17 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
         sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(force_insert=True)
     else:
+        if not sheet.is_open:  # check-ins are kept one by one
+            sheet.earlier_saves.append(sheet.as_saved)
         sheet.version += 1
         sheet.taken_by, sheet.taken_at = by, timezone.now()
         sheet.topic = sheet.topic if topic is None else topic
         sheet.is_open = sheet.is_open and not closes
         sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
-        sheet.save(update_fields=["version", "taken_by", "taken_at", "topic", "is_open", *Status.values])
+        sheet.save(
+            update_fields=["version", "taken_by", "taken_at", "topic", "is_open", "earlier_saves", *Status.values]
+        )
     return _write_marks(sheet, differing, on_roll, by, reason)
 
 

@@ -173,6 +173,7 @@ def _compare(rows, form):
 def sheet_history(request, pk, held_on):
     batch = get_object_or_404(services.batches_kept_by(request.user).select_related("course"), pk=pk)
     taken = get_object_or_404(Sheet.objects.select_related("taken_by"), batch=batch, held_on=held_on)
+    saves = reports.saves_of(taken)
     changes = MarkChange.objects.filter(mark__sheet=taken).select_related("changed_by", "mark__student__user")
     return render(
         request,
@@ -181,6 +182,7 @@ def sheet_history(request, pk, held_on):
             "batch": batch,
             "held_on": held_on,
             "sheet": taken,
+            "saves": saves if len(saves) > 1 else [],
             "changes": listing(request, changes, {"when": ["changed_at"]}, default="-when"),
         },
     )

@@ -115,6 +115,36 @@ def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(client_of
     assert "saved 2 times, last by Imran Khan, 15 Jun 2026, 18:40" in page
 
 
+def test_the_history_names_every_save_with_its_topic_the_first_one_too(client_of, instructor, admin, batch):
+    one = EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin)
+    sheet = Sheet.objects.get()
+    sheet.topic = "Mirrors"
+    sheet.save()
+
+    client_of(instructor).post(address(batch), {**marks_of(batch), "version": "1", "topic": "Lenses"})
+    absent = {**marks_of(batch, **{f"s{one.student_id}": "absent"}), "version": "2", "topic": "Lenses"}
+    client_of(admin).post(address(batch), absent)
+
+    page = client_of(instructor).get(history(batch))
+    assert [(save.by, save.topic, save.topic_before) for save in page.context["saves"]] == [
+        (str(admin), "Lenses", "Lenses"),
+        (str(instructor), "Lenses", "Mirrors"),
+        (str(admin), "Mirrors", None),
+    ]
+    assertContains(page, "<del>Mirrors</del> → Lenses", count=1)
+
+
+def test_a_save_without_a_difference_adds_nothing_to_the_history(client_of, instructor, batch):
+    EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=instructor)
+
+    client_of(instructor).post(address(batch), {**marks_of(batch), "version": "1", "topic": ""})
+
+    assert Sheet.objects.get().earlier_saves == []
+    assert client_of(instructor).get(history(batch)).context["saves"] == []
+
+
 def test_a_script_that_saves_is_told_where_the_sheet_stands_and_the_message_waits_there(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     client = client_of(instructor)
