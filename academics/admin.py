@@ -51,13 +51,20 @@ class CourseAdmin(HistoryAdmin, NeverDeleted):
 
 
 class ClassTimeRows(forms.BaseInlineFormSet):
-    """The class times of a batch; none overlaps another."""
+    """The class times of a batch; none overlaps another, and one that meets another batch's is asked about."""
 
     def clean(self):
         super().clean()
         if any(self.errors):
             return
-        class_times.check(self.slots)
+        slots = class_times.check(self.slots)
+        batch, was = self.instance, self.instance.slots if self.instance.pk else []
+        starts = {(slot.weekday, slot.starts_at) for slot in slots}
+        services.refuse_times_that_changes_need(
+            batch, [one for one in was if (one.weekday, one.starts_at) not in starts]
+        )
+        if batch.starts_on:
+            services.check_clashes(batch, slots, despite_clash="despite_clash" in self.data)
 
     @property
     def slots(self):
@@ -78,10 +85,17 @@ class ClassTimeInline(admin.TabularInline):
 class BatchForm(forms.ModelForm):
     """A batch; what happened in it bounds what can be changed."""
 
+    despite_clash = forms.BooleanField(
+        label="Save despite a clash",
+        required=False,
+        help_text="When the instructor, the room or a student has another batch at the same time.",
+    )
+
     def clean(self):
         cleaned = super().clean()
         if self.instance.pk and not self.errors:
-            services.refuse_what_history_forbids(Batch(pk=self.instance.pk, **cleaned))
+            fields = {name: value for name, value in cleaned.items() if name != "despite_clash"}
+            services.refuse_what_history_forbids(Batch(pk=self.instance.pk, **fields))
         return cleaned
 
 

@@ -99,9 +99,7 @@ def save_batch(batch, slots, *, despite_clash=False):
     if batch.pk:
         refuse_what_history_forbids(batch)
     batch.full_clean(exclude=["course", "instructor"])
-    clashes = find_clashes(batch, slots)
-    if clashes and not despite_clash:
-        raise Clashes([str(clash) for clash in clashes])
+    clashes = check_clashes(batch, slots, despite_clash=despite_clash)
     batch.save()
     standing = {
         class_times.Slot(row.weekday, row.starts_at, row.ends_at): row.pk
@@ -146,12 +144,35 @@ def refuse_what_history_forbids(batch):
         raise ValidationError(errors)
 
 
+def check_clashes(batch, slots, *, despite_clash):
+    """What `find_clashes` finds. Raises `Clashes` when that is something, unless with ``despite_clash``."""
+    clashes = find_clashes(batch, slots)
+    if clashes and not despite_clash:
+        raise Clashes([str(clash) for clash in clashes])
+    return clashes
+
+
 def find_clashes(batch, slots):
     """Where ``batch``, at the class times ``slots``, meets another batch's instructor, room or students, as `Clash`es."""
-    room = folded(batch.room)
     active = Enrollment.objects.active()
     shared = shared_students(active.filter(batch=batch.pk), active.exclude(batch=batch.pk)) if batch.pk else {}
-    if not slots or not (batch.instructor_id or room or shared):
+    return _clashes(batch, slots, shared, instructor=batch.instructor_id, room=folded(batch.room))
+
+
+def find_clashes_of(students, batch, *, leaving=None):
+    """Where ``students``, who are to join ``batch``, are in another one at a time of its classes, as `Clash`es.
+
+    The enrollment that one of them is ``leaving`` does not count, nor one that keeps them out anyway. At most three
+    queries.
+    """
+    others = Enrollment.objects.active().filter(student__in=students, is_exclusive=False).exclude(batch=batch)
+    shared = _names_by_batch(others.exclude(pk=leaving and leaving.pk))
+    return _clashes(batch, batch.slots, shared) if shared else []
+
+
+def _clashes(batch, slots, shared, *, instructor=None, room=""):
+    """Where ``batch`` at ``slots`` meets another one with this instructor, this room, or students who are ``shared``."""
+    if not slots or not (instructor or room or shared):
         return []
     at_the_time = Q()
     for slot in slots:
@@ -162,8 +183,8 @@ def find_clashes(batch, slots):
     rows = (
         ClassTime.objects.filter(at_the_time, batch__in=others)
         .filter(
-            Q(batch__instructor=batch.instructor_id, batch__instructor__isnull=False)
-            | ~Q(batch__room="")
+            Q(batch__instructor=instructor, batch__instructor__isnull=False)
+            | (~Q(batch__room="") if room else Q(pk__in=[]))
             | Q(batch__in=shared)
         )
         .select_related("batch__instructor")
@@ -173,7 +194,7 @@ def find_clashes(batch, slots):
     for row in rows:
         # Rooms are compared here and not in the query: SQLite ignores letter case for ASCII only.
         in_common = {
-            str(row.batch.instructor): batch.instructor_id and row.batch.instructor_id == batch.instructor_id,
+            str(row.batch.instructor): instructor and row.batch.instructor_id == instructor,
             room_words(batch.room): room and folded(row.batch.room) == room,
             shared.get(row.batch_id): row.batch_id in shared,
         }
@@ -185,8 +206,12 @@ def find_clashes(batch, slots):
 
 def shared_students(own, others):
     """Who of the enrollments ``own`` is among ``others`` too: ``{batch id: "Asha Verma and 2 more students"}``. One query."""
+    return _names_by_batch(others.filter(student__in=own.values("student")))
+
+
+def _names_by_batch(enrollments):
     names = {}
-    found = others.filter(student__in=own.values("student")).order_by("student__user__full_name", "student")
+    found = enrollments.order_by("student__user__full_name", "student")
     for batch, name in found.values_list("batch", "student__user__full_name"):
         names.setdefault(batch, []).append(name)
     return {batch: _first_and_number(students) for batch, students in names.items()}

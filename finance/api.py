@@ -13,6 +13,7 @@ from ninja import Field, Header, Query, Router, Schema
 
 from academics.api import EnrollmentOut, enrollment_json
 from academics.models import Batch
+from academics.services import find_clashes_of
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
 from coachmaster.ground.api import (
@@ -54,10 +55,20 @@ class EnrollmentIn(Schema):
     enrollment_date: Day | None = Field(None, description="Today when left out.")
 
 
+class SavedEnrollment(EnrollmentOut):
+    """The enrollment as it was saved."""
+
+    warnings: list[str] | None = Field(
+        None,
+        description="Where the student has a class of another batch at the same time. Saved all the same.",
+        examples=[["Asha Verma has JEE evening on Mon 17:00-18:30."]],
+    )
+
+
 @enrollments.post(
     "",
     auth=Token("academics.add_enrollment"),
-    response=answers(201, EnrollmentOut, 400, 401, 403, 404, 409),
+    response=answers(201, SavedEnrollment, 400, 401, 403, 404, 409),
     operation_id="enroll",
     summary="Enroll a student",
 )
@@ -76,7 +87,8 @@ def enroll(request, payload: EnrollmentIn):
         enrollment = services.enroll(
             student=student, batch=values["batch"], enrolled_on=values["enrolled_on"], by=request.user
         )
-    return Answer(enrollment_json(enrollment), 201)
+    saved, clashes = enrollment_json(enrollment), find_clashes_of([student], batch)
+    return Answer({**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, 201)
 
 
 # Payments --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
+from academics.services import Clashes, find_clashes_of
 from accounts.models import StudentProfile, User
 from coachmaster.ground.days import day_words
 from coachmaster.ground.forms import show_refusal
@@ -25,6 +26,13 @@ from .picking import picked_student, student_picker
 SHOWN = 50
 
 
+def _ask_about_clashes(form, students, batch, **leaving):
+    """Raises `Clashes` when these students have other classes at that time, unless the box of ``form`` is ticked."""
+    clashes = [] if form.cleaned_data["despite_clash"] else find_clashes_of(students, batch, **leaving)
+    if clashes:
+        raise Clashes([str(clash) for clash in clashes])
+
+
 def enroll(request):
     """Who, then which batch and for what fee."""
     pick = PickForm(request.GET)
@@ -37,7 +45,7 @@ def enroll(request):
         request.POST or None, batches=batches, initial={"enrolled_on": today, "batch": pick.value("batch")}
     )
     table = InstallmentTable(request.POST or None)
-    is_valid = form.is_valid()
+    clashes, is_valid = [], form.is_valid()
     terms = planning.terms_of(form, today)
     if table.step == "prorate" and terms and terms.share:
         typed = request.POST.copy()
@@ -49,14 +57,13 @@ def enroll(request):
         table.split(terms.fee, terms.starts_on, terms.key)
     elif table.step == "" and is_valid and table.is_valid() and not planning.is_outdated(table, terms):
         rows = table.rows if table.is_edited else terms.rows
+        given = {name: value for name, value in form.cleaned_data.items() if name not in ("plan", "despite_clash")}
         try:
             installments.check(rows, terms.fee, not_before=terms.starts_on)
-            enrollment = services.enroll(
-                student=student,
-                by=request.user,
-                installments=rows,
-                **{name: value for name, value in form.cleaned_data.items() if name != "plan"},
-            )
+            _ask_about_clashes(form, [student], given["batch"])
+            enrollment = services.enroll(student=student, by=request.user, installments=rows, **given)
+        except Clashes as error:
+            clashes = error.messages
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -75,6 +82,7 @@ def enroll(request):
             "terms": terms,
             "student": student,
             "siblings": concessions.siblings_shown(student) if request.user.has_perm("finance.add_concession") else [],
+            "clashes": clashes,
             "active": list(Enrollment.objects.active().filter(student=student).select_related("batch")),
         },
     )
@@ -240,13 +248,14 @@ def transfer(request, enrollment):
         request.POST or None, enrollment=enrollment, batches=batches, initial={"enrolled_on": _first_day(enrollment)}
     )
     table = InstallmentTable(request.POST or None)
-    is_valid = form.is_valid()
+    clashes, is_valid = [], form.is_valid()
     terms = planning.move_terms_of(form, enrollment, _first_day(enrollment))
     if table.step == "split" and terms:
         table.split(terms.settlement.to_pay, terms.starts_on, terms.key)
     elif table.step == "" and is_valid and table.is_valid() and not planning.is_outdated(table, terms):
         given = form.cleaned_data
         try:
+            _ask_about_clashes(form, [enrollment.student], given["batch"], leaving=enrollment)
             moved = services.transfer(
                 enrollment=enrollment,
                 batch=given["batch"],
@@ -257,6 +266,8 @@ def transfer(request, enrollment):
                 fee_reason=given["fee_reason"],
                 rows=table.rows if table.is_edited else None,
             )
+        except Clashes as error:
+            clashes = error.messages
         except ValidationError as refusal:
             show_refusal(form, refusal, ended_on="enrolled_on")
         else:
@@ -273,6 +284,7 @@ def transfer(request, enrollment):
         "finance/enrollment_transfer.html",
         enrollment,
         form,
+        clashes=clashes,
         table=table,
         terms=terms,
         dues=dues,
@@ -293,7 +305,7 @@ def enroll_several(request, pk):
     """Tick or paste students and enroll all of them, or none."""
     batch = _batch(request, pk)
     everybody = StudentProfile.objects.visible_to(request.user).select_related("user")
-    is_searching = "find" in request.POST
+    clashes, is_searching = [], "find" in request.POST
     form = EnrollSeveralForm(
         request.POST or None,
         students=everybody,
@@ -302,6 +314,7 @@ def enroll_several(request, pk):
     )
     if not is_searching and form.is_valid():
         try:
+            _ask_about_clashes(form, form.cleaned_data["chosen"], batch)
             enrolled = services.enroll_several(
                 students=form.cleaned_data["chosen"],
                 batch=batch,
@@ -309,6 +322,8 @@ def enroll_several(request, pk):
                 plan=form.cleaned_data["plan"],
                 by=request.user,
             )
+        except Clashes as error:
+            clashes = error.messages
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -329,6 +344,7 @@ def enroll_several(request, pk):
         {
             "form": form,
             "batch": batch,
+            "clashes": clashes,
             "ticked": ticked,
             "found": found[:SHOWN],
             "has_more": len(found) > SHOWN,

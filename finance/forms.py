@@ -241,6 +241,7 @@ class EnrollForm(forms.Form):
         label="Reason for a lower fee", max_length=200, required=False, help_text="Only when it is lowered."
     )
     plan = KeyField(label="How it is paid")
+    despite_clash = forms.BooleanField(label="Enroll anyway", required=False)
     field_order = ["batch", "enrolled_on", "agreed_fee", "fee_reason"]
 
     def __init__(self, *args, batches, **kwargs):
@@ -253,6 +254,7 @@ class TransferForm(EnrollForm):
     """A student moves to another batch."""
 
     plan = None  # what was open is paid on the dates it had
+    despite_clash = forms.BooleanField(label="Move anyway", required=False)
     reason = LineFormField(label="Reason for the move", max_length=150, required=False)
     field_order = ["batch", "enrolled_on", "reason", "agreed_fee", "fee_reason"]
 
@@ -335,6 +337,7 @@ class EnrollSeveralForm(forms.Form):
         help_text="Separated by spaces, commas or lines.",
     )
     enrolled_on = DayFormField(label="From")
+    despite_clash = forms.BooleanField(label="Enroll them anyway", required=False)
 
     plan = PlanChoice(
         label="How it is paid", queryset=None, required=False, blank=True, empty_label="All at once", initial=""

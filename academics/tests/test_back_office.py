@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+import time_machine
 from django.urls import reverse
 
 from academics import services
@@ -10,7 +11,7 @@ from academics.class_times import parse
 from academics.models import Batch, Course, Enrollment, Holiday, Institute
 from attendance.tests.factories import taken
 
-from .factories import BatchFactory, CourseFactory, EnrollmentFactory, HolidayFactory
+from .factories import BatchFactory, ClassChangeFactory, CourseFactory, EnrollmentFactory, HolidayFactory
 from .test_institute import settings
 
 pytestmark = pytest.mark.django_db
@@ -128,12 +129,16 @@ def test_the_settings_go_through_the_rule(client_of, admin):
     assert client.get(page("institute", "add")).status_code == 403
 
 
-def test_a_batch_gets_its_class_times_and_hears_of_a_clash(client_of, admin, instructor):
+def test_a_batch_gets_its_class_times_and_a_clash_is_asked_about(client_of, admin, instructor):
     services.save_batch(BatchFactory(name="Chemistry B", instructor=instructor), parse("Mon 17:00-18:30"))
     batch = BatchFactory(instructor=instructor)
-    client = client_of(admin)
+    client, values = client_of(admin), batch_values(batch, (0, "18:00", "19:00"))
 
-    response = client.post(page("batch", "change", batch.pk), batch_values(batch, (0, "18:00", "19:00")), follow=True)
+    refused = client.post(page("batch", "change", batch.pk), values)
+    assert "Imran Khan has Chemistry B on Mon 17:00-18:30." in refused.content.decode()
+    assert "Save despite a clash" in refused.content.decode()
+    assert Batch.objects.get(pk=batch.pk).class_times_text == ""
+    response = client.post(page("batch", "change", batch.pk), {**values, "despite_clash": "on"}, follow=True)
 
     assert Batch.objects.get(pk=batch.pk).class_times_text == "Mon 18:00-19:00"
     assert "Saved all the same: Imran Khan has Chemistry B on Mon 17:00-18:30." in response.content.decode()
@@ -150,6 +155,20 @@ def test_class_times_that_overlap_are_refused(client_of, admin):
     assert "Two classes on Mon overlap." in response.content.decode()
     batch.refresh_from_db()
     assert (batch.name == "New name", batch.class_times_text) == (False, "Mon 17:00-18:30")
+
+
+@time_machine.travel(datetime.datetime(2026, 6, 1, 6, tzinfo=datetime.UTC), tick=False)
+def test_a_class_time_of_which_a_class_was_moved_stays_here_too(client_of, admin):
+    batch = BatchFactory()
+    services.save_batch(batch, parse("Mon 17:00-18:30"))
+    ClassChangeFactory(batch=batch, class_of=(datetime.date(2026, 6, 8), "17:00-18:30"))
+
+    response = client_of(admin).post(
+        page("batch", "change", batch.pk), batch_values(batch, **{"class_times-0-starts_at": "16:00"})
+    )
+
+    assert "One class of these times was changed by itself." in response.content.decode()
+    assert Batch.objects.get(pk=batch.pk).class_times_text == "Mon 17:00-18:30"
 
 
 def test_what_happened_in_a_batch_bounds_it_here_too(client_of, admin):

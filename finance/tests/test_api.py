@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from academics.models import Enrollment, Institute
-from academics.tests.factories import BatchFactory
+from academics.tests.factories import BatchFactory, DailyBatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.ground.api import Answer
@@ -72,6 +72,15 @@ def test_a_student_is_enrolled_at_the_courses_fee(desk, student):
     enrollment = Enrollment.objects.get()
     assert (status, data) == (201, {"id": enrollment.pk, **body, "status": "active"})
     assert ledger.fee_status(student, timezone.localdate()).balance == Decimal("9000.50")
+
+
+def test_other_classes_of_the_student_at_that_time_are_told_and_saved_all_the_same(desk, student):
+    Institute.objects.update(several_batches_at_once=True)
+    enrolled(student=student, batch=DailyBatchFactory(name="Evening"))
+
+    status, data = desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": DailyBatchFactory().pk})
+
+    assert (status, data["warnings"]) == (201, ["Asha Verma has Evening on Mon-Sun 17:00-18:30."])
 
 
 def test_without_a_date_the_enrollment_is_of_today(desk, student):

@@ -7,7 +7,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.class_times import parse
 from academics.models import Enrollment, Institute
+from academics.services import save_batch
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
 from coachmaster.ground.days import day_words
@@ -152,6 +154,72 @@ def test_several_batches_at_once_are_a_setting(client_of, admin, student):
 
     assert enroll(client_of(admin), student, BatchFactory()).status_code == 302
     assert Enrollment.objects.active().filter(student=student).count() == 2
+
+
+@pytest.fixture
+def in_the_evening(student):
+    """The student, at an institute with several batches at once, in Evening: each day from 17:00 to 18:30."""
+    Institute.objects.update(several_batches_at_once=True)
+    return enrolled(student=student, batch=DailyBatchFactory(name="Evening"))
+
+
+CLASH = "Asha Verma has Evening on Mon-Sun 17:00-18:30."
+
+
+def test_a_second_batch_at_the_same_time_is_asked_about_and_loses_nothing(client_of, admin, student, in_the_evening):
+    batch, client = DailyBatchFactory(), client_of(admin)
+
+    asked = enroll(client, student, batch, agreed_fee="9000", fee_reason="Sibling")
+
+    assert asked.context["clashes"] == [CLASH]
+    page = asked.content.decode()
+    assert "Nothing is saved yet" in page and "Enroll anyway" in page
+    assert 'value="9000"' in page and 'value="Sibling"' in page
+    assert not batch.enrollments.exists()
+    assert enroll(client, student, batch, despite_clash="on").status_code == 302
+    assert batch.enrollments.active().count() == 1
+
+
+def test_a_second_batch_at_another_time_is_not_asked_about(client_of, admin, student, in_the_evening):
+    batch = BatchFactory()
+    save_batch(batch, parse("Mon-Sun 18:30-20:00"))
+
+    assert enroll(client_of(admin), student, batch).status_code == 302
+
+
+def test_a_move_asks_about_the_batches_that_one_stays_in_only(client_of, admin, student, in_the_evening):
+    morning = BatchFactory(name="Morning")
+    save_batch(morning, parse("Mon 07:00-08:00"))
+    moving, batch = enrolled(student=student, batch=morning), DailyBatchFactory()
+    client = client_of(admin)
+
+    asked = move(client, moving, batch)
+
+    assert asked.context["clashes"] == [CLASH]
+    assert "Move anyway" in asked.content.decode()
+    assert morning.enrollments.active().exists()
+    assert move(client, in_the_evening, batch).status_code == 302
+
+
+def test_of_several_at_once_those_with_other_classes_then_are_named(client_of, admin, student, in_the_evening):
+    other, free = enrolled(batch=in_the_evening.batch).student, StudentFactory()
+    batch, client = DailyBatchFactory(), client_of(admin)
+
+    asked = several(client, batch, [student, other, free])
+
+    (clash,) = asked.context["clashes"]
+    assert "and 1 more student have Evening on Mon-Sun 17:00-18:30." in clash
+    assert not batch.enrollments.exists()
+    several(client, batch, [student, other, free], despite_clash="on")
+    assert batch.enrollments.active().count() == 3
+
+
+def test_where_one_batch_at_a_time_is_the_rule_the_refusal_comes_first(client_of, admin, student):
+    enrolled(student=student, batch=DailyBatchFactory(name="Evening"))
+
+    assert "has an active enrollment in Evening already" in errors(
+        enroll(client_of(admin), student, DailyBatchFactory())
+    )
 
 
 @pytest.mark.parametrize("batches", [1, 6])
