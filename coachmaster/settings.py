@@ -127,7 +127,8 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
     # A page must not wait long, nor keep others waiting; an import or a proof at a shell may take its time.
-    _limits = ["lock_timeout=5s"] if _command != "migrate" else []
+    # To compile a query costs PostgreSQL half a second; no page's takes that long.
+    _limits = ["jit=off"] + (["lock_timeout=5s"] if _command != "migrate" else [])
     if _command in ("", "runserver"):
         _limits += ["statement_timeout=15s", "idle_in_transaction_session_timeout=30s"]
     _given = _database.setdefault("OPTIONS", {})
