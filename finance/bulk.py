@@ -16,7 +16,7 @@ from coachmaster.ground.importing import in_chunks
 
 from . import ledger, services
 from .installments import check as check_installments
-from .locks import lock_series
+from .locks import closed_days, lock_series
 from .models import Account, Letterhead, LiveReference, ReceiptSeries, live_reference
 
 
@@ -93,9 +93,12 @@ class Receiving:
         self.by = by
         self.today = timezone.localdate()
         first_days = {financial_year(day): day for day in days}
-        self._series = {year: lock_series(first_days[year], by=by, kind=kind) for year in sorted(first_days)}
+        self._series = {year: lock_series(first_days[year], kind=kind) for year in sorted(first_days)}
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
+        closed = closed_days(by).first() if by else None
+        for series in self._series.values():
+            series.last_closed = closed
         _, self.letterhead = Letterhead.objects.now()
         self._written_on = set()
 

@@ -18,7 +18,7 @@ from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display
 from coachmaster.ground.tables import Column, Kind
 
-from .locks import lock_series
+from .locks import closed_days, lock_series
 from .models import DayClose, Mode, Payment, ReceiptSeries, Refund, Reversal
 
 #: Who has recorded what no person has: the commands that bring in files.
@@ -248,11 +248,6 @@ def book_cash(person, on):
     return received.total() - earlier.total() - given_back.total()
 
 
-def last_closed(person):
-    """The last day that ``person`` has closed, or None."""
-    return DayClose.objects.filter(person=person).order_by("-closed_on").values_list("closed_on", flat=True).first()
-
-
 def open_since(person, after):
     """The first day after ``after`` in whose book ``person`` has an entry, or None."""
     days = [
@@ -278,9 +273,10 @@ def close(*, person, on, counted_cash, note=""):
     if on > today:
         raise ValidationError(f"{day_words(on)} is still to come. Close it in its evening.")
     # Every entry draws on a series, so nothing can enter the book while they are held.
-    lock_series(on, by=person)
+    for kind in (ReceiptSeries.Kind.RECEIPT, ReceiptSeries.Kind.REFUND):
+        lock_series(on, kind=kind)
     list(ReceiptSeries.objects.select_for_update().order_by("pk").values_list("pk"))
-    closed = last_closed(person)
+    closed = closed_days(person).first()
     if closed and closed >= on:
         raise ValidationError(f"Your book is closed up to {day_words(closed)} already.")
     if closed and (first := open_since(person, closed)) and first < on:

@@ -13,20 +13,31 @@ from coachmaster.ground.importing import in_chunks
 from .models import Account, DayClose, ReceiptSeries
 
 
-def lock_series(day, *, by, kind=ReceiptSeries.Kind.RECEIPT):
-    """The series of that kind of the financial year of ``day``, locked until the transaction ends.
-
-    It comes with ``last_closed``, the last day that ``by`` has closed, for `book_day`.
-    """
+def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
+    """The series of that kind of the financial year of ``day``, locked until the transaction ends."""
     key = {"kind": kind, "year": financial_year(day)}
-    locked = ReceiptSeries.objects.select_for_update(of=("self",)).annotate(
-        last_closed=Subquery(DayClose.objects.filter(person=by).order_by("-closed_on").values("closed_on")[:1])
-    )
-    series = locked.filter(**key).first()
-    if series is None:
-        prefix = kind.prefix or Institute.objects.current().receipt_prefix
-        ReceiptSeries.objects.get_or_create(**key, defaults={"prefix": prefix})
-        series = locked.get(**key)
+    locked = ReceiptSeries.objects.select_for_update()
+    if series := locked.filter(**key).first():
+        return series
+    prefix = kind.prefix or Institute.objects.current().receipt_prefix
+    ReceiptSeries.objects.get_or_create(**key, defaults={"prefix": prefix})
+    return locked.get(**key)
+
+
+def closed_days(person):
+    """The days that ``person`` has closed, the last one first."""
+    return DayClose.objects.filter(person=person).order_by("-closed_on").values_list("closed_on", flat=True)
+
+
+def lock_entry(day, student_id, *, by, kind=ReceiptSeries.Kind.RECEIPT):
+    """What an entry dated ``day`` in the book of ``by`` needs, locked: the series, and the student's account.
+
+    The series comes with ``last_closed``, the last day that ``by`` has closed, for `book_day`. It is asked for by the
+    second statement: the first may have waited for just that close, and would not see it.
+    """
+    series = lock_series(day, kind=kind)
+    account = lock_account(student_id, Account.objects.annotate(last_closed=Subquery(closed_days(by)[:1])))
+    series.last_closed = account.last_closed
     return series
 
 
@@ -49,9 +60,9 @@ def lock_batch(batch):
     return Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
 
 
-def lock_account(student_id):
-    """The account of a student, locked until the transaction ends; made when there is none yet."""
-    locked = Account.objects.select_for_update()
+def lock_account(student_id, accounts=Account.objects):
+    """The account of a student out of ``accounts``, locked until the transaction ends; made when there is none yet."""
+    locked = accounts.select_for_update(of=("self",))
     if account := locked.filter(pk=student_id).first():
         return account
     Account.objects.get_or_create(student_id=student_id)

@@ -392,6 +392,9 @@ class ReceiptSeries(models.Model):
     first_number = models.PositiveIntegerField(default=1, help_text="Set once, before the first receipt of the year.")
     last_number = models.PositiveIntegerField(default=0)
 
+    #: The last day that whoever makes an entry has closed, where `locks.lock_entry` has asked.
+    last_closed = None
+
     class Meta:
         verbose_name_plural = "receipt series"
         ordering = ["-year", "kind"]

@@ -20,12 +20,12 @@ HIGHEST_START = 90_000
 
 
 @transaction.atomic
-def start_at(*, first_number, day, by):
+def start_at(*, first_number, day):
     """Let the receipts of the financial year of ``day`` start with ``first_number``; returns the series.
 
     Raises ValidationError when the year has a receipt already.
     """
-    series = lock_series(day, by=by)
+    series = lock_series(day)
     if series.payments.exists():
         raise ValidationError(f"{series} has receipts already, so its numbers go on from {series.last_number + 1}.")
     series.first_number, series.last_number = first_number, first_number - 1
@@ -56,7 +56,7 @@ def receipt_start(request):
     form = StartForm(request.POST or None, initial={"first_number": series.first_number})
     if form.is_valid():
         try:
-            series = start_at(first_number=form.cleaned_data["first_number"], day=today, by=request.user)
+            series = start_at(first_number=form.cleaned_data["first_number"], day=today)
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from coachmaster.ground.money import ZERO, display
 
 from . import ledger
-from .locks import book_day, lock_account, lock_series
+from .locks import book_day, lock_entry
 from .models import Letterhead, Mode, Payment, ReceiptSeries, Refund, normalised_reference
 from .services import check_back_dating
 
@@ -32,13 +32,13 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
             "the number of the cheque" if mode == Mode.CHEQUE else f"the bank’s reference: {Mode(mode).label} has one"
         )
         raise ValidationError({"reference": f"Enter {words}."})
-    series = lock_series(refunded_on, by=by, kind=ReceiptSeries.Kind.REFUND)
-    lock_account(payment.student_id)
+    series = lock_entry(refunded_on, payment.student_id, by=by, kind=ReceiptSeries.Kind.REFUND)
     if earlier := Refund.objects.filter(token=token).first():
         if (earlier.payment_id, earlier.amount, earlier.mode) != (payment.pk, amount, mode):
             raise ValidationError(f"This form was already used for voucher {earlier}. Nothing more was saved.")
         return earlier
-    check_back_dating(refunded_on, timezone.localdate(), field="refunded_on", what="Refunds")
+    institute, letterhead = Letterhead.objects.now()
+    check_back_dating(refunded_on, timezone.localdate(), field="refunded_on", what="Refunds", institute=institute)
     payment = Payment.objects.select_related("reversal").with_refunded().get(pk=payment.pk)
     if payment.is_void:
         raise ValidationError(f"Receipt {payment} is void: its money does not count, so none can be given back.")
@@ -49,7 +49,6 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
         )
     series.last_number += 1
     series.save(update_fields=["last_number"])
-    _, letterhead = Letterhead.objects.now()
     given = Refund(
         student_id=payment.student_id,
         payment=payment,

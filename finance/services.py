@@ -20,7 +20,7 @@ from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import clean_text
 
 from . import installments, ledger
-from .locks import book_day, first_book_day_of_void, lock_account, lock_batch, lock_series
+from .locks import book_day, first_book_day_of_void, lock_account, lock_batch, lock_entry
 from .models import (
     Charge,
     ChargeKind,
@@ -385,8 +385,7 @@ def _record_payment(
     if amount <= ZERO:
         raise ValidationError({"amount": "Enter an amount above zero."})
     check_payment_day(paid_on, today)
-    series = lock_series(paid_on, by=by)
-    lock_account(student.pk)
+    series = lock_entry(paid_on, student.pk, by=by)
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
     known = list(Payment.objects.filter(Q(student=student) | Q(token=token)).select_related("reversal").with_refunded())
     if earlier := next((payment for payment in known if payment.token == token), None):
@@ -442,10 +441,9 @@ def _check_limits(payment, standing, today, institute):
     The ceiling is section 269ST of the Income-tax Act: nobody shall receive two lakh rupees or more otherwise than
     through a bank, in aggregate from a person in a day, or for one transaction or occasion.
     """
-    check_back_dating(payment.paid_on, today, field="paid_on")
+    check_back_dating(payment.paid_on, today, field="paid_on", institute=institute)
     if payment.mode == Mode.CHEQUE:
         _check_cheque_day(payment.cheque_on, payment.paid_on)
-    ceiling = Institute.objects.for_page_heads().cash_ceiling
     if payment.mode != Mode.CASH:
         return
     cash = [earlier for earlier in standing if earlier.mode == Mode.CASH]
@@ -456,18 +454,18 @@ def _check_limits(payment, standing, today, institute):
         ("for this enrollment", of_the_enrollment if payment.enrollment_id else []),
     ):
         total = sum(earlier, payment.amount)
-        if total >= ceiling:
+        if total >= institute.cash_ceiling:
             raise ValidationError(
                 {
                     "amount": f"With this, {display(total)} in cash would have been taken {what}. Section 269ST of the "
-                    f"Income-tax Act forbids {display(ceiling)} or more: take it by bank, UPI or card."
+                    f"Income-tax Act forbids {display(institute.cash_ceiling)} or more: take it by bank, UPI or card."
                 }
             )
 
 
-def check_back_dating(day, today, *, field, what="Payments"):
+def check_back_dating(day, today, *, field, what="Payments", institute):
     """Raises ValidationError, beside ``field``, when ``day`` lies further back than the institute's settings let it."""
-    days = Institute.objects.for_page_heads().back_dating_days
+    days = institute.back_dating_days
     earliest = today - datetime.timedelta(days=days)
     if day < earliest:
         if days:
@@ -597,7 +595,8 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
     today = timezone.localdate()
     if not payment.paid_on <= bounced_on <= today:
         raise ValidationError({"bounced_on": f"Choose a day from {day_words(payment.paid_on)} to {day_words(today)}."})
-    check_back_dating(bounced_on, today, field="bounced_on", what="Bounced cheques")
+    institute = Institute.objects.for_page_heads()
+    check_back_dating(bounced_on, today, field="bounced_on", what="Bounced cheques", institute=institute)
     reversal = _reverse(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
     if charge > ZERO:
         posted = Charge(
@@ -616,17 +615,17 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
     return reversal
 
 
-def _reverse(payment, kind, *, on, reason, by):
+def _reverse(payment, how, *, on, reason, by):
     """Write the Reversal of ``payment`` on the day ``on``; the account is locked, and for the caller to refresh."""
     # The series too: the day's total is written by one at a time.
-    series = lock_series(payment.paid_on, by=by, kind=ReceiptSeries.Kind(payment.series.kind))
-    lock_account(payment.student_id)
+    kind = ReceiptSeries.Kind(payment.series.kind)
+    series = lock_entry(payment.paid_on, payment.student_id, by=by, kind=kind)
     if Reversal.objects.filter(payment=payment).exists():
         raise ValidationError(f"Receipt {payment} was voided already.")
     if Refund.objects.filter(payment=payment).exists():
         raise ValidationError(f"Of receipt {payment} money was given back, so it cannot be voided any more.")
     booked_on = max(book_day(series, on), first_book_day_of_void(payment))
-    reversal = Reversal(payment=payment, kind=kind, voided_on=on, booked_on=booked_on, reason=reason, voided_by=by)
+    reversal = Reversal(payment=payment, kind=how, voided_on=on, booked_on=booked_on, reason=reason, voided_by=by)
     reversal.clean_fields(exclude=["payment", "voided_by"])
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()

@@ -13,18 +13,18 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def failing(monkeypatch):
-    """`failing(n)`: the next n locks of an account meet a deadlock, in the middle of the act."""
+    """`failing(n)`: the next n payments meet a deadlock at their locks, in the middle of the act."""
 
     def fail(times):
-        lock, left = services.lock_account, [times]
+        lock, left = services.lock_entry, [times]
 
-        def lock_account(*args):
+        def lock_entry(*args, **kwargs):
             if left[0]:
                 left[0] -= 1
                 raise OperationalError("deadlock detected")
-            return lock(*args)
+            return lock(*args, **kwargs)
 
-        monkeypatch.setattr(services, "lock_account", lock_account)
+        monkeypatch.setattr(services, "lock_entry", lock_entry)
 
     return fail
 

@@ -1,17 +1,20 @@
 """Many people at the fees of one student or one batch at once: nothing is charged, taken off or posted twice."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
+from django.db import connections, transaction
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import UserFactory
-from finance import charges, concessions, installments, late_fees, verify
-from finance.models import Account, Charge, Concession, LateFeeRule
+from finance import charges, concessions, daily, installments, late_fees, refunds, services, verify
+from finance.models import Account, Charge, Concession, DayClose, LateFeeRule
 
 from .factories import enrolled, paid
 from .test_races import at_once, refused
@@ -123,4 +126,37 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
     )
 
     assert sum(Charge.objects.live().values_list("amount", flat=True)) == Decimal("12000.00")
+    assert not list(verify.problems())
+
+
+def in_a_thread(act):
+    """What ``act`` returned; its connection is closed."""
+    try:
+        return act()
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.parametrize("act", ["payment", "void", "refund"])
+def test_what_waits_for_the_close_of_a_day_stands_in_the_next_open_one(owner, act):
+    today = timezone.localdate()
+    student = enrolled(fee="12000.00").student
+    first = paid(student=student, amount="1000.00", by=owner)
+    give_back = partial(refunds.refund, payment=first, refunded_on=today, mode="cash", reason="Left", by=owner)
+    acts = {
+        "payment": lambda: paid(student=student, amount="500.00", by=owner),
+        "void": lambda: services.void(payment=first, reason="typing error", by=owner),
+        "refund": lambda: give_back(amount=Decimal("400.00"), token="t"),
+    }
+
+    with ThreadPoolExecutor() as other:
+        with transaction.atomic():
+            daily.close(person=owner, on=today, counted_cash=Decimal("1000.00"))
+            waiting = other.submit(in_a_thread, acts[act])
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=1)
+        late = waiting.result(timeout=20)
+
+    assert late.booked_on == today + timedelta(days=1)
+    assert daily.book_cash(owner, today) == DayClose.objects.get().system_cash
     assert not list(verify.problems())
