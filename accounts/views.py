@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from coachmaster.ground.forms import show_refusal
 
-from . import calendar_links, invitations, mails, services, throttling
+from . import calendar_links, expired, invitations, mails, services, throttling
 from .forms import NewPasswordForm, OwnDetailsForm, PasswordChangeForm, RegisterForm, ResetForm, SignInForm
 from .models import ApiToken, CalendarLink, User
 
@@ -36,21 +36,22 @@ def _after_sign_in(request):
 
 @open_page
 def sign_in(request):
-    if request.user.is_authenticated:
-        return HttpResponseRedirect(_after_sign_in(request))
     form = SignInForm(request.POST or None, request=request)
-    if form.is_valid():
+    if not request.user.is_authenticated:
+        if not form.is_valid():
+            wanted = request.POST.get("next", request.GET.get("next", ""))
+            return sign_in_page(request, form, next=wanted, typed=request.POST.get("typed", ""))
         login(request, form.user)
-        return HttpResponseRedirect(_after_sign_in(request))
-    return render(
-        request,
-        "accounts/sign_in.html",
-        {
-            "form": form,
-            "next": request.POST.get("next", request.GET.get("next", "")),
-            "registration_open": settings.REGISTRATION_OPEN,
-        },
-    )
+    wanted = _after_sign_in(request)
+    expired.keep_typed(request, wanted)
+    return HttpResponseRedirect(wanted)
+
+
+def sign_in_page(request, form=None, *, next, typed):
+    """The page to sign in, and to go to ``next`` then; what was ``typed`` there goes along."""
+    form = form or SignInForm(request=request)
+    context = {"form": form, "next": next, "typed": typed, "registration_open": settings.REGISTRATION_OPEN}
+    return render(request, "accounts/sign_in.html", context)
 
 
 @require_POST

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
+from accounts.expired import comes_back, typed_before
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
@@ -58,13 +59,14 @@ class Row:
         return self.enrollment.noted or ""
 
 
+@comes_back
 def sheet(request, pk, held_on):
     batch = get_object_or_404(services.batches_kept_by(request.user).as_of(held_on), pk=pk)
     today = timezone.localdate()
     if sentence := services.why_not(batch, held_on, today=today, user=request.user):
         return _closed_day(request, batch, held_on, sentence, today)
     if request.method != "POST":
-        return _sheet_page(request, batch, held_on, SheetForm(), today)
+        return _sheet_page(request, batch, held_on, SheetForm(typed_before(request)), today)
     form = SheetForm(request.POST)
     if form.is_valid():
         try:
@@ -99,7 +101,8 @@ def _sheet_page(request, batch, held_on, form, today):
     roll = services.roll(batch, held_on, taken)
     is_open = taken is not None and taken.is_open
     rows = _rows(batch, roll, form, reports.marks_on(earlier), FillForm(request.GET), is_open=is_open)
-    if form.is_bound and form.data.get("version") != str(version):
+    is_outdated = form.is_bound and form.data.get("version") != str(version)
+    if is_outdated:
         _compare(rows, form)
     for row in rows:
         if taken and not row.enrollment.mark_id:
@@ -114,6 +117,8 @@ def _sheet_page(request, batch, held_on, form, today):
             "sheet": taken,
             "version": version,
             "form": form,
+            "is_put_back": form.is_bound and request.method != "POST",
+            "is_outdated": is_outdated,
             "topic": form.data.get("topic", "") if form.is_bound else taken.topic if taken else "",
             "rows": rows,
             "seen": " ".join(f"{row.enrollment.student_id}{row.saved[0]}" for row in rows),

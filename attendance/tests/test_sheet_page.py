@@ -1,6 +1,8 @@
 """The sheet: open it, mark, save, correct; who may, on which days, and what happens when two are at it."""
 
 import datetime
+import html
+import re
 import threading
 
 import pytest
@@ -8,7 +10,7 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from pytest_django.asserts import assertContains
+from pytest_django.asserts import assertContains, assertNotContains
 
 from academics.models import ClassTime, Enrollment, Institute
 from academics.tests.factories import (
@@ -18,7 +20,7 @@ from academics.tests.factories import (
     EnrollmentFactory,
     HolidayFactory,
 )
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.models import Mark, MarkChange, Sheet, Status
 
 from .factories import taken
@@ -600,6 +602,93 @@ def test_the_history_is_for_those_who_see_the_sheet(client_of, instructor, admin
 
     assert (status(admin), status(instructor), status(UserFactory()), status(student)) == (200, 200, 404, 403)
     assert client_of(admin).get(history(batch, DAY - ONE)).status_code == 404
+
+
+# An expired session, without scripts ------------------------------------------------------------------------------
+
+
+def hidden(response, name):
+    """What a hidden field of the page holds."""
+    return html.unescape(re.search(f'name="{name}" value="([^"]*)"', response.content.decode())[1])
+
+
+def sign_in_with(client, response, person, *, follow=True, **changes):
+    """Send the sign-in form as it stands on the page, filled in for ``person``."""
+    carried = {name: hidden(response, name) for name in ("next", "typed")}
+    typed = {"name": person.email, "password": PASSWORD, **carried, **changes}
+    return client.post(reverse("accounts:login"), typed, follow=follow)
+
+
+@pytest.fixture
+def typed(batch):
+    """What was marked and typed on a sheet of two: the first absent, with a note."""
+    one, _ = EnrollmentFactory.create_batch(2, batch=batch)
+    marks = marks_of(batch, **{f"s{one.student_id}": "absent"})
+    return {**marks, f"note-{one.student_id}": "Fever & “cough”", "topic": "Optics", "version": "0"}
+
+
+def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(client, instructor, batch, typed):
+    asked = client.post(address(batch), typed)
+
+    assertContains(asked, "Sign in, and what you had typed is there again.")
+    wrong = sign_in_with(client, asked, instructor, password="wrong")
+    page = sign_in_with(client, wrong, instructor)
+
+    assert page.redirect_chain[-1][0] == address(batch)
+    assertContains(page, "Not saved yet: what was marked before you signed in is put back below.")
+    assert [(row.status, row.note) for row in page.context["rows"]] == [("absent", "Fever & “cough”"), ("present", "")]
+    assert page.context["topic"] == "Optics"
+    assert not Sheet.objects.exists()
+    assertNotContains(client.get(address(batch)), "put back below")
+
+
+def test_what_was_typed_can_then_be_saved(client, instructor, batch, typed):
+    page = sign_in_with(client, client.post(address(batch), typed), instructor)
+
+    client.post(address(batch), {**typed, "version": hidden(page, "version")})
+
+    assert (Sheet.objects.get().topic, Sheet.objects.get().absent) == ("Optics", 1)
+
+
+def test_what_was_typed_before_somebody_elses_save_is_compared_with_it(client, instructor, admin, batch, typed):
+    asked = client.post(address(batch), typed)
+    taken(batch, DAY, by=admin)
+
+    page = sign_in_with(client, asked, instructor)
+
+    assertContains(page, "The sheet was saved meanwhile")
+    assert remarks(page.context["rows"][0]) == ["Now saved: Present. Save again to make it Absent."]
+
+
+def test_what_was_typed_is_for_its_own_sheet_only(client, instructor, batch, typed):
+    sign_in_with(client, client.post(address(batch), typed), instructor, follow=False)
+
+    assertNotContains(client.get(address(batch, DAY - ONE)), "put back below")
+    assertContains(client.get(address(batch)), "put back below")
+
+
+def test_who_may_not_see_the_sheet_sees_nothing_of_what_was_typed(client, batch, typed):
+    page = sign_in_with(client, client.post(address(batch), typed), UserFactory())
+
+    assert page.status_code == 404
+
+
+def test_a_form_without_its_token_is_carried_nowhere(batch, typed):
+    response = Client(enforce_csrf_checks=True).post(address(batch), typed)
+
+    assert response.status_code == 403
+    assert "Optics" not in response.content.decode()
+
+
+@pytest.mark.parametrize("by", ["a script", "somebody with a hundred thousand letters"])
+def test_what_is_not_carried_leads_to_signing_in_as_ever(client, batch, typed, by):
+    headers = {"X-Requested-With": "fetch"} if by == "a script" else {}
+    long = {} if headers else {"topic": "x" * 100_000}
+
+    response = client.post(address(batch), {**typed, **long}, headers=headers)
+
+    assert response.url == f"{reverse('accounts:login')}?next={address(batch)}"
+    assert not client.session.keys()
 
 
 # Bad input -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""What was typed on a page whose session had expired: it is carried through signing in, and shown again, not saved.
+
+The sign-in form carries it in a hidden field, so that nothing is kept for people who are not signed in. Then it waits in
+the session for the page that it was typed on, and for no other.
+"""
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import QueryDict
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+#: More is not carried: a sheet of two hundred students with a note each.
+LONGEST = 100_000
+_KEPT = "typed"
+
+
+def comes_back(view):
+    """Mark a page that shows again what `typed_before` has of it."""
+    view.comes_back = True
+    return view
+
+
+class SignInFirst(LoginRequiredMiddleware):
+    """To the sign-in page; with what was typed, where a form was sent and not by a script, which keeps it itself."""
+
+    def handle_no_permission(self, request, view_func):
+        by_script = request.headers.get("X-Requested-With") == "fetch"
+        if request.method == "POST" and getattr(view_func, "comes_back", False) and not by_script:
+            typed = request.POST.copy()
+            typed.pop("csrfmiddlewaretoken", None)
+            if len(text := typed.urlencode()) <= LONGEST:
+                return _sign_in_page(request, next=request.path, typed=text)
+        return super().handle_no_permission(request, view_func)
+
+
+@never_cache
+@sensitive_post_parameters()
+def _sign_in_page(request, **carried):
+    from .views import sign_in_page
+
+    return sign_in_page(request, **carried)
+
+
+def keep_typed(request, path):
+    """Keep what the sign-in form carried for the page at ``path``; call it once somebody is signed in."""
+    if 0 < len(typed := request.POST.get("typed", "")) <= LONGEST:
+        request.session[_KEPT] = [path, typed]
+
+
+def typed_before(request):
+    """What was typed on this page before signing in, as a form reads it, once; or None."""
+    path, typed = request.session.get(_KEPT, [None, ""])
+    if path != request.path:
+        return None
+    del request.session[_KEPT]
+    return QueryDict(typed)
