@@ -28,7 +28,7 @@ class SignInFirst(LoginRequiredMiddleware):
         if request.method == "POST" and getattr(view_func, "comes_back", False) and not by_script:
             typed = request.POST.copy()
             typed.pop("csrfmiddlewaretoken", None)
-            if len(text := typed.urlencode()) <= LONGEST:
+            if 0 < len(text := typed.urlencode()) <= LONGEST:
                 return _sign_in_page(request, next=request.path, typed=text)
         return super().handle_no_permission(request, view_func)
 
