@@ -452,8 +452,8 @@ class Batch(models.Model):
 
     @property
     def class_times_words(self):
-        """Its weekly class times as text, one for each time of day."""
-        return self.class_times_text.split("; ") if self.slots else []
+        """Its weekly class times as pairs of words, days and times, one for each time of day."""
+        return [part.rsplit(" ", 1) for part in self.class_times_text.split("; ")] if self.slots else []
 
 
 class ClassTime(models.Model):

@@ -5,6 +5,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from academics.models import Batch
 from accounts.models import StudentProfile, User
 
 from .forms import PickForm
@@ -46,6 +47,10 @@ def _suggestions_address(pick, purpose):
     return f"{address}?{urlencode({'batch': pick.value('batch')})}" if pick.value("batch") else address
 
 
+def _batch(user, pick):
+    return pick.value("batch") and Batch.objects.visible_to(user).filter(pk=pick.value("batch")).first()
+
+
 def _links(pick, purpose, people):
     return [(person, _address(pick, purpose, person)) for person in people]
 
@@ -66,6 +71,7 @@ def student_picker(request, pick, purpose):
             "words": words,
             "suggestions": _suggestions_address(pick, purpose),
             "batch": pick.value("batch"),
+            "into": _batch(request.user, pick),
             "links": _links(pick, purpose, people[:MATCHES]),
             "has_more": len(people) > MATCHES,
         },

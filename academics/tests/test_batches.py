@@ -526,8 +526,8 @@ def test_the_students_are_listed_with_phones_to_call_and_a_link_to_each(client_o
     page = client_of(cast["own instructor"]).get(reverse("academics:batch-students", args=[cast["batch"].pk]))
 
     text = page.content.decode()
-    assert 'href="tel:9876543210"' in text
-    assert 'href="tel:9123456780"' in text
+    assert 'href="tel:+919876543210"' in text
+    assert 'href="tel:+919123456780"' in text
     assert f'href="{student.get_absolute_url()}"' in text
 
 

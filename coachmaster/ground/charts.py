@@ -6,7 +6,7 @@ WIDTH = 600
 _HEIGHT = 220
 _FOOT = 26
 _HEAD = 18
-_ROW = 44
+_ROW = 52
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Bar:
     @property
     def line(self):
         """The base line of text beside it."""
-        return self.y + self.height / 2 + 4
+        return self.y + self.height / 2 + 6
 
 
 @dataclass
@@ -81,7 +81,7 @@ def rows(title, heading, rows):
     room = 14 + 8 * max((len(text) for _, _, text, _ in rows), default=0)
     top = max((float(value) for _, value, _, _ in rows), default=0) or 1
     bars = [
-        Bar(label, text, href, 0, index * _ROW + 22, round(max(float(value) / top * (WIDTH - room), 2), 1), 14)
+        Bar(label, text, href, 0, index * _ROW + 28, round(max(float(value) / top * (WIDTH - room), 2), 1), 16)
         for index, (label, value, text, href) in enumerate(rows)
     ]
     return Chart(title=title, heading=heading, bars=bars, height=len(rows) * _ROW)

@@ -37,6 +37,13 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
   });
 }
 
+// On a phone the bars of links scroll sideways: where one is comes into view.
+for (const current of document.querySelectorAll(".side-nav [aria-current], .tabs [aria-current]")) {
+  const bar = current.closest("ul");
+  const [at, around] = [current.getBoundingClientRect(), bar.getBoundingClientRect()];
+  bar.scrollLeft += at.left - around.left - (around.width - at.width) / 2;
+}
+
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());

@@ -91,6 +91,12 @@ def phone(number):
 
 
 @register.filter
+def email(address):
+    """An address that breaks, where it has to, before its @ and not just anywhere."""
+    return format_html("{}<wbr>@{}", *address.split("@", 1)) if "@" in address else address
+
+
+@register.filter
 def dial(number):
     """The link that calls a number, from a mobile and from abroad too: `tel:+919876543210`."""
     return f"tel:+91{number}" if len(number) == 10 else f"tel:{number}"
