@@ -1,6 +1,7 @@
 """Small middleware: what a browser may do with our pages, and two kinds of trouble answered with a sentence."""
 
 import logging
+import sqlite3
 
 from django.core.exceptions import BadRequest
 from django.db import OperationalError
@@ -60,14 +61,15 @@ def busy_database(get_response):
     page once more; then say that nothing was saved.
 
     An act is one transaction, and that is undone when it fails, so that it can be sent again as it was. A file that was
-    sent along has been read already: such a page is not tried again.
+    sent along has been read already: such a page is not tried again. What no waiting mends (a table that is not there, a
+    full disk) is a fault like any other.
     """
 
     def middleware(request):
         return get_response(request)
 
     def process_exception(request, exception):
-        if not isinstance(exception, OperationalError):
+        if not _may_pass(exception):
             return None
         if not request.FILES:
             logger.warning("database busy, trying again: %s", request.path)
@@ -75,9 +77,21 @@ def busy_database(get_response):
             try:
                 return view(request, *args, **kwargs)
             except OperationalError as again:
+                if not _may_pass(again):
+                    raise
                 exception = again
         logger.error("database busy: %s", request.path, exc_info=exception)
         return render(request, "503.html", status=503)
 
     middleware.process_exception = process_exception
     return middleware
+
+
+def _may_pass(exception):
+    """Whether waiting can help. SQLite calls all of its troubles operational; "busy" and "locked" alone pass by themselves."""
+    if not isinstance(exception, OperationalError):
+        return False
+    cause = exception.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return True

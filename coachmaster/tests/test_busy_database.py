@@ -1,7 +1,10 @@
 """A database that stays locked, and two acts in each other's way."""
 
+import sqlite3
+
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.urls import reverse
 
 from finance import services
 from finance.models import Payment
@@ -66,3 +69,33 @@ def test_a_page_that_failed_can_be_sent_again_as_it_was(client_of, admin, owing,
     assert first.status_code == 503
     assert second.url == third.url
     assert Payment.objects.get().amount == 5000
+
+
+def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(client_of, admin, monkeypatch):
+    def ask_it(*args):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM forgotten")
+
+    client = client_of(admin)
+    client.raise_request_exception = False
+    monkeypatch.setattr("academics.views.CourseFilter", ask_it)
+
+    response = client.get(reverse("academics:course-list"))
+
+    assert response.status_code == 500
+    assert "Something went wrong on our side" in response.content.decode()
+
+
+def test_a_file_of_sqlite_that_stays_locked_is_a_busy_moment(client_of, admin, monkeypatch):
+    def locked(*args):
+        cause = sqlite3.OperationalError("database is locked")
+        cause.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise OperationalError(*cause.args) from cause
+
+    client = client_of(admin)
+    monkeypatch.setattr("academics.views.CourseFilter", locked)
+
+    response = client.get(reverse("academics:course-list"))
+
+    assert response.status_code == 503
+    assert "Nothing was saved." in response.content.decode()
