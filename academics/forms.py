@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
+from coachmaster.ground.editing import EditForm
 from coachmaster.ground.forms import FilterForm, PercentField, WholeNumberField
 from coachmaster.ground.money import AmountField
 from coachmaster.ground.states import State
@@ -31,7 +32,7 @@ class CourseFilter(FilterForm):
         return courses.search(self.value("q") or "")
 
 
-class CourseForm(forms.ModelForm):
+class CourseForm(EditForm):
     """A course."""
 
     total_fee = AmountField(
@@ -97,8 +98,8 @@ def _named(pairs):
     return [(str(key), name) for key, name in sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))]
 
 
-class BatchForm(forms.ModelForm):
-    """A batch; its weekly class times are the rows of `ClassTimeRows` beside it."""
+class BatchForm(EditForm):
+    """A batch, and beside it the ``rows`` of its weekly class times, those in ``slots`` (`class_times.Slot`s)."""
 
     capacity = WholeNumberField(
         label="Seats", least=1, most=9999, required=False, help_text=Batch._meta.get_field("capacity").help_text
@@ -109,14 +110,30 @@ class BatchForm(forms.ModelForm):
         model = Batch
         fields = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, slots=(), **kwargs):
         super().__init__(*args, **kwargs)
+        self.slots = slots
+        self.rows = class_time_rows(self.data if self.is_bound else None, slots)
         # What a batch has is kept on offer, also when the course is no longer active or the person no longer teaches.
         self.fields["course"].queryset = Course.objects.filter(Q(is_active=True) | Q(pk=self.instance.course_id))
         self.fields["course"].empty_label = "Choose a course"
         teaching = User.objects.who_can_teach().values("pk")
         self.fields["instructor"].queryset = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
         self.fields["instructor"].empty_label = "Nobody yet"
+
+    def standing(self):
+        return {**super().standing(), "rows": ("Weekly class times", class_times.written(self.slots))}
+
+    def typed(self, name):
+        if name == "rows" and self.rows.is_valid():
+            return class_times.written(self.rows.slots)
+        return super().typed(name)
+
+    def take_over(self, name, value):
+        if name == "rows":
+            self.rows = class_time_rows(None, self.slots)
+        else:
+            super().take_over(name, value)
 
 
 class TimeInput(forms.TimeInput):
@@ -328,7 +345,7 @@ class GstinField(LineFormField):
         return "".join(super().to_python(value).upper().split())
 
 
-class InstituteForm(forms.ModelForm):
+class InstituteForm(EditForm):
     """The settings of the institute, in groups."""
 
     #: The bounds of the whole numbers.

@@ -10,6 +10,7 @@ from django.utils.text import slugify
 from accounts.models import student_or_404
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
+from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import every_row, listing
@@ -26,7 +27,6 @@ from .forms import (
     HolidayForm,
     InstituteForm,
     StudentsFilter,
-    class_time_rows,
 )
 from .models import (
     Batch,
@@ -108,6 +108,7 @@ def course_create(request):
     )
 
 
+@one_at_a_time(Course)
 def course_update(request, pk):
     course = get_object_or_404(Course, pk=pk)
     heading, back_label = f"Edit {course}", str(course)
@@ -225,6 +226,7 @@ def batch_create(request):
     )
 
 
+@one_at_a_time(Batch)
 def batch_update(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=pk)
     return _batch_form(
@@ -239,12 +241,12 @@ def batch_update(request, pk):
 
 def _batch_form(request, batch, *, initial=None, **page):
     """The form of a batch and its class times, saved when everything in it is right."""
-    form = BatchForm(request.POST or None, instance=batch, initial=initial)
-    rows = class_time_rows(request.POST or None, batch.slots if batch.pk else [])
+    slots = batch.slots if batch.pk else []
+    form = BatchForm(request.POST or None, instance=batch, initial=initial, slots=slots)
     clashes = []
-    if request.method == "POST" and all([form.is_valid(), rows.is_valid()]):
+    if request.method == "POST" and all([form.is_valid(), form.rows.is_valid()]):
         try:
-            left = save_batch(form.instance, rows.slots, despite_clash=form.cleaned_data["despite_clash"])
+            left = save_batch(form.instance, form.rows.slots, despite_clash=form.cleaned_data["despite_clash"])
         except Clashes as error:
             clashes = error.messages
         except ValidationError as error:
@@ -254,7 +256,7 @@ def _batch_form(request, batch, *, initial=None, **page):
             for clash in left:
                 messages.warning(request, f"Saved all the same: {clash}")
             return redirect(batch)
-    return render(request, "academics/batch_form.html", {"form": form, "rows": rows, "clashes": clashes, **page})
+    return render(request, "academics/batch_form.html", {"form": form, "rows": form.rows, "clashes": clashes, **page})
 
 
 # Enrollments ----------------------------------------------------------------------------------------------------
@@ -282,6 +284,7 @@ def student_enrollment(request, pk):
 # The institute and its holidays ---------------------------------------------------------------------------------
 
 
+@one_at_a_time(Institute, pk=Institute.ONLY)
 def institute(request):
     form = InstituteForm(request.POST or None, instance=Institute.objects.current())
     if form.is_valid():

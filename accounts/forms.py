@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 
+from coachmaster.ground.editing import EditForm
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressFormField, LineFormField
@@ -185,7 +186,7 @@ class PeopleFilter(FilterForm):
         return people
 
 
-class OwnDetailsForm(forms.ModelForm):
+class OwnDetailsForm(EditForm):
     """What people change about themselves."""
 
     class Meta:
@@ -230,6 +231,7 @@ class StudentForm(PersonForm):
         for name, field in forms.fields_for_model(StudentProfile, self.RECORD).items():
             self.fields[name] = field
         self.fields["state"].choices = [("", "As the institute"), *State.choices]
+        self.fields["guardian_name"].label = "Guardian's name"
         is_new = self.instance.pk is None
         self.fields["admission_number"].required = not is_new
         if is_new:

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
+from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import every_row, listing
@@ -93,6 +94,7 @@ def _after_adding(request, person):
     return redirect(person) if is_mailed else _show_link(request, person)
 
 
+@one_at_a_time(User)
 def person_update(request, pk):
     person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
     form_class = form_to_edit(person, request.user)

@@ -94,7 +94,7 @@ def register(request):
 def me(request):
     form = OwnDetailsForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if form.is_valid():
-        services.update_person(request.user, **form.cleaned_data)
+        services.update_person(request.user, **form.person)
         messages.success(request, "Your name and phone are saved.")
         return redirect("accounts:me")
     link = CalendarLink.objects.filter(user=request.user).first()

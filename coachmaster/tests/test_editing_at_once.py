@@ -1,0 +1,239 @@
+"""Two people with one form open: nothing that either saved is lost unseen."""
+
+import datetime
+import threading
+from html.parser import HTMLParser
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from academics.class_times import Slot, parse, written
+from academics.models import Batch, Course, Institute
+from academics.services import save_batch
+from academics.tests.factories import BatchFactory, CourseFactory
+from accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+class _Fields(HTMLParser):
+    """What a browser sends of the form that is posted, when nothing in it is touched."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent, self.inside, self.name = {}, False, ""
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "form":
+            self.inside = given.get("method") == "post" and "data-once" in given
+        if not self.inside:
+            return
+        self.name = given.get("name", self.name)
+        if tag == "input" and (given.get("type") != "checkbox" or "checked" in given) and self.name:
+            self.sent.setdefault(self.name, []).append(
+                given.get("value", "on" if given.get("type") == "checkbox" else "")
+            )
+        elif tag == "textarea" or (tag == "select" and self.name not in self.sent):
+            self.sent[self.name] = [""]
+        elif tag == "option" and "selected" in given:
+            self.sent[self.name] = [given.get("value", "")]
+        self.is_text = tag == "textarea"
+
+    def handle_endtag(self, tag):
+        self.is_text = False
+
+    def handle_data(self, data):
+        if self.inside and self.is_text and data.strip():
+            self.sent[self.name] = [data.strip()]
+
+
+def opened(client, page):
+    """The form of ``page`` as a browser would send it back."""
+    fields = _Fields()
+    fields.feed(client.get(page).content.decode())
+    assert "shown" in fields.sent
+    return fields.sent
+
+
+def page_of(record):
+    names = {Batch: "academics:batch-update", Course: "academics:course-update", User: "accounts:person-update"}
+    return reverse(names[type(record)], args=[record.pk])
+
+
+@pytest.fixture
+def desk(client_of, admin):
+    return client_of(admin)
+
+
+@pytest.fixture
+def batch():
+    return BatchFactory(name="JEE Morning", capacity=40, room="Hall 1")
+
+
+@pytest.fixture
+def person(student):
+    return User.objects.get(pk=student.pk)
+
+
+def refusal(response):
+    """The sentence above a form that was refused."""
+    assert response.status_code == 200
+    [sentence] = response.context["form"].non_field_errors()
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "first", "second", "words"),
+    [
+        ("batch", "capacity", "30", "50", "Seats (now “30”)"),
+        ("batch", "room", "", "Hall 3", "Room (now empty)"),
+        ("batch", "ends_on", "2026-12-31", "2027-01-31", "(now 31 Dec 2026)"),
+        ("course", "total_fee", "1,10,000", "90000", "Total fee (₹) (now ₹1,10,000.00)"),
+        ("course", "name", "Physics XI", "Physics XII", "Name (now “Physics XI”)"),
+        ("person", "phone", "9876500001", "9876500002", "Phone (now “"),
+        ("person", "guardian_name", "Sunil Verma", "Sunita Verma", "Guardian's name (now “Sunil Verma”)"),
+    ],
+)
+def test_who_saves_second_is_told_what_the_first_one_changed(desk, request, record, field, first, second, words):
+    record = CourseFactory(name="Physics") if record == "course" else request.getfixturevalue(record)
+    page = page_of(record)
+    ours, theirs = opened(desk, page), opened(desk, page)
+    assert desk.post(page, {**theirs, field: first}).status_code == 302
+    before = type(record).objects.values().get(pk=record.pk)
+
+    response = desk.post(page, {**ours, field: second})
+
+    assert words in refusal(response)
+    assert response.context["form"][field].value() == second
+    assert type(record).objects.values().get(pk=record.pk) == before
+
+
+def test_sent_again_after_it_was_seen_it_is_saved(desk, batch):
+    page = page_of(batch)
+    ours = opened(desk, page)
+    Batch.objects.filter(pk=batch.pk).update(capacity=30)
+    sent = {**ours, "capacity": "50"}
+    response = desk.post(page, sent)
+
+    response = desk.post(page, {**sent, "shown": response.context["form"]["shown"].value()})
+
+    assert response.status_code == 302
+    batch.refresh_from_db()
+    assert batch.capacity == 50
+
+
+def test_what_nobody_touched_here_shows_the_new_value_and_keeps_it(desk, batch):
+    page = page_of(batch)
+    ours = opened(desk, page)
+    Batch.objects.filter(pk=batch.pk).update(capacity=30)
+
+    response = desk.post(page, {**ours, "room": "Hall 2"})
+
+    assert "Seats (now “30”)" in refusal(response)
+    form = response.context["form"]
+    assert (str(form["capacity"].value()), form["room"].value()) == ("30", "Hall 2")
+
+
+def test_what_both_set_alike_is_no_conflict_and_so_a_form_sent_twice_is_none(desk, batch):
+    page = page_of(batch)
+    sent = {**opened(desk, page), "capacity": "30"}
+
+    assert [desk.post(page, sent).status_code for _ in range(2)] == [302, 302]
+
+
+def test_a_form_that_comes_back_for_another_reason_still_knows_what_it_showed(desk, batch):
+    page = page_of(batch)
+    sent = {**opened(desk, page), "capacity": "50", "name": ""}
+    shown = desk.post(page, sent).context["form"]["shown"].value()
+    Batch.objects.filter(pk=batch.pk).update(capacity=30)
+
+    response = desk.post(page, {**sent, "name": "JEE Morning", "shown": shown})
+
+    assert "Seats (now “30”)" in refusal(response)
+
+
+def test_class_times_that_somebody_else_changed_are_named_and_kept(desk, batch):
+    page = page_of(batch)
+    ours = opened(desk, page)
+    save_batch(batch, parse("Mon, Wed 17:00-18:30"))
+
+    response = desk.post(page, {**ours, "room": "Hall 2"})
+
+    assert "Weekly class times (now “Mon, Wed 17:00-18:30”)" in refusal(response)
+    assert [row.initial.get("days") for row in response.context["rows"]] == [[0, 2], None, None]
+    assert desk.post(page, {**opened(desk, page), "room": "Hall 2"}).status_code == 302
+    assert written([Slot(*row) for row in batch.class_times.values_list("weekday", "starts_at", "ends_at")]) == (
+        "Mon, Wed 17:00-18:30"
+    )
+
+
+def test_class_times_typed_here_stay_when_somebody_else_changed_them_too(desk, batch):
+    page = page_of(batch)
+    ours = opened(desk, page)
+    save_batch(batch, parse("Mon, Wed 17:00-18:30"))
+
+    response = desk.post(
+        page, {**ours, "times-0-days": ["4"], "times-0-starts_at": "08:00", "times-0-ends_at": "09:00"}
+    )
+
+    assert "Weekly class times" in refusal(response)
+    assert response.context["rows"][0]["starts_at"].value() == "08:00"
+
+
+def test_settings_of_the_institute_are_held_alike(desk):
+    page = reverse("academics:institute")
+    ours = opened(desk, page)
+    Institute.objects.update(refund_days=45)
+
+    response = desk.post(page, {**ours, "phone": "9876500001"})
+
+    assert "(now “45”)" in refusal(response)
+    assert Institute.objects.current().phone == ""
+
+
+def test_ones_own_name_and_phone_are_held_alike(desk, admin):
+    page = reverse("accounts:me")
+    ours = opened(desk, page)
+    User.objects.filter(pk=admin.pk).update(phone="+919876500009")
+
+    response = desk.post(page, {**ours, "full_name": "Anita R."})
+
+    assert "Phone (now “" in refusal(response)
+
+
+@pytest.mark.parametrize("shown", ["", "nonsense", ":", "capacity:", "a:b " * 1000, "😀:\u202e"])
+def test_fingerprints_that_no_page_made_break_nothing(desk, batch, shown):
+    page = page_of(batch)
+    sent = {**opened(desk, page), "capacity": "50", "shown": shown}
+
+    assert desk.post(page, sent).status_code in (200, 302)
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_of_several_who_save_at_the_same_moment_one_is_first_and_the_others_are_told(client_of, admin):
+    batch = BatchFactory(capacity=40, starts_on=datetime.date(2026, 6, 1))
+    page = page_of(batch)
+    desk = client_of(admin)
+    ours = opened(desk, page)
+    statuses, together = [], threading.Barrier(4)
+
+    def save(seats):
+        own = Client()
+        own.cookies = desk.cookies
+        together.wait()
+        try:
+            statuses.append(own.post(page, {**ours, "capacity": seats}).status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=save, args=[seats]) for seats in ("10", "20", "30", "50")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(statuses) == [200, 200, 200, 302]
