@@ -7,7 +7,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 from accounts.models import User
 from coachmaster.ground.days import DayFormField, day_words
 from coachmaster.ground.forms import WholeNumberField
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, drained, set_changes
+from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
 from coachmaster.ground.text import LinesFormField, folded
 
 from . import class_times, services
@@ -81,7 +81,7 @@ class CourseImporter(Importer):
 
     def write(self, rows, result, advance):
         known, lines = NamedRows(Course.objects.all()), {}
-        for chunk in drained(rows):
+        for chunk in in_chunks(rows):
             new, changed, fields = [], [], set()
             for row in chunk:
                 try:

@@ -336,13 +336,14 @@ def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason=
         institute=Institute.objects.current(),
         now_in=[enrollment.batch for enrollment in active.filter(student=student).select_related("batch")],
         seats_taken=0 if batch.capacity is None else active.filter(batch=batch).count(),
+        today=timezone.localdate(),
     )
-    enrollment.transferred_from = transferred_from
+    enrollment.student, enrollment.transferred_from = student, transferred_from
     enrollment.save(force_insert=True)
     return enrollment
 
 
-def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, institute, now_in, seats_taken):
+def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, institute, now_in, seats_taken, today):
     """An active enrollment that the rules allow, not saved yet.
 
     ``now_in`` are the batches in which the student has an active enrollment, ``seats_taken`` how many students the
@@ -350,16 +351,15 @@ def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, insti
     """
     if not student.user.is_active:
         raise ValidationError(f"{student} is inactive. Activate the person first.")
-    if batch.is_over(max(enrolled_on, timezone.localdate())):
+    if batch.is_over(max(enrolled_on, today)):
         raise Conflict({"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."})
     _refuse_second_enrollment(student, batch, institute, now_in)
     if batch.capacity is not None and seats_taken >= batch.capacity:
         raise Conflict({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
     enrollment = Enrollment(
-        student=student, batch=batch, enrolled_on=enrolled_on, is_exclusive=not institute.several_batches_at_once
+        student_id=student.pk, batch=batch, enrolled_on=enrolled_on, is_exclusive=not institute.several_batches_at_once
     )
     _agree_fee(enrollment, agreed_fee, fee_reason)
-    enrollment.clean_fields(exclude=["student", "batch"])
     return enrollment
 
 
@@ -373,14 +373,13 @@ def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
             {"enrolled_on": f"{batch} ended on {day_words(batch.ends_on)}. Enter a day on or before it."}
         )
     enrollment = Enrollment(
-        student=student,
+        student_id=student.pk,
         batch=batch,
         enrolled_on=enrolled_on,
         status=EnrollmentStatus.COMPLETED,
         ended_on=batch.ends_on + datetime.timedelta(days=1),
     )
     _agree_fee(enrollment, agreed_fee, fee_reason)
-    enrollment.clean_fields(exclude=["student", "batch"])
     return enrollment
 
 
@@ -394,6 +393,10 @@ def _refuse_second_enrollment(student, batch, institute, now_in):
             )
 
 
+_TYPED = ("enrolled_on", "agreed_fee", "fee_reason")
+_NOT_TYPED = {field.name for field in Enrollment._meta.fields if field.name not in _TYPED}
+
+
 def _agree_fee(enrollment, agreed_fee, fee_reason):
     """Copy the course's fee and what was agreed (None: the same). Raises ValidationError."""
     list_fee = enrollment.batch.course.total_fee
@@ -403,6 +406,7 @@ def _agree_fee(enrollment, agreed_fee, fee_reason):
     if agreed_fee < list_fee and not fee_reason:
         raise ValidationError({"fee_reason": "Say why the fee is lower than the course's fee."})
     enrollment.list_fee, enrollment.agreed_fee, enrollment.fee_reason = list_fee, agreed_fee, fee_reason
+    enrollment.clean_fields(exclude=_NOT_TYPED)
 
 
 def end_enrollment(enrollment, status, *, ended_on, reason):

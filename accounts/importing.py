@@ -9,7 +9,8 @@ from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
 from coachmaster.ground.bulk import insert_with_history
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, drained, in_chunks, set_changes
+from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
+from coachmaster.ground.keys import Keys
 from coachmaster.ground.text import folded
 
 from .models import Membership, StudentProfile, User
@@ -52,7 +53,7 @@ class _PeopleImporter(Importer):
         return {
             email: (pk, name, role, bool(student))
             for chunk in in_chunks(emails)
-            for pk, email, name, role, student in User.objects.filter(email__in=chunk).values_list(
+            for pk, email, name, role, student in User.objects.filter(email__among=Keys(chunk)).values_list(
                 "pk", "email", "full_name", "membership__group__name", "student_profile"
             )
         }
@@ -61,10 +62,10 @@ class _PeopleImporter(Importer):
         """Write new ``users``, with their ``profiles`` when they are students. They have no password yet."""
         insert_with_history(users)
         if profiles:
-            for profile in profiles:
-                profile.user = profile.user  # the key, which the user has only now
+            for user, profile in zip(users, profiles, strict=True):
+                profile.user_id = user.pk
             insert_with_history(profiles)
-        insert_with_history(Membership(user=user, group=self.group) for user in users)
+        insert_with_history(Membership(user_id=user.pk, group_id=self.group.pk) for user in users)
 
     def write(self, rows, result, advance):
         self.group = Group.objects.get(name=self.role)
@@ -91,7 +92,7 @@ class InstructorImporter(_PeopleImporter):
     def write(self, rows, result, advance):
         super().write(rows, result, advance)
         known, lines = self._who_has_the_emails(rows), {}
-        for chunk in drained(rows):
+        for chunk in in_chunks(rows):
             people = User.objects.in_bulk([known[row["email"]][0] for row in chunk if row["email"] in known])
             new, changed = [], _Changed(User)
             for row in chunk:
@@ -148,7 +149,7 @@ class StudentImporter(_PeopleImporter):
         owners = self._who_has_the_emails(rows)
         known = _StudentsByKey(rows, owners)
         lines = {"admission_number": {}, "email": {}, "full_name": {}}
-        for chunk in drained(rows):
+        for chunk in in_chunks(rows):
             found = {}
             for row in chunk:
                 try:
@@ -288,11 +289,10 @@ class StudentFinder:
         for chunk in in_chunks(set(words)):
             lowered = {word.lower(): word for word in chunk}
             rows = StudentProfile.objects.order_by()
-            for pk, number in rows.filter(admission_number__in=chunk).values_list("pk", "admission_number"):
+            for pk, number in rows.filter(admission_number__among=Keys(chunk)).values_list("pk", "admission_number"):
                 self._found[number] = pk
-            for pk, email in (
-                rows.filter(user__email__in=lowered).exclude(user__email="").values_list("pk", "user__email")
-            ):
+            emails = Keys(word for word in lowered if "@" in word)
+            for pk, email in rows.filter(user__email__among=emails).values_list("pk", "user__email"):
                 self._found.setdefault(lowered[email], pk)
             for word in chunk:
                 if word not in self._found and "@" not in word:

@@ -1,6 +1,7 @@
 """Attendance from other programs: one mark a line."""
 
 import itertools
+from array import array
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -27,6 +28,10 @@ _STATUSES = {
     Status.LATE: ["l", "lt"],
     Status.EXCUSED: ["e", "ex", "leave", "on leave", "medical leave", "ml"],
 }
+
+
+_IN_ORDER = [status.value for status in Status]
+_NUMBERS = {status: number for number, status in enumerate(_IN_ORDER)}
 
 
 class StatusField(forms.CharField):
@@ -61,63 +66,71 @@ class AttendanceImporter(Importer):
     ]
 
     def write(self, rows, result, advance):
-        self._take_all(_resolved(rows, result), result, advance)
-
-    def _take_all(self, rows, result, advance):
-        """Write the marks of ``rows``, a sheet at a time."""
+        students, batches = StudentFinder(row["student"] for row in rows), all_batches()
+        sheets: dict = {}
+        for row in rows:
+            student, batch = students.get(row, result), batch_of(row, batches, result)
+            if student and batch:
+                for day, status in self._marks(row):
+                    # Numbers in a row: a million marks as objects would need a gigabyte.
+                    sheet = sheets.setdefault((batch.pk, day), array("q"))
+                    sheet.extend((row.line, student, _NUMBERS[status]))
         self.today = timezone.localdate()
-        rows.sort(key=lambda row: (row["batch"].pk, row["held_on"], row.line))
-        by_batch = (list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["batch"].pk))
-        for chunk in in_chunks(by_batch, BATCHES_AT_ONCE):
-            self._take_batches(list(itertools.chain.from_iterable(chunk)), result, advance)
+        by_batch = itertools.groupby(sorted(sheets), key=lambda sheet: sheet[0])
+        for chunk in in_chunks((list(keys) for _, keys in by_batch), BATCHES_AT_ONCE):
+            self._take_batches([(key, sheets.pop(key)) for keys in chunk for key in keys], result, advance)
 
-    def _take_batches(self, rows, result, advance):
-        """Write the lines of some batches: sheets that are new all at once, others one by one."""
-        days = [row["held_on"] for row in rows]
-        rolls = Rolls({row["batch"].pk for row in rows}, min(days), max(days))
+    def _marks(self, row):
+        """``(day, status)`` of the marks that a line holds."""
+        return [(row["held_on"], row["status"])]
+
+    def _column(self, name, held_on):
+        """The column in which a mark of a day says what it is called by."""
+        return name
+
+    def _take_batches(self, sheets, result, advance):
+        """Write the ``sheets`` of some batches: those that are new all at once, others one by one."""
+        days = [day for (_, day), _ in sheets]
+        rolls = Rolls({batch_id for (batch_id, _), _ in sheets}, min(days), max(days))
         new = []
-        sheets = itertools.groupby(rows, key=lambda row: (row["batch"].pk, row["held_on"]))
-        for (batch_id, held_on), lines in ((sheet, list(group)) for sheet, group in sheets):
+        for (batch_id, held_on), numbers in sheets:
             batch = rolls.batch(batch_id, held_on)
-            marks = self._take(batch, held_on, lines, rolls, result)
+            marks = self._take(batch, held_on, numbers, rolls, result)
             if marks and (batch_id, held_on) in rolls.taken:
                 self._correct(batch, held_on, marks, result)
             elif marks:
                 new.append((batch_id, held_on, marks))
-            advance(len(lines))
+            advance(len(numbers) // 3)
         if result.is_clean:
             result.made += take_new_sheets(new, by=self.by)
 
-    def _take(self, batch, held_on, rows, rolls, result):
-        """What the lines of one sheet change: ``{student: (enrollment, status)}``."""
+    def _take(self, batch, held_on, numbers, rolls, result):
+        """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
         roll = rolls.of(batch.pk, held_on)
         why_not = services.why_not(batch, held_on, today=self.today)
         marks, lines = {}, {}
-        for row in rows:
-            student = row["student"]
+        numbers = iter(numbers)
+        for line, student, number in zip(numbers, numbers, numbers, strict=True):
+            row, status = Row(line), _IN_ORDER[number]
             enrollment, before = roll.get(student, (None, None))
             if first := lines.get(student):
-                result.refuse(
-                    row,
-                    row.get("column", "student"),
-                    f"Line {first} marks the same student on this day. Keep one of them.",
-                )
-            elif before == row["status"]:
+                sentence = f"Line {first} marks the same student on this day. Keep one of them."
+                result.refuse(row, self._column("student", held_on), sentence)
+            elif before == status:
                 result.unchanged += 1
             elif why_not:
-                result.refuse(row, row.get("column", "held_on"), why_not)
+                result.refuse(row, self._column("held_on", held_on), why_not)
             elif student not in roll:
                 sentence = f"Not enrolled in {batch} on {day_words(held_on)}. Check batch and date."
-                result.refuse(row, row.get("column", "student"), sentence)
+                result.refuse(row, self._column("student", held_on), sentence)
             else:
-                marks[student] = enrollment, row["status"]
+                marks[student] = enrollment, status
                 if before is None:
                     result.create(row)
                 else:
-                    result.change(
-                        row, {row.get("column", "status"): (Status(before).label, Status(row["status"]).label)}
-                    )
-            lines.setdefault(student, row.line)
+                    changes = (Status(before).label, Status(status).label)
+                    result.change(row, {self._column("status", held_on): changes})
+            lines.setdefault(student, line)
         return marks
 
     def _correct(self, batch, held_on, marks, result):
@@ -135,6 +148,7 @@ class AttendanceImporter(Importer):
 
 def _resolved(rows, result):
     """Those of ``rows`` whose student and batch are found, which are then in the place of their names."""
+    rows = list(rows)
     students, batches = StudentFinder(row["student"] for row in rows), all_batches()
     for row in rows:
         row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
@@ -162,17 +176,11 @@ class AttendanceGridImporter(AttendanceImporter):
     def cells_a_row(self):
         return len(self.days)
 
-    def write(self, rows, result, advance):
-        marks = []
-        for row in _resolved(rows, result):
-            for column, day in self.days.items():
-                if column in row:
-                    mark = Row(row.line)
-                    mark.update(
-                        student=row["student"], batch=row["batch"], held_on=day, status=row[column], column=column
-                    )
-                    marks.append(mark)
-        self._take_all(marks, result, advance)
+    def _marks(self, row):
+        return [(day, row[column]) for column, day in self.days.items() if column in row]
+
+    def _column(self, name, held_on):
+        return held_on.isoformat()
 
 
 class AttendanceTotalsImporter(Importer):

@@ -4,15 +4,18 @@ Both classes take their locks when they are made, in the order of `services`, in
 """
 
 import collections
+from dataclasses import dataclass
 
 from django.db.models import Count
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
 from academics.services import new_enrollment, past_enrollment
+from accounts.models import StudentProfile
 from coachmaster.ground.bulk import insert, insert_cells, insert_with_history
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
+from coachmaster.ground.keys import Keys
 
 from . import ledger, services
 from .installments import check as check_installments
@@ -23,10 +26,27 @@ from .models import Account, Letterhead, LiveReference, ReceiptSeries, live_refe
 def lock_accounts(student_ids):
     """Lock the accounts of many students until the transaction ends; missing ones are made."""
     for chunk in in_chunks(sorted(student_ids)):
-        accounts = Account.objects.filter(pk__in=chunk)
+        accounts = Account.objects.filter(pk__among=Keys(chunk))
         missing = set(chunk).difference(accounts.values_list("pk", flat=True))
         insert_cells(Account, ["student_id", "balance"], ((pk, 0) for pk in sorted(missing)), ignore_conflicts=True)
         len(accounts.select_for_update().order_by("pk").values_list("pk"))
+
+
+@dataclass(slots=True)
+class Person:
+    """What the rules of enrolling ask of a student: a row a name would be loaded for costs many times as much."""
+
+    pk: int
+    full_name: str
+    is_active: bool
+
+    @property
+    def user(self):
+        """A student's login, which is what is active or not."""
+        return self
+
+    def __str__(self):
+        return self.full_name
 
 
 class Enrolling:
@@ -41,17 +61,25 @@ class Enrolling:
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
         active = Enrollment.objects.active().order_by()
-        self._now_in = collections.defaultdict(list)
+        self._now_in = {}
         for chunk in in_chunks(self.student_ids):
-            for enrollment in active.filter(student__in=chunk).select_related("batch"):
+            for enrollment in active.filter(student__among=Keys(chunk)).select_related("batch"):
                 batch = self.batches.get(enrollment.batch_id, enrollment.batch)
-                self._now_in[enrollment.student_id].append(batch)
+                self._now_in.setdefault(enrollment.student_id, []).append(batch)
         taken = active.filter(batch__in=batch_ids).values_list("batch").annotate(Count("pk"))
         self._taken = collections.Counter(dict(taken))
         self._installments = {}
 
+    def people(self, student_ids):
+        """``{key: Person}`` of these students."""
+        rows = StudentProfile.objects.filter(pk__among=Keys(student_ids)).order_by()
+        return {pk: Person(pk, *of) for pk, *of in rows.values_list("pk", "user__full_name", "user__is_active")}
+
     def enroll(self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None):
-        """The enrollment, counted for those that follow but not written yet. Raises ValidationError."""
+        """The enrollment of ``student``, a profile or a `Person`, counted for those that follow but not written yet.
+
+        Raises ValidationError.
+        """
         enrollment = self._new(student, batch_id, enrolled_on, agreed_fee, fee_reason)
         if installments is not None:
             check_installments(installments, enrollment.agreed_fee)
@@ -66,9 +94,13 @@ class Enrolling:
         if batch.is_over(self.today):
             return past_enrollment(**terms)
         enrollment = new_enrollment(
-            **terms, institute=self.institute, now_in=self._now_in[student.pk], seats_taken=self._taken[batch_id]
+            **terms,
+            institute=self.institute,
+            now_in=self._now_in.get(student.pk, ()),
+            seats_taken=self._taken[batch_id],
+            today=self.today,
         )
-        self._now_in[student.pk].append(batch)
+        self._now_in.setdefault(student.pk, []).append(batch)
         self._taken[batch_id] += 1
         return enrollment
 
@@ -78,7 +110,9 @@ class Enrolling:
         insert(
             charge
             for enrollment in enrollments
-            for charge in services.tuition_charges(enrollment, self._installments.get(id(enrollment)), by=self.by)
+            for charge in services.tuition_charges(
+                enrollment, self._installments.get(id(enrollment)), by=self.by, today=self.today
+            )
         )
 
     def finish(self):

@@ -13,7 +13,8 @@ from academics.models import Enrollment
 from accounts.importing import StudentFinder, student_column
 from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
-from coachmaster.ground.importing import Column, Importer, drained, in_chunks, normalised
+from coachmaster.ground.importing import Column, Importer, Result, in_chunks, normalised
+from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import AmountField, display
 from coachmaster.ground.text import folded
 
@@ -40,22 +41,25 @@ class EnrollmentImporter(Importer):
 
     def write(self, rows, result, advance):
         students, batches = StudentFinder(row["student"] for row in rows), all_batches()
+        places = set()
         for row in rows:
-            row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
-        rows[:] = [row for row in rows if row["student"] and row["batch"]]
-        standing = _standing_enrollments(rows)
+            student, batch = students.get(row, result), batch_of(row, batches, result)
+            if student and batch:
+                places.add((student, batch.pk))
+        standing = _standing_enrollments({student for student, _ in places})
         enrolling = Enrolling(
-            student_ids={row["student"] for row in rows}, batch_ids={row["batch"].pk for row in rows}, by=self.by
+            student_ids={student for student, _ in places}, batch_ids={batch for _, batch in places}, by=self.by
         )
-        lines = {}
-        for chunk in drained(rows):
-            people = (
-                StudentProfile.objects.select_related("user")
-                .only("user__full_name", "user__is_active")
-                .in_bulk([row["student"] for row in chunk])
-            )
+        del places
+        lines, nothing = {}, Result()
+        for chunk in in_chunks(rows):
+            for row in chunk:
+                row["student"], row["batch"] = students.get(row, nothing), batch_of(row, batches, nothing)
+            people = enrolling.people(row["student"] for row in chunk)
             new = []
             for row in chunk:
+                if not (row["student"] and row["batch"]):
+                    continue
                 key = (row["student"], row["batch"].pk)
                 has_day = "enrolled_on" in row and "enrolled_on" not in row.filled
                 once = (*key, row["enrolled_on"] if has_day else None)
@@ -63,7 +67,8 @@ class EnrollmentImporter(Importer):
                     result.refuse(row, "student", f"Line {first} enrolls the same student there too. Keep one of them.")
                     continue
                 lines[once] = row.line
-                if row["enrolled_on"] in standing[key] if has_day else standing[key]:
+                days = standing.get(key, ())
+                if row["enrolled_on"] in days if has_day else days:
                     result.unchanged += 1
                     continue
                 try:
@@ -87,11 +92,11 @@ class EnrollmentImporter(Importer):
             enrolling.finish()
 
 
-def _standing_enrollments(rows):
-    """``{(student, batch): {days}}`` of the enrollments that the rows' students have, ended ones too."""
+def _standing_enrollments(student_ids):
+    """``{(student, batch): {days}}`` of the enrollments that these students have, ended ones too."""
     found = collections.defaultdict(set)
-    for chunk in in_chunks({row["student"] for row in rows}):
-        enrollments = Enrollment.objects.filter(student__in=chunk).order_by()
+    for chunk in in_chunks(student_ids):
+        enrollments = Enrollment.objects.filter(student__among=Keys(chunk)).order_by()
         for student, batch, day in enrollments.values_list("student", "batch", "enrolled_on"):
             found[student, batch].add(day)
     return found
@@ -149,6 +154,7 @@ class PaymentImporter(Importer):
         services.check_payment_day(row["paid_on"], timezone.localdate())
 
     def write(self, rows, result, advance):
+        rows = list(rows)
         students = StudentFinder(row["student"] for row in rows)
         for row in rows:
             row["student"] = students.get(row, result)

@@ -15,7 +15,9 @@ from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest, Least, NullIf
 
+from coachmaster.ground.bulk import put
 from coachmaster.ground.importing import in_chunks
+from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
 from coachmaster.ground.prepared import Prepared
 
@@ -110,7 +112,9 @@ def sums_by_student(keys, on=None):
     """
     sums = {key: dict.fromkeys(("charged", "conceded", "paid", "refunded"), ZERO) for key in keys}
     for term, rows in _rows(on).items():
-        for key, amount in rows.filter(student__in=keys).order_by().values_list("student").annotate(Sum("amount")):
+        for key, amount in (
+            rows.filter(student__among=Keys(keys)).order_by().values_list("student").annotate(Sum("amount"))
+        ):
             sums[key][term] = amount
     return sums
 
@@ -123,18 +127,13 @@ def refresh_many_accounts(keys):
             for key, sums in sums_by_student(chunk).items()
         }
         _refresh_open(accounts)
-        Account.objects.bulk_create(
-            accounts.values(),
-            update_conflicts=True,
-            unique_fields=["student"],
-            update_fields=["balance", "first_due_on"],
-        )
+        put(accounts.values())
 
 
 def _refresh_open(accounts):
     """Write what is open of the charges of ``accounts`` (by key), and let these say since when."""
-    charges = Charge.objects.filter(student__in=accounts)
-    taken_off = Concession.objects.live().filter(student__in=accounts).order_by().values_list("charge")
+    charges = Charge.objects.filter(student__among=Keys(accounts))
+    taken_off = Concession.objects.live().filter(student__among=Keys(accounts)).order_by().values_list("charge")
     conceded = dict(taken_off.annotate(Sum("amount")))
     rest = {key: account.balance for key, account in accounts.items()}
     all_open, all_settled, in_part = [], [], []
@@ -150,8 +149,8 @@ def _refresh_open(accounts):
                 (all_open if is_open else all_settled).append(pk)
             else:
                 in_part.append(Charge(pk=pk, open_now=is_open))
-    Charge.objects.filter(pk__in=all_open).update(open_now=F("amount"))
-    Charge.objects.filter(pk__in=all_settled).update(open_now=None)
+    Charge.objects.filter(pk__among=Keys(all_open)).update(open_now=F("amount"))
+    Charge.objects.filter(pk__among=Keys(all_settled)).update(open_now=None)
     Charge.objects.bulk_update(in_part, ["open_now"], batch_size=200)
     charges.filter(cancelled_on__isnull=False).open().update(open_now=None)
 

@@ -87,13 +87,14 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     return enrollments
 
 
-def tuition_charges(enrollment, rows=None, *, by):
-    """The charges that enrolling posts, not saved yet. Raises ValidationError when ``rows`` miss the agreed fee."""
+def tuition_charges(enrollment, rows=None, *, by, today=None):
+    """The charges that enrolling posts ``today``, not saved yet. Raises ValidationError when ``rows`` miss the agreed fee."""
     if rows is None:
         rows = [(enrollment.enrolled_on, enrollment.agreed_fee)] if enrollment.agreed_fee > ZERO else []
     installments.check(rows, enrollment.agreed_fee)
     # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
-    return installments.charges_for(enrollment, rows, on=min(enrollment.enrolled_on, timezone.localdate()), by=by)
+    on = min(enrollment.enrolled_on, today or timezone.localdate())
+    return installments.charges_for(enrollment, rows, on=on, by=by)
 
 
 @transaction.atomic

@@ -132,10 +132,10 @@ class WorkbookImporter(Importer):
 
     def write(self, rows, result, advance):
         self.today = timezone.localdate()
-        batches = all_batches()
+        rows, batches = list(rows), all_batches()
         for row in rows:
             row["batch"] = batch_of(row, batches, result)
-        rows[:] = [row for row in rows if row["batch"]]
+        rows = [row for row in rows if row["batch"]]
         for row in rows:
             row["told"] = frozenset(row) - frozenset(row.filled)
             row.setdefault("enrolled_on", row["batch"].starts_on)
@@ -149,7 +149,7 @@ class WorkbookImporter(Importer):
             kind=ReceiptSeries.Kind.OPENING,
         )
         people = self._people(rows, result, advance)
-        rows[:] = [row for row in rows if row.line in people]
+        rows = [row for row in rows if row.line in people]
         self._enroll(rows, people, result)
         self._receive(rows, people, receiving, result)
         for row in rows:

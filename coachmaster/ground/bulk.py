@@ -37,23 +37,54 @@ def insert_with_history(instances):
     insert_cells(history, columns, zip(*[cells[column] for column in columns], strict=True))
 
 
+def put(instances):
+    """Write ``instances`` of one model, each in the place of the row that has its key, where there is one."""
+    instances = list(instances)
+    if not instances:
+        return
+    quoted, model = connections["default"].ops.quote_name, type(instances[0])
+    cells = {field.column: _column(field, instances) for field in model._meta.concrete_fields}
+    key = quoted(model._meta.pk.column)
+    changes = ", ".join(f"{quoted(column)} = excluded.{quoted(column)}" for column in cells)
+    _write(model, cells, zip(*cells.values(), strict=True), f" ON CONFLICT ({key}) DO UPDATE SET {changes}")
+
+
 def insert_cells(model, columns, rows, *, ignore_conflicts=False):
     """Write ``rows`` of what the database stores in ``columns`` of the table of ``model``.
 
     With ``ignore_conflicts``, rows that somebody else has written meanwhile are passed over.
     """
     connection = connections["default"]
-    quoted = connection.ops.quote_name
-    table, names = quoted(model._meta.db_table), ", ".join(map(quoted, columns))
+    if connection.vendor == "postgresql" and not ignore_conflicts:
+        table, names = _names(model, columns)
+        copying = f"COPY {table} ({names}) FROM STDIN"
+        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(copying) as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        _write(model, columns, rows, " ON CONFLICT DO NOTHING" if ignore_conflicts else "")
+
+
+def _write(model, columns, rows, otherwise):
+    """Write ``rows`` by one statement, ``otherwise`` saying what becomes of those that are there."""
+    connection, rows = connections["default"], list(rows)
+    if not rows:
+        return
+    table, names = _names(model, columns)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and not ignore_conflicts:
-            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-            return
-        places = ", ".join(["%s"] * len(columns))
-        otherwise = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}){otherwise}", list(rows))
+        if connection.vendor == "postgresql":
+            fields = {field.column: field for field in model._meta.concrete_fields}
+            arrays = ", ".join(f"%s::{fields[column].rel_db_type(connection)}[]" for column in columns)
+            cells = [list(column) for column in zip(*rows, strict=True)]
+            cursor.execute(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}){otherwise}", cells)
+        else:
+            places = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}){otherwise}", rows)
+
+
+def _names(model, columns):
+    quoted = connections["default"].ops.quote_name
+    return quoted(model._meta.db_table), ", ".join(map(quoted, columns))
 
 
 def draw_keys(model, count):
@@ -97,10 +128,20 @@ def _column(field, instances):
         values = [field.pre_save(instance, add=True) for instance in instances]
     if _is_number(field) and all(type(value) is int for value in values):
         return values
+    if type(field).get_prep_value is models.CharField.get_prep_value and _is_plain(values):
+        return values
     stored: Callable = functools.partial(field.get_db_prep_save, connection=connections["default"])
     if not isinstance(field, models.JSONField):
         stored = functools.lru_cache(maxsize=None, typed=True)(stored)
     return [stored(value) for value in values]
+
+
+def _is_plain(values):
+    """Whether all are texts that cleaning, whichever it be, has done with or would leave as they are."""
+    if not all(type(value) is str for value in values):
+        return False
+    together = "".join(values)
+    return together.isascii() and together.isprintable() and "  " not in together
 
 
 def _is_number(field):

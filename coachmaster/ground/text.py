@@ -76,6 +76,10 @@ class LinesField(models.CharField):
         )
 
 
+_BETWEEN_DIGITS = re.compile(r"[\s().\-]")
+_PHONE = re.compile(r"\+?[0-9]{6,15}")
+
+
 def clean_phone(value):
     """A phone number as it is kept: ten digits for India, else `+` and the country's digits.
 
@@ -84,8 +88,8 @@ def clean_phone(value):
     text = clean_text(value)
     if not text:
         return ""
-    digits = re.sub(r"[\s().\-]", "", text)
-    if not re.fullmatch(r"\+?[0-9]{6,15}", digits):
+    digits = _BETWEEN_DIGITS.sub("", text)
+    if not _PHONE.fullmatch(digits):
         raise ValidationError("Enter a phone number with its digits, like 98765 43210 or +971 50 123 4567.")
     if digits.startswith("+91") and len(digits) == 13:
         return digits[3:]

@@ -7,7 +7,7 @@ What comes out is plain data (`Result`, `Problem`), so that a page can show the 
 
 from .columns import Column, ReferenceColumn, normalised, plain_day
 from .limits import SeveralSheets, Unreadable
-from .pipeline import Importer, Problem, Result, Row, bring_in, drained, in_chunks, sentences, set_changes
+from .pipeline import Importer, Problem, Result, Row, Rows, bring_in, in_chunks, sentences, set_changes
 from .reading import CsvTable, open_table
 
 __all__ = [
@@ -18,10 +18,10 @@ __all__ = [
     "ReferenceColumn",
     "Result",
     "Row",
+    "Rows",
     "SeveralSheets",
     "Unreadable",
     "bring_in",
-    "drained",
     "in_chunks",
     "normalised",
     "open_table",

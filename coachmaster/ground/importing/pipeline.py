@@ -3,6 +3,8 @@
 import contextlib
 import datetime
 import itertools
+import pickle
+import tempfile
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -153,6 +155,45 @@ class Row(dict):
         self.filled: tuple[str, ...] = ()
 
 
+class Rows:
+    """Many rows, to be read as often as wanted, in order. Those of a long file lie in a file that nobody else sees, so that
+    memory is free for what they become; each reading gives them anew, as they were added."""
+
+    def __init__(self):
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - gone with the rows
+        self._last: list[Row] = []
+        self._count = 0
+
+    def append(self, row):
+        """Add a row, which must not be changed from now on."""
+        self._last.append(row)
+        self._count += 1
+        if len(self._last) == ROWS_AT_ONCE:
+            self._file.seek(0, 2)
+            pickle.dump([(row.line, row.filled, dict(row)) for row in self._last], self._file, pickle.HIGHEST_PROTOCOL)
+            self._last = []
+
+    def __len__(self):
+        return self._count
+
+    def __iter__(self):
+        at = 0
+        for _ in range(self._count // ROWS_AT_ONCE):
+            self._file.seek(at)
+            chunk = pickle.load(self._file)  # noqa: S301 - written by ourselves
+            at = self._file.tell()
+            for line, filled, values in chunk:
+                row = Row(line)
+                row.filled = filled
+                row.update(values)
+                yield row
+        for row in self._last:
+            copy = Row(row.line)
+            copy.filled = row.filled
+            copy.update(row)
+            yield copy
+
+
 class Importer:
     """What one table is made of and how rows get into it. Subclasses know the rules; they write while all is well."""
 
@@ -175,7 +216,7 @@ class Importer:
         """Raise ValidationError (a dict by column) for what is wrong within the row. No database here."""
 
     def write(self, rows, result, advance):
-        """Bring in the ``rows`` (a list, which may be emptied on the way), inside the transaction.
+        """Bring in the ``rows`` (`Rows`, or a list), inside the transaction.
 
         Wrong rows go to ``result.refuse``; all are looked at, nothing needs to be written once one is wrong. Counts go
         into ``result``. ``advance(n)`` after each n rows.
@@ -197,15 +238,6 @@ def set_changes(instance, values):
     for name, (_, value) in changes.items():
         setattr(instance, name, value)
     return changes
-
-
-def drained(rows):
-    """The list ``rows`` in chunks; each is let go once it is dealt with, so that memory is free for what it became."""
-    while rows:
-        chunk = rows[:ROWS_AT_ONCE]
-        del rows[:ROWS_AT_ONCE]
-        yield chunk
-        reset_queries()
 
 
 class Layout:
@@ -290,7 +322,7 @@ class Layout:
 
 def _read(importer, table, layout, skip, corrections, result, advance):
     """The cleaned rows of ``table``; what is wrong with others goes into ``result``."""
-    rows, width = [], len(layout.header)
+    rows, width = Rows(), len(layout.header)
     defaults = {column.name: column.clean(layout.defaults[column.name]) for column, _ in layout.columns
                 if column.name in layout.defaults}  # fmt: skip
     nameless = [place for place, name in enumerate(layout.header) if not name]
@@ -437,7 +469,7 @@ def bring_in(
     def advance(stage):
         return lambda count: progress and progress(stage, count, total)
 
-    rows = []
+    rows = Rows()
     try:
         rows = _read(importer, table, layout, set(skip), corrections, result, advance("Checking"))
     except Unreadable as unreadable:

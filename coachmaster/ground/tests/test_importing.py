@@ -35,7 +35,7 @@ class Visitors(Importer):
             raise ValidationError({"full_name": "Nobody cannot come in."})
 
     def write(self, rows, result, advance):
-        self.written = rows
+        self.written = list(rows)
         result.created += len(rows)
 
 
