@@ -222,6 +222,27 @@ def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_s
     assert marks() == ["present", "present", "absent"]
 
 
+def test_without_scripts_what_was_marked_survives_an_expired_session_too(browse, instructor, batch, today):
+    page = browse(instructor, phone=True, java_script_enabled=False)
+    page.goto(address(batch, today))
+    row(page, "Chitra Iyer").get_by_text("Absent", exact=True).tap()
+    page.get_by_label("Topic of the class").fill("Optics")
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+
+    save(page)
+    expect(page.get_by_role("status")).to_contain_text("what you had typed is there again")
+    page.get_by_label("E-mail or admission number").fill(instructor.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").tap()
+
+    expect(page.get_by_text("Not saved yet: what was marked before you signed in is put back below.")).to_be_visible()
+    expect(row(page, "Chitra Iyer").locator("input:checked")).to_have_value("absent")
+    assert not Sheet.objects.exists()
+    save(page)
+    saved(page)
+    assert (marks(), Sheet.objects.get().topic) == (["present", "present", "absent"], "Optics")
+
+
 def test_what_was_marked_can_be_thrown_away(browse, instructor, batch, today):
     page = browse(instructor)
     page.goto(address(batch, today))
