@@ -334,6 +334,7 @@ INSTITUTE_GROUPS = {
         "low_attendance_classes",
         "absences_in_a_row",
         "attendance_reminder",
+        "absence_message",
     ],
 }
 

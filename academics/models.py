@@ -26,7 +26,7 @@ from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from . import class_times
-from .validators import check_attendance_reminder, check_gstin, check_reminder, check_upi_id
+from .validators import check_absence_message, check_attendance_reminder, check_gstin, check_reminder, check_upi_id
 
 
 class InstituteManager(models.Manager):
@@ -156,6 +156,14 @@ class Institute(models.Model):
         help_text="May name {name}, {admission_number}, {batch}, {attended}, {counted}, {percent}, {expected}, {absences} "
         "(in a row), {institute} and {phone}.",
     )
+    absence_message = LinesField(
+        "text about an absence",
+        max_length=1000,
+        validators=[check_absence_message],
+        default="Dear parent, {name} ({admission_number}) was absent from {batch} on {day}. Please call {institute}, {phone}.",
+        help_text="From the list of who is absent. May name {name}, {admission_number}, {batch}, {day}, {institute} and "
+        "{phone}.",
+    )
 
     objects = InstituteManager()
     history = HistoricalRecords()
@@ -182,6 +190,7 @@ class Institute(models.Model):
                 upi_id=100,
                 fee_reminder=1000,
                 attendance_reminder=1000,
+                absence_message=1000,
             ),
         ]
 

@@ -10,6 +10,7 @@ from coachmaster.ground.states import State
 ATTENDANCE_WORDS = [
     "name", "admission_number", "batch", "attended", "counted", "percent", "expected", "absences", "institute", "phone",
 ]  # fmt: skip
+ABSENCE_WORDS = ["name", "admission_number", "batch", "day", "institute", "phone"]
 REMINDER_WORDS = ["name", "admission_number", "amount", "due_on", "institute", "phone", "upi_link"]
 
 _GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]")
@@ -67,6 +68,11 @@ def check_reminder(value):
 def check_attendance_reminder(value):
     """Raises ValidationError when that of an attendance reminder has braces around anything but `ATTENDANCE_WORDS`."""
     _check_words(value, ATTENDANCE_WORDS)
+
+
+def check_absence_message(value):
+    """Raises ValidationError when the text about an absence has braces around anything but `ABSENCE_WORDS`."""
+    _check_words(value, ABSENCE_WORDS)
 
 
 def _check_words(value, words):

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Max
 
-from academics.models import Institute
-from coachmaster.ground.reminders import Notice, filled, to_send
+from academics.models import Enrollment, Institute
+from coachmaster.ground.days import day_words
+from coachmaster.ground.reminders import Channel, Notice, filled, to_send
 
 from . import shortage
-from .models import Presence, Reminder, Tally
+from .models import Presence, Reminder, Tally, tally_of
 
 
 @dataclass
@@ -22,6 +24,13 @@ class AttendanceNotice(Notice):
     def words(self):
         """What it is about."""
         return str(self.tally)
+
+
+@dataclass
+class AbsenceNotice(Notice):
+    """A word to one family about the classes that were missed on a day."""
+
+    words: str
 
 
 def text_for(row, institute):
@@ -58,14 +67,42 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
         for row in shortage.watched(found, institute)
     ]
     notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
-    Reminder.objects.bulk_create(
-        Reminder(
-            enrollment_id=notice.enrollment_id,
-            channel=channel,
-            attended=notice.tally.attended,
-            counted=notice.tally.counted,
-            sent_by=by,
-        )
-        for notice in notices
-    )
+    _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
     return notices
+
+
+@transaction.atomic
+def tell_of_absence(student, day, marks, *, by, again=False):
+    """Write down that the family of ``student`` is told by WhatsApp of ``marks``, the absences of that day; return the
+    notice to send, or None where nobody was absent or can be reached.
+
+    Raises RemindedAlready as `remind` does: a word about an absence is a reminder about attendance.
+    """
+    institute = Institute.objects.current()
+    missed = {mark.enrollment_id: mark.sheet.batch.name for mark in marks}
+    list(Presence.objects.select_for_update().filter(pk__in=missed).order_by("pk").values_list("pk"))
+    enrollments = list(Enrollment.objects.filter(pk__in=missed).select_related("presence"))
+    words = {
+        "name": student.user.full_name,
+        "admission_number": student.admission_number,
+        "batch": ", ".join(missed.values()),
+        "day": day_words(day),
+        "institute": institute.name,
+        "phone": institute.phone,
+    }
+    reminded_at = Reminder.objects.filter(enrollment__in=missed).aggregate(last=Max("sent_at"))["last"]
+    about = f"absent from {words['batch']} on {words['day']}"
+    notices = [AbsenceNotice(student, filled(institute.absence_message, words), reminded_at, about)] if missed else []
+    notices = to_send(notices, channel=Channel.WHATSAPP, days=institute.reminder_days, again=again)
+    if not notices:
+        return None
+    _keep([(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments], Channel.WHATSAPP, by)
+    return notices[0]
+
+
+def _keep(told, channel, by):
+    """Write down who was reminded: ``(enrollment's key, Tally)`` each."""
+    Reminder.objects.bulk_create(
+        Reminder(enrollment_id=key, channel=channel, attended=tally.attended, counted=tally.counted, sent_by=by)
+        for key, tally in told
+    )

@@ -46,6 +46,7 @@ def settings(**changes):
         "late_after_minutes": "10",
         "absences_in_a_row": "3",
         "attendance_reminder": "{name}: {percent} % of {expected} %",
+        "absence_message": "{name} missed {batch} on {day}.",
         **changes,
     }
 
@@ -106,6 +107,7 @@ def test_changes_say_who_made_them(client_of, admin):
         ("absences_in_a_row", "0"),
         ("attendance_reminder", "{amount}"),
         ("attendance_reminder", ""),
+        ("absence_message", "{percent}"),
         ("gstin", "27AAPFU0939F1ZW"),
         ("gstin", "27AAPFU0939F1Z"),
         ("gstin", "08AAPFU0939F1ZV"),  # of Rajasthan, and the institute is in Maharashtra

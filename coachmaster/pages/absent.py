@@ -1,24 +1,31 @@
 """Who is absent on a day: each child once, with all that there is to talk about when the desk calls."""
 
+import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django import forms
-from django.db.models import Sum
-from django.shortcuts import render
+from django.contrib import messages
+from django.db.models import OuterRef, Subquery, Sum
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 
 from academics.models import Institute
 from accounts.models import StudentProfile, User
 from accounts.scopes import scope_of
 from attendance import shortage
-from attendance.models import Mark, Status
+from attendance.models import Mark, Reminder, Status
+from attendance.reminders import tell_of_absence
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO
 from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.reminders import RemindedAlready, whatsapp_phone
 from coachmaster.ground.tables import Column, Kind, table_answer
 from finance.models import Account, Charge
 
@@ -58,6 +65,13 @@ class Child:
     watched: list = field(default_factory=list)
     #: Rupees that were due before today.
     overdue: Decimal = ZERO
+    #: When the family was last reminded of attendance in one of these batches, or None.
+    reminded_at: datetime.datetime | None = None
+
+    @property
+    def may_be_messaged(self):
+        """Whether there is a mobile number to write to."""
+        return bool(whatsapp_phone(self.student))
 
     @property
     def missed_words(self):
@@ -88,7 +102,12 @@ def _absent(marks, day):
 @Prepared
 def _missed(*, students, day, scope):
     marks = _absent(Mark.objects.in_scope(scope), day).filter(student__in=students)
-    return marks.select_related("sheet__batch").order_by("sheet__batch__name", "pk")
+    reminders = Reminder.objects.filter(enrollment=OuterRef("enrollment")).order_by("-sent_at").values("sent_at")
+    return (
+        marks.annotate(reminded_at=Subquery(reminders[:1]))
+        .select_related("sheet__batch")
+        .order_by("sheet__batch__name", "pk")
+    )
 
 
 @Prepared
@@ -122,7 +141,9 @@ class Absences:
         children = {student.pk: Child(student) for student in students}
         keys = list(children)
         for mark in _missed(students=keys, day=self.day, scope=scope_of(self.user)):
-            children[mark.student_id].missed.append(mark.sheet.batch)
+            child = children[mark.student_id]
+            child.missed.append(mark.sheet.batch)
+            child.reminded_at = max(filter(None, [child.reminded_at, mark.reminded_at]), default=None)
         for row in shortage.slipping_among(keys, self.user, self.institute):
             children[row.enrollment.student_id].watched.append(row)
         if self.shows_fees:
@@ -158,5 +179,24 @@ def absent(request):
             "listing": page,
             "children": absences.children(list(page)),
             "shows_fees": shows_fees,
+            "may_remind": user.has_perm("attendance.add_reminder"),
         },
     )
+
+
+@require_POST
+def tell(request, pk, day):
+    """One tap: it is written down that the family is told, and WhatsApp opens with the text."""
+    students = StudentProfile.objects.visible_to(request.user).select_related("user")
+    student = get_object_or_404(students, pk=pk)
+    marks = _absent(Mark.objects.visible_to(request.user), day).filter(student=student)
+    marks = marks.select_related("sheet__batch").order_by("sheet__batch__name", "pk")
+    back = f"{reverse('pages:absent')}?on={day}"
+    try:
+        notice = tell_of_absence(student, day, marks, by=request.user, again="again" in request.POST)
+    except RemindedAlready as asked:
+        return render(request, "_remind_again.html", {"recent": asked.notices, "back": back})
+    if notice is None:
+        messages.error(request, f"{student} was not absent that day, or has no mobile number. Nobody was told.")
+        return redirect(back)
+    return HttpResponseRedirect(notice.link)

@@ -20,6 +20,11 @@ urlpatterns = [
     path("dashboard/student/", views.student_dashboard, name="student-dashboard"),
     path("students/<int:pk>/", views.student_hub, name="student-hub"),
     path("attendance/absent/", requires("attendance.view_sheet")(absent.absent), name="absent"),
+    path(
+        "students/<int:pk>/absent/<day:day>/tell/",
+        requires("attendance.add_reminder")(absent.tell),
+        name="tell-of-absence",
+    ),
     path("search/", requires("academics.view_enrollment")(views.search), name="search"),
     path(
         "search/suggestions/",

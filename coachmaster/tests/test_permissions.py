@@ -133,6 +133,7 @@ POST finance:remind-by-mail        login  302   403     403      403     403    
 GET  attendance:missing            login  200   200     200      403     403      403
 GET  attendance:day                login  200   200     200      403     403      403
 GET  pages:absent                  login  200   200     200      403     403      403
+POST pages:tell-of-absence         login  302   403     403      403     403      403
 GET  attendance:check-in-screen    login  200   200     404      403     403      403
 GET  attendance:check-in-now       login  200   200     404      403     403      403
 GET  attendance:check-in           login  403   403     403      200     200      403

@@ -4,6 +4,7 @@ import csv
 import datetime
 import io
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -13,7 +14,7 @@ from django.utils import timezone
 from academics.models import Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.tests.factories import StudentFactory
-from attendance.models import Presence
+from attendance.models import Presence, Reminder
 from attendance.tests.factories import taken
 from finance.tests.factories import enrolled
 
@@ -122,6 +123,64 @@ def test_the_file_says_what_the_list_says(client_of, admin, today):
         "Attendance": "",
         "Fees overdue": "10.00",
     }
+
+
+@pytest.fixture
+def missed(student, today):
+    """Asha, whose father has a mobile number, was absent from Physics today."""
+    student.guardian_phone = "9876500001"
+    student.save()
+    enrollment = EnrollmentFactory(student=student, batch=DailyBatchFactory(name="Physics"))
+    absent_in(enrollment.batch, today, student)
+    return enrollment
+
+
+def tell(client, student, day, **sent):
+    return client.post(reverse("pages:tell-of-absence", args=[student.pk, day]), sent)
+
+
+def test_one_tap_tells_the_family_by_whatsapp_and_is_written_down(client_of, admin, student, missed, today):
+    Institute.objects.update(absence_message="{name} missed {batch} on {day}. {institute}", name="Sunrise & Co")
+    client = client_of(admin)
+    assert "Tell the family of Asha Verma by WhatsApp" in client.get(ABSENT).content.decode()
+
+    link = urlsplit(tell(client, student, today)["Location"])
+
+    assert (link.netloc, link.path) == ("wa.me", "/919876500001")
+    assert parse_qs(link.query)["text"] == ["Asha Verma missed Physics on 15 Jun 2026. Sunrise & Co"]
+    reminder = Reminder.objects.get()
+    assert (reminder.enrollment, reminder.sent_by, reminder.attended, reminder.counted) == (missed, admin, 0, 1)
+    assert children(client.get(ABSENT))["Asha Verma"].reminded_at == reminder.sent_at
+
+
+def test_a_family_told_a_few_days_ago_is_asked_about(client_of, admin, student, missed, today):
+    client = client_of(admin)
+    tell(client, student, today)
+
+    asked = tell(client, student, today).content.decode()
+
+    assert "Remind again?" in asked and "absent from Physics on 15 Jun 2026" in asked
+    assert Reminder.objects.count() == 1
+    assert tell(client, student, today, again="on")["Location"].startswith("https://wa.me/")
+
+
+def test_who_was_not_absent_that_day_or_has_no_mobile_number_is_not_told_of(client_of, admin, student, missed, today):
+    client = client_of(admin)
+    tell(client, student, today - DAY)
+    student.guardian_phone = "02012345678"
+    student.save()
+    tell(client, student, today)
+
+    assert not Reminder.objects.exists()
+    assert "by WhatsApp" not in client.get(ABSENT).content.decode()
+
+
+def test_instructors_tell_nobody(client_of, instructor, student, missed, today):
+    type(missed.batch).objects.update(instructor=instructor)
+    client = client_of(instructor)
+
+    assert "by WhatsApp" not in client.get(ABSENT).content.decode()
+    assert tell(client, student, today).status_code == 403
 
 
 @pytest.mark.parametrize("rows", [1, 35])
