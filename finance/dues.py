@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from django.core.paginator import Paginator
-from django.db.models import Count, OuterRef, Q, Subquery, Sum, Value
+from django.db import connection
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from accounts.models import User
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
-from coachmaster.ground.money import ZERO
+from coachmaster.ground.money import ZERO, from_paise, to_paise
 from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 from coachmaster.ground.whatsapp import whatsapp_number
 
 from . import ledger
-from .models import Account, Charge, Concession, Payment, Refund, Reminder
+from .models import Account, Charge, Concession, Payment, Refund, Reminder, Reversal
 
 DAY = datetime.timedelta(days=1)
 
@@ -176,83 +177,85 @@ class PastDues(Dues):
 
     def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
         students = self._of(words, enrollment or {}).values("pk") if words or enrollment else None
-        charged, paid = self._charged(students, due_before), self._paid(students)
-        owed = {key: row[2] - paid.get(key, ZERO) for key, row in charged.items()}
-        self.owed = {key: amount for key, amount in owed.items() if amount > ZERO}
-        found = PastFound(self, charged)
+        days = [self.on - age.most * DAY for age in AGES if age.most is not None]
+        rows = self._owed(students, [*days, due_before] if due_before else days)
+        self._paise = {row[0]: row[1] for row in rows}
+        found = PastFound(rows)
         if age:
             ages = AGES[2:] if age is OVERDUE else [age]
-            found.chosen = [key for key in found.chosen if found.oldest(key) in ages]
+            found.narrow(lambda row: _oldest(row) in ages)
         if due_before:
-            found.chosen = [key for key in found.chosen if self.owed[key] > (charged[key][-1] or ZERO)]
+            found.narrow(lambda row: row[1] > row[-1])
         if at_least:
-            found.chosen = [key for key in found.chosen if self.owed[key] >= at_least]
+            least = to_paise(at_least)
+            found.narrow(lambda row: row[1] >= least)
         return found
 
-    def _charged(self, students, due_before):
-        """By student, as a row: "charged", the key, all that was charged less what was taken off, and what of it is left
-        once each of `AGES` but the last is left out; then, if asked for, what is due from ``due_before`` on."""
-        days = [self.on - age.most * DAY for age in AGES if age.most is not None]
-        days += [due_before] if due_before else []
-        found = {"charged": {}, "off": {}}
-        charged = self._sums("charged", self.charges, students, days, "due_on")
-        off = self._sums("off", Concession.objects.standing(self.on), students, days, "charge__due_on")
-        for row in charged.union(off, all=True):
-            found[row[0]][row[1]] = row
-        for key, less in found["off"].items():
-            sums = zip(found["charged"][key][2:], less[2:], strict=True)
-            found["charged"][key] = ("charged", key, *((one or ZERO) - (other or ZERO) for one, other in sums))
-        return found["charged"]
+    def _owed(self, students, days):
+        """A row for each of ``students`` (all without) who owed something, who owed most first: the key, what was owed,
+        and what was charged, less what was taken off it, due on each of ``days`` or later.
 
-    def _paid(self, students):
-        """By student: what was paid by then, less what was voided or given back by then, in rupees."""
-        payments = Payment.objects.filter(paid_on__lte=self.on)
-        found = {}
-        rows = self._sums("paid", payments, students).union(
-            self._sums("back", payments.filter(reversal__voided_on__lte=self.on), students),
-            self._sums("back", Refund.objects.standing(self.on), students),
-            all=True,
-        )
-        for kind, key, amount in rows:
-            found[key] = found.get(key, ZERO) + (amount if kind == "paid" else -amount)
-        return found
-
-    def _sums(self, kind, rows, students, days=(), due_on=""):
-        """The sum of ``rows`` by student, and of those due on each of ``days`` or later."""
-        if students is not None:
-            rows = rows.filter(student__in=students)
-        later = {f"from_{place}": Sum("amount", filter=Q(**{f"{due_on}__gte": day})) for place, day in enumerate(days)}
-        return rows.order_by().values_list(Value(kind), "student").annotate(total=Sum("amount"), **later)
+        One statement, in whole paise: the sums of each term of the equation by student, and of these with their signs the
+        sums again. What was voided is taken from what was paid, since few payments are.
+        """
+        columns = ["person", "sign", "owed", *(f"later_{place}" for place in range(len(days)))]
+        selects, values = [], []
+        for sign, rows, owner, due_on in [
+            (1, self.charges, "", "due_on"),
+            (-1, Concession.objects.standing(self.on), "", "charge__due_on"),
+            (-1, Payment.objects.filter(paid_on__lte=self.on), "", None),
+            (1, Reversal.objects.filter(payment__paid_on__lte=self.on, voided_on__lte=self.on), "payment__", None),
+            (1, Refund.objects.standing(self.on), "", None),
+        ]:
+            if students is not None:
+                rows = rows.filter(**{f"{owner}student__in": students})
+            amount = f"{owner}amount"
+            later = [Sum(amount, filter=Q(**{f"{due_on}__gte": day})) if due_on else Value(0) for day in days]
+            sums = zip(columns[1:], [Value(sign), Sum(amount), *later], strict=True)
+            by_person = rows.order_by().values(person=F(f"{owner}student")).annotate(**dict(sums))
+            select, of_select = by_person.values_list(*columns).query.sql_with_params()
+            selects.append(select)
+            values += of_select
+        sums = [f"CAST(COALESCE(SUM(sign * {column}), 0) AS bigint)" for column in columns[2:]]
+        terms = f"WITH terms ({', '.join(columns)}) AS ({' UNION ALL '.join(selects)})"
+        owing = "FROM terms GROUP BY person HAVING SUM(sign * owed) > 0 ORDER BY 2 DESC, 1"
+        with connection.cursor() as cursor:
+            cursor.execute(f"{terms} SELECT person, {', '.join(sums)} {owing}", values)
+            return cursor.fetchall()
 
     def owed_by(self, account):
-        return self.owed[account.pk]
+        return from_paise(self._paise[account.pk])
+
+
+def _left(row, place):
+    """What of a row of `PastDues._owed` was left, in paise, without what is of the age at that place of `AGES` or later."""
+    return max(row[1] - row[2 + place], 0)
+
+
+def _oldest(row):
+    """The Age of the oldest that was open."""
+    return AGES[sum(row[1] > later for later in row[2 : 1 + len(AGES)])]
 
 
 class PastFound:
-    """Those who owed and were asked for, on a past day. ``charged`` is what `PastDues` has of each student."""
+    """Those who owed and were asked for, on a past day: ``rows`` of `PastDues`, who owed most first."""
 
-    def __init__(self, dues, charged):
-        self.dues, self.charged, self.chosen = dues, charged, list(dues.owed)
+    def __init__(self, rows):
+        self.rows = rows
 
-    def left(self, key, place):
-        """What the student owed of what is older than the age at that place of `AGES`, in rupees."""
-        later = self.charged[key][3 + place]
-        return max(self.dues.owed[key] - later, ZERO) if later else self.dues.owed[key]
-
-    def oldest(self, key):
-        """The Age of the oldest that was open."""
-        return AGES[sum(self.left(key, place) > ZERO for place in range(len(AGES) - 1))]
+    def narrow(self, is_asked_for):
+        """Leave out the rows for which ``is_asked_for`` says no."""
+        self.rows = [row for row in self.rows if is_asked_for(row)]
 
     @cached_property
     def totals(self):
         """The Totals of them."""
-        lefts = [[self.left(key, place) for key in self.chosen] for place in range(len(AGES) - 1)]
-        owed = sum((self.dues.owed[key] for key in self.chosen), ZERO)
-        sums = [owed, *(sum(left, ZERO) for left in lefts), ZERO]
+        lefts = [[_left(row, place) for row in self.rows] for place in range(len(AGES) - 1)]
+        sums = [sum(row[1] for row in self.rows), *map(sum, lefts), 0]
         return Totals(
-            ages=[more - less for more, less in pairwise(sums)],
-            students=len(self.chosen),
-            overdue_students=sum(amount > ZERO for amount in lefts[AGES.index(AGE_OF["today"])]),
+            ages=[from_paise(more - less) for more, less in pairwise(sums)],
+            students=len(self.rows),
+            overdue_students=sum(left > 0 for left in lefts[AGES.index(AGE_OF["today"])]),
         )
 
     def page(self, request):
@@ -260,7 +263,7 @@ class PastFound:
         sort = request.GET.get("sort", "")
         if sort.removeprefix("-") == "name":
             by_name = Account.objects.order_by("student__user__full_name", "pk").values_list("pk", flat=True)
-            chosen = set(self.chosen)
+            chosen = set(self.keys())
             keys = [key for key in by_name if key in chosen]
             keys = keys[::-1] if sort == "-name" else keys
         else:
@@ -270,7 +273,7 @@ class PastFound:
 
     def keys(self):
         """All of them, who owed most first."""
-        return sorted(self.chosen, key=lambda key: (-self.dues.owed[key], key))
+        return [row[0] for row in self.rows]
 
 
 def dues_on(day):

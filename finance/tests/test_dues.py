@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
-from finance import ledger, reports, services
+from finance import concessions, ledger, refunds, reports, services
 from finance.dues import AGE_OF, AGES, Dues, PastDues
 from finance.models import Account
 
@@ -224,6 +224,56 @@ def test_today_reckoned_from_the_rows_is_what_is_kept(institute_with_dues):
         assert list(kept.find(**of).keys()) == reckoned.find(**of).keys()
         now, then = (dues.debtors(dues.find(**of).keys()) for dues in (kept, reckoned))
         assert [debtor.account.owed for debtor in now] == [debtor.account.owed for debtor in then]
+
+
+def test_a_past_day_counts_each_act_from_its_own_day(admin):
+    start = datetime.datetime(2026, 6, 1, 6, 30, tzinfo=datetime.UTC)
+    with time_machine.travel(start, tick=False) as clock:
+        first = timezone.localdate()
+        student = enrolled(fee="1000.00", due_on=first + 3 * DAY, enrolled_on=first).student
+        other = enrolled(fee="70.00", due_on=first, enrolled_on=first).student
+
+        def next_day():
+            clock.shift(DAY)
+
+        next_day()
+        given = paid(student=student, amount="400.00", by=admin)
+        next_day()
+        (conceded,) = concessions.ask(
+            student=student, charges=student.charges.all(), kind="merit", reason="x", by=admin, amount=Decimal("150.00")
+        )
+        next_day()
+        wrong = paid(student=student, amount="600.00", by=admin)
+        next_day()
+        services.void(payment=wrong, reason="not his", by=admin)
+        next_day()
+        today = timezone.localdate()
+        refunds.refund(
+            payment=given, amount=Decimal("100.00"), refunded_on=today, mode="cash", reason="x", token="t", by=admin
+        )
+        next_day()
+        concessions.take_back(token=conceded.token, reason="x", by=admin)
+
+        owed = []
+        for days in range(7):
+            dues = PastDues(first + days * DAY)
+            keys = dues.find().keys()
+            owed.append({debtor.account.pk: debtor.account.owed for debtor in dues.debtors(keys)}.get(student.pk))
+            for person in (student, other):
+                balance = ledger.fee_status(person, dues.on).balance
+                assert (person.pk in keys) == (balance > 0)
+        assert owed == [
+            None if amount is None else Decimal(amount)
+            for amount in [
+                "1000.00",
+                "600.00",
+                "450.00",
+                None,
+                "450.00",
+                "550.00",
+                "700.00",
+            ]
+        ]
 
 
 def test_a_past_day_is_sorted_by_what_was_owed_or_by_name(client_of, admin, institute_with_dues):
