@@ -19,7 +19,8 @@ class SheetForm(forms.Form):
     """The whole sheet, read without a form field for each student.
 
     A student has `mark-<id>`, `note-<id>` and, where a note was saved, `was-<id>`: what it was when the page was opened.
-    `seen` holds the marks as the page was opened, like `12p 13a`.
+    `seen` holds the marks as the page was opened, like `12p 13a`: who is named there and has no `mark-` of their own stands
+    as they were.
     """
 
     topic = LineFormField(
@@ -63,6 +64,7 @@ class SheetForm(forms.Form):
             parts = [self._SEEN.fullmatch(part) for part in seen.split()]
             self._odd = self._odd or not all(parts)
             self._seen = {int(part[1]): self._LETTERS[part[2]] for part in parts if part}
+            self.statuses = self._seen | self.statuses
 
     def _take(self, kind, student_id, value):
         if kind == "mark":

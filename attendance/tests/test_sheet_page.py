@@ -157,6 +157,33 @@ def test_a_script_that_saves_is_told_where_the_sheet_stands_and_the_message_wait
     assert "Attendance of Morning on 15 Jun 2026 saved: 1 present." in client.get(address(batch)).content.decode()
 
 
+def test_rows_that_stand_as_the_page_was_opened_need_not_be_sent(client_of, instructor, batch):
+    one, two = EnrollmentFactory.create_batch(2, batch=batch)
+    client = client_of(instructor)
+    seen = " ".join(f"{row.student_id}p" for row in (one, two))
+
+    client.post(address(batch), {"version": "0", "seen": seen, f"mark-{two.student_id}": "late"})
+    assert dict(Mark.objects.values_list("student", "status")) == {one.student_id: "present", two.student_id: "late"}
+
+    noted = {f"note-{two.student_id}": "Bus", f"was-{two.student_id}": ""}
+    client.post(
+        address(batch), {"version": "1", "seen": seen.replace(f"{two.student_id}p", f"{two.student_id}l"), **noted}
+    )
+    assert dict(Mark.objects.values_list("student", "note")) == {one.student_id: "", two.student_id: "Bus"}
+    assert MarkChange.objects.count() == 1
+
+
+def test_a_row_that_was_not_sent_takes_nothing_back_of_what_somebody_else_saved(client_of, instructor, admin, batch):
+    one, two = EnrollmentFactory.create_batch(2, batch=batch)
+    taken(batch, DAY, by=admin)
+    seen = f"{one.student_id}p {two.student_id}p"
+    taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
+
+    page = client_of(instructor).post(address(batch), {"version": "1", "seen": seen, f"mark-{two.student_id}": "late"})
+
+    assert {row.enrollment.pk: row.status for row in page.context["rows"]} == {one.pk: "absent", two.pk: "late"}
+
+
 def test_a_save_without_a_difference_writes_nothing(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     sheet = taken(batch, DAY, by=instructor)

@@ -130,8 +130,19 @@ if (form) {
 
   // Saving: by a request of our own, so that a lost connection or an expired session leaves this page standing.
   const isKept = () => (isInDanger ? "Do not close this page." : "What you marked is kept on this device.");
+  // Marks and notes that stand as they were are left out: `seen` tells the server of them.
+  const toSend = () => {
+    const fields = new FormData(form);
+    const own = new Set(unsaved().map(([name]) => name));
+    for (const name of names) {
+      if (!/^(mark|note)-/.test(name) || own.has(name)) continue;
+      fields.delete(name);
+      fields.delete(name.replace("note-", "was-"));
+    }
+    return new URLSearchParams(fields);
+  };
   const send = async () => {
-    const body = new URLSearchParams(new FormData(form));
+    const body = toSend();
     const request = { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout?.(30_000) };
     const answer = await fetch(form.action, request).catch(() => null);
     const words = await answer?.text().catch(() => "");

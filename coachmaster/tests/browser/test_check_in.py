@@ -2,6 +2,8 @@
 
 import datetime
 import io
+import time
+from types import SimpleNamespace
 
 import pytest
 import zxingcpp
@@ -13,6 +15,7 @@ from playwright.sync_api import expect
 from academics.models import ClassTime, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.tests.factories import PASSWORD
+from attendance import checking_in
 from attendance.models import Mark, Sheet
 
 from .conftest import look_over
@@ -80,6 +83,34 @@ def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, in
     expect(screen.get_by_text("saved:")).to_be_visible()
     assert set(Mark.objects.values_list("status", flat=True)) <= {"present", "late"}
     assert Mark.objects.count() == 2 and not Sheet.objects.get().is_open
+
+
+def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(browse, batch, instructor, monkeypatch):
+    now = time.time()
+    screen = browse(instructor)
+    screen.goto(reverse("attendance:check-in-screen", args=[batch.pk]))
+    phone = browse(student("Asha Verma"), phone=True)
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(checking_in, "time", SimpleNamespace(time=lambda: now - 2 * checking_in.CODE_SECONDS))
+        over = checking_in.code_of(batch, timezone.localdate(), instructor)
+    phone.goto(reverse("attendance:check-in-scan", args=[over]))
+    expect(phone.get_by_text("This code is over")).to_be_visible()
+    assert look_over(phone) == []
+
+    code = scanned(screen)
+    phone.goto(code)
+    phone.get_by_role("button", name="Check in").tap()
+    expect(phone.get_by_text("Checked in to JEE Morning")).to_be_visible()
+    phone.goto(code)
+    expect(phone.get_by_text("You are marked already")).to_be_visible()
+
+    stranger = browse(EnrollmentFactory(batch=DailyBatchFactory()).student.user, phone=True)
+    stranger.goto(scanned(screen))
+    expect(stranger.get_by_text("You are not in JEE Morning")).to_be_visible()
+    assert stranger.get_by_role("button", name="Check in").count() == 0
+    assert look_over(stranger) == []
+    assert Mark.objects.count() == 1
 
 
 def test_without_scripts_the_screen_loads_itself_again_and_a_phone_checks_in(browse, batch, instructor):
