@@ -293,6 +293,8 @@ class StudentProfile(models.Model):
 
     class Meta:
         verbose_name = "student"
+        # Siblings are found by it.
+        indexes = [models.Index(fields=["guardian_phone"], name="student_by_guardian_phone")]
         constraints = [
             models.CheckConstraint(condition=~Q(admission_number=""), name="student_admission_number_given"),
             *day_bounds("student", "birth_on"),

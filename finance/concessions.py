@@ -6,9 +6,10 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from academics.models import Institute
+from academics.models import Enrollment, Institute
 from accounts.models import StudentProfile
 from coachmaster.ground.money import ZERO, display, share, split_in_proportion
 from coachmaster.ground.prepared import Prepared
@@ -22,12 +23,8 @@ def siblings(student):
     """Active students whose guardian has the same phone, to suggest the sibling concession by."""
     if not student.guardian_phone:
         return StudentProfile.objects.none()
-    return (
-        StudentProfile.objects.filter(guardian_phone=student.guardian_phone, enrollments__status="active")
-        .exclude(pk=student.pk)
-        .select_related("user")
-        .distinct()
-    )
+    alike = StudentProfile.objects.filter(guardian_phone=student.guardian_phone).exclude(pk=student.pk)
+    return alike.filter(Exists(Enrollment.objects.active().filter(student=OuterRef("pk")))).select_related("user")
 
 
 def siblings_shown(student):
