@@ -97,7 +97,7 @@ class CourseImporter(Importer):
                 elif changes := set_changes(course, row):
                     changed.append(course)
                     fields.update(changes)
-                    result.change(row, changes)
+                    result.change(row, changes, course.pk)
                 else:
                     result.unchanged += 1
             if result.is_clean:
@@ -168,7 +168,7 @@ class BatchImporter(Importer):
             changes = set_changes(batch, values)
             if list(slots) != batch.slots:
                 changes["class_times"] = (batch.slots, slots)
-            result.count(row, changes)
+            result.count(row, changes, batch.pk)
             if not changes:
                 return
         clashes = services.save_batch(batch, slots, despite_clash=True)
@@ -237,7 +237,8 @@ class HolidayImporter(Importer):
             if new:
                 result.create(row)
             else:
-                result.count(row, next(iter(changed.values()), {}))
+                one = next(iter(changed), None)
+                result.count(row, changed.get(one, {}), one and one.pk)
             if result.is_clean:
                 result.made += [holiday.pk for holiday in Holiday.objects.bulk_create(new)]
                 Holiday.objects.bulk_update(changed, ["name"])

@@ -111,7 +111,7 @@ class InstructorImporter(_PeopleImporter):
                     continue
                 changes = set_changes(people[pk], row)
                 changed.add(people[pk], changes and [*changes, "search_text"])
-                result.count(row, changes)
+                result.count(row, changes, pk)
             if result.is_clean:
                 self._new_people(new)
                 _refresh_search_text(changed.rows)
@@ -170,7 +170,7 @@ class StudentImporter(_PeopleImporter):
                     user_changes = set_changes(student.user, {k: row[k] for k in self._of_user if k in row})
                     if changes or user_changes:
                         changed_users.add(student.user, [*user_changes, "search_text"])
-                    result.count(row, {**user_changes, **changes})
+                    result.count(row, {**user_changes, **changes}, pk)
                     self._tell(row, student, {**user_changes, **changes})
                 else:
                     user = _new_user(row)

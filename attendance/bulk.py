@@ -21,16 +21,15 @@ class Rolls:
 
     def __init__(self, batch_ids, first_day, last_day):
         between = {"held_on__range": (first_day, last_day)}
-        self.taken = set(
-            Sheet.objects.filter(batch__in=batch_ids, **between).order_by().values_list("batch", "held_on")
-        )
+        sheets = Sheet.objects.filter(batch__in=batch_ids, **between).order_by()
+        #: The keys of the sheets that are there, by batch and day.
+        self.taken = {(batch, day): pk for pk, batch, day in sheets.values_list("pk", "batch", "held_on")}
         self._batch_ids, self._as_of = batch_ids, {}
         self._enrollments, self._marked = collections.defaultdict(list), collections.defaultdict(dict)
         enrollments = Enrollment.objects.filter(batch__in=batch_ids).select_for_update(of=("self",), no_key=True)
         for enrollment in enrollments.order_by("pk").only("batch", "student", "enrolled_on", "ended_on"):
             self._enrollments[enrollment.batch_id].append(enrollment)
         if self.taken:
-            sheets = Sheet.objects.filter(batch__in=batch_ids, **between).order_by()
             marks = Mark.objects.filter(sheet__in=sheets.values("pk")).order_by()
             for batch, held_on, student, status in marks.values_list(
                 "sheet__batch", "sheet__held_on", "student", "status"

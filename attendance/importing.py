@@ -65,17 +65,19 @@ class AttendanceImporter(Importer):
         Column("status", StatusField(), "attendance", "mark", "present", "attendance status"),
     ]
 
-    def write(self, rows, result, advance):
+    def look_up(self, rows, result):
         students, batches = StudentFinder(row["student"] for row in rows), all_batches()
-        sheets: dict = {}
+        self._sheets: dict = {}
         for row in rows:
             student, batch = students.get(row, result), batch_of(row, batches, result)
             if student and batch:
                 for day, status in self._marks(row):
                     # Numbers in a row: a million marks as objects would need a gigabyte.
-                    sheet = sheets.setdefault((batch.pk, day), array("q"))
+                    sheet = self._sheets.setdefault((batch.pk, day), array("q"))
                     sheet.extend((row.line, student, _NUMBERS[status]))
-        self.today = timezone.localdate()
+
+    def write(self, rows, result, advance):
+        self.today, sheets = timezone.localdate(), self._sheets
         by_batch = itertools.groupby(sorted(sheets), key=lambda sheet: sheet[0])
         for chunk in in_chunks((list(keys) for _, keys in by_batch), BATCHES_AT_ONCE):
             self._take_batches([(key, sheets.pop(key)) for keys in chunk for key in keys], result, advance)
@@ -129,7 +131,7 @@ class AttendanceImporter(Importer):
                     result.create(row)
                 else:
                     changes = (Status(before).label, Status(status).label)
-                    result.change(row, {self._column("status", held_on): changes})
+                    result.change(row, {self._column("status", held_on): changes}, rolls.taken[batch.pk, held_on])
             lines.setdefault(student, line)
         return marks
 
@@ -240,7 +242,7 @@ class AttendanceTotalsImporter(Importer):
         said = {"present": row["attended"], "absent": row["absent"], "excused": row.get("excused", 0)}
         if enrollment.pk in before:
             changes = set_changes(before[enrollment.pk], said)
-            result.count(row, changes)
+            result.count(row, changes, enrollment.pk)
             return [before[enrollment.pk]] if changes else []
         result.create(row)
         result.made.append(enrollment.pk)

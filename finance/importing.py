@@ -39,9 +39,11 @@ class EnrollmentImporter(Importer):
         Column.of(Enrollment, "fee_reason", "reason", "discount reason", "concession", "scholarship"),
     ]  # fmt: skip
 
+    def look_up(self, rows, result):
+        self._students, self._batches = StudentFinder(row["student"] for row in rows), all_batches()
+
     def write(self, rows, result, advance):
-        students, batches = StudentFinder(row["student"] for row in rows), all_batches()
-        places = set()
+        students, batches, places = self._students, self._batches, set()
         for row in rows:
             student, batch = students.get(row, result), batch_of(row, batches, result)
             if student and batch:
@@ -75,7 +77,7 @@ class EnrollmentImporter(Importer):
                     enrollment = enrolling.enroll(
                         student=people[row["student"]],
                         batch_id=row["batch"].pk,
-                        enrolled_on=row.get("enrolled_on") or row["batch"].starts_on,
+                        enrolled_on=row.get("enrolled_on") or enrolling.batches[row["batch"].pk].starts_on,
                         agreed_fee=row.get("agreed_fee"),
                         fee_reason=row.get("fee_reason", ""),
                     )

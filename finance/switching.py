@@ -158,7 +158,7 @@ class WorkbookImporter(Importer):
             if row["is_new"]:
                 result.create(row)
             else:
-                result.count(row, row["changes"])
+                result.count(row, row["changes"], row["enrollment"].pk)
         if result.is_clean:
             result.comparison = self._compare(rows)
 

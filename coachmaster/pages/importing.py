@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +20,7 @@ from finance.importing import EnrollmentImporter, PaymentImporter
 from finance.switching import WorkbookImporter
 
 from .models import Import
+from .progress import Progress
 
 #: A file within these bounds is brought in within a request; a larger one is the command's.
 MOST_BYTES = 5 * 1024 * 1024
@@ -204,9 +204,7 @@ def check(upload):
         if key != upload.header_key:
             upload.header_key = key
             _remember_columns(upload)
-        began = time.monotonic()
         upload.report = _storable(_told(upload, table, _run(upload, table, dry_run=True)))
-        upload.report["seconds"] = round(time.monotonic() - began, 1)
     upload.save()
 
 
@@ -227,14 +225,21 @@ def apply(upload):
             made=result.made,
             left_out=sorted(upload.left_out),
             report=_storable(
-                {"notes": result.notes, "comparison": _compared(result), "changed_ones": _changed_ones(result)}
+                {
+                    "notes": result.notes,
+                    "comparison": _compared(result),
+                    "changed_ones": [
+                        {"line": one.line, "label": one.label, "changes": one.changes, "key": one.key}
+                        for one in result.changed_ones
+                    ],
+                }
             ),
         )
         if not done:
             raise AlreadyDone
 
-    with upload.table() as table:
-        result = _run(upload, table, dry_run=False, written=written)
+    with upload.table() as table, Progress(upload.pk) as progress:
+        result = _run(upload, table, dry_run=False, written=written, progress=progress)
         if not result.is_clean:
             upload.report = _storable(_told(upload, table, result))
             upload.save(update_fields=["report"])
@@ -297,14 +302,16 @@ def _storable(told):
 def _told(upload, table, result):
     """The `Result` as plain data, with how the file's columns are matched."""
     layout = Layout(importer_for(upload, table.header), table.header, upload.columns, upload.defaults)
-    fields = {place: column.name for column, places in reversed(layout.columns) for place in places}
+    fields = {place: column for column, places in reversed(layout.columns) for place in places}
     samples = [cells for _, cells in zip(range(SAMPLES), (cells for _, cells in table), strict=False)]
     return {
         "columns": [
             {
                 "name": name,
                 "place": place,
-                "field": fields.get(place, ""),
+                "field": fields[place].name if place in fields else "",
+                "title": fields[place].title if place in fields else "",
+                "is_fixed": place in fields and fields[place].is_fixed,
                 "samples": [cells[place][:60] for cells in samples if place < len(cells) and cells[place].strip()],
             }
             for place, name in enumerate(table.header)
@@ -328,12 +335,10 @@ def _told(upload, table, result):
             for problem in result.problems
         ],
         "new_ones": [{"line": one.line, "label": one.label} for one in result.new_ones[:SHOWN]],
-        "changed_ones": _changed_ones(result),
+        "changed_ones": [
+            {"line": one.line, "label": one.label, "changes": one.changes} for one in result.changed_ones[:SHOWN]
+        ],
     }
-
-
-def _changed_ones(result):
-    return [{"line": one.line, "label": one.label, "changes": one.changes} for one in result.changed_ones[:SHOWN]]
 
 
 def _compared(result):
@@ -354,5 +359,38 @@ def bad_rows(upload):
 
 def made(upload):
     """What the import created and what still stands of it, as a queryset."""
+    return _records(upload, upload.made)
+
+
+def _records(upload, keys):
     kind = KINDS[upload.kind]
-    return kind.rows(kind.importer_class.model._default_manager.filter(pk__in=upload.made))
+    return kind.rows(kind.importer_class.model._default_manager.filter(pk__in=keys))
+
+
+def changed(upload, first=None):
+    """The lines that changed something, or the ``first`` of them, each with the ``record`` that it changed if it still stands."""
+    told = upload.report.get("changed_ones", [])[:first]
+    records = _records(upload, {one["key"] for one in told if one.get("key")}).in_bulk()
+    return [{**one, "record": records.get(one.get("key"))} for one in told]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One thing that an import made, or one value that it changed."""
+
+    what: str
+    record: Any
+    line: int | None = None
+    label: str = ""
+    field: str = ""
+    before: str = ""
+    after: str = ""
+
+
+def effects(upload, made):
+    """All that an import did, one by one; ``made`` are the records that it created."""
+    for record in made:
+        yield Effect("New", record, label=str(record))
+    for one in changed(upload):
+        for field, before, after in one["changes"]:
+            yield Effect("Changed", one["record"], one["line"], one["label"], field, before, after)

@@ -1,8 +1,9 @@
 """The pages that bring files in: upload, match the columns, look at what would happen, correct, apply."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -15,6 +16,7 @@ from . import importing
 from .import_forms import ColumnsForm, CorrectionForm, SheetForm, UploadForm
 from .importing import KINDS, AlreadyDone, Unreadable
 from .models import Import
+from .progress import Progress
 
 #: What was brought in, as a file.
 HISTORY = [
@@ -26,6 +28,22 @@ HISTORY = [
     Column("Changed", Cell.NUMBER, lambda upload: upload.changed),
     Column("Unchanged", Cell.NUMBER, lambda upload: upload.unchanged),
     Column("Left out", Cell.NUMBER, lambda upload: len(upload.left_out)),
+]
+
+
+#: What an import did, as a file.
+EFFECTS = [
+    Column("What", Cell.TEXT, lambda effect: effect.what),
+    Column("Line", Cell.NUMBER, lambda effect: effect.line),
+    Column("Which", Cell.TEXT, lambda effect: effect.label),
+    Column("Column", Cell.TEXT, lambda effect: effect.field.replace("_", " ").capitalize()),
+    Column("Before", Cell.TEXT, lambda effect: effect.before),
+    Column("After", Cell.TEXT, lambda effect: effect.after),
+    Column(
+        "Page",
+        Cell.TEXT,
+        lambda effect: f"{settings.SITE_URL}{effect.record.get_absolute_url()}" if effect.record else "",
+    ),
 ]
 
 
@@ -122,13 +140,18 @@ def import_detail(request, pk):
     upload = get_object_or_404(Import.objects.visible_to(request.user).select_related("by").defer("content"), pk=pk)
     kind = KINDS[upload.kind]
     if upload.applied_at:
+        listed = (request, importing.made(upload), {"key": ["pk"]})
+        effects = importing.effects(upload, every_row(*listed, default="key"))
+        if file := list_file(request, f"import-{upload.pk}", EFFECTS, effects):
+            return file
         return render(
             request,
             "pages/import_done.html",
             {
                 "upload": upload,
                 "kind": kind,
-                "made": listing(request, importing.made(upload), {"key": ["pk"]}, default="key"),
+                "made": listing(*listed, default="key"),
+                "changed_ones": importing.changed(upload, importing.SHOWN),
             },
         )
     if not request.user.has_perm(kind.permission):
@@ -144,6 +167,8 @@ def import_detail(request, pk):
             "kind": kind,
             "report": report,
             "form": CorrectionForm(upload=upload),
+            "columns": [column for column in report["columns"] if not column.get("is_fixed")],
+            "fixed": sum(column.get("is_fixed", False) for column in report["columns"]),
             "not_used": [column["name"][:40] for column in report["columns"] if not column["field"]],
             "comes_in": kind.counted(report["created"] + report["changed"]),
             "makes_something": report["created"] + report["changed"] > 0,
@@ -196,6 +221,12 @@ def import_apply(request, pk):
     else:
         messages.error(request, "Nothing was written: something has changed since the file was checked. See below.")
     return redirect("pages:import-detail", upload.pk)
+
+
+def import_progress(request, pk):
+    """How far the file is that is being brought in, from 0 to 1; null when nobody is at it."""
+    get_object_or_404(Import.objects.visible_to(request.user).only("pk"), pk=pk)
+    return JsonResponse({"share": Progress(pk).share()})
 
 
 @require_POST

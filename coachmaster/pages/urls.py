@@ -38,6 +38,7 @@ urlpatterns = [
     path("imports/<int:pk>/columns/", requires("pages.add_import")(imports.import_columns), name="import-columns"),
     path("imports/<int:pk>/correct/", requires("pages.add_import")(imports.import_correct), name="import-correct"),
     path("imports/<int:pk>/apply/", requires("pages.add_import")(imports.import_apply), name="import-apply"),
+    path("imports/<int:pk>/progress/", requires("pages.add_import")(imports.import_progress), name="import-progress"),
     path("imports/<int:pk>/discard/", requires("pages.add_import")(imports.import_discard), name="import-discard"),
     path("imports/<int:pk>/problems/", requires("pages.add_import")(imports.import_problems), name="import-problems"),
     path("imports/examples/<slug:kind>/", requires("pages.add_import")(imports.import_example), name="import-example"),

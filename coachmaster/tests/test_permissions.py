@@ -40,6 +40,7 @@ GET  pages:import-sheet            login  302   403     403      403     403    
 GET  pages:import-columns          login  200   403     403      403     403      403
 POST pages:import-correct          login  302   403     403      403     403      403
 POST pages:import-apply            login  302   403     403      403     403      403
+GET  pages:import-progress         login  200   403     403      403     403      403
 POST pages:import-discard          login  302   403     403      403     403      403
 GET  pages:import-problems         login  200   403     403      403     403      403
 GET  pages:import-example          login  200   403     403      403     403      403

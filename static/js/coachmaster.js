@@ -12,13 +12,16 @@ document.addEventListener("submit", (event) => {
   for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
   if (form.dataset.busy) showBusy(document.getElementById(form.dataset.busy));
 });
-// What takes a while says so; its bar goes by what is expected, and waits for the answer just before its end.
+// What takes a while says so; its bar asks the server how far it is.
 function showBusy(note) {
   note.hidden = false;
   const bar = note.querySelector("progress");
-  const from = Date.now();
-  if (note.dataset.seconds)
-    setInterval(() => (bar.value = Math.min(0.95, (Date.now() - from) / 1000 / note.dataset.seconds)), 200);
+  if (!note.dataset.progress) return;
+  setInterval(async () => {
+    const answer = await fetch(note.dataset.progress).catch(() => null);
+    const { share = null } = answer?.ok ? await answer.json() : {};
+    if (share !== null) bar.value = share;
+  }, 500);
 }
 // Coming back to a page by the browser's Back button makes its form usable again.
 window.addEventListener("pageshow", () => {

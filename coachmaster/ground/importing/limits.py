@@ -1,7 +1,7 @@
 """How much of a file is taken in, and what is said of one that cannot be."""
 
 MOST_BYTES = 50 * 1024 * 1024
-MOST_ROWS = 200_000
+MOST_ROWS = 1_000_000
 MOST_COLUMNS = 500
 MOST_CELLS = 5_000_000
 MOST_CHARACTERS = 32_000

@@ -54,6 +54,8 @@ class Outcome:
     line: int
     changes: list[tuple[str, str, str]]
     label: str = ""
+    #: The key of what is changed (of the importer's `model`).
+    key: int | None = None
 
     def __str__(self):
         """As a shell shows it."""
@@ -62,7 +64,7 @@ class Outcome:
 
 
 #: How many lines are told one by one; the others are counted.
-MOST_OUTCOMES = 200
+MOST_OUTCOMES = 10_000
 
 
 @dataclass
@@ -91,17 +93,17 @@ class Result:
         if len(self.new_ones) < MOST_OUTCOMES:
             self.new_ones.append(Outcome(row.line, []))
 
-    def change(self, row, changes):
-        """Count a line that changes what stands; ``changes`` as `set_changes` tells them."""
+    def change(self, row, changes, key):
+        """Count a line that changes what stands, by its ``key``; ``changes`` as `set_changes` tells them."""
         self.changed += 1
         if len(self.changed_ones) < MOST_OUTCOMES:
             told = [(name, shown(before), shown(after)) for name, (before, after) in changes.items()]
-            self.changed_ones.append(Outcome(row.line, told))
+            self.changed_ones.append(Outcome(row.line, told, key=key))
 
-    def count(self, row, changes):
-        """Count a line that stands already: changed, or left alone."""
+    def count(self, row, changes, key):
+        """Count a line that stands already, by its ``key``: changed, or left alone."""
         if changes:
-            self.change(row, changes)
+            self.change(row, changes, key)
         else:
             self.unchanged += 1
 
@@ -214,6 +216,9 @@ class Importer:
 
     def check(self, row):
         """Raise ValidationError (a dict by column) for what is wrong within the row. No database here."""
+
+    def look_up(self, rows, result):
+        """Find what the ``rows`` name, where that takes long: nobody is locked out yet. Wrong rows go to ``result.refuse``."""
 
     def write(self, rows, result, advance):
         """Bring in the ``rows`` (`Rows`, or a list), inside the transaction.
@@ -469,7 +474,7 @@ def bring_in(
     def advance(stage):
         return lambda count: progress and progress(stage, count, total)
 
-    rows = Rows()
+    rows, labels = Rows(), importer.labels or [column.name for column in importer.columns[:1]]
     try:
         rows = _read(importer, table, layout, set(skip), corrections, result, advance("Checking"))
     except Unreadable as unreadable:
@@ -478,16 +483,18 @@ def bring_in(
         result.notes.append(f"Nothing to skip on line {', '.join(map(str, missing))}.")
     if rows or (result.is_clean and written):
         try:
+            if rows:
+                importer.look_up(rows, result)
             with _transaction():
                 if rows:
                     importer.write(rows, result, advance("Writing"))
                 if written and result.is_clean and not dry_run:
+                    _tell_values(table, layout, labels, corrections, result)
                     written(result)
                 transaction.set_rollback(dry_run or not result.is_clean)
         except IntegrityError:
             sentence = "Somebody else changed the same records just now. Run the import again."
             result.problems.append(Problem(None, "", "", sentence))
-    labels = importer.labels or [column.name for column in importer.columns[:1]]
     _tell_values(table, layout, labels, corrections, result)
     result.problems.sort(key=lambda problem: problem.line or 0)
     return result

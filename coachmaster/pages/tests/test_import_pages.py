@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import re
 import threading
 
 import openpyxl
@@ -22,6 +23,7 @@ from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.ground.tests.workbooks import ods, xlsx
 from coachmaster.pages import importing
 from coachmaster.pages.models import Import
+from coachmaster.pages.progress import Progress
 from finance.models import Payment
 from finance.tests.factories import enrolled
 
@@ -478,6 +480,64 @@ def test_an_older_excel_file_comes_in_when_it_is_said_to_be_one(desk):
 def test_what_is_not_offered_is_refused(desk, data):
     assert desk.upload(STUDENTS, **data).status_code == 200
     assert not Import.objects.exists()
+
+
+# How far it is, and what came of it -----------------------------------------------------------------------------
+
+
+def test_who_waits_sees_how_far_the_import_is(desk, monkeypatch):
+    desk.upload(STUDENTS)
+    address = reverse("pages:import-progress", args=[desk.file.pk])
+    seen = []
+    run = importing._run
+
+    def looked_at(upload, table, **options):
+        def progress(*rows):
+            options["progress"](*rows)
+            seen.append(desk.client.get(address).json()["share"])
+
+        return run(upload, table, **{**options, "progress": progress})
+
+    monkeypatch.setattr(importing, "_run", looked_at)
+    assert desk.client.get(address).json() == {"share": None}
+
+    with Progress(desk.file.pk) as progress:
+        progress("Checking", 2, 2)
+        assert desk.client.get(address).json() == {"share": 0.5}
+    desk.send("apply")
+
+    assert seen == [0.5]  # two lines written; fewer than a thousand are not counted while they are checked
+    assert desk.client.get(address).json() == {"share": None}
+
+
+def test_the_preview_shows_how_each_column_is_read_and_where_to_change_that(desk):
+    desk.upload("Name,Mobile,Shoe size\nAsha Verma,9876543210,38\nRavi Iyer,,41\n")
+
+    page = desk.open().content.decode().split("How the columns are read")[1].split("</table>")[0]
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "Name Full name Asha Verma · Ravi Iyer" in text
+    assert "Mobile Phone 9876543210 " in text
+    assert "Shoe size Not used 38 · 41" in text
+    assert reverse("pages:import-columns", args=[desk.file.pk]) in page
+
+
+def test_what_was_made_and_changed_is_linked_and_comes_as_a_file(desk, settings):
+    ravi = StudentFactory(user__full_name="Ravi Iyer", user__email="ravi@example.com", user__phone="9876500000")
+    desk.upload(STUDENTS)
+    desk.send("apply")
+    asha = User.objects.get(email="asha@example.com")
+
+    page = desk.open().content.decode()
+    assert f'href="{asha.get_absolute_url()}"' in page
+    assert f'href="{ravi.user.get_absolute_url()}"' in page.split("What it changed")[1].split("</table>")[0]
+
+    rows = list(csv.reader(io.StringIO(b"".join(desk.open(**{"as": "csv"}).streaming_content).decode("utf-8-sig"))))
+    assert rows == [
+        ["What", "Line", "Which", "Column", "Before", "After", "Page"],
+        ["New", "", "Asha Verma", "", "", "", f"{settings.SITE_URL}{asha.get_absolute_url()}"],
+        ["Changed", "3", "Ravi Iyer · ravi@example.com", "Phone", "9876500000", "9876543211",
+         f"{settings.SITE_URL}{ravi.user.get_absolute_url()}"],
+    ]  # fmt: skip
 
 
 # Whose file it is -----------------------------------------------------------------------------------------------
