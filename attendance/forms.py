@@ -188,13 +188,17 @@ class DayFilter(FilterForm):
 
 
 class MissingFilter(FilterForm):
-    """Whose missing registers; the choices are the instructors who have some."""
+    """Whose missing registers, and how far back; the choices are the instructors who have some."""
 
     q = None
     instructor = forms.ChoiceField(label="Instructor")
+    back = forms.ChoiceField(label="Days before today")
 
-    def __init__(self, data, *, by_instructor):
+    def __init__(self, data, *, by_instructor, days, most_days):
         super().__init__(data)
+        self.fields["back"].choices = [("", days), ("most", most_days)]
+        if days >= most_days:
+            del self.fields["back"]
         people = [(str(key or "none"), f"{name or 'Nobody yet'} ({number})") for key, name, number in by_instructor]
         self.fields["instructor"].choices = [("", "Everybody"), *people]
 

@@ -63,10 +63,11 @@ def missing(now, *, days, instructor=None):
     return sorted(map(Missing._make, found), key=lambda row: (-row.day.toordinal(), row.batch, row.batch_id))
 
 
-def to_see_to(user):
-    """The `Missing` that ``user`` has to see to now, as far back as `days_back`: of all batches for staff, of those they
-    teach for others."""
-    return missing(timezone.now(), days=days_back(), instructor=None if sees_whole_institute(user) else user)
+def to_see_to(user, *, days=None):
+    """The `Missing` that ``user`` has to see to now, so many days back (None: `days_back`): of all batches for staff, of
+    those they teach for others."""
+    days = days_back() if days is None else days
+    return missing(timezone.now(), days=days, instructor=None if sees_whole_institute(user) else user)
 
 
 @cache

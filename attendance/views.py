@@ -314,9 +314,11 @@ def day(request):
 
 
 def missing_list(request):
-    rows = missing.to_see_to(request.user)
-    instructors = missing.by_instructor(rows)
-    filters = MissingFilter(request.GET, by_instructor=instructors) if sees_whole_institute(request.user) else None
+    sees_all, usual = sees_whole_institute(request.user), missing.days_back()
+    days = missing.MOST_DAYS if sees_all and request.GET.get("back") == "most" else usual
+    rows = missing.to_see_to(request.user, days=days)
+    choices = {"by_instructor": missing.by_instructor(rows), "days": usual, "most_days": missing.MOST_DAYS}
+    filters = MissingFilter(request.GET, **choices) if sees_all else None
     shown = filters.filter(rows) if filters else rows
     if file := list_file(request, "registers-not-taken", missing.COLUMNS, shown):
         return file
@@ -324,5 +326,5 @@ def missing_list(request):
     return render(
         request,
         "attendance/missing.html",
-        {"filters": filters, "days": missing.days_back(), "missing": Listing(page, sort=""), "in_all": len(rows)},
+        {"filters": filters, "days": days, "missing": Listing(page, sort=""), "in_all": len(rows)},
     )

@@ -152,6 +152,20 @@ def test_an_instructor_sees_their_own_and_an_admin_all_by_instructor(client_of, 
     assert len(listed(client.get(PAGE, {"instructor": "x'; --"}))) == 4
 
 
+def test_an_admin_looks_further_back_than_instructors_may_correct(client_of, admin, instructor):
+    batch_on(0, name="Mondays", instructor=instructor)
+    client = client_of(admin)
+    assert listed(client.get(PAGE)) == [("Mondays", 15)]
+
+    page = client.get(PAGE, {"back": "most"})
+
+    assert listed(page) == [("Mondays", day) for day in (15, 8, 1)]
+    assert (
+        "3 classes without a sheet, today’s once they have ended and those of 31 days before." in page.content.decode()
+    )
+    assert listed(client_of(instructor).get(PAGE, {"back": "most"})) == [("Mondays", 15)]
+
+
 def test_it_says_how_far_it_reaches_and_when_nothing_is_missing(client_of, admin):
     page = client_of(admin).get(PAGE).content.decode()
 

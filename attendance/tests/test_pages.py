@@ -306,6 +306,19 @@ def test_attendance_below_the_institutes_threshold_is_marked_as_low(client_of, b
     assert "Low attendance" in attendance_of(client, student).content.decode()
 
 
+def test_what_is_expected_is_told_of_the_batch_that_is_short_of_it(client_of, batch, student):
+    Institute.objects.update(several_batches_at_once=True, low_attendance_classes=2)
+    strict = BatchFactory(name="Strict", course__low_attendance_percent=90, starts_on=batch.starts_on)
+    for one, statuses in ((strict, ["present", "absent"]), (batch, ["present"])):
+        EnrollmentFactory(batch=one, student=student, is_exclusive=False)
+        marked(one, student, statuses)
+
+    page = attendance_of(client_of(student), student).content.decode()
+
+    assert "90 % or more is expected in Strict." in page
+    assert "75 % or more" not in page
+
+
 def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(client_of, batch, student):
     batch.starts_on = datetime.date(2026, 4, 1)
     batch.save()
