@@ -1,6 +1,8 @@
 """Mail to people about their own account: plain text, after the commit, and never a reason for a page to fail."""
 
+import contextlib
 import logging
+import smtplib
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -68,14 +70,26 @@ class RedirectThenSend(HttpResponseRedirect):
             self.message = None
 
 
-def send_all(messages):
-    """Send ``messages`` once the transaction is committed, over one connection; what fails is in the log."""
+def send_each(messages):
+    """Send ``messages`` over one connection, outside a transaction; for each whether it went out. Why not is in the log.
 
-    def send():
-        try:
-            get_connection().send_messages(messages)
-        except OSError:
-            logger.exception("%s mails did not go out", len(messages))
-
-    if messages:
-        transaction.on_commit(send)
+    One that the server refuses keeps none of the others back. When the server is gone, the rest is not tried: each
+    would wait for it again.
+    """
+    went_out = [False] * len(messages)
+    if not messages:
+        return went_out
+    connection = get_connection()
+    try:
+        connection.open()
+        for place, message in enumerate(messages):
+            try:
+                went_out[place] = bool(connection.send_messages([message]))
+            except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused):
+                logger.exception("mail to %s was refused", message.to)
+    except OSError:
+        logger.exception("%s of %s mails did not go out", went_out.count(False), len(messages))
+    finally:
+        with contextlib.suppress(OSError):
+            connection.close()
+    return went_out

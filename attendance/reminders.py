@@ -67,7 +67,9 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
         for row in shortage.watched(found, institute)
     ]
     notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
-    _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
+    rows = _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
+    for notice, row in zip(notices, rows, strict=True):
+        notice.kept = row
     return notices
 
 
@@ -101,8 +103,8 @@ def tell_of_absence(student, day, marks, *, by, again=False):
 
 
 def _keep(told, channel, by):
-    """Write down who was reminded: ``(enrollment's key, Tally)`` each."""
-    Reminder.objects.bulk_create(
+    """Write down who was reminded: ``(enrollment's key, Tally)`` each. Returns the rows."""
+    return Reminder.objects.bulk_create(
         Reminder(enrollment_id=key, channel=channel, attended=tally.attended, counted=tally.counted, sent_by=by)
         for key, tally in told
     )

@@ -12,7 +12,7 @@ from academics.models import Institute
 from accounts import mails
 from accounts.models import StudentProfile, student_or_404
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
+from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm, tell_of_mails
 from coachmaster.ground.tables import asked_form, table_answer
 
 from .dues import COLUMNS
@@ -81,16 +81,13 @@ def remind_by_mail(request):
     except RemindedAlready as asked:
         return render(request, "_remind_again.html", {"form": form, "recent": asked.notices, "back": back})
     institute = Institute.objects.for_page_heads()
-    mails.send_all(
+    went_out = mails.send_each(
         [
             EmailMessage(f"Fees of {notice.student} at {institute.name}", notice.text, to=[notice.email])
             for notice in notices
         ]
     )
     left_out = len(students) - len(notices)
-    messages.success(
-        request,
-        f"Reminders by e-mail: {len(notices)} sent"
-        + (f", {left_out} left out (nothing due, no address, or reminded already)." if left_out else "."),
-    )
+    words = f", {left_out} left out (nothing due, no address, or reminded already)" if left_out else ""
+    tell_of_mails(request, notices, went_out, left_out=words)
     return redirect(back)

@@ -62,7 +62,7 @@ def remind(students, *, channel, by, again=False, leave_out=False):
             text = text_for(student, institute, debtor.due_now, due_on)
             notices.append(FeeNotice(student, text, debtor.account.reminded_at, debtor.due_now, due_on))
     notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
-    Reminder.objects.bulk_create(
-        [Reminder(student=notice.student, channel=channel, amount=notice.amount, sent_by=by) for notice in notices]
-    )
+    for notice in notices:
+        notice.kept = Reminder(student=notice.student, channel=channel, amount=notice.amount, sent_by=by)
+    Reminder.objects.bulk_create([notice.kept for notice in notices])
     return notices

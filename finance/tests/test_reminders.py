@@ -150,6 +150,22 @@ def test_those_ticked_get_a_mail_each(client_of, admin, debtor, settings, django
     assert set(Reminder.objects.values_list("student", "channel")) == {(debtor.pk, "email"), (other.pk, "email")}
 
 
+def test_a_mail_that_the_server_refuses_is_no_reminder(client_of, admin, debtor, settings, monkeypatch):
+    settings.SENDS_MAIL = True
+    other = enrolled(fee="500.00").student
+    other.guardian_email = "m@example.com"
+    other.save()
+    monkeypatch.setattr(
+        "accounts.mails.send_each", lambda messages: [message.to == ["m@example.com"] for message in messages]
+    )
+
+    answer = client_of(admin).post(MAIL, {"students": [debtor.pk, other.pk]}, follow=True).content.decode()
+
+    assert Reminder.objects.get().student == other
+    assert "Reminders by e-mail: 1 sent." in answer
+    assert "Not sent to Asha Verma (father@example.com): the mail server did not take it." in answer
+
+
 @pytest.mark.parametrize(("answered", "mails"), [("leave_out", 1), ("again", 2)])
 def test_of_several_those_reminded_lately_are_asked_about(
     client_of, admin, debtor, settings, django_capture_on_commit_callbacks, answered, mails
