@@ -6,6 +6,7 @@ from django import forms
 from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.utils import timezone
 
+from academics.choices import choices_of
 from accounts.models import User
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.forms import FilterForm
@@ -29,12 +30,6 @@ SORTS = {
 }
 
 
-def batches_of(user):
-    """The batches that a list of ``user`` is about: all for staff, those they teach for others; none that is over."""
-    batches = services.batches_kept_by(user)
-    return batches.not_over(timezone.localdate())
-
-
 def presences_of(user):
     """The counts of the enrollments that a list of ``user`` is about."""
     if sees_whole_institute(user):
@@ -43,14 +38,14 @@ def presences_of(user):
 
 
 class ShortageFilter(FilterForm):
-    """Whose attendance, and what is wrong with it. The choices are those of ``batches``, which who asks may see."""
+    """Whose attendance, and what is wrong with it; of the batches that are not over, for who is not staff those they teach."""
 
     show = forms.ChoiceField(label="Show")
     course = forms.TypedChoiceField(coerce=int, empty_value=None)
     batch = forms.TypedChoiceField(coerce=int, empty_value=None)
     instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
 
-    def __init__(self, data, *, batches, institute, by_instructor):
+    def __init__(self, data, *, user, institute):
         super().__init__(data)
         self.fields["q"].label = "Student"
         self.fields["show"].choices = [
@@ -59,18 +54,12 @@ class ShortageFilter(FilterForm):
             ("edge", "Short after the next absence"),
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
         ]
-        rows = list(
-            batches.order_by("name", "pk").values_list(
-                "pk", "name", "course", "course__name", "instructor", "instructor__full_name"
-            )
-        )
-        courses = sorted({(row[3], row[2]) for row in rows})
-        teachers = sorted({(row[5], row[4]) for row in rows if row[4]})
-        self.fields["course"].choices = [("", "All courses"), *((key, name) for name, key in courses)]
-        self.fields["batch"].choices = [("", "All batches"), *((row[0], row[1]) for row in rows)]
-        if by_instructor:
-            self.fields["instructor"].choices = [("", "All instructors"), *((key, name) for name, key in teachers)]
-        else:
+        keeper = services.keeper(user)
+        offered = choices_of(not_over_on=timezone.localdate(), instructor=keeper)
+        self.fields["course"].choices = offered.courses
+        self.fields["batch"].choices = offered.batches
+        self.fields["instructor"].choices = offered.instructors
+        if keeper is not None:
             del self.fields["instructor"]
 
     def narrow(self, presences):

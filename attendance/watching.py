@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST
 
 from academics.models import Enrollment, Institute
 from accounts import mails
-from accounts.roles import sees_whole_institute
 from coachmaster.ground.listing import ROWS_A_PAGE, listing
 from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm, tell_of_mails
 from coachmaster.ground.tables import asked_form, table_answer
@@ -22,12 +21,7 @@ from .reminders import remind
 def shortage_list(request):
     """Who is short, on the edge, or has stayed away; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
     user, institute = request.user, Institute.objects.for_page_heads()
-    filters = shortage.ShortageFilter(
-        request.GET,
-        batches=shortage.batches_of(user),
-        institute=institute,
-        by_instructor=sees_whole_institute(user),
-    )
+    filters = shortage.ShortageFilter(request.GET, user=user, institute=institute)
     presences = filters.narrow(shortage.presences_of(user).slipping(institute))
     found = shortage.sorted_by(presences.filter(filters.kinds))
     if form := asked_form(request):

@@ -3,7 +3,9 @@ dues and its files."""
 
 import datetime
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
+from typing import NamedTuple
 
 from django.core.paginator import Paginator
 from django.db import connection
@@ -14,7 +16,7 @@ from django.utils.functional import cached_property
 from accounts.models import User
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
 from coachmaster.ground.money import ZERO, from_paise, to_paise
-from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.tables import Column, Kind
 from coachmaster.ground.whatsapp import whatsapp_number
 
@@ -102,17 +104,29 @@ class Dues:
     def debtors(self, keys):
         """A Debtor for each of these students, by two queries."""
         keys = list(keys)
-        accounts = self.load(keys)
-        charges = {}
-        for charge in ledger.charges_of(keys, self.on):
-            charges.setdefault(charge.student_id, []).append(charge)
-        found = []
-        for account in accounts:
-            own = charges.get(account.pk, [])
-            paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - account.owed
-            lines = [line for line in ledger.settle(own, paid, self.on) if line.open > ZERO]
-            found.append(Debtor(account, lines, self.on))
+        lines = self.open_lines(keys)
+        return [Debtor(account, lines.get(account.pk, []), self.on) for account in self.load(keys)]
+
+    def open_lines(self, keys):
+        """By student the OpenLines of what was owed, the oldest first."""
+        found = {}
+        for student, *line in _open(keys=keys):
+            found.setdefault(student, []).append(OpenLine(*line))
         return found
+
+
+class OpenLine(NamedTuple):
+    """What is open of one charge, in rupees, since when, and of which batch ("" of none)."""
+
+    due_on: datetime.date
+    open: Decimal
+    batch: str | None
+
+
+@Prepared
+def _open(*, keys):
+    found = Charge.objects.open().filter(student__in=keys).order_by("due_on", "pk")
+    return found.values_list("student", "due_on", "open_now", "enrollment__batch__name")
 
 
 @Prepared
@@ -129,6 +143,27 @@ def _accounts(*, keys, on, before):
     )
 
 
+def _totals(accounts, charges, on, **since):
+    """Two rows, named "charges" and "accounts": the numbers of students who owe and of those who are overdue, and what is
+    open of each of `AGES`."""
+    days = [*since.values()]
+    periods = {
+        f"age_{index}": Q(**({"due_on__gte": first} if first else {}), **({"due_on__lt": end} if end else {}))
+        for index, (first, end) in enumerate(zip([*days, None], [None, *days], strict=True))
+    }
+    of_charges = sums(charges, **{name: Sum("open_now", filter=period) for name, period in periods.items()})
+    numbers = sums(accounts, students=Count("pk"), late=Count("pk", filter=Q(first_due_on__lt=on)))
+    nothing = [Value(0)] * len(periods)
+    return of_charges.values_list(Value("charges"), Value(0), Value(0), *periods).union(
+        numbers.values_list(Value("accounts"), "students", "late", *nothing), all=True
+    )
+
+
+@Prepared
+def _totals_of_all(*, on, **since):
+    return _totals(Account.objects.owing(), Charge.objects.open(), on, **since)
+
+
 class Found:
     """Those who owe and were asked for, today."""
 
@@ -138,22 +173,16 @@ class Found:
     @cached_property
     def totals(self):
         """The Totals of them, by one query."""
-        charges = Charge.objects.open()
-        if self.is_narrowed:
-            charges = charges.filter(student__in=self.accounts.values("pk"))
         on = self.dues.on
-        sums = {}
-        for index, age in enumerate(AGES):
-            in_it = Q() if age.least is None else Q(due_on__lte=on - age.least * DAY)
-            in_it &= Q() if age.most is None else Q(due_on__gte=on - age.most * DAY)
-            sums[f"age_{index}"] = Sum("open_now", filter=in_it)
-        found = charges.aggregate(
-            students=Count("student", distinct=True),
-            overdue_students=Count("student", distinct=True, filter=Q(due_on__lt=on)),
-            **sums,
-        )
-        ages = [found[f"age_{index}"] or ZERO for index in range(len(AGES))]
-        return Totals(ages, found["students"], found["overdue_students"])
+        days = {f"since_{index}": on - age.most * DAY for index, age in enumerate(AGES) if age.most is not None}
+        if self.is_narrowed:
+            charges = Charge.objects.open().filter(student__in=self.accounts.values("pk"))
+            rows = _totals(self.accounts, charges, on, **days)
+        else:
+            rows = _totals_of_all(on=on, **days)
+        found = {of: numbers for of, *numbers in rows}
+        students, overdue_students, *_ = found["accounts"]
+        return Totals([amount or ZERO for amount in found["charges"][2:]], students, overdue_students)
 
     def page(self, request):
         """The page of keys that the request asks for."""
@@ -225,6 +254,19 @@ class PastDues(Dues):
 
     def owed_by(self, account):
         return from_paise(self._paise[account.pk])
+
+    def open_lines(self, keys):
+        charges, found = {}, {}
+        for charge in ledger.charges_of(keys, self.on):
+            charges.setdefault(charge.student_id, []).append(charge)
+        for key, own in charges.items():
+            paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - from_paise(self._paise[key])
+            found[key] = [
+                OpenLine(line.charge.due_on, line.open, line.charge.enrollment and line.charge.enrollment.batch.name)
+                for line in ledger.settle(own, paid, self.on)
+                if line.open > ZERO
+            ]
+        return found
 
 
 def _left(row, place):
@@ -312,7 +354,7 @@ class Totals:
 
 @dataclass
 class Debtor:
-    """A student who owes, and the lines of the ledger with something open, the oldest first."""
+    """A student who owes, and what is open, the oldest first."""
 
     account: Account
     lines: list
@@ -326,21 +368,21 @@ class Debtor:
     @property
     def overdue(self):
         """What was due before the day, in rupees."""
-        return sum((line.open for line in self.lines if line.charge.due_on < self.on), ZERO)
+        return sum((line.open for line in self.lines if line.due_on < self.on), ZERO)
 
     @property
     def due_now(self):
         """What is due by the day, overdue or not, in rupees."""
-        return sum((line.open for line in self.lines if line.charge.due_on <= self.on), ZERO)
+        return sum((line.open for line in self.lines if line.due_on <= self.on), ZERO)
 
     @property
     def age(self):
         """Of the oldest open charge."""
-        return age_of((self.on - self.first_open.charge.due_on).days) if self.lines else None
+        return age_of((self.on - self.first_open.due_on).days) if self.lines else None
 
     def of_age(self, age):
         """What is open of that age, in rupees."""
-        return sum((x.open for x in self.lines if age_of((self.on - x.charge.due_on).days) is age), ZERO)
+        return sum((x.open for x in self.lines if age_of((self.on - x.due_on).days) is age), ZERO)
 
     @property
     def may_be_mailed(self):
@@ -373,18 +415,14 @@ COLUMNS = [
     Column(
         "Batch",
         Kind.TEXT,
-        lambda debtor: (
-            debtor.first_open.charge.enrollment.batch.name
-            if debtor.lines and debtor.first_open.charge.enrollment
-            else ""
-        ),
+        lambda debtor: (debtor.lines and debtor.first_open.batch) or "",
     ),
     Column("Guardian", Kind.TEXT, lambda debtor: debtor.account.student.guardian_name),
     Column("Phone", Kind.TEXT, lambda debtor: debtor.phone),
     Column("Owed", Kind.AMOUNT, lambda debtor: debtor.account.owed),
     Column("Overdue", Kind.AMOUNT, lambda debtor: debtor.overdue),
     *(Column(age.label, Kind.AMOUNT, lambda debtor, age=age: debtor.of_age(age)) for age in AGES),
-    Column("Oldest due", Kind.DAY, lambda debtor: debtor.first_open and debtor.first_open.charge.due_on),
+    Column("Oldest due", Kind.DAY, lambda debtor: debtor.first_open and debtor.first_open.due_on),
     Column("Last payment", Kind.DAY, lambda debtor: debtor.account.last_paid_on),
     Column("Last reminder", Kind.MOMENT, lambda debtor: debtor.account.reminded_at),
 ]

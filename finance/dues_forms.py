@@ -3,7 +3,7 @@
 from django import forms
 from django.utils import timezone
 
-from academics.models import Batch
+from academics.choices import choices_of
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.money import AmountField
@@ -28,14 +28,10 @@ class DuesFilter(FilterForm):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student"
         self.today = timezone.localdate()
-        # As plain values: there may be thousands.
-        columns = ("pk", "name", "course", "course__name", "instructor", "instructor__full_name")
-        batches = list(Batch.objects.order_by("name", "pk").values_list(*columns))
-        courses = sorted({(name, key) for _, _, key, name, _, _ in batches})
-        teachers = sorted({(name, key) for *_, key, name in batches if key})
-        self.fields["course"].choices = [("", "All courses"), *((key, name) for name, key in courses)]
-        self.fields["batch"].choices = [("", "All batches"), *(batch[:2] for batch in batches)]
-        self.fields["instructor"].choices = [("", "All instructors"), *((key, name) for name, key in teachers)]
+        offered = choices_of()
+        self.fields["course"].choices = offered.courses
+        self.fields["batch"].choices = offered.batches
+        self.fields["instructor"].choices = offered.instructors
 
     def clean_as_of(self):
         """A day that is over, or today."""

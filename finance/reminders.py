@@ -58,7 +58,7 @@ def remind(students, *, channel, by, again=False, leave_out=False):
     notices = []
     for debtor in dues.debtors(keys.values_list("pk", flat=True)):
         if debtor.due_now > ZERO:
-            student, due_on = debtor.account.student, debtor.first_open.charge.due_on
+            student, due_on = debtor.account.student, debtor.first_open.due_on
             text = text_for(student, institute, debtor.due_now, due_on)
             notices.append(FeeNotice(student, text, debtor.account.reminded_at, debtor.due_now, due_on))
     notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)

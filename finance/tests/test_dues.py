@@ -86,7 +86,7 @@ def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
 
     both, overdue, upcoming = dues.debtors(dues.find().keys())
 
-    assert (both.first_open.charge.due_on, both.first_open.open) == (today - DAY, Decimal("300.00"))
+    assert (both.first_open.due_on, both.first_open.open) == (today - DAY, Decimal("300.00"))
     assert (overdue.overdue, both.overdue, upcoming.overdue) == (Decimal("700.00"), Decimal("300.00"), Decimal("0.00"))
 
 
