@@ -1,5 +1,7 @@
 """Courses, batches, enrollments, the institute and its holidays: fetch, decide, render."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,6 +16,7 @@ from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import every_row, listing
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import list_file
 
 from .calendar import LOOK_AHEAD, Timetable
@@ -64,12 +67,17 @@ COURSE_SORTS = {
 }
 
 
+COURSE_ROWS = Prepared(lambda keys, on: Course.objects.filter(pk__in=keys).for_listing(on))
+
+
 def course_list(request):
     filters = CourseFilter(request.GET)
-    listed = (request, filters.filter(Course.objects.for_listing(timezone.localdate())), COURSE_SORTS)
-    if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, default="name")):
+    today = timezone.localdate()
+    listed = (request, filters.filter(Course.objects.for_listing(today)), COURSE_SORTS)
+    options = {"default": "name", "rows": partial(COURSE_ROWS, on=today)}
+    if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, **options)):
         return file
-    courses = listing(*listed, default="name")
+    courses = listing(*listed, **options)
     return render(request, "academics/course_list.html", {"courses": courses, "filters": filters})
 
 
@@ -155,14 +163,30 @@ BATCH_SORTS = {
 }
 
 
+@Prepared
+def _batches(*, keys):
+    return Batch.objects.filter(pk__in=keys).select_related("course", "instructor").with_strength()
+
+
+def batch_rows(keys):
+    """The batches of these keys with everything a row of a list shows."""
+    batches = _batches(keys=keys)
+    load_class_times(batches)
+    return batches
+
+
 def batch_list(request):
     today = timezone.localdate()
     visible = Batch.objects.visible_to(request.user)
     filters = BatchFilter(request.GET, batches=visible, by_instructor=sees_whole_institute(request.user))
-    listed = (request, filters.filter(visible, today).for_listing(), BATCH_SORTS)
-    if file := list_file(request, "batches", batch_columns(request.user), every_row(*listed, default="name")):
+    found = filters.filter(visible, today).select_related("course", "instructor").with_strength()
+    listed = (request, found, BATCH_SORTS)
+    if file := list_file(
+        request, "batches", batch_columns(request.user), every_row(*listed, default="name", rows=batch_rows)
+    ):
         return file
     batches = listing(*listed, default="name")
+    load_class_times(batches)
     return render(request, "academics/batch_list.html", {"batches": batches, "filters": filters, "today": today})
 
 
@@ -200,15 +224,18 @@ STUDENTS_SORTS = {
 }
 
 
+ROLL_ROWS = Prepared(lambda keys: Enrollment.objects.filter(pk__in=keys).select_related("student__user"))
+
+
 def batch_students(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).with_strength(), pk=pk)
     filters = StudentsFilter(request.GET)
-    found = filters.filter(Enrollment.objects.filter(batch=batch).select_related("student__user"))
-    listed = (request, found, STUDENTS_SORTS)
+    listed = (request, filters.filter(Enrollment.objects.filter(batch=batch)), STUDENTS_SORTS)
+    options = {"default": "name", "rows": ROLL_ROWS}
     name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
-    if file := list_file(request, name, STUDENTS_OF_BATCH, every_row(*listed, default="name")):
+    if file := list_file(request, name, STUDENTS_OF_BATCH, every_row(*listed, **options)):
         return file
-    enrollments = listing(*listed, default="name")
+    enrollments = listing(*listed, **options)
     return render(
         request, "academics/batch_students.html", {"batch": batch, "enrollments": enrollments, "filters": filters}
     )

@@ -46,8 +46,7 @@ def listing(request, queryset, sorts, *, default, rows=None, total=None):
     if total is not None:
         paginator.count = total
     page = paginator.get_page(request.GET.get("page"))
-    if rows is not None:
-        page.object_list = _in_order(rows, list(page.object_list))
+    page.object_list = list(page.object_list) if rows is None else _in_order(rows, list(page.object_list))
     return Listing(page=page, sort=sort)
 
 
