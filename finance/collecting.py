@@ -54,6 +54,7 @@ def collections(request):
             "filters": filters,
             "year_words": financial_year_words(year),
             "in_all": collected.in_all,
+            "together": [("Together", collected.in_all)],
             "by_month": by_month,
             "by_course": by_course,
             "by_batch": collected.by_batch(),

@@ -4,6 +4,7 @@ import datetime
 from functools import lru_cache
 
 from django import template
+from django.template import engines
 from django.template.defaultfilters import date as django_date
 from django.template.defaulttags import URLNode
 from django.template.defaulttags import url as django_url
@@ -118,6 +119,13 @@ def icon(name):
         static("icons.svg"),
         name,
     )
+
+
+@register.simple_tag(takes_context=True)
+def quick(context, name, **given):
+    """`{% quick "payments.html" payments=payments %}`: a piece of the page that Jinja draws (see `ground.quick`)."""
+    piece = engines["quick"].get_template(name).template
+    return mark_safe(piece.render(given, perms=context["perms"]))  # noqa: S308 — Jinja escapes
 
 
 @register.inclusion_tag("_sort_heading.html", takes_context=True)

@@ -1,0 +1,33 @@
+"""Pieces that a page draws again and again, like the rows of a list, are Jinja templates (`templates/quick/`): these take a
+fifth of the time of Django's.
+
+The page stays a Django template and says `{% quick "payments.html" payments=payments %}` where its rows go. A piece has
+`perms` and what it is given, our filters (`rupees`, `phone`, `date`), and `url`, `icon` and `status` as functions.
+"""
+
+from django.template.defaultfilters import truncatechars
+from django.utils.timezone import template_localtime  # type: ignore[attr-defined]
+from jinja2 import ChainableUndefined, Environment
+
+from .addresses import address
+from .templatetags import ground
+
+
+def environment(**options):
+    """Jinja as the pieces need it: what is missing or None is empty, as in Django's templates."""
+    env = Environment(  # noqa: S701 — Django's backend switches escaping on
+        trim_blocks=True, lstrip_blocks=True, finalize=_shown, **options | {"undefined": ChainableUndefined}
+    )
+    env.globals.update(url=address, icon=ground.icon, status=ground.status)
+    env.filters.update({name: getattr(ground, name) for name in ("dial", "email", "phone", "rupees")})
+    env.filters.update(date=_date, truncatechars=truncatechars)
+    return env
+
+
+def _shown(value):
+    return "" if value is None else value
+
+
+def _date(value, words):
+    """Our `date`, which Django's templates hand a moment in local time."""
+    return ground.date(template_localtime(value), words)
