@@ -24,7 +24,8 @@ class PlainSelect(forms.Select):
         for key, label in self.choices:
             text = "" if key is None else str(key)
             selected = " selected" if text in chosen else ""
-            options.append(f'<option value="{escape(text)}"{selected}>{conditional_escape(label)}</option>')
+            label = conditional_escape(label)  # type: ignore[arg-type]
+            options.append(f'<option value="{escape(text)}"{selected}>{label}</option>')
         attributes = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
         return format_html("<select{}>{}</select>", attributes, mark_safe("".join(options)))  # noqa: S308 — escaped above
 

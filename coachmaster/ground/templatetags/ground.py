@@ -124,7 +124,7 @@ def icon(name):
 @register.simple_tag(takes_context=True)
 def quick(context, name, **given):
     """`{% quick "payments.html" payments=payments %}`: a piece of the page that Jinja draws (see `ground.quick`)."""
-    piece = engines["quick"].get_template(name).template
+    piece = engines["quick"].get_template(name).template  # type: ignore[attr-defined]
     return mark_safe(piece.render(given, perms=context["perms"]))  # noqa: S308 — Jinja escapes
 
 
