@@ -92,6 +92,9 @@ def course_detail(request, pk):
             "course": course,
             "batches": list(batches.not_over(today).for_listing().order_by("starts_on", "name", "pk")),
             "batches_over": batches.over(today).count(),
+            "active_students": Enrollment.objects.active().filter(batch__course=course).count()
+            if sees_whole_institute(request.user)
+            else None,
             "today": today,
         },
     )

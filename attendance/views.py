@@ -231,7 +231,9 @@ def sheet_go(request, pk):
 
 def register(request, pk):
     """A month, or the days of `?from=&to=`; with `?as=csv` or `?as=xlsx` as a file."""
-    batch = get_object_or_404(services.batches_kept_by(request.user).with_class_times(), pk=pk)
+    batch = get_object_or_404(
+        reports.counted_since_it_began(services.batches_kept_by(request.user).with_class_times()), pk=pk
+    )
     today = timezone.localdate()
     last = min(batch.ends_on or today, today)
     months = MonthForm(request.GET, months=months_between(min(batch.starts_on, last), last))
@@ -253,6 +255,7 @@ def register(request, pk):
             "last": last,
             "today": today,
             "register": found,
+            "since_it_began": reports.since_it_began(batch),
             "first_open_day": services.first_open_day(request.user, today),
             "today_is_open": batch.is_running(today),
         },

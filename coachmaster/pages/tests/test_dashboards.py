@@ -227,6 +227,30 @@ def test_each_figure_equals_the_list_it_links_to(client_of, admin):
     assert batches.total == context["running_batches"] == 3
 
 
+def test_the_chart_of_a_course_and_an_instructors_figures_stand_on_the_pages_they_link_to(client_of, admin, instructor):
+    batch = DailyBatchFactory(instructor=instructor, starts_on=timezone.localdate() - 100 * DAY)
+    came, stayed_away = (enrolled(batch=batch, enrolled_on=batch.starts_on).student_id for _ in range(2))
+    for days_ago in (90, 1):
+        taken(batch, timezone.localdate() - days_ago * DAY, **{f"s{came}": "present", f"s{stayed_away}": "absent"})
+    [bar] = client_of(admin).get(reverse("pages:admin-dashboard")).context["by_course"].bars
+
+    course = client_of(admin).get(bar.href).content.decode()
+
+    assert f"{bar.value} enrolled now" in course and bar.value == "2"
+    client = client_of(instructor)
+    [(_, tally)] = client.get(reverse("pages:instructor-dashboard")).context["batches"]
+    register = client.get(reverse("attendance:batch-attendance", args=[batch.pk]))
+    assert str(register.context["since_it_began"]) == str(tally) == "2 of 4 · 50 %"
+    assert "2 of 4" in register.content.decode()
+
+
+def test_a_student_without_fees_has_not_paid_any(client_of, student):
+    page = client_of(student).get(reverse("pages:student-dashboard")).content.decode()
+
+    assert "No fees yet" in page and "The office enrolls you" in page
+    assert ">Paid<" not in page and "₹0.00 of" not in page
+
+
 def test_a_further_group_with_the_scope_works_without_code(client_of):
     from django.contrib.auth.models import Group, Permission
 

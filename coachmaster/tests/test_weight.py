@@ -1,0 +1,59 @@
+"""What a page weighs on the wire the first time: at most 100 kB with its assets, and nothing comes from another host."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.tests.factories import DailyBatchFactory
+from attendance.tests.factories import taken
+from finance.tests.factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+
+LIMIT = 100_000
+
+
+@pytest.fixture
+def made(instructor):
+    """A batch of 40 with a sheet today; each of them owes something and has paid something."""
+    batch = DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=timezone.localdate().replace(day=1))
+    enrollments = [enrolled(batch=batch) for _ in range(40)]
+    for enrollment in enrollments:
+        paid(student=enrollment.student, amount="1000.00")
+    taken(batch, timezone.localdate(), **{f"s{one.student_id}": "present" for one in enrollments})
+    return {"batch": batch.pk, "student": enrollments[0].student_id}
+
+
+PAGES = [
+    ("pages:admin-dashboard",),
+    ("accounts:person-list",),
+    ("academics:batch-students", "batch"),
+    ("academics:institute",),
+    ("finance:dues",),
+    ("finance:payment-list",),
+    ("finance:batch-charge", "batch"),
+    ("attendance:sheet", "batch", "day"),
+    ("attendance:batch-attendance", "batch"),
+    ("pages:student-hub", "student"),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page[0])
+def test_a_page_weighs_at_most_100_kb_the_first_time(client_of, admin, made, page):
+    name, *of = page
+    values = {**made, "day": timezone.localdate()}
+    response = client_of(admin).get(reverse(name, args=[values[one] for one in of]))
+    assert response.status_code == 200
+    html = response.content.decode()
+
+    loaded = set(re.findall(r"<(?:link|script|img|use)\b[^>]*?(?:href|src)=\"([^\"#]+)", html))
+
+    assert all(address.startswith("/static/") for address in loaded)
+    assert {"/static/vendor/bootstrap.min.css", "/static/icons.svg"} <= loaded
+    files = [Path(finders.find(address.removeprefix("/static/"))).read_bytes() for address in loaded]
+    assert sum(len(gzip.compress(content)) for content in [response.content, *files]) <= LIMIT
