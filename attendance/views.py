@@ -20,6 +20,7 @@ from coachmaster.ground.tables import asked_form, list_file, table_answer
 from . import missing, reports, services
 from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm
 from .models import Expected, MarkChange, Sheet, Status, Tally
+from .tables import CLASSES, MARKS
 
 # The sheet -------------------------------------------------------------------------------------------------------
 
@@ -272,6 +273,8 @@ def student_attendance(request, pk):
     months = MonthForm(request.GET, months=reports.months_of(enrollments, today))
     batches = sorted({enrollment.batch_id for enrollment in enrollments})
     marks = reports.marks_of_month(student, request.user, batches, months.first) if months.first else []
+    if file := list_file(request, f"attendance-{student.admission_number}", MARKS, marks):
+        return file
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(
         request,
@@ -299,6 +302,8 @@ def day(request):
     on, show = filters.day, filters.value("show")
     classes = reports.classes_on(on, services.keeper(request.user))
     wanted = [one for one in classes if not show or one.is_taken == (show == "taken")]
+    if file := list_file(request, f"classes-of-{on}", CLASSES, wanted):
+        return file
     return render(
         request,
         "attendance/day.html",

@@ -1,4 +1,5 @@
-"""What the lists of payments, concessions that wait and refunds that are due are as files."""
+"""What the lists of payments, charges, acts on a student's fees, concessions that wait and refunds that are due are as
+files."""
 
 from coachmaster.ground.tables import Column, Kind
 
@@ -31,4 +32,24 @@ REFUNDS_DUE = [
     Column("Left", Kind.DAY, lambda refund: refund.account.left_on),
     Column("To give back by", Kind.DAY, lambda refund: refund.due_on),
     Column("Amount", Kind.AMOUNT, lambda refund: refund.amount),
+]
+
+#: The `Line`s of the ledger.
+CHARGES = [
+    Column("What", Kind.TEXT, lambda line: line.charge),
+    Column("Due", Kind.DAY, lambda line: line.charge.due_on),
+    Column("Amount", Kind.AMOUNT, lambda line: line.charge.amount),
+    Column("Taken off", Kind.AMOUNT, lambda line: line.conceded),
+    Column("Settled", Kind.AMOUNT, lambda line: line.settled),
+    Column("Open", Kind.AMOUNT, lambda line: line.open),
+]
+
+#: Pairs of a `StatementLine` and the balance after it.
+STATEMENT = [
+    Column("Date", Kind.DAY, lambda pair: pair[0].on),
+    Column("For", Kind.TEXT, lambda pair: pair[0].what),
+    Column("Reference", Kind.TEXT, lambda pair: pair[0].reference),
+    Column("Charged", Kind.AMOUNT, lambda pair: pair[0].amount if pair[0].amount > 0 else None),
+    Column("Credited", Kind.AMOUNT, lambda pair: -pair[0].amount if pair[0].amount < 0 else None),
+    Column("Balance", Kind.AMOUNT, lambda pair: pair[1]),
 ]

@@ -1,6 +1,7 @@
 """Payments, receipts, what is owed: fetch, decide, render. The acts on enrollments are in `enrolling`."""
 
 import datetime
+import itertools
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -30,7 +31,7 @@ from .forms import BounceForm, PaperForm, PaymentFilter, PaymentForm, PickForm, 
 from .gst import SAC
 from .models import Charge, DayTotal, Mode, Payment, Refund
 from .picking import picked_student, student_picker
-from .tables import PAYMENTS
+from .tables import CHARGES, PAYMENTS, STATEMENT
 
 # Taking a payment -----------------------------------------------------------------------------------------------
 
@@ -287,6 +288,8 @@ def student_payments(request, pk):
 def student_fees(request, pk):
     student = student_or_404(request.user, pk)
     fees = ledger.fee_status(student, timezone.localdate())
+    if file := list_file(request, f"charges-{student.admission_number}", CHARGES, fees.lines):
+        return file
     pay = statements.pay_by_upi(student, Institute.objects.for_page_heads(), fees)
     return render(
         request,
@@ -307,6 +310,11 @@ def statement(request, pk):
     """Everything that was charged, taken off, paid and given back until today, with the balance after each."""
     student = student_or_404(request.user, pk)
     data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
+    balances = itertools.accumulate(line.amount for line in data.lines)
+    if file := list_file(
+        request, f"statement-{student.admission_number}", STATEMENT, zip(data.lines, balances, strict=True)
+    ):
+        return file
     return render(
         request,
         "finance/statement.html",

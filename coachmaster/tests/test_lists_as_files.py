@@ -43,16 +43,24 @@ LISTS = [
     "accounts:person-list", "academics:course-list", "academics:batch-list", "academics:batch-students",
     "academics:holiday-list", "finance:payment-list", "finance:student-payments", "finance:concession-list",
     "finance:refund-due-list", "finance:dues", "finance:day-book", "finance:collections", "attendance:shortage", "attendance:missing",
-    "pages:search", "pages:import-list",
+    "pages:search", "pages:import-list", "finance:student-fees", "finance:statement", "attendance:student-attendance",
+    "attendance:day",
 ]  # fmt: skip
+#: Whose list it is.
+OF = {
+    "academics:batch-students": "batches",
+    **dict.fromkeys(
+        ("finance:student-payments", "finance:student-fees", "finance:statement", "attendance:student-attendance"),
+        "students",
+    ),
+}
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 @pytest.mark.parametrize("name", LISTS)
 def test_each_list_comes_out_in_both_forms(people, client, name, form):
     client.force_login(people["admin"])
-    objects = people["objects"]
-    args = {"academics:batch-students": [objects["batches"]], "finance:student-payments": [objects["students"]]}
+    args = {name: [people["objects"][kind]] for name, kind in OF.items()}
 
     rows = table(client, name, *args.get(name, []), form=form, q="e")
 
@@ -66,8 +74,7 @@ EMPTY = {"finance:refund-due-list", "attendance:shortage", "pages:import-list"}
 @pytest.mark.parametrize("name", [name for name in LISTS if name != "attendance:missing"])  # that hangs on the hour
 def test_the_page_of_a_list_has_a_button_for_each_form_once_something_stands_in_it(people, client, name):
     client.force_login(people["admin"])
-    objects = people["objects"]
-    args = {"academics:batch-students": [objects["batches"]], "finance:student-payments": [objects["students"]]}
+    args = {name: [people["objects"][kind]] for name, kind in OF.items()}
 
     page = client.get(reverse(name, args=args.get(name, [])), {"q": "student"} if name == "pages:search" else {})
 
@@ -193,3 +200,25 @@ def test_memory_does_not_grow_with_the_rows(desk):
     few = peak(990)
     # Were the rows kept, seven times as many would take far more than twice the memory.
     assert peak(6000) < 2 * few
+
+
+def test_a_students_charges_and_statement_come_out_as_the_page_shows_them(desk, batch, admin):
+    batch.course.total_fee = 100_000
+    batch.course.save()
+    student = StudentFactory()
+    enrolled(student=student, batch=batch, enrolled_on=datetime.date(2026, 6, 1), by=admin)
+    payment = paid(student=student, amount=40_000, paid_on=datetime.date(2026, 6, 5), by=admin)
+
+    assert table(desk, "finance:student-fees", student.pk)[1:] == [
+        ["Tuition fee, Morning", "2026-06-01", "100000.00", "0.00", "40000.00", "60000.00"]
+    ]
+    lines = table(desk, "finance:statement", student.pk)
+    assert lines[0] == ["Date", "For", "Reference", "Charged", "Credited", "Balance"]
+    assert [[line[0], *line[2:]] for line in lines[1:]] == [
+        ["2026-06-01", "", "100000.00", "", "100000.00"],
+        ["2026-06-05", str(payment), "", "40000.00", "60000.00"],
+    ]
+    assert [row[3:] for row in table(desk, "finance:statement", student.pk, form="xlsx")[1:]] == [
+        [100_000, None, 100_000],
+        [None, 40_000, 60_000],
+    ]
