@@ -296,4 +296,8 @@ def test_the_second_of_two_tabs_is_refused_keeps_its_own_marks_and_saves_again(b
     assert marks() == ["absent", "present", "late"]
     change = MarkChange.objects.get()
     assert (change.before, change.after, change.changed_by) == ("present", "late", instructor)
+    assert look_over(mine) == []
+    mine.get_by_role("link", name="History").click()
+    expect(mine.get_by_role("heading", name="Saves")).to_be_visible()
+    assert look_over(mine) == [] and sideways(mine) == []
     assert mine.evaluate("localStorage.length") == 0
