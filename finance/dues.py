@@ -224,32 +224,44 @@ class PastDues(Dues):
         """A row for each of ``students`` (all without) who owed something, who owed most first: the key, what was owed,
         and what was charged, less what was taken off it, due on each of ``days`` or later.
 
-        One statement, in whole paise: the sums of each term of the equation by student, and of these with their signs the
-        sums again. What was voided is taken from what was paid, since few payments are.
+        One statement, in whole paise: the sums of each term of the equation by student, put side by side. Who was charged
+        nothing owes nothing. What was voided is taken from what was paid, since few payments are.
         """
-        columns = ["person", "sign", "owed", *(f"later_{place}" for place in range(len(days)))]
+        columns = ["owed", *(f"later_{place}" for place in range(len(days)))]
         selects, values = [], []
-        for sign, rows, owner, due_on in [
-            (1, self.charges, "", "due_on"),
-            (-1, Concession.objects.standing(self.on), "", "charge__due_on"),
-            (-1, Payment.objects.filter(paid_on__lte=self.on), "", None),
-            (1, Reversal.objects.filter(payment__paid_on__lte=self.on, voided_on__lte=self.on), "payment__", None),
-            (1, Refund.objects.standing(self.on), "", None),
+        for term, rows, owner, due_on in [
+            ("charged", self.charges, "", "due_on"),
+            ("conceded", Concession.objects.standing(self.on), "", "charge__due_on"),
+            ("paid", Payment.objects.filter(paid_on__lte=self.on), "", None),
+            (
+                "voided",
+                Reversal.objects.filter(payment__paid_on__lte=self.on, voided_on__lte=self.on),
+                "payment__",
+                None,
+            ),
+            ("refunded", Refund.objects.standing(self.on), "", None),
         ]:
             if students is not None:
                 rows = rows.filter(**{f"{owner}student__in": students})
             amount = f"{owner}amount"
-            later = [Sum(amount, filter=Q(**{f"{due_on}__gte": day})) if due_on else Value(0) for day in days]
-            sums = zip(columns[1:], [Value(sign), Sum(amount), *later], strict=True)
-            by_person = rows.order_by().values(person=F(f"{owner}student")).annotate(**dict(sums))
-            select, of_select = by_person.values_list(*columns).query.sql_with_params()
-            selects.append(select)
+            later = [Sum(amount, filter=Q(**{f"{due_on}__gte": day})) for day in days if due_on]
+            sums = dict(zip(columns, [Sum(amount), *later], strict=False))
+            by_person = rows.order_by().values(person=F(f"{owner}student")).annotate(**sums)
+            select, of_select = by_person.values_list("person", *sums).query.sql_with_params()
+            selects.append(f"{term} (person, {', '.join(sums)}) AS ({select})")
             values += of_select
-        sums = [f"CAST(COALESCE(SUM(sign * {column}), 0) AS bigint)" for column in columns[2:]]
-        terms = f"WITH terms ({', '.join(columns)}) AS ({' UNION ALL '.join(selects)})"
-        owing = "FROM terms GROUP BY person HAVING SUM(sign * owed) > 0 ORDER BY 2 DESC, 1"
+
+        def sum_of(column, *terms):
+            terms = (f"{term[0]} COALESCE({term[1:]}.{column}, 0)" for term in terms)
+            return f"CAST(COALESCE(charged.{column}, 0) {' '.join(terms)} AS bigint)"
+
+        owed = sum_of("owed", "-conceded", "-paid", "+voided", "+refunded")
+        later = [sum_of(column, "-conceded") for column in columns[1:]]
+        statement = ["WITH", ", ".join(selects), "SELECT person,", ", ".join([owed, *later]), "FROM charged"]
+        statement += [f"LEFT JOIN {term} USING (person)" for term in ("conceded", "paid", "voided", "refunded")]
+        statement += ["WHERE", owed, "> 0 ORDER BY 2 DESC, 1"]
         with connection.cursor() as cursor:
-            cursor.execute(f"{terms} SELECT person, {', '.join(sums)} {owing}", values)
+            cursor.execute(" ".join(statement), values)
             return cursor.fetchall()
 
     def owed_by(self, account):
