@@ -6,6 +6,7 @@ the session for the page that it was typed on, and for no other.
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import QueryDict
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -25,12 +26,28 @@ class SignInFirst(LoginRequiredMiddleware):
 
     def handle_no_permission(self, request, view_func):
         by_script = request.headers.get("X-Requested-With") == "fetch"
-        if request.method == "POST" and getattr(view_func, "comes_back", False) and not by_script:
-            typed = request.POST.copy()
-            typed.pop("csrfmiddlewaretoken", None)
-            if 0 < len(text := typed.urlencode()) <= LONGEST:
-                return _sign_in_page(request, next=request.path, typed=text)
+        if not by_script and (typed := _typed(request, view_func)):
+            return _sign_in_page(request, next=request.path, typed=typed)
         return super().handle_no_permission(request, view_func)
+
+
+def form_without_token(request, reason=""):
+    """A form whose token is not that of this session: it was opened before its owner signed in anew, or is not ours.
+
+    Who is signed in may open the page again with what was typed there; it is not saved.
+    """
+    typed = _typed(request, request.resolver_match.func) if request.user.is_authenticated else ""
+    return render(request, "403_csrf.html", {"typed": typed}, status=403)
+
+
+def _typed(request, view):
+    """What was typed on a page that `comes_back`, as text; else ""."""
+    if request.method != "POST" or not getattr(view, "comes_back", False):
+        return ""
+    typed = request.POST.copy()
+    typed.pop("csrfmiddlewaretoken", None)
+    text = typed.urlencode()
+    return text if len(text) <= LONGEST else ""
 
 
 @never_cache

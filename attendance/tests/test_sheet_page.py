@@ -7,6 +7,7 @@ import threading
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -698,6 +699,24 @@ def test_who_may_not_see_the_sheet_sees_nothing_of_what_was_typed(client, batch,
     page = sign_in_with(client, client.post(address(batch), typed), UserFactory())
 
     assert page.status_code == 404
+
+
+def test_a_page_opened_before_signing_in_anew_is_refused_and_opens_again_with_what_was_typed(instructor, batch, typed):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(instructor)
+    client.get(address(batch))
+    old = client.cookies[settings.CSRF_COOKIE_NAME].value
+    del client.cookies[settings.CSRF_COOKIE_NAME]
+    client.get(address(batch))
+
+    refused = client.post(address(batch), {**typed, "csrfmiddlewaretoken": old})
+
+    assertContains(refused, "Nothing was saved", status_code=403)
+    carried = {name: hidden(refused, name) for name in ("next", "typed", "csrfmiddlewaretoken")}
+    page = client.post(reverse("accounts:login"), carried, follow=True)
+    assertContains(page, "put back below")
+    assert (page.context["rows"][0].status, page.context["topic"]) == ("absent", "Optics")
+    assert not Sheet.objects.exists()
 
 
 def test_a_form_without_its_token_is_carried_nowhere(batch, typed):
