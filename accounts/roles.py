@@ -81,6 +81,7 @@ PERMISSIONS = {
         "attendance.view_markchange",
         "attendance.view_reminder",
         "attendance.view_checkin",
+        "attendance.view_earlierattendance",
         "attendance.add_reminder",
         "attendance.correct_any_day",
         "pages.add_import",

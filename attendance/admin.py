@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from coachmaster.ground.back_office import ReadOnlyAdmin
 
-from .models import CheckIn, Mark, MarkChange, RegisterReminder, Reminder, Sheet
+from .models import CheckIn, EarlierAttendance, Mark, MarkChange, Presence, RegisterReminder, Reminder, Sheet
 
 
 class LookedUp(ReadOnlyAdmin):
@@ -81,6 +81,25 @@ class ReminderAdmin(LookedUp):
     search_fields = ["enrollment__student__user__search_text"]
     date_hierarchy = "sent_at"
     ordering = ["-sent_at", "-pk"]
+
+
+class CountsAdmin(LookedUp):
+    """Counts of marks, an enrollment a row."""
+
+    list_display = ["enrollment", "present", "absent", "late", "excused"]
+    list_select_related = ["enrollment__student__user", "enrollment__batch"]
+    search_fields = ["enrollment__student__user__search_text", "enrollment__batch__name"]
+    ordering = ["-pk"]
+
+
+@admin.register(Presence)
+class PresenceAdmin(CountsAdmin):
+    """What is kept of the marks of an enrollment."""
+
+
+@admin.register(EarlierAttendance)
+class EarlierAttendanceAdmin(CountsAdmin):
+    """What was before CoachMaster."""
 
 
 @admin.register(CheckIn)

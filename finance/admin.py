@@ -8,8 +8,10 @@ from .models import (
     Account,
     Charge,
     Concession,
+    DayClose,
     DayTotal,
     FeePlan,
+    FeePlanPart,
     LateFeeRule,
     Letterhead,
     LiveReference,
@@ -17,6 +19,7 @@ from .models import (
     ReceiptPrint,
     ReceiptSeries,
     Refund,
+    Reminder,
     Reversal,
 )
 
@@ -60,8 +63,17 @@ class ConcessionAdmin(ReadOnlyAdmin):
     search_fields = ["student__user__search_text", "reason"]
 
 
+class FeePlanParts(admin.TabularInline):
+    """The parts of a plan."""
+
+    model = FeePlanPart
+    can_delete = False
+    extra = 0
+
+
 @admin.register(FeePlan)
 class FeePlanAdmin(ReadOnlyAdmin):
+    inlines = [FeePlanParts]
     list_display = ["name", "course", "is_active"]
     list_select_related = ["course"]
     list_filter = ["is_active", "course"]
@@ -144,6 +156,35 @@ class AccountAdmin(ReadOnlyAdmin):
     def shown_balance(self, account):
         """The balance as people read it."""
         return rupees(account.balance)
+
+
+@admin.register(DayClose)
+class DayCloseAdmin(ReadOnlyAdmin):
+    list_display = ["closed_on", "person", "shown_counted", "shown_by_the_book", "note", "closed_at"]
+    list_select_related = ["person"]
+    search_fields = ["person__search_text", "note"]
+    date_hierarchy = "closed_on"
+    ordering = ["-closed_on", "-pk"]
+
+    @admin.display(description="cash counted", ordering="counted_cash")
+    def shown_counted(self, close):
+        """What was counted, as people read it."""
+        return rupees(close.counted_cash)
+
+    @admin.display(description="cash by the book", ordering="system_cash")
+    def shown_by_the_book(self, close):
+        """What the book said, as people read it."""
+        return rupees(close.system_cash)
+
+
+@admin.register(Reminder)
+class ReminderAdmin(ReadOnlyAdmin):
+    list_display = ["student", "channel", "shown_amount", "sent_by", "sent_at"]
+    list_select_related = ["student__user", "sent_by"]
+    list_filter = ["channel"]
+    search_fields = ["student__user__search_text"]
+    date_hierarchy = "sent_at"
+    ordering = ["-sent_at", "-pk"]
 
 
 @admin.register(DayTotal)

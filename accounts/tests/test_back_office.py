@@ -1,6 +1,7 @@
 """Django admin for people: who gets in, what may be corrected there, and what may not."""
 
 import pytest
+from django.apps import apps
 from django.contrib import admin as django_admin
 from django.core import mail
 from django.urls import reverse
@@ -54,6 +55,24 @@ def test_every_table_is_listed_at_the_same_cost_however_long(
     client = client_of(owner)
     with django_assert_max_num_queries(8):
         assert client.get(admin_page(f"{table}_changelist")).status_code == 200
+
+
+def test_every_table_is_there():
+    ours = {"accounts", "academics", "finance", "attendance", "pages"}
+    registered = django_admin.site._registry
+    within = {inline.model for of_table in registered.values() for inline in of_table.inlines}
+    # The history of a record is on its page.
+    tables = {one for one in apps.get_models() if one._meta.app_label in ours and not hasattr(one, "history_type")}
+
+    assert tables - registered.keys() - within == set()
+
+
+def test_every_table_can_be_opened_and_searched(client_of, owner):
+    client = client_of(owner)
+
+    for model, of_table in django_admin.site._registry.items():
+        page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert client.get(page, {"q": "a"} if of_table.search_fields else {}).status_code == 200, model
 
 
 @pytest.mark.parametrize("table", ["user", "studentprofile", "membership"])
