@@ -100,7 +100,7 @@ def find_clashes(batch, day, slot, room):
             shared.get(one.batch.pk): one.batch.pk in shared,
         }
         if whose := [name for name, is_same in in_common.items() if is_same]:
-            found.setdefault((one.batch, *whose), Clash(one.batch, whose, [])).slots.append(one.slot)
+            found.setdefault((one.batch, *whose), Clash(one.batch, whose, [], [])).slots.append(one.slot)
     return list(found.values())
 
 

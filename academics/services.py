@@ -26,6 +26,7 @@ from .models import (
     EnrollmentStatus,
     Holiday,
     Institute,
+    class_words,
     days_between,
     room_words,
 )
@@ -73,15 +74,21 @@ def refuse_settings_that_enrollments_forbid(institute):
 
 
 class Clash(NamedTuple):
-    """Another batch with the same instructor, room or students at the same time: who and where, and when."""
+    """Another batch with the same instructor, room or students at the same time: who and where, and when.
+
+    ``slots`` are its weekly classes, ``changes`` those that are held there once.
+    """
 
     batch: Batch
     whose: list
     slots: list
+    changes: list
 
     def __str__(self):
         have = "has" if len(self.whose) == 1 and " and " not in self.whose[0] else "have"
-        return f"{' and '.join(self.whose)} {have} {self.batch} on {class_times.written(self.slots)}."
+        once = [class_words(change.to_day, change.to_starts_at) for change in self.changes]
+        when = "; ".join(filter(None, [class_times.written(self.slots), *once]))
+        return f"{' and '.join(self.whose)} {have} {self.batch} on {when}."
 
 
 class Clashes(Conflict):
@@ -191,17 +198,44 @@ def _clashes(batch, slots, shared, *, instructor=None, room=""):
         .order_by("batch__name", "batch", "weekday", "starts_at")
     )
     found = {}
-    for row in rows:
+
+    def clash_with(other, its_room):
         # Rooms are compared here and not in the query: SQLite ignores letter case for ASCII only.
         in_common = {
-            str(row.batch.instructor): instructor and row.batch.instructor_id == instructor,
-            room_words(batch.room): room and folded(row.batch.room) == room,
-            shared.get(row.batch_id): row.batch_id in shared,
+            str(other.instructor): instructor and other.instructor_id == instructor,
+            room_words(batch.room): room and folded(its_room) == room,
+            shared.get(other.pk): other.pk in shared,
         }
-        if whose := [name for name, is_same in in_common.items() if is_same]:
-            clash = found.setdefault(row.batch, Clash(row.batch, whose, []))
+        whose = [name for name, is_same in in_common.items() if is_same]
+        return found.setdefault(other, Clash(other, whose, [], [])) if whose else None
+
+    for row in rows:
+        if clash := clash_with(row.batch, row.batch.room):
             clash.slots.append(class_times.Slot(row.weekday, row.starts_at, row.ends_at))
+    for change in _held_once(others, batch, slots):
+        if clash := clash_with(change.batch, change.room or change.batch.room):
+            clash.changes.append(change)
     return list(found.values())
+
+
+def _held_once(others, batch, slots):
+    """Moved and extra classes to come of the batches ``others``, at one of ``slots`` while ``batch`` runs. One query."""
+    first = max(batch.starts_on, timezone.localdate())
+    changes = ClassChange.objects.filter(batch__in=others, to_day__gte=first)
+    if batch.ends_on:
+        changes = changes.filter(to_day__lte=batch.ends_on)
+    return [
+        change
+        for change in changes.select_related("batch__instructor").order_by(
+            "batch__name", "batch", "to_day", "to_starts_at"
+        )
+        if any(
+            slot.weekday == change.to_day.weekday()
+            and slot.starts_at < change.to_ends_at
+            and change.to_starts_at < slot.ends_at
+            for slot in slots
+        )
+    ]
 
 
 def shared_students(own, others):

@@ -13,7 +13,7 @@ from academics.models import Batch, ClassTime, EnrollmentStatus
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
 
-from .factories import BatchFactory, CourseFactory, EnrollmentFactory
+from .factories import BatchFactory, ClassChangeFactory, CourseFactory, EnrollmentFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
@@ -306,6 +306,20 @@ def test_a_batch_with_both_in_common_is_named_once(client_of, admin, instructor)
     response = add(client_of(admin), instructor=instructor.pk, room="room 4", times=[(["0", "2"], "18:00", "19:00")])
 
     assert response.context["clashes"] == ["Imran Khan and room 4 have Chemistry B on Mon, Wed 17:00-18:30."]
+
+
+def test_a_class_that_another_batch_holds_once_is_a_clash_as_long_as_it_is_to_come(client_of, admin):
+    other = BatchFactory(name="Chemistry B", room="Hall")
+    for day in (datetime.date(2026, 6, 2), datetime.date(2026, 6, 9)):  # both are Tuesdays
+        ClassChangeFactory(batch=other, held=(day, "17:00-18:30"), room="Room 4")
+    typed = {"room": "Room 4", "times": [(["1"], "18:00", "19:00")]}
+    client = client_of(admin)
+
+    with time_machine.travel(datetime.datetime(2026, 6, 3, 6, tzinfo=datetime.UTC), tick=False):
+        response = add(client, **typed)
+        assert response.context["clashes"] == ["Room 4 has Chemistry B on Tue 9 Jun, 17:00."]
+        assert add(client, **{**typed, "times": [(["2"], "18:00", "19:00")]}).status_code == 302
+        assert add(client, **{**typed, "ends_on": "2026-06-08"}).status_code == 302
 
 
 @pytest.mark.parametrize(
