@@ -6,6 +6,7 @@ number. Brought in again, a line that says more was paid adds the difference; no
 """
 
 import collections
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -19,7 +20,7 @@ from academics.models import Enrollment
 from accounts.importing import StudentImporter
 from accounts.models import StudentProfile
 from coachmaster.ground.days import DayFormField, day_words
-from coachmaster.ground.importing import Column, Importer, Result, Row, in_chunks
+from coachmaster.ground.importing import Column, Importer, Result, Row, in_chunks, normalised
 from coachmaster.ground.money import ZERO, AmountField, display, split_in_proportion
 from coachmaster.ground.text import LineFormField, folded
 
@@ -29,6 +30,10 @@ from .importing import ModeField
 from .models import Charge, ChargeKind, Concession, ConcessionKind, Mode, Payment, ReceiptSeries, Refund
 
 INSTALLMENTS = 12
+#: How a line of sums begins: “Total”, “Grand total:”, “Total (42)”.
+_TOTAL = re.compile(r"(?:(grand|sub)?totals?|sum)[0-9]*")
+#: What it is asked for, and what of a `BatchTotals` that is.
+_SUMS = {"agreed_fee": "fee", "concession": "conceded", "paid": "paid"}
 REASON = "As agreed before CoachMaster"
 _OF_PERSON = {column.name for column in StudentImporter.columns}
 
@@ -117,6 +122,21 @@ class WorkbookImporter(Importer):
         *_installment_columns(),
     ]  # fmt: skip
 
+    #: The lines that sum up others: `(line, {column: what it says}, whether of a part)`.
+    totals: list = []
+
+    def prepare(self, header):
+        self.totals = []
+
+    def sums_up(self, line, text):
+        """A line “Total” without a batch is left out, and what it says compared with the lines above."""
+        found = _TOTAL.fullmatch(normalised(text("full_name")))
+        if not found or text("batch"):
+            return False
+        said = {name: amount for name in _SUMS if (amount := _sum_told(text(name))) is not None}
+        self.totals.append((line, said, found[1] == "sub"))
+        return True
+
     def check(self, row):
         today = timezone.localdate()
         if "enrolled_on" in row and "paid" in row and "paid_on" not in row and row["enrolled_on"] > today:
@@ -148,10 +168,13 @@ class WorkbookImporter(Importer):
             by=None,
             kind=ReceiptSeries.Kind.OPENING,
         )
-        people = self._people(rows, result, advance)
+        people = self._people(rows, result)
+        advance(len(rows) // 3)
         rows = [row for row in rows if row.line in people]
         self._enroll(rows, people, result)
+        advance(len(rows) // 3)
         self._receive(rows, people, receiving, result)
+        advance(len(rows) // 3)
         for row in rows:
             if "enrollment" not in row:
                 continue
@@ -161,8 +184,9 @@ class WorkbookImporter(Importer):
                 result.count(row, row["changes"], row["enrollment"].pk)
         if result.is_clean:
             result.comparison = self._compare(rows)
+            self._compare_total(result)
 
-    def _people(self, rows, result, advance):
+    def _people(self, rows, result):
         """``{line: student}`` after the people of ``rows`` were made or changed; a student may have a line a batch."""
         first, twins = {}, {}
         for row in rows:
@@ -173,7 +197,7 @@ class WorkbookImporter(Importer):
         importer.outcomes, importer.otherwise = {}, {}
         for line, student_id in _known_by_batch(rows).items():
             importer.otherwise.setdefault(twins[line], student_id)
-        importer.write([_person(row) for row in first.values()], found, advance)
+        importer.write([_person(row) for row in first.values()], found, lambda count: None)
         result.problems += found.problems
         for row in rows:
             own = twins[row.line] == row.line
@@ -379,11 +403,39 @@ class WorkbookImporter(Importer):
             by_batch[pk].stands = totals
         return sorted(by_batch.values(), key=lambda comparison: comparison.batch)
 
+    def _compare_total(self, result):
+        """Put what the file's last line of totals says below the batches; others are sums of a part, and are passed over."""
+        if not self.totals:
+            return
+        lines = ", ".join(str(line) for line, *_ in self.totals)
+        many = "s" if len(self.totals) > 1 else ""
+        result.notes.append(f"Line{many} {lines}: taken as the sum of the lines above, and left out.")
+        wholes = [(line, said) for line, said, is_part in self.totals if not is_part]
+        if not wholes:
+            return
+        line, said = wholes[-1]
+        in_all = Comparison(f"Total of line {line}")
+        for name in ("students", *_SUMS.values()):
+            for side in ("file", "stands"):
+                sums = sum(getattr(getattr(one, side), name) for one in result.comparison)
+                setattr(getattr(in_all, side), name, sums)
+        for column, name in _SUMS.items():
+            if column in said:
+                setattr(in_all.file, name, said[column])
+        if in_all.agrees or len(wholes) == 1:  # of several, the last may be of a part too
+            result.comparison.append(in_all)
+
 
 class _Anyway(Result):
     """Lets the good lines be written while others are refused, so that all of them are looked at; it is all taken back."""
 
     is_clean = True
+
+
+def _sum_told(text):
+    """The amount that a line of sums says, which may be larger than one row's; None when it says none."""
+    bare = re.sub(r"[₹,\s]|rs\.?|/-", "", text, flags=re.IGNORECASE)
+    return Decimal(bare) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", bare) else None
 
 
 def _person(row):

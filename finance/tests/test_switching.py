@@ -329,3 +329,40 @@ def test_it_reads_a_workbook(file, batches):
 
     assert run.code == 0, run.said
     assert balances() == {"Kiran Rao": Decimal("59999.50")}
+
+
+@pytest.mark.parametrize(
+    ("total", "agrees"),
+    [
+        ("Total,,,,,240000,20000,,,,,65000,,,155000\n", True),
+        ('Grand Total:,,,,,"₹2,40,000.00",,,,,,,,,\n', True),
+        ("TOTAL (3),,,,,240000,20000,,,,,66000,,,154000\n", False),
+    ],
+)
+def test_a_line_of_totals_is_left_out_and_compared_with_the_lines_above(file, batches, total, agrees):
+    run = switch(file, KIRAN, LEELA, MEERA, total)
+
+    assert run.code == 0, run.said
+    assert "3 lines created" in run.out
+    assert "Line 5: taken as the sum of the lines above, and left out." in run.out
+    assert ("Total of line 5 (differs)" in run.out) is not agrees
+    assert "Total of line 5" in run.out
+    assert StudentProfile.objects.count() == 3
+
+
+def test_a_student_whose_name_is_total_and_who_has_a_batch_comes_in(file, batches):
+    run = switch(file, LEELA.replace("Leela Nair", "Total"))
+
+    assert run.code == 0, run.said
+    assert StudentProfile.objects.get().user.full_name == "Total"
+
+
+def test_sums_of_a_part_are_left_out_too(file, batches):
+    first, last = "Subtotal,,,,,200000,20000,,,,,65000,,,\n", "Total,,,,,240000,20000,,,,,65000,,,\n"
+
+    run = switch(file, KIRAN, LEELA, first, MEERA, last)
+
+    assert run.code == 0, run.said
+    assert "Lines 4, 6: taken as the sum of the lines above, and left out." in run.out
+    assert "Total of line 6\n" in run.out
+    assert "differs" not in run.out

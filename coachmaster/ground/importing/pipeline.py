@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import itertools
 import pickle
 import tempfile
@@ -214,6 +215,10 @@ class Importer:
     def prepare(self, header):
         """Look at the header of the file, where columns follow from it."""
 
+    def sums_up(self, line, text):
+        """Whether a line is none of the table's but a sum of those above; ``text(name)`` is what it says in a column."""
+        return False
+
     def check(self, row):
         """Raise ValidationError (a dict by column) for what is wrong within the row. No database here."""
 
@@ -338,6 +343,8 @@ def _read(importer, table, layout, skip, corrections, result, advance):
             advance(ROWS_AT_ONCE)
         if line in skip:
             result.skipped.append(line)
+            continue
+        if importer.sums_up(line, functools.partial(layout.text, cells=cells)):
             continue
         before = len(result.problems)
         if len(cells) < width:
