@@ -12,7 +12,7 @@ from django.db.models import Case, Count, Exists, F, FilteredRelation, Max, Min,
 from django.db.models.functions import Coalesce
 
 from academics.calendar import Class, Timetable, class_days
-from academics.models import Batch, Enrollment, Institute
+from academics.models import Batch, Enrollment, Institute, load_class_times
 from accounts.models import User
 from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
@@ -20,6 +20,7 @@ from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .models import COUNTS_OF_PRESENCE, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
+from .services import keeper
 
 
 @dataclass
@@ -128,14 +129,22 @@ def batch_tallies(batches, first=None, last=None):
     return {pk: found.get(pk, Tally()) for pk in ids}
 
 
-def counted_since_it_began(batches):
-    """``batches`` (a queryset), each with the counts of all its sheets, for `since_it_began`: no query of its own."""
-    return batches.annotate(**{f"all_{status.value}": Coalesce(Sum(f"sheets__{status.value}"), 0) for status in Status})
+@Prepared
+def _batch_of_register(*, key, instructor):
+    batches = Batch.objects.all() if instructor is None else Batch.objects.taught_by(instructor)
+    counts = {f"all_{status.value}": Coalesce(Sum(f"sheets__{status.value}"), 0) for status in Status}
+    return batches.filter(pk=key).select_related("course", "instructor").annotate(**counts)
 
 
-def since_it_began(batch):
-    """The Tally of all sheets of a batch that came by `counted_since_it_began`."""
-    return Tally(*(getattr(batch, f"all_{status.value}") for status in Status))
+def batch_of_register(user, key):
+    """The batch of that ``key`` with its class times and the Tally of all its sheets (``since_it_began``).
+
+    Raises Http404 for one whose register is not ``user``'s to keep.
+    """
+    batch = _batch_of_register.or_404(key=key, instructor=keeper(user))
+    batch.since_it_began = Tally(*(getattr(batch, f"all_{status.value}") for status in Status))
+    load_class_times([batch])
+    return batch
 
 
 def student_tally(student):
@@ -220,10 +229,12 @@ def register(batch, first, last):
 
     ``batch`` comes with its class times. Four queries; no marks are read but those of the range.
     """
-    sheets = list(batch.sheets.between(first, last).select_related("taken_by").order_by("held_on"))
+    sheets = _sheets(batch=batch.pk, first=first, last=last)
     marks = marks_on(sheets)
     rows = {}
-    for enrollment in _roll_of_range(batch, first, last, sheets):
+    for enrollment in _roll_of_range(
+        batch=batch.pk, first=first, last=last, sheets=[sheet.pk for sheet in sheets] or None
+    ):
         student = enrollment.student
         tally = tally_of(enrollment)
         if row := rows.get(student.pk):  # somebody who left and came back
@@ -246,14 +257,24 @@ def register(batch, first, last):
     )
 
 
-def _roll_of_range(batch, first, last, sheets):
+@Prepared
+def _sheets(*, batch, first, last):
+    found = Sheet.objects.filter(batch=batch).between(first, last)
+    return found.select_related("taken_by").order_by("held_on")
+
+
+@Prepared
+def _roll_of_range(*, batch, first, last, sheets):
     """The enrollments of who was in the batch in those days, or has a mark on one of ``sheets``, by name, counted."""
     of_batch = Enrollment.objects.filter(batch=batch)
     in_batch = of_batch.filter(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
-    marked = Mark.objects.order_by().filter(
-        sheet__in=[sheet.pk for sheet in sheets], student=OuterRef("student"), enrollment=OuterRef("pk")
-    )
-    found = (in_batch | of_batch.filter(Exists(marked))).by_name().select_related("presence")
+    found = in_batch
+    if sheets is not None:
+        marked = Mark.objects.order_by().filter(
+            sheet__in=sheets, student=OuterRef("student"), enrollment=OuterRef("pk")
+        )
+        found = in_batch | of_batch.filter(Exists(marked))
+    found = found.by_name().select_related("presence")
     return found.only("student__admission_number", "student__user__full_name", *COUNTS_OF_PRESENCE)
 
 
@@ -376,18 +397,25 @@ def saves_of(sheet):
 # What stands before a sheet --------------------------------------------------------------------------------------
 
 
+@Prepared
+def _last_sheets(number, *, batch, held_on):
+    found = Sheet.objects.filter(batch=batch, held_on__lte=held_on)
+    return found.select_related("taken_by").order_by("-held_on")[:number]
+
+
 def sheets_up_to(batch, held_on, *, before=5):
     """``(sheet, earlier)``: the sheet of ``batch`` on that day or None, and the last ones before it, the oldest first.
 
     One query.
     """
-    found = list(
-        Sheet.objects.filter(batch=batch, held_on__lte=held_on)
-        .select_related("taken_by")
-        .order_by("-held_on")[: before + 1]
-    )
+    found = _last_sheets(before + 1, batch=batch.pk, held_on=held_on)
     sheet = found.pop(0) if found and found[0].held_on == held_on else None
     return sheet, found[:before][::-1]
+
+
+@Prepared
+def _statuses(*, sheets):
+    return Mark.objects.order_by().filter(sheet__in=sheets).values_list("student", "sheet", "status")
 
 
 def marks_on(sheets):
@@ -395,8 +423,7 @@ def marks_on(sheets):
     columns = {sheet.pk: column for column, sheet in enumerate(sheets)}
     marks = {}
     if columns:
-        rows = Mark.objects.order_by().filter(sheet__in=columns).values_list("student", "sheet", "status")
-        for student_id, sheet_id, status in rows:
+        for student_id, sheet_id, status in _statuses(sheets=list(columns)):
             marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = Status(status)
     return marks
 

@@ -12,6 +12,7 @@ from academics.models import Batch, Enrollment, Institute
 from accounts.models import student_or_404
 from accounts.roles import sees_whole_institute
 from coachmaster.ground.days import day_words
+from coachmaster.ground.prepared import Prepared
 
 from .counting import keep_presences
 from .models import Mark, MarkChange, Sheet, Status, Tally
@@ -101,6 +102,17 @@ def asks_reason(user, held_on):
     return user is not None and held_on < timezone.localdate() - days
 
 
+@Prepared
+def _batch_as_of(*, key, day, instructor):
+    batches = Batch.objects.all() if instructor is None else Batch.objects.taught_by(instructor)
+    return batches.filter(pk=key).as_of(day)
+
+
+def batch_to_mark(user, key, held_on):
+    """The batch of that ``key`` as of that day; raises Http404 for one whose register is not ``user``'s to keep."""
+    return _batch_as_of.or_404(key=key, day=held_on, instructor=keeper(user))
+
+
 def roll(batch, held_on, sheet, *, lock=False):
     """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on ``sheet``.
 
@@ -109,15 +121,29 @@ def roll(batch, held_on, sheet, *, lock=False):
     ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is written after the other.
     One query, and no records but the enrollments: a page shows forty.
     """
+    values = {"batch": batch.pk, "held_on": held_on, "sheet": sheet and sheet.pk}
+    enrollments = _roll(**values) if not lock else _roll.build(**values).select_for_update(of=("self",), no_key=True)
+    # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
+    rows = {}
+    for enrollment in enrollments:
+        enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in Status.values))
+        known = rows.get(enrollment.student_id)
+        if known is None or known.mark_id is None:
+            rows[enrollment.student_id] = enrollment
+    return list(rows.values())
+
+
+@Prepared
+def _roll(*, batch, held_on, sheet):
     of_batch = Enrollment.objects.filter(batch=batch)
     if sheet is None:
         enrollments = of_batch.on_roll(held_on)
         mark: dict[str, Value | F] = {name: Value(None, CharField()) for name in ("mark_id", "marked", "noted")}
     else:
-        own = FilteredRelation("marks", condition=Q(marks__sheet=sheet.pk, marks__student=F("student")))
+        own = FilteredRelation("marks", condition=Q(marks__sheet=sheet, marks__student=F("student")))
         enrollments = of_batch.annotate(mark=own).on_roll(held_on, or_else=Q(mark__isnull=False))
         mark = {"mark_id": F("mark__pk"), "marked": F("mark__status"), "noted": F("mark__note")}
-    enrollments = (
+    return (
         enrollments.annotate(
             **mark,
             name=F("student__user__full_name"),
@@ -127,16 +153,6 @@ def roll(batch, held_on, sheet, *, lock=False):
         .order_by("name", "pk")
         .only("student")
     )
-    if lock:
-        enrollments = enrollments.select_for_update(of=("self",), no_key=True)
-    # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
-    rows = {}
-    for enrollment in enrollments:
-        enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in Status.values))
-        known = rows.get(enrollment.student_id)
-        if known is None or known.mark_id is None:
-            rows[enrollment.student_id] = enrollment
-    return list(rows.values())
 
 
 def roll_size(batch, held_on):

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from academics.choices import choices_of
 from accounts.models import User
-from accounts.roles import sees_whole_institute
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.listing import Found
+from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.reminders import whatsapp_phone
 from coachmaster.ground.tables import Column, Kind
 
@@ -32,9 +32,7 @@ SORTS = {
 
 def presences_of(user):
     """The counts of the enrollments that a list of ``user`` is about."""
-    if sees_whole_institute(user):
-        return Presence.objects.all()
-    return Presence.objects.filter(enrollment__batch__instructor=user)
+    return _of_keeper(services.keeper(user))
 
 
 class ShortageFilter(FilterForm):
@@ -108,16 +106,50 @@ ROWS = Prepared(lambda keys: with_people(Presence.objects.filter(pk__in=keys)))
 
 @Prepared
 def _slipping(limits, *, students, instructor):
-    presences = Presence.objects.filter(enrollment__student__in=students)
-    if instructor is not None:
-        presences = presences.filter(enrollment__batch__instructor=instructor)
+    presences = _of_keeper(instructor).filter(enrollment__student__in=students)
     return with_people(presences.slipping(limits)).order_by("pk")
 
 
 def slipping_among(students, user, institute):
     """A Watched for each enrollment of ``students`` (keys) that a list of ``user`` would have. One query."""
-    instructor = None if sees_whole_institute(user) else user.pk
-    return watched(_slipping(Limits.of(institute), students=students, instructor=instructor), institute)
+    return watched(_slipping(Limits.of(institute), students=students, instructor=services.keeper(user)), institute)
+
+
+def _of_keeper(instructor):
+    """The counts of all enrollments, or of those in the batches that this instructor (a key) teaches."""
+    found = Presence.objects.all()
+    return found if instructor is None else found.filter(enrollment__batch__instructor=instructor)
+
+
+@Prepared
+def _totals_of_all(limits, *, instructor):
+    return _counted(_of_keeper(instructor).slipping(limits), ANY_KIND)
+
+
+@Prepared
+def _keys_of_all(limits, columns, first, last, *, instructor):
+    found = sorted_by(_of_keeper(instructor).slipping(limits).filter(ANY_KIND))
+    return found.order_by(*columns).values_list("pk", flat=True)[first:last]
+
+
+def everybody(user, institute):
+    """``(keys, totals)``: the whole list of ``user`` as `listing` takes it, and its `Totals`."""
+    limits, instructor = Limits.of(institute), services.keeper(user)
+    totals = Totals(*_totals_of_all.first(limits, instructor=instructor))
+
+    def find(columns, first, last):
+        return _keys_of_all(limits, columns, first, last, instructor=instructor)
+
+    return Found(find, totals.listed), totals
+
+
+def _counted(presences, kinds):
+    """The fields of `Totals`, as a queryset of one row."""
+    return sums(
+        presences,
+        listed=Count("pk", filter=kinds),
+        **{name: Count("pk", filter=Q(**{condition: True})) for name, condition in KINDS.items()},
+    )
 
 
 @dataclass
@@ -132,12 +164,7 @@ class Totals:
 
 def totals(presences, kinds):
     """The Totals of ``presences``, of which those that meet ``kinds`` are listed. One query."""
-    return Totals(
-        **presences.aggregate(
-            listed=Count("pk", filter=kinds),
-            **{name: Count("pk", filter=Q(**{condition: True})) for name, condition in KINDS.items()},
-        )
-    )
+    return Totals(*_counted(presences, kinds).get())
 
 
 @dataclass

@@ -62,7 +62,7 @@ class Row:
 
 @comes_back
 def sheet(request, pk, held_on):
-    batch = get_object_or_404(services.batches_kept_by(request.user).as_of(held_on), pk=pk)
+    batch = services.batch_to_mark(request.user, pk, held_on)
     today = timezone.localdate()
     if sentence := services.why_not(batch, held_on, today=today, user=request.user):
         return _closed_day(request, batch, held_on, sentence, today)
@@ -232,9 +232,7 @@ def sheet_go(request, pk):
 
 def register(request, pk):
     """A month, or the days of `?from=&to=`; with `?as=csv` or `?as=xlsx` as a file."""
-    batch = get_object_or_404(
-        reports.counted_since_it_began(services.batches_kept_by(request.user).with_class_times()), pk=pk
-    )
+    batch = reports.batch_of_register(request.user, pk)
     today = timezone.localdate()
     last = min(batch.ends_on or today, today)
     months = MonthForm(request.GET, months=months_between(min(batch.starts_on, last), last))
@@ -256,7 +254,7 @@ def register(request, pk):
             "last": last,
             "today": today,
             "register": found,
-            "since_it_began": reports.since_it_began(batch),
+            "since_it_began": batch.since_it_began,
             "first_open_day": services.first_open_day(request.user, today),
             "today_is_open": batch.is_running(today),
         },

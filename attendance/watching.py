@@ -22,12 +22,15 @@ def shortage_list(request):
     """Who is short, on the edge, or has stayed away; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
     user, institute = request.user, Institute.objects.for_page_heads()
     filters = shortage.ShortageFilter(request.GET, user=user, institute=institute)
-    presences = filters.narrow(shortage.presences_of(user).slipping(institute))
-    found = shortage.sorted_by(presences.filter(filters.kinds))
-    if form := asked_form(request):
+    form = asked_form(request)
+    if filters.is_filtering or form:
+        presences = filters.narrow(shortage.presences_of(user).slipping(institute))
+        found, totals = shortage.sorted_by(presences.filter(filters.kinds)), shortage.totals(presences, filters.kinds)
+    else:
+        found, totals = shortage.everybody(user, institute)
+    if form:
         rows = shortage.all_watched(found.order_by("share", "pk"), institute)
         return table_answer("attendance-shortage", shortage.COLUMNS, rows, form=form)
-    totals = shortage.totals(presences, filters.kinds)
     options = {"rows": shortage.ROWS, "total": totals.listed}
     page = listing(request, found, shortage.SORTS, default="share", **options)
     rows = shortage.watched(list(page), institute)

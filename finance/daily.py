@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .locks import closed_days, lock_series
@@ -88,6 +89,42 @@ def _undone(rows, kind, number, payment, mode, amount, by):
     )
 
 
+@Prepared
+def _received_on(*, on):
+    groups = Payment.objects.filter(booked_on=on).values_list("received_by", "received_by__full_name", "mode")
+    found = groups.annotate(sum=Sum("amount"), number=Count("pk"))
+    return found.order_by("received_by__full_name", "received_by", "mode")
+
+
+@Prepared
+def _undone_on(*, on):
+    voids = _undone(
+        Reversal.objects.filter(booked_on=on),
+        "kind",
+        "payment__receipt_number",
+        "payment",
+        "payment__mode",
+        "payment__amount",
+        "voided_by",
+    )
+    refunds = _undone(
+        Refund.objects.filter(booked_on=on),
+        Value("refund", output_field=CharField()),
+        "voucher_number",
+        "payment",
+        "mode",
+        "amount",
+        "refunded_by",
+    )
+    return voids.union(refunds, all=True)
+
+
+def receipts_of(on, person):
+    """The payments that stand in the book of that day, voided ones included; of one ``person`` (a key) alone when given."""
+    found = Payment.objects.filter(booked_on=on)
+    return found if person is None else found.filter(received_by=person)
+
+
 class DayBook:
     """The book of the day ``on``; of one ``person`` (a key) alone when given. Two queries, however many entries."""
 
@@ -101,38 +138,16 @@ class DayBook:
 
     def _received(self):
         found = {}
-        groups = Payment.objects.filter(booked_on=self.on).values("received_by", "received_by__full_name", "mode")
-        for group in groups.annotate(sum=Sum("amount"), number=Count("pk")).order_by(
-            "received_by__full_name", "received_by", "mode"
-        ):
-            key = group["received_by"]
-            self.names[key] = group["received_by__full_name"] or IMPORTED
+        for key, name, mode, amount, number in _received_on(on=self.on):
+            self.names[key] = name or IMPORTED
             if self.person in (None, key):
                 row = found.setdefault(key, Received(self.names[key]))
-                row.amounts[Mode(group["mode"])] += group["sum"]
-                row.receipts += group["number"]
+                row.amounts[Mode(mode)] += amount
+                row.receipts += number
         return list(found.values())
 
     def _undone(self):
-        voids = _undone(
-            Reversal.objects.filter(booked_on=self.on),
-            "kind",
-            "payment__receipt_number",
-            "payment",
-            "payment__mode",
-            "payment__amount",
-            "voided_by",
-        )
-        refunds = _undone(
-            Refund.objects.filter(booked_on=self.on),
-            Value("refund", output_field=CharField()),
-            "voucher_number",
-            "payment",
-            "mode",
-            "amount",
-            "refunded_by",
-        )
-        rows = [Undone(WORDS[kind], *row) for kind, *row in voids.union(refunds, all=True)]
+        rows = [Undone(WORDS[kind], *row) for kind, *row in _undone_on(on=self.on)]
         rows.sort(key=lambda row: row.number)
         self.names |= {row.by: row.by_name or IMPORTED for row in rows}
         return [row for row in rows if self.person in (None, row.by)]
@@ -144,8 +159,7 @@ class DayBook:
 
     def payments(self):
         """The payments of the receipts, voided ones included."""
-        rows = Payment.objects.filter(booked_on=self.on)
-        return rows if self.person is None else rows.filter(received_by=self.person)
+        return receipts_of(self.on, self.person)
 
     @property
     def in_all(self):

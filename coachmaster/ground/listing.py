@@ -29,6 +29,26 @@ class Listing:
         return self.page.paginator.count
 
 
+class Found:
+    """A list of which a prepared query tells a page: ``find(columns, first, last)``, rows or keys in that order."""
+
+    def __init__(self, find, total):
+        self.find, self.total, self.columns = find, total, ()
+
+    def order_by(self, *columns):
+        self.columns = columns
+        return self
+
+    def values_list(self, *fields, flat):
+        return self
+
+    def __len__(self):
+        return self.total
+
+    def __getitem__(self, part):
+        return self.find(self.columns, part.start, part.stop) if part.start < part.stop else []
+
+
 def listing(request, queryset, sorts, *, default, rows=None, total=None):
     """The page of ``queryset`` that the request asks for by ``?page=`` and ``?sort=``.
 
@@ -39,7 +59,7 @@ def listing(request, queryset, sorts, *, default, rows=None, total=None):
     With ``rows``, a `Prepared` of ``keys``, only keys are sorted and counted off, on the indexes of ``queryset``; what a row
     shows (joins, annotations) is then loaded for the rows of this page alone. For long tables.
 
-    ``total`` spares the count where the caller knows it.
+    ``total`` spares the count where the caller knows it. A `Found` may stand for ``queryset``.
     """
     sort, ordered = _ordered(request, queryset, sorts, default)
     paginator = Paginator(ordered if rows is None else ordered.values_list("pk", flat=True), ROWS_A_PAGE)

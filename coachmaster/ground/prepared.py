@@ -23,6 +23,9 @@ LENGTHS = (1, 8, 32, 128, 500)
 #: No column holds such a number, and no key is one.
 MOST = 2**62
 
+#: So many shapes of a query are remembered; then all are written anew.
+MOST_SHAPES = 300
+
 
 class Prepared:
     """``build(*shape, **values)``, a queryset of records or of `values_list`, as a list.
@@ -66,10 +69,12 @@ class Prepared:
         return rows[0]
 
     def _for(self, shape, values):
-        of_values = tuple(len(one) if isinstance(one, list) else one is None for one in values.values())
+        of_values = tuple(len(one) if isinstance(one, list) else None if one is None else 0 for one in values.values())
         key = connection.vendor, shape, of_values
         written = self._written.get(key)
         if written is None:
+            if len(self._written) >= MOST_SHAPES:
+                self._written.clear()
             marks = {name: _mark(value, number) for number, (name, value) in enumerate(values.items())}
             written = self._written[key] = Written(self.build(*shape, **marks), marks)
         return written
