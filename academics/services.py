@@ -230,7 +230,7 @@ def _held_once(others, batch, slots):
             "batch__name", "batch", "to_day", "to_starts_at"
         )
         if any(
-            slot.weekday == change.to_day.weekday()
+            slot.weekday == change.to_day.weekday()  # type: ignore[union-attr]  # asked for by its day
             and slot.starts_at < change.to_ends_at
             and change.to_starts_at < slot.ends_at
             for slot in slots
