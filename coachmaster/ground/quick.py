@@ -19,7 +19,7 @@ def environment(**options):
         trim_blocks=True, lstrip_blocks=True, finalize=_shown, **options | {"undefined": ChainableUndefined}
     )
     env.globals.update(url=address, icon=ground.icon, status=ground.status)
-    env.filters.update({name: getattr(ground, name) for name in ("dial", "email", "phone", "rupees")})
+    env.filters.update({name: getattr(ground, name) for name in ("dial", "email", "phone", "rupees", "whole_rupees")})
     env.filters.update(date=_date, truncatechars=truncatechars)
     return env
 

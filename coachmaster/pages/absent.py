@@ -3,10 +3,11 @@
 import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from django import forms
 from django.contrib import messages
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import Count, OuterRef, Subquery, Sum
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,9 +23,9 @@ from attendance.reminders import tell_of_absence
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.listing import listing
+from coachmaster.ground.listing import Found, listing
 from coachmaster.ground.money import ZERO
-from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.reminders import RemindedAlready, whatsapp_phone
 from coachmaster.ground.tables import Column, Kind, table_answer
 from finance.models import Account, Charge
@@ -116,6 +117,18 @@ def _overdue(*, students, today):
     return late.values_list("student").annotate(Sum("open_now"))
 
 
+@Prepared
+def _all_absent(columns, first, last, *, day, scope):
+    marks = _absent(Mark.objects.in_scope(scope), day)
+    found = StudentProfile.objects.filter(pk__in=marks.order_by().values("student")).select_related("user")
+    return found.order_by(*columns)[first:last]
+
+
+@Prepared
+def _number_absent(*, day, scope):
+    return sums(_absent(Mark.objects.in_scope(scope), day), number=Count("student", distinct=True))
+
+
 class Absences:
     """The absences of a day that a person may see."""
 
@@ -135,6 +148,11 @@ class Absences:
         if filters.value("also") == "overdue":
             found = found.filter(pk__in=Account.objects.overdue(self.today).values("pk"))
         return found.select_related("user")
+
+    def everybody(self):
+        """All students who were absent, as `listing` takes them."""
+        asked = {"day": self.day, "scope": scope_of(self.user)}
+        return Found(partial(_all_absent, **asked), _number_absent.first(**asked).number)
 
     def children(self, students):
         """A Child for each of ``students`` (a list), by three queries."""
@@ -163,12 +181,13 @@ def absent(request):
     shows_fees = user.has_perm("finance.view_account")
     filters = AbsentFilter(request.GET, today=today, shows_fees=shows_fees)
     absences = Absences(user, filters.day, shows_fees=shows_fees)
-    students = absences.students(filters)
     if request.GET.get("as") in ("csv", "xlsx"):
-        rows = absences.all_children(students.order_by("user__full_name", "pk"))
+        rows = absences.all_children(absences.students(filters).order_by("user__full_name", "pk"))
         columns = [*COLUMNS, FEES_COLUMN] if shows_fees else COLUMNS
         return table_answer(f"absent-{filters.day}", columns, rows, form=request.GET["as"])
-    page = listing(request, students, {"name": ["user__full_name"]}, default="name")
+    is_narrowed = filters.value("q") or filters.value("also")
+    found = absences.students(filters) if is_narrowed else absences.everybody()
+    page = listing(request, found, {"name": ["user__full_name"]}, default="name")
     return render(
         request,
         "pages/absent.html",

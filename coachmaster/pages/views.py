@@ -7,7 +7,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 
 from academics.calendar import next_class_of
@@ -18,6 +17,7 @@ from attendance import missing
 from attendance import reports as attendance
 from attendance.models import Tally
 from coachmaster.ground import charts
+from coachmaster.ground.addresses import address
 from coachmaster.ground.days import month_start
 from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
@@ -107,7 +107,7 @@ def admin_dashboard(request):
 
 def _payments_of_month(first):
     last = month_start(first + datetime.timedelta(days=32)) - datetime.timedelta(days=1)
-    return f"{reverse('finance:payment-list')}?from={first}&to={last}&state=standing"
+    return f"{address('finance:payment-list')}?from={first}&to={last}&state=standing"
 
 
 def instructor_dashboard(request):
