@@ -193,6 +193,16 @@ def test_saving_what_was_checked_in_as_it_stands_closes_the_sheet(asha, batch, i
     assert Sheet.objects.get().version == 2
 
 
+def test_a_check_in_is_no_save_in_the_history_of_the_sheet(asha, batch, instructor):
+    scan_and_confirm(phone_of(asha), batch, instructor)
+    scan_and_confirm(phone_of(EnrollmentFactory(batch=batch).student), batch, instructor)
+
+    taken(batch, timezone.localdate(), by=instructor)
+
+    (save,) = reports.saves_of(Sheet.objects.get())
+    assert save.by == "Imran Khan"
+
+
 # What is refused ------------------------------------------------------------------------------------------------
 
 
