@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from coachmaster.ground.days import day_words
+from coachmaster.ground.days import day_words, months_later
 from coachmaster.ground.money import display
 from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import folded
@@ -387,6 +387,13 @@ def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, insti
         raise ValidationError(f"{student} is inactive. Activate the person first.")
     if batch.is_over(max(enrolled_on, today)):
         raise Conflict({"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."})
+    _check_day(enrolled_on, today, field="enrolled_on")
+    if batch.starts_on > months_later(enrolled_on, 12):
+        raise ValidationError(
+            {
+                "enrolled_on": f"{batch} starts on {day_words(batch.starts_on)}, more than a year later. Correct the date."
+            }
+        )
     _refuse_second_enrollment(student, batch, institute, now_in)
     if batch.capacity is not None and seats_taken >= batch.capacity:
         raise Conflict({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
@@ -443,6 +450,12 @@ def _agree_fee(enrollment, agreed_fee, fee_reason):
     enrollment.clean_fields(exclude=_NOT_TYPED)
 
 
+def _check_day(day, today, *, field):
+    """Raises ValidationError, beside ``field``, for a day so far ahead that its year was typed wrongly."""
+    if day > (last := months_later(today, 12)):
+        raise ValidationError({field: f"Choose {day_words(last)} or an earlier day: this is more than a year ahead."})
+
+
 def end_enrollment(enrollment, status, *, ended_on, reason):
     """End an active enrollment; the student is no longer in the batch from the day ``ended_on`` on.
 
@@ -481,6 +494,7 @@ def _end(enrollment, status, *, ended_on, reason):
                 "ended_on": f"{enrollment.student} was enrolled on {day_words(enrollment.enrolled_on)}. Choose that day or a later one."
             }
         )
+    _check_day(ended_on, timezone.localdate(), field="ended_on")
     if enrollment.last_marked_on and ended_on < enrollment.last_marked_on:
         raise ValidationError(
             {

@@ -10,6 +10,7 @@ from coachmaster.ground.forms import PercentField, WholeNumberField
 from coachmaster.ground.money import ZERO, AmountField, display
 from coachmaster.ground.text import LineFormField
 
+from . import charges
 from .models import ChargeKind, ConcessionKind, LateFeeRule
 
 
@@ -116,6 +117,8 @@ class ChargeForm(OnceForm):
         cleaned = super().clean()
         if cleaned.get("kind") == ChargeKind.OTHER and not cleaned.get("label") and "label" not in self.errors:
             self.add_error("label", "Say what the charge is for.")
+        if "due_on" in cleaned:
+            charges.check_due_day(cleaned["due_on"])
         return cleaned
 
 

@@ -5,6 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.models import Enrollment
+from coachmaster.ground.days import day_words, months_later
 
 from . import installments, ledger
 from .locks import lock_account, lock_accounts
@@ -19,6 +20,13 @@ def current_enrollments(students, batch=None):
     return {enrollment.student_id: enrollment for enrollment in active.order_by("enrolled_on", "pk")}
 
 
+def check_due_day(day):
+    """Raises ValidationError for a day so far away that its year was typed wrongly."""
+    first, last = months_later(timezone.localdate(), -12), installments.last_due_day()
+    if not first <= day <= last:
+        raise ValidationError({"due_on": f"Choose a day from {day_words(first)} to {day_words(last)}."})
+
+
 @transaction.atomic
 def post(*, students, kind, label, amount, due_on, token, by, batch=None):
     """Charge each of ``students`` ``amount`` rupees, due on ``due_on``; returns the charges that were posted now.
@@ -30,6 +38,7 @@ def post(*, students, kind, label, amount, due_on, token, by, batch=None):
         raise ValidationError({"kind": "This kind is posted by enrolling or by the rules of late fees."})
     if not token:
         raise ValidationError("This form has lost its one-time token. Open it again.")
+    check_due_day(due_on)
     keys = [student.pk for student in students]
     lock_accounts(keys)
     earlier = list(Charge.objects.filter(token=token))

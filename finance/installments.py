@@ -73,13 +73,24 @@ def split_evenly(total, count, starts_on):
     return [(months_later(starts_on, number), part) for number, part in enumerate(parts)]
 
 
+#: So many years ahead something is due at most: further, the year was typed wrongly.
+YEARS_AHEAD = 10
+
+
+def last_due_day():
+    """The last day on which something can be due."""
+    return months_later(timezone.localdate(), 12 * YEARS_AHEAD)
+
+
 def check(rows, total, *, not_before=None):
     """Raises ValidationError unless ``rows`` are above zero and add up to ``total`` rupees, to the paisa, and none is due
-    before the day ``not_before``."""
+    before the day ``not_before`` or many years ahead."""
     if any(amount <= ZERO for _, amount in rows):
         raise ValidationError("Each installment is above zero.")
     if not_before and any(due_on < not_before for due_on, _ in rows):
         raise ValidationError(f"No installment can be due before {day_words(not_before)}. Choose a later date.")
+    if any(due_on > (last := last_due_day()) for due_on, _ in rows):
+        raise ValidationError(f"No installment can be due after {day_words(last)}. Choose an earlier date.")
     found = sum((amount for _, amount in rows), ZERO)
     if found != total:
         missing = total - found

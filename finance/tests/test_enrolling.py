@@ -357,6 +357,39 @@ def test_who_has_no_sibling_here_is_offered_no_concession_while_enrolling(client
     assert "give a concession" not in page
 
 
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [(400, "this is more than a year ahead."), (-500, "more than a year later. Correct the date.")],
+)
+def test_nobody_joins_years_away(client_of, admin, student, days, sentence):
+    batch = BatchFactory(starts_on=today())
+
+    response = enroll(client_of(admin), student, batch, enrolled_on=(today() + days * DAY).isoformat())
+
+    assert sentence in response.context["form"].errors["enrolled_on"][0]
+    assert not Enrollment.objects.exists()
+
+
+@pytest.mark.parametrize("act", ["complete", "drop"])
+def test_an_enrollment_ends_at_most_a_year_ahead(client_of, admin, student, act):
+    enrollment = enrolled(student=student)
+    sent = {"ended_on": (today() + 400 * DAY).isoformat(), "reason": "left"}
+
+    response = client_of(admin).post(reverse(f"finance:enrollment-{act}", args=[enrollment.pk]), sent)
+
+    assert "this is more than a year ahead." in response.context["form"].errors["ended_on"][0]
+    assert Enrollment.objects.active().get() == enrollment
+
+
+def test_no_installment_is_due_decades_ahead(client_of, admin, student):
+    batch = BatchFactory(course__total_fee=Decimal("100.00"))
+
+    response = enroll(client_of(admin), student, batch, **rows_of(batch, (datetime.date(2099, 1, 1), "100")))
+
+    assert "No installment can be due after" in errors(response)
+    assert not Enrollment.objects.exists()
+
+
 # Transfer ---------------------------------------------------------------------------------------------------------
 
 
