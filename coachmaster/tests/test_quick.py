@@ -16,7 +16,7 @@ def test_text_from_people_is_escaped():
 
 
 def test_what_is_missing_or_none_is_empty():
-    assert drawn("({{ none }}{{ payment.enrollment.batch.name }}{{ given }})", given=None) == "()"
+    assert drawn("({{ missing }}{{ payment.enrollment.batch.name }}{{ given }})", given=None) == "()"
 
 
 def test_a_moment_is_told_in_local_time():
