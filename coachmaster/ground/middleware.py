@@ -4,7 +4,7 @@ import logging
 import sqlite3
 
 from django.core.exceptions import BadRequest
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.shortcuts import render
 
 from .api import SENTENCES, Answer
@@ -70,6 +70,8 @@ def busy_database(get_response):
 
     def process_exception(request, exception):
         if not _may_pass(exception):
+            if _lacks_a_table(exception):
+                logger.error("the tables are not those of this version: run `manage.py migrate`")
             return None
         if not request.FILES:
             logger.warning("database busy, trying again: %s", request.path)
@@ -85,6 +87,15 @@ def busy_database(get_response):
 
     middleware.process_exception = process_exception
     return middleware
+
+
+def _lacks_a_table(exception):
+    """Whether the database has no such table or column: somebody forgot to migrate."""
+    said = str(exception)
+    return isinstance(exception, DatabaseError) and (
+        said.startswith(("no such table", "no such column"))
+        or getattr(exception.__cause__, "sqlstate", "") in ("42P01", "42703")
+    )
 
 
 def _may_pass(exception):

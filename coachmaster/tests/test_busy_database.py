@@ -71,7 +71,7 @@ def test_a_page_that_failed_can_be_sent_again_as_it_was(client_of, admin, owing,
     assert Payment.objects.get().amount == 5000
 
 
-def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(client_of, admin, monkeypatch):
+def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(client_of, admin, monkeypatch, caplog):
     def ask_it(*args):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM forgotten")
@@ -84,6 +84,7 @@ def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(client_of, a
 
     assert response.status_code == 500
     assert "Something went wrong on our side" in response.content.decode()
+    assert "run `manage.py migrate`" in caplog.text
 
 
 def test_a_file_of_sqlite_that_stays_locked_is_a_busy_moment(client_of, admin, monkeypatch):
