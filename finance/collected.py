@@ -24,8 +24,11 @@ class Flow:
     received: Decimal = ZERO
     refunded: Decimal = ZERO
 
-    def __add__(self, other):
-        return Flow(self.due + other.due, self.received + other.received, self.refunded + other.refunded)
+    def __iadd__(self, other):
+        self.due += other.due
+        self.received += other.received
+        self.refunded += other.refunded
+        return self
 
     def __bool__(self):
         return bool(self.due or self.received or self.refunded)
@@ -74,7 +77,8 @@ class Collected:
         ):
             for key, sums in self._sums(rows, day, batch):
                 for first, amount in sums:
-                    flows[first, key] += Flow(**{name: sign * amount})
+                    flow = flows[first, key]
+                    setattr(flow, name, getattr(flow, name) + sign * amount)
         batches = Batch.objects.select_related("course").in_bulk({key for _, key in flows if key})
         self.rows = [
             Row(first, batches.get(key), flow)
@@ -90,14 +94,16 @@ class Collected:
             for index, first in enumerate(self.months)
         }
         rows = rows.filter(**{f"{day}__range": (self.months[0], month_end(self.months[-1]))})
-        for found in rows.order_by().values(batch).annotate(**conditions):
-            sums = ((first, found[f"month_{index}"]) for index, first in enumerate(self.months))
-            yield found[batch], [(first, amount) for first, amount in sums if amount]
+        for key, *sums in rows.order_by().values_list(batch).annotate(**conditions):
+            yield key, [(first, amount) for first, amount in zip(self.months, sums, strict=True) if amount]
 
     @property
     def in_all(self):
         """Everything together."""
-        return sum((row.flow for row in self.rows), Flow())
+        together = Flow()
+        for row in self.rows:
+            together += row.flow
+        return together
 
     def by_month(self):
         """Pairs of a month's first day and its Flow."""
