@@ -85,12 +85,14 @@ def test_classes_called_off_are_not_missing_and_moved_ones_are_on_their_new_day(
     assert found(moment(WEDNESDAY, 13)) == [("B", 17), ("C", 17)]
 
 
-def test_nothing_is_missing_on_holidays_outside_the_batch_and_while_nobody_is_enrolled():
+def test_nothing_is_missing_on_holidays_and_outside_the_batch():
     batch_on(0, 1, 2, name="A", starts_on=TUESDAY, ends_on=TUESDAY)
     assert found() == [("A", 16)]
     HolidayFactory(day=TUESDAY)
     assert found() == []
 
+
+def test_nothing_is_missing_while_nobody_is_enrolled():
     empty = DailyBatchFactory(name="E")
     EnrollmentFactory(batch=empty, enrolled_on=MONDAY, status="dropped", ended_on=TUESDAY)
     assert found() == [("E", 15)]
