@@ -146,7 +146,7 @@ def _to_take_back(request, pk):
     return get_object_or_404(payments, pk=pk)
 
 
-def _stays(request, payment, heading):
+def _stays(request, payment, heading, *, is_bounce=False):
     """The page that says why a payment of which money was given back stays, and what can be done instead."""
     return render(
         request,
@@ -156,6 +156,7 @@ def _stays(request, payment, heading):
             "refunds": receipts.refunds_of(payment),
             "left": payment.amount - payment.refunded,
             "heading": heading,
+            "is_bounce": is_bounce,
         },
     )
 
@@ -202,7 +203,7 @@ def payment_bounce(request, pk):
         messages.error(request, f"Receipt {payment} is no cheque that stands, so it cannot bounce.")
         return redirect(payment)
     if payment.refunded:
-        return _stays(request, payment, heading)
+        return _stays(request, payment, heading, is_bounce=True)
     usual = Institute.objects.for_page_heads().bounce_charge
     form = BounceForm(
         request.POST or None, request=request, initial={"bounced_on": timezone.localdate(), "charge": usual or None}

@@ -165,6 +165,9 @@ def test_a_cheque_of_which_money_was_given_back_has_no_form_to_bounce_it(desk, c
 
     for response in (desk.get(page_of(cheque)), returned(desk, cheque)):
         assert response.status_code == 200
-        assert "₹400.00 of this payment was given back" in response.content.decode()
+        page = response.content.decode()
+        assert "₹400.00 of this payment was given back" in page
+        charge = reverse("finance:student-charge", args=[cheque.student_id])
+        assert f'href="{charge}">Charge ₹1,000.00</a>' in page
         assert "form" not in response.context
     assert not Reversal.objects.exists()

@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.tests.factories import StudentFactory
 from coachmaster.ground.tests.workbooks import xlsx
 from coachmaster.pages import demo, importing
-from finance import concessions, installments, late_fees
+from finance import concessions, installments, late_fees, refunds
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
 from finance.tests.factories import enrolled, paid
 from finance.verification import receipt_token
@@ -108,6 +108,17 @@ def of_admins(made):
         "finance:payment-bounce",
         paid(student=made["left"].student, amount="500.00", mode="cheque", cheque_on=today).pk,
     )
+    given = refunds.refund(
+        payment=paid(student=made["left"].student, amount="500.00"),
+        amount=Decimal("100.00"),
+        refunded_on=today,
+        mode="cash",
+        reason="Left",
+        token="refund",
+        by=made["admin"],
+    )
+    yield "finance:payment-void", given.payment_id
+    yield "finance:refund", given.pk
     yield "finance:student-payments", student
     yield "finance:student-fees", student
     yield "finance:statement", student
