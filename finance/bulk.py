@@ -107,13 +107,16 @@ class Enrolling:
     def write(self, enrollments):
         """Write ``enrollments`` with their tuition charges."""
         insert_with_history(enrollments)
-        insert(
+        charges = [
             charge
             for enrollment in enrollments
             for charge in services.tuition_charges(
                 enrollment, self._installments.get(id(enrollment)), by=self.by, today=self.today
             )
-        )
+        ]
+        for charge in charges:
+            charge.open_now = charge.amount  # of most it will be all; `finish` then has to write the others only
+        insert(charges)
 
     def finish(self):
         """Bring the accounts up to date; once, after the last write."""
