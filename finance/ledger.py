@@ -344,11 +344,13 @@ def fee_figures(key, on):
 
 def charges_standing(on):
     """The charges that stood on that day, in order of due date, with what was ``conceded`` of each by then."""
-    return (
-        Charge.objects.standing(on)
-        .select_related("enrollment__batch")
-        .annotate(conceded=_sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge"))
-        .order_by("due_on", "pk")
+    return with_conceded(Charge.objects.standing(on), on).order_by("due_on", "pk")
+
+
+def with_conceded(charges, on):
+    """``charges``, each with its batch and with what was ``conceded`` of it by that day."""
+    return charges.select_related("enrollment__batch").annotate(
+        conceded=_sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge")
     )
 
 

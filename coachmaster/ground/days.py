@@ -1,11 +1,11 @@
 """Dates: one field with bounds that every database and every time zone can hold, and the Indian financial year."""
 
 import datetime
+from calendar import month_abbr
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.formats import date_format
 
 # Year 1 and year 9999 fall out of range as soon as a time zone touches them, and then no page can read the row.
 FIRST_DAY = datetime.date(1900, 1, 1)
@@ -20,7 +20,7 @@ def check_day(value):
 
 def day_words(day):
     """A date as sentences name it: `24 Nov 2026`."""
-    return date_format(day, "j M Y")
+    return f"{day.day} {month_abbr[day.month]} {day.year}"
 
 
 class DayInput(forms.DateInput):

@@ -394,7 +394,7 @@ def test_a_hundred_statements_cost_the_same_queries_as_one(three, admin, django_
 
     Institute.objects.for_page_heads()
     for students in ([three[0]], [*three] * 20):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             assert len(make(students)) == len(students)
 
 

@@ -1,6 +1,7 @@
 """Template tags that every page may use; they are built in, no `{% load %}` needed."""
 
 import datetime
+from calendar import day_abbr, day_name, month_abbr
 from functools import lru_cache
 
 from django import template
@@ -15,10 +16,9 @@ from django.utils.safestring import mark_safe
 
 from .. import money
 from ..addresses import address
+from ..days import day_words
 
 register = template.Library()
-_WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 # Django's own `url` and `date`, quicker where a list needs them for each of its rows -----------------------------
@@ -40,13 +40,21 @@ def url(parser, token):
     return RememberedURLNode(node.view_name, node.args, node.kwargs, node.asvar)
 
 
+_DAYS = {
+    "j M Y": day_words,
+    "D j M Y": lambda day: f"{day_abbr[day.weekday()]} {day_words(day)}",
+    "D j M": lambda day: f"{day_abbr[day.weekday()]} {day.day} {month_abbr[day.month]}",
+    "D": lambda day: day_abbr[day.weekday()],
+    "l": lambda day: day_name[day.weekday()],
+}
+
+
 @register.filter(expects_localtime=True, is_safe=False)
 def date(value, arg=None):
     """Django's `date`; days and times as lists show them ("24 Nov 2026", "Tue 24 Nov 2026", "17:30") without its
     machinery."""
-    if arg in ("j M Y", "D j M Y") and isinstance(value, datetime.date):
-        day = f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
-        return day if arg == "j M Y" else f"{_WEEKDAYS[value.weekday()]} {day}"
+    if arg in _DAYS and isinstance(value, datetime.date):
+        return _DAYS[arg](value)
     if arg == "H:i" and isinstance(value, datetime.time):
         return f"{value.hour:02}:{value.minute:02}"
     return django_date(value, arg)
