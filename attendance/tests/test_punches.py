@@ -101,6 +101,17 @@ def test_two_classes_in_a_row_have_a_reading_each(batch, bring_in):
     assert marks() == ["15 Maths Asha present", "15 Physics Asha late"]
 
 
+def test_a_second_class_of_the_batch_that_day_is_on_the_same_sheet_and_its_first_reading_says_nothing_new(
+    batch, bring_in
+):
+    ClassTime.objects.create(batch=batch, weekday=0, starts_at=datetime.time(19), ends_at=datetime.time(20))
+
+    run = bring_in("26-1,2026-06-15 17:00", "26-1,2026-06-15 19:30")
+
+    assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
+    assert marks() == ["15 Physics Asha present"]
+
+
 def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch, bring_in):
     bring_in("26-1,2026-06-15 17:02")
     again = bring_in("26-1,2026-06-15 17:02")
