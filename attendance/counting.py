@@ -11,9 +11,11 @@ from django.db.models.functions import Coalesce
 
 from academics.models import Enrollment
 from coachmaster.ground.days import FIRST_DAY
+from coachmaster.ground.prepared import Prepared
 
 from .models import EarlierAttendance, Mark, Presence, Sheet, Status, Tally
 
+COUNTS = [*Status.values, "absences_in_a_row"]
 ATTENDED = [Status.PRESENT.value, Status.LATE.value]
 
 
@@ -24,10 +26,9 @@ def keep_presences(enrollments):
     keys = sorted(set(enrollments))
     if not keys:
         return
-    counts = [*Status.values, "absences_in_a_row"]
-    select, parameters = _counted(keys).values_list("pk", *counts).query.sql_with_params()
-    columns = ", ".join(["enrollment_id", *counts])
-    changes = ", ".join(f"{column} = excluded.{column}" for column in counts)
+    select, parameters = _counts.sql(enrollments=keys)
+    columns = ", ".join(["enrollment_id", *COUNTS])
+    changes = ", ".join(f"{column} = excluded.{column}" for column in COUNTS)
     table = Presence._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
@@ -43,6 +44,11 @@ def after_deletion(sender, instance, **kwargs):
     keep_presences([instance.enrollment_id])
     marks = Mark.objects.filter(sheet=instance.sheet_id).order_by().values_list("status", flat=True)
     Sheet.objects.filter(pk=instance.sheet_id).update(**asdict(Tally.of(marks)))
+
+
+@Prepared
+def _counts(*, enrollments):
+    return _counted(enrollments).values_list("pk", *COUNTS)
 
 
 def _counted(enrollments):

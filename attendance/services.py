@@ -122,7 +122,7 @@ def roll(batch, held_on, sheet, *, lock=False):
     One query, and no records but the enrollments: a page shows forty.
     """
     values = {"batch": batch.pk, "held_on": held_on, "sheet": sheet and sheet.pk}
-    enrollments = _roll(**values) if not lock else _roll.build(**values).select_for_update(of=("self",), no_key=True)
+    enrollments = _roll(lock, **values)
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}
     for enrollment in enrollments:
@@ -134,7 +134,7 @@ def roll(batch, held_on, sheet, *, lock=False):
 
 
 @Prepared
-def _roll(*, batch, held_on, sheet):
+def _roll(lock, *, batch, held_on, sheet):
     of_batch = Enrollment.objects.filter(batch=batch)
     if sheet is None:
         enrollments = of_batch.on_roll(held_on)
@@ -143,7 +143,7 @@ def _roll(*, batch, held_on, sheet):
         own = FilteredRelation("marks", condition=Q(marks__sheet=sheet, marks__student=F("student")))
         enrollments = of_batch.annotate(mark=own).on_roll(held_on, or_else=Q(mark__isnull=False))
         mark = {"mark_id": F("mark__pk"), "marked": F("mark__status"), "noted": F("mark__note")}
-    return (
+    enrollments = (
         enrollments.annotate(
             **mark,
             name=F("student__user__full_name"),
@@ -153,6 +153,7 @@ def _roll(*, batch, held_on, sheet):
         .order_by("name", "pk")
         .only("student")
     )
+    return enrollments.select_for_update(of=("self",), no_key=True) if lock else enrollments
 
 
 def roll_size(batch, held_on):
@@ -194,14 +195,15 @@ def take_attendance(
         return _write(*arguments)
 
 
+@Prepared
+def _locked_sheet(*, batch, held_on):
+    found = Sheet.objects.select_for_update(of=("self",)).select_related("taken_by")
+    return found.filter(batch=batch, held_on=held_on)
+
+
 @transaction.atomic
 def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplanned, whole_roll, reason, leaves_open):
-    sheet = (
-        Sheet.objects.select_for_update(of=("self",))
-        .select_related("taken_by")
-        .filter(batch=batch, held_on=held_on)
-        .first()
-    )
+    sheet = _locked_sheet.first(batch=batch.pk, held_on=held_on)
     if sheet is None and not batch.is_planned and not confirmed_unplanned:
         raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
     on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on, sheet, lock=True)}

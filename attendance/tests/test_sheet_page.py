@@ -295,10 +295,10 @@ def test_marks_in_other_batches_are_not_among_the_last_ones(client_of, instructo
 
 
 def test_a_sheet_can_be_filled_as_all_absent_or_as_last_time_without_being_saved(client_of, instructor, batch):
-    one, two = EnrollmentFactory.create_batch(2, batch=batch)
+    one, two = (EnrollmentFactory(batch=batch, student__user__full_name=name) for name in ("Asha", "Bela"))
     taken(batch, DAY - 2 * ONE, **{f"s{one.student_id}": "absent"})
     taken(batch, DAY - ONE, **{f"s{two.student_id}": "late"})
-    EnrollmentFactory(batch=batch, enrolled_on=DAY)
+    EnrollmentFactory(batch=batch, enrolled_on=DAY, student__user__full_name="Charu")
     client = client_of(instructor)
 
     def filled(fill):

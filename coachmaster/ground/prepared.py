@@ -56,6 +56,12 @@ class Prepared:
                 return []
         return self._for(shape, values).rows(values)
 
+    def sql(self, *shape, **values):
+        """The SQL and its parameters, for a statement that is made of it. A list of keys is not empty."""
+        values = {name: _filled_up(value) if isinstance(value, list) else value for name, value in values.items()}
+        written = self._for(shape, values)
+        return written.sql, written.params_for(values)
+
     def first(self, *shape, **values):
         """The first row, or None."""
         rows = self(*shape, **values)
