@@ -610,6 +610,7 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
 
             marks = 2 if kind.slug == "attendance-grid" else len(kind.example) - 1
             assert desk.file.created == marks, (kind.slug, desk.problems)
+        page = desk.open().content.decode()
 
     assert Batch.objects.count() == 2
     amounts = Payment.objects.order_by("series__kind", "paid_on", "pk").values_list("series__kind", "amount")
@@ -620,7 +621,7 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
         ("receipt", 50_000),
         ("receipt", 20_000),
     ]
-    assert "Batch by batch" in desk.open().content.decode()
+    assert "Batch by batch" in page
 
 
 def test_pages_cost_the_same_for_few_lines_and_many(desk, django_assert_max_num_queries):
