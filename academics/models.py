@@ -1,14 +1,14 @@
 """The institute, its courses and batches with their class times, holidays, and who is enrolled where."""
 
 import datetime
+import time
 from collections import defaultdict
 from decimal import Decimal
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Count, DateField, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, ExtractIsoWeekDay, Least
 from django.utils import timezone
@@ -34,9 +34,19 @@ class InstituteManager(models.Manager):
         """The institute's row, read now; `migrate` made it."""
         return self.get(pk=Institute.ONLY)
 
+    #: The row, and until when it is good. Not in Django's cache, which would make the row anew for each look.
+    _kept: tuple["Institute", float] | None = None
+
     def for_page_heads(self):
-        """The institute's row as at most a minute ago: every page shows its name, and none waits for it."""
-        return cache.get_or_set("institute", self.current, 60)
+        """The institute's row as at most a minute ago: every page shows its name, and none waits for it. Not to be changed."""
+        kept = self._kept
+        if kept is None or kept[1] < time.monotonic():
+            kept = self._kept = self.current(), time.monotonic() + 60
+        return kept[0]
+
+    def forget(self):
+        """Read the row anew for the next page of this process."""
+        self._kept = None
 
 
 class Institute(models.Model):
@@ -199,7 +209,8 @@ class Institute(models.Model):
 
     def save(self, **kwargs):
         super().save(**kwargs)
-        cache.delete("institute")
+        Institute.objects.forget()
+        transaction.on_commit(Institute.objects.forget)
 
     def clean(self):
         of = self.gstin[:2]

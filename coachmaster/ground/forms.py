@@ -30,6 +30,15 @@ class PlainSelect(forms.Select):
         return format_html("<select{}>{}</select>", attributes, mark_safe("".join(options)))  # noqa: S308 — escaped above
 
 
+class PlainText(forms.TextInput):
+    """An input that is written at once, for the same reason."""
+
+    def render(self, name, value, attrs=None, renderer=None):
+        value = {} if (text := self.format_value(value)) is None else {"value": text}
+        given = self.build_attrs(self.attrs, {**(attrs or {}), "type": self.input_type, "name": name, **value})
+        return format_html("<input{}>", flatatt(given))
+
+
 class FilterForm(forms.Form):
     """The filters above a list, sent by GET. A value that is not understood filters nothing, and the page says so beside it."""
 
@@ -48,6 +57,8 @@ class FilterForm(forms.Form):
             field.widget.attrs.setdefault("class", "form-select" if is_select else "form-control")
             if type(field.widget) is forms.Select:
                 field.widget.__class__ = PlainSelect
+            if type(field.widget) is forms.TextInput:
+                field.widget.__class__ = PlainText
 
     def value(self, name):
         """What was chosen for ``name``; None or "" when nothing or nonsense was."""

@@ -1,7 +1,6 @@
 """Template tags that every page may use; they are built in, no `{% load %}` needed."""
 
 import datetime
-from calendar import day_abbr, day_name, month_abbr
 from functools import lru_cache
 
 from django import template
@@ -16,7 +15,7 @@ from django.utils.safestring import mark_safe
 
 from .. import money
 from ..addresses import address
-from ..days import day_words
+from ..days import LONG_WEEKDAYS, MONTHS, WEEKDAYS, day_words
 
 register = template.Library()
 
@@ -42,10 +41,10 @@ def url(parser, token):
 
 _DAYS = {
     "j M Y": day_words,
-    "D j M Y": lambda day: f"{day_abbr[day.weekday()]} {day_words(day)}",
-    "D j M": lambda day: f"{day_abbr[day.weekday()]} {day.day} {month_abbr[day.month]}",
-    "D": lambda day: day_abbr[day.weekday()],
-    "l": lambda day: day_name[day.weekday()],
+    "D j M Y": lambda day: f"{WEEKDAYS[day.weekday()]} {day_words(day)}",
+    "D j M": lambda day: f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month]}",
+    "D": lambda day: WEEKDAYS[day.weekday()],
+    "l": lambda day: LONG_WEEKDAYS[day.weekday()],
 }
 
 
@@ -116,6 +115,13 @@ def initials(name):
     """Up to two letters that stand for a name."""
     words = str(name).split()
     return "".join(word[0] for word in [words[0], *words[1:][-1:]]).upper() if words else "?"
+
+
+@register.simple_tag
+@lru_cache
+def asset(path):
+    """Django's `static`, remembered: the addresses of our own files do not change while a process runs."""
+    return static(path)
 
 
 @register.simple_tag
