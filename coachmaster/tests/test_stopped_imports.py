@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 #: Tells when rows are being written, and waits there to be stopped.
 HALTING = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever shell the tests were started from
 import django
 django.setup()
 from django.core.management import call_command

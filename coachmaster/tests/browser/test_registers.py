@@ -55,7 +55,7 @@ def test_a_student_walks_through_the_months_on_a_phone(browse, student):
 
     page.get_by_role("link", name=f"{before:%B %Y}").tap()
 
-    expect(page.get_by_role("heading", name=f"{before:%B %Y}")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"{before:%B %Y}", exact=True)).to_be_visible()
     page.locator(".month").get_by_role("link", name="Late").tap()
     expect(page.locator("tr:target")).to_contain_text("Late")
     assert sideways(page) == []
