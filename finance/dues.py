@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from accounts.models import User
+from coachmaster.ground import listing as lists
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
 from coachmaster.ground.money import ZERO, from_paise, to_paise
 from coachmaster.ground.prepared import Prepared, sums
@@ -160,6 +161,11 @@ def _totals(accounts, charges, on, **since):
 
 
 @Prepared
+def _keys_of_all(columns, first, last):
+    return Account.objects.owing().order_by(*columns).values_list("pk", flat=True)[first:last]
+
+
+@Prepared
 def _totals_of_all(*, on, **since):
     return _totals(Account.objects.owing(), Charge.objects.open(), on, **since)
 
@@ -186,8 +192,9 @@ class Found:
 
     def page(self, request):
         """The page of keys that the request asks for."""
-        keys = self.accounts.values_list("pk", flat=True)
-        return listing(request, keys, self.dues.sorts, default="-owed", total=self.totals.students)
+        total = self.totals.students
+        keys = self.accounts.values_list("pk", flat=True) if self.is_narrowed else lists.Found(_keys_of_all, total)
+        return listing(request, keys, self.dues.sorts, default="-owed", total=total)
 
     def keys(self):
         """All of them, who owes most first."""

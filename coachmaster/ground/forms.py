@@ -9,6 +9,7 @@ from django.forms.utils import flatatt
 from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import mark_safe
 
+from .days import DayInput
 from .text import LineFormField
 
 #: The largest key that a database holds.
@@ -30,13 +31,21 @@ class PlainSelect(forms.Select):
         return format_html("<select{}>{}</select>", attributes, mark_safe("".join(options)))  # noqa: S308 — escaped above
 
 
-class PlainText(forms.TextInput):
+class Plain(forms.widgets.Input):
     """An input that is written at once, for the same reason."""
 
     def render(self, name, value, attrs=None, renderer=None):
         value = {} if (text := self.format_value(value)) is None else {"value": text}
         given = self.build_attrs(self.attrs, {**(attrs or {}), "type": self.input_type, "name": name, **value})
         return format_html("<input{}>", flatatt(given))
+
+
+class PlainText(Plain, forms.TextInput):
+    """A line of text."""
+
+
+class PlainDay(Plain, DayInput):
+    """A day."""
 
 
 class FilterForm(forms.Form):
@@ -59,6 +68,8 @@ class FilterForm(forms.Form):
                 field.widget.__class__ = PlainSelect
             if type(field.widget) is forms.TextInput:
                 field.widget.__class__ = PlainText
+            if type(field.widget) is DayInput:
+                field.widget.__class__ = PlainDay
 
     def value(self, name):
         """What was chosen for ``name``; None or "" when nothing or nonsense was."""

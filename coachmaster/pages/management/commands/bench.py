@@ -6,6 +6,7 @@ the comparison. Figures are medians; nothing is judged, and nothing is changed.
 """
 
 import datetime
+import gc
 import statistics
 import sys
 import time
@@ -113,6 +114,7 @@ class Command(BaseCommand):
 
     def handle(self, *, rounds, only, **options):
         self.rounds, self.only = rounds, only
+        gc.freeze()  # as the server does, see wsgi.py
         with override_settings(ROOT_URLCONF=addresses(), SECURE_SSL_REDIRECT=False):
             self.measure_all()
 
