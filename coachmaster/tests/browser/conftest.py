@@ -61,6 +61,10 @@ def browse(chromium, live_server):
         if response.status >= 500 or (response.status >= 400 and not response.request.is_navigation_request()):
             complaints.append(f"{response.status} {response.url}")
 
+    def note_failures(request):
+        if request.failure != "net::ERR_ABORTED":  # the browser itself, when the page is left meanwhile
+            complaints.append(f"failed: {request.url} {request.failure}")
+
     def open_window(user=None, *, phone=False, dark=False, unsteady=False, **options):
         context = chromium.new_context(
             base_url=live_server.url,
@@ -80,7 +84,7 @@ def browse(chromium, live_server):
         page.on("console", note_console)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         if not unsteady:
-            page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url} {request.failure}"))
+            page.on("requestfailed", note_failures)
         page.on("request", note_strangers)
         page.on("response", note_errors)
         return page
