@@ -493,6 +493,19 @@ def test_an_instructor_is_not_offered_other_peoples_courses(client_of, instructo
     assert "instructor" not in filters.fields
 
 
+def test_the_list_and_the_page_name_the_class_times_and_dates_alike(client_of, admin):
+    batch = BatchFactory(starts_on=datetime.date(2026, 6, 1), ends_on=None)
+    services.save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00"), despite_clash=True)
+    client = client_of(admin)
+
+    for address in (reverse("academics:batch-list") + "?when=all", batch.get_absolute_url()):
+        page = client.get(address).content.decode()
+
+        assert '<span class="time-line">Mon, Wed <span class="nowrap">17:00-18:30</span></span>' in page, address
+        assert '<span class="time-line">Sat <span class="nowrap">09:00-11:00</span></span>' in page, address
+        assert '<span class="nowrap">from 1 Jun 2026</span>' in page, address
+
+
 def test_a_full_batch_says_so(client_of, admin):
     batch = EnrollmentFactory(batch__capacity=1).batch
     client = client_of(admin)
