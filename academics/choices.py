@@ -16,18 +16,16 @@ class Choices(NamedTuple):
 
 
 @Prepared
-def _batches(*, not_over_on, instructor):
-    found = Batch.objects.all() if not_over_on is None else Batch.objects.not_over(not_over_on)
-    if instructor is not None:
-        found = found.taught_by(instructor)
+def _batches(*, not_over_on, scope):
+    found = Batch.objects.kept_in(scope) if not_over_on is None else Batch.objects.kept_in(scope).not_over(not_over_on)
     # As plain values: there may be thousands.
     columns = "pk", "name", "course", "course__name", "instructor", "instructor__full_name"
     return found.order_by("name", "pk").values_list(*columns)
 
 
-def choices_of(*, not_over_on=None, instructor=None):
-    """The Choices of all batches, or of those that are not over on that day, or that this person (a key) teaches."""
-    rows = _batches(not_over_on=not_over_on, instructor=instructor)
+def choices_of(*, not_over_on=None, scope=None):
+    """The Choices of all batches, or of those that are not over on that day, or that are `kept_in` that ``scope``."""
+    rows = _batches(not_over_on=not_over_on, scope=scope)
     courses = sorted({(name, key) for _, _, key, name, _, _ in rows})
     instructors = sorted({(name, key) for *_, key, name in rows if key})
     return Choices(

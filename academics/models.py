@@ -297,8 +297,12 @@ class BatchQuerySet(ScopedQuerySet):
         return self.filter(Q(instructor=key) | Q(pk__in=enrolled))
 
     def taught_by(self, user):
-        """The batches whose instructor ``user`` is."""
+        """The batches whose instructor ``user`` (a person or a key) is."""
         return self.filter(instructor=user)
+
+    def kept_in(self, scope):
+        """The batches whose registers are kept in a ``scope`` (of `scope_of`): all, or those that this person teaches."""
+        return self if scope is None else self.taught_by(scope)
 
     def running(self, on):
         """Batches that have started and are not over on that day."""

@@ -15,7 +15,7 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment, Institute
 from accounts import mails
 from accounts.models import User
-from accounts.roles import sees_whole_institute
+from accounts.scopes import scope_of
 from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
@@ -49,7 +49,7 @@ def days_back():
 
 
 def missing(now, *, days, instructor=None):
-    """A `Missing` for each class that should have a sheet at the moment ``now``, newest first; of one ``instructor``, or of
+    """A `Missing` for each class that should have a sheet at the moment ``now``, newest first; of one ``instructor`` (a key), or of
     all batches.
 
     Of today once a class has ended, and of ``days`` days before. Holidays, classes called off, and days on which nobody
@@ -58,7 +58,7 @@ def missing(now, *, days, instructor=None):
     now = timezone.localtime(now)
     values = {f"day_{number}": now.date() - datetime.timedelta(number) for number in range(days + 1)}
     if instructor:
-        values["instructor"] = instructor.pk
+        values["instructor"] = instructor
     found = _of_days(days, instructor is not None)(time=now.time(), **values)
     return sorted(map(Missing._make, found), key=lambda row: (-row.day.toordinal(), row.batch, row.batch_id))
 
@@ -67,7 +67,7 @@ def to_see_to(user, *, days=None):
     """The `Missing` that ``user`` has to see to now, so many days back (None: `days_back`): of all batches for staff, of
     those they teach for others."""
     days = days_back() if days is None else days
-    return missing(timezone.now(), days=days, instructor=None if sees_whole_institute(user) else user)
+    return missing(timezone.now(), days=days, instructor=scope_of(user))
 
 
 @cache

@@ -20,7 +20,6 @@ from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .models import COUNTS_OF_PRESENCE, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
-from .services import keeper
 
 
 @dataclass
@@ -55,13 +54,13 @@ class ClassDay:
 
 
 @Prepared
-def _with_class_or_sheet(first_only, *, day, instructor):
+def _with_class_or_sheet(first_only, *, day, scope):
     """The batches that have a class or a sheet on that day, each with its sheet; with ``first_only`` the first of them that
     are to be seen to, each with the counts of all."""
-    batches = Batch.objects.all() if instructor is None else Batch.objects.filter(instructor=instructor)
     with_class = Batch.objects.with_class_on(day).values("pk")
     found = (
-        batches.annotate(sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)))
+        Batch.objects.kept_in(scope)
+        .annotate(sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)))
         .filter(Q(pk__in=with_class) | Q(sheet_that_day__isnull=False))
         .select_related("course", "instructor", "sheet_that_day__taken_by")
     )
@@ -86,13 +85,12 @@ def _class_days(batches, day):
     ]
 
 
-def classes_on(day, instructor=None):
-    """A `ClassDay` for each batch that has a class or a sheet on ``day``, by time of day; of one ``instructor`` (a key), or
-    of all.
+def classes_on(day, scope=None):
+    """A `ClassDay` for each batch `kept_in` that ``scope`` that has a class or a sheet on ``day``, by time of day.
 
     On a holiday, or where the class was called off, there are only those whose sheet was taken before. Two queries.
     """
-    classes = _class_days(_with_class_or_sheet(None, day=day, instructor=instructor), day)
+    classes = _class_days(_with_class_or_sheet(None, day=day, scope=scope), day)
     return sorted(classes, key=lambda one: (one.slots[0].starts_at if one.slots else datetime.time.max, one.batch.name))
 
 
@@ -107,9 +105,9 @@ class DayInBrief:
     first: list[ClassDay]
 
 
-def day_in_brief(day, number, instructor=None):
+def day_in_brief(day, number, scope=None):
     """The `DayInBrief` of ``classes_on`` with the first ``number`` of them; no others are loaded. Two queries."""
-    batches = _with_class_or_sheet(number, day=day, instructor=instructor)
+    batches = _with_class_or_sheet(number, day=day, scope=scope)
     if not batches:
         return DayInBrief(0, 0, 0, [])
     one = batches[0]
@@ -118,8 +116,7 @@ def day_in_brief(day, number, instructor=None):
 
 @Prepared
 def _tallies(*, batches, first, last):
-    found = Sheet.objects.filter(batch__in=batches).between(first, last).order_by()
-    return found.values_list("batch").annotate(*(Sum(status.value) for status in Status))
+    return Sheet.objects.filter(batch__in=batches).between(first, last).counts_by("batch")
 
 
 def batch_tallies(batches, first=None, last=None):
@@ -130,10 +127,10 @@ def batch_tallies(batches, first=None, last=None):
 
 
 @Prepared
-def _batch_of_register(*, key, instructor):
-    batches = Batch.objects.all() if instructor is None else Batch.objects.taught_by(instructor)
+def _batch_of_register(*, key, scope):
     counts = {f"all_{status.value}": Coalesce(Sum(f"sheets__{status.value}"), 0) for status in Status}
-    return batches.filter(pk=key).select_related("course", "instructor").annotate(**counts)
+    found = Batch.objects.kept_in(scope).filter(pk=key)
+    return found.select_related("course", "instructor").annotate(**counts)
 
 
 def batch_of_register(user, key):
@@ -141,7 +138,7 @@ def batch_of_register(user, key):
 
     Raises Http404 for one whose register is not ``user``'s to keep.
     """
-    batch = _batch_of_register.or_404(key=key, instructor=keeper(user))
+    batch = _batch_of_register.or_404(key=key, scope=scope_of(user))
     batch.since_it_began = Tally(*(getattr(batch, f"all_{status.value}") for status in Status))
     load_class_times([batch])
     return batch

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import student_or_404
-from accounts.roles import sees_whole_institute
+from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words
 from coachmaster.ground.prepared import Prepared
 
@@ -43,14 +43,9 @@ class Saved:
     changed: list[Mark] = field(default_factory=list)
 
 
-def keeper(user):
-    """None for staff, who keep every register; the key of others, who keep those of the batches they teach."""
-    return None if sees_whole_institute(user) else user.pk
-
-
 def batches_kept_by(user):
     """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
-    return Batch.objects.all() if sees_whole_institute(user) else Batch.objects.taught_by(user)
+    return Batch.objects.kept_in(scope_of(user))
 
 
 def student_seen_by(user, pk):
@@ -103,14 +98,13 @@ def asks_reason(user, held_on):
 
 
 @Prepared
-def _batch_as_of(*, key, day, instructor):
-    batches = Batch.objects.all() if instructor is None else Batch.objects.taught_by(instructor)
-    return batches.filter(pk=key).as_of(day)
+def _batch_as_of(*, key, day, scope):
+    return Batch.objects.kept_in(scope).filter(pk=key).as_of(day)
 
 
 def batch_to_mark(user, key, held_on):
     """The batch of that ``key`` as of that day; raises Http404 for one whose register is not ``user``'s to keep."""
-    return _batch_as_of.or_404(key=key, day=held_on, instructor=keeper(user))
+    return _batch_as_of.or_404(key=key, day=held_on, scope=scope_of(user))
 
 
 def roll(batch, held_on, sheet, *, lock=False):
@@ -121,11 +115,9 @@ def roll(batch, held_on, sheet, *, lock=False):
     ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is written after the other.
     One query, and no records but the enrollments: a page shows forty.
     """
-    values = {"batch": batch.pk, "held_on": held_on, "sheet": sheet and sheet.pk}
-    enrollments = _roll(lock, **values)
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}
-    for enrollment in enrollments:
+    for enrollment in _roll(lock, batch=batch.pk, held_on=held_on, sheet=sheet and sheet.pk):
         enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in Status.values))
         known = rows.get(enrollment.student_id)
         if known is None or known.mark_id is None:

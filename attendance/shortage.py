@@ -1,6 +1,7 @@
 """Who is short of attendance, who would be after the next absence, and who has stayed away: the list and its files."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from django import forms
 from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, Subquery, Value, When
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from academics.choices import choices_of
 from accounts.models import User
+from accounts.scopes import scope_of
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.listing import Found
@@ -15,7 +17,6 @@ from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.reminders import whatsapp_phone
 from coachmaster.ground.tables import Column, Kind
 
-from . import services
 from .models import Expected, Limits, Presence, Reminder
 
 #: The ways to be on the list, as the address says them.
@@ -32,7 +33,7 @@ SORTS = {
 
 def presences_of(user):
     """The counts of the enrollments that a list of ``user`` is about."""
-    return _of_keeper(services.keeper(user))
+    return _kept_in(scope_of(user))
 
 
 class ShortageFilter(FilterForm):
@@ -52,12 +53,12 @@ class ShortageFilter(FilterForm):
             ("edge", "Short after the next absence"),
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
         ]
-        keeper = services.keeper(user)
-        offered = choices_of(not_over_on=timezone.localdate(), instructor=keeper)
+        scope = scope_of(user)
+        offered = choices_of(not_over_on=timezone.localdate(), scope=scope)
         self.fields["course"].choices = offered.courses
         self.fields["batch"].choices = offered.batches
         self.fields["instructor"].choices = offered.instructors
-        if keeper is not None:
+        if scope is not None:
             del self.fields["instructor"]
 
     def narrow(self, presences):
@@ -105,42 +106,37 @@ ROWS = Prepared(lambda keys: with_people(Presence.objects.filter(pk__in=keys)))
 
 
 @Prepared
-def _slipping(limits, *, students, instructor):
-    presences = _of_keeper(instructor).filter(enrollment__student__in=students)
+def _slipping(limits, *, students, scope):
+    presences = _kept_in(scope).filter(enrollment__student__in=students)
     return with_people(presences.slipping(limits)).order_by("pk")
 
 
 def slipping_among(students, user, institute):
     """A Watched for each enrollment of ``students`` (keys) that a list of ``user`` would have. One query."""
-    return watched(_slipping(Limits.of(institute), students=students, instructor=services.keeper(user)), institute)
+    return watched(_slipping(Limits.of(institute), students=students, scope=scope_of(user)), institute)
 
 
-def _of_keeper(instructor):
-    """The counts of all enrollments, or of those in the batches that this instructor (a key) teaches."""
-    found = Presence.objects.all()
-    return found if instructor is None else found.filter(enrollment__batch__instructor=instructor)
-
-
-@Prepared
-def _totals_of_all(limits, *, instructor):
-    return _counted(_of_keeper(instructor).slipping(limits), ANY_KIND)
+def _kept_in(scope):
+    """The counts of the enrollments in batches `kept_in` that ``scope``."""
+    return Presence.objects.all() if scope is None else Presence.objects.filter(enrollment__batch__instructor=scope)
 
 
 @Prepared
-def _keys_of_all(limits, columns, first, last, *, instructor):
-    found = sorted_by(_of_keeper(instructor).slipping(limits).filter(ANY_KIND))
+def _totals_of_all(limits, *, scope):
+    return _counted(_kept_in(scope).slipping(limits), ANY_KIND)
+
+
+@Prepared
+def _keys_of_all(limits, columns, first, last, *, scope):
+    found = sorted_by(_kept_in(scope).slipping(limits).filter(ANY_KIND))
     return found.order_by(*columns).values_list("pk", flat=True)[first:last]
 
 
 def everybody(user, institute):
     """``(keys, totals)``: the whole list of ``user`` as `listing` takes it, and its `Totals`."""
-    limits, instructor = Limits.of(institute), services.keeper(user)
-    totals = Totals(*_totals_of_all.first(limits, instructor=instructor))
-
-    def find(columns, first, last):
-        return _keys_of_all(limits, columns, first, last, instructor=instructor)
-
-    return Found(find, totals.listed), totals
+    limits, scope = Limits.of(institute), scope_of(user)
+    totals = Totals(*_totals_of_all.first(limits, scope=scope))
+    return Found(partial(_keys_of_all, limits, scope=scope), totals.listed), totals
 
 
 def _counted(presences, kinds):

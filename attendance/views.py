@@ -13,6 +13,7 @@ from django.utils import timezone
 from academics.models import Enrollment, Institute
 from accounts.expired import comes_back, typed_before
 from accounts.roles import sees_whole_institute
+from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
 from coachmaster.ground.tables import asked_form, list_file, table_answer
@@ -298,7 +299,7 @@ def day(request):
     today = timezone.localdate()
     filters = DayFilter(request.GET, today=today)
     on, show = filters.day, filters.value("show")
-    classes = reports.classes_on(on, services.keeper(request.user))
+    classes = reports.classes_on(on, scope_of(request.user))
     wanted = [one for one in classes if not show or one.is_taken == (show == "taken")]
     if file := list_file(request, f"classes-of-{on}", CLASSES, wanted):
         return file

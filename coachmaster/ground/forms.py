@@ -48,6 +48,9 @@ class PlainDay(Plain, DayInput):
     """A day."""
 
 
+_PLAIN: dict = {forms.Select: PlainSelect, forms.TextInput: PlainText, DayInput: PlainDay}
+
+
 class FilterForm(forms.Form):
     """The filters above a list, sent by GET. A value that is not understood filters nothing, and the page says so beside it."""
 
@@ -64,12 +67,7 @@ class FilterForm(forms.Form):
             field.required = False
             is_select = isinstance(field.widget, forms.Select)
             field.widget.attrs.setdefault("class", "form-select" if is_select else "form-control")
-            if type(field.widget) is forms.Select:
-                field.widget.__class__ = PlainSelect
-            if type(field.widget) is forms.TextInput:
-                field.widget.__class__ = PlainText
-            if type(field.widget) is DayInput:
-                field.widget.__class__ = PlainDay
+            field.widget.__class__ = _PLAIN.get(type(field.widget), type(field.widget))
 
     def value(self, name):
         """What was chosen for ``name``; None or "" when nothing or nonsense was."""

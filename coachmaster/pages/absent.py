@@ -9,13 +9,13 @@ from django import forms
 from django.contrib import messages
 from django.db.models import Count, OuterRef, Subquery, Sum
 from django.http import HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from academics.models import Institute
-from accounts.models import StudentProfile, User
+from accounts.models import StudentProfile, User, student_or_404
 from accounts.scopes import scope_of
 from attendance import shortage
 from attendance.models import Mark, Reminder, Status
@@ -100,6 +100,10 @@ def _absent(marks, day):
     return marks.filter(sheet__held_on=day, status=Status.ABSENT)
 
 
+def _students_of(marks):
+    return StudentProfile.objects.filter(pk__in=marks.order_by().values("student")).select_related("user")
+
+
 @Prepared
 def _missed(*, students, day, scope):
     marks = _absent(Mark.objects.in_scope(scope), day).filter(student__in=students)
@@ -119,8 +123,7 @@ def _overdue(*, students, today):
 
 @Prepared
 def _all_absent(columns, first, last, *, day, scope):
-    marks = _absent(Mark.objects.in_scope(scope), day)
-    found = StudentProfile.objects.filter(pk__in=marks.order_by().values("student")).select_related("user")
+    found = _students_of(_absent(Mark.objects.in_scope(scope), day))
     return found.order_by(*columns)[first:last]
 
 
@@ -140,14 +143,14 @@ class Absences:
 
     def students(self, filters):
         """The students who were absent, as ``filters`` ask for."""
-        found = StudentProfile.objects.filter(pk__in=self.marks.order_by().values("student"))
+        found = _students_of(self.marks)
         if words := filters.value("q"):
             found = found.filter(user__in=User.objects.search(words).order_by())
         if filters.value("also") == "watched":
             found = found.filter(pk__in=self.watched.values("enrollment__student"))
         if filters.value("also") == "overdue":
             found = found.filter(pk__in=Account.objects.overdue(self.today).values("pk"))
-        return found.select_related("user")
+        return found
 
     def everybody(self):
         """All students who were absent, as `listing` takes them."""
@@ -206,8 +209,7 @@ def absent(request):
 @require_POST
 def tell(request, pk, day):
     """One tap: it is written down that the family is told, and WhatsApp opens with the text."""
-    students = StudentProfile.objects.visible_to(request.user).select_related("user")
-    student = get_object_or_404(students, pk=pk)
+    student = student_or_404(request.user, pk)
     marks = _absent(Mark.objects.visible_to(request.user), day).filter(student=student)
     marks = marks.select_related("sheet__batch").order_by("sheet__batch__name", "pk")
     back = f"{reverse('pages:absent')}?on={day}"

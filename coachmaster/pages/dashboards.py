@@ -8,7 +8,6 @@ from academics.models import Batch, Course, Enrollment, load_class_times
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
 from attendance import reports as attendance
-from attendance.services import keeper
 from coachmaster.ground.prepared import Prepared, sums
 from finance import reports as money
 from finance.models import Payment
@@ -42,7 +41,7 @@ def of_institute(user, today, courses):
         owed=money.owed(today),
         active_students=_active_students.first().number,
         running_batches=sum(course.running_batches for course in courses),
-        classes=attendance.day_in_brief(today, SHOWN, keeper(user)),
+        classes=attendance.day_in_brief(today, SHOWN, scope_of(user)),
     )
 
 
