@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
-from coachmaster.ground.editing import EditForm
+from coachmaster.ground.editing import EditForm, OneAtATime
 from coachmaster.ground.forms import FilterForm, PercentField, WholeNumberField
 from coachmaster.ground.money import AmountField
 from coachmaster.ground.states import State
@@ -429,7 +429,7 @@ class HolidayDeleteForm(forms.Form):
             del self.fields["all_days"]
 
 
-class HolidayForm(forms.Form):
+class HolidayForm(OneAtATime, forms.Form):
     """One holiday, or several days in a row with one name."""
 
     name = LineFormField(max_length=100, help_text="Like Diwali, or Summer break.")

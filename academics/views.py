@@ -371,6 +371,7 @@ def holiday_create(request):
     )
 
 
+@one_at_a_time(Institute, pk=Institute.ONLY)
 def holiday_update(request, pk):
     run = holiday_run(get_object_or_404(Holiday, pk=pk))
     holiday, last = run[0], run[-1].day if len(run) > 1 else None

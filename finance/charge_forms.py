@@ -6,6 +6,7 @@ from django import forms
 
 from accounts.forms import PasswordAgainMixin
 from coachmaster.ground.days import DayFormField
+from coachmaster.ground.editing import EditForm
 from coachmaster.ground.forms import PercentField, WholeNumberField
 from coachmaster.ground.money import ZERO, AmountField, display
 from coachmaster.ground.text import LineFormField
@@ -133,7 +134,7 @@ class BatchChargeForm(ChargeForm):
         self.fields["students"].queryset = students
 
 
-class LateFeeRuleForm(forms.ModelForm):
+class LateFeeRuleForm(EditForm):
     """When and how much a late fee is."""
 
     grace_days = WholeNumberField(

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from academics.models import Batch
 from accounts.models import StudentProfile, student_or_404
+from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.money import ZERO, display
 
@@ -150,6 +151,7 @@ def rule_create(request):
     return _rule_page(request, None, "Add a rule for late fees", "Add rule")
 
 
+@one_at_a_time(LateFeeRule)
 def rule_update(request, pk):
     rule = get_object_or_404(LateFeeRule, pk=pk)
     return _rule_page(request, rule, f"Edit {rule}", "Save")

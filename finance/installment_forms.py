@@ -6,12 +6,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from coachmaster.ground.days import DayFormField
+from coachmaster.ground.editing import EditForm
 from coachmaster.ground.forms import PercentField, WholeNumberField
 from coachmaster.ground.money import ZERO, AmountField, plain
 from coachmaster.ground.text import LineFormField
 
 from . import installments
-from .models import FeePlan
+from .models import FeePlan, FeePlanPart
 
 #: So many installments a fee has at most.
 MOST = 60
@@ -128,8 +129,8 @@ class ReasonForm(forms.Form):
 # Plans ------------------------------------------------------------------------------------------------------------
 
 
-class PlanForm(forms.ModelForm):
-    """A plan by which a course's fee is paid; its parts are the rows of `part_rows` beside it."""
+class PlanForm(EditForm):
+    """A plan by which a course's fee is paid, and beside it the ``rows`` of its parts, those in ``parts``."""
 
     name = LineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
 
@@ -137,9 +138,33 @@ class PlanForm(forms.ModelForm):
         model = FeePlan
         fields = ["name", "is_active"]
 
+    def __init__(self, *args, parts=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.parts = parts
+        self.rows = part_rows(self.data if self.is_bound else None, parts)
+
+    def standing(self):
+        return {**super().standing(), "rows": ("Parts", _parts_words(self.parts))}
+
+    def typed(self, name):
+        if name == "rows" and self.rows.is_valid():
+            return _parts_words([FeePlanPart(**part) for part in self.rows.parts])
+        return super().typed(name)
+
+    def take_over(self, name, value):
+        if name == "rows":
+            self.rows = part_rows(None, self.parts)
+        else:
+            super().take_over(name, value)
+
     def _get_validation_exclusions(self):
         """The course is given, and with it the name has to be unique."""
         return super()._get_validation_exclusions() - {"course"}
+
+
+def _parts_words(parts):
+    """`40 % on enrolling; 60 % after 30 days`."""
+    return "; ".join(f"{part.share_words} {part.day_words}" for part in parts)
 
 
 class PartForm(forms.Form):

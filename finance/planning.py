@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment
+from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.money import ZERO, display
 
 from . import installments, services
-from .installment_forms import InstallmentTable, PlanForm, ReasonForm, part_rows
+from .installment_forms import InstallmentTable, PlanForm, ReasonForm
 from .models import FeePlan, FeePlanPart
 
 # Enrolling ----------------------------------------------------------------------------------------------------------
@@ -181,16 +182,16 @@ def plan_create(request, pk):
     return _plan_page(request, FeePlan(course=course), [], f"Add a fee plan to {course}", "Add plan")
 
 
+@one_at_a_time(FeePlan)
 def plan_update(request, pk):
     plan = get_object_or_404(FeePlan.objects.select_related("course").prefetch_related("parts"), pk=pk)
     return _plan_page(request, plan, list(plan.parts.all()), f"Edit {plan}", "Save")
 
 
 def _plan_page(request, plan, parts, heading, submit):
-    form = PlanForm(request.POST or None, instance=plan)
-    rows = part_rows(request.POST or None, parts)
-    if form.is_valid() and rows.is_valid():
-        installments.save_plan(form.instance, rows.parts)
+    form = PlanForm(request.POST or None, instance=plan, parts=parts)
+    if all([form.is_valid(), form.rows.is_valid()]):
+        installments.save_plan(form.instance, form.rows.parts)
         messages.success(request, f"Fee plan {plan} of {plan.course} saved.")
         return redirect(plan.course)
     return render(
@@ -198,7 +199,7 @@ def _plan_page(request, plan, parts, heading, submit):
         "finance/plan_form.html",
         {
             "form": form,
-            "rows": rows,
+            "rows": form.rows,
             "course": plan.course,
             "fee": display(plan.course.total_fee),
             "heading": heading,

@@ -41,8 +41,8 @@ class ShownField(forms.CharField):
         return False
 
 
-class EditForm(forms.ModelForm):
-    """The form of a record that others may be changing too.
+class OneAtATime(forms.BaseForm):
+    """A form about something that others may be changing too: what it had when it was opened is its ``initial``.
 
     Its page carries fingerprints of the values it showed (`form.shown`). Where a value is another one by the time the
     form is sent, the form is refused and names it; what was typed stays, and a field that nobody touched here takes the
@@ -54,15 +54,20 @@ class EditForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
+        if self.is_of_a_record:
             self.fields["shown"] = ShownField(required=False, initial=self.fingerprints)
+
+    @property
+    def is_of_a_record(self):
+        """Whether there is something yet that others can change."""
+        return bool(self.initial)
 
     # A form that shows more than its fields tells of the rest in these three too.
 
     def standing(self):
         """What the record holds: a name → label and value."""
         named = ((name, field) for name, field in self.fields.items() if name in self.initial)
-        return {name: (field.label, self.get_initial_for_field(field, name)) for name, field in named}
+        return {name: (self[name].label, self.get_initial_for_field(field, name)) for name, field in named}
 
     def typed(self, name):
         """The value that was sent, if it is a good one."""
@@ -78,7 +83,7 @@ class EditForm(forms.ModelForm):
 
     def clean(self):
         cleaned = super().clean()
-        shown = dict(pair.split(":", 1) for pair in self.cleaned_data.get("shown", "").split() if ":" in pair)
+        shown = dict(pair.split(":", 1) for pair in self.cleaned_data.pop("shown", "").split() if ":" in pair)
         changed = [
             (name, label, value)
             for name, (label, value) in self.standing().items()
@@ -100,6 +105,14 @@ class EditForm(forms.ModelForm):
             f"Nothing is saved yet. Since you opened this page, somebody else changed {', '.join(said)}. What you typed is "
             "still here: look it over, and save again.",
         )
+
+
+class EditForm(OneAtATime, forms.ModelForm):
+    """The form of one row."""
+
+    @property
+    def is_of_a_record(self):
+        return self.instance.pk is not None
 
 
 #: What was typed and is not a good value.

@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
@@ -10,10 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from academics.class_times import Slot, parse, written
-from academics.models import Batch, Course, Institute
-from academics.services import save_batch
+from academics.models import Batch, Course, Holiday, Institute
+from academics.services import add_holidays, change_holidays, holiday_run, save_batch
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.models import User
+from finance.models import FeePlan, FeePlanPart, LateFeeRule
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +61,14 @@ def opened(client, page):
 
 
 def page_of(record):
-    names = {Batch: "academics:batch-update", Course: "academics:course-update", User: "accounts:person-update"}
+    names = {
+        Batch: "academics:batch-update",
+        Course: "academics:course-update",
+        FeePlan: "finance:plan-update",
+        Holiday: "academics:holiday-update",
+        LateFeeRule: "finance:late-fee-rule-update",
+        User: "accounts:person-update",
+    }
     return reverse(names[type(record)], args=[record.pk])
 
 
@@ -78,6 +87,25 @@ def person(student):
     return User.objects.get(pk=student.pk)
 
 
+@pytest.fixture
+def rule():
+    return LateFeeRule.objects.create(name="A week late", kind="fixed", amount=Decimal(250))
+
+
+@pytest.fixture
+def plan():
+    plan = FeePlan.objects.create(course=CourseFactory(), name="Two halves")
+    FeePlanPart.objects.create(plan=plan, position=1, percent=50, days=0)
+    FeePlanPart.objects.create(plan=plan, position=2, percent=50, days=30)
+    return plan
+
+
+@pytest.fixture
+def diwali():
+    add_holidays(name="Diwali", first=datetime.date(2026, 11, 8), last=datetime.date(2026, 11, 10))
+    return Holiday.objects.get(day=datetime.date(2026, 11, 8))
+
+
 def refusal(response):
     """The sentence above a form that was refused."""
     assert response.status_code == 200
@@ -94,6 +122,9 @@ def refusal(response):
         ("course", "total_fee", "1,10,000", "90000", "Total fee (₹) (now ₹1,10,000.00)"),
         ("course", "name", "Physics XI", "Physics XII", "Name (now “Physics XI”)"),
         ("person", "phone", "9876500001", "9876500002", "Phone (now “"),
+        ("rule", "amount", "300", "275.50", "Amount (₹) (now ₹300.00)"),
+        ("rule", "grace_days", "10", "5", "Days of grace (now “10”)"),
+        ("plan", "name", "Halves", "In halves", "Name (now “Halves”)"),
         ("person", "guardian_name", "Sunil Verma", "Sunita Verma", "Guardian's name (now “Sunil Verma”)"),
     ],
 )
@@ -181,6 +212,44 @@ def test_class_times_typed_here_stay_when_somebody_else_changed_them_too(desk, b
 
     assert "Weekly class times" in refusal(response)
     assert response.context["rows"][0]["starts_at"].value() == "08:00"
+
+
+def test_parts_of_a_plan_that_somebody_else_changed_are_named_and_kept(desk, plan):
+    page = page_of(plan)
+    ours = opened(desk, page)
+    assert desk.post(page, {**ours, "parts-0-percent": "40", "parts-1-percent": "60"}).status_code == 302
+
+    response = desk.post(page, {**ours, "name": "Halves"})
+
+    assert "Parts (now “40 % on enrolling; 60 % after 30 days”)" in refusal(response)
+    assert [row["percent"].value() for row in response.context["rows"]][:2] == ["40", "60"]
+    assert desk.post(page, {**opened(desk, page), "name": "Halves"}).status_code == 302
+    assert list(plan.parts.values_list("percent", flat=True)) == [40, 60]
+
+
+def test_parts_typed_here_stay_when_somebody_else_changed_them_too(desk, plan):
+    page = page_of(plan)
+    ours = opened(desk, page)
+    plan.parts.filter(position=2).update(days=60)
+
+    response = desk.post(page, {**ours, "parts-0-percent": "30", "parts-1-percent": "70"})
+
+    assert "Parts (now “50 % on enrolling; 50 % after 60 days”)" in refusal(response)
+    assert [row["percent"].value() for row in response.context["rows"]][:2] == ["30", "70"]
+
+
+def test_days_of_a_holiday_are_held_alike(desk, diwali):
+    page = page_of(diwali)
+    ours = opened(desk, page)
+    change_holidays(holiday_run(diwali), name="Diwali", first=diwali.day, last=datetime.date(2026, 11, 12))
+
+    response = desk.post(page, {**ours, "name": "Deepavali"})
+
+    assert "Last day (now 12 Nov 2026)" in refusal(response)
+    assert Holiday.objects.filter(name="Diwali").count() == 5
+    sent = {**ours, "name": "Deepavali", "last": "2026-11-12", "shown": response.context["form"]["shown"].value()}
+    assert desk.post(page, sent).status_code == 302
+    assert Holiday.objects.filter(name="Deepavali").count() == 5
 
 
 def test_settings_of_the_institute_are_held_alike(desk):
