@@ -354,11 +354,11 @@ class BatchQuerySet(ScopedQuerySet):
         )
 
     def with_first_class(self, day):
-        """With the time at which their first class on that day begins (``first_at``), None without one."""
+        """With the time at which their first class on that day begins (``first_at``), that day's end without one."""
         weekly, put_in = _standing_on(day)
         first = Subquery(weekly.order_by("starts_at").values("starts_at")[:1])
         other = Subquery(put_in.order_by("to_starts_at").values("to_starts_at")[:1])
-        return self.annotate(first_at=Least(Coalesce(first, other), Coalesce(other, first)))
+        return self.annotate(first_at=Least(*(Coalesce(at, Value(datetime.time.max)) for at in (first, other))))
 
     def with_class_on(self, day, *, ended_by=None):
         """Batches that run on that day and have a class on it, moved and extra ones too; none on a holiday.

@@ -8,7 +8,7 @@ from calendar import Calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import Case, Count, Exists, F, FilteredRelation, Max, Min, OuterRef, Q, Sum, When, Window
+from django.db.models import Case, Count, Exists, FilteredRelation, Max, Min, OuterRef, Q, Sum, When, Window
 from django.db.models.functions import Coalesce
 
 from academics.calendar import Class, Timetable, class_days
@@ -16,7 +16,7 @@ from academics.models import Batch, Enrollment, Institute, load_class_times
 from accounts.models import User
 from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
-from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.tables import Column, Kind
 
 from .models import COUNTS_OF_PRESENCE, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
@@ -53,27 +53,47 @@ class ClassDay:
         return self.sheet is not None and not self.sheet.is_open
 
 
-@Prepared
-def _with_class_or_sheet(first_only, *, day, scope):
-    """The batches that have a class or a sheet on that day, each with its sheet; with ``first_only`` the first of them that
-    are to be seen to, each with the counts of all."""
+def _with_class_or_sheet(day, scope):
+    """The batches that have a class or a sheet on that day, each with its sheet."""
     with_class = Batch.objects.with_class_on(day).values("pk")
-    found = (
+    return (
         Batch.objects.kept_in(scope)
-        .annotate(sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)))
+        .annotate(
+            sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)),
+            is_taken=Case(When(sheet_that_day__is_open=False, then=1), default=0),
+        )
         .filter(Q(pk__in=with_class) | Q(sheet_that_day__isnull=False))
-        .select_related("course", "instructor", "sheet_that_day__taken_by")
     )
-    if not first_only:
-        return found
-    is_taken = Q(sheet_that_day__is_open=False)
-    counted = found.with_first_class(day).annotate(
-        in_all=Window(Count("pk")),
-        taken=Window(Count("pk", filter=is_taken)),
-        absent=Window(Sum("sheet_that_day__absent", filter=is_taken)),
-        is_taken=Case(When(is_taken, then=1), default=0),
-    )
-    return counted.order_by("is_taken", F("first_at").asc(nulls_last=True), "name", "pk")[:first_only]
+
+
+#: How many there are, of how many attendance was taken, and how many absences these have, one for each class that somebody missed.
+_COUNTS = {
+    "in_all": Count("pk"),
+    "taken": Count("pk", filter=Q(is_taken=1)),
+    "absences": Sum("sheet_that_day__absent", filter=Q(is_taken=1)),
+}
+
+
+@Prepared
+def _counts(*, day, scope):
+    return sums(_with_class_or_sheet(day, scope), **_COUNTS)
+
+
+@Prepared
+def _batches(show, columns, first, last, *, day, scope):
+    found = _with_class_or_sheet(day, scope).with_first_class(day)
+    if show:
+        found = found.filter(is_taken=show == "taken")
+    found = found.select_related("course", "instructor", "sheet_that_day__taken_by")
+    return found.order_by(*columns)[first:last]
+
+
+@Prepared
+def _in_brief(number, *, day, scope):
+    counted = _with_class_or_sheet(day, scope).with_first_class(day)
+    counted = counted.annotate(**{name: Window(count) for name, count in _COUNTS.items()})
+    counted = counted.select_related("course", "instructor", "sheet_that_day__taken_by")
+    return counted.order_by("is_taken", *BY_TIME, "pk")[:number]
 
 
 def _class_days(batches, day):
@@ -85,33 +105,48 @@ def _class_days(batches, day):
     ]
 
 
-def classes_on(day, scope=None):
-    """A `ClassDay` for each batch `kept_in` that ``scope`` that has a class or a sheet on ``day``, by time of day.
+#: The order of the classes of a day.
+BY_TIME = ("first_at", "name")
+
+
+def classes_on(day, scope=None, show="", columns=(*BY_TIME, "pk"), first=None, last=None):
+    """A `ClassDay` for each batch `kept_in` that ``scope`` that has a class or a sheet on ``day``, by time of day; from the
+    ``first`` to before the ``last`` where these are given, and of those that are ``show``: "taken", or "open".
 
     On a holiday, or where the class was called off, there are only those whose sheet was taken before. Two queries.
     """
-    classes = _class_days(_with_class_or_sheet(None, day=day, scope=scope), day)
-    return sorted(classes, key=lambda one: (one.slots[0].starts_at if one.slots else datetime.time.max, one.batch.name))
+    return _class_days(_batches(show, columns, first, last, day=day, scope=scope), day)
 
 
 @dataclass
 class DayInBrief:
-    """The classes of a day: how many there are, of how many attendance was taken, how many absences these have (one for
-    each class that somebody missed), and the first, those first whose attendance is not taken yet."""
+    """The classes of a day, counted, and the first of them."""
 
-    in_all: int
-    taken: int
-    absences: int
-    first: list[ClassDay]
+    in_all: int = 0
+    taken: int = 0
+    absences: int = 0
+    first: list[ClassDay] = field(default_factory=list)
+
+    def number(self, show):
+        """How many there are that are ``show``, as `classes_on` understands it."""
+        return {"taken": self.taken, "open": self.in_all - self.taken}.get(show, self.in_all)
 
 
 def day_in_brief(day, number, scope=None):
-    """The `DayInBrief` of ``classes_on`` with the first ``number`` of them; no others are loaded. Two queries."""
-    batches = _with_class_or_sheet(number, day=day, scope=scope)
-    if not batches:
-        return DayInBrief(0, 0, 0, [])
-    one = batches[0]
-    return DayInBrief(one.in_all, one.taken, one.absent or 0, _class_days(batches, day))
+    """The `DayInBrief` of ``classes_on`` with the first ``number`` of them, those first whose attendance is not taken yet. Two
+    queries.
+    """
+    batches = _in_brief(number, day=day, scope=scope)
+    return _counted(batches[0], _class_days(batches, day)) if batches else DayInBrief()
+
+
+def day_counted(day, scope=None):
+    """The `DayInBrief` of ``classes_on`` with none of them. One query."""
+    return _counted(_counts.first(day=day, scope=scope))
+
+
+def _counted(row, first=()):
+    return DayInBrief(row.in_all, row.taken, row.absences or 0, list(first))
 
 
 @Prepared

@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -15,7 +16,7 @@ from accounts.expired import comes_back, typed_before
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
-from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
+from coachmaster.ground.listing import ROWS_A_PAGE, Found, Listing, listing
 from coachmaster.ground.tables import asked_form, list_file, table_answer
 
 from . import missing, reports, services
@@ -298,11 +299,12 @@ def student_attendance(request, pk):
 def day(request):
     today = timezone.localdate()
     filters = DayFilter(request.GET, today=today)
-    on, show = filters.day, filters.value("show")
-    classes = reports.classes_on(on, scope_of(request.user))
-    wanted = [one for one in classes if not show or one.is_taken == (show == "taken")]
-    if file := list_file(request, f"classes-of-{on}", CLASSES, wanted):
-        return file
+    on, show, scope = filters.day, filters.value("show"), scope_of(request.user)
+    if form := asked_form(request):
+        rows = reports.classes_on(on, scope, show)
+        return table_answer(f"classes-of-{on}-{today}", CLASSES, rows, form=form)
+    counted = reports.day_counted(on, scope)
+    found = Found(partial(reports.classes_on, on, scope, show), counted.number(show))
     return render(
         request,
         "attendance/day.html",
@@ -311,9 +313,9 @@ def day(request):
             "on": on,
             "today": today,
             "show": show,
-            "classes": Listing(Paginator(wanted, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=""),
-            "taken": sum(one.is_taken for one in classes),
-            "total": len(classes),
+            "classes": listing(request, found, {"time": reports.BY_TIME}, default="time"),
+            "taken": counted.taken,
+            "total": counted.in_all,
             "previous": on - datetime.timedelta(days=1),
             "next": on + datetime.timedelta(days=1),
         },
