@@ -16,7 +16,7 @@ from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.prepared import Prepared, beside
 from coachmaster.ground.tables import list_file
 
 from .calendar import LOOK_AHEAD, Timetable
@@ -166,14 +166,16 @@ BATCH_SORTS = {
 }
 
 
-@Prepared
-def _batches(*, keys):
-    return Batch.objects.filter(pk__in=keys).select_related("course", "instructor").with_strength()
+def _with_names(batches):
+    return beside(batches.with_strength(), "course__name", "instructor__full_name")
+
+
+BATCHES = Prepared(lambda keys: _with_names(Batch.objects.filter(pk__in=keys)))
 
 
 def batch_rows(keys):
     """The batches of these keys with everything a row of a list shows."""
-    batches = _batches(keys=keys)
+    batches = BATCHES(keys=keys)
     load_class_times(batches)
     return batches
 
@@ -182,8 +184,7 @@ def batch_list(request):
     today = timezone.localdate()
     visible = Batch.objects.visible_to(request.user)
     filters = BatchFilter(request.GET, batches=visible, by_instructor=sees_whole_institute(request.user))
-    found = filters.filter(visible, today).select_related("course", "instructor").with_strength()
-    listed = (request, found, BATCH_SORTS)
+    listed = (request, _with_names(filters.filter(visible, today)), BATCH_SORTS)
     if file := list_file(
         request, "batches", batch_columns(request.user), every_row(*listed, default="name", rows=batch_rows)
     ):
@@ -227,14 +228,18 @@ STUDENTS_SORTS = {
 }
 
 
-ROLL_ROWS = Prepared(lambda keys: Enrollment.objects.filter(pk__in=keys).select_related("student__user"))
+@Prepared
+def _roll(*, keys):
+    found = Enrollment.objects.filter(pk__in=keys)
+    student = [f"student__{column}" for column in ("admission_number", "guardian_name", "guardian_phone")]
+    return beside(found, *student, "student__user__full_name", "student__user__phone")
 
 
 def batch_students(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).with_strength(), pk=pk)
     filters = StudentsFilter(request.GET)
     listed = (request, filters.filter(Enrollment.objects.filter(batch=batch)), STUDENTS_SORTS)
-    options = {"default": "name", "rows": ROLL_ROWS}
+    options = {"default": "name", "rows": _roll}
     name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
     if file := list_file(request, name, STUDENTS_OF_BATCH, every_row(*listed, **options)):
         return file

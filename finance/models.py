@@ -17,6 +17,7 @@ from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
+from coachmaster.ground.prepared import beside
 from coachmaster.ground.reminders import SentReminder
 from coachmaster.ground.text import LineField, LinesField, folded
 
@@ -500,9 +501,16 @@ class PaymentQuerySet(OwnRowsQuerySet):
 
     def newest_first(self):
         """With everything a row of a list shows."""
-        return self.select_related("student__user", "enrollment__batch", "received_by", "reversal").order_by(
-            "-paid_on", "-pk"
+        found = beside(
+            self,
+            "student__admission_number",
+            "student__user__full_name",
+            "enrollment__batch__name",
+            "received_by__full_name",
+            "reversal__kind",
+            "reversal__reason",
         )
+        return found.order_by("-paid_on", "-pk")
 
     def update(self, **kwargs):
         raise TypeError("A payment is never changed; void it and record another.")

@@ -9,7 +9,7 @@ _HEAD = 18
 _ROW = 52
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bar:
     """One bar: where it lies in the drawing, what it stands for, and the list it counts."""
 
@@ -37,14 +37,15 @@ class Bar:
         return self.y + self.height / 2 + 6
 
 
-@dataclass
+@dataclass(frozen=True)
 class Chart:
-    """A drawing of bars, upright or lying."""
+    """A drawing of bars, upright or lying. Two of the same figures are the same."""
 
     title: str
     heading: str
-    bars: list[Bar]
+    bars: tuple[Bar, ...]
     height: int
+    is_upright: bool
 
     width: int = WIDTH
 
@@ -73,15 +74,15 @@ def columns(title, heading, rows):
                 height,
             )
         )
-    return Chart(title=title, heading=heading, bars=bars, height=_HEIGHT)
+    return Chart(title, heading, tuple(bars), _HEIGHT, is_upright=True)
 
 
 def rows(title, heading, rows):
     """Lying bars for a comparison. ``rows`` as for `columns`; the longest bar leaves room for the longest value."""
     room = 14 + 8 * max((len(text) for _, _, text, _ in rows), default=0)
     top = max((float(value) for _, value, _, _ in rows), default=0) or 1
-    bars = [
+    bars = tuple(
         Bar(label, text, href, 0, index * _ROW + 28, round(max(float(value) / top * (WIDTH - room), 2), 1), 16)
         for index, (label, value, text, href) in enumerate(rows)
-    ]
-    return Chart(title=title, heading=heading, bars=bars, height=len(rows) * _ROW)
+    )
+    return Chart(title, heading, bars, len(rows) * _ROW, is_upright=False)

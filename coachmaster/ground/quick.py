@@ -2,7 +2,7 @@
 fifth of the time of Django's.
 
 The page stays a Django template and says `{% quick "payments.html" payments=payments %}` where its rows go. A piece has
-`perms` and what it is given, our filters (`rupees`, `phone`, `date`), and `url`, `icon` and `status` as functions.
+`perms` and what it is given, our filters (`rupees`, `phone`, `date`), and `url`, `icon`, `status` and `figure` as functions.
 """
 
 from django.template.defaultfilters import truncatechars
@@ -18,7 +18,7 @@ def environment(**options):
     env = Environment(  # noqa: S701 — Django's backend switches escaping on
         trim_blocks=True, lstrip_blocks=True, finalize=_shown, **options | {"undefined": ChainableUndefined}
     )
-    env.globals.update(url=address, icon=ground.icon, status=ground.status)
+    env.globals.update(url=address, icon=ground.icon, status=ground.status, figure=ground.figure)
     env.filters.update({name: getattr(ground, name) for name in ("dial", "email", "phone", "rupees", "whole_rupees")})
     env.filters.update(date=_date, truncatechars=truncatechars)
     return env

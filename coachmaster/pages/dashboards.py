@@ -8,7 +8,7 @@ from academics.models import Batch, Course, Enrollment, load_class_times
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
 from attendance import reports as attendance
-from coachmaster.ground.prepared import Prepared, sums
+from coachmaster.ground.prepared import Prepared, beside, sums
 from finance import reports as money
 from finance.models import Payment
 
@@ -75,7 +75,7 @@ def batches_taught(user, today):
 
 @Prepared
 def _recent_enrollments(*, scope):
-    found = Enrollment.objects.in_scope(scope).select_related("student__user", "batch")
+    found = beside(Enrollment.objects.in_scope(scope), "student__user__full_name", "batch__name")
     return found.order_by("-created_at", "-pk")[:RECENT]
 
 
@@ -86,7 +86,7 @@ def recent_enrollments(user):
 
 @Prepared
 def _recent_payments(*, scope):
-    found = Payment.objects.in_scope(scope).live().select_related("student__user")
+    found = beside(Payment.objects.in_scope(scope).live(), "student__user__full_name")
     return found.order_by("-recorded_at", "-pk")[:RECENT]
 
 

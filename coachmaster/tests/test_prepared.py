@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Course
 from academics.tests.factories import BatchFactory, CourseFactory
-from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.prepared import Prepared, beside
 
 pytestmark = pytest.mark.django_db
 
@@ -116,3 +116,21 @@ def test_the_first_row_or_the_404_page():
     assert found.first(key=0) is None
     with pytest.raises(Http404):
         found.or_404(key=0)
+
+
+def test_of_records_beside_only_the_columns_asked_for_are_loaded(django_assert_num_queries):
+    BatchFactory(course__name="JEE", course__description="Two years", instructor=None)
+    found = Prepared(lambda: beside(Batch.objects.all(), "course__name", "instructor__full_name"))
+
+    with django_assert_num_queries(1):
+        (batch,) = found()
+        assert (batch.course.name, batch.instructor) == ("JEE", None)
+    with django_assert_num_queries(1):
+        assert batch.course.description == "Two years"
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_per_cents_and_places_of_values_are_told_apart_each_time(time):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT '100 %%', %s", [f"{time} %s"])
+        assert cursor.fetchall() == [("100 %", f"{time} %s")]

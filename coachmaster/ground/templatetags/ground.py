@@ -15,7 +15,7 @@ from django.utils.safestring import mark_safe
 
 from .. import money
 from ..addresses import address
-from ..days import LONG_WEEKDAYS, MONTHS, WEEKDAYS, day_words
+from ..days import LONG_MONTHS, LONG_WEEKDAYS, MONTHS, WEEKDAYS, day_words
 
 register = template.Library()
 
@@ -32,9 +32,9 @@ class RememberedURLNode(URLNode):
 
 @register.tag
 def url(parser, token):
-    """Django's `url`; Django admin's addresses, words and variables for the answer take Django's way."""
+    """Django's `url`; words and variables for the answer take Django's way."""
     node = django_url(parser, token)
-    if node.asvar or node.kwargs or not isinstance(node.view_name.var, str) or node.view_name.var.startswith("admin:"):
+    if node.asvar or node.kwargs or not isinstance(node.view_name.var, str):
         return node
     return RememberedURLNode(node.view_name, node.args, node.kwargs, node.asvar)
 
@@ -45,6 +45,8 @@ _DAYS = {
     "D j M": lambda day: f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month]}",
     "D": lambda day: WEEKDAYS[day.weekday()],
     "l": lambda day: LONG_WEEKDAYS[day.weekday()],
+    "F": lambda day: LONG_MONTHS[day.month],
+    "l, j F Y": lambda day: f"{LONG_WEEKDAYS[day.weekday()]}, {day.day} {LONG_MONTHS[day.month]} {day.year}",
 }
 
 
@@ -140,6 +142,14 @@ def quick(context, name, **given):
     """`{% quick "payments.html" payments=payments %}`: a piece of the page that Jinja draws (see `ground.quick`)."""
     piece = engines["quick"].get_template(name).template  # type: ignore[attr-defined]
     return mark_safe(piece.render(given, perms=context["perms"]))  # noqa: S308 — Jinja escapes
+
+
+@register.simple_tag
+@lru_cache(maxsize=100)
+def figure(chart):
+    """`{% figure by_month %}`: a chart (see `ground.charts`) as a drawing, with its figures as a table."""
+    piece = engines["quick"].get_template("chart.html").template  # type: ignore[attr-defined]
+    return mark_safe(piece.render(chart=chart))  # noqa: S308 — Jinja escapes
 
 
 @register.inclusion_tag("_sort_heading.html", takes_context=True)

@@ -1,0 +1,1 @@
+"""SQLite as Django speaks to it, quicker where a statement is asked again."""
