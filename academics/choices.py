@@ -2,17 +2,18 @@
 
 from typing import NamedTuple
 
+from coachmaster.ground.forms import Pairs
 from coachmaster.ground.prepared import Prepared
 
 from .models import Batch
 
 
 class Choices(NamedTuple):
-    """Pairs of a key and words, as choices of a form."""
+    """The choices of a form."""
 
-    courses: list
-    batches: list
-    instructors: list
+    courses: Pairs
+    batches: Pairs
+    instructors: Pairs
 
 
 @Prepared
@@ -29,7 +30,7 @@ def choices_of(*, not_over_on=None, scope=None):
     courses = sorted({(name, key) for _, _, key, name, _, _ in rows})
     instructors = sorted({(name, key) for *_, key, name in rows if key})
     return Choices(
-        courses=[("", "All courses"), *((key, name) for name, key in courses)],
-        batches=[("", "All batches"), *(row[:2] for row in rows)],
-        instructors=[("", "All instructors"), *((key, name) for name, key in instructors)],
+        courses=Pairs(("", "All courses"), *((key, name) for name, key in courses)),
+        batches=Pairs(("", "All batches"), *(row[:2] for row in rows)),
+        instructors=Pairs(("", "All instructors"), *((key, name) for name, key in instructors)),
     )

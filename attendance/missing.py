@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import DateField, Exists, OuterRef, Value
+from django.db.models import DateField, Exists, OuterRef, Q, Value
 from django.urls import reverse
 from django.utils import timezone
 
@@ -75,18 +75,21 @@ def _of_days(days, of_one_instructor):
     """The question for so many days back: every dashboard asks it, and it is long."""
 
     def build(time, day_0, instructor=None, **earlier):
-        batches = Batch.objects.filter(instructor=instructor) if of_one_instructor else Batch.objects.all()
-        found = [_of_day(batches, day) for day in earlier.values()]
-        return _of_day(batches, day_0, ended_by=time).union(*found, all=True)
+        batches, sheets = Batch.objects.all(), Sheet.objects.filter(is_open=False)
+        if of_one_instructor:
+            batches, sheets = batches.filter(instructor=instructor), sheets.filter(batch__instructor=instructor)
+        found = [_of_day(batches, sheets, day) for day in earlier.values()]
+        return _of_day(batches, sheets, day_0, ended_by=time).union(*found, all=True)
 
     return Prepared(build)
 
 
-def _of_day(batches, day, ended_by=None):
-    without = batches.with_class_on(day, ended_by=ended_by).filter(
-        ~Exists(Sheet.objects.filter(batch=OuterRef("pk"), held_on=day, is_open=False)),
-        Exists(Enrollment.objects.on_roll(day).filter(batch=OuterRef("pk"))),
+def _of_day(batches, sheets, day, ended_by=None):
+    # The sheets of the day at once, first of all: to look up that of each batch takes several times as long.
+    without = batches.filter(~Q(pk__in=sheets.filter(held_on=day).values("batch"))).with_class_on(
+        day, ended_by=ended_by
     )
+    without = without.filter(Exists(Enrollment.objects.on_roll(day).filter(batch=OuterRef("pk"))))
     return without.order_by().values_list(
         Value(day, output_field=DateField()), "pk", "name", "instructor", "instructor__full_name"
     )

@@ -123,12 +123,12 @@ def _kept_in(scope):
 
 @Prepared
 def _totals_of_all(limits, *, scope):
-    return _counted(_kept_in(scope).slipping(limits), ANY_KIND)
+    return _counted(_kept_in(scope).slipping(limits))
 
 
 @Prepared
 def _keys_of_all(limits, columns, first, last, *, scope):
-    found = sorted_by(_kept_in(scope).slipping(limits).filter(ANY_KIND))
+    found = sorted_by(_kept_in(scope).slipping(limits))
     return found.order_by(*columns).values_list("pk", flat=True)[first:last]
 
 
@@ -139,8 +139,8 @@ def everybody(user, institute):
     return Found(partial(_keys_of_all, limits, scope=scope), totals.listed), totals
 
 
-def _counted(presences, kinds):
-    """The fields of `Totals`, as a queryset of one row."""
+def _counted(presences, kinds=None):
+    """The fields of `Totals`, as a queryset of one row; without ``kinds`` all are listed."""
     return sums(
         presences,
         listed=Count("pk", filter=kinds),

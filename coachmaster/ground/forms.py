@@ -1,12 +1,14 @@
 """Bases of forms that every app uses."""
 
+import html
 import re
 from decimal import Decimal
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.utils import flatatt
-from django.utils.html import conditional_escape, escape, format_html
+from django.utils.choices import BaseChoiceIterator
+from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
 from .days import DayInput
@@ -25,10 +27,20 @@ class PlainSelect(forms.Select):
         for key, label in self.choices:
             text = "" if key is None else str(key)
             selected = " selected" if text in chosen else ""
-            label = conditional_escape(label)  # type: ignore[arg-type]
-            options.append(f'<option value="{escape(text)}"{selected}>{label}</option>')
+            label = label if hasattr(label, "__html__") else html.escape(str(label))
+            options.append(f'<option value="{html.escape(text)}"{selected}>{label}</option>')
         attributes = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
         return format_html("<select{}>{}</select>", attributes, mark_safe("".join(options)))  # noqa: S308 — escaped above
+
+
+class Pairs(BaseChoiceIterator):
+    """Choices that are pairs of a key and words, by the thousand: Django looks at each of a list to see whether it is one."""
+
+    def __init__(self, *pairs):
+        self.pairs = pairs
+
+    def __iter__(self):
+        return iter(self.pairs)
 
 
 class Plain(forms.widgets.Input):
