@@ -5,8 +5,8 @@ import re
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.ground.days import DayFormField, DayInput, day_words, month_end, month_start
-from coachmaster.ground.forms import FilterForm, PlainSelect
+from coachmaster.ground.days import DayFormField, day_words, month_end, month_start
+from coachmaster.ground.forms import FilterForm, PlainDay, PlainSelect
 from coachmaster.ground.text import LineFormField
 
 from .models import Status
@@ -131,7 +131,7 @@ class RegisterForm(forms.Form):
         self.default = first, last
         for name, label, day in (("from", "From", first), ("to", "To", last)):
             self.fields[name] = DayFormField(
-                label=label, initial=day, required=False, widget=DayInput(attrs={"class": "form-control"})
+                label=label, initial=day, required=False, widget=PlainDay(attrs={"class": "form-control"})
             )
 
     def clean(self):

@@ -2,11 +2,12 @@
 
 import datetime
 import itertools
+from functools import partial
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
-from django.db.models import Sum
+from django.db.models import Count, Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -20,9 +21,9 @@ from accounts import throttling
 from accounts.models import student_or_404
 from coachmaster.ground.archives import zip_answer
 from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.listing import every_row, listing
+from coachmaster.ground.listing import Found, every_row, listing
 from coachmaster.ground.money import ZERO, display
-from coachmaster.ground.prepared import Prepared
+from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.qr import qr_svg
 from coachmaster.ground.tables import list_file
 
@@ -266,20 +267,30 @@ REFUNDS_OF_STUDENT = Prepared(lambda student: Refund.objects.filter(student=stud
 CANCELLED_OF_STUDENT = Prepared(lambda student: Charge.objects.filter(student=student).cancelled())
 
 
+@Prepared
+def _number_of_student(*, student):
+    return sums(Payment.objects.filter(student=student), number=Count("pk"))
+
+
+@Prepared
+def _payments_of_student(columns, first, last, *, student):
+    return Payment.objects.filter(student=student).newest_first().order_by(*columns)[first:last]
+
+
 def student_payments(request, pk):
     student = student_or_404(request.user, pk)
-    listed = (request, Payment.objects.filter(student=student), {"date": ["paid_on"]})
-    options = {"default": "-date", "rows": PAYMENT_ROWS}
-    if file := list_file(
-        request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every_row(*listed, **options)
-    ):
+    options = {"sorts": {"date": ["paid_on"]}, "default": "-date"}
+    every = every_row(request, Payment.objects.filter(student=student), rows=PAYMENT_ROWS, **options)
+    if file := list_file(request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every):
         return file
+    found = partial(_payments_of_student, student=student.pk)
+    payments = listing(request, Found(found, _number_of_student.first(student=student.pk).number), **options)
     return render(
         request,
         "finance/student_payments.html",
         {
             "student": student,
-            "payments": listing(*listed, **options),
+            "payments": payments,
             "refunds": REFUNDS_OF_STUDENT(student=student.pk),
             "total_paid": ledger.paid_by(student.pk, timezone.localdate()),
         },

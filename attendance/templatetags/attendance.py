@@ -5,10 +5,12 @@ from functools import lru_cache
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
+from markupsafe import escape
 
 from attendance.models import Status
 from coachmaster.ground.addresses import address
-from coachmaster.ground.templatetags.ground import initials, status
+from coachmaster.ground.days import LONG_WEEKDAYS, WEEKDAYS
+from coachmaster.ground.templatetags.ground import icon, initials, status
 
 register = template.Library()
 
@@ -37,44 +39,55 @@ _CHOICES = {
 
 
 _ROW = (
-    '<div class="sheet-name"><span class="avatar" aria-hidden="true">{initials}</span>'
+    '<li class="sheet-row"{last}><div class="sheet-name"><span class="avatar" aria-hidden="true">{initials}</span>'
     '<span id="n{key}"><strong>{name}</strong> <small>{number}</small></span>'
     '<span class="sheet-so-far">{recent}{so_far}</span></div>'
     '<div class="marks" role="radiogroup" aria-labelledby="n{key}">{choices}</div>'
     '<details class="sheet-note"{is_open}><summary>Note<span class="visually-hidden"> on {name}</span></summary>'
     '<input class="form-control{invalid}" name="note-{key}" value="{note}" maxlength="200" autocomplete="off" '
     'placeholder="The student reads it too" aria-label="Note on {name}, who reads it too"{described}>{below}</details>'
+    "{remarks}</li>"
 )
 _WAS = '<input type="hidden" name="was-{}" value="{}">'
 _NOTE_ERROR = '<p class="invalid-feedback d-block" id="e{}">{}</p>'
 _LOW = mark_safe('<span class="status status-warn">Low</span>')
-_OPEN, _INVALID = mark_safe(" open"), " is-invalid"
 
 
 @register.filter
-def sheet_row(row):
-    """What a sheet shows of one student: who it is, how they have been coming, the four choices, the note."""
-    key, name, below, described = row.enrollment.student_id, row.enrollment.name, "", ""
+def sheet_rows(rows):
+    """What a sheet shows of each student: who it is, how they have been coming, the four choices, the note, and what else
+    is to be said."""
+    return mark_safe("".join(map(_sheet_row, rows)))  # noqa: S308 — joins what is escaped already
+
+
+def _sheet_row(row):
+    key, name, below, described = row.enrollment.student_id, escape(row.enrollment.name), "", ""
     if row.noted:
         below = format_html(_WAS, key, row.noted)
     if row.note_error:
         below += format_html(_NOTE_ERROR, key, row.note_error)
-        described = format_html(' aria-describedby="e{}"', key)
-    return format_html(
-        _ROW,
+        described = f' aria-describedby="e{key}"'
+    return _ROW.format(
         key=key,
+        last=f' data-last="{row.last.value}"' if row.last else "",
         name=name,
-        initials=initials(name),
-        number=row.enrollment.number,
+        initials=escape(initials(row.enrollment.name)),
+        number=escape(row.enrollment.number),
         recent=_last_marks(tuple(row.recent)),
-        so_far=format_html("<small>{}</small>{}", row.tally, _LOW if row.is_low else "") if row.tally.total else "",
-        choices=mark_safe(_CHOICES[row.status].format(key)),  # noqa: S308 — made of constants and a number
-        note=row.note,
-        is_open=_OPEN if row.note or row.note_error else "",
-        invalid=_INVALID if row.note_error else "",
+        so_far=f"<small>{row.tally}</small>{_LOW if row.is_low else ''}" if row.tally.total else "",
+        choices=_CHOICES[row.status].format(key),
+        note=escape(row.note),
+        is_open=" open" if row.note or row.note_error else "",
+        invalid=" is-invalid" if row.note_error else "",
         described=described,
         below=below,
+        remarks="".join(map(_remark, row.remarks)),
     )
+
+
+def _remark(remark):
+    sign, tone = (icon("exclamation-triangle"), " differs") if remark.is_warning else ("", "")
+    return format_html('<p class="sheet-says{}">{} {}</p>', tone, sign, remark.words)
 
 
 @lru_cache(maxsize=1024)
@@ -121,29 +134,39 @@ def register_rows(rows):
     """The students of a register: who, these days, in all, and P, A, L or E for each day, with the word beside it."""
     return mark_safe(  # noqa: S308 — joins what is escaped already
         "".join(
-            format_html(
-                _REGISTER_ROW,
+            _REGISTER_ROW.format(
                 address("attendance:student-attendance", row.student_id),
-                row.name,
-                row.admission_number,
+                escape(row.name),
+                escape(row.admission_number),
                 row.tally,
                 row.overall,
-                _LOW_BESIDE if row.is_low else "",
-                mark_safe("".join(map(_CELLS.get, row.marks))),  # noqa: S308 — made of the constants above
+                f" {_LOW}" if row.is_low else "",
+                "".join(map(_CELLS.get, row.marks)),
             )
             for row in rows
         )
     )
 
 
-_LOW_BESIDE = mark_safe(" ") + _LOW
 _DAY = "<td{}><span>{}</span>{}</td>"
 _DAY_MARKS = {
     status: f'<a class="m m-{status.value}" href="#mark-{{}}"><span aria-hidden="true">{status.label[0]}</span>'
     f'<span class="visually-hidden">{status.label}</span></a>'
     for status in Status
 }
-_TODAY = mark_safe(' class="is-today" aria-current="date"')
+_TODAY = ' class="is-today" aria-current="date"'
+_WEEKDAYS = mark_safe(  # noqa: S308 — made of constants
+    "".join(
+        f'<th scope="col"><span aria-hidden="true">{short}</span><span class="visually-hidden">{long}</span></th>'
+        for short, long in zip(WEEKDAYS, LONG_WEEKDAYS, strict=True)
+    )
+)
+
+
+@register.simple_tag
+def weekdays():
+    """The headings of a month's columns."""
+    return _WEEKDAYS
 
 
 @register.filter

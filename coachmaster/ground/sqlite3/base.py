@@ -10,7 +10,7 @@ LONGEST = 20_000
 
 @lru_cache(maxsize=1000)
 def _with_question_marks(query):
-    return base.SQLiteCursorWrapper.convert_query(None, query)
+    return base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
 
 
 class Cursor(base.SQLiteCursorWrapper):

@@ -43,10 +43,20 @@ _DAYS = {
     "j M Y": day_words,
     "D j M Y": lambda day: f"{WEEKDAYS[day.weekday()]} {day_words(day)}",
     "D j M": lambda day: f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month]}",
+    "j": lambda day: str(day.day),
+    "M": lambda day: MONTHS[day.month],
     "D": lambda day: WEEKDAYS[day.weekday()],
     "l": lambda day: LONG_WEEKDAYS[day.weekday()],
     "F": lambda day: LONG_MONTHS[day.month],
+    "Y-m-d": lambda day: day.isoformat()[:10],
+    "l, j M Y": lambda day: f"{LONG_WEEKDAYS[day.weekday()]}, {day_words(day)}",
     "l, j F Y": lambda day: f"{LONG_WEEKDAYS[day.weekday()]}, {day.day} {LONG_MONTHS[day.month]} {day.year}",
+}
+
+
+_MOMENTS = {
+    "j M H:i": lambda moment: f"{moment.day} {MONTHS[moment.month]} {moment:%H:%M}",
+    "j M Y, H:i": lambda moment: f"{day_words(moment)}, {moment:%H:%M}",
 }
 
 
@@ -56,6 +66,8 @@ def date(value, arg=None):
     machinery."""
     if arg in _DAYS and isinstance(value, datetime.date):
         return _DAYS[arg](value)
+    if arg in _MOMENTS and isinstance(value, datetime.datetime):
+        return _MOMENTS[arg](value)
     if arg == "H:i" and isinstance(value, datetime.time):
         return f"{value.hour:02}:{value.minute:02}"
     return django_date(value, arg)
