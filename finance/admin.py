@@ -15,6 +15,7 @@ from .models import (
     LateFeeRule,
     Letterhead,
     LiveReference,
+    MonthTotal,
     Payment,
     ReceiptPrint,
     ReceiptSeries,
@@ -193,6 +194,15 @@ class DayTotalAdmin(ReadOnlyAdmin):
     list_filter = ["mode"]
     date_hierarchy = "paid_on"
     ordering = ["-paid_on", "mode"]
+
+
+@admin.register(MonthTotal)
+class MonthTotalAdmin(ReadOnlyAdmin):
+    list_display = ["month", "batch", "term", "shown_amount"]
+    list_select_related = ["batch"]
+    list_filter = ["term"]
+    date_hierarchy = "month"
+    ordering = ["-month", "batch", "term"]
 
 
 @admin.register(LiveReference)

@@ -5,14 +5,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
+from django.utils.functional import cached_property
 
-from academics.models import Batch
-from coachmaster.ground.days import month_end
+from academics.models import Batch, Course
 from coachmaster.ground.money import ZERO
 from coachmaster.ground.tables import Column, Kind
 
-from .models import Charge, Concession, Payment, Refund
+from .models import MonthTotal
+
+#: To which part of a flow each term of the equation counts, and how.
+FLOWS = {"charged": ("due", 1), "conceded": ("due", -1), "paid": ("received", 1), "refunded": ("refunded", 1)}
 
 
 @dataclass
@@ -64,68 +67,71 @@ def months_of(year):
 
 
 class Collected:
-    """The flows of ``months`` (their first days), by five queries; of one ``course`` (a key) alone when given."""
+    """The flows of ``months`` (their first days), out of what is kept of them; of one ``course`` (a key) alone when given."""
 
     def __init__(self, months, course=None):
         self.months = months
+        totals = MonthTotal.objects.filter(month__gte=months[0], month__lte=months[-1]).order_by()
+        self._totals = totals if course is None else totals.filter(batch__course=course)
+
+    def _flows(self, *keys):
+        """A Flow for each of the values of ``keys`` with something in it."""
         flows = defaultdict(Flow)
-        for name, sign, rows, day, batch in (
-            ("due", 1, Charge.objects.live(), "due_on", "enrollment__batch"),
-            ("due", -1, Concession.objects.live(), "charge__due_on", "charge__enrollment__batch"),
-            ("received", 1, Payment.objects.live(), "paid_on", "enrollment__batch"),
-            ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment__batch"),
-        ):
-            for key, sums in self._sums(rows, day, batch):
-                for first, amount in sums:
-                    flow = flows[first, key]
-                    setattr(flow, name, getattr(flow, name) + sign * amount)
-        batches = Batch.objects.select_related("course").in_bulk({key for _, key in flows if key})
-        self.rows = [
-            Row(first, batches.get(key), flow)
-            for (first, key), flow in flows.items()
-            if flow and (course is None or (key and batches[key].course_id == course))
-        ]
-        self.rows.sort(key=lambda row: (row.first, row.course.name if row.course else "", str(row.batch or "")))
+        for *key, term, amount in self._totals.values_list(*keys, "term").annotate(Sum("amount")):
+            name, sign = FLOWS[term]
+            flow = flows[*key]
+            setattr(flow, name, getattr(flow, name) + sign * amount)
+        return {key: flow for key, flow in flows.items() if flow}
 
-    def _sums(self, rows, day, batch):
-        """For each batch its key and its sums by month: one statement, and the database need not know months."""
-        conditions = {
-            f"month_{index}": Sum("amount", filter=Q(**{f"{day}__range": (first, month_end(first))}))
-            for index, first in enumerate(self.months)
-        }
-        rows = rows.filter(**{f"{day}__range": (self.months[0], month_end(self.months[-1]))})
-        for key, *sums in rows.order_by().values_list(batch).annotate(**conditions):
-            yield key, [(first, amount) for first, amount in zip(self.months, sums, strict=True) if amount]
-
-    @property
+    @cached_property
     def in_all(self):
         """Everything together."""
-        together = Flow()
-        for row in self.rows:
-            together += row.flow
-        return together
+        return _together(flow for _, flow in self.by_month)
 
+    @cached_property
     def by_month(self):
         """Pairs of a month's first day and its Flow."""
-        flows = self._grouped(lambda row: row.first)
-        return [(first, flows.get(first, Flow())) for first in self.months]
+        flows = self._flows("month")
+        return [(first, flows.get((first,), Flow())) for first in self.months]
 
+    @cached_property
+    def by_batch(self):
+        """Pairs of a batch's key (None: of no batch) and its Flow, the largest first."""
+        return _largest_first((batch, flow) for (batch,), flow in self._flows("batch").items())
+
+    @cached_property
     def by_course(self):
         """Pairs of a course (None: of no batch) and its Flow, the largest first."""
-        return self._largest_first(lambda row: row.course)
-
-    def by_batch(self):
-        """The same by batch."""
-        return self._largest_first(lambda row: row.batch)
-
-    def _grouped(self, key):
+        course_of = dict(Batch.objects.order_by().values_list("pk", "course"))
         flows = defaultdict(Flow)
-        for row in self.rows:
-            flows[key(row)] += row.flow
-        return flows
+        for batch, flow in self.by_batch:
+            flows[course_of.get(batch)] += flow
+        courses = Course.objects.in_bulk([key for key in flows if key])
+        return _largest_first((courses.get(key), flow) for key, flow in flows.items())
 
-    def _largest_first(self, key):
-        return sorted(self._grouped(key).items(), key=lambda pair: (-pair[1].received, str(pair[0] or "")))
+    @cached_property
+    def rows(self):
+        """A Row for each month and batch, in their order."""
+        flows = self._flows("month", "batch")
+        batches = with_courses({batch for _, batch in flows})
+        rows = [Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items()]
+        return sorted(rows, key=lambda row: (row.first, row.course.name if row.course else "", str(row.batch or "")))
+
+
+def with_courses(keys):
+    """``{key: batch}`` of these batches."""
+    return Batch.objects.select_related("course").in_bulk([key for key in keys if key])
+
+
+def _together(flows):
+    total = Flow()
+    for flow in flows:
+        total += flow
+    return total
+
+
+def _largest_first(pairs):
+    return sorted(pairs, key=lambda pair: -pair[1].received)
 
 
 COLUMNS = [

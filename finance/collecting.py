@@ -1,6 +1,7 @@
 """The page of collections: what came in, against what fell due."""
 
 from django import forms
+from django.core.paginator import Paginator
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -9,10 +10,11 @@ from academics.models import Course
 from coachmaster.ground import charts
 from coachmaster.ground.days import financial_year, financial_year_words, month_end
 from coachmaster.ground.forms import FilterForm
+from coachmaster.ground.listing import ROWS_A_PAGE, Listing
 from coachmaster.ground.money import display
 from coachmaster.ground.tables import asked_form, table_answer
 
-from .collected import COLUMNS, Collected, months_of
+from .collected import COLUMNS, Collected, months_of, with_courses
 from .models import ReceiptSeries
 
 #: How many bars the chart of courses has; the table has all.
@@ -46,7 +48,9 @@ def collections(request):
     if form := asked_form(request):
         name = f"collections-{financial_year_words(year)}"
         return table_answer(name, COLUMNS, collected.rows, form=form)
-    by_month, by_course = collected.by_month(), collected.by_course()
+    by_month, by_course = collected.by_month, collected.by_course
+    batches = Listing(Paginator(collected.by_batch, ROWS_A_PAGE).get_page(request.GET.get("page")), sort="")
+    shown = with_courses(key for key, _ in batches)
     return render(
         request,
         "finance/collections.html",
@@ -57,7 +61,8 @@ def collections(request):
             "together": [("Together", collected.in_all)],
             "by_month": by_month,
             "by_course": by_course,
-            "by_batch": collected.by_batch(),
+            "batches": batches,
+            "by_batch": [(shown.get(key), flow) for key, flow in batches],
             "months": charts.columns(
                 "Received by month",
                 "Month",

@@ -1,9 +1,10 @@
 """The rows that keep two acts apart, and the one order in which they are locked: receipt series, then institute and
-batch, then the student's account, then enrollments. Call these inside a transaction; they hold until its end.
+batch, then the student's account, then enrollments, then what fell due. Call these inside a transaction; they hold until its end.
 """
 
 import datetime
 
+from django.db import connection
 from django.db.models import Subquery
 
 from academics.models import Batch, Institute
@@ -12,11 +13,17 @@ from coachmaster.ground.importing import in_chunks
 
 from .models import Account, DayClose, ReceiptSeries
 
+_DUES = 0x64756573  # any number, for all the same
+
 
 def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
     """The series of that kind of the financial year of ``day``, locked until the transaction ends."""
     key = {"kind": kind, "year": financial_year(day)}
     locked = ReceiptSeries.objects.select_for_update()
+    if (
+        kind == ReceiptSeries.Kind.OPENING
+    ):  # their money is in the same sums as that of receipts, whose series guards them
+        locked.filter(year=key["year"], kind=ReceiptSeries.Kind.RECEIPT).first()
     if series := locked.filter(**key).first():
         return series
     prefix = kind.prefix or Institute.objects.current().receipt_prefix
@@ -74,3 +81,12 @@ def lock_accounts(students):
     Account.objects.bulk_create([Account(student_id=key) for key in sorted(set(students))], ignore_conflicts=True)
     for keys in in_chunks(sorted(set(students))):
         list(Account.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
+
+
+def lock_dues():
+    """What is kept of the charges of each month is written by one at a time until its transaction ends: by others who hold
+    other accounts too, and who would not see each other's rows. The last lock of all, and none of a row; SQLite has one
+    writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_DUES])

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from academics.models import Course, Enrollment, Institute
+from academics.models import Batch, Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.addresses import address
@@ -53,9 +53,11 @@ class ChargeKind(models.TextChoices):
 
 
 class ChargeQuerySet(OwnRowsQuerySet):
+    LIVE = Q(cancelled_on=None)
+
     def live(self):
         """Charges that were not cancelled."""
-        return self.filter(cancelled_on=None)
+        return self.filter(self.LIVE)
 
     def cancelled(self):
         """Charges that were cancelled, the last one first, with their batch."""
@@ -121,7 +123,14 @@ class Charge(models.Model):
     """Something a student owes from a due date on. Moving the date or the amount cancels it and posts another."""
 
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="charges")
-    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="charges")
+    enrollment = models.ForeignKey(
+        Enrollment,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="charges",
+        db_index=False,  # `charge_by_enrollment` is one
+    )
     kind = models.CharField(max_length=12, choices=ChargeKind.choices, default=ChargeKind.TUITION)
     label = LineField(max_length=120, blank=True, help_text="What exactly it is for, like “Test series, December”.")
     #: One a posting of a charge to many: posted again, it charges nobody twice.
@@ -152,6 +161,8 @@ class Charge(models.Model):
         indexes = [
             # All that sums of one student's charges ask for stands in it.
             models.Index(fields=["student", "due_on", "posted_on", "cancelled_on", "amount"], name="charge_by_student"),
+            # All that the sums of a batch's charges by month ask for.
+            models.Index(fields=["enrollment", "due_on", "cancelled_on", "amount"], name="charge_by_enrollment"),
             models.Index(fields=["due_on"], condition=Q(cancelled_on=None), name="charge_live_by_due"),
             models.Index(
                 fields=["due_on", "student", "open_now"],
@@ -210,9 +221,11 @@ class ConcessionKind(models.TextChoices):
 
 
 class ConcessionQuerySet(OwnRowsQuerySet):
+    LIVE = Q(approved_on__isnull=False, cancelled_on=None, charge__cancelled_on=None)
+
     def live(self):
         """Concessions that count: approved, not taken back, on a charge that was not cancelled."""
-        return self.filter(approved_on__isnull=False, cancelled_on=None, charge__cancelled_on=None)
+        return self.filter(self.LIVE)
 
     def standing(self, on):
         """Concessions that counted on that day."""
@@ -477,9 +490,11 @@ class Mode(models.TextChoices):
 
 
 class PaymentQuerySet(OwnRowsQuerySet):
+    LIVE = Q(reversal=None)
+
     def live(self):
         """Payments that stand."""
-        return self.filter(reversal=None)
+        return self.filter(self.LIVE)
 
     def standing(self, on):
         """Payments that stood on that day: received by then, not voided by then."""
@@ -537,6 +552,7 @@ class Payment(models.Model):
         null=True,
         blank=True,
         related_name="payments",
+        db_index=False,  # `payment_by_enrollment` is one
         help_text="What it was taken for; reports by course and batch use it.",
     )
     amount = MoneyField()
@@ -569,6 +585,7 @@ class Payment(models.Model):
         ordering = ["-paid_on", "-pk"]
         indexes = [
             models.Index(fields=["student", "-paid_on", "amount"], name="payment_by_student"),
+            models.Index(fields=["enrollment", "paid_on", "amount"], name="payment_by_enrollment"),
             models.Index(fields=["-paid_on", "-id"], name="payment_by_day"),
             models.Index(fields=["paid_on", "mode"], name="payment_by_day_and_mode"),
             models.Index(fields=["-recorded_at"], name="payment_by_newest"),
@@ -852,3 +869,32 @@ class DayTotal(models.Model):
 
     def __str__(self):
         return f"{self.paid_on} {self.mode}: {self.amount}"
+
+
+class MonthTotal(models.Model):
+    """One term of the equation for a month and a batch (None: of no batch), what counts of it; kept like `Account`, for the
+    report of collections."""
+
+    class Term(models.TextChoices):
+        """What it is the sum of, and by which day."""
+
+        CHARGED = "charged", "Charges that fell due"
+        CONCEDED = "conceded", "Concessions on them"
+        PAID = "paid", "Received"
+        REFUNDED = "refunded", "Refunded"
+
+    term = models.CharField(max_length=8, choices=Term.choices)
+    month = DayField(help_text="Its first day.")
+    # Without a constraint: to check it, PostgreSQL would wait for who holds the batch to enroll, and who waits for us.
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, null=True, related_name="+", db_constraint=False)
+    amount = MoneyField()
+
+    class Meta:
+        ordering = ["month", "term", "batch"]
+        indexes = [models.Index(fields=["month", "term", "batch", "amount"], name="month_total_sums")]
+        constraints = [
+            models.UniqueConstraint("term", "month", Coalesce("batch", 0), name="month_total_unique"),
+        ]
+
+    def __str__(self):
+        return f"{self.month} {self.term}: {self.amount}"

@@ -9,6 +9,7 @@ from coachmaster.ground.money import ZERO, display
 from . import ledger
 from .locks import book_day, lock_entry
 from .models import Letterhead, Mode, Payment, ReceiptSeries, Refund, normalised_reference
+from .monthly import keep_refunded
 from .services import check_back_dating
 
 
@@ -39,7 +40,7 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
         return earlier
     institute, letterhead = Letterhead.objects.now()
     check_back_dating(refunded_on, timezone.localdate(), field="refunded_on", what="Refunds", institute=institute)
-    payment = Payment.objects.select_related("reversal").with_refunded().get(pk=payment.pk)
+    payment = Payment.objects.select_related("reversal", "enrollment").with_refunded().get(pk=payment.pk)
     if payment.is_void:
         raise ValidationError(f"Receipt {payment} is void: its money does not count, so none can be given back.")
     left = payment.amount - payment.refunded
@@ -68,4 +69,5 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
     given.clean_fields(exclude=["student", "payment", "series", "refunded_by", "letterhead"])
     given.save(force_insert=True)
     ledger.refresh_accounts([payment.student_id])
+    keep_refunded(given)
     return given

@@ -34,6 +34,7 @@ from .models import (
     live_reference,
     normalised_reference,
 )
+from .monthly import keep_received
 
 #: A payment like one of the last minutes (same student, same amount) is asked about once more.
 LOOKS_DOUBLE_WITHIN = datetime.timedelta(minutes=10)
@@ -50,13 +51,18 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
     add up to it; left out, all of it is due on the day of enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
     active enrollment, or the fee is lowered without a reason.
     """
-    batch = lock_batch(batch)
+    enrollment = _enroll(student, lock_batch(batch), enrolled_on, agreed_fee, fee_reason, installments, by=by)
+    ledger.refresh_dues([student.pk])
+    return enrollment
+
+
+def _enroll(student, batch, enrolled_on, agreed_fee=None, fee_reason="", installments=None, *, by):
+    """`enroll` in a batch that is locked, but for the account, which the caller refreshes."""
     lock_account(student.pk)
     enrollment = open_enrollment(
         student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
     )
     Charge.objects.bulk_create(tuition_charges(enrollment, installments, by=by))
-    ledger.refresh_accounts([student.pk])
     return enrollment
 
 
@@ -77,13 +83,14 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     enrollments, refusals = [], []
     for student in sorted(students, key=lambda student: student.pk):
         try:
-            enrollments.append(enroll(student=student, batch=batch, enrolled_on=enrolled_on, by=by, installments=rows))
+            enrollments.append(_enroll(student, batch, enrolled_on, installments=rows, by=by))
         except ValidationError as refusal:
             if hasattr(refusal, "error_dict"):
                 raise  # about the batch or the day, and so the same for everybody
             refusals.append(refusal)
     if refusals:
         raise ValidationError(refusals)
+    ledger.refresh_many_dues([enrollment.student_id for enrollment in enrollments])
     return enrollments
 
 
@@ -111,7 +118,7 @@ def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
     enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=words)
     if fee_to_keep is not None:
         _keep_of_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {words}", by=by)
-        ledger.refresh_accounts([enrollment.student_id])
+        ledger.refresh_dues([enrollment.student_id])
     return enrollment
 
 
@@ -207,7 +214,7 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     installments.check(rows, settlement.to_pay, not_before=first_day)
     charges = [line.charge for line in settlement.cancelled]
     installments.repost(moved, charges, rows, reason=words, by=by, carry=settlement.conceded > ZERO)
-    ledger.refresh_accounts([enrollment.student_id])
+    ledger.refresh_dues([enrollment.student_id])
     return moved
 
 
@@ -433,6 +440,7 @@ def _record_payment(
         LiveReference.objects.create(reference=kept, payment=payment)
     ledger.refresh_accounts([student.pk])
     ledger.refresh_days([paid_on], [mode])
+    keep_received([payment])
     return payment
 
 
@@ -612,7 +620,9 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
         )
         posted.clean_fields(exclude=["student", "enrollment", "posted_by"])
         posted.save(force_insert=True)
-    ledger.refresh_accounts([payment.student_id])
+        ledger.refresh_dues([payment.student_id])
+    else:
+        ledger.refresh_accounts([payment.student_id])
     return reversal
 
 
@@ -631,4 +641,5 @@ def _reverse(payment, how, *, on, reason, by):
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()
     ledger.refresh_days([payment.paid_on], [payment.mode])
+    keep_received([payment])
     return reversal

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
-from finance import concessions, ledger, refunds, reports, services
+from accounts.tests.factories import StudentFactory
+from finance import charges, concessions, ledger, refunds, reports, services, verify
 from finance.collected import Collected, Flow, months_of
 from finance.daily import DayBook
 from finance.models import Charge, Payment
@@ -103,7 +104,7 @@ def test_all_reports_agree_to_the_paisa(client_of, admin, year):
     received = collected.in_all.received
     assert received == client.get(reverse("finance:payment-list"), span).context["total"]
     dashboard = dict(reports.collections(today).months)
-    assert {first: flow.received for first, flow in collected.by_month() if first <= today} == {
+    assert {first: flow.received for first, flow in collected.by_month if first <= today} == {
         first: amount for first, amount in dashboard.items() if first >= datetime.date(2026, 4, 1)
     }
     days = Payment.objects.order_by().values_list("booked_on", flat=True).distinct()
@@ -138,6 +139,38 @@ def test_the_report_costs_the_same_however_large(client_of, admin, rows, django_
     client = client_of(admin)
     with django_assert_max_num_queries(12):
         client.get(PAGE)
+
+
+def test_batches_come_by_the_page_the_largest_first(client_of, admin):
+    for rupees in range(1, 32):
+        paid(student=enrolled(fee="100.00").student, amount=f"{rupees}.00")
+    client = client_of(admin)
+
+    first, second = (client.get(PAGE, {"page": page}).context["by_batch"] for page in (1, 2))
+
+    assert [flow.received for _, flow in [*first, *second]] == list(range(31, 0, -1))
+    assert (len(first), len(second)) == (30, 1)
+
+
+def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
+    student = StudentFactory()
+    day = timezone.localdate()
+    for amount in ("70.00", "5.00"):
+        charges.post(
+            students=[student], kind="exam", label="", amount=Decimal(amount), due_on=day, token=amount, by=admin
+        )
+    refunds.refund(
+        payment=paid(student=student, amount="40.00"),
+        amount=Decimal("3.00"),
+        refunded_on=day,
+        mode="cash",
+        reason="too much",
+        token="back",
+        by=admin,
+    )
+
+    assert client_of(admin).get(PAGE).context["by_batch"] == [(None, flow("75", "40", "3"))]
+    assert list(verify.problems()) == []
 
 
 def test_an_empty_institute_has_an_empty_report(client_of, admin):

@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import StudentFactory, UserFactory
 from finance import charges, concessions, daily, installments, late_fees, refunds, services, verify
-from finance.models import Account, Charge, Concession, DayClose, LateFeeRule
+from finance.bulk import Receiving
+from finance.models import Account, Charge, Concession, DayClose, DayTotal, LateFeeRule, ReceiptSeries
 
 from .factories import enrolled, paid
-from .test_races import at_once, refused
+from .test_races import at_once, meeting, refused
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -126,6 +127,66 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
     )
 
     assert sum(Charge.objects.live().values_list("amount", flat=True)) == Decimal("12000.00")
+    assert not list(verify.problems())
+
+
+@pytest.mark.parametrize("second", ["concession", "enroll"])
+@pytest.mark.parametrize("first", ["charge", "enroll several", "late fees"])
+def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner, first, second):
+    today = timezone.localdate()
+    batch = BatchFactory(course__total_fee=Decimal("1000.00"))
+    asha, bela = (enrolled(batch=batch, due_on=today - timedelta(days=9)).student for _ in range(2))
+    several = StudentFactory.create_batch(2)
+    LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal("50.00"))
+    books = dict(kind="material", label="", amount=Decimal("9.00"), due_on=today + timedelta(days=70), token="t")
+    acts = {
+        "charge": lambda: charges.post(students=[asha], by=owner, **books),
+        "enroll several": lambda: services.enroll_several(students=several, batch=batch, enrolled_on=today, by=owner),
+        "late fees": lambda: late_fees.post_late_fees(on=today, by=owner),
+        "concession": lambda: ask(bela, owner, "100"),
+        "enroll": lambda: enrolled(batch=batch, due_on=today),
+    }
+
+    meeting(acts[first], acts[second])
+
+    assert not list(verify.problems())
+
+
+def test_two_transfers_between_two_batches_at_once_leave_both_right(owner):
+    one, other = BatchFactory.create_batch(2)
+    there, back = enrolled(batch=one), enrolled(batch=other)
+    today = timezone.localdate()
+
+    results = at_once(
+        lambda: services.transfer(enrollment=there, batch=other, on=today, by=owner),
+        lambda: services.transfer(enrollment=back, batch=one, on=today, by=owner),
+    )
+
+    assert not refused(results)
+    assert not list(verify.problems())
+
+
+def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner):
+    today = timezone.localdate()
+    batch = BatchFactory()
+    asha, bela = (enrolled(batch=batch).student for _ in range(2))
+    paid(student=bela, amount="1.00")
+
+    @transaction.atomic
+    def open_with():
+        receiving = Receiving(student_ids=[asha.pk], days=[today], by=None, kind=ReceiptSeries.Kind.OPENING)
+        series, number = receiving.reserve_number(today)
+        payment = services.new_payment(
+            student=asha, amount=Decimal("700.00"), paid_on=today, mode="cash", reference="", cheque_on=None, notes="",
+            token="opening", series=series, number=number, status=receiving.stand([asha.pk])[asha.pk],
+            letterhead=receiving.letterhead, by=None,
+        )  # fmt: skip
+        receiving.write([payment])
+        receiving.finish()
+
+    meeting(open_with, lambda: paid(student=bela, amount="5.00"))
+
+    assert DayTotal.objects.get(amount__gt=0).amount == Decimal("706.00")
     assert not list(verify.problems())
 
 

@@ -29,6 +29,7 @@ from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.ground.money import ZERO, split
 from finance import charges, concessions, installments, late_fees, ledger, refunds, services, verify
+from finance.collected import Collected, months_of
 from finance.models import Account, Charge, ChargeKind, Concession, LateFeeRule, Mode, Payment, Refund
 
 HISTORIES = int(os.environ.get("HISTORIES", 20))
@@ -320,6 +321,14 @@ class FeeDesk(RuleBasedStateMachine):
             assert sum((line.open for line in fees.lines), ZERO) == max(fees.balance, ZERO)
             assert all(ZERO <= line.settled <= line.net for line in fees.lines)
         assert Refund.objects.total() <= Payment.objects.live().total()
+
+    @precondition(lambda self: hasattr(self, "owed"))
+    @invariant()
+    def the_report_of_all_years_says_what_the_acts_say(self):
+        years = range(BEGIN.year - 1, BEGIN.year + 6)
+        every = Collected([month for year in years for month in months_of(year)]).in_all
+        assert every.kept == sum(self.paid.values())
+        assert every.due == sum(self.net_charges.values())
 
 
 @pytest.mark.django_db
