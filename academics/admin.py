@@ -3,7 +3,7 @@
 from django import forms
 from django.contrib import admin, messages
 
-from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted, ReadOnlyAdmin
+from coachmaster.ground.back_office import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
 from . import class_times, services
 from .forms import INSTITUTE_GROUPS, InstituteForm
@@ -151,7 +151,7 @@ class HolidayAdmin(admin.ModelAdmin):
 
 
 @admin.register(Enrollment)
-class EnrollmentAdmin(HistoryAdmin, NeverDeleted):
+class EnrollmentAdmin(HistoryAdmin, NeverDeleted, LargeTable):
     """Enrollments, to look up: enrolling, dropping and moving have pages of their own, since money follows them."""
 
     list_display = ["student", "batch", "status", "enrolled_on", "ended_on", "agreed_fee"]
@@ -159,7 +159,6 @@ class EnrollmentAdmin(HistoryAdmin, NeverDeleted):
     list_select_related = ["student__user", "batch"]
     search_fields = ["student__user__search_text"]
     ordering = ["-pk"]
-    show_full_result_count = False
     fields = [
         "student",
         "batch",
@@ -181,6 +180,3 @@ class EnrollmentAdmin(HistoryAdmin, NeverDeleted):
 
     def get_readonly_fields(self, request, obj=None):
         return [name for name in self.fields if name != "end_reason"]
-
-    def get_search_results(self, request, queryset, search_term):
-        return queryset.search(search_term), False

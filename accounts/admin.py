@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from coachmaster.ground.back_office import HistoryAdmin, NeverDeleted, ReadOnlyAdmin
+from coachmaster.ground.back_office import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
 from . import mails
 from .models import AdmissionSeries, ApiToken, Attempts, CalendarLink, Membership, StudentProfile, User
@@ -15,7 +15,7 @@ from .roles import PERMISSIONS
 
 
 @admin.register(User)
-class UserAdmin(HistoryAdmin, NeverDeleted):
+class UserAdmin(HistoryAdmin, NeverDeleted, LargeTable):
     """People."""
 
     list_display = ["full_name", "role", "phone", "email", "is_active", "created_at"]
@@ -23,15 +23,11 @@ class UserAdmin(HistoryAdmin, NeverDeleted):
     search_fields = ["search_text"]
     ordering = ["full_name", "pk"]
     list_select_related = ["membership__group"]
-    show_full_result_count = False
     fields = ["full_name", "email", "phone", "role", "state", "is_superuser", "last_login", "created_at"]
     readonly_fields = ["role", "state", "last_login", "created_at"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("membership__group")
-
-    def get_search_results(self, request, queryset, search_term):
-        return queryset.search(search_term), False
 
     def get_fields(self, request, obj=None):
         return [name for name in self.fields if name != "is_superuser" or request.user.is_superuser]
@@ -66,14 +62,13 @@ class UserAdmin(HistoryAdmin, NeverDeleted):
 
 
 @admin.register(StudentProfile)
-class StudentProfileAdmin(HistoryAdmin, NeverDeleted):
+class StudentProfileAdmin(HistoryAdmin, NeverDeleted, LargeTable):
     """Students' records."""
 
     list_display = ["admission_number", "user", "guardian_name", "guardian_phone"]
     list_select_related = ["user"]
     search_fields = ["user__search_text"]
     ordering = ["-pk"]
-    show_full_result_count = False
     fields = [
         "user",
         "admission_number",
@@ -85,9 +80,6 @@ class StudentProfileAdmin(HistoryAdmin, NeverDeleted):
         "state",
     ]
     readonly_fields = ["user"]
-
-    def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(user__in=User.objects.search(search_term)), False
 
     def add_view(self, request, form_url="", extra_context=None):
         """Students are added on the site, with the person they are."""
@@ -101,18 +93,14 @@ class StudentProfileAdmin(HistoryAdmin, NeverDeleted):
 
 
 @admin.register(Membership)
-class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin):
+class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin, LargeTable):
     """Who has which role, and had."""
 
     list_display = ["user", "group"]
     list_filter = ["group"]
     list_select_related = ["user", "group"]
     search_fields = ["user__search_text"]
-    ordering = ["user__full_name", "pk"]
-    show_full_result_count = False
-
-    def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(user__in=User.objects.search(search_term)), False
+    ordering = ["-pk"]
 
 
 @admin.register(AdmissionSeries)
@@ -132,31 +120,23 @@ class AttemptsAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CalendarLink)
-class CalendarLinkAdmin(ReadOnlyAdmin):
+class CalendarLinkAdmin(ReadOnlyAdmin, LargeTable):
     """Who has a link to their classes for a phone. They make, and renew, it themselves."""
 
     list_display = ["user", "made_at"]
     list_select_related = ["user"]
     search_fields = ["user__search_text"]
     ordering = ["-made_at"]
-    show_full_result_count = False
-
-    def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(user__in=User.objects.search(search_term)), False
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnlyAdmin):
+class ApiTokenAdmin(ReadOnlyAdmin, LargeTable):
     """Who is signed in on the JSON API. To delete a token is to revoke it."""
 
     list_display = ["user", "created_at", "expires_at"]
     list_select_related = ["user"]
     search_fields = ["user__search_text"]
     ordering = ["-created_at", "-pk"]
-    show_full_result_count = False
-
-    def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(user__in=User.objects.search(search_term)), False
 
     def has_delete_permission(self, request, obj=None):
         """For who may close the account of its person."""

@@ -2,16 +2,13 @@
 
 from django.contrib import admin
 
-from coachmaster.ground.back_office import ReadOnlyAdmin
+from coachmaster.ground.back_office import LargeTable, ReadOnlyAdmin
 
 from .models import CheckIn, EarlierAttendance, Mark, MarkChange, Presence, RegisterReminder, Reminder, Sheet
 
 
-class LookedUp(ReadOnlyAdmin):
-    """Large tables: no count of the whole, which would cost more than the page."""
-
-    show_full_result_count = False
-    list_per_page = 50
+class LookedUp(ReadOnlyAdmin, LargeTable):
+    """Tables with a row for each class or mark: their days are filters, since to tell which years there are reads them all."""
 
 
 @admin.register(Sheet)
@@ -22,7 +19,6 @@ class SheetAdmin(LookedUp):
     list_select_related = ["batch", "taken_by"]
     list_filter = ["held_on", "batch__course"]
     search_fields = ["batch__name", "batch__code", "topic"]
-    date_hierarchy = "held_on"
     ordering = ["-held_on", "-pk"]
 
 
@@ -33,8 +29,7 @@ class MarkAdmin(LookedUp):
     list_display = ["student", "status", "batch", "held_on"]
     list_select_related = ["student__user", "sheet__batch"]
     list_filter = ["status", "sheet__held_on"]
-    search_fields = ["student__user__search_text", "sheet__batch__name"]
-    date_hierarchy = "sheet__held_on"
+    search_fields = ["student__user__search_text"]
     ordering = ["-pk"]
 
     @admin.display(description="batch", ordering="sheet__batch__name")
@@ -55,8 +50,7 @@ class MarkChangeAdmin(LookedUp):
     list_display = ["mark", "before", "after", "changed_by", "changed_at"]
     list_select_related = ["mark__student__user", "changed_by"]
     list_filter = ["after", "changed_at"]
-    search_fields = ["mark__student__user__search_text", "changed_by__full_name"]
-    date_hierarchy = "changed_at"
+    search_fields = ["mark__student__user__search_text"]
     ordering = ["-changed_at", "-pk"]
 
 
@@ -68,7 +62,6 @@ class RegisterReminderAdmin(LookedUp):
     list_select_related = ["instructor"]
     date_hierarchy = "sent_on"
     ordering = ["-sent_on", "-pk"]
-    show_full_result_count = False
 
 
 @admin.register(Reminder)
@@ -88,7 +81,7 @@ class CountsAdmin(LookedUp):
 
     list_display = ["enrollment", "present", "absent", "late", "excused"]
     list_select_related = ["enrollment__student__user", "enrollment__batch"]
-    search_fields = ["enrollment__student__user__search_text", "enrollment__batch__name"]
+    search_fields = ["enrollment__student__user__search_text"]
     ordering = ["-pk"]
 
 
@@ -108,7 +101,6 @@ class CheckInAdmin(LookedUp):
 
     list_display = ["student", "sheet", "status", "at", "device"]
     list_select_related = ["student__user", "sheet__batch"]
-    list_filter = ["status"]
-    search_fields = ["student__user__search_text", "sheet__batch__name", "device"]
-    date_hierarchy = "at"
+    list_filter = ["status", "at"]
+    search_fields = ["student__user__search_text"]
     ordering = ["-at", "-pk"]

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance.models import Mark
+from coachmaster.ground.back_office import CountedSoFar
 
 from .factories import taken
 
@@ -36,6 +37,28 @@ def test_lists_can_be_searched_and_cost_the_same_however_long(
         response = client.get(reverse(f"admin:attendance_{model}_changelist"))
     assert response.context["cl"].result_count == rows
     assert client.get(reverse(f"admin:attendance_{model}_changelist"), {"q": "nobody"}).status_code == 200
+
+
+def test_the_marks_of_a_person_are_found_by_who_it_is(client_of, admin):
+    asha, ravi = (EnrollmentFactory(student__user__full_name=name).student for name in ("Asha Verma", "Ravi Kumar"))
+    for student in (asha, ravi):
+        taken(student.enrollments.get().batch, DAY, by=admin)
+
+    found = client_of(admin).get(reverse("admin:attendance_mark_changelist"), {"q": "verma ASHA"}).context["cl"]
+
+    assert [mark.student for mark in found.result_list] == [asha]
+
+
+def test_a_large_table_is_counted_no_further_than_anybody_turns_pages(client_of, admin, monkeypatch):
+    monkeypatch.setattr(CountedSoFar, "MOST", 2)
+    batch = DailyBatchFactory()
+    for _ in range(3):
+        EnrollmentFactory(batch=batch)
+    taken(batch, DAY, by=admin)
+
+    found = client_of(admin).get(reverse("admin:attendance_mark_changelist")).context["cl"]
+
+    assert (found.result_count, Mark.objects.count()) == (2, 3)
 
 
 @pytest.mark.parametrize("model", MODELS)
