@@ -9,7 +9,7 @@ from django.db.models import Q
 from accounts.models import User
 from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
 from coachmaster.ground.editing import EditForm, OneAtATime
-from coachmaster.ground.forms import FilterForm, PercentField, WholeNumberField
+from coachmaster.ground.forms import FilterForm, PercentField, PlainSelect, WholeNumberField
 from coachmaster.ground.money import AmountField
 from coachmaster.ground.states import State
 from coachmaster.ground.text import LineFormField, folded
@@ -109,6 +109,7 @@ class BatchForm(EditForm):
     class Meta:
         model = Batch
         fields = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
+        widgets = {"course": PlainSelect, "instructor": PlainSelect}
 
     def __init__(self, *args, slots=(), **kwargs):
         super().__init__(*args, **kwargs)
@@ -118,7 +119,8 @@ class BatchForm(EditForm):
         self.fields["course"].queryset = Course.objects.filter(Q(is_active=True) | Q(pk=self.instance.course_id))
         self.fields["course"].empty_label = "Choose a course"
         teaching = User.objects.who_can_teach().values("pk")
-        self.fields["instructor"].queryset = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
+        offered = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
+        self.fields["instructor"].queryset = offered.only("full_name")
         self.fields["instructor"].empty_label = "Nobody yet"
 
     def standing(self):

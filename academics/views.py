@@ -4,6 +4,7 @@ from functools import partial
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -85,13 +86,18 @@ def course_detail(request, pk):
     course = get_object_or_404(Course, pk=pk)
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).filter(course=course)
+    number = batches.aggregate(in_all=Count("pk"), over=Count("pk", filter=Q(ends_on__lt=today)))
+    going_on = batches.not_over(today).select_related("course", "instructor").with_strength()
+    sorts, total = {"starts": ["starts_on", "name"]}, number["in_all"] - number["over"]
+    page = listing(request, going_on, sorts, default="starts", total=total)
+    load_class_times(page)
     return render(
         request,
         "academics/course_detail.html",
         {
             "course": course,
-            "batches": list(batches.not_over(today).for_listing().order_by("starts_on", "name", "pk")),
-            "batches_over": batches.over(today).count(),
+            "batches": page,
+            "batches_over": number["over"],
             "active_students": Enrollment.objects.active().filter(batch__course=course).count()
             if sees_whole_institute(request.user)
             else None,

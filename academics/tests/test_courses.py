@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from academics.models import Course, Enrollment
+from coachmaster.ground.listing import ROWS_A_PAGE
 
 from .factories import BatchFactory, CourseFactory, EnrollmentFactory
 
@@ -106,6 +107,16 @@ def test_everybody_sees_a_course_with_the_batches_they_may_see(client_of, admin,
     assert names(admin) == ["Other", "Own"]
     assert names(instructor) == ["Own"]
     assert names(student) == ["Other"]
+
+
+def test_a_course_with_many_batches_shows_them_by_the_page(client_of, admin):
+    course = CourseFactory()
+    BatchFactory.create_batch(ROWS_A_PAGE + 1, course=course)
+
+    first, second = (client_of(admin).get(course.get_absolute_url(), {"page": page}) for page in (1, 2))
+
+    assert [len(page.context["batches"]) for page in (first, second)] == [ROWS_A_PAGE, 1]
+    assert 'aria-label="Pages"' in first.content.decode()
 
 
 @pytest.mark.parametrize("page", ["course-create", "course-update"])
