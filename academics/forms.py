@@ -123,6 +123,12 @@ class BatchForm(EditForm):
         self.fields["instructor"].queryset = offered.only("full_name")
         self.fields["instructor"].empty_label = "Nobody yet"
 
+    @property
+    def can_clash_anew(self):
+        """Whether what was typed moves the batch in time or place, or gives it to somebody else."""
+        moved = {"starts_on", "ends_on", "instructor", "room"} & set(self.changed_data)
+        return bool(moved) or sorted(self.rows.slots) != sorted(self.slots)
+
     def standing(self):
         return {**super().standing(), "rows": ("Weekly class times", class_times.written(self.slots))}
 

@@ -287,7 +287,8 @@ def _batch_form(request, batch, *, initial=None, **page):
     clashes = []
     if request.method == "POST" and all([form.is_valid(), form.rows.is_valid()]):
         try:
-            left = save_batch(form.instance, form.rows.slots, despite_clash=form.cleaned_data["despite_clash"])
+            was_seen = form.cleaned_data["despite_clash"] or not form.can_clash_anew
+            left = save_batch(form.instance, form.rows.slots, despite_clash=was_seen)
         except Clashes as error:
             clashes = error.messages
         except ValidationError as error:

@@ -33,6 +33,9 @@ class DayFilter(FilterForm):
     on = DayFormField(label="Day")
     person = KeyField(label="Entered by", widget=forms.Select)
 
+    def __init__(self, data, *, today):
+        super().__init__({"on": today, **data.dict()})
+
     def show(self, people):
         """Offer ``people``, pairs of a key and a name."""
         self.fields["person"].widget.choices = [("", "Everybody"), *people]
@@ -52,8 +55,8 @@ def _receipts(columns, first, last, *, on, person):
 
 def day_book(request):
     """The entries of a day; with ``?as=csv`` or ``?as=xlsx`` as a file."""
-    filters = DayFilter(request.GET)
     today = timezone.localdate()
+    filters = DayFilter(request.GET, today=today)
     book = daily.DayBook(filters.value("on") or today, filters.value("person"))
     if form := asked_form(request):
         return table_answer(f"day-book-{book.on}", daily.COLUMNS, book.entries(), form=form)
@@ -98,8 +101,8 @@ class CloseForm(forms.Form):
 
 def close_day(request):
     """Count one's own cash of a day and close it."""
-    asked = DayFilter(request.GET)
-    on = asked.value("on") or timezone.localdate()
+    today = timezone.localdate()
+    on = DayFilter(request.GET, today=today).value("on") or today
     form = CloseForm(request.POST or None)
     back = f"{reverse('finance:day-book')}?on={on}"
     if form.is_valid():

@@ -292,6 +292,22 @@ def test_an_instructors_clash_is_asked_about_and_loses_nothing(client_of, admin,
     assert "Imran Khan has Chemistry B on Mon 17:00-18:30." in client.get(saved.url).content.decode()
 
 
+def test_a_clash_that_was_accepted_is_told_and_not_asked_about_while_what_clashes_stays(client_of, admin, instructor):
+    standing(instructor=instructor)
+    client = client_of(admin)
+    typed = dict(instructor=instructor.pk, times=[(["0"], "18:00", "19:00")], name="Physics A", course=CourseFactory())
+    add(client, **typed, despite_clash="on")
+    batch = Batch.objects.get(name="Physics A")
+
+    saved = edit(client, batch, **typed, capacity=30)
+    assert "Saved all the same: Imran Khan has Chemistry B" in client.get(saved.url).content.decode()
+    batch.refresh_from_db()
+    assert batch.capacity == 30
+
+    moved = edit(client, batch, **{**typed, "times": [(["0"], "17:30", "18:30")]})
+    assert moved.context["clashes"] == ["Imran Khan has Chemistry B on Mon 17:00-18:30."]
+
+
 def test_a_rooms_clash_ignores_letter_case_in_any_script(client_of, admin):
     standing(room="Größe")
 

@@ -32,6 +32,14 @@ window.addEventListener("pageshow", () => {
   }
 });
 
+// A form that was refused opens at its first wrong field, unless a sentence above it says what is wrong.
+const wrong = "form[method=post] :is(.is-invalid, [aria-describedby*=row-errors] input, [aria-describedby*=part-errors] input)";
+if (!document.querySelector("form[method=post] :is([role=alert], .alert-danger, .errorlist.nonfield)")) {
+  const field = document.querySelector(wrong);
+  field?.scrollIntoView({ block: "center" });
+  field?.focus({ preventScroll: true });
+}
+
 // Filters apply as soon as they are chosen; the button stays for who has no scripts.
 for (const form of document.querySelectorAll("form[data-filters]")) {
   form.classList.add("is-live");

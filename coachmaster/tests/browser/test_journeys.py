@@ -233,6 +233,18 @@ def test_without_scripts_the_day_still_works(browse, instructor, batch):
     assert Mark.objects.get().status == "absent"
 
 
+def test_a_form_that_is_refused_opens_at_its_first_wrong_field(browse, admin):
+    page = browse(admin, phone=True)
+    page.goto(reverse("accounts:person-create"))
+    page.get_by_label("Full name").fill("Asha Verma")
+    page.get_by_label("Guardian's phone").fill("12")
+    page.get_by_role("button", name="Save and enroll").tap()
+
+    expect(page.get_by_text("Enter a phone number with its digits")).to_be_in_viewport()
+    expect(page.get_by_label("Guardian's phone")).to_be_focused()
+    expect(page.get_by_label("Full name")).to_have_value("Asha Verma")
+
+
 def test_who_brings_a_file_in_sees_that_it_is_being_done(browse, admin):
     page = browse(admin)
     page.goto("/imports/")
