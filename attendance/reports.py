@@ -92,7 +92,7 @@ def _batches(show, columns, first, last, *, day, scope):
 def _in_brief(number, *, day, scope):
     counted = _with_class_or_sheet(day, scope).with_first_class(day)
     counted = counted.annotate(**{name: Window(count) for name, count in _COUNTS.items()})
-    counted = counted.select_related("course", "instructor", "sheet_that_day__taken_by")
+    counted = counted.select_related("instructor", "sheet_that_day")
     return counted.order_by("is_taken", *BY_TIME, "pk")[:number]
 
 

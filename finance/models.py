@@ -619,6 +619,10 @@ class Payment(models.Model):
     def delete(self, **kwargs):
         raise ValidationError("A payment is never deleted; void it.")
 
+    def get_mode_display(self):
+        """The mode in words, as Django says it, but without its look through all choices for each row of a list."""
+        return Mode(self.mode).label
+
     @property
     def is_void(self):
         """Whether it was reversed."""

@@ -18,8 +18,12 @@ def environment(**options):
     env = Environment(  # noqa: S701 — Django's backend switches escaping on
         trim_blocks=True, lstrip_blocks=True, finalize=_shown, **options | {"undefined": ChainableUndefined}
     )
-    env.globals.update(url=address, icon=ground.icon, status=ground.status, figure=ground.figure)
-    env.filters.update({name: getattr(ground, name) for name in ("dial", "email", "phone", "rupees", "whole_rupees")})
+    env.globals.update(
+        url=address, icon=ground.icon, status=ground.status, figure=ground.figure, nav_link=ground.nav_link
+    )
+    env.filters.update(
+        {name: getattr(ground, name) for name in ("dial", "email", "initials", "phone", "rupees", "whole_rupees")}
+    )
     env.filters.update(date=_date, truncatechars=truncatechars)
     return env
 

@@ -2,6 +2,7 @@
 
 from django import template
 from django.db.models import Count
+from django.template.loader import render_to_string
 
 from coachmaster.ground.prepared import Prepared, sums
 from finance.models import Concession, FeePlan
@@ -24,7 +25,8 @@ def fee_plans(context, course):
     }
 
 
-@register.inclusion_tag("finance/_waiting.html")
+@register.simple_tag
 def waiting_concessions():
     """A line that leads to the concessions which wait for approval; nothing when none does."""
-    return {"waiting": _waiting.first().number}
+    waiting = _waiting.first().number
+    return render_to_string("finance/_waiting.html", {"waiting": waiting}) if waiting else ""

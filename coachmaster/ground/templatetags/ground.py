@@ -179,10 +179,9 @@ def sort_heading(context, listing, key, label, align=""):
     }
 
 
-@register.simple_tag(takes_context=True)
-def nav_link(context, name, label, icon_name, prefixes="", *args):
-    """A link of the main navigation; it is the current one on its own page and below each of ``prefixes``."""
-    href, path = address(name, *args), context["request"].path
+def nav_link(path, name, label, icon_name, prefixes="", *args):
+    """A link of the main navigation; ``path`` makes it the current one on its own page and below each of ``prefixes``."""
+    href = address(name, *args)
     is_current = path == href or path.startswith(tuple(prefixes.split()))
     return _nav_link(href, label, icon_name, is_current)
 
