@@ -9,7 +9,7 @@ from coachmaster.ground.days import DayFormField, day_words, month_end, month_st
 from coachmaster.ground.forms import FilterForm, PlainDay, PlainSelect
 from coachmaster.ground.text import LineFormField
 
-from .models import Status
+from .models import STATUS_OF, Status
 
 #: The longest range a register shows: a term, and a table that a browser and a sheet of paper can hold.
 REGISTER_DAYS = 92
@@ -68,15 +68,15 @@ class SheetForm(forms.Form):
 
     def _take(self, kind, student_id, value):
         if kind == "mark":
-            if value in Status.values:
-                self.statuses[student_id] = Status(value)
+            if status := STATUS_OF.get(value):
+                self.statuses[student_id] = status
             else:
                 self._odd = True
         elif kind == "was":
             self._were[student_id] = value
         else:
             try:
-                self.notes[student_id] = _NOTE.clean(value)
+                self.notes[student_id] = value and _NOTE.clean(value)
             except ValidationError as error:
                 self.notes[student_id] = value
                 self.note_errors[student_id] = error.messages[0]

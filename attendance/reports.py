@@ -19,7 +19,7 @@ from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.prepared import Prepared, beside, sums
 from coachmaster.ground.tables import Column, Kind
 
-from .models import COUNTS_OF_PRESENCE, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
+from .models import COUNTS_OF_PRESENCE, STATUS_OF, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
 
 
 @dataclass
@@ -455,17 +455,13 @@ def _statuses(*, sheets):
     return Mark.objects.order_by().filter(sheet__in=sheets).values_list("student", "sheet", "status")
 
 
-#: As `Status(...)`, quicker: a register has a thousand marks.
-_STATUS_OF = {status.value: status for status in Status}
-
-
 def marks_on(sheets):
     """``{student id: [Status or None, one a sheet]}`` of who has a mark on one of ``sheets`` (a list). One query."""
     columns = {sheet.pk: column for column, sheet in enumerate(sheets)}
     marks = {}
     if columns:
         for student_id, sheet_id, status in _statuses(sheets=list(columns)):
-            marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = _STATUS_OF[status]
+            marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = STATUS_OF[status]
     return marks
 
 

@@ -15,7 +15,7 @@ from coachmaster.ground.days import day_words
 from coachmaster.ground.prepared import Prepared
 
 from .counting import keep_presences
-from .models import Mark, MarkChange, Sheet, Status, Tally
+from .models import STATUS_OF, Mark, MarkChange, Sheet, Status, Tally
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
 
@@ -118,7 +118,7 @@ def roll(batch, held_on, sheet, *, lock=False):
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}
     for enrollment in _roll(lock, batch=batch.pk, held_on=held_on, sheet=sheet and sheet.pk):
-        enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in Status.values))
+        enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in STATUS_OF))
         known = rows.get(enrollment.student_id)
         if known is None or known.mark_id is None:
             rows[enrollment.student_id] = enrollment
@@ -203,7 +203,8 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
     differing = {}
     for pk, status in statuses.items():
         row = on_roll[pk]
-        note = _NOTE.clean(notes.get(pk, row.noted or ""), None)
+        note = notes.get(pk, row.noted or "")
+        note = note and _NOTE.clean(note, None)
         if (status, note) != (row.marked, row.noted):
             differing[pk] = status, note
     retitled = topic is not None and topic != (sheet.topic if sheet else "")

@@ -21,7 +21,7 @@ from coachmaster.ground.tables import asked_form, list_file, table_answer
 
 from . import missing, reports, services
 from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm
-from .models import Expected, MarkChange, Sheet, Status, Tally
+from .models import STATUS_OF, Expected, MarkChange, Sheet, Status, Tally
 from .tables import CLASSES, MARKS
 
 # The sheet -------------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def _rows(batch, roll, form, recent, fills, *, is_open):
     rows = []
     for enrollment in roll:
         student_id = enrollment.student_id
-        status = saved = Status(enrollment.marked or unmarked)
+        status = saved = STATUS_OF.get(enrollment.marked, unmarked)
         before = recent.get(student_id, [])
         if fill:
             status = ((before and before[-1]) or Status.PRESENT) if fill == "last" else Status(fill)
