@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 
 from django.contrib.auth.decorators import login_not_required
@@ -13,15 +14,16 @@ from django.views.decorators.http import require_safe
 
 from accounts import calendar_links
 from accounts.roles import sees_whole_institute
+from coachmaster.ground.prepared import Prepared
 
 from . import feed, schedule
 from .calendar import Class
 from .forms import ClassFilter, WeekForm
-from .models import Batch, Institute
+from .models import Batch, Holiday, Institute, days_between
 
 _WEEK = datetime.timedelta(days=7)
 #: More classes than a person can read, or a phone load: then one day at a time, and of that the first so many.
-MOST_CLASSES = 250
+MOST_CLASSES = 150
 
 
 @dataclass
@@ -40,70 +42,80 @@ class Day:
 
     day: datetime.date
     holiday: str = ""
-    classes: list[Card] = field(default_factory=list)
-    #: How many classes there are; more than ``classes`` when they are too many to show.
+    #: How many classes are held, shown or not.
     number: int = 0
-
-    @property
-    def left_out(self):
-        """How many classes are not shown."""
-        return self.number - len(self.classes)
+    classes: list[Card] = field(default_factory=list)
+    #: How many are not among ``classes``, being too many.
+    left_out: int = 0
 
 
 def week(request):
     user, today = request.user, timezone.localdate()
     asked = WeekForm(request.GET, today=today)
-    timetable = schedule.timetable_of(user, asked.monday, asked.sunday)
-    classes, filters = timetable.classes(), None
+    first, last, shown = asked.monday, asked.sunday, asked.day
+    usual = today if first <= today <= last else first
+    filters = numbers = None
     if sees_whole_institute(user):
-        filters = ClassFilter(request.GET, batches=timetable.batches)
-        classes = filters.filter(classes)
-    shown = asked.day
-    if not shown and len(classes) > MOST_CLASSES:
-        shown = today if asked.monday <= today <= asked.sunday else asked.monday
-    days = _days(timetable, classes, user, today)
+        filters = ClassFilter(request.GET, batches=schedule.in_short(first=first, last=last))
+        numbers = None if filters.is_filtering else schedule.number_held(first, last)
+    if numbers and numbers.total() > MOST_CLASSES:
+        shown = shown or usual
+        timetable = schedule.timetable_of_day(shown)
+    else:
+        timetable = schedule.timetable_of(user, first, last, filters)
+    classes = filters.filter(timetable.classes()) if filters else timetable.classes()
+    if len(classes) > MOST_CLASSES:
+        shown = shown or usual
+    numbers = numbers or Counter(one.day for one in classes if not one.off)
+    holidays = dict(Holiday.objects.filter(day__range=(first, last)).values_list("day", "name"))
+    days = {day: Day(day, holidays.get(day, ""), numbers[day]) for day in days_between(first, last)}
+    _fill(days, classes, user, today)
     return render(
         request,
         "academics/week.html",
         {
             "filters": filters,
-            "days": [day for day in days if shown in (None, day.day)],
-            "week": days if shown else [],
+            "days": [days[shown]] if shown else days.values(),
+            "week": days.values() if shown else [],
             "shown": shown,
             "today": today,
-            "monday": asked.monday,
-            "sunday": asked.sunday,
-            "previous": asked.monday - _WEEK,
-            "next": asked.monday + _WEEK,
-            "is_this_week": asked.monday <= today <= asked.sunday,
+            "monday": first,
+            "sunday": last,
+            "previous": first - _WEEK,
+            "next": first + _WEEK,
+            "is_this_week": first <= today <= last,
         },
     )
 
 
-def _days(timetable, classes, user, today):
-    """The `Day`s of the week with their classes, as ``user`` sees them."""
-    days = {day: Day(day, timetable.holidays.get(day, "")) for day in timetable.days()}
+def _fill(days, classes, user, today):
+    """Put the first of ``classes`` on their ``days``, as ``user`` sees them."""
     keeps_sheets = user.has_perm("attendance.add_sheet")
     keeps_all = keeps_sheets and sees_whole_institute(user)
-    taken = _taken(timetable) if keeps_sheets else set()
+    found = []
     for one in classes:
         day = days[one.day]
-        day.number += 1
-        if day.number <= MOST_CLASSES:
-            is_theirs = keeps_all or (keeps_sheets and one.batch.instructor_id == user.pk)
-            is_taken = (one.batch.pk, one.day) in taken
-            day.classes.append(Card(one, is_theirs and one.day <= today and (is_taken or not one.off), is_taken))
-    return list(days.values())
+        if len(day.classes) < MOST_CLASSES:
+            card = Card(one, keeps_all or (keeps_sheets and one.batch.instructor_id == user.pk), False)
+            day.classes.append(card)
+            found.append(card)
+        else:
+            day.left_out += 1
+    if not (keeps_sheets and found):
+        return
+    keys = list({card.one.batch.pk for card in found})
+    taken = set(_taken(batches=keys, first=found[0].one.day, last=found[-1].one.day))
+    for card in found:
+        one = card.one
+        card.is_taken = (one.batch.pk, one.day) in taken
+        card.has_sheet = card.has_sheet and one.day <= today and (card.is_taken or not one.off)
 
 
-def _taken(timetable):
-    """``{(batch id, day)}`` with an attendance sheet; `sheets` are the attendance app's rows. One query."""
-    sheets = Batch.objects.filter(
-        pk__in=[batch.pk for batch in timetable.batches],
-        sheets__held_on__range=(timetable.first, timetable.last),
-        sheets__is_open=False,
-    )
-    return set(sheets.values_list("pk", "sheets__held_on"))
+@Prepared
+def _taken(*, batches, first, last):
+    """Batch and day of each attendance sheet; `sheets` are the attendance app's rows."""
+    sheets = Batch.objects.filter(pk__in=batches, sheets__held_on__range=(first, last), sheets__is_open=False)
+    return sheets.order_by().values_list("pk", "sheets__held_on")
 
 
 @login_not_required

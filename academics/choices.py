@@ -24,13 +24,33 @@ def _batches(*, not_over_on, scope):
     return found.order_by("name", "pk").values_list(*columns)
 
 
-def choices_of(*, not_over_on=None, scope=None):
-    """The Choices of all batches, or of those that are not over on that day, or that are `kept_in` that ``scope``."""
+#: More batches than anybody looks through.
+MOST_BATCHES = 500
+
+
+def to_offer(rows, asked, **places):
+    """``rows`` of batches, their keys first; of more than `MOST_BATCHES` those that agree with all else that is ``asked`` for,
+    the data of a form: each name of ``places`` says where in a row that stands."""
+    if len(rows) <= MOST_BATCHES:
+        return rows
+    chosen = {place: asked[name] for name, place in places.items() if asked.get(name)}
+    return [
+        row
+        for row in rows
+        if str(row[0]) == asked.get("batch")
+        or (chosen and all(str(row[place]) == value for place, value in chosen.items()))
+    ]
+
+
+def choices_of(asked=None, *, not_over_on=None, scope=None):
+    """The Choices of all batches, or of those that are not over on that day, or that are `kept_in` that ``scope``; of the
+    batches those `to_offer` where ``asked`` says what is chosen."""
     rows = _batches(not_over_on=not_over_on, scope=scope)
     courses = sorted({(name, key) for _, _, key, name, _, _ in rows})
     instructors = sorted({(name, key) for *_, key, name in rows if key})
+    offered = rows if asked is None else to_offer(rows, asked, course=2, instructor=4)
     return Choices(
         courses=Pairs(("", "All courses"), *((key, name) for name, key in courses)),
-        batches=Pairs(("", "All batches"), *(row[:2] for row in rows)),
+        batches=Pairs(("", "All batches"), *(row[:2] for row in offered)),
         instructors=Pairs(("", "All instructors"), *((key, name) for name, key in instructors)),
     )

@@ -9,13 +9,14 @@ from django.db.models import Q
 from accounts.models import User
 from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
 from coachmaster.ground.editing import EditForm, OneAtATime
-from coachmaster.ground.forms import FilterForm, PercentField, PlainSelect, WholeNumberField
+from coachmaster.ground.forms import FilterForm, Pairs, PercentField, PlainSelect, WholeNumberField
 from coachmaster.ground.money import AmountField
 from coachmaster.ground.states import State
 from coachmaster.ground.text import LineFormField, folded
 
 from . import class_times
-from .models import Batch, Course, EnrollmentStatus, Institute
+from .choices import to_offer
+from .models import Batch, ClassChange, Course, EnrollmentStatus, Institute
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -76,8 +77,8 @@ class BatchFilter(FilterForm):
         pairs = list(pairs.distinct())
         self.fields["course"].choices = [("", "All courses"), *_named({pair[:2] for pair in pairs})]
         if by_instructor:
-            teaching = {pair[2:] for pair in pairs if pair[2]}
-            self.fields["instructor"].choices = [("", "Everybody"), *_named(teaching), ("none", "Nobody yet")]
+            teaching = _named({pair[2:] for pair in pairs if pair[2]})
+            self.fields["instructor"].choices = Pairs(("", "Everybody"), *teaching, ("none", "Nobody yet"))
         else:
             del self.fields["instructor"]
 
@@ -243,7 +244,7 @@ class WeekForm(FilterForm):
 
 
 class ClassFilter(FilterForm):
-    """Whose classes, in which room, of which batch; the choices are those of ``batches``."""
+    """Whose classes, in which room, of which batch; the choices are those of ``batches``, rows of `schedule.in_short`."""
 
     q = None
     instructor = forms.ChoiceField(label="Instructor")
@@ -252,22 +253,31 @@ class ClassFilter(FilterForm):
 
     def __init__(self, data, *, batches):
         super().__init__(data)
-        teaching = {(batch.instructor_id, str(batch.instructor)) for batch in batches if batch.instructor_id}
-        rooms = {folded(batch.room): batch.room for batch in batches if batch.room}
-        self.fields["instructor"].choices = [("", "Everybody"), *_named(teaching), ("none", "Nobody yet")]
+        batches = [(key, name, folded(room), room, *who) for key, name, room, *who in batches]
+        rooms = {row[2]: row[3] for row in batches if row[2]}
+        self._written = {row[3]: row[2] for row in batches}
+        teaching = _named({row[4:] for row in batches if row[4]})
+        self.fields["instructor"].choices = Pairs(("", "Everybody"), *teaching, ("none", "Nobody yet"))
         self.fields["room"].choices = [("", "All rooms"), *_named(rooms.items())]
-        self.fields["batch"].choices = [("", "All batches"), *_named({(batch.pk, batch.name) for batch in batches})]
+        offered = to_offer(batches, self.data, room=2, instructor=4)
+        self.fields["batch"].choices = Pairs(("", "All batches"), *_named(row[:2] for row in offered))
+
+    def narrow(self, batches):
+        """Those of ``batches`` that can have a class that was asked for."""
+        instructor, batch = self.value("instructor"), self.value("batch")
+        if instructor:
+            batches = batches.filter(instructor=None if instructor == "none" else instructor)
+        if room := self.value("room"):
+            # A single class may be held elsewhere.
+            moved = ClassChange.objects.exclude(room="").values("batch")
+            written = [one for one, of in self._written.items() if of == room]
+            batches = batches.filter(Q(room__in=written) | Q(pk__in=moved))
+        return batches.filter(pk=batch) if batch else batches
 
     def filter(self, classes):
-        """Those of ``classes`` that were asked for."""
-        instructor, room, batch = (self.value(name) for name in ("instructor", "room", "batch"))
-        return [
-            one
-            for one in classes
-            if (not instructor or str(one.batch.instructor_id or "none") == instructor)
-            and (not room or folded(one.room) == room)
-            and (not batch or str(one.batch.pk) == batch)
-        ]
+        """Those of ``classes``, of batches that were narrowed, that were asked for."""
+        room = self.value("room")
+        return [one for one in classes if folded(one.room) == room] if room else classes
 
 
 # Single classes -------------------------------------------------------------------------------------------------

@@ -379,16 +379,20 @@ def _has_class_on(day, ended_by=None):
 
 
 def _standing_on(day, ended_by=None):
-    """The weekly classes of a batch that stand on that day, and the classes that were put in on it, as the database tells
-    it; `calendar.Timetable` tells the same in full."""
-    called_off = ClassChange.objects.filter(batch=OuterRef("batch"), day=day, starts_at=OuterRef("starts_at"))
-    # Reckoned by the database, so that the query reads the same whatever the day.
-    weekday = ExtractIsoWeekDay(Value(day, output_field=DateField())) - 1
-    weekly = ClassTime.objects.filter(~Exists(called_off), batch=OuterRef("pk"), weekday=weekday)
-    put_in = ClassChange.objects.filter(batch=OuterRef("pk"), to_day=day)
+    """Those of `standing_on` that are of the batch at hand."""
+    weekly, put_in = (rows.filter(batch=OuterRef("pk")) for rows in standing_on(day))
     if ended_by is not None:
         weekly, put_in = weekly.filter(ends_at__lte=ended_by), put_in.filter(to_ends_at__lte=ended_by)
     return weekly, put_in
+
+
+def standing_on(day):
+    """The weekly classes that stand on that day, and the classes that were put in on it, as the database tells it, whether
+    their batch runs or not; `calendar.Timetable` tells the same in full."""
+    called_off = ClassChange.objects.filter(batch=OuterRef("batch"), day=day, starts_at=OuterRef("starts_at"))
+    # Reckoned by the database, so that the query reads the same whatever the day.
+    weekday = ExtractIsoWeekDay(Value(day, output_field=DateField())) - 1
+    return ClassTime.objects.filter(~Exists(called_off), weekday=weekday), ClassChange.objects.filter(to_day=day)
 
 
 class Batch(models.Model):

@@ -165,6 +165,45 @@ def test_too_many_classes_for_a_page_are_shown_a_day_at_a_time(client_of, admin,
     assert client.get(f"{WEEK}?week=2026-06-20").context["shown"] == june(15)
 
 
+def test_the_day_of_such_a_week_shows_and_counts_the_same_as_the_whole_week(client_of, admin, monkeypatch):
+    evening = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", room="Room 1")
+    batch_with("Mon, Wed 08:00-09:30; Wed 10:00-11:00", name="Morning")
+    batch_with("Wed 08:00-09:30", name="Over", ends_on=june(9))
+    ClassChangeFactory(batch=evening, class_of=(june(8), "17:00-18:30"))
+    ClassChangeFactory(batch=evening, class_of=(june(9), "17:00-18:30"), held=(june(12), "09:00-10:00"), reason="Exam")
+    ClassChangeFactory(batch=evening, class_of=(june(10), "17:00-18:30"), held=(june(10), "17:00-18:00"), reason="Hall")
+    HolidayFactory(day=june(13), name="Diwali")
+    client = client_of(admin)
+    whole = client.get(WEEK).context["days"]
+    monkeypatch.setattr("academics.calendar_views.MOST_CLASSES", 3)
+
+    for day in whole:
+        response = client.get(WEEK, {"day": day.day})
+        assert [(one.number, one.holiday) for one in response.context["week"]] == [
+            (one.number, one.holiday) for one in whole
+        ]
+        (alone,) = response.context["days"]
+        assert [card.one.note for card in alone.classes] == [card.one.note for card in day.classes][:3]
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_of_too_many_batches_those_of_what_else_is_chosen_are_offered(
+    client_of, admin, instructor, monkeypatch, several
+):
+    if several:
+        monkeypatch.setattr("academics.choices.MOST_BATCHES", 1)
+    own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor, room="Hall")
+    other = batch_with("Tue 17:00-18:30", name="Other", room="Room 1")
+    client = client_of(admin)
+
+    def offered(**query):
+        return [key for key, _ in client.get(WEEK, query).context["filters"].fields["batch"].choices if key]
+
+    assert offered() == ([] if several else [str(other.pk), str(own.pk)])
+    if several:
+        assert offered(instructor=instructor.pk) == offered(room="hall") == offered(batch=own.pk) == [str(own.pk)]
+
+
 @pytest.mark.parametrize("rows", [1, 6])
 @pytest.mark.parametrize("who", ["admin", "instructor", "student"])
 def test_the_week_costs_the_same_however_many_classes(
