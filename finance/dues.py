@@ -9,14 +9,17 @@ from typing import NamedTuple
 
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum, Value
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from academics.models import Enrollment
 from accounts.models import User
 from coachmaster.ground import listing as lists
+from coachmaster.ground.days import DayField
+from coachmaster.ground.keys import Keys
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
-from coachmaster.ground.money import ZERO, from_paise, to_paise
+from coachmaster.ground.money import ZERO, MoneyField, from_paise, to_paise
 from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.tables import Column, Kind
 from coachmaster.ground.whatsapp import whatsapp_number
@@ -67,7 +70,9 @@ class Dues:
         """The Found of those who owe, or only of those whose name has ``words``, who have a charge for an ``enrollment``
         like that (a dictionary), whose oldest open charge is of that ``age`` or was due before ``due_before`` (a day),
         and who owe ``at_least`` so much (rupees)."""
-        accounts = self._of(words, enrollment or {}).owing()
+        accounts, keys = Account.objects.owing(), self._keys(words, enrollment or {})
+        if keys:
+            accounts = accounts.filter(pk__among=keys)
         if age and age.least is not None:
             accounts = accounts.filter(first_due_on__lte=self.on - age.least * DAY)
         if age and age.most is not None:
@@ -76,18 +81,23 @@ class Dues:
             accounts = accounts.filter(first_due_on__lt=due_before)
         if at_least:
             accounts = accounts.filter(balance__gte=at_least)
-        is_narrowed = bool(words or enrollment or age or due_before or at_least)
-        return Found(self, accounts, is_narrowed)
+        is_narrowed = bool(keys or age or due_before or at_least)
+        return Found(self, accounts, is_narrowed, are_few=bool(keys and len(keys.keys) < MANY))
 
-    def _of(self, words, enrollment):
-        """The accounts of students with that name and a charge for such an enrollment."""
-        accounts = Account.objects.all()
+    def _keys(self, words, enrollment):
+        """The Keys of students with that name and a charge for such an enrollment; None when neither was asked for. They are
+        asked for once, and then told to each query."""
+        charged = Exists(self.charges.filter(enrollment=OuterRef("pk")))
+        enrollments = [Enrollment.objects.filter(charged, **{path: value}) for path, value in enrollment.items()]
         if words:
-            accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
-        for path, value in enrollment.items():
-            of_it = self.charges.filter(**{f"enrollment__{path}": value})
-            accounts = accounts.filter(student__in=of_it.values("student"))
-        return accounts
+            found, key = User.objects.search(words), "pk"
+        elif enrollments:
+            found, key = enrollments.pop(), "student"
+        else:
+            return None
+        for others in enrollments:
+            found = found.filter(**{f"{key}__in": others.values("student")})
+        return Keys(set(found.order_by().values_list(key, flat=True)))
 
     def load(self, keys):
         """The accounts of these students, as what they ``owed``, the last payment that stood (``last_paid_on``) and the
@@ -144,57 +154,74 @@ def _accounts(*, keys, on, before):
     )
 
 
-def _totals(accounts, charges, on, **since):
-    """Two rows, named "charges" and "accounts": the numbers of students who owe and of those who are overdue, and what is
-    open of each of `AGES`."""
-    days = [*since.values()]
-    periods = {
-        f"age_{index}": Q(**({"due_on__gte": first} if first else {}), **({"due_on__lt": end} if end else {}))
-        for index, (first, end) in enumerate(zip([*days, None], [None, *days], strict=True))
-    }
-    of_charges = sums(charges, **{name: Sum("open_now", filter=period) for name, period in periods.items()})
-    numbers = sums(accounts, students=Count("pk"), late=Count("pk", filter=Q(first_due_on__lt=on)))
-    nothing = [Value(0)] * len(periods)
-    return of_charges.values_list(Value("charges"), Value(0), Value(0), *periods).union(
-        numbers.values_list(Value("accounts"), "students", "late", *nothing), all=True
-    )
+#: From so many students on it is quicker to go through all charges or all names than to look up or sort theirs.
+MANY = 5000
 
 
 @Prepared
 def _keys_of_all(columns, first, last):
-    return Account.objects.owing().order_by(*columns).values_list("pk", flat=True)[first:last]
+    return _sorted(Account.objects.owing(), columns)[first:last]
+
+
+def _sorted(accounts, columns):
+    """The keys of many ``accounts`` in that order."""
+    if not columns[0].endswith("full_name"):
+        return accounts.order_by(*columns).values_list("pk", flat=True)
+    # Along the index of names; of a sum there is none.
+    people = User.objects.alias(key=F("pk") + 0).filter(key__in=accounts.values("pk"))
+    return people.order_by(*(column.replace("student__user__", "") for column in columns)).values_list("pk", flat=True)
+
+
+def _totals(accounts, charges, on):
+    """For each day a row of what of the open ``charges`` was due then, and a last one, without a day, of how many ``accounts``
+    there are and how many of them are overdue."""
+    by_day = charges.order_by().values_list("due_on").annotate(open=Sum("open_now"), students=Value(0), late=Value(0))
+    numbers = sums(accounts, students=Count("pk"), late=Count("pk", filter=Q(first_due_on__lt=on)))
+    nothing = Value(None, output_field=DayField()), Value(None, output_field=MoneyField())
+    return by_day.union(numbers.values_list(*nothing, "students", "late"), all=True)
 
 
 @Prepared
-def _totals_of_all(*, on, **since):
-    return _totals(Account.objects.owing(), Charge.objects.open(), on, **since)
+def _totals_of_all(*, on):
+    return _totals(Account.objects.owing(), Charge.objects.open(), on)
 
 
 class Found:
     """Those who owe and were asked for, today."""
 
-    def __init__(self, dues, accounts, is_narrowed):
-        self.dues, self.accounts, self.is_narrowed = dues, accounts, is_narrowed
+    def __init__(self, dues, accounts, is_narrowed, are_few):
+        self.dues, self.accounts, self.is_narrowed, self.are_few = dues, accounts, is_narrowed, are_few
 
     @cached_property
     def totals(self):
         """The Totals of them, by one query."""
-        on = self.dues.on
-        days = {f"since_{index}": on - age.most * DAY for index, age in enumerate(AGES) if age.most is not None}
-        if self.is_narrowed:
-            charges = Charge.objects.open().filter(student__in=self.accounts.values("pk"))
-            rows = _totals(self.accounts, charges, on, **days)
+        on, ages = self.dues.on, dict.fromkeys(AGES, ZERO)
+        if not self.is_narrowed:
+            rows = _totals_of_all(on=on)
         else:
-            rows = _totals_of_all(on=on, **days)
-        found = {of: numbers for of, *numbers in rows}
-        students, overdue_students, *_ = found["accounts"]
-        return Totals([amount or ZERO for amount in found["charges"][2:]], students, overdue_students)
+            keys, charges = self.accounts.values("pk"), Charge.objects.open()
+            if self.are_few:
+                charges = charges.filter(student__in=keys)
+            else:
+                charges = charges.alias(key=F("student_id") + 0).filter(key__in=keys)
+            rows = _totals(self.accounts, charges, on)
+        for due_on, amount, *numbers in rows:
+            if due_on:
+                ages[age_of((on - due_on).days)] += amount
+            else:
+                students, late = numbers
+        return Totals(list(ages.values()), students, late)
 
     def page(self, request):
         """The page of keys that the request asks for."""
         total = self.totals.students
-        keys = self.accounts.values_list("pk", flat=True) if self.is_narrowed else lists.Found(_keys_of_all, total)
+        keys = lists.Found(self._keys if self.is_narrowed else _keys_of_all, total)
         return listing(request, keys, self.dues.sorts, default="-owed", total=total)
+
+    def _keys(self, columns, first, last):
+        if self.totals.students < MANY:
+            return list(self.accounts.order_by(*columns).values_list("pk", flat=True)[first:last])
+        return list(_sorted(self.accounts, columns)[first:last])
 
     def keys(self):
         """All of them, who owes most first."""
@@ -212,7 +239,7 @@ class PastDues(Dues):
         return Charge.objects.standing(self.on)
 
     def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
-        students = self._of(words, enrollment or {}).values("pk") if words or enrollment else None
+        students = self._keys(words, enrollment or {})
         days = [self.on - age.most * DAY for age in AGES if age.most is not None]
         rows = self._owed(students, [*days, due_before] if due_before else days)
         self._paise = {row[0]: row[1] for row in rows}
@@ -228,7 +255,7 @@ class PastDues(Dues):
         return found
 
     def _owed(self, students, days):
-        """A row for each of ``students`` (all without) who owed something, who owed most first: the key, what was owed,
+        """A row for each of ``students`` (Keys; all without) who owed something, who owed most first: the key, what was owed,
         and what was charged, less what was taken off it, due on each of ``days`` or later.
 
         One statement, in whole paise: the sums of each term of the equation by student, put side by side. Who was charged
@@ -249,7 +276,7 @@ class PastDues(Dues):
             ("refunded", Refund.objects.standing(self.on), "", None),
         ]:
             if students is not None:
-                rows = rows.filter(**{f"{owner}student__in": students})
+                rows = rows.filter(**{f"{owner}student__among": students})
             amount = f"{owner}amount"
             later = [Sum(amount, filter=Q(**{f"{due_on}__gte": day})) for day in days if due_on]
             sums = dict(zip(columns, [Sum(amount), *later], strict=False))
