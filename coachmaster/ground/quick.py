@@ -8,9 +8,17 @@ The page stays a Django template and says `{% quick "payments.html" payments=pay
 from django.template.defaultfilters import truncatechars
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]
 from jinja2 import ChainableUndefined, Environment
+from jinja2.runtime import Context
 
 from .addresses import address
 from .templatetags import ground
+
+
+class _Context(Context):
+    """Calls what a piece calls: Jinja's own looks each time for ten marks that none of ours has."""
+
+    def call(self, function, *args, _loop_vars=None, _block_vars=None, **kwargs):
+        return function(*args, **kwargs)
 
 
 def environment(**options):
@@ -18,6 +26,7 @@ def environment(**options):
     env = Environment(  # noqa: S701 — Django's backend switches escaping on
         trim_blocks=True, lstrip_blocks=True, finalize=_shown, **options | {"undefined": ChainableUndefined}
     )
+    env.context_class = _Context
     env.globals.update(
         url=address, icon=ground.icon, status=ground.status, figure=ground.figure, nav_link=ground.nav_link
     )
