@@ -158,8 +158,9 @@ def share(total, part, whole):
     return (Decimal(total) * part / whole).quantize(PAISA, rounding=ROUND_HALF_UP)
 
 
-def _grouped(digits):
-    """Digits with Indian commas: the last three, then twos (12345678 → 1,23,45,678)."""
+def grouped(number):
+    """A whole number with Indian commas: the last three digits, then twos (12345678 → 1,23,45,678)."""
+    digits = str(number)
     head, tail = digits[:-3], digits[-3:]
     groups = [tail]
     while head:
@@ -177,7 +178,7 @@ def display(amount):
     """An amount as people read it: `₹1,25,000.00`, `−₹500.00`."""
     paise = to_paise(amount)
     rupees, rest = divmod(abs(paise), 100)
-    return f"{'−' if paise < 0 else ''}₹{_grouped(str(rupees))}.{rest:02d}"
+    return f"{'−' if paise < 0 else ''}₹{grouped(rupees)}.{rest:02d}"
 
 
 _ONES = [

@@ -31,7 +31,10 @@ def environment(**options):
         url=address, icon=ground.icon, status=ground.status, figure=ground.figure, nav_link=ground.nav_link
     )
     env.filters.update(
-        {name: getattr(ground, name) for name in ("dial", "email", "initials", "phone", "rupees", "whole_rupees")}
+        {
+            name: getattr(ground, name)
+            for name in ("dial", "email", "grouped", "initials", "phone", "rupees", "whole_rupees")
+        }
     )
     env.filters.update(date=_date, truncatechars=truncatechars)
     return env

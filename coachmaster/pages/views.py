@@ -20,7 +20,7 @@ from coachmaster.ground import charts
 from coachmaster.ground.addresses import address
 from coachmaster.ground.days import month_start
 from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.money import ZERO, display
+from coachmaster.ground.money import ZERO, display, grouped
 from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import list_file
 from finance import ledger
@@ -96,7 +96,7 @@ def admin_dashboard(request):
                 "Active enrollments by course",
                 "Course",
                 [
-                    (course.name, course.active_students, str(course.active_students), course.get_absolute_url())
+                    (course.name, course.active_students, grouped(course.active_students), course.get_absolute_url())
                     for course in courses[:SHOWN]
                     if course.active_students
                 ],

@@ -89,6 +89,12 @@ def whole_rupees(amount):
 
 
 @register.filter
+def grouped(number):
+    """A number of people or things as it is read in India: 1,00,080."""
+    return money.grouped(number)
+
+
+@register.filter
 def in_words(amount):
     """`{{ payment.amount|in_words }}`: Rupees five thousand only."""
     return money.in_words(amount)
