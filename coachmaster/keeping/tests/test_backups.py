@@ -228,7 +228,8 @@ def test_what_is_not_a_backup_is_refused(tmp_path, institute):
 
 def test_a_damaged_backup_changes_nothing(backup, institute):
     content = bytearray(backup.read_bytes())
-    content[len(content) // 2 :] = b"\xff" * (len(content) - len(content) // 2)
+    # All but its head: half of the file of a new database may be pages that nothing uses yet.
+    content[5000:] = b"\xff" * (len(content) - 5000)
     backup.write_bytes(content)
     before = everything_in()
 
