@@ -1,6 +1,7 @@
 """Dashboards, the hub and search: whose they are, and that each figure equals the list it links to."""
 
 import datetime
+import re
 from decimal import Decimal
 
 import pytest
@@ -263,3 +264,30 @@ def test_a_further_group_with_the_scope_works_without_code(client_of):
     assert client.get(reverse("finance:payment-create")).status_code == 200
     assert client.get(reverse("finance:dues")).status_code == 403
     assert client.get(reverse("pages:admin-dashboard")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("view_payment",), ("view_payment", "view_account", "view_charge", "add_payment")]
+)
+def test_no_page_of_a_further_group_leads_to_one_that_is_closed_to_it(client_of, more):
+    from django.contrib.auth.models import Group, Permission
+
+    rights = [
+        "see_whole_institute",
+        "view_admin_dashboard",
+        "view_user",
+        "view_course",
+        "view_batch",
+        "view_enrollment",
+    ]
+    desk = Group.objects.create(name="Front desk")
+    desk.permissions.set(Permission.objects.filter(codename__in=[*rights, *more]))
+    enrollment = enrolled(batch=DailyBatchFactory(), fee=1000)
+    paid(student=enrollment.student, amount=400)
+    taken(enrollment.batch, timezone.localdate(), **{f"s{enrollment.student_id}": "absent"})
+    client = client_of(UserFactory(role="Front desk"))
+
+    for page in (reverse("pages:admin-dashboard"), reverse("pages:student-hub", args=[enrollment.student_id])):
+        links = set(re.findall(r'<a [^>]*href="(/[^"]*)"', client.get(page).content.decode()))
+        assert len(links) > 5
+        assert {link for link in links if client.get(link.replace("&amp;", "&")).status_code == 403} == set()
