@@ -212,12 +212,14 @@ class Membership(models.Model):
     """The one group a person is in. One to one, so that the database holds "exactly one role"."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True)
-    group = models.ForeignKey(Group, on_delete=models.PROTECT, verbose_name="role")
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, verbose_name="role", db_index=False)
 
     history = HistoricalRecords()
 
     class Meta:
         verbose_name = "role"
+        # The people of a role are found, and somebody's role is looked up, in the index alone.
+        indexes = [models.Index(fields=["group", "user"], name="membership_by_role")]
 
     def __str__(self):
         return f"{self.user}: {self.group}"
