@@ -256,6 +256,9 @@ def batch_students(request, pk):
 
 
 def batch_create(request):
+    if not Course.objects.filter(is_active=True).exists():
+        messages.info(request, "A batch is of a course, and no course is active. Add the course first.")
+        return redirect("academics:course-create")
     return _batch_form(
         request,
         Batch(),

@@ -263,6 +263,13 @@ def test_a_batch_cannot_end_before_a_student_starts(client_of, admin):
     ]
 
 
+def test_without_a_course_the_first_step_is_to_add_one(client_of, admin):
+    response = client_of(admin).get(reverse("academics:batch-create"), follow=True)
+
+    assert response.redirect_chain == [(reverse("academics:course-create"), 302)]
+    assert "Add the course first." in response.content.decode()
+
+
 # Clashes --------------------------------------------------------------------------------------------------------
 
 
