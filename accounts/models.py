@@ -25,13 +25,16 @@ class UserQuerySet(ScopedQuerySet):
         """Oneself, and the students of one's own batches."""
         return self.filter(Q(pk=key) | Q(pk__in=StudentProfile.objects.taught_by(key).values("pk")))
 
-    def search(self, words):
-        """People in whose name, phone, e-mail or admission number every one of the words occurs."""
-        found = self.model._default_manager.order_by()
+    def matching(self, words):
+        """Those in whose name, phone, e-mail or admission number every one of the words occurs: for people who are few."""
+        found = self
         for word in folded(words).split():
             found = found.filter(search_text__contains=word)
-        # As a set of keys: the table is read once, whatever the people are then sorted by.
-        return self.filter(pk__in=found.values("pk"))
+        return found
+
+    def search(self, words):
+        """The same of everybody, as a set of keys: the table is read once, whatever the people are then sorted by."""
+        return self.filter(pk__in=self.model._default_manager.order_by().matching(words).values("pk"))
 
     def enrolled(self):
         """Students with an active enrollment, whether they may sign in or not."""

@@ -75,20 +75,18 @@ def _of_days(days, of_one_instructor):
     """The question for so many days back: every dashboard asks it, and it is long."""
 
     def build(time, day_0, instructor=None, **earlier):
-        batches, sheets = Batch.objects.all(), Sheet.objects.filter(is_open=False)
-        if of_one_instructor:
-            batches, sheets = batches.filter(instructor=instructor), sheets.filter(batch__instructor=instructor)
-        found = [_of_day(batches, sheets, day) for day in earlier.values()]
-        return _of_day(batches, sheets, day_0, ended_by=time).union(*found, all=True)
+        batches = Batch.objects.filter(instructor=instructor) if of_one_instructor else Batch.objects.all()
+        found = [_of_day(batches, day, of_one_instructor) for day in earlier.values()]
+        return _of_day(batches, day_0, of_one_instructor, ended_by=time).union(*found, all=True)
 
     return Prepared(build)
 
 
-def _of_day(batches, sheets, day, ended_by=None):
-    # The sheets of the day at once, first of all: to look up that of each batch takes several times as long.
-    without = batches.filter(~Q(pk__in=sheets.filter(held_on=day).values("batch"))).with_class_on(
-        day, ended_by=ended_by
-    )
+def _of_day(batches, day, are_few, ended_by=None):
+    taken = Sheet.objects.filter(held_on=day, is_open=False)
+    # Of all batches by the sheets of the day, which are read at once; of a few by the sheet of each.
+    is_taken = Exists(taken.filter(batch=OuterRef("pk"))) if are_few else Q(pk__in=taken.values("batch"))
+    without = batches.filter(~is_taken).with_class_on(day, ended_by=ended_by)
     without = without.filter(Exists(Enrollment.objects.on_roll(day).filter(batch=OuterRef("pk"))))
     return without.order_by().values_list(
         Value(day, output_field=DateField()), "pk", "name", "instructor", "instructor__full_name"

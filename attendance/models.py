@@ -223,6 +223,10 @@ class MarkQuerySet(ScopedQuerySet):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(student=key) | Q(sheet__batch__instructor=key))
 
+    def kept_in(self, scope):
+        """Those of the batches `kept_in` that ``scope``."""
+        return self if scope is None else self.filter(sheet__batch__instructor=scope)
+
 
 class Mark(models.Model):
     """One student on one sheet."""

@@ -55,15 +55,12 @@ class ClassDay:
 
 def _with_class_or_sheet(day, scope):
     """The batches that have a class or a sheet on that day, each with its sheet."""
-    with_class = Batch.objects.with_class_on(day).values("pk")
-    return (
-        Batch.objects.kept_in(scope)
-        .annotate(
-            sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)),
-            is_taken=Case(When(sheet_that_day__is_open=False, then=1), default=0),
-        )
-        .filter(Q(pk__in=with_class) | Q(sheet_that_day__isnull=False))
-    )
+    kept = Batch.objects.kept_in(scope)
+    with_class = kept.with_class_on(day).values("pk")
+    return kept.annotate(
+        sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)),
+        is_taken=Case(When(sheet_that_day__is_open=False, then=1), default=0),
+    ).filter(Q(pk__in=with_class) | Q(sheet_that_day__isnull=False))
 
 
 #: How many there are, of how many attendance was taken, and how many absences these have, one for each class that somebody missed.

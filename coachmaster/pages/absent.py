@@ -103,7 +103,7 @@ def _absent(marks, day):
 @Prepared
 def _missed(*, students, day, scope):
     # As a range, which SQLite takes for many sheets: it is to begin with the few students.
-    marks = Mark.objects.in_scope(scope).filter(status=Status.ABSENT, sheet__held_on__range=(day, day))
+    marks = Mark.objects.kept_in(scope).filter(status=Status.ABSENT, sheet__held_on__range=(day, day))
     marks = marks.filter(student__in=students)
     reminders = Reminder.objects.filter(enrollment=OuterRef("enrollment")).order_by("-sent_at").values("sent_at")
     return (
@@ -121,23 +121,23 @@ def _overdue(*, students, today):
 
 @Prepared
 def _all_absent(columns, first, last, *, day, scope):
-    absent = _absent(Mark.objects.in_scope(scope), day).order_by()
+    absent = _absent(Mark.objects.kept_in(scope), day).order_by()
     found = StudentProfile.objects.filter(pk__in=absent.values("student")).select_related("user")
     return found.order_by(*columns)[first:last]
 
 
 @Prepared
 def _number_absent(*, day, scope):
-    return sums(_absent(Mark.objects.in_scope(scope), day), number=Count("student", distinct=True))
+    return sums(_absent(Mark.objects.kept_in(scope), day), number=Count("student", distinct=True))
 
 
 class Absences:
-    """The absences of a day that a person may see."""
+    """The absences of a day in the batches whose registers a person keeps."""
 
     def __init__(self, user, day, *, shows_fees):
         self.user, self.day, self.today, self.shows_fees = user, day, timezone.localdate(), shows_fees
         self.institute = Institute.objects.for_page_heads()
-        self.marks = _absent(Mark.objects.visible_to(user), day)
+        self.marks = _absent(Mark.objects.kept_in(scope_of(user)), day)
         self.watched = shortage.presences_of(user).slipping(self.institute)
 
     def students(self, filters):

@@ -189,7 +189,7 @@ def _found(user, words):
     people = User.objects.visible_to(user).filter(student_profile__isnull=False)
     if not words:
         return people.none()
-    found = people.search(words)
+    found = people.search(words) if sees_whole_institute(user) else people.matching(words)
     if "/" in words and user.has_perm("finance.view_payment"):
         receipts = Payment.objects.visible_to(user).filter(receipt_number__icontains=words).values("student")
         found = found | people.filter(pk__in=receipts)
