@@ -36,6 +36,8 @@ class CourseFilter(FilterForm):
 class CourseForm(EditForm):
     """A course."""
 
+    beside = {"course_code_unique": "code"}
+
     total_fee = AmountField(
         label="Total fee (₹)", allow_zero=True, help_text=Course._meta.get_field("total_fee").help_text
     )
@@ -101,6 +103,8 @@ def _named(pairs):
 
 class BatchForm(EditForm):
     """A batch, and beside it the ``rows`` of its weekly class times, those in ``slots`` (`class_times.Slot`s)."""
+
+    beside = {"batch_code_unique": "code", "batch_ends_after_it_starts": "ends_on"}
 
     capacity = WholeNumberField(
         label="Seats", least=1, most=9999, required=False, help_text=Batch._meta.get_field("capacity").help_text

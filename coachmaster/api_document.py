@@ -26,7 +26,7 @@ _BAD_INPUT = {
     "list_users": _wrong("role", "Choose 'admin', 'instructor' or 'student'."),
     "create_course": _wrong("total_fee", "An amount cannot be negative."),
     "update_course": _wrong("total_fee", "An amount cannot be negative."),
-    "create_batch": {"message": "A batch cannot end before it starts."},
+    "create_batch": _wrong("end_date", "A batch cannot end before it starts."),
     "update_batch": _wrong("start_date", "Attendance was taken on 3 Jun 2026. Choose that day or an earlier one."),
     "enroll": _wrong("enrollment_date", "Write a date that exists, like 2026-11-24."),
     "record_payment": _wrong("reference", "Enter the reference of the UPI payment, as the bank shows it."),

@@ -132,6 +132,8 @@ class ReasonForm(forms.Form):
 class PlanForm(EditForm):
     """A plan by which a course's fee is paid, and beside it the ``rows`` of its parts, those in ``parts``."""
 
+    beside = {"fee_plan_name_unique": "name"}
+
     name = LineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
 
     class Meta:

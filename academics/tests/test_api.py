@@ -215,10 +215,7 @@ def test_a_batch_that_cannot_be_is_refused_field_by_field(admin, field, value, s
 
     status, data = Caller(admin)("POST", "/batches", {**body, field: value})
 
-    if field == "end_date":  # it is about two fields, and so stands alone
-        assert (status, data) == (400, {"message": sentence})
-    else:
-        assert (status, data) == wrong(**{field: sentence})
+    assert (status, data) == wrong(**{field: sentence})
     assert not Batch.objects.exists()
 
 

@@ -37,7 +37,7 @@ def test_two_courses_cannot_share_a_code(client_of, admin):
 
     response = client_of(admin).post(reverse("academics:course-create"), {"name": "B", "code": "JEE", "total_fee": "1"})
 
-    assert response.context["form"].non_field_errors() == ["Another course has this code."]
+    assert response.context["form"].errors == {"code": ["Another course has this code."]}
 
 
 @pytest.mark.parametrize("rows", [1, 5])

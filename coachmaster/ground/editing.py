@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from .days import day_words
@@ -109,6 +110,18 @@ class OneAtATime(forms.BaseForm):
 
 class EditForm(OneAtATime, forms.ModelForm):
     """The form of one row."""
+
+    #: Beside which field a constraint of the model says what is wrong, by the name of the constraint; else above the form.
+    beside: dict[str, str] = {}
+
+    def _update_errors(self, errors):
+        constraints = {one.name: one.violation_error_message for one in self._meta.model._meta.constraints}
+        places = {constraints[name]: field for name, field in self.beside.items()}
+        placed: dict[str, list] = {}
+        for field, said in errors.error_dict.items():
+            for error in said:
+                placed.setdefault(places.get(error.message, field), []).append(error)
+        super()._update_errors(ValidationError(placed))  # type: ignore[misc]
 
     @property
     def is_of_a_record(self):
