@@ -24,7 +24,7 @@ KINDS = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}
 ANY_KIND = Q(is_short=True) | Q(is_on_the_edge=True) | Q(is_away=True)
 
 SORTS = {
-    "share": ["share", "enrollment__student__user__full_name"],
+    "share": ["share"],
     "name": ["enrollment__student__user__full_name"],
     "away": ["absences_in_a_row", "share"],
     "back": ["to_catch_up", "share"],
