@@ -12,10 +12,11 @@ from accounts.forms import PasswordAgainMixin
 from accounts.models import User
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import LARGEST_KEY, FilterForm, TickedField, show_refusal
+from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import AmountField, display, plain
 from coachmaster.ground.text import LineFormField, LinesFormField
 
-from .models import Mode, ReceiptSeries
+from .models import Mode, ReceiptSeries, Reversal
 from .services import LooksDouble, MoreThanOwed, fee_after_transfer
 
 
@@ -150,9 +151,10 @@ class PaymentFilter(FilterForm):
         """The payments that were asked for."""
         payments = self._of_days_and_mode(payments)
         if words := self.value("q"):
-            payments = payments.filter(self._named(words))
+            payments = payments.numbered(words) if "/" in words else payments.filter(self._named(words))
         if state := self.value("state"):
-            payments = payments.filter(reversal__isnull=state == "standing")
+            voided = Q(pk__in=Reversal.objects.values("payment"))  # few, and not looked for among all
+            payments = payments.filter(voided) if state == "void" else payments.live()
         return payments
 
     def filter_days(self, day_totals):
@@ -166,10 +168,8 @@ class PaymentFilter(FilterForm):
 
     @staticmethod
     def _named(words):
-        """By receipt number, whole or only its count, or by the student."""
-        if "/" in words:
-            return Q(receipt_number__icontains=words)
-        by_student = Q(student__in=User.objects.search(words).order_by().values("pk"))
+        """By the student, or by the count of a receipt number. Students are looked for once, and told to each query."""
+        by_student = Q(student__among=Keys(User.objects.search(words).order_by().values_list("pk", flat=True)))
         if words.isascii() and words.isdigit() and len(words) <= 7:
             numbers = [series.number(int(words)) for series in ReceiptSeries.objects.all()]
             return by_student | Q(receipt_number__in=numbers)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest, Least, NullIf
 
@@ -21,7 +21,7 @@ from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
 from coachmaster.ground.prepared import Prepared
 
-from .models import Account, Charge, Concession, DayTotal, Mode, Payment, Refund, _sum_of
+from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet, Refund, _sum_of
 from .monthly import keep_dues
 
 
@@ -173,27 +173,27 @@ def _refresh_open(accounts):
 
 
 def refresh_days(days, modes=Mode.values):
-    """Write what was received on ``days`` in each of ``modes`` by payments that stand, by one statement.
+    """Write what was received on ``days`` in each of ``modes`` by payments that stand.
 
-    The caller holds the receipt series of these days. Where nothing was received, or all was voided, the row says zero.
+    The caller holds the receipt series of these days. Where all was voided, the row says zero.
     """
-    DayTotal.objects.bulk_create(
-        [
-            DayTotal(paid_on=day, mode=mode, amount=_sum_of(received, by="mode"), receipts=_count_of(received))
-            for day in sorted(set(days))
-            for mode in modes
-            for received in [Payment.objects.live().filter(paid_on=day, mode=mode)]
-        ],
-        update_conflicts=True,
-        unique_fields=["paid_on", "mode"],
-        update_fields=["amount", "receipts"],
-        batch_size=100,
+    for day in sorted(set(days)):
+        select, parameters = _received.sql(tuple(modes), on=day)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {DayTotal._meta.db_table} (paid_on, mode, amount, receipts) {select} ON CONFLICT "
+                "(paid_on, mode) DO UPDATE SET amount = excluded.amount, receipts = excluded.receipts",
+                parameters,
+            )
+
+
+@Prepared
+def _received(modes, *, on):
+    payments = Payment.objects.filter(paid_on=on, mode__in=modes).order_by().values_list("paid_on", "mode")
+    stands = PaymentQuerySet.LIVE
+    return payments.annotate(
+        amount=Coalesce(Sum("amount", filter=stands), NO_MONEY), receipts=Count("pk", filter=stands)
     )
-
-
-def _count_of(rows):
-    """How many ``rows`` there are, as a subquery."""
-    return Coalesce(Subquery(rows.order_by().values("mode").values(number=Count("pk"))), 0)
 
 
 class Status(models.TextChoices):

@@ -422,7 +422,19 @@ class ReceiptSeries(models.Model):
 
     def number(self, count):
         """The receipt number with that count: `CM/26-27/00042`."""
-        return f"{self}/{count:05d}"
+        return f"{self}/{count:0{DIGITS}d}"
+
+
+#: How many digits a receipt number has, and more only where it needs them; it has room for two more.
+DIGITS = 5
+
+
+def _numbers_that_begin(digits):
+    """Ranges of the numbers that are written with these ``digits`` first."""
+    for more in range(max(DIGITS - len(digits), 0), DIGITS + 3 - len(digits)):
+        first = int(digits) * 10**more
+        if len(digits) + more == DIGITS or digits[0] != "0":
+            yield first, first + 10**more - 1
 
 
 class LetterheadManager(models.Manager):
@@ -499,6 +511,19 @@ class PaymentQuerySet(OwnRowsQuerySet):
     def standing(self, on):
         """Payments that stood on that day: received by then, not voided by then."""
         return self.filter(Q(reversal=None) | Q(reversal__voided_on__gt=on), paid_on__lte=on)
+
+    def numbered(self, words):
+        """Those in whose receipt number ``words`` with a `/` occur: told as series and numbers, since a part of a text has no
+        index."""
+        head, _, digits = words.upper().rpartition("/")
+        found = Q(pk__in=[])
+        for series in ReceiptSeries.objects.exclude(kind=ReceiptSeries.Kind.REFUND):
+            if words.upper() in f"{series}/":
+                found |= Q(series=series)
+            elif str(series).endswith(head) and digits.isascii() and digits.isdigit():
+                for first, last in _numbers_that_begin(digits):
+                    found |= Q(series=series, number__range=(first, last))
+        return self.filter(found)
 
     def with_refunded(self):
         """With what was given back of each payment (``refunded``)."""
@@ -586,7 +611,7 @@ class Payment(models.Model):
         indexes = [
             models.Index(fields=["student", "-paid_on", "amount"], name="payment_by_student"),
             models.Index(fields=["enrollment", "paid_on", "amount"], name="payment_by_enrollment"),
-            models.Index(fields=["-paid_on", "-id"], name="payment_by_day"),
+            models.Index(fields=["-paid_on", "-id", "mode"], name="payment_by_day"),
             models.Index(fields=["paid_on", "mode"], name="payment_by_day_and_mode"),
             models.Index(fields=["-recorded_at"], name="payment_by_newest"),
             models.Index(fields=["booked_on"], name="payment_by_book"),

@@ -191,7 +191,7 @@ def _found(user, words):
         return people.none()
     found = people.search(words) if sees_whole_institute(user) else people.matching(words)
     if "/" in words and user.has_perm("finance.view_payment"):
-        receipts = Payment.objects.visible_to(user).filter(receipt_number__icontains=words).values("student")
+        receipts = Payment.objects.visible_to(user).numbered(words).values("student")
         found = found | people.filter(pk__in=receipts)
     return found.select_related("student_profile")
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from academics.models import Institute
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
 from coachmaster.ground.days import day_words
-from finance.models import Account, Payment
+from finance.models import Account, Payment, ReceiptSeries
 from finance.services import record_payment, void
 
 from .factories import enrolled, paid
@@ -394,7 +394,8 @@ def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
     upi = paid(student=owing, amount="20.00", mode="upi")
     voided = paid(student=owing, amount="3.00")
     void(payment=voided, reason="typed twice", by=admin)
-    paid(student=enrolled().student, amount="0.50")
+    other = StudentFactory(admission_number="A-9", user__phone="")
+    paid(student=enrolled(student=other).student, amount="0.50")
     client = client_of(admin)
 
     def shown(**filters):
@@ -411,6 +412,26 @@ def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
     assert shown(q=f"{upi.number:05d}") == (1, Decimal("20.00"))
     assert shown(q="nobody") == (0, Decimal("0.00"))
     assert shown(mode="nonsense", **{"from": "2026-02-30"}) == (4, Decimal("120.50"))
+
+
+WORDS = [
+    "/", "CM/", "cm/", "M/26", "CM/26-27", "27/", "/26-27/", "/26-27", "6-27/0", "CM/26-27/00042", "cm/26-27/0004", "/00042",
+    "27/00042", "CM/26-27/12345", "CM/26-27/1", "CM/26-27/123456", "CM/26-27/012345", "CM/26-27/1234567", "27/00042x",
+    "X/26-27/00042", "CM/25", "RV/", "CM/26-27/", "CM/26-27/०", "//", "/CM", "CM/26-27/00042/", "CM/26-27/99999999999",
+]  # fmt: skip
+
+
+def test_a_part_of_a_receipt_number_finds_the_receipts_that_have_it(owing):
+    for year, count in ((2026, 42), (2026, 43), (2026, 12345), (2026, 123456), (2026, 1234567), (2025, 42)):
+        ReceiptSeries.objects.update_or_create(
+            kind="receipt", year=year, defaults={"prefix": "CM", "last_number": count - 1}
+        )
+        paid(student=owing, amount="1.00", paid_on=datetime.date(year, 5, 2))
+    numbers = set(Payment.objects.values_list("receipt_number", flat=True))
+
+    for words in WORDS:
+        found = Payment.objects.numbered(words).values_list("receipt_number", flat=True)
+        assert set(found) == {number for number in numbers if words.upper() in number}, words
 
 
 @pytest.mark.parametrize("rows", [1, 5])
