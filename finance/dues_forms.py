@@ -28,7 +28,7 @@ class DuesFilter(FilterForm):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student"
         self.today = timezone.localdate()
-        offered = choices_of()
+        offered = choices_of(self.data)
         self.fields["course"].choices = offered.courses
         self.fields["batch"].choices = offered.batches
         self.fields["instructor"].choices = offered.instructors
