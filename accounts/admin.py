@@ -152,6 +152,10 @@ admin.site.unregister(Group)
 class RoleAdmin(GroupAdmin):
     """Roles. The three that the code keeps are only to be read; further ones are the institute's."""
 
+    def get_queryset(self, request):
+        """With what is written of each permission, which would be a query a line."""
+        return super().get_queryset(request).prefetch_related("permissions__content_type")
+
     def _is_ours(self, group):
         return group is not None and group.name in PERMISSIONS
 

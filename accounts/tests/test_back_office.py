@@ -166,3 +166,13 @@ def test_the_three_roles_are_only_to_be_read(client_of, owner):
     assert client.post(reverse("admin:auth_group_delete", args=[role.pk]), {"post": "yes"}).status_code == 403
     client.post(reverse("admin:auth_group_add"), {"name": "Front desk"})
     assert Group.objects.filter(name="Front desk").exists()
+
+
+def test_the_many_permissions_of_a_role_are_shown_by_few_queries(client_of, owner, django_assert_max_num_queries):
+    from django.contrib.auth.models import Group
+
+    page = reverse("admin:auth_group_change", args=[Group.objects.get(name="Admin").pk])
+    client = client_of(owner)
+
+    with django_assert_max_num_queries(8):
+        assert "Can see everybody" in client.get(page).content.decode()
