@@ -134,7 +134,8 @@ class Written:
     def params_for(self, values):
         """The parameters of the SQL, with ``values`` in their places."""
         params = list(self.params)
-        stored = {name: _as_stored(value) for name, value in values.items()}
+        operations = connection.ops  # asked once: which connection is this thread's takes longer than to use it
+        stored = {name: _as_stored(value, operations) for name, value in values.items()}
         for place, name, number in self.places:
             params[place] = stored[name] if number is None else stored[name][number]
         return params
@@ -212,7 +213,7 @@ def _places(params, marks):
         if mark is None:
             continue
         for number, one in enumerate(mark) if isinstance(mark, list) else [(None, mark)]:
-            names[_as_stored(one)] = name, number
+            names[_as_stored(one, connection.ops)] = name, number
     found = [(place, *names[param]) for place, param in enumerate(params) if _is_among(param, names)]
     if lost := {name for name, _ in names.values()} - {name for _, name, _ in found}:
         raise TypeError(f"Not a value of the query as it is: {', '.join(sorted(lost))}.")
@@ -246,13 +247,13 @@ def _mark(value, number):
     return datetime.date(1987, 6, 5) + datetime.timedelta(number)
 
 
-def _as_stored(value):
+def _as_stored(value, operations):
     if isinstance(value, list):
-        return [_as_stored(one) for one in value]
+        return [_as_stored(one, operations) for one in value]
     if isinstance(value, datetime.datetime):
-        return connection.ops.adapt_datetimefield_value(value)
+        return operations.adapt_datetimefield_value(value)
     if isinstance(value, datetime.date):
-        return connection.ops.adapt_datefield_value(value)
+        return operations.adapt_datefield_value(value)
     if isinstance(value, datetime.time):
-        return connection.ops.adapt_timefield_value(value)
+        return operations.adapt_timefield_value(value)
     return value
