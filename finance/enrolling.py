@@ -41,16 +41,15 @@ def enroll(request):
         return student_picker(request, pick, "enrollment")
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).not_over(today)
-    form = EnrollForm(
-        request.POST or None, batches=batches, initial={"enrolled_on": today, "batch": pick.value("batch")}
-    )
+    offered = {"batches": batches, "words": pick.value("find")}
+    form = EnrollForm(request.POST or None, **offered, initial={"enrolled_on": today, "batch": pick.value("batch")})
     table = InstallmentTable(request.POST or None)
     clashes, is_valid = [], form.is_valid()
     terms = planning.terms_of(form, today)
     if table.step == "prorate" and terms and terms.share:
         typed = request.POST.copy()
         typed["agreed_fee"], typed["fee_reason"] = plain(terms.share.amount), terms.share_reason
-        form = EnrollForm(typed, batches=batches)
+        form = EnrollForm(typed, **offered)
         terms.fee = terms.share.amount
         table.propose(terms.rows, terms.key)
     elif table.step == "split" and terms:
@@ -245,7 +244,11 @@ def transfer(request, enrollment):
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).not_over(today)
     form = TransferForm(
-        request.POST or None, enrollment=enrollment, batches=batches, initial={"enrolled_on": _first_day(enrollment)}
+        request.POST or None,
+        enrollment=enrollment,
+        batches=batches,
+        words=PickForm(request.GET).value("find"),
+        initial={"enrolled_on": _first_day(enrollment)},
     )
     table = InstallmentTable(request.POST or None)
     clashes, is_valid = [], form.is_valid()

@@ -5,7 +5,9 @@ import secrets
 
 from django import forms
 from django.db.models import Q
+from django.forms.models import ModelChoiceIterator
 from django.forms.utils import flatatt
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
 from accounts.forms import PasswordAgainMixin
@@ -33,6 +35,8 @@ class PickForm(forms.Form):
     student = KeyField()
     batch = KeyField()
     q = LineFormField(required=False, max_length=100)
+    #: The words to find a batch by, where there are many.
+    find = LineFormField(required=False, max_length=100)
 
     def value(self, name):
         """What the address says of ``name``; None or "" when nothing or nonsense."""
@@ -205,13 +209,45 @@ class BatchSelect(forms.Select):
         )
 
 
+class Offered(ModelChoiceIterator):
+    """The batches that a `BatchChoice` offers, and none yet."""
+
+    def __init__(self, field):
+        self.field = field
+
+    def __iter__(self):
+        yield "", self.field.empty_label
+        for batch in self.field.offered:
+            yield self.choice(batch)
+
+
 class BatchChoice(forms.ModelChoiceField):
-    """A batch that goes on, with its times, fee and seats left."""
+    """A batch that goes on, with its times, fee and seats left. Of many the first that match ``words`` are offered, and the
+    ``chosen`` one (a key); any can be chosen."""
 
-    widget = BatchSelect
+    MOST = 100
+    widget, iterator = BatchSelect, Offered
 
-    def __init__(self, batches, **kwargs):
-        super().__init__(batches.for_listing().order_by("name"), label="Batch", empty_label="Choose a batch", **kwargs)
+    def __init__(self, batches, *, words="", chosen=None, **kwargs):
+        self.batches, self.words, self.chosen = batches.for_listing(), words, chosen
+        super().__init__(self.batches, label="Batch", empty_label="Choose a batch", **kwargs)
+
+    @cached_property
+    def _found(self):
+        return list(self.batches.search(self.words).order_by("name", "pk")[: self.MOST + 1])
+
+    @property
+    def asks_for_words(self):
+        """Whether there are too many to offer all."""
+        return bool(self.words) or len(self._found) > self.MOST
+
+    @cached_property
+    def offered(self):
+        """The batches to choose from at once, by name."""
+        found = self._found[: self.MOST]
+        if self.chosen and self.chosen not in {batch.pk for batch in found}:
+            found += self.batches.filter(pk=self.chosen)
+        return found
 
     def label_from_instance(self, batch):
         fee = display(self.widget.fee_of(batch))
@@ -244,9 +280,10 @@ class EnrollForm(forms.Form):
     despite_clash = forms.BooleanField(label="Enroll anyway", required=False)
     field_order = ["batch", "enrolled_on", "agreed_fee", "fee_reason"]
 
-    def __init__(self, *args, batches, **kwargs):
+    def __init__(self, *args, batches, words="", **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["batch"] = BatchChoice(batches)
+        chosen = PickForm({"batch": self.data.get("batch") or self.initial.get("batch")}).value("batch")
+        self.fields["batch"] = BatchChoice(batches, words=words or "", chosen=chosen)
         self.order_fields(self.field_order)
 
 

@@ -58,8 +58,8 @@ def terms_of(form, today):
     """The Terms that the enroll form asks for so far; None before a batch is chosen."""
     given = form.cleaned_data if form.is_bound else form.initial
     batch = given.get("batch")
-    if batch and not form.is_bound:  # a key yet: out of the choices, which the page reads anyway
-        batch = next((choice for choice in form.fields["batch"].queryset if choice.pk == batch), None)
+    if batch and not form.is_bound:  # a key yet: out of what is offered, which the page reads anyway
+        batch = next((choice for choice in form.fields["batch"].offered if choice.pk == batch), None)
     if batch is None:
         return None
     list_fee = batch.course.total_fee

@@ -14,6 +14,7 @@ from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFac
 from accounts.tests.factories import StudentFactory
 from coachmaster.ground.days import day_words
 from finance import installments, ledger, services
+from finance.forms import BatchChoice
 from finance.models import Account, Charge, FeePlan
 
 from .factories import enrolled, paid
@@ -62,6 +63,29 @@ def test_a_batch_is_offered_with_its_times_fee_and_seats(client_of, admin, stude
     assert "FULL, all 1 seats taken" in page
     assert "Gone" not in page
     assert f'<option value="{batch.pk}" data-fee="12000.00" selected>' in page
+
+
+def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(client_of, admin, student, monkeypatch):
+    course = CourseFactory(name="JEE")
+    first, second, third = (BatchFactory(name=name, course=course) for name in ("Alpha", "Beta", "Gamma"))
+    client = client_of(admin)
+
+    def offered(**query):
+        page = client.get(ADD, {"student": student.pk, **query})
+        found = [batch.name for batch in page.context["form"].fields["batch"].offered]
+        assert all(f'<option value="{one.pk}"' in page.content.decode() for one in (first, third) if one.name in found)
+        return found, 'name="find"' in page.content.decode()
+
+    assert offered() == (["Alpha", "Beta", "Gamma"], False)
+    monkeypatch.setattr(BatchChoice, "MOST", 2)
+    assert offered() == (["Alpha", "Beta"], True)
+    assert offered(find="gamma jee") == (["Gamma"], True)
+    assert offered(find="nothing", batch=second.pk) == (["Beta"], True)
+    assert offered(find="nothing", batch="9" * 30) == ([], True)
+    assert enroll(client, student, third).status_code == 302
+    move = reverse("finance:enrollment-transfer", args=[Enrollment.objects.get().pk])
+    assert [batch.name for batch in client.get(move).context["form"].fields["batch"].offered] == ["Alpha", "Beta"]
+    assert 'name="find"' in client.get(move, {"find": "beta"}).content.decode()
 
 
 def test_enrolling_charges_the_fee_and_leads_to_the_hub(client_of, admin, student):
