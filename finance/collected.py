@@ -10,6 +10,7 @@ from django.utils.functional import cached_property
 
 from academics.models import Batch, Course
 from coachmaster.ground.money import ZERO
+from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .models import MonthTotal
@@ -70,14 +71,12 @@ class Collected:
     """The flows of ``months`` (their first days), out of what is kept of them; of one ``course`` (a key) alone when given."""
 
     def __init__(self, months, course=None):
-        self.months = months
-        totals = MonthTotal.objects.filter(month__gte=months[0], month__lte=months[-1]).order_by()
-        self._totals = totals if course is None else totals.filter(batch__course=course)
+        self.months, self.course = months, course
 
     def _flows(self, *keys):
         """A Flow for each of the values of ``keys`` with something in it."""
         flows = defaultdict(Flow)
-        for *key, term, amount in self._totals.values_list(*keys, "term").annotate(Sum("amount")):
+        for *key, term, amount in _sums(keys, first=self.months[0], last=self.months[-1], course=self.course):
             name, sign = FLOWS[term]
             flow = flows[*key]
             setattr(flow, name, getattr(flow, name) + sign * amount)
@@ -116,6 +115,14 @@ class Collected:
         batches = with_courses({batch for _, batch in flows})
         rows = [Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items()]
         return sorted(rows, key=lambda row: (row.first, row.course.name if row.course else "", str(row.batch or "")))
+
+
+@Prepared
+def _sums(keys, *, first, last, course):
+    totals = MonthTotal.objects.filter(month__gte=first, month__lte=last).order_by()
+    if course is not None:
+        totals = totals.filter(batch__course=course)
+    return totals.values_list(*keys, "term").annotate(Sum("amount"))
 
 
 def with_courses(keys):

@@ -180,7 +180,7 @@ class Command(BaseCommand):
         self.measure("list: who owed a month ago", self.admin, "finance:dues", as_of=month_ago, limit=15)
         self.measure("list: overdue over 90 days", self.admin, "finance:dues", age="over-90", limit=15)
         self.measure("day book", self.admin, "finance:day-book", on=day, limit=5)
-        self.measure("collections", self.admin, "finance:collections", limit=15)
+        self.measure("collections", self.admin, "finance:collections", limit=5)
         self.measure("search", self.admin, "pages:search-suggestions", q="sha", limit=5)
         self.measure("sheet", self.admin, "attendance:sheet", batch.pk, today, limit=3)
         self.measure("list: short of attendance", self.admin, "attendance:shortage", limit=5)
