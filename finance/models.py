@@ -502,7 +502,8 @@ class Mode(models.TextChoices):
 
 
 class PaymentQuerySet(OwnRowsQuerySet):
-    LIVE = Q(reversal=None)
+    #: By the column that joins the two: of another one PostgreSQL guesses that nearly none stands.
+    LIVE = Q(reversal__payment=None)
 
     def live(self):
         """Payments that stand."""
@@ -510,7 +511,7 @@ class PaymentQuerySet(OwnRowsQuerySet):
 
     def standing(self, on):
         """Payments that stood on that day: received by then, not voided by then."""
-        return self.filter(Q(reversal=None) | Q(reversal__voided_on__gt=on), paid_on__lte=on)
+        return self.filter(self.LIVE | Q(reversal__voided_on__gt=on), paid_on__lte=on)
 
     def numbered(self, words):
         """Those in whose receipt number ``words`` with a `/` occur: told as series and numbers, since a part of a text has no
