@@ -272,6 +272,7 @@ class MarkChange(models.Model):
 
     class Meta:
         ordering = ["-changed_at", "-pk"]
+        indexes = [models.Index(fields=["-changed_at", "-id"], name="mark_change_by_newest")]
         constraints = [*text_limits("markchange", note_before=200, note_after=200, reason=200)]
 
     def __str__(self):
