@@ -263,24 +263,19 @@ class PastDues(Dues):
         """
         columns = ["owed", *(f"later_{place}" for place in range(len(days)))]
         selects, values = [], []
-        for term, rows, owner, due_on in [
-            ("charged", self.charges, "", "due_on"),
-            ("conceded", Concession.objects.standing(self.on), "", "charge__due_on"),
-            ("paid", Payment.objects.filter(paid_on__lte=self.on), "", None),
-            (
-                "voided",
-                Reversal.objects.filter(payment__paid_on__lte=self.on, voided_on__lte=self.on),
-                "payment__",
-                None,
-            ),
-            ("refunded", Refund.objects.standing(self.on), "", None),
+        paid, voids = Payment.objects.filter(paid_on__lte=self.on), Reversal.objects.filter(voided_on__lte=self.on)
+        for term, rows, due_on in [
+            ("charged", self.charges, "due_on"),
+            ("conceded", Concession.objects.standing(self.on), "charge__due_on"),
+            ("paid", paid, None),
+            ("voided", paid.filter(pk__in=voids.values("payment")), None),
+            ("refunded", Refund.objects.standing(self.on), None),
         ]:
             if students is not None:
-                rows = rows.filter(**{f"{owner}student__among": students})
-            amount = f"{owner}amount"
-            later = [Sum(amount, filter=Q(**{f"{due_on}__gte": day})) for day in days if due_on]
-            sums = dict(zip(columns, [Sum(amount), *later], strict=False))
-            by_person = rows.order_by().values(person=F(f"{owner}student")).annotate(**sums)
+                rows = rows.filter(student__among=students)
+            later = [Sum("amount", filter=Q(**{f"{due_on}__gte": day})) for day in days if due_on]
+            sums = dict(zip(columns, [Sum("amount"), *later], strict=False))
+            by_person = rows.order_by().values(person=F("student")).annotate(**sums)
             select, of_select = by_person.values_list("person", *sums).query.sql_with_params()
             selects.append(f"{term} (person, {', '.join(sums)}) AS ({select})")
             values += of_select
