@@ -38,7 +38,9 @@ class UserQuerySet(ScopedQuerySet):
 
     def enrolled(self):
         """Students with an active enrollment, whether they may sign in or not."""
-        return self.filter(pk__in=StudentProfile.objects.filter(enrollments__status="active").values("pk"))
+        # Straight from the enrollments: by way of the students' records each of these is looked up besides.
+        enrollments = StudentProfile._meta.get_field("enrollments").related_model
+        return self.filter(pk__in=enrollments.objects.active().values("student"))
 
     def with_role(self):
         """With the group that is their role, in the same query."""
