@@ -21,7 +21,7 @@ from finance.models import Charge, FeePlan, LateFeeRule, Payment
 from finance.tests.factories import enrolled, paid
 from finance.verification import receipt_token
 
-from .conftest import look_over
+from .conftest import DESK, PHONE, look_over, sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -293,3 +293,31 @@ def test_pages_that_say_no_are_readable_too(browse, institute):
     for address, status in [("/people/", 403), (f"/students/{institute['admin'].pk}/", 404), ("/nowhere/", 404)]:
         assert page.goto(address).status == status
         assert look_over(page) == []
+
+
+def test_the_longest_names_and_crores_stay_within_the_page(browse, admin):
+    name = "Venkatanarasimharajuvaripeta Subrahmanya Chandrasekhara Balasubramaniam-Krishnamoorthy"
+    crores = Decimal("12345678.50")
+    batch = BatchFactory(name=f"Batch of {name}", room=name[:60], course__name=f"{name}, I", course__total_fee=crores)
+    student = StudentFactory(user__full_name=name, user__email=f"{name[:28]}.{name[:28]}@{name[:28]}.example.com")
+    enrolled(student=student, batch=batch)
+    payment = paid(student=student, amount="1234567.25", mode="bank_transfer", reference="HDFCN5" * 10)
+    page = browse(admin)
+    about_student = ["pages:student-hub", "finance:student-fees", "finance:student-payments", "finance:statement"]
+    pages = [
+        *((route, student.pk) for route in about_student),
+        ("accounts:person-detail", student.pk),
+        ("accounts:person-list",),
+        ("academics:batch-detail", batch.pk),
+        ("academics:batch-list",),
+        ("finance:payment-create", f"?student={student.pk}"),
+        ("finance:payment-list",),
+        ("finance:receipt", payment.pk),
+        ("finance:dues",),
+        ("pages:admin-dashboard",),
+    ]
+    for address in addresses(pages):
+        page.goto(address)
+        for size in (PHONE["viewport"], DESK["viewport"]):
+            page.set_viewport_size(size)
+            assert sideways(page) == [], address
