@@ -265,6 +265,8 @@ class ClassFilter(FilterForm):
         self.fields["room"].choices = [("", "All rooms"), *_named(rooms.items())]
         offered = to_offer(batches, self.data, room=2, instructor=4)
         self.fields["batch"].choices = Pairs(("", "All batches"), *_named(row[:2] for row in offered))
+        if not offered:
+            del self.fields["batch"]
 
     def narrow(self, batches):
         """Those of ``batches`` that can have a class that was asked for."""

@@ -54,10 +54,7 @@ class ShortageFilter(FilterForm):
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
         ]
         scope = scope_of(user)
-        offered = choices_of(self.data, not_over_on=timezone.localdate(), scope=scope)
-        self.fields["course"].choices = offered.courses
-        self.fields["batch"].choices = offered.batches
-        self.fields["instructor"].choices = offered.instructors
+        choices_of(self.data, not_over_on=timezone.localdate(), scope=scope).offer_in(self)
         if scope is not None:
             del self.fields["instructor"]
 

@@ -28,10 +28,7 @@ class DuesFilter(FilterForm):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student"
         self.today = timezone.localdate()
-        offered = choices_of(self.data)
-        self.fields["course"].choices = offered.courses
-        self.fields["batch"].choices = offered.batches
-        self.fields["instructor"].choices = offered.instructors
+        choices_of(self.data).offer_in(self)
 
     def clean_as_of(self):
         """A day that is over, or today."""

@@ -197,7 +197,8 @@ def test_of_too_many_batches_those_of_what_else_is_chosen_are_offered(
     client = client_of(admin)
 
     def offered(**query):
-        return [key for key, _ in client.get(WEEK, query).context["filters"].fields["batch"].choices if key]
+        fields = client.get(WEEK, query).context["filters"].fields
+        return [key for key, _ in fields["batch"].choices if key] if "batch" in fields else []
 
     assert offered() == ([] if several else [str(other.pk), str(own.pk)])
     if several:
