@@ -93,6 +93,6 @@ def _sums(terms, *, batches, first, last):
 def _sums_of(term, batches, first, last):
     model, live, day, enrollment = ROWS[term]
     of_batches = {enrollment: None} if batches is None else {f"{enrollment}__batch__in": batches}
-    rows = model.objects.filter(**of_batches, **{f"{day}__gte": first, f"{day}__lte": last}).order_by()
+    rows = model._default_manager.filter(**of_batches, **{f"{day}__gte": first, f"{day}__lte": last}).order_by()
     by_month = rows.values_list(Value(term.value), MonthStart(day), f"{enrollment}__batch")
     return by_month.annotate(amount=Coalesce(Sum("amount", filter=live), NO_MONEY))

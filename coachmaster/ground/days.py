@@ -94,9 +94,9 @@ class MonthStart(models.Func):
     output_field = DayField()
     template = "DATE_TRUNC('month', %(expressions)s)::date"
 
-    def as_sqlite(self, compiler, connection):
+    def as_sqlite(self, compiler, connection, **context):
         """SQLite has a word for it."""
-        return self.as_sql(compiler, connection, template="DATE(%(expressions)s, 'start of month')")
+        return self.as_sql(compiler, connection, template="DATE(%(expressions)s, 'start of month')", **context)
 
 
 class TimeConverter:
