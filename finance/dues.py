@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -70,9 +70,9 @@ class Dues:
         """The Found of those who owe, or only of those whose name has ``words``, who have a charge for an ``enrollment``
         like that (a dictionary), whose oldest open charge is of that ``age`` or was due before ``due_before`` (a day),
         and who owe ``at_least`` so much (rupees)."""
-        accounts, keys = Account.objects.owing(), self._keys(words, enrollment or {})
-        if keys:
-            accounts = accounts.filter(pk__among=keys)
+        accounts, picked = Account.objects.owing(), self._picked(words, enrollment or {})
+        if picked is not None:
+            accounts = accounts.filter(pk__in=picked)
         if age and age.least is not None:
             accounts = accounts.filter(first_due_on__lte=self.on - age.least * DAY)
         if age and age.most is not None:
@@ -81,12 +81,13 @@ class Dues:
             accounts = accounts.filter(first_due_on__lt=due_before)
         if at_least:
             accounts = accounts.filter(balance__gte=at_least)
-        is_narrowed = bool(keys or age or due_before or at_least)
-        return Found(self, accounts, is_narrowed, are_few=bool(keys and len(keys.keys) < MANY))
+        if picked is not None:
+            return Picked(self, accounts)
+        return Found(self, accounts) if age or due_before or at_least else Everybody(self, accounts)
 
-    def _keys(self, words, enrollment):
-        """The Keys of students with that name and a charge for such an enrollment; None when neither was asked for. They are
-        asked for once, and then told to each query."""
+    def _picked(self, words, enrollment):
+        """The keys of students with that name and a charge for such an enrollment, as a queryset; None when neither was asked
+        for."""
         charged = Exists(self.charges.filter(enrollment=OuterRef("pk")))
         enrollments = [Enrollment.objects.filter(charged, **{path: value}) for path, value in enrollment.items()]
         if words:
@@ -97,7 +98,7 @@ class Dues:
             return None
         for others in enrollments:
             found = found.filter(**{f"{key}__in": others.values("student")})
-        return Keys(set(found.order_by().values_list(key, flat=True)))
+        return found.order_by().values_list(key, flat=True)
 
     def load(self, keys):
         """The accounts of these students, as what they ``owed``, the last payment that stood (``last_paid_on``) and the
@@ -154,31 +155,71 @@ def _accounts(*, keys, on, before):
     )
 
 
-#: From so many students on it is quicker to go through all charges or all names than to look up or sort theirs.
-MANY = 5000
-
-
-@Prepared
-def _keys_of_all(columns, first, last):
-    return _sorted(Account.objects.owing(), columns)[first:last]
-
-
 def _sorted(accounts, columns):
     """The keys of many ``accounts`` in that order."""
     if not columns[0].endswith("full_name"):
         return accounts.order_by(*columns).values_list("pk", flat=True)
-    # Along the index of names; of a sum there is none.
+    # Along the index of names, and not sorted for the sake of thirty of them; of a sum there is no index.
     people = User.objects.alias(key=F("pk") + 0).filter(key__in=accounts.values("pk"))
     return people.order_by(*(column.replace("student__user__", "") for column in columns)).values_list("pk", flat=True)
 
 
+def _by_day(charges):
+    """For each day a row of what of the open ``charges`` was due then."""
+    return charges.order_by().values_list("due_on").annotate(open=Sum("open_now"), students=Value(0), late=Value(0))
+
+
 def _totals(accounts, charges, on):
-    """For each day a row of what of the open ``charges`` was due then, and a last one, without a day, of how many ``accounts``
-    there are and how many of them are overdue."""
-    by_day = charges.order_by().values_list("due_on").annotate(open=Sum("open_now"), students=Value(0), late=Value(0))
+    """`_by_day`, and a last row, without a day, of how many ``accounts`` there are and how many of them are overdue."""
     numbers = sums(accounts, students=Count("pk"), late=Count("pk", filter=Q(first_due_on__lt=on)))
     nothing = Value(None, output_field=DayField()), Value(None, output_field=MoneyField())
-    return by_day.union(numbers.values_list(*nothing, "students", "late"), all=True)
+    return _by_day(charges).union(numbers.values_list(*nothing, "students", "late"), all=True)
+
+
+class Found:
+    """Those who owe and were asked for, today: so many that all open charges are read for what they owe."""
+
+    def __init__(self, dues, accounts):
+        self.dues, self.accounts = dues, accounts
+
+    @cached_property
+    def totals(self):
+        """The Totals of them, by one query."""
+        ages, students, late = dict.fromkeys(AGES, ZERO), 0, 0
+        for due_on, amount, *numbers in self.sums():
+            if due_on:
+                ages[age_of((self.dues.on - due_on).days)] += amount
+            else:
+                students, late = numbers
+        return Totals(list(ages.values()), students, late)
+
+    def sums(self):
+        """The rows of `_totals`."""
+        theirs = Charge.objects.open().alias(key=F("student_id") + 0).filter(key__in=self.accounts.values("pk"))
+        return _totals(self.accounts, theirs, self.dues.on)
+
+    def page(self, request):
+        """The page of keys that the request asks for."""
+        total = self.totals.students
+        return listing(request, lists.Found(self.find, total), self.dues.sorts, default="-owed", total=total)
+
+    def find(self, columns, first, last):
+        """Their keys from the first to the last place, in that order."""
+        return list(_sorted(self.accounts, columns)[first:last])
+
+    def keys(self):
+        """All of them, who owes most first."""
+        return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
+
+
+class Everybody(Found):
+    """All who owe: asked for most often, by prepared queries."""
+
+    def sums(self):
+        return _totals_of_all(on=self.dues.on)
+
+    def find(self, columns, first, last):
+        return _keys_of_all(columns, first, last)
 
 
 @Prepared
@@ -186,46 +227,40 @@ def _totals_of_all(*, on):
     return _totals(Account.objects.owing(), Charge.objects.open(), on)
 
 
-class Found:
-    """Those who owe and were asked for, today."""
+@Prepared
+def _keys_of_all(columns, first, last):
+    return _sorted(Account.objects.owing(), columns)[first:last]
 
-    def __init__(self, dues, accounts, is_narrowed, are_few):
-        self.dues, self.accounts, self.is_narrowed, self.are_few = dues, accounts, is_narrowed, are_few
+
+#: From so many students on it is quicker to read all open charges than to look up theirs.
+MANY = 5000
+
+
+class Picked(Found):
+    """Those with a name or an enrollment: to find them takes longest, so they are found once, and held."""
 
     @cached_property
-    def totals(self):
-        """The Totals of them, by one query."""
-        on, ages = self.dues.on, dict.fromkeys(AGES, ZERO)
-        if not self.is_narrowed:
-            rows = _totals_of_all(on=on)
-        else:
-            keys, charges = self.accounts.values("pk"), Charge.objects.open()
-            if self.are_few:
-                charges = charges.filter(student__in=keys)
-            else:
-                charges = charges.alias(key=F("student_id") + 0).filter(key__in=keys)
-            rows = _totals(self.accounts, charges, on)
-        for due_on, amount, *numbers in rows:
-            if due_on:
-                ages[age_of((on - due_on).days)] += amount
-            else:
-                students, late = numbers
-        return Totals(list(ages.values()), students, late)
+    def rows(self):
+        """Pairs of a key and 1 where something is overdue, else 0; in the order that was asked for last."""
+        late = Case(When(first_due_on__lt=self.dues.on, then=1), default=0)
+        return list(self.accounts.values_list("pk", late))
+
+    def order_by(self, *columns):
+        """Their keys in that order."""
+        self.accounts = self.accounts.order_by(*columns)
+        self.__dict__.pop("rows", None)
+        return [key for key, _ in self.rows]
 
     def page(self, request):
-        """The page of keys that the request asks for."""
-        total = self.totals.students
-        keys = lists.Found(self._keys if self.is_narrowed else _keys_of_all, total)
-        return listing(request, keys, self.dues.sorts, default="-owed", total=total)
+        return listing(request, self, self.dues.sorts, default="-owed")
 
-    def _keys(self, columns, first, last):
-        if self.totals.students < MANY:
-            return list(self.accounts.order_by(*columns).values_list("pk", flat=True)[first:last])
-        return list(_sorted(self.accounts, columns)[first:last])
-
-    def keys(self):
-        """All of them, who owes most first."""
-        return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
+    def sums(self):
+        keys, charges = Keys(key for key, _ in self.rows), Charge.objects.open()
+        if len(self.rows) < MANY:
+            charges = charges.filter(student__among=keys)
+        else:
+            charges = charges.alias(key=F("student_id") + 0).filter(key__among=keys)
+        return [*_by_day(charges), (None, None, len(self.rows), sum(late for _, late in self.rows))]
 
 
 class PastDues(Dues):
@@ -239,7 +274,8 @@ class PastDues(Dues):
         return Charge.objects.standing(self.on)
 
     def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
-        students = self._keys(words, enrollment or {})
+        picked = self._picked(words, enrollment or {})
+        students = None if picked is None else Keys(set(picked))
         days = [self.on - age.most * DAY for age in AGES if age.most is not None]
         rows = self._owed(students, [*days, due_before] if due_before else days)
         self._paise = {row[0]: row[1] for row in rows}

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
+from accounts.tests.factories import StudentFactory
 from finance import concessions, ledger, refunds, reports, services
 from finance.dues import AGE_OF, AGES, Dues, PastDues
 from finance.models import Account
@@ -37,7 +38,7 @@ def institute_with_dues():
     type(ledger_charge).objects.create(
         student=both.student, enrollment=both, amount=Decimal("600.00"), posted_on=today, due_on=today
     )
-    ledger.refresh_accounts([both.student_id])
+    ledger.refresh_dues([both.student_id])
     ahead = enrolled(fee="10.00")
     paid(student=ahead.student, amount="25.00")
     settled = enrolled(fee="10.00")
@@ -120,6 +121,29 @@ def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(client_of,
     assert totals.ages == [Decimal(amount) for amount in ("500.00", "600.00", "311.11", "11.11", "11.11", "711.11")]
     assert totals.amount == reports.owed(today).amount
     assert totals.overdue == reports.owed(today).overdue
+
+
+@pytest.mark.parametrize("many", [0, 5000])
+def test_few_or_many_however_filtered_come_in_the_order_asked_for(client_of, admin, monkeypatch, many):
+    monkeypatch.setattr("finance.dues.MANY", many)
+    today = timezone.localdate()
+    batch = BatchFactory(course__total_fee=Decimal("900.00"))
+    for name, days, fee in (("Bela", 3, "30.00"), ("Asha", 9, "20.00"), ("Charu", -5, "40.00")):
+        student = StudentFactory(user__full_name=name, user__phone="")
+        enrolled(student=student, batch=batch, agreed_fee=Decimal(fee), fee_reason="x", due_on=today - days * DAY)
+    client = client_of(admin)
+
+    for filters in ({}, {"at_least": "1"}, {"course": batch.course_id}, {"q": "a", "course": batch.course_id}):
+        for sort, names in {
+            "name": "Asha Bela Charu", "-name": "Charu Bela Asha", "owed": "Asha Bela Charu", "due": "Asha Bela Charu",
+            "-due": "Charu Bela Asha",
+        }.items():  # fmt: skip
+            context = client.get(DUES, {**filters, "sort": sort}).context
+            shown = [debtor.account.student.user.full_name for debtor in context["debtors"]]
+            assert " ".join(shown) == names, (filters, sort)
+            owed = context["owed"]
+            assert (owed.amount, owed.students, owed.overdue_students) == (Decimal("90.00"), 3, 2)
+            assert owed.ages == [Decimal(amount) for amount in ("40.00", "0", "50.00", "0", "0", "0")]
 
 
 @pytest.mark.parametrize("rows", [1, 7])
