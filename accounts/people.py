@@ -31,7 +31,11 @@ PEOPLE_ROWS = Prepared(lambda keys: User.objects.filter(pk__in=keys).for_listing
 
 def person_list(request):
     filters = PeopleFilter(request.GET)
-    listed = (request, filters.filter(User.objects.all()), SORTS)
+    found = filters.filter(User.objects.all())
+    if request.GET.get("sort", "").endswith("role"):
+        # Everybody has one. That being said, the database reads people along their roles.
+        found = found.filter(membership__isnull=False)
+    listed = (request, found, SORTS)
     options = {"default": "name", "rows": PEOPLE_ROWS}
     if file := list_file(request, "people", PEOPLE, every_row(*listed, **options)):
         return file
