@@ -464,3 +464,11 @@ def test_forms_about_a_person_stay_within_their_budget(
     client = client_of(admin)
     with django_assert_max_num_queries(8):
         assert client.get(page(act, instructor)).status_code == 200
+
+
+def test_a_role_that_nobody_has_yet_says_how_to_add_the_first(client_of, admin):
+    client = client_of(admin)
+
+    assert "Add the first person" in client.get(reverse("accounts:person-list"), {"role": "Student"}).content.decode()
+    searched = client.get(reverse("accounts:person-list"), {"role": "Student", "q": "asha"}).content.decode()
+    assert "Nobody matches" in searched and "Add the first person" not in searched
