@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, F, Max, Min, Q
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
 from coachmaster.ground.days import day_words, months_later
+from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import display
 from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import folded
@@ -175,6 +176,38 @@ def find_clashes_of(students, batch, *, leaving=None):
     others = Enrollment.objects.active().filter(student__in=students, is_exclusive=False).exclude(batch=batch)
     shared = _names_by_batch(others.exclude(pk=leaving and leaving.pk))
     return _clashes(batch, batch.slots, shared) if shared else []
+
+
+def clashes_of_enrollments(keys):
+    """Where students by the enrollments of these ``keys`` have class in two batches at once, as sentences; one query.
+
+    Of two batches the one that the student was enrolled in first is named first.
+    """
+    other = "student__enrollments"
+    times, others = "batch__class_times", f"{other}__batch__class_times"
+    pairs = (
+        Enrollment.objects.active()
+        .filter(
+            Q(batch__ends_on=None) | Q(batch__ends_on__gte=F(f"{other}__batch__starts_on")),
+            Q(**{f"{other}__batch__ends_on": None}) | Q(**{f"{other}__batch__ends_on__gte": F("batch__starts_on")}),
+            pk__among=Keys(keys),
+            is_exclusive=False,
+            **{
+                f"{other}__pk__lt": F("pk"),
+                f"{other}__status": EnrollmentStatus.ACTIVE,
+                f"{others}__weekday": F(f"{times}__weekday"),
+                f"{others}__starts_at__lt": F(f"{times}__ends_at"),
+                f"{others}__ends_at__gt": F(f"{times}__starts_at"),
+            },
+        )
+        .order_by(f"{other}__batch__name", "batch__name")
+        .values_list(f"{other}__batch__name", "batch__name")
+        .annotate(students=Count("student", distinct=True), one=Min("student__user__full_name"))
+    )
+    return [
+        f"{one} {f'and {students - 1:,} more have' if students > 1 else 'has'} class in {first} and {second} at one time."
+        for first, second, students, one in pairs
+    ]
 
 
 def _clashes(batch, slots, shared, *, instructor=None, room=""):

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from academics.importing import all_batches, batch_column, batch_of
 from academics.models import Enrollment
+from academics.services import clashes_of_enrollments
 from accounts.importing import StudentFinder, student_column
 from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
@@ -53,7 +54,7 @@ class EnrollmentImporter(Importer):
             student_ids={student for student, _ in places}, batch_ids={batch for _, batch in places}, by=self.by
         )
         del places
-        lines, nothing = {}, Result()
+        lines, nothing, beside = {}, Result(), []
         for chunk in in_chunks(rows):
             for row in chunk:
                 row["student"], row["batch"] = students.get(row, nothing), batch_of(row, batches, nothing)
@@ -89,9 +90,11 @@ class EnrollmentImporter(Importer):
             if result.is_clean:
                 enrolling.write(new)
                 result.made += [enrollment.pk for enrollment in new]
+                beside += [enrollment.pk for enrollment in new if not enrollment.is_exclusive]
             advance(len(chunk))
         if result.is_clean:
             enrolling.finish()
+            result.notes += clashes_of_enrollments(beside) if beside else []
 
 
 def _standing_enrollments(student_ids):

@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from academics.class_times import parse
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
+from academics.services import clashes_of_enrollments, save_batch
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
 from coachmaster.ground.tests.importing import run_import
@@ -179,6 +181,39 @@ PAYMENTS = """Student;Amount Paid;Payment Date;Mode;UTR No;Receipt No;Remarks
 asha@example.com;2000;05/06/2026;cash;;B/3;
 26-77701;8,000/-;2026-07-20;neft;;B/21;
 """
+
+
+def test_where_several_batches_are_allowed_classes_at_one_time_are_told(file, asha, django_assert_num_queries):
+    Institute.objects.update(several_batches_at_once=True)
+    times = {
+        "Evening": "Mon, Wed 17:00-18:30",
+        "Late": "Wed 18:00-19:00",
+        "Next": "Mon 18:30-19:30",
+        "Early": "Tue 17:00-18:30",
+    }
+    batches = {name: BatchFactory(name=name, starts_on=datetime.date(2026, 6, 1)) for name in [*times, "Spring"]}
+    for name, text in times.items():
+        save_batch(batches[name], parse(text))
+    over = BatchFactory(name="Over", starts_on=datetime.date(2026, 1, 1), ends_on=datetime.date(2026, 5, 31))
+    save_batch(over, parse("Wed 17:00-19:00"))
+    enrolled(student=asha, batch=batches["Evening"])
+    for number, name in (("26-77702", "Bina"), ("26-77703", "Chandra")):
+        StudentFactory(admission_number=number, user__full_name=name)
+    rows = ["26-77701,Late", "26-77701,Next", "26-77701,Early", "26-77701,Spring", "26-77701,Over"]
+    rows += ["26-77702,Late", "26-77702,Evening", "26-77702,Next", "26-77703,Late", "26-77703,Evening"]
+    path = file("student,batch\n" + "\n".join(rows) + "\n")
+
+    run, done = run_import("import_enrollments", path, "--dry-run"), run_import("import_enrollments", path)
+
+    told = [line for line in done.out.splitlines() if "at one time" in line]
+    assert told == [
+        "Asha Verma has class in Evening and Late at one time.",
+        "Bina and 1 more have class in Late and Evening at one time.",
+    ]
+    assert all(line in run.out for line in told)
+    keys = list(Enrollment.objects.values_list("pk", flat=True))
+    with django_assert_num_queries(1):
+        assert clashes_of_enrollments(keys) == told
 
 
 def test_payments_get_receipts_in_order_of_date_and_settle_what_is_owed(file, asha, batch):
