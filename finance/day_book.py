@@ -35,6 +35,12 @@ class DayFilter(FilterForm):
 
     def __init__(self, data, *, today):
         super().__init__({"on": today, **data.dict()})
+        self.today = today
+
+    @property
+    def is_filtering(self):
+        """Whether anything but all of today is shown."""
+        return bool(self.value("person")) or self.value("on") not in (None, self.today)
 
     def show(self, people):
         """Offer ``people``, pairs of a key and a name."""

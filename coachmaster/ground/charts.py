@@ -78,8 +78,9 @@ def columns(title, heading, rows):
 
 
 def rows(title, heading, rows):
-    """Lying bars for a comparison. ``rows`` as for `columns`; the longest bar leaves room for the longest value."""
-    room = 14 + 8 * max((len(text) for _, _, text, _ in rows), default=0)
+    """Lying bars for a comparison. ``rows`` as for `columns`; the longest bar leaves room for the longest value,
+    in the larger letters of a phone too."""
+    room = 14 + 11 * max((len(text) for _, _, text, _ in rows), default=0)
     top = max((float(value) for _, value, _, _ in rows), default=0) or 1
     bars = tuple(
         Bar(label, text, href, 0, index * _ROW + 28, round(max(float(value) / top * (WIDTH - room), 2), 1), 16)

@@ -267,3 +267,11 @@ def test_verify_names_a_close_that_its_book_contradicts(admin, day):
     assert list(verify.day_closes()) == [
         f"Day close Anita Rao, {timezone.localdate()}: ₹1.00 is kept, the book says ₹90.00."
     ]
+
+
+def test_the_book_opens_with_its_day_filled_in_and_nothing_to_clear(client_of, admin):
+    shown = client_of(admin).get(reverse("finance:day-book"))
+
+    assert shown.context["filters"]["on"].value() == timezone.localdate()
+    assert "Clear</a>" not in shown.content.decode()
+    assert "Clear</a>" in client_of(admin).get(reverse("finance:day-book"), {"on": "2026-06-01"}).content.decode()

@@ -291,3 +291,20 @@ def test_no_page_of_a_further_group_leads_to_one_that_is_closed_to_it(client_of,
         links = set(re.findall(r'<a [^>]*href="(/[^"]*)"', client.get(page).content.decode()))
         assert len(links) > 5
         assert {link for link in links if client.get(link.replace("&amp;", "&")).status_code == 403} == set()
+
+
+@pytest.mark.parametrize(
+    ("page", "place"),
+    [
+        ("/late-fees/", "Dues"),
+        ("/concessions/", "Dues"),
+        ("/refunds/", "Payments"),
+        ("/day-book/", "Payments"),
+        ("/holidays/", "Institute"),
+        ("/search/?q=zzz", "People"),
+    ],
+)
+def test_the_navigation_shows_where_one_is(client_of, admin, page, place):
+    shown = client_of(admin).get(page).content.decode()
+
+    assert re.findall(r'aria-current="page">(?:<svg.*?</svg>)?\s*<span>(\w+)', shown) == [place]
