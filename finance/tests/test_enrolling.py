@@ -725,3 +725,13 @@ def test_only_the_desk_moves_students(client_of, student, instructor):
             assert client.get(page).status_code == 403
             assert client.post(page, {"ended_on": "2026-07-01", "last_day": "2026-07-01"}).status_code == 403
     assert Enrollment.objects.get().is_active
+
+
+def test_where_no_batch_goes_on_the_form_leads_to_adding_one(client_of, admin, student):
+    page = f"{reverse('finance:enrollment-create')}?student={student.pk}"
+    client = client_of(admin)
+
+    assert "There is no batch to choose" in client.get(page).content.decode()
+    assert reverse("academics:batch-create") in client.get(page).content.decode()
+    BatchFactory()
+    assert "There is no batch to choose" not in client.get(page).content.decode()
