@@ -25,7 +25,9 @@ class Choices(NamedTuple):
 
 @Prepared
 def _batches(*, not_over_on, scope):
-    found = Batch.objects.kept_in(scope) if not_over_on is None else Batch.objects.kept_in(scope).not_over(not_over_on)
+    found = Batch.objects.kept_in(scope)
+    if not_over_on is not None:
+        found = found.not_over(not_over_on)
     # As plain values: there may be thousands.
     columns = "pk", "name", "course", "course__name", "instructor", "instructor__full_name"
     return found.order_by("name", "pk").values_list(*columns)

@@ -5,11 +5,12 @@ Of a sheet the counts are written with the sheet. Of an enrollment they are rewr
 
 from dataclasses import asdict
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from academics.models import Enrollment
+from coachmaster.ground.bulk import put_selected
 from coachmaster.ground.days import FIRST_DAY
 from coachmaster.ground.prepared import Prepared
 
@@ -26,15 +27,7 @@ def keep_presences(enrollments):
     keys = sorted(set(enrollments))
     if not keys:
         return
-    select, parameters = _counts.sql(enrollments=keys)
-    columns = ", ".join(["enrollment_id", *COUNTS])
-    changes = ", ".join(f"{column} = excluded.{column}" for column in COUNTS)
-    table = Presence._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({columns}) {select} ON CONFLICT (enrollment_id) DO UPDATE SET {changes}",
-            parameters,
-        )
+    put_selected(Presence, ["enrollment_id"], COUNTS, _counts.sql(enrollments=keys))
 
 
 @transaction.atomic

@@ -377,6 +377,10 @@ class PresenceQuerySet(CountedQuerySet):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))
 
+    def kept_in(self, scope):
+        """Those of the batches `kept_in` that ``scope``."""
+        return self if scope is None else self.filter(enrollment__batch__instructor=scope)
+
     def slipping(self, institute):
         """Those `watched` that are short, on the edge or away; ``institute``, or its `Limits`, says what that is.
 

@@ -243,11 +243,6 @@ class Register:
         return [one.sheet for one in self.days if one.sheet]
 
     @property
-    def newest_first(self):
-        """The days, the newest first."""
-        return self.days[::-1]
-
-    @property
     def missing(self):
         """How many planned classes have no sheet."""
         return len(self.days) - len(self.sheets)

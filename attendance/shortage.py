@@ -33,7 +33,7 @@ SORTS = {
 
 def presences_of(user):
     """The counts of the enrollments that a list of ``user`` is about."""
-    return _kept_in(scope_of(user))
+    return Presence.objects.kept_in(scope_of(user))
 
 
 class ShortageFilter(FilterForm):
@@ -104,7 +104,7 @@ ROWS = Prepared(lambda keys: with_people(Presence.objects.filter(pk__in=keys)))
 
 @Prepared
 def _slipping(limits, *, students, scope):
-    presences = _kept_in(scope).filter(enrollment__student__in=students)
+    presences = Presence.objects.kept_in(scope).filter(enrollment__student__in=students)
     return with_people(presences.slipping(limits)).order_by("pk")
 
 
@@ -113,19 +113,14 @@ def slipping_among(students, user, institute):
     return watched(_slipping(Limits.of(institute), students=students, scope=scope_of(user)), institute)
 
 
-def _kept_in(scope):
-    """The counts of the enrollments in batches `kept_in` that ``scope``."""
-    return Presence.objects.all() if scope is None else Presence.objects.filter(enrollment__batch__instructor=scope)
-
-
 @Prepared
 def _totals_of_all(limits, *, scope):
-    return _counted(_kept_in(scope).slipping(limits))
+    return _counted(Presence.objects.kept_in(scope).slipping(limits))
 
 
 @Prepared
 def _keys_of_all(limits, columns, first, last, *, scope):
-    found = sorted_by(_kept_in(scope).slipping(limits))
+    found = sorted_by(Presence.objects.kept_in(scope).slipping(limits))
     return found.order_by(*columns).values_list("pk", flat=True)[first:last]
 
 

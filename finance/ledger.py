@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest, Least, NullIf
 
-from coachmaster.ground.bulk import put
+from coachmaster.ground.bulk import put, put_selected
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
@@ -178,13 +178,7 @@ def refresh_days(days, modes=Mode.values):
     The caller holds the receipt series of these days. Where all was voided, the row says zero.
     """
     for day in sorted(set(days)):
-        select, parameters = _received.sql(tuple(modes), on=day)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {DayTotal._meta.db_table} (paid_on, mode, amount, receipts) {select} ON CONFLICT "
-                "(paid_on, mode) DO UPDATE SET amount = excluded.amount, receipts = excluded.receipts",
-                parameters,
-            )
+        put_selected(DayTotal, ["paid_on", "mode"], ["amount", "receipts"], _received.sql(tuple(modes), on=day))
 
 
 @Prepared

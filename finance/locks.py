@@ -20,9 +20,8 @@ def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
     """The series of that kind of the financial year of ``day``, locked until the transaction ends."""
     key = {"kind": kind, "year": financial_year(day)}
     locked = ReceiptSeries.objects.select_for_update()
-    if (
-        kind == ReceiptSeries.Kind.OPENING
-    ):  # their money is in the same sums as that of receipts, whose series guards them
+    if kind == ReceiptSeries.Kind.OPENING:
+        # Their money is in the same sums as that of receipts, whose series guards them.
         locked.filter(year=key["year"], kind=ReceiptSeries.Kind.RECEIPT).first()
     if series := locked.filter(**key).first():
         return series

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from django.db import connection
 from django.db.models import Max, Min, Q, Sum, Value
 from django.db.models.functions import Coalesce
 
+from coachmaster.ground.bulk import put_selected
 from coachmaster.ground.days import MonthStart, financial_year, month_end, month_start
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.keys import Keys
@@ -74,13 +74,9 @@ def _rewrite(terms, batches, first_day, last_day):
     """Write what the rows of ``batches`` (keys; None: of no batch) say of each month from the first day's to the last's."""
     known = sorted(key for key in batches if key is not None)
     for keys in [*in_chunks(known), *([None] if None in batches else [])]:
-        select, parameters = _sums.sql(terms, batches=keys, first=month_start(first_day), last=month_end(last_day))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {MonthTotal._meta.db_table} (term, month, batch_id, amount) {select} "
-                "ON CONFLICT (term, month, COALESCE(batch_id, 0)) DO UPDATE SET amount = excluded.amount",
-                parameters,
-            )
+        sums = _sums.sql(terms, batches=keys, first=month_start(first_day), last=month_end(last_day))
+        place = ["term", "month", "batch_id"]
+        put_selected(MonthTotal, place, ["amount"], sums, conflict="term, month, COALESCE(batch_id, 0)")
 
 
 @Prepared

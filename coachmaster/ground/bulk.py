@@ -49,6 +49,20 @@ def put(instances):
     _write(model, cells, zip(*cells.values(), strict=True), f" ON CONFLICT ({key}) DO UPDATE SET {changes}")
 
 
+def put_selected(model, key, values, statement, *, conflict=None):
+    """Write what ``statement`` (a SELECT and its parameters) says of the columns ``key`` and ``values``, each row in the place
+    of the one that has its key, where there is one. ``conflict`` is the key as the table's constraint has it, where that is
+    not of these columns as they are."""
+    select, parameters = statement
+    columns, changes = ", ".join([*key, *values]), ", ".join(f"{column} = excluded.{column}" for column in values)
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {model._meta.db_table} ({columns}) {select} "
+            f"ON CONFLICT ({conflict or ', '.join(key)}) DO UPDATE SET {changes}",
+            parameters,
+        )
+
+
 def insert_cells(model, columns, rows, *, ignore_conflicts=False):
     """Write ``rows`` of what the database stores in ``columns`` of the table of ``model``.
 
