@@ -41,7 +41,8 @@ def student(name):
 def scanned(screen):
     """The address that a camera reads off the screen."""
     picture = Image.open(io.BytesIO(screen.locator(".check-in-qr svg").screenshot()))
-    (code,) = zxingcpp.read_barcodes(picture)
+    # Of that kind only: in the squares of a picture of the screen another kind may be seen by chance.
+    (code,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
     return code.text
 
 
