@@ -121,3 +121,15 @@ def max_queries():
         assert len(queries) <= most, "\n".join(queries)
 
     return check
+
+
+@pytest.fixture
+def queries_of():
+    """`queries_of(lambda: client.get(page))`: how many queries it takes, savepoints left out."""
+
+    def count(call):
+        with CaptureQueriesContext(connection) as captured:
+            call()
+        return len([query for query in captured if "SAVEPOINT" not in query["sql"][:20]])
+
+    return count

@@ -142,6 +142,8 @@ else:
     _given = _database.setdefault("OPTIONS", {})
     if _options := " ".join(filter(None, [_given.get("options"), *(f"-c {limit}" for limit in _limits)])):
         _given["options"] = _options
+# The SQL of the busiest queries is remembered (see `ground/compiled.py`); off, Django writes it anew each time.
+COMPILED_QUERIES = env.bool("COMPILED_QUERIES", True)
 # The role that the site works as; it is given its rights on tables that another one has made.
 APPLICATION_ROLE = env.db_url("DATABASE_URL")["USER"] if env("DATABASE_URL", default="") else ""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -49,7 +49,7 @@ class Found:
         return self.find(self.columns, part.start, part.stop) if part.start < part.stop else []
 
 
-def listing(request, queryset, sorts, *, default, rows=None, total=None):
+def listing(request, queryset, sorts, *, default, rows=None, total=None, keys_first=False):
     """The page of ``queryset`` that the request asks for by ``?page=`` and ``?sort=``.
 
     ``sorts`` maps the words of the address to columns: ``{"name": ["full_name"], ...}``; `-name` turns them round.
@@ -59,8 +59,13 @@ def listing(request, queryset, sorts, *, default, rows=None, total=None):
     With ``rows``, a `Prepared` of ``keys``, only keys are sorted and counted off, on the indexes of ``queryset``; what a row
     shows (joins, annotations) is then loaded for the rows of this page alone. For long tables.
 
+    With ``keys_first`` only ids are sorted and paged, and the page's rows are loaded by a second query: for long tables
+    whose rows show joins or annotations that would be read for every row.
+
     ``total`` spares the count where the caller knows it. A `Found` may stand for ``queryset``.
     """
+    if keys_first:
+        rows = _as_it_is(queryset)
     sort, ordered = _ordered(request, queryset, sorts, default)
     paginator = Paginator(ordered if rows is None else ordered.values_list("pk", flat=True), ROWS_A_PAGE)
     if total is not None:
