@@ -291,7 +291,7 @@ class Course(models.Model):
 
 
 class BatchQuerySet(ScopedQuerySet):
-    def own_to(self, key):
+    def owned_by(self, key):
         """The batches that one teaches or is, or was, enrolled in."""
         enrolled = Enrollment.objects.filter(student=key).values("batch")
         return self.filter(Q(instructor=key) | Q(pk__in=enrolled))
@@ -685,7 +685,7 @@ class EnrollmentStatus(models.TextChoices):
 
 
 class EnrollmentQuerySet(ScopedQuerySet):
-    def own_to(self, key):
+    def owned_by(self, key):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(student=key) | Q(batch__instructor=key))
 

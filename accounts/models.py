@@ -21,7 +21,7 @@ from .scopes import ScopedQuerySet, scope_of
 
 
 class UserQuerySet(ScopedQuerySet):
-    def own_to(self, key):
+    def owned_by(self, key):
         """Oneself, and the students of one's own batches."""
         return self.filter(Q(pk=key) | Q(pk__in=StudentProfile.objects.taught_by(key).values("pk")))
 
@@ -244,7 +244,7 @@ class AdmissionSeries(models.Model):
 
 
 class StudentProfileQuerySet(ScopedQuerySet):
-    def own_to(self, key):
+    def owned_by(self, key):
         """Oneself, and the students of one's own batches."""
         return self.filter(Q(pk=key) | Q(pk__in=self.model.objects.taught_by(key).values("pk")))
 

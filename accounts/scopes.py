@@ -13,7 +13,7 @@ def scope_of(user):
 class ScopedQuerySet(models.QuerySet):
     """Rows of which people see all or their own."""
 
-    def own_to(self, key):
+    def owned_by(self, key):
         """Those that are the own ones of the person of that key."""
         raise NotImplementedError
 
@@ -22,5 +22,5 @@ class ScopedQuerySet(models.QuerySet):
         return self.in_scope(scope_of(user))
 
     def in_scope(self, scope):
-        """All rows for None, else those that are ``own_to`` the person of that key."""
-        return self if scope is None else self.own_to(scope)
+        """All rows for None, else those that are ``owned_by`` the person of that key."""
+        return self if scope is None else self.owned_by(scope)

@@ -219,7 +219,7 @@ class Sheet(Counted):
 
 
 class MarkQuerySet(ScopedQuerySet):
-    def own_to(self, key):
+    def owned_by(self, key):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(student=key) | Q(sheet__batch__instructor=key))
 
@@ -373,7 +373,7 @@ class Limits:
 
 
 class PresenceQuerySet(CountedQuerySet):
-    def own_to(self, key):
+    def owned_by(self, key):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))
 

@@ -32,7 +32,7 @@ def _percent(percent):
 class OwnRowsQuerySet(ScopedQuerySet):
     """Rows that belong to one student."""
 
-    def own_to(self, key):
+    def owned_by(self, key):
         return self.filter(student=key)
 
     def total(self):
