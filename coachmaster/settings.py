@@ -142,6 +142,11 @@ else:
     _given = _database.setdefault("OPTIONS", {})
     if _options := " ".join(filter(None, [_given.get("options"), *(f"-c {limit}" for limit in _limits)])):
         _given["options"] = _options
+    # PostgreSQL keeps the plan of a statement that a connection has asked five times.
+    SERVER_SIDE_BINDING = env.bool("SERVER_SIDE_BINDING", True)
+    _given["server_side_binding"] = SERVER_SIDE_BINDING
+    _given["prepare_threshold"] = 5 if SERVER_SIDE_BINDING else None
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = not SERVER_SIDE_BINDING
 # The SQL of the busiest queries is remembered (see `ground/compiled.py`); off, Django writes it anew each time.
 COMPILED_QUERIES = env.bool("COMPILED_QUERIES", True)
 # The role that the site works as; it is given its rights on tables that another one has made.
