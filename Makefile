@@ -11,7 +11,7 @@ SCALE ?= 84
 CROWD ?= 0
 BENCH := DEBUG=on DATABASE_URL=sqlite:///$(CURDIR)/build/bench-$(SCALE)-$(CROWD).sqlite3
 
-.PHONY: help run test check soak bench lock clean requirements requirements-dev
+.PHONY: help run test test-fast check soak bench lock clean requirements requirements-dev
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -21,6 +21,9 @@ run: requirements ## Serve on 127.0.0.1:8000 (PORT=… for another) with the dem
 
 test: requirements-dev ## Run every test: SQLite, browser, PostgreSQL (REQUIRE_ALL=1: none may be left out)
 	@scripts/test
+
+test-fast: requirements-dev ## Run the tests that take under two minutes: SQLite, no browser, no races, no size tests
+	@scripts/test --fast
 
 check: requirements-dev ## Check format, lint, types, templates, imports, migrations, settings for production
 	$(VENV) -m ruff format --check .

@@ -186,6 +186,7 @@ def test_queries_grow_by_the_chunk_and_not_by_the_row(desk, django_assert_max_nu
         table(desk, "accounts:person-list")
 
 
+@pytest.mark.size
 def test_memory_does_not_grow_with_the_rows(desk):
     def peak(count):
         Course.objects.bulk_create(Course(name=f"C {n}", total_fee=1, description="x" * 500) for n in range(count))

@@ -13,7 +13,7 @@ from academics.tests.factories import DailyBatchFactory
 from attendance.tests.factories import taken
 from finance.tests.factories import enrolled, paid
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.size, pytest.mark.django_db]
 
 LIMIT = 100_000
 

@@ -307,6 +307,7 @@ def test_receipts_are_printed_on_a5_or_a4():
         receipt_pdf(RECEIPT, paper="a3")
 
 
+@pytest.mark.size
 def test_four_threads_print_at_once_and_each_gets_its_own_paper():
     def print_one(number):
         said = text(receipt_pdf(replace(RECEIPT, number=f"CM/26-27/{number:05d}", student=f"Student {number}")))

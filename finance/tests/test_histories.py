@@ -331,6 +331,7 @@ class FeeDesk(RuleBasedStateMachine):
         assert every.due == sum(self.net_charges.values())
 
 
+@pytest.mark.size
 @pytest.mark.django_db
 def test_after_any_history_the_books_are_right():
     run_state_machine_as_test(

@@ -160,6 +160,7 @@ def test_csv_is_sent_while_the_rows_are_still_read():
     assert len(read) <= 1000
 
 
+@pytest.mark.size
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_memory_does_not_grow_with_the_rows(form):
     def peak(count):

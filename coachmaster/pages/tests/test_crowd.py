@@ -8,7 +8,7 @@ from django.core.management import call_command
 from attendance.models import Mark, Presence, Sheet, Status
 from coachmaster.pages.demo import crowd
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.size, pytest.mark.django_db]
 
 
 def test_the_counts_of_a_crowd_are_those_of_its_marks(monkeypatch, capsys):

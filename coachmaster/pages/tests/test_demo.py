@@ -16,7 +16,7 @@ from coachmaster.pages import demo
 from finance import ledger
 from finance.models import Account, DayTotal, Mode, Payment, Reversal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.size, pytest.mark.django_db]
 TUESDAY, SUNDAY = datetime.date(2026, 11, 24), datetime.date(2027, 2, 28)
 
 
