@@ -18,7 +18,7 @@ from simple_history.models import HistoricalRecords
 from accounts.models import StudentProfile, User
 from accounts.scopes import ScopedQuerySet, scope_of
 from coachmaster.ground.addresses import address
-from coachmaster.ground.constraints import Net, day_bounds, one_of, text_limits
+from coachmaster.ground.constraints import Net, day_bounds, one_of
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
 from coachmaster.ground.prepared import Prepared
@@ -189,19 +189,6 @@ class Institute(models.Model):
                 condition=Q(concession_limit__gte=ZERO, cash_ceiling__gt=ZERO, bounce_charge__gte=ZERO),
                 name="institute_amounts_not_negative",
             ),
-            *text_limits(
-                "institute",
-                name=120,
-                address=300,
-                receipt_prefix=4,
-                email=254,
-                phone=16,
-                gstin=15,
-                upi_id=100,
-                fee_reminder=1000,
-                attendance_reminder=1000,
-                absence_message=1000,
-            ),
         ]
 
     def __str__(self):
@@ -280,7 +267,6 @@ class Course(models.Model):
                 condition=Q(low_attendance_percent__range=(1, 100)) | Q(low_attendance_percent=None),
                 name="course_low_attendance_is_a_percentage",
             ),
-            *text_limits("course", code=30, name=150, description=1000),
         ]
 
     def __str__(self):
@@ -441,7 +427,6 @@ class Batch(models.Model):
                 violation_error_message="A batch has at least one seat.",
             ),
             *day_bounds("batch", "starts_on", "ends_on"),
-            *text_limits("batch", code=30, name=150, room=60),
         ]
 
     def __str__(self):
@@ -597,7 +582,6 @@ class ClassChange(models.Model):
                 condition=~Q(reason=""), name="class_change_has_a_reason", violation_error_message="Say why."
             ),
             *day_bounds("class_change", "day", "to_day"),
-            *text_limits("class_change", room=60, reason=200),
         ]
 
     def __str__(self):
@@ -667,7 +651,7 @@ class Holiday(models.Model):
 
     class Meta:
         ordering = ["day"]
-        constraints = [*day_bounds("holiday", "day"), *text_limits("holiday", name=100)]
+        constraints = day_bounds("holiday", "day")
 
     def __str__(self):
         return f"{self.name}, {self.day:%d %b %Y}"
@@ -783,7 +767,6 @@ class Enrollment(models.Model):
                 violation_error_message="Say why the fee is lower than the course's fee.",
             ),
             *day_bounds("enrollment", "enrolled_on", "ended_on"),
-            *text_limits("enrollment", end_reason=200, fee_reason=200),
         ]
 
     def __str__(self):

@@ -354,6 +354,7 @@ def change_holidays(run, *, name, first, last=None):
     """
     last = last or first
     check_holiday_range(first, last)
+    Holiday(day=first, name=name).clean_fields()
     wanted = set(days_between(first, last))
     standing = {holiday.day: holiday.pk for holiday in run}
     other = Holiday.objects.filter(day__in=wanted).exclude(pk__in=standing.values()).first()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from coachmaster.ground.addresses import address
-from coachmaster.ground.constraints import day_bounds, text_limits
+from coachmaster.ground.constraints import day_bounds
 from coachmaster.ground.days import DayField
 from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.states import State
@@ -151,7 +151,6 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="user_email_unique",
                 violation_error_message="Somebody has this e-mail address already.",
             ),
-            *text_limits("user", full_name=150, email=254, phone=16),
         ]
 
     def __str__(self):
@@ -305,15 +304,6 @@ class StudentProfile(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(admission_number=""), name="student_admission_number_given"),
             *day_bounds("student", "birth_on"),
-            *text_limits(
-                "student",
-                admission_number=20,
-                guardian_name=150,
-                guardian_phone=16,
-                guardian_email=254,
-                address=300,
-                state=2,
-            ),
         ]
 
     def __str__(self):

@@ -14,7 +14,7 @@ from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.addresses import address
-from coachmaster.ground.constraints import day_bounds, one_of, text_limits
+from coachmaster.ground.constraints import day_bounds, one_of
 from coachmaster.ground.days import DayField
 from coachmaster.ground.reminders import SentReminder
 from coachmaster.ground.text import LineField
@@ -203,7 +203,6 @@ class Sheet(Counted):
                 violation_error_message="This batch has a sheet on this day already.",
             ),
             *day_bounds("sheet", "held_on"),
-            *text_limits("sheet", topic=200),
         ]
 
     def __str__(self):
@@ -250,7 +249,6 @@ class Mark(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["sheet", "student"], name="mark_one_a_sheet"),
             one_of("mark", "status", Status),
-            *text_limits("mark", note=200),
         ]
 
     def __str__(self):
@@ -273,7 +271,6 @@ class MarkChange(models.Model):
     class Meta:
         ordering = ["-changed_at", "-pk"]
         indexes = [models.Index(fields=["-changed_at", "-id"], name="mark_change_by_newest")]
-        constraints = [*text_limits("markchange", note_before=200, note_after=200, reason=200)]
 
     def __str__(self):
         return f"{self.before} → {self.after}"
@@ -318,7 +315,6 @@ class CheckIn(models.Model):
             models.UniqueConstraint(fields=["sheet", "student"], name="check_in_once"),
             models.UniqueConstraint(fields=["sheet", "device"], name="check_in_one_a_device"),
             one_of("check_in", "status", Status),
-            *text_limits("check_in", device=64),
         ]
 
     def __str__(self):

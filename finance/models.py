@@ -14,7 +14,7 @@ from academics.models import Batch, Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.addresses import address
-from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of, text_limits
+from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
 from coachmaster.ground.prepared import beside
@@ -105,7 +105,6 @@ class LateFeeRule(models.Model):
                 violation_error_message="Give an amount for a fixed or daily late fee, or per cent for the other kind.",
             ),
             models.CheckConstraint(condition=Q(cap__gt=0) | Q(cap=None), name="late_fee_cap_above_zero"),
-            *text_limits("late_fee_rule", name=100),
         ]
 
     def __str__(self):
@@ -196,7 +195,6 @@ class Charge(models.Model):
                 fields=["student", "token"], condition=~Q(token=""), name="charge_posted_once_a_student"
             ),
             *day_bounds("charge", "posted_on", "due_on", "cancelled_on"),
-            *text_limits("charge", cancel_reason=200, label=120, token=64),
         ]
 
     def __str__(self):
@@ -295,7 +293,6 @@ class Concession(models.Model):
                 violation_error_message="Say why the concession is taken back.",
             ),
             *day_bounds("concession", "approved_on", "cancelled_on"),
-            *text_limits("concession", reason=200, cancel_reason=200, token=64),
         ]
 
     def __str__(self):
@@ -322,7 +319,6 @@ class FeePlan(models.Model):
                 name="fee_plan_name_unique",
                 violation_error_message="The course has a plan of this name already.",
             ),
-            *text_limits("fee_plan", name=100),
         ]
 
     def __str__(self):
@@ -414,7 +410,6 @@ class ReceiptSeries(models.Model):
         ordering = ["-year", "kind"]
         constraints = [
             models.UniqueConstraint(fields=["kind", "year"], name="series_one_a_year"),
-            *text_limits("series", prefix=4),
         ]
 
     def __str__(self):
@@ -470,7 +465,6 @@ class Letterhead(models.Model):
             models.UniqueConstraint(
                 fields=["name", "address", "phone", "email", "gstin", "state", "gst_percent"], name="letterhead_unique"
             ),
-            *text_limits("letterhead", name=120, address=300, phone=16, email=254, gstin=15, state=2),
         ]
 
     def __str__(self):
@@ -628,7 +622,6 @@ class Payment(models.Model):
                 violation_error_message="Enter the date of the cheque.",
             ),
             *day_bounds("payment", "paid_on", "booked_on", "cheque_on"),
-            *text_limits("payment", reference=60, notes=500, receipt_number=16, token=64, place_of_supply=2),
         ]
 
     def __str__(self):
@@ -683,9 +676,6 @@ class LiveReference(models.Model):
     reference = models.CharField(max_length=90, primary_key=True)
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="live_reference")
 
-    class Meta:
-        constraints = [*text_limits("live_reference", reference=90)]
-
     def __str__(self):
         return self.reference
 
@@ -733,7 +723,6 @@ class Reversal(models.Model):
         constraints = [
             Net(condition=~Q(reason=""), name="reversal_has_a_reason"),
             *day_bounds("reversal", "voided_on", "booked_on"),
-            *text_limits("reversal", reason=200),
         ]
 
     def __str__(self):
@@ -779,7 +768,6 @@ class Refund(models.Model):
             models.UniqueConstraint(fields=["series", "number"], name="refund_number_unique"),
             Net(condition=~Q(reason=""), name="refund_has_a_reason"),
             *day_bounds("refund", "refunded_on", "booked_on"),
-            *text_limits("refund", reference=60, reason=200, voucher_number=16, token=64),
         ]
 
     def __str__(self):
@@ -819,7 +807,6 @@ class DayClose(models.Model):
                 violation_error_message="Say in the note where the difference comes from.",
             ),
             *day_bounds("day_close", "closed_on"),
-            *text_limits("day_close", note=200),
         ]
 
     def __str__(self):

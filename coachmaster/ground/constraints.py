@@ -1,8 +1,6 @@
 """Constraints that many tables declare: bounds that the database keeps when a write goes past every form."""
 
 from django.db.models import CheckConstraint, Q
-from django.db.models.functions import Length
-from django.db.models.lookups import LessThanOrEqual
 
 from .days import FIRST_DAY, LAST_DAY
 from .money import ZERO
@@ -27,18 +25,6 @@ def day_bounds(table, *fields):
             violation_error_message="Enter a date between 1900 and 2100.",
         )
         for field in fields
-    ]
-
-
-def text_limits(table, **limits):
-    """One constraint a field: its text is at most so long. SQLite itself does not mind a length."""
-    return [
-        Net(
-            condition=LessThanOrEqual(Length(field), limit),
-            name=f"{table}_{field}_length",
-            violation_error_message=f"At most {limit} characters.",
-        )
-        for field, limit in limits.items()
     ]
 
 

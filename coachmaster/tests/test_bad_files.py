@@ -19,6 +19,7 @@ GOOD = {
     "import_instructors": "name,email\nMaya Das,maya@example.com\nOm Puri,om@example.com\n",
     "import_students": "name,email\nMaya Das,maya@example.com\nOm Puri,om@example.com\n",
     "import_courses": "name,fee\nScience,5000\nArts,4000\n",
+    "import_holidays": "name,date\nDiwali,20/10/2026\nHoli,04/03/2026\n",
     "import_batches": "name,course,start\nMorning,JEE,01/06/2026\nNoon,JEE,01/06/2026\n",
     "import_enrollments": "student,batch\nNew One,Evening\nNew Two,Evening\n",
     "import_payments": "student,amount,date,mode\nOld One,500,05/06/2026,cash\nOld Two,500,05/06/2026,cash\n",
@@ -64,6 +65,20 @@ BAD = {
     "a workbook with a cell emptied": (lambda good: _workbook_with(good, ""), "line 2, "),
 }
 
+#: The columns of text of each import, and how many characters they take.
+LONGEST = {
+    "import_instructors": {"name": 150},
+    "import_students": {"name": 150, "admission_number": 20, "guardian_name": 150, "address": 300},
+    "import_courses": {"name": 150, "code": 30, "description": 1000},
+    "import_holidays": {"name": 100},
+    "import_batches": {"name": 150, "code": 30, "room": 60, "course": 254, "instructor": 254},
+    "import_enrollments": {"student": 254, "batch": 254, "fee_reason": 200},
+    "import_payments": {"student": 254, "reference": 60, "receipt_number": 60, "notes": 500},
+    "import_workbook": {"guardian_name": 150, "concession_reason": 200, "receipt_numbers": 200},
+    "import_attendance_grid": {"student": 254, "batch": 254},
+    "import_attendance_totals": {"student": 254, "batch": 254},
+    "import_attendance": {"student": 254, "batch": 254},
+}
 
 #: Without a receipt number, two payments that are alike are two payments.
 TWO_ALIKE = ("import_payments", "a line twice")
@@ -140,3 +155,20 @@ def test_bad_files_stay_out(file, institute, command):
         assert "Nothing was written." in run.said or run.code == 2, bad
         assert dry_run.said == run.said, bad
         assert rows_of_every_table() == before, bad
+
+
+@pytest.mark.parametrize(
+    ("command", "column", "most"), [(command, *one) for command in LONGEST for one in LONGEST[command].items()]
+)
+def test_a_text_that_is_too_long_is_named_by_its_cell_and_keeps_the_file_out(file, institute, command, column, most):
+    before, rows = rows_of_every_table(), _rows(GOOD[command])
+    if column not in rows[0]:
+        rows = [[*cells, column if line == 1 else ""] for line, cells in enumerate(rows, start=1)]
+    rows[1][rows[0].index(column)] = "x" * (most + 1)
+
+    run = run_import(command, file("\n".join(map(",".join, rows))))
+
+    assert run.code == 1
+    assert f"line 2, {column}: " in run.said
+    assert f"at most {most} characters (it has {most + 1})." in run.said
+    assert rows_of_every_table() == before
