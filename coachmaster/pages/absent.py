@@ -3,11 +3,10 @@
 import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Count, OuterRef, Subquery, Sum
+from django.db.models import OuterRef, Subquery, Sum
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,9 +22,8 @@ from attendance.reminders import tell_of_absence
 from coachmaster.ground.days import DayFormField
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.listing import Found, listing
+from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO
-from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.reminders import RemindedAlready, whatsapp_phone
 from coachmaster.ground.tables import Column, Kind, table_answer
 from finance.models import Account, Charge
@@ -100,37 +98,6 @@ def _absent(marks, day):
     return marks.filter(sheet__held_on=day, status=Status.ABSENT)
 
 
-@Prepared
-def _missed(*, students, day, scope):
-    # As a range, which SQLite takes for many sheets: it is to begin with the few students.
-    marks = Mark.objects.kept_in(scope).filter(status=Status.ABSENT, sheet__held_on__range=(day, day))
-    marks = marks.filter(student__in=students)
-    reminders = Reminder.objects.filter(enrollment=OuterRef("enrollment")).order_by("-sent_at").values("sent_at")
-    return (
-        marks.annotate(reminded_at=Subquery(reminders[:1]))
-        .select_related("sheet__batch")
-        .order_by("sheet__batch__name", "pk")
-    )
-
-
-@Prepared
-def _overdue(*, students, today):
-    late = Charge.objects.open().filter(due_on__lt=today, student__in=students).order_by()
-    return late.values_list("student").annotate(Sum("open_now"))
-
-
-@Prepared
-def _all_absent(columns, first, last, *, day, scope):
-    absent = _absent(Mark.objects.kept_in(scope), day).order_by()
-    found = StudentProfile.objects.filter(pk__in=absent.values("student")).select_related("user")
-    return found.order_by(*columns)[first:last]
-
-
-@Prepared
-def _number_absent(*, day, scope):
-    return sums(_absent(Mark.objects.kept_in(scope), day), number=Count("student", distinct=True))
-
-
 class Absences:
     """The absences of a day in the batches whose registers a person keeps."""
 
@@ -152,25 +119,38 @@ class Absences:
             found = found.filter(pk__in=Account.objects.overdue(self.today).values("pk"))
         return found
 
-    def everybody(self):
-        """All students who were absent, as `listing` takes them."""
-        asked = {"day": self.day, "scope": scope_of(self.user)}
-        return Found(partial(_all_absent, **asked), _number_absent.first(**asked).number)
-
     def children(self, students):
-        """A Child for each of ``students`` (a list), by three queries."""
+        """Return a Child for each of ``students`` (a list), by three queries."""
         children = {student.pk: Child(student) for student in students}
-        keys = list(children)
-        for mark in _missed(students=keys, day=self.day, scope=scope_of(self.user)):
+        for mark in self._missed(children):
             child = children[mark.student_id]
             child.missed.append(mark.sheet.batch)
             child.reminded_at = max(filter(None, [child.reminded_at, mark.reminded_at]), default=None)
-        for row in shortage.slipping_among(keys, self.user, self.institute):
+        for row in shortage.slipping_among(list(children), self.user, self.institute):
             children[row.enrollment.student_id].watched.append(row)
         if self.shows_fees:
-            for student, amount in _overdue(students=keys, today=self.today):
+            for student, amount in self._overdue(children):
                 children[student].overdue = amount
         return list(children.values())
+
+    def _missed(self, students):
+        """Return the marks of the day of these students (ids), with their batch and ``reminded_at``."""
+        # As a range, which SQLite takes for many sheets: it is to begin with the few students.
+        marks = Mark.objects.kept_in(scope_of(self.user)).filter(
+            status=Status.ABSENT, sheet__held_on__range=(self.day, self.day), student__in=students
+        )
+        reminders = Reminder.objects.filter(enrollment=OuterRef("enrollment")).order_by("-sent_at").values("sent_at")
+        return (
+            marks.annotate(reminded_at=Subquery(reminders[:1]))
+            .select_related("sheet__batch")
+            .only("student", "sheet__batch__name")
+            .order_by("sheet__batch__name", "pk")
+        )
+
+    def _overdue(self, students):
+        """Return ``(student's id, rupees due before today)`` of these students (ids)."""
+        late = Charge.objects.open().filter(due_on__lt=self.today, student__in=students).order_by()
+        return late.values_list("student").annotate(Sum("open_now"))
 
     def all_children(self, students):
         """The same of a long queryset, loaded by the hundred."""
@@ -188,9 +168,7 @@ def absent(request):
         rows = absences.all_children(absences.students(filters).order_by("user__full_name", "pk"))
         columns = [*COLUMNS, FEES_COLUMN] if shows_fees else COLUMNS
         return table_answer(f"absent-{filters.day}", columns, rows, form=request.GET["as"])
-    is_narrowed = filters.value("q") or filters.value("also")
-    found = absences.students(filters) if is_narrowed else absences.everybody()
-    page = listing(request, found, {"name": ["user__full_name"]}, default="name")
+    page = listing(request, absences.students(filters), {"name": ["user__full_name"]}, default="name")
     return render(
         request,
         "pages/absent.html",

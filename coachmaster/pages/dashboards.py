@@ -8,7 +8,6 @@ from academics.models import Batch, Course, Enrollment, load_class_times
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
 from attendance import reports as attendance
-from coachmaster.ground.prepared import Prepared, beside, sums
 from finance import reports as money
 from finance.models import Payment
 
@@ -35,61 +34,40 @@ class InstituteFigures:
 
 
 def of_institute(user, today, courses):
-    """The InstituteFigures of ``today``; ``courses`` are those of `courses_on`."""
+    """Return the InstituteFigures of ``today``; ``courses`` are those of `courses_on`."""
     return InstituteFigures(
         received=money.collections(today),
         owed=money.owed(today),
-        active_students=_active_students.first().number,
+        active_students=Enrollment.objects.active().aggregate(number=Count("student", distinct=True))["number"],
         running_batches=sum(course.running_batches for course in courses),
         classes=attendance.day_in_brief(today, SHOWN, scope_of(user)),
     )
 
 
-@Prepared
-def _active_students():
-    return sums(Enrollment.objects.active(), number=Count("student", distinct=True))
-
-
-@Prepared
-def _courses(*, on):
-    return Course.objects.for_listing(on).order_by("-active_students", "name", "pk")
-
-
 def courses_on(today):
-    """All courses, with their batches that run ``today`` and their active students, the largest first: a list."""
-    return _courses(on=today)
-
-
-@Prepared
-def _batches(*, instructor, on):
-    found = Batch.objects.taught_by(instructor).not_over(on).select_related("course", "instructor")
-    return found.with_strength().order_by("name", "pk")
+    """Return a list of all courses with their batches that run ``today`` and active students, the largest first."""
+    return list(Course.objects.for_listing(today).order_by("-active_students", "name", "pk"))
 
 
 def batches_taught(user, today):
-    """The batches that ``user`` teaches and that are not over, with class times and ``strength``, by name: a list."""
-    found = _batches(instructor=user.pk, on=today)
+    """Return a list of the batches of ``user`` that are not over, with class times and ``strength``, by name."""
+    batches = Batch.objects.taught_by(user).not_over(today).select_related("course", "instructor")
+    found = list(batches.with_strength().order_by("name", "pk"))
     load_class_times(found)
     return found
 
 
-@Prepared
-def _recent_enrollments(*, scope):
-    found = beside(Enrollment.objects.in_scope(scope), "student__user__full_name", "batch__name")
-    return found.order_by("-created_at", "-pk")[:RECENT]
-
-
 def recent_enrollments(user):
-    """The last enrollments that were made, the newest first."""
-    return _recent_enrollments(scope=scope_of(user))
-
-
-@Prepared
-def _recent_payments(*, scope):
-    found = beside(Payment.objects.in_scope(scope).live(), "student__user__full_name")
-    return found.order_by("-recorded_at", "-pk")[:RECENT]
+    """Return the newest enrollments, with the names of student and batch."""
+    found = Enrollment.objects.visible_to(user).select_related("student__user", "batch")
+    return found.only("enrolled_on", "status", "created_at", "student__user__full_name", "batch__name").order_by(
+        "-created_at", "-pk"
+    )[:RECENT]
 
 
 def recent_payments(user):
-    """The last payments that stand, the newest first."""
-    return _recent_payments(scope=scope_of(user))
+    """Return the newest active payments, with the name of the student."""
+    found = Payment.objects.visible_to(user).live().select_related("student__user")
+    return found.only("receipt_number", "mode", "amount", "paid_on", "student__user__full_name").order_by(
+        "-recorded_at", "-pk"
+    )[:RECENT]

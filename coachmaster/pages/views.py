@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from academics.calendar import next_class_of
@@ -17,11 +18,9 @@ from attendance import missing
 from attendance import reports as attendance
 from attendance.models import Tally
 from coachmaster.ground import charts
-from coachmaster.ground.addresses import address
 from coachmaster.ground.days import month_start
 from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display, grouped
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import list_file
 from finance import ledger
 from finance.models import Payment
@@ -107,7 +106,7 @@ def admin_dashboard(request):
 
 def _payments_of_month(first):
     last = month_start(first + datetime.timedelta(days=32)) - datetime.timedelta(days=1)
-    return f"{address('finance:payment-list')}?from={first}&to={last}&state=standing"
+    return f"{reverse('finance:payment-list')}?from={first}&to={last}&state=standing"
 
 
 def instructor_dashboard(request):
@@ -150,12 +149,6 @@ def student_hub(request, pk):
     return render(request, "pages/student_hub.html", _overview(request, student))
 
 
-@Prepared
-def _payments(*, student):
-    found = Payment.objects.filter(student=student).select_related("reversal").with_refunded()
-    return found.order_by("-paid_on", "-pk")
-
-
 def _overview(request, student):
     """What the hub shows: the enrollment, attendance, and for who may see money the fees and last payments."""
     today = timezone.localdate()
@@ -171,7 +164,12 @@ def _overview(request, student):
         "is_low": any(enrollment.is_short for enrollment in enrollments),
     }
     if user.has_perm("finance.view_payment"):
-        payments = _payments(student=student.pk)
+        payments = list(
+            Payment.objects.filter(student=student)
+            .select_related("reversal")
+            .with_refunded()
+            .order_by("-paid_on", "-pk")
+        )
         paid = sum((payment.amount - payment.refunded for payment in payments if not payment.is_void), ZERO)
         overview |= {
             "fees": ledger.fee_status(student, today, paid=paid),

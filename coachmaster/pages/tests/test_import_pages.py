@@ -624,15 +624,23 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
     assert "Batch by batch" in page
 
 
-def test_pages_cost_the_same_for_few_lines_and_many(desk, django_assert_max_num_queries):
-    desk.upload("Name,E-mail\n" + "".join(f"S {n},s{n}@example.com\n" for n in range(300)))
+def test_pages_cost_the_same_for_few_lines_and_many(desk, queries_of):
+    def queries(rows):
+        names = [f"S {rows}-{n},s{rows}-{n}@example.com" for n in range(rows)]
+        desk.upload("\n".join(["Name,E-mail", *names]))
+        desk.open()
+        found = [queries_of(desk.open), queries_of(lambda: desk.open("columns"))]
+        desk.send("apply")
+        return [*found, queries_of(desk.open)]
 
-    with django_assert_max_num_queries(8):
-        desk.open()
-    with django_assert_max_num_queries(8):
-        desk.open("columns")
-    desk.send("apply")
-    with django_assert_max_num_queries(8):
-        desk.open()
-    with django_assert_max_num_queries(8):
-        desk.client.get(reverse("pages:import-list"))
+    assert queries(3) == queries(300)
+
+
+def test_the_list_of_imports_costs_the_same_however_long(desk, queries_of):
+    def queries(files):
+        for number in range(files):
+            desk.upload("Name,E-mail\nOne,one@example.com\n", name=f"{files}-{number}.csv")
+        return queries_of(lambda: desk.client.get(reverse("pages:import-list")))
+
+    queries(1)
+    assert queries(1) == queries(3)
