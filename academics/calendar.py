@@ -1,27 +1,24 @@
-"""The timetable of batches: which classes stand on which days.
+"""The timetable of batches: which classes they have on which days.
 
-Weekly class times within the dates of the batch, less holidays, with single classes cancelled, moved or added. Everything
-that asks whether there is a class on a day asks here, or `BatchQuerySet.as_of`, which lets the database answer the same.
+Weekly class times within the dates of the batch, without holidays, with single classes cancelled, moved or added. This is
+the only definition: whoever asks about a day for many batches loads the batches and asks their `Timetable`.
 Days and clock times are the institute's; a day with two classes is one class day.
 """
 
 import datetime
-import enum
 import itertools
-from collections import defaultdict, namedtuple
+from collections import defaultdict
 from typing import NamedTuple
 
-from django.db.models import BigIntegerField, CharField, DateField, F, IntegerField, Q, TimeField, Value
-from django.db.models.functions import Cast
 from django.utils import timezone
-
-from coachmaster.ground.prepared import Prepared
 
 from .class_times import Slot
 from .models import Batch, ClassChange, ClassTime, Holiday, days_between
 
 #: How far ahead the next class is looked for; a break is never longer.
 LOOK_AHEAD = datetime.timedelta(days=366)
+#: The times of more batches than these are read without naming each batch.
+MANY_BATCHES = 500
 
 
 class Class(NamedTuple):
@@ -55,101 +52,94 @@ class Class(NamedTuple):
         return self.off or (self.change.words_here if self.change else "")
 
 
-class _Kind(enum.IntEnum):
-    """What a row of `_rows` is."""
-
-    WEEKLY, CHANGE, HOLIDAY = range(3)
-
-
-_COLUMNS = {
-    "kind": IntegerField,
-    "batch": BigIntegerField,
-    "weekday": IntegerField,
-    "pk": BigIntegerField,
-    "day": DateField,
-    "starts_at": TimeField,
-    "ends_at": TimeField,
-    "to_day": DateField,
-    "to_starts_at": TimeField,
-    "to_ends_at": TimeField,
-    "room": CharField,
-    "reason": CharField,
-}
-_Row = namedtuple("_Row", _COLUMNS)  # type: ignore[misc]
+def _weekly_times(*, batches, weekdays):
+    times = ClassTime.objects.filter(weekday__in=weekdays)
+    if batches is not None:
+        times = times.filter(batch__in=batches)
+    return times.order_by().values_list("batch", "weekday", "starts_at", "ends_at")
 
 
-def _rows(ids, first, last):
-    """Changes, weekly classes and holidays as `_Row`s, by one query: the pages that ask have few to spend."""
-    weekdays = [day.weekday() for day in itertools.islice(days_between(first, last), 7)]
-    # Beyond some number of batches it is quicker to read those of all.
-    found = _read(batches=ids if len(ids) <= 500 else None, weekdays=weekdays, first=first, last=last)
-    return map(_Row._make, found)
+def _changes(*, batches, first, last):
+    changes = ClassChange.objects.touching(first, last).order_by()
+    return changes if batches is None else changes.filter(batch__in=batches)
 
 
-@Prepared
-def _read(*, batches, weekdays, first, last):
-    """The rows; a column that a table does not have is None, and of a holiday the reason is its name."""
-    of_these = Q() if batches is None else Q(batch__in=batches)
+def _holidays(*, first, last):
+    return Holiday.objects.filter(day__range=(first, last)).values_list("day", "name")
 
-    def read(rows, kind, *own, **renamed):
-        columns = {"kind": Value(kind), **{name: F(name) for name in own}, **renamed}
-        values = [Cast(columns.get(name, Value(None)), of()) for name, of in _COLUMNS.items()]
-        return rows.order_by().values_list(*values)
 
-    changes = ClassChange.objects.filter(of_these).touching(first, last)
-    weekly = ClassTime.objects.filter(of_these, weekday__in=weekdays)
-    holidays = Holiday.objects.filter(day__range=(first, last))
-    return read(changes, _Kind.CHANGE, "batch", *list(_COLUMNS)[3:]).union(
-        read(weekly, _Kind.WEEKLY, "batch", "weekday", "starts_at", "ends_at"),
-        read(holidays, _Kind.HOLIDAY, "day", reason=F("name")),
-        all=True,
-    )
+class DayPlan(NamedTuple):
+    """What the timetable says about one day of one batch."""
+
+    #: Every class, those that are not held too.
+    classes: list[Class]
+    #: The name of the holiday, or "".
+    holiday: str
+    #: The first change that cancels or moves away a class of this day, if any.
+    called_off: ClassChange | None
+
+    @property
+    def is_planned(self):
+        """Whether a class was left in the timetable, moved and extra ones too; holidays are not looked at."""
+        return any(not one.is_taken_out for one in self.classes)
+
+    @property
+    def first_at(self):
+        """When its first class begins that was not called off; None without one."""
+        return next((one.slot.starts_at for one in self.classes if not one.is_taken_out), None)
 
 
 class Timetable:
-    """The classes of ``batches`` (loaded) from ``first`` to ``last``, both included. One query, however many batches."""
+    """The classes of ``batches`` (loaded) from ``first`` to ``last``, both included. Three queries, however many batches."""
 
     def __init__(self, batches, first, last):
         self.batches, self.first, self.last = list(batches), first, last
         self.holidays = {}
-        self._weekly, self._out, self._in = defaultdict(list), {}, defaultdict(list)
+        self._weekly, self._taken_out, self._put_in = defaultdict(list), defaultdict(dict), defaultdict(list)
         if self.batches and first <= last:
-            self._read()
+            self._load()
 
-    def _read(self):
+    def _load(self):
         batches = {batch.pk: batch for batch in self.batches}
-        for row in _rows(list(batches), self.first, self.last):
-            if row.kind == _Kind.HOLIDAY:
-                self.holidays[row.day] = row.reason
-            elif row.kind == _Kind.WEEKLY:
-                self._weekly[row.batch, row.weekday].append(Slot(row.weekday, row.starts_at, row.ends_at))
-            elif batch := batches.get(row.batch):
-                values = row._asdict()
-                change = ClassChange(**{name: values[name] for name in list(_COLUMNS)[3:]}, batch=batch)
+        ids = list(batches) if len(batches) <= MANY_BATCHES else None
+        weekdays = [day.weekday() for day in self.days(7)]
+        for pk, *slot in _weekly_times(batches=ids, weekdays=weekdays):
+            self._weekly[pk, slot[0]].append(Slot(*slot))
+        for change in _changes(batches=ids, first=self.first, last=self.last):
+            if batch := batches.get(change.batch_id):
+                change.batch = batch
                 if change.day:
-                    self._out[row.batch, change.day, change.starts_at] = change
+                    self._taken_out[batch.pk, change.day][change.starts_at] = change
                 if change.to_day:
-                    self._in[row.batch, change.to_day].append(change)
+                    self._put_in[batch.pk, change.to_day].append(change)
+        self.holidays = dict(_holidays(first=self.first, last=self.last))
 
     def all_on(self, batch, day):
         """Every class of ``batch`` on that day by time, those that are not held too."""
         if not batch.is_running(day) or not self.first <= day <= self.last:
             return []
         holiday = self.holidays.get(day, "")
+        changes = self._taken_out.get((batch.pk, day), {})
         found = []
         for slot in self._weekly.get((batch.pk, day.weekday()), ()):
-            change = self._out.get((batch.pk, day, slot.starts_at))
+            change = changes.get(slot.starts_at)
             if change is None or not change.keeps_its_start:
                 found.append(Class(batch, day, slot, batch.room, change, change is not None, holiday))
-        for change in self._in.get((batch.pk, day), ()):
+        for change in self._put_in.get((batch.pk, day), ()):
             slot = Slot(day.weekday(), change.to_starts_at, change.to_ends_at)
             found.append(Class(batch, day, slot, change.room or batch.room, change, False, holiday))
         return sorted(found, key=lambda one: (one.slot, one.is_taken_out))
 
+    def plan(self, batch, day):
+        """The `DayPlan` of ``batch`` for that day."""
+        changes = self._taken_out.get((batch.pk, day))
+        called_off = changes[min(changes)] if changes else None
+        return DayPlan(self.all_on(batch, day), self.holidays.get(day, ""), called_off)
+
     def at(self, batch, day, starts_at):
         """The class of ``batch`` that begins at that time and was not called off, or None. It may fall on a holiday."""
-        standing = (one for one in self.all_on(batch, day) if not one.is_taken_out)
-        return next((one for one in standing if one.slot.starts_at == starts_at), None)
+        left = (one for one in self.all_on(batch, day) if not one.is_taken_out)
+        return next((one for one in left if one.slot.starts_at == starts_at), None)
 
     def on(self, batch, day):
         """The classes of ``batch`` that are held on that day, by time."""
@@ -202,7 +192,7 @@ def next_class(batch, after):
 
 
 def next_class_of(batches, after):
-    """The first `Class` of ``batches`` (loaded) that has not ended at the moment ``after``, or None. One query."""
+    """The first `Class` of ``batches`` (loaded) that has not ended at the moment ``after``, or None."""
     if not batches:
         return None
     today = timezone.localdate(after)

@@ -14,10 +14,9 @@ from django.views.decorators.http import require_safe
 
 from accounts import calendar_links
 from accounts.roles import sees_whole_institute
-from coachmaster.ground.prepared import Prepared
 
 from . import feed, schedule
-from .calendar import Class
+from .calendar import Class, Timetable
 from .forms import ClassFilter, WeekForm
 from .models import Batch, Holiday, Institute, days_between
 
@@ -53,20 +52,16 @@ def week(request):
     user, today = request.user, timezone.localdate()
     asked = WeekForm(request.GET, today=today)
     first, last, shown = asked.monday, asked.sunday, asked.day
-    usual = today if first <= today <= last else first
-    filters = numbers = None
     if sees_whole_institute(user):
-        filters = ClassFilter(request.GET, batches=schedule.in_short(first=first, last=last))
-        numbers = None if filters.is_filtering else schedule.number_held(first, last)
-    if numbers and numbers.total() > MOST_CLASSES:
-        shown = shown or usual
-        timetable = schedule.timetable_of_day(shown)
+        batches = list(Batch.objects.running(first, last).for_timetable())
+        filters = ClassFilter(request.GET, batches=batches)
+        classes = filters.filter(Timetable(filters.narrow(batches), first, last).classes())
     else:
-        timetable = schedule.timetable_of(user, first, last, filters)
-    classes = filters.filter(timetable.classes()) if filters else timetable.classes()
-    if len(classes) > MOST_CLASSES:
-        shown = shown or usual
-    numbers = numbers or Counter(one.day for one in classes if not one.off)
+        filters = None
+        classes = schedule.own_timetable(user, first, last).classes()
+    if len(classes) > MOST_CLASSES and not shown:
+        shown = today if first <= today <= last else first
+    numbers = Counter(one.day for one in classes if not one.off)
     holidays = dict(Holiday.objects.filter(day__range=(first, last)).values_list("day", "name"))
     days = {day: Day(day, holidays.get(day, ""), numbers[day]) for day in days_between(first, last)}
     _fill(days, classes, user, today)
@@ -103,17 +98,16 @@ def _fill(days, classes, user, today):
             day.left_out += 1
     if not (keeps_sheets and found):
         return
-    keys = list({card.one.batch.pk for card in found})
-    taken = set(_taken(batches=keys, first=found[0].one.day, last=found[-1].one.day))
+    shown = {card.one.batch.pk for card in found}
+    taken = set(_taken(shown, found[0].one.day, found[-1].one.day))
     for card in found:
         one = card.one
         card.is_taken = (one.batch.pk, one.day) in taken
         card.has_sheet = card.has_sheet and one.day <= today and (card.is_taken or not one.off)
 
 
-@Prepared
-def _taken(*, batches, first, last):
-    """Batch and day of each attendance sheet; `sheets` are the attendance app's rows."""
+def _taken(batches, first, last):
+    """Return batch and day of each attendance sheet; `sheets` are the attendance app's rows."""
     sheets = Batch.objects.filter(pk__in=batches, sheets__held_on__range=(first, last), sheets__is_open=False)
     return sheets.order_by().values_list("pk", "sheets__held_on")
 

@@ -16,7 +16,7 @@ from coachmaster.ground.text import LineFormField, folded
 
 from . import class_times
 from .choices import to_offer
-from .models import Batch, ClassChange, Course, EnrollmentStatus, Institute
+from .models import Batch, Course, EnrollmentStatus, Institute
 
 # Courses --------------------------------------------------------------------------------------------------------
 
@@ -248,7 +248,7 @@ class WeekForm(FilterForm):
 
 
 class ClassFilter(FilterForm):
-    """Whose classes, in which room, of which batch; the choices are those of ``batches``, rows of `schedule.in_short`."""
+    """Whose classes, in which room, of which batch; the choices are those of ``batches`` (loaded, with instructors)."""
 
     q = None
     instructor = forms.ChoiceField(label="Instructor")
@@ -257,28 +257,23 @@ class ClassFilter(FilterForm):
 
     def __init__(self, data, *, batches):
         super().__init__(data)
-        batches = [(key, name, folded(room), room, *who) for key, name, room, *who in batches]
-        rooms = {row[2]: row[3] for row in batches if row[2]}
-        self._written = {row[3]: row[2] for row in batches}
-        teaching = _named({row[4:] for row in batches if row[4]})
+        rooms = {folded(batch.room): batch.room for batch in batches if batch.room}
+        teaching = _named({(batch.instructor_id, batch.instructor.full_name) for batch in batches if batch.instructor})
         self.fields["instructor"].choices = Pairs(("", "Everybody"), *teaching, ("none", "Nobody yet"))
         self.fields["room"].choices = [("", "All rooms"), *_named(rooms.items())]
-        offered = to_offer(batches, self.data, room=2, instructor=4)
+        rows = [(batch.pk, batch.name, folded(batch.room), batch.instructor_id) for batch in batches]
+        offered = to_offer(rows, self.data, room=2, instructor=3)
         self.fields["batch"].choices = Pairs(("", "All batches"), *_named(row[:2] for row in offered))
         if not offered:
             del self.fields["batch"]
 
     def narrow(self, batches):
-        """Those of ``batches`` that can have a class that was asked for."""
-        instructor, batch = self.value("instructor"), self.value("batch")
+        """Return the ``batches`` (loaded) of the chosen instructor and batch; a room is of a class, not of a batch."""
+        instructor, pk = self.value("instructor"), self.value("batch")
         if instructor:
-            batches = batches.filter(instructor=None if instructor == "none" else instructor)
-        if room := self.value("room"):
-            # A single class may be held elsewhere.
-            moved = ClassChange.objects.exclude(room="").values("batch")
-            written = [one for one, of in self._written.items() if of == room]
-            batches = batches.filter(Q(room__in=written) | Q(pk__in=moved))
-        return batches.filter(pk=batch) if batch else batches
+            wanted = None if instructor == "none" else int(instructor)
+            batches = [batch for batch in batches if batch.instructor_id == wanted]
+        return [batch for batch in batches if str(batch.pk) == pk] if pk else batches
 
     def filter(self, classes):
         """Those of ``classes``, of batches that were narrowed, that were asked for."""

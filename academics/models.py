@@ -290,9 +290,9 @@ class BatchQuerySet(ScopedQuerySet):
         """The batches whose registers are kept in a ``scope`` (of `scope_of`): all, or those that this person teaches."""
         return self if scope is None else self.taught_by(scope)
 
-    def running(self, on):
-        """Batches that have started and are not over on that day."""
-        return self.filter(Q(ends_on__gte=on) | Q(ends_on=None), starts_on__lte=on)
+    def running(self, first, last=None):
+        """Batches that run on some day from ``first`` to ``last`` (left out: that one day)."""
+        return self.filter(Q(ends_on__gte=first) | Q(ends_on=None), starts_on__lte=last or first)
 
     def upcoming(self, on):
         """Batches that start after that day."""
@@ -352,6 +352,11 @@ class BatchQuerySet(ScopedQuerySet):
         ``ended_by`` (a time of day) leaves out those whose first class has not ended then.
         """
         return self.running(day).filter(_has_class_on(day, ended_by), ~Exists(Holiday.objects.filter(day=day)))
+
+    def for_timetable(self):
+        """With what a `Timetable` and its pages show of a batch, by name; nothing else is loaded."""
+        shown = "name", "room", "starts_on", "ends_on", "instructor__full_name"
+        return self.select_related("instructor").only(*shown).order_by("name", "pk")
 
     def for_listing(self):
         """Everything one row of the batch table shows."""
