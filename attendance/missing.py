@@ -1,22 +1,21 @@
-"""Registers not taken: expected classes that are over, of which there is no sheet. And the mail that reminds of them."""
+"""Registers not taken: classes that are over and have no sheet. And the mail that reminds of them."""
 
 import datetime
-from collections import Counter
-from functools import cache
+from collections import Counter, defaultdict
 from itertools import groupby
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import DateField, Exists, OuterRef, Q, Value
+from django.db.models import Min, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.calendar import Timetable
 from academics.models import Batch, Enrollment, Institute
 from accounts import mails
 from accounts.models import User
 from accounts.scopes import scope_of
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .models import RegisterReminder, Sheet
@@ -49,18 +48,33 @@ def days_back():
 
 
 def missing(now, *, days, instructor=None):
-    """A `Missing` for each class that should have a sheet at the moment ``now``, newest first; of one ``instructor`` (a key), or of
-    all batches.
+    """Return a `Missing` for each class without a sheet at the moment ``now``, newest first.
 
-    Of today once a class has ended, and of ``days`` days before. Holidays, classes called off, and days on which nobody
-    was enrolled are not missing. One query, however many batches and days.
+    Of today classes that have ended, and all of ``days`` days before; of one ``instructor`` (an id), or of all batches.
+    Holidays, classes called off, and days on which nobody was enrolled are not missing.
     """
     now = timezone.localtime(now)
-    values = {f"day_{number}": now.date() - datetime.timedelta(number) for number in range(days + 1)}
-    if instructor:
-        values["instructor"] = instructor
-    found = _of_days(days, instructor is not None)(time=now.time(), **values)
-    return sorted(map(Missing._make, found), key=lambda row: (-row.day.toordinal(), row.batch, row.batch_id))
+    today = now.date()
+    first = today - datetime.timedelta(days=days)
+    batches = list(_batches(first, today, instructor))
+    if not batches:
+        return []
+    taken = _taken(first, today, instructor)
+    timetable = Timetable(batches, first, today)
+    found = [
+        (batch, day)
+        for day in timetable.days()
+        if day not in timetable.holidays
+        for batch in batches
+        if (batch.pk, day) not in taken and _has_class(timetable.on(batch, day), ended_at=now)
+    ]
+    enrolled = _Enrolled({batch.pk for batch, _ in found}, first, today)
+    rows = [
+        Missing(day, batch.pk, batch.name, batch.instructor_id, batch.instructor and batch.instructor.full_name)
+        for batch, day in found
+        if enrolled.on(batch.pk, day)
+    ]
+    return sorted(rows, key=lambda row: (-row.day.toordinal(), row.batch, row.batch_id))
 
 
 def to_see_to(user, *, days=None):
@@ -70,27 +84,38 @@ def to_see_to(user, *, days=None):
     return missing(timezone.now(), days=days, instructor=scope_of(user))
 
 
-@cache
-def _of_days(days, of_one_instructor):
-    """The question for so many days back: every dashboard asks it, and it is long."""
-
-    def build(time, day_0, instructor=None, **earlier):
-        batches = Batch.objects.filter(instructor=instructor) if of_one_instructor else Batch.objects.all()
-        found = [_of_day(batches, day, of_one_instructor) for day in earlier.values()]
-        return _of_day(batches, day_0, of_one_instructor, ended_by=time).union(*found, all=True)
-
-    return Prepared(build)
+def _batches(first, last, instructor):
+    found = Batch.objects.kept_in(instructor).not_over(first).filter(starts_on__lte=last)
+    return found.select_related("instructor").only("name", "room", "starts_on", "ends_on", "instructor__full_name")
 
 
-def _of_day(batches, day, are_few, ended_by=None):
-    taken = Sheet.objects.filter(held_on=day, is_open=False)
-    # Of all batches by the sheets of the day, which are read at once; of a few by the sheet of each.
-    is_taken = Exists(taken.filter(batch=OuterRef("pk"))) if are_few else Q(pk__in=taken.values("batch"))
-    without = batches.filter(~is_taken).with_class_on(day, ended_by=ended_by)
-    without = without.filter(Exists(Enrollment.objects.on_roll(day).filter(batch=OuterRef("pk"))))
-    return without.order_by().values_list(
-        Value(day, output_field=DateField()), "pk", "name", "instructor", "instructor__full_name"
-    )
+def _taken(first, last, instructor):
+    """Return ``{(batch id, day)}`` of the sheets that were saved."""
+    saved = Sheet.objects.between(first, last).filter(is_open=False)
+    if instructor is not None:
+        saved = saved.filter(batch__instructor=instructor)
+    return set(saved.order_by().values_list("batch", "held_on"))
+
+
+def _has_class(classes, ended_at):
+    """Whether one of these classes of a day has ended at that moment."""
+    return any(one.day < ended_at.date() or one.slot.ends_at <= ended_at.time() for one in classes)
+
+
+class _Enrolled:
+    """Whether anybody was enrolled in a batch on a day from ``first`` to ``last``."""
+
+    def __init__(self, batch_ids, first, last):
+        self._spans = defaultdict(list)
+        if batch_ids:
+            # Of those who end on the same day, the first to come covers the days of all.
+            found = Enrollment.objects.filter(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
+            found = found.filter(batch__in=batch_ids).order_by().values_list("batch", "ended_on")
+            for batch, ended_on, enrolled_on in found.annotate(Min("enrolled_on")):
+                self._spans[batch].append((enrolled_on, ended_on))
+
+    def on(self, batch_id, day):
+        return any(first <= day and (end is None or day < end) for first, end in self._spans[batch_id])
 
 
 def by_instructor(rows):
