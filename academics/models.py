@@ -11,13 +11,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 from django.db.models import Count, DateField, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, ExtractIsoWeekDay, Least
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
 from accounts.scopes import ScopedQuerySet, scope_of
-from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, day_bounds, one_of
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
@@ -273,7 +273,7 @@ class Course(models.Model):
         return self.name
 
     def get_absolute_url(self):
-        return address("academics:course-detail", self.pk)
+        return reverse("academics:course-detail", args=[self.pk])
 
 
 class BatchQuerySet(ScopedQuerySet):
@@ -438,7 +438,7 @@ class Batch(models.Model):
         return self.name
 
     def get_absolute_url(self):
-        return address("academics:batch-detail", self.pk)
+        return reverse("academics:batch-detail", args=[self.pk])
 
     def is_over(self, on):
         """Whether its last day lies before that day."""
@@ -662,7 +662,7 @@ class Holiday(models.Model):
         return f"{self.name}, {self.day:%d %b %Y}"
 
     def get_absolute_url(self):
-        return address("academics:holiday-update", self.pk)
+        return reverse("academics:holiday-update", args=[self.pk])
 
 
 class EnrollmentStatus(models.TextChoices):
@@ -778,7 +778,7 @@ class Enrollment(models.Model):
         return f"{self.student} in {self.batch}"
 
     def get_absolute_url(self):
-        return address("academics:student-enrollment", self.student_id)
+        return reverse("academics:student-enrollment", args=[self.student_id])
 
     @property
     def with_earlier(self):

@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower
+from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds
 from coachmaster.ground.days import DayField
 from coachmaster.ground.prepared import Prepared
@@ -157,7 +157,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name
 
     def get_absolute_url(self):
-        return address("accounts:person-detail", self.pk)
+        return reverse("accounts:person-detail", args=[self.pk])
 
     def get_full_name(self):
         return self.full_name
@@ -310,7 +310,7 @@ class StudentProfile(models.Model):
         return self.user.full_name
 
     def get_absolute_url(self):
-        return address("pages:student-hub", self.pk)
+        return reverse("pages:student-hub", args=[self.pk])
 
     @property
     def phone_to_call(self):

@@ -8,12 +8,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Greatest
+from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
-from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import day_bounds, one_of
 from coachmaster.ground.days import DayField
 from coachmaster.ground.reminders import SentReminder
@@ -209,7 +209,7 @@ class Sheet(Counted):
         return f"{self.batch}, {self.held_on:%d %b %Y}"
 
     def get_absolute_url(self):
-        return address("attendance:sheet", self.batch_id, self.held_on)
+        return reverse("attendance:sheet", args=[self.batch_id, self.held_on])
 
     @property
     def as_saved(self):

@@ -7,13 +7,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from academics.models import Batch, Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
-from coachmaster.ground.addresses import address
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
@@ -633,7 +633,7 @@ class Payment(models.Model):
         super().save(**{**kwargs, "force_insert": True})
 
     def get_absolute_url(self):
-        return address("finance:receipt", self.pk)
+        return reverse("finance:receipt", args=[self.pk])
 
     def delete(self, **kwargs):
         raise ValidationError("A payment is never deleted; void it.")
@@ -774,7 +774,7 @@ class Refund(models.Model):
         return self.voucher_number
 
     def get_absolute_url(self):
-        return address("finance:refund", self.pk)
+        return reverse("finance:refund", args=[self.pk])
 
     @property
     def head(self):

@@ -3,12 +3,12 @@
 from functools import lru_cache
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from markupsafe import escape
 
 from attendance.models import Status
-from coachmaster.ground.addresses import address
 from coachmaster.ground.days import LONG_WEEKDAYS, WEEKDAYS
 from coachmaster.ground.templatetags.ground import icon, initials, status
 
@@ -135,7 +135,7 @@ def register_rows(rows):
     return mark_safe(  # noqa: S308 — joins what is escaped already
         "".join(
             _REGISTER_ROW.format(
-                address("attendance:student-attendance", row.student_id),
+                reverse("attendance:student-attendance", args=[row.student_id]),
                 escape(row.name),
                 escape(row.admission_number),
                 row.tally,

@@ -1,7 +1,7 @@
 """Dates: one field with bounds that every database and every time zone can hold, and the Indian financial year."""
 
 import datetime
-from calendar import day_abbr, day_name, month_abbr, month_name
+from calendar import day_abbr, day_name, month_abbr
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -9,7 +9,7 @@ from django.db import models
 
 # Read once: the calendar's own lists are written anew for each look.
 MONTHS, WEEKDAYS = list(month_abbr), list(day_abbr)
-LONG_MONTHS, LONG_WEEKDAYS = list(month_name), list(day_name)
+LONG_WEEKDAYS = list(day_name)
 
 # Year 1 and year 9999 fall out of range as soon as a time zone touches them, and then no page can read the row.
 FIRST_DAY = datetime.date(1900, 1, 1)

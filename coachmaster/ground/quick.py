@@ -5,12 +5,13 @@ The page stays a Django template and says `{% quick "payments.html" payments=pay
 `perms` and what it is given, our filters (`rupees`, `phone`, `date`), and `url`, `icon`, `status` and `figure` as functions.
 """
 
+from django.template.defaultfilters import date as django_date
 from django.template.defaultfilters import truncatechars
+from django.urls import reverse
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]
 from jinja2 import ChainableUndefined, Environment
 from jinja2.runtime import Context
 
-from .addresses import address
 from .templatetags import ground
 
 
@@ -28,7 +29,11 @@ def environment(**options):
     )
     env.context_class = _Context
     env.globals.update(
-        url=address, icon=ground.icon, status=ground.status, figure=ground.figure, nav_link=ground.nav_link
+        url=lambda name, *args: reverse(name, args=args),
+        icon=ground.icon,
+        status=ground.status,
+        figure=ground.figure,
+        nav_link=ground.nav_link,
     )
     env.filters.update(
         {
@@ -46,4 +51,4 @@ def _shown(value):
 
 def _date(value, words):
     """Our `date`, which Django's templates hand a moment in local time."""
-    return ground.date(template_localtime(value), words)
+    return django_date(template_localtime(value), words)
