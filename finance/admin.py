@@ -15,7 +15,6 @@ from .models import (
     LateFeeRule,
     Letterhead,
     LiveReference,
-    MonthTotal,
     Payment,
     ReceiptPrint,
     ReceiptSeries,
@@ -194,15 +193,6 @@ class DayTotalAdmin(ReadOnlyAdmin):
     list_filter = ["mode"]
     date_hierarchy = "paid_on"
     ordering = ["-paid_on", "mode"]
-
-
-@admin.register(MonthTotal)
-class MonthTotalAdmin(ReadOnlyAdmin):
-    list_display = ["month", "batch", "term", "shown_amount"]
-    list_select_related = ["batch"]
-    list_filter = ["term"]
-    date_hierarchy = "month"
-    ordering = ["-month", "batch", "term"]
 
 
 @admin.register(LiveReference)

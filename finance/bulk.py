@@ -21,7 +21,6 @@ from . import ledger, services
 from .installments import check as check_installments
 from .locks import closed_days, lock_series
 from .models import Account, Letterhead, LiveReference, ReceiptSeries, live_reference
-from .monthly import keep_received
 
 
 def lock_accounts(student_ids):
@@ -120,8 +119,8 @@ class Enrolling:
         insert(charges)
 
     def finish(self):
-        """Bring the accounts and what fell due up to date; once, after the last write."""
-        ledger.refresh_many_dues(self.student_ids)
+        """Bring the accounts up to date; once, after the last write."""
+        ledger.refresh_many_accounts(self.student_ids)
 
 
 class Receiving:
@@ -138,7 +137,7 @@ class Receiving:
         for series in self._series.values():
             series.last_closed = closed
         _, self.letterhead = Letterhead.objects.now()
-        self._one_of = {}  # each batch and day, of the payments that were written
+        self._days = set()  # of the payments that were written
 
     def reserve_number(self, paid_on):
         """The series and the next number for a payment of that day."""
@@ -164,12 +163,11 @@ class Receiving:
             for payment in payments
             if (reference := live_reference(payment))
         )
-        self._one_of.update({(one.enrollment and one.enrollment.batch_id, one.paid_on): one for one in payments})
+        self._days.update(payment.paid_on for payment in payments)
 
     def finish(self):
         """Keep the numbers used, and bring accounts and days up to date; once, after the last write."""
         for series in self._series.values():
             series.save(update_fields=["last_number"])
         ledger.refresh_many_accounts(self.student_ids)
-        ledger.refresh_days(day for _, day in self._one_of)
-        keep_received(self._one_of.values())
+        ledger.refresh_days(self._days)

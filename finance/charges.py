@@ -65,7 +65,7 @@ def post(*, students, kind, label, amount, due_on, token, by, batch=None):
     for charge in charges:
         charge.clean_fields(exclude=["student", "enrollment", "posted_by"])
     Charge.objects.bulk_create(charges)
-    ledger.refresh_many_dues([charge.student_id for charge in charges])
+    ledger.refresh_many_accounts([charge.student_id for charge in charges])
     return charges
 
 
@@ -90,5 +90,5 @@ def cancel(*, charge, reason, by):
     if charge.is_cancelled:
         raise ValidationError("This charge was cancelled already.")
     installments.cancel([charge], reason=reason, by=by)
-    ledger.refresh_dues([charge.student_id])
+    ledger.refresh_accounts([charge.student_id])
     return charge

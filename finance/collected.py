@@ -5,18 +5,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import F, Sum
+from django.db.models.functions import TruncMonth
 from django.utils.functional import cached_property
 
 from academics.models import Batch, Course
+from coachmaster.ground.days import month_end
 from coachmaster.ground.money import ZERO
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
-from .models import MonthTotal
-
-#: To which part of a flow each term of the equation counts, and how.
-FLOWS = {"charged": ("due", 1), "conceded": ("due", -1), "paid": ("received", 1), "refunded": ("refunded", 1)}
+from .models import Charge, Concession, Payment, Refund
 
 
 @dataclass
@@ -68,18 +66,24 @@ def months_of(year):
 
 
 class Collected:
-    """The flows of ``months`` (their first days), out of what is kept of them; of one ``course`` (a key) alone when given."""
+    """The flows of ``months`` (their first days); of one ``course`` (an id) alone when given."""
 
     def __init__(self, months, course=None):
         self.months, self.course = months, course
 
-    def _flows(self, *keys):
-        """A Flow for each of the values of ``keys`` with something in it."""
+    def _flows(self, *, by_month=False, by_batch=False):
+        """Return ``{(month, batch): Flow}`` without empty flows; what is not asked for is None."""
         flows = defaultdict(Flow)
-        for *key, term, amount in _sums(keys, first=self.months[0], last=self.months[-1], course=self.course):
-            name, sign = FLOWS[term]
-            flow = flows[*key]
-            setattr(flow, name, getattr(flow, name) + sign * amount)
+        first, last = self.months[0], month_end(self.months[-1])
+        for name, sign, rows, day, batch in _terms():
+            rows = rows.filter(**{f"{day}__gte": first, f"{day}__lte": last}).order_by()
+            if self.course is not None:
+                rows = rows.filter(**{f"{batch}__course": self.course})
+            by = {"month": TruncMonth(day) if by_month else None, "batch": F(batch) if by_batch else None}
+            rows = rows.values(**{key: expression for key, expression in by.items() if expression})
+            for row in rows.annotate(total=Sum("amount")):
+                flow = flows[row.get("month"), row.get("batch")]
+                setattr(flow, name, getattr(flow, name) + sign * row["total"])
         return {key: flow for key, flow in flows.items() if flow}
 
     @cached_property
@@ -90,13 +94,13 @@ class Collected:
     @cached_property
     def by_month(self):
         """Pairs of a month's first day and its Flow."""
-        flows = self._flows("month")
-        return [(first, flows.get((first,), Flow())) for first in self.months]
+        flows = self._flows(by_month=True)
+        return [(first, flows.get((first, None), Flow())) for first in self.months]
 
     @cached_property
     def by_batch(self):
-        """Pairs of a batch's key (None: of no batch) and its Flow, the largest first."""
-        return _largest_first((batch, flow) for (batch,), flow in self._flows("batch").items())
+        """Pairs of a batch's id (None: of no batch) and its Flow, the largest first."""
+        return _largest_first((batch, flow) for (_, batch), flow in self._flows(by_batch=True).items())
 
     @cached_property
     def by_course(self):
@@ -111,18 +115,20 @@ class Collected:
     @cached_property
     def rows(self):
         """A Row for each month and batch, in their order."""
-        flows = self._flows("month", "batch")
+        flows = self._flows(by_month=True, by_batch=True)
         batches = with_courses({batch for _, batch in flows})
         rows = [Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items()]
         return sorted(rows, key=lambda row: (row.first, row.course.name if row.course else "", str(row.batch or "")))
 
 
-@Prepared
-def _sums(keys, *, first, last, course):
-    totals = MonthTotal.objects.filter(month__gte=first, month__lte=last).order_by()
-    if course is not None:
-        totals = totals.filter(batch__course=course)
-    return totals.values_list(*keys, "term").annotate(Sum("amount"))
+def _terms():
+    """Return each term of the equation: its part of a flow and its sign, the rows that count, their day and batch."""
+    return [
+        ("due", 1, Charge.objects.live(), "due_on", "enrollment__batch"),
+        ("due", -1, Concession.objects.live(), "charge__due_on", "charge__enrollment__batch"),
+        ("received", 1, Payment.objects.live(), "paid_on", "enrollment__batch"),
+        ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment__batch"),
+    ]
 
 
 def with_courses(keys):

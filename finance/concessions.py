@@ -81,7 +81,7 @@ def ask(*, student, charges, kind, reason, by, amount=None, percent=None, token=
     for row in rows:
         row.clean_fields(exclude=["student", "charge", "asked_by", "approved_by"])
     Concession.objects.bulk_create(rows)
-    ledger.refresh_dues([student.pk])
+    ledger.refresh_accounts([student.pk])
     return rows
 
 
@@ -120,7 +120,7 @@ def approve(*, token, by):
     for row in rows:
         row.approved_by, row.approved_on, row.approved_at = by, today, now
     Concession.objects.bulk_update(rows, ["approved_by", "approved_on", "approved_at"])
-    ledger.refresh_dues([student.pk])
+    ledger.refresh_accounts([student.pk])
     return rows
 
 
@@ -136,7 +136,7 @@ def take_back(*, token, reason, by):
     for row in rows:
         row.cancelled_on, row.cancelled_by, row.cancel_reason = today, by, reason[:200]
     Concession.objects.bulk_update(rows, ["cancelled_on", "cancelled_by", "cancel_reason"])
-    ledger.refresh_dues([rows[0].student_id])
+    ledger.refresh_accounts([rows[0].student_id])
     return rows
 
 

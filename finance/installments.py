@@ -147,7 +147,7 @@ def change(*, enrollment, rows, reason, by):
     kept = [(line.charge.due_on, line.settled) for line in lines if line.settled > ZERO]
     rows = sorted([*kept, *rows])
     repost(enrollment, [line.charge for line in lines], rows, reason=reason, by=by)
-    ledger.refresh_dues([enrollment.student_id])
+    ledger.refresh_accounts([enrollment.student_id])
 
 
 def repost(enrollment, charges, rows, *, reason, by, carry=True):

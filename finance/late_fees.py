@@ -75,7 +75,7 @@ def _post_for(keys, rules, *, on, by):
     ]
     if charges:
         Charge.objects.bulk_create(charges)
-        ledger.refresh_many_dues({charge.student_id for charge in charges})
+        ledger.refresh_many_accounts({charge.student_id for charge in charges})
     return charges
 
 

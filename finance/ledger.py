@@ -22,7 +22,6 @@ from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
 from coachmaster.ground.prepared import Prepared
 
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet, Refund, _sum_of
-from .monthly import keep_dues
 
 
 def _rows(on):
@@ -73,8 +72,7 @@ def with_paid(enrollments):
 def refresh_accounts(students):
     """Write into the accounts of ``students`` (keys), and into their charges, what the equation says now: two statements.
 
-    Call it in the transaction that added or cancelled a payment or refund; where it was a charge or concession, call
-    `refresh_dues`.
+    Call it in the transaction that added or cancelled a row of theirs.
     """
     # Payments settle the oldest first: open is what of the balance is not due later, and at most all of the charge.
     later = _sum_of(_later(Charge.objects)) - _sum_of(_later(Concession.objects, "charge__"))
@@ -97,15 +95,6 @@ def refresh_accounts(students):
     Charge.objects.filter(Q(cancelled_on=None) | Q(open_now__isnull=False), student__in=students).update(
         open_now=Case(When(cancelled_on=None, then=is_open), output_field=MoneyField())
     )
-
-
-def refresh_dues(students):
-    """What `refresh_accounts` does, and what fell due in their months: after an act on charges or concessions.
-
-    The last thing of its transaction, which then takes no further lock.
-    """
-    refresh_accounts(students)
-    keep_dues(students)
 
 
 def _later(manager, path=""):
@@ -139,12 +128,6 @@ def refresh_many_accounts(keys):
         }
         _refresh_open(accounts)
         put(accounts.values())
-
-
-def refresh_many_dues(keys):
-    """What `refresh_dues` does, for many students whose accounts the caller holds."""
-    refresh_many_accounts(keys)
-    keep_dues(keys)
 
 
 def _refresh_open(accounts):

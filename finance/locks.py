@@ -1,10 +1,9 @@
 """The rows that keep two acts apart, and the one order in which they are locked: receipt series, then institute and
-batch, then the student's account, then enrollments, then what fell due. Call these inside a transaction; they hold until its end.
+batch, then the student's account, then enrollments. Call these inside a transaction; they hold until its end.
 """
 
 import datetime
 
-from django.db import connection
 from django.db.models import Subquery
 
 from academics.models import Batch, Institute
@@ -12,8 +11,6 @@ from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
 
 from .models import Account, DayClose, ReceiptSeries
-
-_DUES = 0x64756573  # any number, for all the same
 
 
 def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
@@ -80,12 +77,3 @@ def lock_accounts(students):
     Account.objects.bulk_create([Account(student_id=key) for key in sorted(set(students))], ignore_conflicts=True)
     for keys in in_chunks(sorted(set(students))):
         list(Account.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
-
-
-def lock_dues():
-    """What is kept of the charges of each month is written by one at a time until its transaction ends: by others who hold
-    other accounts too, and who would not see each other's rows. The last lock of all, and none of a row; SQLite has one
-    writer anyway."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_DUES])

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from academics.models import Batch, Course, Enrollment, Institute
+from academics.models import Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of
@@ -886,32 +886,3 @@ class DayTotal(models.Model):
 
     def __str__(self):
         return f"{self.paid_on} {self.mode}: {self.amount}"
-
-
-class MonthTotal(models.Model):
-    """One term of the equation for a month and a batch (None: of no batch), what counts of it; kept like `Account`, for the
-    report of collections."""
-
-    class Term(models.TextChoices):
-        """What it is the sum of, and by which day."""
-
-        CHARGED = "charged", "Charges that fell due"
-        CONCEDED = "conceded", "Concessions on them"
-        PAID = "paid", "Received"
-        REFUNDED = "refunded", "Refunded"
-
-    term = models.CharField(max_length=8, choices=Term.choices)
-    month = DayField(help_text="Its first day.")
-    # Without a constraint: to check it, PostgreSQL would wait for who holds the batch to enroll, and who waits for us.
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, null=True, related_name="+", db_constraint=False)
-    amount = MoneyField()
-
-    class Meta:
-        ordering = ["month", "term", "batch"]
-        indexes = [models.Index(fields=["month", "term", "batch", "amount"], name="month_total_sums")]
-        constraints = [
-            models.UniqueConstraint("term", "month", Coalesce("batch", 0), name="month_total_unique"),
-        ]
-
-    def __str__(self):
-        return f"{self.month} {self.term}: {self.amount}"

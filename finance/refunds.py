@@ -9,7 +9,6 @@ from coachmaster.ground.money import ZERO, display
 from . import ledger
 from .locks import book_day, lock_entry
 from .models import Letterhead, Mode, Payment, ReceiptSeries, Refund, normalised_reference
-from .monthly import keep_refunded
 from .services import check_back_dating
 
 
@@ -69,5 +68,4 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
     given.clean_fields(exclude=["student", "payment", "series", "refunded_by", "letterhead"])
     given.save(force_insert=True)
     ledger.refresh_accounts([payment.student_id])
-    keep_refunded(given)
     return given

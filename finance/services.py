@@ -34,7 +34,6 @@ from .models import (
     live_reference,
     normalised_reference,
 )
-from .monthly import keep_received
 
 #: A payment like one of the last minutes (same student, same amount) is asked about once more.
 LOOKS_DOUBLE_WITHIN = datetime.timedelta(minutes=10)
@@ -52,7 +51,7 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
     active enrollment, or the fee is lowered without a reason.
     """
     enrollment = _enroll(student, lock_batch(batch), enrolled_on, agreed_fee, fee_reason, installments, by=by)
-    ledger.refresh_dues([student.pk])
+    ledger.refresh_accounts([student.pk])
     return enrollment
 
 
@@ -90,7 +89,7 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
             refusals.append(refusal)
     if refusals:
         raise ValidationError(refusals)
-    ledger.refresh_many_dues([enrollment.student_id for enrollment in enrollments])
+    ledger.refresh_many_accounts([enrollment.student_id for enrollment in enrollments])
     return enrollments
 
 
@@ -118,7 +117,7 @@ def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
     enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=words)
     if fee_to_keep is not None:
         _keep_of_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {words}", by=by)
-        ledger.refresh_dues([enrollment.student_id])
+        ledger.refresh_accounts([enrollment.student_id])
     return enrollment
 
 
@@ -214,7 +213,7 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     installments.check(rows, settlement.to_pay, not_before=first_day)
     charges = [line.charge for line in settlement.cancelled]
     installments.repost(moved, charges, rows, reason=words, by=by, carry=settlement.conceded > ZERO)
-    ledger.refresh_dues([enrollment.student_id])
+    ledger.refresh_accounts([enrollment.student_id])
     return moved
 
 
@@ -440,7 +439,6 @@ def _record_payment(
         LiveReference.objects.create(reference=kept, payment=payment)
     ledger.refresh_accounts([student.pk])
     ledger.refresh_days([paid_on], [mode])
-    keep_received([payment])
     return payment
 
 
@@ -620,9 +618,7 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
         )
         posted.clean_fields(exclude=["student", "enrollment", "posted_by"])
         posted.save(force_insert=True)
-        ledger.refresh_dues([payment.student_id])
-    else:
-        ledger.refresh_accounts([payment.student_id])
+    ledger.refresh_accounts([payment.student_id])
     return reversal
 
 
@@ -641,5 +637,4 @@ def _reverse(payment, how, *, on, reason, by):
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()
     ledger.refresh_days([payment.paid_on], [payment.mode])
-    keep_received([payment])
     return reversal

@@ -28,7 +28,6 @@ from . import services
 from .bulk import Enrolling, Receiving
 from .importing import ModeField
 from .models import Charge, ChargeKind, Concession, ConcessionKind, Mode, Payment, ReceiptSeries, Refund
-from .monthly import keep_dues
 
 INSTALLMENTS = 12
 #: How a line of sums begins: “Total”, “Grand total:”, “Total (42)”.
@@ -381,7 +380,6 @@ class WorkbookImporter(Importer):
                 receiving.write(payments)
         if result.is_clean:
             receiving.finish()  # the accounts of all of them, also of who paid nothing
-            keep_dues(receiving.student_ids)
 
     def _check_balance(self, row, result):
         """A balance that the file tells must follow from what else it tells."""

@@ -18,7 +18,6 @@ from .models import (
     DayTotal,
     LiveReference,
     Mode,
-    MonthTotal,
     Payment,
     ReceiptPrint,
     ReceiptSeries,
@@ -131,28 +130,6 @@ def day_totals():
             yield (
                 f"{day} {mode}: {display(amount)} in {count} receipts is kept, "
                 f"the rows say {display(amounts[day, mode])} in {receipts[day, mode]}."
-            )
-
-
-def month_totals():
-    """What is kept of a month and a batch is the sum of its rows that count, term by term."""
-    reckoned = defaultdict(lambda: ZERO)
-    given = Concession.objects.filter(cancelled_on=None, charge__cancelled_on=None).exclude(approved_on=None)
-    for term, rows, day, batch in (
-        ("charged", Charge.objects.filter(cancelled_on=None), "due_on", "enrollment__batch"),
-        ("conceded", given, "charge__due_on", "charge__enrollment__batch"),
-        ("paid", Payment.objects.filter(reversal=None), "paid_on", "enrollment__batch"),
-        ("refunded", Refund.objects.all(), "refunded_on", "payment__enrollment__batch"),
-    ):
-        for on, key, amount in rows.order_by("pk").values_list(day, batch, "amount").iterator(CHUNK):
-            reckoned[on.replace(day=1), term, key or 0] += amount
-    kept = {(row.month, row.term, row.batch_id or 0): row.amount for row in MonthTotal.objects.iterator(CHUNK)}
-    for place in sorted(reckoned.keys() | kept.keys()):
-        if kept.get(place, ZERO) != reckoned[place]:
-            month, term, batch = place
-            yield (
-                f"{month:%Y-%m}, batch {batch or 'none'}, {term}: {display(kept.get(place, ZERO))} is kept, "
-                f"the rows say {display(reckoned[place])}."
             )
 
 
@@ -324,7 +301,6 @@ CHECKS = [
     balances,
     open_charges,
     day_totals,
-    month_totals,
     tokens,
     references,
     settlements,

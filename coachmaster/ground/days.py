@@ -88,17 +88,6 @@ def months_between(first, last):
     return months
 
 
-class MonthStart(models.Func):
-    """The first day of the month of a date, by the database itself: Django's own asks Python for each row on SQLite."""
-
-    output_field = DayField()
-    template = "DATE_TRUNC('month', %(expressions)s)::date"
-
-    def as_sqlite(self, compiler, connection, **context):
-        """SQLite has a word for it."""
-        return self.as_sql(compiler, connection, template="DATE(%(expressions)s, 'start of month')", **context)
-
-
 class TimeConverter:
     """A time of day in an address: `1730`."""
 

@@ -38,7 +38,7 @@ def institute_with_dues():
     type(ledger_charge).objects.create(
         student=both.student, enrollment=both, amount=Decimal("600.00"), posted_on=today, due_on=today
     )
-    ledger.refresh_dues([both.student_id])
+    ledger.refresh_accounts([both.student_id])
     ahead = enrolled(fee="10.00")
     paid(student=ahead.student, amount="25.00")
     settled = enrolled(fee="10.00")

@@ -17,7 +17,6 @@ from finance.models import (
     DayTotal,
     LateFeeRule,
     LiveReference,
-    MonthTotal,
     Payment,
     ReceiptPrint,
     ReceiptSeries,
@@ -74,14 +73,6 @@ def break_a_day():
     DayTotal.objects.filter(mode="upi").update(amount=Decimal("0.01"))
 
 
-def break_a_month():
-    MonthTotal.objects.filter(term="paid").update(amount=Decimal("0.03"))
-
-
-def forget_a_month():
-    MonthTotal.objects.filter(term="charged").delete()
-
-
 def free_a_reference():
     LiveReference.objects.all().delete()
 
@@ -105,8 +96,6 @@ def forget_a_charge():
         (open_a_settled_charge, "₹0.07 is kept as open, the payments leave ₹0.00."),
         (forget_since_when, "owes since None by what is kept, since 2026-06-01 by the charges."),
         (break_a_day, "₹0.01 in 1 receipts is kept, the rows say ₹333.33 in 1."),
-        (break_a_month, "paid: ₹0.03 is kept, the rows say ₹1,033.33."),
-        (forget_a_month, "charged: ₹0.00 is kept, the rows say ₹1,000.00."),
         (free_a_reference, "does not hold its reference U-1"),
         (overfill, "has 2 students on 1 seats"),
         (forget_a_charge, "₹0.00 is charged of the agreed ₹12,000.00"),

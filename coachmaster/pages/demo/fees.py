@@ -23,7 +23,6 @@ from finance.models import (
     live_reference,
     normalised_reference,
 )
-from finance.monthly import keep_received
 
 from .academy import CHUNK, DAY
 
@@ -71,9 +70,8 @@ def collect(academy, progress):
     receipts += [_mistake(academy.rng, receipt) for receipt in receipts[30::60]]
     receipts.sort(key=lambda receipt: receipt.at)
     _write(academy, receipts, charges, progress)
-    ledger.refresh_many_dues(StudentProfile.objects.values_list("pk", flat=True))
+    ledger.refresh_many_accounts(StudentProfile.objects.values_list("pk", flat=True))
     ledger.refresh_days({receipt.day for receipt in receipts})
-    keep_received([receipt.payment for receipt in receipts])
 
 
 def _pace(academy, pupil, stay, before):
