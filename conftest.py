@@ -33,10 +33,7 @@ TransactionTestCase._fixture_teardown = _teardown_with_money
 
 @pytest.fixture(autouse=True)
 def _fresh_cache():
-    from academics.models import Institute
-
     cache.clear()
-    Institute.objects.forget()
 
 
 @pytest.fixture(autouse=True)

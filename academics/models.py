@@ -1,11 +1,11 @@
 """The institute, its courses and batches with their class times, holidays, and who is enrolled where."""
 
 import datetime
-import time
 from collections import defaultdict
 from decimal import Decimal
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
@@ -28,25 +28,17 @@ from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneFi
 from . import class_times
 from .validators import check_absence_message, check_attendance_reminder, check_gstin, check_reminder, check_upi_id
 
+_CACHE_KEY = "institute"
+
 
 class InstituteManager(models.Manager):
     def current(self):
-        """The institute's row, read now; `migrate` made it."""
+        """The institute's row, read now; `migrate` made it. What decides anything by the settings asks here."""
         return self.get(pk=Institute.ONLY)
 
-    #: The row, and until when it is good. Not in Django's cache, which would make the row anew for each look.
-    _kept: tuple["Institute", float] | None = None
-
     def for_page_heads(self):
-        """The institute's row as at most a minute ago: every page shows its name, and none waits for it. Not to be changed."""
-        kept = self._kept
-        if kept is None or kept[1] < time.monotonic():
-            kept = self._kept = self.current(), time.monotonic() + 60
-        return kept[0]
-
-    def forget(self):
-        """Read the row anew for the next page of this process."""
-        self._kept = None
+        """The institute's row, at most a minute old in other processes: for what is only shown."""
+        return cache.get_or_set(_CACHE_KEY, self.current, 60)
 
 
 class Institute(models.Model):
@@ -196,8 +188,8 @@ class Institute(models.Model):
 
     def save(self, **kwargs):
         super().save(**kwargs)
-        Institute.objects.forget()
-        transaction.on_commit(Institute.objects.forget)
+        cache.delete(_CACHE_KEY)
+        transaction.on_commit(lambda: cache.delete(_CACHE_KEY))  # somebody may have read the former row meanwhile
 
     def clean(self):
         of = self.gstin[:2]

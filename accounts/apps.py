@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import m2m_changed, post_migrate
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
@@ -9,15 +9,12 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self):
-        from django.contrib.auth.models import Group, update_last_login
+        from django.contrib.auth.models import update_last_login
         from django.contrib.auth.signals import user_logged_in
 
         from . import roles, signing_in
 
         post_migrate.connect(roles.keep_in_step, dispatch_uid="accounts.roles")
-        m2m_changed.connect(
-            roles.forget_permissions, sender=Group.permissions.through, dispatch_uid="accounts.permissions"
-        )
         # Django's own would write a line of history for every sign-in.
         user_logged_in.disconnect(update_last_login, dispatch_uid="update_last_login")
         user_logged_in.connect(signing_in.note_sign_in, dispatch_uid="accounts.last_login")

@@ -6,18 +6,18 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from coachmaster.ground.constraints import day_bounds
 from coachmaster.ground.days import DayField
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
-from .roles import ADMIN, roles_within, sees_whole_institute
-from .scopes import ScopedQuerySet, scope_of
+from .roles import ADMIN, roles_within
+from .scopes import ScopedQuerySet
 
 
 class UserQuerySet(ScopedQuerySet):
@@ -247,32 +247,14 @@ class StudentProfileQuerySet(ScopedQuerySet):
         """Oneself, and the students of one's own batches."""
         return self.filter(Q(pk=key) | Q(pk__in=self.model.objects.taught_by(key).values("pk")))
 
-    def is_visible(self, pk, user):
-        """Whether the student of that key is `visible_to` ``user``, quicker than by asking that of the database."""
-        if pk == user.pk:
-            return user.is_student
-        if sees_whole_institute(user):
-            return bool(_student_of(pk=pk))
-        return self.visible_to(user).filter(pk=pk).exists()
-
     def taught_by(self, user):
         """Students who are, or have been, enrolled in a batch that ``user`` (a person or a key) teaches."""
         return self.filter(enrollments__batch__instructor=user).order_by().distinct()
 
 
-@Prepared
-def _student_of(pk):
-    return StudentProfile.objects.filter(pk=pk).values_list("pk")
-
-
-@Prepared
-def _student_with_person(*, key, scope):
-    return StudentProfile.objects.in_scope(scope).filter(pk=key).select_related("user")
-
-
 def student_or_404(user, key):
-    """The student of that ``key``, with the person; raises Http404 for one who is not there, or not for ``user`` to see."""
-    return _student_with_person.or_404(key=key, scope=scope_of(user))
+    """Return the student with that id and their person; raise Http404 if ``user`` may not see such a student."""
+    return get_object_or_404(StudentProfile.objects.visible_to(user).select_related("user"), pk=key)
 
 
 class StudentProfile(models.Model):

@@ -10,7 +10,6 @@ from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import list_file
 
 from . import invitations, mails, services
@@ -26,20 +25,15 @@ SORTS = {
 }
 
 
-PEOPLE_ROWS = Prepared(lambda keys: User.objects.filter(pk__in=keys).for_listing())
-
-
 def person_list(request):
     filters = PeopleFilter(request.GET)
-    found = filters.filter(User.objects.all())
+    found = filters.filter(User.objects.for_listing())
     if request.GET.get("sort", "").endswith("role"):
         # Everybody has one. That being said, the database reads people along their roles.
         found = found.filter(membership__isnull=False)
-    listed = (request, found, SORTS)
-    options = {"default": "name", "rows": PEOPLE_ROWS}
-    if file := list_file(request, "people", PEOPLE, every_row(*listed, **options)):
+    if file := list_file(request, "people", PEOPLE, every_row(request, found, SORTS, default="name")):
         return file
-    people = listing(*listed, **options)
+    people = listing(request, found, SORTS, default="name", keys_first=True)
     return render(request, "accounts/person_list.html", {"people": people, "filters": filters})
 
 

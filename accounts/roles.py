@@ -10,7 +10,6 @@ in Django admin, give it the scope and the rights it needs, and put people in it
 
 from django.apps import apps
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
 
@@ -118,34 +117,6 @@ def keep_in_step(sender=None, **kwargs):
     for name, wanted in PERMISSIONS.items():
         group, _ = Group.objects.get_or_create(name=name)
         group.permissions.set(known[codename] for codename in wanted)
-
-
-def permissions_of(group_id):
-    """The permissions of a group, like `finance.add_payment`, remembered for ten seconds.
-
-    In this process a change counts at once; other processes follow within that time.
-    """
-    from django.contrib.auth.models import Permission
-
-    def ask():
-        found = Permission.objects.filter(group=group_id).order_by()
-        return {f"{app}.{codename}" for app, codename in found.values_list("content_type__app_label", "codename")}
-
-    return cache.get_or_set(_remembered(group_id), ask, 10)
-
-
-def forget_permissions(sender, instance, **kwargs):
-    """A group's permissions have changed: do not remember the old ones."""
-    from django.contrib.auth.models import Group
-
-    if isinstance(instance, Group):
-        cache.delete(_remembered(instance.pk))
-    else:
-        cache.clear()
-
-
-def _remembered(group_id):
-    return f"permissions-of-{group_id}"
 
 
 def sees_whole_institute(user):

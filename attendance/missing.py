@@ -44,7 +44,7 @@ COLUMNS = [
 
 def days_back():
     """How many days before today are looked at: those that instructors may still take, at most `MOST_DAYS`."""
-    return min(Institute.objects.for_page_heads().attendance_edit_days, MOST_DAYS)
+    return min(Institute.objects.current().attendance_edit_days, MOST_DAYS)
 
 
 def missing(now, *, days, instructor=None):

@@ -191,7 +191,7 @@ def enrollments_with_tally(student, user):
     """The enrollments of ``student`` that ``user`` may see, each with the ``tally`` of its marks, what is ``expected``, and
     whether it ``is_short``: one that goes on and lies below that. The active ones first, then the newest. One query.
     """
-    institute = Institute.objects.for_page_heads()
+    institute = Institute.objects.current()
     found = _enrollments(student=student.pk, scope=scope_of(user))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
@@ -272,7 +272,7 @@ def register(batch, first, last):
         found = marks.get(student.pk, [None] * len(sheets))
         name, number = student.user.full_name, student.admission_number
         rows[student.pk] = RegisterRow(student.pk, name, number, found, Tally.of(found), tally)
-    expected = Expected.of(batch.course, Institute.objects.for_page_heads())
+    expected = Expected.of(batch.course, Institute.objects.current())
     for row in rows.values():
         row.is_low = expected.is_short(row.overall)
     for column, sheet in enumerate(sheets):

@@ -87,14 +87,15 @@ def first_open_day(user, today):
     """The earliest day whose sheet ``user`` may still take or correct; None when there is no such limit."""
     if user.has_perm("attendance.correct_any_day"):
         return None
-    # The institute's row is at most a minute old here: it is on every page already, and the limit counts in days.
-    return today - datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
+    return today - datetime.timedelta(days=Institute.objects.current().attendance_edit_days)
 
 
 def asks_reason(user, held_on):
     """Whether ``user`` must say why when correcting marks of that day: it lies beyond the days of correction."""
-    days = datetime.timedelta(days=Institute.objects.for_page_heads().attendance_edit_days)
-    return user is not None and held_on < timezone.localdate() - days
+    if user is None:
+        return False
+    days = datetime.timedelta(days=Institute.objects.current().attendance_edit_days)
+    return held_on < timezone.localdate() - days
 
 
 @Prepared

@@ -138,7 +138,7 @@ def _rows(batch, roll, form, recent, fills, *, is_open):
     Who has no mark yet is present, and on an open sheet, where students check themselves in, absent.
     """
     unmarked = Status.ABSENT if is_open else Status.PRESENT
-    expected = Expected.of(batch.course, Institute.objects.for_page_heads())
+    expected = Expected.of(batch.course, Institute.objects.current())
     fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
     rows = []
     for enrollment in roll:

@@ -20,7 +20,7 @@ from .reminders import remind
 
 def shortage_list(request):
     """Who is short, on the edge, or has stayed away; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
-    user, institute = request.user, Institute.objects.for_page_heads()
+    user, institute = request.user, Institute.objects.current()
     filters = shortage.ShortageFilter(request.GET, user=user, institute=institute)
     form = asked_form(request)
     if filters.is_filtering or form:

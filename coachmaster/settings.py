@@ -126,7 +126,6 @@ _database = DATABASES["default"]
 _database["CONN_MAX_AGE"] = 60
 _database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"].endswith("sqlite3"):
-    _database["ENGINE"] = "coachmaster.ground.sqlite3"
     # IMMEDIATE: a transaction that reads and then writes takes the write lock at once instead of failing on upgrade.
     # The journal stays the rollback journal: SQLite below 3.51.3 can lose commits in WAL mode.
     # As many statements stay prepared as all pages together ask.
@@ -173,7 +172,6 @@ REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", True)
 # How many proxies stand before us: only then is the address they report believed, for throttling and for https.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
-SESSION_ENGINE = "coachmaster.ground.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

@@ -279,6 +279,6 @@ def fee_status_json(key):
 )
 def get_fee_status(request, student_id: Key):
     """What is owed and since when, as things stand today."""
-    if not StudentProfile.objects.is_visible(student_id, request.user):
+    if not StudentProfile.objects.visible_to(request.user).filter(pk=student_id).exists():
         raise Http404
     return Answer(fee_status_json(student_id))

@@ -34,7 +34,7 @@ def propose(enrollment, lines, ended_on):
     """
     fee = sum((line.net for line in lines), ZERO)
     conceded = sum((line.conceded for line in lines), ZERO)
-    percent = Institute.objects.for_page_heads().leaving_deduction_percent
+    percent = Institute.objects.current().leaving_deduction_percent
     held = installments.fee_until(enrollment, fee, ended_on) if fee > ZERO else None
     if held is None:
         return Proposal(fee, conceded, None, percent, ZERO, fee)
@@ -63,12 +63,12 @@ class Outcome:
 
 def outcome(proposal, fees, kept, ended_on):
     """The Outcome of keeping ``kept`` of the fee, for a student who stands as ``fees`` says."""
-    return Outcome(kept, fees.balance - proposal.fee + kept, refund_due_on(ended_on))
+    return Outcome(kept, fees.balance - proposal.fee + kept, ended_on + refund_time())
 
 
-def refund_due_on(left_on):
-    """The last day to give money back to who left on ``left_on``."""
-    return left_on + Institute.objects.for_page_heads().refund_days * DAY
+def refund_time():
+    """How long after leaving the institute may take to pay a refund."""
+    return Institute.objects.current().refund_days * DAY
 
 
 # Refunds that are due -------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class DueTotals:
 
 def totals(accounts, today):
     """The DueTotals of ``accounts`` (of `refunds_due`), by one query."""
-    late = Q(left_on__lt=today - Institute.objects.for_page_heads().refund_days * DAY)
+    late = Q(left_on__lt=today - refund_time())
     found = accounts.aggregate(
         amount=Sum("balance"),
         students=Count("pk"),
@@ -130,7 +130,7 @@ class RefundDue:
 
 
 def rows(accounts, today):
-    """A RefundDue for each of ``accounts`` (a list), by one query.
+    """A RefundDue for each of ``accounts`` (a list), by two queries.
 
     A refund is of one payment: of those with enough left the smallest, else the one with most left.
     """
@@ -138,9 +138,9 @@ def rows(accounts, today):
     found = Payment.objects.live().with_refunded().filter(student__in=[account.pk for account in accounts])
     for payment in found.filter(refunded__lt=F("amount")).order_by("pk"):
         payments.setdefault(payment.student_id, []).append(payment)
-    listed = []
+    listed, time = [], refund_time()
     for account in accounts:
-        due_on = refund_due_on(account.left_on)
+        due_on = account.left_on + time
         payment = of_which(payments.get(account.pk, []), -account.balance)
         listed.append(RefundDue(account, due_on, due_on < today, payment))
     return listed

@@ -602,7 +602,7 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
     today = timezone.localdate()
     if not payment.paid_on <= bounced_on <= today:
         raise ValidationError({"bounced_on": f"Choose a day from {day_words(payment.paid_on)} to {day_words(today)}."})
-    institute = Institute.objects.for_page_heads()
+    institute = Institute.objects.current()
     check_back_dating(bounced_on, today, field="bounced_on", what="Bounced cheques", institute=institute)
     reversal = _reverse(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
     if charge > ZERO:

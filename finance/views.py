@@ -205,7 +205,7 @@ def payment_bounce(request, pk):
         return redirect(payment)
     if payment.refunded:
         return _stays(request, payment, heading, is_bounce=True)
-    usual = Institute.objects.for_page_heads().bounce_charge
+    usual = Institute.objects.current().bounce_charge
     form = BounceForm(
         request.POST or None, request=request, initial={"bounced_on": timezone.localdate(), "charge": usual or None}
     )

@@ -96,9 +96,3 @@ def test_a_student_without_an_address_signs_in_and_changes_the_password_by_numbe
     student = StudentFactory(user__email="")
 
     assert change(client_of(student)).status_code == 302
-
-
-def test_the_page_stays_within_its_budget(client_of, student, django_assert_max_num_queries):
-    client = client_of(student)
-    with django_assert_max_num_queries(8):
-        client.get(reverse("accounts:me"))

@@ -103,7 +103,7 @@ class Absences:
 
     def __init__(self, user, day, *, shows_fees):
         self.user, self.day, self.today, self.shows_fees = user, day, timezone.localdate(), shows_fees
-        self.institute = Institute.objects.for_page_heads()
+        self.institute = Institute.objects.current()
         self.marks = _absent(Mark.objects.kept_in(scope_of(user)), day)
         self.watched = shortage.presences_of(user).slipping(self.institute)
 

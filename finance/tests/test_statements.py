@@ -11,6 +11,7 @@ import pypdf
 import pytest
 import time_machine
 import zxingcpp
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
@@ -47,7 +48,7 @@ def clock():
 def busy(clock, student, admin):
     """Asha Verma, on whose fees every kind of act was done, one a day from the second to the thirteenth."""
     Institute.objects.filter(pk=Institute.ONLY).update(name="Rao Classes", upi_id="rao@okhdfcbank")
-    Institute.objects.forget()
+    cache.clear()
     enrollment = enrolled(student=student, enrolled_on=FIRST, due_on=FIRST, fee="12000.00", by=admin)
     tuition = Charge.objects.filter(enrollment=enrollment)
 
@@ -267,7 +268,7 @@ def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admi
     charges.post(students=[busy], kind="other", label="", amount=Decimal(5), due_on=day(13), token="o", by=admin)
     assert "upi://" in client.get(address).content.decode()
     Institute.objects.filter(pk=Institute.ONLY).update(upi_id="")
-    Institute.objects.forget()
+    cache.clear()
     assert "upi://" not in client.get(address).content.decode()
 
 
