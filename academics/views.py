@@ -96,6 +96,7 @@ def course_detail(request, pk):
         "academics/course_detail.html",
         {
             "course": course,
+            "plans": course.fee_plans.order_by("-is_active", "name").prefetch_related("parts"),
             "batches": page,
             "batches_over": number["over"],
             "active_students": Enrollment.objects.active().filter(batch__course=course).count()

@@ -12,7 +12,6 @@ from django.utils import timezone
 from academics.models import Enrollment, Institute
 from accounts.models import StudentProfile
 from coachmaster.ground.money import ZERO, display, share, split_in_proportion
-from coachmaster.ground.prepared import Prepared
 
 from . import ledger
 from .locks import lock_account
@@ -168,16 +167,11 @@ class Given:
         return all(row.charge.cancelled_on for row in self.rows)
 
 
-@Prepared
-def _all_of(*, student):
-    about = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
-    return Concession.objects.filter(student=student).select_related(*about).order_by("asked_at", "pk")
-
-
 def history(student):
     """Everything that was taken off the fees of ``student``, asked for or taken back: a list of Given, newest first."""
+    about = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
     groups = {}
-    for row in _all_of(student=student.pk):
+    for row in Concession.objects.filter(student=student).select_related(*about).order_by("asked_at", "pk"):
         groups.setdefault(row.token, []).append(row)
     every = [row for group in groups.values() for row in group]
     found = [Given(rows=group, before=_before(group, every)) for group in groups.values()]

@@ -11,12 +11,11 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import CharField, Count, F, Min, Sum, Value
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import Column, Kind
 
 from .locks import closed_days, lock_series
@@ -67,56 +66,26 @@ class Undone:
         return Mode(self.mode).label
 
 
-#: What an Undone is called, by the kinds of reversals and the word for refunds.
-WORDS = {Reversal.Kind.VOID: "Void", Reversal.Kind.BOUNCED: "Bounced", "refund": "Refund"}
+#: What the reversals of each kind are called.
+WORDS = {Reversal.Kind.VOID: "Void", Reversal.Kind.BOUNCED: "Bounced"}
 
 
-def _undone(rows, kind, number, payment, mode, amount, by):
-    """The fields of an Undone from ``rows``, to be put together by a union."""
-    return rows.order_by().values_list(
-        kind,
+def _undone(what, number, payment, mode, amount, by, reason):
+    student = payment.student
+    return Undone(
+        what,
         number,
-        payment,
-        F(f"{payment}__receipt_number"),
-        f"{payment}__paid_on",
-        f"{payment}__student__user__full_name",
-        f"{payment}__student__admission_number",
+        payment.pk,
+        payment.receipt_number,
+        payment.paid_on,
+        student.user.full_name,
+        student.admission_number,
         mode,
         amount,
-        by,
-        f"{by}__full_name",
-        "reason",
+        by and by.pk,
+        by and by.full_name,
+        reason,
     )
-
-
-@Prepared
-def _received_on(*, on):
-    groups = Payment.objects.filter(booked_on=on).values_list("received_by", "received_by__full_name", "mode")
-    found = groups.annotate(sum=Sum("amount"), number=Count("pk"))
-    return found.order_by("received_by__full_name", "received_by", "mode")
-
-
-@Prepared
-def _undone_on(*, on):
-    voids = _undone(
-        Reversal.objects.filter(booked_on=on),
-        "kind",
-        "payment__receipt_number",
-        "payment",
-        "payment__mode",
-        "payment__amount",
-        "voided_by",
-    )
-    refunds = _undone(
-        Refund.objects.filter(booked_on=on),
-        Value("refund", output_field=CharField()),
-        "voucher_number",
-        "payment",
-        "mode",
-        "amount",
-        "refunded_by",
-    )
-    return voids.union(refunds, all=True)
 
 
 def receipts_of(on, person):
@@ -126,19 +95,20 @@ def receipts_of(on, person):
 
 
 class DayBook:
-    """The book of the day ``on``; of one ``person`` (a key) alone when given. Two queries, however many entries."""
+    """The book of the day ``on``; of one ``person`` (an id) alone when given. Three queries, however many entries."""
 
     def __init__(self, on, person=None):
         self.on, self.person = on, person
         self.names = {}
         self.received = self._received()
-        undone = self._undone()
-        self.voids = [one for one in undone if one.what != WORDS["refund"]]
-        self.refunds = [one for one in undone if one.what == WORDS["refund"]]
+        self.voids = self._of_person(self._voids())
+        self.refunds = self._of_person(self._refunds())
 
     def _received(self):
+        groups = Payment.objects.filter(booked_on=self.on).values_list("received_by", "received_by__full_name", "mode")
+        sums = groups.annotate(Sum("amount"), Count("pk"))
         found = {}
-        for key, name, mode, amount, number in _received_on(on=self.on):
+        for key, name, mode, amount, number in sums.order_by("received_by__full_name", "received_by", "mode"):
             self.names[key] = name or IMPORTED
             if self.person in (None, key):
                 row = found.setdefault(key, Received(self.names[key]))
@@ -146,9 +116,20 @@ class DayBook:
                 row.receipts += number
         return list(found.values())
 
-    def _undone(self):
-        rows = [Undone(WORDS[kind], *row) for kind, *row in _undone_on(on=self.on)]
-        rows.sort(key=lambda row: row.number)
+    def _voids(self):
+        rows = Reversal.objects.filter(booked_on=self.on).select_related("payment__student__user", "voided_by")
+        for row in rows.order_by("payment__receipt_number"):
+            paid = row.payment
+            yield _undone(WORDS[row.kind], paid.receipt_number, paid, paid.mode, paid.amount, row.voided_by, row.reason)
+
+    def _refunds(self):
+        rows = Refund.objects.filter(booked_on=self.on).select_related("payment__student__user", "refunded_by")
+        for row in rows.order_by("voucher_number"):
+            yield _undone("Refund", row.voucher_number, row.payment, row.mode, row.amount, row.refunded_by, row.reason)
+
+    def _of_person(self, undone):
+        """Return a list of ``undone`` by the person that was asked for, after noting everybody's names."""
+        rows = list(undone)
         self.names |= {row.by: row.by_name or IMPORTED for row in rows}
         return [row for row in rows if self.person in (None, row.by)]
 

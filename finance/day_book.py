@@ -1,7 +1,6 @@
 """The pages of the day book: one day's entries, and closing one's own day."""
 
 import datetime
-from functools import partial
 
 from django import forms
 from django.contrib import messages
@@ -13,9 +12,8 @@ from django.utils import timezone
 
 from coachmaster.ground.days import LAST_DAY, DayFormField, day_words
 from coachmaster.ground.forms import FilterForm, show_refusal
-from coachmaster.ground.listing import Found, listing
+from coachmaster.ground.listing import listing
 from coachmaster.ground.money import AmountField, display
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.tables import asked_form, table_answer
 from coachmaster.ground.text import LineFormField
 
@@ -47,18 +45,6 @@ class DayFilter(FilterForm):
         self.fields["person"].widget.choices = [("", "Everybody"), *people]
 
 
-@Prepared
-def _closes(*, on, person):
-    found = DayClose.objects.filter(Q(closed_on=on) | Q(person=person, closed_on__gt=on))
-    return found.select_related("person").order_by("closed_on", "closed_at")
-
-
-@Prepared
-def _receipts(columns, first, last, *, on, person):
-    found = daily.receipts_of(on, person).select_related("student__user", "received_by", "reversal")
-    return found.order_by(*columns)[first:last]
-
-
 def day_book(request):
     """The entries of a day; with ``?as=csv`` or ``?as=xlsx`` as a file."""
     today = timezone.localdate()
@@ -68,7 +54,8 @@ def day_book(request):
         return table_answer(f"day-book-{book.on}", daily.COLUMNS, book.entries(), form=form)
     filters.show(book.people)
     in_all = book.in_all
-    closes = _closes(on=book.on, person=request.user.pk)
+    closes = DayClose.objects.filter(Q(closed_on=book.on) | Q(person=request.user, closed_on__gt=book.on))
+    closes = closes.select_related("person").order_by("closed_on", "closed_at")
     return render(
         request,
         "finance/day_book.html",
@@ -79,7 +66,7 @@ def day_book(request):
             "modes": Mode.labels,
             "payments": listing(
                 request,
-                Found(partial(_receipts, on=book.on, person=book.person), in_all.receipts),
+                book.payments().select_related("student__user", "received_by", "reversal"),
                 {"receipt": ["pk"]},
                 default="receipt",
                 total=in_all.receipts,

@@ -15,7 +15,6 @@ from accounts.importing import StudentFinder, student_column
 from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import Column, Importer, Result, in_chunks, normalised
-from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import AmountField, display
 from coachmaster.ground.text import folded
 
@@ -101,7 +100,7 @@ def _standing_enrollments(student_ids):
     """``{(student, batch): {days}}`` of the enrollments that these students have, ended ones too."""
     found = collections.defaultdict(set)
     for chunk in in_chunks(student_ids):
-        enrollments = Enrollment.objects.filter(student__among=Keys(chunk)).order_by()
+        enrollments = Enrollment.objects.filter(student__in=chunk).order_by()
         for student, batch, day in enrollments.values_list("student", "batch", "enrolled_on"):
             found[student, batch].add(day)
     return found

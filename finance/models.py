@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,6 @@ from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
-from coachmaster.ground.prepared import beside
 from coachmaster.ground.reminders import SentReminder
 from coachmaster.ground.text import LineField, LinesField, folded
 
@@ -236,6 +235,10 @@ class ConcessionQuerySet(OwnRowsQuerySet):
     def waiting(self):
         """Concessions that wait for an approval."""
         return self.filter(approved_on=None, cancelled_on=None, charge__cancelled_on=None)
+
+    def count_each(self):
+        """Return how many concessions these rows belong to."""
+        return self.aggregate(number=Count("token", distinct=True))["number"]
 
     def one_each(self):
         """Of the rows of each concession only the first."""
@@ -534,10 +537,14 @@ class PaymentQuerySet(OwnRowsQuerySet):
             .annotate(was_printed=Exists(ReceiptPrint.objects.filter(payment=OuterRef("pk"))))
         )
 
-    def newest_first(self):
-        """With everything a row of a list shows."""
-        found = beside(
-            self,
+    def for_list(self):
+        """With what a row of a list shows."""
+        return self.select_related("student__user", "enrollment__batch", "received_by", "reversal").only(
+            "receipt_number",
+            "paid_on",
+            "mode",
+            "reference",
+            "amount",
             "student__admission_number",
             "student__user__full_name",
             "enrollment__batch__name",
@@ -545,7 +552,6 @@ class PaymentQuerySet(OwnRowsQuerySet):
             "reversal__kind",
             "reversal__reason",
         )
-        return found.order_by("-paid_on", "-pk")
 
     def update(self, **kwargs):
         raise TypeError("A payment is never changed; void it and record another.")

@@ -4,11 +4,11 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum, Value
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import TruncMonth
 
 from coachmaster.ground.days import month_start
 from coachmaster.ground.money import ZERO
-from coachmaster.ground.prepared import Prepared, sums
 
 from .models import Account, Charge, DayTotal, Mode
 
@@ -32,35 +32,19 @@ def last_months(on, count=12):
 
 
 def collections(on):
-    """What was received on the day ``on``, in its month, and in the twelve months up to it, by one query."""
-    months = last_months(on)
-    rows = _received(on=on, **{f"month_{index}": first for index, first in enumerate(months)})
-    found = {name: amount or ZERO for name, amount in rows}
-    by_mode = [(mode, found.get(mode.value, ZERO)) for mode in Mode]
-    month = sum((amount for _, amount in by_mode), ZERO)
-    before = [(first, found[f"month_{index}"]) for index, first in enumerate(months[:-1])]
+    """What was received on the day ``on``, in its month, and in the twelve months up to it."""
+    firsts = last_months(on)
+    days = DayTotal.objects.filter(paid_on__lte=on).order_by()
+    months = days.filter(paid_on__gte=firsts[0]).values_list(TruncMonth("paid_on"))
+    by_month = dict(months.annotate(Sum("amount")))
+    this_month = days.filter(paid_on__gte=firsts[-1], amount__gt=0).values_list("mode")
+    by_mode = dict(this_month.annotate(Sum("amount")))
     return Collections(
-        today=found["today"],
-        month=month,
-        by_mode=[(mode, amount) for mode, amount in by_mode if amount],
-        months=[*before, (months[-1], month)],
+        today=days.filter(paid_on=on).aggregate(total=Sum("amount"))["total"] or ZERO,
+        month=by_month.get(firsts[-1], ZERO),
+        by_mode=[(mode, by_mode[mode]) for mode in Mode if mode in by_mode],
+        months=[(first, by_month.get(first, ZERO)) for first in firsts],
     )
-
-
-@Prepared
-def _received(*, on, **months):
-    """Sums by name: of each month but the last, of the last month by mode, of the day."""
-    firsts = list(months.values())
-    spans = {
-        name: Q(paid_on__gte=first, paid_on__lt=end)
-        for (name, first), end in zip(months.items(), firsts[1:], strict=False)
-    }
-    rows = [
-        sums(DayTotal.objects.filter(span), amount=Sum("amount")).values_list(Value(name), "amount")
-        for name, span in {**spans, "today": Q(paid_on=on)}.items()
-    ]
-    this_month = DayTotal.objects.filter(paid_on__gte=firsts[-1], paid_on__lte=on).order_by()
-    return this_month.values_list("mode").annotate(amount=Sum("amount")).union(*rows, all=True)
 
 
 @dataclass
@@ -74,16 +58,8 @@ class Owed:
 
 
 def owed(on):
-    """What is owed now or later, and what of it was owed before the day ``on``, by one query."""
-    found = {of: sums for of, *sums in _owed(on=on)}
-    (amount, students, overdue_students), (overdue, *_) = found["accounts"], found["charges"]
-    return Owed(amount or ZERO, students, overdue or ZERO, overdue_students)
-
-
-@Prepared
-def _owed(*, on):
-    accounts, late = Account.objects.owing(), Charge.objects.open().filter(due_on__lt=on)
-    count_late = Count("pk", filter=Q(first_due_on__lt=on))
-    of_accounts = sums(accounts, amount=Sum("balance"), students=Count("pk"), late_students=count_late)
-    of_charges = sums(late, amount=Sum("open_now")).values_list(Value("charges"), "amount", Value(0), Value(0))
-    return of_accounts.values_list(Value("accounts"), "amount", "students", "late_students").union(of_charges, all=True)
+    """What is owed now or later, and what of it was owed before the day ``on``."""
+    late = Count("pk", filter=Q(first_due_on__lt=on))
+    found = Account.objects.owing().aggregate(amount=Sum("balance"), students=Count("pk"), overdue_students=late)
+    overdue = Charge.objects.open().filter(due_on__lt=on).aggregate(total=Sum("open_now"))["total"]
+    return Owed(found["amount"] or ZERO, found["students"], overdue or ZERO, found["overdue_students"])

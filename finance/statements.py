@@ -7,7 +7,6 @@ from operator import attrgetter
 from academics.models import Enrollment
 from accounts.models import StudentProfile
 from coachmaster.ground.money import ZERO
-from coachmaster.ground.prepared import Prepared
 
 from . import ledger
 from .documents import Due, PayByUpi, StatementData, StatementLine, Sum
@@ -31,7 +30,8 @@ def statements_of(students, institute, on):
     while chunk := list(itertools.islice(waiting, 100)):
         keys = [student.pk for student in chunk]
         lines, charges = defaultdict(list), defaultdict(list)
-        posted = _charges(students=keys, on=on)
+        charged = Charge.objects.filter(student__in=keys, posted_on__lte=on)
+        posted = list(ledger.with_conceded(charged, on).order_by("posted_on", "pk"))
         for acts in (_charged(posted, on), _conceded(keys, on), _paid(keys, on), _refunded(keys, on)):
             for key, line in acts:
                 lines[key].append(line)
@@ -80,12 +80,6 @@ def pay_by_upi(student, institute, fees):
     return PayByUpi(institute.upi_id, fees.due_now, link_for(student, institute, fees.due_now, fees.on))
 
 
-@Prepared
-def _charges(*, students, on):
-    charges = Charge.objects.filter(student__in=students, posted_on__lte=on)
-    return ledger.with_conceded(charges, on).order_by("posted_on", "pk")
-
-
 def _charged(posted, on):
     for charge in posted:
         yield charge.student_id, StatementLine(charge.posted_on, str(charge), Sum.CHARGES, charge.amount)
@@ -94,14 +88,9 @@ def _charged(posted, on):
             yield charge.student_id, StatementLine(day, f"Cancelled: {charge}", Sum.CHARGES, -charge.amount)
 
 
-@Prepared
-def _concessions(*, students, on):
-    concessions = Concession.objects.filter(student__in=students, approved_on__lte=on)
-    return concessions.select_related("charge__enrollment__batch").order_by("approved_on", "pk")
-
-
 def _conceded(keys, on):
-    for concession in _concessions(students=keys, on=on):
+    concessions = Concession.objects.filter(student__in=keys, approved_on__lte=on)
+    for concession in concessions.select_related("charge__enrollment__batch").order_by("approved_on", "pk"):
         given = concession.get_kind_display()
         if concession.kind != ConcessionKind.LATE_FEE:
             given = f"{given} concession"
@@ -113,14 +102,9 @@ def _conceded(keys, on):
             yield key, StatementLine(ended_on, f"Taken back: {what}", Sum.CONCESSIONS, concession.amount)
 
 
-@Prepared
-def _payments(*, students, on):
-    payments = Payment.objects.filter(student__in=students, paid_on__lte=on)
-    return payments.select_related("reversal").order_by("paid_on", "pk")
-
-
 def _paid(keys, on):
-    for payment in _payments(students=keys, on=on):
+    payments = Payment.objects.filter(student__in=keys, paid_on__lte=on)
+    for payment in payments.select_related("reversal").order_by("paid_on", "pk"):
         key, paper = payment.student_id, {"reference": payment.receipt_number, "link": payment.get_absolute_url()}
         what = f"Payment ({payment.get_mode_display()})"
         yield key, StatementLine(payment.paid_on, what, Sum.PAYMENTS, -payment.amount, **paper)
@@ -130,13 +114,8 @@ def _paid(keys, on):
             yield key, StatementLine(payment.reversal.voided_on, what, Sum.PAYMENTS, payment.amount, **paper)
 
 
-@Prepared
-def _refunds(*, students, on):
-    return Refund.objects.filter(student__in=students).standing(on).order_by("refunded_on", "pk")
-
-
 def _refunded(keys, on):
-    for refund in _refunds(students=keys, on=on):
+    for refund in Refund.objects.filter(student__in=keys).standing(on).order_by("refunded_on", "pk"):
         yield (
             refund.student_id,
             StatementLine(

@@ -2,12 +2,11 @@
 
 import datetime
 import itertools
-from functools import partial
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Sum
+from django.db.models import Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -21,9 +20,8 @@ from accounts import throttling
 from accounts.models import student_or_404
 from coachmaster.ground.archives import zip_answer
 from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.listing import Found, every_row, listing
+from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display
-from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.qr import qr_svg
 from coachmaster.ground.tables import list_file
 
@@ -241,57 +239,37 @@ def payment_bounce(request, pk):
     )
 
 
-PAYMENT_ROWS = Prepared(lambda keys: Payment.objects.filter(pk__in=keys).newest_first())
-
-
 def payment_list(request):
     filters = PaymentFilter(request.GET)
     found = filters.filter(Payment.objects.visible_to(request.user))
-    listed = (request, found, {"date": ["paid_on"], "receipt": ["series", "number"]})
-    options = {"default": "-date", "rows": PAYMENT_ROWS}
-    if file := list_file(request, "payments", PAYMENTS, every_row(*listed, **options)):
+    listed = (request, found.for_list(), {"date": ["paid_on"], "receipt": ["series", "number"]})
+    if file := list_file(request, "payments", PAYMENTS, every_row(*listed, default="-date")):
         return file
     days = filters.filter_days(DayTotal.objects.all())
     if days is not None:
         total = days.aggregate(total=Sum("amount"))["total"] or ZERO
     else:
         total = (found if filters.shows_void else found.live()).total()
-    payments = listing(*listed, **options)
+    payments = listing(*listed, default="-date", keys_first=True)
     return render(request, "finance/payment_list.html", {"payments": payments, "filters": filters, "total": total})
 
 
 # One student ----------------------------------------------------------------------------------------------------
 
 
-REFUNDS_OF_STUDENT = Prepared(lambda student: Refund.objects.filter(student=student).select_related("payment"))
-CANCELLED_OF_STUDENT = Prepared(lambda student: Charge.objects.filter(student=student).cancelled())
-
-
-@Prepared
-def _number_of_student(*, student):
-    return sums(Payment.objects.filter(student=student), number=Count("pk"))
-
-
-@Prepared
-def _payments_of_student(columns, first, last, *, student):
-    return Payment.objects.filter(student=student).newest_first().order_by(*columns)[first:last]
-
-
 def student_payments(request, pk):
     student = student_or_404(request.user, pk)
-    options = {"sorts": {"date": ["paid_on"]}, "default": "-date"}
-    every = every_row(request, Payment.objects.filter(student=student), rows=PAYMENT_ROWS, **options)
+    listed = (request, Payment.objects.filter(student=student).for_list(), {"date": ["paid_on"]})
+    every = every_row(*listed, default="-date")
     if file := list_file(request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every):
         return file
-    found = partial(_payments_of_student, student=student.pk)
-    payments = listing(request, Found(found, _number_of_student.first(student=student.pk).number), **options)
     return render(
         request,
         "finance/student_payments.html",
         {
             "student": student,
-            "payments": payments,
-            "refunds": REFUNDS_OF_STUDENT(student=student.pk),
+            "payments": listing(*listed, default="-date"),
+            "refunds": Refund.objects.filter(student=student).select_related("payment"),
             "total_paid": ledger.paid_by(student.pk, timezone.localdate()),
         },
     )
@@ -313,7 +291,7 @@ def student_fees(request, pk):
             "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
             "open_tuition": fees.open_tuition,
             "concessions": concessions.history(student) if request.user.has_perm("finance.view_concession") else [],
-            "cancelled": CANCELLED_OF_STUDENT(student=student.pk),
+            "cancelled": Charge.objects.filter(student=student).cancelled(),
         },
     )
 

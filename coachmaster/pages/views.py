@@ -23,7 +23,7 @@ from coachmaster.ground.listing import every_row, listing
 from coachmaster.ground.money import ZERO, display, grouped
 from coachmaster.ground.tables import list_file
 from finance import ledger
-from finance.models import Payment
+from finance.models import Concession, Payment
 
 from . import dashboards, first_steps
 from .dashboards import SHOWN
@@ -72,6 +72,9 @@ def admin_dashboard(request):
         {
             "today": today,
             "month": month_start(today),
+            "waiting_concessions": Concession.objects.waiting().count_each()
+            if request.user.has_perm("finance.approve_concession")
+            else 0,
             "received": figures.received,
             "owed": figures.owed,
             "active_students": figures.active_students,

@@ -166,11 +166,3 @@ def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, payment, mon
 
     assert "own_password" in response.context["form"].errors
     assert not Refund.objects.exists()
-
-
-def test_the_pages_keep_their_budgets(desk, payment, django_assert_max_num_queries):
-    voucher = give_back(desk, payment).url
-    payments = reverse("finance:student-payments", args=[payment.student_id])
-    for address in (page_of(payment), voucher, payment.get_absolute_url(), payments):
-        with django_assert_max_num_queries(8):
-            assert desk.get(address).status_code == 200
