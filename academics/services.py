@@ -13,7 +13,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
 from coachmaster.ground.days import day_words, months_later
-from coachmaster.ground.keys import Keys
+from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.money import display
 from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import folded
@@ -179,18 +179,31 @@ def find_clashes_of(students, batch, *, leaving=None):
 
 
 def clashes_of_enrollments(keys):
-    """Where students by the enrollments of these ``keys`` have class in two batches at once, as sentences; one query.
+    """Return a sentence for each pair of batches in which students have class at the same time.
 
-    Of two batches the one that the student was enrolled in first is named first.
+    Only the enrollments with these ``keys`` are checked. Of two batches the earlier enrollment is named first.
     """
+    clashes = {}
+    for chunk in in_chunks(keys):
+        for first, second, students, one in _clashing_pairs(chunk):
+            number, other = clashes.get((first, second), (0, one))
+            clashes[first, second] = number + students, min(one, other)
+    return [
+        f"{one} {f'and {students - 1:,} more have' if students > 1 else 'has'} class in {first} and {second} at one time."
+        for (first, second), (students, one) in sorted(clashes.items())
+    ]
+
+
+def _clashing_pairs(keys):
+    """Two batches, how many students have class in both at once, and the name of one of them."""
     other = "student__enrollments"
     times, others = "batch__class_times", f"{other}__batch__class_times"
-    pairs = (
+    return (
         Enrollment.objects.active()
         .filter(
             Q(batch__ends_on=None) | Q(batch__ends_on__gte=F(f"{other}__batch__starts_on")),
             Q(**{f"{other}__batch__ends_on": None}) | Q(**{f"{other}__batch__ends_on__gte": F("batch__starts_on")}),
-            pk__among=Keys(keys),
+            pk__in=keys,
             is_exclusive=False,
             **{
                 f"{other}__pk__lt": F("pk"),
@@ -200,14 +213,10 @@ def clashes_of_enrollments(keys):
                 f"{others}__ends_at__gt": F(f"{times}__starts_at"),
             },
         )
-        .order_by(f"{other}__batch__name", "batch__name")
+        .order_by()
         .values_list(f"{other}__batch__name", "batch__name")
         .annotate(students=Count("student", distinct=True), one=Min("student__user__full_name"))
     )
-    return [
-        f"{one} {f'and {students - 1:,} more have' if students > 1 else 'has'} class in {first} and {second} at one time."
-        for first, second, students, one in pairs
-    ]
 
 
 def _clashes(batch, slots, shared, *, instructor=None, room=""):

@@ -6,11 +6,9 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from simple_history.utils import bulk_update_with_history
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from coachmaster.ground.bulk import insert_with_history
 from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
-from coachmaster.ground.keys import Keys
 from coachmaster.ground.text import folded
 
 from .models import Membership, StudentProfile, User
@@ -53,19 +51,20 @@ class _PeopleImporter(Importer):
         return {
             email: (pk, name, role, bool(student))
             for chunk in in_chunks(emails)
-            for pk, email, name, role, student in User.objects.filter(email__among=Keys(chunk)).values_list(
+            for pk, email, name, role, student in User.objects.filter(email__in=chunk).values_list(
                 "pk", "email", "full_name", "membership__group__name", "student_profile"
             )
         }
 
     def _new_people(self, users, profiles=()):
         """Write new ``users``, with their ``profiles`` when they are students. They have no password yet."""
-        insert_with_history(users)
+        bulk_create_with_history(users, User)
         if profiles:
             for user, profile in zip(users, profiles, strict=True):
                 profile.user_id = user.pk
-            insert_with_history(profiles)
-        insert_with_history(Membership(user_id=user.pk, group_id=self.group.pk) for user in users)
+            bulk_create_with_history(profiles, StudentProfile)
+        memberships = [Membership(user_id=user.pk, group_id=self.group.pk) for user in users]
+        bulk_create_with_history(memberships, Membership)
 
     def write(self, rows, result, advance):
         self.group = Group.objects.get(name=self.role)
@@ -289,10 +288,10 @@ class StudentFinder:
         for chunk in in_chunks(set(words)):
             lowered = {word.lower(): word for word in chunk}
             rows = StudentProfile.objects.order_by()
-            for pk, number in rows.filter(admission_number__among=Keys(chunk)).values_list("pk", "admission_number"):
+            for pk, number in rows.filter(admission_number__in=chunk).values_list("pk", "admission_number"):
                 self._found[number] = pk
-            emails = Keys(word for word in lowered if "@" in word)
-            for pk, email in rows.filter(user__email__among=emails).values_list("pk", "user__email"):
+            emails = [word for word in lowered if "@" in word]
+            for pk, email in rows.filter(user__email__in=emails).values_list("pk", "user__email"):
                 self._found.setdefault(lowered[email], pk)
             for word in chunk:
                 if word not in self._found and "@" not in word:

@@ -6,7 +6,6 @@ import datetime
 from django.db.models import Q
 
 from academics.models import Batch, Enrollment
-from coachmaster.ground.bulk import draw_keys, insert, insert_cells
 from coachmaster.ground.importing import in_chunks
 
 from .counting import keep_presences
@@ -57,15 +56,21 @@ def take_new_sheets(sheets, *, by, is_open=False):
     the caller, who holds the enrollments. With ``is_open`` somebody is still to save them. Returns their keys."""
     if not sheets:
         return []
-    rows, last_day = [], {}
-    new = [Sheet(batch_id=batch_id, held_on=held_on, taken_by=by, is_open=is_open) for batch_id, held_on, _ in sheets]
-    for sheet, key, (_, held_on, marks) in zip(new, draw_keys(Sheet, len(new)), sheets, strict=True):
-        sheet.pk, sheet.tally = key, Tally.of(status for _, status in marks.values())
-        for student_id, (enrollment_id, status) in marks.items():
-            rows.append((key, student_id, enrollment_id, status, ""))
+    new, last_day = [], {}
+    for batch_id, held_on, marks in sheets:
+        sheet = Sheet(batch_id=batch_id, held_on=held_on, taken_by=by, is_open=is_open)
+        sheet.tally = Tally.of(status for _, status in marks.values())
+        new.append(sheet)
+        for enrollment_id, _ in marks.values():
             last_day[enrollment_id] = max(held_on, last_day.get(enrollment_id, held_on))
-    insert(new)
-    insert_cells(Mark, ["sheet_id", "student_id", "enrollment_id", "status", "note"], rows)
+    Sheet.objects.bulk_create(new)
+    rows = (
+        Mark(sheet=sheet, student_id=student_id, enrollment_id=enrollment_id, status=status)
+        for sheet, (_, _, marks) in zip(new, sheets, strict=True)
+        for student_id, (enrollment_id, status) in marks.items()
+    )
+    for chunk in in_chunks(rows):
+        Mark.objects.bulk_create(chunk)
     for chunk in in_chunks(sorted(last_day)):
         keep_presences(chunk)
     _note_last_days(last_day)

@@ -10,7 +10,6 @@ from django.db.models import Count, Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from academics.models import Enrollment
-from coachmaster.ground.bulk import put_selected
 from coachmaster.ground.days import FIRST_DAY
 from coachmaster.ground.prepared import Prepared
 
@@ -21,13 +20,20 @@ ATTENDED = [Status.PRESENT.value, Status.LATE.value]
 
 
 def keep_presences(enrollments):
-    """Rewrite the `Presence` of ``enrollments`` (keys) from their marks and what was before: one statement. Call it in the transaction that
-    changed them, with the enrollments locked, so that of two sheets saved at once the later sees the earlier's marks.
+    """Recalculate the `Presence` of ``enrollments`` (keys) from their marks and earlier attendance.
+
+    Call it in the transaction that changed them, with the enrollments locked, so that of two sheets saved at once the
+    later sees the earlier's marks.
     """
     keys = sorted(set(enrollments))
     if not keys:
         return
-    put_selected(Presence, ["enrollment_id"], COUNTS, _counts.sql(enrollments=keys))
+    Presence.objects.bulk_create(
+        [Presence(pk=pk, **dict(zip(COUNTS, counts, strict=True))) for pk, *counts in _counts(enrollments=keys)],
+        update_conflicts=True,
+        unique_fields=["enrollment"],
+        update_fields=COUNTS,
+    )
 
 
 @transaction.atomic

@@ -28,17 +28,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever shell the t
 import django
 django.setup()
 from django.core.management import call_command
-from coachmaster.ground import bulk
-write, calls = bulk.insert_cells, []
+from django.db.models import QuerySet
+write, calls = QuerySet.bulk_create, []
 def halting(*arguments, **options):
-    write(*arguments, **options)
+    made = write(*arguments, **options)
     calls.append(1)
     if len(calls) == int(sys.argv[1]):
         print("writing", flush=True)
         time.sleep(60)
-for module in list(sys.modules.values()):
-    if getattr(module, "insert_cells", None) is write:
-        module.insert_cells = halting
+    return made
+QuerySet.bulk_create = halting
 call_command(*sys.argv[2:])
 """
 

@@ -11,7 +11,6 @@ from accounts.models import Membership, StudentProfile, User
 from accounts.roles import INSTRUCTOR, STUDENT
 from attendance.counting import keep_presences
 from attendance.models import Mark, Sheet
-from coachmaster.ground.bulk import insert
 from coachmaster.ground.importing import in_chunks
 
 STUDENTS_A_BATCH = 40
@@ -36,8 +35,8 @@ def _add_some(numbers, course, first_day, groups):
     teachers = {number // BATCHES_A_TEACHER: None for number in numbers}
     for key in teachers:
         teachers[key] = _person(f"Teacher {key}", f"teacher{key}@crowd.example")
-    insert(teachers.values())
-    insert([Membership(user=user, group=groups[INSTRUCTOR]) for user in teachers.values()])
+    User.objects.bulk_create(teachers.values())
+    Membership.objects.bulk_create([Membership(user=user, group=groups[INSTRUCTOR]) for user in teachers.values()])
     rows = [
         Batch(
             course=course,
@@ -48,8 +47,8 @@ def _add_some(numbers, course, first_day, groups):
         )
         for number in numbers
     ]
-    insert(rows)
-    insert([
+    Batch.objects.bulk_create(rows)
+    ClassTime.objects.bulk_create([
         ClassTime(batch=row, weekday=day, starts_at=datetime.time(7 + row.pk % 12), ends_at=datetime.time(8 + row.pk % 12))
         for row in rows for day in range(7)
     ])  # fmt: skip
@@ -57,10 +56,10 @@ def _add_some(numbers, course, first_day, groups):
     people = [
         _person(f"Pupil {name}", "", f"90000{n % 100_000:05}") for n, (_, name) in enumerate(names, rows[0].pk * 40)
     ]
-    insert(people)
-    insert([Membership(user=user, group=groups[STUDENT]) for user in people])
+    User.objects.bulk_create(people)
+    Membership.objects.bulk_create([Membership(user=user, group=groups[STUDENT]) for user in people])
     profiles = [StudentProfile(user=user, admission_number=name) for user, (_, name) in zip(people, names, strict=True)]
-    insert(profiles)
+    StudentProfile.objects.bulk_create(profiles)
     exclusive = not Institute.objects.current().several_batches_at_once
     last_day = first_day + datetime.timedelta(days=SHEETS_A_BATCH - 1)
     enrollments = [
@@ -70,13 +69,13 @@ def _add_some(numbers, course, first_day, groups):
         )
         for profile, (row, _) in zip(profiles, names, strict=True)
     ]  # fmt: skip
-    insert(enrollments)
+    Enrollment.objects.bulk_create(enrollments)
     sheets = [
         Sheet(batch=row, held_on=first_day + datetime.timedelta(days=day), taken_by=row.instructor)
         for row in rows
         for day in range(SHEETS_A_BATCH)
     ]
-    insert(sheets)
+    Sheet.objects.bulk_create(sheets)
     _mark(sheets[0].pk, sheets[-1].pk)
     keep_presences([enrollment.pk for enrollment in enrollments])
 
