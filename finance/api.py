@@ -256,7 +256,7 @@ class FeeStatus(Schema):
 
 def fee_status_json(key):
     """Operation 21 for the student of that ``key``, as things stand today."""
-    fees = ledger.fee_figures(key, timezone.localdate())
+    fees = ledger.fee_status(key, timezone.localdate())
     coming = fees.next_due
     return {
         "total_fee": fees.total_fee,

@@ -4,49 +4,23 @@ Both classes take their locks when they are made, in the order of `services`, in
 """
 
 import collections
-from dataclasses import dataclass
 
 from django.db.models import Count
 from django.utils import timezone
+from simple_history.utils import bulk_create_with_history
 
 from academics.models import Batch, Enrollment, Institute
 from academics.services import new_enrollment, past_enrollment
 from accounts.models import StudentProfile
-from coachmaster.ground.bulk import insert, insert_cells, insert_with_history
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.keys import Keys
 
 from . import ledger, services
 from .installments import check as check_installments
-from .locks import closed_days, lock_series
-from .models import Account, Letterhead, LiveReference, ReceiptSeries, live_reference
+from .locks import closed_days, lock_accounts, lock_series
+from .models import Charge, Letterhead, LiveReference, Payment, ReceiptSeries, live_reference
 
-
-def lock_accounts(student_ids):
-    """Lock the accounts of many students until the transaction ends; missing ones are made."""
-    for chunk in in_chunks(sorted(student_ids)):
-        accounts = Account.objects.filter(pk__among=Keys(chunk))
-        missing = set(chunk).difference(accounts.values_list("pk", flat=True))
-        insert_cells(Account, ["student_id", "balance"], ((pk, 0) for pk in sorted(missing)), ignore_conflicts=True)
-        len(accounts.select_for_update().order_by("pk").values_list("pk"))
-
-
-@dataclass(slots=True)
-class Person:
-    """What the rules of enrolling ask of a student: a row a name would be loaded for costs many times as much."""
-
-    pk: int
-    full_name: str
-    is_active: bool
-
-    @property
-    def user(self):
-        """A student's login, which is what is active or not."""
-        return self
-
-    def __str__(self):
-        return self.full_name
+ROWS_A_STATEMENT = 500
 
 
 class Enrolling:
@@ -63,7 +37,7 @@ class Enrolling:
         active = Enrollment.objects.active().order_by()
         self._now_in = {}
         for chunk in in_chunks(self.student_ids):
-            for enrollment in active.filter(student__among=Keys(chunk)).select_related("batch"):
+            for enrollment in active.filter(student__in=chunk).select_related("batch"):
                 batch = self.batches.get(enrollment.batch_id, enrollment.batch)
                 self._now_in.setdefault(enrollment.student_id, []).append(batch)
         taken = active.filter(batch__in=batch_ids).values_list("batch").annotate(Count("pk"))
@@ -71,12 +45,12 @@ class Enrolling:
         self._installments = {}
 
     def people(self, student_ids):
-        """``{key: Person}`` of these students."""
-        rows = StudentProfile.objects.filter(pk__among=Keys(student_ids)).order_by()
-        return {pk: Person(pk, *of) for pk, *of in rows.values_list("pk", "user__full_name", "user__is_active")}
+        """Return ``{id: student}`` with what the rules ask of a student."""
+        rows = StudentProfile.objects.select_related("user").only("user__full_name", "user__is_active")
+        return rows.in_bulk(student_ids)
 
     def enroll(self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None):
-        """The enrollment of ``student``, a profile or a `Person`, counted for those that follow but not written yet.
+        """The enrollment of ``student``, counted for those that follow but not written yet.
 
         Raises ValidationError.
         """
@@ -106,7 +80,7 @@ class Enrolling:
 
     def write(self, enrollments):
         """Write ``enrollments`` with their tuition charges."""
-        insert_with_history(enrollments)
+        bulk_create_with_history(enrollments, Enrollment, batch_size=ROWS_A_STATEMENT)
         charges = [
             charge
             for enrollment in enrollments
@@ -116,11 +90,11 @@ class Enrolling:
         ]
         for charge in charges:
             charge.open_now = charge.amount  # of most it will be all; `finish` then has to write the others only
-        insert(charges)
+        Charge.objects.bulk_create(charges, batch_size=ROWS_A_STATEMENT)
 
     def finish(self):
         """Bring the accounts up to date; once, after the last write."""
-        ledger.refresh_many_accounts(self.student_ids)
+        ledger.refresh_accounts(self.student_ids)
 
 
 class Receiving:
@@ -147,21 +121,18 @@ class Receiving:
 
     def stand(self, student_ids):
         """How each of these students stands now, as `ledger.FeeStatus` by key."""
-        charges = collections.defaultdict(list)
-        for charge in ledger.charges_standing(self.today).filter(student__in=student_ids):
-            charges[charge.student_id].append(charge)
-        return {
-            pk: ledger.standing(charges[pk], sums["paid"] - sums["refunded"], self.today)
-            for pk, sums in ledger.sums_by_student(student_ids, on=self.today).items()
-        }
+        return ledger.statuses_now(student_ids, ledger.charges_now(students=list(student_ids)))
 
     def write(self, payments):
         """Write ``payments`` with their bank references."""
-        insert(payments)
-        insert(
-            LiveReference(reference=reference, payment=payment)
-            for payment in payments
-            if (reference := live_reference(payment))
+        Payment.objects.bulk_create(payments, batch_size=ROWS_A_STATEMENT)
+        LiveReference.objects.bulk_create(
+            [
+                LiveReference(reference=reference, payment=payment)
+                for payment in payments
+                if (reference := live_reference(payment))
+            ],
+            batch_size=ROWS_A_STATEMENT,
         )
         self._days.update(payment.paid_on for payment in payments)
 
@@ -169,5 +140,5 @@ class Receiving:
         """Keep the numbers used, and bring accounts and days up to date; once, after the last write."""
         for series in self._series.values():
             series.save(update_fields=["last_number"])
-        ledger.refresh_many_accounts(self.student_ids)
+        ledger.refresh_accounts(self.student_ids)
         ledger.refresh_days(self._days)

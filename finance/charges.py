@@ -65,7 +65,7 @@ def post(*, students, kind, label, amount, due_on, token, by, batch=None):
     for charge in charges:
         charge.clean_fields(exclude=["student", "enrollment", "posted_by"])
     Charge.objects.bulk_create(charges)
-    ledger.refresh_many_accounts([charge.student_id for charge in charges])
+    ledger.refresh_accounts([charge.student_id for charge in charges])
     return charges
 
 

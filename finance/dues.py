@@ -334,7 +334,7 @@ class PastDues(Dues):
 
     def open_lines(self, keys):
         charges, found = {}, {}
-        for charge in ledger.charges_of(keys, self.on):
+        for charge in ledger.charges_of(students=keys, on=self.on):
             charges.setdefault(charge.student_id, []).append(charge)
         for key, own in charges.items():
             paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - from_paise(self._paise[key])

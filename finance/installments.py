@@ -202,8 +202,8 @@ def cancel(charges, *, reason, by):
     for charge in charges:
         # A charge cannot be cancelled before it was posted; that day is kept where it lies later.
         charge.cancelled_on, charge.cancelled_by = max(today, charge.posted_on), by
-        charge.cancel_reason = reason[:200]
-    Charge.objects.bulk_update(charges, ["cancelled_on", "cancelled_by", "cancel_reason"])
+        charge.cancel_reason, charge.open_now = reason[:200], None
+    Charge.objects.bulk_update(charges, ["cancelled_on", "cancelled_by", "cancel_reason", "open_now"])
 
 
 @dataclass

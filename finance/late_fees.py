@@ -75,7 +75,7 @@ def _post_for(keys, rules, *, on, by):
     ]
     if charges:
         Charge.objects.bulk_create(charges)
-        ledger.refresh_many_accounts({charge.student_id for charge in charges})
+        ledger.refresh_accounts({charge.student_id for charge in charges})
     return charges
 
 
@@ -84,8 +84,8 @@ def _overdue_tuition(keys, on):
     charges = defaultdict(list)
     for charge in ledger.charges_standing(on).filter(student__in=keys):
         charges[charge.student_id].append(charge)
-    for student in ledger.with_balance(StudentProfile.objects.filter(pk__in=keys), on).order_by("pk"):
-        for line in ledger.settle(charges[student.pk], student.paid - student.refunded, on):
+    for key, paid in ledger.paid_by_students(keys, on).items():
+        for line in ledger.settle(charges[key], paid, on):
             if line.charge.kind == ChargeKind.TUITION and line.is_overdue:
                 yield line
 

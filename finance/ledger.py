@@ -7,21 +7,21 @@ allocation, it follows from the dates.
 """
 
 import datetime
+from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import models
-from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
-from django.db.models.functions import Coalesce, Greatest, Least, NullIf
+from django.db.models import Count, F, OuterRef, Q, Sum, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from coachmaster.ground.bulk import put, put_selected
+from coachmaster.ground.compiled import compiled
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.keys import Keys
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
-from coachmaster.ground.prepared import Prepared
 
-from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet, Refund, _sum_of
+from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet, Refund, sum_of
 
 
 def _rows(on):
@@ -41,136 +41,113 @@ def _rows(on):
     }
 
 
-def _terms(on, **of):
-    """The four terms of the equation as subqueries over the rows chosen by ``of``; with ``on``, as of that day."""
-    return {term: _sum_of(rows.filter(**of)) for term, rows in _rows(on).items()}
-
-
-def with_balance(students, on=None):
-    """``students`` (a queryset of student records) with ``charged``, ``conceded``, ``paid``, ``refunded`` and
-    ``balance`` in rupees.
-
-    With ``on``, as they stood at the end of that day: each act counts from its own day.
-    """
-    return students.annotate(**_terms(on, student=OuterRef("pk"))).annotate(
-        balance=F("charged") - F("conceded") - F("paid") + F("refunded")
-    )
-
-
-def balance_of(key):
-    """The balance of one student now, as an expression."""
-    terms = _terms(None, student=key)
-    return terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"]
-
-
 def with_paid(enrollments):
     """``enrollments`` with ``paid``, what `paid_by` says of their student now, for `fee_status`."""
-    terms = _terms(None, student=OuterRef("student"))
-    return enrollments.annotate(paid=terms["paid"] - terms["refunded"])
+    paid, refunded = (
+        sum_of(rows.filter(student=OuterRef("student"))) for rows in (Payment.objects.live(), Refund.objects.all())
+    )
+    return enrollments.annotate(paid=paid - refunded)
+
+
+def paid_by_students(students, on=None):
+    """Return ``{student: rupees paid, less refunds}`` for some hundreds of ids; with ``on``, by the end of that day."""
+    rows, paid = _rows(on), dict.fromkeys(students, ZERO)
+    # Grouped: a subquery a student would be slow on PostgreSQL right after many rows were added, of which its planner
+    # knows nothing yet.
+    for sign, term in ((1, "paid"), (-1, "refunded")):
+        sums = rows[term].filter(student__in=students).order_by().values_list("student").annotate(Sum("amount"))
+        for student, amount in sums:
+            paid[student] += sign * amount
+    return paid
 
 
 def refresh_accounts(students):
-    """Write into the accounts of ``students`` (keys), and into their charges, what the equation says now: two statements.
+    """Recalculate the balances of ``students`` (ids) and the open amounts of their charges.
 
-    Call it in the transaction that added or cancelled a row of theirs.
+    Call it in the transaction that changed a row of theirs, while their accounts are locked.
     """
-    # Payments settle the oldest first: open is what of the balance is not due later, and at most all of the charge.
-    later = _sum_of(_later(Charge.objects)) - _sum_of(_later(Concession.objects, "charge__"))
-    charges = Charge.objects.live().annotate(later=later)
+    for keys in in_chunks(sorted(set(students))):
+        conceded = dict(
+            Concession.objects.live().filter(student__in=keys).order_by().values_list("charge").annotate(Sum("amount"))
+        )
+        rows = Charge.objects.live().filter(student__in=keys).order_by("due_on", "pk")
+        rows = rows.values_list("student", "pk", "due_on", "amount", "open_now")
+        save_statuses(statuses_now(keys, (OpenCharge(*row, conceded.get(row[1], ZERO)) for row in rows)))
+
+
+class OpenCharge(NamedTuple):
+    """What `settle` and `save_statuses` need to know of a charge."""
+
+    student_id: int
+    pk: int
+    due_on: datetime.date
+    amount: Decimal
+    open_now: Decimal | None
+    conceded: Decimal
+
+
+def statuses_now(students, charges):
+    """Return ``{student: FeeStatus}`` now, for some hundreds of ids; ``charges`` are all their active charges, oldest first."""
+    of_student = defaultdict(list)
+    for charge in charges:
+        of_student[charge.student_id].append(charge)
+    today = timezone.localdate()
+    return {key: standing(of_student[key], paid, today) for key, paid in paid_by_students(students).items()}
+
+
+def save_statuses(statuses):
+    """Write into accounts and charges what ``statuses`` (FeeStatus by student id) say, of all active charges."""
     Account.objects.bulk_create(
         [
-            Account(student_id=key, balance=balance, first_due_on=Subquery(since.values("due_on")[:1]))
-            for key in students
-            for balance in [balance_of(key)]
-            for since in [charges.filter(student=key, later__lt=balance).order_by("due_on")]
+            Account(student_id=key, balance=status.balance, first_due_on=line.charge.due_on if line else None)
+            for key, status in statuses.items()
+            for line in [status.next_due]
         ],
         update_conflicts=True,
         unique_fields=["student"],
         update_fields=["balance", "first_due_on"],
-        batch_size=100,
     )
-    balance = Subquery(Account.objects.filter(pk=OuterRef("student")).values("balance"))
-    net = F("amount") - _sum_of(Concession.objects.live().filter(charge=OuterRef("pk")), by="charge")
-    is_open = NullIf(Least(net, Greatest(balance - later, NO_MONEY)), NO_MONEY)
-    Charge.objects.filter(Q(cancelled_on=None) | Q(open_now__isnull=False), student__in=students).update(
-        open_now=Case(When(cancelled_on=None, then=is_open), output_field=MoneyField())
-    )
+    changed = [
+        Charge(pk=line.charge.pk, open_now=line.open or None)
+        for status in statuses.values()
+        for line in status.lines
+        if line.charge.open_now != (line.open or None)
+    ]
+    ids = defaultdict(list)
+    for charge in changed:
+        ids[charge.open_now].append(charge.pk)
+    if len(ids) <= 2:  # as after most payments; Django needs a millisecond for the statement of `bulk_update`
+        for is_open, keys in ids.items():
+            Charge.objects.filter(pk__in=keys).update(open_now=is_open)
+    else:
+        Charge.objects.bulk_update(changed, ["open_now"], batch_size=200)
 
 
-def _later(manager, path=""):
-    """The rows that count of a student's charges due after the one asked about."""
-    due, key = f"{path}due_on", f"{path}pk"
-    after = Q(**{f"{due}__gt": OuterRef("due_on")}) | Q(**{due: OuterRef("due_on"), f"{key}__gt": OuterRef("pk")})
-    return manager.live().filter(after, student=OuterRef("student"))
-
-
-def sums_by_student(keys, on=None):
-    """``{student: {"charged": …, "conceded": …, "paid": …, "refunded": …}}`` in rupees, for some hundreds of students.
-
-    One grouped query a term: a subquery a student would be slow on PostgreSQL right after many rows were added, of which
-    its planner knows nothing yet.
-    """
-    sums = {key: dict.fromkeys(("charged", "conceded", "paid", "refunded"), ZERO) for key in keys}
-    for term, rows in _rows(on).items():
-        for key, amount in (
-            rows.filter(student__among=Keys(keys)).order_by().values_list("student").annotate(Sum("amount"))
-        ):
-            sums[key][term] = amount
-    return sums
-
-
-def refresh_many_accounts(keys):
-    """What `refresh_accounts` does, for many students whose accounts the caller holds."""
-    for chunk in in_chunks(sorted(keys)):
-        accounts = {
-            key: Account(student_id=key, balance=sums["charged"] - sums["conceded"] - sums["paid"] + sums["refunded"])
-            for key, sums in sums_by_student(chunk).items()
-        }
-        _refresh_open(accounts)
-        put(accounts.values())
-
-
-def _refresh_open(accounts):
-    """Write what is open of the charges of ``accounts`` (by key), and let these say since when."""
-    charges = Charge.objects.filter(student__among=Keys(accounts))
-    taken_off = Concession.objects.live().filter(student__among=Keys(accounts)).order_by().values_list("charge")
-    conceded = dict(taken_off.annotate(Sum("amount")))
-    rest = {key: account.balance for key, account in accounts.items()}
-    all_open, all_settled, in_part = [], [], []
-    rows = charges.filter(cancelled_on=None).order_by("-due_on", "-pk")
-    for pk, key, amount, due_on, before in rows.values_list("pk", "student", "amount", "due_on", "open_now"):
-        net = amount - conceded.get(pk, ZERO)
-        is_open = min(net, max(rest[key], ZERO)) or None
-        rest[key] -= net
-        if is_open:
-            accounts[key].first_due_on = due_on
-        if is_open != before:
-            if is_open in (None, amount):
-                (all_open if is_open else all_settled).append(pk)
-            else:
-                in_part.append(Charge(pk=pk, open_now=is_open))
-    Charge.objects.filter(pk__among=Keys(all_open)).update(open_now=F("amount"))
-    Charge.objects.filter(pk__among=Keys(all_settled)).update(open_now=None)
-    Charge.objects.bulk_update(in_part, ["open_now"], batch_size=200)
-    charges.filter(cancelled_on__isnull=False).open().update(open_now=None)
+def add_to_day(payment):
+    """Add ``payment``, which was recorded just now, to what was received on its day. The caller holds its series."""
+    day = DayTotal.objects.filter(paid_on=payment.paid_on, mode=payment.mode)
+    amount = Value(payment.amount, output_field=MoneyField())
+    if not day.update(amount=F("amount") + amount, receipts=F("receipts") + 1):
+        DayTotal.objects.create(paid_on=payment.paid_on, mode=payment.mode, amount=payment.amount, receipts=1)
 
 
 def refresh_days(days, modes=Mode.values):
-    """Write what was received on ``days`` in each of ``modes`` by payments that stand.
+    """Recalculate what was received on ``days`` in each of ``modes`` by payments that were not reversed.
 
-    The caller holds the receipt series of these days. Where all was voided, the row says zero.
+    The caller holds the receipt series of these days. Where all were reversed, the row says zero.
     """
-    for day in sorted(set(days)):
-        put_selected(DayTotal, ["paid_on", "mode"], ["amount", "receipts"], _received.sql(tuple(modes), on=day))
-
-
-@Prepared
-def _received(modes, *, on):
-    payments = Payment.objects.filter(paid_on=on, mode__in=modes).order_by().values_list("paid_on", "mode")
-    stands = PaymentQuerySet.LIVE
-    return payments.annotate(
-        amount=Coalesce(Sum("amount", filter=stands), NO_MONEY), receipts=Count("pk", filter=stands)
-    )
+    is_live = PaymentQuerySet.LIVE
+    for chunk in in_chunks(sorted(set(days))):
+        payments = Payment.objects.filter(paid_on__in=chunk, mode__in=modes).order_by().values("paid_on", "mode")
+        sums = payments.annotate(
+            amount=Coalesce(Sum("amount", filter=is_live), NO_MONEY), receipts=Count("pk", filter=is_live)
+        )
+        DayTotal.objects.bulk_create(
+            [DayTotal(**of) for of in sums],
+            update_conflicts=True,
+            unique_fields=["paid_on", "mode"],
+            update_fields=["amount", "receipts"],
+        )
 
 
 class Status(models.TextChoices):
@@ -279,61 +256,40 @@ def settle(charges, paid, on):
     return lines
 
 
-def _paid_less_refunded(student, on):
-    paid, refunded = (_sum_of(rows.standing(on).filter(student=student)) for rows in (Payment.objects, Refund.objects))
-    return paid - refunded
+@compiled
+def _paid(*, student, on):
+    paid, refunded = (sum_of(rows.standing(on).filter(student=student)) for rows in (Payment.objects, Refund.objects))
+    return Account.objects.filter(pk=student).values_list(paid - refunded, flat=True)
 
 
-@Prepared
-def _paid(student, on):
-    return Account.objects.filter(pk=student).values_list(_paid_less_refunded(student, on))
+def paid_by(student, on):
+    """Return what the student with that id had paid by the end of the day ``on``, less refunds, in rupees."""
+    return next(iter(_paid(student=student, on=on)), ZERO)
 
 
-def paid_by(key, on):
-    """What the student of that ``key`` had paid by the end of the day ``on``, less what was given back, in rupees."""
-    return next((paid for (paid,) in _paid(student=key, on=on)), ZERO)
-
-
-def fee_status(student, on, *, paid=None):
-    """How ``student`` stands at the end of the day ``on``, by two queries.
-
-    ``paid`` spares one of them: what `paid_by` would say, from a caller who has loaded payments and refunds.
-    """
-    charges = charges_of([student.pk], on)
-    if paid is None:
-        paid = paid_by(student.pk, on)
-    return standing(charges, paid, on)
-
-
-@Prepared
-def _charges(*, students, on):
+@compiled
+def charges_of(*, students, on):
+    """Return what `charges_standing` says of these students (ids)."""
     return charges_standing(on).filter(student__in=students)
 
 
-def charges_of(keys, on):
-    """What `charges_standing` says of the students of these ``keys``, as a list."""
-    return _charges(students=keys, on=on)
+def fee_status(student, on, *, paid=None):
+    """Return the FeeStatus of ``student`` (a record or an id) at the end of the day ``on``.
+
+    ``paid`` saves a query: what `paid_by` would say, from a caller who has loaded payments and refunds.
+    """
+    key = getattr(student, "pk", student)
+    if paid is None:
+        paid = paid_by(key, on)
+    return standing(charges_of(students=[key], on=on), paid, on)
 
 
-class Due(NamedTuple):
-    """What the equation needs to know of a charge. Amounts in rupees."""
-
-    due_on: datetime.date
-    amount: Decimal
-    conceded: Decimal
-
-
-@Prepared
-def _dues_and_paid(student, on):
-    dues = charges_standing(on).filter(student=student)
-    return dues.values_list(*Due._fields, _paid_less_refunded(student, on))
-
-
-def fee_figures(key, on):
-    """What `fee_status` says of the student of that ``key``, where its lines need not say what they are for: quicker."""
-    rows = _dues_and_paid(student=key, on=on)
-    paid = rows[0][-1] if rows else paid_by(key, on)
-    return standing([Due(*due) for *due, _ in rows], paid, on)
+@compiled
+def charges_now(*, students):
+    """Return the active charges of these students (ids), oldest first, with their batch and what is ``conceded`` of each."""
+    conceded = sum_of(Concession.objects.live().filter(charge=OuterRef("pk")), by="charge")
+    charges = Charge.objects.live().filter(student__in=students).select_related("enrollment__batch")
+    return charges.annotate(conceded=conceded).order_by("due_on", "pk")
 
 
 def charges_standing(on):
@@ -344,7 +300,7 @@ def charges_standing(on):
 def with_conceded(charges, on):
     """``charges``, each with its batch and with what was ``conceded`` of it by that day."""
     return charges.select_related("enrollment__batch").annotate(
-        conceded=_sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge")
+        conceded=sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge")
     )
 
 

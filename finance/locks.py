@@ -4,8 +4,6 @@ batch, then the student's account, then enrollments. Call these inside a transac
 
 import datetime
 
-from django.db.models import Subquery
-
 from academics.models import Batch, Institute
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
@@ -35,12 +33,12 @@ def closed_days(person):
 def lock_entry(day, student_id, *, by, kind=ReceiptSeries.Kind.RECEIPT):
     """What an entry dated ``day`` in the book of ``by`` needs, locked: the series, and the student's account.
 
-    The series comes with ``last_closed``, the last day that ``by`` has closed, for `book_day`. It is asked for by the
-    second statement: the first may have waited for just that close, and would not see it.
+    The series comes with ``last_closed``, the last day that ``by`` has closed, for `book_day`. It is read under the locks:
+    they may have waited for just that close.
     """
     series = lock_series(day, kind=kind)
-    account = lock_account(student_id, Account.objects.annotate(last_closed=Subquery(closed_days(by)[:1])))
-    series.last_closed = account.last_closed
+    lock_account(student_id)
+    series.last_closed = closed_days(by).first()
     return series
 
 
@@ -63,9 +61,9 @@ def lock_batch(batch):
     return Batch.objects.select_for_update(of=("self",)).select_related("course").get(pk=batch.pk)
 
 
-def lock_account(student_id, accounts=Account.objects):
-    """The account of a student out of ``accounts``, locked until the transaction ends; made when there is none yet."""
-    locked = accounts.select_for_update(of=("self",))
+def lock_account(student_id):
+    """The account of a student, locked until the transaction ends; made when there is none yet."""
+    locked = Account.objects.select_for_update()
     if account := locked.filter(pk=student_id).first():
         return account
     Account.objects.get_or_create(student_id=student_id)
@@ -73,7 +71,9 @@ def lock_account(student_id, accounts=Account.objects):
 
 
 def lock_accounts(students):
-    """The accounts of many students (keys), locked in order of their keys; made where there is none yet."""
-    Account.objects.bulk_create([Account(student_id=key) for key in sorted(set(students))], ignore_conflicts=True)
+    """Lock the accounts of many students (ids) in order of their ids until the transaction ends; create missing ones."""
     for keys in in_chunks(sorted(set(students))):
-        list(Account.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
+        accounts = Account.objects.filter(pk__in=keys)
+        missing = set(keys).difference(accounts.values_list("pk", flat=True))
+        Account.objects.bulk_create([Account(student_id=key) for key in sorted(missing)], ignore_conflicts=True)
+        list(accounts.select_for_update().order_by("pk").values_list("pk"))

@@ -14,6 +14,7 @@ from simple_history.models import HistoricalRecords
 from academics.models import Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
+from coachmaster.ground.compiled import compiled
 from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
@@ -247,7 +248,7 @@ class ConcessionQuerySet(OwnRowsQuerySet):
     def with_total(self):
         """With what the whole concession takes off, in rupees (``total``)."""
         rows = Concession.objects.filter(token=OuterRef("token"), charge__cancelled_on=None)
-        return self.annotate(total=_sum_of(rows, by="token"))
+        return self.annotate(total=sum_of(rows, by="token"))
 
 
 class Concession(models.Model):
@@ -435,11 +436,16 @@ def _numbers_that_begin(digits):
             yield first, first + 10**more - 1
 
 
+@compiled  # 1.2 to 0.2 ms, with each payment and refund
+def institute_with_letterhead():
+    same = Letterhead.objects.filter(**{name: OuterRef(name) for name in Letterhead.KEPT})
+    return Institute.objects.annotate(letterhead=same.values("pk")[:1]).filter(pk=Institute.ONLY)
+
+
 class LetterheadManager(models.Manager):
     def now(self):
         """The institute as it is now and its letterhead, which is made when something of it has changed."""
-        same = self.filter(**{name: OuterRef(name) for name in Letterhead.KEPT})
-        institute = Institute.objects.annotate(letterhead=same.values("pk")[:1]).get(pk=Institute.ONLY)
+        (institute,) = institute_with_letterhead()
         kept = {name: getattr(institute, name) for name in Letterhead.KEPT}
         if institute.letterhead is None:
             return institute, self.get_or_create(**kept)[0]
@@ -525,7 +531,7 @@ class PaymentQuerySet(OwnRowsQuerySet):
 
     def with_refunded(self):
         """With what was given back of each payment (``refunded``)."""
-        return self.annotate(refunded=_sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment"))
+        return self.annotate(refunded=sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment"))
 
     def for_paper(self):
         """With all that a receipt says, and whether it ``was_printed`` already."""
@@ -848,7 +854,7 @@ class AccountQuerySet(models.QuerySet):
         return self.filter(first_due_on__lt=on)
 
 
-def _sum_of(rows, by="student"):
+def sum_of(rows, by="student"):
     """The sum of the amounts of ``rows``, which all have the same ``by``, as a subquery."""
     return Coalesce(
         Subquery(rows.order_by().values(by).values(total=Sum("amount"))), NO_MONEY, output_field=MoneyField()

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from academics.services import end_enrollment, end_enrollments, open_enrollment
+from coachmaster.ground.compiled import compiled
 from coachmaster.ground.days import day_words, months_later
 from coachmaster.ground.money import ZERO, display, plain, split_in_proportion
 from coachmaster.ground.refusals import Conflict
@@ -89,7 +90,7 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
             refusals.append(refusal)
     if refusals:
         raise ValidationError(refusals)
-    ledger.refresh_many_accounts([enrollment.student_id for enrollment in enrollments])
+    ledger.refresh_accounts([enrollment.student_id for enrollment in enrollments])
     return enrollments
 
 
@@ -313,9 +314,12 @@ def record_payment(
     for what is taken now.
     """
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
+    institute, letterhead = Letterhead.objects.now()
     try:
         return _record_payment(
             **content,
+            institute=institute,
+            letterhead=letterhead,
             token=token,
             by=by,
             cheque_on=cheque_on if mode == Mode.CHEQUE else None,
@@ -385,6 +389,8 @@ def _record_payment(
     as_advance,
     confirmed_double,
     at_the_desk,
+    institute,
+    letterhead,
 ):
     if not token:
         raise ValidationError("This form has lost its one-time token. Open the payment form again.")
@@ -394,7 +400,7 @@ def _record_payment(
     check_payment_day(paid_on, today)
     series = lock_entry(paid_on, student.pk, by=by)
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
-    known = list(Payment.objects.filter(Q(student=student) | Q(token=token)).select_related("reversal").with_refunded())
+    known = _payments_known(student=student.pk, token=token)
     if earlier := next((payment for payment in known if payment.token == token), None):
         return _same_payment(earlier, content)
     standing = [payment for payment in known if not payment.is_void]
@@ -410,7 +416,7 @@ def _record_payment(
         raise ValidationError({"cheque_on": "Enter the date that stands on the cheque."})
     # What is owed today, whatever day the money is dated: dues posted since then can be settled by it.
     paid = sum((payment.amount - payment.refunded for payment in standing), ZERO)
-    status = ledger.fee_status(student, today, paid=paid)
+    status = ledger.standing(ledger.charges_now(students=[student.pk]), paid, today)
     if amount > status.balance and not as_advance:
         owed = max(status.balance, ZERO)
         refusal = MoreThanOwed({"amount": f"{display(owed)} is owed. Tick “Keep the rest as an advance” to take more."})
@@ -420,7 +426,6 @@ def _record_payment(
         _refuse_double(student, amount, standing)
     series.last_number += 1
     series.save(update_fields=["last_number"])
-    institute, letterhead = Letterhead.objects.now()
     payment = new_payment(
         **content,
         letterhead=letterhead,
@@ -437,9 +442,16 @@ def _record_payment(
     payment.save()
     if kept := live_reference(payment):
         LiveReference.objects.create(reference=kept, payment=payment)
-    ledger.refresh_accounts([student.pk])
-    ledger.refresh_days([paid_on], [mode])
+    ledger.save_statuses({student.pk: status.after(amount)})
+    ledger.add_to_day(payment)
     return payment
+
+
+@compiled
+def _payments_known(*, student, token):
+    """The payments of a student, and the one that has that token, to be compared with a new one."""
+    payments = Payment.objects.filter(Q(student=student) | Q(token=token))
+    return payments.select_related("reversal").with_refunded()
 
 
 def _check_limits(payment, standing, today, institute):

@@ -7,7 +7,6 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts.models import StudentProfile
 from finance import concessions, ledger, services
 from finance.ledger import Status
 from finance.models import Account, Charge, DayTotal, Payment
@@ -73,9 +72,8 @@ def test_the_kept_balance_and_the_kept_days_equal_the_rows():
     voided = paid(student=enrollment.student, amount="100.00")
     services.void(payment=voided, reason="wrong student", by=None)
 
-    (row,) = ledger.with_balance(StudentProfile.objects.all())
-
-    assert row.balance == Account.objects.get().balance == Decimal("666.66")
+    assert ledger.fee_status(enrollment.student, today).balance == Decimal("666.66")
+    assert Account.objects.get().balance == Decimal("666.66")
     assert DayTotal.objects.values_list("paid_on", "mode", "amount", "receipts").get() == (
         today,
         "cash",
@@ -115,20 +113,43 @@ def test_receipt_numbers_are_consecutive_and_follow_the_date_of_the_payment():
     assert numbers == ["CM/26-27/00001", "CM/25-26/00001", "CM/26-27/00002"]
 
 
-def test_the_figures_alone_are_those_of_the_status_on_every_day(admin):
+def test_each_payment_leaves_what_a_recalculation_finds(admin):
     today = timezone.localdate()
-    enrollment = enrolled(fee="12000.00", enrolled_on=today - 9 * DAY, due_on=today - 3 * DAY)
+    enrollment = enrolled(fee="9000.00", installments=[(today + days * DAY, Decimal("3000.00")) for days in (-9, 0, 9)])
     student = enrollment.student
-    services.void(payment=paid(student=student, amount="100.01", paid_on=today - 5 * DAY), reason="twice", by=admin)
-    paid(student=student, amount="5000.50", paid_on=today - 2 * DAY)
+    charges = Charge.objects.order_by("due_on")
     concessions.ask(
-        student=student, charges=Charge.objects.all(), kind="merit", reason="Topper", by=admin, amount=Decimal("999.99")
+        student=student, charges=charges[1:2], kind="merit", reason="Topper", by=admin, amount=Decimal("999.99")
     )
 
-    for days in range(-1, 11):
-        day = today - days * DAY
-        whole, figures = ledger.fee_status(student, day), ledger.fee_figures(student.pk, day)
-        for name in ("total_fee", "conceded", "total_paid", "balance", "overdue", "status", "is_part_paid"):
-            assert getattr(figures, name) == getattr(whole, name), (name, day)
-        assert [line.open for line in figures.lines] == [line.open for line in whole.lines]
-    assert ledger.fee_figures(student.pk, today).balance == Decimal("5999.51")
+    def written():
+        days = DayTotal.objects.order_by("pk").values_list("paid_on", "mode", "amount", "receipts")
+        account = Account.objects.values_list("balance", "first_due_on").get()
+        return account, [charge.open_now for charge in charges.all()], list(days)
+
+    for amount in ("0.01", "2999.99", "2000.00", "1000.00", "2000.00", "500.00"):
+        paid(student=student, amount=amount)
+        before = written()
+        ledger.refresh_accounts([student.pk])
+        ledger.refresh_days([today])
+        assert written() == before
+    assert before == ((Decimal("-499.99"), None), [None] * 3, [(today, "cash", Decimal("8500.00"), 6)])
+
+
+def test_what_is_open_follows_the_oldest_charge(admin):
+    today = timezone.localdate()
+    enrollment = enrolled(fee="9000.00", installments=[(today + days * DAY, Decimal("3000.00")) for days in (-9, 0, 9)])
+    student = enrollment.student
+
+    def open_and_since():
+        charges = Charge.objects.order_by("due_on").values_list("open_now", flat=True)
+        return [*charges], Account.objects.get().first_due_on
+
+    paid(student=student, amount="3500.00")
+    assert open_and_since() == ([None, Decimal("2500.00"), Decimal("3000.00")], today)
+    first = paid(student=student, amount="2500.00")
+    assert open_and_since() == ([None, None, Decimal("3000.00")], today + 9 * DAY)
+    services.void(payment=first, reason="typed twice", by=admin)
+    assert open_and_since() == ([None, Decimal("2500.00"), Decimal("3000.00")], today)
+    paid(student=student, amount="6000.00")
+    assert open_and_since() == ([None] * 3, None)

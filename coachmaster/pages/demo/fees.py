@@ -70,7 +70,7 @@ def collect(academy, progress):
     receipts += [_mistake(academy.rng, receipt) for receipt in receipts[30::60]]
     receipts.sort(key=lambda receipt: receipt.at)
     _write(academy, receipts, charges, progress)
-    ledger.refresh_many_accounts(StudentProfile.objects.values_list("pk", flat=True))
+    ledger.refresh_accounts(StudentProfile.objects.values_list("pk", flat=True))
     ledger.refresh_days({receipt.day for receipt in receipts})
 
 
