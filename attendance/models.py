@@ -1,13 +1,13 @@
 """Who came: one sheet a batch and day, one mark a student on it, and what a mark was before."""
 
 from collections import Counter
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import ExpressionWrapper, F, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Greatest, Least
 from django.urls import reverse
 from django.utils import timezone
 
@@ -100,18 +100,6 @@ class Tally:
             self.late + other.late,
             self.excused + other.excused,
         )
-
-    def is_below(self, percent):
-        """Whether the exact share lies below ``percent``; never before the first class that counts."""
-        return 100 * self.attended < percent * self.counted
-
-    def classes_to_reach(self, percent):
-        """How many classes, all attended and none missed, bring the exact share to ``percent``: 0 when it is there, None
-        when nothing can (100 % after an absence)."""
-        lack = percent * self.counted - 100 * self.attended
-        if lack <= 0:
-            return 0
-        return -(-lack // (100 - percent)) if percent < 100 else None
 
     def __str__(self):
         if not self.counted:
@@ -290,11 +278,28 @@ class Expected:
 
     def is_short(self, tally):
         """Whether enough classes count, and the share of them lies below what is expected."""
-        return tally.counted >= self.classes and tally.is_below(self.percent)
+        return shortness(tally.attended, tally.absent, self.percent, self.classes) > 0
 
     def is_on_the_edge(self, tally):
         """Whether it would be short after the next absence, and is not yet."""
         return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
+
+    def classes_to_reach(self, tally):
+        """How many classes, none missed, bring back one that is short; None when nothing can (100 % after an absence)."""
+        lack = self.percent * tally.counted - 100 * tally.attended
+        return -(-lack // (100 - self.percent)) if self.percent < 100 else None
+
+
+def shortness(attended, absent, percent, classes, least=min):
+    """Return a number above 0 if at least ``classes`` count and less than ``percent`` per cent of them were attended.
+
+    Of whole numbers, or of the database's expressions with `_least`.
+    """
+    return least(attended + absent - classes + 1, percent * absent - (100 - percent) * attended)
+
+
+def _least(*expressions):
+    return Least(*expressions, output_field=models.IntegerField())
 
 
 class CheckIn(models.Model):
@@ -354,20 +359,6 @@ class RegisterReminder(models.Model):
         return f"{self.instructor}, {self.sent_on:%d %b %Y}"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the institute calls short of attendance, and being away."""
-
-    low_attendance_percent: int
-    low_attendance_classes: int
-    absences_in_a_row: int
-
-    @classmethod
-    def of(cls, institute):
-        """Those of the settings."""
-        return cls(*(getattr(institute, one.name) for one in fields(cls)))
-
-
 class PresenceQuerySet(CountedQuerySet):
     def owned_by(self, key):
         """One's own, and those in batches that one teaches."""
@@ -377,56 +368,55 @@ class PresenceQuerySet(CountedQuerySet):
         """Those of the batches `kept_in` that ``scope``."""
         return self if scope is None else self.filter(enrollment__batch__instructor=scope)
 
+    def active(self):
+        """Those of enrollments that go on."""
+        # Not by their status, by whose index SQLite would begin with everybody, and look up the counts of each.
+        return self.filter(enrollment__ended_on=None)
+
     def slipping(self, institute):
-        """Those `watched` that are short, on the edge or away; ``institute``, or its `Limits`, says what that is.
+        """Active ones that are short or away, or short after the next absence, as `Expected` judges them.
 
-        Who would be fine by what the strictest course expects is left out first: that spares most rows their joins.
+        With the share that their course expects (``expected``).
         """
-        strictest = Course.objects.exclude(low_attendance_percent=None).order_by("-low_attendance_percent")
-        most = Greatest(
-            Coalesce(Subquery(strictest.values("low_attendance_percent")[:1]), Value(0)),
-            Value(institute.low_attendance_percent),
-            output_field=models.IntegerField(),
-        )
-        attended = F("present") + F("late")
-        near = self.alias(room=100 * attended - most * (attended + F("absent") + 1)).filter(
-            Q(room__lt=0) | Q(absences_in_a_row__gte=institute.absences_in_a_row)
-        )
-        return near.watched(institute).filter(Q(is_short=True) | Q(is_on_the_edge=True) | Q(is_away=True))
-
-    def watched(self, institute):
-        """Those of active enrollments, judged as `Expected` judges them.
-
-        With ``counted`` and ``attended`` classes, the share that is ``expected``, and three conditions: ``is_short``,
-        ``is_on_the_edge`` and ``is_away``, absent as often in a row as the institute is to be told of.
-        """
-        least = institute.low_attendance_classes
         expected = Coalesce(
             "enrollment__batch__course__low_attendance_percent",
             Value(institute.low_attendance_percent),
             output_field=models.IntegerField(),
         )
-        return (
-            # Not by its status, by whose index SQLite would begin with everybody, and look up the counts of each.
-            self.filter(enrollment__ended_on=None)
-            .annotate(
-                attended=F("present") + F("late"),
-                counted=F("present") + F("late") + F("absent"),
-                expected=expected,
-            )
-            .alias(lack=F("expected") * F("counted") - 100 * F("attended"))
-            .annotate(
-                is_short=_says(Q(counted__gte=least, lack__gt=0)),
-                is_on_the_edge=_says(
-                    Q(counted__gte=least - 1, lack__gt=-F("expected")) & ~Q(counted__gte=least, lack__gt=0)
-                ),
-                is_away=_says(Q(absences_in_a_row__gte=institute.absences_in_a_row)),
-            )
+        courses = Course.objects.exclude(low_attendance_percent=None).order_by("-low_attendance_percent")
+        strictest = Greatest(
+            Coalesce(Subquery(courses.values("low_attendance_percent")[:1]), 0),
+            Value(institute.low_attendance_percent),
+            output_field=models.IntegerField(),
         )
 
+        def after_next(percent):
+            classes = institute.low_attendance_classes
+            return shortness(F("present") + F("late"), F("absent") + 1, percent, classes, _least)
 
-def _says(condition):
-    return ExpressionWrapper(condition, output_field=models.BooleanField())
+        away = Q(absences_in_a_row__gte=institute.absences_in_a_row)
+        # Who would be fine by what the strictest course expects is left out first: that spares most rows their joins.
+        near = self.alias(by_strictest=after_next(strictest)).filter(Q(by_strictest__gt=0) | away)
+        judged = near.active().annotate(expected=expected).alias(by_own=after_next(F("expected")))
+        return judged.filter(Q(by_own__gt=0) | away)
+
+    def for_list(self):
+        """With student, batch and course, and when the last reminder was sent (``reminded_at``)."""
+        reminders = Reminder.objects.filter(enrollment=OuterRef("pk")).order_by("-sent_at").values("sent_at")
+        return (
+            self.select_related("enrollment__student__user", "enrollment__batch__course")
+            .only(
+                *Status.values,
+                "absences_in_a_row",
+                *(f"enrollment__student__{name}" for name in ("admission_number", "guardian_name", "guardian_phone")),
+                *(f"enrollment__student__{name}" for name in ("guardian_email", "user__full_name", "user__phone")),
+                "enrollment__student__user__email",
+                "enrollment__batch__name",
+                "enrollment__batch__course__name",
+                "enrollment__batch__course__low_attendance_percent",
+            )
+            .annotate(reminded_at=Subquery(reminders[:1]))
+        )
 
 
 class Presence(Counted):

@@ -43,7 +43,7 @@ def text_for(row, institute):
         "counted": row.tally.counted,
         "percent": f"{row.tally.percentage}".removesuffix(".0"),
         "expected": row.expected.percent,
-        "absences": row.presence.absences_in_a_row,
+        "absences": row.absences_in_a_row,
         "institute": institute.name,
         "phone": institute.phone,
     }
@@ -60,11 +60,12 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
     """
     institute = Institute.objects.current()
     list(Presence.objects.select_for_update().filter(pk__in=enrollments).order_by("pk").values_list("pk"))
-    presences = Presence.objects.filter(pk__in=enrollments).slipping(institute)
-    found = shortage.with_people(presences).order_by("enrollment__student__user__full_name", "pk")
+    active = Presence.objects.filter(pk__in=enrollments).active()
+    ids = active.order_by("enrollment__student__user__full_name", "pk").values_list("pk", flat=True)
     notices = [
         AttendanceNotice(row.student, text_for(row, institute), row.reminded_at, row.enrollment.pk, row.tally)
-        for row in shortage.watched(found, institute)
+        for row in shortage.watched(ids, institute)
+        if row.is_listed
     ]
     notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
     rows = _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)

@@ -1,10 +1,11 @@
 """Who is short of attendance, who would be after the next absence, and who has stayed away: the list and its files."""
 
+import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
+from operator import attrgetter
 
 from django import forms
-from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.utils import timezone
 
 from academics.choices import choices_of
@@ -12,23 +13,10 @@ from accounts.models import User
 from accounts.scopes import scope_of
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.listing import Found
-from coachmaster.ground.prepared import Prepared, sums
 from coachmaster.ground.reminders import whatsapp_phone
 from coachmaster.ground.tables import Column, Kind
 
-from .models import Expected, Limits, Presence, Reminder
-
-#: The ways to be on the list, as the address says them.
-KINDS = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}
-ANY_KIND = Q(is_short=True) | Q(is_on_the_edge=True) | Q(is_away=True)
-
-SORTS = {
-    "share": ["share"],
-    "name": ["enrollment__student__user__full_name"],
-    "away": ["absences_in_a_row", "share"],
-    "back": ["to_catch_up", "share"],
-}
+from .models import Expected, Presence, Status, Tally
 
 
 def presences_of(user):
@@ -67,102 +55,86 @@ class ShortageFilter(FilterForm):
             presences = presences.filter(enrollment__student__user__in=User.objects.search(words).order_by())
         return presences
 
+    def filter(self, rows):
+        """Those `Judged` that are on the list for the reason that was asked for."""
+        shown = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}.get(self.value("show"))
+        return [row for row in rows if getattr(row, shown)] if shown else rows
+
+
+class Judged:
+    """One enrollment, judged by its counts; ``name`` is the student's."""
+
+    def __init__(self, pk, name, tally, absences_in_a_row, expected, institute):
+        self.pk, self.name, self.tally = pk, name, tally
+        self.absences_in_a_row, self.expected = absences_in_a_row, expected
+        #: Below what is expected.
+        self.is_short = expected.is_short(tally)
+        #: Below it after the next absence.
+        self.is_on_the_edge = not self.is_short and expected.is_on_the_edge(tally)
+        #: Absent as often in a row as the institute is to be told of.
+        self.is_away = absences_in_a_row >= institute.absences_in_a_row
+
     @property
-    def kinds(self):
-        """The condition of the list."""
-        if asked := KINDS.get(self.value("show")):
-            return Q(**{asked: True})
-        return ANY_KIND
+    def is_listed(self):
+        """Whether there is any reason to be on the list."""
+        return self.is_short or self.is_on_the_edge or self.is_away
+
+    @property
+    def to_catch_up(self):
+        """How many classes in a row bring it back, 0 when it is not short; None when none can."""
+        return self.expected.classes_to_reach(self.tally) if self.is_short else 0
+
+    @property
+    def share(self):
+        """The attended share of the classes that count, 1 before the first of them."""
+        return self.tally.attended / self.tally.counted if self.tally.counted else 1
 
 
-def sorted_by(presences):
-    """With what the list is sorted by: the ``share`` in hundredths of a per cent, and the classes ``to_catch_up``."""
-    lack = F("expected") * F("counted") - 100 * F("attended")
-    never = When(expected=100, then=Value(1_000_000))
-    return presences.annotate(
-        share=Case(When(counted__gt=0, then=F("attended") * 10_000 / F("counted")), default=Value(10_000)),
-        to_catch_up=Case(
-            When(~Q(is_short=True), then=Value(0)),
-            never,
-            default=(lack + 99 - F("expected")) / (100 - F("expected")),
-            output_field=IntegerField(),
-        ),
+SORTS = {
+    "share": lambda row: (row.share, row.pk),
+    "name": lambda row: (row.name, row.pk),
+    "away": lambda row: (row.absences_in_a_row, row.share, row.pk),
+    "back": lambda row: (math.inf if row.to_catch_up is None else row.to_catch_up, row.share, row.pk),
+}
+
+
+def judged(presences, institute):
+    """A `Judged` for each of ``presences`` that are `slipping`. One query."""
+    expected = cache(lambda percent: Expected(percent, institute.low_attendance_classes))
+    found = presences.order_by().values_list(
+        "pk", "enrollment__student__user__full_name", "absences_in_a_row", "expected", *Status.values
     )
-
-
-def with_people(presences):
-    """With the student, batch and course of each, and when the last reminder was sent (``reminded_at``)."""
-    reminders = Reminder.objects.filter(enrollment=OuterRef("pk")).order_by("-sent_at").values("sent_at")
-    return presences.select_related("enrollment__student__user", "enrollment__batch__course").annotate(
-        reminded_at=Subquery(reminders[:1])
-    )
-
-
-#: The counts of these keys, `with_people`.
-ROWS = Prepared(lambda keys: with_people(Presence.objects.filter(pk__in=keys)))
-
-
-@Prepared
-def _slipping(limits, *, students, scope):
-    presences = Presence.objects.kept_in(scope).filter(enrollment__student__in=students)
-    return with_people(presences.slipping(limits)).order_by("pk")
-
-
-def slipping_among(students, user, institute):
-    """A Watched for each enrollment of ``students`` (keys) that a list of ``user`` would have. One query."""
-    return watched(_slipping(Limits.of(institute), students=students, scope=scope_of(user)), institute)
-
-
-@Prepared
-def _totals_of_all(limits, *, scope):
-    return _counted(Presence.objects.kept_in(scope).slipping(limits))
-
-
-@Prepared
-def _keys_of_all(limits, columns, first, last, *, scope):
-    found = sorted_by(Presence.objects.kept_in(scope).slipping(limits))
-    return found.order_by(*columns).values_list("pk", flat=True)[first:last]
-
-
-def everybody(user, institute):
-    """``(keys, totals)``: the whole list of ``user`` as `listing` takes it, and its `Totals`."""
-    limits, scope = Limits.of(institute), scope_of(user)
-    totals = Totals(*_totals_of_all.first(limits, scope=scope))
-    return Found(partial(_keys_of_all, limits, scope=scope), totals.listed), totals
-
-
-def _counted(presences, kinds=None):
-    """The fields of `Totals`, as a queryset of one row; without ``kinds`` all are listed."""
-    return sums(
-        presences,
-        listed=Count("pk", filter=kinds),
-        **{name: Count("pk", filter=Q(**{condition: True})) for name, condition in KINDS.items()},
-    )
+    return [
+        Judged(pk, name, Tally(*counts), in_a_row, expected(percent), institute)
+        for pk, name, in_a_row, percent, *counts in found
+    ]
 
 
 @dataclass
 class Totals:
-    """How many enrollments are on the list, and how many for which reason."""
+    """How many enrollments there are in all, and how many for which reason."""
 
     listed: int
     short: int
     edge: int
     away: int
 
+    @classmethod
+    def of(cls, rows):
+        """The Totals of `Judged` rows."""
+        reasons = ("is_short", "is_on_the_edge", "is_away")
+        return cls(len(rows), *(sum(map(attrgetter(reason), rows)) for reason in reasons))
 
-def totals(presences, kinds):
-    """The Totals of ``presences``, of which those that meet ``kinds`` are listed. One query."""
-    return Totals(*_counted(presences, kinds).get())
 
+class Watched(Judged):
+    """One enrollment on the list, with its records."""
 
-@dataclass
-class Watched:
-    """One enrollment on the list."""
-
-    presence: Presence
-    expected: Expected
-    #: So many absences in a row are told of.
-    absences: int
+    def __init__(self, presence, institute):
+        self.presence, self.enrollment = presence, presence.enrollment
+        self.student = self.enrollment.student
+        expected = Expected.of(self.enrollment.batch.course, institute)
+        name = self.student.user.full_name
+        super().__init__(presence.pk, name, presence.tally, presence.absences_in_a_row, expected, institute)
 
     @property
     def reminded_at(self):
@@ -175,41 +147,6 @@ class Watched:
         return bool(whatsapp_phone(self.student))
 
     @property
-    def enrollment(self):
-        """Whom it is about, and where."""
-        return self.presence.enrollment
-
-    @property
-    def student(self):
-        """Whom it is about."""
-        return self.presence.enrollment.student
-
-    @property
-    def tally(self):
-        """The marks, counted."""
-        return self.presence.tally
-
-    @property
-    def is_short(self):
-        """Whether it lies below what is expected."""
-        return self.expected.is_short(self.tally)
-
-    @property
-    def is_on_the_edge(self):
-        """Whether the next absence would bring it below."""
-        return self.expected.is_on_the_edge(self.tally)
-
-    @property
-    def to_catch_up(self):
-        """How many classes in a row bring it back, 0 when it is not short; None when none can."""
-        return self.tally.classes_to_reach(self.expected.percent) if self.is_short else 0
-
-    @property
-    def is_away(self):
-        """Whether it was absent as often in a row as the institute is to be told of."""
-        return self.presence.absences_in_a_row >= self.absences
-
-    @property
     def state(self):
         """In words."""
         return "Short" if self.is_short else "Short after the next absence" if self.is_on_the_edge else ""
@@ -217,23 +154,27 @@ class Watched:
     @property
     def reasons_words(self):
         """Why it is on the list, in words: `28 of 40 · 70 %, short, absent 3 times in a row`."""
-        away = f"absent {self.presence.absences_in_a_row} times in a row" if self.is_away else ""
+        away = f"absent {self.absences_in_a_row} times in a row" if self.is_away else ""
         return ", ".join(filter(None, [str(self.tally), self.state.lower(), away]))
 
 
-def watched(presences, institute):
-    """A Watched for each of ``presences``, loaded `with_people`."""
-    return [
-        Watched(one, Expected.of(one.enrollment.batch.course, institute), institute.absences_in_a_row)
-        for one in presences
-    ]
+def watched(ids, institute):
+    """A Watched for each of these enrollments (ids), in this order."""
+    found = {row.pk: row for row in Presence.objects.filter(pk__in=ids).for_list()}
+    return [Watched(found[pk], institute) for pk in ids if pk in found]
 
 
-def all_watched(presences, institute):
-    """The Watched of a long queryset, loaded by the hundred."""
-    for keys in in_chunks(presences.values_list("pk", flat=True), 500):
-        rows = {row.pk: row for row in ROWS(keys=keys)}
-        yield from watched([rows[key] for key in keys if key in rows], institute)
+def all_watched(ids, institute):
+    """The Watched of many enrollments, loaded by the hundred."""
+    for chunk in in_chunks(ids, 500):
+        yield from watched(chunk, institute)
+
+
+def slipping_among(students, user, institute):
+    """A Watched for each enrollment of ``students`` (ids) that a list of ``user`` would have. One query."""
+    presences = presences_of(user).active().filter(enrollment__student__in=students).order_by("pk")
+    rows = (Watched(presence, institute) for presence in presences.for_list())
+    return [row for row in rows if row.is_listed]
 
 
 COLUMNS = [
@@ -249,6 +190,6 @@ COLUMNS = [
     Column("Expected per cent", Kind.NUMBER, lambda one: one.expected.percent),
     Column("State", Kind.TEXT, lambda one: one.state),
     Column("Classes to get back", Kind.NUMBER, lambda one: one.to_catch_up),
-    Column("Absent in a row", Kind.NUMBER, lambda one: one.presence.absences_in_a_row),
+    Column("Absent in a row", Kind.NUMBER, lambda one: one.absences_in_a_row),
     Column("Last reminder", Kind.MOMENT, lambda one: one.reminded_at),
 ]

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from academics.models import Enrollment, Institute
 from accounts import mails
-from coachmaster.ground.listing import ROWS_A_PAGE, listing
+from coachmaster.ground.listing import ROWS_A_PAGE, listing_of
 from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm, tell_of_mails
 from coachmaster.ground.tables import asked_form, table_answer
 
@@ -22,18 +22,14 @@ def shortage_list(request):
     """Who is short, on the edge, or has stayed away; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
     user, institute = request.user, Institute.objects.current()
     filters = shortage.ShortageFilter(request.GET, user=user, institute=institute)
-    form = asked_form(request)
-    if filters.is_filtering or form:
-        presences = filters.narrow(shortage.presences_of(user).slipping(institute))
-        found, totals = shortage.sorted_by(presences.filter(filters.kinds)), shortage.totals(presences, filters.kinds)
-    else:
-        found, totals = shortage.everybody(user, institute)
-    if form:
-        rows = shortage.all_watched(found.order_by("share", "pk"), institute)
-        return table_answer("attendance-shortage", shortage.COLUMNS, rows, form=form)
-    options = {"rows": shortage.ROWS, "total": totals.listed}
-    page = listing(request, found, shortage.SORTS, default="share", **options)
-    rows = shortage.watched(list(page), institute)
+    presences = filters.narrow(shortage.presences_of(user).slipping(institute))
+    found = shortage.judged(presences, institute)
+    shown = filters.filter(found)
+    if form := asked_form(request):
+        ids = [row.pk for row in sorted(shown, key=shortage.SORTS["share"])]
+        return table_answer("attendance-shortage", shortage.COLUMNS, shortage.all_watched(ids, institute), form=form)
+    page = listing_of(request, shown, shortage.SORTS, default="share")
+    rows = shortage.watched([row.pk for row in page], institute)
     may_remind = user.has_perm("attendance.add_reminder")
     return render(
         request,
@@ -41,7 +37,7 @@ def shortage_list(request):
         {
             "filters": filters,
             "institute_settings": institute,
-            "totals": totals,
+            "totals": shortage.Totals.of(found),
             "listing": page,
             "rows": rows,
             "may_remind": may_remind,

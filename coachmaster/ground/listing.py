@@ -75,6 +75,14 @@ def listing(request, queryset, sorts, *, default, rows=None, total=None, keys_fi
     return Listing(page=page, sort=sort)
 
 
+def listing_of(request, rows, sorts, *, default):
+    """The page of ``rows``, which are loaded, as `listing` does; ``sorts`` maps the words of the address to key functions."""
+    asked = request.GET.get("sort", "")
+    sort = asked if asked.removeprefix("-") in sorts else default
+    rows = sorted(rows, key=sorts[sort.removeprefix("-")], reverse=sort.startswith("-"))
+    return Listing(page=Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=sort)
+
+
 def _in_order(rows, keys):
     """The ``rows`` of these ``keys``, a list, in its order."""
     found = {row.pk: row for row in rows(keys=keys)}
