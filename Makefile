@@ -7,9 +7,8 @@ TRIAL := DEBUG=on SECRET_KEY=only-for-the-checks
 PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY_FILE=/dev/null \
 	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ
 
-SCALE ?= 84
+SCALE ?= 9
 CROWD ?= 0
-BENCH := DEBUG=on DATABASE_URL=sqlite:///$(CURDIR)/build/bench-$(SCALE)-$(CROWD).sqlite3
 
 .PHONY: help run test test-fast check soak bench lock clean requirements requirements-dev
 
@@ -41,11 +40,8 @@ soak: requirements-dev ## Play 200 random histories of the fee desk and long rac
 	HISTORIES=$${HISTORIES:-200} HISTORY_STEPS=$${HISTORY_STEPS:-50} RACE_PAYMENTS=$${RACE_PAYMENTS:-50} \
 		$(TRIAL) $(VENV) -m pytest -q finance/tests/test_histories.py finance/tests/test_races.py
 
-bench: requirements ## Print the figures of pages with 20,000 students (SCALE=1 CROWD=2000: five million marks); nothing is judged
-	@mkdir -p build
-	@$(BENCH) $(MANAGE) migrate -v0
-	@$(BENCH) $(MANAGE) demo --scale $(SCALE) --crowd $(CROWD) --if-empty
-	@$(BENCH) $(MANAGE) bench
+bench: requirements ## Print the figures of pages on SQLite and PostgreSQL with 2,000 students (SCALE=1 CROWD=2000: five million marks); nothing is judged
+	@SCALE=$(SCALE) CROWD=$(CROWD) scripts/bench
 
 lock: requirements-dev ## Resolve requirements*.in anew into the pinned requirements*.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV) -m uv pip compile --quiet --universal \

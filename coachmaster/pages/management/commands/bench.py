@@ -1,108 +1,31 @@
-"""manage.py bench: how long pages and calls of the JSON API take on the database at hand, against the floor.
+"""manage.py bench: how long pages, forms and calls of the JSON API take on the database at hand, against the floor.
 
-The floor of pages is one that loads a session and its user as Django does by itself and renders a small template, that of calls one that finds
-its token and answers a constant. It is measured in turns with each page or call, so that a noisy machine does not tilt
-the comparison. Figures are medians; nothing is judged, and nothing is changed.
+The floor of pages is one that loads a session and its user as Django does by itself and renders a small template, that of
+calls one that only checks its token. Each line is measured with compiled queries and with plain ones: by processor time
+within this process, and on the clock through gunicorn. Figures are medians; nothing is judged.
 """
 
-import datetime
+import contextlib
 import gc
-import statistics
-import sys
-import time
-import types
-from functools import partial
+import itertools
 
-from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.decorators import login_not_required
-from django.contrib.sessions.backends.db import SessionStore
-from django.core.exceptions import PermissionDenied
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
+from django.core.management.utils import get_random_secret_key
 from django.db import connection
-from django.http import HttpResponse
-from django.template import engines
-from django.test import Client
 from django.test.utils import override_settings
-from django.urls import include, path, reverse
-from django.utils import timezone
-from django.utils.crypto import constant_time_compare
-from ninja import NinjaAPI
 
-from academics.models import Batch, Enrollment
 from accounts import tokens
 from accounts.models import User
-from accounts.tokens import Token
 from attendance.models import Mark
-from coachmaster.api import by_token_only
-from coachmaster.ground.api import Answer
+from coachmaster.pages.bench import forms, load, table, timing
+from coachmaster.pages.bench import settings as served
+from coachmaster.pages.bench.lines import CALL_FLOOR, Cast, lines
+from coachmaster.pages.bench.server import gunicorn
+from coachmaster.pages.bench.visitors import HOST, Visitor
 from finance.models import Account, Payment
 
-SMALL = "<!doctype html><title>Floor</title><p>Hello, {{ name }}</p>"
-
-
-@login_not_required
-def floor(request):
-    """The smallest page of somebody's, as Django loads a session and its user by itself."""
-    session = SessionStore(request.COOKIES[settings.SESSION_COOKIE_NAME])
-    user = User.objects.get(pk=session[SESSION_KEY])
-    if not constant_time_compare(session[HASH_SESSION_KEY], user.get_session_auth_hash()):
-        raise PermissionDenied
-    return HttpResponse(engines["django"].from_string(SMALL).render({"name": user.full_name}))
-
-
-calls = NinjaAPI(urls_namespace="floor", docs_url=None, openapi_url=None)
-
-
-@calls.get("", auth=Token())
-def floor_of_calls(request):
-    """The smallest answer to somebody's token."""
-    return Answer({"message": "Hello"})
-
-
-def addresses():
-    """The site's addresses, and those of the floors."""
-    (call,) = (entry for entry in calls.urls[0] if entry.name != "api-root")
-    module = types.ModuleType("coachmaster.bench_urls")
-    module.urlpatterns = [
-        path("floor/", floor),
-        path("api/floor", by_token_only(call.callback)),
-        path("", include("coachmaster.urls")),
-    ]
-    sys.modules[module.__name__] = module
-    return module.__name__
-
-
-def signed_in(user):
-    """A client with a session of that person."""
-    client = Client(headers={"host": settings.ALLOWED_HOSTS[0]})
-    client.force_login(user)
-    return client
-
-
-def with_token(token):
-    """A program that calls the API by ``token``."""
-    return Client(headers={"host": settings.ALLOWED_HOSTS[0], "authorization": f"Bearer {token}"})
-
-
-def timed(call):
-    """Processor and wall time of one request, in seconds."""
-    began, cpu = time.perf_counter(), time.process_time()
-    response = call()
-    took = time.process_time() - cpu, time.perf_counter() - began
-    if response.status_code != 200:
-        raise CommandError(f"{response.request['PATH_INFO']} answered {response.status_code}.")
-    return took
-
-
-class Counter:
-    """Counts the queries that pass through it."""
-
-    count = 0
-
-    def __call__(self, execute, *args):
-        self.count += 1
-        return execute(*args)
+#: Payments that eight desks are to record in a second.
+AT_LEAST = {("payments", "sqlite"): 40, ("payments", "postgresql"): 60}
 
 
 class Command(BaseCommand):
@@ -111,98 +34,68 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("--rounds", type=int, default=25, help="How often each page is asked for.")
         parser.add_argument("--only", default="", help="Measure lines only whose name begins so, like API.")
+        parser.add_argument("--seconds", type=int, default=10, help="How long eight clients save at once.")
+        parser.add_argument("--in-process", action="store_true", help="Measure without gunicorn.")
+        parser.add_argument(
+            "--write",
+            action="store_true",
+            help="Measure saving too, and how much eight clients save in a second. It stays in the database: use a copy.",
+        )
 
-    def handle(self, *, rounds, only, **options):
-        self.rounds, self.only = rounds, only
+    def handle(self, *, only, write, **options):
         gc.freeze()  # as the server does, see wsgi.py
-        with override_settings(ROOT_URLCONF=addresses(), SECURE_SSL_REDIRECT=False):
-            self.measure_all()
+        if connection.vendor == "postgresql":
+            connection.cursor().execute("ANALYZE")  # as PostgreSQL does by itself a while after a table was filled
+        with override_settings(
+            ALLOWED_HOSTS=[HOST],
+            DEBUG=False,
+            ROOT_URLCONF=served.ROOT_URLCONF,
+            SECRET_KEY=get_random_secret_key(),
+            SECURE_SSL_REDIRECT=False,
+            STATIC_ROOT=served.STATIC_ROOT,
+            STORAGES=served.STORAGES,
+        ):
+            cast = Cast()
+            own = [tokens.issue(cast.admin), tokens.issue(cast.student.user)]
+            try:
+                found = [line for line in lines(cast, tokens=own, writes=write) if line.name.startswith(only)]
+                self.measure(cast, found, floors=[Visitor(cast.admin), Visitor(token=own[0])], **options)
+                if write and not options["in_process"]:
+                    self.measure_load(options["seconds"])
+            finally:
+                for token in own:
+                    tokens.find(token).delete()
 
-    def measure(self, name, client, route, *args, limit, **query):
-        """Print one line: the page, its queries, its median times, and how many floors that is."""
-        address = reverse(route, args=args)
-        self.line(name, lambda: client.get(address, query), lambda: self.admin.get("/floor/"), limit)
-
-    def line(self, name, call, floor, limit):
-        """Print how ``call`` compares with ``floor``."""
-        if not name.startswith(self.only):
-            return
-        call()
-        queries = Counter()
-        with connection.execute_wrapper(queries):
-            call()
-        pairs = [(timed(floor), timed(call)) for _ in range(self.rounds)]
-        cpu, wall, base = (
-            statistics.median(times) * 1000
-            for times in ([p[0] for _, p in pairs], [p[1] for _, p in pairs], [f[0] for f, _ in pairs])
-        )
-        # Of processor time: on a machine that does other things too, wall time says little.
-        ratio = statistics.median(page[0] / at[0] for at, page in pairs)
-        self.stdout.write(f"{name:<34}{queries.count:>8}{cpu:>9.1f}{wall:>9.1f}{base:>9.1f}{ratio:>8.1f}{limit:>8.1f}")
-
-    def measure_all(self):
-        today = timezone.localdate()
-        people = User.objects.order_by("pk")
-        self.admin = signed_in(people.filter(membership__group__name="Admin").first())
-        instructor = signed_in(people.filter(batches_taught__isnull=False).first())
-        enrollment = Enrollment.objects.active().filter(student__payments__isnull=False).order_by("pk").first()
-        if enrollment is None:
-            raise CommandError("There is nothing to measure. Fill an empty database first: manage.py demo --scale 9")
-        student, key = signed_in(enrollment.student.user), enrollment.student_id
-        batch = Batch.objects.running(today).with_strength().order_by("-strength").first()
-        day = Payment.objects.order_by("-booked_on").values_list("booked_on", flat=True).first()
-        month_ago = today - datetime.timedelta(days=30)
+    def measure(self, cast, found, *, floors, rounds, in_process, **options):
+        """Print the table of the lines that were ``found``."""
         self.stdout.write(
-            f"{connection.vendor}; {people.filter(student_profile__isnull=False).count():,} students, "
+            f"{connection.vendor}; {User.objects.filter(student_profile__isnull=False).count():,} students, "
             f"{Mark.objects.count():,} marks, {Payment.objects.count():,} payments, "
-            f"{Account.objects.owing().count():,} who owe; the sheet has {batch.strength} rows; times in ms"
+            f"{Account.objects.owing().count():,} who owe; the sheet has {cast.batch.strength} rows\n\n{table.head()}"
         )
-        self.stdout.write(f"{'page':<34}{'queries':>8}{'cpu':>9}{'wall':>9}{'floor':>9}{'ratio':>8}{'limit':>8}")
-        self.measure("log in", Client(headers={"host": settings.ALLOWED_HOSTS[0]}), "accounts:login", limit=1)
-        self.measure("student: enrollment", student, "academics:student-enrollment", key, limit=2)
-        self.measure("student: attendance", student, "attendance:student-attendance", key, limit=2)
-        self.measure("student: fees", student, "finance:student-fees", key, limit=2)
-        self.measure("student: statement", student, "finance:statement", key, limit=2)
-        self.measure("student: statement (PDF)", student, "finance:statement-pdf", key, limit=15)
-        self.measure("student: payments", student, "finance:student-payments", key, limit=2)
-        self.measure("student: hub", self.admin, "pages:student-hub", key, limit=2)
-        self.measure("dashboard: student", student, "pages:student-dashboard", limit=3)
-        self.measure("dashboard: instructor", instructor, "pages:instructor-dashboard", limit=3)
-        self.measure("dashboard: admin", self.admin, "pages:admin-dashboard", limit=3)
-        self.measure("list: people", self.admin, "accounts:person-list", limit=5)
-        self.measure("list: courses", self.admin, "academics:course-list", limit=5)
-        self.measure("list: batches", self.admin, "academics:batch-list", limit=5)
-        self.measure("list: payments", self.admin, "finance:payment-list", limit=5)
-        self.measure("list: students of a batch", self.admin, "academics:batch-students", batch.pk, limit=5)
-        self.measure("list: who owes", self.admin, "finance:dues", limit=5)
-        self.measure("list: who has owed longest", self.admin, "finance:dues", sort="due", limit=5)
-        self.measure("list: refunds that are due", self.admin, "finance:refund-due-list", limit=5)
-        self.measure("list: who owed a month ago", self.admin, "finance:dues", as_of=month_ago, limit=15)
-        self.measure("list: overdue over 90 days", self.admin, "finance:dues", age="over-90", limit=15)
-        self.measure("day book", self.admin, "finance:day-book", on=day, limit=5)
-        self.measure("collections", self.admin, "finance:collections", limit=5)
-        self.measure("search", self.admin, "pages:search-suggestions", q="sha", limit=5)
-        self.measure("sheet", self.admin, "attendance:sheet", batch.pk, today, limit=3)
-        self.measure("list: short of attendance", self.admin, "attendance:shortage", limit=5)
-        self.measure("list: short of attendance, last", self.admin, "attendance:shortage", page=9999, limit=15)
-        self.measure("list: short, of an instructor", instructor, "attendance:shortage", limit=5)
-        self.measure("list: absent today", self.admin, "pages:absent", limit=5)
-        self.measure("list: classes of the day", self.admin, "attendance:day", limit=15)
-        self.measure("register of a month", self.admin, "attendance:batch-attendance", batch.pk, limit=5)
-        self.measure_calls(enrollment.student)
+        with contextlib.ExitStack() as servers:
+            kinds = () if in_process else (True, False)
+            ports = [servers.enter_context(gunicorn(workers=1, threads=1, compiled=kind)) for kind in kinds]
+            for line in found:
+                floor = floors[line.floor == CALL_FLOOR]
+                inside = timing.in_process(line, floor, rounds)
+                through = timing.through_gunicorn(line, floor, ports, rounds) if ports else []
+                limit = line.limit and line.limit[connection.vendor != "sqlite"]
+                self.stdout.write(table.row(line.name, timing.queries(line), inside, through, limit))
 
-    def measure_calls(self, student):
-        """Print the lines of the JSON API."""
-        admin = User.objects.filter(membership__group__name="Admin").order_by("pk").first()
-        own = [tokens.issue(admin), tokens.issue(student.user)]
-        try:
-            desk, phone = map(with_token, own)
-            for name, client, address, limit in (
-                ("API: fee status", desk, f"/api/v1/students/{student.pk}/fee-status", 1.5),
-                ("API: fee status, one's own", phone, f"/api/v1/students/{student.pk}/fee-status", 1.5),
-                ("API: a thousand people", desk, "/api/v1/users?per_page=1000", 12),
-            ):
-                self.line(name, partial(client.get, address), lambda: desk.get("/api/floor"), limit)
-        finally:
-            for token in own:
-                tokens.find(token).delete()
+    def measure_load(self, seconds):
+        """Print how many payments and sheets eight clients save in a second."""
+        sheets = list(itertools.islice(forms.sheets(), 2000))
+        kinds = {
+            True: {"payments": forms.payments(), "sheets": sheets[::2]},
+            False: {"payments": forms.payments(), "sheets": sheets[1::2]},
+        }
+        rates = {"payments": [], "sheets": []}
+        for compiled, sent in kinds.items():
+            with gunicorn(compiled=compiled) as port:
+                for name, saved in sent.items():
+                    rates[name].append(load.per_second(port, saved, seconds=seconds))
+        self.stdout.write(f"\n| by eight clients in a second | compiled | plain | at least |\n|{' --- |' * 4}")
+        for name, (fast, plain) in rates.items():
+            least = AT_LEAST.get((name, connection.vendor), "")
+            self.stdout.write(f"| {name} | {fast:.0f} | {plain:.0f} | {least} |")
