@@ -8,6 +8,7 @@ Days and clock times are the institute's; a day with two classes is one class da
 import datetime
 import itertools
 from collections import defaultdict
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -103,8 +104,8 @@ class Timetable:
         batches = {batch.pk: batch for batch in self.batches}
         ids = list(batches) if len(batches) <= MANY_BATCHES else None
         weekdays = [day.weekday() for day in self.days(7)]
-        for pk, *slot in _weekly_times(batches=ids, weekdays=weekdays):
-            self._weekly[pk, slot[0]].append(Slot(*slot))
+        for pk, weekday, starts_at, ends_at in _weekly_times(batches=ids, weekdays=weekdays):
+            self._weekly[pk].append(Slot(weekday, starts_at, ends_at))
         for change in _changes(batches=ids, first=self.first, last=self.last):
             if batch := batches.get(change.batch_id):
                 change.batch = batch
@@ -118,17 +119,19 @@ class Timetable:
         """Every class of ``batch`` on that day by time, those that are not held too."""
         if not batch.is_running(day) or not self.first <= day <= self.last:
             return []
-        holiday = self.holidays.get(day, "")
-        changes = self._taken_out.get((batch.pk, day), {})
+        pk, weekday, holiday = batch.pk, day.weekday(), self.holidays.get(day, "")
+        changes = self._taken_out.get((pk, day), {})
         found = []
-        for slot in self._weekly.get((batch.pk, day.weekday()), ()):
+        for slot in self._weekly.get(pk, ()):
+            if slot.weekday != weekday:
+                continue
             change = changes.get(slot.starts_at)
             if change is None or not change.keeps_its_start:
                 found.append(Class(batch, day, slot, batch.room, change, change is not None, holiday))
-        for change in self._put_in.get((batch.pk, day), ()):
-            slot = Slot(day.weekday(), change.to_starts_at, change.to_ends_at)
+        for change in self._put_in.get((pk, day), ()):
+            slot = Slot(weekday, change.to_starts_at, change.to_ends_at)
             found.append(Class(batch, day, slot, change.room or batch.room, change, False, holiday))
-        return sorted(found, key=lambda one: (one.slot, one.is_taken_out))
+        return sorted(found, key=lambda one: (one.slot, one.is_taken_out)) if len(found) > 1 else found
 
     def plan(self, batch, day):
         """The `DayPlan` of ``batch`` for that day."""
@@ -167,13 +170,11 @@ class Timetable:
 
     def classes(self):
         """Every class of all batches, those that are not held too, by day and time."""
-        found = [
-            one
-            for day in days_between(self.first, self.last)
-            for batch in self.batches
-            for one in self.all_on(batch, day)
-        ]
-        return sorted(found, key=lambda one: (one.day, one.slot, one.batch.name, one.batch.pk))
+        batches = sorted(self.batches, key=lambda batch: (batch.name, batch.pk))
+        found = []
+        for day in self.days():
+            found += sorted((one for batch in batches for one in self.all_on(batch, day)), key=attrgetter("slot"))
+        return found
 
 
 def expected(batches, first, last):
