@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from coachmaster.ground.forms import Pairs
-from coachmaster.ground.prepared import Prepared
 
 from .models import Batch
 
@@ -21,16 +20,6 @@ class Choices(NamedTuple):
             form.fields[name].choices = choices
         if len(self.batch.pairs) == 1:
             del form.fields["batch"]
-
-
-@Prepared
-def _batches(*, not_over_on, scope):
-    found = Batch.objects.kept_in(scope)
-    if not_over_on is not None:
-        found = found.not_over(not_over_on)
-    # As plain values: there may be thousands.
-    columns = "pk", "name", "course", "course__name", "instructor", "instructor__full_name"
-    return found.order_by("name", "pk").values_list(*columns)
 
 
 #: More batches than anybody looks through.
@@ -54,7 +43,11 @@ def to_offer(rows, asked, **places):
 def choices_of(asked=None, *, not_over_on=None, scope=None):
     """The Choices of all batches, or of those that are not over on that day, or that are `kept_in` that ``scope``; of the
     batches those `to_offer` where ``asked`` says what is chosen."""
-    rows = _batches(not_over_on=not_over_on, scope=scope)
+    batches = Batch.objects.kept_in(scope).order_by("name", "pk")
+    if not_over_on is not None:
+        batches = batches.not_over(not_over_on)
+    columns = "pk", "name", "course", "course__name", "instructor", "instructor__full_name"
+    rows = list(batches.values_list(*columns))
     courses = sorted({(name, key) for _, _, key, name, _, _ in rows})
     instructors = sorted({(name, key) for *_, key, name in rows if key})
     offered = rows if asked is None else to_offer(rows, asked, course=2, instructor=4)

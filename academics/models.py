@@ -1,7 +1,6 @@
 """The institute, its courses and batches with their class times, holidays, and who is enrolled where."""
 
 import datetime
-from collections import defaultdict
 from decimal import Decimal
 
 from django.conf import settings
@@ -17,11 +16,10 @@ from django.utils.formats import date_format
 from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
-from accounts.scopes import ScopedQuerySet, scope_of
+from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.constraints import Net, day_bounds, one_of
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
-from coachmaster.ground.prepared import Prepared
 from coachmaster.ground.states import State
 from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
 
@@ -445,14 +443,9 @@ class Batch(models.Model):
         """Seats that are free, with the ``strength`` of `with_strength`; None when there is no limit."""
         return None if self.capacity is None else max(self.capacity - self.strength, 0)
 
-    #: What `load_class_times` found.
-    loaded_slots = None
-
     @property
     def slots(self):
         """Its weekly class times as `class_times.Slot`s, in order of the week."""
-        if self.loaded_slots is not None:
-            return self.loaded_slots
         return sorted(class_times.Slot(row.weekday, row.starts_at, row.ends_at) for row in self.class_times.all())
 
     @property
@@ -463,7 +456,7 @@ class Batch(models.Model):
     @property
     def class_times_words(self):
         """Its weekly class times as pairs of words, days and times, one for each time of day."""
-        return [part.rsplit(" ", 1) for part in self.class_times_text.split("; ")] if self.slots else []
+        return [part.rsplit(" ", 1) for part in self.class_times_text.split("; ") if part]
 
 
 class ClassTime(models.Model):
@@ -490,19 +483,9 @@ class ClassTime(models.Model):
         return f"{self.get_weekday_display()} {self.starts_at:%H:%M}-{self.ends_at:%H:%M}"
 
 
-@Prepared
-def _class_times(*, batches):
-    times = ClassTime.objects.filter(batch__in=batches).order_by("weekday", "starts_at")
-    return times.values_list("batch", "weekday", "starts_at", "ends_at")
-
-
 def load_class_times(batches):
-    """Let each of ``batches`` (loaded) know its weekly class times, by one query."""
-    slots = defaultdict(list)
-    for batch, *slot in _class_times(batches=[batch.pk for batch in batches]):
-        slots[batch].append(class_times.Slot(*slot))
-    for batch in batches:
-        batch.loaded_slots = slots[batch.pk]
+    """Load the weekly class times of ``batches`` (loaded), by one query."""
+    models.prefetch_related_objects(list(batches), "class_times")
 
 
 class ClassChangeQuerySet(models.QuerySet):
@@ -788,16 +771,6 @@ class Enrollment(models.Model):
     def covers(self, day):
         """Whether the student is in the batch on that day."""
         return self.enrolled_on <= day and (self.ended_on is None or day < self.ended_on)
-
-
-@Prepared
-def _enrollments(*, student, scope):
-    return Enrollment.objects.in_scope(scope).filter(student=student).latest_first()
-
-
-def enrollments_of(student, user):
-    """The enrollments of ``student`` that ``user`` may see, with batch and course, the active ones first: a list."""
-    return _enrollments(student=student.pk, scope=scope_of(user))
 
 
 def days_between(first, last):

@@ -478,7 +478,7 @@ def _refuse_second_enrollment(student, batch, institute, now_in):
 
 
 _TYPED = ("enrolled_on", "agreed_fee", "fee_reason")
-_NOT_TYPED = {field.name for field in Enrollment._meta.fields if field.name not in _TYPED}
+_NOT_TYPED = {field.name for field in Enrollment._meta.get_fields() if field.name not in _TYPED}
 
 
 def _agree_fee(enrollment, agreed_fee, fee_reason):

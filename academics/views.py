@@ -1,7 +1,5 @@
 """Courses, batches, enrollments, the institute and its holidays: fetch, decide, render."""
 
-from functools import partial
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
@@ -17,7 +15,6 @@ from coachmaster.ground.editing import one_at_a_time
 from coachmaster.ground.forms import show_refusal
 from coachmaster.ground.history import changes
 from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.prepared import Prepared, beside
 from coachmaster.ground.tables import list_file
 
 from .calendar import LOOK_AHEAD, Timetable
@@ -39,8 +36,6 @@ from .models import (
     Enrollment,
     Holiday,
     Institute,
-    enrollments_of,
-    load_class_times,
 )
 from .services import (
     Clashes,
@@ -68,17 +63,13 @@ COURSE_SORTS = {
 }
 
 
-COURSE_ROWS = Prepared(lambda keys, on: Course.objects.filter(pk__in=keys).for_listing(on))
-
-
 def course_list(request):
     filters = CourseFilter(request.GET)
     today = timezone.localdate()
     listed = (request, filters.filter(Course.objects.for_listing(today)), COURSE_SORTS)
-    options = {"default": "name", "rows": partial(COURSE_ROWS, on=today)}
-    if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, **options)):
+    if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, default="name")):
         return file
-    courses = listing(*listed, **options)
+    courses = listing(*listed, default="name")
     return render(request, "academics/course_list.html", {"courses": courses, "filters": filters})
 
 
@@ -87,10 +78,9 @@ def course_detail(request, pk):
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).filter(course=course)
     number = batches.aggregate(in_all=Count("pk"), over=Count("pk", filter=Q(ends_on__lt=today)))
-    going_on = batches.not_over(today).select_related("course", "instructor").with_strength()
+    going_on = batches.not_over(today).for_listing()
     sorts, total = {"starts": ["starts_on", "name"]}, number["in_all"] - number["over"]
     page = listing(request, going_on, sorts, default="starts", total=total)
-    load_class_times(page)
     return render(
         request,
         "academics/course_detail.html",
@@ -173,31 +163,14 @@ BATCH_SORTS = {
 }
 
 
-def _with_names(batches):
-    return beside(batches.with_strength(), "course__name", "instructor__full_name")
-
-
-BATCHES = Prepared(lambda keys: _with_names(Batch.objects.filter(pk__in=keys)))
-
-
-def batch_rows(keys):
-    """The batches of these keys with everything a row of a list shows."""
-    batches = BATCHES(keys=keys)
-    load_class_times(batches)
-    return batches
-
-
 def batch_list(request):
     today = timezone.localdate()
     visible = Batch.objects.visible_to(request.user)
     filters = BatchFilter(request.GET, batches=visible, by_instructor=sees_whole_institute(request.user))
-    listed = (request, _with_names(filters.filter(visible, today)), BATCH_SORTS)
-    if file := list_file(
-        request, "batches", batch_columns(request.user), every_row(*listed, default="name", rows=batch_rows)
-    ):
+    listed = (request, filters.filter(visible, today).for_listing(), BATCH_SORTS)
+    if file := list_file(request, "batches", batch_columns(request.user), every_row(*listed, default="name")):
         return file
     batches = listing(*listed, default="name")
-    load_class_times(batches)
     return render(request, "academics/batch_list.html", {"batches": batches, "filters": filters, "today": today})
 
 
@@ -235,22 +208,15 @@ STUDENTS_SORTS = {
 }
 
 
-@Prepared
-def _roll(*, keys):
-    found = Enrollment.objects.filter(pk__in=keys)
-    student = [f"student__{column}" for column in ("admission_number", "guardian_name", "guardian_phone")]
-    return beside(found, *student, "student__user__full_name", "student__user__phone")
-
-
 def batch_students(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).with_strength(), pk=pk)
     filters = StudentsFilter(request.GET)
-    listed = (request, filters.filter(Enrollment.objects.filter(batch=batch)), STUDENTS_SORTS)
-    options = {"default": "name", "rows": _roll}
+    enrollments = Enrollment.objects.filter(batch=batch).select_related("student__user")
+    listed = (request, filters.filter(enrollments), STUDENTS_SORTS)
     name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
-    if file := list_file(request, name, STUDENTS_OF_BATCH, every_row(*listed, **options)):
+    if file := list_file(request, name, STUDENTS_OF_BATCH, every_row(*listed, default="name")):
         return file
-    enrollments = listing(*listed, **options)
+    enrollments = listing(*listed, default="name")
     return render(
         request, "academics/batch_students.html", {"batch": batch, "enrollments": enrollments, "filters": filters}
     )
@@ -311,8 +277,8 @@ def _batch_form(request, batch, *, initial=None, **page):
 def student_enrollment(request, pk):
     """A student's enrollments. The acts on them are pages of `finance`, since money follows them."""
     student = student_or_404(request.user, pk)
-    enrollments = enrollments_of(student, request.user)
-    load_class_times([enrollment.batch for enrollment in enrollments])
+    enrollments = Enrollment.objects.visible_to(request.user).filter(student=student).latest_first()
+    enrollments = enrollments.prefetch_related("batch__class_times")
     can_change = request.user.has_perm("academics.change_enrollment")
     return render(
         request,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
-from academics.models import Batch, Course, Enrollment, load_class_times
+from academics.models import Batch, Course, Enrollment
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
 from attendance import reports as attendance
@@ -52,9 +52,7 @@ def courses_on(today):
 def batches_taught(user, today):
     """Return a list of the batches of ``user`` that are not over, with class times and ``strength``, by name."""
     batches = Batch.objects.taught_by(user).not_over(today).select_related("course", "instructor")
-    found = list(batches.with_strength().order_by("name", "pk"))
-    load_class_times(found)
-    return found
+    return list(batches.with_strength().prefetch_related("class_times").order_by("name", "pk"))
 
 
 def recent_enrollments(user):
