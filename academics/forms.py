@@ -36,8 +36,6 @@ class CourseFilter(FilterForm):
 class CourseForm(EditForm):
     """A course."""
 
-    beside = {"course_code_unique": "code"}
-
     total_fee = AmountField(
         label="Total fee (₹)", allow_zero=True, help_text=Course._meta.get_field("total_fee").help_text
     )
@@ -104,8 +102,6 @@ def _named(pairs):
 class BatchForm(EditForm):
     """A batch, and beside it the ``rows`` of its weekly class times, those in ``slots`` (`class_times.Slot`s)."""
 
-    beside = {"batch_code_unique": "code", "batch_ends_after_it_starts": "ends_on"}
-
     capacity = WholeNumberField(
         label="Seats", least=1, most=9999, required=False, help_text=Batch._meta.get_field("capacity").help_text
     )
@@ -134,19 +130,21 @@ class BatchForm(EditForm):
         moved = {"starts_on", "ends_on", "instructor", "room"} & set(self.changed_data)
         return bool(moved) or sorted(self.rows.slots) != sorted(self.slots)
 
-    def standing(self):
-        return {**super().standing(), "rows": ("Weekly class times", class_times.written(self.slots))}
+    # Class times have no history: the page remembers them as text.
 
-    def typed(self, name):
-        if name == "rows" and self.rows.is_valid():
-            return class_times.written(self.rows.slots)
-        return super().typed(name)
+    def current(self):
+        return {**super().current(), "rows": ("Weekly class times", class_times.written(self.slots))}
 
-    def take_over(self, name, value):
+    def differs(self, name, value):
+        if name == "rows":
+            return not self.rows.is_valid() or class_times.written(self.rows.slots) != value
+        return super().differs(name, value)
+
+    def show(self, name, value):
         if name == "rows":
             self.rows = class_time_rows(None, self.slots)
         else:
-            super().take_over(name, value)
+            super().show(name, value)
 
 
 class TimeInput(forms.TimeInput):

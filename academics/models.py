@@ -17,7 +17,7 @@ from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
 from accounts.scopes import ScopedQuerySet
-from coachmaster.ground.constraints import Net, day_bounds, one_of
+from coachmaster.ground.constraints import Net, day_bounds, errors_beside, one_of
 from coachmaster.ground.days import DayField
 from coachmaster.ground.money import ZERO, MoneyField
 from coachmaster.ground.states import State
@@ -265,6 +265,10 @@ class Course(models.Model):
     def get_absolute_url(self):
         return reverse("academics:course-detail", args=[self.pk])
 
+    def validate_constraints(self, exclude=None):
+        with errors_beside(self, course_code_unique="code"):
+            super().validate_constraints(exclude)
+
 
 class BatchQuerySet(ScopedQuerySet):
     def owned_by(self, key):
@@ -429,6 +433,10 @@ class Batch(models.Model):
 
     def get_absolute_url(self):
         return reverse("academics:batch-detail", args=[self.pk])
+
+    def validate_constraints(self, exclude=None):
+        with errors_beside(self, batch_code_unique="code", batch_ends_after_it_starts="ends_on"):
+            super().validate_constraints(exclude)
 
     def is_over(self, on):
         """Whether its last day lies before that day."""

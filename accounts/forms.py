@@ -240,6 +240,10 @@ class StudentForm(PersonForm):
             self.initial = {**forms.model_to_dict(self.instance.student_profile, self.RECORD), **self.initial}
 
     @property
+    def records(self):
+        return [self.instance, self.instance.student_profile]
+
+    @property
     def record(self):
         return {name: self.cleaned_data[name] for name in self.RECORD}
 

@@ -132,8 +132,6 @@ class ReasonForm(forms.Form):
 class PlanForm(EditForm):
     """A plan by which a course's fee is paid, and beside it the ``rows`` of its parts, those in ``parts``."""
 
-    beside = {"fee_plan_name_unique": "name"}
-
     name = LineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
 
     class Meta:
@@ -145,23 +143,20 @@ class PlanForm(EditForm):
         self.parts = parts
         self.rows = part_rows(self.data if self.is_bound else None, parts)
 
-    def standing(self):
-        return {**super().standing(), "rows": ("Parts", _parts_words(self.parts))}
+    def current(self):
+        return {**super().current(), "rows": ("Parts", _parts_words(self.parts))}
 
-    def typed(self, name):
-        if name == "rows" and self.rows.is_valid():
-            return _parts_words([FeePlanPart(**part) for part in self.rows.parts])
-        return super().typed(name)
+    def differs(self, name, value):
+        if name == "rows":
+            sent = [FeePlanPart(**part) for part in self.rows.parts] if self.rows.is_valid() else []
+            return _parts_words(sent) != value
+        return super().differs(name, value)
 
-    def take_over(self, name, value):
+    def show(self, name, value):
         if name == "rows":
             self.rows = part_rows(None, self.parts)
         else:
-            super().take_over(name, value)
-
-    def _get_validation_exclusions(self):
-        """The course is given, and with it the name has to be unique."""
-        return super()._get_validation_exclusions() - {"course"}
+            super().show(name, value)
 
 
 def _parts_words(parts):

@@ -45,8 +45,9 @@ def rows_of_parts(parts, fee, starts_on):
 def save_plan(plan, parts):
     """Save ``plan`` with ``parts`` (dictionaries of the fields of `FeePlanPart`) in the place of those it had.
 
-    Who is enrolled already keeps their installments.
+    Who is enrolled already keeps their installments. Raises ValidationError.
     """
+    plan.full_clean()
     plan.save()
     plan.parts.all().delete()
     FeePlanPart.objects.bulk_create(

@@ -15,7 +15,7 @@ from academics.models import Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
 from coachmaster.ground.compiled import compiled
-from coachmaster.ground.constraints import Net, above_zero, day_bounds, one_of
+from coachmaster.ground.constraints import Net, above_zero, day_bounds, errors_beside, one_of
 from coachmaster.ground.days import DayField, day_words, financial_year_words
 from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
 from coachmaster.ground.reminders import SentReminder
@@ -327,6 +327,10 @@ class FeePlan(models.Model):
 
     def __str__(self):
         return self.name
+
+    def validate_constraints(self, exclude=None):
+        with errors_beside(self, fee_plan_name_unique="name"):
+            super().validate_constraints(exclude)
 
 
 class FeePlanPartQuerySet(models.QuerySet):

@@ -191,9 +191,13 @@ def plan_update(request, pk):
 def _plan_page(request, plan, parts, heading, submit):
     form = PlanForm(request.POST or None, instance=plan, parts=parts)
     if all([form.is_valid(), form.rows.is_valid()]):
-        installments.save_plan(form.instance, form.rows.parts)
-        messages.success(request, f"Fee plan {plan} of {plan.course} saved.")
-        return redirect(plan.course)
+        try:
+            installments.save_plan(form.instance, form.rows.parts)
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, f"Fee plan {plan} of {plan.course} saved.")
+            return redirect(plan.course)
     return render(
         request,
         "finance/plan_form.html",

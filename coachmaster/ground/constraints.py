@@ -1,5 +1,9 @@
 """Constraints that many tables declare: bounds that the database keeps when a write goes past every form."""
 
+import contextlib
+from collections import defaultdict
+
+from django.core.exceptions import ValidationError
 from django.db.models import CheckConstraint, Q
 
 from .days import FIRST_DAY, LAST_DAY
@@ -14,6 +18,20 @@ class Net(CheckConstraint):
 
     def validate(self, *args, **kwargs):
         pass
+
+
+@contextlib.contextmanager
+def errors_beside(model, **fields):
+    """Say what a constraint refuses beside a field; ``fields`` maps names of constraints to names of fields."""
+    try:
+        yield
+    except ValidationError as error:
+        constraints = {one.violation_error_message: one.name for one in model._meta.constraints}
+        placed = defaultdict(list)
+        for field, errors in error.error_dict.items():
+            for one in errors:
+                placed[fields.get(constraints.get(one.message, ""), field)].append(one)
+        raise ValidationError(placed) from error
 
 
 def day_bounds(table, *fields):

@@ -1,13 +1,15 @@
 """Two people with one form open: who saves second is told what changed meanwhile, and nobody's work is lost unseen."""
 
+import contextlib
 import datetime
 import functools
-import hashlib
-from decimal import Decimal
+import json
 from typing import Any
 
 from django import forms
+from django.core import signing
 from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
 from .days import day_words
@@ -33,110 +35,144 @@ def one_at_a_time(model, pk=None):
     return wrap
 
 
-class ShownField(forms.CharField):
-    """A fingerprint of each value that a form showed when it was opened."""
-
-    widget = forms.HiddenInput
-
-    def has_changed(self, initial, data):
-        return False
-
-
 class OneAtATime(forms.BaseForm):
-    """A form about something that others may be changing too: what it had when it was opened is its ``initial``.
+    """A form that is refused once where somebody else saved other values since its page was opened.
 
-    Its page carries fingerprints of the values it showed (`form.shown`). Where a value is another one by the time the
-    form is sent, the form is refused and names it; what was typed stays, and a field that nobody touched here takes the
-    new value. Sent again, it is saved: by then the change was seen. A value that somebody else set just so is no conflict.
+    The page remembers what it showed in the hidden field `form.shown`, signed. What was typed stays, and a field that
+    nobody touched here takes the new value. Sent again, the form is saved: by then the change was seen. Two people who
+    set a field alike are no conflict.
     """
 
-    #: What was sent; a copy that can be changed once something of it is taken over.
+    #: What was sent; a copy that can be changed once a new value is shown in it.
     data: Any
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         if self.is_of_a_record:
-            self.fields["shown"] = ShownField(required=False, initial=self.fingerprints)
+            self.fields["shown"] = forms.CharField(
+                widget=forms.HiddenInput, required=False, initial=lambda: _sealed(self.shown_values())
+            )
 
     @property
     def is_of_a_record(self):
         """Whether there is something yet that others can change."""
         return bool(self.initial)
 
-    # A form that shows more than its fields tells of the rest in these three too.
+    # Forms that show more than their fields override these.
 
-    def standing(self):
-        """What the record holds: a name → label and value."""
+    def current(self):
+        """Return ``{name: (label, value)}`` of what is stored now."""
         named = ((name, field) for name, field in self.fields.items() if name in self.initial)
         return {name: (self[name].label, self.get_initial_for_field(field, name)) for name, field in named}
 
-    def typed(self, name):
-        """The value that was sent, if it is a good one."""
-        return self.cleaned_data.get(name, _BAD)
+    def shown_values(self):
+        """Return ``{name: value}`` of what the page has to remember: here all that it shows."""
+        return {name: value for name, (_, value) in self.current().items()}
 
-    def take_over(self, name, value):
+    def values_of(self, shown):
+        """Return ``{name: value}`` of a page that remembered ``shown``."""
+        values = {}
+        for name, value in shown.items():
+            with contextlib.suppress(ValidationError):
+                if name in self.fields:
+                    value = self.fields[name].to_python(value)
+                values[name] = getattr(value, "pk", value)
+        return values
+
+    def who_saved(self, shown):
+        """Return the name of who saved the record after the page remembered ``shown``."""
+        return "somebody else"
+
+    def differs(self, name, value):
+        """Whether something else than ``value`` was sent for a name."""
+        return self.fields[name].has_changed(value, self[name].data)
+
+    def show(self, name, value):
         """Show ``value`` instead of what was sent."""
-        self.data[self.add_prefix(name)] = self.fields[name].prepare_value(value)
-
-    def fingerprints(self):
-        """One for each value, as `name:fingerprint` with spaces between."""
-        return " ".join(f"{name}:{_fingerprint(value)}" for name, (_, value) in self.standing().items())
+        self.data[self.add_prefix(name)] = value
 
     def clean(self):
         cleaned = super().clean()
-        shown = dict(pair.split(":", 1) for pair in self.cleaned_data.pop("shown", "").split() if ":" in pair)
-        changed = [
-            (name, label, value)
-            for name, (label, value) in self.standing().items()
-            if _fingerprint(value) not in (shown.get(name, _fingerprint(value)), _fingerprint(self.typed(name)))
-        ]
-        if changed:
-            self._refuse(changed, shown)
+        if "shown" in self.fields:
+            self._compare(_unsealed(self.cleaned_data.pop("shown", "")))
         return cleaned
 
-    def _refuse(self, changed, shown):
-        said = [f"{label} (now {_words(self.fields.get(name), value)})" for name, label, value in changed]
+    def _compare(self, remembered):
+        shown = self.values_of(remembered)
+        changed = {
+            name: (label, value)
+            for name, (label, value) in self.current().items()
+            if shown.get(name, value) != value and self.differs(name, value)
+        }
+        if changed:
+            self._refuse(changed, shown, self.who_saved(remembered))
+
+    def _refuse(self, changed, shown, who):
+        said = [f"{label} (now {_words(self.fields.get(name), value)})" for name, (label, value) in changed.items()]
+        untouched = [name for name in changed if not self.differs(name, shown[name])]
         self.data = self.data.copy()
-        self.data[self.add_prefix("shown")] = self.fingerprints()
-        for name, _, value in changed:
-            if _fingerprint(self.typed(name)) == shown[name]:
-                self.take_over(name, value)
+        self.data[self.add_prefix("shown")] = _sealed(self.shown_values())
+        for name in untouched:
+            self.show(name, changed[name][1])
         self.add_error(
             None,
-            f"Nothing is saved yet. Since you opened this page, somebody else changed {', '.join(said)}. What you typed is "
+            f"Nothing is saved yet. Since you opened this page, {who} changed {', '.join(said)}. What you typed is "
             "still here: look it over, and save again.",
         )
 
 
 class EditForm(OneAtATime, forms.ModelForm):
-    """The form of one row."""
-
-    #: Beside which field a constraint of the model says what is wrong, by the name of the constraint; else above the form.
-    beside: dict[str, str] = {}
-
-    def _update_errors(self, errors):
-        constraints = {one.name: one.violation_error_message for one in self._meta.model._meta.constraints}
-        places = {constraints[name]: field for name, field in self.beside.items()}
-        placed: dict[str, list] = {}
-        for field, said in errors.error_dict.items():
-            for error in said:
-                placed.setdefault(places.get(error.message, field), []).append(error)
-        super()._update_errors(ValidationError(placed))  # type: ignore[misc]
+    """The form of one row. Its page remembers the id of the row's last history record, where it has one."""
 
     @property
     def is_of_a_record(self):
         return self.instance.pk is not None
 
+    @property
+    def records(self):
+        """The rows whose fields the form shows."""
+        return [self.instance]
 
-#: What was typed and is not a good value.
-_BAD = object()
+    def shown_values(self):
+        shown = super().shown_values()
+        ids = [record.history.values_list("history_id", flat=True).first() for record in self._tracked]
+        if not ids or None in ids:
+            return shown
+        return {"history": ids, **{name: value for name, value in shown.items() if name not in self.fields}}
+
+    def values_of(self, shown):
+        values = super().values_of(shown)
+        for _, row in self._history_of(shown):
+            values.update(forms.model_to_dict(row.instance, fields=list(self.fields)))
+        return values
+
+    def who_saved(self, shown):
+        names: dict = {}
+        for record, row in self._history_of(shown):
+            later = record.history.filter(pk__gt=row.pk).exclude(history_user=None).order_by("pk")
+            names.update(dict.fromkeys(later.values_list("history_user__full_name", flat=True)))
+        return " and ".join(names) or super().who_saved(shown)
+
+    @property
+    def _tracked(self):
+        return [record for record in self.records if hasattr(record, "history")]
+
+    def _history_of(self, shown):
+        """Return those of `records` that were saved since, each with the history record that the page showed."""
+        pairs = list(zip(self._tracked, shown.get("history", []), strict=False))
+        saved = [(record, pk) for record, pk in pairs if record.history.filter(pk__gt=pk).exists()]
+        return [(record, row) for record, pk in saved if (row := record.history.filter(pk=pk).first())]
 
 
-def _fingerprint(value):
-    """The same for a value from the database and one from a form."""
-    value = getattr(value, "pk", value)
-    text = "" if value is None else f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _sealed(values):
+    return signing.dumps(json.loads(json.dumps(values, cls=DjangoJSONEncoder)), salt="shown")
+
+
+def _unsealed(text):
+    try:
+        return signing.loads(text, salt="shown")
+    except signing.BadSignature:
+        return {}
 
 
 def _words(field, value):
