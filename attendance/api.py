@@ -106,7 +106,7 @@ def mark_attendance(request, payload: AttendanceIn):
     these too, and says why in `reason`.
     """
     held_on = _day(payload.date, "date")
-    batch = get_object_or_404(services.batches_kept_by(request.user).as_of(held_on), pk=payload.batch_id)
+    batch = services.batch_to_mark(request.user, payload.batch_id)
     if sentence := services.why_not(batch, held_on, today=timezone.localdate(), user=request.user):
         raise ValidationError({"date": sentence})
     reason = _cleaned(SheetForm.base_fields["reason"], payload.reason or "", "reason")

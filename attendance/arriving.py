@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
@@ -44,9 +44,10 @@ def arrivals(request, pk):
 
 def _screen(request, pk):
     institute, today, now = _switched_on(), timezone.localdate(), timezone.now()
-    batch = get_object_or_404(services.batches_kept_by(request.user).as_of(today), pk=pk)
-    sentence = services.why_not(batch, today, today=today, user=request.user)
-    classes = [] if sentence else checking_in.classes_of(batch, today)
+    batch = services.batch_to_mark(request.user, pk)
+    plan = services.plan_of(batch, today)
+    sentence = services.why_not(batch, today, today=today, plan=plan, user=request.user)
+    classes = [] if sentence else checking_in.held(plan)
     one = checking_in.class_at(classes, now)
     coming = [later for later in classes if checking_in.moment(today, later.slot.starts_at) > now]
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()

@@ -5,6 +5,7 @@ import datetime
 
 from django.db.models import Q
 
+from academics.calendar import Timetable
 from academics.models import Batch, Enrollment
 from coachmaster.ground.importing import in_chunks
 
@@ -23,7 +24,8 @@ class Rolls:
         sheets = Sheet.objects.filter(batch__in=batch_ids, **between).order_by()
         #: The keys of the sheets that are there, by batch and day.
         self.taken = {(batch, day): pk for pk, batch, day in sheets.values_list("pk", "batch", "held_on")}
-        self._batch_ids, self._as_of = batch_ids, {}
+        self.batches = Batch.objects.in_bulk(batch_ids)
+        self._timetable = Timetable(self.batches.values(), first_day, last_day)
         self._enrollments, self._marked = collections.defaultdict(list), collections.defaultdict(dict)
         enrollments = Enrollment.objects.filter(batch__in=batch_ids).select_for_update(of=("self",), no_key=True)
         for enrollment in enrollments.order_by("pk").only("batch", "student", "enrolled_on", "ended_on"):
@@ -35,11 +37,9 @@ class Rolls:
             ):
                 self._marked[batch, held_on][student] = status
 
-    def batch(self, batch_id, held_on):
-        """The batch as `Batch.objects.as_of` knows it on that day."""
-        if held_on not in self._as_of:
-            self._as_of[held_on] = Batch.objects.as_of(held_on).in_bulk(self._batch_ids)
-        return self._as_of[held_on][batch_id]
+    def plan(self, batch_id, held_on):
+        """What the timetable says of that day of the batch."""
+        return self._timetable.plan(self.batches[batch_id], held_on)
 
     def of(self, batch_id, held_on):
         """``{student: (key of the enrollment, what is marked or None)}`` of a sheet."""

@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from academics.calendar import Class, Timetable
+from academics.calendar import Class
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import User
 from coachmaster.ground.days import day_words
@@ -78,9 +78,9 @@ def scan(code):
     return Ticket(int(batch), datetime.datetime.strptime(day, "%Y%m%d").date(), int(by), now)
 
 
-def classes_of(batch, day):
-    """The classes of ``batch`` that are held on that day, by time. One query."""
-    return Timetable([batch], day, day).on(batch, day)
+def held(plan):
+    """The classes of a `DayPlan` that are held, by time."""
+    return [one for one in plan.classes if not one.off]
 
 
 def moment(day, at):
@@ -109,13 +109,14 @@ def check(ticket, student, device):
         raise Refused("Check-in by code is switched off. Your instructor marks you.")
     if time.time() - ticket.at > TICKET_SECONDS:
         raise Refused("Too much time has passed since you scanned the code. Scan the one that is shown now.")
-    batch = Batch.objects.as_of(ticket.day).filter(pk=ticket.batch).first()
+    batch = Batch.objects.filter(pk=ticket.batch).first()
     today = timezone.localdate(now)
     if batch is None or ticket.day != today:
         raise Refused("This code is of another day. Scan the one that your instructor shows now.")
-    if sentence := services.why_not(batch, today, today=today):
+    plan = services.plan_of(batch, today)
+    if sentence := services.why_not(batch, today, today=today, plan=plan):
         raise Refused(sentence)
-    one = class_at(classes_of(batch, today), now)
+    one = class_at(held(plan), now)
     if one is None:
         raise Refused(f"{batch} has no class now. Check in while the class is on.")
     if not Enrollment.objects.filter(batch=batch, student=student).on_roll(today).exists():

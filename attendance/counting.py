@@ -3,77 +3,69 @@
 Of a sheet the counts are written with the sheet. Of an enrollment they are rewritten here, from its marks.
 """
 
+from collections import Counter, defaultdict
 from dataclasses import asdict
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Subquery
-from django.db.models.functions import Coalesce
 
 from academics.models import Enrollment
-from coachmaster.ground.days import FIRST_DAY
-from coachmaster.ground.prepared import Prepared
 
 from .models import EarlierAttendance, Mark, Presence, Sheet, Status, Tally
 
-COUNTS = [*Status.values, "absences_in_a_row"]
 ATTENDED = [Status.PRESENT.value, Status.LATE.value]
 
 
 def keep_presences(enrollments):
-    """Recalculate the `Presence` of ``enrollments`` (keys) from their marks and earlier attendance.
+    """Recalculate the `Presence` of ``enrollments`` (ids) from their marks and earlier attendance.
 
     Call it in the transaction that changed them, with the enrollments locked, so that of two sheets saved at once the
     later sees the earlier's marks.
     """
-    keys = sorted(set(enrollments))
-    if not keys:
+    ids = sorted(set(enrollments))
+    if not ids:
         return
+    counts = defaultdict(Counter)
+    marks = Mark.objects.filter(enrollment__in=ids).order_by().values_list("enrollment", "status")
+    for pk, status, number in marks.annotate(Count("pk")):
+        counts[pk][status] = number
+    in_a_row = _absences_in_a_row({pk: counts[pk][Status.ABSENT] for pk in ids if counts[pk][Status.ABSENT]})
+    for pk, *before in EarlierAttendance.objects.filter(pk__in=ids).values_list("pk", *Status.values):
+        counts[pk].update(dict(zip(Status.values, before, strict=True)))
     Presence.objects.bulk_create(
-        [Presence(pk=pk, **dict(zip(COUNTS, counts, strict=True))) for pk, *counts in _counts(enrollments=keys)],
+        [
+            Presence(pk=pk, absences_in_a_row=in_a_row[pk], **{status: counts[pk][status] for status in Status.values})
+            for pk in ids
+        ],
         update_conflicts=True,
         unique_fields=["enrollment"],
-        update_fields=COUNTS,
+        update_fields=[*Status.values, "absences_in_a_row"],
     )
+
+
+def _absences_in_a_row(absences):
+    """Return how many of the ``absences`` (``{enrollment id: number}``) came after the last class attended, as a Counter."""
+    last = {pk: day for pk, day in _last_attended(list(absences)) if day}
+    in_a_row = Counter({pk: number for pk, number in absences.items() if pk not in last})
+    if last:
+        absent = Mark.objects.filter(enrollment__in=last, status=Status.ABSENT, sheet__held_on__gt=min(last.values()))
+        for pk, day in absent.order_by().values_list("enrollment", "sheet__held_on"):
+            in_a_row[pk] += day > last[pk]
+    return in_a_row
+
+
+def _last_attended(enrollments):
+    # From the newest sheet of the batch backwards, until one is found that the student came to: one or two as a rule.
+    came = Mark.objects.filter(sheet=OuterRef("pk"), student=OuterRef(OuterRef("student")), status__in=ATTENDED)
+    sheets = Sheet.objects.filter(Exists(came.filter(enrollment=OuterRef(OuterRef("pk")))), batch=OuterRef("batch"))
+    days = Subquery(sheets.order_by("-held_on").values("held_on")[:1])
+    return Enrollment.objects.filter(pk__in=enrollments).order_by().annotate(day=days).values_list("pk", "day")
 
 
 @transaction.atomic
 def after_deletion(sender, instance, **kwargs):
-    """A mark is gone, alone or with its sheet: rewrite the counts it was in."""
+    """A mark is gone, alone or with its sheet: recalculate the counts it was in."""
     list(Enrollment.objects.select_for_update(no_key=True).filter(pk=instance.enrollment_id).values_list("pk"))
     keep_presences([instance.enrollment_id])
     marks = Mark.objects.filter(sheet=instance.sheet_id).order_by().values_list("status", flat=True)
     Sheet.objects.filter(pk=instance.sheet_id).update(**asdict(Tally.of(marks)))
-
-
-@Prepared
-def _counts(*, enrollments):
-    return _counted(enrollments).values_list("pk", *COUNTS)
-
-
-def _counted(enrollments):
-    """Those ``enrollments`` (keys) with what a `Presence` says of each."""
-    mark = Mark.objects.order_by().filter(enrollment=OuterRef("pk"))
-    counts = mark.values("enrollment").annotate(number=Count("pk")).values("number")
-    before = EarlierAttendance.objects.filter(enrollment=OuterRef("pk"))
-    # From the newest sheet of the batch backwards, until one is found that the student came to: one or two as a rule.
-    came = Mark.objects.filter(sheet=OuterRef("pk"), student=OuterRef(OuterRef("student")), status__in=ATTENDED)
-    last = Sheet.objects.filter(batch=OuterRef("batch")).filter(
-        Exists(came.filter(enrollment=OuterRef(OuterRef("pk"))))
-    )
-    return (
-        Enrollment.objects.filter(pk__in=enrollments)
-        .order_by()
-        .annotate(last_came=Coalesce(Subquery(last.order_by("-held_on").values("held_on")[:1]), FIRST_DAY))
-        .annotate(
-            **{
-                status: Coalesce(Subquery(counts.filter(status=status)), 0)
-                + Coalesce(Subquery(before.values(status)), 0)
-                for status in Status.values
-            }
-        )
-        .annotate(
-            absences_in_a_row=Coalesce(
-                Subquery(counts.filter(status=Status.ABSENT, sheet__held_on__gt=OuterRef("last_came"))), 0
-            )
-        )
-    )

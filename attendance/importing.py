@@ -96,7 +96,7 @@ class AttendanceImporter(Importer):
         rolls = Rolls({batch_id for (batch_id, _), _ in sheets}, min(days), max(days))
         new = []
         for (batch_id, held_on), numbers in sheets:
-            batch = rolls.batch(batch_id, held_on)
+            batch = rolls.batches[batch_id]
             marks = self._take(batch, held_on, numbers, rolls, result)
             if marks and (batch_id, held_on) in rolls.taken:
                 self._correct(batch, held_on, marks, result)
@@ -109,7 +109,7 @@ class AttendanceImporter(Importer):
     def _take(self, batch, held_on, numbers, rolls, result):
         """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
         roll = rolls.of(batch.pk, held_on)
-        why_not = services.why_not(batch, held_on, today=self.today)
+        why_not = services.why_not(batch, held_on, today=self.today, plan=rolls.plan(batch.pk, held_on))
         marks, lines = {}, {}
         numbers = iter(numbers)
         for line, student, number in zip(numbers, numbers, numbers, strict=True):

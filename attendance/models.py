@@ -162,6 +162,12 @@ class SheetQuerySet(CountedQuerySet):
             found = found.filter(held_on__lte=last)
         return found
 
+    def for_list(self):
+        """With the name of who took them, and without what they were before."""
+        return self.select_related("taken_by").only(
+            "batch", "held_on", "topic", "taken_at", "version", "is_open", *Status.values, "taken_by__full_name"
+        )
+
 
 class Sheet(Counted):
     """The attendance of one batch on one day, however many classes the day has."""

@@ -176,7 +176,7 @@ class PunchImporter(Importer):
                 if (batch_id, day) not in rolls.taken:
                     new.append((batch_id, day, fresh))
                 elif result.is_clean:
-                    self._add(rolls.batch(batch_id, day), day, fresh)
+                    self._add(rolls.batches[batch_id], day, fresh)
         if result.is_clean:
             result.made += take_new_sheets(new, by=self.by, is_open=not self.marks_absent)
 

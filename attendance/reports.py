@@ -8,18 +8,17 @@ from calendar import Calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import Case, Count, Exists, FilteredRelation, Max, Min, OuterRef, Q, Sum, When, Window
-from django.db.models.functions import Coalesce
+from django.db.models import Max, Min, Q
+from django.shortcuts import get_object_or_404
 
 from academics.calendar import Class, Timetable, class_days
-from academics.models import Batch, Enrollment, Institute, load_class_times
+from academics.models import Batch, Enrollment, Institute
 from accounts.models import User
-from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
-from coachmaster.ground.prepared import Prepared, beside, sums
 from coachmaster.ground.tables import Column, Kind
 
 from .models import COUNTS_OF_PRESENCE, STATUS_OF, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
+from .services import batches_kept_by
 
 
 @dataclass
@@ -31,6 +30,12 @@ class ClassDay:
     #: By time; those that are not held too.
     classes: list[Class] = field(default_factory=list)
     sheet: Sheet | None = None
+    #: When its first class begins that was not called off, the end of the day without one.
+    first_at: datetime.time = datetime.time.max
+
+    def by_time(self):
+        """What the classes of a day are sorted by."""
+        return self.first_at, self.batch.name, self.batch.pk
 
     @property
     def slots(self):
@@ -53,126 +58,61 @@ class ClassDay:
         return self.sheet is not None and not self.sheet.is_open
 
 
-def _with_class_or_sheet(day, scope):
-    """The batches that have a class or a sheet on that day, each with its sheet."""
-    kept = Batch.objects.kept_in(scope)
-    with_class = kept.with_class_on(day).values("pk")
-    return kept.annotate(
-        sheet_that_day=FilteredRelation("sheets", condition=Q(sheets__held_on=day)),
-        is_taken=Case(When(sheet_that_day__is_open=False, then=1), default=0),
-    ).filter(Q(pk__in=with_class) | Q(sheet_that_day__isnull=False))
+def classes_on(day, scope=None):
+    """A `ClassDay` for each batch `kept_in` that ``scope`` that has a class or a sheet on ``day``, by time of day.
 
-
-#: How many there are, of how many attendance was taken, and how many absences these have, one for each class that somebody missed.
-_COUNTS = {
-    "in_all": Count("pk"),
-    "taken": Count("pk", filter=Q(is_taken=1)),
-    "absences": Sum("sheet_that_day__absent", filter=Q(is_taken=1)),
-}
-
-
-@Prepared
-def _counts(*, day, scope):
-    return sums(_with_class_or_sheet(day, scope), **_COUNTS)
-
-
-@Prepared
-def _batches(show, columns, first, last, *, day, scope):
-    found = _with_class_or_sheet(day, scope).with_first_class(day)
-    if show:
-        found = found.filter(is_taken=show == "taken")
-    found = found.select_related("course", "instructor", "sheet_that_day__taken_by")
-    return found.order_by(*columns)[first:last]
-
-
-@Prepared
-def _in_brief(number, *, day, scope):
-    counted = _with_class_or_sheet(day, scope).with_first_class(day)
-    counted = counted.annotate(**{name: Window(count) for name, count in _COUNTS.items()})
-    counted = counted.select_related("instructor", "sheet_that_day")
-    return counted.order_by("is_taken", *BY_TIME, "pk")[:number]
-
-
-def _class_days(batches, day):
-    """A `ClassDay` for each of ``batches``, which were loaded with their sheet of that day."""
-    timetable = Timetable(batches, day, day)
-    return [
-        ClassDay(batch, day, classes=timetable.all_on(batch, day), sheet=getattr(batch, "sheet_that_day", None))
-        for batch in timetable.batches
-    ]
-
-
-#: The order of the classes of a day.
-BY_TIME = ("first_at", "name")
-
-
-def classes_on(day, scope=None, show="", columns=(*BY_TIME, "pk"), first=None, last=None):
-    """A `ClassDay` for each batch `kept_in` that ``scope`` that has a class or a sheet on ``day``, by time of day; from the
-    ``first`` to before the ``last`` where these are given, and of those that are ``show``: "taken", or "open".
-
-    On a holiday, or where the class was called off, there are only those whose sheet was taken before. Two queries.
+    On a holiday, or where the class was called off, there are only those whose sheet was taken before.
     """
-    return _class_days(_batches(show, columns, first, last, day=day, scope=scope), day)
+    found = Sheet.objects.filter(held_on=day).for_list().order_by()
+    if scope is not None:
+        found = found.filter(batch__instructor=scope)
+    sheets = {sheet.batch_id: sheet for sheet in found}
+    kept = Batch.objects.kept_in(scope).prefetch_related("course", "instructor").order_by()
+    batches = list(kept.running(day))
+    if others := sheets.keys() - {batch.pk for batch in batches}:
+        batches += kept.filter(pk__in=others)
+    timetable = Timetable(batches, day, day)
+    rows = []
+    for batch in batches:
+        plan, sheet = timetable.plan(batch, day), sheets.get(batch.pk)
+        if sheet or any(not one.off for one in plan.classes):
+            rows.append(ClassDay(batch, day, plan.classes, sheet, plan.first_at or datetime.time.max))
+    return sorted(rows, key=ClassDay.by_time)
 
 
 @dataclass
 class DayInBrief:
     """The classes of a day, counted, and the first of them."""
 
-    in_all: int = 0
-    taken: int = 0
-    absences: int = 0
-    first: list[ClassDay] = field(default_factory=list)
-
-    def number(self, show):
-        """How many there are that are ``show``, as `classes_on` understands it."""
-        return {"taken": self.taken, "open": self.in_all - self.taken}.get(show, self.in_all)
+    in_all: int
+    taken: int
+    #: One for each class that somebody missed.
+    absences: int
+    first: list[ClassDay]
 
 
 def day_in_brief(day, number, scope=None):
-    """The `DayInBrief` of ``classes_on`` with the first ``number`` of them, those first whose attendance is not taken yet. Two
-    queries.
-    """
-    batches = _in_brief(number, day=day, scope=scope)
-    return _counted(batches[0], _class_days(batches, day)) if batches else DayInBrief()
-
-
-def day_counted(day, scope=None):
-    """The `DayInBrief` of ``classes_on`` with none of them. One query."""
-    return _counted(_counts.first(day=day, scope=scope))
-
-
-def _counted(row, first=()):
-    return DayInBrief(row.in_all, row.taken, row.absences or 0, list(first))
-
-
-@Prepared
-def _tallies(*, batches, first, last):
-    return Sheet.objects.filter(batch__in=batches).between(first, last).counts_by("batch")
+    """The `DayInBrief` of `classes_on` with the first ``number`` of them, those first whose attendance is not taken yet."""
+    rows = classes_on(day, scope)
+    taken = [row for row in rows if row.is_taken]
+    first = sorted(rows, key=lambda row: row.is_taken)[:number]
+    return DayInBrief(len(rows), len(taken), sum(row.sheet.absent for row in taken), first)
 
 
 def batch_tallies(batches, first=None, last=None):
     """``{batch id: Tally}`` with an entry for each of ``batches`` (any iterable), over all days or those given."""
     ids = [batch.pk for batch in batches]
-    found = {pk: Tally(*counts) for pk, *counts in _tallies(batches=ids, first=first, last=last)}
+    found = Sheet.objects.filter(batch__in=ids).between(first, last).tallies_by("batch")
     return {pk: found.get(pk, Tally()) for pk in ids}
 
 
-@Prepared
-def _batch_of_register(*, key, scope):
-    counts = {f"all_{status.value}": Coalesce(Sum(f"sheets__{status.value}"), 0) for status in Status}
-    found = Batch.objects.kept_in(scope).filter(pk=key)
-    return found.select_related("course", "instructor").annotate(**counts)
-
-
-def batch_of_register(user, key):
-    """The batch of that ``key`` with its class times and the Tally of all its sheets (``since_it_began``).
+def batch_of_register(user, pk):
+    """The batch of that ``pk`` with its class times and the Tally of all its sheets (``since_it_began``).
 
     Raises Http404 for one whose register is not ``user``'s to keep.
     """
-    batch = _batch_of_register.or_404(key=key, scope=scope_of(user))
-    batch.since_it_began = Tally(*(getattr(batch, f"all_{status.value}") for status in Status))
-    load_class_times([batch])
+    batch = get_object_or_404(batches_kept_by(user).with_class_times(), pk=pk)
+    batch.since_it_began = batch.sheets.all().tally()
     return batch
 
 
@@ -181,18 +121,13 @@ def student_tally(student):
     return Presence.objects.filter(enrollment__student=student).tally()
 
 
-@Prepared
-def _enrollments(*, student, scope):
-    found = Enrollment.objects.in_scope(scope).filter(student=student)
-    return found.latest_first().select_related("presence", "earlier_attendance")
-
-
 def enrollments_with_tally(student, user):
     """The enrollments of ``student`` that ``user`` may see, each with the ``tally`` of its marks, what is ``expected``, and
     whether it ``is_short``: one that goes on and lies below that. The active ones first, then the newest. One query.
     """
     institute = Institute.objects.current()
-    found = _enrollments(student=student.pk, scope=scope_of(user))
+    found = Enrollment.objects.visible_to(user).filter(student=student)
+    found = list(found.latest_first().select_related("presence", "earlier_attendance"))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
         enrollment.expected = Expected.of(enrollment.batch.course, institute)
@@ -258,12 +193,10 @@ def register(batch, first, last):
 
     ``batch`` comes with its class times. Four queries; no marks are read but those of the range.
     """
-    sheets = _sheets(batch=batch.pk, first=first, last=last)
+    sheets = list(Sheet.objects.filter(batch=batch).between(first, last).for_list().order_by("held_on"))
     marks = marks_on(sheets)
     rows = {}
-    for enrollment in _roll_of_range(
-        batch=batch.pk, first=first, last=last, sheets=[sheet.pk for sheet in sheets] or None
-    ):
+    for enrollment in _roll_of_range(batch, first, last, sheets):
         student = enrollment.student
         tally = tally_of(enrollment)
         if row := rows.get(student.pk):  # somebody who left and came back
@@ -286,24 +219,11 @@ def register(batch, first, last):
     )
 
 
-@Prepared
-def _sheets(*, batch, first, last):
-    found = Sheet.objects.filter(batch=batch).between(first, last)
-    return beside(found, "taken_by__full_name").order_by("held_on")
-
-
-@Prepared
-def _roll_of_range(*, batch, first, last, sheets):
-    """The enrollments of who was in the batch in those days, or has a mark on one of ``sheets``, by name, counted."""
-    of_batch = Enrollment.objects.filter(batch=batch)
-    in_batch = of_batch.filter(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
-    found = in_batch
-    if sheets is not None:
-        marked = Mark.objects.order_by().filter(
-            sheet__in=sheets, student=OuterRef("student"), enrollment=OuterRef("pk")
-        )
-        found = in_batch | of_batch.filter(Exists(marked))
-    found = found.by_name().select_related("presence")
+def _roll_of_range(batch, first, last, sheets):
+    """The enrollments of who was in the batch in those days, or has a mark on one of ``sheets``, by name, with their counts."""
+    in_batch = Q(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
+    marked = Q(pk__in=Mark.objects.filter(sheet__in=sheets).order_by().values("enrollment"))
+    found = Enrollment.objects.filter(in_batch | marked, batch=batch).by_name().select_related("presence")
     return found.only("student__admission_number", "student__user__full_name", *COUNTS_OF_PRESENCE)
 
 
@@ -355,36 +275,21 @@ class MarkOfStudent:
     changes: list[MarkChange]
 
 
-def _in_month(marks, batches, first, last):
-    # Sheets are found by batch and day.
-    return marks.filter(sheet__batch__in=batches, sheet__held_on__range=(first, last))
-
-
-@Prepared
-def _marks(*, student, scope, batches, first, last):
-    found = _in_month(Mark.objects.in_scope(scope).filter(student=student), batches, first, last)
-    rows = found.order_by("sheet__held_on", "pk")
-    return rows.values_list("pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name")
-
-
-@Prepared
-def _corrections(*, student, scope, batches, first, last):
-    marks = _in_month(Mark.objects.in_scope(scope).filter(student=student), batches, first, last).order_by()
-    found = MarkChange.objects.filter(mark__in=marks.values("pk"))
-    return found.select_related("changed_by").order_by("-changed_at", "-pk")
-
-
 def marks_of_month(student, user, batches, first):
     """The marks of ``student`` in the month of ``first`` that ``user`` may see, by day, as `MarkOfStudent`s.
 
-    ``batches`` (keys) are those that the marks may be in. Two queries.
+    ``batches`` (ids) are those that the marks may be in. Two queries.
     """
-    asked = {"student": student.pk, "scope": scope_of(user), "batches": batches, "first": first}
-    asked["last"] = month_end(first)
-    changes = defaultdict(list)
-    for change in _corrections(**asked):
-        changes[change.mark_id].append(change)
-    return [MarkOfStudent(*row, changes=changes[row[0]]) for row in _marks(**asked)]
+    # Sheets are found by batch and day.
+    days = {"sheet__batch__in": batches, "sheet__held_on__range": (first, month_end(first))}
+    found = Mark.objects.visible_to(user).filter(student=student, **days).order_by("sheet__held_on", "pk")
+    rows = found.values_list("pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name")
+    marks = [MarkOfStudent(*row, changes=[]) for row in rows]
+    changes = MarkChange.objects.filter(mark__in=[mark.pk for mark in marks]).select_related("changed_by")
+    by_mark = {mark.pk: mark for mark in marks}
+    for change in changes.order_by("-changed_at", "-pk"):
+        by_mark[change.mark_id].changes.append(change)
+    return marks
 
 
 def calendar_of(first, marks):
@@ -426,25 +331,11 @@ def saves_of(sheet):
 # What stands before a sheet --------------------------------------------------------------------------------------
 
 
-@Prepared
-def _last_sheets(number, *, batch, held_on):
-    found = Sheet.objects.filter(batch=batch, held_on__lte=held_on)
-    return beside(found, "taken_by__full_name").order_by("-held_on")[:number]
-
-
 def sheets_up_to(batch, held_on, *, before=5):
-    """``(sheet, earlier)``: the sheet of ``batch`` on that day or None, and the last ones before it, the oldest first.
-
-    One query.
-    """
-    found = _last_sheets(before + 1, batch=batch.pk, held_on=held_on)
+    """``(sheet, earlier)``: the sheet of ``batch`` on that day or None, and the last ones before it, the oldest first."""
+    found = list(Sheet.objects.filter(batch=batch).between(None, held_on).for_list().order_by("-held_on")[: before + 1])
     sheet = found.pop(0) if found and found[0].held_on == held_on else None
     return sheet, found[:before][::-1]
-
-
-@Prepared
-def _statuses(*, sheets):
-    return Mark.objects.order_by().filter(sheet__in=sheets).values_list("student", "sheet", "status")
 
 
 def marks_on(sheets):
@@ -452,7 +343,8 @@ def marks_on(sheets):
     columns = {sheet.pk: column for column, sheet in enumerate(sheets)}
     marks = {}
     if columns:
-        for student_id, sheet_id, status in _statuses(sheets=list(columns)):
+        found = Mark.objects.filter(sheet__in=columns).order_by().values_list("student", "sheet", "status")
+        for student_id, sheet_id, status in found:
             marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = STATUS_OF[status]
     return marks
 

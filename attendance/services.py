@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, F, FilteredRelation, Q, Value
+from django.db.models import F, Q
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
+from academics.calendar import Timetable
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import student_or_404
 from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words
-from coachmaster.ground.prepared import Prepared
 
 from .counting import keep_presences
 from .models import STATUS_OF, Mark, MarkChange, Sheet, Status, Tally
@@ -59,11 +60,21 @@ def student_seen_by(user, pk):
     return student
 
 
-def why_not(batch, held_on, *, today, user=None):
+def batch_to_mark(user, pk):
+    """The batch of that ``pk``; raises Http404 for one whose register is not ``user``'s to keep."""
+    return get_object_or_404(batches_kept_by(user).select_related("course", "instructor"), pk=pk)
+
+
+def plan_of(batch, held_on):
+    """What the timetable says of that day of ``batch``, a `DayPlan`."""
+    return Timetable([batch], held_on, held_on).plan(batch, held_on)
+
+
+def why_not(batch, held_on, *, today, plan=None, user=None):
     """The sentence that says why ``batch`` can have no sheet of that day, or "".
 
-    ``user`` None stands for an import, which may reach back as far as it likes; instructors may reach back as many days
-    as the institute's settings say. ``batch`` comes from `Batch.objects.as_of(held_on)`.
+    ``plan`` is that of `plan_of`, where the caller has it. ``user`` None stands for an import, which may reach back as far
+    as it likes; instructors may reach back as many days as the institute's settings say.
     """
     if held_on > today:
         return f"{day_words(held_on)} lies in the future. Attendance is taken on the day."
@@ -71,11 +82,13 @@ def why_not(batch, held_on, *, today, user=None):
         return f"{batch} starts on {day_words(batch.starts_on)}."
     if batch.is_over(held_on):
         return f"{batch} ended on {day_words(batch.ends_on)}."
-    if batch.holiday:
-        return f"{day_words(held_on)} is a holiday: {batch.holiday}."
-    if batch.called_off and not batch.is_planned:
-        what = f"moved to {day_words(batch.moved_to)}" if batch.moved_to else "cancelled"
-        return f"The class of {day_words(held_on)} is {what}: {batch.called_off}."
+    plan = plan or plan_of(batch, held_on)
+    if plan.holiday:
+        return f"{day_words(held_on)} is a holiday: {plan.holiday}."
+    if plan.called_off and not plan.is_planned:
+        moved_to = plan.called_off.to_day
+        what = f"moved to {day_words(moved_to)}" if moved_to else "cancelled"
+        return f"The class of {day_words(held_on)} is {what}: {plan.called_off.reason}."
     if user is not None and held_on < (first := first_open_day(user, today) or held_on):
         days = (today - first).days
         reach = f"for {days} day{'s' if days != 1 else ''}" if days else "on the day itself only"
@@ -83,29 +96,18 @@ def why_not(batch, held_on, *, today, user=None):
     return ""
 
 
+def _correction_days():
+    return datetime.timedelta(days=Institute.objects.values_list("attendance_edit_days", flat=True).get())
+
+
 def first_open_day(user, today):
     """The earliest day whose sheet ``user`` may still take or correct; None when there is no such limit."""
-    if user.has_perm("attendance.correct_any_day"):
-        return None
-    return today - datetime.timedelta(days=Institute.objects.current().attendance_edit_days)
+    return None if user.has_perm("attendance.correct_any_day") else today - _correction_days()
 
 
 def asks_reason(user, held_on):
     """Whether ``user`` must say why when correcting marks of that day: it lies beyond the days of correction."""
-    if user is None:
-        return False
-    days = datetime.timedelta(days=Institute.objects.current().attendance_edit_days)
-    return held_on < timezone.localdate() - days
-
-
-@Prepared
-def _batch_as_of(*, key, day, scope):
-    return Batch.objects.kept_in(scope).filter(pk=key).as_of(day)
-
-
-def batch_to_mark(user, key, held_on):
-    """The batch of that ``key`` as of that day; raises Http404 for one whose register is not ``user``'s to keep."""
-    return _batch_as_of.or_404(key=key, day=held_on, scope=scope_of(user))
+    return user is not None and held_on < timezone.localdate() - _correction_days()
 
 
 def roll(batch, held_on, sheet, *, lock=False):
@@ -114,11 +116,15 @@ def roll(batch, held_on, sheet, *, lock=False):
     ``sheet`` is None before it is taken. Each comes with the ``name`` and ``number`` of the student, the ``tally`` of the
     enrollment, and ``mark_id``, ``marked`` (its status) and ``noted`` (its note), None where there is no mark yet. With
     ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is written after the other.
-    One query, and no records but the enrollments: a page shows forty.
     """
+    enrollments = _roll(batch.pk, held_on, lock=lock)
+    marks = _marks_of(sheet) if sheet else {}
+    if marks.keys() - {enrollment.pk for enrollment in enrollments}:  # somebody has left the batch since
+        enrollments = _roll(batch.pk, held_on, lock=lock, marked=list(marks))
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}
-    for enrollment in _roll(lock, batch=batch.pk, held_on=held_on, sheet=sheet and sheet.pk):
+    for enrollment in enrollments:
+        enrollment.mark_id, enrollment.marked, enrollment.noted = marks.get(enrollment.pk, (None, None, None))
         enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in STATUS_OF))
         known = rows.get(enrollment.student_id)
         if known is None or known.mark_id is None:
@@ -126,27 +132,21 @@ def roll(batch, held_on, sheet, *, lock=False):
     return list(rows.values())
 
 
-@Prepared
-def _roll(lock, *, batch, held_on, sheet):
-    of_batch = Enrollment.objects.filter(batch=batch)
-    if sheet is None:
-        enrollments = of_batch.on_roll(held_on)
-        mark: dict[str, Value | F] = {name: Value(None, CharField()) for name in ("mark_id", "marked", "noted")}
-    else:
-        own = FilteredRelation("marks", condition=Q(marks__sheet=sheet, marks__student=F("student")))
-        enrollments = of_batch.annotate(mark=own).on_roll(held_on, or_else=Q(mark__isnull=False))
-        mark = {"mark_id": F("mark__pk"), "marked": F("mark__status"), "noted": F("mark__note")}
-    enrollments = (
-        enrollments.annotate(
-            **mark,
-            name=F("student__user__full_name"),
-            number=F("student__admission_number"),
-            **{status: F(f"presence__{status}") for status in Status.values},
-        )
-        .order_by("name", "pk")
-        .only("student")
+def _roll(batch, held_on, *, lock, marked=()):
+    found = Enrollment.objects.filter(batch=batch).on_roll(held_on, or_else=Q(pk__in=marked))
+    found = found.annotate(
+        name=F("student__user__full_name"),
+        number=F("student__admission_number"),
+        **{status: F(f"presence__{status}") for status in Status.values},
     )
-    return enrollments.select_for_update(of=("self",), no_key=True) if lock else enrollments
+    found = found.order_by("name", "pk").only("student")
+    return list(found.select_for_update(of=("self",), no_key=True) if lock else found)
+
+
+def _marks_of(sheet):
+    """Return ``{enrollment id: (mark id, status, note)}``."""
+    marks = Mark.objects.filter(sheet=sheet).order_by().values_list("enrollment", "pk", "status", "note")
+    return {enrollment: mark for enrollment, *mark in marks}
 
 
 def roll_size(batch, held_on):
@@ -174,8 +174,8 @@ def take_attendance(
     nobody may be left out. ``notes`` maps some of them to a note. ``version`` is the save that the page had seen (0:
     none), None when the caller does not keep count. ``reason`` says why an Admin corrects a sheet older than the days
     of correction, None when the caller does not ask. ``leaves_open``: these are check-ins, and somebody is still to save
-    the sheet; a sheet that was saved stays so, and an open one is closed by a save after which everybody has a mark. ``batch`` comes from `Batch.objects.as_of(held_on)`. Returns what was
-    written; a save without a difference writes nothing, whatever its version. Raises `Stale`, `RollChanged`,
+    the sheet; a sheet that was saved stays so, and an open one is closed by a save after which everybody has a mark.
+    ``confirmed_unplanned``: the timetable is not asked whether there is a class. Returns what was written; a save without a difference writes nothing, whatever its version. Raises `Stale`, `RollChanged`,
     `NotPlanned` and ValidationError; whether the day can have a sheet at all is `why_not`'s to say.
     """
     arguments = (
@@ -188,16 +188,11 @@ def take_attendance(
         return _write(*arguments)
 
 
-@Prepared
-def _locked_sheet(*, batch, held_on):
-    found = Sheet.objects.select_for_update(of=("self",)).select_related("taken_by")
-    return found.filter(batch=batch, held_on=held_on)
-
-
 @transaction.atomic
 def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplanned, whole_roll, reason, leaves_open):
-    sheet = _locked_sheet.first(batch=batch.pk, held_on=held_on)
-    if sheet is None and not batch.is_planned and not confirmed_unplanned:
+    locked = Sheet.objects.select_for_update(of=("self",)).select_related("taken_by")
+    sheet = locked.filter(batch=batch, held_on=held_on).first()
+    if sheet is None and not confirmed_unplanned and not plan_of(batch, held_on).is_planned:
         raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
     on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on, sheet, lock=True)}
     _check_roll(batch, held_on, statuses, on_roll, whole_roll)

@@ -2,7 +2,6 @@
 
 import datetime
 from dataclasses import dataclass, field
-from functools import partial
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -16,7 +15,7 @@ from accounts.expired import comes_back, typed_before
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
 from coachmaster.ground.days import day_words, month_end, months_between
-from coachmaster.ground.listing import ROWS_A_PAGE, Found, Listing, listing
+from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing, listing_of
 from coachmaster.ground.tables import asked_form, list_file, table_answer
 
 from . import missing, reports, services
@@ -64,12 +63,12 @@ class Row:
 
 @comes_back
 def sheet(request, pk, held_on):
-    batch = services.batch_to_mark(request.user, pk, held_on)
-    today = timezone.localdate()
-    if sentence := services.why_not(batch, held_on, today=today, user=request.user):
+    batch = services.batch_to_mark(request.user, pk)
+    today, plan = timezone.localdate(), services.plan_of(batch, held_on)
+    if sentence := services.why_not(batch, held_on, today=today, plan=plan, user=request.user):
         return _closed_day(request, batch, held_on, sentence, today)
     if request.method != "POST":
-        return _sheet_page(request, batch, held_on, SheetForm(typed_before(request)), today)
+        return _sheet_page(request, batch, held_on, SheetForm(typed_before(request)), plan)
     form = SheetForm(request.POST)
     if form.is_valid():
         try:
@@ -81,7 +80,7 @@ def sheet(request, pk, held_on):
                 by=request.user,
                 version=form.cleaned_data["version"],
                 topic=form.cleaned_data["topic"],
-                confirmed_unplanned=form.cleaned_data["confirmed"],
+                confirmed_unplanned=form.cleaned_data["confirmed"] or plan.is_planned,
                 whole_roll=True,
                 reason=form.cleaned_data["reason"],
             )
@@ -95,10 +94,10 @@ def sheet(request, pk, held_on):
             if request.headers.get("X-Requested-With") == "fetch":
                 return JsonResponse({"saved": saved.sheet.get_absolute_url()})
             return redirect(saved.sheet)
-    return _sheet_page(request, batch, held_on, form, today)
+    return _sheet_page(request, batch, held_on, form, plan)
 
 
-def _sheet_page(request, batch, held_on, form, today):
+def _sheet_page(request, batch, held_on, form, plan):
     taken, earlier = reports.sheets_up_to(batch, held_on)
     version = taken.version if taken else 0
     roll = services.roll(batch, held_on, taken)
@@ -116,7 +115,7 @@ def _sheet_page(request, batch, held_on, form, today):
         {
             "batch": batch,
             "held_on": held_on,
-            "today": today,
+            "today": timezone.localdate(),
             "sheet": taken,
             "version": version,
             "form": form,
@@ -126,7 +125,7 @@ def _sheet_page(request, batch, held_on, form, today):
             "rows": rows,
             "seen": " ".join(f"{row.enrollment.student_id}{row.saved[0]}" for row in rows),
             "fills": FillForm.base_fields["fill"].choices[: 3 if earlier else 2],
-            "asks": not batch.is_planned and not taken,
+            "asks": not plan.is_planned and not taken,
             "asks_reason": taken and services.asks_reason(request.user, held_on),
         },
     )
@@ -299,12 +298,11 @@ def student_attendance(request, pk):
 def day(request):
     today = timezone.localdate()
     filters = DayFilter(request.GET, today=today)
-    on, show, scope = filters.day, filters.value("show"), scope_of(request.user)
+    on, show = filters.day, filters.value("show")
+    classes = reports.classes_on(on, scope_of(request.user))
+    shown = [one for one in classes if not show or one.is_taken == (show == "taken")]
     if form := asked_form(request):
-        rows = reports.classes_on(on, scope, show)
-        return table_answer(f"classes-of-{on}-{today}", CLASSES, rows, form=form)
-    counted = reports.day_counted(on, scope)
-    found = Found(partial(reports.classes_on, on, scope, show), counted.number(show))
+        return table_answer(f"classes-of-{on}-{today}", CLASSES, shown, form=form)
     return render(
         request,
         "attendance/day.html",
@@ -313,9 +311,9 @@ def day(request):
             "on": on,
             "today": today,
             "show": show,
-            "classes": listing(request, found, {"time": reports.BY_TIME}, default="time"),
-            "taken": counted.taken,
-            "total": counted.in_all,
+            "classes": listing_of(request, shown, {"time": reports.ClassDay.by_time}, default="time"),
+            "taken": sum(one.is_taken for one in classes),
+            "total": len(classes),
             "previous": on - datetime.timedelta(days=1),
             "next": on + datetime.timedelta(days=1),
         },

@@ -1,6 +1,5 @@
 """Sheets in tests are taken by the service that takes them in the product."""
 
-from academics.models import Batch
 from attendance import services
 from attendance.models import Status
 
@@ -11,7 +10,7 @@ def taken(batch, held_on, by=None, **statuses):
     marks = {enrollment.student_id: Status.PRESENT for enrollment in services.roll(batch, held_on, sheet)}
     marks.update({int(key.removeprefix("s")): Status(value) for key, value in statuses.items()})
     return services.take_attendance(
-        batch=Batch.objects.as_of(held_on).get(pk=batch.pk),
+        batch=batch,
         held_on=held_on,
         statuses=marks,
         by=by,

@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 
-from academics.models import Batch, Enrollment
+from academics.models import Enrollment
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance import services, verify
 from attendance.models import Mark, Presence, Sheet, Tally
@@ -163,7 +163,7 @@ def test_sheets_of_one_batch_saved_at_once_count_each_others_marks(instructor):
 
     def save(day):
         return services.take_attendance(
-            batch=Batch.objects.as_of(day).get(pk=batch.pk),
+            batch=batch,
             held_on=day,
             statuses={row.student_id: "absent" for row in rows},
             by=instructor,

@@ -62,7 +62,7 @@ def test_a_page_opened_before_somebody_elses_save_is_refused(instructor, admin):
 
     with pytest.raises(services.Stale, match="Anita Rao saved this sheet"):
         services.take_attendance(
-            batch=Batch.objects.as_of(DAY).get(),
+            batch=Batch.objects.get(),
             held_on=DAY,
             statuses={enrollment.student_id: "absent"},
             by=instructor,
