@@ -100,15 +100,10 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "academics.context.institute",
+                "coachmaster.ground.context.icons",
             ],
             "builtins": ["coachmaster.ground.templatetags.ground"],
         },
-    },
-    {
-        "NAME": "quick",
-        "BACKEND": "django.template.backends.jinja2.Jinja2",
-        "DIRS": [BASE_DIR / "templates" / "quick"],
-        "OPTIONS": {"environment": "coachmaster.ground.quick.environment"},
     },
 ]
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
@@ -216,6 +211,8 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="CoachMaster <noreply@loc
 
 # Language and time ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-in"
+# One language: nothing looks for translations, and addresses and dates are written in half the time.
+USE_I18N = False
 TIME_ZONE = env("TIME_ZONE", default="Asia/Kolkata")
 USE_TZ = True
 # Django has no formats for en-in and would read 05/04/2026 the American way.

@@ -1,15 +1,14 @@
 """Dates: one field with bounds that every database and every time zone can hold, and the Indian financial year."""
 
 import datetime
-from calendar import day_abbr, day_name, month_abbr
+from calendar import month_abbr
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
 # Read once: the calendar's own lists are written anew for each look.
-MONTHS, WEEKDAYS = list(month_abbr), list(day_abbr)
-LONG_WEEKDAYS = list(day_name)
+MONTHS = list(month_abbr)
 
 # Year 1 and year 9999 fall out of range as soon as a time zone touches them, and then no page can read the row.
 FIRST_DAY = datetime.date(1900, 1, 1)

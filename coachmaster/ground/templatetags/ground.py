@@ -1,14 +1,9 @@
 """Template tags that every page may use; they are built in, no `{% load %}` needed."""
 
-from functools import lru_cache
-
 from django import template
-from django.template import engines
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.safestring import mark_safe
 
 from .. import money
 from ..days import day_words
@@ -77,12 +72,6 @@ def phone(number):
 
 
 @register.filter
-def email(address):
-    """An address that breaks, where it has to, before its @ and not just anywhere."""
-    return format_html("{}<wbr>@{}", *address.split("@", 1)) if "@" in address else address
-
-
-@register.filter
 def dial(number):
     """The link that calls a number, from a mobile and from abroad too: `tel:+919876543210`."""
     return f"tel:+91{number}" if len(number) == 10 else f"tel:{number}"
@@ -95,37 +84,23 @@ def initials(name):
     return "".join(word[0] for word in [words[0], *words[1:][-1:]]).upper() if words else "?"
 
 
-@register.simple_tag
-@lru_cache
-def asset(path):
-    """Django's `static`, remembered: the addresses of our own files do not change while a process runs."""
-    return static(path)
-
-
-@register.simple_tag
-@lru_cache
-def icon(name):
+@register.inclusion_tag("includes/icon.html", takes_context=True)
+def icon(context, name):
     """`{% icon "search" %}`: a picture beside words; a screen reader passes over it."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
-        static("icons.svg"),
-        name,
-    )
+    return {"name": name, "icons": context.get("icons") or static("icons.svg")}
 
 
-@register.simple_tag(takes_context=True)
-def quick(context, name, **given):
-    """`{% quick "payments.html" payments=payments %}`: a piece of the page that Jinja draws (see `ground.quick`)."""
-    piece = engines["quick"].get_template(name).template  # type: ignore[attr-defined]
-    return mark_safe(piece.render(given, perms=context["perms"]))  # noqa: S308 — Jinja escapes
+@register.inclusion_tag("includes/email.html")
+def email(address):
+    """`{% email person.email %}`: an address that breaks, where it has to, before its @ and not just anywhere."""
+    local, _, host = address.partition("@")
+    return {"local": local, "host": host}
 
 
-@register.simple_tag
-@lru_cache(maxsize=100)
+@register.inclusion_tag("includes/chart.html")
 def figure(chart):
     """`{% figure by_month %}`: a chart (see `ground.charts`) as a drawing, with its figures as a table."""
-    piece = engines["quick"].get_template("chart.html").template  # type: ignore[attr-defined]
-    return mark_safe(piece.render(chart=chart))  # noqa: S308 — Jinja escapes
+    return {"chart": chart}
 
 
 @register.inclusion_tag("_sort_heading.html", takes_context=True)
@@ -143,24 +118,17 @@ def sort_heading(context, listing, key, label, align=""):
     }
 
 
-def nav_link(path, name, label, icon_name, prefixes="", *args):
-    """A link of the main navigation; ``path`` makes it the current one on its own page and below each of ``prefixes``."""
-    href = reverse(name, args=args)
-    is_current = path == href or path.startswith(tuple(prefixes.split()))
-    return _nav_link(href, label, icon_name, is_current)
-
-
-@lru_cache(maxsize=1000)
-def _nav_link(href, label, icon_name, is_current):
-    current = mark_safe(' aria-current="page"') if is_current else ""
-    return format_html('<li><a href="{}"{}>{}<span>{}</span></a></li>', href, current, icon(icon_name), label)
-
-
-@register.simple_tag
-@lru_cache(maxsize=1000)
-def status(tone, words):
-    """`{% status "good" "Paid" %}`: a state in words with a colour (good, warn, bad, info, quiet) beside them."""
-    return format_html('<span class="status status-{}">{}</span>', tone, words)
+@register.inclusion_tag("includes/nav_link.html", takes_context=True)
+def nav_link(context, name, label, icon_name, prefixes="", *args):
+    """A link of the main navigation: the current one on its own page and below each of ``prefixes``."""
+    path, href = context["request"].path, reverse(name, args=args)
+    return {
+        "href": href,
+        "label": label,
+        "icon_name": icon_name,
+        "icons": context["icons"],
+        "is_current": path == href or path.startswith(tuple(prefixes.split())),
+    }
 
 
 @register.filter
