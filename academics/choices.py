@@ -2,23 +2,21 @@
 
 from typing import NamedTuple
 
-from coachmaster.ground.forms import Pairs
-
 from .models import Batch
 
 
 class Choices(NamedTuple):
     """The choices of a form."""
 
-    course: Pairs
-    batch: Pairs
-    instructor: Pairs
+    course: list
+    batch: list
+    instructor: list
 
     def offer_in(self, form):
         """Let the fields of these names offer them; where no batch is to be offered there is no such field."""
         for name, choices in self._asdict().items():
             form.fields[name].choices = choices
-        if len(self.batch.pairs) == 1:
+        if len(self.batch) == 1:
             del form.fields["batch"]
 
 
@@ -52,7 +50,7 @@ def choices_of(asked=None, *, not_over_on=None, scope=None):
     instructors = sorted({(name, key) for *_, key, name in rows if key})
     offered = rows if asked is None else to_offer(rows, asked, course=2, instructor=4)
     return Choices(
-        course=Pairs(("", "All courses"), *((key, name) for name, key in courses)),
-        batch=Pairs(("", "All batches"), *(row[:2] for row in offered)),
-        instructor=Pairs(("", "All instructors"), *((key, name) for name, key in instructors)),
+        course=[("", "All courses"), *((key, name) for name, key in courses)],
+        batch=[("", "All batches"), *(row[:2] for row in offered)],
+        instructor=[("", "All instructors"), *((key, name) for name, key in instructors)],
     )

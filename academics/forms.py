@@ -9,7 +9,7 @@ from django.db.models import Q
 from accounts.models import User
 from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
 from coachmaster.ground.editing import EditForm, OneAtATime
-from coachmaster.ground.forms import FilterForm, Pairs, PercentField, PlainSelect, WholeNumberField
+from coachmaster.ground.forms import FilterForm, PercentField, PlainSelect, WholeNumberField
 from coachmaster.ground.money import AmountField
 from coachmaster.ground.states import State
 from coachmaster.ground.text import LineFormField, folded
@@ -78,7 +78,7 @@ class BatchFilter(FilterForm):
         self.fields["course"].choices = [("", "All courses"), *_named({pair[:2] for pair in pairs})]
         if by_instructor:
             teaching = _named({pair[2:] for pair in pairs if pair[2]})
-            self.fields["instructor"].choices = Pairs(("", "Everybody"), *teaching, ("none", "Nobody yet"))
+            self.fields["instructor"].choices = [("", "Everybody"), *teaching, ("none", "Nobody yet")]
         else:
             del self.fields["instructor"]
 
@@ -257,11 +257,11 @@ class ClassFilter(FilterForm):
         super().__init__(data)
         rooms = {folded(batch.room): batch.room for batch in batches if batch.room}
         teaching = _named({(batch.instructor_id, batch.instructor.full_name) for batch in batches if batch.instructor})
-        self.fields["instructor"].choices = Pairs(("", "Everybody"), *teaching, ("none", "Nobody yet"))
+        self.fields["instructor"].choices = [("", "Everybody"), *teaching, ("none", "Nobody yet")]
         self.fields["room"].choices = [("", "All rooms"), *_named(rooms.items())]
         rows = [(batch.pk, batch.name, folded(batch.room), batch.instructor_id) for batch in batches]
         offered = to_offer(rows, self.data, room=2, instructor=3)
-        self.fields["batch"].choices = Pairs(("", "All batches"), *_named(row[:2] for row in offered))
+        self.fields["batch"].choices = [("", "All batches"), *_named(row[:2] for row in offered)]
         if not offered:
             del self.fields["batch"]
 

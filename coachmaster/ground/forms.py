@@ -7,7 +7,6 @@ from decimal import Decimal
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.utils import flatatt
-from django.utils.choices import BaseChoiceIterator
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
@@ -31,16 +30,6 @@ class PlainSelect(forms.Select):
             options.append(f'<option value="{html.escape(text)}"{selected}>{label}</option>')
         attributes = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
         return format_html("<select{}>{}</select>", attributes, mark_safe("".join(options)))  # noqa: S308 — escaped above
-
-
-class Pairs(BaseChoiceIterator):
-    """Choices that are pairs of a key and words, by the thousand: Django looks at each of a list to see whether it is one."""
-
-    def __init__(self, *pairs):
-        self.pairs = pairs
-
-    def __iter__(self):
-        return iter(self.pairs)
 
 
 class Plain(forms.widgets.Input):
