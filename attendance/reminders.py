@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from academics.models import Enrollment, Institute
+from accounts.reminders import ReminderKind
 from coachmaster.ground.days import day_words
 from coachmaster.ground.reminders import Channel, Notice, filled, to_send
 
@@ -63,7 +64,14 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
     active = Presence.objects.filter(pk__in=enrollments).active()
     ids = active.order_by("enrollment__student__user__full_name", "pk").values_list("pk", flat=True)
     notices = [
-        AttendanceNotice(row.student, text_for(row, institute), row.reminded_at, row.enrollment.pk, row.tally)
+        AttendanceNotice(
+            row.student,
+            f"Attendance of {row.student} at {institute.name}",
+            text_for(row, institute),
+            row.reminded_at,
+            row.enrollment.pk,
+            row.tally,
+        )
         for row in shortage.watched(ids, institute)
         if row.is_listed
     ]
@@ -76,8 +84,9 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
 
 @transaction.atomic
 def tell_of_absence(student, day, marks, *, by, again=False):
-    """Write down that the family of ``student`` is told by WhatsApp of ``marks``, the absences of that day; return the
-    notice to send, or None where nobody was absent or can be reached.
+    """Write down that the family of ``student`` is told by WhatsApp of ``marks``, the absences of that day.
+
+    Return a list of the notice to send; an empty list if the student was not absent or cannot be reached.
 
     Raises RemindedAlready as `remind` does: a word about an absence is a reminder about attendance.
     """
@@ -95,12 +104,12 @@ def tell_of_absence(student, day, marks, *, by, again=False):
     }
     reminded_at = Reminder.objects.filter(enrollment__in=missed).aggregate(last=Max("sent_at"))["last"]
     about = f"absent from {words['batch']} on {words['day']}"
-    notices = [AbsenceNotice(student, filled(institute.absence_message, words), reminded_at, about)] if missed else []
+    subject, text = f"Attendance of {student} at {institute.name}", filled(institute.absence_message, words)
+    notices = [AbsenceNotice(student, subject, text, reminded_at, about)] if missed else []
     notices = to_send(notices, channel=Channel.WHATSAPP, days=institute.reminder_days, again=again)
-    if not notices:
-        return None
-    _keep([(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments], Channel.WHATSAPP, by)
-    return notices[0]
+    if notices:
+        _keep([(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments], Channel.WHATSAPP, by)
+    return notices
 
 
 def _keep(told, channel, by):
@@ -109,3 +118,14 @@ def _keep(told, channel, by):
         Reminder(enrollment_id=key, channel=channel, attended=tally.attended, counted=tally.counted, sent_by=by)
         for key, tally in told
     )
+
+
+SHORTAGE = ReminderKind(
+    list_page="attendance:shortage",
+    rows_name="enrollments",
+    rows=lambda user: Enrollment.objects.visible_to(user).select_related("student__user"),
+    student_of=lambda enrollment: enrollment.student,
+    remind=remind,
+    reason="is not short of attendance, or has no mobile number",
+    reasons="not short, no address, or reminded already",
+)

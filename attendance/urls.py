@@ -2,9 +2,11 @@
 
 from django.urls import path
 
+from accounts.reminders import remind_by_mail, remind_by_whatsapp
 from accounts.roles import requires
 
 from . import arriving, views, watching
+from .reminders import SHORTAGE
 
 reminds = requires("attendance.add_reminder")
 keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendance.view_sheet")
@@ -19,8 +21,8 @@ urlpatterns = [
     path("check-in/", arriving.check_in, name="check-in"),
     path("check-in/<str:token>/", arriving.scanned, name="check-in-scan"),
     path("attendance/shortage/", sees_sheets(watching.shortage_list), name="shortage"),
-    path("attendance/shortage/remind/", reminds(watching.remind_by_mail), name="remind-by-mail"),
-    path("enrollments/<int:pk>/remind/", reminds(watching.remind_by_whatsapp), name="remind"),
+    path("attendance/shortage/remind/", reminds(remind_by_mail), {"kind": SHORTAGE}, name="remind-by-mail"),
+    path("enrollments/<int:pk>/remind/", reminds(remind_by_whatsapp), {"kind": SHORTAGE}, name="remind"),
     path("batches/<int:pk>/attendance/", sees_sheets(views.register), name="batch-attendance"),
     path("batches/<int:pk>/attendance/go/", keeps_sheets(views.sheet_go), name="sheet-go"),
     path("batches/<int:pk>/attendance/<day:held_on>/", keeps_sheets(views.sheet), name="sheet"),

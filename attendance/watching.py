@@ -1,21 +1,13 @@
 """Who is slipping: fetch, decide, render."""
 
 from django.conf import settings
-from django.contrib import messages
-from django.core.mail import EmailMessage
-from django.http import HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.shortcuts import render
 
-from academics.models import Enrollment, Institute
-from accounts import mails
-from coachmaster.ground.listing import ROWS_A_PAGE, listing_of
-from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm, tell_of_mails
+from academics.models import Institute
+from coachmaster.ground.listing import listing_of
 from coachmaster.ground.tables import asked_form, table_answer
 
 from . import shortage
-from .reminders import remind
 
 
 def shortage_list(request):
@@ -44,52 +36,3 @@ def shortage_list(request):
             "may_mail": may_remind and settings.SENDS_MAIL and any(row.student.email_to_write_to for row in rows),
         },
     )
-
-
-# Reminders ------------------------------------------------------------------------------------------------------
-
-
-@require_POST
-def remind_by_whatsapp(request, pk):
-    """One tap: the reminder is written down, and WhatsApp opens with the text."""
-    enrollment = get_object_or_404(Enrollment.objects.visible_to(request.user).select_related("student__user"), pk=pk)
-    back = reverse("attendance:shortage")
-    try:
-        notices = remind([pk], channel=Channel.WHATSAPP, by=request.user, again="again" in request.POST)
-    except RemindedAlready as asked:
-        return render(request, "_remind_again.html", {"recent": asked.notices, "back": back})
-    if not notices:
-        messages.error(
-            request, f"{enrollment.student} is not short of attendance, or has no mobile number. Nobody was reminded."
-        )
-        return redirect(back)
-    return HttpResponseRedirect(notices[0].link)
-
-
-@require_POST
-def remind_by_mail(request):
-    """A mail to each family that was ticked."""
-    back = f"{reverse('attendance:shortage')}?{request.GET.urlencode()}"
-    if not settings.SENDS_MAIL:
-        messages.error(request, "No mail goes out from here: the mail server is not set up.")
-        return redirect(back)
-    form = RemindForm(request.POST, name="enrollments", rows=Enrollment.objects.visible_to(request.user))
-    if not form.is_valid():
-        messages.error(request, f"Nobody was reminded. Tick up to {ROWS_A_PAGE} students of the list.")
-        return redirect(back)
-    ticked = form.ticked
-    try:
-        notices = remind([row.pk for row in ticked], channel=Channel.EMAIL, by=request.user, **form.choice)
-    except RemindedAlready as asked:
-        return render(request, "_remind_again.html", {"form": form, "recent": asked.notices, "back": back})
-    institute = Institute.objects.for_page_heads()
-    went_out = mails.send_each(
-        [
-            EmailMessage(f"Attendance of {notice.student} at {institute.name}", notice.text, to=[notice.email])
-            for notice in notices
-        ]
-    )
-    left_out = len(ticked) - len(notices)
-    words = f", {left_out} left out (not short, no address, or reminded already)" if left_out else ""
-    tell_of_mails(request, notices, went_out, left_out=words)
-    return redirect(back)

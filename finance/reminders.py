@@ -8,6 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.models import Institute
+from accounts.models import StudentProfile
+from accounts.reminders import ReminderKind
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display
 from coachmaster.ground.reminders import Notice, filled, to_send
@@ -60,9 +62,21 @@ def remind(students, *, channel, by, again=False, leave_out=False):
         if debtor.due_now > ZERO:
             student, due_on = debtor.account.student, debtor.first_open.due_on
             text = text_for(student, institute, debtor.due_now, due_on)
-            notices.append(FeeNotice(student, text, debtor.account.reminded_at, debtor.due_now, due_on))
+            subject = f"Fees of {student} at {institute.name}"
+            notices.append(FeeNotice(student, subject, text, debtor.account.reminded_at, debtor.due_now, due_on))
     notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
     for notice in notices:
         notice.kept = Reminder(student=notice.student, channel=channel, amount=notice.amount, sent_by=by)
     Reminder.objects.bulk_create([notice.kept for notice in notices])
     return notices
+
+
+FEES = ReminderKind(
+    list_page="finance:dues",
+    rows_name="students",
+    rows=lambda user: StudentProfile.objects.visible_to(user).select_related("user"),
+    student_of=lambda student: student,
+    remind=remind,
+    reason="has nothing to pay today, or no mobile number",
+    reasons="nothing due, no address, or reminded already",
+)

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from accounts.reminders import remind_by_mail, remind_by_whatsapp
 from accounts.roles import SCOPE, requires
 
 from . import (
@@ -17,6 +18,9 @@ from . import (
     refunding,
     views,
 )
+from .reminders import FEES
+
+reminds = requires("finance.add_reminder")
 
 app_name = "finance"
 urlpatterns = [
@@ -115,7 +119,7 @@ urlpatterns = [
     path("collections/", requires("finance.view_dayclose")(collecting.collections), name="collections"),
     path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
     path("day-book/close/", requires("finance.add_dayclose")(day_book.close_day), name="day-close"),
-    path("dues/remind/", requires("finance.add_reminder")(dunning.remind_by_mail), name="remind-by-mail"),
-    path("students/<int:pk>/remind/", requires("finance.add_reminder")(dunning.remind_by_whatsapp), name="remind"),
+    path("dues/remind/", reminds(remind_by_mail), {"kind": FEES}, name="remind-by-mail"),
+    path("students/<int:pk>/remind/", reminds(remind_by_whatsapp), {"kind": FEES}, name="remind"),
     path("dues/", requires("finance.view_account")(dunning.dues), name="dues"),
 ]

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
@@ -43,6 +42,7 @@ class Notice:
     """A reminder to the family of ``student``, and when the last one about the same was sent."""
 
     student: Any
+    subject: str
     text: str
     reminded_at: datetime.datetime | None
 
@@ -96,25 +96,6 @@ def to_send(notices, *, channel, days, again=False, leave_out=False):
     if recent and not leave_out:
         raise RemindedAlready(recent)
     return [notice for notice in sendable if notice not in recent]
-
-
-def tell_of_mails(request, notices, went_out, *, left_out):
-    """Say in messages which of ``notices`` went out by mail (``went_out`` for each), and take back that the others were.
-
-    ``left_out`` says of whom none was to go out, and why.
-    """
-    lost = [notice for notice, is_sent in zip(notices, went_out, strict=True) if not is_sent]
-    for notice in lost:
-        notice.kept.delete()
-    if len(lost) < len(notices) or not notices:
-        messages.success(request, f"Reminders by e-mail: {len(notices) - len(lost)} sent{left_out}.")
-    if lost:
-        names = ", ".join(f"{notice.student} ({notice.email})" for notice in lost)
-        messages.error(
-            request,
-            f"Not sent to {names}: the mail server did not take it. Check the address, or try again later; "
-            "it is not counted as a reminder.",
-        )
 
 
 class RemindForm(forms.Form):

@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django import forms
-from django.contrib import messages
 from django.db.models import OuterRef, Subquery, Sum
-from django.http import HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from academics.models import Institute
 from accounts.models import StudentProfile, User, student_or_404
+from accounts.reminders import open_whatsapp
 from accounts.scopes import scope_of
 from attendance import shortage
 from attendance.models import Mark, Reminder, Status
@@ -24,7 +23,7 @@ from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.listing import listing
 from coachmaster.ground.money import ZERO
-from coachmaster.ground.reminders import RemindedAlready, whatsapp_phone
+from coachmaster.ground.reminders import whatsapp_phone
 from coachmaster.ground.tables import Column, Kind, table_answer
 from finance.models import Account, Charge
 
@@ -190,12 +189,9 @@ def tell(request, pk, day):
     student = student_or_404(request.user, pk)
     marks = _absent(Mark.objects.visible_to(request.user), day).filter(student=student)
     marks = marks.select_related("sheet__batch").order_by("sheet__batch__name", "pk")
-    back = f"{reverse('pages:absent')}?on={day}"
-    try:
-        notice = tell_of_absence(student, day, marks, by=request.user, again="again" in request.POST)
-    except RemindedAlready as asked:
-        return render(request, "_remind_again.html", {"recent": asked.notices, "back": back})
-    if notice is None:
-        messages.error(request, f"{student} was not absent that day, or has no mobile number. Nobody was told.")
-        return redirect(back)
-    return HttpResponseRedirect(notice.link)
+    return open_whatsapp(
+        request,
+        lambda **again: tell_of_absence(student, day, marks, by=request.user, **again),
+        back=f"{reverse('pages:absent')}?on={day}",
+        otherwise=f"{student} was not absent that day, or has no mobile number. Nobody was told.",
+    )
