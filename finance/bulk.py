@@ -15,8 +15,9 @@ from accounts.models import StudentProfile
 from coachmaster.ground.days import financial_year
 from coachmaster.ground.importing import in_chunks
 
-from . import ledger, services
+from . import ledger
 from .installments import check as check_installments
+from .installments import tuition_charges
 from .locks import closed_days, lock_accounts, lock_series
 from .models import Charge, Letterhead, LiveReference, Payment, ReceiptSeries, live_reference
 
@@ -24,10 +25,10 @@ ROWS_A_STATEMENT = 500
 
 
 class Enrolling:
-    """Enrolls many students by the rules of `services.enroll`; into a batch that is over, as completed."""
+    """Enroll students, one or many; where they are ``imported``, those of a batch that is over as completed."""
 
-    def __init__(self, *, student_ids, batch_ids, by):
-        self.by = by
+    def __init__(self, *, student_ids, batch_ids, by, imported=False):
+        self.by, self.imported = by, imported
         self.today = timezone.localdate()
         self.institute = Institute.objects.select_for_update().get(pk=Institute.ONLY)
         locked = Batch.objects.select_for_update(of=("self",)).select_related("course").order_by("pk")
@@ -44,6 +45,11 @@ class Enrolling:
         self._taken = collections.Counter(dict(taken))
         self._installments = {}
 
+    def seats_left(self, batch_id):
+        """Return how many students the batch still takes, None without a limit."""
+        capacity = self.batches[batch_id].capacity
+        return None if capacity is None else capacity - self._taken[batch_id]
+
     def people(self, student_ids):
         """Return ``{id: student}`` with what the rules ask of a student."""
         rows = StudentProfile.objects.select_related("user").only("user__full_name", "user__is_active")
@@ -55,6 +61,7 @@ class Enrolling:
         Raises ValidationError.
         """
         enrollment = self._new(student, batch_id, enrolled_on, agreed_fee, fee_reason)
+        enrollment.student = student
         if installments is not None:
             check_installments(installments, enrollment.agreed_fee)
             self._installments[id(enrollment)] = installments
@@ -65,7 +72,7 @@ class Enrolling:
         terms = dict(
             student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
         )
-        if batch.is_over(self.today):
+        if self.imported and batch.is_over(self.today):
             return past_enrollment(**terms)
         enrollment = new_enrollment(
             **terms,
@@ -84,7 +91,7 @@ class Enrolling:
         charges = [
             charge
             for enrollment in enrollments
-            for charge in services.tuition_charges(
+            for charge in tuition_charges(
                 enrollment, self._installments.get(id(enrollment)), by=self.by, today=self.today
             )
         ]

@@ -50,7 +50,10 @@ class EnrollmentImporter(Importer):
                 places.add((student, batch.pk))
         standing = _standing_enrollments({student for student, _ in places})
         enrolling = Enrolling(
-            student_ids={student for student, _ in places}, batch_ids={batch for _, batch in places}, by=self.by
+            student_ids={student for student, _ in places},
+            batch_ids={batch for _, batch in places},
+            by=self.by,
+            imported=True,
         )
         del places
         lines, nothing, beside = {}, Result(), []

@@ -117,6 +117,15 @@ def charges_for(enrollment, rows, *, on, by):
     ]
 
 
+def tuition_charges(enrollment, rows=None, *, by, today):
+    """The charges that enrolling posts ``today``, not saved yet. Raises ValidationError when ``rows`` miss the agreed fee."""
+    if rows is None:
+        rows = [(enrollment.enrolled_on, enrollment.agreed_fee)] if enrollment.agreed_fee > ZERO else []
+    check(rows, enrollment.agreed_fee)
+    # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
+    return charges_for(enrollment, rows, on=min(enrollment.enrolled_on, today), by=by)
+
+
 def open_lines(enrollment, on):
     """The tuition lines of ``enrollment`` of which something is still to be paid."""
     status = ledger.fee_status(enrollment.student, on)

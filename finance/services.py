@@ -21,6 +21,7 @@ from coachmaster.ground.refusals import Conflict
 from coachmaster.ground.text import clean_text
 
 from . import installments, ledger
+from .bulk import Enrolling
 from .locks import book_day, first_book_day_of_void, lock_account, lock_batch, lock_entry
 from .models import (
     Charge,
@@ -51,18 +52,17 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
     add up to it; left out, all of it is due on the day of enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
     active enrollment, or the fee is lowered without a reason.
     """
-    enrollment = _enroll(student, lock_batch(batch), enrolled_on, agreed_fee, fee_reason, installments, by=by)
-    ledger.refresh_accounts([student.pk])
-    return enrollment
-
-
-def _enroll(student, batch, enrolled_on, agreed_fee=None, fee_reason="", installments=None, *, by):
-    """`enroll` in a batch that is locked, but for the account, which the caller refreshes."""
-    lock_account(student.pk)
-    enrollment = open_enrollment(
-        student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
+    enrolling = Enrolling(student_ids=[student.pk], batch_ids=[batch.pk], by=by)
+    enrollment = enrolling.enroll(
+        student=student,
+        batch_id=batch.pk,
+        enrolled_on=enrolled_on,
+        agreed_fee=agreed_fee,
+        fee_reason=fee_reason,
+        installments=installments,
     )
-    Charge.objects.bulk_create(tuition_charges(enrollment, installments, by=by))
+    enrolling.write([enrollment])
+    enrolling.finish()
     return enrollment
 
 
@@ -73,9 +73,9 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     They pay by ``plan``, one of the course's; left out, at once.
     Raises ValidationError with a sentence for the batch, or one for each student that stands in the way.
     """
-    batch = lock_batch(batch)
-    seats = batch.capacity - batch.enrollments.active().count() if batch.capacity is not None else len(students)
-    if len(students) > seats:
+    enrolling = Enrolling(student_ids=[student.pk for student in students], batch_ids=[batch.pk], by=by)
+    batch, seats = enrolling.batches[batch.pk], enrolling.seats_left(batch.pk)
+    if seats is not None and len(students) > seats:
         raise ValidationError(
             {"batch": f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."}
         )
@@ -83,25 +83,18 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     enrollments, refusals = [], []
     for student in sorted(students, key=lambda student: student.pk):
         try:
-            enrollments.append(_enroll(student, batch, enrolled_on, installments=rows, by=by))
+            enrollments.append(
+                enrolling.enroll(student=student, batch_id=batch.pk, enrolled_on=enrolled_on, installments=rows)
+            )
         except ValidationError as refusal:
             if hasattr(refusal, "error_dict"):
                 raise  # about the batch or the day, and so the same for everybody
             refusals.append(refusal)
     if refusals:
         raise ValidationError(refusals)
-    ledger.refresh_accounts([enrollment.student_id for enrollment in enrollments])
+    enrolling.write(enrollments)
+    enrolling.finish()
     return enrollments
-
-
-def tuition_charges(enrollment, rows=None, *, by, today=None):
-    """The charges that enrolling posts ``today``, not saved yet. Raises ValidationError when ``rows`` miss the agreed fee."""
-    if rows is None:
-        rows = [(enrollment.enrolled_on, enrollment.agreed_fee)] if enrollment.agreed_fee > ZERO else []
-    installments.check(rows, enrollment.agreed_fee)
-    # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
-    on = min(enrollment.enrolled_on, today or timezone.localdate())
-    return installments.charges_for(enrollment, rows, on=on, by=by)
 
 
 @transaction.atomic
@@ -447,7 +440,7 @@ def _record_payment(
     return payment
 
 
-@compiled
+@compiled  # 2.2 to 0.3 ms, with each payment, while the receipt series is locked
 def _payments_known(*, student, token):
     """The payments of a student, and the one that has that token, to be compared with a new one."""
     payments = Payment.objects.filter(Q(student=student) | Q(token=token))

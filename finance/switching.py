@@ -214,6 +214,7 @@ class WorkbookImporter(Importer):
             student_ids={student.pk for student in people.values()},
             batch_ids={row["batch"].pk for row in rows},
             by=self.by,
+            imported=True,
         )
         standing = {}
         for chunk in in_chunks({student.pk for student in people.values()}):
