@@ -93,6 +93,10 @@ COLUMNS = [
 FEES_COLUMN = Column("Fees overdue", Kind.AMOUNT, lambda child: child.overdue or None)
 
 
+#: What is read of a student.
+SHOWN = ["admission_number", "guardian_name", "guardian_phone", "user__full_name", "user__phone"]
+
+
 def _absent(marks, day):
     return marks.filter(sheet__held_on=day, status=Status.ABSENT)
 
@@ -104,14 +108,14 @@ class Absences:
         self.user, self.day, self.today, self.shows_fees = user, day, timezone.localdate(), shows_fees
         self.institute = Institute.objects.current()
         self.marks = _absent(Mark.objects.kept_in(scope_of(user)), day)
-        self.watched = shortage.presences_of(user).slipping(self.institute)
 
     def students(self, filters):
         """The students who were absent, as ``filters`` ask for."""
         absent = self.marks.order_by().values("student")
         if filters.value("also") == "watched":
-            absent = self.watched.filter(enrollment__student__in=absent).values("enrollment__student")
-        found = StudentProfile.objects.filter(pk__in=absent).select_related("user")
+            watched = shortage.presences_of(self.user).slipping(self.institute)
+            absent = watched.filter(enrollment__student__in=absent).values("enrollment__student")
+        found = StudentProfile.objects.filter(pk__in=absent).select_related("user").only(*SHOWN)
         if words := filters.value("q"):
             found = found.filter(user__in=User.objects.search(words).order_by())
         if filters.value("also") == "overdue":

@@ -1,18 +1,21 @@
 """How far an import is, for the page that waits for it: beside the database, into whose transaction nobody sees."""
 
 import contextlib
+import hmac
 import os
 import tempfile
 from pathlib import Path
 
-from django.utils.crypto import salted_hmac
+from django.conf import settings
 
 
 class Progress:
     """What an import has done of what it has to do, in a file on this machine that is gone with it."""
 
     def __init__(self, key):
-        name = salted_hmac("coachmaster.pages.progress", str(key)).hexdigest()[:40]  # nobody can lie in wait there
+        name = hmac.new(settings.SECRET_KEY.encode(), f"progress {key}".encode(), "sha256").hexdigest()[
+            :40
+        ]  # nobody can lie in wait there
         self._path = Path(tempfile.gettempdir()) / f"coachmaster-{name}"
         self._done = 0
 

@@ -1,12 +1,14 @@
 """Who asks for pages: within this process, or through gunicorn. Both have ``send(address, fields=None)``."""
 
 import http.client
+import secrets
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.test import Client
-from django.utils.crypto import get_random_string
+
+from .urls import PERSON
 
 HOST = "localhost"
 
@@ -30,6 +32,9 @@ class Visitor:
         client = Client(headers={"host": HOST, **({"authorization": f"Bearer {self.token}"} if self.token else {})})
         if self.user:
             client.force_login(self.user)
+            session = client.session
+            session[PERSON] = self.user.pk
+            session.save()
         return client
 
 
@@ -59,7 +64,7 @@ class OverHttp:
 
     def __init__(self, port, cookies, token=""):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        csrf = get_random_string(32)
+        csrf = secrets.token_hex(16)
         self.cookies = {"csrftoken": csrf}
         if session := cookies.get(settings.SESSION_COOKIE_NAME):
             self.cookies["sessionid"] = session.value

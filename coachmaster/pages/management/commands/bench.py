@@ -8,9 +8,9 @@ within this process, and on the clock through gunicorn. Figures are medians; not
 import contextlib
 import gc
 import itertools
+import secrets
 
 from django.core.management.base import BaseCommand
-from django.core.management.utils import get_random_secret_key
 from django.db import connection
 from django.test.utils import override_settings
 
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             ALLOWED_HOSTS=[HOST],
             DEBUG=False,
             ROOT_URLCONF=served.ROOT_URLCONF,
-            SECRET_KEY=get_random_secret_key(),
+            SECRET_KEY=secrets.token_urlsafe(64),
             SECURE_SSL_REDIRECT=False,
             STATIC_ROOT=served.STATIC_ROOT,
             STORAGES=served.STORAGES,
