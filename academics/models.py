@@ -8,8 +8,8 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
-from django.db.models import Count, DateField, Exists, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, ExtractIsoWeekDay, Least
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -319,34 +319,6 @@ class BatchQuerySet(ScopedQuerySet):
         """With the number of students now enrolled (``strength``)."""
         return self.annotate(strength=_count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"))
 
-    def as_of(self, day):
-        """With what the calendar says of that day, in the same query.
-
-        ``holiday`` (its name or None), ``is_planned`` (a class stands in the timetable, moved and extra ones too), and
-        of the first class that was called off ``called_off`` (why, or None) and ``moved_to`` (the other day, or None).
-        """
-        called_off = ClassChange.objects.filter(batch=OuterRef("pk"), day=day).order_by("starts_at")
-        return self.select_related("course", "instructor").annotate(
-            holiday=Subquery(Holiday.objects.filter(day=day).values("name")),
-            is_planned=_has_class_on(day),
-            called_off=Subquery(called_off.values("reason")[:1]),
-            moved_to=Subquery(called_off.values("to_day")[:1]),
-        )
-
-    def with_first_class(self, day):
-        """With the time at which their first class on that day begins (``first_at``), that day's end without one."""
-        weekly, put_in = _standing_on(day)
-        first = Subquery(weekly.order_by("starts_at").values("starts_at")[:1])
-        other = Subquery(put_in.order_by("to_starts_at").values("to_starts_at")[:1])
-        return self.annotate(first_at=Least(*(Coalesce(at, Value(datetime.time.max)) for at in (first, other))))
-
-    def with_class_on(self, day, *, ended_by=None):
-        """Batches that run on that day and have a class on it, moved and extra ones too; none on a holiday.
-
-        ``ended_by`` (a time of day) leaves out those whose first class has not ended then.
-        """
-        return self.running(day).filter(_has_class_on(day, ended_by), ~Exists(Holiday.objects.filter(day=day)))
-
     def for_timetable(self):
         """With what a `Timetable` and its pages show of a batch, by name; nothing else is loaded."""
         shown = "name", "room", "starts_on", "ends_on", "instructor__full_name"
@@ -355,29 +327,6 @@ class BatchQuerySet(ScopedQuerySet):
     def for_listing(self):
         """Everything one row of the batch table shows."""
         return self.with_class_times().with_strength()
-
-
-def _has_class_on(day, ended_by=None):
-    """Whether a batch has a class on that day."""
-    weekly, put_in = _standing_on(day, ended_by)
-    return Exists(weekly) | Exists(put_in)
-
-
-def _standing_on(day, ended_by=None):
-    """Those of `standing_on` that are of the batch at hand."""
-    weekly, put_in = (rows.filter(batch=OuterRef("pk")) for rows in standing_on(day))
-    if ended_by is not None:
-        weekly, put_in = weekly.filter(ends_at__lte=ended_by), put_in.filter(to_ends_at__lte=ended_by)
-    return weekly, put_in
-
-
-def standing_on(day):
-    """The weekly classes that stand on that day, and the classes that were put in on it, as the database tells it, whether
-    their batch runs or not; `calendar.Timetable` tells the same in full."""
-    called_off = ClassChange.objects.filter(batch=OuterRef("batch"), day=day, starts_at=OuterRef("starts_at"))
-    # Reckoned by the database, so that the query reads the same whatever the day.
-    weekday = ExtractIsoWeekDay(Value(day, output_field=DateField())) - 1
-    return ClassTime.objects.filter(~Exists(called_off), weekday=weekday), ClassChange.objects.filter(to_day=day)
 
 
 class Batch(models.Model):
@@ -489,11 +438,6 @@ class ClassTime(models.Model):
 
     def __str__(self):
         return f"{self.get_weekday_display()} {self.starts_at:%H:%M}-{self.ends_at:%H:%M}"
-
-
-def load_class_times(batches):
-    """Load the weekly class times of ``batches`` (loaded), by one query."""
-    models.prefetch_related_objects(list(batches), "class_times")
 
 
 class ClassChangeQuerySet(models.QuerySet):
