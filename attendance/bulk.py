@@ -1,15 +1,12 @@
 """Taking many sheets at once: the rules are those of `services`, the looks and the writes go by the thousand."""
 
 import collections
-import datetime
-
-from django.db.models import Q
 
 from academics.calendar import Timetable
 from academics.models import Batch, Enrollment
 from coachmaster.ground.importing import in_chunks
 
-from .counting import keep_presences
+from .counting import keep_presences, note_last_marks
 from .models import Mark, Sheet, Tally
 
 
@@ -24,8 +21,6 @@ class Rolls:
         sheets = Sheet.objects.filter(batch__in=batch_ids, **between).order_by()
         #: The keys of the sheets that are there, by batch and day.
         self.taken = {(batch, day): pk for pk, batch, day in sheets.values_list("pk", "batch", "held_on")}
-        self.batches = Batch.objects.in_bulk(batch_ids)
-        self._timetable = Timetable(self.batches.values(), first_day, last_day)
         self._enrollments, self._marked = collections.defaultdict(list), collections.defaultdict(dict)
         enrollments = Enrollment.objects.filter(batch__in=batch_ids).select_for_update(of=("self",), no_key=True)
         for enrollment in enrollments.order_by("pk").only("batch", "student", "enrolled_on", "ended_on"):
@@ -36,6 +31,8 @@ class Rolls:
                 "sheet__batch", "sheet__held_on", "student", "status"
             ):
                 self._marked[batch, held_on][student] = status
+        self.batches = Batch.objects.in_bulk(batch_ids)
+        self._timetable = Timetable(self.batches.values(), first_day, last_day)
 
     def plan(self, batch_id, held_on):
         """What the timetable says of that day of the batch."""
@@ -73,15 +70,5 @@ def take_new_sheets(sheets, *, by, is_open=False):
         Mark.objects.bulk_create(chunk)
     for chunk in in_chunks(sorted(last_day)):
         keep_presences(chunk)
-    _note_last_days(last_day)
+    note_last_marks(last_day)
     return [sheet.pk for sheet in new]
-
-
-def _note_last_days(last_day):
-    by_day: dict[datetime.date, list] = collections.defaultdict(list)
-    for enrollment_id, day in last_day.items():
-        by_day[day].append(enrollment_id)
-    for day, keys in by_day.items():
-        later = Q(last_marked_on=None) | Q(last_marked_on__lt=day)
-        for chunk in in_chunks(keys):
-            Enrollment.objects.filter(later, pk__in=chunk).update(last_marked_on=day)

@@ -91,9 +91,7 @@ def _batches(first, last, instructor):
 
 def _taken(first, last, instructor):
     """Return ``{(batch id, day)}`` of the sheets that were saved."""
-    saved = Sheet.objects.between(first, last).filter(is_open=False)
-    if instructor is not None:
-        saved = saved.filter(batch__instructor=instructor)
+    saved = Sheet.objects.between(first, last).kept_in(instructor).filter(is_open=False)
     return set(saved.order_by().values_list("batch", "held_on"))
 
 

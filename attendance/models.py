@@ -162,6 +162,10 @@ class SheetQuerySet(CountedQuerySet):
             found = found.filter(held_on__lte=last)
         return found
 
+    def kept_in(self, scope):
+        """Those of the batches `kept_in` that ``scope``."""
+        return self if scope is None else self.filter(batch__instructor=scope)
+
     def for_list(self):
         """With the name of who took them, and without what they were before."""
         return self.select_related("taken_by").only(

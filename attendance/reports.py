@@ -14,6 +14,8 @@ from django.shortcuts import get_object_or_404
 from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import User
+from accounts.scopes import scope_of
+from coachmaster.ground.compiled import compiled
 from coachmaster.ground.days import day_words, month_end, months_between
 from coachmaster.ground.tables import Column, Kind
 
@@ -58,15 +60,17 @@ class ClassDay:
         return self.sheet is not None and not self.sheet.is_open
 
 
+@compiled  # 1.5 to 0.7 ms, with each dashboard of staff
+def _sheets(*, day, scope):
+    return Sheet.objects.filter(held_on=day).kept_in(scope).for_list().order_by()
+
+
 def classes_on(day, scope=None):
     """A `ClassDay` for each batch `kept_in` that ``scope`` that has a class or a sheet on ``day``, by time of day.
 
     On a holiday, or where the class was called off, there are only those whose sheet was taken before.
     """
-    found = Sheet.objects.filter(held_on=day).for_list().order_by()
-    if scope is not None:
-        found = found.filter(batch__instructor=scope)
-    sheets = {sheet.batch_id: sheet for sheet in found}
+    sheets = {sheet.batch_id: sheet for sheet in _sheets(day=day, scope=scope)}
     kept = Batch.objects.kept_in(scope).prefetch_related("course", "instructor").order_by()
     batches = list(kept.running(day))
     if others := sheets.keys() - {batch.pk for batch in batches}:
@@ -121,13 +125,18 @@ def student_tally(student):
     return Presence.objects.filter(enrollment__student=student).tally()
 
 
+@compiled  # 1.5 to 0.3 ms, with each page of a student
+def _enrollments(*, student, scope):
+    found = Enrollment.objects.in_scope(scope).filter(student=student)
+    return found.latest_first().select_related("presence", "earlier_attendance")
+
+
 def enrollments_with_tally(student, user):
     """The enrollments of ``student`` that ``user`` may see, each with the ``tally`` of its marks, what is ``expected``, and
     whether it ``is_short``: one that goes on and lies below that. The active ones first, then the newest. One query.
     """
     institute = Institute.objects.current()
-    found = Enrollment.objects.visible_to(user).filter(student=student)
-    found = list(found.latest_first().select_related("presence", "earlier_attendance"))
+    found = _enrollments(student=student.pk, scope=scope_of(user))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
         enrollment.expected = Expected.of(enrollment.batch.course, institute)
@@ -275,15 +284,23 @@ class MarkOfStudent:
     changes: list[MarkChange]
 
 
+@compiled  # 1.2 to 0.3 ms, with each page of a student's attendance
+def _marks(*, student, scope, batches, first, last):
+    # Sheets are found by batch and day.
+    found = Mark.objects.in_scope(scope).filter(
+        student=student, sheet__batch__in=batches, sheet__held_on__range=(first, last)
+    )
+    rows = found.order_by("sheet__held_on", "pk")
+    return rows.values_list("pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name")
+
+
 def marks_of_month(student, user, batches, first):
     """The marks of ``student`` in the month of ``first`` that ``user`` may see, by day, as `MarkOfStudent`s.
 
     ``batches`` (ids) are those that the marks may be in. Two queries.
     """
-    # Sheets are found by batch and day.
-    days = {"sheet__batch__in": batches, "sheet__held_on__range": (first, month_end(first))}
-    found = Mark.objects.visible_to(user).filter(student=student, **days).order_by("sheet__held_on", "pk")
-    rows = found.values_list("pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name")
+    days = {"first": first, "last": month_end(first)}
+    rows = _marks(student=student.pk, scope=scope_of(user), batches=batches, **days)
     marks = [MarkOfStudent(*row, changes=[]) for row in rows]
     changes = MarkChange.objects.filter(mark__in=[mark.pk for mark in marks]).select_related("changed_by")
     by_mark = {mark.pk: mark for mark in marks}

@@ -13,9 +13,10 @@ from academics.calendar import Timetable
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import student_or_404
 from accounts.scopes import scope_of
+from coachmaster.ground.compiled import compiled
 from coachmaster.ground.days import day_words
 
-from .counting import keep_presences
+from .counting import keep_presences, note_last_marks
 from .models import STATUS_OF, Mark, MarkChange, Sheet, Status, Tally
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
@@ -117,10 +118,11 @@ def roll(batch, held_on, sheet, *, lock=False):
     enrollment, and ``mark_id``, ``marked`` (its status) and ``noted`` (its note), None where there is no mark yet. With
     ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is written after the other.
     """
-    enrollments = _roll(batch.pk, held_on, lock=lock)
+    read = _locked_roll if lock else _roll
+    enrollments = read(batch=batch.pk, held_on=held_on, marked=None)
     marks = _marks_of(sheet) if sheet else {}
     if marks.keys() - {enrollment.pk for enrollment in enrollments}:  # somebody has left the batch since
-        enrollments = _roll(batch.pk, held_on, lock=lock, marked=list(marks))
+        enrollments = read(batch=batch.pk, held_on=held_on, marked=list(marks))
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}
     for enrollment in enrollments:
@@ -132,15 +134,26 @@ def roll(batch, held_on, sheet, *, lock=False):
     return list(rows.values())
 
 
-def _roll(batch, held_on, *, lock, marked=()):
-    found = Enrollment.objects.filter(batch=batch).on_roll(held_on, or_else=Q(pk__in=marked))
+def _on_roll(batch, held_on, marked):
+    """Who was in the batch that day, and the enrollments ``marked`` (ids, or None)."""
+    also = None if marked is None else Q(pk__in=marked)
+    found = Enrollment.objects.filter(batch=batch).on_roll(held_on, or_else=also)
     found = found.annotate(
         name=F("student__user__full_name"),
         number=F("student__admission_number"),
         **{status: F(f"presence__{status}") for status in Status.values},
     )
-    found = found.order_by("name", "pk").only("student")
-    return list(found.select_for_update(of=("self",), no_key=True) if lock else found)
+    return found.order_by("name", "pk").only("student")
+
+
+@compiled  # 1.4 to 0.4 ms, with each page of a sheet
+def _roll(*, batch, held_on, marked):
+    return _on_roll(batch, held_on, marked)
+
+
+@compiled  # 1.3 to 0.4 ms, while the sheet is locked
+def _locked_roll(*, batch, held_on, marked):
+    return _on_roll(batch, held_on, marked).select_for_update(of=("self",), no_key=True)
 
 
 def _marks_of(sheet):
@@ -268,9 +281,7 @@ def _write_marks(sheet, differing, on_roll, by, reason):
     )
     MarkChange.objects.bulk_create(changes)
     keep_presences(mark.enrollment_id for mark in saved.created + saved.changed)
-    later = Q(last_marked_on=None) | Q(last_marked_on__lt=sheet.held_on)
-    if fresh := [mark.enrollment_id for mark in saved.created]:
-        Enrollment.objects.filter(later, pk__in=fresh).update(last_marked_on=sheet.held_on)
+    note_last_marks({mark.enrollment_id: sheet.held_on for mark in saved.created})
     return saved
 
 
