@@ -2,30 +2,27 @@
 dues and its files."""
 
 import datetime
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.core.paginator import Paginator
-from django.db import connection
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models import BigIntegerField, Count, Exists, OuterRef, Q, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from academics.models import Enrollment
 from accounts.models import User
-from coachmaster.ground import listing as lists
-from coachmaster.ground.days import DayField
-from coachmaster.ground.keys import Keys
 from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
-from coachmaster.ground.money import ZERO, MoneyField, from_paise, to_paise
-from coachmaster.ground.prepared import Prepared, sums
+from coachmaster.ground.money import ZERO, from_paise, to_paise
 from coachmaster.ground.tables import Column, Kind
 from coachmaster.ground.whatsapp import whatsapp_number
 
 from . import ledger
-from .models import Account, Charge, Concession, Payment, Refund, Reminder, Reversal
+from .models import Account, Charge, Concession, Payment, Refund
 
 DAY = datetime.timedelta(days=1)
 
@@ -53,7 +50,7 @@ AGE_OF = {age.key: age for age in [*AGES, OVERDUE]}
 
 
 class Dues:
-    """Who owes what today, from the balances and the open charges that are kept."""
+    """Who owes today, by the balances and open amounts of accounts and charges."""
 
     is_past = False
     sorts = {"owed": ["balance"], "due": ["first_due_on"], "name": ["student__user__full_name"]}
@@ -63,16 +60,17 @@ class Dues:
 
     @property
     def charges(self):
-        """The charges that stood."""
+        """The charges that count."""
         return Charge.objects.live()
 
     def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
-        """The Found of those who owe, or only of those whose name has ``words``, who have a charge for an ``enrollment``
-        like that (a dictionary), whose oldest open charge is of that ``age`` or was due before ``due_before`` (a day),
-        and who owe ``at_least`` so much (rupees)."""
-        accounts, picked = Account.objects.owing(), self._picked(words, enrollment or {})
-        if picked is not None:
-            accounts = accounts.filter(pk__in=picked)
+        """Return the Results: students who owe and match every filter that is given.
+
+        ``words`` are looked for in names, ``enrollment`` is a dictionary of lookups that a charged enrollment matches, ``age``
+        is that of the oldest open charge, which was due before ``due_before``, and they owe ``at_least`` so many rupees.
+        """
+        owing = Account.objects.owing()
+        accounts = self._of_students(owing, words, enrollment)
         if age and age.least is not None:
             accounts = accounts.filter(first_due_on__lte=self.on - age.least * DAY)
         if age and age.most is not None:
@@ -81,49 +79,37 @@ class Dues:
             accounts = accounts.filter(first_due_on__lt=due_before)
         if at_least:
             accounts = accounts.filter(balance__gte=at_least)
-        if picked is not None:
-            return Picked(self, accounts)
-        return Found(self, accounts) if age or due_before or at_least else Everybody(self, accounts)
+        is_filtered = any([words, enrollment, age, due_before, at_least])
+        return Results(self, accounts, is_filtered=is_filtered)
 
-    def _picked(self, words, enrollment):
-        """The keys of students with that name and a charge for such an enrollment, as a queryset; None when neither was asked
-        for."""
-        charged = Exists(self.charges.filter(enrollment=OuterRef("pk")))
-        enrollments = [Enrollment.objects.filter(charged, **{path: value}) for path, value in enrollment.items()]
+    def _of_students(self, rows, words, enrollment):
+        """Limit ``rows`` to students with that name and a charge for such an enrollment."""
         if words:
-            found, key = User.objects.search(words), "pk"
-        elif enrollments:
-            found, key = enrollments.pop(), "student"
-        else:
-            return None
-        for others in enrollments:
-            found = found.filter(**{f"{key}__in": others.values("student")})
-        return found.order_by().values_list(key, flat=True)
+            rows = rows.filter(student__in=User.objects.order_by().matching(words).values("pk"))
+        charged = Exists(self.charges.filter(enrollment=OuterRef("pk")))
+        for path, value in (enrollment or {}).items():
+            enrollments = Enrollment.objects.filter(charged, **{path: value}).order_by()
+            rows = rows.filter(student__in=enrollments.values("student"))
+        return rows
 
-    def load(self, keys):
-        """The accounts of these students, as what they ``owed``, the last payment that stood (``last_paid_on``) and the
-        last reminder (``reminded_at``), in order of ``keys``."""
-        found = {account.pk: account for account in _accounts(keys=keys, on=self.on, before=_midnight_after(self.on))}
-        accounts = [found[key] for key in keys if key in found]
-        for account in accounts:
-            account.owed = self.owed_by(account)
-        return accounts
+    def debtors(self, ids):
+        """Return a Debtor for each of these students, in this order, by two queries."""
+        ids = list(ids)
+        accounts = Account.objects.with_last_contact(self.on).select_related("student__user").in_bulk(ids)
+        lines = self._open_lines(ids)
+        for account in accounts.values():
+            account.owed = self._owed_by(account)
+        return [Debtor(accounts[key], lines[key], self.on) for key in ids if key in accounts]
 
-    def owed_by(self, account):
-        """What it owed, in rupees."""
+    def _owed_by(self, account):
         return account.balance
 
-    def debtors(self, keys):
-        """A Debtor for each of these students, by two queries."""
-        keys = list(keys)
-        lines = self.open_lines(keys)
-        return [Debtor(account, lines.get(account.pk, []), self.on) for account in self.load(keys)]
-
-    def open_lines(self, keys):
-        """By student the OpenLines of what was owed, the oldest first."""
-        found = {}
-        for student, *line in _open(keys=keys):
-            found.setdefault(student, []).append(OpenLine(*line))
+    def _open_lines(self, ids):
+        """Return the OpenLines by student, the oldest first."""
+        found = defaultdict(list)
+        charges = Charge.objects.open().filter(student__in=ids).order_by("due_on", "pk")
+        for student, *line in charges.values_list("student", "due_on", "open_now", "enrollment__batch__name"):
+            found[student].append(OpenLine(*line))
         return found
 
 
@@ -135,137 +121,37 @@ class OpenLine(NamedTuple):
     batch: str | None
 
 
-@Prepared
-def _open(*, keys):
-    found = Charge.objects.open().filter(student__in=keys).order_by("due_on", "pk")
-    return found.values_list("student", "due_on", "open_now", "enrollment__batch__name")
+class Results:
+    """The ``accounts`` of the students who owe today and were asked for."""
 
-
-@Prepared
-def _accounts(*, keys, on, before):
-    paid = Payment.objects.standing(on).filter(student=OuterRef("pk")).order_by("-paid_on")
-    reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=before).order_by("-sent_at")
-    return (
-        Account.objects.filter(pk__in=keys)
-        .select_related("student__user")
-        .annotate(
-            last_paid_on=Subquery(paid.values("paid_on")[:1]),
-            reminded_at=Subquery(reminders.values("sent_at")[:1]),
-        )
-    )
-
-
-def _sorted(accounts, columns):
-    """The keys of many ``accounts`` in that order."""
-    if not columns[0].endswith("full_name"):
-        return accounts.order_by(*columns).values_list("pk", flat=True)
-    # Along the index of names, and not sorted for the sake of thirty of them; of a sum there is no index.
-    people = User.objects.alias(key=F("pk") + 0).filter(key__in=accounts.values("pk"))
-    return people.order_by(*(column.replace("student__user__", "") for column in columns)).values_list("pk", flat=True)
-
-
-def _by_day(charges):
-    """For each day a row of what of the open ``charges`` was due then."""
-    return charges.order_by().values_list("due_on").annotate(open=Sum("open_now"), students=Value(0), late=Value(0))
-
-
-def _totals(accounts, charges, on):
-    """`_by_day`, and a last row, without a day, of how many ``accounts`` there are and how many of them are overdue."""
-    numbers = sums(accounts, students=Count("pk"), late=Count("pk", filter=Q(first_due_on__lt=on)))
-    nothing = Value(None, output_field=DayField()), Value(None, output_field=MoneyField())
-    return _by_day(charges).union(numbers.values_list(*nothing, "students", "late"), all=True)
-
-
-class Found:
-    """Those who owe and were asked for, today: so many that all open charges are read for what they owe."""
-
-    def __init__(self, dues, accounts):
-        self.dues, self.accounts = dues, accounts
+    def __init__(self, dues, accounts, *, is_filtered):
+        self.dues, self.accounts, self.is_filtered = dues, accounts, is_filtered
 
     @cached_property
     def totals(self):
-        """The Totals of them, by one query."""
-        ages, students, late = dict.fromkeys(AGES, ZERO), 0, 0
-        for due_on, amount, *numbers in self.sums():
-            if due_on:
-                ages[age_of((self.dues.on - due_on).days)] += amount
-            else:
-                students, late = numbers
-        return Totals(list(ages.values()), students, late)
-
-    def sums(self):
-        """The rows of `_totals`."""
-        theirs = Charge.objects.open().alias(key=F("student_id") + 0).filter(key__in=self.accounts.values("pk"))
-        return _totals(self.accounts, theirs, self.dues.on)
+        """The Totals of them, by two queries."""
+        charges = Charge.objects.open()
+        if self.is_filtered:
+            charges = charges.filter(student__in=self.accounts.values("pk"))
+        ages = dict.fromkeys(AGES, ZERO)
+        for due_on, amount in charges.order_by().values_list("due_on").annotate(Sum("open_now")):
+            ages[age_of((self.dues.on - due_on).days)] += amount
+        late = Count("pk", filter=Q(first_due_on__lt=self.dues.on))
+        return Totals(list(ages.values()), **self.accounts.aggregate(students=Count("pk"), overdue_students=late))
 
     def page(self, request):
-        """The page of keys that the request asks for."""
-        total = self.totals.students
-        return listing(request, lists.Found(self.find, total), self.dues.sorts, default="-owed", total=total)
+        """Return the page of ids that the request asks for."""
+        ids = self.accounts.values_list("pk", flat=True)
+        return listing(request, ids, self.dues.sorts, default="-owed", total=self.totals.students)
 
-    def find(self, columns, first, last):
-        """Their keys from the first to the last place, in that order."""
-        return list(_sorted(self.accounts, columns)[first:last])
-
-    def keys(self):
-        """All of them, who owes most first."""
+    def ids(self):
+        """Return all ids, the largest balance first."""
         return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
 
 
-class Everybody(Found):
-    """All who owe: asked for most often, by prepared queries."""
-
-    def sums(self):
-        return _totals_of_all(on=self.dues.on)
-
-    def find(self, columns, first, last):
-        return _keys_of_all(columns, first, last)
-
-
-@Prepared
-def _totals_of_all(*, on):
-    return _totals(Account.objects.owing(), Charge.objects.open(), on)
-
-
-@Prepared
-def _keys_of_all(columns, first, last):
-    return _sorted(Account.objects.owing(), columns)[first:last]
-
-
-#: From so many students on it is quicker to read all open charges than to look up theirs.
-MANY = 5000
-
-
-class Picked(Found):
-    """Those with a name or an enrollment: to find them takes longest, so they are found once, and held."""
-
-    @cached_property
-    def rows(self):
-        """Pairs of a key and 1 where something is overdue, else 0; in the order that was asked for last."""
-        late = Case(When(first_due_on__lt=self.dues.on, then=1), default=0)
-        return list(self.accounts.values_list("pk", late))
-
-    def order_by(self, *columns):
-        """Their keys in that order."""
-        self.accounts = self.accounts.order_by(*columns)
-        self.__dict__.pop("rows", None)
-        return [key for key, _ in self.rows]
-
-    def page(self, request):
-        return listing(request, self, self.dues.sorts, default="-owed")
-
-    def sums(self):
-        keys, charges = Keys(key for key, _ in self.rows), Charge.objects.open()
-        if len(self.rows) < MANY:
-            charges = charges.filter(student__among=keys)
-        else:
-            charges = charges.alias(key=F("student_id") + 0).filter(key__among=keys)
-        return [*_by_day(charges), (None, None, len(self.rows), sum(late for _, late in self.rows))]
-
-
 class PastDues(Dues):
-    """Who owed what at the end of a past day: reckoned from the rows, each act from its own day, so that nothing that came
-    later changes it."""
+    """Who owed at the end of a past day: calculated from the rows, each counted from its own day, so that nothing later
+    changes it."""
 
     is_past = True
 
@@ -274,70 +160,52 @@ class PastDues(Dues):
         return Charge.objects.standing(self.on)
 
     def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
-        picked = self._picked(words, enrollment or {})
-        students = None if picked is None else Keys(set(picked))
         days = [self.on - age.most * DAY for age in AGES if age.most is not None]
-        rows = self._owed(students, [*days, due_before] if due_before else days)
-        self._paise = {row[0]: row[1] for row in rows}
-        found = PastFound(rows)
+        rows = self._owed(words, enrollment, [*days, due_before] if due_before else days)
+        self._owed_paise = {row.student: row.owed for row in rows}
         if age:
             ages = AGES[2:] if age is OVERDUE else [age]
-            found.narrow(lambda row: _oldest(row) in ages)
+            rows = [row for row in rows if row.age in ages]
         if due_before:
-            found.narrow(lambda row: row[1] > row[-1])
+            rows = [row for row in rows if row.owed > row.later[-1]]
         if at_least:
-            least = to_paise(at_least)
-            found.narrow(lambda row: row[1] >= least)
-        return found
+            rows = [row for row in rows if row.owed >= to_paise(at_least)]
+        return PastResults(rows)
 
-    def _owed(self, students, days):
-        """A row for each of ``students`` (Keys; all without) who owed something, who owed most first: the key, what was owed,
-        and what was charged, less what was taken off it, due on each of ``days`` or later.
+    def _owed(self, words, enrollment, days):
+        """Return a PastRow for each student who owed something, the largest balance first.
 
-        One statement, in whole paise: the sums of each term of the equation by student, put side by side. Who was charged
-        nothing owes nothing. What was voided is taken from what was paid, since few payments are.
+        One grouped query for each term of the equation. Who was charged nothing owes nothing.
         """
-        columns = ["owed", *(f"later_{place}" for place in range(len(days)))]
-        selects, values = [], []
-        paid, voids = Payment.objects.filter(paid_on__lte=self.on), Reversal.objects.filter(voided_on__lte=self.on)
-        for term, rows, due_on in [
-            ("charged", self.charges, "due_on"),
-            ("conceded", Concession.objects.standing(self.on), "charge__due_on"),
-            ("paid", paid, None),
-            ("voided", paid.filter(pk__in=voids.values("payment")), None),
-            ("refunded", Refund.objects.standing(self.on), None),
-        ]:
-            if students is not None:
-                rows = rows.filter(student__among=students)
-            later = [Sum("amount", filter=Q(**{f"{due_on}__gte": day})) for day in days if due_on]
-            sums = dict(zip(columns, [Sum("amount"), *later], strict=False))
-            by_person = rows.order_by().values(person=F("student")).annotate(**sums)
-            select, of_select = by_person.values_list("person", *sums).query.sql_with_params()
-            selects.append(f"{term} (person, {', '.join(sums)}) AS ({select})")
-            values += of_select
 
-        def sum_of(column, *terms):
-            terms = (f"{term[0]} COALESCE({term[1:]}.{column}, 0)" for term in terms)
-            return f"CAST(COALESCE(charged.{column}, 0) {' '.join(terms)} AS bigint)"
+        def sums(rows, due_on=None):
+            rows = self._of_students(rows, words, enrollment).order_by().values_list("student")
+            later = [_paise(Q(**{f"{due_on}__gte": day})) for day in days if due_on]
+            return rows.annotate(all=_paise(), **{f"later_{place}": each for place, each in enumerate(later)})
 
-        owed = sum_of("owed", "-conceded", "-paid", "+voided", "+refunded")
-        later = [sum_of(column, "-conceded") for column in columns[1:]]
-        statement = ["WITH", ", ".join(selects), "SELECT person,", ", ".join([owed, *later]), "FROM charged"]
-        statement += [f"LEFT JOIN {term} USING (person)" for term in ("conceded", "paid", "voided", "refunded")]
-        statement += ["WHERE", owed, "> 0 ORDER BY 2 DESC, 1"]
-        with connection.cursor() as cursor:
-            cursor.execute(" ".join(statement), values)
-            return cursor.fetchall()
+        charged = {student: amounts for student, *amounts in sums(self.charges, "due_on")}
+        for student, *conceded in sums(Concession.objects.standing(self.on), "charge__due_on"):
+            charged[student] = [amount - less for amount, less in zip(charged[student], conceded, strict=True)]
+        paid = dict(sums(Payment.objects.standing(self.on)))
+        refunded = dict(sums(Refund.objects.standing(self.on)))
+        rows = []
+        for student, (net, *later) in charged.items():
+            owed = net - paid.get(student, 0) + refunded.get(student, 0)
+            if owed > 0:
+                rows.append(PastRow(student, owed, later))
+        rows.sort()
+        rows.sort(key=attrgetter("owed"), reverse=True)
+        return rows
 
-    def owed_by(self, account):
-        return from_paise(self._paise[account.pk])
+    def _owed_by(self, account):
+        return from_paise(self._owed_paise[account.pk])
 
-    def open_lines(self, keys):
-        charges, found = {}, {}
-        for charge in ledger.charges_of(students=keys, on=self.on):
-            charges.setdefault(charge.student_id, []).append(charge)
+    def _open_lines(self, ids):
+        charges, found = defaultdict(list), defaultdict(list)
+        for charge in ledger.charges_of(students=ids, on=self.on):
+            charges[charge.student_id].append(charge)
         for key, own in charges.items():
-            paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - from_paise(self._paise[key])
+            paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - from_paise(self._owed_paise[key])
             found[key] = [
                 OpenLine(line.charge.due_on, line.open, line.charge.enrollment and line.charge.enrollment.batch.name)
                 for line in ledger.settle(own, paid, self.on)
@@ -346,63 +214,67 @@ class PastDues(Dues):
         return found
 
 
-def _left(row, place):
-    """What of a row of `PastDues._owed` was left, in paise, without what is of the age at that place of `AGES` or later."""
-    return max(row[1] - row[2 + place], 0)
+def _paise(counted=None):
+    """Sum of the amounts in whole paise: a hundred thousand of them take half of the time of rupees."""
+    return Sum("amount", filter=counted, default=0, output_field=BigIntegerField())
 
 
-def _oldest(row):
-    """The Age of the oldest that was open."""
-    return AGES[sum(row[1] > later for later in row[2 : 1 + len(AGES)])]
+class PastRow(NamedTuple):
+    """What a student ``owed``, and what was charged less concessions due on each of some days or ``later``, in paise.
+
+    The first days are those on which each of `AGES` but the last begins.
+    """
+
+    student: int
+    owed: int
+    later: list
+
+    @property
+    def age(self):
+        """The Age of the oldest that was open."""
+        return AGES[sum(self.owed > later for later in self.later[: len(AGES) - 1])]
 
 
-class PastFound:
-    """Those who owed and were asked for, on a past day: ``rows`` of `PastDues`, who owed most first."""
+class PastResults:
+    """Students who owed on a past day and were asked for, the largest balance first."""
 
     def __init__(self, rows):
         self.rows = rows
 
-    def narrow(self, is_asked_for):
-        """Leave out the rows for which ``is_asked_for`` says no."""
-        self.rows = [row for row in self.rows if is_asked_for(row)]
-
     @cached_property
     def totals(self):
         """The Totals of them."""
-        lefts = [[_left(row, place) for row in self.rows] for place in range(len(AGES) - 1)]
-        sums = [sum(row[1] for row in self.rows), *map(sum, lefts), 0]
+        sums = [sum(row.owed for row in self.rows)]
+        for place in range(len(AGES) - 1):  # what was left without charges of that age or younger
+            sums.append(sum(row.owed - row.later[place] for row in self.rows if row.owed > row.later[place]))
+        today = AGES.index(AGE_OF["today"])
         return Totals(
-            ages=[from_paise(more - less) for more, less in pairwise(sums)],
+            ages=[from_paise(more - less) for more, less in pairwise([*sums, 0])],
             students=len(self.rows),
-            overdue_students=sum(left > 0 for left in lefts[AGES.index(AGE_OF["today"])]),
+            overdue_students=sum(row.owed > row.later[today] for row in self.rows),
         )
 
     def page(self, request):
-        """The page of keys that the request asks for."""
+        """Return the page of ids that the request asks for."""
         sort = request.GET.get("sort", "")
         if sort.removeprefix("-") == "name":
             by_name = Account.objects.order_by("student__user__full_name", "pk").values_list("pk", flat=True)
-            chosen = set(self.keys())
-            keys = [key for key in by_name if key in chosen]
-            keys = keys[::-1] if sort == "-name" else keys
+            chosen = set(self.ids())
+            ids = [key for key in by_name if key in chosen]
+            ids = ids[::-1] if sort == "-name" else ids
         else:
             sort = "owed" if sort == "owed" else "-owed"
-            keys = self.keys()[::-1] if sort == "owed" else self.keys()
-        return Listing(page=Paginator(keys, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=sort)
+            ids = self.ids()[::-1] if sort == "owed" else self.ids()
+        return Listing(page=Paginator(ids, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=sort)
 
-    def keys(self):
-        """All of them, who owed most first."""
-        return [row[0] for row in self.rows]
+    def ids(self):
+        """Return all ids, the largest balance first."""
+        return [row.student for row in self.rows]
 
 
 def dues_on(day):
     """The Dues at the end of that day."""
     return PastDues(day) if day < timezone.localdate() else Dues(day)
-
-
-def _midnight_after(day):
-    """The moment the day ends."""
-    return timezone.make_aware(datetime.datetime.combine(day + DAY, datetime.time.min))
 
 
 @dataclass
@@ -433,7 +305,7 @@ class Totals:
 class Debtor:
     """A student who owes, and what is open, the oldest first."""
 
-    account: Account
+    account: Account  # with what it ``owed`` and `with_last_contact`
     lines: list
     on: datetime.date
 

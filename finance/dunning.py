@@ -16,11 +16,11 @@ def dues(request):
     dues = filters.dues
     found = filters.find(dues)
     if form := asked_form(request):
-        chunks = in_chunks(found.keys(), 500)
-        rows = (debtor for keys in chunks for debtor in dues.debtors(keys))
+        chunks = in_chunks(found.ids(), 500)
+        rows = (debtor for ids in chunks for debtor in dues.debtors(ids))
         return table_answer(f"dues-{dues.on}", COLUMNS, rows, form=form)
     page = found.page(request)
-    debtors = dues.debtors(list(page))
+    debtors = dues.debtors(page)
     may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past
     return render(
         request,

@@ -1,5 +1,6 @@
 """Money: what is owed, what was received, and what was taken back. Rows are added, never changed."""
 
+import datetime
 from decimal import Decimal
 
 from django.conf import settings
@@ -856,6 +857,16 @@ class AccountQuerySet(models.QuerySet):
     def overdue(self, on):
         """Those who owed something before that day."""
         return self.filter(first_due_on__lt=on)
+
+    def with_last_contact(self, on):
+        """With the day of the last active payment (``last_paid_on``) and the time of the last reminder (``reminded_at``), both
+        as of that day."""
+        end = timezone.make_aware(datetime.datetime.combine(on + datetime.timedelta(days=1), datetime.time.min))
+        paid = Payment.objects.standing(on).filter(student=OuterRef("pk")).order_by("-paid_on")
+        reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by("-sent_at")
+        return self.annotate(
+            last_paid_on=Subquery(paid.values("paid_on")[:1]), reminded_at=Subquery(reminders.values("sent_at")[:1])
+        )
 
 
 def sum_of(rows, by="student"):
