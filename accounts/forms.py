@@ -196,7 +196,7 @@ class OwnDetailsForm(EditForm):
     @property
     def person(self):
         """The fields of the person."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields}
+        return {name: self.cleaned_data[name] for name in self.Meta.fields}
 
     @property
     def record(self):

@@ -169,10 +169,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def searchable_text(self):
         """What search looks through; of a student also the admission number and the guardian's phone."""
         words = [self.full_name, self.phone, self.email]
-        profile = self._state.fields_cache.get("student_profile")
-        if profile is None and not self._state.adding:
-            profile = getattr(self, "student_profile", None)
-        if profile:
+        if profile := getattr(self, "student_profile", None):
             words += [profile.admission_number, profile.guardian_phone]
         return folded("\n".join(words))
 
@@ -186,10 +183,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *, update_fields=None, **kwargs):
         if update_fields is not None and {"full_name", "phone", "email"} & set(update_fields):
             update_fields = {*update_fields, "search_text"}
-        has_new_password = self._password is not None and not self._state.adding
         super().save(update_fields=update_fields, **kwargs)
-        if has_new_password:  # from whatever page or command it comes, it ends what the old one vouched for
-            self.api_tokens.all().delete()
 
     @property
     def role(self):

@@ -8,8 +8,6 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from .refusals import Refused
@@ -99,5 +97,8 @@ def bring_up_to_date(url, applied):
 
 def is_migrated():
     """Whether the tables of our database are those of this program."""
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    try:
+        call_command("migrate", check_unapplied=True, verbosity=0)
+    except SystemExit:
+        return False
+    return True

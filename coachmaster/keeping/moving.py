@@ -8,8 +8,7 @@ from pathlib import Path
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.core.management.color import no_style
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, connections, models, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
@@ -180,8 +179,9 @@ def _make_room(tables):
             f"This database is not empty: there are rows in {', '.join(full[:5])}. Import into a new one "
             "(DATABASE_URL), after manage.py migrate. Nothing was changed."
         )
-    for label in MADE_BY_MIGRATE:
-        apps.get_model(label)._base_manager.all()._raw_delete("default")
+    with connection.cursor() as cursor:  # at once, without looking for what refers to each row
+        for label in MADE_BY_MIGRATE:
+            cursor.execute(f'DELETE FROM "{apps.get_model(label)._meta.db_table}"')
 
 
 def _read(table, folder, advance):
@@ -193,9 +193,16 @@ def _read(table, folder, advance):
 
 def _finish(tables):
     """Let new rows be numbered after those brought in, and hold all references to their rows."""
-    with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), [table.model for table in tables]):
-            cursor.execute(statement)
+    if connection.vendor == "postgresql":  # SQLite does it by itself
+        with connection.cursor() as cursor:
+            for table in tables:
+                key = table.model._meta.pk
+                if isinstance(key, models.AutoField):
+                    sequence, last = (
+                        f"pg_get_serial_sequence('\"{table.name}\"', '{key.column}')",
+                        f'MAX("{key.column}")',
+                    )
+                    cursor.execute(f'SELECT setval({sequence}, {last}) FROM "{table.name}" HAVING {last} IS NOT NULL')
     connection.check_constraints()
 
 

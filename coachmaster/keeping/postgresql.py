@@ -48,7 +48,7 @@ def take(database, part):
         _run("pg_dump", "--format=custom", "--schema=public", f"--snapshot={snapshot}", f"--file={part}")
         rows = {}
         for table in connection.introspection.table_names(cursor):
-            cursor.execute(f"SELECT COUNT(*) FROM {connection.ops.quote_name(table)}")
+            cursor.execute(f'SELECT COUNT(*) FROM "{table}"')
             rows[table] = cursor.fetchone()[0]
         broken = broken_books_here()
     if (found := _rows_in(part)) != rows:

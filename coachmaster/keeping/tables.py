@@ -76,9 +76,8 @@ class Table:
     def read(self, path, advance):
         """Add the rows of the CSV file at ``path`` to the table, as they are. Raises ValueError for what is not right."""
         readers = [_reader(field) for field in self.fields]
-        quoted = connection.ops.quote_name
-        names, places = ", ".join(map(quoted, self.columns)), ", ".join(["%s"] * len(self.columns))
-        insert = f"INSERT INTO {quoted(self.name)} ({names}) VALUES ({places})"
+        names, places = '", "'.join(self.columns), ", ".join(["%s"] * len(self.columns))
+        insert = f'INSERT INTO "{self.name}" ("{names}") VALUES ({places})'
         limit = csv.field_size_limit(_LONGEST_CELL)
         try:
             with path.open(encoding="utf-8", newline="") as file, connection.cursor() as cursor:
