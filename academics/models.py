@@ -328,6 +328,11 @@ class BatchQuerySet(ScopedQuerySet):
         """Everything one row of the batch table shows."""
         return self.with_class_times().with_strength()
 
+    def for_list(self):
+        """With what the list of batches shows; nothing else is loaded."""
+        shown = "name", "code", "room", "capacity", "starts_on", "ends_on", "course__name", "instructor__full_name"
+        return self.for_listing().only(*shown)
+
 
 class Batch(models.Model):
     """A group that takes a course together: when, where, with whom."""

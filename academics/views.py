@@ -167,7 +167,7 @@ def batch_list(request):
     today = timezone.localdate()
     visible = Batch.objects.visible_to(request.user)
     filters = BatchFilter(request.GET, batches=visible, by_instructor=sees_whole_institute(request.user))
-    listed = (request, filters.filter(visible, today).for_listing(), BATCH_SORTS)
+    listed = (request, filters.filter(visible, today).for_list(), BATCH_SORTS)
     if file := list_file(request, "batches", batch_columns(request.user), every_row(*listed, default="name")):
         return file
     batches = listing(*listed, default="name")
