@@ -123,7 +123,7 @@ _database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: a transaction that reads and then writes takes the write lock at once instead of failing on upgrade.
     # The journal stays the rollback journal: SQLite below 3.51.3 can lose commits in WAL mode.
-    # As many statements stay prepared as all pages together ask.
+    # The driver keeps as many statements prepared as all pages together ask.
     _database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "cached_statements": 500}
     # Tests in a file, as in production: threads of one test must meet at its locks, which memory does not have.
     _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
