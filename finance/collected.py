@@ -5,12 +5,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import F, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models import OuterRef, Subquery, Sum
 from django.utils.functional import cached_property
 
-from academics.models import Batch, Course
-from coachmaster.ground.days import month_end
+from academics.models import Batch, Course, Enrollment
+from coachmaster.ground.days import month_end, month_start
 from coachmaster.ground.money import ZERO
 from coachmaster.ground.tables import Column, Kind
 
@@ -31,6 +30,10 @@ class Flow:
         self.received += other.received
         self.refunded += other.refunded
         return self
+
+    def add(self, part, amount):
+        """Add ``amount`` to that part."""
+        setattr(self, part, getattr(self, part) + amount)
 
     def __bool__(self):
         return bool(self.due or self.received or self.refunded)
@@ -71,19 +74,55 @@ class Collected:
     def __init__(self, months, course=None):
         self.months, self.course = months, course
 
-    def _flows(self, *, by_month=False, by_batch=False):
-        """Return ``{(month, batch): Flow}`` without empty flows; what is not asked for is None."""
-        flows = defaultdict(Flow)
+    def _terms(self):
+        """Return each term of the equation: its part of a flow, its sign, the rows that count, their day and enrollment."""
+        terms = [
+            ("due", 1, Charge.objects.live(), "due_on", "enrollment"),
+            ("due", -1, Concession.objects.live(), "charge__due_on", "charge__enrollment"),
+            ("received", 1, Payment.objects.live(), "paid_on", "enrollment"),
+            ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment"),
+        ]
         first, last = self.months[0], month_end(self.months[-1])
-        for name, sign, rows, day, batch in _terms():
-            rows = rows.filter(**{f"{day}__gte": first, f"{day}__lte": last}).order_by()
+        for part, sign, rows, day, enrollment in terms:
+            yield part, sign, rows.filter(**{f"{day}__gte": first, f"{day}__lte": last}).order_by(), day, enrollment
+
+    def _by_day(self, *, batch=False):
+        """Return ``{(month, batch): Flow}``; the batch is None where it is not asked for.
+
+        The database groups by day: it would call Python for the month of each row on SQLite.
+        """
+        flows = defaultdict(Flow)
+        for part, sign, rows, day, enrollment in self._terms():
             if self.course is not None:
-                rows = rows.filter(**{f"{batch}__course": self.course})
-            by = {"month": TruncMonth(day) if by_month else None, "batch": F(batch) if by_batch else None}
-            rows = rows.values(**{key: expression for key, expression in by.items() if expression})
-            for row in rows.annotate(total=Sum("amount")):
-                flow = flows[row.get("month"), row.get("batch")]
-                setattr(flow, name, getattr(flow, name) + sign * row["total"])
+                rows = rows.filter(**{f"{enrollment}__batch__course": self.course})
+            keys = [day, f"{enrollment}__batch"] if batch else [day]
+            for on, *key, amount in rows.values_list(*keys).annotate(Sum("amount")):
+                flows[month_start(on), *(key or [None])].add(part, sign * amount)
+        return {key: flow for key, flow in flows.items() if flow}
+
+    def _by_batch(self):
+        """Return ``{batch: Flow}``.
+
+        Charges and payments are summed for each enrollment along its index: to look up the enrollment of each row takes
+        twice as long. Concessions and refunds are few.
+        """
+        flows = defaultdict(Flow)
+        for part, sign, rows, _, enrollment in self._terms():
+            if enrollment == "enrollment":
+                own = rows.filter(enrollment=OuterRef("pk")).values("enrollment").values(total=Sum("amount"))
+                enrollments = Enrollment.objects.order_by()
+                if self.course is not None:
+                    enrollments = enrollments.filter(batch__course=self.course)
+                sums = dict(enrollments.values_list("batch").annotate(total=Sum(Subquery(own))))
+                if self.course is None:
+                    sums[None] = rows.filter(enrollment=None).total()
+            else:
+                if self.course is not None:
+                    rows = rows.filter(**{f"{enrollment}__batch__course": self.course})
+                sums = dict(rows.values_list(f"{enrollment}__batch").annotate(Sum("amount")))
+            for batch, amount in sums.items():
+                if amount:
+                    flows[batch].add(part, sign * amount)
         return {key: flow for key, flow in flows.items() if flow}
 
     @cached_property
@@ -94,13 +133,13 @@ class Collected:
     @cached_property
     def by_month(self):
         """Pairs of a month's first day and its Flow."""
-        flows = self._flows(by_month=True)
+        flows = self._by_day()
         return [(first, flows.get((first, None), Flow())) for first in self.months]
 
     @cached_property
     def by_batch(self):
         """Pairs of a batch's id (None: of no batch) and its Flow, the largest first."""
-        return _largest_first((batch, flow) for (_, batch), flow in self._flows(by_batch=True).items())
+        return _largest_first(self._by_batch().items())
 
     @cached_property
     def by_course(self):
@@ -115,20 +154,10 @@ class Collected:
     @cached_property
     def rows(self):
         """A Row for each month and batch, in their order."""
-        flows = self._flows(by_month=True, by_batch=True)
+        flows = self._by_day(batch=True)
         batches = with_courses({batch for _, batch in flows})
         rows = [Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items()]
         return sorted(rows, key=lambda row: (row.first, row.course.name if row.course else "", str(row.batch or "")))
-
-
-def _terms():
-    """Return each term of the equation: its part of a flow and its sign, the rows that count, their day and batch."""
-    return [
-        ("due", 1, Charge.objects.live(), "due_on", "enrollment__batch"),
-        ("due", -1, Concession.objects.live(), "charge__due_on", "charge__enrollment__batch"),
-        ("received", 1, Payment.objects.live(), "paid_on", "enrollment__batch"),
-        ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment__batch"),
-    ]
 
 
 def with_courses(keys):

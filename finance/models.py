@@ -161,9 +161,12 @@ class Charge(models.Model):
         indexes = [
             # All that sums of one student's charges ask for stands in it.
             models.Index(fields=["student", "due_on", "posted_on", "cancelled_on", "amount"], name="charge_by_student"),
-            # All that the sums of a batch's charges by month ask for.
+            # All that the sums of a batch's charges ask for.
             models.Index(fields=["enrollment", "due_on", "cancelled_on", "amount"], name="charge_by_enrollment"),
-            models.Index(fields=["due_on"], condition=Q(cancelled_on=None), name="charge_live_by_due"),
+            # All that the report of collections asks for.
+            models.Index(
+                fields=["due_on", "enrollment", "amount"], condition=Q(cancelled_on=None), name="charge_live_by_due"
+            ),
             models.Index(
                 fields=["due_on", "student", "open_now"],
                 condition=Q(open_now__isnull=False),
