@@ -8,7 +8,7 @@ from calendar import Calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import Max, Min, Q
+from django.db.models import Max, Min, Q, prefetch_related_objects
 from django.shortcuts import get_object_or_404
 
 from academics.calendar import Class, Timetable, class_days
@@ -70,8 +70,18 @@ def classes_on(day, scope=None):
 
     On a holiday, or where the class was called off, there are only those whose sheet was taken before.
     """
+    return _with_people(_class_days(day, scope))
+
+
+def _with_people(rows):
+    """The same rows, whose batches know their course and instructor."""
+    prefetch_related_objects([row.batch for row in rows], "course", "instructor")
+    return rows
+
+
+def _class_days(day, scope):
     sheets = {sheet.batch_id: sheet for sheet in _sheets(day=day, scope=scope)}
-    kept = Batch.objects.kept_in(scope).prefetch_related("course", "instructor").order_by()
+    kept = Batch.objects.kept_in(scope).order_by()
     batches = list(kept.running(day))
     if others := sheets.keys() - {batch.pk for batch in batches}:
         batches += kept.filter(pk__in=others)
@@ -97,9 +107,9 @@ class DayInBrief:
 
 def day_in_brief(day, number, scope=None):
     """The `DayInBrief` of `classes_on` with the first ``number`` of them, those first whose attendance is not taken yet."""
-    rows = classes_on(day, scope)
+    rows = _class_days(day, scope)
     taken = [row for row in rows if row.is_taken]
-    first = sorted(rows, key=lambda row: row.is_taken)[:number]
+    first = _with_people(sorted(rows, key=lambda row: row.is_taken)[:number])
     return DayInBrief(len(rows), len(taken), sum(row.sheet.absent for row in taken), first)
 
 
