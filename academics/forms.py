@@ -9,7 +9,7 @@ from django.db.models import Q
 from accounts.models import User
 from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
 from coachmaster.ground.editing import EditForm, OneAtATime
-from coachmaster.ground.forms import FilterForm, PercentField, PlainSelect, WholeNumberField
+from coachmaster.ground.forms import FilterForm, PercentField, WholeNumberField
 from coachmaster.ground.money import AmountField
 from coachmaster.ground.states import State
 from coachmaster.ground.text import LineFormField, folded
@@ -110,7 +110,6 @@ class BatchForm(EditForm):
     class Meta:
         model = Batch
         fields = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
-        widgets = {"course": PlainSelect, "instructor": PlainSelect}
 
     def __init__(self, *args, slots=(), **kwargs):
         super().__init__(*args, **kwargs)

@@ -5,8 +5,8 @@ import re
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.ground.days import DayFormField, day_words, month_end, month_start
-from coachmaster.ground.forms import FilterForm, PlainDay, PlainSelect
+from coachmaster.ground.days import DayFormField, DayInput, day_words, month_end, month_start
+from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.text import LineFormField
 
 from .models import STATUS_OF, Status
@@ -131,7 +131,7 @@ class RegisterForm(forms.Form):
         self.default = first, last
         for name, label, day in (("from", "From", first), ("to", "To", last)):
             self.fields[name] = DayFormField(
-                label=label, initial=day, required=False, widget=PlainDay(attrs={"class": "form-control"})
+                label=label, initial=day, required=False, widget=DayInput(attrs={"class": "form-control"})
             )
 
     def clean(self):
@@ -218,7 +218,7 @@ class MonthForm(forms.Form):
         super().__init__({"month": self.month})
         choices = [(key, f"{day:%B %Y}") for key, day in self.months.items()]
         self.fields["month"] = forms.ChoiceField(
-            choices=choices, widget=PlainSelect(attrs={"class": "form-select", "aria-label": "Month"})
+            choices=choices, widget=forms.Select(attrs={"class": "form-select", "aria-label": "Month"})
         )
 
     @property

@@ -6,9 +6,7 @@ import secrets
 from django import forms
 from django.db.models import Q
 from django.forms.models import ModelChoiceIterator
-from django.forms.utils import flatatt
 from django.utils.functional import cached_property
-from django.utils.html import format_html, format_html_join
 
 from accounts.forms import PasswordAgainMixin
 from accounts.models import User
@@ -195,17 +193,6 @@ class BatchSelect(forms.Select):
         if batch := getattr(value, "instance", None):
             option["attrs"]["data-fee"] = plain(self.fee_of(batch))
         return option
-
-    def render(self, name, value, attrs=None, renderer=None):
-        """All at once: with hundreds of batches, a template for each option would take most of the page's time."""
-        widget = self.get_context(name, value, attrs)["widget"]
-        options = ((o["value"], flatatt(o["attrs"]), o["label"]) for _, group, _ in widget["optgroups"] for o in group)
-        return format_html(
-            '<select name="{}"{}>{}</select>',
-            name,
-            flatatt(widget["attrs"]),
-            format_html_join("\n", '<option value="{}"{}>{}</option>', options),
-        )
 
 
 class Offered(ModelChoiceIterator):

@@ -1,55 +1,15 @@
 """Bases of forms that every app uses."""
 
-import html
 import re
 from decimal import Decimal
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.utils import flatatt
-from django.utils.html import format_html
-from django.utils.safestring import mark_safe
 
-from .days import DayInput
 from .text import LineFormField
 
 #: The largest key that a database holds.
 LARGEST_KEY = 2**63 - 1
-
-
-class PlainSelect(forms.Select):
-    """A list of choices without groups, written at once: Django renders a template for each option."""
-
-    def render(self, name, value, attrs=None, renderer=None):
-        chosen = {str(one) for one in self.format_value(value)}
-        options = []
-        for key, label in self.choices:
-            text = "" if key is None else str(key)
-            selected = " selected" if text in chosen else ""
-            label = label if hasattr(label, "__html__") else html.escape(str(label))
-            options.append(f'<option value="{html.escape(text)}"{selected}>{label}</option>')
-        attributes = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
-        return format_html("<select{}>{}</select>", attributes, mark_safe("".join(options)))  # noqa: S308 — escaped above
-
-
-class Plain(forms.widgets.Input):
-    """An input that is written at once, for the same reason."""
-
-    def render(self, name, value, attrs=None, renderer=None):
-        value = {} if (text := self.format_value(value)) is None else {"value": text}
-        given = self.build_attrs(self.attrs, {**(attrs or {}), "type": self.input_type, "name": name, **value})
-        return format_html("<input{}>", flatatt(given))
-
-
-class PlainText(Plain, forms.TextInput):
-    """A line of text."""
-
-
-class PlainDay(Plain, DayInput):
-    """A day."""
-
-
-_PLAIN: dict = {forms.Select: PlainSelect, forms.TextInput: PlainText, DayInput: PlainDay}
 
 
 class FilterForm(forms.Form):
@@ -68,7 +28,6 @@ class FilterForm(forms.Form):
             field.required = False
             is_select = isinstance(field.widget, forms.Select)
             field.widget.attrs.setdefault("class", "form-select" if is_select else "form-control")
-            field.widget.__class__ = _PLAIN.get(type(field.widget), type(field.widget))
 
     def value(self, name):
         """What was chosen for ``name``; None or "" when nothing or nonsense was."""

@@ -62,7 +62,7 @@ def test_a_batch_is_offered_with_its_times_fee_and_seats(client_of, admin, stude
     assert "Tiny" in page
     assert "FULL, all 1 seats taken" in page
     assert "Gone" not in page
-    assert f'<option value="{batch.pk}" data-fee="12000.00" selected>' in page
+    assert f'<option value="{batch.pk}" selected data-fee="12000.00">' in page
 
 
 def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(client_of, admin, student, monkeypatch):
