@@ -71,8 +71,11 @@ def refresh_accounts(students):
             Concession.objects.live().filter(student__in=keys).order_by().values_list("charge").annotate(Sum("amount"))
         )
         rows = Charge.objects.live().filter(student__in=keys).order_by("due_on", "pk")
-        rows = rows.values_list("student", "pk", "due_on", "amount", "open_now")
-        save_statuses(statuses_now(keys, (OpenCharge(*row, conceded.get(row[1], ZERO)) for row in rows)))
+        charges = (
+            OpenCharge(student, pk, due_on, amount, open_now, conceded.get(pk, ZERO))
+            for student, pk, due_on, amount, open_now in rows.values_list(*OpenCharge._fields[:-1])
+        )
+        save_statuses(statuses_now(keys, charges))
 
 
 class OpenCharge(NamedTuple):
