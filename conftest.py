@@ -10,7 +10,6 @@ from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
-from coachmaster.ground.prepared import Prepared
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs an event loop in the tests' thread
 
@@ -34,26 +33,6 @@ TransactionTestCase._fixture_teardown = _teardown_with_money
 @pytest.fixture(autouse=True)
 def _fresh_cache():
     cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def _prepared_says_what_django_writes(monkeypatch):
-    """What a test asks of a `Prepared`, the first time of each kind, is compared with the SQL that Django writes for these
-    very values."""
-    find, compared = Prepared._for, set()
-
-    def find_and_compare(prepared, shape, values):
-        written = find(prepared, shape, values)
-        if written in compared:
-            return written
-        compared.add(written)
-        # A key that is there twice Django asks for once.
-        each = {name: list(range(len(value))) if isinstance(value, list) else value for name, value in values.items()}
-        sql, params = prepared.build(*shape, **each).query.get_compiler(connection=connection).as_sql()
-        assert (written.sql, written.params_for(each)) == (sql, list(params))
-        return written
-
-    monkeypatch.setattr(Prepared, "_for", find_and_compare)
 
 
 @pytest.fixture

@@ -30,17 +30,15 @@ def compiled(build):
     The function must only pass its arguments on: no branch on their values, no arithmetic. Arguments are whole numbers,
     text, dates, moments, lists of ids and None. Whatever cannot be compiled gives the rows of the plain queryset, logged once.
     """
-    queries = {}
+    queries: dict = {}
 
     @functools.wraps(build)
     def rows(**values):
         if not settings.COMPILED_QUERIES or django.VERSION[:2] != TESTED or any(map(_is_unusual, values.values())):
             return list(build(**values))
         filled = {name: _filled_up(value) if isinstance(value, list) else value for name, value in values.items()}
-        shape = (
-            connections["default"].vendor,
-            *((name, type(value), len(value) if isinstance(value, list) else 0) for name, value in filled.items()),
-        )
+        kinds = ((name, type(value), isinstance(value, list) and len(value)) for name, value in filled.items())
+        shape = connections["default"].vendor, *kinds
         if shape not in queries:
             try:
                 queries[shape] = CompiledQuery(build, filled)
