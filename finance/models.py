@@ -148,7 +148,7 @@ class Charge(models.Model):
     )
     cancel_reason = LineField(max_length=200, blank=True)
 
-    #: What is to be paid of it now, None when nothing is; kept by `ledger.refresh_accounts` like the account.
+    #: What is to be paid of it now, None when nothing is; cached by `ledger.save_statuses` like the account.
     open_now = MoneyField(null=True, editable=False)
 
     #: What was taken off it, in rupees, where the ledger has loaded that.
@@ -880,10 +880,10 @@ def sum_of(rows, by="student"):
 
 
 class Account(models.Model):
-    """A student's balance, and when the first of it is or was due, kept so that sums over everybody are quick.
+    """A student's cached balance, and since when something of it is due, so that sums over everybody are quick.
 
-    It is never added to: `ledger.refresh_accounts` writes what the equation says, in the transaction that changed a row
-    of it. The account's row is also the lock that keeps two acts on one student apart.
+    `ledger.save_statuses` writes it in the transaction that changed a row of the student. The account's row is also the
+    lock that keeps two actions on one student apart.
     """
 
     student = models.OneToOneField(StudentProfile, on_delete=models.PROTECT, primary_key=True, related_name="account")
@@ -902,7 +902,11 @@ class Account(models.Model):
 
 
 class DayTotal(models.Model):
-    """What was received on a day in one mode by payments that stand; kept like `Account`, for charts and dashboards."""
+    """The cached total of a day and mode, of payments that were not reversed, for charts and dashboards.
+
+    A payment is added to it by `ledger.add_to_day`, everything else recalculates it by `ledger.refresh_days`, while the
+    receipt series of the day is locked.
+    """
 
     paid_on = DayField()
     mode = models.CharField(max_length=15, choices=Mode.choices)
