@@ -1,7 +1,6 @@
 """Fixtures for every app's tests: the cast, and a database whose money can be cleared between tests."""
 
 import os
-from contextlib import contextmanager
 
 import pytest
 from django.core.cache import cache
@@ -83,32 +82,6 @@ def client_of(client):
 
 
 __all__ = ["ADMIN", "INSTRUCTOR", "STUDENT"]
-
-
-# Until the last absolute number of queries has become "the same for few and many" (`queries_of`): permissions and the
-# institute's settings are read once more each.
-_READ_BESIDES = 5
-
-
-@pytest.fixture
-def django_assert_max_num_queries(django_assert_max_num_queries):
-    """Allow for what each request reads of permissions and settings."""
-    return lambda most, **options: django_assert_max_num_queries(most + _READ_BESIDES, **options)
-
-
-@pytest.fixture
-def max_queries():
-    """At most so many queries; the savepoints that stand for a transaction's begin and end in a test are left out."""
-
-    @contextmanager
-    def check(most):
-        most += _READ_BESIDES
-        with CaptureQueriesContext(connection) as captured:
-            yield
-        queries = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"][:20]]
-        assert len(queries) <= most, "\n".join(queries)
-
-    return check
 
 
 @pytest.fixture

@@ -45,10 +45,3 @@ def test_a_start_is_a_whole_number_with_room_above_it(client_of, admin, typed):
 
     assert response.context["form"].errors["first_number"]
     assert not ReceiptSeries.objects.exists()
-
-
-def test_the_page_costs_little(client_of, admin, django_assert_max_num_queries):
-    client = client_of(admin)
-    client.get(START)
-    with django_assert_max_num_queries(8):
-        client.get(START)
