@@ -1,6 +1,5 @@
 """Money: what is owed, what was received, and what was taken back. Rows are added, never changed."""
 
-import datetime
 from decimal import Decimal
 
 from django.conf import settings
@@ -861,10 +860,9 @@ class AccountQuerySet(models.QuerySet):
         """Those who owed something before that day."""
         return self.filter(first_due_on__lt=on)
 
-    def with_last_contact(self, on):
+    def with_last_contact(self, on, end):
         """With the day of the last active payment (``last_paid_on``) and the time of the last reminder (``reminded_at``), both
-        as of that day."""
-        end = timezone.make_aware(datetime.datetime.combine(on + datetime.timedelta(days=1), datetime.time.min))
+        as of the day ``on``, which ends at the moment ``end``."""
         paid = Payment.objects.standing(on).filter(student=OuterRef("pk")).order_by("-paid_on")
         reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by("-sent_at")
         return self.annotate(
