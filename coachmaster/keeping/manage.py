@@ -2,13 +2,14 @@
 
 import io
 import os
+import pkgutil
 import subprocess
 import sys
 from urllib.parse import quote, urlencode
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db.migrations.loader import MigrationLoader
 
 from .refusals import Refused
 
@@ -76,9 +77,13 @@ def check_version(applied):
 
     Raises Refused when they are of a newer version than this program.
     """
-    known = MigrationLoader(None, ignore_no_migrations=True).disk_migrations.keys()
-    apps = {app for app, _ in known}
-    if newer := sorted(f"{app}.{name}" for app, name in set(applied) - known if app in apps):
+    known = {
+        (app.label, module.name)
+        for app in apps.get_app_configs()
+        for module in pkgutil.iter_modules([os.path.join(app.path, "migrations")])
+    }
+    ours = {app for app, _ in known}
+    if newer := sorted(f"{app}.{name}" for app, name in set(applied) - known if app in ours):
         raise Refused(
             f"This is of a newer version of CoachMaster (it has {', '.join(newer)}). Install that version first."
         )

@@ -9,7 +9,6 @@ from pathlib import Path
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, connections, models, transaction
-from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from coachmaster.ground.money import plain
@@ -94,7 +93,9 @@ def _write(part, progress):
 
 
 def _migrations():
-    return sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app, name FROM django_migrations")
+        return sorted(f"{app}.{name}" for app, name in cursor.fetchall())
 
 
 def _ledger():
