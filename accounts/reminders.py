@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.mail import EmailMessage
 from django.http import HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -24,8 +24,9 @@ class ReminderKind:
     #: The URL name of the list, and the name of its ticked rows.
     list_page: str
     rows_name: str
-    #: The rows that a user may see, and the student of a row.
+    #: The rows that a user may see, one of them by its id (or Http404), and the student of a row.
     rows: Callable
+    row_or_404: Callable
     student_of: Callable
     #: Writes the reminders down and returns the notices to send.
     remind: Callable
@@ -37,7 +38,7 @@ class ReminderKind:
 @require_POST
 def remind_by_whatsapp(request, pk, kind):
     """One tap: the reminder is written down, and WhatsApp opens with the text."""
-    row = get_object_or_404(kind.rows(request.user), pk=pk)
+    row = kind.row_or_404(request.user, pk)
     return open_whatsapp(
         request,
         lambda **again: kind.remind([pk], channel=Channel.WHATSAPP, by=request.user, **again),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Max
+from django.shortcuts import get_object_or_404
 
 from academics.models import Enrollment, Institute
 from accounts.reminders import ReminderKind
@@ -120,10 +121,15 @@ def _keep(told, channel, by):
     )
 
 
+def _enrollments(user):
+    return Enrollment.objects.visible_to(user).select_related("student__user")
+
+
 SHORTAGE = ReminderKind(
     list_page="attendance:shortage",
     rows_name="enrollments",
-    rows=lambda user: Enrollment.objects.visible_to(user).select_related("student__user"),
+    rows=_enrollments,
+    row_or_404=lambda user, pk: get_object_or_404(_enrollments(user), pk=pk),
     student_of=lambda enrollment: enrollment.student,
     remind=remind,
     reason="is not short of attendance, or has no mobile number",

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.models import Institute
-from accounts.models import StudentProfile
+from accounts.models import StudentProfile, student_or_404
 from accounts.reminders import ReminderKind
 from coachmaster.ground.days import day_words
 from coachmaster.ground.money import ZERO, display
@@ -75,6 +75,7 @@ FEES = ReminderKind(
     list_page="finance:dues",
     rows_name="students",
     rows=lambda user: StudentProfile.objects.visible_to(user).select_related("user"),
+    row_or_404=student_or_404,
     student_of=lambda student: student,
     remind=remind,
     reason="has nothing to pay today, or no mobile number",
