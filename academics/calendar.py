@@ -190,6 +190,24 @@ def expected(batches, first, last):
     return [one for one in Timetable(batches, first, last).classes() if not one.off]
 
 
+def possible_days(batches, first, last):
+    """Return ``(batch id, day)`` for each day on which one of ``batches`` (a queryset) may have class.
+
+    Changes that take a class out are not read, nor whether the batch runs: ask a `Timetable` about those that matter.
+    Three queries, and no records.
+    """
+    days, holidays = defaultdict(list), dict(_holidays(first=first, last=last))
+    for day in days_between(first, last):
+        if day not in holidays:
+            days[day.weekday()].append(day)
+    weekly = ClassTime.objects.filter(batch__in=batches.order_by().values("pk")).order_by().distinct()
+    found = {(batch, day) for batch, weekday in weekly.values_list("batch", "weekday") for day in days[weekday]}
+    added = ClassChange.objects.filter(
+        to_day__range=(first, last), batch__in=batches.order_by().values("pk")
+    ).order_by()
+    return found.union(pair for pair in added.values_list("batch", "to_day") if pair[1] not in holidays)
+
+
 def class_days(batch, first, last):
     """The days from ``first`` to ``last``, both included, on which ``batch`` has class by plan, in order."""
     return Timetable([batch], first, last).class_days(batch)

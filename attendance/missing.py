@@ -11,7 +11,7 @@ from django.db.models import Min, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.calendar import Timetable
+from academics.calendar import Timetable, possible_days
 from academics.models import Batch, Enrollment, Institute
 from accounts import mails
 from accounts.models import User
@@ -57,18 +57,14 @@ def missing(now, *, days, instructor=None):
     now = timezone.localtime(now)
     today = now.date()
     first = today - datetime.timedelta(days=days)
-    batches = list(_batches(first, today, instructor))
-    if not batches:
+    running = Batch.objects.kept_in(instructor).running(first, today)
+    open_days = possible_days(running, first, today).difference(_taken(first=first, last=today, instructor=instructor))
+    if not open_days:
         return []
-    taken = set(_taken(first=first, last=today, instructor=instructor))
-    timetable = Timetable(batches, first, today)
-    found = [
-        (batch, day)
-        for day in timetable.days()
-        if day not in timetable.holidays
-        for batch in batches
-        if (batch.pk, day) not in taken and _has_class(timetable.on(batch, day), ended_at=now)
-    ]
+    batches = list(running.filter(pk__in={pk for pk, _ in open_days}).for_timetable())
+    timetable = Timetable(batches, min(day for _, day in open_days), today)
+    by_id = {batch.pk: batch for batch in batches}
+    found = [(by_id[pk], day) for pk, day in open_days if _has_class(timetable.on(by_id[pk], day), ended_at=now)]
     enrolled = _Enrolled({batch.pk for batch, _ in found}, first, today)
     rows = [
         Missing(day, batch.pk, batch.name, batch.instructor_id, batch.instructor and batch.instructor.full_name)
@@ -83,11 +79,6 @@ def to_see_to(user, *, days=None):
     those they teach for others."""
     days = days_back() if days is None else days
     return missing(timezone.now(), days=days, instructor=scope_of(user))
-
-
-def _batches(first, last, instructor):
-    found = Batch.objects.kept_in(instructor).not_over(first).filter(starts_on__lte=last)
-    return found.select_related("instructor").only("name", "room", "starts_on", "ends_on", "instructor__full_name")
 
 
 @compiled  # 0.5 ms instead of 1.1, with each dashboard of staff and instructors
