@@ -13,7 +13,7 @@ from coachmaster.ground.days import month_end, month_start
 from coachmaster.ground.money import ZERO
 from coachmaster.ground.tables import Column, Kind
 
-from .models import Charge, Concession, Payment, Refund
+from .models import Charge, Concession, DayTotal, Payment, Refund
 
 
 @dataclass
@@ -74,55 +74,71 @@ class Collected:
     def __init__(self, months, course=None):
         self.months, self.course = months, course
 
-    def _terms(self):
-        """Return each term of the equation: its part of a flow, its sign, the rows that count, their day and enrollment."""
+    def _in_months(self, rows, day):
+        return rows.filter(**{f"{day}__gte": self.months[0], f"{day}__lte": month_end(self.months[-1])}).order_by()
+
+    def _of_course(self, rows, enrollment="enrollment"):
+        return rows if self.course is None else rows.filter(**{f"{enrollment}__batch__course": self.course})
+
+    @property
+    def _charges(self):
+        return self._in_months(Charge.objects.live(), "due_on")
+
+    @property
+    def _payments(self):
+        return self._in_months(Payment.objects.live(), "paid_on")
+
+    @cached_property
+    def _few(self):
+        """Sums of concessions and refunds, which are few: part of a flow, month, batch and rupees."""
         terms = [
-            ("due", 1, Charge.objects.live(), "due_on", "enrollment"),
             ("due", -1, Concession.objects.live(), "charge__due_on", "charge__enrollment"),
-            ("received", 1, Payment.objects.live(), "paid_on", "enrollment"),
             ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment"),
         ]
-        first, last = self.months[0], month_end(self.months[-1])
-        for part, sign, rows, day, enrollment in terms:
-            yield part, sign, rows.filter(**{f"{day}__gte": first, f"{day}__lte": last}).order_by(), day, enrollment
+        return [
+            (part, month_start(on), batch, sign * amount)
+            for part, sign, rows, day, enrollment in terms
+            for on, batch, amount in (
+                self._of_course(self._in_months(rows, day), enrollment)
+                .values_list(day, f"{enrollment}__batch")
+                .annotate(Sum("amount"))
+            )
+        ]
 
-    def _by_day(self, *, batch=False):
-        """Return ``{(month, batch): Flow}``; the batch is None where it is not asked for.
-
-        The database groups by day: it would call Python for the month of each row on SQLite.
-        """
+    def _by_day(self):
+        """Return ``{month: Flow}``. The database groups by day: it would call Python for the month of each row on SQLite."""
+        # Of all courses the totals of each day are kept.
+        if self.course is None:
+            payments = self._in_months(DayTotal.objects.all(), "paid_on")
+        else:
+            payments = self._of_course(self._payments)
         flows = defaultdict(Flow)
-        for part, sign, rows, day, enrollment in self._terms():
-            if self.course is not None:
-                rows = rows.filter(**{f"{enrollment}__batch__course": self.course})
-            keys = [day, f"{enrollment}__batch"] if batch else [day]
-            for on, *key, amount in rows.values_list(*keys).annotate(Sum("amount")):
-                flows[month_start(on), *(key or [None])].add(part, sign * amount)
-        return {key: flow for key, flow in flows.items() if flow}
+        for part, rows, day in [("due", self._of_course(self._charges), "due_on"), ("received", payments, "paid_on")]:
+            for on, amount in rows.values_list(day).annotate(Sum("amount")):
+                flows[month_start(on)].add(part, amount)
+        for part, month, _, amount in self._few:
+            flows[month].add(part, amount)
+        return flows
 
     def _by_batch(self):
         """Return ``{batch: Flow}``.
 
         Charges and payments are summed for each enrollment along its index: to look up the enrollment of each row takes
-        twice as long. Concessions and refunds are few.
+        twice as long.
         """
+        enrollments = Enrollment.objects.order_by()
+        if self.course is not None:
+            enrollments = enrollments.filter(batch__course=self.course)
         flows = defaultdict(Flow)
-        for part, sign, rows, _, enrollment in self._terms():
-            if enrollment == "enrollment":
-                own = rows.filter(enrollment=OuterRef("pk")).values("enrollment").values(total=Sum("amount"))
-                enrollments = Enrollment.objects.order_by()
-                if self.course is not None:
-                    enrollments = enrollments.filter(batch__course=self.course)
-                sums = dict(enrollments.values_list("batch").annotate(total=Sum(Subquery(own))))
-                if self.course is None:
-                    sums[None] = rows.filter(enrollment=None).total()
-            else:
-                if self.course is not None:
-                    rows = rows.filter(**{f"{enrollment}__batch__course": self.course})
-                sums = dict(rows.values_list(f"{enrollment}__batch").annotate(Sum("amount")))
+        for part, rows in [("due", self._charges), ("received", self._payments)]:
+            own = rows.filter(enrollment=OuterRef("pk")).values("enrollment").values(total=Sum("amount"))
+            sums = dict(enrollments.values_list("batch").annotate(total=Sum(Subquery(own))))
+            if self.course is None:
+                sums[None] = rows.filter(enrollment=None).total()
             for batch, amount in sums.items():
-                if amount:
-                    flows[batch].add(part, sign * amount)
+                flows[batch].add(part, amount or ZERO)
+        for part, _, batch, amount in self._few:
+            flows[batch].add(part, amount)
         return {key: flow for key, flow in flows.items() if flow}
 
     @cached_property
@@ -134,7 +150,7 @@ class Collected:
     def by_month(self):
         """Pairs of a month's first day and its Flow."""
         flows = self._by_day()
-        return [(first, flows.get((first, None), Flow())) for first in self.months]
+        return [(first, flows[first]) for first in self.months]
 
     @cached_property
     def by_batch(self):
@@ -154,9 +170,15 @@ class Collected:
     @cached_property
     def rows(self):
         """A Row for each month and batch, in their order."""
-        flows = self._by_day(batch=True)
+        flows = defaultdict(Flow)
+        for part, rows, day in [("due", self._charges, "due_on"), ("received", self._payments, "paid_on")]:
+            of_batches = self._of_course(rows).values_list(day, "enrollment__batch")
+            for on, batch, amount in of_batches.annotate(Sum("amount")):
+                flows[month_start(on), batch].add(part, amount)
+        for part, month, batch, amount in self._few:
+            flows[month, batch].add(part, amount)
         batches = with_courses({batch for _, batch in flows})
-        rows = [Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items()]
+        rows = [Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items() if flow]
         return sorted(rows, key=lambda row: (row.first, row.course.name if row.course else "", str(row.batch or "")))
 
 
