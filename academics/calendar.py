@@ -193,19 +193,17 @@ def expected(batches, first, last):
 def possible_days(batches, first, last):
     """Return ``(batch id, day)`` for each day on which one of ``batches`` (a queryset) may have class.
 
-    Changes that take a class out are not read, nor whether the batch runs: ask a `Timetable` about those that matter.
-    Three queries, and no records.
+    Other batches may be among them. Changes that take a class out are not read, nor whether the batch runs: ask a
+    `Timetable` about those that matter. Three queries.
     """
     days, holidays = defaultdict(list), dict(_holidays(first=first, last=last))
     for day in days_between(first, last):
         if day not in holidays:
             days[day.weekday()].append(day)
-    weekly = ClassTime.objects.filter(batch__in=batches.order_by().values("pk")).order_by().distinct()
-    found = {(batch, day) for batch, weekday in weekly.values_list("batch", "weekday") for day in days[weekday]}
-    added = ClassChange.objects.filter(
-        to_day__range=(first, last), batch__in=batches.order_by().values("pk")
-    ).order_by()
-    return found.union(pair for pair in added.values_list("batch", "to_day") if pair[1] not in holidays)
+    weekly = ClassTime.objects.filter(batch__in=batches.order_by()).order_by().values_list("batch", "weekday")
+    found = {(batch, day) for batch, weekday in weekly for day in days[weekday]}
+    added = ((change.batch_id, change.to_day) for change in _changes(batches=None, first=first, last=last))
+    return found.union((batch, day) for batch, day in added if day and first <= day <= last and day not in holidays)
 
 
 def class_days(batch, first, last):

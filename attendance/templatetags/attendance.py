@@ -2,6 +2,7 @@
 
 from django import template
 from django.template.loader import get_template
+from django.utils.html import format_html
 
 from attendance.models import Status
 
@@ -13,6 +14,12 @@ def each_mark(template_name):
     """`{% each_mark "attendance/register/_cell.html" as cells %}`: the template drawn for each `mark`, and for None."""
     piece = get_template(template_name)
     return {mark: piece.render({"mark": mark}) for mark in (*Status, None)}
+
+
+@register.simple_tag
+def drawn_for(pieces, mark, key):
+    """`{% drawn_for choices status key %}`: the piece that `each_mark` drew for ``mark``, with ``key`` in place of `{key}`."""
+    return format_html(pieces[mark], key=key)
 
 
 @register.filter
