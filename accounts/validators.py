@@ -17,7 +17,7 @@ class EndsTokensValidator:
         """Accept every password."""
 
     def get_help_text(self):
-        return ""
+        return "A new password signs out the programs that use the API in your name."
 
     def password_changed(self, password, user=None):
         """Delete the tokens; Django calls this when the password was saved."""

@@ -16,8 +16,8 @@ def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
     key = {"kind": kind, "year": financial_year(day)}
     locked = ReceiptSeries.objects.select_for_update()
     if kind == ReceiptSeries.Kind.OPENING:
-        # Their money is in the same sums as that of receipts, whose series guards them.
-        locked.filter(year=key["year"], kind=ReceiptSeries.Kind.RECEIPT).first()
+        # Their money is in the same sums as that of receipts, whose series guards them, also before the first receipt.
+        lock_series(day)
     if series := locked.filter(**key).first():
         return series
     prefix = kind.prefix or Institute.objects.current().receipt_prefix

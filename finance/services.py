@@ -307,12 +307,9 @@ def record_payment(
     for what is taken now.
     """
     content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
-    institute, letterhead = Letterhead.objects.now()
     try:
         return _record_payment(
             **content,
-            institute=institute,
-            letterhead=letterhead,
             token=token,
             by=by,
             cheque_on=cheque_on if mode == Mode.CHEQUE else None,
@@ -382,8 +379,6 @@ def _record_payment(
     as_advance,
     confirmed_double,
     at_the_desk,
-    institute,
-    letterhead,
 ):
     if not token:
         raise ValidationError("This form has lost its one-time token. Open the payment form again.")
@@ -419,6 +414,7 @@ def _record_payment(
         _refuse_double(student, amount, standing)
     series.last_number += 1
     series.save(update_fields=["last_number"])
+    institute, letterhead = Letterhead.objects.now()
     payment = new_payment(
         **content,
         letterhead=letterhead,

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 #: The version of Django whose compiler this module knows. Another one gives the plain queryset's rows.
 TESTED = (5, 2)
-#: A list of ids is filled up to one of these lengths, so that few lengths need SQL of their own.
+#: A list of ids is filled up to one of these lengths. A longer one is left to the plain queryset.
 LIST_LENGTHS = (1, 8, 32, 128, 500)
 #: No id is as large. Marks begin here, and larger values are left to the plain queryset.
 TOO_LARGE = 2**62
@@ -111,13 +111,13 @@ def _written(queryset):
 
 def _filled_up(ids):
     """Return ``ids`` with the last one repeated, up to the next of `LIST_LENGTHS`."""
-    return ids + ids[-1:] * (next((n for n in LIST_LENGTHS if n >= len(ids)), len(ids)) - len(ids))
+    return ids + ids[-1:] * (next(length for length in LIST_LENGTHS if length >= len(ids)) - len(ids))
 
 
 def _is_unusual(value):
-    """Whether no mark can stand for a value: an empty list, or a number that no id reaches."""
+    """Whether no mark can stand for a value: an empty or very long list, or a number that no id reaches."""
     if isinstance(value, list):
-        return not value or any(map(_is_unusual, value))
+        return not 0 < len(value) <= LIST_LENGTHS[-1] or any(map(_is_unusual, value))
     return isinstance(value, int) and abs(value) >= TOO_LARGE
 
 

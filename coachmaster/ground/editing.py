@@ -134,11 +134,18 @@ class EditForm(OneAtATime, forms.ModelForm):
         return [self.instance]
 
     def shown_values(self):
-        shown = super().shown_values()
-        ids = [record.history.values_list("history_id", flat=True).first() for record in self._tracked]
-        if not ids or None in ids:
+        shown, stored = super().shown_values(), {}
+        last = [record.history.first() for record in self._tracked]
+        if not last or None in last:
             return shown
-        return {"history": ids, **{name: value for name, value in shown.items() if name not in self.fields}}
+        for row in last:
+            stored |= forms.model_to_dict(row.instance, fields=list(self.fields))
+        if any(stored.get(name, value) != value for name, value in shown.items()):
+            return shown  # somebody saved after the form had read the row: the last record is not what it shows
+        return {
+            "history": [row.history_id for row in last],
+            **{name: value for name, value in shown.items() if name not in self.fields},
+        }
 
     def values_of(self, shown):
         values = super().values_of(shown)

@@ -83,6 +83,7 @@ def test_a_list_of_ids_may_have_any_length(django_assert_num_queries):
     ids = [course.pk for course in courses]
 
     assert [rows(ids=ids[:number]) for number in (0, 1, 2, 9, 10)] == [ids[:number] for number in (0, 1, 2, 9, 10)]
+    assert rows(ids=[*ids, *range(-600, 0)]) == ids
 
 
 def test_none_and_a_value_are_told_apart():

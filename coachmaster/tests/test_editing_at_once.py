@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from academics.class_times import Slot, parse, written
+from academics.forms import CourseForm
 from academics.models import Batch, Course, Holiday, Institute
 from academics.services import add_holidays, change_holidays, holiday_run, save_batch
 from academics.tests.factories import BatchFactory, CourseFactory
@@ -328,3 +329,24 @@ def test_of_several_who_save_at_the_same_moment_one_is_first_and_the_others_are_
         thread.join()
 
     assert sorted(statuses) == [200, 200, 200, 302]
+
+
+def test_a_save_between_reading_the_row_and_drawing_the_page_is_not_lost(desk, monkeypatch):
+    course = CourseFactory(name="JEE", description="")
+    read = CourseForm.__init__
+
+    def read_before_the_other_saves(form, *args, **kwargs):
+        read(form, *args, **kwargs)
+        other = Course.objects.get(pk=course.pk)
+        other.name = "JEE Advanced"
+        other.save()
+
+    monkeypatch.setattr(CourseForm, "__init__", read_before_the_other_saves)
+    sent = opened(desk, page_of(course))
+    monkeypatch.undo()
+
+    response = desk.post(page_of(course), {**sent, "description": "Two years"})
+
+    assert sent["name"] == ["JEE"]
+    assert "Name (now “JEE Advanced”)" in response.context["form"].non_field_errors()[0]
+    assert Course.objects.get(pk=course.pk).name == "JEE Advanced"

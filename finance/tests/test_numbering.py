@@ -2,10 +2,12 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from finance import numbering, services, verify
+from finance.locks import lock_series
 from finance.models import Payment, ReceiptSeries
 
 from .factories import enrolled, paid
@@ -45,3 +47,13 @@ def test_a_start_is_a_whole_number_with_room_above_it(client_of, admin, typed):
 
     assert response.context["form"].errors["first_number"]
     assert not ReceiptSeries.objects.exists()
+
+
+def test_opening_payments_hold_the_series_of_receipts_before_its_first_receipt():
+    with transaction.atomic():
+        lock_series(timezone.localdate(), kind=ReceiptSeries.Kind.OPENING)
+
+    assert {series.kind for series in ReceiptSeries.objects.all()} == {
+        ReceiptSeries.Kind.OPENING,
+        ReceiptSeries.Kind.RECEIPT,
+    }
