@@ -8,7 +8,7 @@ from calendar import Calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from django.db.models import Max, Min, Q, prefetch_related_objects
+from django.db.models import Max, Min, Q
 from django.shortcuts import get_object_or_404
 
 from academics.calendar import Class, Timetable, class_days
@@ -103,11 +103,10 @@ class DayInBrief:
 
 def day_in_brief(day, number, scope=None):
     """The `DayInBrief` of `classes_on` with the first ``number`` of them, those first whose attendance is not taken yet."""
-    batches = Batch.objects.kept_in(scope).only("name", "room", "starts_on", "ends_on", "instructor").order_by()
+    batches = Batch.objects.kept_in(scope).for_timetable().order_by()
     rows = _class_days(day, batches, _sheets(day=day, scope=scope))
     taken = [row for row in rows if row.is_taken]
     first = sorted(rows, key=lambda row: row.is_taken)[:number]
-    prefetch_related_objects([row.batch for row in first], "instructor")
     return DayInBrief(len(rows), len(taken), sum(row.sheet.absent for row in taken), first)
 
 

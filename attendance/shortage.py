@@ -177,10 +177,9 @@ def all_watched(ids, institute):
 
 
 def slipping_among(students, user, institute):
-    """A Watched for each enrollment of ``students`` (ids) that a list of ``user`` would have. One query."""
+    """A Watched for each enrollment of ``students`` (ids) that a list of ``user`` would have. Two queries."""
     presences = presences_of(user).active().filter(enrollment__student__in=students).order_by("pk")
-    rows = (Watched(presence, institute) for presence in presences.for_list())
-    return [row for row in rows if row.is_listed]
+    return [row for row in watched(list(presences.values_list("pk", flat=True)), institute) if row.is_listed]
 
 
 COLUMNS = [

@@ -60,6 +60,13 @@ def found(now=None, days=2):
 # Which they are --------------------------------------------------------------------------------------------------
 
 
+def test_an_added_class_of_a_batch_that_is_over_is_not_missing():
+    batch = batch_on(0, starts_on=MONDAY - 60 * ONE, ends_on=MONDAY - 30 * ONE)
+    ClassChangeFactory(batch=batch, held=(TUESDAY, "17:00-18:00"))
+
+    assert found() == []
+
+
 def test_an_expected_class_without_a_sheet_is_missing_the_newest_first(admin):
     taken(batch_on(0, 1, 2, name="A"), TUESDAY, by=admin)
     batch_on(0, name="B")

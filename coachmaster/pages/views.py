@@ -66,7 +66,7 @@ def admin_dashboard(request):
     steps = first_steps.remaining(courses)
     if steps:
         return render(request, "pages/first_steps.html", {"steps": steps})
-    figures = dashboards.of_institute(request.user, today, courses)
+    figures, payments = dashboards.of_institute(request.user, today, courses), reverse("finance:payment-list")
     return render(
         request,
         "pages/admin_dashboard.html",
@@ -91,7 +91,7 @@ def admin_dashboard(request):
                 "Collected by month",
                 "Month",
                 [
-                    (f"{first:%b}", amount, display(amount), _payments_of_month(first))
+                    (f"{first:%b}", amount, display(amount), f"{payments}?{_of_month(first)}")
                     for first, amount in figures.received.months
                 ],
             ),
@@ -108,9 +108,9 @@ def admin_dashboard(request):
     )
 
 
-def _payments_of_month(first):
+def _of_month(first):
     last = month_start(first + datetime.timedelta(days=32)) - datetime.timedelta(days=1)
-    return f"{reverse('finance:payment-list')}?from={first}&to={last}&state=standing"
+    return f"from={first}&to={last}&state=standing"
 
 
 def instructor_dashboard(request):
