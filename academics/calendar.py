@@ -185,11 +185,6 @@ class Timetable:
         return found
 
 
-def expected(batches, first, last):
-    """Every `Class` of ``batches`` that is held from ``first`` to ``last``, both included, by day and time."""
-    return [one for one in Timetable(batches, first, last).classes() if not one.off]
-
-
 def possible_days(batches, first, last):
     """Return ``(batch id, day)`` for each day on which one of ``batches`` (a queryset) may have class.
 

@@ -114,13 +114,10 @@ class CountedQuerySet(ScopedQuerySet):
         """The Tally of all marks of these rows, by one query."""
         return Tally(**{kind: count or 0 for kind, count in self.aggregate(**_sums()).items()})
 
-    def counts_by(self, key):
-        """The counts of a Tally after each value of ``key``, a column ("batch") or a path of columns, as rows."""
-        return self.order_by().values_list(key).annotate(*_sums().values())
-
     def tallies_by(self, key):
-        """A Tally for each value of ``key``, by one query."""
-        return {value: Tally(*counts) for value, *counts in self.counts_by(key)}
+        """A Tally for each value of ``key``, a column ("batch") or a path of columns, by one query."""
+        rows = self.order_by().values_list(key).annotate(*_sums().values())
+        return {value: Tally(*counts) for value, *counts in rows}
 
 
 def _sums():

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import factory
 
+from academics.calendar import Timetable
 from academics.models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday
 from accounts.tests.factories import StudentFactory, UserFactory
 
@@ -90,3 +91,8 @@ class ClassChangeFactory(factory.django.DjangoModelFactory):
 def _time(of, place):
     """Where a class begins (0) or ends (1): `("17:00-18:30", 1)` is 18:30."""
     return of and datetime.time.fromisoformat(of[1].split("-")[place])
+
+
+def expected(batches, first, last):
+    """Every class of ``batches`` that is held from ``first`` to ``last``, by day and time."""
+    return [one for one in Timetable(batches, first, last).classes() if not one.off]

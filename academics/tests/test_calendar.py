@@ -6,12 +6,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from academics.calendar import Timetable, class_days, expected, next_class
+from academics.calendar import Timetable, class_days, next_class
 from academics.class_times import parse
 from academics.models import Batch
 from academics.services import save_batch
 
-from .factories import BatchFactory, ClassChangeFactory, HolidayFactory
+from .factories import BatchFactory, ClassChangeFactory, HolidayFactory, expected
 
 pytestmark = pytest.mark.django_db
 

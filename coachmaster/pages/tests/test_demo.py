@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models import Count, F
 from django.utils import timezone
 
-from academics.calendar import expected
 from academics.models import Batch, Enrollment, EnrollmentStatus
+from academics.tests.factories import expected
 from accounts.models import StudentProfile, User
 from attendance.models import Expected, Mark, Presence, Sheet
 from coachmaster.pages import demo
