@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import OuterRef, Subquery, Sum
 from django.utils.functional import cached_property
 
@@ -123,23 +124,29 @@ class Collected:
     def _by_batch(self):
         """Return ``{batch: Flow}``.
 
-        Charges and payments are summed for each enrollment along its index: to look up the enrollment of each row takes
-        twice as long.
+        SQLite sums charges and payments for each enrollment along its index, in half of the time that it takes to look up
+        the enrollment of each row. PostgreSQL joins the tables at once, in a sixth of the time.
         """
-        enrollments = Enrollment.objects.order_by()
-        if self.course is not None:
-            enrollments = enrollments.filter(batch__course=self.course)
         flows = defaultdict(Flow)
         for part, rows in [("due", self._charges), ("received", self._payments)]:
-            own = rows.filter(enrollment=OuterRef("pk")).values("enrollment").values(total=Sum("amount"))
-            sums = dict(enrollments.values_list("batch").annotate(total=Sum(Subquery(own))))
-            if self.course is None:
-                sums[None] = rows.filter(enrollment=None).total()
-            for batch, amount in sums.items():
+            if connection.vendor == "sqlite":
+                sums = self._along_enrollments(rows)
+            else:
+                sums = self._of_course(rows).values_list("enrollment__batch").annotate(Sum("amount"))
+            for batch, amount in sums:
                 flows[batch].add(part, amount or ZERO)
         for part, _, batch, amount in self._few:
             flows[batch].add(part, amount)
         return {key: flow for key, flow in flows.items() if flow}
+
+    def _along_enrollments(self, rows):
+        """Return pairs of a batch and the sum of the amounts of its ``rows``."""
+        own = rows.filter(enrollment=OuterRef("pk")).values("enrollment").values(total=Sum("amount"))
+        enrollments = Enrollment.objects.order_by()
+        if self.course is not None:
+            enrollments = enrollments.filter(batch__course=self.course)
+        sums = enrollments.values_list("batch").annotate(total=Sum(Subquery(own)))
+        return sums if self.course is not None else [*sums, (None, rows.filter(enrollment=None).total())]
 
     @cached_property
     def in_all(self):
