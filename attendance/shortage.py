@@ -159,7 +159,7 @@ class Watched(Judged):
         return ", ".join(filter(None, [str(self.tally), self.state.lower(), away]))
 
 
-@compiled  # 3.5 to 1.6 ms, with each page of the list
+@compiled  # 3.9 to 2.3 ms, with each page of the list and of who is absent
 def _presences(*, ids):
     return Presence.objects.filter(pk__in=ids).for_list()
 
