@@ -308,6 +308,7 @@ def test_what_is_in_order_is_answered_as_the_document_says(name, people, call):
     assert call(case) in expected
 
 
+@pytest.mark.size
 @pytest.mark.parametrize("name", NAMES)
 def test_every_call_is_answered_as_the_document_says(name, people, call):
     method, path = name.split()

@@ -25,7 +25,7 @@ from .elsewhere import elsewhere, everything_in
 
 __all__ = ["elsewhere"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.size, pytest.mark.django_db(transaction=True)]
 
 engine = backups._engine
 

@@ -21,7 +21,7 @@ from finance.tests.factories import enrolled, paid
 
 from .elsewhere import everything_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.size, pytest.mark.django_db(transaction=True)]
 
 #: What a table of text may do to a cell on its way out and in.
 TEXTS = ["=1+1", "'=1+1", "'", "\\N", "\\", "''\\N", "a\r\nb\rc\nd", '"quoted", with, commas', " spaces ", "@x", "-5",

@@ -28,6 +28,7 @@ def rows(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+@pytest.mark.size
 @pytest.mark.django_db
 def test_pages_and_calls_are_measured_in_the_process(institute, capsys):
     call_command("bench", "--rounds", "1", "--in-process")
