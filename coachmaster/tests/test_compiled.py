@@ -16,6 +16,11 @@ from coachmaster.ground.compiled import compiled
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _compiled(settings):
+    settings.COMPILED_QUERIES = True
+
+
 @pytest.fixture
 def warnings(caplog):
     """A log whose records name the functions that were not compiled."""
