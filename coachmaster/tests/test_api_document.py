@@ -294,6 +294,7 @@ def about(keys, values):
 NAMES = [name for name, _ in operations()]
 
 
+@pytest.mark.size
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_in_order_is_answered_as_the_document_says(name, people, call):
     method, path = name.split()

@@ -140,6 +140,7 @@ def test_a_sheet_is_picked_by_its_name(file, institute):
     assert run_import("import_courses", path, "--sheet", "New").summary.startswith("2 courses created")
 
 
+@pytest.mark.size
 @pytest.mark.parametrize("command", GOOD)
 def test_bad_files_stay_out(file, institute, command):
     before = rows_of_every_table()
@@ -157,6 +158,7 @@ def test_bad_files_stay_out(file, institute, command):
         assert rows_of_every_table() == before, bad
 
 
+@pytest.mark.size
 @pytest.mark.parametrize(
     ("command", "column", "most"), [(command, *one) for command in LONGEST for one in LONGEST[command].items()]
 )

@@ -56,6 +56,7 @@ OF = {
 }
 
 
+@pytest.mark.size
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 @pytest.mark.parametrize("name", LISTS)
 def test_each_list_comes_out_in_both_forms(people, client, name, form):
