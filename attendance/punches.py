@@ -6,7 +6,6 @@ import re
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from academics.calendar import Timetable
@@ -119,11 +118,10 @@ class PunchImporter(Importer):
         days = [row["at"].date() for row in rows]
         enrollments = collections.defaultdict(list)
         for chunk in in_chunks({row["student"] for row in rows}):
-            found = Enrollment.objects.filter(student__in=chunk).order_by("pk").select_related("batch")
+            found = Enrollment.objects.filter(student__in=chunk).order_by("pk").select_related("batch__course")
             for enrollment in found:
                 enrollments[enrollment.student_id].append(enrollment)
         batches = {one.batch_id: one.batch for own in enrollments.values() for one in own}
-        prefetch_related_objects(list(batches.values()), "course")
         timetable, held = Timetable(batches.values(), min(days), max(days)), {}
         marks, came = collections.defaultdict(dict), set()
         for row in sorted(rows, key=lambda row: (row["student"], row["at"], row.line)):
