@@ -1,10 +1,8 @@
 """Counts of marks that are kept: always those of the marks, whoever writes them, and proved by `manage.py verify`."""
 
 import datetime
-import importlib
 
 import pytest
-from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from academics.models import Enrollment
@@ -119,17 +117,6 @@ def test_each_enrollment_of_a_student_keeps_its_own(asha):
 
     assert (kept(asha), kept(again)) == ((Tally(present=1, absent=1), 1), (Tally(late=1), 0))
     assert problems() == []
-
-
-def test_the_migration_counts_the_marks_that_are_there(asha):
-    came(asha, "PAEAL")
-    came(EnrollmentFactory(batch=asha.batch, enrolled_on=DAY + 5 * ONE), "AA", first=DAY + 5 * ONE)
-    rows = list(Presence.objects.order_by("pk").values()), list(Sheet.objects.order_by("pk").values())
-    Presence.objects.all().delete()
-    Sheet.objects.update(present=9, absent=9, late=9, excused=9)
-
-    importlib.import_module("attendance.migrations.0003_kept_counts").fill(apps, None)
-    assert (list(Presence.objects.order_by("pk").values()), list(Sheet.objects.order_by("pk").values())) == rows
 
 
 @pytest.mark.parametrize(
