@@ -3,7 +3,7 @@
 from django import forms
 from django.contrib import admin, messages
 
-from coachmaster.ground.back_office import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
+from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
 from . import class_times, services
 from .forms import INSTITUTE_GROUPS, InstituteForm

@@ -11,7 +11,7 @@ from ninja import Field, Query, Router, Schema
 from accounts.api import UserOut, sees_everything_of, user_json
 from accounts.models import StudentProfile
 from accounts.tokens import Token
-from coachmaster.ground.api import (
+from coachmaster.core.api import (
     Amount,
     Answer,
     Day,

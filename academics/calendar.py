@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from coachmaster.ground.compiled import compiled
+from coachmaster.core.compiled import compiled
 
 from .class_times import Slot
 from .models import Batch, ClassChange, ClassTime, Holiday, days_between

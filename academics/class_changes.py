@@ -6,8 +6,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from coachmaster.ground.days import day_words
-from coachmaster.ground.text import folded
+from coachmaster.core.dates import day_words
+from coachmaster.core.text import folded
 
 from .calendar import Timetable
 from .class_times import Slot

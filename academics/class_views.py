@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from coachmaster.ground.days import day_words
-from coachmaster.ground.forms import show_refusal
+from coachmaster.core.dates import day_words
+from coachmaster.core.forms import show_refusal
 
 from . import class_changes
 from .calendar import Timetable

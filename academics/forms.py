@@ -7,12 +7,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from accounts.models import User
-from coachmaster.ground.days import FIRST_DAY, LAST_DAY, DayFormField
-from coachmaster.ground.editing import EditForm, OneAtATime
-from coachmaster.ground.forms import FilterForm, PercentField, WholeNumberField
-from coachmaster.ground.money import AmountField
-from coachmaster.ground.states import State
-from coachmaster.ground.text import LineFormField, folded
+from coachmaster.core.concurrency import EditForm, OneAtATime
+from coachmaster.core.dates import FIRST_DAY, LAST_DAY, DayFormField
+from coachmaster.core.forms import FilterForm, PercentField, WholeNumberField
+from coachmaster.core.money import AmountField
+from coachmaster.core.statuses import State
+from coachmaster.core.text import LineFormField, folded
 
 from . import class_times
 from .choices import to_offer

@@ -5,10 +5,10 @@ from django.core.exceptions import ValidationError
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from accounts.models import User
-from coachmaster.ground.days import DayFormField, day_words
-from coachmaster.ground.forms import WholeNumberField
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
-from coachmaster.ground.text import LinesFormField, folded
+from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.forms import WholeNumberField
+from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks, set_changes
+from coachmaster.core.text import LinesFormField, folded
 
 from . import class_times, services
 from .models import Batch, Course, Holiday, days_between

@@ -17,11 +17,11 @@ from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
 from accounts.scopes import ScopedQuerySet
-from coachmaster.ground.constraints import Net, day_bounds, errors_beside, one_of
-from coachmaster.ground.days import DayField
-from coachmaster.ground.money import ZERO, MoneyField
-from coachmaster.ground.states import State
-from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
+from coachmaster.core.constraints import Net, day_bounds, errors_beside, one_of
+from coachmaster.core.dates import DayField
+from coachmaster.core.money import ZERO, MoneyField
+from coachmaster.core.statuses import State
+from coachmaster.core.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from . import class_times
 from .validators import check_absence_message, check_attendance_reminder, check_gstin, check_reminder, check_upi_id

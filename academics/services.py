@@ -12,11 +12,11 @@ from django.db.models import Count, F, Max, Min, Q
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from coachmaster.ground.days import day_words, months_later
-from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.money import display
-from coachmaster.ground.refusals import Conflict
-from coachmaster.ground.text import folded
+from coachmaster.core.dates import day_words, months_later
+from coachmaster.core.exceptions import Conflict
+from coachmaster.core.importers import in_chunks
+from coachmaster.core.money import display
+from coachmaster.core.text import folded
 
 from . import class_times
 from .models import (

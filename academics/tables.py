@@ -1,7 +1,7 @@
 """What the lists of courses, batches, students of a batch and holidays are as files."""
 
 from accounts.roles import sees_whole_institute
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.exports import Column, Kind
 
 
 def course_columns(user):

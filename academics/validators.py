@@ -5,7 +5,7 @@ import string
 
 from django.core.exceptions import ValidationError
 
-from coachmaster.ground.states import State
+from coachmaster.core.statuses import State
 
 ATTENDANCE_WORDS = [
     "name", "admission_number", "batch", "attended", "counted", "percent", "expected", "absences", "institute", "phone",

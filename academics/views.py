@@ -10,12 +10,12 @@ from django.utils.text import slugify
 
 from accounts.models import student_or_404
 from accounts.roles import sees_whole_institute
-from coachmaster.ground.days import day_words
-from coachmaster.ground.editing import one_at_a_time
-from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.history import changes
-from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.tables import list_file
+from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.dates import day_words
+from coachmaster.core.exports import list_file
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.history import changes
+from coachmaster.core.pagination import every_row, listing
 
 from .calendar import LOOK_AHEAD, Timetable
 from .forms import (
@@ -29,23 +29,8 @@ from .forms import (
     InstituteForm,
     StudentsFilter,
 )
-from .models import (
-    Batch,
-    ClassChange,
-    Course,
-    Enrollment,
-    Holiday,
-    Institute,
-)
-from .services import (
-    Clashes,
-    add_holidays,
-    change_holidays,
-    holiday_run,
-    kept_sheets_words,
-    save_batch,
-    save_institute,
-)
+from .models import Batch, ClassChange, Course, Enrollment, Holiday, Institute
+from .services import Clashes, add_holidays, change_holidays, holiday_run, kept_sheets_words, save_batch, save_institute
 from .tables import HOLIDAYS, STUDENTS_OF_BATCH, batch_columns, course_columns
 
 #: How many days of coming classes, and how many changes of classes, the page of a batch shows.

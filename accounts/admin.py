@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from coachmaster.ground.back_office import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
+from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
 from . import mails
 from .models import AdmissionSeries, ApiToken, Attempts, CalendarLink, Membership, StudentProfile, User

@@ -9,17 +9,7 @@ from ninja import Field, Query, Router, Schema
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from coachmaster.ground.api import (
-    Answer,
-    Key,
-    Message,
-    Paging,
-    Rows,
-    answers,
-    checked,
-    given,
-    listed,
-)
+from coachmaster.core.api import Answer, Key, Message, Paging, Rows, answers, checked, given, listed
 
 from . import invitations, services, signing_in, throttling, tokens
 from .forms import NewPasswordForm, PersonForm, RegisterForm, StudentForm, form_to_edit

@@ -4,7 +4,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission
 
-from coachmaster.ground.compiled import compiled
+from coachmaster.core.compiled import compiled
 
 User = get_user_model()
 

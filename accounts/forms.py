@@ -6,10 +6,10 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 
-from coachmaster.ground.editing import EditForm
-from coachmaster.ground.forms import FilterForm
-from coachmaster.ground.states import State
-from coachmaster.ground.text import AddressFormField, LineFormField
+from coachmaster.core.concurrency import EditForm
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.statuses import State
+from coachmaster.core.text import AddressFormField, LineFormField
 
 from . import signing_in
 from .models import StudentProfile, User

@@ -5,8 +5,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks, set_changes
-from coachmaster.ground.text import folded
+from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks, set_changes
+from coachmaster.core.text import folded
 
 from .models import Membership, StudentProfile, User
 from .roles import INSTRUCTOR, STUDENT

@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.constraints import day_bounds
-from coachmaster.ground.days import DayField
-from coachmaster.ground.states import State
-from coachmaster.ground.text import AddressField, LineField, LinesField, PhoneField, folded
+from coachmaster.core.compiled import compiled
+from coachmaster.core.constraints import day_bounds
+from coachmaster.core.dates import DayField
+from coachmaster.core.statuses import State
+from coachmaster.core.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from .roles import ADMIN, roles_within
 from .scopes import ScopedQuerySet, scope_of
@@ -296,7 +296,7 @@ class StudentProfile(models.Model):
         return self.user.full_name
 
     def get_absolute_url(self):
-        return reverse("pages:student-hub", args=[self.pk])
+        return reverse("dashboards:student-page", args=[self.pk])
 
     @property
     def phone_to_call(self):

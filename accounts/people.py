@@ -6,11 +6,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from coachmaster.ground.editing import one_at_a_time
-from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.history import changes
-from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.tables import list_file
+from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.exports import list_file
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.history import changes
+from coachmaster.core.pagination import every_row, listing
 
 from . import invitations, mails, services
 from .forms import PeopleFilter, PersonForm, RoleForm, StudentForm, form_to_edit

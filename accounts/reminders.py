@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from coachmaster.ground.listing import ROWS_A_PAGE
-from coachmaster.ground.reminders import Channel, RemindedAlready, RemindForm
+from coachmaster.core.pagination import ROWS_A_PAGE
+from coachmaster.core.reminders import Channel, RemindedAlready, RemindForm
 
 from . import mails
 

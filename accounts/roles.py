@@ -83,7 +83,7 @@ PERMISSIONS = {
         "attendance.view_earlierattendance",
         "attendance.add_reminder",
         "attendance.correct_any_day",
-        "pages.add_import",
+        "imports.add_import",
     ],
     INSTRUCTOR: [
         *_OWN_RECORDS,

@@ -1,6 +1,6 @@
 """What lists of people are as files."""
 
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.exports import Column, Kind
 
 
 def _of_student(name):

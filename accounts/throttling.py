@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from coachmaster.ground.text import folded
+from coachmaster.core.text import folded
 
 from .models import Attempts
 

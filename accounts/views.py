@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from coachmaster.ground.forms import show_refusal
+from coachmaster.core.forms import show_refusal
 
 from . import calendar_links, expired, invitations, mails, services, throttling
 from .forms import NewPasswordForm, OwnDetailsForm, PasswordChangeForm, RegisterForm, ResetForm, SignInForm

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from coachmaster.ground.back_office import LargeTable, ReadOnlyAdmin
+from coachmaster.core.admin import LargeTable, ReadOnlyAdmin
 
 from .models import CheckIn, EarlierAttendance, Mark, MarkChange, Presence, RegisterReminder, Reminder, Sheet
 

@@ -12,8 +12,8 @@ from ninja import Field, Query, Router, Schema
 from pydantic import WithJsonSchema
 
 from accounts.tokens import Token
-from coachmaster.ground.api import Answer, Day, Key, Message, Paging, Rows, answers, listed
-from coachmaster.ground.days import DayFormField, day_words
+from coachmaster.core.api import Answer, Day, Key, Message, Paging, Rows, answers, listed
+from coachmaster.core.dates import DayFormField, day_words
 
 from . import services
 from .forms import SheetForm

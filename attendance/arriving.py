@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from coachmaster.ground.qr import qr_svg
+from coachmaster.core.qr import qr_svg
 
 from . import checking_in, services
 from .models import CheckIn, Sheet

@@ -4,7 +4,7 @@ import collections
 
 from academics.calendar import Timetable
 from academics.models import Batch, Enrollment
-from coachmaster.ground.importing import in_chunks
+from coachmaster.core.importers import in_chunks
 
 from .counting import keep_presences, note_last_marks
 from .models import Mark, Sheet, Tally

@@ -20,7 +20,7 @@ from django.utils import timezone
 from academics.calendar import Class
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import User
-from coachmaster.ground.days import day_words
+from coachmaster.core.dates import day_words
 
 from . import services
 from .models import CheckIn, Mark, Sheet, Status

@@ -5,9 +5,9 @@ import re
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.ground.days import DayFormField, DayInput, day_words, month_end, month_start
-from coachmaster.ground.forms import FilterForm
-from coachmaster.ground.text import LineFormField
+from coachmaster.core.dates import DayFormField, DayInput, day_words, month_end, month_start
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.text import LineFormField
 
 from .models import STATUS_OF, Status
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 from academics.importing import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from accounts.importing import StudentFinder, student_column
-from coachmaster.ground.days import DayFormField, day_words
-from coachmaster.ground.forms import WholeNumberField
-from coachmaster.ground.importing import Column, Importer, Row, in_chunks, normalised, plain_day, set_changes
+from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.forms import WholeNumberField
+from coachmaster.core.importers import Column, Importer, Row, in_chunks, normalised, plain_day, set_changes
 
 from . import services
 from .bulk import Rolls, take_new_sheets

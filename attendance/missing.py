@@ -16,7 +16,7 @@ from academics.models import Batch, Enrollment, Institute
 from accounts import mails
 from accounts.models import User
 from accounts.scopes import scope_of
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.exports import Column, Kind
 
 from .models import RegisterReminder, Sheet
 

@@ -14,10 +14,10 @@ from django.utils import timezone
 from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
-from coachmaster.ground.constraints import day_bounds, one_of
-from coachmaster.ground.days import DayField
-from coachmaster.ground.reminders import SentReminder
-from coachmaster.ground.text import LineField
+from coachmaster.core.constraints import day_bounds, one_of
+from coachmaster.core.dates import DayField
+from coachmaster.core.reminders import SentReminder
+from coachmaster.core.text import LineField
 
 
 class Status(models.TextChoices):

@@ -11,8 +11,8 @@ from django.utils import timezone
 from academics.calendar import Timetable
 from academics.models import Enrollment, Institute
 from accounts.importing import ADMISSION_NUMBER, StudentFinder
-from coachmaster.ground.days import DayFormField, day_words
-from coachmaster.ground.importing import Column, Importer, ReferenceColumn, in_chunks
+from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks
 
 from . import services
 from .bulk import Rolls, take_new_sheets

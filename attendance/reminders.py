@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404
 
 from academics.models import Enrollment, Institute
 from accounts.reminders import ReminderKind
-from coachmaster.ground.days import day_words
-from coachmaster.ground.reminders import Channel, Notice, filled, to_send
+from coachmaster.core.dates import day_words
+from coachmaster.core.reminders import Channel, Notice, filled, to_send
 
 from . import shortage
 from .models import Presence, Reminder, Tally, tally_of

@@ -15,9 +15,9 @@ from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import User
 from accounts.scopes import scope_of
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.days import day_words, month_end, months_between
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.compiled import compiled
+from coachmaster.core.dates import day_words, month_end, months_between
+from coachmaster.core.exports import Column, Kind
 
 from .models import COUNTS_OF_PRESENCE, STATUS_OF, Expected, Mark, MarkChange, Presence, Sheet, Status, Tally, tally_of
 from .services import batches_kept_by

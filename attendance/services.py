@@ -13,8 +13,8 @@ from academics.calendar import Timetable
 from academics.models import Batch, Enrollment, Institute
 from accounts.models import student_or_404
 from accounts.scopes import scope_of
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.days import day_words
+from coachmaster.core.compiled import compiled
+from coachmaster.core.dates import day_words
 
 from .counting import keep_presences, note_last_marks
 from .models import STATUS_OF, Mark, MarkChange, Sheet, Status, Tally

@@ -11,11 +11,11 @@ from django.utils import timezone
 from academics.choices import choices_of
 from accounts.models import User
 from accounts.scopes import scope_of
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.forms import FilterForm
-from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.reminders import whatsapp_phone
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.compiled import compiled
+from coachmaster.core.exports import Column, Kind
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.importers import in_chunks
+from coachmaster.core.reminders import whatsapp_phone
 
 from .models import Expected, Presence, Status, Tally
 

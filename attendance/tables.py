@@ -1,6 +1,6 @@
 """What a student's marks and the classes of a day are as files."""
 
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.exports import Column, Kind
 
 from .models import Status
 

@@ -14,9 +14,9 @@ from academics.models import Enrollment, Institute
 from accounts.expired import comes_back, typed_before
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
-from coachmaster.ground.days import day_words, month_end, months_between
-from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing, listing_of
-from coachmaster.ground.tables import asked_form, list_file, table_answer
+from coachmaster.core.dates import day_words, month_end, months_between
+from coachmaster.core.exports import asked_form, list_file, table_answer
+from coachmaster.core.pagination import ROWS_A_PAGE, Listing, listing, listing_of
 
 from . import missing, reports, services
 from .forms import DayFilter, FillForm, GoForm, MissingFilter, MonthForm, RegisterForm, SheetForm

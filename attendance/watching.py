@@ -4,8 +4,8 @@ from django.conf import settings
 from django.shortcuts import render
 
 from academics.models import Institute
-from coachmaster.ground.listing import listing_of
-from coachmaster.ground.tables import asked_form, table_answer
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.pagination import listing_of
 
 from . import shortage
 

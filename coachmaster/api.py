@@ -22,12 +22,12 @@ from academics import api as academics
 from accounts import api as accounts
 from accounts.throttling import TooManyTries
 from attendance import api as attendance
-from coachmaster.ground.api import NO_BODY, SENTENCES, Answer, ExactParser, body_of, refusal_of_schema
-from coachmaster.ground.refusals import Conflict
-from coachmaster.pages import api as pages
+from coachmaster.core.api import NO_BODY, SENTENCES, Answer, ExactParser, body_of, refusal_of_schema
+from coachmaster.core.exceptions import Conflict
 from finance import api as finance
 
 from .api_document import DocumentedApi, told
+from .dashboards import api as pages
 
 logger = logging.getLogger(__name__)
 

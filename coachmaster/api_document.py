@@ -9,7 +9,7 @@ from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from ninja import NinjaAPI
 
-from coachmaster.ground.api import SENTENCES
+from coachmaster.core.api import SENTENCES
 
 # The document ----------------------------------------------------------------------------------------------------
 

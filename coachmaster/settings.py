@@ -45,7 +45,7 @@ if DEBUG:
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 INSTALLED_APPS = [
-    "coachmaster.ground.apps.BackOfficeConfig",
+    "coachmaster.core.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -57,22 +57,24 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "csp",
     "simple_history",
-    "coachmaster.ground",
+    "coachmaster.core",
     "accounts",
     "academics",
     "finance",
     "attendance",
-    "coachmaster.keeping",
-    "coachmaster.pages",
+    "coachmaster.backups",
+    "coachmaster.imports",
+    "coachmaster.demo",
+    "coachmaster.dashboards",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "coachmaster.ground.middleware.browser_policies",
-    "coachmaster.ground.middleware.json_under_api",
-    "coachmaster.ground.middleware.refuse_nul",
+    "coachmaster.core.middleware.browser_policies",
+    "coachmaster.core.middleware.json_under_api",
+    "coachmaster.core.middleware.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -80,7 +82,7 @@ MIDDLEWARE = [
     "accounts.expired.SignInFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "coachmaster.ground.middleware.busy_database",
+    "coachmaster.core.middleware.busy_database",
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
 
@@ -101,9 +103,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "academics.context.institute",
-                "coachmaster.ground.context.icons",
+                "coachmaster.core.context_processors.icons",
             ],
-            "builtins": ["coachmaster.ground.templatetags.ground"],
+            "builtins": ["coachmaster.core.templatetags.core_tags"],
         },
     },
 ]
@@ -144,7 +146,7 @@ else:
     _given["server_side_binding"] = SERVER_SIDE_BINDING
     _given["prepare_threshold"] = 5 if SERVER_SIDE_BINDING else None
     _database["DISABLE_SERVER_SIDE_CURSORS"] = not SERVER_SIDE_BINDING
-# The SQL of the busiest queries is remembered (see `ground/compiled.py`); off, Django writes it anew each time.
+# The SQL of the busiest queries is remembered (see `core/compiled.py`); off, Django writes it anew each time.
 COMPILED_QUERIES = env.bool("COMPILED_QUERIES", True)
 # The role that the site works as; it is given its rights on tables that another one has made.
 APPLICATION_ROLE = env.db_url("DATABASE_URL")["USER"] if env("DATABASE_URL", default="") else ""
@@ -156,7 +158,7 @@ AUTHENTICATION_BACKENDS = ["accounts.backends.EmailOrAdmissionNumberBackend"]
 # W004: the e-mail address is unique in any letter case among those who have one, by a constraint of the database.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 LOGIN_URL = "accounts:login"
-LOGIN_REDIRECT_URL = "pages:dashboard"
+LOGIN_REDIRECT_URL = "dashboards:dashboard"
 LOGOUT_REDIRECT_URL = "accounts:login"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.validators.NotAboutThePersonValidator"},

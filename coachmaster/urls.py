@@ -4,14 +4,15 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from coachmaster.ground.days import DayConverter, TimeConverter
+from coachmaster.core.dates import DayConverter, TimeConverter
 
 register_converter(DayConverter, "day")
 register_converter(TimeConverter, "time")
 
 urlpatterns = [
     path("api/", include("coachmaster.api")),
-    path("", include("coachmaster.pages.urls")),
+    path("", include("coachmaster.dashboards.urls")),
+    path("", include("coachmaster.imports.urls")),
     path("", include("accounts.urls")),
     path("", include("academics.urls")),
     path("", include("finance.urls")),

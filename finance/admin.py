@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from coachmaster.ground.money import display as rupees
+from coachmaster.core.money import display as rupees
 
 from .models import (
     Account,

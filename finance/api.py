@@ -16,7 +16,7 @@ from academics.models import Batch
 from academics.services import find_clashes_of
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
-from coachmaster.ground.api import (
+from coachmaster.core.api import (
     Amount,
     Answer,
     Day,
@@ -31,7 +31,7 @@ from coachmaster.ground.api import (
     listed,
     named,
 )
-from coachmaster.ground.money import display
+from coachmaster.core.money import display
 
 from . import ledger, services
 from .forms import EnrollForm, PaymentForm

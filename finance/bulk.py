@@ -12,8 +12,8 @@ from simple_history.utils import bulk_create_with_history
 from academics.models import Batch, Enrollment, Institute
 from academics.services import new_enrollment, past_enrollment
 from accounts.models import StudentProfile
-from coachmaster.ground.days import financial_year
-from coachmaster.ground.importing import in_chunks
+from coachmaster.core.dates import financial_year
+from coachmaster.core.importers import in_chunks
 
 from . import ledger
 from .installments import check as check_installments

@@ -5,11 +5,11 @@ import secrets
 from django import forms
 
 from accounts.forms import PasswordAgainMixin
-from coachmaster.ground.days import DayFormField
-from coachmaster.ground.editing import EditForm
-from coachmaster.ground.forms import PercentField, WholeNumberField
-from coachmaster.ground.money import ZERO, AmountField, display
-from coachmaster.ground.text import LineFormField
+from coachmaster.core.concurrency import EditForm
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import PercentField, WholeNumberField
+from coachmaster.core.money import ZERO, AmountField, display
+from coachmaster.core.text import LineFormField
 
 from . import charges
 from .models import ChargeKind, ConcessionKind, LateFeeRule

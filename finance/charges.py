@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.models import Enrollment
-from coachmaster.ground.days import day_words, months_later
+from coachmaster.core.dates import day_words, months_later
 
 from . import installments, ledger
 from .locks import lock_account, lock_accounts

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_POST
 
 from academics.models import Batch
 from accounts.models import StudentProfile, student_or_404
-from coachmaster.ground.editing import one_at_a_time
-from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.money import ZERO, display
+from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.money import ZERO, display
 
 from . import charges, late_fees
 from .charge_forms import BatchChargeForm, ChargeForm, LateFeeRuleForm, WhyForm

@@ -10,9 +10,9 @@ from django.db.models import OuterRef, Subquery, Sum
 from django.utils.functional import cached_property
 
 from academics.models import Batch, Course, Enrollment
-from coachmaster.ground.days import month_end, month_start
-from coachmaster.ground.money import ZERO
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.dates import month_end, month_start
+from coachmaster.core.exports import Column, Kind
+from coachmaster.core.money import ZERO
 
 from .models import Charge, Concession, DayTotal, Payment, Refund
 

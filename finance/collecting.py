@@ -7,12 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Course
-from coachmaster.ground import charts
-from coachmaster.ground.days import financial_year, financial_year_words, month_end
-from coachmaster.ground.forms import FilterForm
-from coachmaster.ground.listing import ROWS_A_PAGE, Listing
-from coachmaster.ground.money import display
-from coachmaster.ground.tables import asked_form, table_answer
+from coachmaster.core import charts
+from coachmaster.core.dates import financial_year, financial_year_words, month_end
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.money import display
+from coachmaster.core.pagination import ROWS_A_PAGE, Listing
 
 from .collected import COLUMNS, Collected, months_of, with_courses
 from .models import ReceiptSeries

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.models import student_or_404
-from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.money import ZERO, display
-from coachmaster.ground.tables import list_file
+from coachmaster.core.exports import list_file
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.money import ZERO, display
+from coachmaster.core.pagination import every_row, listing
 
 from . import concessions, ledger
 from .charge_forms import ApprovalForm, ConcessionForm, WaiveForm, WhyForm

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.models import Enrollment, Institute
 from accounts.models import StudentProfile
-from coachmaster.ground.money import ZERO, display, share, split_in_proportion
+from coachmaster.core.money import ZERO, display, share, split_in_proportion
 
 from . import ledger
 from .locks import lock_account

@@ -14,9 +14,9 @@ from django.db import transaction
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
-from coachmaster.ground.days import day_words
-from coachmaster.ground.money import ZERO, display
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.dates import day_words
+from coachmaster.core.exports import Column, Kind
+from coachmaster.core.money import ZERO, display
 
 from .locks import closed_days, lock_series
 from .models import DayClose, Mode, Payment, ReceiptSeries, Refund, Reversal

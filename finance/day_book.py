@@ -10,12 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from coachmaster.ground.days import LAST_DAY, DayFormField, day_words
-from coachmaster.ground.forms import FilterForm, show_refusal
-from coachmaster.ground.listing import listing
-from coachmaster.ground.money import AmountField, display
-from coachmaster.ground.tables import asked_form, table_answer
-from coachmaster.ground.text import LineFormField
+from coachmaster.core.dates import LAST_DAY, DayFormField, day_words
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.forms import FilterForm, show_refusal
+from coachmaster.core.money import AmountField, display
+from coachmaster.core.pagination import listing
+from coachmaster.core.text import LineFormField
 
 from . import daily
 from .forms import KeyField

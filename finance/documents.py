@@ -20,9 +20,9 @@ from typing import Any
 
 import typst
 
-from coachmaster.ground.days import day_words
-from coachmaster.ground.money import ZERO, display, in_words
-from coachmaster.ground.qr import qr_svg
+from coachmaster.core.dates import day_words
+from coachmaster.core.money import ZERO, display, in_words
+from coachmaster.core.qr import qr_svg
 
 from .gst import SAC, Tax
 

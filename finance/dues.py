@@ -16,11 +16,11 @@ from django.utils.functional import cached_property
 
 from academics.models import Enrollment
 from accounts.models import User
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.listing import ROWS_A_PAGE, Listing, listing
-from coachmaster.ground.money import ZERO, from_paise, to_paise
-from coachmaster.ground.tables import Column, Kind
-from coachmaster.ground.whatsapp import whatsapp_number
+from coachmaster.core.compiled import compiled
+from coachmaster.core.exports import Column, Kind
+from coachmaster.core.money import ZERO, from_paise, to_paise
+from coachmaster.core.pagination import ROWS_A_PAGE, Listing, listing
+from coachmaster.core.whatsapp import whatsapp_number
 
 from . import ledger
 from .models import Account, Charge, Concession, Payment, Refund

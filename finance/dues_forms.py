@@ -4,9 +4,9 @@ from django import forms
 from django.utils import timezone
 
 from academics.choices import choices_of
-from coachmaster.ground.days import DayFormField
-from coachmaster.ground.forms import FilterForm
-from coachmaster.ground.money import AmountField
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.money import AmountField
 
 from .dues import AGE_OF, AGES, OVERDUE, dues_on
 

@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.shortcuts import render
 
-from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.tables import asked_form, table_answer
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.importers import in_chunks
 
 from .dues import COLUMNS
 from .dues_forms import DuesFilter

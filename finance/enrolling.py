@@ -12,9 +12,9 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment
 from academics.services import Clashes, find_clashes_of
 from accounts.models import StudentProfile, User
-from coachmaster.ground.days import day_words
-from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.money import ZERO, display, plain
+from coachmaster.core.dates import day_words
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.money import ZERO, display, plain
 
 from . import concessions, installments, leaving, ledger, planning, services
 from .forms import CompleteBatchForm, DropForm, EndForm, EnrollForm, EnrollSeveralForm, PickForm, TransferForm

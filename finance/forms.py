@@ -10,10 +10,10 @@ from django.utils.functional import cached_property
 
 from accounts.forms import PasswordAgainMixin
 from accounts.models import User
-from coachmaster.ground.days import DayFormField
-from coachmaster.ground.forms import LARGEST_KEY, FilterForm, TickedField, show_refusal
-from coachmaster.ground.money import AmountField, display, plain
-from coachmaster.ground.text import LineFormField, LinesFormField
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import LARGEST_KEY, FilterForm, TickedField, show_refusal
+from coachmaster.core.money import AmountField, display, plain
+from coachmaster.core.text import LineFormField, LinesFormField
 
 from .models import Mode, ReceiptSeries, Reversal
 from .services import LooksDouble, MoreThanOwed, fee_after_transfer

@@ -6,8 +6,8 @@ Commercial coaching is taxed under SAC 999293. An institute without a GSTIN char
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from coachmaster.ground.money import PAISA, ZERO, to_paise
-from coachmaster.ground.states import State
+from coachmaster.core.money import PAISA, ZERO, to_paise
+from coachmaster.core.statuses import State
 
 #: Services accounting code: commercial training and coaching services.
 SAC = "999293"

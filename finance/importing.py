@@ -13,10 +13,10 @@ from academics.models import Enrollment
 from academics.services import clashes_of_enrollments
 from accounts.importing import StudentFinder, student_column
 from accounts.models import StudentProfile
-from coachmaster.ground.days import financial_year
-from coachmaster.ground.importing import Column, Importer, Result, in_chunks, normalised
-from coachmaster.ground.money import AmountField, display
-from coachmaster.ground.text import folded
+from coachmaster.core.dates import financial_year
+from coachmaster.core.importers import Column, Importer, Result, in_chunks, normalised
+from coachmaster.core.money import AmountField, display
+from coachmaster.core.text import folded
 
 from . import services
 from .bulk import Enrolling, Receiving

@@ -5,11 +5,11 @@ from decimal import Decimal
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.ground.days import DayFormField
-from coachmaster.ground.editing import EditForm
-from coachmaster.ground.forms import PercentField, WholeNumberField
-from coachmaster.ground.money import ZERO, AmountField, plain
-from coachmaster.ground.text import LineFormField
+from coachmaster.core.concurrency import EditForm
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import PercentField, WholeNumberField
+from coachmaster.core.money import ZERO, AmountField, plain
+from coachmaster.core.text import LineFormField
 
 from . import installments
 from .models import FeePlan, FeePlanPart

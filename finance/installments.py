@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.calendar import Timetable, class_days
-from coachmaster.ground.days import day_words, months_later
-from coachmaster.ground.money import ZERO, display, share, split, split_in_proportion
+from coachmaster.core.dates import day_words, months_later
+from coachmaster.core.money import ZERO, display, share, split, split_in_proportion
 
 from . import ledger
 from .locks import lock_account

@@ -8,8 +8,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import StudentProfile
-from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.money import ZERO, share
+from coachmaster.core.importers import in_chunks
+from coachmaster.core.money import ZERO, share
 
 from . import ledger
 from .locks import lock_accounts

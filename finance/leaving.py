@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 
 from academics.models import Enrollment, Institute
-from coachmaster.ground.money import ZERO, share
+from coachmaster.core.money import ZERO, share
 
 from . import installments
 from .models import Account, Payment

@@ -17,9 +17,9 @@ from django.db.models import Count, F, OuterRef, Q, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField
+from coachmaster.core.compiled import compiled
+from coachmaster.core.importers import in_chunks
+from coachmaster.core.money import NO_MONEY, ZERO, MoneyField
 
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet, Refund, sum_of
 

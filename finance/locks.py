@@ -5,8 +5,8 @@ batch, then the student's account, then enrollments. Call these inside a transac
 import datetime
 
 from academics.models import Batch, Institute
-from coachmaster.ground.days import financial_year
-from coachmaster.ground.importing import in_chunks
+from coachmaster.core.dates import financial_year
+from coachmaster.core.importers import in_chunks
 
 from .models import Account, DayClose, ReceiptSeries
 

@@ -14,12 +14,12 @@ from simple_history.models import HistoricalRecords
 from academics.models import Course, Enrollment, Institute
 from accounts.models import StudentProfile
 from accounts.scopes import ScopedQuerySet
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.constraints import Net, above_zero, day_bounds, errors_beside, one_of
-from coachmaster.ground.days import DayField, day_words, financial_year_words
-from coachmaster.ground.money import NO_MONEY, ZERO, MoneyField, display
-from coachmaster.ground.reminders import SentReminder
-from coachmaster.ground.text import LineField, LinesField, folded
+from coachmaster.core.compiled import compiled
+from coachmaster.core.constraints import Net, above_zero, day_bounds, errors_beside, one_of
+from coachmaster.core.dates import DayField, day_words, financial_year_words
+from coachmaster.core.money import NO_MONEY, ZERO, MoneyField, display
+from coachmaster.core.reminders import SentReminder
+from coachmaster.core.text import LineField, LinesField, folded
 
 from .gst import place_of_supply
 

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from coachmaster.ground.days import financial_year
-from coachmaster.ground.forms import WholeNumberField, show_refusal
+from coachmaster.core.dates import financial_year
+from coachmaster.core.forms import WholeNumberField, show_refusal
 
 from .locks import lock_series
 from .models import ReceiptSeries

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment
-from coachmaster.ground.editing import one_at_a_time
-from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.money import ZERO, display
+from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.money import ZERO, display
 
 from . import installments, services
 from .installment_forms import InstallmentTable, PlanForm, ReasonForm

@@ -3,11 +3,11 @@
 from django.conf import settings
 from django.urls import reverse
 
-from coachmaster.ground.days import day_words
-from coachmaster.ground.money import display
-from coachmaster.ground.reminders import whatsapp_phone
-from coachmaster.ground.templatetags.ground import phone
-from coachmaster.ground.whatsapp import whatsapp_link
+from coachmaster.core.dates import day_words
+from coachmaster.core.money import display
+from coachmaster.core.reminders import whatsapp_phone
+from coachmaster.core.templatetags.core_tags import phone
+from coachmaster.core.whatsapp import whatsapp_link
 
 from .documents import Head, ReceiptData, balance_words
 from .gst import tax_within

@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from accounts.forms import PasswordAgainMixin
 from accounts.models import User
-from coachmaster.ground.days import DayFormField
-from coachmaster.ground.forms import FilterForm, show_refusal
-from coachmaster.ground.importing import in_chunks
-from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.money import ZERO, AmountField, display
-from coachmaster.ground.tables import list_file
-from coachmaster.ground.text import LineFormField
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.exports import list_file
+from coachmaster.core.forms import FilterForm, show_refusal
+from coachmaster.core.importers import in_chunks
+from coachmaster.core.money import ZERO, AmountField, display
+from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.text import LineFormField
 
 from . import leaving, refunds
 from .models import Account, Mode, Payment, Refund

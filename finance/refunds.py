@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from coachmaster.ground.money import ZERO, display
+from coachmaster.core.money import ZERO, display
 
 from . import ledger
 from .locks import book_day, lock_entry

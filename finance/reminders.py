@@ -10,9 +10,9 @@ from django.utils import timezone
 from academics.models import Institute
 from accounts.models import StudentProfile, student_or_404
 from accounts.reminders import ReminderKind
-from coachmaster.ground.days import day_words
-from coachmaster.ground.money import ZERO, display
-from coachmaster.ground.reminders import Notice, filled, to_send
+from coachmaster.core.dates import day_words
+from coachmaster.core.money import ZERO, display
+from coachmaster.core.reminders import Notice, filled, to_send
 
 from . import upi
 from .dues import Dues

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from django.db.models import Count, Q, Sum
 
-from coachmaster.ground.days import month_start
-from coachmaster.ground.money import ZERO
+from coachmaster.core.dates import month_start
+from coachmaster.core.money import ZERO
 
 from .models import Account, Charge, DayTotal, Mode
 

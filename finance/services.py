@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from academics.services import end_enrollment, end_enrollments, open_enrollment
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.days import day_words, months_later
-from coachmaster.ground.money import ZERO, display, plain, split_in_proportion
-from coachmaster.ground.refusals import Conflict
-from coachmaster.ground.text import clean_text
+from coachmaster.core.compiled import compiled
+from coachmaster.core.dates import day_words, months_later
+from coachmaster.core.exceptions import Conflict
+from coachmaster.core.money import ZERO, display, plain, split_in_proportion
+from coachmaster.core.text import clean_text
 
 from . import installments, ledger
 from .bulk import Enrolling

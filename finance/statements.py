@@ -6,8 +6,8 @@ from operator import attrgetter
 
 from academics.models import Enrollment
 from accounts.models import StudentProfile
-from coachmaster.ground.compiled import compiled
-from coachmaster.ground.money import ZERO
+from coachmaster.core.compiled import compiled
+from coachmaster.core.money import ZERO
 
 from . import ledger
 from .documents import Due, PayByUpi, StatementData, StatementLine, Sum

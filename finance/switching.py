@@ -19,10 +19,10 @@ from academics.importing import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from accounts.importing import StudentImporter
 from accounts.models import StudentProfile
-from coachmaster.ground.days import DayFormField, day_words
-from coachmaster.ground.importing import Column, Importer, Result, Row, in_chunks, normalised
-from coachmaster.ground.money import ZERO, AmountField, display, split_in_proportion
-from coachmaster.ground.text import LineFormField, folded
+from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.importers import Column, Importer, Result, Row, in_chunks, normalised
+from coachmaster.core.money import ZERO, AmountField, display, split_in_proportion
+from coachmaster.core.text import LineFormField, folded
 
 from . import services
 from .bulk import Enrolling, Receiving

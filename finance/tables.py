@@ -1,7 +1,7 @@
 """What the lists of payments, charges, acts on a student's fees, concessions that wait and refunds that are due are as
 files."""
 
-from coachmaster.ground.tables import Column, Kind
+from coachmaster.core.exports import Column, Kind
 
 PAYMENTS = [
     Column("Receipt", Kind.TEXT, str),

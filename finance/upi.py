@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
 
-from coachmaster.ground.money import plain, to_paise
+from coachmaster.core.money import plain, to_paise
 
 # NPCI, UPI Linking Specifications: notes have at most 50 characters, references at most 35, letters and digits only.
 _NOTE, _REFERENCE, _NAME = 50, 35, 99

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from django.db.models import Count, F, Max, Q
 
 from academics.models import Batch, Enrollment, EnrollmentStatus
-from coachmaster.ground.days import financial_year
-from coachmaster.ground.money import ZERO, display
+from coachmaster.core.dates import financial_year
+from coachmaster.core.money import ZERO, display
 
 from .models import (
     Account,

@@ -18,12 +18,12 @@ from django.views.decorators.http import require_POST, require_safe
 from academics.models import Batch, Enrollment, Institute
 from accounts import throttling
 from accounts.models import student_or_404
-from coachmaster.ground.archives import zip_answer
-from coachmaster.ground.forms import show_refusal
-from coachmaster.ground.listing import every_row, listing
-from coachmaster.ground.money import ZERO, display
-from coachmaster.ground.qr import qr_svg
-from coachmaster.ground.tables import list_file
+from coachmaster.core.archives import zip_answer
+from coachmaster.core.exports import list_file
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.money import ZERO, display
+from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.qr import qr_svg
 
 from . import concessions, documents, ledger, printing, receipts, services, statements, verification
 from .forms import BounceForm, PaperForm, PaymentFilter, PaymentForm, PickForm, VoidForm

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from academics.models import Course, Enrollment
-from coachmaster.ground.listing import ROWS_A_PAGE
+from coachmaster.core.pagination import ROWS_A_PAGE
 
 from .factories import BatchFactory, CourseFactory, EnrollmentFactory
 

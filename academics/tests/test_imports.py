@@ -7,7 +7,7 @@ import pytest
 
 from academics.models import Batch, Course, Holiday
 from accounts.tests.factories import UserFactory
-from coachmaster.ground.tests.importing import run_import
+from coachmaster.core.tests.imports import run_import
 
 from .factories import BatchFactory, CourseFactory, EnrollmentFactory, HolidayFactory
 

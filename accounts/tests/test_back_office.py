@@ -59,7 +59,7 @@ def test_every_table_is_listed_with_the_same_queries_however_long(client_of, own
 
 
 def test_every_table_is_there():
-    ours = {"accounts", "academics", "finance", "attendance", "pages"}
+    ours = {"accounts", "academics", "finance", "attendance", "imports"}
     registered = django_admin.site._registry
     within = {inline.model for of_table in registered.values() for inline in of_table.inlines}
     # The history of a record is on its page.

@@ -51,7 +51,7 @@ def test_without_a_password_a_link_to_set_it_is_printed(create_owner, client):
     assert not User.objects.get().has_usable_password()
     assert client.get(path).status_code == 200
     answer = client.post(path, {"password": "seven green parrots", "password_again": "seven green parrots"})
-    assert answer.url == reverse("pages:dashboard")
+    assert answer.url == reverse("dashboards:dashboard")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts.models import AdmissionSeries, StudentProfile, User
 from accounts.roles import INSTRUCTOR, STUDENT
-from coachmaster.ground.tests.importing import run_import
+from coachmaster.core.tests.imports import run_import
 
 from .factories import StudentFactory, UserFactory
 

@@ -12,7 +12,7 @@ OPEN = {
     "finance:receipt-check",
     "academics:calendar-feed",
     "attendance:check-in-scan",
-    "pages:health",
+    "dashboards:health",
 }
 
 

@@ -70,7 +70,7 @@ def test_the_link_sets_a_password_once_and_signs_in(client, student):
     link = reset_link()
 
     assert client.get(link).status_code == 200
-    assert client.post(link, NEW).url == reverse("pages:dashboard")
+    assert client.post(link, NEW).url == reverse("dashboards:dashboard")
     assert client.session["_auth_user_id"] == str(student.pk)
     student.user.refresh_from_db()
     assert student.user.check_password("seven green parrots")
@@ -133,7 +133,7 @@ def test_an_invitation_sets_the_password_and_signs_in(client, invited, link_to):
     link = link_to(invited)
 
     assert "imran@example.com" in client.get(link).content.decode()
-    assert client.post(link, NEW).url == reverse("pages:dashboard")
+    assert client.post(link, NEW).url == reverse("dashboards:dashboard")
     assert client.session["_auth_user_id"] == str(invited.pk)
     invited.refresh_from_db()
     assert invited.check_password("seven green parrots")

@@ -31,7 +31,7 @@ def test_who_registers_is_a_student_with_a_record_and_signed_in(client, register
     response = register()
 
     person = User.objects.get()
-    assert response.url == reverse("pages:dashboard")
+    assert response.url == reverse("dashboards:dashboard")
     assert client.session["_auth_user_id"] == str(person.pk)
     assert (person.full_name, person.email, person.phone, person.role) == (
         "Asha Verma",

@@ -39,7 +39,7 @@ def test_people_sign_in_by_email_or_admission_number_in_any_letter_case(client, 
 
     response = sign_in(name)
 
-    assert (response.status_code, response.url) == (302, reverse("pages:dashboard"))
+    assert (response.status_code, response.url) == (302, reverse("dashboards:dashboard"))
     assert signed_in(client) == str(student.pk)
 
 
@@ -89,11 +89,11 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(client, sign_in, studen
     "elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "http:evil", ""]
 )
 def test_signing_in_never_leads_to_another_site(sign_in, student, elsewhere):
-    assert sign_in("asha@example.com", next=elsewhere).url == reverse("pages:dashboard")
+    assert sign_in("asha@example.com", next=elsewhere).url == reverse("dashboards:dashboard")
 
 
 def test_who_is_signed_in_is_led_on(client_of, student):
-    assert client_of(student).get(reverse("accounts:login")).url == reverse("pages:dashboard")
+    assert client_of(student).get(reverse("accounts:login")).url == reverse("dashboards:dashboard")
 
 
 def test_the_page_asks_the_database_nothing(client, db, django_assert_num_queries):

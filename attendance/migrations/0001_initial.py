@@ -1,6 +1,6 @@
-import coachmaster.ground.constraints
-import coachmaster.ground.days
-import coachmaster.ground.text
+import coachmaster.core.constraints
+import coachmaster.core.dates
+import coachmaster.core.text
 import datetime
 import django.db.models.deletion
 import django.utils.timezone
@@ -54,8 +54,8 @@ class Migration(migrations.Migration):
                 ('absent', models.PositiveIntegerField(default=0, editable=False)),
                 ('late', models.PositiveIntegerField(default=0, editable=False)),
                 ('excused', models.PositiveIntegerField(default=0, editable=False)),
-                ('held_on', coachmaster.ground.days.DayField(verbose_name='date')),
-                ('topic', coachmaster.ground.text.LineField(blank=True, max_length=200)),
+                ('held_on', coachmaster.core.dates.DayField(verbose_name='date')),
+                ('topic', coachmaster.core.text.LineField(blank=True, max_length=200)),
                 ('taken_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('is_open', models.BooleanField(default=False, editable=False)),
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('present', 'Present'), ('absent', 'Absent'), ('late', 'Late'), ('excused', 'Excused')], max_length=10)),
-                ('note', coachmaster.ground.text.LineField(blank=True, max_length=200)),
+                ('note', coachmaster.core.text.LineField(blank=True, max_length=200)),
                 ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='marks', to='academics.enrollment')),
                 ('student', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='marks', to='accounts.studentprofile')),
                 ('sheet', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='attendance.sheet')),
@@ -103,9 +103,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('before', models.CharField(choices=[('present', 'Present'), ('absent', 'Absent'), ('late', 'Late'), ('excused', 'Excused')], max_length=10)),
                 ('after', models.CharField(choices=[('present', 'Present'), ('absent', 'Absent'), ('late', 'Late'), ('excused', 'Excused')], max_length=10)),
-                ('note_before', coachmaster.ground.text.LineField(blank=True, max_length=200)),
-                ('note_after', coachmaster.ground.text.LineField(blank=True, max_length=200)),
-                ('reason', coachmaster.ground.text.LineField(blank=True, max_length=200)),
+                ('note_before', coachmaster.core.text.LineField(blank=True, max_length=200)),
+                ('note_after', coachmaster.core.text.LineField(blank=True, max_length=200)),
+                ('reason', coachmaster.core.text.LineField(blank=True, max_length=200)),
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('changed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('mark', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='attendance.mark')),
@@ -119,13 +119,13 @@ class Migration(migrations.Migration):
             name='RegisterReminder',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sent_on', coachmaster.ground.days.DayField()),
+                ('sent_on', coachmaster.core.dates.DayField()),
                 ('registers', models.PositiveIntegerField(help_text='How many the mail named.')),
                 ('instructor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-sent_on', '-pk'],
-                'constraints': [models.UniqueConstraint(fields=('instructor', 'sent_on'), name='register_reminder_one_a_day'), coachmaster.ground.constraints.Net(condition=models.Q(('sent_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('sent_on__isnull', True), _connector='OR'), name='register_reminder_sent_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.UniqueConstraint(fields=('instructor', 'sent_on'), name='register_reminder_one_a_day'), coachmaster.core.constraints.Net(condition=models.Q(('sent_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('sent_on__isnull', True), _connector='OR'), name='register_reminder_sent_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.CreateModel(
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='sheet',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('held_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('held_on__isnull', True), _connector='OR'), name='sheet_held_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('held_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('held_on__isnull', True), _connector='OR'), name='sheet_held_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='mark',
@@ -170,7 +170,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='mark',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='mark_status_known'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='mark_status_known'),
         ),
         migrations.AddConstraint(
             model_name='checkin',
@@ -182,6 +182,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='checkin',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='check_in_status_known'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='check_in_status_known'),
         ),
     ]

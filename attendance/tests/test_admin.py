@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance.models import Mark
-from coachmaster.ground.back_office import CountedSoFar
+from coachmaster.core.admin import CountedSoFar
 
 from .factories import taken
 

@@ -10,8 +10,8 @@ from accounts.models import StudentProfile
 from attendance.models import Mark, MarkChange, Sheet, Tally
 from attendance.reports import student_tally
 from attendance.verify import presences
-from coachmaster.ground.tests.importing import run_import
-from coachmaster.ground.tests.workbooks import xlsx
+from coachmaster.core.tests.imports import run_import
+from coachmaster.core.tests.workbooks import xlsx
 
 from .factories import taken
 

@@ -196,8 +196,8 @@ def test_the_figures_on_the_dashboards_equal_the_list(client_of, admin, instruct
         batch_on(0, 1, name=f"B{number}", instructor=instructor if number < 9 else None)
 
     for user, dashboard, number in (
-        (admin, "pages:admin-dashboard", 20),
-        (instructor, "pages:instructor-dashboard", 18),
+        (admin, "dashboards:admin-dashboard", 20),
+        (instructor, "dashboards:instructor-dashboard", 18),
     ):
         client = client_of(user)
         response = client.get(reverse(dashboard))

@@ -186,8 +186,8 @@ def test_the_same_figure_stands_everywhere(client_of, admin, instructor, student
     assert figure in text(admin, "attendance:batch-attendance", batch.pk)
     assert figure in text(student, "attendance:student-attendance", student.pk)
     assert figure in text(admin, "attendance:student-attendance", student.pk)
-    assert figure in text(student, "pages:student-dashboard")
-    assert figure in text(instructor, "pages:student-hub", student.pk)
+    assert figure in text(student, "dashboards:student-dashboard")
+    assert figure in text(instructor, "dashboards:student-page", student.pk)
     file = page(admin, "attendance:batch-attendance", batch.pk, **{"as": "csv"})
     row = next(
         row

@@ -8,7 +8,7 @@ from academics.models import ClassTime, Holiday, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance import verify
 from attendance.models import Mark, MarkChange, Sheet
-from coachmaster.ground.tests.importing import run_import
+from coachmaster.core.tests.imports import run_import
 
 from .factories import taken
 

@@ -5,12 +5,7 @@ import datetime
 import pytest
 
 from academics.models import Batch, ClassTime
-from academics.tests.factories import (
-    BatchFactory,
-    ClassChangeFactory,
-    EnrollmentFactory,
-    HolidayFactory,
-)
+from academics.tests.factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
 from attendance import reports
 from attendance.models import Tally
 

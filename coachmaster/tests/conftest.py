@@ -14,7 +14,7 @@ from accounts.models import ApiToken, User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
-from coachmaster.pages import importing
+from coachmaster.imports import services
 from finance import concessions, late_fees, refunds
 from finance.models import Charge, FeePlan, LateFeeRule
 from finance.tests.factories import enrolled, paid
@@ -48,8 +48,8 @@ def people(admin):
     institute = Institute.objects.current()
     institute.check_in_by_code = True
     institute.save()
-    upload = importing.receive(
-        kind=importing.KINDS["students"], file=SimpleUploadedFile("s.csv", b"name\n\0\n"), encoding="", by=admin
+    upload = services.receive(
+        kind=services.KINDS["students"], file=SimpleUploadedFile("s.csv", b"name\n\0\n"), encoding="", by=admin
     )
     objects = {
         "accounts": ApiToken.objects.get().pk,

@@ -18,7 +18,7 @@ from accounts.signing_in import WRONG
 from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.tests.factories import taken
 from coachmaster.api import api
-from coachmaster.ground.api import SENTENCES
+from coachmaster.core.api import SENTENCES
 from finance.tests.factories import enrolled, paid
 
 from .api import Caller

@@ -9,8 +9,8 @@ from django.apps import apps
 
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.tests.factories import StudentFactory
-from coachmaster.ground.tests.importing import run_import
-from coachmaster.ground.tests.workbooks import ods, xlsx, xlsx_of
+from coachmaster.core.tests.imports import run_import
+from coachmaster.core.tests.workbooks import ods, xlsx, xlsx_of
 from finance.tests.factories import enrolled
 
 pytestmark = pytest.mark.django_db

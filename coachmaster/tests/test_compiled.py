@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.models import Batch, ClassTime, Course
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
-from coachmaster.ground.compiled import compiled
+from coachmaster.core.compiled import compiled
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ def _compiled(settings):
 @pytest.fixture
 def warnings(caplog):
     """A log whose records name the functions that were not compiled."""
-    caplog.set_level(logging.WARNING, "coachmaster.ground.compiled")
+    caplog.set_level(logging.WARNING, "coachmaster.core.compiled")
     return caplog
 
 

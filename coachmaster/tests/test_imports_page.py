@@ -10,7 +10,7 @@ from academics.importing import BatchImporter, CourseImporter, HolidayImporter
 from accounts.importing import InstructorImporter, StudentImporter
 from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter
 from attendance.punches import PunchImporter
-from coachmaster.ground.tests.importing import run_import
+from coachmaster.core.tests.imports import run_import
 from finance.importing import EnrollmentImporter, PaymentImporter
 from finance.switching import WorkbookImporter
 

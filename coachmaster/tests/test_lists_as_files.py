@@ -13,7 +13,7 @@ from django.urls import reverse
 from academics.models import Course
 from academics.tests.factories import BatchFactory, CourseFactory, HolidayFactory
 from accounts.tests.factories import StudentFactory, UserFactory
-from coachmaster.ground.tests.importing import run_import
+from coachmaster.core.tests.imports import run_import
 from finance.tests.factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ LISTS = [
     "accounts:person-list", "academics:course-list", "academics:batch-list", "academics:batch-students",
     "academics:holiday-list", "finance:payment-list", "finance:student-payments", "finance:concession-list",
     "finance:refund-due-list", "finance:dues", "finance:day-book", "finance:collections", "attendance:shortage", "attendance:missing",
-    "pages:search", "pages:import-list", "finance:student-fees", "finance:statement", "attendance:student-attendance",
+    "dashboards:search", "imports:import-list", "finance:student-fees", "finance:statement", "attendance:student-attendance",
     "attendance:day",
 ]  # fmt: skip
 #: Whose list it is.
@@ -69,7 +69,7 @@ def test_each_list_comes_out_in_both_forms(people, client, name, form):
 
 
 #: Nobody of the cast left with money to come back, was often absent or brought a file in: these lists are empty.
-EMPTY = {"finance:refund-due-list", "attendance:shortage", "pages:import-list"}
+EMPTY = {"finance:refund-due-list", "attendance:shortage", "imports:import-list"}
 
 
 @pytest.mark.parametrize("name", [name for name in LISTS if name != "attendance:missing"])  # that hangs on the hour
@@ -77,7 +77,7 @@ def test_the_page_of_a_list_has_a_button_for_each_form_once_something_stands_in_
     client.force_login(people["admin"])
     args = {name: [people["objects"][kind]] for name, kind in OF.items()}
 
-    page = client.get(reverse(name, args=args.get(name, [])), {"q": "student"} if name == "pages:search" else {})
+    page = client.get(reverse(name, args=args.get(name, [])), {"q": "student"} if name == "dashboards:search" else {})
 
     buttons = [
         page.content.decode().count(f'"?as={form}') + page.content.decode().count(f"&amp;as={form}")

@@ -25,25 +25,25 @@ PEOPLE = ["nobody", "admin", "teacher", "other teacher", "student", "other stude
 
 TABLE = """
 #                                  nobody admin teacher other-t. student other-s. no-role
-GET  pages:home                    login  302   302     302      302     302      302
-GET  pages:health                  200    200   200     200      200     200      200
-GET  pages:dashboard               login  302   302     302      302     302      302
-GET  pages:admin-dashboard         login  200   403     403      403     403      403
-GET  pages:instructor-dashboard    login  403   200     200      403     403      403
-GET  pages:student-dashboard       login  403   403     403      200     200      403
-GET  pages:student-hub             login  200   200     404      200     404      404
-GET  pages:search                  login  200   200     200      403     403      403
-GET  pages:search-suggestions      login  200   200     200      403     403      403
-GET  pages:import-list             login  200   403     403      403     403      403
-GET  pages:import-detail           login  200   403     403      403     403      403
-GET  pages:import-sheet            login  302   403     403      403     403      403
-GET  pages:import-columns          login  200   403     403      403     403      403
-POST pages:import-correct          login  302   403     403      403     403      403
-POST pages:import-apply            login  302   403     403      403     403      403
-GET  pages:import-progress         login  200   403     403      403     403      403
-POST pages:import-discard          login  302   403     403      403     403      403
-GET  pages:import-problems         login  200   403     403      403     403      403
-GET  pages:import-example          login  200   403     403      403     403      403
+GET  dashboards:home                    login  302   302     302      302     302      302
+GET  dashboards:health                  200    200   200     200      200     200      200
+GET  dashboards:dashboard               login  302   302     302      302     302      302
+GET  dashboards:admin-dashboard         login  200   403     403      403     403      403
+GET  dashboards:instructor-dashboard    login  403   200     200      403     403      403
+GET  dashboards:student-dashboard       login  403   403     403      200     200      403
+GET  dashboards:student-page             login  200   200     404      200     404      404
+GET  dashboards:search                  login  200   200     200      403     403      403
+GET  dashboards:search-suggestions      login  200   200     200      403     403      403
+GET  imports:import-list             login  200   403     403      403     403      403
+GET  imports:import-detail           login  200   403     403      403     403      403
+GET  imports:import-sheet            login  302   403     403      403     403      403
+GET  imports:import-columns          login  200   403     403      403     403      403
+POST imports:import-correct          login  302   403     403      403     403      403
+POST imports:import-apply            login  302   403     403      403     403      403
+GET  imports:import-progress         login  200   403     403      403     403      403
+POST imports:import-discard          login  302   403     403      403     403      403
+GET  imports:import-problems         login  200   403     403      403     403      403
+GET  imports:import-example          login  200   403     403      403     403      403
 GET  accounts:login                200    302   302     302      302     302      302
 GET  accounts:logout               login  405   405     405      405     405      405
 POST accounts:token-revoke         login  404   404     404      302     404      404
@@ -133,8 +133,8 @@ POST finance:remind                login  302   403     403      403     403    
 POST finance:remind-by-mail        login  302   403     403      403     403      403
 GET  attendance:missing            login  200   200     200      403     403      403
 GET  attendance:day                login  200   200     200      403     403      403
-GET  pages:absent                  login  200   200     200      403     403      403
-POST pages:tell-of-absence         login  302   403     403      403     403      403
+GET  dashboards:absent                  login  200   200     200      403     403      403
+POST dashboards:tell-of-absence         login  302   403     403      403     403      403
 GET  attendance:check-in-screen    login  200   200     404      403     403      403
 GET  attendance:check-in-now       login  200   200     404      403     403      403
 GET  attendance:check-in           login  403   403     403      200     200      403
@@ -151,7 +151,7 @@ GET  attendance:student-attendance login  200   200     404      200     404    
 
 # The only addresses that answer without a sign-in; Django admin's own door and its translations besides.
 OPEN = {
-    "pages:health",
+    "dashboards:health",
     "accounts:login",
     "accounts:register",
     "accounts:password-reset",

@@ -14,8 +14,8 @@ from academics.tests.factories import BatchFactory
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
 from attendance.models import Mark, Sheet
-from coachmaster.ground.tests.importing import run_import
-from coachmaster.keeping.manage import environment, url_of
+from coachmaster.backups.databases import environment, url_of
+from coachmaster.core.tests.imports import run_import
 from finance.models import Charge
 from finance.tests.factories import enrolled
 

@@ -30,7 +30,7 @@ def made(instructor):
 
 
 PAGES = [
-    ("pages:admin-dashboard",),
+    ("dashboards:admin-dashboard",),
     ("accounts:person-list",),
     ("academics:batch-students", "batch"),
     ("academics:institute",),
@@ -39,7 +39,7 @@ PAGES = [
     ("finance:batch-charge", "batch"),
     ("attendance:sheet", "batch", "day"),
     ("attendance:batch-attendance", "batch"),
-    ("pages:student-hub", "student"),
+    ("dashboards:student-page", "student"),
 ]
 
 

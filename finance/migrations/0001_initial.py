@@ -1,7 +1,7 @@
-import coachmaster.ground.constraints
-import coachmaster.ground.days
-import coachmaster.ground.money
-import coachmaster.ground.text
+import coachmaster.core.constraints
+import coachmaster.core.dates
+import coachmaster.core.money
+import coachmaster.core.text
 import datetime
 import django.db.models.deletion
 import django.utils.timezone
@@ -26,8 +26,8 @@ class Migration(migrations.Migration):
             name='Account',
             fields=[
                 ('student', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='account', serialize=False, to='accounts.studentprofile')),
-                ('balance', coachmaster.ground.money.MoneyField(default=0)),
-                ('first_due_on', coachmaster.ground.days.DayField(db_index=True, editable=False, null=True)),
+                ('balance', coachmaster.core.money.MoneyField(default=0)),
+                ('first_due_on', coachmaster.core.dates.DayField(db_index=True, editable=False, null=True)),
             ],
             options={
                 'indexes': [models.Index(fields=['balance', 'student', 'first_due_on'], name='account_by_balance')],
@@ -37,9 +37,9 @@ class Migration(migrations.Migration):
             name='DayTotal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('paid_on', coachmaster.ground.days.DayField()),
+                ('paid_on', coachmaster.core.dates.DayField()),
                 ('mode', models.CharField(choices=[('cash', 'Cash'), ('card', 'Card'), ('upi', 'UPI'), ('bank_transfer', 'Bank transfer'), ('cheque', 'Cheque')], max_length=15)),
-                ('amount', coachmaster.ground.money.MoneyField()),
+                ('amount', coachmaster.core.money.MoneyField()),
                 ('receipts', models.PositiveIntegerField()),
             ],
             options={
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
             name='FeePlan',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', coachmaster.ground.text.LineField(max_length=100)),
+                ('name', coachmaster.core.text.LineField(max_length=100)),
                 ('is_active', models.BooleanField(default=True, verbose_name='offered')),
                 ('course', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fee_plans', to='academics.course')),
             ],
@@ -66,9 +66,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveSmallIntegerField()),
                 ('percent', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='per cent')),
-                ('amount', coachmaster.ground.money.MoneyField(blank=True, null=True, verbose_name='amount (₹)')),
+                ('amount', coachmaster.core.money.MoneyField(blank=True, null=True, verbose_name='amount (₹)')),
                 ('days', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='days after enrolling')),
-                ('due_on', coachmaster.ground.days.DayField(blank=True, null=True, verbose_name='or on')),
+                ('due_on', coachmaster.core.dates.DayField(blank=True, null=True, verbose_name='or on')),
                 ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='finance.feeplan')),
             ],
             options={
@@ -79,12 +79,12 @@ class Migration(migrations.Migration):
             name='HistoricalLateFeeRule',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('name', coachmaster.ground.text.LineField(max_length=100)),
+                ('name', coachmaster.core.text.LineField(max_length=100)),
                 ('grace_days', models.PositiveSmallIntegerField(default=7, help_text='The late fee is posted when an installment is overdue for longer.', verbose_name='days of grace')),
                 ('kind', models.CharField(choices=[('fixed', 'Fixed amount'), ('per_day', 'Amount a day'), ('percent', 'Per cent of what is open')], max_length=10)),
-                ('amount', coachmaster.ground.money.MoneyField(blank=True, help_text='For a fixed amount, or for each day.', null=True, verbose_name='amount (₹)')),
+                ('amount', coachmaster.core.money.MoneyField(blank=True, help_text='For a fixed amount, or for each day.', null=True, verbose_name='amount (₹)')),
                 ('percent', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='per cent')),
-                ('cap', coachmaster.ground.money.MoneyField(blank=True, null=True, verbose_name='at most (₹)')),
+                ('cap', coachmaster.core.money.MoneyField(blank=True, null=True, verbose_name='at most (₹)')),
                 ('is_active', models.BooleanField(default=True, verbose_name='in force')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
@@ -104,12 +104,12 @@ class Migration(migrations.Migration):
             name='LateFeeRule',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', coachmaster.ground.text.LineField(max_length=100)),
+                ('name', coachmaster.core.text.LineField(max_length=100)),
                 ('grace_days', models.PositiveSmallIntegerField(default=7, help_text='The late fee is posted when an installment is overdue for longer.', verbose_name='days of grace')),
                 ('kind', models.CharField(choices=[('fixed', 'Fixed amount'), ('per_day', 'Amount a day'), ('percent', 'Per cent of what is open')], max_length=10)),
-                ('amount', coachmaster.ground.money.MoneyField(blank=True, help_text='For a fixed amount, or for each day.', null=True, verbose_name='amount (₹)')),
+                ('amount', coachmaster.core.money.MoneyField(blank=True, help_text='For a fixed amount, or for each day.', null=True, verbose_name='amount (₹)')),
                 ('percent', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='per cent')),
-                ('cap', coachmaster.ground.money.MoneyField(blank=True, null=True, verbose_name='at most (₹)')),
+                ('cap', coachmaster.core.money.MoneyField(blank=True, null=True, verbose_name='at most (₹)')),
                 ('is_active', models.BooleanField(default=True, verbose_name='in force')),
             ],
             options={
@@ -122,15 +122,15 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('tuition', 'Tuition fee'), ('registration', 'Registration fee'), ('material', 'Material'), ('exam', 'Exam fee'), ('late_fee', 'Late fee'), ('bounce', 'Bounced cheque'), ('other', 'Other charge')], default='tuition', max_length=12)),
-                ('label', coachmaster.ground.text.LineField(blank=True, help_text='What exactly it is for, like “Test series, December”.', max_length=120)),
+                ('label', coachmaster.core.text.LineField(blank=True, help_text='What exactly it is for, like “Test series, December”.', max_length=120)),
                 ('token', models.CharField(blank=True, max_length=64)),
-                ('amount', coachmaster.ground.money.MoneyField()),
-                ('posted_on', coachmaster.ground.days.DayField()),
-                ('due_on', coachmaster.ground.days.DayField()),
+                ('amount', coachmaster.core.money.MoneyField()),
+                ('posted_on', coachmaster.core.dates.DayField()),
+                ('due_on', coachmaster.core.dates.DayField()),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('cancelled_on', coachmaster.ground.days.DayField(blank=True, null=True)),
-                ('cancel_reason', coachmaster.ground.text.LineField(blank=True, max_length=200)),
-                ('open_now', coachmaster.ground.money.MoneyField(editable=False, null=True)),
+                ('cancelled_on', coachmaster.core.dates.DayField(blank=True, null=True)),
+                ('cancel_reason', coachmaster.core.text.LineField(blank=True, max_length=200)),
+                ('open_now', coachmaster.core.money.MoneyField(editable=False, null=True)),
                 ('cancelled_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('enrollment', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='academics.enrollment')),
                 ('late_for', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='late_fees', to='finance.charge')),
@@ -163,19 +163,19 @@ class Migration(migrations.Migration):
             name='Payment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', coachmaster.ground.money.MoneyField()),
-                ('paid_on', coachmaster.ground.days.DayField(verbose_name='date')),
-                ('booked_on', coachmaster.ground.days.DayField(verbose_name='counted on')),
+                ('amount', coachmaster.core.money.MoneyField()),
+                ('paid_on', coachmaster.core.dates.DayField(verbose_name='date')),
+                ('booked_on', coachmaster.core.dates.DayField(verbose_name='counted on')),
                 ('mode', models.CharField(choices=[('cash', 'Cash'), ('card', 'Card'), ('upi', 'UPI'), ('bank_transfer', 'Bank transfer'), ('cheque', 'Cheque')], max_length=15)),
-                ('reference', coachmaster.ground.text.LineField(blank=True, max_length=60)),
-                ('cheque_on', coachmaster.ground.days.DayField(blank=True, null=True, verbose_name='date of the cheque')),
-                ('notes', coachmaster.ground.text.LinesField(blank=True, max_length=500)),
+                ('reference', coachmaster.core.text.LineField(blank=True, max_length=60)),
+                ('cheque_on', coachmaster.core.dates.DayField(blank=True, null=True, verbose_name='date of the cheque')),
+                ('notes', coachmaster.core.text.LinesField(blank=True, max_length=500)),
                 ('number', models.PositiveIntegerField()),
                 ('receipt_number', models.CharField(max_length=16, unique=True)),
                 ('token', models.CharField(help_text='One a form, so that a form sent twice pays once.', max_length=64, unique=True)),
                 ('recorded_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('settled', models.JSONField(default=list, help_text='What it settled: pairs of a name and an amount.')),
-                ('balance_after', coachmaster.ground.money.MoneyField()),
+                ('balance_after', coachmaster.core.money.MoneyField()),
                 ('place_of_supply', models.CharField(blank=True, max_length=2)),
                 ('enrollment', models.ForeignKey(blank=True, db_index=False, help_text='What it was taken for; reports by course and batch use it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='academics.enrollment')),
                 ('letterhead', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='finance.letterhead')),
@@ -231,12 +231,12 @@ class Migration(migrations.Migration):
             name='Refund',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', coachmaster.ground.money.MoneyField()),
-                ('refunded_on', coachmaster.ground.days.DayField(verbose_name='date')),
-                ('booked_on', coachmaster.ground.days.DayField(verbose_name='counted on')),
+                ('amount', coachmaster.core.money.MoneyField()),
+                ('refunded_on', coachmaster.core.dates.DayField(verbose_name='date')),
+                ('booked_on', coachmaster.core.dates.DayField(verbose_name='counted on')),
                 ('mode', models.CharField(choices=[('cash', 'Cash'), ('card', 'Card'), ('upi', 'UPI'), ('bank_transfer', 'Bank transfer'), ('cheque', 'Cheque')], max_length=15)),
-                ('reference', coachmaster.ground.text.LineField(blank=True, max_length=60)),
-                ('reason', coachmaster.ground.text.LineField(max_length=200)),
+                ('reference', coachmaster.core.text.LineField(blank=True, max_length=60)),
+                ('reason', coachmaster.core.text.LineField(max_length=200)),
                 ('number', models.PositiveIntegerField()),
                 ('voucher_number', models.CharField(max_length=16, unique=True)),
                 ('token', models.CharField(max_length=64, unique=True)),
@@ -257,7 +257,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('email', 'E-mail')], max_length=10)),
                 ('sent_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('amount', coachmaster.ground.money.MoneyField()),
+                ('amount', coachmaster.core.money.MoneyField()),
                 ('sent_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('student', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fee_reminders', to='accounts.studentprofile')),
             ],
@@ -270,9 +270,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('void', 'Wrong entry'), ('bounced', 'Cheque bounced')], default='void', max_length=10)),
-                ('voided_on', coachmaster.ground.days.DayField()),
-                ('booked_on', coachmaster.ground.days.DayField(verbose_name='counted on')),
-                ('reason', coachmaster.ground.text.LineField(max_length=200)),
+                ('voided_on', coachmaster.core.dates.DayField()),
+                ('booked_on', coachmaster.core.dates.DayField(verbose_name='counted on')),
+                ('reason', coachmaster.core.text.LineField(max_length=200)),
                 ('voided_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('payment', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='reversal', to='finance.payment')),
                 ('voided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -285,15 +285,15 @@ class Migration(migrations.Migration):
             name='Concession',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', coachmaster.ground.money.MoneyField()),
+                ('amount', coachmaster.core.money.MoneyField()),
                 ('kind', models.CharField(choices=[('sibling', 'Sibling'), ('merit', 'Merit'), ('staff', 'Child of staff'), ('hardship', 'Hardship'), ('late_fee', 'Late fee waived'), ('other', 'Other')], max_length=10)),
-                ('reason', coachmaster.ground.text.LineField(max_length=200)),
+                ('reason', coachmaster.core.text.LineField(max_length=200)),
                 ('token', models.CharField(db_index=True, max_length=64)),
                 ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('approved_on', coachmaster.ground.days.DayField(blank=True, null=True)),
+                ('approved_on', coachmaster.core.dates.DayField(blank=True, null=True)),
                 ('approved_at', models.DateTimeField(blank=True, null=True)),
-                ('cancelled_on', coachmaster.ground.days.DayField(blank=True, null=True)),
-                ('cancel_reason', coachmaster.ground.text.LineField(blank=True, max_length=200)),
+                ('cancelled_on', coachmaster.core.dates.DayField(blank=True, null=True)),
+                ('cancel_reason', coachmaster.core.text.LineField(blank=True, max_length=200)),
                 ('approved_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('cancelled_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -304,24 +304,24 @@ class Migration(migrations.Migration):
                 'ordering': ['-asked_at', '-pk'],
                 'permissions': [('approve_concession', 'Can approve concessions above the limit')],
                 'indexes': [models.Index(fields=['student'], name='concession_by_student'), models.Index(condition=models.Q(('approved_on', None), ('cancelled_on', None)), fields=['asked_at'], name='concession_waiting')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', Decimal('0.00'))), name='concession_amount_above_zero', violation_error_message='The amount must be above zero.'), coachmaster.ground.constraints.Net(condition=models.Q(('kind__in', ['sibling', 'merit', 'staff', 'hardship', 'late_fee', 'other'])), name='concession_kind_known'), coachmaster.ground.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='concession_has_a_reason'), models.UniqueConstraint(fields=('token', 'charge'), name='concession_once_a_charge'), models.CheckConstraint(condition=models.Q(models.Q(('cancel_reason', ''), ('cancelled_on', None)), models.Q(('cancelled_on__isnull', False), models.Q(('cancel_reason', ''), _negated=True)), _connector='OR'), name='concession_cancelled_with_a_reason', violation_error_message='Say why the concession is taken back.'), coachmaster.ground.constraints.Net(condition=models.Q(('approved_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('approved_on__isnull', True), _connector='OR'), name='concession_approved_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'), coachmaster.ground.constraints.Net(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='concession_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', Decimal('0.00'))), name='concession_amount_above_zero', violation_error_message='The amount must be above zero.'), coachmaster.core.constraints.Net(condition=models.Q(('kind__in', ['sibling', 'merit', 'staff', 'hardship', 'late_fee', 'other'])), name='concession_kind_known'), coachmaster.core.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='concession_has_a_reason'), models.UniqueConstraint(fields=('token', 'charge'), name='concession_once_a_charge'), models.CheckConstraint(condition=models.Q(models.Q(('cancel_reason', ''), ('cancelled_on', None)), models.Q(('cancelled_on__isnull', False), models.Q(('cancel_reason', ''), _negated=True)), _connector='OR'), name='concession_cancelled_with_a_reason', violation_error_message='Say why the concession is taken back.'), coachmaster.core.constraints.Net(condition=models.Q(('approved_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('approved_on__isnull', True), _connector='OR'), name='concession_approved_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'), coachmaster.core.constraints.Net(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='concession_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.CreateModel(
             name='DayClose',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('closed_on', coachmaster.ground.days.DayField(verbose_name='day')),
-                ('counted_cash', coachmaster.ground.money.MoneyField(verbose_name='cash counted (₹)')),
-                ('system_cash', coachmaster.ground.money.MoneyField(verbose_name='cash by the book (₹)')),
-                ('note', coachmaster.ground.text.LineField(blank=True, max_length=200)),
+                ('closed_on', coachmaster.core.dates.DayField(verbose_name='day')),
+                ('counted_cash', coachmaster.core.money.MoneyField(verbose_name='cash counted (₹)')),
+                ('system_cash', coachmaster.core.money.MoneyField(verbose_name='cash by the book (₹)')),
+                ('note', coachmaster.core.text.LineField(blank=True, max_length=200)),
                 ('closed_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'day close',
                 'ordering': ['-closed_on', 'person'],
-                'constraints': [models.UniqueConstraint(fields=('person', 'closed_on'), name='day_close_once', violation_error_message='This day was closed already.'), models.CheckConstraint(condition=models.Q(('counted_cash', models.F('system_cash')), models.Q(('note', ''), _negated=True), _connector='OR'), name='day_close_difference_has_a_note', violation_error_message='Say in the note where the difference comes from.'), coachmaster.ground.constraints.Net(condition=models.Q(('closed_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('closed_on__isnull', True), _connector='OR'), name='day_close_closed_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.UniqueConstraint(fields=('person', 'closed_on'), name='day_close_once', violation_error_message='This day was closed already.'), models.CheckConstraint(condition=models.Q(('counted_cash', models.F('system_cash')), models.Q(('note', ''), _negated=True), _connector='OR'), name='day_close_difference_has_a_note', violation_error_message='Say in the note where the difference comes from.'), coachmaster.core.constraints.Net(condition=models.Q(('closed_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('closed_on__isnull', True), _connector='OR'), name='day_close_closed_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.AddConstraint(
@@ -342,7 +342,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='feeplanpart',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='fee_plan_part_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='fee_plan_part_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='charge',
@@ -366,7 +366,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('kind__in', ['tuition', 'registration', 'material', 'exam', 'late_fee', 'bounce', 'other'])), name='charge_kind_known'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('kind__in', ['tuition', 'registration', 'material', 'exam', 'late_fee', 'bounce', 'other'])), name='charge_kind_known'),
         ),
         migrations.AddConstraint(
             model_name='charge',
@@ -390,15 +390,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('posted_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('posted_on__isnull', True), _connector='OR'), name='charge_posted_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('posted_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('posted_on__isnull', True), _connector='OR'), name='charge_posted_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='charge_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='charge_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='charge_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='charge_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='receiptprint',
@@ -438,7 +438,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='payment_mode_known'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='payment_mode_known'),
         ),
         migrations.AddConstraint(
             model_name='payment',
@@ -446,7 +446,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('token', ''), _negated=True), name='payment_has_a_token'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('token', ''), _negated=True), name='payment_has_a_token'),
         ),
         migrations.AddConstraint(
             model_name='payment',
@@ -454,15 +454,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('paid_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('paid_on__isnull', True), _connector='OR'), name='payment_paid_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('paid_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('paid_on__isnull', True), _connector='OR'), name='payment_paid_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='payment_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='payment_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('cheque_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cheque_on__isnull', True), _connector='OR'), name='payment_cheque_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('cheque_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cheque_on__isnull', True), _connector='OR'), name='payment_cheque_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='refund',
@@ -478,7 +478,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='refund_mode_known'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='refund_mode_known'),
         ),
         migrations.AddConstraint(
             model_name='refund',
@@ -486,15 +486,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='refund_has_a_reason'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='refund_has_a_reason'),
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('refunded_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('refunded_on__isnull', True), _connector='OR'), name='refund_refunded_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('refunded_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('refunded_on__isnull', True), _connector='OR'), name='refund_refunded_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='refund_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='refund_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='reminder',
@@ -506,14 +506,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='reversal',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='reversal_has_a_reason'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='reversal_has_a_reason'),
         ),
         migrations.AddConstraint(
             model_name='reversal',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('voided_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('voided_on__isnull', True), _connector='OR'), name='reversal_voided_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('voided_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('voided_on__isnull', True), _connector='OR'), name='reversal_voided_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='reversal',
-            constraint=coachmaster.ground.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='reversal_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='reversal_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
     ]

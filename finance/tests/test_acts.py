@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
-from coachmaster.ground.money import split_in_proportion
+from coachmaster.core.money import split_in_proportion
 from finance import concessions, installments, late_fees, ledger, refunds, services, verify
 from finance.models import Charge, Concession, FeePlan, FeePlanPart, LateFeeRule, Refund
 

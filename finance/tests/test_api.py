@@ -16,7 +16,7 @@ from academics.models import Enrollment, Institute
 from academics.tests.factories import BatchFactory, DailyBatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
-from coachmaster.ground.api import Answer
+from coachmaster.core.api import Answer
 from coachmaster.tests.api import Caller
 from finance import ledger, refunds, services, verify
 from finance.forms import PaymentForm

@@ -171,7 +171,7 @@ def test_above_the_limit_it_waits_is_listed_and_counts_once_approved(client_of, 
     assert balance(student) == Decimal("12000.00")
     row = Concession.objects.get()
     assert student.user.full_name in client.get(LIST).content.decode()
-    assert "1 concession waits for approval" in client.get(reverse("pages:admin-dashboard")).content.decode()
+    assert "1 concession waits for approval" in client.get(reverse("dashboards:admin-dashboard")).content.decode()
 
     client.post(reverse("finance:concession-approve", args=[row.pk]))
 

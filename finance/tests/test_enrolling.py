@@ -12,7 +12,7 @@ from academics.models import Enrollment, Institute
 from academics.services import save_batch
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
-from coachmaster.ground.days import day_words
+from coachmaster.core.dates import day_words
 from finance import installments, ledger, services
 from finance.forms import BatchChoice
 from finance.models import Account, Charge, FeePlan
@@ -93,7 +93,7 @@ def test_enrolling_charges_the_fee_and_leads_to_the_hub(client_of, admin, studen
 
     response = enroll(client_of(admin), student, batch)
 
-    assert response.url == reverse("pages:student-hub", args=[student.pk])
+    assert response.url == reverse("dashboards:student-page", args=[student.pk])
     enrollment = Enrollment.objects.get()
     charge = Charge.objects.get()
     assert (enrollment.agreed_fee, charge.amount, charge.due_on) == (Decimal("12000.00"), Decimal("12000.00"), today())

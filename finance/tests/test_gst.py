@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from academics.validators import check_digit, check_gstin
-from coachmaster.ground.states import State
+from coachmaster.core.statuses import State
 from finance.gst import SAC, percent, place_of_supply, tax_within
 
 RAJASTHAN, DELHI, CHANDIGARH = State.RAJASTHAN, State.DELHI, State.CHANDIGARH

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from academics.models import Enrollment
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.tests.factories import StudentFactory, UserFactory
-from coachmaster.ground.money import ZERO, split
+from coachmaster.core.money import ZERO, split
 from finance import charges, concessions, installments, late_fees, ledger, refunds, services, verify
 from finance.collected import Collected, months_of
 from finance.models import Account, Charge, ChargeKind, Concession, LateFeeRule, Mode, Payment, Refund

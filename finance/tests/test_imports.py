@@ -11,10 +11,11 @@ from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from academics.services import save_batch
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
-from coachmaster.ground.tests.importing import run_import
+from coachmaster.core.tests.imports import run_import
 from finance import ledger, services
 from finance.models import Account, Charge, DayTotal, Mode, Payment, ReceiptSeries
-from finance.tests.factories import enrolled, paid
+
+from .factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
-from coachmaster.ground.days import day_words
+from coachmaster.core.dates import day_words
 from finance.models import Account, Payment, ReceiptSeries
 from finance.services import record_payment, void
 

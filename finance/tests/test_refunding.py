@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from coachmaster.ground.days import day_words
+from coachmaster.core.dates import day_words
 from finance import services
 from finance.models import Refund, Reversal
 

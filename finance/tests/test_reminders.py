@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from coachmaster.ground.whatsapp import whatsapp_link, whatsapp_number
+from coachmaster.core.whatsapp import whatsapp_link, whatsapp_number
 from finance.models import Reminder
 
 from .factories import enrolled, paid

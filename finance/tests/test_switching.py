@@ -11,11 +11,12 @@ from academics.models import Enrollment
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.models import StudentProfile
 from accounts.tests.factories import StudentFactory
-from coachmaster.ground.tests.importing import run_import
-from coachmaster.ground.tests.workbooks import xlsx
+from coachmaster.core.tests.imports import run_import
+from coachmaster.core.tests.workbooks import xlsx
 from finance import ledger, services
 from finance.models import Charge, Concession, Payment, ReceiptSeries
-from finance.tests.factories import enrolled, paid
+
+from .factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
 

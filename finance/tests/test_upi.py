@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from PIL import Image
 
 from academics.validators import check_upi_id
-from coachmaster.ground.qr import qr_svg
+from coachmaster.core.qr import qr_svg
 from finance.upi import payment_link
 
 

@@ -1,5 +1,5 @@
 from academics.importing import BatchImporter
-from coachmaster.ground.importing.command import ImportCommand
+from coachmaster.core.importers.command import ImportCommand
 
 
 class Command(ImportCommand):

@@ -1,5 +1,5 @@
 from accounts.importing import StudentImporter
-from coachmaster.ground.importing.command import ImportCommand
+from coachmaster.core.importers.command import ImportCommand
 
 
 class Command(ImportCommand):

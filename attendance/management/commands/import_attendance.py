@@ -1,6 +1,6 @@
 from attendance.importing import AttendanceImporter
 from attendance.punches import PunchImporter
-from coachmaster.ground.importing.command import ImportCommand
+from coachmaster.core.importers.command import ImportCommand
 
 
 class Command(ImportCommand):

@@ -1,5 +1,5 @@
 from attendance.importing import AttendanceGridImporter
-from coachmaster.ground.importing.command import ImportCommand
+from coachmaster.core.importers.command import ImportCommand
 
 
 class Command(ImportCommand):

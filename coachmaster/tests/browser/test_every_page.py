@@ -14,8 +14,9 @@ from academics.models import Batch, Course, Enrollment, EnrollmentStatus, Holida
 from academics.tests.factories import BatchFactory
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
-from coachmaster.ground.tests.workbooks import xlsx
-from coachmaster.pages import demo, importing
+from coachmaster.core.tests.workbooks import xlsx
+from coachmaster.demo.institute import make
+from coachmaster.imports import services
 from finance import concessions, installments, late_fees, refunds
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
 from finance.tests.factories import enrolled, paid
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def institute(live_server):
     """The demo institute, by the people and rows that pages are about."""
-    academy = demo.make(today=timezone.localdate())
+    academy = make(today=timezone.localdate())
     Institute.objects.update(check_in_by_code=True)
     enrollment = academy.demo_pupil.stays[0].enrollment
     return {
@@ -55,7 +56,7 @@ def of_everybody(made):
     yield "academics:batch-list"
     yield "academics:batch-detail", made["batch"].pk
     yield "academics:calendar"
-    yield "pages:student-hub", student
+    yield "dashboards:student-page", student
     yield "academics:student-enrollment", student
     yield "attendance:student-attendance", student
 
@@ -63,9 +64,9 @@ def of_everybody(made):
 def of_admins(made):
     student, batch, enrollment = made["student"].pk, made["batch"].pk, made["enrollment"].pk
     today = timezone.localdate()
-    yield "pages:admin-dashboard"
-    yield "pages:search", "?q=sharma"
-    yield "pages:search", "?q=zzzz"
+    yield "dashboards:admin-dashboard"
+    yield "dashboards:search", "?q=sharma"
+    yield "dashboards:search", "?q=zzzz"
     yield "accounts:person-list"
     yield "accounts:person-list", "?role=Student&q=patil"
     yield "accounts:person-list", "?q=zzzz"
@@ -87,7 +88,7 @@ def of_admins(made):
     yield "academics:holiday-list"
     yield "academics:holiday-create"
     yield from of_the_calendar(made)
-    yield "pages:student-hub", made["left"].student_id
+    yield "dashboards:student-page", made["left"].student_id
     yield "academics:student-enrollment", made["left"].student_id
     yield "finance:enrollment-create"
     yield "finance:enrollment-create", f"?student={made['left'].student_id}"
@@ -158,7 +159,7 @@ def of_the_fee_desk(made):
     yield "finance:concession-list"
     yield "finance:concession-approve", waiting.pk
     yield "finance:concession-cancel", waiting.pk
-    yield "pages:admin-dashboard"
+    yield "dashboards:admin-dashboard"
 
 
 def of_imports(made):
@@ -166,20 +167,20 @@ def of_imports(made):
 
     def upload(content, kind="students"):
         file = SimpleUploadedFile("A long name of a file of students of the year 2026 to 2027.csv", content)
-        return importing.receive(kind=importing.KINDS[kind], file=file, encoding="", by=made["admin"])
+        return services.receive(kind=services.KINDS[kind], file=file, encoding="", by=made["admin"])
 
     known = made["student"]
     wrong = upload(f"name,email,phone\nNew,a@b,\nX,x@y,1\n{known.full_name},{known.email},98765 00000\n".encode())
     wrong.corrections, wrong.left_out = {"3": {"email": "x@example.com"}}, [3]
-    importing.check(wrong)
+    services.check(wrong)
     done = upload(b"name\nOne More\n")
-    importing.apply(done)
-    yield "pages:import-list"
-    yield "pages:import-detail", wrong.pk
-    yield "pages:import-columns", wrong.pk
-    yield "pages:import-sheet", upload(xlsx(A=[["name"], ["x"]], B=[["name"], ["y"]])).pk
-    yield "pages:import-columns", upload(b"pupil\nX\n").pk
-    yield "pages:import-detail", done.pk
+    services.apply(done)
+    yield "imports:import-list"
+    yield "imports:import-detail", wrong.pk
+    yield "imports:import-columns", wrong.pk
+    yield "imports:import-sheet", upload(xlsx(A=[["name"], ["x"]], B=[["name"], ["y"]])).pk
+    yield "imports:import-columns", upload(b"pupil\nX\n").pk
+    yield "imports:import-detail", done.pk
 
 
 def of_the_calendar(made):
@@ -219,7 +220,7 @@ def of_sheets(made):
     yield "attendance:missing"
     yield "attendance:shortage"
     yield "attendance:check-in-screen", batch
-    yield "pages:absent"
+    yield "dashboards:absent"
     yield "attendance:batch-attendance", batch
     yield "attendance:sheet", batch, today
     yield "attendance:sheet", batch, made["batch"].sheets.latest("held_on").held_on
@@ -228,15 +229,15 @@ def of_sheets(made):
 
 
 def of_instructors(made):
-    yield "pages:instructor-dashboard"
-    yield "pages:search", "?q=verma"
+    yield "dashboards:instructor-dashboard"
+    yield "dashboards:search", "?q=verma"
     yield "academics:batch-students", made["batch"].pk
     yield from of_sheets(made)
 
 
 def of_students(made):
     student = made["student"].pk
-    yield "pages:student-dashboard"
+    yield "dashboards:student-dashboard"
     yield "attendance:check-in"
     yield "finance:student-payments", student
     yield "finance:student-fees", student
@@ -303,7 +304,7 @@ def test_the_longest_names_and_crores_stay_within_the_page(browse, admin):
     enrolled(student=student, batch=batch)
     payment = paid(student=student, amount="1234567.25", mode="bank_transfer", reference="HDFCN5" * 10)
     page = browse(admin)
-    about_student = ["pages:student-hub", "finance:student-fees", "finance:student-payments", "finance:statement"]
+    about_student = ["dashboards:student-page", "finance:student-fees", "finance:student-payments", "finance:statement"]
     pages = [
         *((route, student.pk) for route in about_student),
         ("accounts:person-detail", student.pk),
@@ -314,7 +315,7 @@ def test_the_longest_names_and_crores_stay_within_the_page(browse, admin):
         ("finance:payment-list",),
         ("finance:receipt", payment.pk),
         ("finance:dues",),
-        ("pages:admin-dashboard",),
+        ("dashboards:admin-dashboard",),
     ]
     for address in addresses(pages):
         page.goto(address)

@@ -62,7 +62,7 @@ def test_forty_students_with_three_absences_take_five_taps(browse, instructor, b
     EnrollmentFactory.create_batch(37, batch=batch, enrolled_on=batch.starts_on)
     absent = list(Enrollment.objects.order_by("student__user__full_name", "pk")[3:40:15])
     page = browse(instructor, phone=True)
-    page.goto(reverse("pages:instructor-dashboard"))
+    page.goto(reverse("dashboards:instructor-dashboard"))
     page.evaluate(
         "addEventListener('click', () => { sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1 }, true)"
     )

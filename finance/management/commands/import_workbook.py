@@ -1,4 +1,4 @@
-from coachmaster.ground.importing.command import ImportCommand
+from coachmaster.core.importers.command import ImportCommand
 from finance.switching import WorkbookImporter
 
 

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from coachmaster.ground.days import check_day, day_words
-from coachmaster.ground.money import ZERO, display
+from coachmaster.core.dates import check_day, day_words
+from coachmaster.core.money import ZERO, display
 from finance.late_fees import post_late_fees
 
 

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from academics.importing import NamedRows
 from academics.models import Batch, Course, Institute
-from coachmaster.ground.archives import zipped
-from coachmaster.ground.days import check_day, day_words
+from coachmaster.core.archives import zipped
+from coachmaster.core.dates import check_day, day_words
 from finance.documents import statement_pdfs
 from finance.statements import statements_of, students_with_fees
 

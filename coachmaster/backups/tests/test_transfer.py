@@ -1,0 +1,236 @@
+"""Everything out to files and in again: the same to the byte, on either database, or nothing."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+from django.db import connection, models
+
+from academics.models import Institute
+from accounts.models import StudentProfile, User
+from accounts.roles import ADMIN
+from accounts.tests.factories import UserFactory
+from coachmaster.backups import databases, transfer
+from coachmaster.backups.tables import all_tables
+from coachmaster.imports.models import Import
+from finance import services, verify
+from finance.tests.factories import enrolled, paid
+
+from .elsewhere import everything_in
+
+pytestmark = [pytest.mark.size, pytest.mark.django_db(transaction=True)]
+
+#: What a table of text may do to a cell on its way out and in.
+TEXTS = ["=1+1", "'=1+1", "'", "\\N", "\\", "''\\N", "a\r\nb\rc\nd", '"quoted", with, commas', " spaces ", "@x", "-5",
+         "＝cmd", "अनिता 🙂 O’Brien", "क्\u200dष", "a\tb", "\u202e", "0", "true"]  # fmt: skip
+
+
+@pytest.fixture
+def institute(admin):
+    """Some of everything: money paid and voided, hostile text, a role and rights of one's own."""
+    Institute.objects.update(name="Sunrise Academy", upi_id="sunrise@upi")
+    student = enrolled(fee="12000.50", by=admin).student
+    payment = paid(student=student, amount="5000.25", by=admin)
+    paid(student=student, amount="100", by=admin)
+    services.void(payment=payment, reason="Wrong student", by=admin)
+    people = User.objects.bulk_create(User(full_name="Somebody") for _ in TEXTS)
+    with connection.cursor() as cursor:
+        for person, text in zip(people, TEXTS, strict=True):
+            cursor.execute("UPDATE accounts_user SET search_text = %s WHERE id = %s", [text, person.pk])
+    desk = Group.objects.create(name="Front desk")
+    desk.permissions.add(Permission.objects.get(codename="add_payment"))
+    UserFactory(role="Front desk", password="a password of theirs")
+    Import.objects.create(kind="students", file_name="waits.xlsx", content=b"PK\0\xff", by=admin)
+    admin.user_permissions.add(Permission.objects.get(codename="change_course"))
+    return admin
+
+
+@pytest.fixture
+def exported(institute, tmp_path):
+    """The folder of an export."""
+    call_command("export", str(tmp_path / "out"))
+    return tmp_path / "out"
+
+
+def empty_the_database():
+    """As `migrate` leaves it."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DROP TRIGGER {name}")
+    call_command("flush", interactive=False, verbosity=0)
+
+
+def said(command, *arguments):
+    """What a command says before it refuses."""
+    with pytest.raises(CommandError) as refusal:
+        call_command(command, *map(str, arguments))
+    return str(refusal.value)
+
+
+def what_goes_along():
+    found = everything_in()
+    return {table.name: found[table.name] for table in all_tables()
+            if table.name not in ("auth_group_permissions", "accounts_user_user_permissions", "django_admin_log")}  # fmt: skip
+
+
+def manifest_of(folder):
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def test_what_was_taken_out_comes_in_as_it_was(exported, institute, tmp_path):
+    then = what_goes_along()
+    rights = {user.email: user.get_all_permissions() for user in User.objects.exclude(email="")}
+    empty_the_database()
+
+    call_command("import", str(exported))
+
+    assert what_goes_along() == then
+    assert set(User.objects.values_list("search_text", flat=True)) >= set(TEXTS)
+    assert {user.email: user.get_all_permissions() for user in User.objects.exclude(email="")} == rights
+    assert User.objects.get(membership__group__name="Front desk").check_password("a password of theirs")
+    assert not list(verify.problems())
+    call_command("export", str(tmp_path / "again"))
+    assert manifest_of(tmp_path / "again")["tables"] == manifest_of(exported)["tables"]
+
+
+def test_work_goes_on_after_an_import(exported):
+    empty_the_database()
+    call_command("import", str(exported))
+
+    payment = paid(student=StudentProfile.objects.get(), amount="50", by=User.objects.get(email="anita@example.com"))
+    UserFactory(role=ADMIN)
+
+    assert payment.number == 3
+    assert not list(verify.problems())
+    with pytest.raises(Exception, match="append-only"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM finance_payment")
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+def test_an_institute_moves_to_sqlite_and_back(exported, tmp_path):
+    there = f"sqlite:///{tmp_path}/there.sqlite3"
+    for command in (["migrate"], ["import", str(exported)], ["export", str(tmp_path / "there")]):
+        well, words = databases.run(there, *command)
+        assert well, words
+    then = what_goes_along()
+    empty_the_database()
+
+    call_command("import", str(tmp_path / "there"))
+
+    assert what_goes_along() == then
+    assert manifest_of(tmp_path / "there")["tables"] == manifest_of(exported)["tables"]
+    assert manifest_of(tmp_path / "there")["database"] == "sqlite"
+
+
+def test_an_export_has_a_file_a_table_and_a_manifest_that_describes_them(exported):
+    manifest = manifest_of(exported)
+
+    assert {path.name for path in exported.iterdir()} == {
+        "manifest.json",
+        *(table["file"] for table in manifest["tables"].values()),
+    }
+    for table in manifest["tables"].values():
+        assert hashlib.sha256((exported / table["file"]).read_bytes()).hexdigest() == table["sha256"]
+    assert manifest["tables"]["finance_payment"]["rows"] == 2
+    assert manifest["ledger"] == {
+        "charged": "12000.50", "conceded": "0.00", "paid": "100.00", "refunded": "0.00", "balance": "11900.50",
+    }  # fmt: skip
+    assert not (exported / "django_session.csv").exists()
+    there = set(connection.introspection.table_names())
+    assert there == {*manifest["tables"], *manifest["left_out"], "django_migrations"}, "say of each what becomes of it"
+    assert exported.stat().st_mode & 0o777 == 0o700
+    lines = (exported / "accounts_user.csv").read_text()
+    assert ",'=1+1\n" in lines
+    assert ",''=1+1\n" in lines
+    assert ",=1+1\n" not in lines
+    assert said("export", exported) == f"There is a {exported} already. Name a new folder."
+
+
+def test_every_kind_of_column_has_a_form():
+    plain = (models.CharField, models.TextField, models.IntegerField, models.BooleanField, models.DateField,
+             models.TimeField, models.DecimalField, models.JSONField, models.ForeignKey, models.BinaryField)  # fmt: skip
+    others = {type(field).__name__ for table in all_tables() for field in table.fields if not isinstance(field, plain)}
+
+    assert others <= {"MoneyField"}
+
+
+def test_an_export_that_fails_leaves_nothing(institute, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "_ledger", lambda: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        call_command("export", str(tmp_path / "out"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+REFUSALS = {
+    "without a manifest": (lambda folder: (folder / "manifest.json").unlink(), "is not an export, or not a whole one"),
+    "with another manifest": (lambda folder: (folder / "manifest.json").write_text("[]"), "is not the manifest of an export"),
+    "with a changed file": (
+        lambda folder: (folder / "finance_payment.csv").write_bytes((folder / "finance_payment.csv").read_bytes() + b"1"),
+        "finance_payment.csv was changed after the export, or is damaged",
+    ),
+    "with a missing file": (lambda folder: (folder / "finance_payment.csv").unlink(), "finance_payment.csv does not exist"),
+    "of another version": (
+        lambda folder: change_manifest(folder, lambda it: it["migrations"].append("finance.9999_new")),
+        "is of another version of CoachMaster (finance.9999_new)",
+    ),
+    "of another form": (lambda folder: change_manifest(folder, lambda it: it.update(version=2)), "is of form 2"),
+    "with other tables": (
+        lambda folder: change_manifest(folder, lambda it: it["tables"].pop("finance_payment")),
+        "has other tables than this database: finance_payment",
+    ),
+    "with an unknown right": (
+        lambda folder: change_file(folder, "auth_group_permissions", ",finance.add_payment", ",finance.print_money"),
+        "auth_group_permissions.csv cannot be read: 'finance.print_money'",
+    ),
+    "with broken books": (
+        lambda folder: change_file(folder, "finance_account", "11900.50", "11900.49"),
+        "the balance kept is ₹11,900.49, the rows say ₹11,900.50.",
+    ),
+    "with a stray reference": (lambda folder: change_file(folder, "accounts_membership", "group_id\r\n", "group_id\r\n999999,1\r\n"), "The database refused"),
+}  # fmt: skip
+
+
+def change_manifest(folder, change):
+    manifest = manifest_of(folder)
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def change_file(folder, table, old, new):
+    """Change a table so that its hash is right again."""
+    path = folder / f"{table}.csv"
+    content = path.read_bytes()
+    assert old.encode() in content
+    content = content.replace(old.encode(), new.encode(), 1)
+    path.write_bytes(content)
+    change_manifest(folder, lambda it: it["tables"][table].update(sha256=hashlib.sha256(content).hexdigest()))
+
+
+def test_an_export_that_is_not_right_or_a_database_that_is_not_empty_changes_nothing(exported, tmp_path):
+    full = everything_in()
+    assert said("import", exported).startswith("This database is not empty: there are rows in accounts_")
+    assert everything_in() == full
+    empty_the_database()
+    before = everything_in()
+
+    for what, (spoil, sentence) in REFUSALS.items():
+        folder = tmp_path / what
+        shutil.copytree(exported, folder)
+        spoil(folder)
+
+        assert sentence in said("import", folder), what
+        assert everything_in() == before, what
+
+
+def test_a_database_without_tables_is_told_to_migrate(exported, tmp_path):
+    well, words = databases.run(f"sqlite:///{tmp_path}/new.sqlite3", "import", str(exported))
+
+    assert not well
+    assert "Run manage.py migrate first." in words

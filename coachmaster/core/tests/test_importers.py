@@ -1,0 +1,362 @@
+"""Reading and checking: every file that is not exactly right is refused, with the line, and with what to do."""
+
+import codecs
+import os
+import stat
+
+import pytest
+from django import forms
+from django.core.exceptions import ValidationError
+
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.importers import Column, Importer, Unreadable, bring_in, limits, open_table
+from coachmaster.core.money import AmountField
+from coachmaster.core.text import AddressFormField, LineFormField, PhoneFormField
+
+pytestmark = pytest.mark.django_db
+
+
+class Visitors(Importer):
+    """A table without a table: what would be written is kept in a list."""
+
+    columns = [
+        Column("full_name", LineFormField(max_length=150), "name"),
+        Column("phone", PhoneFormField(required=False), "mobile", is_code=True),
+        Column("born_on", DayFormField(required=False), "dob"),
+        Column("fee", AmountField(required=False)),
+        Column("email", AddressFormField(required=False)),
+    ]
+
+    def __init__(self):
+        self.written = []
+
+    def check(self, row):
+        if row["full_name"] == "Nobody":
+            raise ValidationError({"full_name": "Nobody cannot come in."})
+
+    def write(self, rows, result, advance):
+        self.written = list(rows)
+        result.created += len(rows)
+
+
+def brought_in(path, content, **options):
+    """``(rows, result)`` of a file with that content."""
+    path = path / "visitors.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    visitors = Visitors()
+    encoding = options.pop("encoding", None)
+    result = bring_in(visitors, open_table(path, encoding), **options)
+    return visitors.written, result
+
+
+def refused(path, content, **options):
+    """What was said of a file: `line, column: “value”: sentence` for each problem."""
+    try:
+        rows, result = brought_in(path, content, **options)
+    except Unreadable as unreadable:
+        return [f"line {unreadable.line}: {unreadable.sentence}" if unreadable.line else unreadable.sentence]
+    assert not result.is_clean, rows
+    return [str(problem) for problem in result.problems]
+
+
+# What is read ---------------------------------------------------------------------------------------------------
+
+GOOD = {
+    "plain": "name,mobile\nAsha Verma,98765 43210\n",
+    "with a byte order mark": "\ufeffname,mobile\nAsha Verma,98765 43210\n",
+    "semicolons": "name;mobile\nAsha Verma;98765 43210\n",
+    "tabs": "name\tmobile\nAsha Verma\t98765 43210\n",
+    "other order": "mobile,name\n9876543210,Asha Verma\n",
+    "capitals": "NAME,MOBILE\nAsha Verma,9876543210\n",
+    "by its own name": "Full Name,Phone\nAsha Verma,9876543210\n",
+    "underscores": "full_name,phone\nAsha Verma,9876543210\n",
+    "dashes, brackets, stars": "full-name *,Phone (home)\nAsha Verma,9876543210\n",
+    "Windows line ends": "name,mobile\r\nAsha Verma,9876543210\r\n",
+    "old Macintosh line ends": "name,mobile\rAsha Verma,9876543210\r",
+    "mixed line ends": "name,mobile\r\n\nAsha Verma,9876543210\r",
+    "no line end at the end": "name,mobile\nAsha Verma,9876543210",
+    "spaces around": " name , mobile \n  Asha   Verma , 9876543210 \n",
+    "quotes": '"name","mobile"\n"Asha Verma","9876543210"\n',
+    "blank lines": "\n\nname,mobile\n\n,\nAsha Verma,9876543210\n\n",
+    "empty cells beyond the header": "name,mobile\nAsha Verma,9876543210,,\n",
+    "empty columns": "name,mobile,,\nAsha Verma,9876543210,,\n",
+    "a country code": "name,mobile\nAsha Verma,+91-98765-43210\n",
+    "our own export of a country code": "name,mobile\nAsha Verma,'+919876543210\n",
+    "a number with a decimal": "name,mobile\nAsha Verma,9876543210.0\n",
+}
+
+
+@pytest.mark.parametrize("content", GOOD.values(), ids=GOOD)
+def test_the_same_row_is_read_however_it_was_written(tmp_path, content):
+    rows, result = brought_in(tmp_path, content)
+
+    assert result.problems == []
+    assert rows == [{"full_name": "Asha Verma", "phone": "9876543210"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1,25,000", "125000.00"), ("₹ 5,000.50", "5000.50"), ("Rs. 500", "500.00"), ("750/-", "750.00")],
+)
+def test_amounts_are_read_as_india_writes_them(tmp_path, text, value):
+    rows, _ = brought_in(tmp_path, f'name,fee\nAsha,"{text}"\n')
+
+    assert str(rows[0]["fee"]) == value
+
+
+@pytest.mark.parametrize("text", ["2008-11-24", "24/11/2008", "24-11-2008"])
+def test_dates_are_read_with_the_day_first(tmp_path, text):
+    rows, _ = brought_in(tmp_path, f"name,dob\nAsha,{text}\n")
+
+    assert str(rows[0]["born_on"]) == "2008-11-24"
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("5-Apr-26", "2026-04-05"),
+        ("05-apr-2026", "2026-04-05"),
+        ("12 April 2026", "2026-04-12"),
+        ("3 Sept 08", "2008-09-03"),
+        ("24-Nov-92", "1992-11-24"),
+        ("29/Feb/2024", "2024-02-29"),
+    ],
+)
+def test_dates_with_the_months_name_are_read_as_spreadsheets_show_them(tmp_path, text, day):
+    rows, _ = brought_in(tmp_path, f"name,dob\nAsha,{text}\n")
+
+    assert str(rows[0]["born_on"]) == day
+
+
+def test_a_date_without_its_century_is_asked_for_in_full(tmp_path):
+    (said,) = refused(tmp_path, "name,dob\nAsha,05/04/26\n")
+
+    assert said == "line 2, dob: “05/04/26”: Enter a date with its year in full, like 24/11/2026."
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3", "<b>Null</b>", "अनिता 🙂 O’Brien", "'quoted'"]
+)
+def test_text_that_looks_like_something_else_is_stored_as_text(tmp_path, text):
+    rows, _ = brought_in(tmp_path, f'name\n"{text}"\n')
+
+    assert rows == [{"full_name": text}]
+
+
+def test_the_apostrophe_that_an_export_put_before_a_formula_goes_again(tmp_path):
+    rows, _ = brought_in(tmp_path, "name\n'=1+1\n")
+
+    assert rows == [{"full_name": "=1+1"}]
+
+
+def test_other_encodings_are_read_when_they_are_named(tmp_path):
+    for encoding in ("cp1252", "utf-16", "utf-16-le"):
+        rows, _ = brought_in(tmp_path, "name,mobile\nRené,9876543210\n".encode(encoding), encoding=encoding)
+        assert rows[0]["full_name"] == "René"
+
+
+def test_a_line_has_the_number_that_a_spreadsheet_shows(tmp_path):
+    content = 'name,dob\n"Asha\nVerma",01/01/2008\n\nRavi,32/01/2008\n'
+
+    assert refused(tmp_path, content) == ["line 4, dob: “32/01/2008”: Enter a date that exists, like 24/11/2026."]
+
+
+# What is refused ------------------------------------------------------------------------------------------------
+
+NOT_UTF_8 = "This is not text in UTF-8."
+BAD_FILES = {
+    "empty": (b"", "The file is empty."),
+    "nothing but a mark": (codecs.BOM_UTF8, "The file is empty."),
+    "nothing but blank lines": (b"\n\r\n , \n", "The file is empty."),
+    "header only": (b"name,phone\n", "The file has a header and no rows."),
+    "header and blank lines": (b"name,phone\n\n,\n", "The file has a header and no rows."),
+    "no header": (b"Asha,9876543210\n", "full_name: There is no such column. Found: Asha, 9876543210."),
+    "a needed column missing": (b"phone\n9876543210\n", "full_name: There is no such column. Found: phone."),
+    "a column twice": (b"name,phone,Name\nA,9876543210,B\n", "Name: Two columns have this name."),
+    "one name written two ways": (b"name,dob,D-O-B\nA,,\n", "D-O-B: Two columns have this name."),
+    "cp1252": ("name\nAsha\nRené\n".encode("cp1252"), f"line 3: {NOT_UTF_8}"),
+    "cp1252 in the header": ("name,prénom\nA,B\n".encode("cp1252"), f"line 1: {NOT_UTF_8}"),
+    "cut off in a letter": ("name\nAsha\nअनिता".encode()[:-1], f"line 3: {NOT_UTF_8}"),
+    "overlong UTF-8": (b"name\nA\xc0\xafB\n", f"line 2: {NOT_UTF_8}"),
+    "half of a surrogate": (b"name\nA\xed\xa0\x80B\n", f"line 2: {NOT_UTF_8}"),
+    "UTF-16 little end first": (codecs.BOM_UTF16_LE + "name\nA\n".encode("utf-16-le"), "This file is in UTF-16."),
+    "UTF-16 big end first": (codecs.BOM_UTF16_BE + "name\nA\n".encode("utf-16-be"), "This file is in UTF-16."),
+    "UTF-16 without a mark": ("name\nA\n".encode("utf-16-le"), "line 1: This is not text in UTF-8, it looks like UTF-16."),
+    "a workbook": (b"PK\x03\x04\x14\x00", "This workbook is damaged."),
+    "an old workbook": (b"\xd0\xcf\x11\xe0\xa1", "This is an old Excel workbook"),
+    "a PDF": (b"%PDF-1.7\n", "This is a PDF, not a table."),
+    "compressed": (b"\x1f\x8b\x08\x00", "This is a compressed file."),
+    "NUL in a cell": (b"name\nAs\0ha\n", "line 2, name: “As ha”: This cell holds a NUL character."),
+    "NUL in the header": (b"na\0me\nAsha\n", "line 1: This is not text in UTF-8, it looks like UTF-16."),
+    "a quote never closed": (b'name,phone\nA,\n"B,9876543210\nC,\n', 'line 3: A quote (") is opened on this line and never'),
+    "a quote never closed, at the end": (b'name\n"A', 'line 2: A quote (") is opened on this line and never'),
+    "a quote closed too early": (b'name\n"A"B\n', 'line 2: A quote (") in this line is closed before its cell ends.'),
+    "a quote swallowing lines": (b'name,phone\n"A,1\nB,"2"\n', 'line 2: A quote (") in this line is closed before'),
+    "a quote in the header never closed": (b'name,"phone\nA,1\n', 'line 1: A quote (") is opened on this line and never'),
+    "a short line": (b"name,phone,dob\nA,9876543210\n", "line 2: This line has 2 cells, the header has 3."),
+    "a line of one cell": (b"name,phone\nA\n", "line 2: This line has 1 cell, the header has 2."),
+    "a long line": (b"name,phone\nVerma, Asha,9876543210\n", "line 2, cell 3: “9876543210”: This cell stands in no column"),
+    "text under no heading": (b"name,,phone\nA,B,9876543210\n", "line 2, cell 2: “B”: This cell stands in no column"),
+    "a needed cell empty": (b"name,phone\n,9876543210\n", "line 2, name: Fill in this cell, or give a value for all lines. (--default full_name=VALUE)"),
+    "a needed cell of spaces": ("name,phone\n \u00a0 ,9876543210\n".encode(), "line 2, name: Fill in this cell"),
+    "a cell of invisible characters": ("name,phone\n\u202e,9876543210\n".encode(), "line 2, name: “ ”: This field is required."),
+    "a name too long": (b"name\n" + b"x" * 151 + b"\n", "line 2, name: “"),
+    "a cell of 32,001 characters": (b"name\n" + b"x" * 32_001 + b"\n", "At most 32,000 characters."),
+    "a cell of 200,000 characters": (b"name\n" + b"x" * 200_000 + b"\n", "line 2: A cell that begins on this line has more"),
+    "a phone that a spreadsheet rounded": (b"name,phone\nA,9.87654E+09\n", "line 2, phone: “9.87654E+09”: A spreadsheet has"),
+    "letters for a phone": (b"name,phone\nA,call me\n", "line 2, phone: “call me”: Enter a phone number with its digits"),
+    "an e-mail with a comma": (b'name,email\nA,"a@b,com"\n', "line 2, email: “a@b,com”: Enter a valid email address."),
+    "a rule of the table": (b"name\nNobody\n", "line 2, name: “Nobody”: Nobody cannot come in."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "sentence"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_refused_with_a_sentence(tmp_path, content, sentence):
+    said = refused(tmp_path, content)
+
+    assert sentence in said[0]
+    assert len(said) == 1
+
+
+BAD_AMOUNTS = ["0", "-0", "-5", "NaN", "sNaN", "Infinity", "1e309", "1e5", "1_000", "0.001", "+7", "0x10", "१२३", "１２",
+               "9" * 5000, "−5", "5,00", "1.25.000,00", "five"]  # fmt: skip
+
+
+@pytest.mark.parametrize("amount", BAD_AMOUNTS, ids=lambda text: text[:12])
+def test_a_hostile_amount_is_refused(tmp_path, amount):
+    (said,) = refused(tmp_path, f'name,fee\nAsha,"{amount}"\n')
+
+    assert said.startswith(f"line 2, fee: “{amount[:59]}")
+
+
+BAD_DAYS = ["31/02/2026", "29/02/2025", "0001-01-01", "9999-12-31", "24/13/2026", "11/24/2026", "24/11/26", "30-Feb-26", "5-Foo-26", "45000",
+            "yesterday", "2026-11-24T"]  # fmt: skip
+
+
+@pytest.mark.parametrize("day", BAD_DAYS)
+def test_a_date_that_does_not_exist_or_could_be_two_is_refused(tmp_path, day):
+    (said,) = refused(tmp_path, f"name,dob\nAsha,{day}\n")
+
+    assert said.startswith(f"line 2, dob: “{day}”: Enter a date")
+
+
+def test_every_bad_cell_is_reported(tmp_path):
+    content = "name,dob,phone\nA,32/01/2008,1\nB,,9876543210\n,,\nC,24/11/2008,x\n"
+
+    _, result = brought_in(tmp_path, content)
+
+    assert [(problem.line, problem.column, problem.value) for problem in result.problems] == [
+        (2, "phone", "1"),
+        (2, "dob", "32/01/2008"),
+        (5, "phone", "x"),
+    ]
+
+
+def test_what_steers_a_terminal_is_not_printed(tmp_path):
+    (said,) = refused(tmp_path, "name,dob\nAsha,\x1b[31m1\n")
+
+    assert "\x1b" not in said
+
+
+# Folders, pipes, limits -----------------------------------------------------------------------------------------
+
+
+def test_what_is_not_a_file_is_refused_without_waiting_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+
+    for name, sentence in [
+        ("", "This is a folder. Name the file in it."),
+        ("missing.csv", "There is no such file. Check the name and the folder."),
+        ("pipe.csv", "This is not a file that can be read twice. Save it as a file first."),
+        ("x" * 300, "This file cannot be read. Check its name, or copy it to another place."),
+        ("nul\0.csv", "This file cannot be read. Check its name, or copy it to another place."),
+    ]:
+        with pytest.raises(Unreadable) as refusal:
+            open_table(tmp_path / name)
+        assert refusal.value.sentence == sentence
+
+
+def test_a_file_that_one_may_not_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "locked.csv"
+    path.write_text("name\nAsha\n")
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # the superuser may read everything
+        monkeypatch.setattr(type(path), "open", lambda *args, **kwargs: (_ for _ in ()).throw(PermissionError()))
+
+    with pytest.raises(Unreadable, match="You may not read this file"):
+        open_table(path)
+    path.chmod(stat.S_IRUSR)
+
+
+def test_too_many_rows_are_refused_before_any_is_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_ROWS", 2)
+
+    assert refused(tmp_path, "name,dob\nA,x\nB,\nC,\n") == ["More than 2 rows. Split the file into smaller ones."]
+
+
+def test_a_file_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_BYTES", 10)
+
+    assert refused(tmp_path, "name\nAsha Verma\n") == ["More than 0 MB. Split the file into smaller ones."]
+
+
+# Mapping, defaults, skipping ------------------------------------------------------------------------------------
+
+
+def test_columns_can_be_joined(tmp_path):
+    content = "first name,middle name,last name\nAsha,,Verma\nRavi,K,Iyer\n"
+
+    rows, result = brought_in(tmp_path, content, mapping={"full_name": "first_name middle name last-name"})
+
+    assert [row["full_name"] for row in rows] == ["Asha Verma", "Ravi K Iyer"]
+    assert result.not_used == []
+
+
+def test_a_mapped_column_that_is_not_there_is_named(tmp_path):
+    (said,) = refused(tmp_path, "name\nAsha\n", mapping={"phone": "tel"})
+
+    assert said == "phone: There is no column “tel”. Found: name."
+
+
+def test_a_default_fills_a_missing_column_and_an_empty_cell(tmp_path):
+    rows, _ = brought_in(tmp_path, "name,dob\nAsha,\n", defaults={"born_on": "01/01/2008", "fee": "500"})
+
+    assert [str(rows[0][name]) for name in ("born_on", "fee")] == ["2008-01-01", "500.00"]
+    assert set(rows[0].filled) == {"born_on", "fee"}
+
+
+def test_an_empty_cell_says_nothing(tmp_path):
+    rows, _ = brought_in(tmp_path, "name,phone\nAsha,\n")
+
+    assert rows == [{"full_name": "Asha"}]
+
+
+def test_a_skipped_line_may_be_wrong(tmp_path):
+    rows, result = brought_in(tmp_path, "name,dob\nAsha,x\nRavi,\n", skip=[2, 9])
+
+    assert [row["full_name"] for row in rows] == ["Ravi"]
+    assert result.skipped == [2]
+    assert result.notes == ["Nothing to skip on line 9."]
+
+
+def test_columns_that_are_not_known_are_named_and_ignored(tmp_path):
+    _, result = brought_in(tmp_path, "name,Blood Group,mobile,phone\nAsha,B+,1,9876543210\n")
+
+    assert result.not_used == ["Blood Group", "mobile"]
+
+
+def test_progress_is_told_by_stage(tmp_path):
+    told = []
+    content = "name\n" + "".join(f"Person {number}\n" for number in range(2500))
+
+    brought_in(tmp_path, content, progress=lambda *step: told.append(step))
+
+    assert told == [("Checking", 1000, 2500), ("Checking", 1000, 2500)]
+
+
+def test_a_form_field_of_any_kind_can_be_a_column():
+    column = Column("colour", forms.ChoiceField(choices=[("r", "Red")]))
+
+    with pytest.raises(ValidationError):
+        column.clean("blue")
+    assert column.clean("r") == "r"

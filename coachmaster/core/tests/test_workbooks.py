@@ -1,0 +1,274 @@
+"""Workbooks read as a CSV of them would, exactly; and whatever is made to break the reader gets a sentence."""
+
+import datetime
+
+import pytest
+
+from coachmaster.core.importers import SeveralSheets, Unreadable, limits, open_table, workbooks
+
+from .workbooks import ods, ods_of, packed, xlsx, xlsx_of
+
+DAY = datetime.date(2026, 11, 24)
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """`rows(content)`: the header and the rows below it, with their lines."""
+
+    def read(content, sheet=None):
+        path = tmp_path / "workbook"
+        path.write_bytes(content)
+        table = open_table(path, sheet=sheet)
+        return [(table.header_line, table.header), *table]
+
+    return read
+
+
+def cell(xml, **parts):
+    """An XLSX with a header and that one cell below it."""
+    return xlsx_of(f'<row r="1"><c t="inlineStr"><is><t>A</t></is></c></row><row r="2">{xml}</row>', **parts)
+
+
+# What is read ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [lambda table: xlsx(table), lambda table: ods(Sheet=table)], ids=["xlsx", "ods"])
+def test_texts_numbers_and_dates_come_out_as_a_csv_would_hold_them(rows, make):
+    table = [
+        ["Name", "Phone", "Born", "Fee"],
+        ["आशा वर्मा", 9876543210, DAY, 125000.5],
+        ["O'Brien, “Null”", "098765 43210", DAY, 0.1],
+        ["-3", 42.0, DAY, 40000],
+    ]
+
+    assert rows(make(table)) == [
+        (1, ["Name", "Phone", "Born", "Fee"]),
+        (2, ["आशा वर्मा", "9876543210", "2026-11-24", "125000.5"]),
+        (3, ["O'Brien, “Null”", "098765 43210", "2026-11-24", "0.1"]),
+        (4, ["-3", "42", "2026-11-24", "40000"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("xml", "text"),
+    [
+        ("<c><v>9.87654321E9</v></c>", "9876543210"),
+        ("<c><v>9876543210.0</v></c>", "9876543210"),
+        ("<c><v>45.300000000000004</v></c>", "45.3"),
+        ("<c><v>1E-3</v></c>", "0.001"),
+        ("<c><v>-5</v></c>", "-5"),
+        ("<c><v>123456789012345678</v></c>", "1.23456789012346E+17"),
+        ('<c t="b"><v>1</v></c>', "TRUE"),
+        ('<c t="str"><f>A1&amp;"x"</f><v>Ax</v></c>', "Ax"),
+        ("<c><f>1+1</f><v>2</v></c>", "2"),
+        ("<c><f>1+1</f></c>", workbooks.UNCALCULATED),
+        ('<c t="e"><v>#REF!</v></c>', "#REF!"),
+        ('<c t="d"><v>2026-11-24T00:00:00</v></c>', "2026-11-24"),
+        ('<c t="d"><v>2026-11-24T17:30:00</v></c>', "2026-11-24 17:30"),
+        ('<c t="inlineStr"><is><r><t>Asha </t></r><r><t>Verma</t></r><rPh><t>x</t></rPh></is></c>', "Asha Verma"),
+        ('<c t="inlineStr"><is><t>A_x000D_B</t></is></c>', "A\rB"),
+        ('<x:c t="inlineStr" xmlns:x="x"><x:is><x:t>prefixed</x:t></x:is></x:c>', "prefixed"),
+    ],
+)
+def test_a_cell_of_excel_is_read_as_it_is_meant(rows, xml, text):
+    assert rows(cell(xml))[1:] == [(2, [text])]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "text"),
+    [
+        ("dd/mm/yyyy", 46350, "2026-11-24"),
+        ("d-mmm-yy", 46350, "2026-11-24"),
+        ("[$-4009]d mmmm yyyy", 46350, "2026-11-24"),
+        ("dd/mm/yyyy hh:mm", 46350.75, "2026-11-24 18:00"),
+        ("hh:mm", 0.75, "18:00"),
+        ("dd/mm/yyyy", 1, "1900-01-01"),
+        ("dd/mm/yyyy", 61, "1900-03-01"),
+        ('#,##0.00 "days"', 12.5, "12.5"),
+        ("[Red]0.00", 12.5, "12.5"),
+        ("0.00E+00", 46350, "46350"),
+        ("000000", 42, "000042"),
+    ],
+)
+def test_a_number_is_a_date_when_the_sheet_shows_it_as_one(rows, pattern, value, text):
+    assert rows(xlsx([["A"], [value]], formats={0: pattern}))[1:] == [(2, [text])]
+
+
+def test_a_workbook_that_counts_days_from_1904_is_read_so(rows):
+    book = '<workbook xmlns:r="r"><workbookPr date1904="1"/><sheets><sheet name="S" r:id="r1"/></sheets></workbook>'
+    styles = '<styleSheet><cellXfs><xf numFmtId="14"/></cellXfs></styleSheet>'
+
+    content = cell('<c s="0"><v>44888</v></c>', **{"xl/workbook.xml": book, "xl/styles.xml": styles})
+
+    assert rows(content)[1:] == [(2, ["2026-11-24"])]
+
+
+def test_lines_are_numbered_as_the_spreadsheet_shows_them(rows):
+    assert rows(xlsx([[], ["A", "B"], [], [None, "x"], ["y"]])) == [(2, ["A", "B"]), (4, ["", "x"]), (5, ["y", ""])]
+
+
+def test_titles_above_the_header_are_left_out(rows):
+    table = [["Sunrise Academy"], ["Fee register 2026-27"], [], ["Name", "Batch", "Paid"], ["Asha"], ["Ravi", "M1", 5]]
+
+    assert rows(xlsx(table)) == [
+        (4, ["Name", "Batch", "Paid"]),
+        (5, ["Asha", "", ""]),
+        (6, ["Ravi", "M1", "5"]),
+    ]
+
+
+def test_a_sheet_of_one_column_has_its_header_in_the_first_line(rows):
+    assert rows(xlsx([["Name"], ["Asha"], ["Ravi"]])) == [(1, ["Name"]), (2, ["Asha"]), (3, ["Ravi"])]
+
+
+@pytest.mark.parametrize(
+    ("xml", "text"),
+    [
+        ('<table:table-cell office:value-type="string"><text:p>MG<text:s text:c="2"/>Road</text:p><text:p>Pune</text:p>'
+         "</table:table-cell>", "MG  Road\nPune"),
+        ('<table:table-cell office:value-type="string"><office:annotation><text:p>note</text:p></office:annotation>'
+         "<text:p>x</text:p></table:table-cell>", "x"),
+        ('<table:table-cell table:formula="of:=1+1" office:value-type="float" office:value="2"/>', "2"),
+        ('<table:table-cell table:formula="of:=1+1"/>', workbooks.UNCALCULATED),
+        ('<table:table-cell table:formula="of:=X" office:value-type="string"><text:p>#REF!</text:p></table:table-cell>',
+         "#REF!"),
+        ('<table:table-cell office:value-type="float" office:value="42"><text:p>0042</text:p></table:table-cell>', "0042"),
+        ('<table:table-cell office:value-type="currency" office:value="125000.5"><text:p>₹1</text:p></table:table-cell>',
+         "125000.5"),
+        ('<table:table-cell office:value-type="boolean" office:boolean-value="true"/>', "TRUE"),
+    ],
+)  # fmt: skip
+def test_a_cell_of_libreoffice_is_read_as_it_is_meant(rows, xml, text):
+    assert rows(ods(S=[["A"], [xml]]))[1:] == [(2, [text])]
+
+
+def test_rows_and_cells_that_an_ods_repeats_are_read_as_often(rows):
+    head = "".join(f"<table:table-cell><text:p>{name}</text:p></table:table-cell>" for name in "AB")
+    head = f"<table:table-row>{head}</table:table-row>"
+    twice = (
+        '<table:table-row table:number-rows-repeated="2"><table:table-cell table:number-columns-repeated="2">'
+        "<text:p>x</text:p></table:table-cell></table:table-row>"
+    )
+    rest = (
+        '<table:table-row table:number-rows-repeated="1048000"><table:table-cell table:number-columns-repeated="16384"/>'
+        "</table:table-row>"
+    )
+
+    content = ods_of(f'<table:table table:name="S">{head}{twice}{rest}</table:table>')
+
+    assert rows(content) == [(1, ["A", "B"]), (2, ["x", "x"]), (3, ["x", "x"])]
+
+
+# Which sheet ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [xlsx, ods])
+def test_of_several_filled_sheets_one_is_named(rows, make):
+    content = make(Students=[["A"], ["x"]], Fees=[["B"], ["y"]], Empty=[])
+
+    with pytest.raises(SeveralSheets) as several:
+        rows(content)
+
+    assert several.value.sheets == ["Students", "Fees"]
+    assert rows(content, sheet="Fees") == [(1, ["B"]), (2, ["y"])]
+    with pytest.raises(Unreadable, match="There is no sheet “fees”"):
+        rows(content, sheet="fees")
+
+
+@pytest.mark.parametrize("make", [xlsx, ods])
+def test_the_only_filled_sheet_needs_no_name(rows, make):
+    assert rows(make(Empty=[], Students=[["A"], ["x"]])) == [(1, ["A"]), (2, ["x"])]
+
+
+# What is refused ------------------------------------------------------------------------------------------------
+
+ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]>'
+BROKEN = {
+    "cut off": xlsx([["A"], ["x"]])[:-200],
+    "no workbook": packed({"a.txt": "x"}),
+    "a document": packed({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<a/>"}),
+    "not XML": packed({"[Content_Types].xml": "", "xl/workbook.xml": "<workbook"}),
+    "entities": xlsx_of("", **{"xl/s.xml": f"{ENTITIES}<worksheet>&a;</worksheet>"}),
+    "a text that is not there": cell('<c t="s"><v>7</v></c>'),
+    "a number that is none": cell("<c><v>seven</v></c>"),
+    "a number beyond all": cell("<c><v>1e999</v></c>"),
+    "not a number": cell("<c><v>nan</v></c>"),
+    "lines that run backwards": xlsx_of('<row r="3"><c><v>1</v></c></row><row r="2"><c><v>1</v></c></row>'),
+    "a column beyond all": cell('<c r="XFE1"><v>1</v></c>'),
+    "empty": xlsx([]),
+    "the same part twice": None,
+    "a password": packed(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": "\x01",
+            "META-INF/manifest.xml": "<m><e><manifest:encryption-data xmlns:manifest='m'/></e></m>",
+        }
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_workbook_is_refused_with_a_sentence(rows, tmp_path, broken):
+    content = BROKEN[broken]
+    if content is None:
+        import zipfile
+
+        path = tmp_path / "twice.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for _ in range(2):
+                archive.writestr("[Content_Types].xml", "<Types/>")
+        content = path.read_bytes()
+
+    with pytest.raises(Unreadable) as unreadable:
+        rows(content)
+
+    assert unreadable.value.sentence.endswith(".")
+
+
+def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(rows, monkeypatch):
+    monkeypatch.setattr(workbooks, "MOST_UNPACKED", 1_000_000)
+    bomb = xlsx_of("<row><c><v>1</v></c></row>" * 100_000)
+    assert len(bomb) < 50_000
+
+    with pytest.raises(Unreadable, match="unpacks to more than"):
+        rows(bomb)
+
+
+def test_texts_that_swell_are_refused(rows, monkeypatch):
+    monkeypatch.setattr(workbooks, "MOST_SHARED_CHARACTERS", 1000)
+
+    with pytest.raises(Unreadable, match="too much text"):
+        rows(cell('<c t="s"><v>0</v></c>', **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 2000}</t></si></sst>"}))
+
+
+def test_a_sheet_that_claims_to_be_wide_costs_nothing(rows):
+    with pytest.raises(Unreadable, match="More than 500 columns"):
+        rows(cell('<c r="A2"><v>1</v></c><c r="XFD2"><v>1</v></c>'))
+
+
+def test_a_sheet_that_claims_to_be_long_costs_nothing(rows):
+    assert rows(xlsx_of('<row r="1"><c><v>1</v></c></row><row r="1048576"><c><v>2</v></c></row>')) == [
+        (1, ["1"]), (1_048_576, ["2"])]  # fmt: skip
+
+
+def test_too_many_rows_or_cells_are_refused(rows, monkeypatch):
+    content = xlsx([["A", "B"]] * 20)
+    monkeypatch.setattr(limits, "MOST_ROWS", 10)
+    with pytest.raises(Unreadable, match="More than 10 rows"):
+        rows(content)
+    monkeypatch.undo()
+    monkeypatch.setattr(workbooks, "MOST_CELLS", 10)
+    with pytest.raises(Unreadable, match="More than 10 cells"):
+        rows(content)
+
+
+def test_a_cell_too_long_stays_within_bounds(rows):
+    long = f"<c t='inlineStr'><is><t>{'x' * 2_000_000}</t></is></c>"
+
+    assert len(rows(cell(long))[1][1][0]) == limits.MOST_CHARACTERS + 1
+
+
+def test_a_csv_has_no_sheets(rows):
+    with pytest.raises(Unreadable, match="no sheets"):
+        rows(b"A\nx\n", sheet="S")

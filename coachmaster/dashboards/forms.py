@@ -1,0 +1,16 @@
+"""Request data in, clean values out."""
+
+from django import forms
+
+from coachmaster.core.text import LineFormField
+
+
+class SearchForm(forms.Form):
+    """The search box of the top bar."""
+
+    q = LineFormField(required=False, max_length=100)
+
+    @property
+    def words(self):
+        """What is looked for; "" when nothing or nonsense was typed."""
+        return self.cleaned_data.get("q", "") if self.is_valid() else ""

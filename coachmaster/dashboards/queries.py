@@ -1,0 +1,82 @@
+"""What dashboards say, for the pages and the JSON API alike."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from academics.models import Batch, Course, Enrollment
+from accounts.roles import sees_whole_institute
+from accounts.scopes import scope_of
+from attendance import reports as attendance
+from coachmaster.core.compiled import compiled
+from finance import reports as money
+from finance.models import Payment
+
+RECENT = 6
+#: How many classes and courses a dashboard shows; the rest is a link away.
+SHOWN = 8
+
+
+def teaches(user):
+    """Whether the instructor's dashboard is theirs: an instructor, or anybody who teaches a batch."""
+    is_instructor = user.has_perm("academics.teach_batch") and not sees_whole_institute(user)
+    return is_instructor or Batch.objects.taught_by(user).exists()
+
+
+@dataclass
+class InstituteFigures:
+    """The institute on a day."""
+
+    received: money.Collections
+    owed: money.Owed
+    active_students: int
+    running_batches: int
+    classes: attendance.DayInBrief
+
+
+def of_institute(user, today, courses):
+    """Return the InstituteFigures of ``today``; ``courses`` are those of `courses_on`."""
+    return InstituteFigures(
+        received=money.collections(today),
+        owed=money.owed(today),
+        active_students=Enrollment.objects.active().aggregate(number=Count("student", distinct=True))["number"],
+        running_batches=sum(course.running_batches for course in courses),
+        classes=attendance.day_in_brief(today, SHOWN, scope_of(user)),
+    )
+
+
+@compiled  # 0.7 ms instead of 3.7
+def _courses(*, on):
+    return Course.objects.for_listing(on).order_by("-active_students", "name", "pk")
+
+
+def courses_on(today):
+    """Return a list of all courses with their batches that run ``today`` and active students, the largest first."""
+    return _courses(on=today)
+
+
+@compiled  # 0.5 ms instead of 3.0
+def _batches(*, instructor, on):
+    batches = Batch.objects.taught_by(instructor).not_over(on).select_related("course", "instructor")
+    return batches.with_strength().prefetch_related("class_times").order_by("name", "pk")
+
+
+def batches_taught(user, today):
+    """Return a list of the batches of ``user`` that are not over, with class times and ``strength``, by name."""
+    return _batches(instructor=user.pk, on=today)
+
+
+def recent_enrollments(user):
+    """Return the newest enrollments, with the names of student and batch."""
+    found = Enrollment.objects.visible_to(user).select_related("student__user", "batch")
+    return found.only("enrolled_on", "status", "created_at", "student__user__full_name", "batch__name").order_by(
+        "-created_at", "-pk"
+    )[:RECENT]
+
+
+def recent_payments(user):
+    """Return the newest active payments, with the name of the student."""
+    found = Payment.objects.visible_to(user).live().select_related("student__user")
+    return found.only("receipt_number", "mode", "amount", "paid_on", "student__user__full_name").order_by(
+        "-recorded_at", "-pk"
+    )[:RECENT]

@@ -1,0 +1,43 @@
+"""The site's addresses, and the floors that they are compared with."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpResponse
+from django.template import engines
+from django.urls import include, path
+from ninja import NinjaAPI
+
+from accounts.models import User
+from accounts.tokens import Token
+from coachmaster.api import by_token_only
+from coachmaster.core.api import Answer
+
+#: Where a session of the bench holds whose it is.
+PERSON = "person"
+SMALL = "<!doctype html><title>Floor</title><p>Hello, {{ name }}</p>"
+
+
+@login_not_required
+def floor(request):
+    """The smallest page of a signed-in person, as Django loads a session and its user by itself."""
+    session = SessionStore(request.COOKIES[settings.SESSION_COOKIE_NAME])
+    user = User.objects.get(pk=session[PERSON])
+    return HttpResponse(engines["django"].from_string(SMALL).render({"name": user.full_name}))
+
+
+calls = NinjaAPI(urls_namespace="floor", docs_url=None, openapi_url=None)
+
+
+@calls.get("", auth=Token())
+def floor_of_calls(request):
+    """The smallest call: it only checks its token."""
+    return Answer({"message": "Hello"})
+
+
+(_call,) = (entry for entry in calls.urls[0] if entry.name != "api-root")
+urlpatterns = [
+    path("floor/", floor),
+    path("api/floor", by_token_only(_call.callback)),
+    path("", include("coachmaster.urls")),
+]

@@ -1,0 +1,116 @@
+"""The demo institute: believable, the same every time, and as true as one that was typed in."""
+
+import datetime
+from itertools import pairwise
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Count, F
+from django.utils import timezone
+
+from academics.models import Batch, Enrollment, EnrollmentStatus
+from academics.tests.factories import expected
+from accounts.models import StudentProfile, User
+from attendance.models import Expected, Mark, Presence, Sheet
+from coachmaster.demo import institute
+from finance import ledger
+from finance.models import Account, DayTotal, Mode, Payment, Reversal
+
+pytestmark = [pytest.mark.size, pytest.mark.django_db]
+TUESDAY, SUNDAY = datetime.date(2026, 11, 24), datetime.date(2027, 2, 28)
+
+
+@pytest.fixture(params=[TUESDAY, SUNDAY], ids=["a Tuesday", "a Sunday"])
+def today(request, time_machine):
+    time_machine.move_to(datetime.datetime.combine(request.param, datetime.time(14), datetime.UTC))
+    return request.param
+
+
+def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
+    institute.make(today=today)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # to PostgreSQL's planner, tables that were filled a moment ago may be empty still
+
+    call_command("verify")
+    numbers = Payment.objects.order_by("series", "number").values_list("series", "number", "paid_on", "recorded_at")
+    for before, after in pairwise(numbers):
+        if before[0] == after[0]:
+            assert (after[1], after[2:] >= before[2:]) == (before[1] + 1, True)
+        else:
+            assert after[1] == 1
+    for account in Account.objects.select_related("student"):
+        assert account.balance == ledger.fee_status(account.student, today).balance
+    kept = DayTotal.objects.order_by("paid_on", "mode").values_list("paid_on", "mode", "amount", "receipts")
+    ledger.refresh_days(Payment.objects.values_list("paid_on", flat=True).distinct())
+    assert list(kept.all()) == list(kept)
+    strays = Mark.objects.exclude(enrollment__enrolled_on__lte=F("sheet__held_on")) | Mark.objects.filter(
+        enrollment__ended_on__lte=F("sheet__held_on")
+    )
+    assert not strays.exists()
+    assert Account.objects.count() == StudentProfile.objects.count() == 240
+    assert Enrollment.history.count() == 246 + Enrollment.objects.exclude(ended_on=None).count()
+
+
+def test_it_shows_every_state_an_institute_knows(today):
+    academy = institute.make(today=today)
+
+    statuses = {ledger.fee_status(student, today).status for student in StudentProfile.objects.all()}
+    assert statuses == set(ledger.Status)
+    assert set(Payment.objects.values_list("mode", flat=True)) == set(Mode)
+    assert Reversal.objects.exists()
+    assert set(Enrollment.objects.values_list("status", flat=True)) == set(EnrollmentStatus)
+    assert Batch.objects.over(today).exists() and Batch.objects.upcoming(today).exists()
+    assert Batch.objects.for_listing().filter(strength=F("capacity")).exists()
+    assert any(
+        Expected(75, classes=1).is_short(tally) for tally in Presence.objects.tallies_by("enrollment__student").values()
+    )
+    classes = [one.batch for one in expected(Batch.objects.taught_by(academy.teachers[0]), today, today)]
+    assert len(classes) == 2
+    assert Sheet.objects.filter(held_on=today, batch__in=classes).count() == 1
+
+
+def test_made_twice_it_is_the_same():
+    made = []
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), institute.transaction.atomic():
+            institute.make(today=TUESDAY)
+            made.append(
+                [
+                    list(User.objects.order_by("pk").values_list("full_name", "email", "phone")),
+                    list(Payment.objects.order_by("pk").values_list("receipt_number", "amount", "reference")),
+                    list(Mark.objects.values_list("status").annotate(Count("pk")).order_by("status")),
+                ]
+            )
+            1 / 0  # noqa: B018
+
+    assert made[0] == made[1]
+
+
+def test_it_is_never_mixed_with_other_data(admin, settings):
+    settings.DEBUG = True
+    with pytest.raises(CommandError, match="There is data in this database"):
+        call_command("demo")
+
+    assert User.objects.get() == admin
+
+
+def test_it_is_not_made_where_debug_is_off_unless_forced():
+    with pytest.raises(CommandError, match="DEBUG is off"):
+        call_command("demo")
+    assert not User.objects.exists()
+
+
+def test_its_logins_are_told_one_a_line_and_only_while_they_work(settings, capsys):
+    settings.DEBUG = True
+    call_command("demo", "--if-empty")
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [list(pair) for pair in institute.LOGINS.items()]
+
+    owner = User.objects.get(email="admin@coachmaster.example")
+    owner.set_password("their own choice 5")
+    owner.save()
+    call_command("demo", "--if-empty")
+    assert "admin@" not in capsys.readouterr().out
+    assert owner.is_superuser
+    assert timezone.localdate() >= owner.created_at.date()

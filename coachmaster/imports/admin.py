@@ -1,0 +1,24 @@
+"""Files that were brought in, to look up."""
+
+from django.contrib import admin
+
+from coachmaster.core.admin import ReadOnlyAdmin
+
+from .models import Import
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnlyAdmin):
+    """What each file did; a file that waits is its uploader's alone, and not shown here."""
+
+    fields = ["file_name", "kind", "by", "uploaded_at", "applied_at", "created", "changed", "unchanged"]
+    list_display = ["file_name", "kind", "by", "applied_at", "created", "changed", "unchanged"]
+    list_select_related = ["by"]
+    list_filter = ["kind"]
+    search_fields = ["file_name", "by__search_text"]
+    date_hierarchy = "applied_at"
+    ordering = ["-applied_at", "-pk"]
+    show_full_result_count = False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).applied().defer("content", "report", "made")
