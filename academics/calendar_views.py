@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_safe
 
-from accounts import calendar_links
 from accounts.roles import sees_whole_institute
+from accounts.services import calendar_links
 
 from . import feed, schedule
 from .calendar import Class, Timetable

@@ -9,9 +9,9 @@ from django.utils.html import format_html
 
 from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
-from . import mails
 from .models import AdmissionSeries, ApiToken, Attempts, CalendarLink, Membership, StudentProfile, User
 from .roles import PERMISSIONS
+from .services import mails
 
 
 @admin.register(User)

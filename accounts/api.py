@@ -9,12 +9,17 @@ from ninja import Field, Query, Router, Schema
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from accounts.forms.passwords import NewPasswordForm
+from accounts.forms.people import PersonForm, StudentForm, form_to_edit
+from accounts.forms.registration import RegisterForm
+from accounts.services.people import add_person, update_person
+from accounts.services.registration import check_registration_open
 from coachmaster.core.api import Answer, Key, Message, Paging, Rows, answers, checked, given, listed
 
-from . import invitations, services, signing_in, throttling, tokens
-from .forms import NewPasswordForm, PersonForm, RegisterForm, StudentForm, form_to_edit
+from . import throttling, tokens
 from .models import User
 from .roles import ADMIN, INSTRUCTOR, STUDENT, roles_within
+from .services import invitations, registration, sign_in
 from .tokens import Token
 
 signing = Router(tags=["Signing in"])
@@ -121,7 +126,7 @@ def register(request, payload: RegisterIn):
     checked(form)
     if payload.password is not None:
         _with_password(NewPasswordForm, payload.password, user=form.instance)
-    person = services.add_person(role=role, profile=form.record, password=payload.password, **form.person)
+    person = add_person(role=role, profile=form.record, password=payload.password, **form.person)
     answer = {"message": f"{person} added.", "user": user_json(person)}
     if payload.password is None:
         answer["set_password_url"] = invitations.link_for(person, request)
@@ -142,9 +147,9 @@ def _with_password(form_class, password, fields=(), **kwargs):
 def _register_oneself(request, payload):
     if payload.role != "student":
         raise PermissionDenied("Only an Admin adds people of that role.")
-    services.check_registration_open()  # before the form, which tells whose e-mail addresses are taken
+    check_registration_open()  # before the form, which tells whose e-mail addresses are taken
     values = _with_password(RegisterForm, payload.password or "", _person_fields(payload))
-    person = services.register(address=throttling.client_address(request), **values)
+    person = registration.register(address=throttling.client_address(request), **values)
     number = person.student_profile.admission_number
     return Answer({"message": f"Welcome, {person}. Your admission number is {number}.", "user": user_json(person)}, 201)
 
@@ -178,11 +183,11 @@ def login(request, payload: SignInIn):
         raise ValidationError(missing)
     # No name and no password is as long as this; no database is asked, and nothing hashed.
     is_sensible = len(name) <= 254 and len(payload.password) <= 1000 and "\0" not in name + payload.password
-    person = signing_in.person_by_password(request, name, payload.password) if is_sensible else None
+    person = sign_in.person_by_password(request, name, payload.password) if is_sensible else None
     token = person and tokens.issue(person)
     if token is None:
-        return Answer({"message": signing_in.WRONG}, 401)
-    signing_in.note_last_sign_in(person)
+        return Answer({"message": sign_in.WRONG}, 401)
+    sign_in.note_last_sign_in(person)
     return Answer({"token": token, "user": user_json(person)})
 
 
@@ -270,5 +275,5 @@ def update_user(request, user_id: Key, payload: UserIn):
         raise PermissionDenied("Only an Admin changes an e-mail address.")
     form = form_class({**form_class(instance=person).initial, **changes}, instance=person)
     checked(form)
-    services.update_person(person, profile=form.record, **form.person)
+    update_person(person, profile=form.record, **form.person)
     return Answer(user_json(person))

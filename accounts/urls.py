@@ -2,22 +2,22 @@
 
 from django.urls import path
 
-from . import people, views
 from .roles import requires
+from .views import passwords, people, profile, registration, sign_in
 
 app_name = "accounts"
 urlpatterns = [
-    path("accounts/login/", views.sign_in, name="login"),
-    path("accounts/logout/", views.sign_out, name="logout"),
-    path("accounts/register/", views.register, name="register"),
-    path("accounts/me/", views.me, name="me"),
-    path("accounts/tokens/<int:pk>/revoke/", views.token_revoke, name="token-revoke"),
-    path("accounts/calendar-link/", views.calendar_link_renew, name="calendar-link-renew"),
-    path("accounts/password/", views.password_change, name="password-change"),
-    path("accounts/reset/", views.password_reset, name="password-reset"),
-    path("accounts/reset/sent/", views.password_reset_done, name="password-reset-done"),
-    path("accounts/reset/<uidb64>/<token>/", views.password_reset_confirm, name="password-reset-confirm"),
-    path("accounts/invitation/<str:token>/", views.invitation, name="invitation"),
+    path("accounts/login/", sign_in.sign_in, name="login"),
+    path("accounts/logout/", sign_in.sign_out, name="logout"),
+    path("accounts/register/", registration.register, name="register"),
+    path("accounts/me/", profile.me, name="me"),
+    path("accounts/tokens/<int:pk>/revoke/", profile.token_revoke, name="token-revoke"),
+    path("accounts/calendar-link/", profile.calendar_link_renew, name="calendar-link-renew"),
+    path("accounts/password/", profile.password_change, name="password-change"),
+    path("accounts/reset/", passwords.password_reset, name="password-reset"),
+    path("accounts/reset/sent/", passwords.password_reset_done, name="password-reset-done"),
+    path("accounts/reset/<uidb64>/<token>/", passwords.password_reset_confirm, name="password-reset-confirm"),
+    path("accounts/invitation/<str:token>/", passwords.invitation, name="invitation"),
     path("people/", requires("accounts.view_user")(people.person_list), name="person-list"),
     path("people/add/", requires("accounts.add_user")(people.person_create), name="person-create"),
     # Everybody has a page: whose one may see is a matter of rows.

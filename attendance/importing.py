@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from academics.importing import all_batches, batch_column, batch_of
 from academics.models import Enrollment
-from accounts.importing import StudentFinder, student_column
+from accounts.importers.student_finder import StudentFinder, student_column
 from coachmaster.core.dates import DayFormField, day_words
 from coachmaster.core.forms import WholeNumberField
 from coachmaster.core.importers import Column, Importer, Row, in_chunks, normalised, plain_day, set_changes

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from academics.calendar import Timetable, possible_days
 from academics.models import Batch, Enrollment, Institute
-from accounts import mails
 from accounts.models import User
 from accounts.scopes import scope_of
+from accounts.services import mails
 from coachmaster.core.exports import Column, Kind
 
 from .models import RegisterReminder, Sheet

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from academics.calendar import Timetable
 from academics.models import Enrollment, Institute
-from accounts.importing import ADMISSION_NUMBER, StudentFinder
+from accounts.importers.people import ADMISSION_NUMBER
+from accounts.importers.student_finder import StudentFinder
 from coachmaster.core.dates import DayFormField, day_words
 from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks
 

@@ -7,7 +7,7 @@ from django.db.models import Max
 from django.shortcuts import get_object_or_404
 
 from academics.models import Enrollment, Institute
-from accounts.reminders import ReminderKind
+from accounts.views.reminders import ReminderKind
 from coachmaster.core.dates import day_words
 from coachmaster.core.reminders import Channel, Notice, filled, to_send
 

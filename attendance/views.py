@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
-from accounts.expired import comes_back, typed_before
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
+from accounts.views.session_expired import comes_back, typed_before
 from coachmaster.core.dates import day_words, month_end, months_between
 from coachmaster.core.exports import asked_form, list_file, table_answer
 from coachmaster.core.pagination import ROWS_A_PAGE, Listing, listing, listing_of

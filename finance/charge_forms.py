@@ -4,7 +4,7 @@ import secrets
 
 from django import forms
 
-from accounts.forms import PasswordAgainMixin
+from accounts.forms.passwords import PasswordAgainMixin
 from coachmaster.core.concurrency import EditForm
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.forms import PercentField, WholeNumberField

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.forms.models import ModelChoiceIterator
 from django.utils.functional import cached_property
 
-from accounts.forms import PasswordAgainMixin
+from accounts.forms.passwords import PasswordAgainMixin
 from accounts.models import User
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.forms import LARGEST_KEY, FilterForm, TickedField, show_refusal

@@ -11,7 +11,7 @@ from django.utils import timezone
 from academics.importing import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from academics.services import clashes_of_enrollments
-from accounts.importing import StudentFinder, student_column
+from accounts.importers.student_finder import StudentFinder, student_column
 from accounts.models import StudentProfile
 from coachmaster.core.dates import financial_year
 from coachmaster.core.importers import Column, Importer, Result, in_chunks, normalised

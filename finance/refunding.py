@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from accounts.forms import PasswordAgainMixin
+from accounts.forms.passwords import PasswordAgainMixin
 from accounts.models import User
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.exports import list_file

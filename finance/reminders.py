@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.models import StudentProfile, student_or_404
-from accounts.reminders import ReminderKind
+from accounts.views.reminders import ReminderKind
 from coachmaster.core.dates import day_words
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.reminders import Notice, filled, to_send

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from academics.importing import all_batches, batch_column, batch_of
 from academics.models import Enrollment
-from accounts.importing import StudentImporter
+from accounts.importers.students import StudentImporter
 from accounts.models import StudentProfile
 from coachmaster.core.dates import DayFormField, day_words
 from coachmaster.core.importers import Column, Importer, Result, Row, in_chunks, normalised

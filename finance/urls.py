@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from accounts.reminders import remind_by_mail, remind_by_whatsapp
 from accounts.roles import SCOPE, requires
+from accounts.views.reminders import remind_by_mail, remind_by_whatsapp
 
 from . import (
     charging,

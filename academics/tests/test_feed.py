@@ -12,8 +12,8 @@ from academics import class_changes, feed
 from academics.class_times import parse
 from academics.models import Institute
 from academics.services import save_batch
-from accounts import calendar_links
 from accounts.models import CalendarLink
+from accounts.services import calendar_links
 
 from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
 

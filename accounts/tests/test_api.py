@@ -11,9 +11,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import invitations, services, throttling, tokens
+from accounts import throttling, tokens
 from accounts.models import ApiToken, User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+from accounts.services import invitations
+from accounts.services.passwords import set_password
+from accounts.services.people import activate, change_role, deactivate
 from coachmaster.tests.api import Caller
 
 from .factories import PASSWORD, StudentFactory, UserFactory
@@ -103,7 +106,7 @@ def test_a_wrong_name_or_password_is_told_in_one_sentence(student, email, passwo
 
 
 def test_a_closed_account_does_not_sign_in(admin, instructor):
-    services.deactivate(instructor, by=admin)
+    deactivate(instructor, by=admin)
 
     assert nobody("POST", "/auth/login", {"email": instructor.email, "password": PASSWORD})[0] == 401
 
@@ -162,7 +165,7 @@ def test_signing_out_kills_the_token_and_no_other(student):
 
 
 def by_a_new_password(person, admin):
-    services.set_password(person, "seven green parrots")
+    set_password(person, "seven green parrots")
 
 
 def by_a_new_password_from_the_shell(person, admin):
@@ -171,16 +174,16 @@ def by_a_new_password_from_the_shell(person, admin):
 
 
 def by_another_role(person, admin):
-    services.change_role(person, Group.objects.get(name=ADMIN), by=admin)
+    change_role(person, Group.objects.get(name=ADMIN), by=admin)
 
 
 def by_closing_the_account(person, admin):
-    services.deactivate(person, by=admin)
+    deactivate(person, by=admin)
 
 
 def by_the_account_being_closed_and_opened_again(person, admin):
-    services.deactivate(person, by=admin)
-    services.activate(person)
+    deactivate(person, by=admin)
+    activate(person)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +208,7 @@ def test_tokens_end_at_once(admin, instructor, end):
 
 def test_who_signs_in_while_the_password_changes_gets_no_token(student):
     early = User.objects.get(pk=student.pk)  # the password was looked at, and is the old one
-    services.set_password(student.user, "seven green parrots")
+    set_password(student.user, "seven green parrots")
 
     assert tokens.issue(early) is None
     assert not ApiToken.objects.exists()
@@ -215,7 +218,7 @@ def test_who_signs_in_while_the_password_changes_gets_no_token(student):
 def test_a_role_that_stays_ends_no_token(admin, instructor):
     caller = Caller(instructor)
 
-    services.change_role(instructor, Group.objects.get(name=INSTRUCTOR), by=admin)
+    change_role(instructor, Group.objects.get(name=INSTRUCTOR), by=admin)
 
     assert caller("GET", "/auth/me")[0] == 200
 

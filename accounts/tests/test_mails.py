@@ -6,7 +6,7 @@ import threading
 import pytest
 from django.core.mail import EmailMessage
 
-from accounts import mails
+from accounts.services import mails
 
 
 class Talk(socketserver.StreamRequestHandler):

@@ -7,7 +7,7 @@ import time_machine
 from django import forms
 from django.utils import timezone
 
-from accounts.forms import PasswordAgainMixin
+from accounts.forms.passwords import PasswordAgainMixin
 
 from .factories import PASSWORD
 

@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import EnrollmentFactory
-from accounts import services
 from accounts.models import Membership, User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+from accounts.services import people
+from accounts.services.people import deactivate, update_person
 
 from .factories import PASSWORD, StudentFactory, UserFactory
 
@@ -153,7 +154,7 @@ def test_somebody_who_came_in_bulk_has_a_page_without_history(client_of, admin, 
 
 def test_the_page_asks_the_same_queries_however_much_was_changed(client_of, admin, student, queries_of):
     def change(n):
-        services.update_person(student.user, profile={"address": f"{n} MG Road"}, phone=f"987654321{n}")
+        update_person(student.user, profile={"address": f"{n} MG Road"}, phone=f"987654321{n}")
 
     client = client_of(admin)
     change(0)
@@ -345,7 +346,7 @@ def test_whom_one_sees_but_may_not_edit_is_403_and_the_rest_404(client_of, instr
 def test_a_changed_email_address_is_told_at_the_old_one(student, settings, django_capture_on_commit_callbacks):
     settings.SENDS_MAIL = True
     with django_capture_on_commit_callbacks(execute=True):
-        services.update_person(student.user, email="new@example.com")
+        update_person(student.user, email="new@example.com")
 
     assert [message.to for message in mail.outbox] == [["asha@example.com"]]
     assert "changed to new@example.com" in mail.outbox[0].body
@@ -368,7 +369,7 @@ def test_an_admin_gives_another_role_and_history_keeps_it(client_of, admin, inst
 def test_a_new_role_is_told_by_mail(admin, instructor, settings, django_capture_on_commit_callbacks):
     settings.SENDS_MAIL = True
     with django_capture_on_commit_callbacks(execute=True):
-        services.change_role(instructor, Group.objects.get(name=ADMIN), by=admin)
+        people.change_role(instructor, Group.objects.get(name=ADMIN), by=admin)
 
     assert "Your role is now Admin." in mail.outbox[0].body
 
@@ -406,9 +407,9 @@ def test_the_last_active_admin_stays_admin_and_active(admin):
     UserFactory(role=ADMIN, is_active=False)
 
     with pytest.raises(ValidationError, match="Anita Rao is the last active Admin"):
-        services.change_role(admin, Group.objects.get(name=INSTRUCTOR), by=owner)
+        people.change_role(admin, Group.objects.get(name=INSTRUCTOR), by=owner)
     with pytest.raises(ValidationError, match="Anita Rao is the last active Admin"):
-        services.deactivate(admin, by=owner)
+        deactivate(admin, by=owner)
 
 
 def test_nobody_hands_out_or_takes_over_rights_they_lack(client_of, front_desk, admin, instructor, student):

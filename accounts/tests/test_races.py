@@ -7,9 +7,9 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from accounts import services
 from accounts.models import User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+from accounts.services.people import add_person, change_role, deactivate
 
 from .factories import UserFactory
 
@@ -43,8 +43,8 @@ def test_two_admins_cannot_take_the_role_from_each_other():
     instructor = Group.objects.get(name=INSTRUCTOR)
 
     results = at_once(
-        lambda: services.change_role(one, instructor, by=other),
-        lambda: services.deactivate(other, by=one),
+        lambda: change_role(one, instructor, by=other),
+        lambda: deactivate(other, by=one),
     )
 
     assert [type(result) for result in results].count(ValidationError) == 1
@@ -53,7 +53,7 @@ def test_two_admins_cannot_take_the_role_from_each_other():
 
 def test_one_address_registered_by_several_at_once_makes_one_person_and_refusals():
     def register():
-        return services.add_person(full_name="Asha", email="asha@example.com", role=STUDENT, password="x")
+        return add_person(full_name="Asha", email="asha@example.com", role=STUDENT, password="x")
 
     results = at_once(*[register] * 6)
 
@@ -64,7 +64,7 @@ def test_one_address_registered_by_several_at_once_makes_one_person_and_refusals
 
 def test_students_added_at_once_get_consecutive_admission_numbers():
     def add(number):
-        return lambda: services.add_person(full_name=f"Student {number}", role=STUDENT)
+        return lambda: add_person(full_name=f"Student {number}", role=STUDENT)
 
     people = at_once(*[add(number) for number in range(8)])
 

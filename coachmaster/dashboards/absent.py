@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST
 
 from academics.models import Institute
 from accounts.models import StudentProfile, User, student_or_404
-from accounts.reminders import open_whatsapp
 from accounts.scopes import scope_of
+from accounts.views.reminders import open_whatsapp
 from attendance import shortage
 from attendance.models import Mark, Reminder, Status
 from attendance.reminders import tell_of_absence

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.calendar import next_class_of
+from accounts.exports import STUDENTS
 from accounts.models import User, student_or_404
 from accounts.roles import sees_whole_institute
-from accounts.tables import STUDENTS
 from attendance import missing
 from attendance import reports as attendance
 from attendance.models import Tally

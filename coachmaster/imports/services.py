@@ -10,7 +10,8 @@ from typing import Any
 from django.utils import timezone
 
 from academics.importing import BatchImporter, CourseImporter, HolidayImporter
-from accounts.importing import InstructorImporter, StudentImporter
+from accounts.importers.instructors import InstructorImporter
+from accounts.importers.students import StudentImporter
 from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter
 from coachmaster.core.exports import Column
 from coachmaster.core.exports import Kind as Cell

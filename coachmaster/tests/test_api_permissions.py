@@ -14,7 +14,7 @@ from academics.models import Batch
 from academics.tests.factories import DailyBatchFactory
 from accounts.models import StudentProfile
 from accounts.roles import INSTRUCTOR
-from accounts.signing_in import WRONG
+from accounts.services.sign_in import WRONG
 from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.tests.factories import taken
 from coachmaster.api import api

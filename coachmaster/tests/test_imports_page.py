@@ -7,7 +7,8 @@ import pytest
 from django.conf import settings
 
 from academics.importing import BatchImporter, CourseImporter, HolidayImporter
-from accounts.importing import InstructorImporter, StudentImporter
+from accounts.importers.instructors import InstructorImporter
+from accounts.importers.students import StudentImporter
 from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter
 from attendance.punches import PunchImporter
 from coachmaster.core.tests.imports import run_import

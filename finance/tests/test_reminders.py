@@ -156,7 +156,7 @@ def test_a_mail_that_the_server_refuses_is_no_reminder(client_of, admin, debtor,
     other.guardian_email = "m@example.com"
     other.save()
     monkeypatch.setattr(
-        "accounts.mails.send_each", lambda messages: [message.to == ["m@example.com"] for message in messages]
+        "accounts.services.mails.send_each", lambda messages: [message.to == ["m@example.com"] for message in messages]
     )
 
     answer = client_of(admin).post(MAIL, {"students": [debtor.pk, other.pk]}, follow=True).content.decode()

@@ -9,9 +9,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import invitations, services
 from accounts.models import User
 from accounts.roles import ADMIN
+from accounts.services import invitations
+from accounts.services.people import add_person
 
 
 class Command(BaseCommand):
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *, email, name, password_stdin, link, **options):
         password = None if link else self.password(User(full_name=name, email=email), password_stdin)
         try:
-            owner = services.add_person(full_name=name, email=email, role=ADMIN, password=password)
+            owner = add_person(full_name=name, email=email, role=ADMIN, password=password)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         owner.is_superuser = True

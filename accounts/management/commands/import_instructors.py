@@ -1,4 +1,4 @@
-from accounts.importing import InstructorImporter
+from accounts.importers.instructors import InstructorImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

@@ -1,4 +1,4 @@
-from accounts.importing import StudentImporter
+from accounts.importers.students import StudentImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

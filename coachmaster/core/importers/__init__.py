@@ -5,10 +5,20 @@ cleaned, `pipeline` checks every row and lets an `Importer` write them all or no
 What comes out is plain data (`Result`, `Problem`), so that a page can show the same.
 """
 
-from .columns import Column, ReferenceColumn, normalised, plain_day
-from .importer import Importer, Problem, Result, Row, Rows, bring_in, in_chunks, sentences, set_changes
-from .limits import SeveralSheets, Unreadable
-from .reader import CsvTable, open_table
+from coachmaster.core.importers.columns import Column, ReferenceColumn, normalised, plain_day
+from coachmaster.core.importers.importer import (
+    Importer,
+    Problem,
+    Result,
+    Row,
+    Rows,
+    bring_in,
+    in_chunks,
+    sentences,
+    set_changes,
+)
+from coachmaster.core.importers.limits import SeveralSheets, Unreadable
+from coachmaster.core.importers.reader import CsvTable, open_table
 
 __all__ = [
     "Column",

@@ -6,7 +6,7 @@ from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from . import throttling
+from accounts import throttling
 
 #: How long a typed password vouches for who sits there, for acts like voiding a payment.
 FRESH = datetime.timedelta(minutes=10)

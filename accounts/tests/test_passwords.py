@@ -9,8 +9,8 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import invitations
 from accounts.models import User
+from accounts.services import invitations
 
 from .factories import PASSWORD, UserFactory
 
@@ -53,11 +53,11 @@ def test_known_and_unknown_get_the_same_answer_and_only_the_known_a_mail(client,
 def test_the_mail_goes_out_after_the_answer(rf, student, settings):
     from django.contrib.auth.models import AnonymousUser
 
-    from accounts import views
+    from accounts.views import passwords
 
     request = rf.post("/", {"email": "asha@example.com"})
     request.user = AnonymousUser()
-    answer = views.password_reset(request)
+    answer = passwords.password_reset(request)
     assert mail.outbox == []
 
     answer.close()

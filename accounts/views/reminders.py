@@ -11,10 +11,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from accounts.services import mails
 from coachmaster.core.pagination import ROWS_A_PAGE
 from coachmaster.core.reminders import Channel, RemindedAlready, RemindForm
-
-from . import mails
 
 
 @dataclass(frozen=True)

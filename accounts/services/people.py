@@ -1,47 +1,16 @@
 """Writes about people that span tables, and what the person concerned is told of them."""
 
-from django.conf import settings
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, transaction
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
-from . import mails, throttling, tokens
-from .models import AdmissionSeries, Membership, StudentProfile, User
-from .roles import STUDENT
+from accounts import tokens
+from accounts.models import Membership, StudentProfile, User
+from accounts.roles import STUDENT
 
-
-def next_admission_number(year):
-    """The next free number of ``year``, like `26-00042`. Call inside a transaction: the counter stays locked until its end."""
-    return draw_admission_numbers(year, 1)[0]
-
-
-def draw_admission_numbers(year, count, spoken_for=()):
-    """The next ``count`` free numbers of ``year``, like `next_admission_number`; those ``spoken_for`` are passed over."""
-    AdmissionSeries.objects.get_or_create(year=year)
-    series = AdmissionSeries.objects.select_for_update().get(year=year)
-    numbers = []
-    while len(numbers) < count:
-        first = series.last_number + 1
-        series.last_number += count - len(numbers)
-        drawn = [f"{year % 100:02d}-{number:05d}" for number in range(first, series.last_number + 1)]
-        # A number that somebody typed by hand is passed over.
-        given = StudentProfile.objects.filter(admission_number__in=drawn).values_list("admission_number", flat=True)
-        taken = {*given, *spoken_for}
-        numbers += [number for number in drawn if number not in taken]
-    series.save(update_fields=["last_number"])
-    return numbers
-
-
-def _one_more_look(write):
-    """Runs ``write`` in a transaction. When somebody else took a unique value in the meantime, once more: then its own
-    checks see that, and refuse with a sentence instead of an IntegrityError."""
-    try:
-        with transaction.atomic():
-            return write()
-    except IntegrityError:
-        with transaction.atomic():
-            return write()
+from . import mails
+from .admission_numbers import next_admission_number, one_more_look
 
 
 def add_person(*, full_name, role, email="", phone="", password=None, profile=None):
@@ -70,23 +39,7 @@ def add_person(*, full_name, role, email="", phone="", password=None, profile=No
         Membership.objects.create(user=user, group=Group.objects.get(name=role))
         return user
 
-    return _one_more_look(write)
-
-
-def check_registration_open():
-    """Raises PermissionDenied where the institute has registration closed."""
-    if not settings.REGISTRATION_OPEN:
-        raise PermissionDenied("Registration is closed. Ask the office.")
-
-
-def register(*, address, **person):
-    """Add somebody who registers themselves from that network ``address``: a student, never anything else.
-
-    Raises what `check_registration_open` and `add_person` raise, and TooManyTries.
-    """
-    check_registration_open()
-    throttling.count((throttling.REGISTER, address))
-    return add_person(role=STUDENT, **person)
+    return one_more_look(write)
 
 
 def update_person(user, *, profile=None, **fields):
@@ -112,17 +65,7 @@ def update_person(user, *, profile=None, **fields):
         mails.tell_address_changed(person, email_before)
         return person
 
-    return _one_more_look(write)
-
-
-def set_password(user, password):
-    """A new password: it ends sessions elsewhere, tokens, links that were handed out, and is told to its owner."""
-    had_one = user.has_usable_password()
-    user.set_password(password)
-    with transaction.atomic():
-        user.save(update_fields=["password"])
-        if had_one:
-            mails.tell(user, "The password of your account was changed.")
+    return one_more_look(write)
 
 
 def _keep_an_admin(person):

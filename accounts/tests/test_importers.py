@@ -266,7 +266,7 @@ def test_stopping_it_leaves_everything_as_it_was(file, monkeypatch):
 
 def test_a_clash_with_somebody_at_work_leaves_everything_as_it_was(file, monkeypatch):
     UserFactory(email="om@example.com")
-    monkeypatch.setattr("accounts.importing._PeopleImporter._who_has_the_emails", lambda self, rows: {})
+    monkeypatch.setattr("accounts.importers.people.PeopleImporter._who_has_the_emails", lambda self, rows: {})
 
     run = run_import("import_instructors", file(FACULTY))
 

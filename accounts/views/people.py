@@ -6,17 +6,17 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
+from accounts.exports import PEOPLE
+from accounts.forms.people import PeopleFilter, PersonForm, RoleForm, StudentForm, form_to_edit
+from accounts.models import User
+from accounts.roles import STUDENT, roles_within
+from accounts.services import invitations, mails
+from accounts.services.people import activate, add_person, change_role, check_can_change_role, deactivate, update_person
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.history import changes
 from coachmaster.core.pagination import every_row, listing
-
-from . import invitations, mails, services
-from .forms import PeopleFilter, PersonForm, RoleForm, StudentForm, form_to_edit
-from .models import User
-from .roles import STUDENT, roles_within
-from .tables import PEOPLE
 
 SORTS = {
     "name": ["full_name"],
@@ -72,7 +72,7 @@ def person_create(request):
     form = (StudentForm if role == STUDENT else PersonForm)(request.POST or None, instance=User())
     if form.is_valid():
         try:
-            person = services.add_person(role=role, profile=form.record, **form.person)
+            person = add_person(role=role, profile=form.record, **form.person)
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -100,7 +100,7 @@ def person_update(request, pk):
     form = form_class(request.POST or None, instance=person)
     if form.is_valid():
         try:
-            services.update_person(person, profile=form.record, **form.person)
+            update_person(person, profile=form.record, **form.person)
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -168,7 +168,7 @@ def person_role(request, pk):
     person = _person_in_reach(request, pk)
     refusal = ""
     try:
-        services.check_can_change_role(person, by=request.user)
+        check_can_change_role(person, by=request.user)
     except ValidationError as error:
         refusal = error.message
     form = RoleForm(
@@ -179,7 +179,7 @@ def person_role(request, pk):
     )
     if not refusal and form.is_valid():
         try:
-            services.change_role(person, form.cleaned_data["role"], by=request.user)
+            change_role(person, form.cleaned_data["role"], by=request.user)
         except ValidationError as error:
             show_refusal(form, error)
         else:
@@ -193,7 +193,7 @@ def person_deactivate(request, pk):
     refusal = ""
     if request.method == "POST":
         try:
-            services.deactivate(person, by=request.user)
+            deactivate(person, by=request.user)
         except ValidationError as error:
             refusal = error.message
         else:
@@ -205,7 +205,7 @@ def person_deactivate(request, pk):
 def person_activate(request, pk):
     person = _person_in_reach(request, pk)
     if request.method == "POST":
-        services.activate(person)
+        activate(person)
         messages.success(request, f"{person} is active again.")
         return redirect(person)
     return render(request, "accounts/person_activate.html", {"person": person})

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from .models import CalendarLink, User
+from accounts.models import CalendarLink, User
 
 
 def renew(user):

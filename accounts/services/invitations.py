@@ -11,7 +11,7 @@ from django.core import signing
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from .models import User
+from accounts.models import User
 
 _SALT = "accounts.invitation"
 

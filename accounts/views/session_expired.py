@@ -53,7 +53,7 @@ def _typed(request, view):
 @never_cache
 @sensitive_post_parameters()
 def _sign_in_page(request, **carried):
-    from .views import sign_in_page
+    from .sign_in import sign_in_page
 
     return sign_in_page(request, **carried)
 

@@ -1,0 +1,31 @@
+"""Request data in, clean values out."""
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from accounts.services import sign_in
+from coachmaster.core.text import LineFormField
+
+from .passwords import PasswordField
+
+
+class SignInForm(forms.Form):
+    """Name and password. Valid, it has the ``user``."""
+
+    name = LineFormField(max_length=254)
+    password = PasswordField()
+
+    user = None
+
+    def __init__(self, *args, request, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean(self):
+        """Raises TooManyTries before the password is looked at."""
+        if self.errors:
+            raise ValidationError("Enter your e-mail address or admission number, and your password.")
+        values = self.cleaned_data
+        self.user = sign_in.person_by_password(self.request, values["name"], values["password"])
+        if self.user is None:
+            raise ValidationError(sign_in.WRONG)

@@ -1,0 +1,69 @@
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.tokens import default_token_generator
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from accounts import throttling
+from accounts.forms.passwords import NewPasswordForm, ResetForm
+from accounts.models import User
+from accounts.services import invitations, mails
+from accounts.services.passwords import set_password
+
+from .sign_in import open_page
+
+
+@open_page
+def password_reset(request):
+    form = ResetForm(request.POST or None)
+    if settings.SENDS_MAIL and form.is_valid():
+        email = form.cleaned_data["email"]
+        throttling.count((throttling.RESET_NAME, email), (throttling.RESET_ADDRESS, throttling.client_address(request)))
+        person = User.objects.filter(email=email, is_active=True).first()
+        answer = mails.RedirectThenSend(reverse("accounts:password-reset-done"))
+        if person:
+            answer.message = mails.reset(person, _reset_link(request, person))
+        return answer
+    return render(request, "accounts/password_reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL})
+
+
+def _reset_link(request, person):
+    uidb64 = urlsafe_base64_encode(str(person.pk).encode())
+    token = default_token_generator.make_token(person)
+    return request.build_absolute_uri(reverse("accounts:password-reset-confirm", args=[uidb64, token]))
+
+
+@open_page
+def password_reset_done(request):
+    return render(request, "accounts/password_reset_done.html")
+
+
+@open_page
+def password_reset_confirm(request, uidb64, token):
+    try:
+        person = User.objects.filter(pk=int(urlsafe_base64_decode(uidb64)), is_active=True).first()
+    except (ValueError, OverflowError):
+        person = None
+    if person and not default_token_generator.check_token(person, token):
+        person = None
+    return _set_password(request, person)
+
+
+@open_page
+def invitation(request, token):
+    return _set_password(request, invitations.person_invited_by(token))
+
+
+def _set_password(request, person):
+    """The page behind a link: it sets the password of ``person``, for whom the link vouches, and signs them in."""
+    if person is None:
+        return render(request, "accounts/link_over.html", {"sends_mail": settings.SENDS_MAIL}, status=404)
+    form = NewPasswordForm(request.POST or None, user=person)
+    if form.is_valid():
+        set_password(person, form.cleaned_data["password"])
+        login(request, person)
+        messages.success(request, "Your password is set, and you are signed in.")
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    return render(request, "accounts/set_password.html", {"form": form, "person": person})

@@ -1,0 +1,69 @@
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts.forms.passwords import PasswordChangeForm
+from accounts.forms.people import OwnDetailsForm
+from accounts.models import ApiToken, CalendarLink, User
+from accounts.services import calendar_links
+from accounts.services.passwords import set_password
+from accounts.services.people import update_person
+
+
+def me(request):
+    form = OwnDetailsForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    if form.is_valid():
+        update_person(request.user, **form.person)
+        messages.success(request, "Your name and phone are saved.")
+        return redirect("accounts:me")
+    link = CalendarLink.objects.filter(user=request.user).first()
+    return render(
+        request,
+        "accounts/me.html",
+        {
+            "form": form,
+            "tokens": ApiToken.objects.in_force().filter(user=request.user),
+            "calendar_link": link,
+            "calendar_token": link and calendar_links.token_of(link),
+        },
+    )
+
+
+@require_POST
+def calendar_link_renew(request):
+    had_one = CalendarLink.objects.filter(user=request.user).exists()
+    calendar_links.renew(request.user)
+    said = "The link to your calendar is new; the old one is dead." if had_one else "The link to your calendar is made."
+    messages.success(request, said)
+    return redirect(f"{reverse('accounts:me')}#calendar")
+
+
+@require_POST
+def token_revoke(request, pk):
+    get_object_or_404(ApiToken, pk=pk, user=request.user).delete()
+    messages.success(request, "The program is signed out.")
+    return redirect("accounts:me")
+
+
+@sensitive_post_parameters()
+def password_change(request):
+    form = PasswordChangeForm(request.POST or None, request=request)
+    if form.is_valid():
+        set_password(request.user, form.cleaned_data["password"])
+        update_session_auth_hash(request, request.user)
+        messages.success(request, "Your password is changed. Wherever else you were signed in, you are logged out.")
+        return redirect("accounts:me")
+    return render(
+        request,
+        "_form_page.html",
+        {
+            "form": form,
+            "heading": "Change your password",
+            "submit": "Change password",
+            "back": reverse("accounts:me"),
+            "back_label": "My account",
+        },
+    )

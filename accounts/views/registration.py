@@ -1,0 +1,39 @@
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.core.exceptions import ValidationError
+from django.shortcuts import redirect, render
+
+from accounts import throttling
+from accounts.forms.registration import RegisterForm
+from accounts.services import registration
+from coachmaster.core.forms import show_refusal
+
+from .sign_in import open_page
+
+
+@open_page
+def register(request):
+    if request.user.is_authenticated:
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    if not settings.REGISTRATION_OPEN:
+        return render(request, "accounts/registration_closed.html", status=404)
+    form = RegisterForm(request.POST or None)
+    if form.is_valid():
+        try:
+            person = registration.register(
+                address=throttling.client_address(request),
+                full_name=form.cleaned_data["full_name"],
+                email=form.cleaned_data["email"],
+                phone=form.cleaned_data["phone"],
+                password=form.cleaned_data["password"],
+            )
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            login(request, person)
+            messages.success(
+                request, f"Welcome, {person}. Your admission number is {person.student_profile.admission_number}."
+            )
+            return redirect(settings.LOGIN_REDIRECT_URL)
+    return render(request, "accounts/register.html", {"form": form})

@@ -1,0 +1,57 @@
+"""Signing in and one's own account: fetch, decide, render. The pages about other people are in `people`."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts import throttling
+from accounts.forms.sign_in import SignInForm
+
+from . import session_expired
+
+
+def open_page(view):
+    """A page for people who are not signed in; it takes passwords, so neither caches nor error reports keep any of it."""
+    return login_not_required(never_cache(sensitive_post_parameters()(throttling.slowed(view))))
+
+
+def _after_sign_in(request):
+    """Where a person wanted to go, when that is a page of ours; else their dashboard."""
+    wanted = request.POST.get("next", request.GET.get("next", ""))
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+@open_page
+def sign_in(request):
+    form = SignInForm(request.POST or None, request=request)
+    if not request.user.is_authenticated:
+        if not form.is_valid():
+            wanted = request.POST.get("next", request.GET.get("next", ""))
+            return sign_in_page(request, form, next=wanted, typed=request.POST.get("typed", ""))
+        login(request, form.user)
+    wanted = _after_sign_in(request)
+    session_expired.keep_typed(request, wanted)
+    return HttpResponseRedirect(wanted)
+
+
+def sign_in_page(request, form=None, *, next, typed):
+    """The page to sign in, and to go to ``next`` then; what was ``typed`` there goes along."""
+    form = form or SignInForm(request=request)
+    context = {"form": form, "next": next, "typed": typed, "registration_open": settings.REGISTRATION_OPEN}
+    return render(request, "accounts/sign_in.html", context)
+
+
+@require_POST
+def sign_out(request):
+    logout(request)
+    messages.success(request, "You are logged out.")
+    return redirect(settings.LOGOUT_REDIRECT_URL)
