@@ -3,10 +3,14 @@
 from django import forms
 from django.contrib import admin, messages
 
+from academics.forms.institute import INSTITUTE_GROUPS, InstituteForm
+from academics.services.batches import refuse_times_that_changes_need, refuse_what_history_forbids
+from academics.services.clashes import check_clashes, find_clashes
+from academics.services.holidays import kept_sheets_words, sheets_on
+from academics.services.institute import refuse_settings_that_enrollments_forbid, save_institute
 from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
-from . import class_times, services
-from .forms import INSTITUTE_GROUPS, InstituteForm
+from . import class_times
 from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, Institute
 
 
@@ -17,7 +21,7 @@ class LockedInstituteForm(InstituteForm):
         cleaned = super().clean()
         if not self.errors:
             wanted = Institute(several_batches_at_once=cleaned["several_batches_at_once"])
-            services.refuse_settings_that_enrollments_forbid(wanted)
+            refuse_settings_that_enrollments_forbid(wanted)
         return cleaned
 
 
@@ -35,7 +39,7 @@ class InstituteAdmin(HistoryAdmin, NeverDeleted):
 
     def save_model(self, request, obj, form, change):
         obj._history_user = request.user
-        services.save_institute(obj)
+        save_institute(obj)
 
 
 @admin.register(Course)
@@ -60,11 +64,9 @@ class ClassTimeRows(forms.BaseInlineFormSet):
         slots = class_times.check(self.slots)
         batch, was = self.instance, self.instance.slots if self.instance.pk else []
         starts = {(slot.weekday, slot.starts_at) for slot in slots}
-        services.refuse_times_that_changes_need(
-            batch, [one for one in was if (one.weekday, one.starts_at) not in starts]
-        )
+        refuse_times_that_changes_need(batch, [one for one in was if (one.weekday, one.starts_at) not in starts])
         if batch.starts_on:
-            services.check_clashes(batch, slots, despite_clash="despite_clash" in self.data)
+            check_clashes(batch, slots, despite_clash="despite_clash" in self.data)
 
     @property
     def slots(self):
@@ -95,7 +97,7 @@ class BatchForm(forms.ModelForm):
         cleaned = super().clean()
         if self.instance.pk and not self.errors:
             fields = {name: value for name, value in cleaned.items() if name != "despite_clash"}
-            services.refuse_what_history_forbids(Batch(pk=self.instance.pk, **fields))
+            refuse_what_history_forbids(Batch(pk=self.instance.pk, **fields))
         return cleaned
 
 
@@ -118,7 +120,7 @@ class BatchAdmin(HistoryAdmin, NeverDeleted):
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
         batch = Batch.objects.with_class_times().get(pk=form.instance.pk)
-        for clash in services.find_clashes(batch, batch.slots):
+        for clash in find_clashes(batch, batch.slots):
             messages.warning(request, f"Saved all the same: {clash}")
 
 
@@ -146,8 +148,8 @@ class HolidayAdmin(admin.ModelAdmin):
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
-        if sheets := services.sheets_on([obj.day]):
-            messages.warning(request, services.kept_sheets_words(sheets))
+        if sheets := sheets_on([obj.day]):
+            messages.warning(request, kept_sheets_words(sheets))
 
 
 @admin.register(Enrollment)

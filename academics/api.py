@@ -8,6 +8,9 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
 
+from academics.forms.batches import BatchForm
+from academics.forms.courses import CourseForm
+from academics.services.batches import save_batch
 from accounts.api import UserOut, sees_everything_of, user_json
 from accounts.models import StudentProfile
 from accounts.tokens import Token
@@ -28,9 +31,7 @@ from coachmaster.core.api import (
 )
 
 from . import class_times
-from .forms import BatchForm, CourseForm
 from .models import Batch, Course, Enrollment
-from .services import save_batch
 
 courses = Router(tags=["Courses"])
 batches = Router(tags=["Batches"])

@@ -4,48 +4,54 @@ from django.urls import path
 
 from accounts.roles import requires
 
-from . import calendar_views, class_views, views
+from .views import batches, class_changes, courses, enrollments, holidays, institute, timetable
 
 changes_classes = requires("academics.add_classchange")
 
 app_name = "academics"
 urlpatterns = [
-    path("courses/", requires("academics.view_course")(views.course_list), name="course-list"),
-    path("courses/add/", requires("academics.add_course")(views.course_create), name="course-create"),
-    path("courses/<int:pk>/", requires("academics.view_course")(views.course_detail), name="course-detail"),
-    path("courses/<int:pk>/edit/", requires("academics.change_course")(views.course_update), name="course-update"),
-    path("batches/", requires("academics.view_batch")(views.batch_list), name="batch-list"),
-    path("batches/add/", requires("academics.add_batch")(views.batch_create), name="batch-create"),
-    path("batches/<int:pk>/", requires("academics.view_batch")(views.batch_detail), name="batch-detail"),
-    path("batches/<int:pk>/edit/", requires("academics.change_batch")(views.batch_update), name="batch-update"),
+    path("courses/", requires("academics.view_course")(courses.course_list), name="course-list"),
+    path("courses/add/", requires("academics.add_course")(courses.course_create), name="course-create"),
+    path("courses/<int:pk>/", requires("academics.view_course")(courses.course_detail), name="course-detail"),
+    path("courses/<int:pk>/edit/", requires("academics.change_course")(courses.course_update), name="course-update"),
+    path("batches/", requires("academics.view_batch")(batches.batch_list), name="batch-list"),
+    path("batches/add/", requires("academics.add_batch")(batches.batch_create), name="batch-create"),
+    path("batches/<int:pk>/", requires("academics.view_batch")(batches.batch_detail), name="batch-detail"),
+    path("batches/<int:pk>/edit/", requires("academics.change_batch")(batches.batch_update), name="batch-update"),
     path(
-        "batches/<int:pk>/students/", requires("academics.view_enrollment")(views.batch_students), name="batch-students"
+        "batches/<int:pk>/students/",
+        requires("academics.view_enrollment")(batches.batch_students),
+        name="batch-students",
     ),
-    path("calendar/", requires("academics.view_batch")(calendar_views.week), name="calendar"),
-    path("calendar/feed/<int:pk>/<str:token>.ics", calendar_views.calendar_feed, name="calendar-feed"),
-    path("batches/<int:pk>/classes/add/", changes_classes(class_views.class_add), name="class-add"),
+    path("calendar/", requires("academics.view_batch")(timetable.week), name="calendar"),
+    path("calendar/feed/<int:pk>/<str:token>.ics", timetable.calendar_feed, name="calendar-feed"),
+    path("batches/<int:pk>/classes/add/", changes_classes(class_changes.class_add), name="class-add"),
     path(
         "batches/<int:pk>/classes/<day:day>/<time:starts_at>/move/",
-        changes_classes(class_views.class_move),
+        changes_classes(class_changes.class_move),
         name="class-move",
     ),
     path(
         "batches/<int:pk>/classes/<day:day>/<time:starts_at>/cancel/",
-        changes_classes(class_views.class_cancel),
+        changes_classes(class_changes.class_cancel),
         name="class-cancel",
     ),
     path(
         "class-changes/<int:pk>/undo/",
-        requires("academics.delete_classchange")(class_views.class_change_undo),
+        requires("academics.delete_classchange")(class_changes.class_change_undo),
         name="class-change-undo",
     ),
     # For everybody: whose enrollment one may see is the view's question, and a student needs no right for their own.
-    path("students/<int:pk>/enrollment/", views.student_enrollment, name="student-enrollment"),
-    path("institute/", requires("academics.change_institute")(views.institute), name="institute"),
-    path("holidays/", requires("academics.view_holiday")(views.holiday_list), name="holiday-list"),
-    path("holidays/add/", requires("academics.add_holiday")(views.holiday_create), name="holiday-create"),
-    path("holidays/<int:pk>/edit/", requires("academics.change_holiday")(views.holiday_update), name="holiday-update"),
+    path("students/<int:pk>/enrollment/", enrollments.student_enrollment, name="student-enrollment"),
+    path("institute/", requires("academics.change_institute")(institute.institute), name="institute"),
+    path("holidays/", requires("academics.view_holiday")(holidays.holiday_list), name="holiday-list"),
+    path("holidays/add/", requires("academics.add_holiday")(holidays.holiday_create), name="holiday-create"),
     path(
-        "holidays/<int:pk>/delete/", requires("academics.delete_holiday")(views.holiday_delete), name="holiday-delete"
+        "holidays/<int:pk>/edit/", requires("academics.change_holiday")(holidays.holiday_update), name="holiday-update"
+    ),
+    path(
+        "holidays/<int:pk>/delete/",
+        requires("academics.delete_holiday")(holidays.holiday_delete),
+        name="holiday-delete",
     ),
 ]

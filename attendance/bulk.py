@@ -2,8 +2,8 @@
 
 import collections
 
-from academics.calendar import Timetable
 from academics.models import Batch, Enrollment
+from academics.timetable import Timetable
 from coachmaster.core.importers import in_chunks
 
 from .counting import keep_presences, note_last_marks

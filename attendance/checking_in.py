@@ -17,8 +17,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from academics.calendar import Class
 from academics.models import Batch, Enrollment, Institute
+from academics.timetable import Class
 from accounts.models import User
 from coachmaster.core.dates import day_words
 

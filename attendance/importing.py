@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from academics.importing import all_batches, batch_column, batch_of
+from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from accounts.importers.student_finder import StudentFinder, student_column
 from coachmaster.core.dates import DayFormField, day_words

@@ -11,8 +11,8 @@ from django.db.models import Min, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.calendar import Timetable, possible_days
 from academics.models import Batch, Enrollment, Institute
+from academics.timetable import Timetable, possible_days
 from accounts.models import User
 from accounts.scopes import scope_of
 from accounts.services import mails

@@ -8,8 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from academics.calendar import Timetable
 from academics.models import Enrollment, Institute
+from academics.timetable import Timetable
 from accounts.importers.people import ADMISSION_NUMBER
 from accounts.importers.student_finder import StudentFinder
 from coachmaster.core.dates import DayFormField, day_words

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from django.db.models import Max, Min, Q
 from django.shortcuts import get_object_or_404
 
-from academics.calendar import Class, Timetable, class_days
 from academics.models import Batch, Enrollment, Institute
+from academics.timetable import Class, Timetable, class_days
 from accounts.models import User
 from accounts.scopes import scope_of
 from coachmaster.core.compiled import compiled

@@ -9,8 +9,8 @@ from django.db.models import F, Q
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from academics.calendar import Timetable
 from academics.models import Batch, Enrollment, Institute
+from academics.timetable import Timetable
 from accounts.models import student_or_404
 from accounts.scopes import scope_of
 from coachmaster.core.compiled import compiled

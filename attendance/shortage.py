@@ -8,7 +8,7 @@ from operator import attrgetter
 from django import forms
 from django.utils import timezone
 
-from academics.choices import choices_of
+from academics.forms.choices import choices_of
 from accounts.models import User
 from accounts.scopes import scope_of
 from coachmaster.core.compiled import compiled

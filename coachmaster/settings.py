@@ -102,7 +102,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "academics.context.institute",
+                "academics.context_processors.institute",
                 "coachmaster.core.context_processors.icons",
             ],
             "builtins": ["coachmaster.core.templatetags.core_tags"],

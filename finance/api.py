@@ -13,7 +13,7 @@ from ninja import Field, Header, Query, Router, Schema
 
 from academics.api import EnrollmentOut, enrollment_json
 from academics.models import Batch
-from academics.services import find_clashes_of
+from academics.services.clashes import find_clashes_of
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
 from coachmaster.core.api import (

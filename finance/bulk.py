@@ -10,7 +10,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history
 
 from academics.models import Batch, Enrollment, Institute
-from academics.services import new_enrollment, past_enrollment
+from academics.services.enrollments import new_enrollment, past_enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.dates import financial_year
 from coachmaster.core.importers import in_chunks

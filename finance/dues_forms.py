@@ -3,7 +3,7 @@
 from django import forms
 from django.utils import timezone
 
-from academics.choices import choices_of
+from academics.forms.choices import choices_of
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.money import AmountField

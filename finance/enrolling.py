@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
-from academics.services import Clashes, find_clashes_of
+from academics.services.clashes import Clashes, find_clashes_of
 from accounts.models import StudentProfile, User
 from coachmaster.core.dates import day_words
 from coachmaster.core.forms import show_refusal

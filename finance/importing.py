@@ -8,9 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from academics.importing import all_batches, batch_column, batch_of
+from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
-from academics.services import clashes_of_enrollments
+from academics.services.clashes import clashes_of_enrollments
 from accounts.importers.student_finder import StudentFinder, student_column
 from accounts.models import StudentProfile
 from coachmaster.core.dates import financial_year

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from academics.calendar import Timetable, class_days
+from academics.timetable import Timetable, class_days
 from coachmaster.core.dates import day_words, months_later
 from coachmaster.core.money import ZERO, display, share, split, split_in_proportion
 

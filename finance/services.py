@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
-from academics.services import end_enrollment, end_enrollments, open_enrollment
+from academics.services.enrollments import end_enrollment, end_enrollments, open_enrollment
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import day_words, months_later
 from coachmaster.core.exceptions import Conflict

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Sum
 from django.utils import timezone
 
-from academics.importing import all_batches, batch_column, batch_of
+from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from accounts.importers.students import StudentImporter
 from accounts.models import StudentProfile

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import factory
 
-from academics.calendar import Timetable
 from academics.models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday
+from academics.timetable import Timetable
 from accounts.tests.factories import StudentFactory, UserFactory
 
 

@@ -7,9 +7,9 @@ import time_machine
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from academics import services
 from academics.class_times import parse
 from academics.models import Batch, ClassTime, EnrollmentStatus
+from academics.services.batches import save_batch
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
 
@@ -112,7 +112,7 @@ def test_a_batch_keeps_a_course_and_an_instructor_that_are_no_longer_active(clie
 
 def test_only_class_times_that_changed_are_touched(client_of, admin):
     batch = BatchFactory()
-    services.save_batch(batch, parse("Mon, Wed 17:00-18:30"))
+    save_batch(batch, parse("Mon, Wed 17:00-18:30"))
     monday = ClassTime.objects.get(weekday=0)
 
     edit(client_of(admin), batch, times=[(["0", "3"], "17:00", "18:30")])
@@ -124,7 +124,7 @@ def test_only_class_times_that_changed_are_touched(client_of, admin):
 
 def test_the_form_shows_a_row_for_each_time_and_two_empty_ones(client_of, admin):
     batch = BatchFactory()
-    services.save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00"))
+    save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00"))
 
     rows = client_of(admin).get(reverse("academics:batch-update", args=[batch.pk])).context["rows"]
 
@@ -276,7 +276,7 @@ def test_without_a_course_the_first_step_is_to_add_one(client_of, admin):
 def standing(**fields):
     """A batch that is there already, Mon and Wed 17:00-18:30."""
     batch = BatchFactory(name="Chemistry B", **fields)
-    services.save_batch(batch, parse("Mon, Wed 17:00-18:30"))
+    save_batch(batch, parse("Mon, Wed 17:00-18:30"))
     return batch
 
 
@@ -373,12 +373,12 @@ def test_batches_without_instructor_and_room_never_clash(client_of, admin):
 def test_a_batch_does_not_clash_with_itself():
     batch = standing(room="Room 4")
 
-    assert services.save_batch(batch, parse("Mon 17:00-19:00")) == []
+    assert save_batch(batch, parse("Mon 17:00-19:00")) == []
 
 
 def test_the_service_refuses_class_times_that_overlap():
     with pytest.raises(ValidationError, match="Two classes on Mon overlap"):
-        services.save_batch(BatchFactory(), [*parse("Mon 17:00-18:00"), *parse("Mon 17:30-18:30")])
+        save_batch(BatchFactory(), [*parse("Mon 17:00-18:00"), *parse("Mon 17:30-18:30")])
 
 
 # Who sees what --------------------------------------------------------------------------------------------------
@@ -518,7 +518,7 @@ def test_an_instructor_is_not_offered_other_peoples_courses(client_of, instructo
 
 def test_the_list_and_the_page_name_the_class_times_and_dates_alike(client_of, admin):
     batch = BatchFactory(starts_on=datetime.date(2026, 6, 1), ends_on=None)
-    services.save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00"), despite_clash=True)
+    save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00"), despite_clash=True)
     client = client_of(admin)
 
     for address in (reverse("academics:batch-list") + "?when=all", batch.get_absolute_url()):
@@ -543,7 +543,7 @@ def test_a_full_batch_says_so(client_of, admin):
 
 def test_the_page_names_the_next_class_and_the_seats_left(client_of, admin):
     batch = EnrollmentFactory(batch__capacity=30).batch
-    services.save_batch(batch, parse("Wed 17:00-18:30"))
+    save_batch(batch, parse("Wed 17:00-18:30"))
 
     context = client_of(admin).get(batch.get_absolute_url()).context
 
@@ -603,7 +603,7 @@ def test_the_list_costs_the_same_however_long(client_of, admin, instructor, who,
 
     def add(batches):
         for batch in BatchFactory.create_batch(batches, instructor=instructor):
-            services.save_batch(batch, parse("Mon, Wed 17:00-18:30"), despite_clash=True)
+            save_batch(batch, parse("Mon, Wed 17:00-18:30"), despite_clash=True)
             EnrollmentFactory(batch=batch)
         return len(client.get(reverse("academics:batch-list")).context["batches"])
 
@@ -615,7 +615,7 @@ def test_the_list_costs_the_same_however_long(client_of, admin, instructor, who,
 
 def test_each_page_of_a_batch_costs_the_same_however_many_students(client_of, admin, instructor, queries_of):
     batch = BatchFactory(instructor=instructor)
-    services.save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-10:00"))
+    save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-10:00"))
     pages = [reverse(f"academics:{page}", args=[batch.pk]) for page in ("batch-detail", "batch-students")]
     of_office = [reverse("academics:batch-update", args=[batch.pk]), reverse("academics:batch-create")]
 

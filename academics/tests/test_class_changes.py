@@ -9,11 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.urls import reverse
 
-from academics import class_changes
-from academics.calendar import class_days
 from academics.class_times import parse
 from academics.models import ClassChange, Enrollment
-from academics.services import Clashes, find_clashes, save_batch
+from academics.services import class_changes
+from academics.services.batches import save_batch
+from academics.services.clashes import Clashes, find_clashes
+from academics.timetable import class_days
 from accounts.tests.factories import StudentFactory
 
 from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from django.urls import reverse
 
-from academics import services
 from academics.models import Enrollment, EnrollmentStatus, Holiday, Institute
+from academics.services.institute import save_institute
 from accounts.tests.factories import StudentFactory
 from attendance.tests.factories import taken
 
@@ -58,7 +58,7 @@ def save(client, **changes):
 def switch(on):
     institute = Institute.objects.current()
     institute.several_batches_at_once = on
-    services.save_institute(institute)
+    save_institute(institute)
 
 
 # Settings -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.calendar import next_class_of
+from academics.timetable import next_class_of
 from accounts.exports import STUDENTS
 from accounts.models import User, student_or_404
 from accounts.roles import sees_whole_institute

@@ -2,9 +2,9 @@
 
 import datetime
 
-from academics import class_changes
-from academics.calendar import Timetable
 from academics.models import Batch
+from academics.services import class_changes
+from academics.timetable import Timetable
 
 
 def change_classes(academy):

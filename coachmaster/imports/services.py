@@ -9,7 +9,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from academics.importing import BatchImporter, CourseImporter, HolidayImporter
+from academics.importers.batches import BatchImporter
+from academics.importers.courses import CourseImporter
+from academics.importers.holidays import HolidayImporter
 from accounts.importers.instructors import InstructorImporter
 from accounts.importers.students import StudentImporter
 from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter

@@ -11,9 +11,10 @@ from django.test import Client
 from django.urls import reverse
 
 from academics.class_times import Slot, parse, written
-from academics.forms import CourseForm
+from academics.forms.courses import CourseForm
 from academics.models import Batch, Course, Holiday, Institute
-from academics.services import add_holidays, change_holidays, holiday_run, save_batch
+from academics.services.batches import save_batch
+from academics.services.holidays import add_holidays, change_holidays, holiday_run
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.models import User
 from accounts.roles import ADMIN

@@ -6,7 +6,9 @@ import shlex
 import pytest
 from django.conf import settings
 
-from academics.importing import BatchImporter, CourseImporter, HolidayImporter
+from academics.importers.batches import BatchImporter
+from academics.importers.courses import CourseImporter
+from academics.importers.holidays import HolidayImporter
 from accounts.importers.instructors import InstructorImporter
 from accounts.importers.students import StudentImporter
 from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter

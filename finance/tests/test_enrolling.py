@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from academics.class_times import parse
 from academics.models import Enrollment, Institute
-from academics.services import save_batch
+from academics.services.batches import save_batch
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
 from coachmaster.core.dates import day_words

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from academics.class_times import parse
 from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
-from academics.services import save_batch
+from academics.services.batches import save_batch
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
 from coachmaster.core.tests.imports import run_import

@@ -1,4 +1,4 @@
-from academics.importing import BatchImporter
+from academics.importers.batches import BatchImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

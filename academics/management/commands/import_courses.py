@@ -1,4 +1,4 @@
-from academics.importing import CourseImporter
+from academics.importers.courses import CourseImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

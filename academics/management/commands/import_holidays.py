@@ -1,4 +1,4 @@
-from academics.importing import HolidayImporter
+from academics.importers.holidays import HolidayImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

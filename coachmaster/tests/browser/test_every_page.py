@@ -8,10 +8,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from academics import class_changes
-from academics.calendar import Timetable
 from academics.models import Batch, Course, Enrollment, EnrollmentStatus, Holiday, Institute
+from academics.services import class_changes
 from academics.tests.factories import BatchFactory
+from academics.timetable import Timetable
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
 from coachmaster.core.tests.workbooks import xlsx

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from academics.importing import NamedRows
+from academics.importers.columns import NamedRows
 from academics.models import Batch, Course, Institute
 from coachmaster.core.archives import zipped
 from coachmaster.core.dates import check_day, day_words

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from .models import Batch
+from academics.models import Batch
 
 
 class Choices(NamedTuple):

@@ -4,8 +4,8 @@ from collections import defaultdict
 
 from django.db.models import Q
 
-from .calendar import Timetable
 from .models import Batch, Enrollment
+from .timetable import Timetable
 
 
 def own_timetable(user, first, last):

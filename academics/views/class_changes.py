@@ -8,14 +8,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.forms.class_changes import ClassForm, ReasonForm
+from academics.models import Batch, ClassChange, class_words
+from academics.services import class_changes
+from academics.services.clashes import Clashes
+from academics.services.holidays import kept_sheets_words
+from academics.timetable import Timetable
 from coachmaster.core.dates import day_words
 from coachmaster.core.forms import show_refusal
-
-from . import class_changes
-from .calendar import Timetable
-from .forms import ClassForm, ReasonForm
-from .models import Batch, ClassChange, class_words
-from .services import Clashes, kept_sheets_words
 
 
 def class_cancel(request, pk, day, starts_at):

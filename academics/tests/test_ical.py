@@ -8,10 +8,11 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from academics import class_changes, feed
+from academics import ical
 from academics.class_times import parse
 from academics.models import Institute
-from academics.services import save_batch
+from academics.services import class_changes
+from academics.services.batches import save_batch
 from accounts.models import CalendarLink
 from accounts.services import calendar_links
 
@@ -186,7 +187,7 @@ def test_times_name_their_zone_and_the_zone_is_told(client, instructor):
 def test_a_zone_whose_clocks_change_is_told_with_the_change(settings):
     settings.TIME_ZONE = "Europe/London"
 
-    lines = feed._zone(datetime.date(2026, 10, 20), datetime.date(2026, 10, 30))
+    lines = ical._zone(datetime.date(2026, 10, 20), datetime.date(2026, 10, 30))
 
     assert [line for line in lines if line.startswith(("DTSTART", "TZOFFSETTO"))] == [
         "DTSTART:20261020T000000",

@@ -6,13 +6,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from academics.class_times import Slot
+from academics.models import Batch, ClassChange, ClassTime, Enrollment, room_words
+from academics.timetable import Timetable
 from coachmaster.core.dates import day_words
 from coachmaster.core.text import folded
 
-from .calendar import Timetable
-from .class_times import Slot
-from .models import Batch, ClassChange, ClassTime, Enrollment, room_words
-from .services import Clash, Clashes, shared_students
+from .clashes import Clash, Clashes, shared_students
 
 
 @transaction.atomic

@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_safe
 
+from academics import ical
+from academics.forms.timetable import ClassFilter, WeekForm
+from academics.models import Batch, Holiday, Institute, days_between
+from academics.own_timetable import own_timetable
+from academics.timetable import Class, Timetable
 from accounts.roles import sees_whole_institute
 from accounts.services import calendar_links
-
-from . import feed, schedule
-from .calendar import Class, Timetable
-from .forms import ClassFilter, WeekForm
-from .models import Batch, Holiday, Institute, days_between
 
 _WEEK = datetime.timedelta(days=7)
 #: More classes than a person can read, or a phone load: then one day at a time, and of that the first so many.
@@ -58,7 +58,7 @@ def week(request):
         classes = filters.filter(Timetable(filters.narrow(batches), first, last).classes())
     else:
         filters = None
-        classes = schedule.own_timetable(user, first, last).classes()
+        classes = own_timetable(user, first, last).classes()
     if len(classes) > MOST_CLASSES and not shown:
         shown = today if first <= today <= last else first
     numbers = Counter(one.day for one in classes if not one.off)
@@ -119,7 +119,7 @@ def calendar_feed(request, pk, token):
     person = calendar_links.find(pk, token)
     if person is None:
         raise Http404
-    text = feed.calendar_of(person, timezone.localdate(), institute=Institute.objects.for_page_heads())
+    text = ical.calendar_of(person, timezone.localdate(), institute=Institute.objects.for_page_heads())
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="classes.ics"'
     response["ETag"] = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

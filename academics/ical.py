@@ -5,7 +5,7 @@ import datetime
 from django.conf import settings
 from django.utils import timezone
 
-from . import schedule
+from .own_timetable import own_timetable
 
 #: What the feed reaches back and ahead.
 BACK, AHEAD = datetime.timedelta(weeks=4), datetime.timedelta(weeks=12)
@@ -17,7 +17,7 @@ def calendar_of(person, today, *, institute):
 
     The same on every call of a day while nothing changes. Three queries.
     """
-    timetable = schedule.own_timetable(person, today - BACK, today + AHEAD)
+    timetable = own_timetable(person, today - BACK, today + AHEAD)
     stamp = f"{today:%Y%m%d}T000000Z"
     lines = [
         "BEGIN:VCALENDAR",

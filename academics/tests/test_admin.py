@@ -6,9 +6,10 @@ import pytest
 import time_machine
 from django.urls import reverse
 
-from academics import services
 from academics.class_times import parse
 from academics.models import Batch, Course, Enrollment, Holiday, Institute
+from academics.services.batches import save_batch
+from academics.services.institute import save_institute
 from attendance.tests.factories import taken
 
 from .factories import BatchFactory, ClassChangeFactory, CourseFactory, EnrollmentFactory, HolidayFactory
@@ -116,7 +117,7 @@ def test_a_course_is_corrected(client_of, admin):
 def test_the_settings_go_through_the_rule(client_of, admin):
     institute = Institute.objects.current()
     institute.several_batches_at_once = True
-    services.save_institute(institute)
+    save_institute(institute)
     first = EnrollmentFactory(is_exclusive=False)
     second = EnrollmentFactory(student=first.student, is_exclusive=False)
     values = {**settings(), "several_batches_at_once": ""}
@@ -134,7 +135,7 @@ def test_the_settings_go_through_the_rule(client_of, admin):
 
 
 def test_a_batch_gets_its_class_times_and_a_clash_is_asked_about(client_of, admin, instructor):
-    services.save_batch(BatchFactory(name="Chemistry B", instructor=instructor), parse("Mon 17:00-18:30"))
+    save_batch(BatchFactory(name="Chemistry B", instructor=instructor), parse("Mon 17:00-18:30"))
     batch = BatchFactory(instructor=instructor)
     client, values = client_of(admin), batch_values(batch, (0, "18:00", "19:00"))
 
@@ -150,7 +151,7 @@ def test_a_batch_gets_its_class_times_and_a_clash_is_asked_about(client_of, admi
 
 def test_class_times_that_overlap_are_refused(client_of, admin):
     batch = BatchFactory()
-    services.save_batch(batch, parse("Mon 17:00-18:30"))
+    save_batch(batch, parse("Mon 17:00-18:30"))
 
     response = client_of(admin).post(
         page("batch", "change", batch.pk), batch_values(batch, (0, "18:00", "19:00"), name="New name")
@@ -164,7 +165,7 @@ def test_class_times_that_overlap_are_refused(client_of, admin):
 @time_machine.travel(datetime.datetime(2026, 6, 1, 6, tzinfo=datetime.UTC), tick=False)
 def test_a_class_time_of_which_a_class_was_moved_stays_here_too(client_of, admin):
     batch = BatchFactory()
-    services.save_batch(batch, parse("Mon 17:00-18:30"))
+    save_batch(batch, parse("Mon 17:00-18:30"))
     ClassChangeFactory(batch=batch, class_of=(datetime.date(2026, 6, 8), "17:00-18:30"))
 
     response = client_of(admin).post(

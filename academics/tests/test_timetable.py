@@ -6,10 +6,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from academics.calendar import Timetable, class_days, next_class
 from academics.class_times import parse
 from academics.models import Batch
-from academics.services import save_batch
+from academics.services.batches import save_batch
+from academics.timetable import Timetable, class_days, next_class
 
 from .factories import BatchFactory, ClassChangeFactory, HolidayFactory, expected
 

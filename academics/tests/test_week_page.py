@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from academics.class_times import parse
 from academics.models import Enrollment
-from academics.services import save_batch
+from academics.services.batches import save_batch
 from accounts.tests.factories import UserFactory
 
 from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
@@ -151,7 +151,7 @@ def test_only_who_may_change_classes_is_offered_it(client_of, admin, instructor)
 
 
 def test_too_many_classes_for_a_page_are_shown_a_day_at_a_time(client_of, admin, monkeypatch):
-    monkeypatch.setattr("academics.calendar_views.MOST_CLASSES", 3)
+    monkeypatch.setattr("academics.views.timetable.MOST_CLASSES", 3)
     for number in range(4):
         batch_with("Mon, Wed 17:00-18:30", name=f"B{number}")
     client = client_of(admin)
@@ -175,7 +175,7 @@ def test_the_day_of_such_a_week_shows_and_counts_the_same_as_the_whole_week(clie
     HolidayFactory(day=june(13), name="Diwali")
     client = client_of(admin)
     whole = client.get(WEEK).context["days"]
-    monkeypatch.setattr("academics.calendar_views.MOST_CLASSES", 3)
+    monkeypatch.setattr("academics.views.timetable.MOST_CLASSES", 3)
 
     for day in whole:
         response = client.get(WEEK, {"day": day.day})
@@ -191,7 +191,7 @@ def test_of_too_many_batches_those_of_what_else_is_chosen_are_offered(
     client_of, admin, instructor, monkeypatch, several
 ):
     if several:
-        monkeypatch.setattr("academics.choices.MOST_BATCHES", 1)
+        monkeypatch.setattr("academics.forms.choices.MOST_BATCHES", 1)
     own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor, room="Hall")
     other = batch_with("Tue 17:00-18:30", name="Other", room="Room 1")
     client = client_of(admin)

@@ -1,0 +1,124 @@
+"""Request data in, clean values out."""
+
+from django import forms
+from django.db.models import Q
+
+from academics import class_times
+from academics.models import Batch, Course, EnrollmentStatus
+from accounts.models import User
+from coachmaster.core.concurrency import EditForm
+from coachmaster.core.forms import FilterForm, WholeNumberField
+
+from .class_times import class_time_rows
+
+
+class BatchFilter(FilterForm):
+    """The filters of the list of batches; the courses and instructors to choose from are those of ``batches``."""
+
+    course = forms.ChoiceField(label="Course")
+    instructor = forms.ChoiceField(label="Instructor")
+    when = forms.ChoiceField(
+        label="When",
+        choices=[
+            ("", "Running and upcoming"),
+            ("running", "Running"),
+            ("upcoming", "Upcoming"),
+            ("over", "Over"),
+            ("all", "All"),
+        ],
+    )
+
+    def __init__(self, data, *, batches, by_instructor, **kwargs):
+        super().__init__(data, **kwargs)
+        pairs = batches.order_by().values_list("course", "course__name", "instructor", "instructor__full_name")
+        pairs = list(pairs.distinct())
+        self.fields["course"].choices = [("", "All courses"), *named({pair[:2] for pair in pairs})]
+        if by_instructor:
+            teaching = named({pair[2:] for pair in pairs if pair[2]})
+            self.fields["instructor"].choices = [("", "Everybody"), *teaching, ("none", "Nobody yet")]
+        else:
+            del self.fields["instructor"]
+
+    def filter(self, batches, on):
+        """The batches that were asked for, as things stand on that day."""
+        when = self.value("when") or "not_over"
+        if when != "all":
+            batches = getattr(batches, when)(on)
+        if course := self.value("course"):
+            batches = batches.filter(course=course)
+        if instructor := self.value("instructor"):
+            batches = batches.filter(instructor=None if instructor == "none" else instructor)
+        return batches.search(self.value("q") or "")
+
+
+def named(pairs):
+    """Pairs of a key and a name as choices, by name."""
+    return [(str(key), name) for key, name in sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))]
+
+
+class BatchForm(EditForm):
+    """A batch, and beside it the ``rows`` of its weekly class times, those in ``slots`` (`class_times.Slot`s)."""
+
+    capacity = WholeNumberField(
+        label="Seats", least=1, most=9999, required=False, help_text=Batch._meta.get_field("capacity").help_text
+    )
+    despite_clash = forms.BooleanField(label="Save anyway", required=False)
+
+    class Meta:
+        model = Batch
+        fields = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
+
+    def __init__(self, *args, slots=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.slots = slots
+        self.rows = class_time_rows(self.data if self.is_bound else None, slots)
+        # What a batch has is kept on offer, also when the course is no longer active or the person no longer teaches.
+        self.fields["course"].queryset = Course.objects.filter(Q(is_active=True) | Q(pk=self.instance.course_id))
+        self.fields["course"].empty_label = "Choose a course"
+        teaching = User.objects.who_can_teach().values("pk")
+        offered = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
+        self.fields["instructor"].queryset = offered.only("full_name")
+        self.fields["instructor"].empty_label = "Nobody yet"
+
+    @property
+    def can_clash_anew(self):
+        """Whether what was typed moves the batch in time or place, or gives it to somebody else."""
+        moved = {"starts_on", "ends_on", "instructor", "room"} & set(self.changed_data)
+        return bool(moved) or sorted(self.rows.slots) != sorted(self.slots)
+
+    # Class times have no history: the page remembers them as text.
+
+    def current(self):
+        return {**super().current(), "rows": ("Weekly class times", class_times.written(self.slots))}
+
+    def differs(self, name, value):
+        if name == "rows":
+            return not self.rows.is_valid() or class_times.written(self.rows.slots) != value
+        return super().differs(name, value)
+
+    def show(self, name, value):
+        if name == "rows":
+            self.rows = class_time_rows(None, self.slots)
+        else:
+            super().show(name, value)
+
+
+class StudentsFilter(FilterForm):
+    """The filters of the students of a batch."""
+
+    status = forms.ChoiceField(
+        label="Show",
+        choices=[
+            ("", "Active"),
+            (EnrollmentStatus.COMPLETED, "Completed"),
+            (EnrollmentStatus.DROPPED, "Dropped"),
+            ("all", "All"),
+        ],
+    )
+
+    def filter(self, enrollments):
+        """The enrollments that were asked for."""
+        status = self.value("status") or EnrollmentStatus.ACTIVE
+        if status != "all":
+            enrollments = enrollments.filter(status=status)
+        return enrollments.search(self.value("q") or "")

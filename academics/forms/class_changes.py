@@ -1,0 +1,30 @@
+from django import forms
+
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.text import LineFormField
+
+from .class_times import TimeInput
+
+
+class ReasonForm(forms.Form):
+    """Why a class is called off."""
+
+    reason = LineFormField(max_length=200, help_text="Students and the instructor read it, like “Hall is taken”.")
+
+
+class ClassForm(ReasonForm):
+    """When and where one class is held, and why not as the timetable says."""
+
+    to_day = DayFormField(label="Day")
+    to_starts_at = forms.TimeField(
+        label="From",
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day, like 17:30."},
+    )
+    to_ends_at = forms.TimeField(
+        label="To",
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day, like 18:30."},
+    )
+    room = LineFormField(max_length=60, required=False, help_text="Empty: the room of the batch.")
+    despite_clash = forms.BooleanField(label="Save anyway", required=False)

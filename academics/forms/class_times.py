@@ -1,0 +1,83 @@
+from django import forms
+from django.core.exceptions import ValidationError
+
+from academics import class_times
+
+
+class TimeInput(forms.TimeInput):
+    """The browser's own time picker; it sends and takes `17:30`."""
+
+    input_type = "time"
+
+    def __init__(self, attrs=None):
+        super().__init__(attrs={"class": "form-control", **(attrs or {})}, format="%H:%M")
+
+
+class ClassTimeRow(forms.Form):
+    """The weekdays that share a time of day; a row left empty is no class."""
+
+    days = forms.TypedMultipleChoiceField(
+        choices=list(enumerate(class_times.WEEKDAYS)),
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    starts_at = forms.TimeField(
+        label="From",
+        required=False,
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day for “From”, like 17:30."},
+    )
+    ends_at = forms.TimeField(
+        label="To",
+        required=False,
+        widget=TimeInput,
+        error_messages={"invalid": "Enter a time of day for “To”, like 18:30."},
+    )
+
+    def clean(self):
+        values = self.cleaned_data
+        times = [values.get("starts_at"), values.get("ends_at")]
+        if self.errors or not (values.get("days") or any(times)):
+            return
+        if not values["days"]:
+            raise ValidationError("Tick the days of this class. To remove it, empty its times too.")
+        if None in times:
+            raise ValidationError("Enter the time from and to.")
+        class_times.check(self.slots)
+
+    @property
+    def slots(self):
+        """The row's classes as `class_times.Slot`s, in order of the week."""
+        values = self.cleaned_data
+        return sorted(class_times.Slot(day, values["starts_at"], values["ends_at"]) for day in values.get("days", []))
+
+
+class _ClassTimeRows(forms.BaseFormSet):
+    def clean(self):
+        """No class overlaps one of the rows above it; the row that does says so."""
+        if any(self.errors):
+            return
+        above = []
+        for row in self.forms:
+            try:
+                above = class_times.check(sorted([*above, *row.slots]))
+            except ValidationError as error:
+                row.add_error(None, error)
+
+    @property
+    def slots(self):
+        """The classes of all rows, in order of the week."""
+        return sorted(slot for row in self.forms for slot in row.slots)
+
+
+_Rows = forms.formset_factory(ClassTimeRow, formset=_ClassTimeRows, extra=2, max_num=50, absolute_max=60)
+
+
+def class_time_rows(data, slots):
+    """The rows of class times of a form: one for each time of day in ``slots``, and two to fill in."""
+    initial = [
+        {"days": weekdays, "starts_at": starts_at, "ends_at": ends_at}
+        for weekdays, starts_at, ends_at in class_times.grouped(slots)
+    ]
+    return _Rows(data, initial=initial, prefix="times")

@@ -1,0 +1,48 @@
+from django import forms
+
+from coachmaster.core.concurrency import OneAtATime
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.text import LineFormField
+
+
+class HolidayFilter(FilterForm):
+    """The filters of the list of holidays: one year, this one unless said otherwise."""
+
+    year = forms.ChoiceField(label="Year")
+
+    def __init__(self, data, *, holidays, this_year, **kwargs):
+        super().__init__(data, **kwargs)
+        self.this_year = this_year
+        years = holidays.dates("day", "year", order="DESC")
+        others = [(str(day.year), str(day.year)) for day in years if day.year != this_year]
+        self.fields["year"].choices = [("", f"This year ({this_year})"), *others, ("all", "All years")]
+
+    def filter(self, holidays):
+        """The holidays that were asked for."""
+        year = self.value("year") or self.this_year
+        if year != "all":
+            holidays = holidays.filter(day__year=year)
+        for word in (self.value("q") or "").split():
+            holidays = holidays.filter(name__icontains=word)
+        return holidays
+
+
+class HolidayDeleteForm(forms.Form):
+    """Whether one day goes, or all days in a row with its name."""
+
+    all_days = forms.BooleanField(required=False)
+
+    def __init__(self, data, *, number):
+        super().__init__(data)
+        self.fields["all_days"].label = f"All {number} days in a row with this name"
+        if number == 1:
+            del self.fields["all_days"]
+
+
+class HolidayForm(OneAtATime, forms.Form):
+    """One holiday, or several days in a row with one name."""
+
+    name = LineFormField(max_length=100, help_text="Like Diwali, or Summer break.")
+    first = DayFormField(label="First day")
+    last = DayFormField(label="Last day", required=False, help_text="Left empty, it is one day.")

@@ -1,0 +1,86 @@
+from academics.models import Institute
+from coachmaster.core.concurrency import EditForm
+from coachmaster.core.forms import PercentField, WholeNumberField
+from coachmaster.core.statuses import State
+from coachmaster.core.text import LineFormField
+
+#: The settings of the institute, by headings.
+INSTITUTE_GROUPS = {
+    "The institute": ["name", "address", "state", "phone", "email"],
+    "Receipts": ["receipt_prefix", "gstin", "gst_percent", "upi_id"],
+    "Fees": [
+        "concession_limit",
+        "back_dating_days",
+        "cash_ceiling",
+        "bounce_charge",
+        "leaving_deduction_percent",
+        "refund_days",
+        "reminder_days",
+        "fee_reminder",
+    ],
+    "Enrollment and attendance": ["several_batches_at_once", "attendance_edit_days"],
+    "Check-in": ["check_in_by_code", "late_after_minutes"],
+    "Low attendance": [
+        "low_attendance_percent",
+        "low_attendance_classes",
+        "absences_in_a_row",
+        "attendance_reminder",
+        "absence_message",
+    ],
+}
+
+
+class GstinField(LineFormField):
+    """A GSTIN, however it was typed: spaces and small letters do not count."""
+
+    def to_python(self, value):
+        return "".join(super().to_python(value).upper().split())
+
+
+class InstituteForm(EditForm):
+    """The settings of the institute, in groups."""
+
+    #: The bounds of the whole numbers.
+    BOUNDS = {
+        "back_dating_days": (0, 3650),
+        "leaving_deduction_percent": (0, 100),
+        "refund_days": (1, 365),
+        "reminder_days": (0, 365),
+        "attendance_edit_days": (0, 365),
+        "low_attendance_percent": (1, 100),
+        "late_after_minutes": (0, 120),
+        "low_attendance_classes": (1, 365),
+        "absences_in_a_row": (1, 365),
+    }
+
+    class Meta:
+        model = Institute
+        fields = [name for names in INSTITUTE_GROUPS.values() for name in names]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["state"].choices = [("", "Choose the state"), *State.choices]
+        for name in ("concession_limit", "bounce_charge"):
+            self.fields[name].allow_zero = True
+        self.fields["gstin"] = GstinField(
+            label="GSTIN",
+            max_length=20,
+            required=False,
+            help_text="With it, receipts made from now on are tax invoices; older ones stay as they are. Without it they "
+            "name no tax.",
+        )
+        self.fields["gst_percent"] = PercentField(
+            label="GST rate (%)",
+            help_text="Counts with a GSTIN: fees include it. Coaching (SAC 999293) is taxed at 18 %.",
+        )
+        self.fields[
+            "upi_id"
+        ].help_text = "Like sunrise@okaxis. With it, statements and reminders carry a way to pay by."
+        for name, (least, most) in self.BOUNDS.items():
+            old = self.fields[name]
+            self.fields[name] = WholeNumberField(label=old.label, help_text=old.help_text, least=least, most=most)
+
+    @property
+    def groups(self):
+        """The fields as pairs of a heading and the fields under it."""
+        return [(heading, [self[name] for name in names]) for heading, names in INSTITUTE_GROUPS.items()]

@@ -1,0 +1,45 @@
+from academics.models import Holiday, days_between
+from academics.services.holidays import check_holiday_range, kept_sheets_words, sheets_on
+from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.importers import Column, Importer, set_changes
+
+
+class HolidayImporter(Importer):
+    """Holidays, one day or several in a row with one name; a day is known again by its date, and takes the file's name."""
+
+    noun = ("holiday", "holidays")
+    model = Holiday
+    labels = ("name", "first")
+    columns = [
+        Column.of(Holiday, "name", "holiday", "holiday name", "occasion", "festival", "event", "title"),
+        Column("first", DayFormField(), "date", "day", "first day", "from", "start", "start date", "holiday date"),
+        Column("last", DayFormField(required=False), "last day", "to", "until", "end", "end date"),
+    ]
+
+    def check(self, row):
+        check_holiday_range(row["first"], row.get("last", row["first"]))
+
+    def write(self, rows, result, advance):
+        known, lines = {holiday.day: holiday for holiday in Holiday.objects.all()}, {}
+        for row in rows:
+            new, changed = [], {}
+            for day in days_between(row["first"], row.get("last", row["first"])):
+                if first := lines.get(day):
+                    result.refuse(row, "first", f"Line {first} has {day_words(day)} already. Keep one of them.")
+                    break
+                lines[day] = row.line
+                if day not in known:
+                    new.append(Holiday(day=day, name=row["name"]))
+                elif changes := set_changes(known[day], {"name": row["name"]}):
+                    changed[known[day]] = changes
+            if new:
+                result.create(row)
+            else:
+                one = next(iter(changed), None)
+                result.count(row, changed.get(one, {}), one and one.pk)
+            if result.is_clean:
+                result.made += [holiday.pk for holiday in Holiday.objects.bulk_create(new)]
+                Holiday.objects.bulk_update(changed, ["name"])
+            advance(1)
+        if result.is_clean and (sheets := sheets_on(list(lines))):
+            result.notes.append(kept_sheets_words(sheets))

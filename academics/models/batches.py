@@ -1,0 +1,167 @@
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, OuterRef, Q
+from django.urls import reverse
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from academics import class_times
+from accounts.scopes import ScopedQuerySet
+from coachmaster.core.constraints import day_bounds, errors_beside
+from coachmaster.core.dates import DayField
+from coachmaster.core.text import LineField
+
+from .enrollments import Enrollment
+from .querysets import count_of
+
+
+class BatchQuerySet(ScopedQuerySet):
+    def owned_by(self, key):
+        """The batches that one teaches or is, or was, enrolled in."""
+        enrolled = Enrollment.objects.filter(student=key).values("batch")
+        return self.filter(Q(instructor=key) | Q(pk__in=enrolled))
+
+    def taught_by(self, user):
+        """The batches whose instructor ``user`` (a person or a key) is."""
+        return self.filter(instructor=user)
+
+    def kept_in(self, scope):
+        """The batches whose registers are kept in a ``scope`` (of `scope_of`): all, or those that this person teaches."""
+        return self if scope is None else self.taught_by(scope)
+
+    def running(self, first, last=None):
+        """Batches that run on some day from ``first`` to ``last`` (left out: that one day)."""
+        return self.filter(Q(ends_on__gte=first) | Q(ends_on=None), starts_on__lte=last or first)
+
+    def upcoming(self, on):
+        """Batches that start after that day."""
+        return self.filter(starts_on__gt=on)
+
+    def over(self, on):
+        """Batches that ended before that day."""
+        return self.filter(ends_on__lt=on)
+
+    def not_over(self, on):
+        """Batches that somebody can still be enrolled in."""
+        return self.filter(Q(ends_on__gte=on) | Q(ends_on=None))
+
+    def search(self, words):
+        """Batches in whose code, name or course every word occurs."""
+        found = self
+        for word in words.split():
+            found = found.filter(Q(name__icontains=word) | Q(code__icontains=word) | Q(course__name__icontains=word))
+        return found
+
+    def with_class_times(self):
+        """With course, instructor and weekly class times, in two queries."""
+        return self.select_related("course", "instructor").prefetch_related("class_times")
+
+    def with_details(self):
+        """With what the API tells of a batch: course, class times, and the instructor with their role."""
+        return self.with_class_times().select_related("instructor__membership__group")
+
+    def with_strength(self):
+        """With the number of students now enrolled (``strength``)."""
+        return self.annotate(strength=count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"))
+
+    def for_timetable(self):
+        """With what a `Timetable` and its pages show of a batch, by name; nothing else is loaded."""
+        shown = "name", "room", "starts_on", "ends_on", "instructor__full_name"
+        return self.select_related("instructor").only(*shown).order_by("name", "pk")
+
+    def for_listing(self):
+        """Everything one row of the batch table shows."""
+        return self.with_class_times().with_strength()
+
+    def for_list(self):
+        """With what the list of batches shows; nothing else is loaded."""
+        shown = "name", "code", "room", "capacity", "starts_on", "ends_on", "course__name", "instructor__full_name"
+        return self.for_listing().only(*shown)
+
+
+class Batch(models.Model):
+    """A group that takes a course together: when, where, with whom."""
+
+    code = LineField(max_length=30, blank=True, help_text="A short name, like JEE-M1. May be left empty.")
+    course = models.ForeignKey("academics.Course", on_delete=models.PROTECT, related_name="batches")
+    instructor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="batches_taught"
+    )
+    name = LineField(max_length=150)
+    starts_on = DayField("first day")
+    ends_on = DayField("last day", null=True, blank=True, help_text="May be left empty while it is open.")
+    capacity = models.PositiveSmallIntegerField(
+        "seats", null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: as many as come."
+    )
+    room = LineField(max_length=60, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = BatchQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name_plural = "batches"
+        permissions = [("teach_batch", "Can be a batch's instructor")]
+        ordering = ["name", "pk"]
+        indexes = [
+            models.Index(fields=["name", "id"], name="batch_by_name"),
+            models.Index(fields=["starts_on", "ends_on"], name="batch_by_days"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code"],
+                condition=~Q(code=""),
+                name="batch_code_unique",
+                violation_error_message="Another batch has this code.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=F("starts_on")) | Q(ends_on=None),
+                name="batch_ends_after_it_starts",
+                violation_error_message="A batch cannot end before it starts.",
+            ),
+            models.CheckConstraint(
+                condition=Q(capacity__gte=1) | Q(capacity=None),
+                name="batch_has_a_seat",
+                violation_error_message="A batch has at least one seat.",
+            ),
+            *day_bounds("batch", "starts_on", "ends_on"),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def get_absolute_url(self):
+        return reverse("academics:batch-detail", args=[self.pk])
+
+    def validate_constraints(self, exclude=None):
+        with errors_beside(self, batch_code_unique="code", batch_ends_after_it_starts="ends_on"):
+            super().validate_constraints(exclude)
+
+    def is_over(self, on):
+        """Whether its last day lies before that day."""
+        return self.ends_on is not None and self.ends_on < on
+
+    def is_running(self, on):
+        """Whether that day lies between its first and last."""
+        return self.starts_on <= on and not self.is_over(on)
+
+    @property
+    def seats_left(self):
+        """Seats that are free, with the ``strength`` of `with_strength`; None when there is no limit."""
+        return None if self.capacity is None else max(self.capacity - self.strength, 0)
+
+    @property
+    def slots(self):
+        """Its weekly class times as `class_times.Slot`s, in order of the week."""
+        return sorted(class_times.Slot(row.weekday, row.starts_at, row.ends_at) for row in self.class_times.all())
+
+    @property
+    def class_times_text(self):
+        """Its weekly class times as text: `Mon-Fri 17:00-18:30`."""
+        return class_times.written(self.slots)
+
+    @property
+    def class_times_words(self):
+        """Its weekly class times as pairs of words, days and times, one for each time of day."""
+        return [part.rsplit(" ", 1) for part in self.class_times_text.split("; ") if part]

@@ -1,0 +1,152 @@
+import datetime
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from accounts.models import StudentProfile, User
+from accounts.scopes import ScopedQuerySet
+from coachmaster.core.constraints import day_bounds, one_of
+from coachmaster.core.dates import DayField
+from coachmaster.core.money import ZERO, MoneyField
+from coachmaster.core.text import LineField
+
+
+class EnrollmentStatus(models.TextChoices):
+    """Where an enrollment stands."""
+
+    ACTIVE = "active", "Active"
+    COMPLETED = "completed", "Completed"
+    DROPPED = "dropped", "Dropped"
+
+
+class EnrollmentQuerySet(ScopedQuerySet):
+    def owned_by(self, key):
+        """One's own, and those in batches that one teaches."""
+        return self.filter(Q(student=key) | Q(batch__instructor=key))
+
+    def active(self):
+        """Enrollments that go on."""
+        return self.filter(status=EnrollmentStatus.ACTIVE)
+
+    def on_roll(self, on, *, or_else=None):
+        """Enrollments whose student is in the batch on that day, which the day they end is not; or for whom ``or_else`` holds."""
+        return self.filter(Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (or_else or Q()))
+
+    def search(self, words):
+        """Enrollments of the students that `User.objects.search` finds."""
+        return self.filter(student__user__in=User.objects.search(words)) if words.strip() else self
+
+    def by_name(self):
+        """With the student, in the order of a roll."""
+        return self.select_related("student__user").order_by("student__user__full_name", "pk")
+
+    def latest_first(self):
+        """With batch and course; the active ones first, then the newest."""
+        return self.select_related("batch__course", "batch__instructor").order_by(
+            F("ended_on").desc(nulls_first=True), "-enrolled_on", "-pk"
+        )
+
+
+class Enrollment(models.Model):
+    """A student in a batch, from a day on, for an agreed fee. Ended ones stay as history."""
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="enrollments")
+    batch = models.ForeignKey("academics.Batch", on_delete=models.PROTECT, related_name="enrollments")
+    enrolled_on = DayField()
+    status = models.CharField(max_length=10, choices=EnrollmentStatus.choices, default=EnrollmentStatus.ACTIVE)
+    ended_on = DayField(null=True, blank=True)
+    end_reason = LineField("reason for ending", max_length=200, blank=True)
+    list_fee = MoneyField(help_text="The course's fee on the day of enrolling.")
+    agreed_fee = MoneyField()
+    fee_reason = LineField("reason for a lower fee", max_length=200, blank=True)
+    transferred_from = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="transferred_to", editable=False
+    )
+    #: Copied from the institute's setting, so that a unique index can hold "one active enrollment a student".
+    is_exclusive = models.BooleanField(default=True, editable=False)
+    #: Kept by `attendance` in the transaction that writes a mark, so that the database refuses to end before it.
+    last_marked_on = DayField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = EnrollmentQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["-enrolled_on", "-pk"]
+        indexes = [
+            models.Index(fields=["batch", "status"], name="enrollment_by_batch"),
+            models.Index(fields=["-created_at", "-id"], name="enrollment_by_newest"),
+            models.Index(fields=["status", "student"], name="enrollment_by_state"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["student"],
+                condition=Q(status="active", is_exclusive=True),
+                name="enrollment_one_active",
+                violation_error_message="This student has an active enrollment already.",
+            ),
+            models.UniqueConstraint(
+                fields=["student", "batch"],
+                condition=Q(status="active"),
+                name="enrollment_one_active_in_batch",
+                violation_error_message="This student is enrolled in this batch already.",
+            ),
+            one_of("enrollment", "status", EnrollmentStatus),
+            models.CheckConstraint(
+                condition=Q(status="active", ended_on=None) | (~Q(status="active") & Q(ended_on__isnull=False)),
+                name="enrollment_ended_with_a_date",
+                violation_error_message="An enrollment that has ended needs the date it ended on.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_on__gte=F("enrolled_on")) | Q(ended_on=None),
+                name="enrollment_ends_after_it_starts",
+                violation_error_message="An enrollment cannot end before it started.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_on__gte=F("last_marked_on")) | Q(ended_on=None) | Q(last_marked_on=None),
+                name="enrollment_ends_after_last_mark",
+                violation_error_message="An enrollment cannot end before the student's last attendance mark.",
+            ),
+            models.CheckConstraint(
+                condition=Q(agreed_fee__range=(ZERO, F("list_fee"))),
+                name="enrollment_fee_at_most_list",
+                violation_error_message="The agreed fee cannot be more than the course's fee, nor negative.",
+            ),
+            models.CheckConstraint(
+                condition=Q(agreed_fee=F("list_fee")) | ~Q(fee_reason=""),
+                name="enrollment_lower_fee_has_reason",
+                violation_error_message="Say why the fee is lower than the course's fee.",
+            ),
+            *day_bounds("enrollment", "enrolled_on", "ended_on"),
+        ]
+
+    def __str__(self):
+        return f"{self.student} in {self.batch}"
+
+    def get_absolute_url(self):
+        return reverse("academics:student-enrollment", args=[self.student_id])
+
+    @property
+    def with_earlier(self):
+        """This enrollment and those it was transferred from, the latest first."""
+        found = [self]
+        while (before := found[-1].transferred_from) is not None:
+            found.append(before)
+        return found
+
+    @property
+    def is_active(self):
+        """Whether it goes on."""
+        return self.status == EnrollmentStatus.ACTIVE
+
+    def covers(self, day):
+        """Whether the student is in the batch on that day."""
+        return self.enrolled_on <= day and (self.ended_on is None or day < self.ended_on)
+
+
+def days_between(first, last):
+    """Every day from ``first`` to ``last``, both included."""
+    return (first + datetime.timedelta(days=number) for number in range((last - first).days + 1))

@@ -1,0 +1,23 @@
+from django.db import models
+from django.urls import reverse
+
+from coachmaster.core.constraints import day_bounds
+from coachmaster.core.dates import DayField
+from coachmaster.core.text import LineField
+
+
+class Holiday(models.Model):
+    """A day without classes in the whole institute."""
+
+    day = DayField("date", unique=True, error_messages={"unique": "There is a holiday on this date already."})
+    name = LineField(max_length=100)
+
+    class Meta:
+        ordering = ["day"]
+        constraints = day_bounds("holiday", "day")
+
+    def __str__(self):
+        return f"{self.name}, {self.day:%d %b %Y}"
+
+    def get_absolute_url(self):
+        return reverse("academics:holiday-update", args=[self.pk])

@@ -1,0 +1,44 @@
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count
+
+from academics.models import (
+    Enrollment,
+    Institute,
+)
+
+
+@transaction.atomic
+def save_institute(institute):
+    """Write the settings of the institute; "several batches at once" reaches the active enrollments with it.
+
+    Raises ValidationError when the switch is turned off while somebody has two active enrollments.
+    """
+    before = refuse_settings_that_enrollments_forbid(institute)
+    institute.save()
+    if institute.several_batches_at_once != before.several_batches_at_once:
+        Enrollment.objects.active().update(is_exclusive=not institute.several_batches_at_once)
+
+
+def refuse_settings_that_enrollments_forbid(institute):
+    """The settings as they stand, locked until the transaction ends. Raises ValidationError as `save_institute` does."""
+    before = Institute.objects.select_for_update().get(pk=Institute.ONLY)
+    if before.several_batches_at_once and not institute.several_batches_at_once:
+        students = (
+            Enrollment.objects.active()
+            .order_by("student__user__full_name")
+            .values_list("student__user__full_name", "student")
+            .annotate(number=Count("pk"))
+            .filter(number__gt=1)
+        )
+        if number := students.count():
+            names = ", ".join(name for name, *_ in students[:3])
+            more = f" and {number - 3} more" if number > 3 else ""
+            have = "1 student has" if number == 1 else f"{number} students have"
+            raise ValidationError(
+                {
+                    "several_batches_at_once": f"{have} more than one active enrollment: {names}{more}. "
+                    "Complete or drop the others first."
+                }
+            )
+    return before

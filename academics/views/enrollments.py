@@ -1,0 +1,25 @@
+from django.shortcuts import render
+from django.utils import timezone
+
+from academics.models import Enrollment
+from accounts.models import student_or_404
+from coachmaster.core.history import changes
+
+
+def student_enrollment(request, pk):
+    """A student's enrollments. The acts on them are pages of `finance`, since money follows them."""
+    student = student_or_404(request.user, pk)
+    enrollments = Enrollment.objects.visible_to(request.user).filter(student=student).latest_first()
+    enrollments = enrollments.prefetch_related("batch__class_times")
+    can_change = request.user.has_perm("academics.change_enrollment")
+    return render(
+        request,
+        "academics/student_enrollment.html",
+        {
+            "student": student,
+            "current": [enrollment for enrollment in enrollments if enrollment.is_active],
+            "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
+            "changes": changes(Enrollment.history.filter(student=student), limit=10) if can_change else [],
+            "today": timezone.localdate(),
+        },
+    )

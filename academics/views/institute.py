@@ -1,0 +1,33 @@
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.shortcuts import redirect, render
+
+from academics.forms.institute import InstituteForm
+from academics.models import Institute
+from academics.services.institute import save_institute
+from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.history import changes
+
+
+@one_at_a_time(Institute, pk=Institute.ONLY)
+def institute(request):
+    form = InstituteForm(request.POST or None, instance=Institute.objects.current())
+    if form.is_valid():
+        try:
+            save_institute(form.instance)
+        except ValidationError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, "Settings of the institute saved.")
+            return redirect("academics:institute")
+    return render(
+        request,
+        "academics/institute.html",
+        {
+            "form": form,
+            "heading": "Institute",
+            "submit": "Save settings",
+            "changes": changes(Institute.history.all(), limit=10),
+        },
+    )
