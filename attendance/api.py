@@ -12,11 +12,18 @@ from ninja import Field, Query, Router, Schema
 from pydantic import WithJsonSchema
 
 from accounts.tokens import Token
+from attendance.forms.sheets import SheetForm
+from attendance.services.sheets import (
+    RollChanged,
+    batch_to_mark,
+    batches_kept_by,
+    student_seen_by,
+    take_attendance,
+    why_not,
+)
 from coachmaster.core.api import Answer, Day, Key, Message, Paging, Rows, answers, listed
 from coachmaster.core.dates import DayFormField, day_words
 
-from . import services
-from .forms import SheetForm
 from .models import Mark, Presence, Sheet
 
 attendance = Router(tags=["Attendance"])
@@ -106,15 +113,15 @@ def mark_attendance(request, payload: AttendanceIn):
     these too, and says why in `reason`.
     """
     held_on = _day(payload.date, "date")
-    batch = services.batch_to_mark(request.user, payload.batch_id)
-    if sentence := services.why_not(batch, held_on, today=timezone.localdate(), user=request.user):
+    batch = batch_to_mark(request.user, payload.batch_id)
+    if sentence := why_not(batch, held_on, today=timezone.localdate(), user=request.user):
         raise ValidationError({"date": sentence})
     reason = _cleaned(SheetForm.base_fields["reason"], payload.reason or "", "reason")
     statuses = {record.student_id: record.status for record in payload.records}
     if len(statuses) < len(payload.records):
         raise ValidationError({"records": "A student is named twice. Name each once."})
     try:
-        services.take_attendance(
+        take_attendance(
             batch=batch,
             held_on=held_on,
             statuses=statuses,
@@ -122,7 +129,7 @@ def mark_attendance(request, payload: AttendanceIn):
             confirmed_unplanned=True,
             reason=reason,
         )
-    except services.RollChanged as refusal:
+    except RollChanged as refusal:
         who = ", ".join(str(pk) for pk in sorted(refusal.strangers))
         sentence = f"Not in {batch} on {day_words(held_on)}: student_id {who}. Nothing was written."
         raise ValidationError({"records": sentence}) from refusal
@@ -151,7 +158,7 @@ class DaysAsked(Schema):
 )
 def list_batch_attendance(request, batch_id: Key, paging: Query[Paging], asked: Query[DaysAsked]):
     """The marks of a batch, by day; those of all days where no bound is given."""
-    batch = get_object_or_404(services.batches_kept_by(request.user), pk=batch_id)
+    batch = get_object_or_404(batches_kept_by(request.user), pk=batch_id)
     first, last = _day(asked.first, "from"), _day(asked.last, "to")
     if first and last and first > last:
         raise ValidationError({"to": f"Choose {day_words(first)} or a later day."})
@@ -204,7 +211,7 @@ class StudentAttendance(Tally):
 )
 def get_attendance(request, student_id: Key, paging: Query[Paging]):
     """The sums over all marks that the caller may see, and the marks, the newest day first."""
-    student = services.student_seen_by(request.user, student_id)
+    student = student_seen_by(request.user, student_id)
     marks = Mark.objects.visible_to(request.user).filter(student=student)
     found = marks.select_related("sheet").order_by("-sheet__held_on", "-pk")
     tally = Presence.objects.visible_to(request.user).filter(enrollment__student=student).tally()

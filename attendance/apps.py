@@ -8,6 +8,8 @@ class AttendanceConfig(AppConfig):
     name = "attendance"
 
     def ready(self):
-        from . import counting
+        from . import statistics
 
-        post_delete.connect(counting.after_deletion, sender=self.get_model("Mark"), dispatch_uid="attendance.counting")
+        post_delete.connect(
+            statistics.after_deletion, sender=self.get_model("Mark"), dispatch_uid="attendance.statistics"
+        )

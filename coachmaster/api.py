@@ -27,7 +27,7 @@ from coachmaster.core.exceptions import Conflict
 from finance import api as finance
 
 from .api_document import DocumentedApi, told
-from .dashboards import api as pages
+from .dashboards import api as dashboards
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ for prefix, router in (
     ("/attendance", attendance.attendance),
     ("/batches", attendance.batches),
     ("/students", attendance.students),
-    ("/dashboard", pages.dashboard),
+    ("/dashboard", dashboards.dashboard),
 ):
     api.add_router(prefix, router)
 

@@ -9,12 +9,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from academics import class_times
-from academics.models import (
-    Batch,
-    ClassChange,
-    ClassTime,
-    Enrollment,
-)
+from academics.models import Batch, ClassChange, ClassTime, Enrollment
 from coachmaster.core.dates import day_words
 
 from .clashes import check_clashes

@@ -4,15 +4,7 @@ from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 
 from academics import class_times
-from academics.models import (
-    Batch,
-    ClassChange,
-    ClassTime,
-    Enrollment,
-    EnrollmentStatus,
-    class_words,
-    room_words,
-)
+from academics.models import Batch, ClassChange, ClassTime, Enrollment, EnrollmentStatus, class_words, room_words
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.text import folded

@@ -4,11 +4,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from academics.models import (
-    Enrollment,
-    EnrollmentStatus,
-    Institute,
-)
+from academics.models import Enrollment, EnrollmentStatus, Institute
 from coachmaster.core.dates import day_words, months_later
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import display

@@ -4,11 +4,7 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from academics.models import (
-    Batch,
-    Holiday,
-    days_between,
-)
+from academics.models import Batch, Holiday, days_between
 
 #: More days in one go are a typing error.
 LONGEST_HOLIDAY = datetime.timedelta(days=120)

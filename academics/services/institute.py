@@ -2,10 +2,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count
 
-from academics.models import (
-    Enrollment,
-    Institute,
-)
+from academics.models import Enrollment, Institute
 
 
 @transaction.atomic

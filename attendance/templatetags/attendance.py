@@ -4,7 +4,7 @@ from django import template
 from django.template.loader import get_template
 from django.utils.html import format_html
 
-from attendance.models import Status
+from attendance.percentages import Status
 
 register = template.Library()
 

@@ -1,15 +1,15 @@
 """Sheets in tests are taken by the service that takes them in the product."""
 
-from attendance import services
-from attendance.models import Status
+from attendance.percentages import Status
+from attendance.services.sheets import roll, take_attendance
 
 
 def taken(batch, held_on, by=None, **statuses):
     """The sheet of a batch: everybody on roll present, except ``statuses`` given as `s<student id>="absent"`."""
     sheet = batch.sheets.filter(held_on=held_on).first()
-    marks = {enrollment.student_id: Status.PRESENT for enrollment in services.roll(batch, held_on, sheet)}
+    marks = {enrollment.student_id: Status.PRESENT for enrollment in roll(batch, held_on, sheet)}
     marks.update({int(key.removeprefix("s")): Status(value) for key, value in statuses.items()})
-    return services.take_attendance(
+    return take_attendance(
         batch=batch,
         held_on=held_on,
         statuses=marks,

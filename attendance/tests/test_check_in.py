@@ -15,9 +15,14 @@ from academics.models import Holiday, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
-from attendance import checking_in, reports, services, verify
-from attendance.missing import missing
-from attendance.models import CheckIn, Mark, Presence, Sheet, Tally
+from attendance import checks
+from attendance.models import CheckIn, Mark, Presence, Sheet
+from attendance.percentages import Tally
+from attendance.queries.days import classes_on
+from attendance.queries.missing_registers import missing
+from attendance.queries.sheets import saves_of
+from attendance.services import check_in
+from attendance.services.sheets import take_attendance
 from finance.tests.test_races import at_once
 
 from .factories import taken
@@ -60,7 +65,7 @@ def screen(batch, of, name="check-in-screen"):
 
 def code(batch, instructor):
     """The address that the code on the screen says."""
-    return reverse("attendance:check-in-scan", args=[checking_in.code_of(batch, timezone.localdate(), instructor)])
+    return reverse("attendance:check-in-scan", args=[check_in.code_of(batch, timezone.localdate(), instructor)])
 
 
 def phone_of(student):
@@ -100,7 +105,7 @@ def test_a_student_scans_says_yes_and_is_present(asha, batch, instructor):
     assert (sheet.taken_by, sheet.is_open, sheet.tally) == (instructor, True, Tally(present=1))
     assert CheckIn.objects.get().student == asha
     assert Presence.objects.get().tally == Tally(present=1)
-    assert [problem for check in verify.CHECKS for problem in check()] == []
+    assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_the_code_changes_every_twenty_seconds(batch, instructor, clock):
     shown = {}
     for second in range(0, 60, 5):
         clock.move_to(at(17, 5, second))
-        shown.setdefault(checking_in.code_of(batch, timezone.localdate(), instructor), []).append(second)
+        shown.setdefault(check_in.code_of(batch, timezone.localdate(), instructor), []).append(second)
 
     assert list(shown.values()) == [[0, 5, 10, 15], [20, 25, 30, 35], [40, 45, 50, 55]]
 
@@ -171,7 +176,7 @@ def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
         other.pk: "absent",
     }
     assert "1 of 2 have checked in" in page.content.decode()
-    (day,) = reports.classes_on(today)
+    (day,) = classes_on(today)
     assert not day.is_taken
     evening = at(20)
     assert [(row.batch, row.day) for row in missing(evening, days=0)] == [("Physics", today)]
@@ -199,7 +204,7 @@ def test_a_check_in_is_no_save_in_the_history_of_the_sheet(asha, batch, instruct
 
     taken(batch, timezone.localdate(), by=instructor)
 
-    (save,) = reports.saves_of(Sheet.objects.get())
+    (save,) = saves_of(Sheet.objects.get())
     assert save.by == "Imran Khan"
 
 
@@ -326,7 +331,7 @@ def test_it_is_off_until_an_institute_switches_it_on(asha, batch, instructor):
     assert ticket_of.get(code(batch, instructor)).status_code == 404
     assert ticket_of.post(CHECK_IN).status_code == 404
     with pytest.raises(ValidationError, match="switched off"):
-        checking_in.check_in(checking_in.Ticket(batch.pk, timezone.localdate(), 1, 0), asha, "device")
+        check_in.check_in(check_in.Ticket(batch.pk, timezone.localdate(), 1, 0), asha, "device")
 
 
 def test_staff_do_not_check_in_and_others_open_no_screen(batch, instructor, admin, asha):
@@ -374,16 +379,16 @@ def test_of_two_students_on_one_device_at_once_one_is_marked(instructor):
     Institute.objects.update(check_in_by_code=True)
     batch = DailyBatchFactory(instructor=instructor)
     students = [row.student for row in EnrollmentFactory.create_batch(4, batch=batch)]
-    ticket = checking_in.scan(checking_in.code_of(batch, timezone.localdate(), instructor))
+    ticket = check_in.scan(check_in.code_of(batch, timezone.localdate(), instructor))
 
     results = at_once(
-        *(lambda student=student: checking_in.check_in(ticket, student, "one device") for student in students)
+        *(lambda student=student: check_in.check_in(ticket, student, "one device") for student in students)
     )
 
     assert sum(isinstance(result, CheckIn) for result in results) == 1
     assert all("another student" in result.message for result in results if not isinstance(result, CheckIn))
     assert Mark.objects.count() == CheckIn.objects.count() == 1
-    assert [problem for check in verify.CHECKS for problem in check()] == []
+    assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
 @pytest.mark.race
@@ -392,17 +397,17 @@ def test_a_whole_class_checks_in_at_once(instructor):
     Institute.objects.update(check_in_by_code=True)
     batch = DailyBatchFactory(instructor=instructor)
     students = [row.student for row in EnrollmentFactory.create_batch(8, batch=batch)]
-    ticket = checking_in.scan(checking_in.code_of(batch, timezone.localdate(), instructor))
+    ticket = check_in.scan(check_in.code_of(batch, timezone.localdate(), instructor))
 
-    at_once(*(lambda s=s: checking_in.check_in(ticket, s, f"device {s.pk}") for s in students))
+    at_once(*(lambda s=s: check_in.check_in(ticket, s, f"device {s.pk}") for s in students))
 
     assert Sheet.objects.get().tally == Tally(present=8)
-    assert [problem for check in verify.CHECKS for problem in check()] == []
+    assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
 def test_services_leave_a_saved_sheet_saved(asha, batch, instructor):
     sheet = taken(batch, timezone.localdate(), by=instructor)
-    services.take_attendance(
+    take_attendance(
         batch=batch,
         held_on=sheet.held_on,
         statuses={asha.pk: "late"},
@@ -419,7 +424,7 @@ def test_a_save_of_some_leaves_an_open_sheet_open(asha, batch, instructor):
     today = timezone.localdate()
 
     for student, still_open in ((other, True), (third, False)):
-        services.take_attendance(
+        take_attendance(
             batch=batch,
             held_on=today,
             statuses={student.pk: "late"},

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from academics.models import Enrollment, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory, HolidayFactory
-from attendance import reports
-from attendance.models import Tally
+from attendance.percentages import Tally
+from attendance.queries.students import enrollments_with_tally, student_tally
 
 from .factories import taken
 
@@ -135,20 +135,20 @@ CASES = [
 def test_the_percentage_of_worked_cases(student, case, fraction, words):
     case(peopled(), student)
 
-    tally = reports.student_tally(student)
+    tally = student_tally(student)
 
     assert str(tally) == words
     assert (tally.attended, tally.counted) == (fraction or (0, 0))
     if fraction:
         assert abs(Fraction(tally.percentage) / 100 - Fraction(*fraction)) <= Fraction(1, 2000)
-    by_enrollment = reports.enrollments_with_tally(student, student.user)
+    by_enrollment = enrollments_with_tally(student, student.user)
     assert sum((enrollment.tally for enrollment in by_enrollment), Tally()) == tally
 
 
 def test_a_transfer_splits_by_date(student):
     transferred(peopled(name="Morning"), student)
 
-    enrollments = reports.enrollments_with_tally(student, student.user)
+    enrollments = enrollments_with_tally(student, student.user)
 
     assert [(str(one.batch), str(one.tally)) for one in enrollments] == [
         ("Evening", "2 of 3 · 66.7 %"),

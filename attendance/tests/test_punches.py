@@ -6,7 +6,7 @@ import pytest
 
 from academics.models import ClassTime, Holiday, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
-from attendance import verify
+from attendance import checks
 from attendance.models import Mark, MarkChange, Sheet
 from coachmaster.core.tests.imports import run_import
 
@@ -120,7 +120,7 @@ def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch
     assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
     assert longer.summary == "2 marks created, 0 changed, 1 unchanged, 0 skipped."
     assert marks() == ["15 Physics Asha present", "15 Physics Bela late", "16 Physics Asha present"]
-    assert [problem for check in verify.CHECKS for problem in check()] == []
+    assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
 def test_a_mark_that_is_there_stays(batch, bring_in, instructor):
@@ -144,7 +144,7 @@ def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, b
 
     again = bring_in("26-1,2026-06-15 17:02", options=["--absent"])
     assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
-    assert [problem for check in verify.CHECKS for problem in check()] == []
+    assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
 @pytest.mark.parametrize(

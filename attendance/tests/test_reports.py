@@ -6,8 +6,9 @@ import pytest
 
 from academics.models import Batch, ClassTime
 from academics.tests.factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
-from attendance import reports
-from attendance.models import Tally
+from attendance.percentages import Tally
+from attendance.queries.days import classes_on
+from attendance.queries.students import batch_tallies, student_tally
 
 from .factories import taken
 
@@ -33,7 +34,7 @@ def test_the_classes_of_a_day_come_by_time_with_their_sheet_and_its_counts(admin
     absent = evening.enrollments.get().student_id
     sheet = taken(evening, MONDAY, by=admin, **{f"s{absent}": "absent"})
 
-    first, second = reports.classes_on(MONDAY)
+    first, second = classes_on(MONDAY)
 
     assert (first.batch, first.sheet, first.tally) == (morning, None, None)
     assert [slot.starts_at.hour for slot in first.slots] == [8]
@@ -44,7 +45,7 @@ def test_an_extra_class_is_among_the_classes_of_its_day(admin):
     batch = batch_on(1)
     taken(batch, MONDAY, by=admin)
 
-    (extra,) = reports.classes_on(MONDAY)
+    (extra,) = classes_on(MONDAY)
 
     assert (extra.batch, extra.slots, extra.is_taken) == (batch, [], True)
 
@@ -55,7 +56,7 @@ def test_on_a_holiday_only_a_sheet_taken_before_stands(admin):
     taken(with_sheet, MONDAY, by=admin)
     HolidayFactory(day=MONDAY)
 
-    assert [one.batch for one in reports.classes_on(MONDAY)] == [with_sheet]
+    assert [one.batch for one in classes_on(MONDAY)] == [with_sheet]
 
 
 def test_a_cancelled_class_is_not_expected_and_a_sheet_taken_before_stays(admin):
@@ -64,7 +65,7 @@ def test_a_cancelled_class_is_not_expected_and_a_sheet_taken_before_stays(admin)
     for batch in (with_sheet, without):
         ClassChangeFactory(batch=batch, class_of=(MONDAY, "17:00-18:00"), reason="Fever")
 
-    (kept,) = reports.classes_on(MONDAY)
+    (kept,) = classes_on(MONDAY)
 
     assert (kept.batch, kept.slots, kept.notes) == (with_sheet, [], ["Cancelled: Fever"])
 
@@ -75,9 +76,9 @@ def test_a_moved_class_is_expected_on_its_new_day():
         batch=batch, class_of=(MONDAY, "17:00-18:00"), held=(TUESDAY, "07:00-08:00"), reason="Hall is taken"
     )
 
-    (moved,) = reports.classes_on(TUESDAY)
+    (moved,) = classes_on(TUESDAY)
 
-    assert reports.classes_on(MONDAY) == []
+    assert classes_on(MONDAY) == []
     assert [slot.starts_at.hour for slot in moved.slots] == [7]
     assert moved.notes == ["Moved from Mon 15 Jun, 17:00: Hall is taken"]
 
@@ -86,7 +87,7 @@ def test_classes_are_of_the_batches_asked_for_only(instructor):
     own = batch_on(0, instructor=instructor)
     batch_on(0)
 
-    assert [one.batch for one in reports.classes_on(MONDAY, instructor.pk)] == [own]
+    assert [one.batch for one in classes_on(MONDAY, instructor.pk)] == [own]
 
 
 def test_each_batch_has_its_tally_and_an_empty_one_before_its_first_sheet(admin):
@@ -96,13 +97,13 @@ def test_each_batch_has_its_tally_and_an_empty_one_before_its_first_sheet(admin)
 
     batches = [marked, unmarked]
 
-    assert reports.batch_tallies(batches) == {marked.pk: Tally(present=1, absent=1), unmarked.pk: Tally()}
-    assert reports.batch_tallies(batches, first=TUESDAY)[marked.pk] == Tally(absent=1)
-    assert reports.student_tally(marked.enrollments.get().student) == Tally(present=1, absent=1)
+    assert batch_tallies(batches) == {marked.pk: Tally(present=1, absent=1), unmarked.pk: Tally()}
+    assert batch_tallies(batches, first=TUESDAY)[marked.pk] == Tally(absent=1)
+    assert student_tally(marked.enrollments.get().student) == Tally(present=1, absent=1)
 
 
 def test_a_question_costs_the_same_however_many_batches(admin, queries_of):
-    questions = (lambda: reports.classes_on(MONDAY), lambda: reports.batch_tallies(Batch.objects.all()))
+    questions = (lambda: classes_on(MONDAY), lambda: batch_tallies(Batch.objects.all()))
     taken(batch_on(0, 1), MONDAY, by=admin)
     few = [queries_of(question) for question in questions]
     for _ in range(3):

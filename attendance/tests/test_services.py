@@ -7,8 +7,9 @@ import pytest
 
 from academics.models import Batch, Enrollment
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
-from attendance import services
-from attendance.models import Mark, MarkChange, Status, Tally
+from attendance.models import Mark, MarkChange
+from attendance.percentages import Status, Tally
+from attendance.services.sheets import Stale, roll, take_attendance
 
 from .factories import taken
 
@@ -34,7 +35,7 @@ def test_the_sheet_lists_who_was_in_the_batch_that_day():
     EnrollmentFactory(batch=batch, enrolled_on=DAY + datetime.timedelta(days=1))
     EnrollmentFactory(batch=batch, status="dropped", ended_on=DAY)
 
-    assert services.roll(batch, DAY, None) == [there]
+    assert roll(batch, DAY, None) == [there]
 
 
 def test_only_what_differs_is_written_and_what_it_was_is_kept(instructor):
@@ -60,8 +61,8 @@ def test_a_page_opened_before_somebody_elses_save_is_refused(instructor, admin):
     enrollment = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)
 
-    with pytest.raises(services.Stale, match="Anita Rao saved this sheet"):
-        services.take_attendance(
+    with pytest.raises(Stale, match="Anita Rao saved this sheet"):
+        take_attendance(
             batch=Batch.objects.get(),
             held_on=DAY,
             statuses={enrollment.student_id: "absent"},

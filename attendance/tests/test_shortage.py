@@ -12,8 +12,9 @@ from academics.models import Institute
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory, EnrollmentFactory
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
-from attendance import shortage
-from attendance.models import Expected, Presence, Tally
+from attendance.models import Expected, Presence
+from attendance.percentages import Tally
+from attendance.queries.shortage import judged
 
 pytestmark = pytest.mark.django_db
 SHORTAGE = reverse("attendance:shortage")
@@ -70,7 +71,7 @@ def test_the_judgement_is_exact_and_the_list_has_whom_it_concerns(
     assert not short or expected.classes_to_reach(tally) == to_catch_up
 
     enrolled_with(present=present, late=late, absent=absent, excused=excused)
-    found = shortage.judged(Presence.objects.slipping(institute), institute)
+    found = judged(Presence.objects.slipping(institute), institute)
     assert [(row.is_short, row.is_on_the_edge) for row in found] == [(short, edge)] * (short or edge)
 
 

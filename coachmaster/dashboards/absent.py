@@ -15,9 +15,11 @@ from academics.models import Institute
 from accounts.models import StudentProfile, User, student_or_404
 from accounts.scopes import scope_of
 from accounts.views.reminders import open_whatsapp
-from attendance import shortage
-from attendance.models import Mark, Reminder, Status
-from attendance.reminders import tell_of_absence
+from attendance.forms.shortage import presences_of
+from attendance.models import Mark, Reminder
+from attendance.percentages import Status
+from attendance.queries.shortage import slipping_among
+from attendance.services.reminders import tell_of_absence
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.exports import Column, Kind, table_answer
 from coachmaster.core.forms import FilterForm
@@ -113,7 +115,7 @@ class Absences:
         """The students who were absent, as ``filters`` ask for."""
         absent = self.marks.order_by().values("student")
         if filters.value("also") == "watched":
-            watched = shortage.presences_of(self.user).slipping(self.institute)
+            watched = presences_of(self.user).slipping(self.institute)
             absent = watched.filter(enrollment__student__in=absent).values("enrollment__student")
         found = StudentProfile.objects.filter(pk__in=absent).select_related("user").only(*SHOWN)
         if words := filters.value("q"):
@@ -129,7 +131,7 @@ class Absences:
             child = children[mark.student_id]
             child.missed.append(mark.sheet.batch)
             child.reminded_at = max(filter(None, [child.reminded_at, mark.reminded_at]), default=None)
-        for row in shortage.slipping_among(list(children), self.user, self.institute):
+        for row in slipping_among(list(children), self.user, self.institute):
             children[row.enrollment.student_id].watched.append(row)
         if self.shows_fees:
             for student, amount in self._overdue(children):

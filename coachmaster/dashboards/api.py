@@ -16,9 +16,10 @@ from academics.api import (
     enrollment_json,
 )
 from accounts.tokens import Token
-from attendance import missing
-from attendance import reports as attendance
 from attendance.api import Tally, tally_json
+from attendance.queries.days import classes_on
+from attendance.queries.missing_registers import to_see_to
+from attendance.queries.students import student_tally
 from coachmaster.core.api import Answer, Key, Rupees, answers
 from finance.api import FeeStatus, fee_status_json
 
@@ -103,7 +104,7 @@ def admin_dashboard(request):
             "classes_today": figures.classes.in_all,
             "classes_taken": figures.classes.taken,
             "absences_today": figures.classes.absences,
-            "registers_not_taken": len(missing.to_see_to(request.user)),
+            "registers_not_taken": len(to_see_to(request.user)),
             "recent_enrollments": recent,
         }
     )
@@ -138,7 +139,7 @@ def instructor_dashboard(request):
     return Answer(
         {
             "batches": [{**batch_json(batch), "student_count": batch.strength} for batch in batches],
-            "classes_today": [_class_json(one) for one in attendance.classes_on(today, request.user.pk)],
+            "classes_today": [_class_json(one) for one in classes_on(today, request.user.pk)],
         }
     )
 
@@ -166,7 +167,7 @@ def student_dashboard(request):
     return Answer(
         {
             "enrollment": current_enrollment_json(student, request.user),
-            "attendance": tally_json(attendance.student_tally(student)),
+            "attendance": tally_json(student_tally(student)),
             "fee_status": fee_status_json(student.pk),
         }
     )

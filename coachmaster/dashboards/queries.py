@@ -7,7 +7,7 @@ from django.db.models import Count
 from academics.models import Batch, Course, Enrollment
 from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
-from attendance import reports as attendance
+from attendance.queries.days import DayInBrief, day_in_brief
 from coachmaster.core.compiled import compiled
 from finance import reports as money
 from finance.models import Payment
@@ -31,7 +31,7 @@ class InstituteFigures:
     owed: money.Owed
     active_students: int
     running_batches: int
-    classes: attendance.DayInBrief
+    classes: DayInBrief
 
 
 def of_institute(user, today, courses):
@@ -41,7 +41,7 @@ def of_institute(user, today, courses):
         owed=money.owed(today),
         active_students=Enrollment.objects.active().aggregate(number=Count("student", distinct=True))["number"],
         running_batches=sum(course.running_batches for course in courses),
-        classes=attendance.day_in_brief(today, SHOWN, scope_of(user)),
+        classes=day_in_brief(today, SHOWN, scope_of(user)),
     )
 
 

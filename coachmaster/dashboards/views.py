@@ -14,9 +14,10 @@ from academics.timetable import next_class_of
 from accounts.exports import STUDENTS
 from accounts.models import User, student_or_404
 from accounts.roles import sees_whole_institute
-from attendance import missing
-from attendance import reports as attendance
-from attendance.models import Tally
+from attendance.percentages import Tally
+from attendance.queries.days import classes_on
+from attendance.queries.missing_registers import to_see_to
+from attendance.queries.students import batch_tallies, enrollments_with_tally
 from coachmaster.core import charts
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import month_start
@@ -83,7 +84,7 @@ def admin_dashboard(request):
             "classes": figures.classes.first,
             "classes_in_all": figures.classes.in_all,
             "classes_taken": figures.classes.taken,
-            "missing_in_all": len(missing.to_see_to(request.user)),
+            "missing_in_all": len(to_see_to(request.user)),
             "absences": figures.classes.absences,
             "recent_enrollments": queries.recent_enrollments(request.user),
             "recent_payments": queries.recent_payments(request.user),
@@ -118,14 +119,14 @@ def instructor_dashboard(request):
         raise PermissionDenied
     today = timezone.localdate()
     batches = queries.batches_taught(request.user, today)
-    tallies = attendance.batch_tallies(batches)
-    not_taken = missing.to_see_to(request.user)
+    tallies = batch_tallies(batches)
+    not_taken = to_see_to(request.user)
     return render(
         request,
         "dashboards/instructor_dashboard.html",
         {
             "today": today,
-            "classes": attendance.classes_on(today, request.user.pk),
+            "classes": classes_on(today, request.user.pk),
             "missing": not_taken[:SHOWN],
             "missing_in_all": len(not_taken),
             "batches": [(batch, tallies[batch.pk]) for batch in batches],
@@ -163,7 +164,7 @@ def _overview(request, student):
     """What the hub shows: the enrollment, attendance, and for who may see money the fees and last payments."""
     today = timezone.localdate()
     user = request.user
-    enrollments = attendance.enrollments_with_tally(student, user)
+    enrollments = enrollments_with_tally(student, user)
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     overview = {
         "student": student,

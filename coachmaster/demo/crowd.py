@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from academics.models import Batch, ClassTime, Course, Enrollment, Institute
 from accounts.models import Membership, StudentProfile, User
 from accounts.roles import INSTRUCTOR, STUDENT
-from attendance.counting import keep_presences
 from attendance.models import Mark, Sheet
+from attendance.statistics import keep_presences
 from coachmaster.core.importers import in_chunks
 
 STUDENTS_A_BATCH = 40

@@ -1,8 +1,9 @@
 """Three months of sheets: most come, some slip, a few sheets were forgotten."""
 
 from academics.models import Enrollment
-from attendance.counting import keep_presences
-from attendance.models import Mark, MarkChange, Sheet, Status, Tally
+from attendance.models import Mark, MarkChange, Sheet
+from attendance.percentages import Status, Tally
+from attendance.statistics import keep_presences
 
 from .academy import CHUNK, DAY
 

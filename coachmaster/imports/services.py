@@ -14,7 +14,9 @@ from academics.importers.courses import CourseImporter
 from academics.importers.holidays import HolidayImporter
 from accounts.importers.instructors import InstructorImporter
 from accounts.importers.students import StudentImporter
-from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter
+from attendance.importers.grid import AttendanceGridImporter
+from attendance.importers.sheets import AttendanceImporter
+from attendance.importers.totals import AttendanceTotalsImporter
 from coachmaster.core.exports import Column
 from coachmaster.core.exports import Kind as Cell
 from coachmaster.core.importers import Importer, SeveralSheets, Unreadable, bring_in, normalised

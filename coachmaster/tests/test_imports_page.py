@@ -11,8 +11,10 @@ from academics.importers.courses import CourseImporter
 from academics.importers.holidays import HolidayImporter
 from accounts.importers.instructors import InstructorImporter
 from accounts.importers.students import StudentImporter
-from attendance.importing import AttendanceGridImporter, AttendanceImporter, AttendanceTotalsImporter
-from attendance.punches import PunchImporter
+from attendance.importers.grid import AttendanceGridImporter
+from attendance.importers.punches import PunchImporter
+from attendance.importers.sheets import AttendanceImporter
+from attendance.importers.totals import AttendanceTotalsImporter
 from coachmaster.core.tests.imports import run_import
 from finance.importing import EnrollmentImporter, PaymentImporter
 from finance.switching import WorkbookImporter

@@ -1,5 +1,5 @@
-from attendance.importing import AttendanceImporter
-from attendance.punches import PunchImporter
+from attendance.importers.punches import PunchImporter
+from attendance.importers.sheets import AttendanceImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

@@ -1,4 +1,4 @@
-from attendance.importing import AttendanceGridImporter
+from attendance.importers.grid import AttendanceGridImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

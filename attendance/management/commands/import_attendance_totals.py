@@ -1,4 +1,4 @@
-from attendance.importing import AttendanceTotalsImporter
+from attendance.importers.totals import AttendanceTotalsImporter
 from coachmaster.core.importers.command import ImportCommand
 
 

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from attendance.missing import remind
+from attendance.services.register_reminders import remind
 
 _OUTCOMES = {
     "mailed": "mailed",

@@ -5,7 +5,8 @@ import datetime
 import pytest
 from django.core.management import call_command
 
-from attendance.models import Mark, Presence, Sheet, Status
+from attendance.models import Mark, Presence, Sheet
+from attendance.percentages import Status
 from coachmaster.demo import crowd
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db]

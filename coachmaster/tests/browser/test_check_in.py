@@ -15,8 +15,8 @@ from playwright.sync_api import expect
 from academics.models import ClassTime, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.tests.factories import PASSWORD
-from attendance import checking_in
 from attendance.models import Mark, Sheet
+from attendance.services import check_in
 
 from .conftest import look_over
 
@@ -93,8 +93,8 @@ def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(brows
     phone = browse(student("Asha Verma"), phone=True)
 
     with monkeypatch.context() as earlier:
-        earlier.setattr(checking_in, "time", SimpleNamespace(time=lambda: now - 2 * checking_in.CODE_SECONDS))
-        over = checking_in.code_of(batch, timezone.localdate(), instructor)
+        earlier.setattr(check_in, "time", SimpleNamespace(time=lambda: now - 2 * check_in.CODE_SECONDS))
+        over = check_in.code_of(batch, timezone.localdate(), instructor)
     phone.goto(reverse("attendance:check-in-scan", args=[over]))
     expect(phone.get_by_text("This code is over")).to_be_visible()
     assert look_over(phone) == []

@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
-from attendance import verify as attendance
+from attendance import checks as attendance
 from finance import verify as books
 
 

@@ -8,11 +8,11 @@ from django.shortcuts import get_object_or_404
 
 from academics.models import Enrollment, Institute
 from accounts.views.reminders import ReminderKind
+from attendance.models import Presence, Reminder, tally_of
+from attendance.percentages import Tally
+from attendance.queries.shortage import watched
 from coachmaster.core.dates import day_words
 from coachmaster.core.reminders import Channel, Notice, filled, to_send
-
-from . import shortage
-from .models import Presence, Reminder, Tally, tally_of
 
 
 @dataclass
@@ -73,7 +73,7 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
             row.enrollment.pk,
             row.tally,
         )
-        for row in shortage.watched(ids, institute)
+        for row in watched(ids, institute)
         if row.is_listed
     ]
     notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)

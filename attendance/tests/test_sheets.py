@@ -22,7 +22,8 @@ from academics.tests.factories import (
     HolidayFactory,
 )
 from accounts.tests.factories import PASSWORD, UserFactory
-from attendance.models import Mark, MarkChange, Sheet, Status
+from attendance.models import Mark, MarkChange, Sheet
+from attendance.percentages import Status
 
 from .factories import taken
 

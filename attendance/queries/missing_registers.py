@@ -1,24 +1,17 @@
 """Registers not taken: classes that are over and have no sheet. And the mail that reminds of them."""
 
 import datetime
-from collections import Counter, defaultdict
-from itertools import groupby
+from collections import defaultdict
 from typing import NamedTuple
 
-from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.db.models import Min, Q
-from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
 from academics.timetable import Timetable, possible_days
-from accounts.models import User
 from accounts.scopes import scope_of
-from accounts.services import mails
+from attendance.models import Sheet
 from coachmaster.core.exports import Column, Kind
-
-from .models import RegisterReminder, Sheet
 
 #: No list reaches further back, however long instructors may correct.
 MOST_DAYS = 31
@@ -109,60 +102,3 @@ class _Enrolled:
 
     def on(self, batch_id, day):
         return any(first <= day and (end is None or day < end) for first, end in self._spans[batch_id])
-
-
-def by_instructor(rows):
-    """``(instructor's id, name, number)`` of `Missing` rows, the most first; nobody is (None, None, …)."""
-    counted = Counter((row.instructor_id, row.instructor) for row in rows)
-    return [(*who, number) for who, number in sorted(counted.items(), key=lambda of: (-of[1], of[0][1] or ""))]
-
-
-# The reminder ----------------------------------------------------------------------------------------------------
-
-
-class Told(NamedTuple):
-    """What became of the reminder of one instructor: ``outcome`` is mailed, told, failed or unreachable."""
-
-    instructor: User
-    rows: list
-    outcome: str
-
-
-def remind(now, *, dry_run=False):
-    """Mail each active instructor the list of their registers that are missing, once a day. Returns a `Told` for each.
-
-    With ``dry_run`` nothing is mailed nor kept, and the outcome is what it would be.
-    """
-    rows = [row for row in missing(now, days=days_back()) if row.instructor_id]
-    rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
-    people = User.objects.filter(is_active=True).in_bulk({row.instructor_id for row in rows})
-    today = timezone.localdate(now)
-    told_today = set(RegisterReminder.objects.filter(sent_on=today).values_list("instructor", flat=True))
-    found = []
-    for key, own in groupby(rows, key=lambda row: row.instructor_id):
-        if person := people.get(key):
-            own = list(own)
-            if key in told_today:
-                outcome = "told"
-            elif not person.email:
-                outcome = "unreachable"
-            else:
-                outcome = "mailed" if dry_run else _mail(person, own, today)
-            found.append(Told(person, own, outcome))
-    return sorted(found, key=lambda told: (told.instructor.full_name, told.instructor.pk))
-
-
-def _mail(person, rows, today):
-    """Mail one instructor unless somebody does so at this moment; the outcome."""
-    try:
-        with transaction.atomic():
-            kept = RegisterReminder.objects.create(instructor=person, sent_on=today, registers=len(rows))
-    except IntegrityError:
-        return "told"
-    links = [(row, settings.SITE_URL + reverse("attendance:sheet", args=[row.batch_id, row.day])) for row in rows]
-    number = f"{len(rows)} register{'s' if len(rows) > 1 else ''}"
-    message = mails.compose("attendance/mail/registers", f"{number} to take", person.email, user=person, links=links)
-    if mails.send(message):
-        return "mailed"
-    kept.delete()
-    return "failed"

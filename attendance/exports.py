@@ -1,8 +1,7 @@
 """What a student's marks and the classes of a day are as files."""
 
+from attendance.percentages import Status
 from coachmaster.core.exports import Column, Kind
-
-from .models import Status
 
 #: `MarkOfStudent`s.
 MARKS = [

@@ -20,10 +20,11 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment, Institute
 from academics.timetable import Class
 from accounts.models import User
+from attendance.models import CheckIn, Mark, Sheet
+from attendance.percentages import Status
 from coachmaster.core.dates import day_words
 
-from . import services
-from .models import CheckIn, Mark, Sheet, Status
+from .sheets import plan_of, take_attendance, why_not
 
 #: How long a code is shown. The one before it still counts, for who has just scanned it.
 CODE_SECONDS = 20
@@ -113,8 +114,8 @@ def check(ticket, student, device):
     today = timezone.localdate(now)
     if batch is None or ticket.day != today:
         raise Refused("This code is of another day. Scan the one that your instructor shows now.")
-    plan = services.plan_of(batch, today)
-    if sentence := services.why_not(batch, today, today=today, plan=plan):
+    plan = plan_of(batch, today)
+    if sentence := why_not(batch, today, today=today, plan=plan):
         raise Refused(sentence)
     one = class_at(held(plan), now)
     if one is None:
@@ -150,7 +151,7 @@ def check_in(ticket, student, device):
 @transaction.atomic
 def _write(ticket, student, device):
     batch, status = check(ticket, student, device)
-    saved = services.take_attendance(
+    saved = take_attendance(
         batch=batch,
         held_on=ticket.day,
         statuses={student.pk: status},

@@ -13,8 +13,8 @@ from django.urls import reverse
 from academics.models import ClassTime, Enrollment, Institute
 from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
 from accounts.tests.factories import StudentFactory, UserFactory
-from attendance import services
-from attendance.models import Status
+from attendance.percentages import Status
+from attendance.services.sheets import take_attendance
 
 from .factories import taken
 
@@ -345,7 +345,7 @@ def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(c
 def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(client_of, instructor, batch, student):
     EnrollmentFactory(batch=batch, student=student)
     taken(batch, DAY, by=instructor, **{f"s{student.pk}": "absent"})
-    services.take_attendance(
+    take_attendance(
         batch=batch,
         held_on=DAY,
         statuses={student.pk: "late"},

@@ -7,8 +7,10 @@ from django.core.management import CommandError, call_command
 
 from academics.models import Enrollment
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
-from attendance import services, verify
-from attendance.models import Mark, Presence, Sheet, Tally
+from attendance import checks
+from attendance.models import Mark, Presence, Sheet
+from attendance.percentages import Tally
+from attendance.services.sheets import take_attendance
 from finance.tests.test_races import at_once
 
 from .factories import taken
@@ -39,7 +41,7 @@ def kept(enrollment):
 
 
 def problems():
-    return [sentence for check in verify.CHECKS for sentence in check()]
+    return [sentence for check in checks.CHECKS for sentence in check()]
 
 
 def test_a_sheet_and_an_enrollment_keep_the_counts_of_their_marks(asha):
@@ -149,7 +151,7 @@ def test_sheets_of_one_batch_saved_at_once_count_each_others_marks(instructor):
     days = [DAY + number * ONE for number in range(6)]
 
     def save(day):
-        return services.take_attendance(
+        return take_attendance(
             batch=batch,
             held_on=day,
             statuses={row.student_id: "absent" for row in rows},

@@ -7,9 +7,10 @@ from django.urls import reverse
 
 from academics.tests.factories import BatchFactory, EnrollmentFactory, HolidayFactory
 from accounts.models import StudentProfile
-from attendance.models import Mark, MarkChange, Sheet, Tally
-from attendance.reports import student_tally
-from attendance.verify import presences
+from attendance.checks import presences
+from attendance.models import Mark, MarkChange, Sheet
+from attendance.percentages import Tally
+from attendance.queries.students import student_tally
 from coachmaster.core.tests.imports import run_import
 from coachmaster.core.tests.workbooks import xlsx
 

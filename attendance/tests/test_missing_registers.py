@@ -18,8 +18,9 @@ from academics.tests.factories import (
     HolidayFactory,
 )
 from accounts.tests.factories import UserFactory
-from attendance import missing
 from attendance.models import RegisterReminder
+from attendance.queries import missing_registers
+from attendance.queries.missing_registers import days_back
 
 from .factories import taken
 
@@ -54,7 +55,7 @@ def batch_on(*weekdays, **fields):
 
 def found(now=None, days=2):
     """``(batch's name, day of June)`` of what is missing."""
-    return [(row.batch, row.day.day) for row in missing.missing(now or moment(WEDNESDAY, 12), days=days)]
+    return [(row.batch, row.day.day) for row in missing_registers.missing(now or moment(WEDNESDAY, 12), days=days)]
 
 
 # Which they are --------------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ def test_the_list_reaches_back_as_far_as_instructors_may_correct_and_at_most_a_m
         institute = Institute.objects.current()
         institute.attendance_edit_days = edit_days
         institute.save()
-        assert missing.days_back() == days
+        assert days_back() == days
     assert len(found(days=31)) == 0
 
 

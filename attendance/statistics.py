@@ -10,10 +10,12 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 
 from academics.models import Enrollment
+from attendance.percentages import Status
 from coachmaster.core.compiled import compiled
 from coachmaster.core.importers import in_chunks
 
-from .models import EarlierAttendance, Mark, Presence, Sheet, Status, Tally
+from .models import EarlierAttendance, Mark, Presence, Sheet
+from .percentages import Tally
 
 ATTENDED = [Status.PRESENT.value, Status.LATE.value]
 

@@ -13,11 +13,11 @@ from academics.models import Batch, Enrollment, Institute
 from academics.timetable import Timetable
 from accounts.models import student_or_404
 from accounts.scopes import scope_of
+from attendance.models import Mark, MarkChange, Sheet
+from attendance.percentages import STATUS_OF, Status, Tally
+from attendance.statistics import keep_presences, note_last_marks
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import day_words
-
-from .counting import keep_presences, note_last_marks
-from .models import STATUS_OF, Mark, MarkChange, Sheet, Status, Tally
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
 

@@ -8,19 +8,18 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from academics.importers.columns import all_batches, batch_column, batch_of
-from academics.models import Enrollment
 from accounts.importers.student_finder import StudentFinder, student_column
-from coachmaster.core.dates import DayFormField, day_words
-from coachmaster.core.forms import WholeNumberField
-from coachmaster.core.importers import Column, Importer, Row, in_chunks, normalised, plain_day, set_changes
-
-from . import services
-from .bulk import Rolls, take_new_sheets
-from .counting import keep_presences
-from .models import EarlierAttendance, Sheet, Status
+from attendance.models import Sheet
+from attendance.percentages import Status
+from attendance.services import sheets as sheets_services
+from attendance.services.bulk_sheets import Rolls, take_new_sheets
+from attendance.services.sheets import take_attendance
+from coachmaster.core.dates import day_words
+from coachmaster.core.importers import Column, Importer, Row, in_chunks, normalised
 
 #: So many batches are looked up and written together.
 BATCHES_AT_ONCE = 50
+
 
 _STATUSES = {
     Status.PRESENT: ["p", "pr", "1", "yes", "y", "attended", "✓"],
@@ -31,6 +30,8 @@ _STATUSES = {
 
 
 _IN_ORDER = [status.value for status in Status]
+
+
 _NUMBERS = {status: number for number, status in enumerate(_IN_ORDER)}
 
 
@@ -46,10 +47,6 @@ class StatusField(forms.CharField):
             raise ValidationError(
                 "Write P, A, L or E, or present, absent, late or excused. Skip lines that are none of these."
             ) from error
-
-
-def _count(*, required=False):
-    return WholeNumberField(least=0, most=5000, required=required)
 
 
 class AttendanceImporter(Importer):
@@ -109,7 +106,7 @@ class AttendanceImporter(Importer):
     def _take(self, batch, held_on, numbers, rolls, result):
         """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
         roll = rolls.of(batch.pk, held_on)
-        why_not = services.why_not(batch, held_on, today=self.today, plan=rolls.plan(batch.pk, held_on))
+        why_not = sheets_services.why_not(batch, held_on, today=self.today, plan=rolls.plan(batch.pk, held_on))
         marks, lines = {}, {}
         numbers = iter(numbers)
         for line, student, number in zip(numbers, numbers, numbers, strict=True):
@@ -138,7 +135,7 @@ class AttendanceImporter(Importer):
     def _correct(self, batch, held_on, marks, result):
         """Write what differs on a sheet that was taken already."""
         if result.is_clean:
-            saved = services.take_attendance(
+            saved = take_attendance(
                 batch=batch,
                 held_on=held_on,
                 statuses={student: status for student, (_, status) in marks.items()},
@@ -146,118 +143,3 @@ class AttendanceImporter(Importer):
                 confirmed_unplanned=True,
             )
             result.made.append(saved.sheet.pk)
-
-
-def _resolved(rows, result):
-    """Those of ``rows`` whose student and batch are found, which are then in the place of their names."""
-    rows = list(rows)
-    students, batches = StudentFinder(row["student"] for row in rows), all_batches()
-    for row in rows:
-        row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
-    return [row for row in rows if row["student"] and row["batch"]]
-
-
-class AttendanceGridImporter(AttendanceImporter):
-    """A register as it hangs on the wall: a line a student, a column a day, headed by its date. Empty cells are no mark."""
-
-    labels = ("student", "batch")
-    columns = AttendanceImporter.columns[:1] + AttendanceImporter.columns[2:3]
-
-    def prepare(self, header):
-        self.days = {day.isoformat(): day for day in map(_day_of, header) if day}
-        of_days = [
-            Column(day.isoformat(), StatusField(required=False), name, is_fixed=True)
-            for name in header
-            if (day := _day_of(name))
-        ]
-        if not of_days:
-            of_days = [Column("a date", StatusField())]
-        self.columns = [*self.columns, *of_days]
-
-    @property
-    def cells_a_row(self):
-        return len(self.days)
-
-    def _marks(self, row):
-        return [(day, row[column]) for column, day in self.days.items() if column in row]
-
-    def _column(self, name, held_on):
-        return held_on.isoformat()
-
-
-class AttendanceTotalsImporter(Importer):
-    """How many classes there were before CoachMaster, known by student and batch; of the latest enrollment in it."""
-
-    noun = ("total", "totals")
-    model = Enrollment
-    labels = ("student", "batch")
-    columns = [
-        batch_column(),
-        student_column(),
-        Column("attended", _count(required=True), "present", "classes attended", "days attended", "days present", "p"),
-        Column("held", _count(), "classes held", "classes", "total classes", "total days", "working days", "out of"),
-        Column("absent", _count(), "classes missed", "missed", "days absent", "a"),
-        Column("excused", _count(), "leave", "on leave", "e"),
-    ]
-
-    def check(self, row):
-        if "held" in row:
-            absent = row["held"] - row["attended"] - row.get("excused", 0)
-            if absent < 0 or row.get("absent", absent) != absent:
-                raise ValidationError(
-                    {"held": "Attended, absent and excused do not add up to it. Correct one of them."}
-                )
-            row["absent"] = absent
-        elif "absent" not in row:
-            raise ValidationError({"attended": "Say of how many: fill in the classes held, or those missed."})
-
-    def write(self, rows, result, advance):
-        rows = _resolved(rows, result)
-        lines = {}
-        for chunk in in_chunks(rows):
-            enrollments = _latest({row["student"] for row in chunk})
-            before = EarlierAttendance.objects.in_bulk([enrollment.pk for enrollment in enrollments.values()])
-            changed = []
-            for row in chunk:
-                key = row["student"], row["batch"].pk
-                if key not in enrollments:
-                    result.refuse(row, "student", f"Was never enrolled in {row['batch']}. Check student and batch.")
-                elif first := lines.get(key):
-                    result.refuse(row, "student", f"Line {first} is the same student in this batch. Keep one of them.")
-                else:
-                    changed += self._take(row, enrollments[key], before, result)
-                lines.setdefault(key, row.line)
-            if result.is_clean:
-                EarlierAttendance.objects.bulk_create(
-                    changed,
-                    update_conflicts=True,
-                    unique_fields=["enrollment"],
-                    update_fields=["present", "absent", "excused"],
-                )
-                keep_presences(one.pk for one in changed)
-            advance(len(chunk))
-
-    def _take(self, row, enrollment, before, result):
-        """What is to be written of a line: a list of one, or of none."""
-        said = {"present": row["attended"], "absent": row["absent"], "excused": row.get("excused", 0)}
-        if enrollment.pk in before:
-            changes = set_changes(before[enrollment.pk], said)
-            result.count(row, changes, enrollment.pk)
-            return [before[enrollment.pk]] if changes else []
-        result.create(row)
-        result.made.append(enrollment.pk)
-        return [EarlierAttendance(enrollment=enrollment, **said)]
-
-
-def _latest(students):
-    """``{(student, batch): the latest enrollment}`` of these students (keys), locked."""
-    rows = Enrollment.objects.select_for_update(no_key=True).filter(student__in=students).order_by("pk")
-    return {(enrollment.student_id, enrollment.batch_id): enrollment for enrollment in rows}
-
-
-def _day_of(heading):
-    """The date that a column is headed by, or None."""
-    try:
-        return DayFormField(required=False).clean(plain_day(heading))
-    except ValidationError:
-        return None

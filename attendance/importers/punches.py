@@ -12,13 +12,12 @@ from academics.models import Enrollment, Institute
 from academics.timetable import Timetable
 from accounts.importers.people import ADMISSION_NUMBER
 from accounts.importers.student_finder import StudentFinder
+from attendance.percentages import Status
+from attendance.services.bulk_sheets import Rolls, take_new_sheets
+from attendance.services.check_in import class_at, status_at
+from attendance.services.sheets import take_attendance
 from coachmaster.core.dates import DayFormField, day_words
 from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks
-
-from . import services
-from .bulk import Rolls, take_new_sheets
-from .checking_in import class_at, status_at
-from .models import Status
 
 #: How long before a class a reading counts for it, and how long after it is somebody leaving.
 AROUND = datetime.timedelta(minutes=30)
@@ -181,7 +180,7 @@ class PunchImporter(Importer):
 
     def _add(self, batch, day, fresh):
         """Add marks to a sheet that is there."""
-        services.take_attendance(
+        take_attendance(
             batch=batch,
             held_on=day,
             statuses={student: status for student, (_, status) in fresh.items()},

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
+from attendance.models import CheckIn, Sheet
+from attendance.services import check_in as codes
+from attendance.services.sheets import batch_to_mark, plan_of, roll_size, why_not
 from coachmaster.core.qr import qr_svg
-
-from . import checking_in, services
-from .models import CheckIn, Sheet
 
 _TICKET, _DEVICE = "check-in", "device"
 _A_YEAR = 365 * 24 * 3600
@@ -44,30 +44,30 @@ def arrivals(request, pk):
 
 def _screen(request, pk):
     institute, today, now = _switched_on(), timezone.localdate(), timezone.now()
-    batch = services.batch_to_mark(request.user, pk)
-    plan = services.plan_of(batch, today)
-    sentence = services.why_not(batch, today, today=today, plan=plan, user=request.user)
-    classes = [] if sentence else checking_in.held(plan)
-    one = checking_in.class_at(classes, now)
-    coming = [later for later in classes if checking_in.moment(today, later.slot.starts_at) > now]
+    batch = batch_to_mark(request.user, pk)
+    plan = plan_of(batch, today)
+    sentence = why_not(batch, today, today=today, plan=plan, user=request.user)
+    classes = [] if sentence else codes.held(plan)
+    one = codes.class_at(classes, now)
+    coming = [later for later in classes if codes.moment(today, later.slot.starts_at) > now]
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()
     context = {
         "batch": batch,
         "today": today,
         "sentence": sentence,
         "one": one,
-        "opens_at": coming and checking_in.moment(today, coming[0].slot.starts_at) - checking_in.EARLY,
+        "opens_at": coming and codes.moment(today, coming[0].slot.starts_at) - codes.EARLY,
         "late_after": institute.late_after_minutes,
         "sheet": sheet,
-        "seconds": checking_in.CODE_SECONDS,
+        "seconds": codes.CODE_SECONDS,
     }
     if one and not (sheet and not sheet.is_open):
-        code = checking_in.code_of(batch, today, request.user)
+        code = codes.code_of(batch, today, request.user)
         address = request.build_absolute_uri(reverse("attendance:check-in-scan", args=[code]))
         context |= {
             "code": qr_svg(address, title="QR code to check in to this class"),
             "arrived": CheckIn.objects.filter(sheet=sheet).select_related("student__user") if sheet else [],
-            "expected": services.roll_size(batch, today),
+            "expected": roll_size(batch, today),
         }
     return context
 
@@ -80,8 +80,8 @@ def scanned(request, token):
     """What the code leads to: it is exchanged for a ticket in the session, which waits while its owner signs in."""
     _switched_on()
     try:
-        request.session[_TICKET] = checking_in.scan(token).kept
-    except checking_in.Refused as refusal:
+        request.session[_TICKET] = codes.scan(token).kept
+    except codes.Refused as refusal:
         return render(request, "attendance/check_in.html", {"refusal": refusal.message}, status=410)
     return redirect("attendance:check-in")
 
@@ -91,15 +91,15 @@ def check_in(request):
     _switched_on()
     if not request.user.is_student:
         raise PermissionDenied
-    student, ticket = request.user.student_profile, checking_in.Ticket.of(request.session.get(_TICKET))
+    student, ticket = request.user.student_profile, codes.Ticket.of(request.session.get(_TICKET))
     device = request.get_signed_cookie(_DEVICE, default="", salt=_DEVICE)
     context, new_device = {}, ""
     if ticket is None:
         context["refusal"] = "Scan the code that your instructor shows, with the camera of your phone."
     elif request.method == "POST":
         try:
-            done = checking_in.check_in(ticket, student, device)
-        except checking_in.Refused as refusal:
+            done = codes.check_in(ticket, student, device)
+        except codes.Refused as refusal:
             context["refusal"] = refusal.message
         else:
             del request.session[_TICKET]
@@ -111,8 +111,8 @@ def check_in(request):
     else:
         new_device = device or secrets.token_urlsafe(16)
         try:
-            context["batch"], context["status"] = checking_in.check(ticket, student, new_device)
-        except checking_in.Refused as refusal:
+            context["batch"], context["status"] = codes.check(ticket, student, new_device)
+        except codes.Refused as refusal:
             context["refusal"] = refusal.message
     answer = render(request, "attendance/check_in.html", context)
     if new_device and not device:

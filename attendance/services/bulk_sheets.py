@@ -4,10 +4,10 @@ import collections
 
 from academics.models import Batch, Enrollment
 from academics.timetable import Timetable
+from attendance.models import Mark, Sheet
+from attendance.percentages import Tally
+from attendance.statistics import keep_presences, note_last_marks
 from coachmaster.core.importers import in_chunks
-
-from .counting import keep_presences, note_last_marks
-from .models import Mark, Sheet, Tally
 
 
 class Rolls:

@@ -1,0 +1,42 @@
+from django.core.exceptions import ValidationError
+
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.importers import Column, plain_day
+
+from .sheets import AttendanceImporter, StatusField
+
+
+class AttendanceGridImporter(AttendanceImporter):
+    """A register as it hangs on the wall: a line a student, a column a day, headed by its date. Empty cells are no mark."""
+
+    labels = ("student", "batch")
+    columns = AttendanceImporter.columns[:1] + AttendanceImporter.columns[2:3]
+
+    def prepare(self, header):
+        self.days = {day.isoformat(): day for day in map(_day_of, header) if day}
+        of_days = [
+            Column(day.isoformat(), StatusField(required=False), name, is_fixed=True)
+            for name in header
+            if (day := _day_of(name))
+        ]
+        if not of_days:
+            of_days = [Column("a date", StatusField())]
+        self.columns = [*self.columns, *of_days]
+
+    @property
+    def cells_a_row(self):
+        return len(self.days)
+
+    def _marks(self, row):
+        return [(day, row[column]) for column, day in self.days.items() if column in row]
+
+    def _column(self, name, held_on):
+        return held_on.isoformat()
+
+
+def _day_of(heading):
+    """The date that a column is headed by, or None."""
+    try:
+        return DayFormField(required=False).clean(plain_day(heading))
+    except ValidationError:
+        return None

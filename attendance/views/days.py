@@ -1,0 +1,36 @@
+import datetime
+
+from django.shortcuts import render
+from django.utils import timezone
+
+from accounts.scopes import scope_of
+from attendance.exports import CLASSES
+from attendance.forms.days import DayFilter
+from attendance.queries.days import ClassDay, classes_on
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.pagination import listing_of
+
+
+def day(request):
+    today = timezone.localdate()
+    filters = DayFilter(request.GET, today=today)
+    on, show = filters.day, filters.value("show")
+    classes = classes_on(on, scope_of(request.user))
+    shown = [one for one in classes if not show or one.is_taken == (show == "taken")]
+    if form := asked_form(request):
+        return table_answer(f"classes-of-{on}-{today}", CLASSES, shown, form=form)
+    return render(
+        request,
+        "attendance/day.html",
+        {
+            "filters": filters,
+            "on": on,
+            "today": today,
+            "show": show,
+            "classes": listing_of(request, shown, {"time": ClassDay.by_time}, default="time"),
+            "taken": sum(one.is_taken for one in classes),
+            "total": len(classes),
+            "previous": on - datetime.timedelta(days=1),
+            "next": on + datetime.timedelta(days=1),
+        },
+    )
