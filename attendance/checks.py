@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from django.db.models import F, Max, Q
 
 from academics.models import Enrollment
-from attendance.percentages import Status
 
 from .models import EarlierAttendance, Mark, Presence, Sheet
+from .percentages import Status
 
 #: Rows fetched at a time; nothing loads a whole table.
 CHUNK = 2000

@@ -1,7 +1,8 @@
 """What a student's marks and the classes of a day are as files."""
 
-from attendance.percentages import Status
 from coachmaster.core.exports import Column, Kind
+
+from .percentages import Status
 
 #: `MarkOfStudent`s.
 MARKS = [

@@ -10,12 +10,11 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 
 from academics.models import Enrollment
-from attendance.percentages import Status
 from coachmaster.core.compiled import compiled
 from coachmaster.core.importers import in_chunks
 
 from .models import EarlierAttendance, Mark, Presence, Sheet
-from .percentages import Tally
+from .percentages import Status, Tally
 
 ATTENDED = [Status.PRESENT.value, Status.LATE.value]
 

@@ -32,10 +32,14 @@ from coachmaster.core.api import (
     named,
 )
 from coachmaster.core.money import display
+from finance.forms.enrollments import EnrollForm
+from finance.forms.payments import PaymentForm
+from finance.services.payments import LooksDouble, MoreThanOwed, TokenUsed
 
-from . import ledger, services
-from .forms import EnrollForm, PaymentForm
+from .ledger import fee_status, paid_by
 from .models import Mode, Payment
+from .services import enrollments as enrollments_services
+from .services import payments as payments_services
 
 enrollments = Router(tags=["Enrollments"])
 payments = Router(tags=["Payments"])
@@ -84,7 +88,7 @@ def enroll(request, payload: EnrollmentIn):
         # Whether the batch goes on is the service's to say: it answers with a conflict, not with an unknown batch.
         form = EnrollForm({"batch": batch.pk, "enrolled_on": day}, batches=Batch.objects.filter(pk=batch.pk))
         values = checked(form)
-        enrollment = services.enroll(
+        enrollment = enrollments_services.enroll(
             student=student, batch=values["batch"], enrolled_on=values["enrolled_on"], by=request.user
         )
     saved, clashes = enrollment_json(enrollment), find_clashes_of([student], batch)
@@ -192,17 +196,17 @@ def record_payment(
         values["confirmed_double"] = True
     with named(inverted(_OF_PAYMENT)):
         try:
-            payment = services.record_payment(student=student, by=request.user, **checked(PaymentForm(values)))
-        except services.TokenUsed as refusal:
-            raise services.TokenUsed(
+            payment = payments_services.record_payment(student=student, by=request.user, **checked(PaymentForm(values)))
+        except TokenUsed as refusal:
+            raise TokenUsed(
                 f"This Idempotency-Key was used for receipt {refusal.earlier} already, with other content. Nothing more "
                 "was saved. Use a new key for another payment."
             ) from refusal
-        except services.MoreThanOwed as refusal:
+        except MoreThanOwed as refusal:
             sentence = f"{display(refusal.owed)} is owed. Send “advance”: true to keep the rest as an advance."
-            raise services.MoreThanOwed({"amount": sentence}) from refusal
-        except services.LooksDouble as refusal:
-            raise services.LooksDouble(
+            raise MoreThanOwed({"amount": sentence}) from refusal
+        except LooksDouble as refusal:
+            raise LooksDouble(
                 f"This is like receipt {refusal.earlier} of the last minutes. Send “confirm_duplicate”: true if it is a "
                 "second payment, and an Idempotency-Key with each payment to be safe."
             ) from refusal
@@ -227,7 +231,7 @@ def list_payments(request, student_id: Key, paging: Query[Paging]):
     """All payments, the newest first; voided ones are among them, but not in `total_paid`."""
     student = student_or_404(request.user, student_id)
     found = Payment.objects.filter(student=student).select_related("reversal").order_by("-paid_on", "-pk")
-    total_paid = ledger.paid_by(student.pk, timezone.localdate())
+    total_paid = paid_by(student.pk, timezone.localdate())
     return listed(request, paging, "payments", found, payment_json, total_paid=total_paid)
 
 
@@ -256,7 +260,7 @@ class FeeStatus(Schema):
 
 def fee_status_json(key):
     """Operation 21 for the student of that ``key``, as things stand today."""
-    fees = ledger.fee_status(key, timezone.localdate())
+    fees = fee_status(key, timezone.localdate())
     coming = fees.next_due
     return {
         "total_fee": fees.total_fee,

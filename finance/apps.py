@@ -8,6 +8,6 @@ class FinanceConfig(AppConfig):
     name = "finance"
 
     def ready(self):
-        from . import guards
+        from . import triggers
 
-        post_migrate.connect(guards.make_append_only, sender=self, dispatch_uid="finance.guards")
+        post_migrate.connect(triggers.make_append_only, sender=self, dispatch_uid="finance.triggers")

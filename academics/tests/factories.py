@@ -47,7 +47,7 @@ class DailyBatchFactory(BatchFactory):
 
 
 class EnrollmentFactory(factory.django.DjangoModelFactory):
-    """An active enrollment at the course's fee, without the charge that `finance.services.enroll` posts."""
+    """An active enrollment at the course's fee, without the charge that `finance.services.enrollments.enroll` posts."""
 
     class Meta:
         model = Enrollment

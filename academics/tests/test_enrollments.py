@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from academics.models import EnrollmentStatus
 from accounts.tests.factories import UserFactory
-from finance import services
+from finance.services.transfers import transfer
 from finance.tests.factories import enrolled
 
 from .factories import BatchFactory, EnrollmentFactory
@@ -32,7 +32,7 @@ def moved(student, instructor, admin):
     first = BatchFactory(name="First", instructor=instructor, course__total_fee="12000.00")
     second = BatchFactory(name="Second", course__total_fee="20000.00")
     enrollment = enrolled(student=student, batch=first, by=admin)
-    services.transfer(
+    transfer(
         enrollment=enrollment,
         batch=second,
         on=JULY,

@@ -219,7 +219,7 @@ def test_the_settings_page_costs_the_same_however_often_they_were_changed(client
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_nobody_has_two_enrollments_after_a_switch_off_that_met_an_enrollment():
-    from finance.services import enroll
+    from finance.services.enrollments import enroll
 
     for _ in range(5):
         switch(True)

@@ -5,14 +5,7 @@ from dataclasses import dataclass
 
 from academics.models import Enrollment, Institute
 from accounts.scopes import scope_of
-from attendance.models import (
-    Expected,
-    Mark,
-    MarkChange,
-    Presence,
-    Sheet,
-    tally_of,
-)
+from attendance.models import Expected, Mark, MarkChange, Presence, Sheet, tally_of
 from attendance.percentages import Tally
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import month_end

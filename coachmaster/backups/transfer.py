@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, connections, models, transactio
 from django.utils import timezone
 
 from coachmaster.core.money import plain
-from finance import ledger
+from finance.ledger import terms_over_everybody
 
 from . import sqlite
 from .databases import broken_books_here, is_migrated
@@ -99,7 +99,7 @@ def _migrations():
 
 
 def _ledger():
-    return {term: plain(amount) for term, amount in ledger.terms_over_everybody().items()}
+    return {term: plain(amount) for term, amount in terms_over_everybody().items()}
 
 
 class _Sink:

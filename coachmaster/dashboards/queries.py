@@ -9,8 +9,8 @@ from accounts.roles import sees_whole_institute
 from accounts.scopes import scope_of
 from attendance.queries.days import DayInBrief, day_in_brief
 from coachmaster.core.compiled import compiled
-from finance import reports as money
 from finance.models import Payment
+from finance.reports import summaries as money
 
 RECENT = 6
 #: How many classes and courses a dashboard shows; the rest is a link away.

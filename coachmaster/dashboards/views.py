@@ -24,7 +24,7 @@ from coachmaster.core.dates import month_start
 from coachmaster.core.exports import list_file
 from coachmaster.core.money import ZERO, display, grouped
 from coachmaster.core.pagination import every_row, listing
-from finance import ledger
+from finance.ledger import fee_status
 from finance.models import Concession, Payment
 
 from . import first_steps, queries
@@ -178,7 +178,7 @@ def _overview(request, student):
         payments = _payments(student=student.pk)
         paid = sum((payment.amount - payment.refunded for payment in payments if not payment.is_void), ZERO)
         overview |= {
-            "fees": ledger.fee_status(student, today, paid=paid),
+            "fees": fee_status(student, today, paid=paid),
             "payments": payments[:5],
             "payments_in_all": len(payments),
         }

@@ -9,8 +9,8 @@ from academics.models import Course
 from accounts.models import StudentProfile
 from coachmaster.core.dates import financial_year
 from coachmaster.core.money import ZERO, plain, split
-from finance import ledger
-from finance.installments import charges_for, save_plan
+from finance.balances import refresh_accounts, refresh_days
+from finance.ledger import FeeStatus, settle, what_it_settles
 from finance.models import (
     Charge,
     FeePlan,
@@ -23,6 +23,7 @@ from finance.models import (
     live_reference,
     normalised_reference,
 )
+from finance.services.installments import charges_for, save_plan
 
 from .academy import CHUNK, DAY
 
@@ -70,8 +71,8 @@ def collect(academy, progress):
     receipts += [_mistake(academy.rng, receipt) for receipt in receipts[30::60]]
     receipts.sort(key=lambda receipt: receipt.at)
     _write(academy, receipts, charges, progress)
-    ledger.refresh_accounts(StudentProfile.objects.values_list("pk", flat=True))
-    ledger.refresh_days({receipt.day for receipt in receipts})
+    refresh_accounts(StudentProfile.objects.values_list("pk", flat=True))
+    refresh_days({receipt.day for receipt in receipts})
 
 
 def _pace(academy, pupil, stay, before):
@@ -229,7 +230,7 @@ def _write(academy, receipts, charges, progress):
                 recorded_at=receipt.at,
                 settled=[
                     [str(charge) if charge else "Advance", plain(part)]
-                    for charge, part in ledger.what_it_settles(status, receipt.amount)
+                    for charge, part in what_it_settles(status, receipt.amount)
                 ],
                 balance_after=status.balance - receipt.amount,
                 letterhead=letterhead,
@@ -269,4 +270,4 @@ def _status(charges, paid, day):
         key=lambda charge: (charge.due_on, charge.pk),
     )
     total = sum((charge.amount for charge in standing), ZERO)
-    return ledger.FeeStatus(on=day, total_fee=total, total_paid=paid, lines=ledger.settle(standing, paid, day))
+    return FeeStatus(on=day, total_fee=total, total_paid=paid, lines=settle(standing, paid, day))

@@ -21,8 +21,9 @@ from coachmaster.core.exports import Column
 from coachmaster.core.exports import Kind as Cell
 from coachmaster.core.importers import Importer, SeveralSheets, Unreadable, bring_in, normalised
 from coachmaster.core.importers.importer import Layout
-from finance.importing import EnrollmentImporter, PaymentImporter
-from finance.switching import WorkbookImporter
+from finance.importers.enrollments import EnrollmentImporter
+from finance.importers.opening_balances import WorkbookImporter
+from finance.importers.payments import PaymentImporter
 
 from .models import Import
 from .progress import Progress

@@ -15,8 +15,8 @@ from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
 from coachmaster.imports import services
-from finance import concessions, late_fees, refunds
 from finance.models import Charge, FeePlan, LateFeeRule
+from finance.services import concessions, late_fees, refunds
 from finance.tests.factories import enrolled, paid
 
 

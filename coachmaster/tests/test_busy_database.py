@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.urls import reverse
 
-from finance import services
 from finance.models import Payment
+from finance.services import payments
 from finance.tests.factories import enrolled
 from finance.tests.test_payments import post
 
@@ -19,7 +19,7 @@ def failing(monkeypatch):
     """`failing(n)`: the next n payments meet a deadlock at their locks, in the middle of the act."""
 
     def fail(times):
-        lock, left = services.lock_entry, [times]
+        lock, left = payments.lock_entry, [times]
 
         def lock_entry(*args, **kwargs):
             if left[0]:
@@ -27,7 +27,7 @@ def failing(monkeypatch):
                 raise OperationalError("deadlock detected")
             return lock(*args, **kwargs)
 
-        monkeypatch.setattr(services, "lock_entry", lock_entry)
+        monkeypatch.setattr(payments, "lock_entry", lock_entry)
 
     return fail
 

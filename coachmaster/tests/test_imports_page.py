@@ -16,8 +16,9 @@ from attendance.importers.punches import PunchImporter
 from attendance.importers.sheets import AttendanceImporter
 from attendance.importers.totals import AttendanceTotalsImporter
 from coachmaster.core.tests.imports import run_import
-from finance.importing import EnrollmentImporter, PaymentImporter
-from finance.switching import WorkbookImporter
+from finance.importers.enrollments import EnrollmentImporter
+from finance.importers.opening_balances import WorkbookImporter
+from finance.importers.payments import PaymentImporter
 
 PAGE = (settings.BASE_DIR / "docs" / "imports.md").read_text()
 SECTIONS = {

@@ -8,17 +8,18 @@ from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
-from finance import services
 from finance.models import Mode
+from finance.services.enrollments import enroll
+from finance.services.payments import record_payment
 
 
 def enrolled(*, student=None, batch=None, enrolled_on=None, fee=None, due_on=None, by=None, **kwargs):
-    """An enrollment with its tuition charge, by `finance.services.enroll`. ``fee`` sets the course's fee; ``due_on``
+    """An enrollment with its tuition charge, by `finance.services.enrollments.enroll`. ``fee`` sets the course's fee; ``due_on``
     lets all of it be due on one day."""
     batch = batch or BatchFactory(**({"course__total_fee": Decimal(fee)} if fee is not None else {}))
     if due_on:
         kwargs["installments"] = [(due_on, kwargs.get("agreed_fee") or batch.course.total_fee)]
-    return services.enroll(
+    return enroll(
         student=student or StudentFactory(),
         batch=batch,
         enrolled_on=enrolled_on or batch.starts_on,
@@ -28,10 +29,10 @@ def enrolled(*, student=None, batch=None, enrolled_on=None, fee=None, due_on=Non
 
 
 def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference="", **kwargs):
-    """A payment, by `finance.services.record_payment`; more than is owed is kept as an advance."""
+    """A payment, by `finance.services.payments.record_payment`; more than is owed is kept as an advance."""
     if Mode(mode).needs_reference and not reference:
         reference = secrets.token_hex(6)
-    return services.record_payment(
+    return record_payment(
         student=student,
         amount=Decimal(amount),
         paid_on=paid_on or timezone.localdate(),

@@ -18,9 +18,11 @@ from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.api import Answer
 from coachmaster.tests.api import Caller
-from finance import ledger, refunds, services, verify
-from finance.forms import PaymentForm
+from finance import checks
+from finance import ledger as ledger_ledger
+from finance.forms.payments import PaymentForm
 from finance.models import Payment
+from finance.services import cancellations, refunds
 
 from .factories import enrolled, paid
 from .test_races import at_once
@@ -71,7 +73,7 @@ def test_a_student_is_enrolled_at_the_courses_fee(desk, student):
 
     enrollment = Enrollment.objects.get()
     assert (status, data) == (201, {"id": enrollment.pk, **body, "status": "active"})
-    assert ledger.fee_status(student, timezone.localdate()).balance == Decimal("9000.50")
+    assert ledger_ledger.fee_status(student, timezone.localdate()).balance == Decimal("9000.50")
 
 
 def test_other_classes_of_the_student_at_that_time_are_told_and_saved_all_the_same(desk, student):
@@ -305,7 +307,7 @@ def test_recording_a_payment_costs_the_same_queries_however_many_there_were(desk
 def test_payments_come_the_newest_first_and_voided_ones_do_not_count(desk, owing, admin):
     old = paid(student=owing, amount="1000.50", paid_on=timezone.localdate() - datetime.timedelta(days=3))
     void = paid(student=owing, amount="700.00")
-    services.void(payment=void, reason="Wrong student", by=admin)
+    cancellations.void(payment=void, reason="Wrong student", by=admin)
     void = Payment.objects.get(pk=void.pk)
 
     assert desk.get(f"/students/{owing.pk}/payments") == {
@@ -454,7 +456,7 @@ def test_one_key_sent_fifty_times_at_once_gives_one_receipt(owner):
 
     told = payment_json(Payment.objects.get())
     assert sorted(answers, key=lambda answer: -answer[0]) == [(201, told), *[(200, told)] * 49]
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 @pytest.fixture
@@ -496,7 +498,7 @@ def test_form_and_api_at_once_draw_consecutive_numbers_and_refusals_use_none(way
 
     assert sorted(codes) == [200] * 2 + [201] * 8 + [302] * 8 + [400] * 2
     assert sorted(Payment.objects.values_list("number", flat=True)) == list(range(1, 17))
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 @pytest.mark.race
@@ -509,7 +511,7 @@ def test_form_and_api_at_once_take_no_more_than_is_owed(ways):
     assert sum(code in (201, 302) for code in codes) == 1
     assert {code for code in codes if code not in (201, 302)} <= {200, 409}
     assert Payment.objects.get().amount == Decimal("1000.00")
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 @pytest.mark.race
@@ -523,4 +525,4 @@ def test_form_and_api_at_once_take_a_bank_reference_once(ways):
     assert sum(code in (201, 302) for code in codes) == 1
     assert {code for code in codes if code not in (201, 302)} <= {200, 409}
     assert Payment.objects.get().number == 1
-    assert not list(verify.problems())
+    assert not list(checks.problems())

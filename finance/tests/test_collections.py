@@ -13,10 +13,14 @@ from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
-from finance import charges, concessions, ledger, refunds, reports, services, verify
-from finance.collected import Collected, Flow, months_of
-from finance.daily import DayBook
+from finance import checks
+from finance.ledger import fee_status
 from finance.models import Charge, Payment
+from finance.reports import summaries
+from finance.reports.collections import Collected, Flow, months_of
+from finance.reports.day_book import DayBook
+from finance.services import charges, concessions, refunds
+from finance.services.cancellations import void
 
 from .factories import enrolled, paid
 
@@ -52,7 +56,7 @@ def year(admin):
         paid(student=bela, amount="9.00", paid_on=day(2026, 3, 31), by=admin)
         first = paid(student=asha, amount="700.35", paid_on=day(2026, 5, 31), by=admin)
         paid(student=bela, amount="120.00", mode="upi", by=admin)
-        services.void(payment=paid(student=bela, amount="5.00", by=admin), reason="typing error", by=admin)
+        void(payment=paid(student=bela, amount="5.00", by=admin), reason="typing error", by=admin)
         refunds.refund(
             payment=first,
             amount=Decimal("100.00"),
@@ -103,7 +107,7 @@ def test_all_reports_agree_to_the_paisa(client_of, admin, year):
 
     received = collected.in_all.received
     assert received == client.get(reverse("finance:payment-list"), span).context["total"]
-    dashboard = dict(reports.collections(today).months)
+    dashboard = dict(summaries.collections(today).months)
     assert {first: flow.received for first, flow in collected.by_month if first <= today} == {
         first: amount for first, amount in dashboard.items() if first >= datetime.date(2026, 4, 1)
     }
@@ -112,11 +116,11 @@ def test_all_reports_agree_to_the_paisa(client_of, admin, year):
     every = Collected(months_of(2026)).in_all
     every += Collected(months_of(2025)).in_all
     assert sum(book.net for book in books) == every.kept
-    statements = [ledger.fee_status(year[name], today) for name in ("asha", "bela")]
+    statements = [fee_status(year[name], today) for name in ("asha", "bela")]
     assert sum(status.total_paid for status in statements) == every.kept
     assert sum(status.total_fee - status.conceded for status in statements) == every.due
     owed = client.get(reverse("finance:dues")).context["owed"].amount
-    assert owed == sum(max(status.balance, 0) for status in statements) == reports.owed(today).amount
+    assert owed == sum(max(status.balance, 0) for status in statements) == summaries.owed(today).amount
 
 
 def test_the_report_is_downloaded(client_of, admin, year):
@@ -173,7 +177,7 @@ def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
     )
 
     assert client_of(admin).get(PAGE).context["by_batch"] == [(None, flow("75", "40", "3"))]
-    assert list(verify.problems()) == []
+    assert list(checks.problems()) == []
 
 
 def test_an_empty_institute_has_an_empty_report(client_of, admin):

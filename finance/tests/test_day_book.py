@@ -15,8 +15,11 @@ from django.utils import timezone
 
 from accounts.roles import ADMIN
 from accounts.tests.factories import UserFactory
-from finance import daily, refunds, services, verify
+from finance import checks
 from finance.models import DayClose, Payment
+from finance.reports.day_book import DayBook
+from finance.services import cancellations, refunds
+from finance.services.day_closes import book_cash, close
 
 from .factories import enrolled, paid
 
@@ -57,7 +60,7 @@ def day(admin, clerk):
     upi = paid(student=student, amount="40.00", mode="upi", by=admin)
     paid(student=student, amount="60.00", by=clerk)
     wrong = paid(student=student, amount="5.00", by=clerk)
-    services.void(payment=wrong, reason="typing error", by=admin)
+    cancellations.void(payment=wrong, reason="typing error", by=admin)
     refund(upi, "10.00", by=admin)
     return {"first": first, "upi": upi, "wrong": wrong}
 
@@ -93,9 +96,9 @@ def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, ad
     with time_machine.travel(MONDAY, tick=False):
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
     with time_machine.travel(MONDAY + DAY, tick=False):
-        services.void(payment=payment, reason="not hers", by=admin)
+        cancellations.void(payment=payment, reason="not hers", by=admin)
 
-    monday, tuesday = (daily.DayBook((MONDAY + n * DAY).date()) for n in (0, 1))
+    monday, tuesday = (DayBook((MONDAY + n * DAY).date()) for n in (0, 1))
     assert (monday.in_all.total, monday.voided, monday.net) == (rupees("50.00"), rupees("0.00"), rupees("50.00"))
     assert (tuesday.in_all.total, tuesday.voided, tuesday.net) == (rupees("0.00"), rupees("50.00"), rupees("-50.00"))
 
@@ -115,7 +118,7 @@ def test_the_book_costs_the_same_however_full(client_of, admin, queries_of):
     def queries_with(entries):
         for _ in range(entries):
             student = enrolled(fee="100.00").student
-            services.void(payment=paid(student=student, amount="1.00", by=admin), reason="x", by=admin)
+            cancellations.void(payment=paid(student=student, amount="1.00", by=admin), reason="x", by=admin)
             refund(paid(student=student, amount="5.00", by=admin), "5.00", by=admin)
         client.get(BOOK)  # what is remembered for a while is remembered now
         return queries_of(lambda: client.get(BOOK))
@@ -134,17 +137,17 @@ def test_the_book_is_for_the_desk(client_of, student, instructor):
 def test_the_cash_by_the_book_is_what_lies_in_the_drawer(admin, clerk, day):
     today = timezone.localdate()
 
-    assert daily.book_cash(admin, today) == rupees("90.00")  # 100 received, 10 given back
-    assert daily.book_cash(clerk, today) == rupees("60.00")  # the 5 never lay there
+    assert book_cash(admin, today) == rupees("90.00")  # 100 received, 10 given back
+    assert book_cash(clerk, today) == rupees("60.00")  # the 5 never lay there
 
 
 def test_cash_of_an_earlier_day_is_taken_from_who_voids_it(admin, clerk):
     with time_machine.travel(MONDAY, tick=False):
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
     with time_machine.travel(MONDAY + DAY, tick=False):
-        services.void(payment=payment, reason="not hers", by=admin)
-        assert daily.book_cash(admin, timezone.localdate()) == rupees("-50.00")
-        assert daily.book_cash(clerk, timezone.localdate()) == rupees("0.00")
+        cancellations.void(payment=payment, reason="not hers", by=admin)
+        assert book_cash(admin, timezone.localdate()) == rupees("-50.00")
+        assert book_cash(clerk, timezone.localdate()) == rupees("0.00")
 
 
 def test_a_void_counts_in_one_book_also_when_the_day_of_the_receipt_is_closed_after_it(admin):
@@ -153,38 +156,38 @@ def test_a_void_counts_in_one_book_also_when_the_day_of_the_receipt_is_closed_af
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
     with time_machine.travel(MONDAY + DAY, tick=False):
         tuesday = timezone.localdate()
-        services.void(payment=payment, reason="typing error", by=admin)
-        daily.close(person=admin, on=monday, counted_cash=rupees("50.00"))
-        daily.close(person=admin, on=tuesday, counted_cash=rupees("0.00"), note="50 taken out again")
+        cancellations.void(payment=payment, reason="typing error", by=admin)
+        close(person=admin, on=monday, counted_cash=rupees("50.00"))
+        close(person=admin, on=tuesday, counted_cash=rupees("0.00"), note="50 taken out again")
 
     assert list(DayClose.objects.order_by("closed_on").values_list("system_cash", flat=True)) == [
         rupees("50.00"), rupees("-50.00"),
     ]  # fmt: skip
-    assert list(verify.day_closes()) == []
+    assert list(checks.day_closes()) == []
 
 
 def test_a_void_of_what_another_has_counted_and_closed_stands_in_the_next_book(admin, clerk):
     with time_machine.travel(MONDAY):
         today = timezone.localdate()
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
-        daily.close(person=clerk, on=today, counted_cash=rupees("50.00"))
-        void = services.void(payment=payment, reason="typing error", by=admin)
+        close(person=clerk, on=today, counted_cash=rupees("50.00"))
+        void = cancellations.void(payment=payment, reason="typing error", by=admin)
 
     assert void.booked_on == today + DAY
-    assert (daily.book_cash(clerk, today), daily.book_cash(admin, today)) == (rupees("50.00"), rupees("0.00"))
-    assert daily.book_cash(admin, today + DAY) == rupees("-50.00")
-    assert list(verify.day_closes()) == []
+    assert (book_cash(clerk, today), book_cash(admin, today)) == (rupees("50.00"), rupees("0.00"))
+    assert book_cash(admin, today + DAY) == rupees("-50.00")
+    assert list(checks.day_closes()) == []
 
 
 def test_a_void_stands_in_no_book_before_its_receipt(admin, clerk):
     with time_machine.travel(MONDAY):
         today = timezone.localdate()
-        daily.close(person=clerk, on=today, counted_cash=rupees("0.00"))
+        close(person=clerk, on=today, counted_cash=rupees("0.00"))
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
-        void = services.void(payment=payment, reason="typing error", by=admin)
+        void = cancellations.void(payment=payment, reason="typing error", by=admin)
 
     assert payment.booked_on == void.booked_on == today + DAY
-    assert daily.book_cash(clerk, today + DAY) == daily.book_cash(admin, today + DAY) == rupees("0.00")
+    assert book_cash(clerk, today + DAY) == book_cash(admin, today + DAY) == rupees("0.00")
 
 
 def test_a_day_that_agrees_is_closed_without_a_note(client_of, admin, day):
@@ -224,40 +227,40 @@ def test_after_the_close_entries_stand_in_the_next_open_day(admin, clerk):
         today = timezone.localdate()
         student = enrolled(fee="500.00", enrolled_on=today).student
         first = paid(student=student, amount="100.00", by=admin)
-        daily.close(person=admin, on=today, counted_cash=rupees("100.00"))
+        close(person=admin, on=today, counted_cash=rupees("100.00"))
         late = paid(student=student, amount="20.00", by=admin)
         other = paid(student=student, amount="3.00", by=clerk)
-        void = services.void(payment=first, reason="wrong", by=admin)
+        void = cancellations.void(payment=first, reason="wrong", by=admin)
 
     assert (first.booked_on, late.booked_on, other.booked_on) == (today, today + DAY, today)
     assert void.booked_on == today + DAY
-    assert daily.book_cash(admin, today + DAY) == rupees("-80.00")
-    assert list(verify.problems()) == []
+    assert book_cash(admin, today + DAY) == rupees("-80.00")
+    assert list(checks.problems()) == []
 
 
 def test_a_day_is_closed_once_and_not_before_it_comes(admin, day):
     today = timezone.localdate()
     with pytest.raises(ValidationError, match="still to come"):
-        daily.close(person=admin, on=today + DAY, counted_cash=rupees("0.00"))
-    daily.close(person=admin, on=today, counted_cash=rupees("90.00"))
+        close(person=admin, on=today + DAY, counted_cash=rupees("0.00"))
+    close(person=admin, on=today, counted_cash=rupees("90.00"))
     for on in (today, today - DAY):
         with pytest.raises(ValidationError, match="is closed up to"):
-            daily.close(person=admin, on=on, counted_cash=rupees("0.00"))
+            close(person=admin, on=on, counted_cash=rupees("0.00"))
 
 
 def test_no_open_day_with_entries_is_passed_over(admin):
     with time_machine.travel(MONDAY, tick=False):
         student = enrolled(fee="500.00").student
-        daily.close(person=admin, on=timezone.localdate(), counted_cash=rupees("0.00"))
+        close(person=admin, on=timezone.localdate(), counted_cash=rupees("0.00"))
     with time_machine.travel(MONDAY + DAY, tick=False):
         paid(student=student, amount="20.00", by=admin)
     today = (MONDAY + 2 * DAY).date()
     with time_machine.travel(MONDAY + 2 * DAY), pytest.raises(ValidationError, match="Close 2 Jun 2026 first"):
-        daily.close(person=admin, on=today, counted_cash=rupees("0.00"))
+        close(person=admin, on=today, counted_cash=rupees("0.00"))
 
 
 def test_a_close_cannot_be_changed_or_deleted(admin, day):
-    closing = daily.close(person=admin, on=timezone.localdate(), counted_cash=rupees("90.00"))
+    closing = close(person=admin, on=timezone.localdate(), counted_cash=rupees("90.00"))
     with pytest.raises(IntegrityError):
         DayClose.objects.filter(pk=closing.pk).update(counted_cash=rupees("0.00"))
 
@@ -267,7 +270,7 @@ def test_verify_names_a_close_that_its_book_contradicts(admin, day):
         person=admin, closed_on=timezone.localdate(), counted_cash=rupees("1.00"), system_cash=rupees("1.00")
     )
 
-    assert list(verify.day_closes()) == [
+    assert list(checks.day_closes()) == [
         f"Day close Anita Rao, {timezone.localdate()}: ₹1.00 is kept, the book says ₹90.00."
     ]
 

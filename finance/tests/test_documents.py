@@ -12,8 +12,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from finance import documents
-from finance.documents import (
+from finance.documents import pdf as documents
+from finance.documents.pdf import (
     Due,
     Head,
     PayByUpi,

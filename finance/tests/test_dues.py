@@ -12,9 +12,14 @@ from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
-from finance import concessions, ledger, refunds, reports, services
-from finance.dues import AGE_OF, AGES, Dues, PastDues
+from finance.balances import refresh_accounts
+from finance.ledger import fee_status
 from finance.models import Account
+from finance.reports import summaries
+from finance.reports.dues import AGE_OF, AGES, Dues, PastDues
+from finance.services import concessions, refunds
+from finance.services.cancellations import void
+from finance.services.enrollments import drop
 
 from .factories import enrolled, paid
 
@@ -38,7 +43,7 @@ def institute_with_dues():
     type(ledger_charge).objects.create(
         student=both.student, enrollment=both, amount=Decimal("600.00"), posted_on=today, due_on=today
     )
-    ledger.refresh_accounts([both.student_id])
+    refresh_accounts([both.student_id])
     ahead = enrolled(fee="10.00")
     paid(student=ahead.student, amount="25.00")
     settled = enrolled(fee="10.00")
@@ -95,7 +100,7 @@ def test_what_is_kept_says_the_same_as_each_students_page(institute_with_dues):
     today = timezone.localdate()
 
     for account in Account.objects.select_related("student"):
-        fees = ledger.fee_status(account.student, today)
+        fees = fee_status(account.student, today)
         assert account.balance == fees.balance
         assert account.first_due_on == (fees.next_due.charge.due_on if fees.next_due else None)
         kept = {charge.pk: charge.open_now for charge in account.student.charges.all()}
@@ -119,8 +124,8 @@ def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(client_of,
         assert owed.overdue_students == sum(debtor.overdue > 0 for debtor in context["debtors"])
     totals = client.get(DUES).context["owed"]
     assert totals.ages == [Decimal(amount) for amount in ("500.00", "600.00", "311.11", "11.11", "11.11", "711.11")]
-    assert totals.amount == reports.owed(today).amount
-    assert totals.overdue == reports.owed(today).overdue
+    assert totals.amount == summaries.owed(today).amount
+    assert totals.overdue == summaries.owed(today).overdue
 
 
 def test_however_filtered_they_come_in_the_order_asked_for(client_of, admin):
@@ -219,10 +224,8 @@ def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admi
         first = paid(student=late, amount="100.00")
     with time_machine.travel(monday + 2 * DAY, tick=False):
         paid(student=late, amount="900.00")
-        services.void(payment=first, reason="not his", by=admin)
-        services.drop(
-            enrollment=dropped, ended_on=timezone.localdate(), reason="left", by=admin, fee_to_keep=Decimal("0.00")
-        )
+        void(payment=first, reason="not his", by=admin)
+        drop(enrollment=dropped, ended_on=timezone.localdate(), reason="left", by=admin, fee_to_keep=Decimal("0.00"))
         new = enrolled(fee="50.00", due_on=on, enrolled_on=on + 2 * DAY).student
     client = client_of(admin)
 
@@ -269,7 +272,7 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
         next_day()
         wrong = paid(student=student, amount="600.00", by=admin)
         next_day()
-        services.void(payment=wrong, reason="not his", by=admin)
+        void(payment=wrong, reason="not his", by=admin)
         next_day()
         today = timezone.localdate()
         refunds.refund(
@@ -284,7 +287,7 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
             keys = dues.find().ids()
             owed.append({debtor.account.pk: debtor.account.owed for debtor in dues.debtors(keys)}.get(student.pk))
             for person in (student, other):
-                balance = ledger.fee_status(person, dues.on).balance
+                balance = fee_status(person, dues.on).balance
                 assert (person.pk in keys) == (balance > 0)
         assert owed == [
             None if amount is None else Decimal(amount)

@@ -13,9 +13,15 @@ from django.utils import timezone
 from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
-from finance import charges, concessions, daily, installments, late_fees, refunds, services, verify
-from finance.bulk import Receiving
+from finance import checks
 from finance.models import Account, Charge, Concession, DayClose, DayTotal, LateFeeRule, ReceiptSeries
+from finance.services import charges, concessions, installments, late_fees, refunds
+from finance.services.bulk_payments import Receiving
+from finance.services.cancellations import void
+from finance.services.day_closes import book_cash, close
+from finance.services.enrollments import enroll_several
+from finance.services.payments import new_payment
+from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
 from .test_races import at_once, meeting, refused
@@ -44,7 +50,7 @@ def test_one_concession_form_sent_many_times_at_once_takes_off_once(owner):
     assert not refused(results)
     assert Concession.objects.count() == 1
     assert Account.objects.get().balance == Decimal("11000.00")
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(owner):
@@ -55,7 +61,7 @@ def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(own
         *[lambda: paid(student=student, amount="1000.00")] * 3,
     )
 
-    assert not list(verify.problems())
+    assert not list(checks.problems())
     taken_off = sum(Concession.objects.live().values_list("amount", flat=True))
     assert taken_off <= Decimal("4000.00")
 
@@ -71,7 +77,7 @@ def test_a_concession_is_approved_or_declined_and_never_both(owner):
 
     assert len(refused(results)) >= 4
     assert Account.objects.get().balance in (Decimal("12000.00"), Decimal("6000.00"))
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
@@ -95,7 +101,7 @@ def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
 
     assert sum(len(posted) for posted in results) == 6
     assert Charge.objects.filter(kind="exam").count() == 6
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_late_fees_posted_by_many_at_once_come_once_each(owner):
@@ -107,7 +113,7 @@ def test_late_fees_posted_by_many_at_once_come_once_each(owner):
     results = at_once(*[lambda: late_fees.post_late_fees(on=timezone.localdate(), by=owner)] * 4)
 
     assert sum(len(posted) for posted in results) == 5
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
@@ -127,7 +133,7 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
     )
 
     assert sum(Charge.objects.live().values_list("amount", flat=True)) == Decimal("12000.00")
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 @pytest.mark.parametrize("second", ["concession", "enroll"])
@@ -141,7 +147,7 @@ def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner
     books = dict(kind="material", label="", amount=Decimal("9.00"), due_on=today + timedelta(days=70), token="t")
     acts = {
         "charge": lambda: charges.post(students=[asha], by=owner, **books),
-        "enroll several": lambda: services.enroll_several(students=several, batch=batch, enrolled_on=today, by=owner),
+        "enroll several": lambda: enroll_several(students=several, batch=batch, enrolled_on=today, by=owner),
         "late fees": lambda: late_fees.post_late_fees(on=today, by=owner),
         "concession": lambda: ask(bela, owner, "100"),
         "enroll": lambda: enrolled(batch=batch, due_on=today),
@@ -149,7 +155,7 @@ def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner
 
     meeting(acts[first], acts[second])
 
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_two_transfers_between_two_batches_at_once_leave_both_right(owner):
@@ -158,12 +164,12 @@ def test_two_transfers_between_two_batches_at_once_leave_both_right(owner):
     today = timezone.localdate()
 
     results = at_once(
-        lambda: services.transfer(enrollment=there, batch=other, on=today, by=owner),
-        lambda: services.transfer(enrollment=back, batch=one, on=today, by=owner),
+        lambda: transfer(enrollment=there, batch=other, on=today, by=owner),
+        lambda: transfer(enrollment=back, batch=one, on=today, by=owner),
     )
 
     assert not refused(results)
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner):
@@ -176,7 +182,7 @@ def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner)
     def open_with():
         receiving = Receiving(student_ids=[asha.pk], days=[today], by=None, kind=ReceiptSeries.Kind.OPENING)
         series, number = receiving.reserve_number(today)
-        payment = services.new_payment(
+        payment = new_payment(
             student=asha, amount=Decimal("700.00"), paid_on=today, mode="cash", reference="", cheque_on=None, notes="",
             token="opening", series=series, number=number, status=receiving.stand([asha.pk])[asha.pk],
             letterhead=receiving.letterhead, by=None,
@@ -187,7 +193,7 @@ def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner)
     meeting(open_with, lambda: paid(student=bela, amount="5.00"))
 
     assert DayTotal.objects.get(amount__gt=0).amount == Decimal("706.00")
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def in_a_thread(act):
@@ -206,18 +212,18 @@ def test_what_waits_for_the_close_of_a_day_stands_in_the_next_open_one(owner, ac
     give_back = partial(refunds.refund, payment=first, refunded_on=today, mode="cash", reason="Left", by=owner)
     acts = {
         "payment": lambda: paid(student=student, amount="500.00", by=owner),
-        "void": lambda: services.void(payment=first, reason="typing error", by=owner),
+        "void": lambda: void(payment=first, reason="typing error", by=owner),
         "refund": lambda: give_back(amount=Decimal("400.00"), token="t"),
     }
 
     with ThreadPoolExecutor() as other:
         with transaction.atomic():
-            daily.close(person=owner, on=today, counted_cash=Decimal("1000.00"))
+            close(person=owner, on=today, counted_cash=Decimal("1000.00"))
             waiting = other.submit(in_a_thread, acts[act])
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=1)
         late = waiting.result(timeout=20)
 
     assert late.booked_on == today + timedelta(days=1)
-    assert daily.book_cash(owner, today) == DayClose.objects.get().system_cash
-    assert not list(verify.problems())
+    assert book_cash(owner, today) == DayClose.objects.get().system_cash
+    assert not list(checks.problems())

@@ -28,9 +28,22 @@ from academics.models import Enrollment
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.money import ZERO, split
-from finance import charges, concessions, installments, late_fees, ledger, refunds, services, verify
-from finance.collected import Collected, months_of
+from finance import checks
+from finance.ledger import fee_status
 from finance.models import Account, Charge, ChargeKind, Concession, LateFeeRule, Mode, Payment, Refund
+from finance.reports.collections import Collected, months_of
+from finance.services import (
+    cancellations,
+    charges,
+    concessions,
+    enrollments,
+    installments,
+    late_fees,
+    refunds,
+    transfers,
+)
+from finance.services.enrollments import tuition_lines
+from finance.services.payments import record_payment
 
 HISTORIES = int(os.environ.get("HISTORIES", 20))
 STEPS = int(os.environ.get("HISTORY_STEPS", 50))
@@ -73,7 +86,7 @@ class FeeDesk(RuleBasedStateMachine):
         for number, student in enumerate(self.students):
             batch = self.batches[number]
             rows = [(self.today + 30 * n * DAY, part) for n, part in enumerate(split(batch.course.total_fee, 3))]
-            services.enroll(student=student, batch=batch, enrolled_on=self.today, by=self.by, installments=rows)
+            enrollments.enroll(student=student, batch=batch, enrolled_on=self.today, by=self.by, installments=rows)
             self.owe(student, batch.course.total_fee)
             self.receive_from(student, Decimal("1000.00"), Mode.CASH)
 
@@ -92,7 +105,7 @@ class FeeDesk(RuleBasedStateMachine):
         return timezone.localdate()
 
     def lines(self, student):
-        return [line for line in ledger.fee_status(student, self.today).lines if line.open > ZERO]
+        return [line for line in fee_status(student, self.today).lines if line.open > ZERO]
 
     def owe(self, student, amount):
         self.owed[student.pk] += amount
@@ -123,7 +136,7 @@ class FeeDesk(RuleBasedStateMachine):
         fee = min(fee, batch.course.total_fee)
         rows = [(self.today + 30 * n * DAY, part) for n, part in enumerate(split(fee, parts)) if part > ZERO]
         try:
-            services.enroll(
+            enrollments.enroll(
                 student=student,
                 batch=batch,
                 enrolled_on=self.today,
@@ -192,7 +205,7 @@ class FeeDesk(RuleBasedStateMachine):
         self.receive_from(self.one(self.students, which), Decimal(amount).scaleb(-2), mode)
 
     def receive_from(self, student, amount, mode):
-        services.record_payment(
+        record_payment(
             student=student,
             amount=amount,
             paid_on=self.today,
@@ -210,7 +223,7 @@ class FeeDesk(RuleBasedStateMachine):
     @rule(which=which)
     def void(self, which):
         payment = self.one(self.voidable(), which)
-        services.void(payment=payment, reason="typing error", by=self.by)
+        cancellations.void(payment=payment, reason="typing error", by=self.by)
         self.pay(payment.student, -payment.amount)
 
     @there_is("cheques")
@@ -218,7 +231,7 @@ class FeeDesk(RuleBasedStateMachine):
     def bounce(self, which, charge):
         payment, charge = self.one(self.cheques(), which), Decimal(charge).scaleb(-2)
         day = max(payment.paid_on, self.today - 20 * DAY)
-        services.bounce(payment=payment, bounced_on=day, reason="no funds", by=self.by, charge=charge)
+        cancellations.bounce(payment=payment, bounced_on=day, reason="no funds", by=self.by, charge=charge)
         self.pay(payment.student, -payment.amount)
         self.owe(payment.student, charge)
 
@@ -247,7 +260,7 @@ class FeeDesk(RuleBasedStateMachine):
         if enrollment:
             before = self.net_charges[enrollment.student_id]
             try:
-                services.transfer(enrollment=enrollment, batch=batch, on=self.today, by=self.by)
+                transfers.transfer(enrollment=enrollment, batch=batch, on=self.today, by=self.by)
             except ValidationError:
                 return  # the same batch, or it is full
             self.owe(enrollment.student, self.net_charges[enrollment.student_id] - before)
@@ -258,9 +271,9 @@ class FeeDesk(RuleBasedStateMachine):
         enrollment = self.one(self.active(), which)
         if enrollment:
             before = self.net_charges[enrollment.student_id]
-            charged = sum((line.net for line in services.tuition_lines(enrollment)), ZERO)
+            charged = sum((line.net for line in tuition_lines(enrollment)), ZERO)
             keep = (charged * percent / 100).quantize(Decimal("0.01"))
-            services.drop(enrollment=enrollment, ended_on=self.today, reason="left", by=self.by, fee_to_keep=keep)
+            enrollments.drop(enrollment=enrollment, ended_on=self.today, reason="left", by=self.by, fee_to_keep=keep)
             assert self.net_charges[enrollment.student_id] - before == keep - charged
             self.owe(enrollment.student, keep - charged)
 
@@ -308,14 +321,14 @@ class FeeDesk(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()
     def the_books_are_right(self):
-        assert list(verify.problems()) == []
+        assert list(checks.problems()) == []
 
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()
     def everybody_owes_what_the_acts_say(self):
         kept = dict(Account.objects.values_list("pk", "balance"))
         for student in self.students:
-            fees = ledger.fee_status(student, self.today)
+            fees = fee_status(student, self.today)
             assert fees.balance == self.owed[student.pk] == kept.get(student.pk, ZERO)
             assert fees.total_paid == self.paid[student.pk]
             assert sum((line.open for line in fees.lines), ZERO) == max(fees.balance, ZERO)

@@ -7,9 +7,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from finance import concessions, ledger, services
-from finance.ledger import Status
+from finance.balances import refresh_accounts, refresh_days
+from finance.ledger import Status, fee_status
 from finance.models import Account, Charge, DayTotal, Payment
+from finance.services import concessions
+from finance.services.cancellations import void
 
 from .factories import enrolled, paid
 
@@ -21,7 +23,7 @@ def test_a_part_payment_leaves_the_rest_owed(admin):
     enrollment = enrolled(fee="12000.00")
     paid(student=enrollment.student, amount="4500.50", by=admin)
 
-    status = ledger.fee_status(enrollment.student, timezone.localdate())
+    status = fee_status(enrollment.student, timezone.localdate())
 
     assert (status.total_fee, status.total_paid, status.balance) == (
         Decimal("12000.00"),
@@ -49,20 +51,20 @@ def test_the_fee_status_is_one_of_five_words(due_in_days, amount, expected):
     if amount:
         paid(student=enrollment.student, amount=amount)
 
-    assert ledger.fee_status(enrollment.student, today).status == expected
+    assert fee_status(enrollment.student, today).status == expected
 
 
 def test_a_past_day_shows_what_was_true_then():
     today = timezone.localdate()
     enrollment = enrolled(fee="12000.00", enrolled_on=today - 10 * DAY)
     payment = paid(student=enrollment.student, amount="5000.00", paid_on=today - 5 * DAY)
-    services.void(payment=payment, reason="typed twice", by=None)
+    void(payment=payment, reason="typed twice", by=None)
     student = enrollment.student
 
-    assert ledger.fee_status(student, today - 11 * DAY).total_fee == Decimal("0.00")
-    assert ledger.fee_status(student, today - 6 * DAY).balance == Decimal("12000.00")
-    assert ledger.fee_status(student, today - 1 * DAY).balance == Decimal("7000.00")
-    assert ledger.fee_status(student, today).balance == Decimal("12000.00")
+    assert fee_status(student, today - 11 * DAY).total_fee == Decimal("0.00")
+    assert fee_status(student, today - 6 * DAY).balance == Decimal("12000.00")
+    assert fee_status(student, today - 1 * DAY).balance == Decimal("7000.00")
+    assert fee_status(student, today).balance == Decimal("12000.00")
 
 
 def test_the_kept_balance_and_the_kept_days_equal_the_rows():
@@ -70,9 +72,9 @@ def test_the_kept_balance_and_the_kept_days_equal_the_rows():
     enrollment = enrolled(fee="999.99")
     paid(student=enrollment.student, amount="333.33")
     voided = paid(student=enrollment.student, amount="100.00")
-    services.void(payment=voided, reason="wrong student", by=None)
+    void(payment=voided, reason="wrong student", by=None)
 
-    assert ledger.fee_status(enrollment.student, today).balance == Decimal("666.66")
+    assert fee_status(enrollment.student, today).balance == Decimal("666.66")
     assert Account.objects.get().balance == Decimal("666.66")
     assert DayTotal.objects.values_list("paid_on", "mode", "amount", "receipts").get() == (
         today,
@@ -88,7 +90,7 @@ def test_three_odd_parts_pay_an_odd_fee_exactly():
         paid(student=enrollment.student, amount=part)
 
     assert not Account.objects.owing().exists()
-    assert ledger.fee_status(enrollment.student, timezone.localdate()).status == Status.PAID
+    assert fee_status(enrollment.student, timezone.localdate()).status == Status.PAID
 
 
 def test_the_database_refuses_to_change_or_delete_a_payment():
@@ -130,8 +132,8 @@ def test_each_payment_leaves_what_a_recalculation_finds(admin):
     for amount in ("0.01", "2999.99", "2000.00", "1000.00", "2000.00", "500.00"):
         paid(student=student, amount=amount)
         before = written()
-        ledger.refresh_accounts([student.pk])
-        ledger.refresh_days([today])
+        refresh_accounts([student.pk])
+        refresh_days([today])
         assert written() == before
     assert before == ((Decimal("-499.99"), None), [None] * 3, [(today, "cash", Decimal("8500.00"), 6)])
 
@@ -149,7 +151,7 @@ def test_what_is_open_follows_the_oldest_charge(admin):
     assert open_and_since() == ([None, Decimal("2500.00"), Decimal("3000.00")], today)
     first = paid(student=student, amount="2500.00")
     assert open_and_since() == ([None, None, Decimal("3000.00")], today + 9 * DAY)
-    services.void(payment=first, reason="typed twice", by=admin)
+    void(payment=first, reason="typed twice", by=admin)
     assert open_and_since() == ([None, Decimal("2500.00"), Decimal("3000.00")], today)
     paid(student=student, amount="6000.00")
     assert open_and_since() == ([None] * 3, None)

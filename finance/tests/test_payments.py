@@ -13,7 +13,8 @@ from academics.models import Institute
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
 from coachmaster.core.dates import day_words
 from finance.models import Account, Payment, ReceiptSeries
-from finance.services import record_payment, void
+from finance.services.cancellations import void
+from finance.services.payments import record_payment
 
 from .factories import enrolled, paid
 

@@ -22,8 +22,12 @@ from academics.models import Enrollment
 from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
-from finance import services, verify
+from finance import checks
 from finance.models import Account, DayTotal, Payment, Reversal
+from finance.services.cancellations import void
+from finance.services.enrollments import complete_batch, drop
+from finance.services.payments import MoreThanOwed, record_payment
+from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
 
@@ -75,7 +79,7 @@ def test_one_form_posted_fifty_times_at_once_gives_one_receipt(owner):
     answers = [answer for several in at_once(*[post] * 10) for answer in several]
 
     assert answers == [Payment.objects.get().get_absolute_url()] * 50
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 @pytest.mark.parametrize("every_fifth_is_invalid", [False, True])
@@ -89,7 +93,7 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
         done = 0
         for turn in range(EACH):
             try:
-                services.record_payment(
+                record_payment(
                     student=students[writer],
                     amount=Decimal("12000.01") if invalid(writer, turn) else Decimal(turn + 1),
                     paid_on=timezone.localdate(),
@@ -98,7 +102,7 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
                     by=owner,
                 )
                 done += 1
-            except services.MoreThanOwed:
+            except MoreThanOwed:
                 pass
         return done
 
@@ -106,14 +110,14 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
 
     assert written == sum(not invalid(writer, turn) for writer in range(16) for turn in range(EACH))
     assert list(Payment.objects.order_by("number").values_list("number", flat=True)) == list(range(1, written + 1))
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
     student = enrolled(fee="12000.00").student
 
     def pay():
-        return services.record_payment(
+        return record_payment(
             student=student,
             amount=Decimal("12000.00"),
             paid_on=timezone.localdate(),
@@ -125,8 +129,8 @@ def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
     results = at_once(*[pay] * 10)
 
     assert Payment.objects.count() == 1
-    assert [type(refusal) for refusal in refused(results)] == [services.MoreThanOwed] * 9
-    assert not list(verify.problems())
+    assert [type(refusal) for refusal in refused(results)] == [MoreThanOwed] * 9
+    assert not list(checks.problems())
 
 
 def test_a_bank_reference_is_taken_once(owner):
@@ -142,13 +146,13 @@ def test_a_bank_reference_is_taken_once(owner):
     assert {refusal.messages[0] for refusal in refused(results)} == {
         f"This reference is on receipt {Payment.objects.get()} already. Check the number."
     }
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_twenty_voids_at_once_give_one_reversal(owner):
     payment = paid(student=enrolled().student, amount="100.00")
 
-    results = at_once(*[lambda: services.void(payment=payment, reason="typed twice", by=owner)] * 20)
+    results = at_once(*[lambda: void(payment=payment, reason="typed twice", by=owner)] * 20)
 
     assert Reversal.objects.count() == 1
     assert {refusal.messages[0] for refusal in refused(results)} == {f"Receipt {payment} was voided already."}
@@ -178,11 +182,11 @@ def test_a_payment_and_a_void_of_one_day_leave_its_total_right(owner):
 
     meeting(
         lambda: paid(student=other, amount="5.00"),
-        lambda: services.void(payment=wrong, reason="wrong student", by=owner),
+        lambda: void(payment=wrong, reason="wrong student", by=owner),
     )
 
     assert DayTotal.objects.get().amount == Decimal("5.00")
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
@@ -191,13 +195,11 @@ def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
 
     meeting(
         lambda: paid(student=enrollment.student, amount="5.00"),
-        lambda: services.drop(
-            enrollment=enrollment, ended_on=today, reason="left", by=owner, fee_to_keep=Decimal("100.00")
-        ),
+        lambda: drop(enrollment=enrollment, ended_on=today, reason="left", by=owner, fee_to_keep=Decimal("100.00")),
     )
 
     assert Account.objects.get().balance == Decimal("95.00")
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
@@ -209,7 +211,7 @@ def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
 
     assert batch.enrollments.active().count() == 3
     assert {refusal.messages[0] for refusal in refused(results)} == {"Tiny is full: all 3 seats are taken."}
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_of_two_enrollments_of_one_student_one_is_made(owner):
@@ -221,7 +223,7 @@ def test_of_two_enrollments_of_one_student_one_is_made(owner):
     assert Enrollment.objects.active().count() == 1
     assert len(refused(results)) == 3
     assert Account.objects.get().balance == Decimal("12000.00")
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_a_move_and_an_enrollment_meet_without_a_second_active_one(owner):
@@ -231,18 +233,18 @@ def test_a_move_and_an_enrollment_meet_without_a_second_active_one(owner):
     today = timezone.localdate()
 
     results = at_once(
-        lambda: services.transfer(enrollment=enrollment, batch=last_seat, on=today, by=owner),
-        lambda: services.transfer(enrollment=enrollment, batch=BatchFactory(), on=today, by=owner),
+        lambda: transfer(enrollment=enrollment, batch=last_seat, on=today, by=owner),
+        lambda: transfer(enrollment=enrollment, batch=BatchFactory(), on=today, by=owner),
         lambda: enrolled(student=student, batch=BatchFactory()),
         lambda: enrolled(batch=last_seat),
-        lambda: services.drop(enrollment=enrollment, ended_on=today, reason="left", by=owner),
+        lambda: drop(enrollment=enrollment, ended_on=today, reason="left", by=owner),
         lambda: paid(student=student, amount="100.00"),
     )
 
     assert Enrollment.objects.active().filter(student=student).count() <= 1
     assert last_seat.enrollments.active().count() <= 1
     assert len(refused(results)) >= 2
-    assert not list(verify.problems())
+    assert not list(checks.problems())
 
 
 def test_a_batch_that_is_completed_takes_nobody_more(owner):
@@ -253,7 +255,7 @@ def test_a_batch_that_is_completed_takes_nobody_more(owner):
     students = StudentFactory.create_batch(4)
 
     at_once(
-        lambda: services.complete_batch(batch=batch, last_day=yesterday, by=owner),
+        lambda: complete_batch(batch=batch, last_day=yesterday, by=owner),
         *[lambda student=student: enrolled(student=student, batch=batch) for student in students],
     )
 

@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.tests.factories import StudentFactory
-from finance import printing, receipts, refunds
+from finance.documents import receipts
 from finance.models import Letterhead, Payment, ReceiptPrint
-from finance.services import void
+from finance.services import receipt_prints, refunds
+from finance.services.cancellations import void
 from finance.verification import receipt_token
 
 from .factories import enrolled, paid
@@ -222,7 +223,7 @@ def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment
 def test_of_many_who_print_at_once_one_has_the_original(payment, admin):
     def print_one(_):
         try:
-            return printing.count_print(payment, by=admin)
+            return receipt_prints.count_print(payment, by=admin)
         finally:
             connection.close()
 

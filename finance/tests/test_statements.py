@@ -19,11 +19,13 @@ from academics.models import Institute
 from academics.tests.factories import BatchFactory
 from accounts.models import StudentProfile
 from accounts.tests.factories import StudentFactory
-from finance import charges, concessions, ledger, refunds
-from finance.documents import Sum, statement_words
+from finance.documents.pdf import Sum, statement_words
+from finance.documents.statements import statement_data, statements_of
+from finance.ledger import fee_status
 from finance.models import Charge, Payment, Reversal
-from finance.services import drop, void
-from finance.statements import statement_data, statements_of
+from finance.services import charges, concessions, refunds
+from finance.services.cancellations import void
+from finance.services.enrollments import drop
 
 from .factories import enrolled, paid
 from .test_upi import draw
@@ -129,7 +131,7 @@ def test_every_act_stands_in_it_in_order_of_date(busy):
 
 @pytest.mark.parametrize("on", [day(number) for number in range(1, 15)])
 def test_on_every_day_it_closes_with_the_balance_of_the_ledger(busy, on):
-    data, fees = statement(busy, on), ledger.fee_status(busy, on)
+    data, fees = statement(busy, on), fee_status(busy, on)
     of = {term: sum(line.amount for line in data.lines if line.term == term) for term in Sum}
 
     assert sum(of.values()) == fees.balance

@@ -17,8 +17,8 @@ from accounts.models import User
 from accounts.roles import ADMIN
 from accounts.tests.factories import UserFactory
 from coachmaster.backups import backups, databases, postgresql, sqlite
-from finance import services
 from finance.models import Account, Payment
+from finance.services.payments import record_payment
 from finance.tests.factories import enrolled, paid
 
 from .elsewhere import elsewhere, everything_in
@@ -71,7 +71,7 @@ def test_a_backup_under_load_restored_elsewhere_holds_one_moment(tmp_path, elsew
         try:
             while not is_over.is_set():
                 try:
-                    payment = services.record_payment(
+                    payment = record_payment(
                         student=student,
                         amount=10,
                         paid_on=timezone.localdate(),

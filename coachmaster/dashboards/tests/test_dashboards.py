@@ -12,7 +12,7 @@ from academics.tests.factories import BatchFactory, DailyBatchFactory, Enrollmen
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.tests.factories import taken
-from finance import services
+from finance.services import cancellations
 from finance.tests.factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_the_figures_of_the_admin_dashboard(client_of, admin):
     owing = enrolled(fee="10000.00")
     paid(student=owing.student, amount="2500.00", mode="upi")
     void = paid(student=owing.student, amount="500.00")
-    services.void(payment=void, reason="wrong student", by=admin)
+    cancellations.void(payment=void, reason="wrong student", by=admin)
     enrolled(fee="3000.00", due_on=today + 5 * DAY)
     ahead = enrolled(fee="1000.00")
     paid(student=ahead.student, amount="1200.00")

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Holiday
 from attendance.models import Sheet
-from finance.forms import PaymentForm
+from finance.forms.payments import PaymentForm
 from finance.models import Account
 
 #: A sheet that is saved has from so many to so many students.

@@ -14,7 +14,8 @@ from academics.tests.factories import expected
 from accounts.models import StudentProfile, User
 from attendance.models import Expected, Mark, Presence, Sheet
 from coachmaster.demo import institute
-from finance import ledger
+from finance.balances import refresh_days
+from finance.ledger import Status, fee_status
 from finance.models import Account, DayTotal, Mode, Payment, Reversal
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db]
@@ -40,9 +41,9 @@ def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
         else:
             assert after[1] == 1
     for account in Account.objects.select_related("student"):
-        assert account.balance == ledger.fee_status(account.student, today).balance
+        assert account.balance == fee_status(account.student, today).balance
     kept = DayTotal.objects.order_by("paid_on", "mode").values_list("paid_on", "mode", "amount", "receipts")
-    ledger.refresh_days(Payment.objects.values_list("paid_on", flat=True).distinct())
+    refresh_days(Payment.objects.values_list("paid_on", flat=True).distinct())
     assert list(kept.all()) == list(kept)
     strays = Mark.objects.exclude(enrollment__enrolled_on__lte=F("sheet__held_on")) | Mark.objects.filter(
         enrollment__ended_on__lte=F("sheet__held_on")
@@ -55,8 +56,8 @@ def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
 def test_it_shows_every_state_an_institute_knows(today):
     academy = institute.make(today=today)
 
-    statuses = {ledger.fee_status(student, today).status for student in StudentProfile.objects.all()}
-    assert statuses == set(ledger.Status)
+    statuses = {fee_status(student, today).status for student in StudentProfile.objects.all()}
+    assert statuses == set(Status)
     assert set(Payment.objects.values_list("mode", flat=True)) == set(Mode)
     assert Reversal.objects.exists()
     assert set(Enrollment.objects.values_list("status", flat=True)) == set(EnrollmentStatus)

@@ -17,8 +17,8 @@ from accounts.tests.factories import StudentFactory
 from coachmaster.core.tests.workbooks import xlsx
 from coachmaster.demo.institute import make
 from coachmaster.imports import services
-from finance import concessions, installments, late_fees, refunds
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
+from finance.services import concessions, installments, late_fees, refunds
 from finance.tests.factories import enrolled, paid
 from finance.verification import receipt_token
 

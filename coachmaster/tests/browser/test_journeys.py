@@ -13,8 +13,8 @@ from academics.models import Enrollment
 from academics.tests.factories import DailyBatchFactory
 from accounts.tests.factories import PASSWORD, StudentFactory
 from attendance.models import Mark, Sheet
-from finance import installments
 from finance.models import Charge, FeePlan, Payment
+from finance.services import installments
 from finance.tests.factories import enrolled, paid
 
 from .conftest import look_over, sideways

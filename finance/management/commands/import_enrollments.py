@@ -1,5 +1,5 @@
 from coachmaster.core.importers.command import ImportCommand
-from finance.importing import EnrollmentImporter
+from finance.importers.enrollments import EnrollmentImporter
 
 
 class Command(ImportCommand):

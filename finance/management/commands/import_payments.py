@@ -1,5 +1,5 @@
 from coachmaster.core.importers.command import ImportCommand
-from finance.importing import PaymentImporter
+from finance.importers.payments import PaymentImporter
 
 
 class Command(ImportCommand):

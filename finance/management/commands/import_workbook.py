@@ -1,5 +1,5 @@
 from coachmaster.core.importers.command import ImportCommand
-from finance.switching import WorkbookImporter
+from finance.importers.opening_balances import WorkbookImporter
 
 
 class Command(ImportCommand):

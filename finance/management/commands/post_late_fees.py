@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from coachmaster.core.dates import check_day, day_words
 from coachmaster.core.money import ZERO, display
-from finance.late_fees import post_late_fees
+from finance.services.late_fees import post_late_fees
 
 
 class Command(BaseCommand):

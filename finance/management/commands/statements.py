@@ -12,8 +12,8 @@ from academics.importers.columns import NamedRows
 from academics.models import Batch, Course, Institute
 from coachmaster.core.archives import zipped
 from coachmaster.core.dates import check_day, day_words
-from finance.documents import statement_pdfs
-from finance.statements import statements_of, students_with_fees
+from finance.documents.pdf import statement_pdfs
+from finance.documents.statements import statements_of, students_with_fees
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
 from attendance import checks as attendance
-from finance import verify as books
+from finance import checks as books
 
 
 class Command(BaseCommand):

@@ -1,0 +1,95 @@
+"""What the receipt of a payment says: on paper, on its page, in a message, and to whoever checks it."""
+
+from django.conf import settings
+from django.urls import reverse
+
+from coachmaster.core.dates import day_words
+from coachmaster.core.money import display
+from coachmaster.core.reminders import whatsapp_phone
+from coachmaster.core.templatetags.core_tags import phone
+from coachmaster.core.whatsapp import whatsapp_link
+from finance.gst import tax_within
+from finance.models import Mode
+from finance.verification import receipt_token
+
+from .pdf import Head, ReceiptData, balance_words
+
+
+def head_of(institute):
+    """The institute, or a receipt's letterhead, as the top of a paper shows it."""
+    return Head(institute.name, institute.address, phone(institute.phone), institute.email, institute.gstin)
+
+
+def tax_of(payment):
+    """The tax within a payment, by the letterhead it was given with; None when that has no GSTIN."""
+    head = payment.letterhead
+    if not head.gstin:
+        return None
+    return tax_within(payment.amount, head.gst_percent, place=payment.place_of_supply, home=head.home)
+
+
+def reference_words(payment):
+    """The bank's reference, or a cheque's number and date; "" when it has none."""
+    if payment.mode == Mode.CHEQUE:
+        return f"No. {payment.reference} dated {day_words(payment.cheque_on)}"
+    return payment.reference
+
+
+def cancelled_words(payment):
+    """When and why a payment was voided; "" when it stands."""
+    if not payment.is_void:
+        return ""
+    return f"Cancelled on {day_words(payment.reversal.voided_on)}: {payment.reversal.reason}"
+
+
+def refunds_of(payment):
+    """What was given back of a payment loaded ``with_refunded``, in order of date; no query when nothing was."""
+    return list(payment.refunds.order_by("refunded_on", "pk")) if payment.refunded else []
+
+
+def refund_words(refund):
+    """A refund as the receipt of its payment names it."""
+    return f"{display(refund.amount)} of it was given back on {day_words(refund.refunded_on)}, voucher {refund}."
+
+
+def check_url(payment):
+    """The address of the open page that shows whether the receipt is genuine."""
+    return settings.SITE_URL + reverse("finance:receipt-check", args=[receipt_token(payment.pk)])
+
+
+def receipt_data(payment, *, is_duplicate=False):
+    """What the receipt of ``payment``, loaded ``for_paper``, says on paper."""
+    batch = payment.enrollment.batch if payment.enrollment else None
+    return ReceiptData(
+        head=head_of(payment.letterhead),
+        number=payment.receipt_number,
+        paid_on=payment.paid_on,
+        student=payment.student.user.full_name,
+        admission_number=payment.student.admission_number,
+        settled=payment.settled_lines,
+        amount=payment.amount,
+        mode=payment.get_mode_display(),
+        balance_after=payment.balance_after,
+        batch=f"{batch.name}, {batch.course.name}" if batch else "",
+        reference=reference_words(payment),
+        received_by=payment.received_by.full_name if payment.received_by else "",
+        note=payment.notes,
+        tax=tax_of(payment),
+        check_url=check_url(payment),
+        is_duplicate=is_duplicate,
+        cancelled=cancelled_words(payment),
+        given_back=[refund_words(refund) for refund in refunds_of(payment)],
+    )
+
+
+def whatsapp_link_of(payment, institute):
+    """The link that opens WhatsApp with the receipt in words, to the guardian or the student; "" without a mobile number
+    or when the payment is void."""
+    if payment.is_void:
+        return ""
+    text = (
+        f"{institute.name} received {display(payment.amount)} from {payment.student} on {day_words(payment.paid_on)}. "
+        f"Receipt {payment}. {balance_words(payment.balance_after).rstrip('.')}. "
+        f"Check it at {check_url(payment)}"
+    )
+    return whatsapp_link(whatsapp_phone(payment.student), text)

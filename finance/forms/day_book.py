@@ -1,0 +1,42 @@
+from django import forms
+
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.money import AmountField
+from coachmaster.core.text import LineFormField
+
+from .student_picker import KeyField
+
+
+class DayFilter(FilterForm):
+    """Which day, and whose entries."""
+
+    q = None
+    on = DayFormField(label="Day")
+    person = KeyField(label="Entered by", widget=forms.Select)
+
+    def __init__(self, data, *, today):
+        super().__init__({"on": today, **data.dict()})
+        self.today = today
+
+    @property
+    def is_filtering(self):
+        """Whether anything but all of today is shown."""
+        return bool(self.value("person")) or self.value("on") not in (None, self.today)
+
+    def show(self, people):
+        """Offer ``people``, pairs of a key and a name."""
+        self.fields["person"].widget.choices = [("", "Everybody"), *people]
+
+
+class CloseForm(forms.Form):
+    """The cash that was counted."""
+
+    counted_cash = AmountField(
+        label="Cash counted (₹)",
+        allow_zero=True,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}),
+    )
+    note = LineFormField(
+        label="Note", max_length=200, required=False, help_text="Needed when it is not what the book says."
+    )

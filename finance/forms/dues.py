@@ -1,0 +1,53 @@
+"""The filters above the list of dues."""
+
+from django import forms
+from django.utils import timezone
+
+from academics.forms.choices import choices_of
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import FilterForm
+from coachmaster.core.money import AmountField
+from finance.reports.dues import AGE_OF, AGES, OVERDUE, dues_on
+
+
+class DuesFilter(FilterForm):
+    """Whose dues, how old, how much, and as they were on which day."""
+
+    course = forms.TypedChoiceField(coerce=int, empty_value=None)
+    batch = forms.TypedChoiceField(coerce=int, empty_value=None)
+    instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
+    age = forms.ChoiceField(
+        label="Oldest due", choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGES])]
+    )
+    due_before = DayFormField(label="Due before")
+    at_least = AmountField(label="At least (₹)")
+    as_of = DayFormField(label="As it was on")
+
+    def __init__(self, data, **kwargs):
+        super().__init__(data, **kwargs)
+        self.fields["q"].label = "Student"
+        self.today = timezone.localdate()
+        choices_of(self.data).offer_in(self)
+
+    def clean_as_of(self):
+        """A day that is over, or today."""
+        day = self.cleaned_data["as_of"]
+        if day and day > self.today:
+            raise forms.ValidationError("Choose today or an earlier day: what will be owed later is not known.")
+        return day
+
+    @property
+    def dues(self):
+        """The Dues of the day that was asked for."""
+        return dues_on(self.value("as_of") or self.today)
+
+    def find(self, dues):
+        """Those who were asked for."""
+        paths = {"course": "batch__course", "batch": "batch", "instructor": "batch__instructor"}
+        return dues.find(
+            words=self.value("q"),
+            enrollment={path: key for name, path in paths.items() if (key := self.value(name))},
+            age=AGE_OF.get(self.value("age")),
+            due_before=self.value("due_before"),
+            at_least=self.value("at_least"),
+        )

@@ -1,0 +1,99 @@
+from decimal import Decimal
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from coachmaster.core.concurrency import EditForm
+from coachmaster.core.dates import DayFormField
+from coachmaster.core.forms import PercentField, WholeNumberField
+from coachmaster.core.money import AmountField
+from coachmaster.core.text import LineFormField
+from finance.models import FeePlan, FeePlanPart
+
+from .installments import MOST
+
+
+class PlanForm(EditForm):
+    """A plan by which a course's fee is paid, and beside it the ``rows`` of its parts, those in ``parts``."""
+
+    name = LineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
+
+    class Meta:
+        model = FeePlan
+        fields = ["name", "is_active"]
+
+    def __init__(self, *args, parts=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.parts = parts
+        self.rows = part_rows(self.data if self.is_bound else None, parts)
+
+    def current(self):
+        return {**super().current(), "rows": ("Parts", _parts_words(self.parts))}
+
+    def differs(self, name, value):
+        if name == "rows":
+            sent = [FeePlanPart(**part) for part in self.rows.parts] if self.rows.is_valid() else []
+            return _parts_words(sent) != value
+        return super().differs(name, value)
+
+    def show(self, name, value):
+        if name == "rows":
+            self.rows = part_rows(None, self.parts)
+        else:
+            super().show(name, value)
+
+
+def _parts_words(parts):
+    """`40 % on enrolling; 60 % after 30 days`."""
+    return "; ".join(f"{part.share_words} {part.day_words}" for part in parts)
+
+
+class PartForm(forms.Form):
+    """One part of a plan; a row left empty is none."""
+
+    percent = PercentField(label="Per cent", required=False)
+    amount = AmountField(label="Amount (₹)", required=False)
+    days = WholeNumberField(label="Days after enrolling", least=0, most=3650, required=False)
+    due_on = DayFormField(label="Or on a date", required=False)
+
+    def clean(self):
+        given = {name for name, value in self.cleaned_data.items() if value is not None}
+        if self.errors or not given:
+            return
+        if len(given & {"percent", "amount"}) != 1:
+            raise ValidationError("Give it either per cent or an amount.")
+        if len(given & {"days", "due_on"}) != 1:
+            raise ValidationError("Give it either days after enrolling or a date.")
+
+
+class _PartRows(forms.BaseFormSet):
+    def clean(self):
+        """The parts of a plan are all per cent, adding up to 100, or all amounts."""
+        if any(self.errors):
+            return
+        parts = self.parts
+        if not parts:
+            raise ValidationError("Enter at least one part.")
+        percents = [part["percent"] for part in parts if part["percent"] is not None]
+        if percents and len(percents) < len(parts):
+            raise ValidationError("Give all parts per cent, or all of them amounts.")
+        total = sum(percents, Decimal(0))
+        if percents and total != 100:
+            missing = 100 - total
+            miss = f"{missing:f} less" if missing > 0 else f"{-missing:f} more"
+            raise ValidationError(f"The parts add up to {total:f} per cent: {miss} than 100.")
+
+    @property
+    def parts(self):
+        """The parts in their order, as dictionaries of the fields of `FeePlanPart`."""
+        rows = [form.cleaned_data for form in self.forms]
+        return [row for row in rows if any(value is not None for value in row.values())]
+
+
+_Parts = forms.formset_factory(PartForm, formset=_PartRows, extra=4, max_num=MOST, absolute_max=MOST)
+
+
+def part_rows(data, parts):
+    """The rows of parts of a plan: those it has, and four to fill in."""
+    names = ("percent", "amount", "days", "due_on")
+    return _Parts(data, initial=[{name: getattr(part, name) for name in names} for part in parts], prefix="parts")

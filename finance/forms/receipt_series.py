@@ -1,0 +1,15 @@
+from django import forms
+
+from coachmaster.core.forms import WholeNumberField
+from finance.services.receipt_series import HIGHEST_START
+
+
+class StartForm(forms.Form):
+    """The first number of a year."""
+
+    first_number = WholeNumberField(
+        label="First number",
+        least=1,
+        most=HIGHEST_START,
+        help_text="The one after the last receipt that was written elsewhere. It is fixed with the year’s first receipt.",
+    )

@@ -1,0 +1,26 @@
+from django import forms
+
+from coachmaster.core.forms import LARGEST_KEY
+from coachmaster.core.text import LineFormField
+
+
+class KeyField(forms.IntegerField):
+    """The key of a row in an address."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"required": False, "min_value": 1, "max_value": LARGEST_KEY, **kwargs})
+
+
+class PickForm(forms.Form):
+    """Which student a form at the desk is about, and the words to find one by."""
+
+    student = KeyField()
+    batch = KeyField()
+    q = LineFormField(required=False, max_length=100)
+    #: The words to find a batch by, where there are many.
+    find = LineFormField(required=False, max_length=100)
+
+    def value(self, name):
+        """What the address says of ``name``; None or "" when nothing or nonsense."""
+        self.is_valid()
+        return self.cleaned_data.get(name)

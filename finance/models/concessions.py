@@ -1,0 +1,114 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
+
+from accounts.models import StudentProfile
+from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
+from coachmaster.core.dates import DayField
+from coachmaster.core.money import MoneyField
+from coachmaster.core.text import LineField
+
+from .charges import Charge
+from .querysets import OwnRowsQuerySet, sum_of
+
+
+class ConcessionKind(models.TextChoices):
+    """Why a student pays less."""
+
+    SIBLING = "sibling", "Sibling"
+    MERIT = "merit", "Merit"
+    STAFF = "staff", "Child of staff"
+    HARDSHIP = "hardship", "Hardship"
+    LATE_FEE = "late_fee", "Late fee waived"
+    OTHER = "other", "Other"
+
+
+class ConcessionQuerySet(OwnRowsQuerySet):
+    LIVE = Q(approved_on__isnull=False, cancelled_on=None, charge__cancelled_on=None)
+
+    def live(self):
+        """Concessions that count: approved, not taken back, on a charge that was not cancelled."""
+        return self.filter(self.LIVE)
+
+    def standing(self, on):
+        """Concessions that counted on that day."""
+        return self.filter(
+            Q(cancelled_on__gt=on) | Q(cancelled_on=None),
+            Q(charge__cancelled_on__gt=on) | Q(charge__cancelled_on=None),
+            approved_on__lte=on,
+        )
+
+    def waiting(self):
+        """Concessions that wait for an approval."""
+        return self.filter(approved_on=None, cancelled_on=None, charge__cancelled_on=None)
+
+    def count_each(self):
+        """Return how many concessions these rows belong to."""
+        return self.aggregate(number=Count("token", distinct=True))["number"]
+
+    def one_each(self):
+        """Of the rows of each concession only the first."""
+        return self.filter(~Exists(self.filter(token=OuterRef("token"), pk__lt=OuterRef("pk"))))
+
+    def with_total(self):
+        """With what the whole concession takes off, in rupees (``total``)."""
+        rows = Concession.objects.filter(token=OuterRef("token"), charge__cancelled_on=None)
+        return self.annotate(total=sum_of(rows, by="token"))
+
+
+class Concession(models.Model):
+    """What is taken off one charge. It changes nothing before it is approved; taking it back cancels it."""
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="concessions")
+    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="concessions")
+    amount = MoneyField()
+    kind = models.CharField(max_length=10, choices=ConcessionKind.choices)
+    reason = LineField(max_length=200)
+    #: The rows of one concession that was spread over several charges; approved and taken back together.
+    token = models.CharField(max_length=64, db_index=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    approved_on = DayField(null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    cancelled_on = DayField(null=True, blank=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    cancel_reason = LineField(max_length=200, blank=True)
+
+    objects = ConcessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        permissions = [("approve_concession", "Can approve concessions above the limit")]
+        indexes = [
+            models.Index(fields=["student"], name="concession_by_student"),
+            models.Index(
+                fields=["asked_at"], condition=Q(approved_on=None, cancelled_on=None), name="concession_waiting"
+            ),
+        ]
+        constraints = [
+            above_zero("concession"),
+            one_of("concession", "kind", ConcessionKind),
+            Net(condition=~Q(reason=""), name="concession_has_a_reason"),
+            models.UniqueConstraint(fields=["token", "charge"], name="concession_once_a_charge"),
+            models.CheckConstraint(
+                condition=Q(cancelled_on=None, cancel_reason="")
+                | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
+                name="concession_cancelled_with_a_reason",
+                violation_error_message="Say why the concession is taken back.",
+            ),
+            *day_bounds("concession", "approved_on", "cancelled_on"),
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} concession on {self.charge}"
+
+    @property
+    def is_waiting(self):
+        """Whether somebody has to approve it first."""
+        return self.approved_on is None and self.cancelled_on is None

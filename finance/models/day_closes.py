@@ -1,0 +1,45 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from coachmaster.core.constraints import day_bounds
+from coachmaster.core.dates import DayField
+from coachmaster.core.money import MoneyField
+from coachmaster.core.text import LineField
+
+
+class DayClose(models.Model):
+    """A person's day at the desk, counted and closed: what they enter later stands in the book of their next open day."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    closed_on = DayField("day")
+    counted_cash = MoneyField("cash counted (₹)")
+    system_cash = MoneyField("cash by the book (₹)")
+    note = LineField(max_length=200, blank=True)
+    closed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "day close"
+        ordering = ["-closed_on", "person"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "closed_on"],
+                name="day_close_once",
+                violation_error_message="This day was closed already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(counted_cash=F("system_cash")) | ~Q(note=""),
+                name="day_close_difference_has_a_note",
+                violation_error_message="Say in the note where the difference comes from.",
+            ),
+            *day_bounds("day_close", "closed_on"),
+        ]
+
+    def __str__(self):
+        return f"{self.person}, {self.closed_on}"
+
+    @property
+    def difference(self):
+        """Counted less booked, in rupees: below zero when money is missing."""
+        return self.counted_cash - self.system_cash

@@ -1,0 +1,87 @@
+from django.db import models
+from django.db.models import Q
+
+from academics.models import Course
+from coachmaster.core.constraints import day_bounds, errors_beside
+from coachmaster.core.dates import DayField, day_words
+from coachmaster.core.money import MoneyField, display
+from coachmaster.core.text import LineField
+
+from .querysets import percent
+
+
+class FeePlan(models.Model):
+    """How a course's fee may be paid: at once, or in parts."""
+
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="fee_plans")
+    name = LineField(max_length=100)
+    is_active = models.BooleanField("offered", default=True)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["course", "name"],
+                name="fee_plan_name_unique",
+                violation_error_message="The course has a plan of this name already.",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def validate_constraints(self, exclude=None):
+        with errors_beside(self, fee_plan_name_unique="name"):
+            super().validate_constraints(exclude)
+
+
+class FeePlanPartQuerySet(models.QuerySet):
+    def of_offered_plans(self, course):
+        """The parts of the plans that a course offers, by plan and in their order."""
+        rows = self.filter(plan__course=course, plan__is_active=True).select_related("plan")
+        return rows.order_by("plan__name", "plan", "position")
+
+
+class FeePlanPart(models.Model):
+    """One part of a plan: per cent of the fee or an amount, due some days after enrolling or on a fixed date."""
+
+    plan = models.ForeignKey(FeePlan, on_delete=models.CASCADE, related_name="parts")
+    position = models.PositiveSmallIntegerField()
+    percent = models.DecimalField("per cent", max_digits=5, decimal_places=2, null=True, blank=True)
+    amount = MoneyField("amount (₹)", null=True, blank=True)
+    days = models.PositiveSmallIntegerField("days after enrolling", null=True, blank=True)
+    due_on = DayField("or on", null=True, blank=True)
+
+    objects = FeePlanPartQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "position"], name="fee_plan_part_position_unique"),
+            models.CheckConstraint(
+                condition=Q(percent__gt=0, amount=None) | Q(percent=None, amount__gt=0),
+                name="fee_plan_part_has_a_share",
+                violation_error_message="Give each part either per cent or an amount.",
+            ),
+            models.CheckConstraint(
+                condition=Q(days__isnull=False, due_on=None) | Q(days=None, due_on__isnull=False),
+                name="fee_plan_part_has_a_day",
+                violation_error_message="Give each part either days after enrolling or a date.",
+            ),
+            *day_bounds("fee_plan_part", "due_on"),
+        ]
+
+    def __str__(self):
+        return f"{self.plan}, part {self.position}"
+
+    @property
+    def share_words(self):
+        """How much: `40 %` or `₹5,000.00`."""
+        return display(self.amount) if self.percent is None else percent(self.percent)
+
+    @property
+    def day_words(self):
+        """When: `on enrolling`, `after 30 days` or `on 24 Nov 2026`."""
+        if self.due_on is not None:
+            return f"on {day_words(self.due_on)}"
+        return f"after {self.days} day{'s' if self.days != 1 else ''}" if self.days else "on enrolling"

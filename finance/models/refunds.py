@@ -1,0 +1,69 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import StudentProfile
+from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
+from coachmaster.core.dates import DayField
+from coachmaster.core.money import MoneyField
+from coachmaster.core.text import LineField
+
+from .modes import Mode
+from .querysets import OwnRowsQuerySet
+from .receipts import Letterhead, ReceiptSeries
+
+
+class RefundQuerySet(OwnRowsQuerySet):
+    def standing(self, on):
+        """Refunds paid by that day."""
+        return self.filter(refunded_on__lte=on)
+
+
+class Refund(models.Model):
+    """Money given back of one payment, with a voucher of its own series. Only ever added."""
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey("finance.Payment", on_delete=models.PROTECT, related_name="refunds")
+    amount = MoneyField()
+    refunded_on = DayField("date")
+    booked_on = DayField("counted on")
+    mode = models.CharField(max_length=15, choices=Mode.choices)
+    reference = LineField(max_length=60, blank=True)
+    reason = LineField(max_length=200)
+    series = models.ForeignKey(ReceiptSeries, on_delete=models.PROTECT, related_name="refunds")
+    number = models.PositiveIntegerField()
+    voucher_number = models.CharField(max_length=16, unique=True)
+    token = models.CharField(max_length=64, unique=True)
+    refunded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    recorded_at = models.DateTimeField(default=timezone.now)
+    #: None in vouchers of before it was kept.
+    letterhead = models.ForeignKey(Letterhead, on_delete=models.PROTECT, null=True, related_name="refunds")
+
+    objects = RefundQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-refunded_on", "-pk"]
+        indexes = [
+            models.Index(fields=["student", "refunded_on"], name="refund_by_student"),
+            models.Index(fields=["booked_on"], name="refund_by_day"),
+        ]
+        constraints = [
+            above_zero("refund"),
+            one_of("refund", "mode", Mode),
+            models.UniqueConstraint(fields=["series", "number"], name="refund_number_unique"),
+            Net(condition=~Q(reason=""), name="refund_has_a_reason"),
+            *day_bounds("refund", "refunded_on", "booked_on"),
+        ]
+
+    def __str__(self):
+        return self.voucher_number
+
+    def get_absolute_url(self):
+        return reverse("finance:refund", args=[self.pk])
+
+    @property
+    def head(self):
+        """The institute as the voucher shows it; where that was not kept, as the receipt of the payment has it."""
+        return self.letterhead or self.payment.letterhead

@@ -1,0 +1,19 @@
+from django.db import models
+
+from accounts.models import StudentProfile
+from coachmaster.core.money import MoneyField
+from coachmaster.core.reminders import SentReminder
+
+
+class Reminder(SentReminder):
+    """A reminder about fees that somebody sent or opened to send."""
+
+    student = models.ForeignKey(StudentProfile, on_delete=models.CASCADE, related_name="fee_reminders")
+    amount = MoneyField()
+
+    class Meta:
+        ordering = ["-sent_at"]
+        indexes = [models.Index(fields=["student", "-sent_at"], name="reminder_by_student")]
+
+    def __str__(self):
+        return f"{self.student}, {self.sent_at:%d %b %Y}"

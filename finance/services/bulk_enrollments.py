@@ -1,0 +1,102 @@
+"""The acts of the fee desk for many rows at once: the rules are those of `services`, the writes go by the thousand.
+
+Both classes take their locks when they are made, in the order of `services`, inside the caller's transaction.
+"""
+
+import collections
+
+from django.db.models import Count
+from django.utils import timezone
+from simple_history.utils import bulk_create_with_history
+
+from academics.models import Batch, Enrollment, Institute
+from academics.services.enrollments import new_enrollment, past_enrollment
+from accounts.models import StudentProfile
+from coachmaster.core.importers import in_chunks
+from finance.balances import refresh_accounts
+from finance.locks import lock_accounts
+from finance.models import Charge
+
+from .bulk_payments import ROWS_A_STATEMENT
+from .installments import check as check_installments
+from .installments import tuition_charges
+
+
+class Enrolling:
+    """Enroll students, one or many; where they are ``imported``, those of a batch that is over as completed."""
+
+    def __init__(self, *, student_ids, batch_ids, by, imported=False):
+        self.by, self.imported = by, imported
+        self.today = timezone.localdate()
+        self.institute = Institute.objects.select_for_update().get(pk=Institute.ONLY)
+        locked = Batch.objects.select_for_update(of=("self",)).select_related("course").order_by("pk")
+        self.batches = {batch.pk: batch for batch in locked.filter(pk__in=batch_ids)}
+        self.student_ids = set(student_ids)
+        lock_accounts(self.student_ids)
+        active = Enrollment.objects.active().order_by()
+        self._now_in = {}
+        for chunk in in_chunks(self.student_ids):
+            for enrollment in active.filter(student__in=chunk).select_related("batch"):
+                batch = self.batches.get(enrollment.batch_id, enrollment.batch)
+                self._now_in.setdefault(enrollment.student_id, []).append(batch)
+        taken = active.filter(batch__in=batch_ids).values_list("batch").annotate(Count("pk"))
+        self._taken = collections.Counter(dict(taken))
+        self._installments = {}
+
+    def seats_left(self, batch_id):
+        """Return how many students the batch still takes, None without a limit."""
+        capacity = self.batches[batch_id].capacity
+        return None if capacity is None else capacity - self._taken[batch_id]
+
+    def people(self, student_ids):
+        """Return ``{id: student}`` with what the rules ask of a student."""
+        rows = StudentProfile.objects.select_related("user").only("user__full_name", "user__is_active")
+        return rows.in_bulk(student_ids)
+
+    def enroll(self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None):
+        """The enrollment of ``student``, counted for those that follow but not written yet.
+
+        Raises ValidationError.
+        """
+        enrollment = self._new(student, batch_id, enrolled_on, agreed_fee, fee_reason)
+        enrollment.student = student
+        if installments is not None:
+            check_installments(installments, enrollment.agreed_fee)
+            self._installments[id(enrollment)] = installments
+        return enrollment
+
+    def _new(self, student, batch_id, enrolled_on, agreed_fee, fee_reason):
+        batch = self.batches[batch_id]
+        terms = dict(
+            student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
+        )
+        if self.imported and batch.is_over(self.today):
+            return past_enrollment(**terms)
+        enrollment = new_enrollment(
+            **terms,
+            institute=self.institute,
+            now_in=self._now_in.get(student.pk, ()),
+            seats_taken=self._taken[batch_id],
+            today=self.today,
+        )
+        self._now_in.setdefault(student.pk, []).append(batch)
+        self._taken[batch_id] += 1
+        return enrollment
+
+    def write(self, enrollments):
+        """Write ``enrollments`` with their tuition charges."""
+        bulk_create_with_history(enrollments, Enrollment, batch_size=ROWS_A_STATEMENT)
+        charges = [
+            charge
+            for enrollment in enrollments
+            for charge in tuition_charges(
+                enrollment, self._installments.get(id(enrollment)), by=self.by, today=self.today
+            )
+        ]
+        for charge in charges:
+            charge.open_now = charge.amount  # of most it will be all; `finish` then has to write the others only
+        Charge.objects.bulk_create(charges, batch_size=ROWS_A_STATEMENT)
+
+    def finish(self):
+        """Bring the accounts up to date; once, after the last write."""
+        refresh_accounts(self.student_ids)

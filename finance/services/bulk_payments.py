@@ -1,0 +1,56 @@
+from django.utils import timezone
+
+from coachmaster.core.dates import financial_year
+from finance.balances import refresh_accounts, refresh_days, statuses_now
+from finance.ledger import charges_now
+from finance.locks import closed_days, lock_accounts, lock_series
+from finance.models import Letterhead, LiveReference, Payment, ReceiptSeries, live_reference
+
+ROWS_A_STATEMENT = 500
+
+
+class Receiving:
+    """Records many payments by the rules of `services.record_payment`. Receipt numbers are reserved in order of date."""
+
+    def __init__(self, *, student_ids, days, by, kind=ReceiptSeries.Kind.RECEIPT):
+        self.by = by
+        self.today = timezone.localdate()
+        first_days = {financial_year(day): day for day in days}
+        self._series = {year: lock_series(first_days[year], kind=kind) for year in sorted(first_days)}
+        self.student_ids = set(student_ids)
+        lock_accounts(self.student_ids)
+        closed = closed_days(by).first() if by else None
+        for series in self._series.values():
+            series.last_closed = closed
+        _, self.letterhead = Letterhead.objects.now()
+        self._days = set()  # of the payments that were written
+
+    def reserve_number(self, paid_on):
+        """The series and the next number for a payment of that day."""
+        series = self._series[financial_year(paid_on)]
+        series.last_number += 1
+        return series, series.last_number
+
+    def stand(self, student_ids):
+        """How each of these students stands now, as `ledger.FeeStatus` by key."""
+        return statuses_now(student_ids, charges_now(students=list(student_ids)))
+
+    def write(self, payments):
+        """Write ``payments`` with their bank references."""
+        Payment.objects.bulk_create(payments, batch_size=ROWS_A_STATEMENT)
+        LiveReference.objects.bulk_create(
+            [
+                LiveReference(reference=reference, payment=payment)
+                for payment in payments
+                if (reference := live_reference(payment))
+            ],
+            batch_size=ROWS_A_STATEMENT,
+        )
+        self._days.update(payment.paid_on for payment in payments)
+
+    def finish(self):
+        """Keep the numbers used, and bring accounts and days up to date; once, after the last write."""
+        for series in self._series.values():
+            series.save(update_fields=["last_number"])
+        refresh_accounts(self.student_ids)
+        refresh_days(self._days)

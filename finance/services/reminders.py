@@ -1,0 +1,82 @@
+"""Reminders about fees: what they say, to whom they go, and that they were sent."""
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from academics.models import Institute
+from accounts.models import StudentProfile, student_or_404
+from accounts.views.reminders import ReminderKind
+from coachmaster.core.dates import day_words
+from coachmaster.core.money import ZERO, display
+from coachmaster.core.reminders import Notice, filled, to_send
+from finance import upi
+from finance.models import Account, Reminder
+from finance.reports.dues import Dues
+
+
+@dataclass
+class FeeNotice(Notice):
+    """A reminder to one family: ``amount`` rupees are due now, the oldest since ``due_on``."""
+
+    amount: Decimal
+    due_on: datetime.date
+
+    @property
+    def words(self):
+        """What it is about."""
+        return f"{display(self.amount)} due"
+
+
+def text_for(student, institute, amount, due_on):
+    """The institute's text, filled for ``student`` who owes ``amount`` rupees since ``due_on``."""
+    words = {
+        "name": student.user.full_name,
+        "admission_number": student.admission_number,
+        "amount": display(amount),
+        "due_on": day_words(due_on),
+        "institute": institute.name,
+        "phone": institute.phone,
+        "upi_link": upi.link_for(student, institute, amount, timezone.localdate()),
+    }
+    return filled(institute.fee_reminder, words)
+
+
+@transaction.atomic
+def remind(students, *, channel, by, again=False, leave_out=False):
+    """Write down that ``students`` (keys) are reminded of what is due now, and return the notices to send.
+
+    Who owes nothing by today is left out, and by mail who has no address. Raises RemindedAlready when some were reminded
+    within the institute's days, unless they are reminded ``again`` or to ``leave_out``. Then nobody is reminded.
+    """
+    institute = Institute.objects.current()
+    list(Account.objects.select_for_update().filter(pk__in=students).order_by("pk").values_list("pk"))
+    dues = Dues(timezone.localdate())
+    keys = Account.objects.owing().filter(pk__in=students).order_by("student__user__full_name", "pk")
+    notices = []
+    for debtor in dues.debtors(keys.values_list("pk", flat=True)):
+        if debtor.due_now > ZERO:
+            student, due_on = debtor.account.student, debtor.first_open.due_on
+            text = text_for(student, institute, debtor.due_now, due_on)
+            subject = f"Fees of {student} at {institute.name}"
+            notices.append(FeeNotice(student, subject, text, debtor.account.reminded_at, debtor.due_now, due_on))
+    notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
+    for notice in notices:
+        notice.kept = Reminder(student=notice.student, channel=channel, amount=notice.amount, sent_by=by)
+    Reminder.objects.bulk_create([notice.kept for notice in notices])
+    return notices
+
+
+FEES = ReminderKind(
+    list_page="finance:dues",
+    rows_name="students",
+    rows=lambda user: StudentProfile.objects.visible_to(user).select_related("user"),
+    row_or_404=student_or_404,
+    student_of=lambda student: student,
+    remind=remind,
+    reason="has nothing to pay today, or no mobile number",
+    reasons="nothing due, no address, or reminded already",
+)

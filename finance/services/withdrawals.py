@@ -1,0 +1,156 @@
+"""Leaving before the end: what of the fee is proposed to be kept, and who is owed money back. Amounts in rupees."""
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
+
+from academics.models import Enrollment, Institute
+from coachmaster.core.money import ZERO, share
+from finance.models import Account, Payment
+
+from . import installments
+
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass
+class Proposal:
+    """What of the tuition is kept when a student leaves: the classes held in proportion, and the deduction on top."""
+
+    fee: Decimal  # what is charged for the enrollment, less what was taken off it
+    conceded: Decimal
+    held: installments.Share | None  # None: the classes cannot be counted
+    percent: int
+    deduction: Decimal
+    keep: Decimal
+
+
+def propose(enrollment, lines, ended_on):
+    """The Proposal for leaving on the day ``ended_on``; ``lines`` are the ledger's of the tuition.
+
+    Where the classes cannot be counted, all of the fee is kept.
+    """
+    fee = sum((line.net for line in lines), ZERO)
+    conceded = sum((line.conceded for line in lines), ZERO)
+    percent = Institute.objects.current().leaving_deduction_percent
+    held = installments.fee_until(enrollment, fee, ended_on) if fee > ZERO else None
+    if held is None:
+        return Proposal(fee, conceded, None, percent, ZERO, fee)
+    deduction = min(share(fee, percent, 100), fee - held.amount)
+    return Proposal(fee, conceded, held, percent, deduction, held.amount + deduction)
+
+
+@dataclass
+class Outcome:
+    """How a student stands once they have left: what is ``to_pay``, or ``to_give_back`` by the day ``due_on``."""
+
+    kept: Decimal
+    balance: Decimal
+    due_on: datetime.date
+
+    @property
+    def to_pay(self):
+        """What is still owed."""
+        return max(self.balance, ZERO)
+
+    @property
+    def to_give_back(self):
+        """What was paid beyond what is kept."""
+        return max(-self.balance, ZERO)
+
+
+def outcome(proposal, fees, kept, ended_on):
+    """The Outcome of keeping ``kept`` of the fee, for a student who stands as ``fees`` says."""
+    return Outcome(kept, fees.balance - proposal.fee + kept, ended_on + refund_time())
+
+
+def refund_time():
+    """How long after leaving the institute may take to pay a refund."""
+    return Institute.objects.current().refund_days * DAY
+
+
+# Refunds that are due -------------------------------------------------------------------------------------------
+
+
+def refunds_due():
+    """The accounts of those who have left and paid more than they owe, with the day they ``left_on``.
+
+    Nobody writes such a list: it follows from the balance, and a refund takes the student off it.
+    """
+    enrollments = Enrollment.objects.filter(student=OuterRef("pk"))
+    return (
+        Account.objects.filter(~Exists(enrollments.active()), balance__lt=0)
+        .annotate(left_on=Subquery(enrollments.order_by("-ended_on").values("ended_on")[:1]))
+        .filter(left_on__isnull=False)
+    )
+
+
+@dataclass
+class DueTotals:
+    """What is to be given back in all, and what of it is overdue."""
+
+    amount: Decimal
+    students: int
+    overdue: Decimal
+    overdue_students: int
+
+
+def totals(accounts, today):
+    """The DueTotals of ``accounts`` (of `refunds_due`), by one query."""
+    late = Q(left_on__lt=today - refund_time())
+    found = accounts.aggregate(
+        amount=Sum("balance"),
+        students=Count("pk"),
+        late_amount=Sum("balance", filter=late),
+        late_students=Count("pk", filter=late),
+    )
+    return DueTotals(
+        amount=-(found["amount"] or ZERO),
+        students=found["students"],
+        overdue=-(found["late_amount"] or ZERO),
+        overdue_students=found["late_students"],
+    )
+
+
+@dataclass
+class RefundDue:
+    """One student's money that is to go back, and the ``payment`` to give it back of."""
+
+    account: Account
+    due_on: datetime.date
+    is_overdue: bool
+    payment: Payment | None
+
+    @property
+    def amount(self):
+        """How much, in rupees."""
+        return -self.account.balance
+
+
+def rows(accounts, today):
+    """A RefundDue for each of ``accounts`` (a list), by two queries.
+
+    A refund is of one payment: of those with enough left the smallest, else the one with most left.
+    """
+    payments = {}
+    found = Payment.objects.live().with_refunded().filter(student__in=[account.pk for account in accounts])
+    for payment in found.filter(refunded__lt=F("amount")).order_by("pk"):
+        payments.setdefault(payment.student_id, []).append(payment)
+    listed, time = [], refund_time()
+    for account in accounts:
+        due_on = account.left_on + time
+        payment = of_which(payments.get(account.pk, []), -account.balance)
+        listed.append(RefundDue(account, due_on, due_on < today, payment))
+    return listed
+
+
+def of_which(payments, amount):
+    """The one of ``payments`` (with what was ``refunded``) to give ``amount`` rupees back of, or None."""
+
+    def left(payment):
+        return payment.amount - payment.refunded
+
+    enough = [payment for payment in payments if left(payment) >= amount]
+    return min(enough, key=left) if enough else max(payments, key=left, default=None)

@@ -1,0 +1,317 @@
+"""Charges beside tuition at the desk: one student's, a batch's, cancelling one, and late fees by rule."""
+
+import datetime
+import io
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.tests.factories import BatchFactory
+from accounts.tests.factories import StudentFactory
+from finance.ledger import fee_status
+from finance.models import Account, Charge, LateFeeRule
+from finance.services import charges, installments, late_fees
+from finance.services.enrollments import drop
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
+
+
+def today():
+    return timezone.localdate()
+
+
+def typed(**changes):
+    """A charge as the form sends it."""
+    return {
+        "token": "a-token",
+        "kind": "exam",
+        "label": "Test series, December",
+        "amount": "1,500",
+        "due_on": (today() + 16 * DAY).isoformat(),
+        **changes,
+    }
+
+
+def charge(client, student, **changes):
+    return client.post(reverse("finance:student-charge", args=[student.pk]), typed(**changes))
+
+
+def others():
+    return Charge.objects.live().exclude(kind="tuition")
+
+
+def errors(response):
+    return " ".join(str(error) for found in response.context["form"].errors.values() for error in found)
+
+
+# One student ------------------------------------------------------------------------------------------------------
+
+
+def test_a_student_is_charged_once_however_often_the_form_is_sent(client_of, admin):
+    student = enrolled(fee="1000.00").student
+    client = client_of(admin)
+
+    response = charge(client, student)
+    charge(client, student)
+
+    assert response.url == reverse("finance:student-fees", args=[student.pk])
+    posted = others().get()
+    assert (posted.amount, posted.label, posted.due_on) == (
+        Decimal("1500.00"),
+        "Test series, December",
+        today() + 16 * DAY,
+    )
+    assert posted.enrollment and posted.posted_by == admin
+    assert Account.objects.get(pk=student.pk).balance == Decimal("2500.00")
+    assert "already used for another charge" in errors(charge(client, student, amount="1600"))
+
+
+def test_a_student_without_an_enrollment_can_be_charged(client_of, admin, student):
+    charge(client_of(admin), student, kind="registration", label="")
+
+    assert str(others().get()) == "Registration fee"
+    assert Account.objects.get(pk=student.pk).balance == Decimal("1500.00")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"kind": "tuition"}, "Select a valid choice"),
+        ({"kind": "late_fee"}, "Select a valid choice"),
+        ({"kind": "other", "label": " "}, "Say what the charge is for."),
+        ({"label": "x" * 121}, "at most 120 characters"),
+        ({"amount": "0"}, "above zero"),
+        ({"amount": "NaN"}, "Enter an amount"),
+        ({"amount": "१२३"}, "Enter an amount"),
+        ({"amount": "999999999"}, "the most that can be entered"),
+        ({"due_on": "2026-02-31"}, "Enter a date that exists"),
+        ({"due_on": "0001-01-01"}, "between 1900 and 2100"),
+        ({"due_on": "1926-12-10"}, "Choose a day from"),
+        ({"due_on": "2099-12-10"}, "Choose a day from"),
+        ({"token": ""}, "one-time token"),
+    ],
+)
+def test_what_cannot_be_charged_gets_a_sentence(client_of, admin, student, changes, sentence):
+    assert sentence in errors(charge(client_of(admin), student, **changes))
+    assert not others().exists()
+
+
+# A batch ----------------------------------------------------------------------------------------------------------
+
+
+def charge_batch(client, batch, **changes):
+    return client.post(reverse("finance:batch-charge", args=[batch.pk]), typed(**changes))
+
+
+@pytest.fixture
+def three():
+    """A batch of three students, and one who has left it."""
+    batch = BatchFactory(name="JEE")
+    students = [enrolled(batch=batch, student=StudentFactory(user__full_name=f"S{n}")).student for n in range(3)]
+    gone = enrolled(batch=batch, student=StudentFactory(user__full_name="Gone Away"))
+    drop(enrollment=gone, ended_on=today(), reason="left", by=None)
+    return batch, students
+
+
+def test_a_batch_is_shown_first_then_charged_once_each(client_of, admin, three):
+    batch, students = three
+    client = client_of(admin)
+
+    preview = charge_batch(client, batch)
+    assert [student.user.full_name for student in preview.context["preview"]] == ["S0", "S1", "S2"]
+    assert "Gone Away" not in preview.content.decode() and not others().exists()
+
+    confirmed = {"is_confirmed": "on", "students": [student.pk for student in students]}
+    response = charge_batch(client, batch, **confirmed)
+    charge_batch(client, batch, **confirmed)
+
+    assert sorted(others().values_list("student", flat=True)) == sorted(student.pk for student in students)
+    said = [str(message) for message in client.get(response.url).context["messages"]]
+    assert said[0] == "₹1,500.00 charged to 3 students of JEE: Test series, December."
+    assert "3 had been charged by this form already" in said[1]
+    assert Account.objects.get(pk=students[0].pk).balance == Decimal("13500.00")
+
+
+def test_only_those_ticked_are_charged_and_only_of_the_batch(client_of, admin, three, student):
+    batch, students = three
+    client = client_of(admin)
+
+    charge_batch(client, batch, is_confirmed="on", students=[students[1].pk])
+    stranger = charge_batch(client, batch, token="other", is_confirmed="on", students=[student.pk])
+    nobody = charge_batch(client, batch, token="other", is_confirmed="on")
+
+    assert [posted.student for posted in others()] == [students[1]]
+    assert stranger.context["form"].errors and "Tick at least one student." in errors(nobody)
+
+
+def test_who_has_the_same_charge_is_not_ticked_again(client_of, admin, three):
+    batch, students = three
+    charge(client_of(admin), students[0], label="test SERIES, december")
+
+    preview = charge_batch(client_of(admin), batch, token="later")
+
+    assert preview.context["ticked"] == {students[1].pk, students[2].pk}
+    assert "Has this charge already" in preview.content.decode()
+
+
+def test_the_preview_costs_the_same_however_many(client_of, admin, queries_of):
+    batch = enrolled().batch
+    client = client_of(admin)
+    client.get(reverse("finance:batch-charge", args=[batch.pk]))
+    few = queries_of(lambda: charge_batch(client, batch))
+    for _ in range(24):
+        enrolled(batch=batch)
+
+    assert queries_of(lambda: charge_batch(client, batch)) == few
+
+
+# Cancelling -------------------------------------------------------------------------------------------------------
+
+
+def test_a_charge_is_cancelled_with_a_reason_and_the_money_counts_elsewhere(client_of, admin):
+    student = enrolled(fee="1000.00", due_on=today() + 30 * DAY).student
+    client = client_of(admin)
+    charge(client, student, due_on=today().isoformat())
+    paid(student=student, amount="1500.00")
+    posted = others().get()
+    address = reverse("finance:charge-cancel", args=[posted.pk])
+
+    assert client.post(address, {"reason": ""}).context["form"].errors["reason"]
+    client.post(address, {"reason": "Does not take part"})
+
+    posted.refresh_from_db()
+    assert (posted.cancelled_by, posted.cancel_reason) == (admin, "Does not take part")
+    assert fee_status(student, today()).advance == Decimal("500.00")
+    again = client.post(address, {"reason": "Twice"})
+    assert "cancelled already" in str(list(client.get(again.url).context["messages"])[-1])
+
+
+def test_tuition_is_not_cancelled_by_itself(client_of, admin):
+    tuition = Charge.objects.get(enrollment=enrolled())
+
+    assert (
+        client_of(admin).post(reverse("finance:charge-cancel", args=[tuition.pk]), {"reason": "x"}).status_code == 404
+    )
+    with pytest.raises(Exception, match="Tuition changes by"):
+        charges.cancel(charge=tuition, reason="x", by=admin)
+
+
+# Late fees --------------------------------------------------------------------------------------------------------
+
+
+def rule(**changes):
+    return LateFeeRule.objects.create(
+        **{"name": "Late fee", "grace_days": 7, "kind": "fixed", "amount": Decimal("100.00"), **changes}
+    )
+
+
+def rule_typed(**changes):
+    return {"name": "Late fee", "grace_days": "7", "kind": "fixed", "amount": "100", "is_active": "on", **changes}
+
+
+def test_rules_are_added_listed_and_edited(client_of, admin):
+    client = client_of(admin)
+    client.post(reverse("finance:late-fee-rule-create"), rule_typed())
+    client.post(
+        reverse("finance:late-fee-rule-create"),
+        rule_typed(name="Slow", kind="percent", percent="2.5", amount="9", cap="500"),
+    )
+    first = LateFeeRule.objects.get(name="Late fee")
+    client.post(
+        reverse("finance:late-fee-rule-update", args=[first.pk]), rule_typed(kind="per_day", amount="20", is_active="")
+    )
+
+    page = client.get(reverse("finance:late-fee-rules")).content.decode()
+    for words in ("₹20.00 a day", "Not in force", "2.5 % of what is open", "₹500.00"):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"amount": ""}, "amount"),
+        ({"kind": "percent"}, "percent"),
+        ({"kind": "percent", "percent": "101"}, "percent"),
+        ({"grace_days": "-1"}, "grace_days"),
+        ({"grace_days": "366"}, "grace_days"),
+        ({"cap": "0"}, "cap"),
+        ({"kind": "weekly"}, "kind"),
+        ({"name": "x" * 101}, "name"),
+    ],
+)
+def test_a_rule_without_its_figure_is_refused(client_of, admin, changes, field):
+    response = client_of(admin).post(reverse("finance:late-fee-rule-create"), rule_typed(**changes))
+
+    assert response.context["form"].errors[field]
+    assert not LateFeeRule.objects.exists()
+
+
+def test_the_button_posts_says_how_much_and_posts_nothing_twice(client_of, admin):
+    for _ in range(2):
+        enrolled(fee="4000.00", due_on=today() - 8 * DAY)
+    rule()
+    client = client_of(admin)
+
+    for _ in range(2):
+        response = client.post(reverse("finance:late-fees-post"))
+
+    assert others().count() == 2
+    said = [str(message) for message in client.get(response.url).context["messages"]]
+    assert said[0] == "2 late fees posted, ₹200.00 in all."
+    assert "No late fee is to be posted" in said[1]
+
+
+def test_without_a_rule_the_button_says_so(client_of, admin):
+    client = client_of(admin)
+
+    response = client.post(reverse("finance:late-fees-post"))
+
+    assert "No rule for late fees" in str(*client.get(response.url).context["messages"])
+
+
+def test_a_late_fee_that_was_cancelled_or_whose_installment_was_changed_does_not_come_back(admin):
+    enrollment = enrolled(fee="4000.00", due_on=today() - 8 * DAY)
+    rule()
+    (posted,) = late_fees.post_late_fees(on=today())
+    charges.cancel(charge=posted, reason="Bank holiday", by=admin)
+    assert late_fees.post_late_fees(on=today()) == []
+
+    rows = [(today() - 8 * DAY, Decimal("1000.00")), (today() + DAY, Decimal("3000.00"))]
+    installments.change(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
+    assert late_fees.post_late_fees(on=today()) == []
+
+
+def command(*arguments):
+    out = io.StringIO()
+    call_command("post_late_fees", *arguments, stdout=out, no_color=True)
+    return out.getvalue()
+
+
+def test_the_command_posts_as_of_a_day_and_a_dry_run_posts_nothing():
+    student = enrolled(fee="4000.00", due_on=today() - 10 * DAY).student
+    rule(kind="per_day", amount=Decimal("20.00"))
+
+    dry = command("--dry-run")
+    assert f"{student}  ₹60.00  Late fee on tuition" in dry and "1 late fee would be posted" in dry
+    assert not others().exists()
+    assert Account.objects.get(pk=student.pk).balance == Decimal("4000.00")
+
+    day = today() - DAY
+    assert "1 late fee posted as of" in command("--on", day.isoformat())
+    posted = others().get()
+    assert (posted.amount, posted.due_on, posted.posted_on) == (Decimal("40.00"), day, day)
+    assert "0 late fees posted" in command()
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "2026-02-31", "0001-01-01", "2099-01-01"])
+def test_the_command_refuses_a_day_that_is_none_or_has_not_come(day):
+    with pytest.raises(CommandError) as refusal:
+        command("--on", day)
+
+    assert refusal.value.returncode == 2

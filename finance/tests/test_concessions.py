@@ -1,0 +1,324 @@
+"""Paying less at the desk: asking, approving, taking back, waiving, and what is kept of it."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Institute
+from academics.tests.factories import BatchFactory
+from accounts.tests.factories import StudentFactory, UserFactory
+from conftest import ADMIN
+from finance.ledger import fee_status
+from finance.models import Charge, Concession, LateFeeRule
+from finance.services import concessions, installments, late_fees
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
+LIST = reverse("finance:concession-list")
+
+
+def today():
+    return timezone.localdate()
+
+
+def balance(student):
+    return fee_status(student, today()).balance
+
+
+def ask(client, student, on=None, **changes):
+    charge = Charge.objects.live().filter(student=student).first()
+    typed = {
+        "token": "a-token",
+        "on": on or f"charge-{charge.pk}",
+        "amount": "1000",
+        "percent": "",
+        "kind": "merit",
+        "reason": "Topper of the class",
+        **changes,
+    }
+    return client.post(reverse("finance:concession-ask", args=[student.pk]), typed)
+
+
+def waiting(student, admin, amount="6000.00"):
+    row, *_ = concessions.ask(
+        student=student,
+        charges=list(Charge.objects.live().filter(student=student)),
+        kind="hardship",
+        reason="Flood",
+        by=admin,
+        amount=Decimal(amount),
+    )
+    return row
+
+
+def messages_after(client, response):
+    return [str(message) for message in client.get(response.url).context["messages"]]
+
+
+# Asking -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_concession_within_the_limit_counts_at_once(client_of, admin):
+    student = enrolled(fee="12000.00").student
+    client = client_of(admin)
+
+    response = ask(client, student)
+
+    assert response.url == reverse("finance:student-fees", args=[student.pk])
+    assert balance(student) == Decimal("11000.00")
+    assert messages_after(client, response) == [f"₹1,000.00 taken off the fees of {student}."]
+
+
+def test_per_cent_of_all_open_installments_is_spread_in_proportion(client_of, admin):
+    rows = [(today() + number * DAY, Decimal(amount)) for number, amount in enumerate(["1000", "2000", "4000"])]
+    enrollment = enrolled(fee="7000.00", installments=rows)
+
+    ask(client_of(admin), enrollment.student, on=f"enrollment-{enrollment.pk}", amount="", percent="12.5")
+
+    assert sorted(Concession.objects.values_list("amount", flat=True)) == [
+        Decimal("125.00"),
+        Decimal("250.00"),
+        Decimal("500.00"),
+    ]
+
+
+def test_the_form_sent_twice_takes_off_once(client_of, admin):
+    student = enrolled(fee="12000.00").student
+    client = client_of(admin)
+
+    ask(client, student)
+    ask(client, student)
+    other = ask(client, student, reason="Something else")
+
+    assert "already used for another concession" in other.content.decode()
+    assert balance(student) == Decimal("11000.00")
+
+
+def test_several_small_concessions_are_no_way_round_the_limit(client_of, admin):
+    student = enrolled(fee="12000.00").student
+    client = client_of(admin)
+
+    ask(client, student, amount="5000", token="one")
+    ask(client, student, amount="0.01", token="two")
+
+    assert balance(student) == Decimal("7000.00")
+    assert Concession.objects.waiting().get().amount == Decimal("0.01")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"amount": "12000.01"}, "At most ₹12,000.00, what is still open."),
+        ({"amount": "", "percent": ""}, "Give either an amount or per cent."),
+        ({"amount": "10", "percent": "10"}, "Give either an amount or per cent."),
+        ({"amount": "", "percent": "100.01"}, "Enter per cent above 0 and up to 100"),
+        ({"amount": "", "percent": "NaN"}, "Enter per cent above 0 and up to 100"),
+        ({"amount": "1e3"}, "Enter an amount in rupees"),
+        ({"amount": "0"}, "Enter an amount above zero."),
+        ({"amount": "-5"}, "An amount cannot be negative."),
+        ({"reason": "   "}, "This field is required."),
+        ({"reason": "x" * 201}, "at most 200 characters"),
+        ({"on": "charge-999999"}, "Select a valid choice"),
+        ({"on": "enrollment-x"}, "Select a valid choice"),
+        ({"kind": "late_fee"}, "Select a valid choice"),
+        ({"token": ""}, "one-time token"),
+    ],
+)
+def test_what_cannot_be_taken_off_gets_a_sentence(client_of, admin, typed, sentence):
+    student = enrolled(fee="12000.00").student
+
+    response = ask(client_of(admin), student, **typed)
+
+    assert sentence in response.content.decode()
+    assert not Concession.objects.exists()
+
+
+def test_a_sibling_is_suggested_when_the_guardians_phone_matches(client_of, admin):
+    asha = StudentFactory(user__full_name="Asha Verma", guardian_phone="9876543210")
+    ravi = StudentFactory(user__full_name="Ravi Verma", guardian_phone="9876543210")
+    stranger = StudentFactory(user__full_name="Meena Iyer", guardian_phone="9876543211")
+    for student in (asha, ravi, stranger):
+        enrolled(student=student)
+
+    response = client_of(admin).get(reverse("finance:concession-ask", args=[asha.pk]))
+
+    page = response.content.decode()
+    assert "Ravi Verma" in page and "Meena Iyer" not in page
+    assert response.context["form"].initial["kind"] == "sibling"
+
+
+def test_a_paid_fee_has_nothing_to_take_off(client_of, admin):
+    student = enrolled(fee="100.00").student
+    paid(student=student, amount="100.00")
+
+    assert ask(client_of(admin), student).url == reverse("finance:student-fees", args=[student.pk])
+    assert not Concession.objects.exists()
+
+
+# Approving --------------------------------------------------------------------------------------------------------
+
+
+def test_above_the_limit_it_waits_is_listed_and_counts_once_approved(client_of, admin):
+    student = enrolled(fee="12000.00").student
+    client = client_of(admin)
+    response = ask(client, student, amount="6000")
+    assert "waits for approval; nothing has changed yet" in messages_after(client, response)[0]
+    assert balance(student) == Decimal("12000.00")
+    row = Concession.objects.get()
+    assert student.user.full_name in client.get(LIST).content.decode()
+    assert "1 concession waits for approval" in client.get(reverse("dashboards:admin-dashboard")).content.decode()
+
+    client.post(reverse("finance:concession-approve", args=[row.pk]))
+
+    row.refresh_from_db()
+    assert (balance(student), row.approved_by) == (Decimal("6000.00"), admin)
+    again = client.post(reverse("finance:concession-approve", args=[row.pk]))
+    assert "decided already" in messages_after(client, again)[-1]
+
+
+def test_approving_asks_for_the_password_again_after_ten_minutes(client_of, admin, time_machine):
+    row = waiting(enrolled(fee="12000.00").student, admin)
+    client = client_of(admin)
+    time_machine.move_to(timezone.now() + datetime.timedelta(minutes=11))
+
+    response = client.post(reverse("finance:concession-approve", args=[row.pk]))
+
+    assert "own_password" in response.context["form"].errors
+    row.refresh_from_db()
+    assert row.is_waiting
+
+
+def test_who_may_not_approve_sees_no_way_to(client_of, admin):
+    clerk = UserFactory(role=ADMIN)
+    row = waiting(enrolled(fee="12000.00").student, admin)
+    Group.objects.get(name=ADMIN).permissions.remove(Permission.objects.get(codename="approve_concession"))
+
+    assert client_of(clerk).post(reverse("finance:concession-approve", args=[row.pk])).status_code == 403
+    assert "Approve" not in client_of(clerk).get(LIST).content.decode()
+
+
+def test_what_no_longer_fits_is_not_approved(client_of, admin):
+    student = enrolled(fee="12000.00").student
+    row = waiting(student, admin)
+    paid(student=student, amount="7000.00")
+
+    response = client_of(admin).post(reverse("finance:concession-approve", args=[row.pk]))
+
+    assert "only ₹5,000.00 is still open" in response.content.decode()
+    assert balance(student) == Decimal("5000.00")
+
+
+def test_declining_and_taking_back_need_a_reason_and_are_kept(client_of, admin):
+    student = enrolled(fee="12000.00").student
+    client = client_of(admin)
+    declined = waiting(student, admin)
+    address = reverse("finance:concession-cancel", args=[declined.pk])
+    assert client.post(address, {"reason": " "}).context["form"].errors["reason"]
+    client.post(address, {"reason": "Not hard enough"})
+    ask(client, student, token="second")
+    counts = Concession.objects.live().get()
+    client.post(reverse("finance:concession-cancel", args=[counts.pk]), {"reason": "Wrong student"})
+
+    assert balance(student) == Decimal("12000.00")
+    page = client.get(reverse("finance:student-fees", args=[student.pk])).content.decode()
+    for words in ("Declined", "Not hard enough", "Taken back", "Wrong student", "Anita Rao", "₹12,000.00 → ₹11,000.00"):
+        assert words in page
+
+
+def test_a_waiting_concession_goes_along_when_installments_change(admin):
+    enrollment = enrolled(fee="12000.00")
+    waiting(enrollment.student, admin)
+    rows = [(today() + DAY, Decimal("6000.00")), (today() + 2 * DAY, Decimal("6000.00"))]
+
+    installments.change(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
+
+    assert balance(enrollment.student) == Decimal("12000.00")
+    carried = list(Concession.objects.waiting())
+    assert [row.amount for row in carried] == [Decimal("3000.00"), Decimal("3000.00")]
+    concessions.approve(token=carried[0].token, by=admin)
+    assert balance(enrollment.student) == Decimal("6000.00")
+
+
+# History and access -----------------------------------------------------------------------------------------------
+
+
+def test_the_history_says_what_it_came_to_before_and_after(client_of, admin):
+    enrollment = enrolled(fee="12000.00")
+    client = client_of(admin)
+    ask(client, enrollment.student, amount="1000", token="one")
+    ask(client, enrollment.student, amount="", percent="10", token="two")
+
+    found = concessions.history(enrollment.student)
+
+    assert [(given.before, given.after) for given in found] == [
+        (Decimal("11000.00"), Decimal("9900.00")),
+        (Decimal("12000.00"), Decimal("11000.00")),
+    ]
+
+
+def test_a_student_sees_what_was_taken_off_but_not_who_said_what(client_of, admin):
+    student = enrolled(fee="12000.00").student
+    ask(client_of(admin), student, reason="Father lost his job")
+
+    page = client_of(student).get(reverse("finance:student-fees", args=[student.pk])).content.decode()
+
+    assert "− ₹1,000.00" in page and "Father lost" not in page and "Change installments" not in page
+
+
+def test_fees_and_waiting_list_cost_the_same_however_many(client_of, admin, queries_of):
+    student = enrolled(fee="50000.00", batch=BatchFactory(course__total_fee=Decimal("50000.00"))).student
+    pages = [LIST, *(reverse(f"finance:{name}", args=[student.pk]) for name in ("student-fees", "concession-ask"))]
+    client = client_of(admin)
+
+    def queries_with(concessions):
+        for _ in range(concessions):
+            waiting(student, admin, "1000.01")
+            waiting(enrolled(fee="12000.00").student, admin)
+        client.get(LIST)  # what is remembered for a while is remembered now
+        return [queries_of(lambda page=page: client.get(page)) for page in pages]
+
+    assert queries_with(1) == queries_with(11)
+
+
+# Late fees waived -------------------------------------------------------------------------------------------------
+
+
+def late_fee(amount="250.00"):
+    enrollment = enrolled(fee="4000.00", due_on=today() - 10 * DAY)
+    LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal(amount))
+    (charge,) = late_fees.post_late_fees(on=today())
+    return enrollment.student, charge
+
+
+def test_a_late_fee_is_waived_with_a_reason(client_of, admin):
+    student, charge = late_fee()
+    address = reverse("finance:late-fee-waive", args=[charge.pk])
+    client = client_of(admin)
+
+    assert client.post(address, {"reason": "", "token": "t"}).context["form"].errors["reason"]
+    client.post(address, {"reason": "Hospital", "token": "t"})
+
+    assert balance(student) == Decimal("4000.00")
+    assert Concession.objects.get().kind == "late_fee"
+    assert "Nothing is open" in messages_after(client, client.post(address, {"reason": "Again", "token": "u"}))[-1]
+
+
+def test_only_a_late_fee_is_waived(client_of, admin):
+    charge = Charge.objects.get(enrollment=enrolled())
+
+    assert client_of(admin).get(reverse("finance:late-fee-waive", args=[charge.pk])).status_code == 404
+
+
+def test_a_large_late_fee_waits_too(client_of, admin):
+    student, charge = late_fee("6000.00")
+    assert Institute.objects.current().concession_limit == Decimal("5000.00")
+
+    client_of(admin).post(reverse("finance:late-fee-waive", args=[charge.pk]), {"reason": "Hospital", "token": "t"})
+
+    assert balance(student) == Decimal("10000.00")

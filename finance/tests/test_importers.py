@@ -1,0 +1,351 @@
+"""Enrollments and payments from CSV files: the rules are those of the desk."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from academics.class_times import parse
+from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
+from academics.services.batches import save_batch
+from academics.tests.factories import BatchFactory
+from accounts.tests.factories import StudentFactory
+from coachmaster.core.tests.imports import run_import
+from finance.ledger import fee_status
+from finance.models import Account, Charge, DayTotal, Mode, Payment, ReceiptSeries
+from finance.services.cancellations import void
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def batch():
+    """A batch that goes on, for ₹12,000."""
+    return BatchFactory(name="Morning", code="M1", starts_on=datetime.date(2026, 6, 1))
+
+
+@pytest.fixture
+def asha(student):
+    """Asha Verma, with the admission number 26-77701."""
+    student.admission_number = "26-77701"
+    student.save()
+    return student
+
+
+def balance(student):
+    """What the account says, which must be what the equation says."""
+    said = Account.objects.get(pk=student.pk).balance
+    assert said == fee_status(student, timezone.localdate()).balance
+    return said
+
+
+# Enrollments ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["26-77701", "ASHA@example.com", "asha verma"])
+def test_a_student_is_named_by_number_email_or_name(file, asha, batch, name):
+    run = run_import("import_enrollments", file(f"student,batch\n{name},Morning\n"))
+
+    assert run.summary == "1 enrollment created, 0 changed, 0 unchanged, 0 skipped."
+    assert Enrollment.objects.get().student == asha
+
+
+def test_an_enrollment_comes_in_with_its_charge_as_at_the_desk(file, asha, batch):
+    at_the_desk = enrolled(batch=batch, enrolled_on=datetime.date(2026, 6, 10))
+
+    run_import("import_enrollments", file("Admission No,Batch,Joining Date\n26-77701,m1,10/06/2026\n"))
+
+    imported = Enrollment.objects.get(student=asha)
+    for name in ("status", "enrolled_on", "ended_on", "list_fee", "agreed_fee", "fee_reason", "is_exclusive"):
+        assert getattr(imported, name) == getattr(at_the_desk, name), name
+    charge, theirs = imported.charges.get(), at_the_desk.charges.get()
+    for name in ("kind", "amount", "posted_on", "due_on", "posted_by"):
+        assert getattr(charge, name) == getattr(theirs, name), name
+    assert balance(asha) == Decimal("12000.00")
+    assert imported.history.count() == 1
+
+
+def test_without_a_day_it_begins_with_the_batch_and_a_second_run_changes_nothing(file, asha, batch):
+    path = file("student,batch\n26-77701,M1\n")
+
+    first, second = (run_import("import_enrollments", path) for _ in range(2))
+
+    assert first.summary == "1 enrollment created, 0 changed, 0 unchanged, 0 skipped."
+    assert second.summary == "0 enrollments created, 0 changed, 1 unchanged, 0 skipped."
+    assert Enrollment.objects.get().enrolled_on == batch.starts_on
+    assert Charge.objects.count() == 1
+
+
+def test_today_can_be_the_day_and_a_run_tomorrow_still_changes_nothing(file, asha, batch):
+    path = file("student,batch\n26-77701,M1\n")
+    run_import("import_enrollments", path, "--default", "enrolled_on=2026-06-02")
+
+    run = run_import("import_enrollments", path, "--default", "enrolled_on=today")
+
+    assert run.summary == "0 enrollments created, 0 changed, 1 unchanged, 0 skipped."
+    assert Enrollment.objects.get().enrolled_on == datetime.date(2026, 6, 2)
+
+
+def test_into_a_batch_that_is_over_it_comes_in_as_completed(file, asha):
+    old = BatchFactory(name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29))
+    other = BatchFactory(name="Older", starts_on=datetime.date(2013, 6, 1), ends_on=datetime.date(2014, 4, 29))
+    path = file("batch_id,email\nOld,asha@example.com\nOlder,asha@example.com\n")
+
+    first, second = (run_import("import_enrollments", path) for _ in range(2))
+
+    assert first.summary == "2 enrollments created, 0 changed, 0 unchanged, 0 skipped."
+    assert second.summary == "0 enrollments created, 0 changed, 2 unchanged, 0 skipped."
+    enrollment = Enrollment.objects.get(batch=old)
+    assert (enrollment.status, enrollment.ended_on) == (EnrollmentStatus.COMPLETED, datetime.date(2016, 4, 30))
+    assert enrollment.covers(old.ends_on)
+    assert not enrollment.covers(datetime.date(2016, 4, 30))
+    assert not Enrollment.objects.active().filter(batch=other).exists()
+    assert balance(asha) == Decimal("24000.00")
+
+
+def test_a_lower_fee_needs_a_reason(file, asha, batch):
+    refused = run_import("import_enrollments", file('student,batch,fee\n26-77701,M1,"10,000"\n'))
+    taken = run_import("import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n'))
+
+    assert "line 2, fee_reason: Say why the fee is lower than the course's fee." in refused.said
+    assert taken.code == 0
+    assert balance(asha) == Decimal("10000.00")
+
+
+def test_the_last_seat_goes_to_the_first_line(file, batch):
+    Batch.objects.update(capacity=2)
+    enrolled(batch=batch)
+    StudentFactory.create_batch(2)
+    names = [s.admission_number for s in StudentFactory.create_batch(2)]
+
+    run = run_import("import_enrollments", file("student,batch\n" + "".join(f"{name},M1\n" for name in names)))
+
+    assert run.code == 1
+    assert "line 3, batch: “M1”: Morning is full: all 2 seats are taken." in run.said
+    assert Enrollment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("x@example.com,M1,", "line 2, student: “x@example.com”: There is no such student."),
+        ("26-77701,Latin,", "line 2, batch: “Latin”: There is none with this code or name."),
+        ("26-77701,Twin,", "line 2, batch: “Twin”: More than one has this name. Write the code."),
+        ("Twin Person,M1,", "line 2, student: “Twin Person”: More than one student has this name."),
+        (
+            "gone@example.com,M1,",
+            "line 2, student: “gone@example.com”: Gone Person is inactive. Activate the person first.",
+        ),
+        ("26-77701,M1,\n26-77701,M2,", "Asha Verma has an active enrollment in Morning already."),
+        (
+            "26-77701,M1,\nasha@example.com,Morning,",
+            "line 3, student: “asha@example.com”: Line 2 enrolls the same student",
+        ),
+        ("26-77701,M1,\n26-77701,M1,02/06/2026", "Asha Verma is enrolled in Morning already."),
+        (
+            "26-77701,Old,01/06/2026",
+            "line 2, date: “01/06/2026”: Old ended on 29 Apr 2016. Enter a day on or before it.",
+        ),
+        (",M1,", "line 2, student: Fill in this cell"),
+    ],
+)
+def test_what_the_desk_would_refuse_the_import_refuses(file, asha, batch, rows, sentence):
+    BatchFactory(name="Noon", code="M2")
+    BatchFactory(name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29))
+    BatchFactory.create_batch(2, name="Twin")
+    StudentFactory.create_batch(2, user__full_name="Twin Person")
+    StudentFactory(user__full_name="Gone Person", user__email="gone@example.com", user__is_active=False)
+
+    run = run_import("import_enrollments", file(f"student,batch,date\n{rows}\n"))
+
+    assert run.code == 1
+    assert sentence in run.said
+    assert (Enrollment.objects.count(), Charge.objects.count()) == (0, 0)
+
+
+def test_where_several_batches_are_allowed_the_import_allows_them(file, asha, batch):
+    Institute.objects.update(several_batches_at_once=True)
+    BatchFactory(name="Noon", code="M2")
+
+    run = run_import("import_enrollments", file("student,batch\n26-77701,M1\n26-77701,M2\n"))
+
+    assert run.code == 0
+    assert Enrollment.objects.active().filter(student=asha, is_exclusive=False).count() == 2
+
+
+# Payments -------------------------------------------------------------------------------------------------------
+
+PAYMENTS = """Student;Amount Paid;Payment Date;Mode;UTR No;Receipt No;Remarks
+26-77701;"₹ 5,000";05/07/2026;GPay;412345678901;B/17;by father
+asha@example.com;2000;05/06/2026;cash;;B/3;
+26-77701;8,000/-;2026-07-20;neft;;B/21;
+"""
+
+
+def test_where_several_batches_are_allowed_classes_at_one_time_are_told(file, asha):
+    Institute.objects.update(several_batches_at_once=True)
+    times = {
+        "Evening": "Mon, Wed 17:00-18:30",
+        "Late": "Wed 18:00-19:00",
+        "Next": "Mon 18:30-19:30",
+        "Early": "Tue 17:00-18:30",
+    }
+    batches = {name: BatchFactory(name=name, starts_on=datetime.date(2026, 6, 1)) for name in [*times, "Spring"]}
+    for name, text in times.items():
+        save_batch(batches[name], parse(text))
+    over = BatchFactory(name="Over", starts_on=datetime.date(2026, 1, 1), ends_on=datetime.date(2026, 5, 31))
+    save_batch(over, parse("Wed 17:00-19:00"))
+    enrolled(student=asha, batch=batches["Evening"])
+    for number, name in (("26-77702", "Bina"), ("26-77703", "Chandra")):
+        StudentFactory(admission_number=number, user__full_name=name)
+    rows = ["26-77701,Late", "26-77701,Next", "26-77701,Early", "26-77701,Spring", "26-77701,Over"]
+    rows += ["26-77702,Late", "26-77702,Evening", "26-77702,Next", "26-77703,Late", "26-77703,Evening"]
+    path = file("student,batch\n" + "\n".join(rows) + "\n")
+
+    run, done = run_import("import_enrollments", path, "--dry-run"), run_import("import_enrollments", path)
+
+    told = [line for line in done.out.splitlines() if "at one time" in line]
+    assert told == [
+        "Asha Verma has class in Evening and Late at one time.",
+        "Bina and 1 more have class in Late and Evening at one time.",
+    ]
+    assert all(line in run.out for line in told)
+
+
+def test_payments_get_receipts_in_order_of_date_and_settle_what_is_owed(file, asha, batch):
+    enrolled(student=asha, batch=batch)
+
+    run = run_import("import_payments", file(PAYMENTS))
+
+    assert run.summary == "3 payments created, 0 changed, 0 unchanged, 0 skipped."
+    rows = Payment.objects.order_by("number").values_list(
+        "receipt_number", "amount", "paid_on", "mode", "balance_after"
+    )
+    assert list(rows) == [
+        ("CM/26-27/00001", Decimal("2000.00"), datetime.date(2026, 6, 5), Mode.CASH, Decimal("10000.00")),
+        ("CM/26-27/00002", Decimal("5000.00"), datetime.date(2026, 7, 5), Mode.UPI, Decimal("5000.00")),
+        ("CM/26-27/00003", Decimal("8000.00"), datetime.date(2026, 7, 20), Mode.BANK_TRANSFER, Decimal("-3000.00")),
+    ]
+    last = Payment.objects.get(number=3)
+    assert last.settled == [["Tuition fee, Morning", "5000.00"], ["Advance", "3000.00"]]
+    assert last.enrollment.batch == batch
+    assert Payment.objects.get(number=2).notes == "by father\nOld receipt: B/17"
+    assert ReceiptSeries.objects.get(year=2026).last_number == 3
+    assert balance(asha) == Decimal("-3000.00")
+    assert DayTotal.objects.get(paid_on="2026-07-05", mode=Mode.UPI).amount == Decimal("5000.00")
+
+
+def test_a_receipt_says_what_one_from_the_desk_would_say(file, asha, batch):
+    twin = StudentFactory()
+    for student in (asha, twin):
+        enrolled(student=student, batch=batch)
+
+    run_import("import_payments", file("student,amount,date,mode,ref\n26-77701,15000,05/06/2026,upi,abc1\n"))
+
+    imported, desk = (
+        Payment.objects.get(student=asha),
+        paid(student=twin, amount=15000, paid_on=datetime.date(2026, 6, 5), mode=Mode.UPI),
+    )
+    for name in ("amount", "booked_on", "settled", "balance_after", "received_by", "cheque_on"):
+        assert getattr(imported, name) == getattr(desk, name), name
+    assert desk.number == imported.number + 1
+
+
+def test_a_second_run_changes_nothing_with_or_without_receipt_numbers(file, asha):
+    bare = "student,amount,date,mode\n26-77701,500,05/06/2026,cash\n26-77701,500,05/06/2026,cash\n26-77701,500,06/06/2026,cash\n"
+    for text in (PAYMENTS, bare):
+        assert run_import("import_payments", file(text)).summary.startswith("3 payments created")
+
+        run = run_import("import_payments", file(text))
+
+        assert run.summary == "0 payments created, 0 changed, 3 unchanged, 0 skipped."
+    assert Payment.objects.count() == 6
+    assert ReceiptSeries.objects.get(year=2026).last_number == 6
+
+
+def test_a_receipt_number_may_come_again_in_another_financial_year(file, asha):
+    text = "student,amount,date,mode,receipt\n26-77701,500,31/03/2026,cash,1\n26-77701,500,01/04/2026,cash,1\n"
+
+    assert run_import("import_payments", file(text)).code == 0
+    assert sorted(Payment.objects.values_list("receipt_number", flat=True)) == ["CM/25-26/00001", "CM/26-27/00001"]
+
+
+def test_a_payment_that_was_brought_in_is_never_changed(file, asha):
+    run_import("import_payments", file(PAYMENTS))
+
+    run = run_import("import_payments", file(PAYMENTS.replace("5,000", "6,000")))
+
+    assert run.code == 1
+    assert (
+        "line 2, Receipt No: “B/17”: This was brought in before as CM/26-27/00002 with other content (₹5,000.00)."
+        in run.said
+    )
+    assert Payment.objects.count() == 3
+
+
+def test_a_voided_payment_does_not_come_back(file, asha, admin):
+    run_import("import_payments", file(PAYMENTS))
+    void(payment=Payment.objects.get(number=2), reason="Wrong student", by=admin)
+
+    run = run_import("import_payments", file(PAYMENTS))
+
+    assert run.summary == "0 payments created, 0 changed, 3 unchanged, 0 skipped."
+
+
+def test_a_cheque_without_a_date_bears_the_day_it_was_received(file, asha):
+    text = "student,amount,date,mode,cheque no,cheque date\n26-77701,1,05/06/2026,cheque,000123,\n26-77701,1,05/06/2026,cheque,000124,01/06/2026\n"
+
+    run_import("import_payments", file(text))
+
+    assert list(Payment.objects.order_by("pk").values_list("cheque_on", flat=True)) == [
+        datetime.date(2026, 6, 5),
+        datetime.date(2026, 6, 1),
+    ]
+
+
+@pytest.mark.parametrize("amount", ["0", "-5", "NaN", "1e309", "12.345", "१२३", "1,00", ""])
+def test_a_hostile_amount_is_no_payment(file, asha, amount):
+    run = run_import("import_payments", file(f'student,amount,date,mode\n26-77701,"{amount}",05/06/2026,cash\n'))
+
+    assert run.code == 1
+    assert "line 2, amount: " in run.said
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("26-77701,1,05/06/2026,gold,,", "line 2, mode: “gold”: This way to pay is not known."),
+        ("26-77701,1,05/06/2099,cash,,", "line 2, date: “05/06/2099”: A payment cannot be dated in the future."),
+        ("26-77701,1,05/06/1999,cash,,", "line 2, date: “05/06/1999”: Enter a date from 1 Apr 2000 on."),
+        ("nobody,1,05/06/2026,cash,,", "line 2, student: “nobody”: There is no such student."),
+        (
+            "26-77701,1,05/06/2026,upi,4.12346E+11,",
+            "line 2, ref: “4.12346E+11”: A spreadsheet has rounded this number.",
+        ),
+        (
+            "26-77701,1,05/06/2026,upi,A-1,\n26-77701,2,05/06/2026,upi,a 1,7",
+            "line 3, ref: “a 1”: Line 2 has this reference",
+        ),
+        (
+            "26-77701,1,05/06/2026,cash,,7\n26-77701,2,06/06/2026,cash,,7",
+            "line 3, receipt: “7”: Line 2 has this receipt",
+        ),
+        (
+            "26-77701,1,05/06/2026,upi,UTR 9,",
+            "line 2, ref: “UTR 9”: Receipt CM/26-27/00001 has this reference already.",
+        ),
+    ],
+)
+def test_a_payment_that_cannot_be_is_refused_and_uses_no_number(file, asha, rows, sentence):
+    paid(student=asha, amount=1, paid_on=datetime.date(2026, 6, 1), mode=Mode.UPI, reference="UTR9")
+
+    run = run_import("import_payments", file(f"student,amount,date,mode,ref,receipt\n{rows}\n"))
+
+    assert run.code == 1
+    assert sentence in run.said
+    assert Payment.objects.count() == 1
+    assert ReceiptSeries.objects.get(year=2026).last_number == 1

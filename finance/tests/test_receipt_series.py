@@ -1,0 +1,61 @@
+"""The number that the receipts of a year start with."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from finance import checks
+from finance.locks import lock_series
+from finance.models import Payment, ReceiptSeries
+from finance.services.cancellations import void
+from finance.services.receipt_series import start_at
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+START = reverse("finance:receipt-start")
+
+
+def test_receipts_start_where_the_institute_says_and_run_on_without_a_gap(client_of, admin, student):
+    enrolled(student=student)
+
+    response = client_of(admin).post(START, {"first_number": "412"}, follow=True)
+    receipts = [paid(student=student, amount=amount) for amount in ("100.00", "200.00")]
+
+    assert f"The first receipt will be {receipts[0]}." in response.content.decode()
+    assert [receipt.receipt_number[-5:] for receipt in receipts] == ["00412", "00413"]
+    assert not list(checks.problems())
+
+
+def test_the_start_is_fixed_by_the_first_receipt_even_a_void_one(client_of, admin, student):
+    enrolled(student=student)
+    payment = paid(student=student, amount="100.00")
+    void(payment=payment, reason="Wrong student", by=admin)
+    client = client_of(admin)
+
+    response = client.post(START, {"first_number": "412"}, follow=True)
+
+    assert "has receipts already, so its numbers go on from 2." in response.content.decode()
+    with pytest.raises(ValidationError, match="has receipts already"):
+        start_at(first_number=412, day=timezone.localdate())
+    assert ReceiptSeries.objects.get().first_number == 1 and Payment.objects.get() == payment
+
+
+@pytest.mark.parametrize("typed", ["", "0", "-5", "1e3", "90001", "4_1", "٤"])
+def test_a_start_is_a_whole_number_with_room_above_it(client_of, admin, typed):
+    response = client_of(admin).post(START, {"first_number": typed})
+
+    assert response.context["form"].errors["first_number"]
+    assert not ReceiptSeries.objects.exists()
+
+
+def test_opening_payments_hold_the_series_of_receipts_before_its_first_receipt():
+    with transaction.atomic():
+        lock_series(timezone.localdate(), kind=ReceiptSeries.Kind.OPENING)
+
+    assert {series.kind for series in ReceiptSeries.objects.all()} == {
+        ReceiptSeries.Kind.OPENING,
+        ReceiptSeries.Kind.RECEIPT,
+    }

@@ -1,0 +1,168 @@
+"""Giving money back at the desk: the form from a receipt, the voucher, and what receipts and totals say of it."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from academics.models import Institute
+from coachmaster.core.dates import day_words
+from finance.models import Refund, Reversal
+from finance.services import cancellations
+
+from .factories import enrolled, paid
+
+pytestmark = pytest.mark.django_db
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def payment(student, admin):
+    """₹1,000.00 that Asha Verma paid in cash."""
+    enrolled(student=student, fee="1000.00")
+    return paid(student=student, amount="1000.00", by=admin)
+
+
+def page_of(payment):
+    return reverse("finance:refund-create", args=[payment.pk])
+
+
+def give_back(client, payment, **changes):
+    typed = {
+        "token": "t" * 32,
+        "amount": "300.50",
+        "refunded_on": timezone.localdate().isoformat(),
+        "mode": "cash",
+        "reason": "Left the city",
+        **changes,
+    }
+    return client.post(page_of(payment), typed)
+
+
+@pytest.fixture
+def desk(client_of, admin, monkeypatch):
+    """The owner's client, with the password typed just now."""
+    monkeypatch.setattr("accounts.services.sign_in.password_is_fresh", lambda request: True)
+    return client_of(admin)
+
+
+def test_a_refund_leads_to_its_voucher_and_shows_on_receipt_and_payments(desk, payment):
+    assert desk.get(page_of(payment)).context["form"]["amount"].value() == "1000.00"
+
+    response = give_back(desk, payment)
+
+    given = Refund.objects.get()
+    assert response.url == given.get_absolute_url()
+    assert (given.amount, given.reason) == (Decimal("300.50"), "Left the city")
+    assert "Rupees three hundred" in desk.get(response.url).content.decode()
+    receipt = desk.get(payment.get_absolute_url()).content.decode()
+    assert "₹300.50 of it was given back" in receipt
+    assert reverse("finance:payment-void", args=[payment.pk]) not in receipt
+    page = desk.get(reverse("finance:student-payments", args=[payment.student_id]))
+    assert page.context["total_paid"] == Decimal("699.50")
+    assert given.voucher_number in page.content.decode()
+    assert desk.get(page_of(payment)).context["left"] == Decimal("699.50")
+
+
+def test_the_form_sent_twice_gives_back_once(desk, payment):
+    first = give_back(desk, payment, amount="1000")
+
+    assert give_back(desk, payment, amount="1000").url == first.url
+    assert Refund.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"amount": "1000.01"}, "amount"),
+        ({"amount": "0"}, "amount"),
+        ({"amount": "1e3"}, "amount"),
+        ({"amount": "NaN"}, "amount"),
+        ({"mode": "upi"}, "reference"),
+        ({"mode": "gold"}, "mode"),
+        ({"refunded_on": "2999-01-01"}, "refunded_on"),
+        ({"refunded_on": "2001-01-01"}, "refunded_on"),
+        ({"reason": " "}, "reason"),
+        ({"token": ""}, "__all__"),
+    ],
+)
+def test_a_refund_that_cannot_be_says_why_and_writes_nothing(desk, payment, typed, field):
+    assert field in give_back(desk, payment, **typed).context["form"].errors
+    assert not Refund.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [("upi", "Enter the bank’s reference: UPI has one."), ("cheque", "Enter the number of the cheque.")],
+)
+def test_a_refund_through_the_bank_needs_its_reference(desk, payment, mode, sentence):
+    assert give_back(desk, payment, mode=mode).context["form"].errors["reference"] == [sentence]
+    assert not Refund.objects.exists()
+
+
+def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
+    cancellations.void(payment=payment, reason="wrong", by=admin)
+
+    assert desk.get(page_of(payment)).url == payment.get_absolute_url()
+    assert "is void" in give_back(desk, payment).context["form"].non_field_errors()[0]
+
+
+def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_void_it(desk, payment):
+    give_back(desk, payment)
+    void = reverse("finance:payment-void", args=[payment.pk])
+
+    for response in (desk.get(void), desk.post(void, {"reason": "wrong"})):
+        page = response.content.decode()
+        assert response.status_code == 200
+        assert "₹300.50 of this payment was given back" in page
+        assert Refund.objects.get().get_absolute_url() in page
+        assert f'href="{page_of(payment)}">Give ₹699.50 back</a>' in page
+        assert "form" not in response.context
+    assert not Reversal.objects.exists()
+
+    give_back(desk, payment, amount="699.50", token="u" * 32)
+    assert page_of(payment) not in desk.get(void).content.decode()
+
+
+@pytest.mark.parametrize(("days", "is_taken"), [(30, True), (31, False)])
+def test_a_refund_is_dated_back_as_far_as_the_institute_allows(desk, student, admin, days, is_taken):
+    today = timezone.localdate()
+    enrolled(student=student, fee="1000.00")
+    old = paid(student=student, amount="1000.00", paid_on=today - 60 * DAY, by=admin)
+
+    response = give_back(desk, old, refunded_on=(today - days * DAY).isoformat())
+
+    assert Refund.objects.exists() == is_taken
+    if not is_taken:
+        sentence = f"Refunds can be dated back 30 days. Choose {day_words(today - 30 * DAY)} or a later day."
+        assert response.context["form"].errors["refunded_on"] == [sentence]
+
+
+def test_a_voucher_keeps_the_head_it_was_given_with(desk, payment):
+    institute = Institute.objects.current()
+    institute.name, institute.address = "Rao Classes", "12 MG Road, Pune"
+    institute.save()
+    voucher = give_back(desk, payment).url
+    institute.name, institute.address = "Rao Academy", "1 New Street, Delhi"
+    institute.save()
+
+    page = desk.get(voucher).content.decode()
+
+    assert "Rao Classes" in page and "12 MG Road, Pune" in page
+    assert "1 New Street" not in page
+    assert desk.get(payment.get_absolute_url()).context["payment"].letterhead.name != "Rao Classes"
+
+
+def test_a_voucher_of_before_heads_were_kept_shows_that_of_the_receipt(payment):
+    assert Refund(payment=payment).head == payment.letterhead
+
+
+def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, payment, monkeypatch):
+    monkeypatch.setattr("accounts.services.sign_in.password_is_fresh", lambda request: False)
+
+    response = give_back(client_of(admin), payment)
+
+    assert "own_password" in response.context["form"].errors
+    assert not Refund.objects.exists()

@@ -1,0 +1,66 @@
+"""The page of collections: what came in, against what fell due."""
+
+from django.core.paginator import Paginator
+from django.shortcuts import render
+from django.urls import reverse
+
+from coachmaster.core import charts
+from coachmaster.core.dates import financial_year_words, month_end
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.money import display
+from coachmaster.core.pagination import ROWS_A_PAGE, Listing
+from finance.forms.collections import CollectionsFilter
+from finance.reports.collections import COLUMNS, Collected, months_of, with_courses
+
+#: How many bars the chart of courses has; the table has all.
+SHOWN = 8
+
+
+def collections(request):
+    """A financial year by month, course and batch; with ``?as=csv`` or ``?as=xlsx`` as a file."""
+    filters = CollectionsFilter(request.GET)
+    year = filters.value("year") or filters.this_year
+    course = filters.value("course")
+    collected = Collected(months_of(year), course)
+    if form := asked_form(request):
+        name = f"collections-{financial_year_words(year)}"
+        return table_answer(name, COLUMNS, collected.rows, form=form)
+    by_month, by_course = collected.by_month, collected.by_course
+    batches = Listing(Paginator(collected.by_batch, ROWS_A_PAGE).get_page(request.GET.get("page")), sort="")
+    shown = with_courses(key for key, _ in batches)
+    return render(
+        request,
+        "finance/collections.html",
+        {
+            "filters": filters,
+            "year_words": financial_year_words(year),
+            "in_all": collected.in_all,
+            "together": [("Together", collected.in_all)],
+            "by_month": by_month,
+            "by_course": by_course,
+            "batches": batches,
+            "by_batch": [(shown.get(key), flow) for key, flow in batches],
+            "months": charts.columns(
+                "Received by month",
+                "Month",
+                [
+                    (f"{first:%b}", flow.received, display(flow.received), None if course else _payments_of(first))
+                    for first, flow in by_month
+                ],
+            ),
+            "courses": charts.rows(
+                "Received by course",
+                "Course",
+                [
+                    (course.name, flow.received, display(flow.received), course.get_absolute_url())
+                    for course, flow in by_course
+                    if course and flow.received
+                ][:SHOWN],
+            ),
+        },
+    )
+
+
+def _payments_of(first):
+    """The list of payments of a month that stand."""
+    return f"{reverse('finance:payment-list')}?from={first}&to={month_end(first)}&state=standing"

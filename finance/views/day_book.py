@@ -1,0 +1,89 @@
+"""The pages of the day book: one day's entries, and closing one's own day."""
+
+import datetime
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from coachmaster.core.dates import LAST_DAY, day_words
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.money import display
+from coachmaster.core.pagination import listing
+from finance.forms.day_book import CloseForm, DayFilter
+from finance.models import DayClose, Mode
+from finance.reports.day_book import COLUMNS, DayBook
+from finance.services import day_closes
+from finance.services.day_closes import book_cash
+
+DAY = datetime.timedelta(days=1)
+
+
+def day_book(request):
+    """The entries of a day; with ``?as=csv`` or ``?as=xlsx`` as a file."""
+    today = timezone.localdate()
+    filters = DayFilter(request.GET, today=today)
+    book = DayBook(filters.value("on") or today, filters.value("person"))
+    if form := asked_form(request):
+        return table_answer(f"day-book-{book.on}", COLUMNS, book.entries(), form=form)
+    filters.show(book.people)
+    in_all = book.in_all
+    closes = DayClose.objects.filter(Q(closed_on=book.on) | Q(person=request.user, closed_on__gt=book.on))
+    closes = closes.select_related("person").order_by("closed_on", "closed_at")
+    return render(
+        request,
+        "finance/day_book.html",
+        {
+            "filters": filters,
+            "book": book,
+            "in_all": in_all,
+            "modes": Mode.labels,
+            "payments": listing(
+                request,
+                book.payments().select_related("student__user", "received_by", "reversal"),
+                {"receipt": ["pk"]},
+                default="receipt",
+                total=in_all.receipts,
+            ),
+            "closes": [close for close in closes if close.closed_on == book.on],
+            "may_close": book.on <= today and not any(close.person_id == request.user.pk for close in closes),
+            "before": book.on - DAY,
+            "after": book.on + DAY if book.on < min(today, LAST_DAY) else None,
+        },
+    )
+
+
+def close_day(request):
+    """Count one's own cash of a day and close it."""
+    today = timezone.localdate()
+    on = DayFilter(request.GET, today=today).value("on") or today
+    form = CloseForm(request.POST or None)
+    back = f"{reverse('finance:day-book')}?on={on}"
+    if form.is_valid():
+        try:
+            close = day_closes.close(person=request.user, on=on, **form.cleaned_data)
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            difference = f", {display(close.difference)} off the book" if close.difference else ""
+            messages.success(
+                request, f"{day_words(on)} is closed with {display(close.counted_cash)} in cash{difference}."
+            )
+            return redirect(back)
+    return render(
+        request,
+        "finance/day_close.html",
+        {
+            "form": form,
+            "on": on,
+            "by_book": book_cash(request.user, on),
+            "heading": f"Close {day_words(on)}",
+            "submit": "Close my day",
+            "back": back,
+            "back_label": "Day book",
+        },
+    )

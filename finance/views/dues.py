@@ -1,0 +1,36 @@
+"""Dues: who owes, since when, how to reach them, and what they were told."""
+
+from django.conf import settings
+from django.shortcuts import render
+
+from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.importers import in_chunks
+from finance.forms.dues import DuesFilter
+from finance.reports.dues import COLUMNS
+
+
+def dues(request):
+    """Who owes; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
+    filters = DuesFilter(request.GET)
+    dues = filters.dues
+    found = filters.find(dues)
+    if form := asked_form(request):
+        chunks = in_chunks(found.ids(), 500)
+        rows = (debtor for ids in chunks for debtor in dues.debtors(ids))
+        return table_answer(f"dues-{dues.on}", COLUMNS, rows, form=form)
+    page = found.page(request)
+    debtors = dues.debtors(page)
+    may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past
+    return render(
+        request,
+        "finance/dues.html",
+        {
+            "filters": filters,
+            "dues": dues,
+            "owed": found.totals,
+            "listing": page,
+            "debtors": debtors,
+            "may_remind": may_remind,
+            "may_mail": may_remind and settings.SENDS_MAIL and any(debtor.may_be_mailed for debtor in debtors),
+        },
+    )

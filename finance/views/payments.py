@@ -1,0 +1,195 @@
+"""Payments, receipts, what is owed: fetch, decide, render. The acts on enrollments are in `enrolling`."""
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Sum
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.text import slugify
+
+from academics.models import Enrollment, Institute
+from accounts.models import student_or_404
+from coachmaster.core.exports import list_file
+from coachmaster.core.forms import show_refusal
+from coachmaster.core.money import ZERO, display
+from coachmaster.core.pagination import every_row, listing
+from finance.documents import receipts
+from finance.exports import PAYMENTS
+from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, VoidForm
+from finance.forms.student_picker import PickForm
+from finance.ledger import fee_status, paid_by
+from finance.models import DayTotal, Mode, Payment, Refund
+from finance.services.cancellations import bounce, void
+from finance.services.payments import record_payment
+
+from .student_picker import picked_student, student_picker
+
+
+def payment_create(request):
+    """Who pays, then how much: the receipt follows."""
+    pick = PickForm(request.GET)
+    student = picked_student(request, pick)
+    if student is None:
+        return student_picker(request, pick, "payment")
+    form = PaymentForm(request.POST or None)
+    if form.is_valid():
+        try:
+            payment = record_payment(student=student, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(
+                request, f"Payment of {display(payment.amount)} from {student} recorded. Receipt {payment}."
+            )
+            return redirect(payment)
+    today = timezone.localdate()
+    fees = fee_status(student, today)
+    if not form.is_bound:
+        form.initial = {
+            "token": PaymentForm.new_token(),
+            "amount": fees.due_now or (fees.next_due.open if fees.next_due else None),
+            "mode": "cash",
+            "paid_on": today,
+        }
+    return render(
+        request,
+        "finance/payment_form.html",
+        {
+            "form": form,
+            "student": student,
+            "fees": fees,
+            "enrollment": Enrollment.objects.filter(student=student).latest_first().first(),
+        },
+    )
+
+
+def _to_take_back(request, pk):
+    payments = Payment.objects.visible_to(request.user).select_related("student__user", "reversal").with_refunded()
+    return get_object_or_404(payments, pk=pk)
+
+
+def _stays(request, payment, heading, *, is_bounce=False):
+    """The page that says why a payment of which money was given back stays, and what can be done instead."""
+    return render(
+        request,
+        "finance/payment_stays.html",
+        {
+            "payment": payment,
+            "refunds": receipts.refunds_of(payment),
+            "left": payment.amount - payment.refunded,
+            "heading": heading,
+            "is_bounce": is_bounce,
+        },
+    )
+
+
+def payment_void(request, pk):
+    payment = _to_take_back(request, pk)
+    heading = f"Void receipt {payment}"
+    if payment.is_void:
+        messages.error(request, f"Receipt {payment} was voided already.")
+        return redirect(payment)
+    if payment.refunded:
+        return _stays(request, payment, heading)
+    form = VoidForm(request.POST or None, request=request)
+    if form.is_valid():
+        try:
+            void(payment=payment, by=request.user, reason=form.cleaned_data["reason"])
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(
+                request,
+                f"Receipt {payment} is void. {display(payment.amount)} is owed again by {payment.student}.",
+            )
+            return redirect(payment)
+    return render(
+        request,
+        "finance/payment_void.html",
+        {
+            "form": form,
+            "payment": payment,
+            "heading": heading,
+            "submit": "Void this receipt",
+            "back": payment.get_absolute_url(),
+            "back_label": f"Receipt {payment}",
+        },
+    )
+
+
+def payment_bounce(request, pk):
+    """A cheque came back: its amount is owed again, and what the bank takes for it."""
+    payment = _to_take_back(request, pk)
+    heading = f"The cheque of {payment} bounced"
+    if payment.is_void or payment.mode != Mode.CHEQUE:
+        messages.error(request, f"Receipt {payment} is no cheque that stands, so it cannot bounce.")
+        return redirect(payment)
+    if payment.refunded:
+        return _stays(request, payment, heading, is_bounce=True)
+    usual = Institute.objects.current().bounce_charge
+    form = BounceForm(
+        request.POST or None, request=request, initial={"bounced_on": timezone.localdate(), "charge": usual or None}
+    )
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            bounce(
+                payment=payment,
+                bounced_on=given["bounced_on"],
+                reason=given["reason"],
+                charge=given["charge"] or ZERO,
+                by=request.user,
+            )
+        except ValidationError as refusal:
+            show_refusal(form, refusal)
+        else:
+            owed = payment.amount + (given["charge"] or ZERO)
+            messages.success(
+                request, f"The cheque of receipt {payment} bounced. {display(owed)} is owed by {payment.student}."
+            )
+            return redirect(payment)
+    return render(
+        request,
+        "finance/payment_bounce.html",
+        {
+            "form": form,
+            "payment": payment,
+            "heading": heading,
+            "submit": "Take it back",
+            "back": payment.get_absolute_url(),
+            "back_label": f"Receipt {payment}",
+        },
+    )
+
+
+def payment_list(request):
+    filters = PaymentFilter(request.GET)
+    found = filters.filter(Payment.objects.visible_to(request.user))
+    listed = (request, found.for_list(), {"date": ["paid_on"], "receipt": ["series", "number"]})
+    if file := list_file(request, "payments", PAYMENTS, every_row(*listed, default="-date")):
+        return file
+    days = filters.filter_days(DayTotal.objects.all())
+    if days is not None:
+        total = days.aggregate(total=Sum("amount"))["total"] or ZERO
+    else:
+        total = (found if filters.shows_void else found.live()).total()
+    payments = listing(*listed, default="-date", keys_first=True)
+    return render(request, "finance/payment_list.html", {"payments": payments, "filters": filters, "total": total})
+
+
+def student_payments(request, pk):
+    student = student_or_404(request.user, pk)
+    listed = (request, Payment.objects.filter(student=student).for_list(), {"date": ["paid_on"]})
+    every = every_row(*listed, default="-date")
+    if file := list_file(request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every):
+        return file
+    return render(
+        request,
+        "finance/student_payments.html",
+        {
+            "student": student,
+            "payments": listing(*listed, default="-date"),
+            "refunds": Refund.objects.filter(student=student).select_related("payment"),
+            "total_paid": paid_by(student.pk, timezone.localdate()),
+        },
+    )

@@ -1,0 +1,10 @@
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+
+from finance.documents import pdf
+
+
+def pdf_response(content, name):
+    """A PDF that the browser shows; saved, it has that name."""
+    disposition = content_disposition_header(False, f"{pdf.file_word(name)}.pdf")
+    return HttpResponse(content, content_type="application/pdf", headers={"Content-Disposition": disposition})

@@ -1,0 +1,33 @@
+from django.shortcuts import render
+from django.utils import timezone
+
+from academics.models import Institute
+from accounts.models import student_or_404
+from coachmaster.core.exports import list_file
+from coachmaster.core.qr import qr_svg
+from finance.documents import statements
+from finance.exports import CHARGES
+from finance.ledger import fee_status
+from finance.models import Charge
+from finance.services import concessions
+
+
+def student_fees(request, pk):
+    student = student_or_404(request.user, pk)
+    fees = fee_status(student, timezone.localdate())
+    if file := list_file(request, f"charges-{student.admission_number}", CHARGES, fees.lines):
+        return file
+    pay = statements.pay_by_upi(student, Institute.objects.for_page_heads(), fees)
+    return render(
+        request,
+        "finance/student_fees.html",
+        {
+            "student": student,
+            "fees": fees,
+            "pay": pay,
+            "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
+            "open_tuition": fees.open_tuition,
+            "concessions": concessions.history(student) if request.user.has_perm("finance.view_concession") else [],
+            "cancelled": Charge.objects.filter(student=student).cancelled(),
+        },
+    )
