@@ -146,7 +146,7 @@ def slowed(view):
         try:
             return view(request, *args, **kwargs)
         except TooManyTries as error:
-            answer = render(request, "accounts/too_many_tries.html", {"sentence": error.sentence}, status=429)
+            answer = render(request, "accounts/sign_in/too_many_tries.html", {"sentence": error.sentence}, status=429)
             answer["Retry-After"] = error.seconds
             return answer
 

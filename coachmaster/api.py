@@ -151,7 +151,7 @@ def unknown(request):
 @login_not_required
 def docs(request):
     """The page that tells of every call, made from the document."""
-    return render(request, "api.html", {"base": f"{request.scheme}://{request.get_host()}", **told(api.document)})
+    return render(request, "api/documentation.html", {"base": f"{request.scheme}://{request.get_host()}", **told(api.document)})
 
 
 def _urls():

@@ -37,7 +37,7 @@ def batch_list(request):
     if file := list_file(request, "batches", batch_columns(request.user), every_row(*listed, default="name")):
         return file
     batches = listing(*listed, default="name")
-    return render(request, "academics/batch_list.html", {"batches": batches, "filters": filters, "today": today})
+    return render(request, "academics/batches/list.html", {"batches": batches, "filters": filters, "today": today})
 
 
 def batch_detail(request, pk):
@@ -48,7 +48,7 @@ def batch_detail(request, pk):
     timetable = Timetable([batch], first, first + LOOK_AHEAD)
     return render(
         request,
-        "academics/batch_detail.html",
+        "academics/batches/detail.html",
         {
             "batch": batch,
             "today": today,
@@ -84,7 +84,7 @@ def batch_students(request, pk):
         return file
     enrollments = listing(*listed, default="name")
     return render(
-        request, "academics/batch_students.html", {"batch": batch, "enrollments": enrollments, "filters": filters}
+        request, "academics/batches/students.html", {"batch": batch, "enrollments": enrollments, "filters": filters}
     )
 
 
@@ -134,4 +134,4 @@ def _batch_form(request, batch, *, initial=None, **page):
             for clash in left:
                 messages.warning(request, f"Saved all the same: {clash}")
             return redirect(batch)
-    return render(request, "academics/batch_form.html", {"form": form, "rows": form.rows, "clashes": clashes, **page})
+    return render(request, "academics/batches/form.html", {"form": form, "rows": form.rows, "clashes": clashes, **page})

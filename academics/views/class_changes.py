@@ -32,7 +32,7 @@ def class_cancel(request, pk, day, starts_at):
             return redirect(_back(request, batch, day))
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": f"Cancel the class of {batch}?",
@@ -113,7 +113,7 @@ def _class_page(request, batch, act, *, initial, said, stays=None, **page):
             return redirect(_back(request, batch, change.to_day))
     return render(
         request,
-        "academics/class_form.html",
+        "academics/class_changes/form.html",
         {
             "batch": batch,
             "form": form,
@@ -144,7 +144,7 @@ def class_change_undo(request, pk):
     stands = "no such class" if change.is_extra else f"class on {class_words(change.day, change.starts_at)} again"
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": "Take back this change?",

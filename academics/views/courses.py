@@ -30,7 +30,7 @@ def course_list(request):
     if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, default="name")):
         return file
     courses = listing(*listed, default="name")
-    return render(request, "academics/course_list.html", {"courses": courses, "filters": filters})
+    return render(request, "academics/courses/list.html", {"courses": courses, "filters": filters})
 
 
 def course_detail(request, pk):
@@ -43,7 +43,7 @@ def course_detail(request, pk):
     page = listing(request, going_on, sorts, default="starts", total=total)
     return render(
         request,
-        "academics/course_detail.html",
+        "academics/courses/detail.html",
         {
             "course": course,
             "plans": course.fee_plans.order_by("-is_active", "name").prefetch_related("parts"),
@@ -65,7 +65,7 @@ def course_create(request):
         return redirect(course)
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": "Add a course",
@@ -87,7 +87,7 @@ def course_update(request, pk):
         return redirect(course)
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {"form": form, "heading": heading, "back": course.get_absolute_url(), "back_label": back_label},
     )
 

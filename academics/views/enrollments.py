@@ -14,7 +14,7 @@ def student_enrollment(request, pk):
     can_change = request.user.has_perm("academics.change_enrollment")
     return render(
         request,
-        "academics/student_enrollment.html",
+        "academics/enrollments/student.html",
         {
             "student": student,
             "current": [enrollment for enrollment in enrollments if enrollment.is_active],

@@ -22,7 +22,7 @@ def holiday_list(request):
     if file := list_file(request, "holidays", HOLIDAYS, every_row(*listed, default="date")):
         return file
     holidays = listing(*listed, default="date")
-    return render(request, "academics/holiday_list.html", {"holidays": holidays, "filters": filters, "today": today})
+    return render(request, "academics/holidays/list.html", {"holidays": holidays, "filters": filters, "today": today})
 
 
 def holiday_create(request):
@@ -37,7 +37,7 @@ def holiday_create(request):
             return redirect("academics:holiday-list")
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": "Add a holiday",
@@ -67,7 +67,7 @@ def holiday_update(request, pk):
             return redirect("academics:holiday-list")
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": f"Edit the holiday {holiday.name}",
@@ -108,7 +108,7 @@ def holiday_delete(request, pk):
         return redirect("academics:holiday-list")
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": f"Delete the holiday {holiday.name}?",

@@ -23,7 +23,7 @@ def institute(request):
             return redirect("academics:institute")
     return render(
         request,
-        "academics/institute.html",
+        "academics/institute/form.html",
         {
             "form": form,
             "heading": "Institute",

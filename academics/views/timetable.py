@@ -67,7 +67,7 @@ def week(request):
     _fill(days, classes, user, today)
     return render(
         request,
-        "academics/week.html",
+        "academics/timetable/week.html",
         {
             "filters": filters,
             "days": [days[shown]] if shown else days.values(),

@@ -26,7 +26,7 @@ def password_reset(request):
         if person:
             answer.message = mails.reset(person, _reset_link(request, person))
         return answer
-    return render(request, "accounts/password_reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL})
+    return render(request, "accounts/passwords/reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL})
 
 
 def _reset_link(request, person):
@@ -37,7 +37,7 @@ def _reset_link(request, person):
 
 @open_page
 def password_reset_done(request):
-    return render(request, "accounts/password_reset_done.html")
+    return render(request, "accounts/passwords/reset_done.html")
 
 
 @open_page
@@ -59,11 +59,11 @@ def invitation(request, token):
 def _set_password(request, person):
     """The page behind a link: it sets the password of ``person``, for whom the link vouches, and signs them in."""
     if person is None:
-        return render(request, "accounts/link_over.html", {"sends_mail": settings.SENDS_MAIL}, status=404)
+        return render(request, "accounts/passwords/link_expired.html", {"sends_mail": settings.SENDS_MAIL}, status=404)
     form = NewPasswordForm(request.POST or None, user=person)
     if form.is_valid():
         set_password(person, form.cleaned_data["password"])
         login(request, person)
         messages.success(request, "Your password is set, and you are signed in.")
         return redirect(settings.LOGIN_REDIRECT_URL)
-    return render(request, "accounts/set_password.html", {"form": form, "person": person})
+    return render(request, "accounts/passwords/set.html", {"form": form, "person": person})

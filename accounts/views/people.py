@@ -34,7 +34,7 @@ def person_list(request):
     if file := list_file(request, "people", PEOPLE, every_row(request, found, SORTS, default="name")):
         return file
     people = listing(request, found, SORTS, default="name", keys_first=True)
-    return render(request, "accounts/person_list.html", {"people": people, "filters": filters})
+    return render(request, "accounts/people/list.html", {"people": people, "filters": filters})
 
 
 def person_detail(request, pk):
@@ -48,7 +48,7 @@ def person_detail(request, pk):
             history.append(person.student_profile.history.all())
     return render(
         request,
-        "accounts/person_detail.html",
+        "accounts/people/detail.html",
         {
             "person": person,
             "is_self": is_self,
@@ -77,7 +77,7 @@ def person_create(request):
             show_refusal(form, refusal)
         else:
             return _after_adding(request, person)
-    return render(request, "accounts/person_form.html", {"form": form, "role": role, "roles": roles})
+    return render(request, "accounts/people/form.html", {"form": form, "role": role, "roles": roles})
 
 
 def _after_adding(request, person):
@@ -108,7 +108,7 @@ def person_update(request, pk):
             return redirect(person)
     return render(
         request,
-        "accounts/person_form.html",
+        "accounts/people/form.html",
         {"form": form, "heading": f"Edit {name}", "back": person.get_absolute_url(), "back_label": name},
     )
 
@@ -154,7 +154,7 @@ def person_invite(request, pk):
         del request.session["shows_link_of"]
     return render(
         request,
-        "accounts/person_invite.html",
+        "accounts/people/invite.html",
         {
             "person": person,
             "link": invitations.link_for(person, request) if is_shown else "",
@@ -185,7 +185,7 @@ def person_role(request, pk):
         else:
             messages.success(request, f"{person} is now {form.cleaned_data['role']}.")
             return redirect(person)
-    return render(request, "accounts/person_role.html", {"person": person, "form": form, "refusal": refusal})
+    return render(request, "accounts/people/role.html", {"person": person, "form": form, "refusal": refusal})
 
 
 def person_deactivate(request, pk):
@@ -199,7 +199,7 @@ def person_deactivate(request, pk):
         else:
             messages.success(request, f"{person} is inactive and cannot sign in any more.")
             return redirect(person)
-    return render(request, "accounts/person_deactivate.html", {"person": person, "refusal": refusal})
+    return render(request, "accounts/people/deactivate.html", {"person": person, "refusal": refusal})
 
 
 def person_activate(request, pk):
@@ -208,4 +208,4 @@ def person_activate(request, pk):
         activate(person)
         messages.success(request, f"{person} is active again.")
         return redirect(person)
-    return render(request, "accounts/person_activate.html", {"person": person})
+    return render(request, "accounts/people/activate.html", {"person": person})

@@ -22,7 +22,7 @@ def me(request):
     link = CalendarLink.objects.filter(user=request.user).first()
     return render(
         request,
-        "accounts/me.html",
+        "accounts/profile/detail.html",
         {
             "form": form,
             "tokens": ApiToken.objects.in_force().filter(user=request.user),
@@ -58,7 +58,7 @@ def password_change(request):
         return redirect("accounts:me")
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": "Change your password",

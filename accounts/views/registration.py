@@ -17,7 +17,7 @@ def register(request):
     if request.user.is_authenticated:
         return redirect(settings.LOGIN_REDIRECT_URL)
     if not settings.REGISTRATION_OPEN:
-        return render(request, "accounts/registration_closed.html", status=404)
+        return render(request, "accounts/registration/closed.html", status=404)
     form = RegisterForm(request.POST or None)
     if form.is_valid():
         try:
@@ -36,4 +36,4 @@ def register(request):
                 request, f"Welcome, {person}. Your admission number is {person.student_profile.admission_number}."
             )
             return redirect(settings.LOGIN_REDIRECT_URL)
-    return render(request, "accounts/register.html", {"form": form})
+    return render(request, "accounts/registration/form.html", {"form": form})

@@ -54,7 +54,7 @@ def open_whatsapp(request, remind, *, back, otherwise):
     try:
         notices = remind(again="again" in request.POST)
     except RemindedAlready as asked:
-        return render(request, "_remind_again.html", {"recent": asked.notices, "back": back})
+        return render(request, "includes/remind_again.html", {"recent": asked.notices, "back": back})
     if not notices:
         messages.error(request, otherwise)
         return redirect(back)
@@ -76,7 +76,7 @@ def remind_by_mail(request, kind):
     try:
         notices = kind.remind(ids, channel=Channel.EMAIL, by=request.user, **form.choice)
     except RemindedAlready as asked:
-        return render(request, "_remind_again.html", {"form": form, "recent": asked.notices, "back": back})
+        return render(request, "includes/remind_again.html", {"form": form, "recent": asked.notices, "back": back})
     went_out = mails.send_each([EmailMessage(one.subject, one.text, to=[one.email]) for one in notices])
     left_out = len(ids) - len(notices)
     words = f", {left_out} left out ({kind.reasons})" if left_out else ""

@@ -47,7 +47,7 @@ def sign_in_page(request, form=None, *, next, typed):
     """The page to sign in, and to go to ``next`` then; what was ``typed`` there goes along."""
     form = form or SignInForm(request=request)
     context = {"form": form, "next": next, "typed": typed, "registration_open": settings.REGISTRATION_OPEN}
-    return render(request, "accounts/sign_in.html", context)
+    return render(request, "accounts/sign_in/form.html", context)
 
 
 @require_POST

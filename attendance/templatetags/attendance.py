@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.simple_tag
 def each_mark(template_name):
-    """`{% each_mark "attendance/register/_cell.html" as cells %}`: the template drawn for each `mark`, and for None."""
+    """`{% each_mark "attendance/registers/_cell.html" as cells %}`: the template drawn for each `mark`, and for None."""
     piece = get_template(template_name)
     return {mark: piece.render({"mark": mark}) for mark in (*Status, None)}
 

@@ -34,12 +34,12 @@ def _switched_on():
 
 def screen(request, pk):
     """The code of the class that is on, and who has arrived."""
-    return render(request, "attendance/check_in_screen.html", _screen(request, pk))
+    return render(request, "attendance/check_in/screen.html", _screen(request, pk))
 
 
 def arrivals(request, pk):
     """The part of the screen that changes."""
-    return render(request, "attendance/_check_in_now.html", _screen(request, pk))
+    return render(request, "attendance/check_in/_now.html", _screen(request, pk))
 
 
 def _screen(request, pk):
@@ -82,7 +82,7 @@ def scanned(request, token):
     try:
         request.session[_TICKET] = codes.scan(token).kept
     except codes.Refused as refusal:
-        return render(request, "attendance/check_in.html", {"refusal": refusal.message}, status=410)
+        return render(request, "attendance/check_in/student.html", {"refusal": refusal.message}, status=410)
     return redirect("attendance:check-in")
 
 
@@ -114,7 +114,7 @@ def check_in(request):
             context["batch"], context["status"] = codes.check(ticket, student, new_device)
         except codes.Refused as refusal:
             context["refusal"] = refusal.message
-    answer = render(request, "attendance/check_in.html", context)
+    answer = render(request, "attendance/check_in/student.html", context)
     if new_device and not device:
         answer.set_signed_cookie(
             _DEVICE, new_device, salt=_DEVICE, max_age=_A_YEAR, secure=settings.HTTPS, httponly=True, samesite="Lax"

@@ -21,7 +21,7 @@ def day(request):
         return table_answer(f"classes-of-{on}-{today}", CLASSES, shown, form=form)
     return render(
         request,
-        "attendance/day.html",
+        "attendance/days/list.html",
         {
             "filters": filters,
             "on": on,

@@ -29,7 +29,7 @@ def register(request, pk):
         return table_answer(name, register_columns(found), found.rows, form=file)
     return render(
         request,
-        "attendance/register.html",
+        "attendance/registers/month.html",
         {
             "batch": batch,
             "months": months,
@@ -58,6 +58,6 @@ def missing_list(request):
     page = Paginator(shown, ROWS_A_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
-        "attendance/missing.html",
+        "attendance/missing_registers/list.html",
         {"filters": filters, "days": days, "missing": Listing(page, sort=""), "in_all": len(rows)},
     )

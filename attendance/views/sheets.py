@@ -114,7 +114,7 @@ def _sheet_page(request, batch, held_on, form, plan):
             row.remarks.append(Remark("Has not checked in." if is_open else "Not on the saved sheet yet."))
     return render(
         request,
-        "attendance/sheet.html",
+        "attendance/sheets/form.html",
         {
             "batch": batch,
             "held_on": held_on,
@@ -187,7 +187,7 @@ def sheet_history(request, pk, held_on):
     changes = MarkChange.objects.filter(mark__sheet=taken).select_related("changed_by", "mark__student__user")
     return render(
         request,
-        "attendance/sheet_history.html",
+        "attendance/sheets/history.html",
         {
             "batch": batch,
             "held_on": held_on,
@@ -203,7 +203,7 @@ def _closed_day(request, batch, held_on, sentence, today):
     earliest = max(first_open_day(request.user, today) or batch.starts_on, batch.starts_on)
     return render(
         request,
-        "attendance/sheet_closed.html",
+        "attendance/sheets/closed.html",
         {
             "batch": batch,
             "held_on": held_on,

@@ -25,7 +25,7 @@ def shortage_list(request):
     may_remind = user.has_perm("attendance.add_reminder")
     return render(
         request,
-        "attendance/shortage.html",
+        "attendance/shortage/list.html",
         {
             "filters": filters,
             "institute_settings": institute,

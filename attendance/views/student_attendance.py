@@ -22,7 +22,7 @@ def student_attendance(request, pk):
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(
         request,
-        "attendance/student_attendance.html",
+        "attendance/student/detail.html",
         {
             "student": student,
             "today": today,

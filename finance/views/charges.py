@@ -33,7 +33,7 @@ def student_charge(request, pk):
             return redirect(back)
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": f"Charge {student}",
@@ -76,7 +76,7 @@ def batch_charge(request, pk):
             student.has_it = student.pk in have_it
     return render(
         request,
-        "finance/batch_charge.html",
+        "finance/charges/batch.html",
         {
             "form": form,
             "batch": batch,
@@ -121,7 +121,7 @@ def charge_cancel(request, pk):
             return redirect(back)
     return render(
         request,
-        "finance/charge_cancel.html",
+        "finance/charges/cancel.html",
         {
             "form": form,
             "heading": f"Cancel {display(charge.amount)} of {charge.student}?",

@@ -30,7 +30,7 @@ def collections(request):
     shown = with_courses(key for key, _ in batches)
     return render(
         request,
-        "finance/collections.html",
+        "finance/collections/report.html",
         {
             "filters": filters,
             "year_words": financial_year_words(year),

@@ -60,7 +60,7 @@ def ask(request, pk):
             return redirect(_fees_of(student))
     return render(
         request,
-        "finance/concession_form.html",
+        "finance/concessions/form.html",
         {
             "form": form,
             "student": student,
@@ -91,7 +91,7 @@ def concession_list(request):
         return file
     return render(
         request,
-        "finance/concession_list.html",
+        "finance/concessions/list.html",
         {
             "concessions": listing(*listed, default="asked"),
             "limit": Institute.objects.current().concession_limit,
@@ -123,7 +123,7 @@ def approve(request, pk):
             return redirect("finance:concession-list")
     return render(
         request,
-        "finance/concession_approve.html",
+        "finance/concessions/approve.html",
         {
             "form": form,
             "rows": rows,
@@ -158,7 +158,7 @@ def take_back(request, pk):
             return redirect(_fees_of(student))
     return render(
         request,
-        "finance/concession_cancel.html",
+        "finance/concessions/cancel.html",
         {
             "form": form,
             "rows": rows,
@@ -202,7 +202,7 @@ def waive(request, pk):
             return redirect(_fees_of(student))
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": f"Waive {display(is_open)} of {student}?",

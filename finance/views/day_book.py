@@ -36,7 +36,7 @@ def day_book(request):
     closes = closes.select_related("person").order_by("closed_on", "closed_at")
     return render(
         request,
-        "finance/day_book.html",
+        "finance/day_book/report.html",
         {
             "filters": filters,
             "book": book,
@@ -76,7 +76,7 @@ def close_day(request):
             return redirect(back)
     return render(
         request,
-        "finance/day_close.html",
+        "finance/day_book/close.html",
         {
             "form": form,
             "on": on,

@@ -23,7 +23,7 @@ def dues(request):
     may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past
     return render(
         request,
-        "finance/dues.html",
+        "finance/dues/list.html",
         {
             "filters": filters,
             "dues": dues,

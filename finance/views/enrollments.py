@@ -76,7 +76,7 @@ def enroll(request):
         follow(table, terms)
     return render(
         request,
-        "finance/enroll_form.html",
+        "finance/enrollments/form.html",
         {
             "form": form,
             "table": table,
@@ -163,7 +163,7 @@ def enroll_several(request, pk):
     found = list(found)
     return render(
         request,
-        "finance/enroll_several.html",
+        "finance/enrollments/several.html",
         {
             "form": form,
             "batch": batch,

@@ -48,7 +48,7 @@ def change(request, pk):
         table.propose(rows)
     return render(
         request,
-        "finance/installments_change.html",
+        "finance/installments/form.html",
         {
             "form": form,
             "table": table,
@@ -86,7 +86,7 @@ def _plan_page(request, plan, parts, heading, submit):
             return redirect(plan.course)
     return render(
         request,
-        "finance/plan_form.html",
+        "finance/fee_plans/form.html",
         {
             "form": form,
             "rows": form.rows,

@@ -14,7 +14,7 @@ from finance.services import late_fees
 def rule_list(request):
     return render(
         request,
-        "finance/late_fee_rules.html",
+        "finance/late_fees/rules.html",
         {"rules": LateFeeRule.objects.order_by("-is_active", "name", "pk"), "today": timezone.localdate()},
     )
 
@@ -36,7 +36,7 @@ def _rule_page(request, rule, heading, submit):
         return redirect("finance:late-fee-rules")
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": heading,

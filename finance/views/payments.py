@@ -53,7 +53,7 @@ def payment_create(request):
         }
     return render(
         request,
-        "finance/payment_form.html",
+        "finance/payments/form.html",
         {
             "form": form,
             "student": student,
@@ -72,7 +72,7 @@ def _stays(request, payment, heading, *, is_bounce=False):
     """The page that says why a payment of which money was given back stays, and what can be done instead."""
     return render(
         request,
-        "finance/payment_stays.html",
+        "finance/payments/not_cancellable.html",
         {
             "payment": payment,
             "refunds": receipts.refunds_of(payment),
@@ -105,7 +105,7 @@ def payment_void(request, pk):
             return redirect(payment)
     return render(
         request,
-        "finance/payment_void.html",
+        "finance/payments/void.html",
         {
             "form": form,
             "payment": payment,
@@ -150,7 +150,7 @@ def payment_bounce(request, pk):
             return redirect(payment)
     return render(
         request,
-        "finance/payment_bounce.html",
+        "finance/payments/bounce.html",
         {
             "form": form,
             "payment": payment,
@@ -174,7 +174,7 @@ def payment_list(request):
     else:
         total = (found if filters.shows_void else found.live()).total()
     payments = listing(*listed, default="-date", keys_first=True)
-    return render(request, "finance/payment_list.html", {"payments": payments, "filters": filters, "total": total})
+    return render(request, "finance/payments/list.html", {"payments": payments, "filters": filters, "total": total})
 
 
 def student_payments(request, pk):
@@ -185,7 +185,7 @@ def student_payments(request, pk):
         return file
     return render(
         request,
-        "finance/student_payments.html",
+        "finance/payments/student.html",
         {
             "student": student,
             "payments": listing(*listed, default="-date"),

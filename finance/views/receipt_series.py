@@ -34,7 +34,7 @@ def receipt_start(request):
             return redirect("academics:institute")
     return render(
         request,
-        "_form_page.html",
+        "form_page.html",
         {
             "form": form,
             "heading": "Where receipt numbers start",

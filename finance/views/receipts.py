@@ -23,7 +23,7 @@ def receipt(request, pk):
     payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
     return render(
         request,
-        "finance/receipt.html",
+        "finance/receipts/detail.html",
         {
             "payment": payment,
             "student": payment.student,
@@ -71,7 +71,7 @@ def receipt_check(request, token):
     first_name = payment.student.user.full_name.partition(" ")[0] if payment else ""
     return render(
         request,
-        "finance/receipt_check.html",
+        "finance/receipts/check.html",
         {"payment": payment, "first_name": first_name},
         status=200 if payment else 404,
     )

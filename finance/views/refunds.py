@@ -37,7 +37,7 @@ def refund_due_list(request):
     page = listing(*listed, default="due", total=totals.students)
     return render(
         request,
-        "finance/refund_due_list.html",
+        "finance/refunds/due_list.html",
         {"filters": filters, "totals": totals, "listing": page, "refunds": withdrawals.rows(list(page), today)},
     )
 
@@ -75,7 +75,7 @@ def refund_create(request, pk):
         return redirect(payment)
     return render(
         request,
-        "finance/refund_form.html",
+        "finance/refunds/form.html",
         {
             "form": form,
             "payment": payment,
@@ -97,4 +97,4 @@ def voucher(request, pk):
         ),
         pk=pk,
     )
-    return render(request, "finance/voucher.html", {"refund": refund, "student": refund.student})
+    return render(request, "finance/refunds/voucher.html", {"refund": refund, "student": refund.student})

@@ -25,7 +25,7 @@ def statement(request, pk):
         return file
     return render(
         request,
-        "finance/statement.html",
+        "finance/statements/detail.html",
         {
             "student": student,
             "statement": pdf.statement_words(data),

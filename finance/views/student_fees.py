@@ -20,7 +20,7 @@ def student_fees(request, pk):
     pay = statements.pay_by_upi(student, Institute.objects.for_page_heads(), fees)
     return render(
         request,
-        "finance/student_fees.html",
+        "finance/student_fees/detail.html",
         {
             "student": student,
             "fees": fees,

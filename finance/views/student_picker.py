@@ -63,7 +63,7 @@ def student_picker(request, pick, purpose):
         return redirect(_address(pick, purpose, (exact or people)[0]))
     return render(
         request,
-        "finance/student_picker.html",
+        "finance/student_picker/list.html",
         {
             "heading": PURPOSES[purpose][0],
             "purpose": purpose,
@@ -84,6 +84,6 @@ def suggestions(request, purpose):
     people = _matches(request.user, words)[:SUGGESTIONS] if words else []
     return render(
         request,
-        "finance/_picker_links.html",
+        "finance/student_picker/_links.html",
         {"links": _links(pick, purpose, people), "words": words, "purpose": purpose},
     )

@@ -64,7 +64,7 @@ def transfer(request, enrollment):
     dues = student_dues(enrollment)
     return ending_page(
         request,
-        "finance/enrollment_transfer.html",
+        "finance/transfers/form.html",
         enrollment,
         form,
         clashes=clashes,

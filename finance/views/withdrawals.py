@@ -76,7 +76,7 @@ def complete(request, enrollment):
             return redirect(enrollment)
     return ending_page(
         request,
-        "finance/enrollment_complete.html",
+        "finance/enrollments/complete.html",
         enrollment,
         form,
         dues=student_dues(enrollment),
@@ -113,7 +113,7 @@ def drop(request, enrollment):
                 return redirect(enrollment)
     return ending_page(
         request,
-        "finance/enrollment_drop.html",
+        "finance/withdrawals/form.html",
         enrollment,
         form,
         fees=fees,
@@ -152,7 +152,7 @@ def complete_batch(request, pk):
             return redirect(batch)
     return render(
         request,
-        "finance/batch_complete.html",
+        "finance/enrollments/complete_batch.html",
         {
             "form": form,
             "batch": batch,

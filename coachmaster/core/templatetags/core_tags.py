@@ -103,7 +103,7 @@ def figure(chart):
     return {"chart": chart}
 
 
-@register.inclusion_tag("_sort_heading.html", takes_context=True)
+@register.inclusion_tag("includes/sort_heading.html", takes_context=True)
 def sort_heading(context, listing, key, label, align=""):
     """A column heading that sorts by ``key``; a second press turns the order round. Filters are kept."""
     parameters = context["request"].GET.copy()
