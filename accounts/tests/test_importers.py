@@ -255,7 +255,7 @@ def test_stopping_it_leaves_everything_as_it_was(file, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("accounts.importing.bulk_create_with_history", interrupt)
+    monkeypatch.setattr("accounts.importers.people.bulk_create_with_history", interrupt)
 
     run = run_import("import_students", file(STUDENTS))
 

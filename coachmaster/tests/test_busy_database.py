@@ -78,7 +78,7 @@ def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(client_of, a
 
     client = client_of(admin)
     client.raise_request_exception = False
-    monkeypatch.setattr("academics.views.CourseFilter", ask_it)
+    monkeypatch.setattr("academics.views.courses.CourseFilter", ask_it)
 
     response = client.get(reverse("academics:course-list"))
 
@@ -94,7 +94,7 @@ def test_a_file_of_sqlite_that_stays_locked_is_a_busy_moment(client_of, admin, m
         raise OperationalError(*cause.args) from cause
 
     client = client_of(admin)
-    monkeypatch.setattr("academics.views.CourseFilter", locked)
+    monkeypatch.setattr("academics.views.courses.CourseFilter", locked)
 
     response = client.get(reverse("academics:course-list"))
 

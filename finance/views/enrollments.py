@@ -30,7 +30,7 @@ SHOWN = 50
 
 def ask_about_clashes(form, students, batch, **leaving):
     """Raises `Clashes` when these students have other classes at that time, unless the box of ``form`` is ticked."""
-    clashes = [] if form.cleaned_data["despite_clash"] else find_clashes_of(students, batch, **withdrawals)
+    clashes = [] if form.cleaned_data["despite_clash"] else find_clashes_of(students, batch, **leaving)
     if clashes:
         raise Clashes([str(clash) for clash in clashes])
 
