@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs an event loop in the tests' thread
+os.environ.setdefault(
+    "DJANGO_ALLOW_ASYNC_UNSAFE", "true"
+)  # Playwright runs an event loop in the tests' thread
 
 _teardown = TransactionTestCase._fixture_teardown
 

@@ -13,6 +13,8 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as missing:
-        if os.path.exists(os.path.join(os.path.dirname(__file__), str(missing.name).partition(".")[0])):
+        if os.path.exists(
+            os.path.join(os.path.dirname(__file__), str(missing.name).partition(".")[0])
+        ):
             raise  # one of our own
         sys.exit(f"{missing}. Install what this version needs: make requirements")

@@ -64,16 +64,28 @@ class ClassTimeRows(forms.BaseInlineFormSet):
         slots = class_times.check(self.slots)
         batch, was = self.instance, self.instance.slots if self.instance.pk else []
         starts = {(slot.weekday, slot.starts_at) for slot in slots}
-        refuse_times_that_changes_need(batch, [one for one in was if (one.weekday, one.starts_at) not in starts])
+        refuse_times_that_changes_need(
+            batch, [one for one in was if (one.weekday, one.starts_at) not in starts]
+        )
         if batch.starts_on:
             check_clashes(batch, slots, despite_clash="despite_clash" in self.data)
 
     @property
     def slots(self):
         """The class times that stay, in order of the week."""
-        kept = [form.cleaned_data for form in self.forms if form not in self.deleted_forms and form.has_changed()]
-        kept += [forms.model_to_dict(form.instance) for form in self.initial_forms if not form.has_changed()]
-        return sorted(class_times.Slot(row["weekday"], row["starts_at"], row["ends_at"]) for row in kept)
+        kept = [
+            form.cleaned_data
+            for form in self.forms
+            if form not in self.deleted_forms and form.has_changed()
+        ]
+        kept += [
+            forms.model_to_dict(form.instance)
+            for form in self.initial_forms
+            if not form.has_changed()
+        ]
+        return sorted(
+            class_times.Slot(row["weekday"], row["starts_at"], row["ends_at"]) for row in kept
+        )
 
 
 class ClassTimeInline(admin.TabularInline):
@@ -107,7 +119,16 @@ class BatchAdmin(HistoryAdmin, NeverDeleted):
 
     form = BatchForm
     inlines = [ClassTimeInline]
-    list_display = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
+    list_display = [
+        "name",
+        "code",
+        "course",
+        "instructor",
+        "starts_on",
+        "ends_on",
+        "capacity",
+        "room",
+    ]
     list_filter = ["course"]
     list_select_related = ["course", "instructor"]
     search_fields = ["name", "code", "course__name"]

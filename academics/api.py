@@ -72,7 +72,9 @@ class CourseIn(Schema):
 
     name: str = Field(examples=["JEE Two Year"])
     total_fee: Amount = Field(description="In rupees; 0 for a free course.", examples=[125000.5])
-    description: str | None = Field(None, examples=["Physics, chemistry and mathematics for the JEE."])
+    description: str | None = Field(
+        None, examples=["Physics, chemistry and mathematics for the JEE."]
+    )
 
 
 class CourseChange(Schema):
@@ -82,7 +84,9 @@ class CourseChange(Schema):
     total_fee: Amount | None = Field(
         None, description="In rupees. Counts for new enrollments only.", examples=["125000.50"]
     )
-    description: str | None = Field(None, examples=["Physics, chemistry and mathematics for the JEE."])
+    description: str | None = Field(
+        None, examples=["Physics, chemistry and mathematics for the JEE."]
+    )
 
 
 @courses.get(
@@ -234,7 +238,9 @@ class BatchChange(Schema):
     batch_name: str | None = Field(None, examples=["JEE morning"])
     start_date: Day | None = None
     end_date: Day | None = Field(None, description="null: open-ended.")
-    schedule_time: str | None = Field(None, description=_TIMES, examples=["Mon, Wed 17:00-18:30; Sat 09:00-11:00"])
+    schedule_time: str | None = Field(
+        None, description=_TIMES, examples=["Mon, Wed 17:00-18:30; Sat 09:00-11:00"]
+    )
 
 
 @batches.get(
@@ -246,7 +252,11 @@ class BatchChange(Schema):
 )
 def list_batches(request, paging: Query[Paging]):
     """An Admin's are all; an instructor's those they teach; a student's those they are, or were, enrolled in."""
-    found = Batch.objects.visible_to(request.user).prefetch_related("class_times").order_by("name", "pk")
+    found = (
+        Batch.objects.visible_to(request.user)
+        .prefetch_related("class_times")
+        .order_by("name", "pk")
+    )
     return listed(request, paging, "batches", found, batch_json)
 
 
@@ -284,7 +294,9 @@ def get_batch(request, batch_id: Key):
 )
 def update_batch(request, batch_id: Key, payload: BatchChange):
     """Enrollments and sheets bound what can change: the course of a batch with students stays, and so do its days."""
-    batch = get_object_or_404(Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=batch_id)
+    batch = get_object_or_404(
+        Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=batch_id
+    )
     return _saved(batch, payload, 200)
 
 
@@ -306,7 +318,9 @@ def _saved(batch, payload, status):
         checked(form)
         clashes = save_batch(form.instance, slots, despite_clash=True)
     saved = batch_json(Batch.objects.prefetch_related("class_times").get(pk=form.instance.pk))
-    return Answer({**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, status)
+    return Answer(
+        {**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, status
+    )
 
 
 class BatchStudent(UserOut):
@@ -342,7 +356,11 @@ class StudentsAsked(Schema):
 def list_batch_students(request, batch_id: Key, paging: Query[Paging], asked: Query[StudentsAsked]):
     """Who is enrolled, by name."""
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
-    found = Enrollment.objects.filter(batch=batch).by_name().select_related("student__user__membership__group")
+    found = (
+        Enrollment.objects.filter(batch=batch)
+        .by_name()
+        .select_related("student__user__membership__group")
+    )
     if asked.status != "all":
         found = found.filter(status=asked.status)
     sees_everything = request.user.has_perm("accounts.view_user")
@@ -381,7 +399,9 @@ class EnrollmentDetails(EnrollmentOut):
 class CurrentEnrollment(EnrollmentDetails):
     """The enrollment that goes on, else the latest, and those beside it."""
 
-    history: list[EnrollmentOut] = Field(description="The student's other enrollments, the newest first.")
+    history: list[EnrollmentOut] = Field(
+        description="The student's other enrollments, the newest first."
+    )
 
 
 def enrollment_json(enrollment):
@@ -424,7 +444,9 @@ def current_enrollment_json(student, viewer):
 )
 def get_enrollment(request, student_id: Key):
     """The current enrollment, else the latest, with batch, course and instructor; 404 when there is none."""
-    student = get_object_or_404(StudentProfile.objects.visible_to(request.user).select_related("user"), pk=student_id)
+    student = get_object_or_404(
+        StudentProfile.objects.visible_to(request.user).select_related("user"), pk=student_id
+    )
     found = current_enrollment_json(student, request.user)
     if found is None:
         raise Http404(f"{student} has no enrollment.")

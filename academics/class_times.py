@@ -87,5 +87,6 @@ def grouped(slots):
 def written(slots):
     """``slots`` as text that `parse` reads back."""
     return "; ".join(
-        f"{_day_words(weekdays)} {starts_at:%H:%M}-{ends_at:%H:%M}" for weekdays, starts_at, ends_at in grouped(slots)
+        f"{_day_words(weekdays)} {starts_at:%H:%M}-{ends_at:%H:%M}"
+        for weekdays, starts_at, ends_at in grouped(slots)
     )

@@ -27,7 +27,11 @@ def batch_columns(user):
         Column("Batch", Kind.TEXT, lambda batch: batch.name),
         Column("Code", Kind.TEXT, lambda batch: batch.code),
         Column("Course", Kind.TEXT, lambda batch: batch.course.name),
-        Column("Instructor", Kind.TEXT, lambda batch: batch.instructor.full_name if batch.instructor else None),
+        Column(
+            "Instructor",
+            Kind.TEXT,
+            lambda batch: batch.instructor.full_name if batch.instructor else None,
+        ),
         Column("Timings", Kind.TEXT, lambda batch: batch.class_times_text),
         Column("Room", Kind.TEXT, lambda batch: batch.room),
         Column("Start date", Kind.DAY, lambda batch: batch.starts_on),

@@ -31,7 +31,9 @@ def calendar_of(person, today, *, institute):
         *_zone(timetable.first, timetable.last),
     ]
     for one in timetable.classes():
-        if not (one.is_taken_out and one.change.to_day):  # a moved class stands once, where it is held
+        if not (
+            one.is_taken_out and one.change.to_day
+        ):  # a moved class stands once, where it is held
             lines += _class(one, stamp, institute)
     for day, name in sorted(timetable.holidays.items()):
         lines += _holiday(day, name, stamp)

@@ -11,7 +11,9 @@ from .timetable import Timetable
 def own_timetable(user, first, last):
     """The `Timetable` of the classes that ``user`` teaches or, while enrolled, attends. Five queries."""
     enrollments = defaultdict(list)
-    for enrollment in Enrollment.objects.filter(student=user.pk).only("batch", "enrolled_on", "ended_on"):
+    for enrollment in Enrollment.objects.filter(student=user.pk).only(
+        "batch", "enrolled_on", "ended_on"
+    ):
         enrollments[enrollment.batch_id].append(enrollment)
     batches = Batch.objects.running(first, last).filter(Q(instructor=user) | Q(pk__in=enrollments))
     batches = batches.select_related("course", "instructor").order_by("name", "pk")
@@ -26,6 +28,8 @@ class OwnTimetable(Timetable):
         super().__init__(batches, first, last)
 
     def all_on(self, batch, day):
-        if batch.instructor_id != self._user.pk and not any(one.covers(day) for one in self._enrollments[batch.pk]):
+        if batch.instructor_id != self._user.pk and not any(
+            one.covers(day) for one in self._enrollments[batch.pk]
+        ):
             return []
         return super().all_on(batch, day)

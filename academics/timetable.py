@@ -104,7 +104,11 @@ class Timetable:
     def __init__(self, batches, first, last):
         self.batches, self.first, self.last = list(batches), first, last
         self.holidays = {}
-        self._weekly, self._taken_out, self._put_in = defaultdict(list), defaultdict(dict), defaultdict(list)
+        self._weekly, self._taken_out, self._put_in = (
+            defaultdict(list),
+            defaultdict(dict),
+            defaultdict(list),
+        )
         if self.batches and first <= last:
             self._load()
 
@@ -135,11 +139,15 @@ class Timetable:
                 continue
             change = changes.get(slot.starts_at)
             if change is None or not change.keeps_its_start:
-                found.append(Class(batch, day, slot, batch.room, change, change is not None, holiday))
+                found.append(
+                    Class(batch, day, slot, batch.room, change, change is not None, holiday)
+                )
         for change in self._put_in.get((pk, day), ()):
             slot = Slot(weekday, change.to_starts_at, change.to_ends_at)
             found.append(Class(batch, day, slot, change.room or batch.room, change, False, holiday))
-        return sorted(found, key=lambda one: (one.slot, one.is_taken_out)) if len(found) > 1 else found
+        return (
+            sorted(found, key=lambda one: (one.slot, one.is_taken_out)) if len(found) > 1 else found
+        )
 
     def plan(self, batch, day):
         """The `DayPlan` of ``batch`` for that day."""
@@ -166,7 +174,10 @@ class Timetable:
         """The first class of ``batch`` that has not ended at the moment ``after``, or None: one that goes on counts."""
         after = timezone.localtime(after)
         coming = self.held(batch, after.date())
-        return next((one for one in coming if one.day > after.date() or one.slot.ends_at > after.time()), None)
+        return next(
+            (one for one in coming if one.day > after.date() or one.slot.ends_at > after.time()),
+            None,
+        )
 
     def days(self, number=None):
         """Its days, or the first ``number`` of them."""
@@ -181,7 +192,10 @@ class Timetable:
         batches = sorted(self.batches, key=lambda batch: (batch.name, batch.pk))
         found = []
         for day in self.days():
-            found += sorted((one for batch in batches for one in self.all_on(batch, day)), key=attrgetter("slot"))
+            found += sorted(
+                (one for batch in batches for one in self.all_on(batch, day)),
+                key=attrgetter("slot"),
+            )
         return found
 
 
@@ -195,10 +209,19 @@ def possible_days(batches, first, last):
     for day in days_between(first, last):
         if day not in holidays:
             days[day.weekday()].append(day)
-    weekly = ClassTime.objects.filter(batch__in=batches.order_by()).order_by().values_list("batch", "weekday")
+    weekly = (
+        ClassTime.objects.filter(batch__in=batches.order_by())
+        .order_by()
+        .values_list("batch", "weekday")
+    )
     found = {(batch, day) for batch, weekday in weekly for day in days[weekday]}
-    added = ((change.batch_id, change.to_day) for change in _changes(batches=None, first=first, last=last))
-    return found.union((batch, day) for batch, day in added if day and first <= day <= last and day not in holidays)
+    added = (
+        (change.batch_id, change.to_day)
+        for change in _changes(batches=None, first=first, last=last)
+    )
+    return found.union(
+        (batch, day) for batch, day in added if day and first <= day <= last and day not in holidays
+    )
 
 
 def class_days(batch, first, last):

@@ -11,13 +11,35 @@ changes_classes = requires("academics.add_classchange")
 app_name = "academics"
 urlpatterns = [
     path("courses/", requires("academics.view_course")(courses.course_list), name="course-list"),
-    path("courses/add/", requires("academics.add_course")(courses.course_create), name="course-create"),
-    path("courses/<int:pk>/", requires("academics.view_course")(courses.course_detail), name="course-detail"),
-    path("courses/<int:pk>/edit/", requires("academics.change_course")(courses.course_update), name="course-update"),
+    path(
+        "courses/add/",
+        requires("academics.add_course")(courses.course_create),
+        name="course-create",
+    ),
+    path(
+        "courses/<int:pk>/",
+        requires("academics.view_course")(courses.course_detail),
+        name="course-detail",
+    ),
+    path(
+        "courses/<int:pk>/edit/",
+        requires("academics.change_course")(courses.course_update),
+        name="course-update",
+    ),
     path("batches/", requires("academics.view_batch")(batches.batch_list), name="batch-list"),
-    path("batches/add/", requires("academics.add_batch")(batches.batch_create), name="batch-create"),
-    path("batches/<int:pk>/", requires("academics.view_batch")(batches.batch_detail), name="batch-detail"),
-    path("batches/<int:pk>/edit/", requires("academics.change_batch")(batches.batch_update), name="batch-update"),
+    path(
+        "batches/add/", requires("academics.add_batch")(batches.batch_create), name="batch-create"
+    ),
+    path(
+        "batches/<int:pk>/",
+        requires("academics.view_batch")(batches.batch_detail),
+        name="batch-detail",
+    ),
+    path(
+        "batches/<int:pk>/edit/",
+        requires("academics.change_batch")(batches.batch_update),
+        name="batch-update",
+    ),
     path(
         "batches/<int:pk>/students/",
         requires("academics.view_enrollment")(batches.batch_students),
@@ -25,7 +47,9 @@ urlpatterns = [
     ),
     path("calendar/", requires("academics.view_batch")(timetable.week), name="calendar"),
     path("calendar/feed/<int:pk>/<str:token>.ics", timetable.calendar_feed, name="calendar-feed"),
-    path("batches/<int:pk>/classes/add/", changes_classes(class_changes.class_add), name="class-add"),
+    path(
+        "batches/<int:pk>/classes/add/", changes_classes(class_changes.class_add), name="class-add"
+    ),
     path(
         "batches/<int:pk>/classes/<day:day>/<time:starts_at>/move/",
         changes_classes(class_changes.class_move),
@@ -42,12 +66,24 @@ urlpatterns = [
         name="class-change-undo",
     ),
     # For everybody: whose enrollment one may see is the view's question, and a student needs no right for their own.
-    path("students/<int:pk>/enrollment/", enrollments.student_enrollment, name="student-enrollment"),
-    path("institute/", requires("academics.change_institute")(institute.institute), name="institute"),
-    path("holidays/", requires("academics.view_holiday")(holidays.holiday_list), name="holiday-list"),
-    path("holidays/add/", requires("academics.add_holiday")(holidays.holiday_create), name="holiday-create"),
     path(
-        "holidays/<int:pk>/edit/", requires("academics.change_holiday")(holidays.holiday_update), name="holiday-update"
+        "students/<int:pk>/enrollment/", enrollments.student_enrollment, name="student-enrollment"
+    ),
+    path(
+        "institute/", requires("academics.change_institute")(institute.institute), name="institute"
+    ),
+    path(
+        "holidays/", requires("academics.view_holiday")(holidays.holiday_list), name="holiday-list"
+    ),
+    path(
+        "holidays/add/",
+        requires("academics.add_holiday")(holidays.holiday_create),
+        name="holiday-create",
+    ),
+    path(
+        "holidays/<int:pk>/edit/",
+        requires("academics.change_holiday")(holidays.holiday_update),
+        name="holiday-update",
     ),
     path(
         "holidays/<int:pk>/delete/",

@@ -39,10 +39,13 @@ def check_gstin(value):
     """
     if not _GSTIN.fullmatch(value):
         raise ValidationError(
-            "Enter the 15 capital letters and digits of the GSTIN, like 27AAPFU0939F1ZV.", code="invalid"
+            "Enter the 15 capital letters and digits of the GSTIN, like 27AAPFU0939F1ZV.",
+            code="invalid",
         )
     if value[:2] not in State.values:
-        raise ValidationError(f"A GSTIN begins with a state's code, and {value[:2]} is none.", code="state")
+        raise ValidationError(
+            f"A GSTIN begins with a state's code, and {value[:2]} is none.", code="state"
+        )
     if value[-1] != check_digit(value[:-1]):
         raise ValidationError(
             "This GSTIN has a typing error: its last character does not fit the others. Compare it with the certificate.",
@@ -57,7 +60,9 @@ _UPI_ID = re.compile(r"[A-Za-z0-9._-]{2,256}@[A-Za-z][A-Za-z0-9.-]{1,63}")
 def check_upi_id(value):
     """A validator: ``value`` looks like a UPI id. Whether it exists only the bank knows. Raises ValidationError."""
     if not _UPI_ID.fullmatch(value):
-        raise ValidationError("Enter the UPI id as the bank shows it, like institute@okhdfcbank.", code="invalid")
+        raise ValidationError(
+            "Enter the UPI id as the bank shows it, like institute@okhdfcbank.", code="invalid"
+        )
 
 
 def check_reminder(value):

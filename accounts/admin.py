@@ -9,7 +9,15 @@ from django.utils.html import format_html
 
 from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
-from .models import AdmissionSeries, ApiToken, Attempts, CalendarLink, Membership, StudentProfile, User
+from .models import (
+    AdmissionSeries,
+    ApiToken,
+    Attempts,
+    CalendarLink,
+    Membership,
+    StudentProfile,
+    User,
+)
 from .roles import PERMISSIONS
 from .services import mails
 
@@ -23,7 +31,16 @@ class UserAdmin(HistoryAdmin, NeverDeleted, LargeTable):
     search_fields = ["search_text"]
     ordering = ["full_name", "pk"]
     list_select_related = ["membership__group"]
-    fields = ["full_name", "email", "phone", "role", "state", "is_superuser", "last_login", "created_at"]
+    fields = [
+        "full_name",
+        "email",
+        "phone",
+        "role",
+        "state",
+        "is_superuser",
+        "last_login",
+        "created_at",
+    ]
     readonly_fields = ["role", "state", "last_login", "created_at"]
 
     def get_queryset(self, request):
@@ -41,7 +58,9 @@ class UserAdmin(HistoryAdmin, NeverDeleted, LargeTable):
     def has_change_permission(self, request, obj=None):
         """Not the account of somebody who has rights that one lacks."""
         allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or User.objects.within_reach_of(request.user).filter(pk=obj.pk).exists())
+        return allowed and (
+            obj is None or User.objects.within_reach_of(request.user).filter(pk=obj.pk).exists()
+        )
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
@@ -142,7 +161,10 @@ class ApiTokenAdmin(ReadOnlyAdmin, LargeTable):
         """For who may close the account of its person."""
         if not admin.ModelAdmin.has_delete_permission(self, request, obj):
             return False
-        return obj is None or User.objects.within_reach_of(request.user).filter(pk=obj.user_id).exists()
+        return (
+            obj is None
+            or User.objects.within_reach_of(request.user).filter(pk=obj.user_id).exists()
+        )
 
 
 admin.site.unregister(Group)

@@ -32,7 +32,9 @@ class UserOut(Schema):
     """A person. What is not the caller's to see is null."""
 
     id: Key = Field(examples=[42])
-    email: str | None = Field(description="Empty for a student without one.", examples=["asha@example.com"])
+    email: str | None = Field(
+        description="Empty for a student without one.", examples=["asha@example.com"]
+    )
     full_name: str = Field(examples=["Asha Verma"])
     role: str = Field(
         description="admin, instructor, student; or in small letters the name of a role that the institute made.",
@@ -67,7 +69,8 @@ class RegisterIn(Schema):
 
     full_name: str = Field(examples=["Asha Verma"])
     email: str = Field(
-        description="An Admin may leave it empty for a student without one.", examples=["asha@example.com"]
+        description="An Admin may leave it empty for a student without one.",
+        examples=["asha@example.com"],
     )
     role: Literal["admin", "instructor", "student"]
     password: str | None = Field(
@@ -82,7 +85,11 @@ class RegisterIn(Schema):
     @classmethod
     def _named_with_the_rest(cls, password, info: ValidationInfo):
         # The form would miss it only when nothing else is missing. Which roles are not for nobody is said first.
-        if not password and info.data.get("role") in (None, "student") and not _adds_people(info.context["request"]):
+        if (
+            not password
+            and info.data.get("role") in (None, "student")
+            and not _adds_people(info.context["request"])
+        ):
             raise PydanticCustomError("missing", "missing")
         return password
 
@@ -122,7 +129,9 @@ def register(request, payload: RegisterIn):
     role = ROLES[payload.role]
     if role not in {group.name for group in roles_within(request.user)}:
         raise PermissionDenied
-    form = (StudentForm if role == STUDENT else PersonForm)(_person_fields(payload), instance=User())
+    form = (StudentForm if role == STUDENT else PersonForm)(
+        _person_fields(payload), instance=User()
+    )
     checked(form)
     if payload.password is not None:
         _with_password(NewPasswordForm, payload.password, user=form.instance)
@@ -151,13 +160,21 @@ def _register_oneself(request, payload):
     values = _with_password(RegisterForm, payload.password or "", _person_fields(payload))
     person = registration.register(address=throttling.client_address(request), **values)
     number = person.student_profile.admission_number
-    return Answer({"message": f"Welcome, {person}. Your admission number is {number}.", "user": user_json(person)}, 201)
+    return Answer(
+        {
+            "message": f"Welcome, {person}. Your admission number is {number}.",
+            "user": user_json(person),
+        },
+        201,
+    )
 
 
 class SignInIn(Schema):
     """Name and password."""
 
-    email: str = Field(description="An e-mail address or an admission number.", examples=["asha@example.com"])
+    email: str = Field(
+        description="An e-mail address or an admission number.", examples=["asha@example.com"]
+    )
     password: str = Field(examples=["seven green parrots"])
 
 
@@ -168,7 +185,12 @@ class SignedIn(Schema):
     user: UserOut
 
 
-@signing.post("/login", response=answers(200, SignedIn, 400, 401, 429), operation_id="login", summary="Sign in")
+@signing.post(
+    "/login",
+    response=answers(200, SignedIn, 400, 401, 429),
+    operation_id="login",
+    summary="Sign in",
+)
 def login(request, payload: SignInIn):
     """Answers a token for the header `Authorization: Bearer …` of every other call.
 
@@ -177,12 +199,16 @@ def login(request, payload: SignInIn):
     """
     name = payload.email.strip()
     missing = {
-        field: "This field is required." for field in ("email", "password") if not getattr(payload, field).strip()
+        field: "This field is required."
+        for field in ("email", "password")
+        if not getattr(payload, field).strip()
     }
     if missing:
         raise ValidationError(missing)
     # No name and no password is as long as this; no database is asked, and nothing hashed.
-    is_sensible = len(name) <= 254 and len(payload.password) <= 1000 and "\0" not in name + payload.password
+    is_sensible = (
+        len(name) <= 254 and len(payload.password) <= 1000 and "\0" not in name + payload.password
+    )
     person = sign_in.person_by_password(request, name, payload.password) if is_sensible else None
     token = person and tokens.issue(person)
     if token is None:
@@ -191,13 +217,21 @@ def login(request, payload: SignInIn):
     return Answer({"token": token, "user": user_json(person)})
 
 
-@signing.get("/me", auth=Token(), response=answers(200, UserOut, 401), operation_id="me", summary="Who am I")
+@signing.get(
+    "/me", auth=Token(), response=answers(200, UserOut, 401), operation_id="me", summary="Who am I"
+)
 def me(request):
     """The person whose token it is."""
     return Answer(user_json(request.user))
 
 
-@signing.post("/logout", auth=Token(), response=answers(200, Message, 401), operation_id="logout", summary="Sign out")
+@signing.post(
+    "/logout",
+    auth=Token(),
+    response=answers(200, Message, 401),
+    operation_id="logout",
+    summary="Sign out",
+)
 def logout(request):
     """The token is dead from now on; other tokens and open pages of the person stay."""
     request.api_token.delete()
@@ -216,7 +250,9 @@ class Users(Rows):
 class PeopleAsked(Schema):
     """Which people."""
 
-    role: Literal["admin", "instructor", "student"] | None = Field(None, description="Only people of that role.")
+    role: Literal["admin", "instructor", "student"] | None = Field(
+        None, description="Only people of that role."
+    )
 
 
 @people.get(

@@ -18,7 +18,11 @@ def _user(*, pk):
 # 0.8 ms becomes 0.2, on every request of somebody who is signed in.
 @compiled
 def _permissions(*, user_id):
-    return Permission.objects.filter(group__user=user_id).order_by().values_list("content_type__app_label", "codename")
+    return (
+        Permission.objects.filter(group__user=user_id)
+        .order_by()
+        .values_list("content_type__app_label", "codename")
+    )
 
 
 class EmailOrAdmissionNumberBackend(ModelBackend):
@@ -30,7 +34,9 @@ class EmailOrAdmissionNumberBackend(ModelBackend):
             return None
         user = self.find(name)
         if user is None:
-            User().set_password(password)  # as much work as a wrong password, so that time does not tell
+            User().set_password(
+                password
+            )  # as much work as a wrong password, so that time does not tell
             return None
         return user if user.check_password(password) and self.user_can_authenticate(user) else None
 

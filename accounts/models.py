@@ -35,7 +35,9 @@ class UserQuerySet(ScopedQuerySet):
 
     def search(self, words):
         """The same of everybody, as a set of keys: the table is read once, whatever the people are then sorted by."""
-        return self.filter(pk__in=self.model._default_manager.order_by().matching(words).values("pk"))
+        return self.filter(
+            pk__in=self.model._default_manager.order_by().matching(words).values("pk")
+        )
 
     def enrolled(self):
         """Students with an active enrollment, whether they may sign in or not."""
@@ -50,12 +52,15 @@ class UserQuerySet(ScopedQuerySet):
     def in_brief(self):
         """What the API says of a person, as rows: a thousand of them take a third of the time of a thousand people."""
         named = self.annotate(role=Coalesce("membership__group__name", Value("")))
-        return named.values_list("pk", "email", "full_name", "role", "phone", "created_at", named=True)
+        return named.values_list(
+            "pk", "email", "full_name", "role", "phone", "created_at", named=True
+        )
 
     def who_may(self, codename):
         """Active people whose role has that right."""
         return self.filter(
-            is_active=True, pk__in=Membership.objects.filter(group__permissions__codename=codename).values("user")
+            is_active=True,
+            pk__in=Membership.objects.filter(group__permissions__codename=codename).values("user"),
         )
 
     def who_can_teach(self):
@@ -98,7 +103,12 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
     def create_superuser(self, *, full_name, email, password=None, **fields):
         """The owner: an Admin who may also do everything in Django admin."""
         return self.create_user(
-            full_name=full_name, role=ADMIN, email=email, password=password, is_superuser=True, **fields
+            full_name=full_name,
+            role=ADMIN,
+            email=email,
+            password=password,
+            is_superuser=True,
+            **fields,
         )
 
 
@@ -114,12 +124,20 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person who can sign in. Their role is the one group they are in."""
 
     full_name = LineField("full name", max_length=150)
-    email = AddressField("e-mail", blank=True, help_text="May be left empty for a student without one.")
+    email = AddressField(
+        "e-mail", blank=True, help_text="May be left empty for a student without one."
+    )
     phone = PhoneField()
     groups = models.ManyToManyField(
-        Group, through="Membership", related_name="user_set", related_query_name="user", verbose_name="role"
+        Group,
+        through="Membership",
+        related_name="user_set",
+        related_query_name="user",
+        verbose_name="role",
     )
-    is_active = models.BooleanField("active", default=True, help_text="Off: the person cannot sign in.")
+    is_active = models.BooleanField(
+        "active", default=True, help_text="Off: the person cannot sign in."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     search_text = SearchField(editable=False, default="")
 
@@ -264,9 +282,13 @@ def student_or_404(user, pk):
 class StudentProfile(models.Model):
     """What is known of a student beyond the person; it shares the person's key."""
 
-    user = models.OneToOneField(User, on_delete=models.PROTECT, primary_key=True, related_name="student_profile")
+    user = models.OneToOneField(
+        User, on_delete=models.PROTECT, primary_key=True, related_name="student_profile"
+    )
     admission_number = LineField(
-        max_length=20, unique=True, error_messages={"unique": "Another student has this admission number."}
+        max_length=20,
+        unique=True,
+        error_messages={"unique": "Another student has this admission number."},
     )
     birth_on = DayField("date of birth", null=True, blank=True)
     guardian_name = LineField(max_length=150, blank=True)
@@ -288,7 +310,9 @@ class StudentProfile(models.Model):
         # Siblings are found by it.
         indexes = [models.Index(fields=["guardian_phone"], name="student_by_guardian_phone")]
         constraints = [
-            models.CheckConstraint(condition=~Q(admission_number=""), name="student_admission_number_given"),
+            models.CheckConstraint(
+                condition=~Q(admission_number=""), name="student_admission_number_given"
+            ),
             *day_bounds("student", "birth_on"),
         ]
 
@@ -319,7 +343,9 @@ class ApiToken(models.Model):
     """What vouches for a person on the JSON API for a day. Only a digest is kept; to revoke it is to delete the row."""
 
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens", verbose_name="person")
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="api_tokens", verbose_name="person"
+    )
     created_at = models.DateTimeField("signed in", default=timezone.now, editable=False)
     expires_at = models.DateTimeField("ends", editable=False, db_index=True)
 
@@ -338,7 +364,11 @@ class CalendarLink(models.Model):
     site's key, so that whoever reads the database alone does not have it; a new seed ends the link."""
 
     user = models.OneToOneField(
-        User, on_delete=models.CASCADE, primary_key=True, related_name="calendar_link", verbose_name="person"
+        User,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="calendar_link",
+        verbose_name="person",
     )
     seed = models.CharField(max_length=64, editable=False)
     made_at = models.DateTimeField("made", default=timezone.now, editable=False)

@@ -106,7 +106,10 @@ def keep_in_step(sender=None, **kwargs):
 
     Runs after each app's migrations; the last run sees all permissions.
     """
-    if sender is not None and sender != [app for app in apps.get_app_configs() if app.models_module][-1]:
+    if (
+        sender is not None
+        and sender != [app for app in apps.get_app_configs() if app.models_module][-1]
+    ):
         return
     from django.contrib.auth.models import Group, Permission
 

@@ -33,7 +33,9 @@ class Limit:
 
     def key(self, subject):
         """The key of the row that counts for ``subject``."""
-        return salted_hmac(f"accounts.throttling.{self.what}", subject, algorithm="sha256").hexdigest()
+        return salted_hmac(
+            f"accounts.throttling.{self.what}", subject, algorithm="sha256"
+        ).hexdigest()
 
 
 _MINUTE, _HOUR, _DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
@@ -72,7 +74,10 @@ def count(*tries):
             limit = limit.then
     # Writing `what` again locks the row; keys in order, so that two requests never wait for each other.
     Attempts.objects.bulk_create(
-        [Attempts(key=key, what=limit.what, count=0, ends_at=now) for key, limit in sorted(limits.items())],
+        [
+            Attempts(key=key, what=limit.what, count=0, ends_at=now)
+            for key, limit in sorted(limits.items())
+        ],
         update_conflicts=True,
         unique_fields=["key"],
         update_fields=["what"],
@@ -134,7 +139,9 @@ def sign_in_succeeded(request, name):
 @transaction.atomic
 def forget_ended():
     """Delete some rows whose time is over; those that somebody is counting in stay."""
-    ended = Attempts.objects.filter(ends_at__lt=timezone.now() - _DAY).select_for_update(skip_locked=True)
+    ended = Attempts.objects.filter(ends_at__lt=timezone.now() - _DAY).select_for_update(
+        skip_locked=True
+    )
     Attempts.objects.filter(key__in=list(ended.values_list("key", flat=True)[:100])).delete()
 
 
@@ -146,7 +153,12 @@ def slowed(view):
         try:
             return view(request, *args, **kwargs)
         except TooManyTries as error:
-            answer = render(request, "accounts/sign_in/too_many_tries.html", {"sentence": error.sentence}, status=429)
+            answer = render(
+                request,
+                "accounts/sign_in/too_many_tries.html",
+                {"sentence": error.sentence},
+                status=429,
+            )
             answer["Retry-After"] = error.seconds
             return answer
 

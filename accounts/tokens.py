@@ -28,18 +28,24 @@ def issue(user):
 
     None when since ``user`` was loaded the password was changed or the account closed, which had to end this token too.
     """
-    unchanged = User.objects.select_for_update(no_key=True).filter(password=user.password, is_active=True)
+    unchanged = User.objects.select_for_update(no_key=True).filter(
+        password=user.password, is_active=True
+    )
     if not unchanged.filter(pk=user.pk).values_list("pk").first():
         return None
     token, now = secrets.token_urlsafe(32), timezone.now()
     ApiToken.objects.filter(user=user, expires_at__lte=now).delete()
-    ApiToken.objects.create(digest=_digest(token), user=user, created_at=now, expires_at=now + LASTS)
+    ApiToken.objects.create(
+        digest=_digest(token), user=user, created_at=now, expires_at=now + LASTS
+    )
     return token
 
 
 def find(token):
     """The ApiToken in force that ``token`` is the text of, with its person, role and record; None without one."""
-    people = ApiToken.objects.in_force().select_related("user__membership__group", "user__student_profile")
+    people = ApiToken.objects.in_force().select_related(
+        "user__membership__group", "user__student_profile"
+    )
     return people.filter(digest=_digest(token)).first()
 
 

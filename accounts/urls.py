@@ -16,19 +16,35 @@ urlpatterns = [
     path("accounts/password/", profile.password_change, name="password-change"),
     path("accounts/reset/", passwords.password_reset, name="password-reset"),
     path("accounts/reset/sent/", passwords.password_reset_done, name="password-reset-done"),
-    path("accounts/reset/<uidb64>/<token>/", passwords.password_reset_confirm, name="password-reset-confirm"),
+    path(
+        "accounts/reset/<uidb64>/<token>/",
+        passwords.password_reset_confirm,
+        name="password-reset-confirm",
+    ),
     path("accounts/invitation/<str:token>/", passwords.invitation, name="invitation"),
     path("people/", requires("accounts.view_user")(people.person_list), name="person-list"),
     path("people/add/", requires("accounts.add_user")(people.person_create), name="person-create"),
     # Everybody has a page: whose one may see is a matter of rows.
     path("people/<int:pk>/", people.person_detail, name="person-detail"),
     path("people/<int:pk>/edit/", people.person_update, name="person-update"),
-    path("people/<int:pk>/role/", requires("accounts.change_membership")(people.person_role), name="person-role"),
-    path("people/<int:pk>/invite/", requires("accounts.change_user")(people.person_invite), name="person-invite"),
+    path(
+        "people/<int:pk>/role/",
+        requires("accounts.change_membership")(people.person_role),
+        name="person-role",
+    ),
+    path(
+        "people/<int:pk>/invite/",
+        requires("accounts.change_user")(people.person_invite),
+        name="person-invite",
+    ),
     path(
         "people/<int:pk>/deactivate/",
         requires("accounts.change_user")(people.person_deactivate),
         name="person-deactivate",
     ),
-    path("people/<int:pk>/activate/", requires("accounts.change_user")(people.person_activate), name="person-activate"),
+    path(
+        "people/<int:pk>/activate/",
+        requires("accounts.change_user")(people.person_activate),
+        name="person-activate",
+    ),
 ]

@@ -4,7 +4,16 @@ from django.contrib import admin
 
 from coachmaster.core.admin import LargeTable, ReadOnlyAdmin
 
-from .models import CheckIn, EarlierAttendance, Mark, MarkChange, Presence, RegisterReminder, Reminder, Sheet
+from .models import (
+    CheckIn,
+    EarlierAttendance,
+    Mark,
+    MarkChange,
+    Presence,
+    RegisterReminder,
+    Reminder,
+    Sheet,
+)
 
 
 class LookedUp(ReadOnlyAdmin, LargeTable):

@@ -41,8 +41,12 @@ class MarkOut(Schema):
     student_id: Key = Field(examples=[42])
     date: day_type = Field(examples=["2026-11-24"])
     status: StatusWord
-    marked_by: Key | None = Field(description="Who saved that day's sheet last; null after an import.", examples=[3])
-    created_at: datetime = Field(description="When that was.", examples=["2026-11-24T17:02:11+05:30"])
+    marked_by: Key | None = Field(
+        description="Who saved that day's sheet last; null after an import.", examples=[3]
+    )
+    created_at: datetime = Field(
+        description="When that was.", examples=["2026-11-24T17:02:11+05:30"]
+    )
 
 
 def mark_json(mark):
@@ -81,7 +85,9 @@ class AttendanceIn(Schema):
 class Marked(Message):
     """What was saved."""
 
-    message: str = Field(description="What happened.", examples=["Attendance of JEE morning on 24 Nov 2026 saved."])
+    message: str = Field(
+        description="What happened.", examples=["Attendance of JEE morning on 24 Nov 2026 saved."]
+    )
     count: int = Field(description="Students who were named.", examples=[40])
 
 
@@ -133,7 +139,13 @@ def mark_attendance(request, payload: AttendanceIn):
         who = ", ".join(str(pk) for pk in sorted(refusal.strangers))
         sentence = f"Not in {batch} on {day_words(held_on)}: student_id {who}. Nothing was written."
         raise ValidationError({"records": sentence}) from refusal
-    return Answer({"message": f"Attendance of {batch} on {day_words(held_on)} saved.", "count": len(statuses)}, 201)
+    return Answer(
+        {
+            "message": f"Attendance of {batch} on {day_words(held_on)} saved.",
+            "count": len(statuses),
+        },
+        201,
+    )
 
 
 class Marks(Rows):
@@ -163,11 +175,17 @@ def list_batch_attendance(request, batch_id: Key, paging: Query[Paging], asked: 
     if first and last and first > last:
         raise ValidationError({"to": f"Choose {day_words(first)} or a later day."})
     sheets = Sheet.objects.filter(batch=batch).between(first, last)
-    found = Mark.objects.filter(sheet__in=sheets).select_related("sheet").order_by("sheet__held_on", "pk")
+    found = (
+        Mark.objects.filter(sheet__in=sheets)
+        .select_related("sheet")
+        .order_by("sheet__held_on", "pk")
+    )
     return listed(request, paging, "attendance", found, mark_json)
 
 
-Percentage = Annotated[Decimal, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100}, mode="serialization")]
+Percentage = Annotated[
+    Decimal, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100}, mode="serialization")
+]
 
 
 class Tally(Schema):
@@ -179,7 +197,8 @@ class Tally(Schema):
     late: int = Field(examples=[1])
     excused: int = Field(examples=[2])
     percentage: Percentage | None = Field(
-        description="Present and late, of these and absent, to one decimal; null before the first class.", examples=[85]
+        description="Present and late, of these and absent, to one decimal; null before the first class.",
+        examples=[85],
     )
 
 
@@ -199,7 +218,9 @@ class StudentAttendance(Tally):
     """A student's marks with their sums over all of them."""
 
     attendance: list[MarkOut]
-    next: str | None = Field(None, description="The address of the next page; left out on the last one.")
+    next: str | None = Field(
+        None, description="The address of the next page; left out on the last one."
+    )
 
 
 @students.get(

@@ -11,5 +11,7 @@ class AttendanceConfig(AppConfig):
         from . import statistics
 
         post_delete.connect(
-            statistics.after_deletion, sender=self.get_model("Mark"), dispatch_uid="attendance.statistics"
+            statistics.after_deletion,
+            sender=self.get_model("Mark"),
+            dispatch_uid="attendance.statistics",
         )

@@ -31,9 +31,13 @@ def presences():
     """The counts kept of an enrollment are those of its marks and what was before; its absences in a row, of its marks by
     day."""
     counted, in_a_row = defaultdict(Counter), Counter()
-    for pk, *before in EarlierAttendance.objects.order_by("pk").values_list("pk", *_KEPT).iterator(CHUNK):
+    for pk, *before in (
+        EarlierAttendance.objects.order_by("pk").values_list("pk", *_KEPT).iterator(CHUNK)
+    ):
         counted[pk].update(dict(zip(_KEPT, before, strict=True)))
-    marks = Mark.objects.order_by("sheet__held_on", "sheet", "student").values_list("enrollment", "status")
+    marks = Mark.objects.order_by("sheet__held_on", "sheet", "student").values_list(
+        "enrollment", "status"
+    )
     for enrollment, status in marks.iterator(CHUNK):
         counted[enrollment][status] += 1
         if status == Status.ABSENT:
@@ -70,9 +74,9 @@ def marks():
 def last_marks():
     """The day of the last mark that an enrollment keeps is not before that of its marks."""
     found = Enrollment.objects.order_by("pk").annotate(last=Max("marks__sheet__held_on"))
-    for pk in found.filter(Q(last__gt=F("last_marked_on")) | Q(last_marked_on=None, last__isnull=False)).values_list(
-        "pk", flat=True
-    ):
+    for pk in found.filter(
+        Q(last__gt=F("last_marked_on")) | Q(last_marked_on=None, last__isnull=False)
+    ).values_list("pk", flat=True):
         yield f"Enrollment {pk} has a mark later than the last one it keeps."
 
 

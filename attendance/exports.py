@@ -25,7 +25,9 @@ CLASSES = [
     Column("Course", Kind.TEXT, lambda one: one.batch.course.name),
     Column("Room", Kind.TEXT, lambda one: one.batch.room),
     Column(
-        "Time", Kind.TEXT, lambda one: ", ".join(f"{slot.starts_at:%H:%M}-{slot.ends_at:%H:%M}" for slot in one.slots)
+        "Time",
+        Kind.TEXT,
+        lambda one: ", ".join(f"{slot.starts_at:%H:%M}-{slot.ends_at:%H:%M}" for slot in one.slots),
     ),
     Column("Instructor", Kind.TEXT, lambda one: one.batch.instructor),
     *(Column(status.label, Kind.NUMBER, _of_tally(status.value)) for status in Status),

@@ -79,7 +79,14 @@ class SheetQuerySet(CountedQuerySet):
     def for_list(self):
         """With the name of who took them, and without what they were before."""
         return self.select_related("taken_by").only(
-            "batch", "held_on", "topic", "taken_at", "version", "is_open", *Status.values, "taken_by__full_name"
+            "batch",
+            "held_on",
+            "topic",
+            "taken_at",
+            "version",
+            "is_open",
+            *Status.values,
+            "taken_by__full_name",
         )
 
 
@@ -89,7 +96,9 @@ class Sheet(Counted):
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="sheets")
     held_on = DayField("date")
     topic = LineField(max_length=200, blank=True)
-    taken_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    taken_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     taken_at = models.DateTimeField(default=timezone.now)
     #: Counts the saves, so that a page that was opened before somebody else's save is noticed.
     version = models.PositiveIntegerField(default=1)
@@ -173,7 +182,9 @@ class MarkChange(models.Model):
     note_after = LineField(max_length=200, blank=True)
     #: Asked for when the sheet could no longer be corrected by who took it.
     reason = LineField(max_length=200, blank=True)
-    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -194,7 +205,10 @@ class Expected:
     @classmethod
     def of(cls, course, institute):
         """The course's own share, else the institute's."""
-        return cls(course.low_attendance_percent or institute.low_attendance_percent, institute.low_attendance_classes)
+        return cls(
+            course.low_attendance_percent or institute.low_attendance_percent,
+            institute.low_attendance_classes,
+        )
 
     def is_short(self, tally):
         """Whether enough classes count, and the share of them lies below what is expected."""
@@ -237,13 +251,17 @@ class CheckIn(models.Model):
 class Reminder(SentReminder):
     """A reminder about attendance that somebody sent or opened to send, with the figures that it told."""
 
-    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="attendance_reminders")
+    enrollment = models.ForeignKey(
+        Enrollment, on_delete=models.CASCADE, related_name="attendance_reminders"
+    )
     attended = models.PositiveIntegerField()
     counted = models.PositiveIntegerField()
 
     class Meta:
         ordering = ["-sent_at"]
-        indexes = [models.Index(fields=["enrollment", "-sent_at"], name="attendance_reminder_latest")]
+        indexes = [
+            models.Index(fields=["enrollment", "-sent_at"], name="attendance_reminder_latest")
+        ]
 
     def __str__(self):
         return f"{self.enrollment}, {self.sent_at:%d %b %Y}"
@@ -252,14 +270,18 @@ class Reminder(SentReminder):
 class RegisterReminder(models.Model):
     """That an instructor was mailed which registers they have to take: at most once a day."""
 
-    instructor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    instructor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
     sent_on = DayField()
     registers = models.PositiveIntegerField(help_text="How many the mail named.")
 
     class Meta:
         ordering = ["-sent_on", "-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["instructor", "sent_on"], name="register_reminder_one_a_day"),
+            models.UniqueConstraint(
+                fields=["instructor", "sent_on"], name="register_reminder_one_a_day"
+            ),
             *day_bounds("register_reminder", "sent_on"),
         ]
 
@@ -291,7 +313,9 @@ class PresenceQuerySet(CountedQuerySet):
             Value(institute.low_attendance_percent),
             output_field=models.IntegerField(),
         )
-        courses = Course.objects.exclude(low_attendance_percent=None).order_by("-low_attendance_percent")
+        courses = Course.objects.exclude(low_attendance_percent=None).order_by(
+            "-low_attendance_percent"
+        )
         strictest = Greatest(
             Coalesce(Subquery(courses.values("low_attendance_percent")[:1]), 0),
             Value(institute.low_attendance_percent),
@@ -310,14 +334,24 @@ class PresenceQuerySet(CountedQuerySet):
 
     def for_list(self):
         """With student, batch and course, and when the last reminder was sent (``reminded_at``)."""
-        reminders = Reminder.objects.filter(enrollment=OuterRef("pk")).order_by("-sent_at").values("sent_at")
+        reminders = (
+            Reminder.objects.filter(enrollment=OuterRef("pk"))
+            .order_by("-sent_at")
+            .values("sent_at")
+        )
         return (
             self.select_related("enrollment__student__user", "enrollment__batch__course")
             .only(
                 *Status.values,
                 "absences_in_a_row",
-                *(f"enrollment__student__{name}" for name in ("admission_number", "guardian_name", "guardian_phone")),
-                *(f"enrollment__student__{name}" for name in ("guardian_email", "user__full_name", "user__phone")),
+                *(
+                    f"enrollment__student__{name}"
+                    for name in ("admission_number", "guardian_name", "guardian_phone")
+                ),
+                *(
+                    f"enrollment__student__{name}"
+                    for name in ("guardian_email", "user__full_name", "user__phone")
+                ),
                 "enrollment__student__user__email",
                 "enrollment__batch__name",
                 "enrollment__batch__course__name",
@@ -330,7 +364,9 @@ class PresenceQuerySet(CountedQuerySet):
 class Presence(Counted):
     """The marks of one enrollment, counted. An enrollment without a mark may have none."""
 
-    enrollment = models.OneToOneField(Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="presence")
+    enrollment = models.OneToOneField(
+        Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="presence"
+    )
     #: How many absences stand after the last class the student came to; excused ones neither count nor interrupt.
     absences_in_a_row = models.PositiveIntegerField(default=0, editable=False)
 

@@ -57,12 +57,19 @@ class Tally:
         """Attended of counted in per cent, to one decimal; None when nothing counts yet."""
         if not self.counted:
             return None
-        return (Decimal(100 * self.attended) / self.counted).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
+        return (Decimal(100 * self.attended) / self.counted).quantize(
+            Decimal("0.1"), rounding=ROUND_HALF_UP
+        )
 
     @property
     def words(self):
         """The counts in words: `36 present · 3 absent · 1 late`."""
-        counts = (("present", self.present), ("absent", self.absent), ("late", self.late), ("excused", self.excused))
+        counts = (
+            ("present", self.present),
+            ("absent", self.absent),
+            ("late", self.late),
+            ("excused", self.excused),
+        )
         return " · ".join(f"{count} {status}" for status, count in counts if count) or "no marks"
 
     @property

@@ -21,11 +21,29 @@ urlpatterns = [
     path("check-in/", check_in.check_in, name="check-in"),
     path("check-in/<str:token>/", check_in.scanned, name="check-in-scan"),
     path("attendance/shortage/", sees_sheets(shortage.shortage_list), name="shortage"),
-    path("attendance/shortage/remind/", reminds(remind_by_mail), {"kind": SHORTAGE}, name="remind-by-mail"),
-    path("enrollments/<int:pk>/remind/", reminds(remind_by_whatsapp), {"kind": SHORTAGE}, name="remind"),
+    path(
+        "attendance/shortage/remind/",
+        reminds(remind_by_mail),
+        {"kind": SHORTAGE},
+        name="remind-by-mail",
+    ),
+    path(
+        "enrollments/<int:pk>/remind/",
+        reminds(remind_by_whatsapp),
+        {"kind": SHORTAGE},
+        name="remind",
+    ),
     path("batches/<int:pk>/attendance/", sees_sheets(registers.register), name="batch-attendance"),
     path("batches/<int:pk>/attendance/go/", keeps_sheets(sheets.sheet_go), name="sheet-go"),
     path("batches/<int:pk>/attendance/<day:held_on>/", keeps_sheets(sheets.sheet), name="sheet"),
-    path("batches/<int:pk>/attendance/<day:held_on>/history/", sees_sheets(sheets.sheet_history), name="sheet-history"),
-    path("students/<int:pk>/attendance/", student_attendance.student_attendance, name="student-attendance"),
+    path(
+        "batches/<int:pk>/attendance/<day:held_on>/history/",
+        sees_sheets(sheets.sheet_history),
+        name="sheet-history",
+    ),
+    path(
+        "students/<int:pk>/attendance/",
+        student_attendance.student_attendance,
+        name="student-attendance",
+    ),
 ]

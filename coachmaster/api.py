@@ -9,7 +9,12 @@ import logging
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.db import OperationalError
 from django.http import Http404, HttpResponseNotAllowed, UnreadablePostError
 from django.shortcuts import render
@@ -45,7 +50,12 @@ hours and ends at once with signing out, a new password, another role, or the cl
 
 
 api = DocumentedApi(
-    title="CoachMaster", version="1", description=DESCRIPTION, urls_namespace="api", parser=ExactParser(), docs_url=None
+    title="CoachMaster",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="api",
+    parser=ExactParser(),
+    docs_url=None,
 )
 for prefix, router in (
     ("/auth", accounts.signing),
@@ -151,14 +161,20 @@ def unknown(request):
 @login_not_required
 def docs(request):
     """The page that tells of every call, made from the document."""
-    return render(request, "api/documentation.html", {"base": f"{request.scheme}://{request.get_host()}", **told(api.document)})
+    return render(
+        request,
+        "api/documentation.html",
+        {"base": f"{request.scheme}://{request.get_host()}", **told(api.document)},
+    )
 
 
 def _urls():
     patterns, app_name, namespace = api.urls
     for pattern in patterns:
         if pattern.name == "openapi-json":
-            pattern.callback = login_not_required(functools.wraps(pattern.callback.func)(pattern.callback))
+            pattern.callback = login_not_required(
+                functools.wraps(pattern.callback.func)(pattern.callback)
+            )
         else:
             pattern.callback = by_token_only(pattern.callback)
     calls = [entry for entry in patterns if entry.name != "api-root"]

@@ -27,16 +27,24 @@ _BAD_INPUT = {
     "create_course": _wrong("total_fee", "An amount cannot be negative."),
     "update_course": _wrong("total_fee", "An amount cannot be negative."),
     "create_batch": _wrong("end_date", "A batch cannot end before it starts."),
-    "update_batch": _wrong("start_date", "Attendance was taken on 3 Jun 2026. Choose that day or an earlier one."),
+    "update_batch": _wrong(
+        "start_date", "Attendance was taken on 3 Jun 2026. Choose that day or an earlier one."
+    ),
     "enroll": _wrong("enrollment_date", "Write a date that exists, like 2026-11-24."),
-    "record_payment": _wrong("reference", "Enter the reference of the UPI payment, as the bank shows it."),
-    "mark_attendance": _wrong("records", "Not in JEE morning on 24 Nov 2026: student_id 43. Nothing was written."),
+    "record_payment": _wrong(
+        "reference", "Enter the reference of the UPI payment, as the bank shows it."
+    ),
+    "mark_attendance": _wrong(
+        "records", "Not in JEE morning on 24 Nov 2026: student_id 43. Nothing was written."
+    ),
     "list_batch_attendance": _wrong("to", "Choose 24 Nov 2026 or a later day."),
 }
 _BAD_PAGE = _wrong("per_page", "At most 1000.")
 _CONFLICTS = {
     "enroll": _wrong("batch_id", "JEE morning is full: all 40 seats are taken."),
-    "record_payment": _wrong("amount", "₹7,000.00 is owed. Send “advance”: true to keep the rest as an advance."),
+    "record_payment": _wrong(
+        "amount", "₹7,000.00 is owed. Send “advance”: true to keep the rest as an advance."
+    ),
 }
 
 
@@ -87,7 +95,10 @@ _WORDS = {
     "next_due": "What is to be paid next; null when nothing is owed.",
     "enrollment": "null: none yet.",
     "records": "Each student once.",
-    **dict.fromkeys(("users", "courses", "batches", "students", "payments", "attendance"), "The rows of this page."),
+    **dict.fromkeys(
+        ("users", "courses", "batches", "students", "payments", "attendance"),
+        "The rows of this page.",
+    ),
 }
 
 
@@ -104,7 +115,9 @@ class DocumentedApi(NinjaAPI):
         for operations in document["paths"].values():
             for operation in operations.values():
                 for parameter in operation["parameters"]:
-                    parameter.pop("examples", None)  # they stand in its schema, as OpenAPI 3.1 wants it
+                    parameter.pop(
+                        "examples", None
+                    )  # they stand in its schema, as OpenAPI 3.1 wants it
                     _describe(parameter["name"], parameter["schema"])
                     parameter["description"] = parameter["schema"]["description"]
                 if "requestBody" in operation:
@@ -135,7 +148,9 @@ def _answer(document, operation, code, answer):
         refusal = _CONFLICTS[operation["operationId"]]
     answer["content"]["application/json"]["example"] = refusal
     if code == 429:
-        answer["headers"] = {"Retry-After": {"description": "In how many seconds.", "schema": {"type": "integer"}}}
+        answer["headers"] = {
+            "Retry-After": {"description": "In how many seconds.", "schema": {"type": "integer"}}
+        }
     return answer
 
 
@@ -170,7 +185,9 @@ def example_of(document, schema):
 
 
 def _has_example(schema):
-    return "examples" in schema or (schema.get("default") is not None and "description" not in schema)
+    return "examples" in schema or (
+        schema.get("default") is not None and "description" not in schema
+    )
 
 
 def _resolved(document, schema):
@@ -228,7 +245,13 @@ class Shape:
     fields: list[Field] = field(default_factory=list)
 
 
-_MEANINGS = {"200": "Done", "201": "Made", "400": "Not understood", "401": "No token in force", "403": "Not your right"}
+_MEANINGS = {
+    "200": "Done",
+    "201": "Made",
+    "400": "Not understood",
+    "401": "No token in force",
+    "403": "Not your right",
+}
 _MEANINGS |= {
     "404": "Not there, or not yours",
     "409": "Stands against what is there",
@@ -243,7 +266,9 @@ def told(document):
     by_tag, used = {}, {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            by_tag.setdefault(operation["tags"][0], []).append(_operation(document, path, method, operation))
+            by_tag.setdefault(operation["tags"][0], []).append(
+                _operation(document, path, method, operation)
+            )
             for answer in operation["responses"].values():
                 _note_used(document, answer["content"]["application/json"]["schema"], used)
     return {
@@ -255,7 +280,8 @@ def told(document):
 
 def _operation(document, path, method, operation):
     fields = [
-        _field(one["name"], one["schema"], required=one["required"], place=one["in"]) for one in operation["parameters"]
+        _field(one["name"], one["schema"], required=one["required"], place=one["in"])
+        for one in operation["parameters"]
     ]
     body = operation.get("requestBody")
     if body:
@@ -297,11 +323,15 @@ def _nested(document, schema, name):
 
 def _fields(schema):
     required = schema.get("required", ())
-    return [_field(name, one, required=name in required) for name, one in schema["properties"].items()]
+    return [
+        _field(name, one, required=name in required) for name, one in schema["properties"].items()
+    ]
 
 
 def _field(name, schema, *, required, place=""):
-    examples = schema.get("examples") or [one for kind in schema.get("anyOf", ()) for one in kind.get("examples", ())]
+    examples = schema.get("examples") or [
+        one for kind in schema.get("anyOf", ()) for one in kind.get("examples", ())
+    ]
     default = schema.get("default")
     words = schema.get("description", "")
     if default is not None and not isinstance(default, bool):
@@ -329,11 +359,20 @@ def _note_used(document, schema, used):
             used[name] = True
             _note_used(document, _resolved(document, schema), used)
         return
-    for one in (*schema.get("properties", {}).values(), *schema.get("anyOf", ()), *filter(None, [schema.get("items")])):
+    for one in (
+        *schema.get("properties", {}).values(),
+        *schema.get("anyOf", ()),
+        *filter(None, [schema.get("items")]),
+    ):
         _note_used(document, one, used)
 
 
-_KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+_KINDS = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true or false",
+}
 
 
 def _kind(schema):
@@ -350,11 +389,15 @@ def _kind(schema):
         return mark_safe(f"list of {_kind(schema['items'])}")  # noqa: S308
     if schema.get("type") == "object":
         return "object"
-    return {"date": "date", "date-time": "moment"}.get(schema.get("format"), _KINDS.get(schema.get("type"), "value"))
+    return {"date": "date", "date-time": "moment"}.get(
+        schema.get("format"), _KINDS.get(schema.get("type"), "value")
+    )
 
 
 def _written(value):
-    return json.dumps(value, ensure_ascii=False, indent=2 if isinstance(value, dict | list) else None)
+    return json.dumps(
+        value, ensure_ascii=False, indent=2 if isinstance(value, dict | list) else None
+    )
 
 
 def _inline(text):

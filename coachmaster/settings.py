@@ -27,7 +27,9 @@ def read_secret_key():
     if path.is_file():
         return path.read_text().strip()
     if not DEBUG:
-        raise ImproperlyConfigured("Set SECRET_KEY, or SECRET_KEY_FILE to a file that holds it. See .env.example.")
+        raise ImproperlyConfigured(
+            "Set SECRET_KEY, or SECRET_KEY_FILE to a file that holds it. See .env.example."
+        )
     path.touch(mode=0o600)
     path.write_text(get_random_secret_key())
     return path.read_text()
@@ -129,7 +131,11 @@ if _database["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: a transaction that reads and then writes takes the write lock at once instead of failing on upgrade.
     # The journal stays the rollback journal: SQLite below 3.51.3 can lose commits in WAL mode.
     # The driver keeps as many statements prepared as all pages together ask.
-    _database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "cached_statements": 500}
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "cached_statements": 500,
+    }
     # Tests in a file, as in production: threads of one test must meet at its locks, which memory does not have.
     _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
@@ -139,7 +145,9 @@ else:
     if _command in ("", "runserver"):
         _limits += ["statement_timeout=15s", "idle_in_transaction_session_timeout=30s"]
     _given = _database.setdefault("OPTIONS", {})
-    if _options := " ".join(filter(None, [_given.get("options"), *(f"-c {limit}" for limit in _limits)])):
+    if _options := " ".join(
+        filter(None, [_given.get("options"), *(f"-c {limit}" for limit in _limits)])
+    ):
         _given["options"] = _options
     # PostgreSQL keeps the plan of a statement that a connection has asked five times.
     SERVER_SIDE_BINDING = env.bool("SERVER_SIDE_BINDING", True)

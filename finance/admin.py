@@ -48,18 +48,43 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(Charge)
 class ChargeAdmin(ReadOnlyAdmin):
-    list_display = ["student", "kind", "enrollment", "shown_amount", "due_on", "posted_on", "cancelled_on"]
+    list_display = [
+        "student",
+        "kind",
+        "enrollment",
+        "shown_amount",
+        "due_on",
+        "posted_on",
+        "cancelled_on",
+    ]
     list_select_related = ["student__user", "enrollment__student__user", "enrollment__batch"]
-    list_filter = ["kind", ("cancelled_on", admin.EmptyFieldListFilter), "enrollment__batch__course"]
+    list_filter = [
+        "kind",
+        ("cancelled_on", admin.EmptyFieldListFilter),
+        "enrollment__batch__course",
+    ]
     search_fields = ["student__user__search_text", "cancel_reason"]
     date_hierarchy = "due_on"
 
 
 @admin.register(Concession)
 class ConcessionAdmin(ReadOnlyAdmin):
-    list_display = ["student", "kind", "charge", "shown_amount", "reason", "asked_by", "approved_on", "cancelled_on"]
+    list_display = [
+        "student",
+        "kind",
+        "charge",
+        "shown_amount",
+        "reason",
+        "asked_by",
+        "approved_on",
+        "cancelled_on",
+    ]
     list_select_related = ["student__user", "charge__enrollment__batch", "asked_by"]
-    list_filter = ["kind", ("approved_on", admin.EmptyFieldListFilter), ("cancelled_on", admin.EmptyFieldListFilter)]
+    list_filter = [
+        "kind",
+        ("approved_on", admin.EmptyFieldListFilter),
+        ("cancelled_on", admin.EmptyFieldListFilter),
+    ]
     search_fields = ["student__user__search_text", "reason"]
 
 
@@ -132,10 +157,23 @@ class ReversalAdmin(ReadOnlyAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdmin):
-    list_display = ["voucher_number", "student", "shown_amount", "refunded_on", "mode", "payment", "refunded_by"]
+    list_display = [
+        "voucher_number",
+        "student",
+        "shown_amount",
+        "refunded_on",
+        "mode",
+        "payment",
+        "refunded_by",
+    ]
     list_select_related = ["student__user", "payment", "refunded_by"]
     list_filter = ["mode"]
-    search_fields = ["voucher_number", "reference", "student__user__search_text", "payment__receipt_number"]
+    search_fields = [
+        "voucher_number",
+        "reference",
+        "student__user__search_text",
+        "payment__receipt_number",
+    ]
     date_hierarchy = "refunded_on"
 
 
@@ -160,7 +198,14 @@ class AccountAdmin(ReadOnlyAdmin):
 
 @admin.register(DayClose)
 class DayCloseAdmin(ReadOnlyAdmin):
-    list_display = ["closed_on", "person", "shown_counted", "shown_by_the_book", "note", "closed_at"]
+    list_display = [
+        "closed_on",
+        "person",
+        "shown_counted",
+        "shown_by_the_book",
+        "note",
+        "closed_at",
+    ]
     list_select_related = ["person"]
     search_fields = ["person__search_text", "note"]
     date_hierarchy = "closed_on"

@@ -86,13 +86,20 @@ def enroll(request, payload: EnrollmentIn):
     day = payload.enrollment_date or timezone.localdate().isoformat()
     with named(inverted(_OF_ENROLLMENT)):
         # Whether the batch goes on is the service's to say: it answers with a conflict, not with an unknown batch.
-        form = EnrollForm({"batch": batch.pk, "enrolled_on": day}, batches=Batch.objects.filter(pk=batch.pk))
+        form = EnrollForm(
+            {"batch": batch.pk, "enrolled_on": day}, batches=Batch.objects.filter(pk=batch.pk)
+        )
         values = checked(form)
         enrollment = enrollments_services.enroll(
-            student=student, batch=values["batch"], enrolled_on=values["enrolled_on"], by=request.user
+            student=student,
+            batch=values["batch"],
+            enrolled_on=values["enrolled_on"],
+            by=request.user,
         )
     saved, clashes = enrollment_json(enrollment), find_clashes_of([student], batch)
-    return Answer({**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, 201)
+    return Answer(
+        {**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, 201
+    )
 
 
 # Payments --------------------------------------------------------------------------------------------------------
@@ -140,12 +147,18 @@ class PaymentIn(Schema):
     """Money received."""
 
     student_id: Key = Field(examples=[42])
-    amount: Amount = Field(description="In rupees, above 0, with at most two decimals.", examples=[5000])
+    amount: Amount = Field(
+        description="In rupees, above 0, with at most two decimals.", examples=[5000]
+    )
     payment_date: Day | None = Field(None, description="Today when left out.")
     payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = Field("cash", examples=["upi"])
-    reference: str | None = Field(None, description="Needed for upi and bank_transfer.", examples=["632912345678"])
+    reference: str | None = Field(
+        None, description="Needed for upi and bank_transfer.", examples=["632912345678"]
+    )
     notes: str | None = Field(None, examples=["First installment"])
-    advance: bool = Field(False, strict=True, description="Keep what is more than owed as an advance.")
+    advance: bool = Field(
+        False, strict=True, description="Keep what is more than owed as an advance."
+    )
     confirm_duplicate: bool = Field(
         False,
         strict=True,
@@ -156,7 +169,9 @@ class PaymentIn(Schema):
 def _token_of(key):
     """The one-time token that stands for an Idempotency-Key: of the same length, and no form's."""
     if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
-        raise ValidationError({"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."})
+        raise ValidationError(
+            {"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."}
+        )
     return f"api-{hashlib.sha256(key.encode()).hexdigest()[:60]}"
 
 
@@ -196,7 +211,9 @@ def record_payment(
         values["confirmed_double"] = True
     with named(inverted(_OF_PAYMENT)):
         try:
-            payment = payments_services.record_payment(student=student, by=request.user, **checked(PaymentForm(values)))
+            payment = payments_services.record_payment(
+                student=student, by=request.user, **checked(PaymentForm(values))
+            )
         except TokenUsed as refusal:
             raise TokenUsed(
                 f"This Idempotency-Key was used for receipt {refusal.earlier} already, with other content. Nothing more "
@@ -210,14 +227,18 @@ def record_payment(
                 f"This is like receipt {refusal.earlier} of the last minutes. Send “confirm_duplicate”: true if it is a "
                 "second payment, and an Idempotency-Key with each payment to be safe."
             ) from refusal
-    return Answer(payment_json(payment, is_new=not payment.is_known), 200 if payment.is_known else 201)
+    return Answer(
+        payment_json(payment, is_new=not payment.is_known), 200 if payment.is_known else 201
+    )
 
 
 class Payments(Rows):
     """A page of a student's payments."""
 
     payments: list[PaymentOut]
-    total_paid: Rupees = Field(description="By payments that stand, less what was given back.", examples=[5000])
+    total_paid: Rupees = Field(
+        description="By payments that stand, less what was given back.", examples=[5000]
+    )
 
 
 @students.get(
@@ -230,7 +251,11 @@ class Payments(Rows):
 def list_payments(request, student_id: Key, paging: Query[Paging]):
     """All payments, the newest first; voided ones are among them, but not in `total_paid`."""
     student = student_or_404(request.user, student_id)
-    found = Payment.objects.filter(student=student).select_related("reversal").order_by("-paid_on", "-pk")
+    found = (
+        Payment.objects.filter(student=student)
+        .select_related("reversal")
+        .order_by("-paid_on", "-pk")
+    )
     total_paid = paid_by(student.pk, timezone.localdate())
     return listed(request, paging, "payments", found, payment_json, total_paid=total_paid)
 
@@ -251,7 +276,9 @@ class FeeStatus(Schema):
     total_fee: Rupees = Field(description="All that was charged.", examples=[12000])
     concessions: Rupees = Field(description="What was taken off it.", examples=[0])
     total_paid: Rupees = Field(description="Less what was given back.", examples=[5000])
-    balance: Rupees = Field(description="Still owed; below zero when more was paid.", examples=[7000])
+    balance: Rupees = Field(
+        description="Still owed; below zero when more was paid.", examples=[7000]
+    )
     status: Literal["advance", "paid", "overdue", "due", "upcoming"]
     part_paid: bool = Field(description="Whether something was paid and something is owed.")
     overdue: Rupees = Field(description="Owed before today.", examples=[5000])

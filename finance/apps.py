@@ -10,4 +10,6 @@ class FinanceConfig(AppConfig):
     def ready(self):
         from . import triggers
 
-        post_migrate.connect(triggers.make_append_only, sender=self, dispatch_uid="finance.triggers")
+        post_migrate.connect(
+            triggers.make_append_only, sender=self, dispatch_uid="finance.triggers"
+        )

@@ -21,7 +21,11 @@ def refresh_accounts(students):
     """
     for keys in in_chunks(sorted(set(students))):
         conceded = dict(
-            Concession.objects.live().filter(student__in=keys).order_by().values_list("charge").annotate(Sum("amount"))
+            Concession.objects.live()
+            .filter(student__in=keys)
+            .order_by()
+            .values_list("charge")
+            .annotate(Sum("amount"))
         )
         rows = Charge.objects.live().filter(student__in=keys).order_by("due_on", "pk")
         charges = (
@@ -48,14 +52,21 @@ def statuses_now(students, charges):
     for charge in charges:
         of_student[charge.student_id].append(charge)
     today = timezone.localdate()
-    return {key: standing(of_student[key], paid, today) for key, paid in paid_by_students(students).items()}
+    return {
+        key: standing(of_student[key], paid, today)
+        for key, paid in paid_by_students(students).items()
+    }
 
 
 def save_statuses(statuses):
     """Write into accounts and charges what ``statuses`` (FeeStatus by student id) say, of all active charges."""
     Account.objects.bulk_create(
         [
-            Account(student_id=key, balance=status.balance, first_due_on=line.charge.due_on if line else None)
+            Account(
+                student_id=key,
+                balance=status.balance,
+                first_due_on=line.charge.due_on if line else None,
+            )
             for key, status in statuses.items()
             for line in [status.next_due]
         ],
@@ -72,7 +83,9 @@ def save_statuses(statuses):
     ids = defaultdict(list)
     for charge in changed:
         ids[charge.open_now].append(charge.pk)
-    if len(ids) <= 2:  # as after most payments; Django needs a millisecond for the statement of `bulk_update`
+    if (
+        len(ids) <= 2
+    ):  # as after most payments; Django needs a millisecond for the statement of `bulk_update`
         for is_open, keys in ids.items():
             Charge.objects.filter(pk__in=keys).update(open_now=is_open)
     else:
@@ -84,7 +97,9 @@ def add_to_day(payment):
     day = DayTotal.objects.filter(paid_on=payment.paid_on, mode=payment.mode)
     amount = Value(payment.amount, output_field=MoneyField())
     if not day.update(amount=F("amount") + amount, receipts=F("receipts") + 1):
-        DayTotal.objects.create(paid_on=payment.paid_on, mode=payment.mode, amount=payment.amount, receipts=1)
+        DayTotal.objects.create(
+            paid_on=payment.paid_on, mode=payment.mode, amount=payment.amount, receipts=1
+        )
 
 
 def refresh_days(days, modes=Mode.values):
@@ -94,9 +109,14 @@ def refresh_days(days, modes=Mode.values):
     """
     is_live = PaymentQuerySet.LIVE
     for chunk in in_chunks(sorted(set(days))):
-        payments = Payment.objects.filter(paid_on__in=chunk, mode__in=modes).order_by().values("paid_on", "mode")
+        payments = (
+            Payment.objects.filter(paid_on__in=chunk, mode__in=modes)
+            .order_by()
+            .values("paid_on", "mode")
+        )
         sums = payments.annotate(
-            amount=Coalesce(Sum("amount", filter=is_live), NO_MONEY), receipts=Count("pk", filter=is_live)
+            amount=Coalesce(Sum("amount", filter=is_live), NO_MONEY),
+            receipts=Count("pk", filter=is_live),
         )
         DayTotal.objects.bulk_create(
             [DayTotal(**of) for of in sums],

@@ -61,9 +61,13 @@ def reversals():
     bounced = Reversal.objects.filter(kind=Reversal.Kind.BOUNCED)
     for reversal in bounced.exclude(payment__mode=Mode.CHEQUE).select_related("payment"):
         yield f"{reversal.payment} bounced, but was no cheque."
-    for reversal in Reversal.objects.filter(voided_on__lt=F("payment__paid_on")).select_related("payment"):
+    for reversal in Reversal.objects.filter(voided_on__lt=F("payment__paid_on")).select_related(
+        "payment"
+    ):
         yield f"{reversal.payment} was reversed before it was paid."
-    for reference in LiveReference.objects.filter(payment__reversal__isnull=False).select_related("payment"):
+    for reference in LiveReference.objects.filter(payment__reversal__isnull=False).select_related(
+        "payment"
+    ):
         yield f"{reference.payment} is void and still holds the reference {reference}."
 
 
@@ -72,7 +76,12 @@ def balances():
     reckoned = defaultdict(lambda: ZERO)
     for sign, rows in (
         (1, Charge.objects.filter(cancelled_on=None)),
-        (-1, Concession.objects.filter(cancelled_on=None, charge__cancelled_on=None).exclude(approved_on=None)),
+        (
+            -1,
+            Concession.objects.filter(cancelled_on=None, charge__cancelled_on=None).exclude(
+                approved_on=None
+            ),
+        ),
         (-1, Payment.objects.filter(reversal=None)),
         (1, Refund.objects.all()),
     ):
@@ -91,7 +100,9 @@ def open_charges():
     """What is kept as open of each charge is what payments leave of it, the oldest settled first; and the account says
     since when."""
     paid, conceded, oldest = defaultdict(lambda: ZERO), defaultdict(lambda: ZERO), {}
-    for student, amount in Payment.objects.filter(reversal=None).values_list("student", "amount").iterator(CHUNK):
+    for student, amount in (
+        Payment.objects.filter(reversal=None).values_list("student", "amount").iterator(CHUNK)
+    ):
         paid[student] += amount
     for student, amount in Refund.objects.values_list("student", "amount").iterator(CHUNK):
         paid[student] -= amount
@@ -119,11 +130,18 @@ def open_charges():
 def day_totals():
     """What is kept as received on a day in a mode is the sum of its payments that stand."""
     amounts, receipts = defaultdict(lambda: ZERO), Counter()
-    payments = Payment.objects.filter(reversal=None).values_list("paid_on", "mode", "amount").order_by("pk")
+    payments = (
+        Payment.objects.filter(reversal=None)
+        .values_list("paid_on", "mode", "amount")
+        .order_by("pk")
+    )
     for paid_on, mode, amount in payments.iterator(CHUNK):
         amounts[paid_on, mode] += amount
         receipts[paid_on, mode] += 1
-    kept = {(row.paid_on, row.mode): (row.amount, row.receipts) for row in DayTotal.objects.iterator(CHUNK)}
+    kept = {
+        (row.paid_on, row.mode): (row.amount, row.receipts)
+        for row in DayTotal.objects.iterator(CHUNK)
+    }
     for day, mode in sorted(amounts.keys() | kept.keys()):
         amount, count = kept.get((day, mode), (ZERO, 0))
         if (amount, count) != (amounts[day, mode], receipts[day, mode]):
@@ -137,7 +155,9 @@ def tokens():
     """Every payment has a token of its own."""
     for payment in Payment.objects.filter(token=""):
         yield f"{payment} has no token."
-    for row in Payment.objects.order_by().values("token").annotate(number=Count("pk")).filter(number__gt=1):
+    for row in (
+        Payment.objects.order_by().values("token").annotate(number=Count("pk")).filter(number__gt=1)
+    ):
         yield f"{row['number']} payments share one token."
 
 
@@ -163,7 +183,9 @@ def settlements():
 def taxes():
     """A receipt has a place of supply when its letterhead has a GSTIN, and none without; its copies are counted from 1."""
     odd = Q(letterhead__gstin="") ^ Q(place_of_supply="")
-    for payment in Payment.objects.filter(odd).order_by("pk").only("receipt_number").iterator(CHUNK):
+    for payment in (
+        Payment.objects.filter(odd).order_by("pk").only("receipt_number").iterator(CHUNK)
+    ):
         yield f"{payment}: its place of supply does not fit the GSTIN it was given with."
     copies = ReceiptPrint.objects.order_by().values("payment__receipt_number")
     for row in copies.annotate(number=Count("pk"), last=Max("copy")).exclude(number=F("last")):
@@ -180,7 +202,12 @@ def seats():
 def enrollments():
     """A student has at most one exclusive active enrollment, and one in a batch; the ended ones have their day."""
     active = Enrollment.objects.active().order_by()
-    for row in active.filter(is_exclusive=True).values("student").annotate(number=Count("pk")).filter(number__gt=1):
+    for row in (
+        active.filter(is_exclusive=True)
+        .values("student")
+        .annotate(number=Count("pk"))
+        .filter(number__gt=1)
+    ):
         yield f"Student {row['student']} has {row['number']} active enrollments."
     for row in active.values("student", "batch").annotate(number=Count("pk")).filter(number__gt=1):
         yield f"Student {row['student']} is enrolled {row['number']} times in batch {row['batch']}."
@@ -198,7 +225,9 @@ def tuition():
     live = Charge.objects.filter(kind=ChargeKind.TUITION, cancelled_on=None)
     for enrollment, amount in live.values_list("enrollment", "amount").iterator(CHUNK):
         charged[enrollment] += amount
-    transfers = dict(Enrollment.objects.exclude(transferred_from=None).values_list("pk", "transferred_from"))
+    transfers = dict(
+        Enrollment.objects.exclude(transferred_from=None).values_list("pk", "transferred_from")
+    )
     rows = Enrollment.objects.order_by("pk").values_list("pk", "status", "agreed_fee")
     for pk, status, agreed_fee in rows.iterator(CHUNK):
         found, before = charged[pk], transfers.get(pk)
@@ -207,7 +236,9 @@ def tuition():
         is_dropped = status == EnrollmentStatus.DROPPED
         if found > agreed_fee or (not is_dropped and found != agreed_fee):
             yield f"Enrollment {pk}: {display(found)} is charged of the agreed {display(agreed_fee)}."
-    for charge in Charge.objects.filter(enrollment__isnull=False).exclude(student=F("enrollment__student")):
+    for charge in Charge.objects.filter(enrollment__isnull=False).exclude(
+        student=F("enrollment__student")
+    ):
         yield f"Charge {charge.pk} is another student's than its enrollment."
 
 
@@ -227,7 +258,11 @@ def day_closes():
             ZERO,
         )
         cash -= sum(
-            (amount for amount, booked in voids.values_list("payment__amount", "payment__booked_on") if booked < day),
+            (
+                amount
+                for amount, booked in voids.values_list("payment__amount", "payment__booked_on")
+                if booked < day
+            ),
             ZERO,
         )
         cash -= sum(refunds.values_list("amount", flat=True), ZERO)
@@ -258,7 +293,10 @@ def concessions():
         if len(states) > 1:
             yield f"The rows of concession {token} are decided differently."
     for pk, amount in (
-        Charge.objects.filter(cancelled_on=None).order_by("pk").values_list("pk", "amount").iterator(CHUNK)
+        Charge.objects.filter(cancelled_on=None)
+        .order_by("pk")
+        .values_list("pk", "amount")
+        .iterator(CHUNK)
     ):
         if taken_off[pk] > amount:
             yield f"Charge {pk}: {display(taken_off[pk])} is taken off {display(amount)}."

@@ -8,11 +8,17 @@ PAYMENTS = [
     Column("Date", Kind.DAY, lambda payment: payment.paid_on),
     Column("Student", Kind.TEXT, lambda payment: payment.student.user.full_name),
     Column("Admission number", Kind.TEXT, lambda payment: payment.student.admission_number),
-    Column("Batch", Kind.TEXT, lambda payment: payment.enrollment.batch.name if payment.enrollment else None),
+    Column(
+        "Batch",
+        Kind.TEXT,
+        lambda payment: payment.enrollment.batch.name if payment.enrollment else None,
+    ),
     Column("Mode", Kind.TEXT, lambda payment: payment.get_mode_display()),
     Column("Reference", Kind.TEXT, lambda payment: payment.reference),
     Column("Amount", Kind.AMOUNT, lambda payment: payment.amount),
-    Column("State", Kind.TEXT, lambda payment: payment.reversal.word if payment.is_void else "Standing"),
+    Column(
+        "State", Kind.TEXT, lambda payment: payment.reversal.word if payment.is_void else "Standing"
+    ),
 ]
 
 CONCESSIONS = [

@@ -39,7 +39,8 @@ def dated_rows(on):
 def with_paid(enrollments):
     """``enrollments`` with ``paid``, what `paid_by` says of their student now, for `fee_status`."""
     paid, refunded = (
-        sum_of(rows.filter(student=OuterRef("student"))) for rows in (Payment.objects.live(), Refund.objects.all())
+        sum_of(rows.filter(student=OuterRef("student")))
+        for rows in (Payment.objects.live(), Refund.objects.all())
     )
     return enrollments.annotate(paid=paid - refunded)
 
@@ -50,7 +51,13 @@ def paid_by_students(students, on=None):
     # Grouped: a subquery a student would be slow on PostgreSQL right after many rows were added, of which its planner
     # knows nothing yet.
     for sign, term in ((1, "paid"), (-1, "refunded")):
-        sums = rows[term].filter(student__in=students).order_by().values_list("student").annotate(Sum("amount"))
+        sums = (
+            rows[term]
+            .filter(student__in=students)
+            .order_by()
+            .values_list("student")
+            .annotate(Sum("amount"))
+        )
         for student, amount in sums:
             paid[student] += sign * amount
     return paid
@@ -129,7 +136,13 @@ class FeeStatus:
     @property
     def open_tuition(self):
         """The enrollments of which installments are open, each once."""
-        return list({line.charge.enrollment: 1 for line in self.lines if line.open and line.charge.kind == "tuition"})
+        return list(
+            {
+                line.charge.enrollment: 1
+                for line in self.lines
+                if line.open and line.charge.kind == "tuition"
+            }
+        )
 
     @property
     def status(self):
@@ -164,7 +177,10 @@ def settle(charges, paid, on):
 
 @compiled  # 2.2 to 0.1 ms, with each page of one student's fees
 def _paid(*, student, on):
-    paid, refunded = (sum_of(rows.standing(on).filter(student=student)) for rows in (Payment.objects, Refund.objects))
+    paid, refunded = (
+        sum_of(rows.standing(on).filter(student=student))
+        for rows in (Payment.objects, Refund.objects)
+    )
     return Account.objects.filter(pk=student).values_list(paid - refunded, flat=True)
 
 
@@ -253,5 +269,11 @@ def totals():
 
 def terms_over_everybody():
     """The four terms of the equation and the balance that follows, over all students, in rupees."""
-    terms = {term: rows.aggregate(total=Sum("amount"))["total"] or ZERO for term, rows in dated_rows(None).items()}
-    return {**terms, "balance": terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"]}
+    terms = {
+        term: rows.aggregate(total=Sum("amount"))["total"] or ZERO
+        for term, rows in dated_rows(None).items()
+    }
+    return {
+        **terms,
+        "balance": terms["charged"] - terms["conceded"] - terms["paid"] + terms["refunded"],
+    }

@@ -27,7 +27,11 @@ def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
 
 def closed_days(person):
     """The days that ``person`` has closed, the last one first."""
-    return DayClose.objects.filter(person=person).order_by("-closed_on").values_list("closed_on", flat=True)
+    return (
+        DayClose.objects.filter(person=person)
+        .order_by("-closed_on")
+        .values_list("closed_on", flat=True)
+    )
 
 
 def lock_entry(day, student_id, *, by, kind=ReceiptSeries.Kind.RECEIPT):
@@ -44,13 +48,19 @@ def lock_entry(day, student_id, *, by, kind=ReceiptSeries.Kind.RECEIPT):
 
 def book_day(series, day):
     """The day in whose book an entry dated ``day`` stands: that day, or the one after the last that was closed."""
-    return day if series.last_closed is None else max(day, series.last_closed + datetime.timedelta(days=1))
+    return (
+        day
+        if series.last_closed is None
+        else max(day, series.last_closed + datetime.timedelta(days=1))
+    )
 
 
 def first_book_day_of_void(payment):
     """The first day in whose book a void of ``payment`` may stand: the receipt's own, or, where who received it has closed
     that day, the one after, as the cash they counted had it."""
-    closed = DayClose.objects.filter(person=payment.received_by_id, closed_on__gte=payment.booked_on)
+    closed = DayClose.objects.filter(
+        person=payment.received_by_id, closed_on__gte=payment.booked_on
+    )
     return payment.booked_on + closed.exists() * datetime.timedelta(days=1)
 
 
@@ -75,5 +85,7 @@ def lock_accounts(students):
     for keys in in_chunks(sorted(set(students))):
         accounts = Account.objects.filter(pk__in=keys)
         missing = set(keys).difference(accounts.values_list("pk", flat=True))
-        Account.objects.bulk_create([Account(student_id=key) for key in sorted(missing)], ignore_conflicts=True)
+        Account.objects.bulk_create(
+            [Account(student_id=key) for key in sorted(missing)], ignore_conflicts=True
+        )
         list(accounts.select_for_update().order_by("pk").values_list("pk"))

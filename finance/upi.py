@@ -10,7 +10,9 @@ from coachmaster.core.money import plain, to_paise
 _NOTE, _REFERENCE, _NAME = 50, 35, 99
 
 
-def payment_link(*, upi_id: str, name: str, amount: Decimal, admission_number: str, reference: str) -> str:
+def payment_link(
+    *, upi_id: str, name: str, amount: Decimal, admission_number: str, reference: str
+) -> str:
     """The `upi://pay` link by which a student pays ``amount`` (rupees) to the institute.
 
     The note is `Fees` and the admission number. Of the reference letters and digits count; an app may refuse a second
@@ -28,7 +30,9 @@ def payment_link(*, upi_id: str, name: str, amount: Decimal, admission_number: s
         "tr": "".join(c for c in reference if c.isascii() and c.isalnum())[:_REFERENCE],
     }
     # A space is %20: payment apps show a plus as a plus.
-    return "upi://pay?" + "&".join(f"{key}={quote(value, safe='@')}" for key, value in parts.items() if value)
+    return "upi://pay?" + "&".join(
+        f"{key}={quote(value, safe='@')}" for key, value in parts.items() if value
+    )
 
 
 def link_for(student, institute, amount: Decimal, on: date) -> str:

@@ -30,14 +30,20 @@ reminds = requires("finance.add_reminder")
 
 app_name = "finance"
 urlpatterns = [
-    path("enrollments/add/", requires("academics.add_enrollment")(enrollments.enroll), name="enrollment-create"),
+    path(
+        "enrollments/add/",
+        requires("academics.add_enrollment")(enrollments.enroll),
+        name="enrollment-create",
+    ),
     path(
         "enrollments/<int:pk>/complete/",
         requires("academics.change_enrollment")(withdrawals.complete),
         name="enrollment-complete",
     ),
     path(
-        "enrollments/<int:pk>/drop/", requires("academics.change_enrollment")(withdrawals.drop), name="enrollment-drop"
+        "enrollments/<int:pk>/drop/",
+        requires("academics.change_enrollment")(withdrawals.drop),
+        name="enrollment-drop",
     ),
     path(
         "enrollments/<int:pk>/transfer/",
@@ -59,10 +65,26 @@ urlpatterns = [
         requires("finance.change_charge")(fee_plans.change),
         name="installments-change",
     ),
-    path("courses/<int:pk>/plans/add/", requires("finance.add_feeplan")(fee_plans.plan_create), name="plan-create"),
-    path("plans/<int:pk>/edit/", requires("finance.change_feeplan")(fee_plans.plan_update), name="plan-update"),
-    path("students/<int:pk>/concession/", requires("finance.add_concession")(concessions.ask), name="concession-ask"),
-    path("concessions/", requires("finance.view_concession")(concessions.concession_list), name="concession-list"),
+    path(
+        "courses/<int:pk>/plans/add/",
+        requires("finance.add_feeplan")(fee_plans.plan_create),
+        name="plan-create",
+    ),
+    path(
+        "plans/<int:pk>/edit/",
+        requires("finance.change_feeplan")(fee_plans.plan_update),
+        name="plan-update",
+    ),
+    path(
+        "students/<int:pk>/concession/",
+        requires("finance.add_concession")(concessions.ask),
+        name="concession-ask",
+    ),
+    path(
+        "concessions/",
+        requires("finance.view_concession")(concessions.concession_list),
+        name="concession-list",
+    ),
     path(
         "concessions/<int:pk>/approve/",
         requires("finance.approve_concession")(concessions.approve),
@@ -73,36 +95,94 @@ urlpatterns = [
         requires("finance.change_concession")(concessions.take_back),
         name="concession-cancel",
     ),
-    path("charges/<int:pk>/waive/", requires("finance.add_concession")(concessions.waive), name="late-fee-waive"),
-    path("students/<int:pk>/charge/", requires("finance.add_charge")(charges.student_charge), name="student-charge"),
-    path("batches/<int:pk>/charge/", requires("finance.add_charge")(charges.batch_charge), name="batch-charge"),
-    path("charges/<int:pk>/cancel/", requires("finance.change_charge")(charges.charge_cancel), name="charge-cancel"),
-    path("late-fees/", requires("finance.view_latefeerule")(late_fees.rule_list), name="late-fee-rules"),
-    path("late-fees/add/", requires("finance.add_latefeerule")(late_fees.rule_create), name="late-fee-rule-create"),
+    path(
+        "charges/<int:pk>/waive/",
+        requires("finance.add_concession")(concessions.waive),
+        name="late-fee-waive",
+    ),
+    path(
+        "students/<int:pk>/charge/",
+        requires("finance.add_charge")(charges.student_charge),
+        name="student-charge",
+    ),
+    path(
+        "batches/<int:pk>/charge/",
+        requires("finance.add_charge")(charges.batch_charge),
+        name="batch-charge",
+    ),
+    path(
+        "charges/<int:pk>/cancel/",
+        requires("finance.change_charge")(charges.charge_cancel),
+        name="charge-cancel",
+    ),
+    path(
+        "late-fees/",
+        requires("finance.view_latefeerule")(late_fees.rule_list),
+        name="late-fee-rules",
+    ),
+    path(
+        "late-fees/add/",
+        requires("finance.add_latefeerule")(late_fees.rule_create),
+        name="late-fee-rule-create",
+    ),
     path(
         "late-fees/<int:pk>/edit/",
         requires("finance.change_latefeerule")(late_fees.rule_update),
         name="late-fee-rule-update",
     ),
-    path("late-fees/post/", requires("finance.add_charge")(late_fees.post_late_fees), name="late-fees-post"),
-    path("payments/", requires([SCOPE, "finance.view_payment"])(payments.payment_list), name="payment-list"),
-    path("payments/add/", requires("finance.add_payment")(payments.payment_create), name="payment-create"),
+    path(
+        "late-fees/post/",
+        requires("finance.add_charge")(late_fees.post_late_fees),
+        name="late-fees-post",
+    ),
+    path(
+        "payments/",
+        requires([SCOPE, "finance.view_payment"])(payments.payment_list),
+        name="payment-list",
+    ),
+    path(
+        "payments/add/",
+        requires("finance.add_payment")(payments.payment_create),
+        name="payment-create",
+    ),
     path(
         "payments/start/",
         requires("finance.change_receiptseries")(receipt_series.receipt_start),
         name="receipt-start",
     ),
     path("payments/<int:pk>/", requires("finance.view_payment")(receipts.receipt), name="receipt"),
-    path("payments/<int:pk>/pdf/", requires("finance.view_payment")(receipts.receipt_pdf), name="receipt-pdf"),
     path(
-        "payments/<int:pk>/printed/", requires("finance.view_payment")(receipts.receipt_printed), name="receipt-printed"
+        "payments/<int:pk>/pdf/",
+        requires("finance.view_payment")(receipts.receipt_pdf),
+        name="receipt-pdf",
+    ),
+    path(
+        "payments/<int:pk>/printed/",
+        requires("finance.view_payment")(receipts.receipt_printed),
+        name="receipt-printed",
     ),
     path("r/<str:token>/", receipts.receipt_check, name="receipt-check"),
-    path("payments/<int:pk>/refund/", requires("finance.add_refund")(refunds.refund_create), name="refund-create"),
-    path("refunds/", requires([SCOPE, "finance.view_refund"])(refunds.refund_due_list), name="refund-due-list"),
+    path(
+        "payments/<int:pk>/refund/",
+        requires("finance.add_refund")(refunds.refund_create),
+        name="refund-create",
+    ),
+    path(
+        "refunds/",
+        requires([SCOPE, "finance.view_refund"])(refunds.refund_due_list),
+        name="refund-due-list",
+    ),
     path("refunds/<int:pk>/", requires("finance.view_refund")(refunds.voucher), name="refund"),
-    path("payments/<int:pk>/bounce/", requires("finance.add_reversal")(payments.payment_bounce), name="payment-bounce"),
-    path("payments/<int:pk>/void/", requires("finance.add_reversal")(payments.payment_void), name="payment-void"),
+    path(
+        "payments/<int:pk>/bounce/",
+        requires("finance.add_reversal")(payments.payment_bounce),
+        name="payment-bounce",
+    ),
+    path(
+        "payments/<int:pk>/void/",
+        requires("finance.add_reversal")(payments.payment_void),
+        name="payment-void",
+    ),
     path(
         "students/<int:pk>/payments/",
         requires("finance.view_payment")(payments.student_payments),
@@ -113,13 +193,21 @@ urlpatterns = [
         requires("finance.view_payment")(statements.statement_pdf),
         name="statement-pdf",
     ),
-    path("students/<int:pk>/statement/", requires("finance.view_payment")(statements.statement), name="statement"),
+    path(
+        "students/<int:pk>/statement/",
+        requires("finance.view_payment")(statements.statement),
+        name="statement",
+    ),
     path(
         "batches/<int:pk>/statements.zip",
         requires([SCOPE, "finance.view_payment"])(statements.batch_statements),
         name="batch-statements",
     ),
-    path("students/<int:pk>/fees/", requires("finance.view_payment")(student_fees.student_fees), name="student-fees"),
+    path(
+        "students/<int:pk>/fees/",
+        requires("finance.view_payment")(student_fees.student_fees),
+        name="student-fees",
+    ),
     path(
         "enrollments/add/students/",
         requires("academics.add_enrollment")(student_picker.suggestions),
@@ -132,7 +220,11 @@ urlpatterns = [
         {"purpose": "payment"},
         name="payment-suggestions",
     ),
-    path("collections/", requires("finance.view_dayclose")(collections.collections), name="collections"),
+    path(
+        "collections/",
+        requires("finance.view_dayclose")(collections.collections),
+        name="collections",
+    ),
     path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
     path("day-book/close/", requires("finance.add_dayclose")(day_book.close_day), name="day-close"),
     path("dues/remind/", reminds(remind_by_mail), {"kind": FEES}, name="remind-by-mail"),

@@ -30,12 +30,18 @@ class BatchFilter(FilterForm):
 
     def __init__(self, data, *, batches, by_instructor, **kwargs):
         super().__init__(data, **kwargs)
-        pairs = batches.order_by().values_list("course", "course__name", "instructor", "instructor__full_name")
+        pairs = batches.order_by().values_list(
+            "course", "course__name", "instructor", "instructor__full_name"
+        )
         pairs = list(pairs.distinct())
         self.fields["course"].choices = [("", "All courses"), *named({pair[:2] for pair in pairs})]
         if by_instructor:
             teaching = named({pair[2:] for pair in pairs if pair[2]})
-            self.fields["instructor"].choices = [("", "Everybody"), *teaching, ("none", "Nobody yet")]
+            self.fields["instructor"].choices = [
+                ("", "Everybody"),
+                *teaching,
+                ("none", "Nobody yet"),
+            ]
         else:
             del self.fields["instructor"]
 
@@ -53,27 +59,45 @@ class BatchFilter(FilterForm):
 
 def named(pairs):
     """Pairs of a key and a name as choices, by name."""
-    return [(str(key), name) for key, name in sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))]
+    return [
+        (str(key), name)
+        for key, name in sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))
+    ]
 
 
 class BatchForm(EditForm):
     """A batch, and beside it the ``rows`` of its weekly class times, those in ``slots`` (`class_times.Slot`s)."""
 
     capacity = WholeNumberField(
-        label="Seats", least=1, most=9999, required=False, help_text=Batch._meta.get_field("capacity").help_text
+        label="Seats",
+        least=1,
+        most=9999,
+        required=False,
+        help_text=Batch._meta.get_field("capacity").help_text,
     )
     despite_clash = forms.BooleanField(label="Save anyway", required=False)
 
     class Meta:
         model = Batch
-        fields = ["name", "code", "course", "instructor", "starts_on", "ends_on", "capacity", "room"]
+        fields = [
+            "name",
+            "code",
+            "course",
+            "instructor",
+            "starts_on",
+            "ends_on",
+            "capacity",
+            "room",
+        ]
 
     def __init__(self, *args, slots=(), **kwargs):
         super().__init__(*args, **kwargs)
         self.slots = slots
         self.rows = class_time_rows(self.data if self.is_bound else None, slots)
         # What a batch has is kept on offer, also when the course is no longer active or the person no longer teaches.
-        self.fields["course"].queryset = Course.objects.filter(Q(is_active=True) | Q(pk=self.instance.course_id))
+        self.fields["course"].queryset = Course.objects.filter(
+            Q(is_active=True) | Q(pk=self.instance.course_id)
+        )
         self.fields["course"].empty_label = "Choose a course"
         teaching = User.objects.who_can_teach().values("pk")
         offered = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
@@ -89,7 +113,10 @@ class BatchForm(EditForm):
     # Class times have no history: the page remembers them as text.
 
     def current(self):
-        return {**super().current(), "rows": ("Weekly class times", class_times.written(self.slots))}
+        return {
+            **super().current(),
+            "rows": ("Weekly class times", class_times.written(self.slots)),
+        }
 
     def differs(self, name, value):
         if name == "rows":

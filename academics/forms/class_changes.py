@@ -9,7 +9,9 @@ from .class_times import TimeInput
 class ReasonForm(forms.Form):
     """Why a class is called off."""
 
-    reason = LineFormField(max_length=200, help_text="Students and the instructor read it, like “Hall is taken”.")
+    reason = LineFormField(
+        max_length=200, help_text="Students and the instructor read it, like “Hall is taken”."
+    )
 
 
 class ClassForm(ReasonForm):

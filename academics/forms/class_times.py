@@ -50,7 +50,10 @@ class ClassTimeRow(forms.Form):
     def slots(self):
         """The row's classes as `class_times.Slot`s, in order of the week."""
         values = self.cleaned_data
-        return sorted(class_times.Slot(day, values["starts_at"], values["ends_at"]) for day in values.get("days", []))
+        return sorted(
+            class_times.Slot(day, values["starts_at"], values["ends_at"])
+            for day in values.get("days", [])
+        )
 
 
 class _ClassTimeRows(forms.BaseFormSet):
@@ -71,7 +74,9 @@ class _ClassTimeRows(forms.BaseFormSet):
         return sorted(slot for row in self.forms for slot in row.slots)
 
 
-_Rows = forms.formset_factory(ClassTimeRow, formset=_ClassTimeRows, extra=2, max_num=50, absolute_max=60)
+_Rows = forms.formset_factory(
+    ClassTimeRow, formset=_ClassTimeRows, extra=2, max_num=50, absolute_max=60
+)
 
 
 def class_time_rows(data, slots):

@@ -22,7 +22,9 @@ class CourseForm(EditForm):
     """A course."""
 
     total_fee = AmountField(
-        label="Total fee (₹)", allow_zero=True, help_text=Course._meta.get_field("total_fee").help_text
+        label="Total fee (₹)",
+        allow_zero=True,
+        help_text=Course._meta.get_field("total_fee").help_text,
     )
     low_attendance_percent = WholeNumberField(
         label="Low attendance below (%)",

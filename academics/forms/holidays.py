@@ -16,7 +16,11 @@ class HolidayFilter(FilterForm):
         self.this_year = this_year
         years = holidays.dates("day", "year", order="DESC")
         others = [(str(day.year), str(day.year)) for day in years if day.year != this_year]
-        self.fields["year"].choices = [("", f"This year ({this_year})"), *others, ("all", "All years")]
+        self.fields["year"].choices = [
+            ("", f"This year ({this_year})"),
+            *others,
+            ("all", "All years"),
+        ]
 
     def filter(self, holidays):
         """The holidays that were asked for."""

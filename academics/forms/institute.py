@@ -75,12 +75,18 @@ class InstituteForm(EditForm):
         )
         self.fields[
             "upi_id"
-        ].help_text = "Like sunrise@okaxis. With it, statements and reminders carry a way to pay by."
+        ].help_text = (
+            "Like sunrise@okaxis. With it, statements and reminders carry a way to pay by."
+        )
         for name, (least, most) in self.BOUNDS.items():
             old = self.fields[name]
-            self.fields[name] = WholeNumberField(label=old.label, help_text=old.help_text, least=least, most=most)
+            self.fields[name] = WholeNumberField(
+                label=old.label, help_text=old.help_text, least=least, most=most
+            )
 
     @property
     def groups(self):
         """The fields as pairs of a heading and the fields under it."""
-        return [(heading, [self[name] for name in names]) for heading, names in INSTITUTE_GROUPS.items()]
+        return [
+            (heading, [self[name] for name in names]) for heading, names in INSTITUTE_GROUPS.items()
+        ]

@@ -37,10 +37,18 @@ class ClassFilter(FilterForm):
     def __init__(self, data, *, batches):
         super().__init__(data)
         rooms = {folded(batch.room): batch.room for batch in batches if batch.room}
-        teaching = named({(batch.instructor_id, batch.instructor.full_name) for batch in batches if batch.instructor})
+        teaching = named(
+            {
+                (batch.instructor_id, batch.instructor.full_name)
+                for batch in batches
+                if batch.instructor
+            }
+        )
         self.fields["instructor"].choices = [("", "Everybody"), *teaching, ("none", "Nobody yet")]
         self.fields["room"].choices = [("", "All rooms"), *named(rooms.items())]
-        rows = [(batch.pk, batch.name, folded(batch.room), batch.instructor_id) for batch in batches]
+        rows = [
+            (batch.pk, batch.name, folded(batch.room), batch.instructor_id) for batch in batches
+        ]
         offered = to_offer(rows, self.data, room=2, instructor=3)
         self.fields["batch"].choices = [("", "All batches"), *named(row[:2] for row in offered)]
         if not offered:

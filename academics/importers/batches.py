@@ -42,7 +42,9 @@ class BatchImporter(Importer):
 
     def check(self, row):
         if "ends_on" in row and row["ends_on"] < row["starts_on"]:
-            raise ValidationError({"ends_on": "A batch cannot end before it starts. Check both dates."})
+            raise ValidationError(
+                {"ends_on": "A batch cannot end before it starts. Check both dates."}
+            )
 
     def write(self, rows, result, advance):
         known, lines = NamedRows(Batch.objects.with_class_times()), {}

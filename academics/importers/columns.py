@@ -29,7 +29,9 @@ class NamedRows:
             return row
         rows = self._by_name.get(folded(word), [])
         if not rows:
-            raise ValidationError("There is none with this code or name. Write it as stored, or bring it in first.")
+            raise ValidationError(
+                "There is none with this code or name. Write it as stored, or bring it in first."
+            )
         if len(rows) > 1:
             raise ValidationError("More than one has this name. Write the code.")
         return rows[0]
@@ -52,7 +54,11 @@ def refuse_repeated(row, standing, lines, result):
     keys.append(("code", folded(row["code"])) if "code" in row else ("name", folded(row["name"])))
     for key in keys:
         if first := lines.get(key):
-            result.refuse(row, "code" if "code" in row else "name", f"Line {first} is the same one. Keep one of them.")
+            result.refuse(
+                row,
+                "code" if "code" in row else "name",
+                f"Line {first} is the same one. Keep one of them.",
+            )
             return True
     lines.update(dict.fromkeys(keys, row.line))
     return False
@@ -60,7 +66,9 @@ def refuse_repeated(row, standing, lines, result):
 
 def batch_column():
     """The column by which enrollments and attendance name their batch."""
-    return ReferenceColumn("batch", "batch code", "batch name", "batch id", "batch_id:id", "class", "section", "group")
+    return ReferenceColumn(
+        "batch", "batch code", "batch name", "batch id", "batch_id:id", "class", "section", "group"
+    )
 
 
 def all_batches():

@@ -11,8 +11,20 @@ class HolidayImporter(Importer):
     model = Holiday
     labels = ("name", "first")
     columns = [
-        Column.of(Holiday, "name", "holiday", "holiday name", "occasion", "festival", "event", "title"),
-        Column("first", DayFormField(), "date", "day", "first day", "from", "start", "start date", "holiday date"),
+        Column.of(
+            Holiday, "name", "holiday", "holiday name", "occasion", "festival", "event", "title"
+        ),
+        Column(
+            "first",
+            DayFormField(),
+            "date",
+            "day",
+            "first day",
+            "from",
+            "start",
+            "start date",
+            "holiday date",
+        ),
         Column("last", DayFormField(required=False), "last day", "to", "until", "end", "end date"),
     ]
 
@@ -25,7 +37,11 @@ class HolidayImporter(Importer):
             new, changed = [], {}
             for day in days_between(row["first"], row.get("last", row["first"])):
                 if first := lines.get(day):
-                    result.refuse(row, "first", f"Line {first} has {day_words(day)} already. Keep one of them.")
+                    result.refuse(
+                        row,
+                        "first",
+                        f"Line {first} has {day_words(day)} already. Keep one of them.",
+                    )
                     break
                 lines[day] = row.line
                 if day not in known:

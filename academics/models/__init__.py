@@ -1,6 +1,17 @@
 from academics.models.batches import Batch, BatchQuerySet
-from academics.models.classes import ClassChange, ClassChangeQuerySet, ClassTime, class_words, room_words
+from academics.models.classes import (
+    ClassChange,
+    ClassChangeQuerySet,
+    ClassTime,
+    class_words,
+    room_words,
+)
 from academics.models.courses import Course, CourseQuerySet
-from academics.models.enrollments import Enrollment, EnrollmentQuerySet, EnrollmentStatus, days_between
+from academics.models.enrollments import (
+    Enrollment,
+    EnrollmentQuerySet,
+    EnrollmentStatus,
+    days_between,
+)
 from academics.models.holidays import Holiday
 from academics.models.institute import Institute, InstituteManager

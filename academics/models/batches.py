@@ -50,7 +50,9 @@ class BatchQuerySet(ScopedQuerySet):
         """Batches in whose code, name or course every word occurs."""
         found = self
         for word in words.split():
-            found = found.filter(Q(name__icontains=word) | Q(code__icontains=word) | Q(course__name__icontains=word))
+            found = found.filter(
+                Q(name__icontains=word) | Q(code__icontains=word) | Q(course__name__icontains=word)
+            )
         return found
 
     def with_class_times(self):
@@ -63,7 +65,9 @@ class BatchQuerySet(ScopedQuerySet):
 
     def with_strength(self):
         """With the number of students now enrolled (``strength``)."""
-        return self.annotate(strength=count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"))
+        return self.annotate(
+            strength=count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch")
+        )
 
     def for_timetable(self):
         """With what a `Timetable` and its pages show of a batch, by name; nothing else is loaded."""
@@ -76,23 +80,44 @@ class BatchQuerySet(ScopedQuerySet):
 
     def for_list(self):
         """With what the list of batches shows; nothing else is loaded."""
-        shown = "name", "code", "room", "capacity", "starts_on", "ends_on", "course__name", "instructor__full_name"
+        shown = (
+            "name",
+            "code",
+            "room",
+            "capacity",
+            "starts_on",
+            "ends_on",
+            "course__name",
+            "instructor__full_name",
+        )
         return self.for_listing().only(*shown)
 
 
 class Batch(models.Model):
     """A group that takes a course together: when, where, with whom."""
 
-    code = LineField(max_length=30, blank=True, help_text="A short name, like JEE-M1. May be left empty.")
+    code = LineField(
+        max_length=30, blank=True, help_text="A short name, like JEE-M1. May be left empty."
+    )
     course = models.ForeignKey("academics.Course", on_delete=models.PROTECT, related_name="batches")
     instructor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="batches_taught"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batches_taught",
     )
     name = LineField(max_length=150)
     starts_on = DayField("first day")
-    ends_on = DayField("last day", null=True, blank=True, help_text="May be left empty while it is open.")
+    ends_on = DayField(
+        "last day", null=True, blank=True, help_text="May be left empty while it is open."
+    )
     capacity = models.PositiveSmallIntegerField(
-        "seats", null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: as many as come."
+        "seats",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Empty: as many as come.",
     )
     room = LineField(max_length=60, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -154,7 +179,10 @@ class Batch(models.Model):
     @property
     def slots(self):
         """Its weekly class times as `class_times.Slot`s, in order of the week."""
-        return sorted(class_times.Slot(row.weekday, row.starts_at, row.ends_at) for row in self.class_times.all())
+        return sorted(
+            class_times.Slot(row.weekday, row.starts_at, row.ends_at)
+            for row in self.class_times.all()
+        )
 
     @property
     def class_times_text(self):

@@ -24,8 +24,12 @@ class ClassTime(models.Model):
     class Meta:
         ordering = ["weekday", "starts_at"]
         constraints = [
-            models.UniqueConstraint(fields=["batch", "weekday", "starts_at"], name="class_time_unique"),
-            models.CheckConstraint(condition=Q(weekday__range=(0, 6)), name="class_time_weekday_known"),
+            models.UniqueConstraint(
+                fields=["batch", "weekday", "starts_at"], name="class_time_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(weekday__range=(0, 6)), name="class_time_weekday_known"
+            ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
                 name="class_time_ends_after_it_starts",
@@ -60,7 +64,9 @@ class ClassChange(models.Model):
     to_ends_at = models.TimeField("held to", null=True, blank=True)
     room = LineField(max_length=60, blank=True, help_text="Empty: the room of the batch.")
     reason = LineField(max_length=200)
-    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ClassChangeQuerySet.as_manager()
@@ -87,7 +93,12 @@ class ClassChange(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(day=None, starts_at=None, ends_at=None)
-                | Q(day__isnull=False, starts_at__isnull=False, ends_at__isnull=False, ends_at__gt=F("starts_at")),
+                | Q(
+                    day__isnull=False,
+                    starts_at__isnull=False,
+                    ends_at__isnull=False,
+                    ends_at__gt=F("starts_at"),
+                ),
                 name="class_change_takes_out_a_whole_class",
                 violation_error_message="Name the day of the class, and its times.",
             ),
@@ -108,7 +119,9 @@ class ClassChange(models.Model):
                 violation_error_message="A change takes a class out, or puts one in.",
             ),
             models.CheckConstraint(
-                condition=~Q(reason=""), name="class_change_has_a_reason", violation_error_message="Say why."
+                condition=~Q(reason=""),
+                name="class_change_has_a_reason",
+                violation_error_message="Say why.",
             ),
             *day_bounds("class_change", "day", "to_day"),
         ]
@@ -129,7 +142,10 @@ class ClassChange(models.Model):
     @property
     def keeps_its_start(self):
         """Whether the class begins when it would have: only its end or its room is another."""
-        return self.day is not None and (self.day, self.starts_at) == (self.to_day, self.to_starts_at)
+        return self.day is not None and (self.day, self.starts_at) == (
+            self.to_day,
+            self.to_starts_at,
+        )
 
     @property
     def words(self):
@@ -150,7 +166,11 @@ class ClassChange(models.Model):
     @property
     def words_there(self):
         """What stands at the class that is taken out: `Moved to Tue 2 Jun, 18:00: hall is taken`."""
-        what = "Cancelled" if self.is_cancelled else f"Moved to {class_words(self.to_day, self.to_starts_at)}"
+        what = (
+            "Cancelled"
+            if self.is_cancelled
+            else f"Moved to {class_words(self.to_day, self.to_starts_at)}"
+        )
         return f"{what}: {self.reason}"
 
     @property
@@ -158,7 +178,11 @@ class ClassChange(models.Model):
         """What stands at the class that is put in: `Moved from Mon 1 Jun, 17:00: hall is taken`."""
         if self.keeps_its_start:
             return f"Changed: {self.reason}"
-        what = "Extra class" if self.is_extra else f"Moved from {class_words(self.day, self.starts_at)}"
+        what = (
+            "Extra class"
+            if self.is_extra
+            else f"Moved from {class_words(self.day, self.starts_at)}"
+        )
         return f"{what}: {self.reason}"
 
 

@@ -27,17 +27,22 @@ class CourseQuerySet(models.QuerySet):
         batches = Batch.objects.filter(course=OuterRef("pk")).running(on)
         students = Enrollment.objects.active().filter(batch__course=OuterRef("pk"))
         return self.annotate(
-            running_batches=count_of(batches, "course"), active_students=count_of(students, "batch__course")
+            running_batches=count_of(batches, "course"),
+            active_students=count_of(students, "batch__course"),
         )
 
 
 class Course(models.Model):
     """What is taught, and what it costs."""
 
-    code = LineField(max_length=30, blank=True, help_text="A short name, like JEE-2Y. May be left empty.")
+    code = LineField(
+        max_length=30, blank=True, help_text="A short name, like JEE-2Y. May be left empty."
+    )
     name = LineField(max_length=150)
     description = LinesField(max_length=1000, blank=True)
-    total_fee = MoneyField(default=ZERO, help_text="A later change counts for new enrollments only.")
+    total_fee = MoneyField(
+        default=ZERO, help_text="A later change counts for new enrollments only."
+    )
     low_attendance_percent = models.PositiveSmallIntegerField(
         "low attendance below (%)",
         null=True,
@@ -45,7 +50,9 @@ class Course(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(100)],
         help_text="Empty: as the institute's settings say.",
     )
-    is_active = models.BooleanField("active", default=True, help_text="Off: no new batches are offered for it.")
+    is_active = models.BooleanField(
+        "active", default=True, help_text="Off: no new batches are offered for it."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = CourseQuerySet.as_manager()
@@ -67,7 +74,8 @@ class Course(models.Model):
                 violation_error_message="A fee cannot be negative.",
             ),
             Net(
-                condition=Q(low_attendance_percent__range=(1, 100)) | Q(low_attendance_percent=None),
+                condition=Q(low_attendance_percent__range=(1, 100))
+                | Q(low_attendance_percent=None),
                 name="course_low_attendance_is_a_percentage",
             ),
         ]

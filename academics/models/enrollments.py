@@ -33,7 +33,9 @@ class EnrollmentQuerySet(ScopedQuerySet):
 
     def on_roll(self, on, *, or_else=None):
         """Enrollments whose student is in the batch on that day, which the day they end is not; or for whom ``or_else`` holds."""
-        return self.filter(Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (or_else or Q()))
+        return self.filter(
+            Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (or_else or Q())
+        )
 
     def search(self, words):
         """Enrollments of the students that `User.objects.search` finds."""
@@ -53,17 +55,28 @@ class EnrollmentQuerySet(ScopedQuerySet):
 class Enrollment(models.Model):
     """A student in a batch, from a day on, for an agreed fee. Ended ones stay as history."""
 
-    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="enrollments")
-    batch = models.ForeignKey("academics.Batch", on_delete=models.PROTECT, related_name="enrollments")
+    student = models.ForeignKey(
+        StudentProfile, on_delete=models.PROTECT, related_name="enrollments"
+    )
+    batch = models.ForeignKey(
+        "academics.Batch", on_delete=models.PROTECT, related_name="enrollments"
+    )
     enrolled_on = DayField()
-    status = models.CharField(max_length=10, choices=EnrollmentStatus.choices, default=EnrollmentStatus.ACTIVE)
+    status = models.CharField(
+        max_length=10, choices=EnrollmentStatus.choices, default=EnrollmentStatus.ACTIVE
+    )
     ended_on = DayField(null=True, blank=True)
     end_reason = LineField("reason for ending", max_length=200, blank=True)
     list_fee = MoneyField(help_text="The course's fee on the day of enrolling.")
     agreed_fee = MoneyField()
     fee_reason = LineField("reason for a lower fee", max_length=200, blank=True)
     transferred_from = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="transferred_to", editable=False
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="transferred_to",
+        editable=False,
     )
     #: Copied from the institute's setting, so that a unique index can hold "one active enrollment a student".
     is_exclusive = models.BooleanField(default=True, editable=False)
@@ -96,7 +109,8 @@ class Enrollment(models.Model):
             ),
             one_of("enrollment", "status", EnrollmentStatus),
             models.CheckConstraint(
-                condition=Q(status="active", ended_on=None) | (~Q(status="active") & Q(ended_on__isnull=False)),
+                condition=Q(status="active", ended_on=None)
+                | (~Q(status="active") & Q(ended_on__isnull=False)),
                 name="enrollment_ended_with_a_date",
                 violation_error_message="An enrollment that has ended needs the date it ended on.",
             ),
@@ -106,7 +120,9 @@ class Enrollment(models.Model):
                 violation_error_message="An enrollment cannot end before it started.",
             ),
             models.CheckConstraint(
-                condition=Q(ended_on__gte=F("last_marked_on")) | Q(ended_on=None) | Q(last_marked_on=None),
+                condition=Q(ended_on__gte=F("last_marked_on"))
+                | Q(ended_on=None)
+                | Q(last_marked_on=None),
                 name="enrollment_ends_after_last_mark",
                 violation_error_message="An enrollment cannot end before the student's last attendance mark.",
             ),

@@ -9,7 +9,9 @@ from coachmaster.core.text import LineField
 class Holiday(models.Model):
     """A day without classes in the whole institute."""
 
-    day = DayField("date", unique=True, error_messages={"unique": "There is a holiday on this date already."})
+    day = DayField(
+        "date", unique=True, error_messages={"unique": "There is a holiday on this date already."}
+    )
     name = LineField(max_length=100)
 
     class Meta:

@@ -46,7 +46,11 @@ class Institute(models.Model):
     receipt_prefix = LineField(
         max_length=4,
         default="CM",
-        validators=[RegexValidator(r"^[A-Z0-9]{1,4}$", "Use one to four capital letters or digits, like CM.")],
+        validators=[
+            RegexValidator(
+                r"^[A-Z0-9]{1,4}$", "Use one to four capital letters or digits, like CM."
+            )
+        ],
         help_text="Receipts read CM/26-27/00042. A change takes effect with the next financial year's first receipt.",
     )
     gstin = LineField(
@@ -90,7 +94,9 @@ class Institute(models.Model):
         "deduction on leaving (% of the fee)", default=10, validators=[MaxValueValidator(100)]
     )
     refund_days = models.PositiveSmallIntegerField(
-        "days to pay a refund in", default=15, validators=[MinValueValidator(1), MaxValueValidator(365)]
+        "days to pay a refund in",
+        default=15,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
     reminder_days = models.PositiveSmallIntegerField(
         "days between reminders",
@@ -107,7 +113,8 @@ class Institute(models.Model):
         help_text="May name {name}, {admission_number}, {amount}, {due_on}, {institute}, {phone} and {upi_link}.",
     )
     several_batches_at_once = models.BooleanField(
-        default=False, help_text="On: a student may be enrolled in several batches at the same time."
+        default=False,
+        help_text="On: a student may be enrolled in several batches at the same time.",
     )
     attendance_edit_days = models.PositiveSmallIntegerField(
         "days to correct attendance",
@@ -128,7 +135,9 @@ class Institute(models.Model):
         help_text="Before, nobody's attendance is called low.",
     )
     absences_in_a_row = models.PositiveSmallIntegerField(
-        "absences in a row to be told of", default=3, validators=[MinValueValidator(1), MaxValueValidator(365)]
+        "absences in a row to be told of",
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
     late_after_minutes = models.PositiveSmallIntegerField(
         "late after (minutes)",
@@ -167,10 +176,13 @@ class Institute(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="institute_one_row"),
             models.CheckConstraint(
-                condition=Q(low_attendance_percent__range=(1, 100)), name="institute_low_attendance_is_a_percentage"
+                condition=Q(low_attendance_percent__range=(1, 100)),
+                name="institute_low_attendance_is_a_percentage",
             ),
             models.CheckConstraint(
-                condition=Q(concession_limit__gte=ZERO, cash_ceiling__gt=ZERO, bounce_charge__gte=ZERO),
+                condition=Q(
+                    concession_limit__gte=ZERO, cash_ceiling__gt=ZERO, bounce_charge__gte=ZERO
+                ),
                 name="institute_amounts_not_negative",
             ),
         ]
@@ -181,9 +193,13 @@ class Institute(models.Model):
     def save(self, **kwargs):
         super().save(**kwargs)
         cache.delete(_CACHE_KEY)
-        transaction.on_commit(lambda: cache.delete(_CACHE_KEY))  # somebody may have read the former row meanwhile
+        transaction.on_commit(
+            lambda: cache.delete(_CACHE_KEY)
+        )  # somebody may have read the former row meanwhile
 
     def clean(self):
         of = self.gstin[:2]
         if self.state and of in State.values and of != self.state:
-            raise ValidationError({"gstin": f"This GSTIN is of {State(of).label}. Compare it with the state above."})
+            raise ValidationError(
+                {"gstin": f"This GSTIN is of {State(of).label}. Compare it with the state above."}
+            )

@@ -35,9 +35,13 @@ def save_batch(batch, slots, *, despite_clash=False):
     gone = {slot: pk for slot, pk in standing.items() if slot not in slots}
     if gone:
         kept = {(slot.weekday, slot.starts_at) for slot in slots}
-        refuse_times_that_changes_need(batch, [slot for slot in gone if (slot.weekday, slot.starts_at) not in kept])
+        refuse_times_that_changes_need(
+            batch, [slot for slot in gone if (slot.weekday, slot.starts_at) not in kept]
+        )
         ClassTime.objects.filter(pk__in=gone.values()).delete()
-    ClassTime.objects.bulk_create(ClassTime(batch=batch, **slot._asdict()) for slot in slots if slot not in standing)
+    ClassTime.objects.bulk_create(
+        ClassTime(batch=batch, **slot._asdict()) for slot in slots if slot not in standing
+    )
     return clashes
 
 
@@ -48,13 +52,17 @@ def refuse_what_history_forbids(batch):
     active = enrollments.active().count()
     errors = {}
     if batch.capacity is not None and batch.capacity < active:
-        errors["capacity"] = f"{active} students are enrolled. Enter at least {active}, or drop or transfer some first."
+        errors["capacity"] = (
+            f"{active} students are enrolled. Enter at least {active}, or drop or transfer some first."
+        )
     if batch.course_id != before.course_id and enrollments.exists():
         errors["course"] = (
             f"Students are enrolled at the fee of {before.course}, so the course stays. Make a new batch."
         )
     # `sheets` are the attendance app's rows; their dates bound the batch's.
-    sheets = Batch.objects.filter(pk=batch.pk).aggregate(first=Min("sheets__held_on"), last=Max("sheets__held_on"))
+    sheets = Batch.objects.filter(pk=batch.pk).aggregate(
+        first=Min("sheets__held_on"), last=Max("sheets__held_on")
+    )
     if sheets["first"] and batch.starts_on > sheets["first"]:
         errors["starts_on"] = (
             f"Attendance was taken on {day_words(sheets['first'])}. Choose that day or an earlier one."
@@ -62,7 +70,9 @@ def refuse_what_history_forbids(batch):
     if batch.ends_on:
         last_enrolled_on = enrollments.active().aggregate(day=Max("enrolled_on"))["day"]
         if sheets["last"] and batch.ends_on < sheets["last"]:
-            errors["ends_on"] = f"Attendance was taken on {day_words(sheets['last'])}. Choose that day or a later one."
+            errors["ends_on"] = (
+                f"Attendance was taken on {day_words(sheets['last'])}. Choose that day or a later one."
+            )
         elif last_enrolled_on and batch.ends_on < last_enrolled_on:
             errors["ends_on"] = (
                 f"A student is enrolled from {day_words(last_enrolled_on)}. Choose that day or a later one."
@@ -74,7 +84,9 @@ def refuse_what_history_forbids(batch):
 def refuse_times_that_changes_need(batch, gone):
     """Raises ValidationError when one of the class times ``gone`` (slots) has a cancelled or moved class yet to come."""
     starts = {(slot.weekday, slot.starts_at) for slot in gone}
-    for change in ClassChange.objects.filter(batch=batch, day__gte=timezone.localdate()).order_by("day", "starts_at"):
+    for change in ClassChange.objects.filter(batch=batch, day__gte=timezone.localdate()).order_by(
+        "day", "starts_at"
+    ):
         if change.day and (change.day.weekday(), change.starts_at) in starts:
             raise ValidationError(
                 f"One class of these times was changed by itself. {change.words}. Take that back first, or keep the time."

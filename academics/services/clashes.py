@@ -4,7 +4,15 @@ from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 
 from academics import class_times
-from academics.models import Batch, ClassChange, ClassTime, Enrollment, EnrollmentStatus, class_words, room_words
+from academics.models import (
+    Batch,
+    ClassChange,
+    ClassTime,
+    Enrollment,
+    EnrollmentStatus,
+    class_words,
+    room_words,
+)
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.text import folded
@@ -43,7 +51,11 @@ def check_clashes(batch, slots, *, despite_clash):
 def find_clashes(batch, slots):
     """Where ``batch``, at the class times ``slots``, meets another batch's instructor, room or students, as `Clash`es."""
     active = Enrollment.objects.active()
-    shared = shared_students(active.filter(batch=batch.pk), active.exclude(batch=batch.pk)) if batch.pk else {}
+    shared = (
+        shared_students(active.filter(batch=batch.pk), active.exclude(batch=batch.pk))
+        if batch.pk
+        else {}
+    )
     return _clashes(batch, slots, shared, instructor=batch.instructor_id, room=folded(batch.room))
 
 
@@ -53,7 +65,11 @@ def find_clashes_of(students, batch, *, leaving=None):
     The enrollment that one of them is ``leaving`` does not count, nor one that keeps them out anyway. At most three
     queries.
     """
-    others = Enrollment.objects.active().filter(student__in=students, is_exclusive=False).exclude(batch=batch)
+    others = (
+        Enrollment.objects.active()
+        .filter(student__in=students, is_exclusive=False)
+        .exclude(batch=batch)
+    )
     shared = _names_by_batch(others.exclude(pk=leaving and leaving.pk))
     return _clashes(batch, batch.slots, shared) if shared else []
 
@@ -82,7 +98,8 @@ def _clashing_pairs(keys):
         Enrollment.objects.active()
         .filter(
             Q(batch__ends_on=None) | Q(batch__ends_on__gte=F(f"{other}__batch__starts_on")),
-            Q(**{f"{other}__batch__ends_on": None}) | Q(**{f"{other}__batch__ends_on__gte": F("batch__starts_on")}),
+            Q(**{f"{other}__batch__ends_on": None})
+            | Q(**{f"{other}__batch__ends_on__gte": F("batch__starts_on")}),
             pk__in=keys,
             is_exclusive=False,
             **{
@@ -105,7 +122,9 @@ def _clashes(batch, slots, shared, *, instructor=None, room=""):
         return []
     at_the_time = Q()
     for slot in slots:
-        at_the_time |= Q(weekday=slot.weekday, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+        at_the_time |= Q(
+            weekday=slot.weekday, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
+        )
     others = Batch.objects.not_over(batch.starts_on).exclude(pk=batch.pk)
     if batch.ends_on:
         others = others.filter(starts_on__lte=batch.ends_on)

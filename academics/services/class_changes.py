@@ -33,7 +33,19 @@ def cancel_class(*, batch, day, starts_at, reason, by):
 
 
 @transaction.atomic
-def move_class(*, batch, day, starts_at, to_day, to_starts_at, to_ends_at, room, reason, by, despite_clash=False):
+def move_class(
+    *,
+    batch,
+    day,
+    starts_at,
+    to_day,
+    to_starts_at,
+    to_ends_at,
+    room,
+    reason,
+    by,
+    despite_clash=False,
+):
     """Hold the class of ``batch`` that begins at ``starts_at`` on ``day`` at another time, or in another room ("": its own).
 
     A class that was moved, or was extra, is moved once more. Returns the change and the clashes with other classes, which
@@ -43,9 +55,15 @@ def move_class(*, batch, day, starts_at, to_day, to_starts_at, to_ends_at, room,
     change = _change_of(batch, day, starts_at)
     there = (to_day, to_starts_at, to_ends_at, room)
     weekly = (change.day, change.starts_at, change.ends_at, "")
-    now = (change.to_day, change.to_starts_at, change.to_ends_at, change.room) if change.to_day else weekly
+    now = (
+        (change.to_day, change.to_starts_at, change.to_ends_at, change.room)
+        if change.to_day
+        else weekly
+    )
     if there == now:
-        raise ValidationError("That is when and where the class is already. Choose another day, time or room.")
+        raise ValidationError(
+            "That is when and where the class is already. Choose another day, time or room."
+        )
     if there == weekly:
         raise ValidationError("That is the time of the timetable. Take the change back instead.")
     return _put_in(change, batch, *there, reason=reason, by=by, despite_clash=despite_clash)
@@ -80,37 +98,60 @@ def take_back(change, *, by):
 
 def sheets_of(batch, days):
     """How many attendance sheets ``batch`` has on ``days``."""
-    return Batch.objects.filter(pk=batch.pk, sheets__held_on__in=[day for day in days if day]).count()
+    return Batch.objects.filter(
+        pk=batch.pk, sheets__held_on__in=[day for day in days if day]
+    ).count()
 
 
 def find_clashes(batch, day, slot, room):
     """Where a class of ``batch`` at ``slot`` on ``day`` meets another's instructor, room or students, as `Clash`es."""
-    others = _with_class_at(day, slot).exclude(pk=batch.pk).select_related("instructor").order_by("name", "pk")
+    others = (
+        _with_class_at(day, slot)
+        .exclude(pk=batch.pk)
+        .select_related("instructor")
+        .order_by("name", "pk")
+    )
     timetable = Timetable(others, day, day)
-    meeting = [one for other in timetable.batches for one in timetable.on(other, day) if _overlap(one.slot, slot)]
+    meeting = [
+        one
+        for other in timetable.batches
+        for one in timetable.on(other, day)
+        if _overlap(one.slot, slot)
+    ]
     if not meeting:
         return []
     on_roll = Enrollment.objects.on_roll(day)
-    shared = shared_students(on_roll.filter(batch=batch), on_roll.filter(batch__in={one.batch for one in meeting}))
+    shared = shared_students(
+        on_roll.filter(batch=batch), on_roll.filter(batch__in={one.batch for one in meeting})
+    )
     found = {}
     for one in meeting:
         in_common = {
-            str(batch.instructor): batch.instructor_id and one.batch.instructor_id == batch.instructor_id,
+            str(batch.instructor): batch.instructor_id
+            and one.batch.instructor_id == batch.instructor_id,
             room_words(room): room and folded(one.room) == folded(room),
             shared.get(one.batch.pk): one.batch.pk in shared,
         }
         if whose := [name for name, is_same in in_common.items() if is_same]:
-            found.setdefault((one.batch, *whose), Clash(one.batch, whose, [], [])).slots.append(one.slot)
+            found.setdefault((one.batch, *whose), Clash(one.batch, whose, [], [])).slots.append(
+                one.slot
+            )
     return list(found.values())
 
 
 def _with_class_at(day, slot):
     """Batches that run on ``day`` and may have a class that overlaps ``slot``."""
     weekly = ClassTime.objects.filter(
-        batch=OuterRef("pk"), weekday=day.weekday(), starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
+        batch=OuterRef("pk"),
+        weekday=day.weekday(),
+        starts_at__lt=slot.ends_at,
+        ends_at__gt=slot.starts_at,
     )
     put_in = ClassChange.objects.filter(
-        batch=OuterRef("pk"), to_day=day, to_starts_at__lt=slot.ends_at, to_ends_at__gt=slot.starts_at
+        batch=OuterRef("pk"),
+        to_day=day,
+        to_starts_at__lt=slot.ends_at,
+        to_ends_at__gt=slot.starts_at,
     )
     return Batch.objects.running(day).filter(Exists(weekly) | Exists(put_in))
 
@@ -121,14 +162,18 @@ def _overlap(one, other):
 
 def _locked(batch):
     """The batch, locked, so that two changes of its classes wait for each other."""
-    return Batch.objects.select_for_update(of=("self",)).select_related("instructor").get(pk=batch.pk)
+    return (
+        Batch.objects.select_for_update(of=("self",)).select_related("instructor").get(pk=batch.pk)
+    )
 
 
 def _change_of(batch, day, starts_at):
     """The change that holds the class there, or a new one for a class of the timetable. Raises ValidationError."""
     one = Timetable([batch], day, day).at(batch, day, starts_at)
     if one is None:
-        raise ValidationError("This class stands in the timetable no more. Look at the calendar again.")
+        raise ValidationError(
+            "This class stands in the timetable no more. Look at the calendar again."
+        )
     if one.change:
         return ClassChange.objects.get(pk=one.change.pk)
     return ClassChange(batch=batch, day=day, starts_at=starts_at, ends_at=one.slot.ends_at)
@@ -141,7 +186,9 @@ def _put_in(change, batch, to_day, to_starts_at, to_ends_at, room, *, reason, by
     change.to_day, change.to_starts_at, change.to_ends_at = to_day, to_starts_at, to_ends_at
     _save(change, room=room, reason=reason, by=by)
     _refuse_overlap(batch, to_day)
-    clashes = find_clashes(batch, to_day, Slot(to_day.weekday(), to_starts_at, to_ends_at), room or batch.room)
+    clashes = find_clashes(
+        batch, to_day, Slot(to_day.weekday(), to_starts_at, to_ends_at), room or batch.room
+    )
     if clashes and not despite_clash:
         raise Clashes([str(clash) for clash in clashes])
     return change, clashes
@@ -161,15 +208,21 @@ def _refuse_day(batch, day):
     timetable = Timetable([batch], day, day)
     if day < batch.starts_on:
         raise ValidationError(
-            {"to_day": f"{batch} starts on {day_words(batch.starts_on)}. Choose that day or a later one."}
+            {
+                "to_day": f"{batch} starts on {day_words(batch.starts_on)}. Choose that day or a later one."
+            }
         )
     if batch.is_over(day):
         raise ValidationError(
-            {"to_day": f"{batch} ends on {day_words(batch.ends_on)}. Choose that day or an earlier one."}
+            {
+                "to_day": f"{batch} ends on {day_words(batch.ends_on)}. Choose that day or an earlier one."
+            }
         )
     if day in timetable.holidays:
         raise ValidationError(
-            {"to_day": f"{day_words(day)} is a holiday: {timetable.holidays[day]}. Choose another day."}
+            {
+                "to_day": f"{day_words(day)} is a holiday: {timetable.holidays[day]}. Choose another day."
+            }
         )
 
 

@@ -10,7 +10,9 @@ from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import display
 
 
-def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason="", transferred_from=None):
+def open_enrollment(
+    *, student, batch, enrolled_on, agreed_fee=None, fee_reason="", transferred_from=None
+):
     """A new active enrollment. The caller holds the locks on the institute, the batch and the student.
 
     Raises ValidationError: one sentence for each thing that stands in the way.
@@ -23,7 +25,10 @@ def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason=
         agreed_fee=agreed_fee,
         fee_reason=fee_reason,
         institute=Institute.objects.current(),
-        now_in=[enrollment.batch for enrollment in active.filter(student=student).select_related("batch")],
+        now_in=[
+            enrollment.batch
+            for enrollment in active.filter(student=student).select_related("batch")
+        ],
         seats_taken=0 if batch.capacity is None else active.filter(batch=batch).count(),
         today=timezone.localdate(),
     )
@@ -32,7 +37,9 @@ def open_enrollment(*, student, batch, enrolled_on, agreed_fee=None, fee_reason=
     return enrollment
 
 
-def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, institute, now_in, seats_taken, today):
+def new_enrollment(
+    *, student, batch, enrolled_on, agreed_fee, fee_reason, institute, now_in, seats_taken, today
+):
     """An active enrollment that the rules allow, not saved yet.
 
     ``now_in`` are the batches in which the student has an active enrollment, ``seats_taken`` how many students the
@@ -41,7 +48,9 @@ def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, insti
     if not student.user.is_active:
         raise ValidationError(f"{student} is inactive. Activate the person first.")
     if batch.is_over(max(enrolled_on, today)):
-        raise Conflict({"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."})
+        raise Conflict(
+            {"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."}
+        )
     _check_day(enrolled_on, today, field="enrolled_on")
     if batch.starts_on > months_later(enrolled_on, 12):
         raise ValidationError(
@@ -53,7 +62,10 @@ def new_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason, insti
     if batch.capacity is not None and seats_taken >= batch.capacity:
         raise Conflict({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
     enrollment = Enrollment(
-        student_id=student.pk, batch=batch, enrolled_on=enrolled_on, is_exclusive=not institute.several_batches_at_once
+        student_id=student.pk,
+        batch=batch,
+        enrolled_on=enrolled_on,
+        is_exclusive=not institute.several_batches_at_once,
     )
     _agree_fee(enrollment, agreed_fee, fee_reason)
     return enrollment
@@ -66,7 +78,9 @@ def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
     """
     if batch.is_over(enrolled_on):
         raise ValidationError(
-            {"enrolled_on": f"{batch} ended on {day_words(batch.ends_on)}. Enter a day on or before it."}
+            {
+                "enrolled_on": f"{batch} ended on {day_words(batch.ends_on)}. Enter a day on or before it."
+            }
         )
     enrollment = Enrollment(
         student_id=student.pk,
@@ -103,14 +117,20 @@ def _agree_fee(enrollment, agreed_fee, fee_reason):
         raise ValidationError({"agreed_fee": f"At most {display(list_fee)}, the course's fee."})
     if agreed_fee < list_fee and not fee_reason:
         raise ValidationError({"fee_reason": "Say why the fee is lower than the course's fee."})
-    enrollment.list_fee, enrollment.agreed_fee, enrollment.fee_reason = list_fee, agreed_fee, fee_reason
+    enrollment.list_fee, enrollment.agreed_fee, enrollment.fee_reason = (
+        list_fee,
+        agreed_fee,
+        fee_reason,
+    )
     enrollment.clean_fields(exclude=_NOT_TYPED)
 
 
 def _check_day(day, today, *, field):
     """Raises ValidationError, beside ``field``, for a day so far ahead that its year was typed wrongly."""
     if day > (last := months_later(today, 12)):
-        raise ValidationError({field: f"Choose {day_words(last)} or an earlier day: this is more than a year ahead."})
+        raise ValidationError(
+            {field: f"Choose {day_words(last)} or an earlier day: this is more than a year ahead."}
+        )
 
 
 def end_enrollment(enrollment, status, *, ended_on, reason):
@@ -158,5 +178,9 @@ def _end(enrollment, status, *, ended_on, reason):
                 "ended_on": f"{enrollment.student} has an attendance mark of {day_words(enrollment.last_marked_on)}. Choose that day or a later one."
             }
         )
-    enrollment.status, enrollment.ended_on, enrollment.end_reason = EnrollmentStatus(status), ended_on, reason
+    enrollment.status, enrollment.ended_on, enrollment.end_reason = (
+        EnrollmentStatus(status),
+        ended_on,
+        reason,
+    )
     enrollment.clean_fields(exclude=["student", "batch"])

@@ -27,7 +27,9 @@ def add_holidays(*, name, first, last=None):
     """
     last = last or first
     check_holiday_range(first, last)
-    standing = {holiday.day: holiday for holiday in Holiday.objects.filter(day__range=(first, last))}
+    standing = {
+        holiday.day: holiday for holiday in Holiday.objects.filter(day__range=(first, last))
+    }
     new = [day for day in days_between(first, last) if day not in standing]
     if not new:
         raise ValidationError({"first": f"There is a holiday already: {standing[first]}."})
@@ -66,7 +68,9 @@ def change_holidays(run, *, name, first, last=None):
     if other:
         raise ValidationError({"first": f"There is a holiday already: {other}."})
     new = sorted(wanted - standing.keys())
-    Holiday.objects.filter(pk__in=[pk for day, pk in standing.items() if day not in wanted]).delete()
+    Holiday.objects.filter(
+        pk__in=[pk for day, pk in standing.items() if day not in wanted]
+    ).delete()
     Holiday.objects.filter(pk__in=standing.values()).update(name=name)
     Holiday.objects.bulk_create(Holiday(day=day, name=name) for day in new)
     return HolidaysAdded(new, [], sheets_on(new))
@@ -77,7 +81,9 @@ def check_holiday_range(first, last):
     if last < first:
         raise ValidationError({"last": "The last day cannot be before the first."})
     if last - first >= LONGEST_HOLIDAY:
-        raise ValidationError({"last": f"At most {LONGEST_HOLIDAY.days} days at once. Check the year."})
+        raise ValidationError(
+            {"last": f"At most {LONGEST_HOLIDAY.days} days at once. Check the year."}
+        )
 
 
 def sheets_on(days):

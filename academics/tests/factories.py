@@ -38,7 +38,9 @@ class DailyBatchFactory(BatchFactory):
     @factory.post_generation
     def class_times(batch, create, extracted, **kwargs):
         ClassTime.objects.bulk_create(
-            ClassTime(batch=batch, weekday=day, starts_at=datetime.time(17), ends_at=datetime.time(18, 30))
+            ClassTime(
+                batch=batch, weekday=day, starts_at=datetime.time(17), ends_at=datetime.time(18, 30)
+            )
             for day in range(7)
         )
 

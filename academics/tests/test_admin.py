@@ -12,7 +12,13 @@ from academics.services.batches import save_batch
 from academics.services.institute import save_institute
 from attendance.tests.factories import taken
 
-from .factories import BatchFactory, ClassChangeFactory, CourseFactory, EnrollmentFactory, HolidayFactory
+from .factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    CourseFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
 from .test_institute import settings
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +112,8 @@ def test_a_course_is_corrected(client_of, admin):
     course = CourseFactory()
 
     client_of(admin).post(
-        page("course", "change", course.pk), {"name": "JEE", "code": "", "total_fee": "1,500.50", "description": ""}
+        page("course", "change", course.pk),
+        {"name": "JEE", "code": "", "total_fee": "1,500.50", "description": ""},
     )
 
     course.refresh_from_db()
@@ -143,10 +150,15 @@ def test_a_batch_gets_its_class_times_and_a_clash_is_asked_about(client_of, admi
     assert "Imran Khan has Chemistry B on Mon 17:00-18:30." in refused.content.decode()
     assert "Save despite a clash" in refused.content.decode()
     assert Batch.objects.get(pk=batch.pk).class_times_text == ""
-    response = client.post(page("batch", "change", batch.pk), {**values, "despite_clash": "on"}, follow=True)
+    response = client.post(
+        page("batch", "change", batch.pk), {**values, "despite_clash": "on"}, follow=True
+    )
 
     assert Batch.objects.get(pk=batch.pk).class_times_text == "Mon 18:00-19:00"
-    assert "Saved all the same: Imran Khan has Chemistry B on Mon 17:00-18:30." in response.content.decode()
+    assert (
+        "Saved all the same: Imran Khan has Chemistry B on Mon 17:00-18:30."
+        in response.content.decode()
+    )
 
 
 def test_class_times_that_overlap_are_refused(client_of, admin):
@@ -154,7 +166,8 @@ def test_class_times_that_overlap_are_refused(client_of, admin):
     save_batch(batch, parse("Mon 17:00-18:30"))
 
     response = client_of(admin).post(
-        page("batch", "change", batch.pk), batch_values(batch, (0, "18:00", "19:00"), name="New name")
+        page("batch", "change", batch.pk),
+        batch_values(batch, (0, "18:00", "19:00"), name="New name"),
     )
 
     assert "Two classes on Mon overlap." in response.content.decode()
@@ -169,7 +182,8 @@ def test_a_class_time_of_which_a_class_was_moved_stays_here_too(client_of, admin
     ClassChangeFactory(batch=batch, class_of=(datetime.date(2026, 6, 8), "17:00-18:30"))
 
     response = client_of(admin).post(
-        page("batch", "change", batch.pk), batch_values(batch, **{"class_times-0-starts_at": "16:00"})
+        page("batch", "change", batch.pk),
+        batch_values(batch, **{"class_times-0-starts_at": "16:00"}),
     )
 
     assert "One class of these times was changed by itself." in response.content.decode()
@@ -180,7 +194,8 @@ def test_what_happened_in_a_batch_bounds_it_here_too(client_of, admin):
     batch = EnrollmentFactory().batch
 
     response = client_of(admin).post(
-        page("batch", "change", batch.pk), batch_values(batch, course=CourseFactory().pk, name="New name")
+        page("batch", "change", batch.pk),
+        batch_values(batch, course=CourseFactory().pk, name="New name"),
     )
 
     assert "so the course stays" in response.content.decode()
@@ -191,7 +206,9 @@ def test_a_holiday_over_a_sheet_says_that_the_sheet_stays(client_of, admin):
     batch = EnrollmentFactory().batch
     taken(batch, datetime.date(2026, 6, 10))
 
-    response = client_of(admin).post(page("holiday", "add"), {"day": "2026-06-10", "name": "Eid"}, follow=True)
+    response = client_of(admin).post(
+        page("holiday", "add"), {"day": "2026-06-10", "name": "Eid"}, follow=True
+    )
 
     assert Holiday.objects.get().name == "Eid"
     assert "1 attendance sheet will be kept, and counted." in response.content.decode()
@@ -204,7 +221,13 @@ def test_an_enrollment_changes_by_its_acts_only(client_of, admin):
 
     client.post(
         page("enrollment", "change", enrollment.pk),
-        {"end_reason": "noted", "status": "dropped", "batch": other.pk, "agreed_fee": "1", "is_exclusive": ""},
+        {
+            "end_reason": "noted",
+            "status": "dropped",
+            "batch": other.pk,
+            "agreed_fee": "1",
+            "is_exclusive": "",
+        },
     )
 
     after = Enrollment.objects.get()
@@ -222,5 +245,9 @@ def test_the_history_can_be_read(client_of, admin):
     enrollment = EnrollmentFactory()
     client = client_of(admin)
 
-    for model, pk in [("institute", 1), ("batch", enrollment.batch.pk), ("enrollment", enrollment.pk)]:
+    for model, pk in [
+        ("institute", 1),
+        ("batch", enrollment.batch.pk),
+        ("enrollment", enrollment.pk),
+    ]:
         assert client.get(page(model, "history", pk)).status_code == 200

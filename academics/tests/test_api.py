@@ -47,7 +47,10 @@ def batch_json(batch, **changes):
 
 
 def wrong(**errors):
-    return 400, {"message": f"Check {', '.join(errors)}.", "errors": {name: [text] for name, text in errors.items()}}
+    return 400, {
+        "message": f"Check {', '.join(errors)}.",
+        "errors": {name: [text] for name, text in errors.items()},
+    }
 
 
 # Courses ---------------------------------------------------------------------------------------------------------
@@ -74,10 +77,16 @@ def test_everybody_with_a_role_sees_the_courses(student):
     ],
 )
 def test_an_admin_creates_a_course_with_its_fee_exact_to_the_paisa(admin, sent, kept):
-    status, data = Caller(admin)("POST", "/courses", {"name": "JEE", "total_fee": sent, "description": "Two\nyears"})
+    status, data = Caller(admin)(
+        "POST", "/courses", {"name": "JEE", "total_fee": sent, "description": "Two\nyears"}
+    )
 
     course = Course.objects.get()
-    assert (course.total_fee, course.description, course.is_active) == (Decimal(kept), "Two\nyears", True)
+    assert (course.total_fee, course.description, course.is_active) == (
+        Decimal(kept),
+        "Two\nyears",
+        True,
+    )
     assert (status, data) == (201, course_json(course))
 
 
@@ -125,7 +134,10 @@ def test_what_is_no_json_is_refused_with_a_sentence(admin, body):
         headers={"authorization": f"Bearer {Caller(admin).token}"},
     )
 
-    assert (answer.status_code, answer.json()) == (400, {"message": "Send a JSON object as the body."})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"message": "Send a JSON object as the body."},
+    )
 
 
 def test_an_exponent_without_end_is_refused_at_once(admin):
@@ -148,14 +160,21 @@ def test_what_was_answered_can_be_sent_back(admin):
     course = CourseFactory(total_fee=Decimal("0.29"))
     caller = Caller(admin)
 
-    assert caller("PUT", f"/courses/{course.pk}", caller.get(f"/courses/{course.pk}")) == (200, course_json(course))
+    assert caller("PUT", f"/courses/{course.pk}", caller.get(f"/courses/{course.pk}")) == (
+        200,
+        course_json(course),
+    )
 
 
-@pytest.mark.parametrize(("field", "value"), [("name", ""), ("name", None), ("total_fee", None), ("name", "x" * 151)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", ""), ("name", None), ("total_fee", None), ("name", "x" * 151)]
+)
 def test_a_course_keeps_a_name_and_a_fee(admin, field, value):
     course = CourseFactory()
 
-    assert Caller(admin)("PUT", f"/courses/{course.pk}", {field: value})[1]["errors"].keys() == {field}
+    assert Caller(admin)("PUT", f"/courses/{course.pk}", {field: value})[1]["errors"].keys() == {
+        field
+    }
 
 
 # Batches ---------------------------------------------------------------------------------------------------------
@@ -180,14 +199,24 @@ def test_a_batch_is_created_with_its_class_times(admin, instructor):
 
 
 def test_a_batch_needs_no_instructor_end_or_times_yet(admin):
-    body = {"course_id": CourseFactory().pk, "instructor_id": None, "batch_name": "A", "start_date": "2026-06-01"}
+    body = {
+        "course_id": CourseFactory().pk,
+        "instructor_id": None,
+        "batch_name": "A",
+        "start_date": "2026-06-01",
+    }
 
     assert Caller(admin)("POST", "/batches", body) == (201, batch_json(Batch.objects.get()))
 
 
 @pytest.mark.parametrize("field", ["course_id", "batch_name", "start_date"])
 def test_a_batch_needs_course_name_and_first_day(admin, field):
-    body = {"course_id": CourseFactory().pk, "instructor_id": None, "batch_name": "A", "start_date": "2026-06-01"}
+    body = {
+        "course_id": CourseFactory().pk,
+        "instructor_id": None,
+        "batch_name": "A",
+        "start_date": "2026-06-01",
+    }
     del body[field]
 
     assert Caller(admin)("POST", "/batches", body) == wrong(**{field: "This field is required."})
@@ -211,7 +240,12 @@ def test_a_batch_needs_course_name_and_first_day(admin, field):
     ],
 )  # fmt: skip
 def test_a_batch_that_cannot_be_is_refused_field_by_field(admin, field, value, sentence):
-    body = {"course_id": CourseFactory().pk, "instructor_id": None, "batch_name": "A", "start_date": "2026-06-01"}
+    body = {
+        "course_id": CourseFactory().pk,
+        "instructor_id": None,
+        "batch_name": "A",
+        "start_date": "2026-06-01",
+    }
 
     status, data = Caller(admin)("POST", "/batches", {**body, field: value})
 
@@ -220,7 +254,12 @@ def test_a_batch_that_cannot_be_is_refused_field_by_field(admin, field, value, s
 
 
 def test_a_student_teaches_no_batch(admin, student):
-    body = {"course_id": CourseFactory().pk, "instructor_id": student.pk, "batch_name": "A", "start_date": "2026-06-01"}
+    body = {
+        "course_id": CourseFactory().pk,
+        "instructor_id": student.pk,
+        "batch_name": "A",
+        "start_date": "2026-06-01",
+    }
 
     assert Caller(admin)("POST", "/batches", body)[1]["errors"].keys() == {"instructor_id"}
 
@@ -249,10 +288,13 @@ def test_a_change_of_a_batch_leaves_the_rest(admin):
 
     batch = Batch.objects.get()
     assert (batch.code, batch.room, batch.capacity) == ("B", "Room 2", 40)
-    assert (status, data) == (200, batch_json(batch, end_date="2027-03-31", schedule_time="Mon-Sun 17:00-18:30"))
-    assert caller("PUT", f"/batches/{batch.pk}", {"end_date": None, "schedule_time": None})[1] == batch_json(
-        batch, end_date=None, schedule_time=""
+    assert (status, data) == (
+        200,
+        batch_json(batch, end_date="2027-03-31", schedule_time="Mon-Sun 17:00-18:30"),
     )
+    assert caller("PUT", f"/batches/{batch.pk}", {"end_date": None, "schedule_time": None})[
+        1
+    ] == batch_json(batch, end_date=None, schedule_time="")
     assert caller("PUT", f"/batches/{batch.pk}", caller.get(f"/batches/{batch.pk}"))[0] == 200
 
 
@@ -260,14 +302,19 @@ def test_the_course_of_a_batch_with_students_stays(admin):
     batch = EnrollmentFactory().batch
     sentence = f"Students are enrolled at the fee of {batch.course}, so the course stays. Make a new batch."
 
-    assert Caller(admin)("PUT", f"/batches/{batch.pk}", {"course_id": CourseFactory().pk}) == wrong(course_id=sentence)
+    assert Caller(admin)("PUT", f"/batches/{batch.pk}", {"course_id": CourseFactory().pk}) == wrong(
+        course_id=sentence
+    )
 
 
 def test_batches_are_ones_own(admin, instructor, student):
     own, other = BatchFactory(name="A", instructor=instructor), BatchFactory(name="B")
     EnrollmentFactory(student=student, batch=other)
 
-    assert Caller(admin).get("/batches") == {"batches": [batch_json(own), batch_json(other)], "total": 2}
+    assert Caller(admin).get("/batches") == {
+        "batches": [batch_json(own), batch_json(other)],
+        "total": 2,
+    }
     assert Caller(instructor).get("/batches") == {"batches": [batch_json(own)], "total": 1}
     assert Caller(student).get("/batches") == {"batches": [batch_json(other)], "total": 1}
 
@@ -292,13 +339,21 @@ def test_a_batch_comes_with_course_and_instructor(admin, instructor, student):
     }
     batch.instructor = None
     batch.save()
-    assert Caller(admin).get(f"/batches/{batch.pk}") == {**details, "instructor_id": None, "instructor": None}
+    assert Caller(admin).get(f"/batches/{batch.pk}") == {
+        **details,
+        "instructor_id": None,
+        "instructor": None,
+    }
 
 
 def test_the_students_of_a_batch_are_those_who_go_on(instructor, admin):
     batch = BatchFactory(instructor=instructor)
-    asha = EnrollmentFactory(batch=batch, student__user__full_name="Asha", student__user__phone="9876543210")
-    gone = EnrollmentFactory(batch=batch, student__user__full_name="Gone", status="dropped", ended_on="2026-07-01")
+    asha = EnrollmentFactory(
+        batch=batch, student__user__full_name="Asha", student__user__phone="9876543210"
+    )
+    gone = EnrollmentFactory(
+        batch=batch, student__user__full_name="Gone", status="dropped", ended_on="2026-07-01"
+    )
     row = {
         "id": asha.student_id,
         "email": None,
@@ -314,11 +369,14 @@ def test_the_students_of_a_batch_are_those_who_go_on(instructor, admin):
 
     caller = Caller(instructor)
     assert caller.get(f"/batches/{batch.pk}/students") == {"students": [row], "total": 1}
-    assert [one["id"] for one in caller.get(f"/batches/{batch.pk}/students?status=dropped")["students"]] == [
-        gone.student_id
-    ]
+    assert [
+        one["id"] for one in caller.get(f"/batches/{batch.pk}/students?status=dropped")["students"]
+    ] == [gone.student_id]
     assert caller.get(f"/batches/{batch.pk}/students?status=all")["total"] == 2
-    assert Caller(admin).get(f"/batches/{batch.pk}/students")["students"][0]["email"] == asha.student.user.email
+    assert (
+        Caller(admin).get(f"/batches/{batch.pk}/students")["students"][0]["email"]
+        == asha.student.user.email
+    )
 
 
 # Enrollments -----------------------------------------------------------------------------------------------------
@@ -326,7 +384,10 @@ def test_the_students_of_a_batch_are_those_who_go_on(instructor, admin):
 
 def test_the_enrollment_is_the_current_one_with_the_others_as_history(student, instructor):
     old = EnrollmentFactory(
-        student=student, enrolled_on=datetime.date(2026, 6, 1), status="completed", ended_on=datetime.date(2026, 7, 1)
+        student=student,
+        enrolled_on=datetime.date(2026, 6, 1),
+        status="completed",
+        ended_on=datetime.date(2026, 7, 1),
     )
     batch = DailyBatchFactory(instructor=instructor)
     now = EnrollmentFactory(student=student, batch=batch, enrolled_on=datetime.date(2026, 7, 2))
@@ -381,7 +442,9 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(admin, queries_of):
     def add(rows):
         for _ in range(rows):
             EnrollmentFactory(batch=batch)
-            EnrollmentFactory(batch=DailyBatchFactory(), student=student, status="dropped", ended_on="2026-07-01")
+            EnrollmentFactory(
+                batch=DailyBatchFactory(), student=student, status="dropped", ended_on="2026-07-01"
+            )
         caller.get("/courses")
         return [queries_of(lambda: caller.get(path)) for path in paths]  # noqa: B023
 

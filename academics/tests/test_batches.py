@@ -22,7 +22,9 @@ TODAY = datetime.date(2026, 7, 1)  # a Wednesday
 
 @pytest.fixture
 def today():
-    with time_machine.travel(datetime.datetime(2026, 7, 1, 6, 30, tzinfo=datetime.UTC), tick=False):  # noon in India
+    with time_machine.travel(
+        datetime.datetime(2026, 7, 1, 6, 30, tzinfo=datetime.UTC), tick=False
+    ):  # noon in India
         yield TODAY
 
 
@@ -75,7 +77,12 @@ def test_an_admin_adds_a_batch_with_its_class_times(client_of, admin, instructor
 
     batch = Batch.objects.get()
     assert response.url == batch.get_absolute_url()
-    assert (batch.course, batch.instructor, batch.capacity, batch.room) == (course, instructor, 30, "Room 4")
+    assert (batch.course, batch.instructor, batch.capacity, batch.room) == (
+        course,
+        instructor,
+        30,
+        "Room 4",
+    )
     assert batch.ends_on == datetime.date(2027, 3, 31)
     assert batch.class_times_text == "Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00"
 
@@ -91,7 +98,9 @@ def test_the_form_opens_with_the_course_that_was_asked_for(client_of, admin):
     assert f'<option value="{course.pk}" selected>' not in wrong.content.decode()
 
 
-def test_only_active_courses_and_people_who_teach_are_offered(client_of, admin, instructor, student):
+def test_only_active_courses_and_people_who_teach_are_offered(
+    client_of, admin, instructor, student
+):
     active, _ = CourseFactory(), CourseFactory(is_active=False)
     UserFactory(is_active=False)
 
@@ -107,7 +116,11 @@ def test_a_batch_keeps_a_course_and_an_instructor_that_are_no_longer_active(clie
     response = edit(client_of(admin), batch, name="New name")
 
     batch.refresh_from_db()
-    assert (response.status_code, batch.name, batch.instructor.is_active) == (302, "New name", False)
+    assert (response.status_code, batch.name, batch.instructor.is_active) == (
+        302,
+        "New name",
+        False,
+    )
 
 
 def test_only_class_times_that_changed_are_touched(client_of, admin):
@@ -138,7 +151,10 @@ def test_the_form_shows_a_row_for_each_time_and_two_empty_ones(client_of, admin)
         ((["0"], "17:00", ""), "Enter the time from and to."),
         (([], "17:00", "18:00"), "Tick the days of this class. To remove it, empty its times too."),
         ((["0"], "25:00", "26:00"), "Enter a time of day for “From”, like 17:30."),
-        ((["7"], "17:00", "18:00"), "Select a valid choice. 7 is not one of the available choices."),
+        (
+            (["7"], "17:00", "18:00"),
+            "Select a valid choice. 7 is not one of the available choices.",
+        ),
         ((["4"], "10:30", "11:30"), "Two classes on Fri overlap."),
     ],
 )
@@ -296,18 +312,29 @@ def test_an_instructors_clash_is_asked_about_and_loses_nothing(client_of, admin,
 
     saved = add(client, **typed, despite_clash="on", course=CourseFactory())
     assert Batch.objects.get(name="Physics A").class_times_text == "Mon, Tue 18:00-19:00"
-    assert "Imran Khan has Chemistry B on Mon 17:00-18:30." in client.get(saved.url).content.decode()
+    assert (
+        "Imran Khan has Chemistry B on Mon 17:00-18:30." in client.get(saved.url).content.decode()
+    )
 
 
-def test_a_clash_that_was_accepted_is_told_and_not_asked_about_while_what_clashes_stays(client_of, admin, instructor):
+def test_a_clash_that_was_accepted_is_told_and_not_asked_about_while_what_clashes_stays(
+    client_of, admin, instructor
+):
     standing(instructor=instructor)
     client = client_of(admin)
-    typed = dict(instructor=instructor.pk, times=[(["0"], "18:00", "19:00")], name="Physics A", course=CourseFactory())
+    typed = dict(
+        instructor=instructor.pk,
+        times=[(["0"], "18:00", "19:00")],
+        name="Physics A",
+        course=CourseFactory(),
+    )
     add(client, **typed, despite_clash="on")
     batch = Batch.objects.get(name="Physics A")
 
     saved = edit(client, batch, **typed, capacity=30)
-    assert "Saved all the same: Imran Khan has Chemistry B" in client.get(saved.url).content.decode()
+    assert (
+        "Saved all the same: Imran Khan has Chemistry B" in client.get(saved.url).content.decode()
+    )
     batch.refresh_from_db()
     assert batch.capacity == 30
 
@@ -326,12 +353,21 @@ def test_a_rooms_clash_ignores_letter_case_in_any_script(client_of, admin):
 def test_a_batch_with_both_in_common_is_named_once(client_of, admin, instructor):
     standing(instructor=instructor, room="Room 4")
 
-    response = add(client_of(admin), instructor=instructor.pk, room="room 4", times=[(["0", "2"], "18:00", "19:00")])
+    response = add(
+        client_of(admin),
+        instructor=instructor.pk,
+        room="room 4",
+        times=[(["0", "2"], "18:00", "19:00")],
+    )
 
-    assert response.context["clashes"] == ["Imran Khan and room 4 have Chemistry B on Mon, Wed 17:00-18:30."]
+    assert response.context["clashes"] == [
+        "Imran Khan and room 4 have Chemistry B on Mon, Wed 17:00-18:30."
+    ]
 
 
-def test_a_class_that_another_batch_holds_once_is_a_clash_as_long_as_it_is_to_come(client_of, admin):
+def test_a_class_that_another_batch_holds_once_is_a_clash_as_long_as_it_is_to_come(
+    client_of, admin
+):
     other = BatchFactory(name="Chemistry B", room="Hall")
     for day in (datetime.date(2026, 6, 2), datetime.date(2026, 6, 9)):  # both are Tuesdays
         ClassChangeFactory(batch=other, held=(day, "17:00-18:30"), room="Room 4")
@@ -350,8 +386,15 @@ def test_a_class_that_another_batch_holds_once_is_a_clash_as_long_as_it_is_to_co
     [
         {"times": [(["0"], "18:30", "19:00")]},  # one after the other
         {"times": [(["1"], "17:00", "18:30")]},  # another day
-        {"times": [(["0"], "17:00", "18:30")], "starts_on": "2026-09-01"},  # the other is over by then
-        {"times": [(["0"], "17:00", "18:30")], "starts_on": "2026-05-01", "ends_on": "2026-05-31"},  # over before it
+        {
+            "times": [(["0"], "17:00", "18:30")],
+            "starts_on": "2026-09-01",
+        },  # the other is over by then
+        {
+            "times": [(["0"], "17:00", "18:30")],
+            "starts_on": "2026-05-01",
+            "ends_on": "2026-05-31",
+        },  # over before it
         {"times": [(["0"], "17:00", "18:30")], "instructor": "", "room": "Room 5"},
         {"times": [(["0"], "17:00", "18:30")], "instructor": "", "room": ""},
     ],
@@ -429,7 +472,12 @@ def test_a_stranger_is_sent_to_sign_in(client, cast):
 
 def test_the_list_shows_all_batches_to_admins_and_their_own_to_others(client_of, cast):
     def names(who):
-        return {batch.name for batch in client_of(cast[who]).get(reverse("academics:batch-list")).context["batches"]}
+        return {
+            batch.name
+            for batch in client_of(cast[who])
+            .get(reverse("academics:batch-list"))
+            .context["batches"]
+        }
 
     assert len(names("admin")) == 3
     assert names("own instructor") == {"Physics A"}
@@ -464,7 +512,9 @@ def test_a_student_sees_the_batch_without_roster_and_buttons(client_of, cast):
 def three(instructor):
     """A batch that is over, one that runs, one to come."""
     day = datetime.date
-    over = BatchFactory(name="Over", starts_on=day(2026, 1, 1), ends_on=day(2026, 6, 30), course__name="Zoology")
+    over = BatchFactory(
+        name="Over", starts_on=day(2026, 1, 1), ends_on=day(2026, 6, 30), course__name="Zoology"
+    )
     running = BatchFactory(name="Running", ends_on=TODAY, instructor=instructor)
     upcoming = BatchFactory(name="Upcoming", starts_on=day(2026, 7, 2), instructor=None)
     EnrollmentFactory.create_batch(2, batch=running)
@@ -502,8 +552,12 @@ def test_the_list_filters_by_course_and_instructor(client_of, admin, instructor,
     over, running, _ = three
     client = client_of(admin)
 
-    by_course = client.get(reverse("academics:batch-list"), {"when": "all", "course": over.course.pk})
-    by_instructor = client.get(reverse("academics:batch-list"), {"when": "all", "instructor": instructor.pk})
+    by_course = client.get(
+        reverse("academics:batch-list"), {"when": "all", "course": over.course.pk}
+    )
+    by_instructor = client.get(
+        reverse("academics:batch-list"), {"when": "all", "instructor": instructor.pk}
+    )
 
     assert list(by_course.context["batches"]) == [over]
     assert list(by_instructor.context["batches"]) == [running]
@@ -512,7 +566,10 @@ def test_the_list_filters_by_course_and_instructor(client_of, admin, instructor,
 def test_an_instructor_is_not_offered_other_peoples_courses(client_of, instructor, three):
     filters = client_of(instructor).get(reverse("academics:batch-list")).context["filters"]
 
-    assert [name for _, name in filters.fields["course"].choices] == ["All courses", three[1].course.name]
+    assert [name for _, name in filters.fields["course"].choices] == [
+        "All courses",
+        three[1].course.name,
+    ]
     assert "instructor" not in filters.fields
 
 
@@ -524,8 +581,13 @@ def test_the_list_and_the_page_name_the_class_times_and_dates_alike(client_of, a
     for address in (reverse("academics:batch-list") + "?when=all", batch.get_absolute_url()):
         page = client.get(address).content.decode()
 
-        assert '<span class="time-line">Mon, Wed <span class="nowrap">17:00-18:30</span></span>' in page, address
-        assert '<span class="time-line">Sat <span class="nowrap">09:00-11:00</span></span>' in page, address
+        assert (
+            '<span class="time-line">Mon, Wed <span class="nowrap">17:00-18:30</span></span>'
+            in page
+        ), address
+        assert (
+            '<span class="time-line">Sat <span class="nowrap">09:00-11:00</span></span>' in page
+        ), address
         assert '<span class="nowrap">from 1 Jun 2026</span>' in page, address
 
 
@@ -552,8 +614,18 @@ def test_the_page_names_the_next_class_and_the_seats_left(client_of, admin):
 
 def test_the_students_of_a_batch_are_the_active_ones_unless_asked(client_of, cast):
     batch = cast["batch"]
-    EnrollmentFactory(batch=batch, student__user__full_name="Bala", status=EnrollmentStatus.DROPPED, ended_on=TODAY)
-    EnrollmentFactory(batch=batch, student__user__full_name="Chitra", status=EnrollmentStatus.COMPLETED, ended_on=TODAY)
+    EnrollmentFactory(
+        batch=batch,
+        student__user__full_name="Bala",
+        status=EnrollmentStatus.DROPPED,
+        ended_on=TODAY,
+    )
+    EnrollmentFactory(
+        batch=batch,
+        student__user__full_name="Chitra",
+        status=EnrollmentStatus.COMPLETED,
+        ended_on=TODAY,
+    )
     client = client_of(cast["own instructor"])
 
     def names(**asked):
@@ -570,10 +642,14 @@ def test_the_students_of_a_batch_are_the_active_ones_unless_asked(client_of, cas
 
 
 def test_the_students_are_listed_with_phones_to_call_and_a_link_to_each(client_of, cast):
-    student = StudentFactory(user__full_name="Dev", user__phone="9876543210", guardian_phone="9123456780")
+    student = StudentFactory(
+        user__full_name="Dev", user__phone="9876543210", guardian_phone="9123456780"
+    )
     EnrollmentFactory(batch=cast["batch"], student=student)
 
-    page = client_of(cast["own instructor"]).get(reverse("academics:batch-students", args=[cast["batch"].pk]))
+    page = client_of(cast["own instructor"]).get(
+        reverse("academics:batch-students", args=[cast["batch"].pk])
+    )
 
     text = page.content.decode()
     assert 'href="tel:+919876543210"' in text
@@ -584,7 +660,10 @@ def test_the_students_are_listed_with_phones_to_call_and_a_link_to_each(client_o
 def test_only_admins_are_offered_the_acts_on_an_enrollment(client_of, cast):
     enrollment = cast["batch"].enrollments.get()
     address = reverse("academics:batch-students", args=[cast["batch"].pk])
-    acts = [reverse(f"finance:enrollment-{act}", args=[enrollment.pk]) for act in ("transfer", "complete", "drop")]
+    acts = [
+        reverse(f"finance:enrollment-{act}", args=[enrollment.pk])
+        for act in ("transfer", "complete", "drop")
+    ]
 
     def shown(who):
         page = client_of(cast[who]).get(address).content.decode()
@@ -613,15 +692,25 @@ def test_the_list_costs_the_same_however_long(client_of, admin, instructor, who,
     assert queries_of(lambda: client.get(reverse("academics:batch-list"))) == of_few
 
 
-def test_each_page_of_a_batch_costs_the_same_however_many_students(client_of, admin, instructor, queries_of):
+def test_each_page_of_a_batch_costs_the_same_however_many_students(
+    client_of, admin, instructor, queries_of
+):
     batch = BatchFactory(instructor=instructor)
     save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-10:00"))
-    pages = [reverse(f"academics:{page}", args=[batch.pk]) for page in ("batch-detail", "batch-students")]
-    of_office = [reverse("academics:batch-update", args=[batch.pk]), reverse("academics:batch-create")]
+    pages = [
+        reverse(f"academics:{page}", args=[batch.pk]) for page in ("batch-detail", "batch-students")
+    ]
+    of_office = [
+        reverse("academics:batch-update", args=[batch.pk]),
+        reverse("academics:batch-create"),
+    ]
 
     def queries():
         found = []
-        for user, seen in ((instructor, pages), (admin, [*pages, *of_office, batch.course.get_absolute_url()])):
+        for user, seen in (
+            (instructor, pages),
+            (admin, [*pages, *of_office, batch.course.get_absolute_url()]),
+        ):
             client = client_of(user)
             client.get(seen[0])
             found += [queries_of(lambda: client.get(page)) for page in seen]  # noqa: B023

@@ -49,7 +49,9 @@ def batch_with(text, **fields):
 @pytest.fixture
 def batch(instructor):
     """Mondays and Wednesdays, until the end of June."""
-    return batch_with("Mon, Wed 17:00-18:30", name="Evening", instructor=instructor, room="2", ends_on=june(30))
+    return batch_with(
+        "Mon, Wed 17:00-18:30", name="Evening", instructor=instructor, room="2", ends_on=june(30)
+    )
 
 
 def cancelled(batch, day, starts_at=FIVE, **fields):
@@ -70,7 +72,13 @@ def added(batch, to_day, times="10:00-11:00", **fields):
 
 def there(to_day, times, room="", reason="Hall is taken"):
     starts_at, ends_at = (datetime.time.fromisoformat(time) for time in times.split("-"))
-    return {"to_day": to_day, "to_starts_at": starts_at, "to_ends_at": ends_at, "room": room, "reason": reason}
+    return {
+        "to_day": to_day,
+        "to_starts_at": starts_at,
+        "to_ends_at": ends_at,
+        "room": room,
+        "reason": reason,
+    }
 
 
 # Cancel ----------------------------------------------------------------------------------------------------------
@@ -89,7 +97,12 @@ def test_a_cancelled_class_keeps_why_by_whom_and_when(batch, admin):
 def test_a_class_that_does_not_stand_cannot_be_cancelled(batch):
     cancelled(batch, june(3))
 
-    for day, starts_at in [(june(3), at(17)), (june(2), at(17)), (june(8), at(9)), (june(1) - 7 * ONE, at(17))]:
+    for day, starts_at in [
+        (june(3), at(17)),
+        (june(2), at(17)),
+        (june(8), at(9)),
+        (june(1) - 7 * ONE, at(17)),
+    ]:
         with pytest.raises(ValidationError, match="stands in the timetable no more"):
             cancelled(batch, day, starts_at)
 
@@ -110,7 +123,11 @@ def test_an_extra_class_that_is_cancelled_is_gone_but_for_its_history(batch, adm
     assert cancelled(batch, june(7), at(10), by=admin) is None
     assert not ClassChange.objects.exists()
     gone = ClassChange.history.latest("history_id")
-    assert (gone.history_type, gone.history_user, gone.history_change_reason) == ("-", admin, "Fever")
+    assert (gone.history_type, gone.history_user, gone.history_change_reason) == (
+        "-",
+        admin,
+        "Fever",
+    )
 
 
 # Move and add ----------------------------------------------------------------------------------------------------
@@ -145,8 +162,18 @@ def test_only_the_room_of_a_class_can_change(batch):
 @pytest.mark.parametrize(
     ("to_day", "times", "field", "sentence"),
     [
-        (june(30) + ONE, "10:00-11:00", "to_day", "Evening ends on 30 Jun 2026. Choose that day or an earlier one."),
-        (june(1) - ONE, "10:00-11:00", "to_day", "Evening starts on 1 Jun 2026. Choose that day or a later one."),
+        (
+            june(30) + ONE,
+            "10:00-11:00",
+            "to_day",
+            "Evening ends on 30 Jun 2026. Choose that day or an earlier one.",
+        ),
+        (
+            june(1) - ONE,
+            "10:00-11:00",
+            "to_day",
+            "Evening starts on 1 Jun 2026. Choose that day or a later one.",
+        ),
         (june(5), "10:00-11:00", "to_day", "5 Jun 2026 is a holiday: Diwali. Choose another day."),
         (june(6), "11:00-10:00", "to_ends_at", "A class must end after it starts."),
         (
@@ -163,7 +190,9 @@ def test_where_no_class_can_be_none_is_moved_or_added(batch, to_day, times, fiel
     for act in (lambda: moved(batch, june(3), to_day, times), lambda: added(batch, to_day, times)):
         with pytest.raises(ValidationError) as refused:
             act()
-        assert (refused.value.message_dict[field] if field else refused.value.messages) == [sentence]
+        assert (refused.value.message_dict[field] if field else refused.value.messages) == [
+            sentence
+        ]
     assert not ClassChange.objects.exists()
     assert not ClassChange.history.exists()
 
@@ -187,7 +216,9 @@ def test_a_class_of_a_holiday_can_be_held_on_another_day(batch):
 def test_two_extra_classes_cannot_begin_at_the_same_time(batch):
     added(batch, june(7))
 
-    with pytest.raises(ValidationError, match="Another class of this batch was put at this time already"):
+    with pytest.raises(
+        ValidationError, match="Another class of this batch was put at this time already"
+    ):
         added(batch, june(7))
     assert ClassChange.objects.count() == 1
 
@@ -219,7 +250,9 @@ def test_clashes_of_instructor_room_and_students_are_named_and_need_a_tick(batch
     assert [clash.batch.name for clash in left] == ["Chemistry", "Maths", "Physics"]
 
 
-def test_classes_called_off_clash_with_nothing_and_moved_ones_where_they_are_held(batch, instructor):
+def test_classes_called_off_clash_with_nothing_and_moved_ones_where_they_are_held(
+    batch, instructor
+):
     other = batch_with("Thu 17:00-18:00", name="Chemistry", instructor=instructor)
     moved(other, june(4), june(6), "10:00-11:00")
 
@@ -241,7 +274,9 @@ def test_students_count_on_the_days_they_are_enrolled(batch):
 
 
 def test_weekly_times_name_the_students_of_both_batches_too(batch):
-    student = EnrollmentFactory(batch=batch, student__user__full_name="Asha Verma", is_exclusive=False).student
+    student = EnrollmentFactory(
+        batch=batch, student__user__full_name="Asha Verma", is_exclusive=False
+    ).student
     other = batch_with("Mon 18:00-19:00", name="Chemistry")
     EnrollmentFactory(batch=other, student=student, is_exclusive=False)
 
@@ -254,14 +289,23 @@ def test_weekly_times_name_the_students_of_both_batches_too(batch):
 
 
 def test_a_change_taken_back_lets_the_timetable_stand_again(batch, admin):
-    for change in (cancelled(batch, june(3)), moved(batch, june(8), june(9))[0], added(batch, june(7))[0]):
+    for change in (
+        cancelled(batch, june(3)),
+        moved(batch, june(8), june(9))[0],
+        added(batch, june(7))[0],
+    ):
         assert class_changes.take_back(change, by=admin) == []
 
     assert class_days(batch, june(1), june(10)) == [june(1), june(3), june(8), june(10)]
-    assert list(ClassChange.history.filter(history_type="-").values_list("history_user", flat=True)) == [admin.pk] * 3
+    assert (
+        list(ClassChange.history.filter(history_type="-").values_list("history_user", flat=True))
+        == [admin.pk] * 3
+    )
 
 
-def test_a_class_comes_back_over_another_one_only_with_a_word_and_over_its_own_not_at_all(batch, instructor):
+def test_a_class_comes_back_over_another_one_only_with_a_word_and_over_its_own_not_at_all(
+    batch, instructor
+):
     change = cancelled(batch, june(3))
     other = batch_with("Tue 17:00-18:00", name="Chemistry", instructor=instructor)
     added(other, june(3), "17:00-18:00")
@@ -279,7 +323,9 @@ def test_a_class_comes_back_over_another_one_only_with_a_word_and_over_its_own_n
 def test_weekly_times_that_a_coming_change_needs_stay(batch):
     cancelled(batch, june(3))
 
-    with pytest.raises(ValidationError, match=r"Cancelled: the class of Wed 3 Jun, 17:00\. Take that back first"):
+    with pytest.raises(
+        ValidationError, match=r"Cancelled: the class of Wed 3 Jun, 17:00\. Take that back first"
+    ):
         save_batch(batch, parse("Mon 17:00-18:30"))
     save_batch(batch, parse("Mon, Wed 17:00-19:00"))
     with time_machine.travel(datetime.datetime(2026, 6, 4, 6, 30, tzinfo=datetime.UTC)):
@@ -311,16 +357,26 @@ def test_an_admin_cancels_a_class_on_its_page(client_of, admin, batch):
     assert client.get(address).status_code == 404
 
 
-def test_a_clash_is_shown_before_a_move_is_saved_and_a_tick_saves_it(client_of, admin, batch, instructor):
+def test_a_clash_is_shown_before_a_move_is_saved_and_a_tick_saves_it(
+    client_of, admin, batch, instructor
+):
     batch_with("Thu 17:00-18:00", name="Chemistry", instructor=instructor)
     client = client_of(admin)
-    fields = {"to_day": "2026-06-04", "to_starts_at": "17:00", "to_ends_at": "18:30", "room": "", "reason": "Exam"}
+    fields = {
+        "to_day": "2026-06-04",
+        "to_starts_at": "17:00",
+        "to_ends_at": "18:30",
+        "room": "",
+        "reason": "Exam",
+    }
 
     assert client.get(move_address(batch)).context["form"].initial["to_ends_at"] == at(18, 30)
     response = client.post(move_address(batch), fields)
     assert response.context["clashes"] == ["Imran Khan has Chemistry on Thu 17:00-18:00."]
     assert not ClassChange.objects.exists()
-    response = client.post(f"{move_address(batch)}?from=calendar", {**fields, "despite_clash": "on"})
+    response = client.post(
+        f"{move_address(batch)}?from=calendar", {**fields, "despite_clash": "on"}
+    )
 
     assert response.url == f"{reverse('academics:calendar')}?week=2026-06-04"
     assert messages_of(client.get(response.url)) == [
@@ -332,7 +388,12 @@ def test_a_clash_is_shown_before_a_move_is_saved_and_a_tick_saves_it(client_of, 
 def test_an_extra_class_is_added_and_taken_back_on_the_pages(client_of, admin, batch):
     client = client_of(admin)
     address = reverse("academics:class-add", args=[batch.pk])
-    fields = {"to_day": "2026-07-01", "to_starts_at": "10:00", "to_ends_at": "11:00", "reason": "Revision"}
+    fields = {
+        "to_day": "2026-07-01",
+        "to_starts_at": "10:00",
+        "to_ends_at": "11:00",
+        "reason": "Revision",
+    }
 
     refused = client.post(address, fields)
     assert refused.context["form"].errors["to_day"] == [
@@ -353,10 +414,15 @@ def test_a_sheet_that_was_taken_is_kept_and_the_desk_is_told(client_of, admin, b
     batch.sheets.create(held_on=june(1), taken_by=admin)
 
     response = client_of(admin).post(
-        reverse("academics:class-cancel", args=[batch.pk, june(1), at(17)]), {"reason": "Fever"}, follow=True
+        reverse("academics:class-cancel", args=[batch.pk, june(1), at(17)]),
+        {"reason": "Fever"},
+        follow=True,
     )
 
-    assert messages_of(response)[1] == "Attendance was taken already: 1 attendance sheet will be kept, and counted."
+    assert (
+        messages_of(response)[1]
+        == "Attendance was taken already: 1 attendance sheet will be kept, and counted."
+    )
 
 
 @pytest.mark.parametrize("words", ["2460", "2560", "9999"])
@@ -366,7 +432,9 @@ def test_a_time_that_no_clock_shows_is_no_address(client_of, admin, batch, words
     assert client_of(admin).get(address).status_code == 404
 
 
-def test_the_page_of_a_batch_costs_the_same_however_many_changes(client_of, admin, batch, queries_of):
+def test_the_page_of_a_batch_costs_the_same_however_many_changes(
+    client_of, admin, batch, queries_of
+):
     client = client_of(admin)
 
     def add(days):

@@ -77,7 +77,10 @@ def test_a_long_nonsense_is_refused_at_once():
 def test_slots_that_share_a_time_are_one_group():
     slots = parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00")
 
-    assert grouped(slots) == [([MON, WED], at("17:00"), at("18:30")), ([SAT], at("09:00"), at("11:00"))]
+    assert grouped(slots) == [
+        ([MON, WED], at("17:00"), at("18:30")),
+        ([SAT], at("09:00"), at("11:00")),
+    ]
     assert written(slots) == "Mon, Wed 17:00-18:30; Sat 09:00-11:00"
 
 

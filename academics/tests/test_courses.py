@@ -15,7 +15,8 @@ pytestmark = pytest.mark.django_db
 
 def test_an_admin_adds_a_course_with_its_fee(client_of, admin):
     response = client_of(admin).post(
-        reverse("academics:course-create"), {"name": "JEE Two Year", "total_fee": "1,25,000.50", "is_active": "on"}
+        reverse("academics:course-create"),
+        {"name": "JEE Two Year", "total_fee": "1,25,000.50", "is_active": "on"},
     )
 
     course = Course.objects.get()
@@ -23,9 +24,13 @@ def test_an_admin_adds_a_course_with_its_fee(client_of, admin):
     assert (course.name, course.total_fee) == ("JEE Two Year", Decimal("125000.50"))
 
 
-@pytest.mark.parametrize("fee", ["-1", "NaN", "1e5", "12.345", "१२३", "1_000", "9" * 10_000, "५००", ""])
+@pytest.mark.parametrize(
+    "fee", ["-1", "NaN", "1e5", "12.345", "१२३", "1_000", "9" * 10_000, "५००", ""]
+)
 def test_a_fee_that_is_no_amount_is_refused_with_a_sentence(client_of, admin, fee):
-    response = client_of(admin).post(reverse("academics:course-create"), {"name": "JEE", "total_fee": fee})
+    response = client_of(admin).post(
+        reverse("academics:course-create"), {"name": "JEE", "total_fee": fee}
+    )
 
     assert response.status_code == 200
     assert response.context["form"].errors["total_fee"]
@@ -35,7 +40,9 @@ def test_a_fee_that_is_no_amount_is_refused_with_a_sentence(client_of, admin, fe
 def test_two_courses_cannot_share_a_code(client_of, admin):
     CourseFactory(code="JEE")
 
-    response = client_of(admin).post(reverse("academics:course-create"), {"name": "B", "code": "JEE", "total_fee": "1"})
+    response = client_of(admin).post(
+        reverse("academics:course-create"), {"name": "B", "code": "JEE", "total_fee": "1"}
+    )
 
     assert response.context["form"].errors == {"code": ["Another course has this code."]}
 
@@ -74,7 +81,9 @@ def save(client, course, **changes):
         "is_active": "on",
         **changes,
     }
-    response = client.post(reverse("academics:course-update", args=[course.pk]), values, follow=True)
+    response = client.post(
+        reverse("academics:course-update", args=[course.pk]), values, follow=True
+    )
     return [str(message) for message in response.context["messages"]]
 
 
@@ -83,7 +92,9 @@ def test_a_new_fee_leaves_what_was_agreed(client_of, admin):
 
     said = save(client_of(admin), enrollment.batch.course, total_fee="15,000")
 
-    assert said == ["Course JEE saved. The new fee is for new enrollments; 1 active one keeps the fee agreed."]
+    assert said == [
+        "Course JEE saved. The new fee is for new enrollments; 1 active one keeps the fee agreed."
+    ]
     assert Enrollment.objects.get().agreed_fee == Decimal("12000.00")
 
 
@@ -93,20 +104,26 @@ def test_a_course_with_running_batches_can_be_made_inactive_and_they_go_on(clien
 
     said = save(client_of(admin), course, is_active="")
 
-    assert said == ["Course JEE saved. 2 running or upcoming batches go on; no new ones are offered."]
+    assert said == [
+        "Course JEE saved. 2 running or upcoming batches go on; no new ones are offered."
+    ]
     assert f'href="{reverse("academics:batch-create")}?course=' not in (
         client_of(admin).get(course.get_absolute_url()).content.decode()
     )
 
 
-def test_everybody_sees_a_course_with_the_batches_they_may_see(client_of, admin, instructor, student):
+def test_everybody_sees_a_course_with_the_batches_they_may_see(
+    client_of, admin, instructor, student
+):
     course = CourseFactory()
     BatchFactory(name="Own", course=course, instructor=instructor)
     other = BatchFactory(name="Other", course=course)
     EnrollmentFactory(student=student, batch=other)
 
     def names(who):
-        return [batch.name for batch in client_of(who).get(course.get_absolute_url()).context["batches"]]
+        return [
+            batch.name for batch in client_of(who).get(course.get_absolute_url()).context["batches"]
+        ]
 
     assert names(admin) == ["Other", "Own"]
     assert names(instructor) == ["Own"]
@@ -117,7 +134,9 @@ def test_a_course_with_many_batches_shows_them_by_the_page(client_of, admin):
     course = CourseFactory()
     BatchFactory.create_batch(ROWS_A_PAGE + 1, course=course)
 
-    first, second = (client_of(admin).get(course.get_absolute_url(), {"page": page}) for page in (1, 2))
+    first, second = (
+        client_of(admin).get(course.get_absolute_url(), {"page": page}) for page in (1, 2)
+    )
 
     assert [len(page.context["batches"]) for page in (first, second)] == [ROWS_A_PAGE, 1]
     assert 'aria-label="Pages"' in first.content.decode()
@@ -125,9 +144,15 @@ def test_a_course_with_many_batches_shows_them_by_the_page(client_of, admin):
 
 @pytest.mark.parametrize("page", ["course-create", "course-update"])
 def test_only_admins_change_courses(client_of, admin, instructor, student, page):
-    address = reverse(f"academics:{page}", args=[] if page == "course-create" else [CourseFactory().pk])
+    address = reverse(
+        f"academics:{page}", args=[] if page == "course-create" else [CourseFactory().pk]
+    )
 
-    assert [client_of(who).get(address).status_code for who in (admin, instructor, student)] == [200, 403, 403]
+    assert [client_of(who).get(address).status_code for who in (admin, instructor, student)] == [
+        200,
+        403,
+        403,
+    ]
 
 
 def test_the_page_costs_the_same_however_many_batches(client_of, student, queries_of):

@@ -23,7 +23,10 @@ def address(student):
 
 
 def batches(response):
-    return [[str(enrollment.batch) for enrollment in response.context[part]] for part in ("current", "earlier")]
+    return [
+        [str(enrollment.batch) for enrollment in response.context[part]]
+        for part in ("current", "earlier")
+    ]
 
 
 @pytest.fixture
@@ -101,18 +104,28 @@ def test_a_student_without_a_batch_can_be_enrolled_from_here(client_of, admin, s
 
 
 def test_a_person_who_is_no_student_has_no_enrollment(client_of, admin, instructor):
-    assert client_of(admin).get(reverse("academics:student-enrollment", args=[instructor.pk])).status_code == 404
+    assert (
+        client_of(admin)
+        .get(reverse("academics:student-enrollment", args=[instructor.pk]))
+        .status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("who", ["admin", "student"])
-def test_the_page_costs_the_same_however_many_enrollments(client_of, admin, student, who, queries_of):
+def test_the_page_costs_the_same_however_many_enrollments(
+    client_of, admin, student, who, queries_of
+):
     client = client_of({"admin": admin, "student": student}[who])
     EnrollmentFactory(student=student)
 
     def add(earlier):
         for _ in range(earlier):
             EnrollmentFactory(
-                student=student, status=EnrollmentStatus.COMPLETED, ended_on=timezone.localdate(), enrolled_on=JULY
+                student=student,
+                status=EnrollmentStatus.COMPLETED,
+                ended_on=timezone.localdate(),
+                enrolled_on=JULY,
             )
         return len(client.get(address(student)).context["earlier"])
 

@@ -25,7 +25,9 @@ TODAY = datetime.date(2026, 6, 10)
 @pytest.fixture(autouse=True)
 def _wednesday():
     """Wednesday, 10 June 2026, 12:00 in India."""
-    with time_machine.travel(datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC), tick=False):
+    with time_machine.travel(
+        datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC), tick=False
+    ):
         yield
 
 
@@ -56,7 +58,9 @@ def events(text):
             event = None
         elif event is not None:
             name, _, value = line.partition(":")
-            event[name.partition(";")[0]] = re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), value)
+            event[name.partition(";")[0]] = re.sub(
+                r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), value
+            )
     return found
 
 
@@ -65,7 +69,9 @@ def read(client, user):
 
 
 def test_the_feed_holds_ones_own_classes_with_time_place_and_a_link(client, instructor):
-    batch = batch_with("Wed 17:00-18:30", name="Evening", instructor=instructor, room="Room 2", ends_on=june(10))
+    batch = batch_with(
+        "Wed 17:00-18:30", name="Evening", instructor=instructor, room="Room 2", ends_on=june(10)
+    )
     batch_with("Wed 17:00-18:30", name="Other")
 
     first, second = read(client, instructor)
@@ -88,14 +94,21 @@ def test_a_student_reads_the_classes_of_the_days_they_are_enrolled(client):
     batch = batch_with("Mon, Wed 17:00-18:30")
     enrollment = EnrollmentFactory(batch=batch, enrolled_on=june(24))
 
-    assert [event["DTSTART"][:8] for event in read(client, enrollment.student.user)] == ["20260624", "20260629"]
+    assert [event["DTSTART"][:8] for event in read(client, enrollment.student.user)] == [
+        "20260624",
+        "20260629",
+    ]
 
 
 def test_a_moved_class_is_the_same_event_and_one_called_off_is_cancelled(client, instructor):
-    batch = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", instructor=instructor, ends_on=june(4))
+    batch = batch_with(
+        "Mon, Tue, Wed 17:00-18:30", name="Evening", instructor=instructor, ends_on=june(4)
+    )
     before = {event["DTSTART"]: event["UID"] for event in read(client, instructor)}
     ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), reason="Fever")
-    ClassChangeFactory(batch=batch, class_of=(june(2), "17:00-18:30"), held=(june(4), "09:00-10:00"), reason="Exam")
+    ClassChangeFactory(
+        batch=batch, class_of=(june(2), "17:00-18:30"), held=(june(4), "09:00-10:00"), reason="Exam"
+    )
     extra = ClassChangeFactory(batch=batch, held=(june(4), "12:00-13:00"), reason="Revision")
     HolidayFactory(day=june(3), name="Diwali")
 
@@ -233,7 +246,11 @@ def test_a_renewed_link_ends_the_one_before(client_of, instructor):
     assert Client().get(old).status_code == 404
     assert (
         Client()
-        .get(reverse("academics:calendar-feed", args=[instructor.pk, response.context["calendar_token"]]))
+        .get(
+            reverse(
+                "academics:calendar-feed", args=[instructor.pk, response.context["calendar_token"]]
+            )
+        )
         .status_code
         == 200
     )

@@ -18,10 +18,10 @@ JEE Two Years,JEE-2Y,"₹1,25,000",Physics and more
 NEET,,90000.50,
 """
 # As another program exports them: the batch names its course by the course file's id.
-FOREIGN_COURSES = 'id,code,name,subjects:id\nx_course_1,SCI,Science,"s1,s2",,\nx_course_2,ART,Arts,\n'
-FOREIGN_BATCHES = (
-    "id,code,course_id:id,end_date,name,start_date\nb1,SCI-15,x_course_1,2017-05-26,Science 2015,2015-08-05\n"
+FOREIGN_COURSES = (
+    'id,code,name,subjects:id\nx_course_1,SCI,Science,"s1,s2",,\nx_course_2,ART,Arts,\n'
 )
+FOREIGN_BATCHES = "id,code,course_id:id,end_date,name,start_date\nb1,SCI-15,x_course_1,2017-05-26,Science 2015,2015-08-05\n"
 
 
 # Courses --------------------------------------------------------------------------------------------------------
@@ -42,7 +42,9 @@ def test_courses_come_in_and_a_second_run_changes_nothing(file):
 def test_a_changed_fee_changes_the_course(file):
     run_import("import_courses", file(COURSES))
 
-    run = run_import("import_courses", file("code,name,fee\njee-2y,JEE Two Years,130000\n,neet,90000.50\n"))
+    run = run_import(
+        "import_courses", file("code,name,fee\njee-2y,JEE Two Years,130000\n,neet,90000.50\n")
+    )
 
     assert run.summary == "0 courses created, 2 changed, 0 unchanged, 0 skipped."
     assert Course.objects.get(code="jee-2y").total_fee == Decimal("130000.00")
@@ -69,7 +71,10 @@ def test_a_fee_has_to_be_given(file):
     ("text", "sentence"),
     [
         ("name,fee\nA,-1\n", "line 2, fee: “-1”: An amount cannot be negative."),
-        ("name,code,fee\nA,X,1\nB,x,2\n", "line 3, code: “x”: Line 2 is the same one. Keep one of them."),
+        (
+            "name,code,fee\nA,X,1\nB,x,2\n",
+            "line 3, code: “x”: Line 2 is the same one. Keep one of them.",
+        ),
         ("name,fee\nTwin,1\n", "line 2, name: “Twin”: More than one has this name. Add the code."),
         ("name,code,fee\nA,%s,1\n" % ("x" * 31), "Ensure this value has at most 30 characters"),
     ],
@@ -98,17 +103,28 @@ def course(instructor):
     return CourseFactory(name="JEE Two Years", code="JEE-2Y")
 
 
-def test_batches_come_in_with_their_class_times_and_a_second_run_changes_nothing(file, course, instructor):
+def test_batches_come_in_with_their_class_times_and_a_second_run_changes_nothing(
+    file, course, instructor
+):
     first, second = (run_import("import_batches", file(BATCHES)) for _ in range(2))
 
     assert first.summary == "2 batches created, 0 changed, 0 unchanged, 0 skipped."
     assert second.summary == "0 batches created, 0 changed, 2 unchanged, 0 skipped."
     morning = Batch.objects.get(code="M1")
-    assert (morning.course, morning.instructor, morning.capacity, morning.room) == (course, instructor, 40, "Hall 2")
+    assert (morning.course, morning.instructor, morning.capacity, morning.room) == (
+        course,
+        instructor,
+        40,
+        "Hall 2",
+    )
     assert morning.starts_on == datetime.date(2026, 6, 1)
     assert morning.class_times_text == "Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00"
     evening = Batch.objects.get(name="Evening")
-    assert (evening.instructor, evening.ends_on, evening.slots) == (instructor, datetime.date(2027, 3, 31), [])
+    assert (evening.instructor, evening.ends_on, evening.slots) == (
+        instructor,
+        datetime.date(2027, 3, 31),
+        [],
+    )
     assert Batch.history.count() == 2
 
 
@@ -116,9 +132,12 @@ def test_changed_class_times_change_the_batch_and_missing_ones_do_not(file, cour
     run_import("import_batches", file(BATCHES))
 
     new = run_import(
-        "import_batches", file("name,code,course,start,timing\nMorning,M1,JEE-2Y,01/06/2026,Sun 10:00-12:00\n")
+        "import_batches",
+        file("name,code,course,start,timing\nMorning,M1,JEE-2Y,01/06/2026,Sun 10:00-12:00\n"),
     )
-    silent = run_import("import_batches", file("name,code,course,start\nMorning,M1,JEE-2Y,01/06/2026\n"))
+    silent = run_import(
+        "import_batches", file("name,code,course,start\nMorning,M1,JEE-2Y,01/06/2026\n")
+    )
 
     assert new.summary == "0 batches created, 1 changed, 0 unchanged, 0 skipped."
     assert silent.summary == "0 batches created, 0 changed, 1 unchanged, 0 skipped."
@@ -135,7 +154,9 @@ def test_a_clash_is_told_and_does_not_keep_the_file_out(file, course):
 
 
 def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
-    run_import("import_courses", file(FOREIGN_COURSES), "--map", "code=id", "--default", "total_fee=1")
+    run_import(
+        "import_courses", file(FOREIGN_COURSES), "--map", "code=id", "--default", "total_fee=1"
+    )
 
     run = run_import("import_batches", file(FOREIGN_BATCHES))
 
@@ -146,16 +167,34 @@ def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
 @pytest.mark.parametrize(
     ("cells", "sentence"),
     [
-        ("X,,Latin,,01/06/2026,,,,", "line 2, Course: “Latin”: There is none with this code or name."),
-        ("X,,JEE-2Y,nobody,01/06/2026,,,,", "line 2, Teacher: “nobody”: Nobody who may teach has this e-mail or name."),
-        ("X,,JEE-2Y,asha@example.com,01/06/2026,,,,", "line 2, Teacher: “asha@example.com”: Nobody who may teach"),
-        ("X,,JEE-2Y,,02/06/2026,01/06/2026,,,", "line 2, End Date: “01/06/2026”: A batch cannot end before it starts."),
+        (
+            "X,,Latin,,01/06/2026,,,,",
+            "line 2, Course: “Latin”: There is none with this code or name.",
+        ),
+        (
+            "X,,JEE-2Y,nobody,01/06/2026,,,,",
+            "line 2, Teacher: “nobody”: Nobody who may teach has this e-mail or name.",
+        ),
+        (
+            "X,,JEE-2Y,asha@example.com,01/06/2026,,,,",
+            "line 2, Teacher: “asha@example.com”: Nobody who may teach",
+        ),
+        (
+            "X,,JEE-2Y,,02/06/2026,01/06/2026,,,",
+            "line 2, End Date: “01/06/2026”: A batch cannot end before it starts.",
+        ),
         ("X,,JEE-2Y,,01/06/2026,,0,,", "line 2, Seats: “0”: Enter a whole number from 1 to 32767."),
         ("X,,JEE-2Y,,01/06/2026,,1e2,,", "line 2, Seats: “1e2”: Enter a whole number"),
-        ("X,,JEE-2Y,,01/06/2026,,,,5pm daily", "line 2, Timings: “5pm daily”: “5pm daily” is not understood."),
+        (
+            "X,,JEE-2Y,,01/06/2026,,,,5pm daily",
+            "line 2, Timings: “5pm daily”: “5pm daily” is not understood.",
+        ),
         ("X,,JEE-2Y,,01/06/2026,,,,Mon 10:00-09:00", "A class on Mon must end after it starts."),
         ("X,,JEE-2Y,,,,,,", "line 2, Start Date: Fill in this cell"),
-        ("Full,FULL,Course of Full,,01/06/2026,,1,,", "line 2, Seats: “1”: 2 students are enrolled."),
+        (
+            "Full,FULL,Course of Full,,01/06/2026,,1,,",
+            "line 2, Seats: “1”: 2 students are enrolled.",
+        ),
     ],
 )
 def test_a_batch_that_cannot_be_is_refused(file, course, student, cells, sentence):
@@ -174,7 +213,10 @@ def test_an_instructor_whose_name_two_have_is_not_guessed(file, course):
 
     run = run_import("import_batches", file(BATCHES))
 
-    assert "line 3, Teacher: “IMRAN KHAN”: More than one instructor has this name. Write the e-mail." in run.said
+    assert (
+        "line 3, Teacher: “IMRAN KHAN”: More than one instructor has this name. Write the e-mail."
+        in run.said
+    )
     assert not Batch.objects.exists()
 
 
@@ -210,9 +252,18 @@ def test_a_day_that_is_a_holiday_takes_the_name_of_the_file_and_sheets_are_kept(
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        ("Diwali,08/11/2026,07/11/2026", "line 2, last: “07/11/2026”: The last day cannot be before the first."),
-        ("Diwali,08/11/2026,08/11/2027", "line 2, last: “08/11/2027”: At most 120 days at once. Check the year."),
-        ("Diwali,31/02/2026,", "line 2, first: “31/02/2026”: Enter a date that exists, like 24/11/2026."),
+        (
+            "Diwali,08/11/2026,07/11/2026",
+            "line 2, last: “07/11/2026”: The last day cannot be before the first.",
+        ),
+        (
+            "Diwali,08/11/2026,08/11/2027",
+            "line 2, last: “08/11/2027”: At most 120 days at once. Check the year.",
+        ),
+        (
+            "Diwali,31/02/2026,",
+            "line 2, first: “31/02/2026”: Enter a date that exists, like 24/11/2026.",
+        ),
         (",08/11/2026,", "line 2, name"),
         (
             "Diwali,08/11/2026,10/11/2026\nFair,10/11/2026,",

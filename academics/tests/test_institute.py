@@ -71,8 +71,16 @@ def test_an_admin_changes_the_settings(client_of, admin):
 
     institute = Institute.objects.current()
     assert response.url == reverse("academics:institute")
-    assert (institute.name, institute.address, institute.state) == ("Rao Classes", "12, MG Road\nPune", "27")
-    assert (institute.receipt_prefix, institute.attendance_edit_days, institute.low_attendance_percent) == ("RC", 3, 80)
+    assert (institute.name, institute.address, institute.state) == (
+        "Rao Classes",
+        "12, MG Road\nPune",
+        "27",
+    )
+    assert (
+        institute.receipt_prefix,
+        institute.attendance_edit_days,
+        institute.low_attendance_percent,
+    ) == ("RC", 3, 80)
     assert "Rao Classes" in client.get(reverse("academics:course-list")).content.decode()
 
 
@@ -154,7 +162,9 @@ def test_a_gstin_is_taken_however_it_is_typed(client_of, admin):
 def test_a_gstin_of_another_state_names_it(client_of, admin):
     response = save(client_of(admin), gstin="08AAPFU0939F1ZV")
 
-    assert response.context["form"].errors["gstin"] == ["This GSTIN is of Rajasthan. Compare it with the state above."]
+    assert response.context["form"].errors["gstin"] == [
+        "This GSTIN is of Rajasthan. Compare it with the state above."
+    ]
 
 
 def test_the_switch_reaches_the_active_enrollments(client_of, admin):
@@ -205,7 +215,9 @@ def test_two_students_of_one_name_are_not_taken_for_one():
     assert Institute.objects.current().several_batches_at_once is False
 
 
-def test_the_settings_page_costs_the_same_however_often_they_were_changed(client_of, admin, queries_of):
+def test_the_settings_page_costs_the_same_however_often_they_were_changed(
+    client_of, admin, queries_of
+):
     client = client_of(admin)
 
     def change(times):
@@ -249,16 +261,23 @@ def test_nobody_has_two_enrollments_after_a_switch_off_that_met_an_enrollment():
             thread.join()
 
         number = first.student.enrollments.active().count()
-        assert (number, Institute.objects.current().several_batches_at_once) in [(1, False), (2, True)]
+        assert (number, Institute.objects.current().several_batches_at_once) in [
+            (1, False),
+            (2, True),
+        ]
         assert first.student.enrollments.active().filter(is_exclusive=number == 1).count() == number
-        Enrollment.objects.active().update(status=EnrollmentStatus.DROPPED, ended_on=datetime.date(2026, 12, 31))
+        Enrollment.objects.active().update(
+            status=EnrollmentStatus.DROPPED, ended_on=datetime.date(2026, 12, 31)
+        )
 
 
 # Holidays -------------------------------------------------------------------------------------------------------
 
 
 def add(client, **values):
-    return client.post(reverse("academics:holiday-create"), {"name": "Diwali", "first": "", "last": "", **values})
+    return client.post(
+        reverse("academics:holiday-create"), {"name": "Diwali", "first": "", "last": "", **values}
+    )
 
 
 def said(client):
@@ -302,7 +321,10 @@ def test_a_holiday_over_a_sheet_keeps_the_sheet_and_says_so(client_of, admin):
 
         add(client, first="2026-06-10")
 
-        assert said(client)[1] == "Attendance was taken already: 1 attendance sheet will be kept, and counted."
+        assert (
+            said(client)[1]
+            == "Attendance was taken already: 1 attendance sheet will be kept, and counted."
+        )
     sheet.refresh_from_db()
     assert sheet.marks.count() == 1
 
@@ -313,9 +335,21 @@ def test_a_holiday_over_a_sheet_keeps_the_sheet_and_says_so(client_of, admin):
         ({"first": "2026-02-31"}, "first", "Enter a date that exists, like 24/11/2026."),
         ({"first": "0001-01-01"}, "first", "Enter a date between 1900 and 2100."),
         ({"first": "9999-12-31"}, "first", "Enter a date between 1900 and 2100."),
-        ({"first": "2026-11-08", "last": "2026-11-07"}, "last", "The last day cannot be before the first."),
-        ({"first": "2026-11-08", "last": "2027-11-08"}, "last", "At most 120 days at once. Check the year."),
-        ({"first": "2026-08-15"}, "first", "There is a holiday already: Independence Day, 15 Aug 2026."),
+        (
+            {"first": "2026-11-08", "last": "2026-11-07"},
+            "last",
+            "The last day cannot be before the first.",
+        ),
+        (
+            {"first": "2026-11-08", "last": "2027-11-08"},
+            "last",
+            "At most 120 days at once. Check the year.",
+        ),
+        (
+            {"first": "2026-08-15"},
+            "first",
+            "There is a holiday already: Independence Day, 15 Aug 2026.",
+        ),
         ({"first": "2026-11-08", "name": ""}, "name", "This field is required."),
         (
             {"first": "2026-11-08", "name": "x" * 101},
@@ -340,10 +374,17 @@ def test_a_holiday_is_corrected_and_moved_to_another_day(client_of, admin):
     client = client_of(admin)
 
     taken = client.post(holiday.get_absolute_url(), {"first": "2026-11-09", "name": "Diwali"})
-    assert taken.context["form"].errors["first"] == ["There is a holiday already: Bhai Dooj, 09 Nov 2026."]
-    response = client.post(holiday.get_absolute_url(), {"first": "2026-11-07", "name": "Dhanteras"}, follow=True)
+    assert taken.context["form"].errors["first"] == [
+        "There is a holiday already: Bhai Dooj, 09 Nov 2026."
+    ]
+    response = client.post(
+        holiday.get_absolute_url(), {"first": "2026-11-07", "name": "Dhanteras"}, follow=True
+    )
 
-    assert [str(one) for one in Holiday.objects.all()] == ["Dhanteras, 07 Nov 2026", "Bhai Dooj, 09 Nov 2026"]
+    assert [str(one) for one in Holiday.objects.all()] == [
+        "Dhanteras, 07 Nov 2026",
+        "Bhai Dooj, 09 Nov 2026",
+    ]
     assert [str(message) for message in response.context["messages"]] == [
         "Holiday Dhanteras saved: 7 Nov 2026.",
         "Attendance was taken already: 1 attendance sheet will be kept, and counted.",
@@ -363,7 +404,9 @@ def test_days_in_a_row_are_corrected_and_deleted_together(client_of, admin):
         "last": datetime.date(2026, 11, 10),
     }
     response = client.post(
-        middle.get_absolute_url(), {"name": "Diwali break", "first": "2026-11-07", "last": "2026-11-09"}, follow=True
+        middle.get_absolute_url(),
+        {"name": "Diwali break", "first": "2026-11-07", "last": "2026-11-09"},
+        follow=True,
     )
     assert [str(one) for one in response.context["messages"]] == [
         "Holiday Diwali break saved: 7 Nov 2026 to 9 Nov 2026, 3 days."
@@ -399,7 +442,10 @@ def test_a_holiday_is_deleted_by_post_after_asking(client_of, admin):
 
 @pytest.mark.parametrize("page", ["institute", "holiday-list", "holiday-create"])
 def test_only_admins_open_the_institutes_pages(client_of, admin, instructor, student, page):
-    codes = [client_of(who).get(reverse(f"academics:{page}")).status_code for who in (admin, instructor, student)]
+    codes = [
+        client_of(who).get(reverse(f"academics:{page}")).status_code
+        for who in (admin, instructor, student)
+    ]
 
     assert codes == [200, 403, 403]
 

@@ -34,7 +34,14 @@ def batch_with(text, **fields):
 def test_class_days_are_the_weekdays_of_the_class_times():
     batch = batch_with("Mon, Wed, Fri 17:00-18:30")
 
-    assert class_days(batch, june(1), june(12)) == [june(1), june(3), june(5), june(8), june(10), june(12)]
+    assert class_days(batch, june(1), june(12)) == [
+        june(1),
+        june(3),
+        june(5),
+        june(8),
+        june(10),
+        june(12),
+    ]
 
 
 def test_two_classes_on_a_day_are_one_class_day():
@@ -53,7 +60,11 @@ def test_a_holiday_is_no_class_day():
 def test_class_days_lie_within_the_dates_of_the_batch():
     batch = batch_with("Mon 17:00-18:30", ends_on=june(15))
 
-    assert class_days(batch, datetime.date(2026, 1, 1), datetime.date(2026, 12, 31)) == [june(1), june(8), june(15)]
+    assert class_days(batch, datetime.date(2026, 1, 1), datetime.date(2026, 12, 31)) == [
+        june(1),
+        june(8),
+        june(15),
+    ]
 
 
 def test_an_open_batch_has_class_days_as_far_as_one_asks():
@@ -68,10 +79,15 @@ def test_a_batch_without_class_times_has_no_class_days():
 
 def with_changes(number):
     """So many batches with class on Monday 1 and 8 June (cancelled, moved) and on Tuesday 9 June."""
-    batches = [batch_with("Mon, Tue 17:00-18:30", name=f"B{place}", ends_on=june(14)) for place in range(number)]
+    batches = [
+        batch_with("Mon, Tue 17:00-18:30", name=f"B{place}", ends_on=june(14))
+        for place in range(number)
+    ]
     for batch in batches:
         ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"))
-        ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(10), "09:00-10:00"))
+        ClassChangeFactory(
+            batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(10), "09:00-10:00")
+        )
     return batches
 
 
@@ -97,22 +113,36 @@ def test_hundreds_of_batches_have_the_classes_of_each():
 
     found = expected([batch, *others], june(1), june(14))
 
-    assert [(one.batch, one.day) for one in found] == [(batch, june(2)), (batch, june(9)), (batch, june(10))]
+    assert [(one.batch, one.day) for one in found] == [
+        (batch, june(2)),
+        (batch, june(9)),
+        (batch, june(10)),
+    ]
 
 
 def test_the_plan_of_a_day_tells_holidays_and_what_was_called_off():
     batch = batch_with("Mon, Tue, Thu 17:00-18:30")
     HolidayFactory(day=june(4), name="Diwali")
     ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), reason="Fever")
-    ClassChangeFactory(batch=batch, class_of=(june(2), "17:00-18:30"), held=(june(5), "18:00-19:00"), reason="Exam")
-    ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(8), "17:00-18:00"), reason="Hall")
+    ClassChangeFactory(
+        batch=batch, class_of=(june(2), "17:00-18:30"), held=(june(5), "18:00-19:00"), reason="Exam"
+    )
+    ClassChangeFactory(
+        batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(8), "17:00-18:00"), reason="Hall"
+    )
     timetable = Timetable([batch], june(1), june(14))
 
     def told(number):
         plan = timetable.plan(batch, june(number))
         change = plan.called_off
         first_at = plan.first_at and plan.first_at.hour
-        return plan.is_planned, first_at, plan.holiday, change and change.reason, change and change.to_day
+        return (
+            plan.is_planned,
+            first_at,
+            plan.holiday,
+            change and change.reason,
+            change and change.to_day,
+        )
 
     assert {number: told(number) for number in (1, 2, 3, 4, 5, 8, 9)} == {
         1: (False, None, "", "Fever", None),
@@ -170,7 +200,8 @@ def test_the_clock_is_the_institutes():
 def classes(batch, first=datetime.date(2026, 6, 1), last=datetime.date(2026, 6, 14)):
     """The classes of a batch as `(day of June, from, note)`, those that are not held with a leading `-`."""
     return [
-        f"{'-' if one.off else ''}{one.day.day} {one.slot.starts_at:%H:%M}" + (f" {one.note}" if one.note else "")
+        f"{'-' if one.off else ''}{one.day.day} {one.slot.starts_at:%H:%M}"
+        + (f" {one.note}" if one.note else "")
         for one in Timetable([batch], first, last).classes()
     ]
 
@@ -194,7 +225,11 @@ def test_one_of_two_classes_of_a_day_can_be_cancelled():
 def test_a_class_moved_into_another_week_is_taken_out_of_one_and_put_into_the_other():
     batch = batch_with("Mon 17:00-18:30", room="Room 1")
     ClassChangeFactory(
-        batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(9), "09:00-10:00"), room="Hall", reason="Exam"
+        batch=batch,
+        class_of=(june(1), "17:00-18:30"),
+        held=(june(9), "09:00-10:00"),
+        room="Hall",
+        reason="Exam",
     )
 
     assert classes(batch) == [
@@ -210,7 +245,9 @@ def test_a_class_moved_into_another_week_is_taken_out_of_one_and_put_into_the_ot
 
 def test_a_class_moved_within_its_day_leaves_the_day_a_class_day():
     batch = batch_with("Mon 17:00-18:30")
-    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(1), "07:00-08:30"))
+    ClassChangeFactory(
+        batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(1), "07:00-08:30")
+    )
 
     assert class_days(batch, june(1), june(7)) == [june(1)]
     assert [one.slot.starts_at.hour for one in expected([batch], june(1), june(7))] == [7]
@@ -225,7 +262,9 @@ def test_an_extra_class_makes_a_class_day():
 
 def test_a_holiday_takes_out_weekly_moved_and_extra_classes_alike():
     batch = batch_with("Mon, Wed 17:00-18:30")
-    ClassChangeFactory(batch=batch, class_of=(june(3), "17:00-18:30"), held=(june(8), "09:00-10:00"), reason="Exam")
+    ClassChangeFactory(
+        batch=batch, class_of=(june(3), "17:00-18:30"), held=(june(8), "09:00-10:00"), reason="Exam"
+    )
     ClassChangeFactory(batch=batch, held=(june(8), "12:00-13:00"))
     HolidayFactory(day=june(8), name="Diwali")
 
@@ -240,7 +279,9 @@ def test_a_holiday_takes_out_weekly_moved_and_extra_classes_alike():
 def test_a_class_moved_away_from_a_holiday_is_held():
     batch = batch_with("Mon 17:00-18:30")
     HolidayFactory(day=june(1))
-    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(2), "17:00-18:30"))
+    ClassChangeFactory(
+        batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(2), "17:00-18:30")
+    )
 
     assert class_days(batch, june(1), june(7)) == [june(2)]
 
@@ -254,7 +295,9 @@ def test_classes_put_in_lie_within_the_dates_of_the_batch_too():
 
 def test_the_next_class_may_be_a_moved_one():
     batch = batch_with("Mon 17:00-18:30")
-    ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(4), "17:00-18:30"))
+    ClassChangeFactory(
+        batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(4), "17:00-18:30")
+    )
 
     assert next_class(batch, moment(june(2), 12)).day == june(4)
     assert next_class(batch, moment(june(4), 19)).day == june(15)
@@ -269,7 +312,10 @@ def test_a_day_is_a_class_day_when_a_class_is_left_on_it():
         {"class_of": (june(4), "17:00-18:30"), "held": (june(5), "17:00-18:30")},
         {"class_of": (june(8), "09:00-10:00"), "held": (june(8), "11:00-12:00")},
         {"class_of": (june(8), "17:00-18:30")},
-        {"class_of": (june(10), "17:00-18:30"), "held": (june(11), "17:00-18:30")},  # onto a holiday declared later
+        {
+            "class_of": (june(10), "17:00-18:30"),
+            "held": (june(11), "17:00-18:30"),
+        },  # onto a holiday declared later
         {"held": (june(13), "10:00-12:00")},
         {"held": (june(20), "10:00-12:00")},  # after the batch was shortened
     ]:
@@ -303,7 +349,9 @@ def test_the_database_refuses_half_a_change(fields):
 
 def test_the_database_holds_one_change_a_class_and_one_class_at_a_time():
     batch = batch_with("Mon, Tue 17:00-18:30")
-    ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(5), "09:00-10:00"))
+    ClassChangeFactory(
+        batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(5), "09:00-10:00")
+    )
 
     for fields in (
         {"class_of": (june(1), "17:00-18:30")},

@@ -26,7 +26,9 @@ def june(number):
 @pytest.fixture(autouse=True)
 def _wednesday():
     """Wednesday, 10 June 2026, 12:00 in India."""
-    with time_machine.travel(datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC), tick=False):
+    with time_machine.travel(
+        datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC), tick=False
+    ):
         yield
 
 
@@ -46,10 +48,17 @@ def shown(response):
     ]
 
 
-def test_the_week_shows_its_classes_with_holidays_cancelled_moved_and_extra_ones_in_words(client_of, admin):
+def test_the_week_shows_its_classes_with_holidays_cancelled_moved_and_extra_ones_in_words(
+    client_of, admin
+):
     evening = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", room="Room 1")
     ClassChangeFactory(batch=evening, class_of=(june(8), "17:00-18:30"))
-    ClassChangeFactory(batch=evening, class_of=(june(9), "17:00-18:30"), held=(june(12), "09:00-10:00"), reason="Exam")
+    ClassChangeFactory(
+        batch=evening,
+        class_of=(june(9), "17:00-18:30"),
+        held=(june(12), "09:00-10:00"),
+        reason="Exam",
+    )
     ClassChangeFactory(batch=evening, held=(june(13), "09:00-10:00"), reason="Revision")
     HolidayFactory(day=june(10), name="Diwali")
 
@@ -63,7 +72,12 @@ def test_the_week_shows_its_classes_with_holidays_cancelled_moved_and_extra_ones
         "Sat 09:00 Evening: Extra class: Revision",
     ]
     text = response.content.decode()
-    for words in ("Holiday: Diwali", "Cancelled: Fever", "Moved to Fri 12 Jun, 09:00: Exam", "Extra class: Revision"):
+    for words in (
+        "Holiday: Diwali",
+        "Cancelled: Fever",
+        "Moved to Fri 12 Jun, 09:00: Exam",
+        "Extra class: Revision",
+    ):
         assert words in text
 
 
@@ -80,7 +94,9 @@ def test_the_week_shows_its_classes_with_holidays_cancelled_moved_and_extra_ones
         ("?day=%00", june(8), june(14)),
     ],
 )
-def test_a_week_is_that_of_any_day_in_it_and_nonsense_is_this_week(client_of, admin, query, first, last):
+def test_a_week_is_that_of_any_day_in_it_and_nonsense_is_this_week(
+    client_of, admin, query, first, last
+):
     response = client_of(admin).get(f"{WEEK}{query}")
 
     if "%00" in query:
@@ -124,7 +140,9 @@ def test_an_admin_filters_by_instructor_room_and_batch(client_of, admin, instruc
     assert chosen("instructor=99999&room=attic&batch=x") == shown(client.get(WEEK))
 
 
-def test_a_class_leads_to_its_sheet_for_who_takes_it_and_else_to_the_batch(client_of, instructor, admin):
+def test_a_class_leads_to_its_sheet_for_who_takes_it_and_else_to_the_batch(
+    client_of, instructor, admin
+):
     batch = batch_with("Tue, Wed, Thu 17:00-18:30", name="Evening", instructor=instructor)
     student = EnrollmentFactory(batch=batch).student
     batch.sheets.create(held_on=june(9))
@@ -134,7 +152,11 @@ def test_a_class_leads_to_its_sheet_for_who_takes_it_and_else_to_the_batch(clien
     for user in (admin, instructor):
         response = client_of(user).get(WEEK)
         cards = [card for day in response.context["days"] for card in day.classes]
-        assert [(card.has_sheet, card.is_taken) for card in cards] == [(True, True), (False, False), (False, False)]
+        assert [(card.has_sheet, card.is_taken) for card in cards] == [
+            (True, True),
+            (False, False),
+            (False, False),
+        ]
         assert sheet in response.content.decode()
     response = client_of(student).get(WEEK)
     assert sheet not in response.content.decode()
@@ -165,13 +187,25 @@ def test_too_many_classes_for_a_page_are_shown_a_day_at_a_time(client_of, admin,
     assert client.get(f"{WEEK}?week=2026-06-20").context["shown"] == june(15)
 
 
-def test_the_day_of_such_a_week_shows_and_counts_the_same_as_the_whole_week(client_of, admin, monkeypatch):
+def test_the_day_of_such_a_week_shows_and_counts_the_same_as_the_whole_week(
+    client_of, admin, monkeypatch
+):
     evening = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", room="Room 1")
     batch_with("Mon, Wed 08:00-09:30; Wed 10:00-11:00", name="Morning")
     batch_with("Wed 08:00-09:30", name="Over", ends_on=june(9))
     ClassChangeFactory(batch=evening, class_of=(june(8), "17:00-18:30"))
-    ClassChangeFactory(batch=evening, class_of=(june(9), "17:00-18:30"), held=(june(12), "09:00-10:00"), reason="Exam")
-    ClassChangeFactory(batch=evening, class_of=(june(10), "17:00-18:30"), held=(june(10), "17:00-18:00"), reason="Hall")
+    ClassChangeFactory(
+        batch=evening,
+        class_of=(june(9), "17:00-18:30"),
+        held=(june(12), "09:00-10:00"),
+        reason="Exam",
+    )
+    ClassChangeFactory(
+        batch=evening,
+        class_of=(june(10), "17:00-18:30"),
+        held=(june(10), "17:00-18:00"),
+        reason="Hall",
+    )
     HolidayFactory(day=june(13), name="Diwali")
     client = client_of(admin)
     whole = client.get(WEEK).context["days"]
@@ -183,7 +217,9 @@ def test_the_day_of_such_a_week_shows_and_counts_the_same_as_the_whole_week(clie
             (one.number, one.holiday) for one in whole
         ]
         (alone,) = response.context["days"]
-        assert [card.one.note for card in alone.classes] == [card.one.note for card in day.classes][:3]
+        assert [card.one.note for card in alone.classes] == [card.one.note for card in day.classes][
+            :3
+        ]
 
 
 @pytest.mark.parametrize("several", [True, False])
@@ -202,18 +238,27 @@ def test_of_too_many_batches_those_of_what_else_is_chosen_are_offered(
 
     assert offered() == ([] if several else [str(other.pk), str(own.pk)])
     if several:
-        assert offered(instructor=instructor.pk) == offered(room="hall") == offered(batch=own.pk) == [str(own.pk)]
+        assert (
+            offered(instructor=instructor.pk)
+            == offered(room="hall")
+            == offered(batch=own.pk)
+            == [str(own.pk)]
+        )
 
 
 @pytest.mark.parametrize("who", ["admin", "instructor", "student"])
-def test_the_week_costs_the_same_however_many_classes(client_of, admin, instructor, student, who, queries_of):
+def test_the_week_costs_the_same_however_many_classes(
+    client_of, admin, instructor, student, who, queries_of
+):
     client = client_of({"admin": admin, "instructor": instructor, "student": student}[who])
 
     def add(batches):
         for _ in range(batches):
             batch = batch_with("Mon-Fri 17:00-18:30", instructor=instructor)
             EnrollmentFactory(batch=batch, student=student, is_exclusive=False)
-            ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(13), "09:00-10:00"))
+            ClassChangeFactory(
+                batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(13), "09:00-10:00")
+            )
             batch.sheets.create(held_on=june(9))
         return len(shown(client.get(WEEK)))
 

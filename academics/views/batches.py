@@ -32,12 +32,20 @@ BATCH_SORTS = {
 def batch_list(request):
     today = timezone.localdate()
     visible = Batch.objects.visible_to(request.user)
-    filters = BatchFilter(request.GET, batches=visible, by_instructor=sees_whole_institute(request.user))
+    filters = BatchFilter(
+        request.GET, batches=visible, by_instructor=sees_whole_institute(request.user)
+    )
     listed = (request, filters.filter(visible, today).for_list(), BATCH_SORTS)
-    if file := list_file(request, "batches", batch_columns(request.user), every_row(*listed, default="name")):
+    if file := list_file(
+        request, "batches", batch_columns(request.user), every_row(*listed, default="name")
+    ):
         return file
     batches = listing(*listed, default="name")
-    return render(request, "academics/batches/list.html", {"batches": batches, "filters": filters, "today": today})
+    return render(
+        request,
+        "academics/batches/list.html",
+        {"batches": batches, "filters": filters, "today": today},
+    )
 
 
 def batch_detail(request, pk):
@@ -54,15 +62,23 @@ def batch_detail(request, pk):
             "today": today,
             "is_over": batch.is_over(today),
             "next_class": timetable.next_class(batch, now),
-            "coming": [one for day in timetable.days(COMING_DAYS) for one in timetable.all_on(batch, day)],
-            "class_changes": _class_changes(batch) if request.user.has_perm("academics.view_classchange") else [],
+            "coming": [
+                one for day in timetable.days(COMING_DAYS) for one in timetable.all_on(batch, day)
+            ],
+            "class_changes": _class_changes(batch)
+            if request.user.has_perm("academics.view_classchange")
+            else [],
         },
     )
 
 
 def _class_changes(batch):
     """The last changes of single classes, newest first, those that were taken back too: rows of the history."""
-    rows = ClassChange.history.filter(batch=batch).select_related("history_user").order_by("-history_id")
+    rows = (
+        ClassChange.history.filter(batch=batch)
+        .select_related("history_user")
+        .order_by("-history_id")
+    )
     return list(rows[:CHANGES_SHOWN])
 
 
@@ -84,13 +100,17 @@ def batch_students(request, pk):
         return file
     enrollments = listing(*listed, default="name")
     return render(
-        request, "academics/batches/students.html", {"batch": batch, "enrollments": enrollments, "filters": filters}
+        request,
+        "academics/batches/students.html",
+        {"batch": batch, "enrollments": enrollments, "filters": filters},
     )
 
 
 def batch_create(request):
     if not Course.objects.filter(is_active=True).exists():
-        messages.info(request, "A batch is of a course, and no course is active. Add the course first.")
+        messages.info(
+            request, "A batch is of a course, and no course is active. Add the course first."
+        )
         return redirect("academics:course-create")
     return _batch_form(
         request,
@@ -105,7 +125,9 @@ def batch_create(request):
 
 @one_at_a_time(Batch)
 def batch_update(request, pk):
-    batch = get_object_or_404(Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=pk)
+    batch = get_object_or_404(
+        Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=pk
+    )
     return _batch_form(
         request,
         batch,
@@ -130,8 +152,15 @@ def _batch_form(request, batch, *, initial=None, **page):
         except ValidationError as error:
             show_refusal(form, error)
         else:
-            messages.success(request, f"Batch {batch} saved." if page["submit"] == "Save" else f"Batch {batch} added.")
+            messages.success(
+                request,
+                f"Batch {batch} saved." if page["submit"] == "Save" else f"Batch {batch} added.",
+            )
             for clash in left:
                 messages.warning(request, f"Saved all the same: {clash}")
             return redirect(batch)
-    return render(request, "academics/batches/form.html", {"form": form, "rows": form.rows, "clashes": clashes, **page})
+    return render(
+        request,
+        "academics/batches/form.html",
+        {"form": form, "rows": form.rows, "clashes": clashes, **page},
+    )

@@ -23,11 +23,15 @@ def class_cancel(request, pk, day, starts_at):
     form = ReasonForm(request.POST or None)
     if form.is_valid():
         try:
-            class_changes.cancel_class(batch=batch, day=day, starts_at=starts_at, by=request.user, **form.cleaned_data)
+            class_changes.cancel_class(
+                batch=batch, day=day, starts_at=starts_at, by=request.user, **form.cleaned_data
+            )
         except ValidationError as error:
             show_refusal(form, error)
         else:
-            messages.success(request, f"The class of {batch} on {class_words(day, starts_at)} is cancelled.")
+            messages.success(
+                request, f"The class of {batch} on {class_words(day, starts_at)} is cancelled."
+            )
             _say_what_stays(request, batch, [day])
             return redirect(_back(request, batch, day))
     return render(
@@ -55,7 +59,9 @@ def class_move(request, pk, day, starts_at):
     }
 
     def move(**values):
-        return class_changes.move_class(batch=batch, day=day, starts_at=starts_at, by=request.user, **values)
+        return class_changes.move_class(
+            batch=batch, day=day, starts_at=starts_at, by=request.user, **values
+        )
 
     return _class_page(
         request,
@@ -127,7 +133,9 @@ def _class_page(request, batch, act, *, initial, said, stays=None, **page):
 
 def class_change_undo(request, pk):
     visible = Batch.objects.visible_to(request.user)
-    change = get_object_or_404(ClassChange.objects.select_related("batch").filter(batch__in=visible), pk=pk)
+    change = get_object_or_404(
+        ClassChange.objects.select_related("batch").filter(batch__in=visible), pk=pk
+    )
     form = forms.Form(request.POST or None)
     back = _back(request, change.batch, change.day or change.to_day)
     if request.method == "POST":
@@ -139,9 +147,15 @@ def class_change_undo(request, pk):
             messages.success(request, f"Taken back for {change.batch}: {change.words}.")
             for clash in clashes:
                 messages.warning(request, f"All the same at that time: {clash}")
-            _say_what_stays(request, change.batch, [] if change.keeps_its_start else [change.to_day])
+            _say_what_stays(
+                request, change.batch, [] if change.keeps_its_start else [change.to_day]
+            )
             return redirect(back)
-    stands = "no such class" if change.is_extra else f"class on {class_words(change.day, change.starts_at)} again"
+    stands = (
+        "no such class"
+        if change.is_extra
+        else f"class on {class_words(change.day, change.starts_at)} again"
+    )
     return render(
         request,
         "form_page.html",
@@ -167,7 +181,9 @@ def _class(request, pk, day, starts_at):
 
 
 def _when(one):
-    return f"{one.day:%A}, {day_words(one.day)}, {one.slot.starts_at:%H:%M}–{one.slot.ends_at:%H:%M}"
+    return (
+        f"{one.day:%A}, {day_words(one.day)}, {one.slot.starts_at:%H:%M}–{one.slot.ends_at:%H:%M}"
+    )
 
 
 def _back(request, batch, day):

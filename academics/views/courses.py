@@ -27,7 +27,9 @@ def course_list(request):
     filters = CourseFilter(request.GET)
     today = timezone.localdate()
     listed = (request, filters.filter(Course.objects.for_listing(today)), COURSE_SORTS)
-    if file := list_file(request, "courses", course_columns(request.user), every_row(*listed, default="name")):
+    if file := list_file(
+        request, "courses", course_columns(request.user), every_row(*listed, default="name")
+    ):
         return file
     courses = listing(*listed, default="name")
     return render(request, "academics/courses/list.html", {"courses": courses, "filters": filters})
@@ -88,7 +90,12 @@ def course_update(request, pk):
     return render(
         request,
         "form_page.html",
-        {"form": form, "heading": heading, "back": course.get_absolute_url(), "back_label": back_label},
+        {
+            "form": form,
+            "heading": heading,
+            "back": course.get_absolute_url(),
+            "back_label": back_label,
+        },
     )
 
 

@@ -19,7 +19,9 @@ def student_enrollment(request, pk):
             "student": student,
             "current": [enrollment for enrollment in enrollments if enrollment.is_active],
             "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
-            "changes": changes(Enrollment.history.filter(student=student), limit=10) if can_change else [],
+            "changes": changes(Enrollment.history.filter(student=student), limit=10)
+            if can_change
+            else [],
             "today": timezone.localdate(),
         },
     )

@@ -7,7 +7,12 @@ from django.utils import timezone
 from academics.exports import HOLIDAYS
 from academics.forms.holidays import HolidayDeleteForm, HolidayFilter, HolidayForm
 from academics.models import Holiday, Institute
-from academics.services.holidays import add_holidays, change_holidays, holiday_run, kept_sheets_words
+from academics.services.holidays import (
+    add_holidays,
+    change_holidays,
+    holiday_run,
+    kept_sheets_words,
+)
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.dates import day_words
 from coachmaster.core.exports import list_file
@@ -18,11 +23,19 @@ from coachmaster.core.pagination import every_row, listing
 def holiday_list(request):
     today = timezone.localdate()
     filters = HolidayFilter(request.GET, holidays=Holiday.objects, this_year=today.year)
-    listed = (request, filters.filter(Holiday.objects.all()), {"date": ["day"], "name": ["name", "day"]})
+    listed = (
+        request,
+        filters.filter(Holiday.objects.all()),
+        {"date": ["day"], "name": ["name", "day"]},
+    )
     if file := list_file(request, "holidays", HOLIDAYS, every_row(*listed, default="date")):
         return file
     holidays = listing(*listed, default="date")
-    return render(request, "academics/holidays/list.html", {"holidays": holidays, "filters": filters, "today": today})
+    return render(
+        request,
+        "academics/holidays/list.html",
+        {"holidays": holidays, "filters": filters, "today": today},
+    )
 
 
 def holiday_create(request):
@@ -53,7 +66,9 @@ def holiday_create(request):
 def holiday_update(request, pk):
     run = holiday_run(get_object_or_404(Holiday, pk=pk))
     holiday, last = run[0], run[-1].day if len(run) > 1 else None
-    form = HolidayForm(request.POST or None, initial={"name": holiday.name, "first": holiday.day, "last": last})
+    form = HolidayForm(
+        request.POST or None, initial={"name": holiday.name, "first": holiday.day, "last": last}
+    )
     if form.is_valid():
         try:
             changed = change_holidays(run, **form.cleaned_data)
@@ -81,7 +96,11 @@ def holiday_update(request, pk):
 def _days_words(first, last=None):
     """`8 Nov 2026`, or `8 Nov 2026 to 11 Nov 2026, 4 days`."""
     number = (last - first).days + 1 if last else 1
-    return f"{day_words(first)} to {day_words(last)}, {number} days" if number > 1 else day_words(first)
+    return (
+        f"{day_words(first)} to {day_words(last)}, {number} days"
+        if number > 1
+        else day_words(first)
+    )
 
 
 def _say_what_was_added(request, name, added):
@@ -104,7 +123,9 @@ def holiday_delete(request, pk):
         gone = run if form.cleaned_data.get("all_days") else [holiday]
         Holiday.objects.filter(pk__in=[one.pk for one in gone]).delete()
         days = _days_words(gone[0].day, gone[-1].day)
-        messages.success(request, f"Holiday {holiday.name} deleted: {days}. Batches have class again.")
+        messages.success(
+            request, f"Holiday {holiday.name} deleted: {days}. Batches have class again."
+        )
         return redirect("academics:holiday-list")
     return render(
         request,

@@ -91,7 +91,9 @@ def _fill(days, classes, user, today):
     for one in classes:
         day = days[one.day]
         if len(day.classes) < MOST_CLASSES:
-            card = Card(one, keeps_all or (keeps_sheets and one.batch.instructor_id == user.pk), False)
+            card = Card(
+                one, keeps_all or (keeps_sheets and one.batch.instructor_id == user.pk), False
+            )
             day.classes.append(card)
             found.append(card)
         else:
@@ -108,7 +110,9 @@ def _fill(days, classes, user, today):
 
 def _taken(batches, first, last):
     """Return batch and day of each attendance sheet; `sheets` are the attendance app's rows."""
-    sheets = Batch.objects.filter(pk__in=batches, sheets__held_on__range=(first, last), sheets__is_open=False)
+    sheets = Batch.objects.filter(
+        pk__in=batches, sheets__held_on__range=(first, last), sheets__is_open=False
+    )
     return sheets.order_by().values_list("pk", "sheets__held_on")
 
 
@@ -119,7 +123,9 @@ def calendar_feed(request, pk, token):
     person = calendar_links.find(pk, token)
     if person is None:
         raise Http404
-    text = ical.calendar_of(person, timezone.localdate(), institute=Institute.objects.for_page_heads())
+    text = ical.calendar_of(
+        person, timezone.localdate(), institute=Institute.objects.for_page_heads()
+    )
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="classes.ics"'
     response["ETag"] = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

@@ -90,5 +90,7 @@ class ResetForm(forms.Form):
     """Whose password is forgotten."""
 
     email = AddressFormField(
-        label="Your e-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+        label="Your e-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )

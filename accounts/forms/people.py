@@ -89,7 +89,15 @@ class StudentForm(PersonForm):
 
     needs_email = False
 
-    RECORD = ["admission_number", "birth_on", "guardian_name", "guardian_phone", "guardian_email", "address", "state"]
+    RECORD = [
+        "admission_number",
+        "birth_on",
+        "guardian_name",
+        "guardian_phone",
+        "guardian_email",
+        "address",
+        "state",
+    ]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -102,7 +110,10 @@ class StudentForm(PersonForm):
         if is_new:
             self.fields["admission_number"].help_text = "Left empty, the next one is given."
         else:
-            self.initial = {**forms.model_to_dict(self.instance.student_profile, self.RECORD), **self.initial}
+            self.initial = {
+                **forms.model_to_dict(self.instance.student_profile, self.RECORD),
+                **self.initial,
+            }
 
     @property
     def records(self):
@@ -117,7 +128,13 @@ def form_to_edit(person, by):
     """The form by which ``by`` may edit ``person`` (loaded `for_page`). Raises PermissionDenied when there is none."""
     if by.has_perm("accounts.change_user"):
         # An e-mail address is a key to the account: not to one that may do what one may not oneself.
-        return OwnDetailsForm if not person.in_reach else StudentForm if person.is_student else PersonForm
+        return (
+            OwnDetailsForm
+            if not person.in_reach
+            else StudentForm
+            if person.is_student
+            else PersonForm
+        )
     if person.pk == by.pk:
         return OwnDetailsForm
     raise PermissionDenied
@@ -126,7 +143,9 @@ def form_to_edit(person, by):
 class RoleForm(PasswordAgainMixin, forms.Form):
     """Another role for somebody."""
 
-    role = forms.ModelChoiceField(queryset=Group.objects.none(), empty_label=None, widget=forms.RadioSelect)
+    role = forms.ModelChoiceField(
+        queryset=Group.objects.none(), empty_label=None, widget=forms.RadioSelect
+    )
 
     def __init__(self, *args, roles, **kwargs):
         super().__init__(*args, **kwargs)

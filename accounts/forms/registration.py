@@ -20,4 +20,6 @@ class RegisterForm(NewPasswordForm):
         self.fields["phone"].widget.attrs["autocomplete"] = "tel"
 
     def person(self):
-        return User(**{name: self.cleaned_data.get(name, "") for name in ("full_name", "email", "phone")})
+        return User(
+            **{name: self.cleaned_data.get(name, "") for name in ("full_name", "email", "phone")}
+        )

@@ -24,7 +24,9 @@ class SignInForm(forms.Form):
     def clean(self):
         """Raises TooManyTries before the password is looked at."""
         if self.errors:
-            raise ValidationError("Enter your e-mail address or admission number, and your password.")
+            raise ValidationError(
+                "Enter your e-mail address or admission number, and your password."
+            )
         values = self.cleaned_data
         self.user = sign_in.person_by_password(self.request, values["name"], values["password"])
         if self.user is None:

@@ -2,7 +2,16 @@ from accounts.models import User
 from accounts.roles import INSTRUCTOR
 from coachmaster.core.importers import Column, in_chunks, set_changes
 
-from .people import EMAIL, FULL_NAME, NAME_PARTS, PHONE, Changed, PeopleImporter, new_user, refresh_search_text
+from .people import (
+    EMAIL,
+    FULL_NAME,
+    NAME_PARTS,
+    PHONE,
+    Changed,
+    PeopleImporter,
+    new_user,
+    refresh_search_text,
+)
 
 
 class InstructorImporter(PeopleImporter):
@@ -20,12 +29,16 @@ class InstructorImporter(PeopleImporter):
         super().write(rows, result, advance)
         known, lines = self._who_has_the_emails(rows), {}
         for chunk in in_chunks(rows):
-            people = User.objects.in_bulk([known[row["email"]][0] for row in chunk if row["email"] in known])
+            people = User.objects.in_bulk(
+                [known[row["email"]][0] for row in chunk if row["email"] in known]
+            )
             new, changed = [], Changed(User)
             for row in chunk:
                 email = row["email"]
                 if first := lines.get(email):
-                    result.refuse(row, "email", f"Line {first} has this e-mail address too. Keep one of them.")
+                    result.refuse(
+                        row, "email", f"Line {first} has this e-mail address too. Keep one of them."
+                    )
                     continue
                 lines[email] = row.line
                 if email not in known:
@@ -34,7 +47,11 @@ class InstructorImporter(PeopleImporter):
                     continue
                 pk, name, role, _ = known[email]
                 if role != INSTRUCTOR:
-                    result.refuse(row, "email", f"{name} has this e-mail address ({role}). Leave this line out.")
+                    result.refuse(
+                        row,
+                        "email",
+                        f"{name} has this e-mail address ({role}). Leave this line out.",
+                    )
                     continue
                 changes = set_changes(people[pk], row)
                 changed.add(people[pk], changes and [*changes, "search_text"])

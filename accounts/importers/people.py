@@ -8,19 +8,48 @@ from accounts.models import Membership, StudentProfile, User
 from coachmaster.core.importers import Importer, in_chunks
 from coachmaster.core.text import folded
 
-FULL_NAME = ("name", "student name", "student", "instructor", "instructor name", "teacher", "teacher name", "faculty")
+FULL_NAME = (
+    "name",
+    "student name",
+    "student",
+    "instructor",
+    "instructor name",
+    "teacher",
+    "teacher name",
+    "faculty",
+)
 
 
-NAME_PARTS = (("first name", "given name", "name"), ("middle name",), ("last name", "surname", "family name"))
+NAME_PARTS = (
+    ("first name", "given name", "name"),
+    ("middle name",),
+    ("last name", "surname", "family name"),
+)
 
 
 EMAIL = ("e-mail", "email address", "email id", "mail", "mail id")
 
 
-PHONE = ("phone number", "phone no", "mobile", "mobile number", "mobile no", "contact", "contact number", "whatsapp")
+PHONE = (
+    "phone number",
+    "phone no",
+    "mobile",
+    "mobile number",
+    "mobile no",
+    "contact",
+    "contact number",
+    "whatsapp",
+)
 
 
-ADMISSION_NUMBER = ("admission no", "admission id", "roll number", "roll no", "enrolment no", "registration number")
+ADMISSION_NUMBER = (
+    "admission no",
+    "admission id",
+    "roll number",
+    "roll no",
+    "enrolment no",
+    "registration number",
+)
 
 
 class Changed:

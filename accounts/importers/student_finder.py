@@ -13,7 +13,11 @@ class StudentsByKey:
     def __init__(self, rows, owners):
         self.owners = owners
         self.numbers = {row["admission_number"] for row in rows if "admission_number" in row}
-        identities = {identity(row) for row in rows if "admission_number" not in row and row.get("email") not in owners}
+        identities = {
+            identity(row)
+            for row in rows
+            if "admission_number" not in row and row.get("email") not in owners
+        }
         self.by_number, self.by_identity = {}, {}
         students = StudentProfile.objects.order_by().values_list(
             "pk", "admission_number", "user__email", "user__full_name", "user__phone", "birth_on"
@@ -35,7 +39,9 @@ class StudentsByKey:
         if email in self.owners:
             pk, name, _, is_student = self.owners[email]
             if number and folded(name) != folded(row["full_name"]):
-                raise ValidationError(f"{name} has the e-mail address of this line. Change it in one of them.")
+                raise ValidationError(
+                    f"{name} has the e-mail address of this line. Change it in one of them."
+                )
             return pk if is_student else None
         key = identity(row)
         if number or (email and key[1] is None):
@@ -44,14 +50,22 @@ class StudentsByKey:
         without_email = [pk for pk, has_email in alike if not has_email]
         alike = without_email if email or without_email else [pk for pk, _ in alike]
         if len(alike) > 1:
-            raise ValidationError("More than one student is like this one. Add the admission number or the e-mail.")
+            raise ValidationError(
+                "More than one student is like this one. Add the admission number or the e-mail."
+            )
         return alike[0] if alike else None
 
 
 def student_column():
     """The column by which enrollments, payments and attendance name their student."""
     return ReferenceColumn(
-        "student", *ADMISSION_NUMBER, "admission number", *EMAIL, "email", "student name", "full name"
+        "student",
+        *ADMISSION_NUMBER,
+        "admission number",
+        *EMAIL,
+        "email",
+        "student name",
+        "full name",
     )
 
 
@@ -64,7 +78,9 @@ class StudentFinder:
         for chunk in in_chunks(set(words)):
             lowered = {word.lower(): word for word in chunk}
             rows = StudentProfile.objects.order_by()
-            for pk, number in rows.filter(admission_number__in=chunk).values_list("pk", "admission_number"):
+            for pk, number in rows.filter(admission_number__in=chunk).values_list(
+                "pk", "admission_number"
+            ):
                 self._found[number] = pk
             emails = [word for word in lowered if "@" in word]
             for pk, email in rows.filter(user__email__in=emails).values_list("pk", "user__email"):
@@ -86,7 +102,9 @@ class StudentFinder:
     def __getitem__(self, word):
         """The student's key. Raises ValidationError."""
         if word in self._ambiguous:
-            raise ValidationError("More than one student has this name. Write the admission number or the e-mail.")
+            raise ValidationError(
+                "More than one student has this name. Write the admission number or the e-mail."
+            )
         if word not in self._found:
             raise ValidationError(
                 "There is no such student. Write the admission number, e-mail or full name as stored."

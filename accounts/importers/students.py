@@ -56,18 +56,26 @@ class StudentImporter(PeopleImporter):
                     found[row.line] = known.find(row) or self.otherwise.get(row.line)
                 except ValidationError as error:
                     result.refuse(row, "full_name", error)
-            students = StudentProfile.objects.select_related("user").in_bulk([pk for pk in found.values() if pk])
+            students = StudentProfile.objects.select_related("user").in_bulk(
+                [pk for pk in found.values() if pk]
+            )
             users, profiles = [], []
             changed_users, changed_profiles = Changed(User), Changed(StudentProfile)
             for row in chunk:
-                if row.line not in found or not self._is_alone(row, found[row.line], lines, owners, result):
+                if row.line not in found or not self._is_alone(
+                    row, found[row.line], lines, owners, result
+                ):
                     continue
-                of_profile = {name: value for name, value in row.items() if name not in self._of_user}
+                of_profile = {
+                    name: value for name, value in row.items() if name not in self._of_user
+                }
                 if pk := found[row.line]:
                     student = students[pk]
                     changes = set_changes(student, of_profile)
                     changed_profiles.add(student, changes)
-                    user_changes = set_changes(student.user, {k: row[k] for k in self._of_user if k in row})
+                    user_changes = set_changes(
+                        student.user, {k: row[k] for k in self._of_user if k in row}
+                    )
                     if changes or user_changes:
                         changed_users.add(student.user, [*user_changes, "search_text"])
                     result.count(row, {**user_changes, **changes}, pk)
@@ -80,7 +88,11 @@ class StudentImporter(PeopleImporter):
                     self._tell(row, profiles[-1], {})
             if result.is_clean:
                 without = [profile for profile in profiles if not profile.admission_number]
-                numbers = draw_admission_numbers(self.today.year, len(without), known.numbers) if without else []
+                numbers = (
+                    draw_admission_numbers(self.today.year, len(without), known.numbers)
+                    if without
+                    else []
+                )
                 for profile, number in zip(without, numbers, strict=True):
                     profile.admission_number = number
                 self._new_people(users, profiles)
@@ -101,12 +113,18 @@ class StudentImporter(PeopleImporter):
             keys["full_name"] = pk or identity(row)
         for name, value in keys.items():
             if first := lines[name].get(value):
-                what = {"admission_number": "admission number", "email": "e-mail address"}.get(name, "student")
+                what = {"admission_number": "admission number", "email": "e-mail address"}.get(
+                    name, "student"
+                )
                 result.refuse(row, name, f"Line {first} has this {what} too. Keep one of them.")
                 return False
         owner = owners.get(row.get("email"))
         if owner and owner[0] != pk:
-            result.refuse(row, "email", f"{owner[1]} ({owner[2]}) has this e-mail address. Enter another, or none.")
+            result.refuse(
+                row,
+                "email",
+                f"{owner[1]} ({owner[2]}) has this e-mail address. Enter another, or none.",
+            )
             return False
         for name, value in keys.items():
             lines[name][value] = row.line

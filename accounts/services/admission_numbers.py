@@ -16,9 +16,13 @@ def draw_admission_numbers(year, count, spoken_for=()):
     while len(numbers) < count:
         first = series.last_number + 1
         series.last_number += count - len(numbers)
-        drawn = [f"{year % 100:02d}-{number:05d}" for number in range(first, series.last_number + 1)]
+        drawn = [
+            f"{year % 100:02d}-{number:05d}" for number in range(first, series.last_number + 1)
+        ]
         # A number that somebody typed by hand is passed over.
-        given = StudentProfile.objects.filter(admission_number__in=drawn).values_list("admission_number", flat=True)
+        given = StudentProfile.objects.filter(admission_number__in=drawn).values_list(
+            "admission_number", flat=True
+        )
         taken = {*given, *spoken_for}
         numbers += [number for number in drawn if number not in taken]
     series.save(update_fields=["last_number"])

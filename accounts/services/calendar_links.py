@@ -28,4 +28,8 @@ def find(user_id, token):
     person = User.objects.filter(pk=user_id, is_active=True).select_related("calendar_link").first()
     link = getattr(person, "calendar_link", None)
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return person if link and any(constant_time_compare(token, token_of(link, key)) for key in keys) else None
+    return (
+        person
+        if link and any(constant_time_compare(token, token_of(link, key)) for key in keys)
+        else None
+    )

@@ -33,7 +33,9 @@ def link_for(user, request):
 def person_invited_by(token):
     """The active person a link was made for, or None when it is no link of ours, too old, or used."""
     try:
-        pk, state = signing.loads(token, salt=_SALT, max_age=datetime.timedelta(days=settings.INVITATION_DAYS))
+        pk, state = signing.loads(
+            token, salt=_SALT, max_age=datetime.timedelta(days=settings.INVITATION_DAYS)
+        )
     except (signing.BadSignature, ValueError, TypeError):
         return None
     user = User.objects.filter(pk=pk, is_active=True).first()

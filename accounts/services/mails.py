@@ -32,7 +32,14 @@ def invite(user, link):
     """Send the link to set a password. Returns whether it went out."""
     days = settings.INVITATION_DAYS
     return send(
-        compose("accounts/mail/invitation", "Your CoachMaster account", user.email, user=user, link=link, days=days)
+        compose(
+            "accounts/mail/invitation",
+            "Your CoachMaster account",
+            user.email,
+            user=user,
+            link=link,
+            days=days,
+        )
     )
 
 
@@ -46,7 +53,11 @@ def tell(user, sentence, to=None):
     address = to or user.email
     if settings.SENDS_MAIL and address:
         message = compose(
-            "accounts/mail/change", "Your CoachMaster account was changed", address, user=user, sentence=sentence
+            "accounts/mail/change",
+            "Your CoachMaster account was changed",
+            address,
+            user=user,
+            sentence=sentence,
         )
         transaction.on_commit(lambda: send(message))
 

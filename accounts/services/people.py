@@ -75,9 +75,15 @@ def _keep_an_admin(person):
     """
     keepers = User.objects.who_may("change_membership")
     keys = list(
-        Membership.objects.filter(user__in=keepers).select_for_update().order_by("pk").values_list("pk", flat=True)
+        Membership.objects.filter(user__in=keepers)
+        .select_for_update()
+        .order_by("pk")
+        .values_list("pk", flat=True)
     )
-    if person.pk in keys and not User.objects.who_may("change_membership").exclude(pk=person.pk).exists():
+    if (
+        person.pk in keys
+        and not User.objects.who_may("change_membership").exclude(pk=person.pk).exists()
+    ):
         raise ValidationError(f"{person} is the last active Admin. Make somebody else Admin first.")
 
 
@@ -97,7 +103,9 @@ def change_role(person, group, *, by):
     """Give ``person`` the role ``group``, and tell them. Raises ValidationError when a rule forbids it."""
     check_can_change_role(person, by=by)
     if group.name == STUDENT:
-        raise ValidationError("A student needs a record with an admission number: add them as a new student.")
+        raise ValidationError(
+            "A student needs a record with an admission number: add them as a new student."
+        )
     if not group.permissions.filter(codename="change_membership").exists():
         _keep_an_admin(person)
     membership = Membership.objects.select_for_update().get(user=person)

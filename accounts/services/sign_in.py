@@ -53,7 +53,9 @@ def password_is_fresh(request):
 
 def sign_in_name(user):
     """The name ``user`` signs in by: their e-mail address, else their admission number."""
-    return user.email or (user.student_profile.admission_number if user.is_student else f"#{user.pk}")
+    return user.email or (
+        user.student_profile.admission_number if user.is_student else f"#{user.pk}"
+    )
 
 
 def check_own_password(request, password):

@@ -39,7 +39,9 @@ class StudentFactory(factory.django.DjangoModelFactory):
     class Meta:
         model = StudentProfile
 
-    user = factory.SubFactory(UserFactory, role=STUDENT, full_name=factory.Sequence(lambda n: f"Student {n}"))
+    user = factory.SubFactory(
+        UserFactory, role=STUDENT, full_name=factory.Sequence(lambda n: f"Student {n}")
+    )
     admission_number = factory.Sequence(lambda n: f"26-{n:05d}")
 
     @classmethod

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def owner(db):
     """The Admin who is also superuser."""
-    return UserFactory(full_name="Olga Owner", email="owner@example.com", role="Admin", is_superuser=True)
+    return UserFactory(
+        full_name="Olga Owner", email="owner@example.com", role="Admin", is_superuser=True
+    )
 
 
 def admin_page(name, *args):
@@ -38,15 +40,21 @@ def test_who_is_signed_in_is_led_past_its_login_page(client_of, admin, instructo
 
 
 def test_its_password_page_is_ours(client_of, admin):
-    assert client_of(admin).get(reverse("admin:password_change")).url == reverse("accounts:password-change")
+    assert client_of(admin).get(reverse("admin:password_change")).url == reverse(
+        "accounts:password-change"
+    )
 
 
 def test_nothing_is_deleted_in_bulk_anywhere():
     assert "delete_selected" not in dict(django_admin.site.actions)
 
 
-@pytest.mark.parametrize("table", ["user", "studentprofile", "membership", "admissionseries", "attempts"])
-def test_every_table_is_listed_with_the_same_queries_however_long(client_of, owner, table, queries_of):
+@pytest.mark.parametrize(
+    "table", ["user", "studentprofile", "membership", "admissionseries", "attempts"]
+)
+def test_every_table_is_listed_with_the_same_queries_however_long(
+    client_of, owner, table, queries_of
+):
     StudentFactory()
     count((ADDRESS, "10.0.0.9"))
     client = client_of(owner)
@@ -63,7 +71,11 @@ def test_every_table_is_there():
     registered = django_admin.site._registry
     within = {inline.model for of_table in registered.values() for inline in of_table.inlines}
     # The history of a record is on its page.
-    tables = {one for one in apps.get_models() if one._meta.app_label in ours and not hasattr(one, "history_type")}
+    tables = {
+        one
+        for one in apps.get_models()
+        if one._meta.app_label in ours and not hasattr(one, "history_type")
+    }
 
     assert tables - registered.keys() - within == set()
 
@@ -73,7 +85,9 @@ def test_every_table_can_be_opened_and_searched(client_of, owner):
 
     for model, of_table in django_admin.site._registry.items():
         page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        assert client.get(page, {"q": "a"} if of_table.search_fields else {}).status_code == 200, model
+        assert client.get(page, {"q": "a"} if of_table.search_fields else {}).status_code == 200, (
+            model
+        )
 
 
 @pytest.mark.parametrize("table", ["user", "studentprofile", "membership"])
@@ -92,7 +106,13 @@ def test_an_admin_corrects_a_person_and_the_old_address_is_told(
     with django_capture_on_commit_callbacks(execute=True):
         client_of(admin).post(
             admin_page("user_change", instructor.pk),
-            {"full_name": "Imran K", "email": "ik@example.com", "phone": "", "is_superuser": "on", "is_active": ""},
+            {
+                "full_name": "Imran K",
+                "email": "ik@example.com",
+                "phone": "",
+                "is_superuser": "on",
+                "is_active": "",
+            },
         )
 
     instructor.refresh_from_db()
@@ -102,15 +122,27 @@ def test_an_admin_corrects_a_person_and_the_old_address_is_told(
 
 
 def test_only_the_owner_sees_and_gives_the_owners_right(client_of, admin, owner, instructor):
-    fields = client_of(admin).get(admin_page("user_change", instructor.pk)).context["adminform"].form.fields
+    fields = (
+        client_of(admin)
+        .get(admin_page("user_change", instructor.pk))
+        .context["adminform"]
+        .form.fields
+    )
     assert list(fields) == ["full_name", "email", "phone"]
 
-    fields = client_of(owner).get(admin_page("user_change", instructor.pk)).context["adminform"].form.fields
+    fields = (
+        client_of(owner)
+        .get(admin_page("user_change", instructor.pk))
+        .context["adminform"]
+        .form.fields
+    )
     assert list(fields) == ["full_name", "email", "phone", "is_superuser"]
 
 
 def test_an_admin_cannot_change_the_owner(client_of, admin, owner):
-    client_of(admin).post(admin_page("user_change", owner.pk), {"full_name": "X", "email": "x@example.com"})
+    client_of(admin).post(
+        admin_page("user_change", owner.pk), {"full_name": "X", "email": "x@example.com"}
+    )
 
     owner.refresh_from_db()
     assert (owner.full_name, owner.email) == ("Olga Owner", "owner@example.com")
@@ -118,17 +150,26 @@ def test_an_admin_cannot_change_the_owner(client_of, admin, owner):
 
 def test_people_are_added_on_the_site(client_of, admin):
     assert client_of(admin).get(admin_page("user_add")).url == reverse("accounts:person-create")
-    assert client_of(admin).get(admin_page("studentprofile_add")).url == reverse("accounts:person-create")
+    assert client_of(admin).get(admin_page("studentprofile_add")).url == reverse(
+        "accounts:person-create"
+    )
 
 
 @pytest.mark.parametrize("table", ["user", "studentprofile", "membership"])
 def test_not_even_the_owner_deletes_people(client_of, owner, student, table):
-    assert client_of(owner).post(admin_page(f"{table}_delete", student.pk), {"post": "yes"}).status_code == 403
+    assert (
+        client_of(owner)
+        .post(admin_page(f"{table}_delete", student.pk), {"post": "yes"})
+        .status_code
+        == 403
+    )
     assert User.objects.filter(pk=student.pk).exists()
 
 
 def test_a_corrected_admission_number_is_found_at_once(client_of, admin, student):
-    client_of(admin).post(admin_page("studentprofile_change", student.pk), {"admission_number": "CM-7"})
+    client_of(admin).post(
+        admin_page("studentprofile_change", student.pk), {"admission_number": "CM-7"}
+    )
 
     assert User.objects.search("cm-7").get() == student.user
 
@@ -153,7 +194,10 @@ def test_counted_tries_can_be_looked_at_only(client_of, owner):
     count((ADDRESS, "10.0.0.9"))
     row = Attempts.objects.get()
 
-    assert client_of(owner).post(admin_page("attempts_change", row.pk), {"count": "0"}).status_code == 403
+    assert (
+        client_of(owner).post(admin_page("attempts_change", row.pk), {"count": "0"}).status_code
+        == 403
+    )
     assert Attempts.objects.get().count == 1
 
 
@@ -163,17 +207,26 @@ def test_the_three_roles_are_only_to_be_read(client_of, owner):
     role = Group.objects.get(name="Student")
     client = client_of(owner)
 
-    assert client.post(reverse("admin:auth_group_change", args=[role.pk]), {"name": "X"}).status_code == 403
-    assert client.post(reverse("admin:auth_group_delete", args=[role.pk]), {"post": "yes"}).status_code == 403
+    assert (
+        client.post(reverse("admin:auth_group_change", args=[role.pk]), {"name": "X"}).status_code
+        == 403
+    )
+    assert (
+        client.post(reverse("admin:auth_group_delete", args=[role.pk]), {"post": "yes"}).status_code
+        == 403
+    )
     client.post(reverse("admin:auth_group_add"), {"name": "Front desk"})
     assert Group.objects.filter(name="Front desk").exists()
 
 
-def test_many_permissions_of_a_role_are_shown_with_as_many_queries_as_few(client_of, owner, queries_of):
+def test_many_permissions_of_a_role_are_shown_with_as_many_queries_as_few(
+    client_of, owner, queries_of
+):
     from django.contrib.auth.models import Group
 
     pages = [
-        reverse("admin:auth_group_change", args=[Group.objects.get(name=name).pk]) for name in ("Student", "Admin")
+        reverse("admin:auth_group_change", args=[Group.objects.get(name=name).pk])
+        for name in ("Student", "Admin")
     ]
     client = client_of(owner)
 

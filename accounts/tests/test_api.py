@@ -24,7 +24,10 @@ from .factories import PASSWORD, StudentFactory, UserFactory
 pytestmark = pytest.mark.django_db
 
 DEAD = (401, {"message": "Sign in: send a token that is in force, as “Authorization: Bearer …”."})
-TAKEN = {"message": "Check email.", "errors": {"email": ["Somebody has this e-mail address already."]}}
+TAKEN = {
+    "message": "Check email.",
+    "errors": {"email": ["Somebody has this e-mail address already."]},
+}
 nobody = Caller()
 
 
@@ -44,7 +47,9 @@ def as_json(person, **changes):
 
 
 def test_signing_in_answers_a_token_that_vouches_for_the_person(student):
-    status, data = nobody("POST", "/auth/login", {"email": "Asha@Example.com", "password": PASSWORD})
+    status, data = nobody(
+        "POST", "/auth/login", {"email": "Asha@Example.com", "password": PASSWORD}
+    )
 
     assert (status, data["user"]) == (200, as_json(student.user))
     assert Caller(token=data["token"])("GET", "/auth/me") == (200, as_json(student.user))
@@ -53,7 +58,9 @@ def test_signing_in_answers_a_token_that_vouches_for_the_person(student):
 
 
 def test_an_admission_number_signs_in_too(student):
-    status, data = nobody("POST", "/auth/login", {"email": student.admission_number, "password": PASSWORD})
+    status, data = nobody(
+        "POST", "/auth/login", {"email": student.admission_number, "password": PASSWORD}
+    )
 
     assert (status, data["user"]["id"]) == (200, student.pk)
 
@@ -84,7 +91,10 @@ def test_only_a_digest_of_a_token_is_kept(student):
     ],
 )
 def test_signing_in_needs_both(student, body, errors):
-    assert nobody("POST", "/auth/login", body) == (400, {"message": f"Check {', '.join(errors)}.", "errors": errors})
+    assert nobody("POST", "/auth/login", body) == (
+        400,
+        {"message": f"Check {', '.join(errors)}.", "errors": errors},
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +118,9 @@ def test_a_wrong_name_or_password_is_told_in_one_sentence(student, email, passwo
 def test_a_closed_account_does_not_sign_in(admin, instructor):
     deactivate(instructor, by=admin)
 
-    assert nobody("POST", "/auth/login", {"email": instructor.email, "password": PASSWORD})[0] == 401
+    assert (
+        nobody("POST", "/auth/login", {"email": instructor.email, "password": PASSWORD})[0] == 401
+    )
 
 
 def test_wrong_passwords_are_slowed_and_count_with_those_of_the_login_page(student):
@@ -122,12 +134,16 @@ def test_wrong_passwords_are_slowed_and_count_with_those_of_the_login_page(stude
     assert answer.json() == {"message": "Too many tries. Wait 15 minutes, then try again."}
     assert 14 * 60 < int(answer["Retry-After"]) <= 15 * 60
     assert (
-        Client().post(reverse("accounts:login"), {"name": "asha@example.com", "password": PASSWORD}).status_code == 429
+        Client()
+        .post(reverse("accounts:login"), {"name": "asha@example.com", "password": PASSWORD})
+        .status_code
+        == 429
     )
 
 
 @pytest.mark.parametrize(
-    "header", ["", "Bearer", "Bearer ", "Bearer x", "Basic YTpi", "Token x", "Bearer \xff", "Bearer  "]
+    "header",
+    ["", "Bearer", "Bearer ", "Bearer x", "Basic YTpi", "Token x", "Bearer \xff", "Bearer  "],
 )
 def test_what_is_no_token_is_refused_and_says_how(header):
     answer = nobody.send("GET", "/auth/me", headers={"authorization": header})
@@ -223,7 +239,9 @@ def test_a_role_that_stays_ends_no_token(admin, instructor):
     assert caller("GET", "/auth/me")[0] == 200
 
 
-def test_ones_programs_stand_on_ones_own_page_and_can_be_signed_out_there(client_of, student, admin):
+def test_ones_programs_stand_on_ones_own_page_and_can_be_signed_out_there(
+    client_of, student, admin
+):
     caller, other = Caller(student), Caller(admin)
     client = client_of(student)
     mine = ApiToken.objects.get(user=student.user)
@@ -233,7 +251,9 @@ def test_ones_programs_stand_on_ones_own_page_and_can_be_signed_out_there(client
     assert list(page.context["tokens"]) == [mine]
     assert "Programs signed in as you" in page.content.decode()
     assert client.post(reverse("accounts:token-revoke", args=[theirs.pk])).status_code == 404
-    assert client.post(reverse("accounts:token-revoke", args=[mine.pk])).url == reverse("accounts:me")
+    assert client.post(reverse("accounts:token-revoke", args=[mine.pk])).url == reverse(
+        "accounts:me"
+    )
 
     assert caller("GET", "/auth/me") == DEAD
     assert other("GET", "/auth/me")[0] == 200
@@ -250,7 +270,12 @@ def test_the_office_revokes_a_token_in_django_admin(client_of, admin, student):
 
 # Registering -----------------------------------------------------------------------------------------------------
 
-ASHA = {"full_name": "Asha Verma", "email": "Asha@Example.com", "role": "student", "password": PASSWORD}
+ASHA = {
+    "full_name": "Asha Verma",
+    "email": "Asha@Example.com",
+    "role": "student",
+    "password": PASSWORD,
+}
 
 
 def test_anybody_registers_as_a_student(db):
@@ -261,17 +286,30 @@ def test_anybody_registers_as_a_student(db):
     assert (person.role, person.email, person.phone) == (STUDENT, "asha@example.com", "9876543210")
     assert (status, data) == (
         201,
-        {"message": f"Welcome, Asha Verma. Your admission number is {number}.", "user": as_json(person)},
+        {
+            "message": f"Welcome, Asha Verma. Your admission number is {number}.",
+            "user": as_json(person),
+        },
     )
-    assert nobody("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})[0] == 200
+    assert (
+        nobody("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})[0] == 200
+    )
 
 
 @pytest.mark.parametrize("role", ["admin", "instructor"])
 def test_nobody_registers_as_anything_else(db, student, role):
     refused = (403, {"message": "Only an Admin adds people of that role."})
 
-    assert nobody("POST", "/auth/register", {**ASHA, "email": "new@example.com", "role": role}) == refused
-    assert Caller(student)("POST", "/auth/register", {**ASHA, "email": "new@example.com", "role": role}) == refused
+    assert (
+        nobody("POST", "/auth/register", {**ASHA, "email": "new@example.com", "role": role})
+        == refused
+    )
+    assert (
+        Caller(student)(
+            "POST", "/auth/register", {**ASHA, "email": "new@example.com", "role": role}
+        )
+        == refused
+    )
     assert User.objects.count() == 1
 
 
@@ -280,7 +318,10 @@ def test_a_missing_field_is_named(db, field):
     body = {name: value for name, value in ASHA.items() if name != field}
     errors = {field: ["This field is required."]}
 
-    assert nobody("POST", "/auth/register", body) == (400, {"message": f"Check {field}.", "errors": errors})
+    assert nobody("POST", "/auth/register", body) == (
+        400,
+        {"message": f"Check {field}.", "errors": errors},
+    )
     assert not User.objects.exists()
 
 
@@ -288,8 +329,14 @@ def test_all_that_is_missing_is_named_at_once(db, admin):
     def named(answer):
         return answer[0], set(answer[1]["errors"])
 
-    assert named(nobody("POST", "/auth/register", {})) == (400, {"full_name", "email", "role", "password"})
-    assert named(Caller(admin)("POST", "/auth/register", {})) == (400, {"full_name", "email", "role"})
+    assert named(nobody("POST", "/auth/register", {})) == (
+        400,
+        {"full_name", "email", "role", "password"},
+    )
+    assert named(Caller(admin)("POST", "/auth/register", {})) == (
+        400,
+        {"full_name", "email", "role"},
+    )
 
 
 def test_an_unknown_role_is_refused_with_those_there_are(db):
@@ -320,7 +367,9 @@ def test_registering_can_be_closed_but_not_for_the_office(admin, settings):
     closed = (403, {"message": "Registration is closed. Ask the office."})
 
     assert nobody("POST", "/auth/register", ASHA) == closed
-    assert nobody("POST", "/auth/register", {**ASHA, "email": admin.email}) == closed, "it tells of nobody"
+    assert nobody("POST", "/auth/register", {**ASHA, "email": admin.email}) == closed, (
+        "it tells of nobody"
+    )
     assert Caller(admin)("POST", "/auth/register", ASHA)[0] == 201
 
 
@@ -345,7 +394,10 @@ def test_an_admin_adds_people_of_any_role_who_set_their_password_by_a_link(admin
     assert status == 201
     assert data["message"] == "New added."
     assert data["user"] == as_json(person, role=role)
-    assert invitations.person_invited_by(data["set_password_url"].rstrip("/").rsplit("/", 1)[-1]) == person
+    assert (
+        invitations.person_invited_by(data["set_password_url"].rstrip("/").rsplit("/", 1)[-1])
+        == person
+    )
     assert not person.has_usable_password()
 
 
@@ -356,7 +408,9 @@ def test_an_admin_may_send_a_password_and_then_there_is_no_link(admin):
         201,
         {"message": "Asha Verma added.", "user": as_json(User.objects.get(full_name="Asha Verma"))},
     )
-    assert nobody("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})[0] == 200
+    assert (
+        nobody("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})[0] == 200
+    )
 
 
 def test_a_student_without_an_e_mail_address_is_the_offices_to_add(admin):
@@ -373,7 +427,9 @@ def test_a_student_without_an_e_mail_address_is_the_offices_to_add(admin):
 def test_who_may_add_people_gives_no_role_with_rights_beyond_their_own(db):
     desk = Group.objects.create(name="Front desk")
     desk.permissions.set(
-        Group.objects.get(name=ADMIN).permissions.filter(codename__in=["add_user", "view_user", "see_whole_institute"])
+        Group.objects.get(name=ADMIN).permissions.filter(
+            codename__in=["add_user", "view_user", "see_whole_institute"]
+        )
     )
     clerk = UserFactory(role="Front desk")
     body = {"full_name": "New", "email": "new@example.com"}
@@ -390,11 +446,17 @@ def test_people_are_listed_by_name_and_by_role(admin, instructor, student):
     caller = Caller(admin)
     asha = as_json(student.user)
 
-    assert caller.get("/users") == {"users": [as_json(admin), asha, as_json(instructor)], "total": 3}
+    assert caller.get("/users") == {
+        "users": [as_json(admin), asha, as_json(instructor)],
+        "total": 3,
+    }
     assert caller.get("/users?role=student") == {"users": [asha], "total": 1}
     assert caller("GET", "/users?role=owner") == (
         400,
-        {"message": "Check role.", "errors": {"role": ["Choose 'admin', 'instructor' or 'student'."]}},
+        {
+            "message": "Check role.",
+            "errors": {"role": ["Choose 'admin', 'instructor' or 'student'."]},
+        },
     )
 
 
@@ -449,7 +511,9 @@ def test_the_list_of_people_costs_the_same_queries_for_few_and_many(admin, queri
 def test_one_edits_ones_own_name_and_phone(student):
     caller = Caller(student)
 
-    status, data = caller("PUT", f"/users/{student.pk}", {"full_name": "Asha Rao", "phone": "98765 43210"})
+    status, data = caller(
+        "PUT", f"/users/{student.pk}", {"full_name": "Asha Rao", "phone": "98765 43210"}
+    )
 
     student.user.refresh_from_db()
     assert (status, data) == (200, as_json(student.user, full_name="Asha Rao", phone="9876543210"))
@@ -496,9 +560,13 @@ def test_a_name_that_is_none_is_refused(student, name):
     assert list(data["errors"]) == ["full_name"]
 
 
-@pytest.mark.parametrize("name", ["आशा वर्मा", 'O\'Brien "Bob"', "<script>alert(1)</script>", "😀", "x" * 150])
+@pytest.mark.parametrize(
+    "name", ["आशा वर्मा", 'O\'Brien "Bob"', "<script>alert(1)</script>", "😀", "x" * 150]
+)
 def test_a_name_is_kept_exactly(student, name):
-    assert Caller(student)("PUT", f"/users/{student.pk}", {"full_name": name})[1]["full_name"] == name
+    assert (
+        Caller(student)("PUT", f"/users/{student.pk}", {"full_name": name})[1]["full_name"] == name
+    )
 
 
 def test_who_changed_a_person_is_kept(admin, student):
@@ -513,4 +581,6 @@ def test_an_instructor_sees_a_students_phone_and_not_their_address(instructor):
     student = StudentFactory(user__phone="9876543210")
     EnrollmentFactory(student=student, batch=BatchFactory(instructor=instructor))
 
-    assert Caller(instructor).get(f"/users/{student.pk}") == as_json(student.user, email=None, created_at=None)
+    assert Caller(instructor).get(f"/users/{student.pk}") == as_json(
+        student.user, email=None, created_at=None
+    )

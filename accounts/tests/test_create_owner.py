@@ -21,7 +21,15 @@ def create_owner(monkeypatch):
     def run(*options, typed=""):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         out = io.StringIO()
-        call_command("create_owner", "--email", "Owner@example.com", "--name", "Anita Rao", *options, stdout=out)
+        call_command(
+            "create_owner",
+            "--email",
+            "Owner@example.com",
+            "--name",
+            "Anita Rao",
+            *options,
+            stdout=out,
+        )
         return out.getvalue()
 
     return run
@@ -50,7 +58,9 @@ def test_without_a_password_a_link_to_set_it_is_printed(create_owner, client):
     path = re.search(r"https?://[^/]+(/\S+)", printed)[1]
     assert not User.objects.get().has_usable_password()
     assert client.get(path).status_code == 200
-    answer = client.post(path, {"password": "seven green parrots", "password_again": "seven green parrots"})
+    answer = client.post(
+        path, {"password": "seven green parrots", "password_again": "seven green parrots"}
+    )
     assert answer.url == reverse("dashboards:dashboard")
 
 

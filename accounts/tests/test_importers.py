@@ -32,7 +32,11 @@ def test_students_come_in_with_numbers_of_the_series_and_no_password(file):
     meera = StudentProfile.objects.get(user__full_name="Meera Joshi")
     year = datetime.date.today().year % 100
     assert meera.admission_number == f"{year}-00001"
-    assert (meera.user.email, meera.user.phone, meera.user.role) == ("meera@example.com", "9876543210", STUDENT)
+    assert (meera.user.email, meera.user.phone, meera.user.role) == (
+        "meera@example.com",
+        "9876543210",
+        STUDENT,
+    )
     assert (meera.birth_on, meera.address) == (datetime.date(2008, 11, 24), "4 MG Road\nPune")
     assert (meera.guardian_name, meera.guardian_phone) == ("Anil Joshi", "9876543211")
     assert not meera.user.has_usable_password()
@@ -45,19 +49,32 @@ def test_students_that_came_in_are_found_by_search_and_have_a_history(file):
     for words in ("meera", "9876543211", "-00001", "अनिता"):
         assert User.objects.search(words).count() == 1, words
     student = StudentProfile.objects.get(user__full_name="Meera Joshi")
-    assert [student.history.count(), student.user.history.count(), student.user.membership.history.count()] == [1, 1, 1]
+    assert [
+        student.history.count(),
+        student.user.history.count(),
+        student.user.membership.history.count(),
+    ] == [1, 1, 1]
 
 
 def test_a_second_run_changes_nothing(file):
     path = file(STUDENTS)
     run_import("import_students", path)
-    before = list(StudentProfile.objects.order_by("pk").values_list("pk", "admission_number", "user__search_text"))
+    before = list(
+        StudentProfile.objects.order_by("pk").values_list(
+            "pk", "admission_number", "user__search_text"
+        )
+    )
 
     run = run_import("import_students", path)
 
     assert run.summary == "0 students created, 0 changed, 3 unchanged, 0 skipped."
     assert (
-        list(StudentProfile.objects.order_by("pk").values_list("pk", "admission_number", "user__search_text")) == before
+        list(
+            StudentProfile.objects.order_by("pk").values_list(
+                "pk", "admission_number", "user__search_text"
+            )
+        )
+        == before
     )
     assert StudentProfile.history.count() == 3
 
@@ -65,7 +82,10 @@ def test_a_second_run_changes_nothing(file):
 def test_changed_cells_change_the_student_and_empty_ones_leave_what_is_stored(file):
     run_import("import_students", file(STUDENTS))
 
-    run = run_import("import_students", file("name,email,phone,dob\nMeera J Joshi,meera@example.com,9000000001,\n"))
+    run = run_import(
+        "import_students",
+        file("name,email,phone,dob\nMeera J Joshi,meera@example.com,9000000001,\n"),
+    )
 
     assert run.summary == "0 students created, 1 changed, 0 unchanged, 0 skipped."
     meera = StudentProfile.objects.get(user__email="meera@example.com")
@@ -121,17 +141,25 @@ def test_numbers_given_in_the_file_are_kept_and_the_series_passes_them_over(file
     year = datetime.date.today().year % 100
 
     run_import(
-        "import_students", file(f"name,admission no\nMeera,{year}-00001\nRavi,\nKiran,OLD/7\nAsha,{year}-00003\n")
+        "import_students",
+        file(f"name,admission no\nMeera,{year}-00001\nRavi,\nKiran,OLD/7\nAsha,{year}-00003\n"),
     )
 
     numbers = dict(StudentProfile.objects.values_list("user__full_name", "admission_number"))
-    assert numbers == {"Meera": f"{year}-00001", "Ravi": f"{year}-00002", "Kiran": "OLD/7", "Asha": f"{year}-00003"}
+    assert numbers == {
+        "Meera": f"{year}-00001",
+        "Ravi": f"{year}-00002",
+        "Kiran": "OLD/7",
+        "Asha": f"{year}-00003",
+    }
 
 
 def test_a_student_is_known_by_admission_number_before_all_else(file):
     student = StudentFactory(admission_number="OLD/7", user__email="")
 
-    run = run_import("import_students", file("name,admission no,email\nNew Name,OLD/7,new@example.com\n"))
+    run = run_import(
+        "import_students", file("name,admission no,email\nNew Name,OLD/7,new@example.com\n")
+    )
 
     student.user.refresh_from_db()
     assert run.summary == "0 students created, 1 changed, 0 unchanged, 0 skipped."
@@ -139,7 +167,9 @@ def test_a_student_is_known_by_admission_number_before_all_else(file):
 
 
 def test_without_number_and_email_a_student_is_known_by_name_with_phone_or_birthday(file):
-    path = file("name,phone,dob\nRavi Iyer,9876543210,\nRavi Iyer,9876543211,\nRavi Iyer,,01/01/2008\nRavi Iyer,,\n")
+    path = file(
+        "name,phone,dob\nRavi Iyer,9876543210,\nRavi Iyer,9876543211,\nRavi Iyer,,01/01/2008\nRavi Iyer,,\n"
+    )
     assert run_import("import_students", path).summary.startswith("4 students created")
 
     run = run_import("import_students", path)
@@ -148,26 +178,45 @@ def test_without_number_and_email_a_student_is_known_by_name_with_phone_or_birth
 
 
 def test_students_that_are_alike_are_not_guessed(file):
-    StudentFactory.create_batch(2, user__full_name="Ravi Iyer", user__phone="9876543210", user__email="")
+    StudentFactory.create_batch(
+        2, user__full_name="Ravi Iyer", user__phone="9876543210", user__email=""
+    )
 
     run = run_import("import_students", file("name,phone\nravi iyer,98765 43210\n"))
 
     assert run.code == 1
-    assert "line 2, name: “ravi iyer”: More than one student is like this one. Add the admission number" in run.said
+    assert (
+        "line 2, name: “ravi iyer”: More than one student is like this one. Add the admission number"
+        in run.said
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name,email\nA,a@b.in\nB,A@B.in\n", "line 3, email: “A@B.in”: Line 2 has this e-mail address too."),
+        (
+            "name,email\nA,a@b.in\nB,A@B.in\n",
+            "line 3, email: “A@B.in”: Line 2 has this e-mail address too.",
+        ),
         ("name,roll no\nA,7\nB,7\n", "line 3, roll no: “7”: Line 2 has this admission number too."),
-        ("name,phone\nA,9876543210\nA,98765 43210\n", "line 3, name: “A”: Line 2 has this student too."),
-        ("name,email\nA,anita@example.com\n", "email: “anita@example.com”: Anita Rao (Admin) has this e-mail address."),
-        ("name,roll no,email\nB,new,asha@example.com\n", "Asha Verma has the e-mail address of this line."),
+        (
+            "name,phone\nA,9876543210\nA,98765 43210\n",
+            "line 3, name: “A”: Line 2 has this student too.",
+        ),
+        (
+            "name,email\nA,anita@example.com\n",
+            "email: “anita@example.com”: Anita Rao (Admin) has this e-mail address.",
+        ),
+        (
+            "name,roll no,email\nB,new,asha@example.com\n",
+            "Asha Verma has the e-mail address of this line.",
+        ),
     ],
 )
 def test_what_only_one_may_have_is_refused_for_a_second(file, admin, text, sentence):
-    StudentFactory(user__full_name="Asha Verma", user__email="asha@example.com", admission_number="26-99999")
+    StudentFactory(
+        user__full_name="Asha Verma", user__email="asha@example.com", admission_number="26-99999"
+    )
     before = User.objects.count()
 
     run = run_import("import_students", file(text))
@@ -185,25 +234,34 @@ def test_text_like_a_formula_is_stored_as_it_is(file):
 
 # Instructors ----------------------------------------------------------------------------------------------------
 
-FACULTY = (
-    "id,active,email,last_name,middle_name,name\n7,True,maya@example.com,Das,K,Maya\n8,True,om@example.com,Puri,,Om\n"
-)
+FACULTY = "id,active,email,last_name,middle_name,name\n7,True,maya@example.com,Das,K,Maya\n8,True,om@example.com,Puri,,Om\n"
 
 
 def test_instructors_come_in_by_their_email_and_a_second_run_changes_nothing(file):
-    arguments = ("import_instructors", file(FACULTY), "--map", "full_name=name middle_name last_name")
+    arguments = (
+        "import_instructors",
+        file(FACULTY),
+        "--map",
+        "full_name=name middle_name last_name",
+    )
 
     first, second = run_import(*arguments), run_import(*arguments)
 
     assert first.summary == "2 instructors created, 0 changed, 0 unchanged, 0 skipped."
     assert second.summary == "0 instructors created, 0 changed, 2 unchanged, 0 skipped."
     maya = User.objects.get(email="maya@example.com")
-    assert (maya.full_name, maya.role, maya.has_usable_password()) == ("Maya K Das", INSTRUCTOR, False)
+    assert (maya.full_name, maya.role, maya.has_usable_password()) == (
+        "Maya K Das",
+        INSTRUCTOR,
+        False,
+    )
     assert User.objects.who_can_teach().count() == 2
 
 
 def test_changed_cells_change_the_instructor(file, instructor):
-    run = run_import("import_instructors", file("name,email,mobile\nImran A Khan,imran@example.com,9000000002\n"))
+    run = run_import(
+        "import_instructors", file("name,email,mobile\nImran A Khan,imran@example.com,9000000002\n")
+    )
 
     instructor.refresh_from_db()
     assert run.summary == "0 instructors created, 1 changed, 0 unchanged, 0 skipped."
@@ -216,8 +274,14 @@ def test_changed_cells_change_the_instructor(file, instructor):
     [
         ("name,email\nA,\n", "line 2, email: Fill in this cell"),
         ("name\nA\n", "email: There is no such column. Found: name."),
-        ("name,email\nA,a@b.in\nB,a@b.in\n", "line 3, email: “a@b.in”: Line 2 has this e-mail address too."),
-        ("name,email\nA,asha@example.com\n", "Asha Verma has this e-mail address (Student). Leave this line out."),
+        (
+            "name,email\nA,a@b.in\nB,a@b.in\n",
+            "line 3, email: “a@b.in”: Line 2 has this e-mail address too.",
+        ),
+        (
+            "name,email\nA,asha@example.com\n",
+            "Asha Verma has this e-mail address (Student). Leave this line out.",
+        ),
     ],
 )
 def test_an_instructor_needs_an_email_of_their_own(file, student, text, sentence):
@@ -235,7 +299,10 @@ def test_an_instructor_needs_an_email_of_their_own(file, student, text, sentence
     ("flags", "sentence"),
     [
         (["--map", "full_name"], "--map full_name: write it as FIELD=…"),
-        (["--map", "colour=red"], "--map colour=red: there is no field “colour”. Fields: full_name, email"),
+        (
+            ["--map", "colour=red"],
+            "--map colour=red: there is no field “colour”. Fields: full_name, email",
+        ),
         (["--default", "birth_on=soon"], "--default birth_on=soon: Enter a date that exists"),
         (["--skip-line", "1"], "the first line is the header"),
         (["--encoding", "klingon"], "There is no encoding “klingon”."),
@@ -266,7 +333,9 @@ def test_stopping_it_leaves_everything_as_it_was(file, monkeypatch):
 
 def test_a_clash_with_somebody_at_work_leaves_everything_as_it_was(file, monkeypatch):
     UserFactory(email="om@example.com")
-    monkeypatch.setattr("accounts.importers.people.PeopleImporter._who_has_the_emails", lambda self, rows: {})
+    monkeypatch.setattr(
+        "accounts.importers.people.PeopleImporter._who_has_the_emails", lambda self, rows: {}
+    )
 
     run = run_import("import_instructors", file(FACULTY))
 
@@ -278,7 +347,10 @@ def test_a_clash_with_somebody_at_work_leaves_everything_as_it_was(file, monkeyp
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_at_once_are_kept_apart(file):
-    path, runs = file("name,phone\n" + "".join(f"Person {n},98765{n:05d}\n" for n in range(300))), []
+    path, runs = (
+        file("name,phone\n" + "".join(f"Person {n},98765{n:05d}\n" for n in range(300))),
+        [],
+    )
 
     def bring_in():
         try:

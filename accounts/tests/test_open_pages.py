@@ -26,7 +26,9 @@ def routes(resolver, prefix=""):
 
 
 def test_only_the_pages_named_here_are_open():
-    opened = {name for name, view in routes(get_resolver()) if not getattr(view, "login_required", True)}
+    opened = {
+        name for name, view in routes(get_resolver()) if not getattr(view, "login_required", True)
+    }
     # The JSON API looks at no session; who may call what stands in a table of its own.
     found = {name for name in opened if not name.startswith("api")}
 

@@ -46,7 +46,9 @@ def test_after_ten_minutes_the_act_needs_the_password(request_of, admin):
 
 
 def test_a_wrong_password_is_refused_with_a_sentence(request_of, admin):
-    form = ActForm({"reason": "typo", "own_password": "wrong"}, request=request_of(admin, minutes=11))
+    form = ActForm(
+        {"reason": "typo", "own_password": "wrong"}, request=request_of(admin, minutes=11)
+    )
 
     assert form.errors == {"own_password": ["This is not your password. Type it again."]}
 

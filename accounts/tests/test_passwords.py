@@ -75,7 +75,12 @@ def test_the_link_sets_a_password_once_and_signs_in(client, student):
     student.user.refresh_from_db()
     assert student.user.check_password("seven green parrots")
     client.logout()
-    assert client.post(link, {"password": "another one here", "password_again": "another one here"}).status_code == 404
+    assert (
+        client.post(
+            link, {"password": "another one here", "password_again": "another one here"}
+        ).status_code
+        == 404
+    )
 
 
 def test_the_link_is_over_after_an_hour(client, student):
@@ -105,8 +110,12 @@ def test_a_link_that_is_none_of_ours_is_over(client, db, uid):
 
 
 def test_reset_mails_are_limited_by_name_and_by_address(client, student):
-    by_name = [ask(client, "asha@example.com", REMOTE_ADDR=f"10.0.0.{n}").status_code for n in range(6)]
-    by_address = [ask(client, f"a{n}@example.com", REMOTE_ADDR="10.0.1.1").status_code for n in range(21)]
+    by_name = [
+        ask(client, "asha@example.com", REMOTE_ADDR=f"10.0.0.{n}").status_code for n in range(6)
+    ]
+    by_address = [
+        ask(client, f"a{n}@example.com", REMOTE_ADDR="10.0.1.1").status_code for n in range(21)
+    ]
 
     assert by_name == [302] * 5 + [429]
     assert by_address == [302] * 20 + [429]
@@ -168,14 +177,18 @@ def test_an_invitation_that_was_tampered_with_is_over(client, db, token):
 
 
 def test_an_invitation_refuses_a_weak_password(client, invited, link_to):
-    response = client.post(link_to(invited), {"password": "imran khan", "password_again": "imran khan"})
+    response = client.post(
+        link_to(invited), {"password": "imran khan", "password_again": "imran khan"}
+    )
 
     assert response.context["form"].errors["password"]
     invited.refresh_from_db()
     assert not invited.has_usable_password()
 
 
-def test_somebody_else_who_is_signed_in_does_not_set_their_own_by_it(client_of, student, invited, link_to):
+def test_somebody_else_who_is_signed_in_does_not_set_their_own_by_it(
+    client_of, student, invited, link_to
+):
     client_of(student).post(link_to(invited), NEW)
 
     student.user.refresh_from_db()

@@ -35,7 +35,9 @@ def front_desk(db):
     """A role of the institute's own: sees everybody, adds and changes people, is no Admin."""
     role = Group.objects.create(name="Front desk")
     codenames = ["see_whole_institute", "view_user", "add_user", "change_user", "change_membership"]
-    role.permissions.set(Permission.objects.filter(content_type__app_label="accounts", codename__in=codenames))
+    role.permissions.set(
+        Permission.objects.filter(content_type__app_label="accounts", codename__in=codenames)
+    )
     return UserFactory(full_name="Farah Desk", email="farah@example.com", role="Front desk")
 
 
@@ -76,7 +78,9 @@ def test_the_list_sorts_by_name_role_and_newest(client_of, admin, instructor, st
 def test_the_list_shows_thirty_a_page_and_keeps_the_filter(client_of, admin):
     UserFactory.create_batch(31)
 
-    response = client_of(admin).get(reverse("accounts:person-list"), {"role": "Instructor", "page": "2"})
+    response = client_of(admin).get(
+        reverse("accounts:person-list"), {"role": "Instructor", "page": "2"}
+    )
 
     assert len(response.context["people"]) == 1
     assert response.context["people"].total == 31
@@ -106,12 +110,17 @@ def test_the_list_is_for_who_may_see_people(client_of, instructor, student):
 # One person -----------------------------------------------------------------------------------------------------
 
 
-def test_people_see_themselves_and_instructors_the_students_of_their_batches(client_of, admin, instructor, student):
+def test_people_see_themselves_and_instructors_the_students_of_their_batches(
+    client_of, admin, instructor, student
+):
     own = EnrollmentFactory(batch__instructor=instructor).student
 
     def statuses(user):
         client = client_of(user)
-        return [client.get(page("detail", person)).status_code for person in (admin, instructor, student, own)]
+        return [
+            client.get(page("detail", person)).status_code
+            for person in (admin, instructor, student, own)
+        ]
 
     assert statuses(admin) == [200, 200, 200, 200]
     assert statuses(instructor) == [404, 200, 404, 200]
@@ -120,7 +129,10 @@ def test_people_see_themselves_and_instructors_the_students_of_their_batches(cli
 
 def test_an_instructor_sees_how_to_reach_a_student_but_not_their_address(client_of, instructor):
     student = StudentFactory(
-        user__email="asha@example.com", user__phone="9876543210", guardian_phone="9123456780", address="12 MG Road"
+        user__email="asha@example.com",
+        user__phone="9876543210",
+        guardian_phone="9123456780",
+        address="12 MG Road",
     )
     EnrollmentFactory(student=student, batch__instructor=instructor)
 
@@ -152,7 +164,9 @@ def test_somebody_who_came_in_bulk_has_a_page_without_history(client_of, admin, 
     assert client_of(admin).get(page("detail", instructor)).context["changes"] == []
 
 
-def test_the_page_asks_the_same_queries_however_much_was_changed(client_of, admin, student, queries_of):
+def test_the_page_asks_the_same_queries_however_much_was_changed(
+    client_of, admin, student, queries_of
+):
     def change(n):
         update_person(student.user, profile={"address": f"{n} MG Road"}, phone=f"987654321{n}")
 
@@ -206,7 +220,9 @@ def test_save_and_enroll_leads_to_the_enrollment_of_that_student(client_of, admi
 def test_the_tab_in_the_address_says_the_role(client_of, admin):
     client = client_of(admin)
 
-    assert "admission_number" in client.get(reverse("accounts:person-create")).context["form"].fields
+    assert (
+        "admission_number" in client.get(reverse("accounts:person-create")).context["form"].fields
+    )
     form = client.get(reverse("accounts:person-create"), {"role": "Instructor"}).context["form"]
     assert list(form.fields) == ["full_name", "email", "phone"]
 
@@ -248,14 +264,23 @@ def test_what_the_form_does_not_have_changes_nothing(client_of, admin):
         ("admission_number", "26-00099", "Another student has this admission number."),
         ("birth_on", "2010-02-31", "Enter a date that exists, like 24/11/2026."),
         ("birth_on", "0001-01-01", "Enter a date between 1900 and 2100."),
-        ("guardian_phone", "call me", "Enter a phone number with its digits, like 98765 43210 or +971 50 123 4567."),
+        (
+            "guardian_phone",
+            "call me",
+            "Enter a phone number with its digits, like 98765 43210 or +971 50 123 4567.",
+        ),
     ],
 )
-def test_bad_input_gets_a_sentence_and_nothing_typed_is_lost(client_of, admin, instructor, field, value, sentence):
+def test_bad_input_gets_a_sentence_and_nothing_typed_is_lost(
+    client_of, admin, instructor, field, value, sentence
+):
     StudentFactory(admission_number="26-00099")
     before = User.objects.count()
 
-    response = add(client_of(admin), **{"role": "Student", "full_name": "Asha", "address": "Pune", field: value})
+    response = add(
+        client_of(admin),
+        **{"role": "Student", "full_name": "Asha", "address": "Pune", field: value},
+    )
 
     form = response.context["form"]
     assert form.errors[field] == [sentence]
@@ -263,7 +288,9 @@ def test_bad_input_gets_a_sentence_and_nothing_typed_is_lost(client_of, admin, i
     assert User.objects.count() == before
 
 
-@pytest.mark.parametrize("name", ["क्‍ष शर्मा", "José 😀 O'Brien", '<b>"Null"</b>', "தமிழ் மொழி", "x" * 150])
+@pytest.mark.parametrize(
+    "name", ["क्‍ष शर्मा", "José 😀 O'Brien", '<b>"Null"</b>', "தமிழ் மொழி", "x" * 150]
+)
 def test_a_name_is_stored_exactly_and_escaped_on_the_page(client_of, admin, name):
     client = client_of(admin)
     add(client, role="Instructor", full_name=name, email="imran@example.com")
@@ -290,7 +317,9 @@ def test_where_no_mail_goes_out_the_link_is_shown_once(client_of, admin, client)
 def test_where_mail_goes_out_the_link_is_sent(client_of, admin, settings):
     settings.SENDS_MAIL = True
 
-    response = add(client_of(admin), role="Instructor", full_name="Imran Khan", email="imran@example.com")
+    response = add(
+        client_of(admin), role="Instructor", full_name="Imran Khan", email="imran@example.com"
+    )
 
     person = User.objects.get(email="imran@example.com")
     assert response.url == page("detail", person)
@@ -309,11 +338,20 @@ def test_adding_is_for_who_may(client_of, instructor, student):
 def test_an_admin_edits_everything_and_search_follows(client_of, admin, student):
     client_of(admin).post(
         page("update", student),
-        {"full_name": "Asha Rao", "email": "rao@example.com", "phone": "98765 43210", "admission_number": "CM-7"},
+        {
+            "full_name": "Asha Rao",
+            "email": "rao@example.com",
+            "phone": "98765 43210",
+            "admission_number": "CM-7",
+        },
     )
 
     found = User.objects.search("cm-7").get()
-    assert (found.full_name, found.email, found.phone) == ("Asha Rao", "rao@example.com", "9876543210")
+    assert (found.full_name, found.email, found.phone) == (
+        "Asha Rao",
+        "rao@example.com",
+        "9876543210",
+    )
 
 
 def test_an_email_address_stays_unique(client_of, admin, instructor, student):
@@ -321,12 +359,15 @@ def test_an_email_address_stays_unique(client_of, admin, instructor, student):
 
     response = client_of(admin).post(page("update", student), data)
 
-    assert response.context["form"].errors == {"email": ["Somebody has this e-mail address already."]}
+    assert response.context["form"].errors == {
+        "email": ["Somebody has this e-mail address already."]
+    }
 
 
 def test_others_edit_their_own_name_and_phone_only(client_of, instructor):
     client_of(instructor).post(
-        page("update", instructor), {"full_name": "Imran K", "phone": "9876543210", "email": "new@example.com"}
+        page("update", instructor),
+        {"full_name": "Imran K", "phone": "9876543210", "email": "new@example.com"},
     )
 
     instructor.refresh_from_db()
@@ -343,7 +384,9 @@ def test_whom_one_sees_but_may_not_edit_is_403_and_the_rest_404(client_of, instr
         assert method(page("update", student)).status_code == 404
 
 
-def test_a_changed_email_address_is_told_at_the_old_one(student, settings, django_capture_on_commit_callbacks):
+def test_a_changed_email_address_is_told_at_the_old_one(
+    student, settings, django_capture_on_commit_callbacks
+):
     settings.SENDS_MAIL = True
     with django_capture_on_commit_callbacks(execute=True):
         update_person(student.user, email="new@example.com")
@@ -366,7 +409,9 @@ def test_an_admin_gives_another_role_and_history_keeps_it(client_of, admin, inst
     assert [row.group.name for row in instructor.membership.history.all()] == [ADMIN, INSTRUCTOR]
 
 
-def test_a_new_role_is_told_by_mail(admin, instructor, settings, django_capture_on_commit_callbacks):
+def test_a_new_role_is_told_by_mail(
+    admin, instructor, settings, django_capture_on_commit_callbacks
+):
     settings.SENDS_MAIL = True
     with django_capture_on_commit_callbacks(execute=True):
         people.change_role(instructor, Group.objects.get(name=ADMIN), by=admin)
@@ -393,7 +438,9 @@ def test_nobody_changes_their_own_role(client_of, admin):
     assert Membership.objects.get(user=admin).group.name == ADMIN
 
 
-def test_a_student_stays_a_student_and_nobody_else_becomes_one(client_of, admin, instructor, student):
+def test_a_student_stays_a_student_and_nobody_else_becomes_one(
+    client_of, admin, instructor, student
+):
     client = client_of(admin)
 
     assert "stays a student" in change_role(client, student.user, INSTRUCTOR).context["refusal"]
@@ -412,14 +459,19 @@ def test_the_last_active_admin_stays_admin_and_active(admin):
         deactivate(admin, by=owner)
 
 
-def test_nobody_hands_out_or_takes_over_rights_they_lack(client_of, front_desk, admin, instructor, student):
+def test_nobody_hands_out_or_takes_over_rights_they_lack(
+    client_of, front_desk, admin, instructor, student
+):
     client = client_of(front_desk)
     acts = ("role", "invite", "deactivate", "activate")
 
     assert [client.post(page(act, admin)).status_code for act in acts] == [403, 403, 403, 403]
     shown = client.get(page("update", admin)).context["form"].visible_fields()
     assert [field.name for field in shown] == ["full_name", "phone"]
-    assert list(client.get(reverse("accounts:person-create")).context["roles"]) == ["Student", "Front desk"]
+    assert list(client.get(reverse("accounts:person-create")).context["roles"]) == [
+        "Student",
+        "Front desk",
+    ]
     add(client, role="Admin", full_name="Sly", email="sly@example.com")
     assert not Membership.objects.filter(user__full_name="Sly", group__name=ADMIN).exists()
     assert client.post(page("deactivate", student)).url == page("detail", student)
@@ -477,6 +529,11 @@ def test_forms_about_a_person_open(client_of, admin, instructor, act):
 def test_a_role_that_nobody_has_yet_says_how_to_add_the_first(client_of, admin):
     client = client_of(admin)
 
-    assert "Add the first person" in client.get(reverse("accounts:person-list"), {"role": "Student"}).content.decode()
-    searched = client.get(reverse("accounts:person-list"), {"role": "Student", "q": "asha"}).content.decode()
+    assert (
+        "Add the first person"
+        in client.get(reverse("accounts:person-list"), {"role": "Student"}).content.decode()
+    )
+    searched = client.get(
+        reverse("accounts:person-list"), {"role": "Student", "q": "asha"}
+    ).content.decode()
     assert "Nobody matches" in searched and "Add the first person" not in searched

@@ -31,7 +31,12 @@ def test_own_name_and_phone_can_be_changed_and_nothing_else(client_of, student):
 
     response = client.post(
         reverse("accounts:me"),
-        {"full_name": "Asha Rao", "phone": "98765 43210", "email": "new@example.com", "is_superuser": "on"},
+        {
+            "full_name": "Asha Rao",
+            "phone": "98765 43210",
+            "email": "new@example.com",
+            "is_superuser": "on",
+        },
     )
 
     assert response.url == reverse("accounts:me")
@@ -75,7 +80,9 @@ def test_guessing_the_old_password_is_slowed_like_signing_in(client_of, student)
     for _ in range(10):
         change(client, old_password="wrong")
 
-    assert change(client).context["form"].errors["old_password"] == ["Too many tries. Wait 15 minutes, then try again."]
+    assert change(client).context["form"].errors["old_password"] == [
+        "Too many tries. Wait 15 minutes, then try again."
+    ]
 
 
 @pytest.mark.parametrize(("sends", "mails"), [(True, 1), (False, 0)])

@@ -66,7 +66,9 @@ def test_an_address_that_is_taken_is_refused_in_any_letter_case(register):
 
     response = register(email="ASHA@example.com")
 
-    assert response.context["form"].errors == {"email": ["Somebody has this e-mail address already."]}
+    assert response.context["form"].errors == {
+        "email": ["Somebody has this e-mail address already."]
+    }
     assert response.context["form"]["full_name"].value() == "Asha Verma"
     assert User.objects.count() == 1
 

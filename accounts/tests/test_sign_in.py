@@ -33,7 +33,9 @@ def signed_in(client):
 
 
 @pytest.mark.parametrize("name", ["asha@example.com", " Asha@Example.COM ", "26-00077", "Cm-77a"])
-def test_people_sign_in_by_email_or_admission_number_in_any_letter_case(client, sign_in, student, name):
+def test_people_sign_in_by_email_or_admission_number_in_any_letter_case(
+    client, sign_in, student, name
+):
     student.admission_number = "26-00077" if name == "26-00077" else "CM-77A"
     student.save()
 
@@ -45,9 +47,16 @@ def test_people_sign_in_by_email_or_admission_number_in_any_letter_case(client, 
 
 @pytest.mark.parametrize(
     ("name", "password"),
-    [("asha@example.com", "wrong"), ("nobody@example.com", PASSWORD), ("99-00001", PASSWORD), ("%", PASSWORD)],
+    [
+        ("asha@example.com", "wrong"),
+        ("nobody@example.com", PASSWORD),
+        ("99-00001", PASSWORD),
+        ("%", PASSWORD),
+    ],
 )
-def test_a_wrong_name_and_a_wrong_password_get_the_same_sentence(client, sign_in, student, name, password):
+def test_a_wrong_name_and_a_wrong_password_get_the_same_sentence(
+    client, sign_in, student, name, password
+):
     response = sign_in(name, password)
 
     assert response.context["form"].non_field_errors() == [REFUSAL]
@@ -55,7 +64,9 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_sentence(client, sign_in
     assert not signed_in(client)
 
 
-@pytest.mark.parametrize(("name", "password"), [("", "x"), ("asha@example.com", ""), ("a\0b", "x"), ("x" * 300, "y")])
+@pytest.mark.parametrize(
+    ("name", "password"), [("", "x"), ("asha@example.com", ""), ("a\0b", "x"), ("x" * 300, "y")]
+)
 def test_a_form_that_is_not_filled_in_says_what_to_enter(sign_in, student, name, password):
     response = sign_in(name, password)
 
@@ -75,7 +86,10 @@ def test_an_open_session_ends_when_its_person_is_deactivated(client_of, student)
     assert client.get(reverse("accounts:me")).status_code == 200
     User.objects.filter(pk=student.pk).update(is_active=False)
 
-    assert client.get(reverse("accounts:me")).url == f"{reverse('accounts:login')}?next={reverse('accounts:me')}"
+    assert (
+        client.get(reverse("accounts:me")).url
+        == f"{reverse('accounts:login')}?next={reverse('accounts:me')}"
+    )
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(client, sign_in, student):
@@ -86,7 +100,15 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(client, sign_in, studen
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "http:evil", ""]
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "http:evil",
+        "",
+    ],
 )
 def test_signing_in_never_leads_to_another_site(sign_in, student, elsewhere):
     assert sign_in("asha@example.com", next=elsewhere).url == reverse("dashboards:dashboard")
@@ -107,7 +129,9 @@ def test_the_page_asks_the_database_nothing(client, db, django_assert_num_querie
 def test_the_page_offers_to_register_only_while_that_is_open(client, db, settings, is_open):
     settings.REGISTRATION_OPEN = is_open
 
-    assert (reverse("accounts:register") in client.get(reverse("accounts:login")).content.decode()) == is_open
+    assert (
+        reverse("accounts:register") in client.get(reverse("accounts:login")).content.decode()
+    ) == is_open
 
 
 def test_logging_out_is_a_post(client_of, student):
@@ -147,7 +171,9 @@ def test_another_spelling_of_the_name_is_the_same_name(sign_in, student):
     assert response.status_code == 429
 
 
-def test_the_same_person_from_elsewhere_and_a_colleague_from_here_get_in(client, sign_in, student, instructor):
+def test_the_same_person_from_elsewhere_and_a_colleague_from_here_get_in(
+    client, sign_in, student, instructor
+):
     for _ in range(12):
         sign_in("asha@example.com", "wrong", address="10.0.0.9")
 
@@ -182,7 +208,10 @@ def test_a_class_signing_in_from_one_address_is_no_failure(client, sign_in, stud
 
 def test_a_name_tried_from_everywhere_is_slowed_but_not_locked(sign_in, student):
     with time_machine.travel(timezone.now(), tick=False) as clock:
-        answers = [sign_in("asha@example.com", "wrong", address=f"10.0.1.{n}").status_code for n in range(40)]
+        answers = [
+            sign_in("asha@example.com", "wrong", address=f"10.0.1.{n}").status_code
+            for n in range(40)
+        ]
         assert answers == [200] * 31 + [429] * 9
         clock.shift(datetime.timedelta(seconds=60))
         assert sign_in("asha@example.com", address="10.0.2.1").status_code == 302
@@ -211,7 +240,9 @@ def test_a_right_taken_from_a_role_is_gone_at_once(client_of, instructor):
     client = client_of(instructor)
     assert client.get("/courses/").status_code == 200
 
-    Group.objects.get(name="Instructor").permissions.remove(Permission.objects.get(codename="view_course"))
+    Group.objects.get(name="Instructor").permissions.remove(
+        Permission.objects.get(codename="view_course")
+    )
 
     assert client.get("/courses/").status_code == 403
 

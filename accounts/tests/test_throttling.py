@@ -61,7 +61,12 @@ def test_what_one_limit_refuses_is_not_counted_by_the_others():
 
 
 def test_after_a_slowed_limit_one_try_a_minute_is_left():
-    slowed = Limit("slow", 2, datetime.timedelta(days=1), then=Limit("slower", 1, datetime.timedelta(minutes=1)))
+    slowed = Limit(
+        "slow",
+        2,
+        datetime.timedelta(days=1),
+        then=Limit("slower", 1, datetime.timedelta(minutes=1)),
+    )
     with time_machine.travel(NOON, tick=False) as clock:
         assert tries_let_through(slowed, "asha", 5) == 3
         clock.shift(datetime.timedelta(seconds=61))
@@ -99,7 +104,9 @@ def test_rows_that_ended_a_day_ago_are_forgotten():
         (1, "::ffff:203.0.113.7", "203.0.113.7"),
     ],
 )
-def test_a_forwarded_address_counts_only_as_far_as_proxies_are_ours(rf, settings, proxies, forwarded, address):
+def test_a_forwarded_address_counts_only_as_far_as_proxies_are_ours(
+    rf, settings, proxies, forwarded, address
+):
     settings.TRUSTED_PROXIES = proxies
 
     request = rf.get("/", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR=forwarded)

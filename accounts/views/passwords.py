@@ -20,19 +20,26 @@ def password_reset(request):
     form = ResetForm(request.POST or None)
     if settings.SENDS_MAIL and form.is_valid():
         email = form.cleaned_data["email"]
-        throttling.count((throttling.RESET_NAME, email), (throttling.RESET_ADDRESS, throttling.client_address(request)))
+        throttling.count(
+            (throttling.RESET_NAME, email),
+            (throttling.RESET_ADDRESS, throttling.client_address(request)),
+        )
         person = User.objects.filter(email=email, is_active=True).first()
         answer = mails.RedirectThenSend(reverse("accounts:password-reset-done"))
         if person:
             answer.message = mails.reset(person, _reset_link(request, person))
         return answer
-    return render(request, "accounts/passwords/reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL})
+    return render(
+        request, "accounts/passwords/reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL}
+    )
 
 
 def _reset_link(request, person):
     uidb64 = urlsafe_base64_encode(str(person.pk).encode())
     token = default_token_generator.make_token(person)
-    return request.build_absolute_uri(reverse("accounts:password-reset-confirm", args=[uidb64, token]))
+    return request.build_absolute_uri(
+        reverse("accounts:password-reset-confirm", args=[uidb64, token])
+    )
 
 
 @open_page
@@ -59,7 +66,12 @@ def invitation(request, token):
 def _set_password(request, person):
     """The page behind a link: it sets the password of ``person``, for whom the link vouches, and signs them in."""
     if person is None:
-        return render(request, "accounts/passwords/link_expired.html", {"sends_mail": settings.SENDS_MAIL}, status=404)
+        return render(
+            request,
+            "accounts/passwords/link_expired.html",
+            {"sends_mail": settings.SENDS_MAIL},
+            status=404,
+        )
     form = NewPasswordForm(request.POST or None, user=person)
     if form.is_valid():
         set_password(person, form.cleaned_data["password"])

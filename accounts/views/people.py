@@ -11,7 +11,14 @@ from accounts.forms.people import PeopleFilter, PersonForm, RoleForm, StudentFor
 from accounts.models import User
 from accounts.roles import STUDENT, roles_within
 from accounts.services import invitations, mails
-from accounts.services.people import activate, add_person, change_role, check_can_change_role, deactivate, update_person
+from accounts.services.people import (
+    activate,
+    add_person,
+    change_role,
+    check_can_change_role,
+    deactivate,
+    update_person,
+)
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
@@ -31,7 +38,9 @@ def person_list(request):
     if request.GET.get("sort", "").endswith("role"):
         # Everybody has one. That being said, the database reads people along their roles.
         found = found.filter(membership__isnull=False)
-    if file := list_file(request, "people", PEOPLE, every_row(request, found, SORTS, default="name")):
+    if file := list_file(
+        request, "people", PEOPLE, every_row(request, found, SORTS, default="name")
+    ):
         return file
     people = listing(request, found, SORTS, default="name", keys_first=True)
     return render(request, "accounts/people/list.html", {"people": people, "filters": filters})
@@ -56,7 +65,9 @@ def person_detail(request, pk):
             "can_edit": is_self or may_change,
             "can_manage": may_change and person.in_reach,
             # That the role and the record were made goes without saying.
-            "changes": [change for change in changes(*history) if change.fields or change.label == "Person"],
+            "changes": [
+                change for change in changes(*history) if change.fields or change.label == "Person"
+            ],
         },
     )
 
@@ -65,7 +76,9 @@ def person_detail(request, pk):
 
 
 def person_create(request):
-    roles = sorted((group.name for group in roles_within(request.user)), key=lambda name: name != STUDENT)
+    roles = sorted(
+        (group.name for group in roles_within(request.user)), key=lambda name: name != STUDENT
+    )
     role = request.POST.get("role", request.GET.get("role", ""))
     if role not in roles:
         role = STUDENT
@@ -77,17 +90,25 @@ def person_create(request):
             show_refusal(form, refusal)
         else:
             return _after_adding(request, person)
-    return render(request, "accounts/people/form.html", {"form": form, "role": role, "roles": roles})
+    return render(
+        request, "accounts/people/form.html", {"form": form, "role": role, "roles": roles}
+    )
 
 
 def _after_adding(request, person):
-    number = f" with admission number {person.student_profile.admission_number}" if person.is_student else ""
+    number = (
+        f" with admission number {person.student_profile.admission_number}"
+        if person.is_student
+        else ""
+    )
     is_mailed = _invite_by_mail(request, person)
     mailed = f" A link to set a password was sent to {person.email}." if is_mailed else ""
     messages.success(request, f"{person} added{number}.{mailed}")
     if "enroll" in request.POST:
         if not is_mailed:
-            messages.info(request, f"A link for {person} to set a password can be had from their page.")
+            messages.info(
+                request, f"A link for {person} to set a password can be had from their page."
+            )
         return redirect(f"{reverse('finance:enrollment-create')}?student={person.pk}")
     return redirect(person) if is_mailed else _show_link(request, person)
 
@@ -109,7 +130,12 @@ def person_update(request, pk):
     return render(
         request,
         "accounts/people/form.html",
-        {"form": form, "heading": f"Edit {name}", "back": person.get_absolute_url(), "back_label": name},
+        {
+            "form": form,
+            "heading": f"Edit {name}",
+            "back": person.get_absolute_url(),
+            "back_label": name,
+        },
     )
 
 
@@ -148,7 +174,10 @@ def person_invite(request, pk):
         if _invite_by_mail(request, person):
             messages.success(request, f"A link to set a password was sent to {person.email}.")
             return redirect(person)
-        messages.error(request, f"The mail to {person.email} did not go out. Show the link and pass it on yourself.")
+        messages.error(
+            request,
+            f"The mail to {person.email} did not go out. Show the link and pass it on yourself.",
+        )
     is_shown = request.session.get("shows_link_of") == person.pk
     if is_shown:
         del request.session["shows_link_of"]
@@ -185,7 +214,9 @@ def person_role(request, pk):
         else:
             messages.success(request, f"{person} is now {form.cleaned_data['role']}.")
             return redirect(person)
-    return render(request, "accounts/people/role.html", {"person": person, "form": form, "refusal": refusal})
+    return render(
+        request, "accounts/people/role.html", {"person": person, "form": form, "refusal": refusal}
+    )
 
 
 def person_deactivate(request, pk):
@@ -199,7 +230,9 @@ def person_deactivate(request, pk):
         else:
             messages.success(request, f"{person} is inactive and cannot sign in any more.")
             return redirect(person)
-    return render(request, "accounts/people/deactivate.html", {"person": person, "refusal": refusal})
+    return render(
+        request, "accounts/people/deactivate.html", {"person": person, "refusal": refusal}
+    )
 
 
 def person_activate(request, pk):

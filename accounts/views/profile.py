@@ -36,7 +36,11 @@ def me(request):
 def calendar_link_renew(request):
     had_one = CalendarLink.objects.filter(user=request.user).exists()
     calendar_links.renew(request.user)
-    said = "The link to your calendar is new; the old one is dead." if had_one else "The link to your calendar is made."
+    said = (
+        "The link to your calendar is new; the old one is dead."
+        if had_one
+        else "The link to your calendar is made."
+    )
     messages.success(request, said)
     return redirect(f"{reverse('accounts:me')}#calendar")
 
@@ -54,7 +58,10 @@ def password_change(request):
     if form.is_valid():
         set_password(request.user, form.cleaned_data["password"])
         update_session_auth_hash(request, request.user)
-        messages.success(request, "Your password is changed. Wherever else you were signed in, you are logged out.")
+        messages.success(
+            request,
+            "Your password is changed. Wherever else you were signed in, you are logged out.",
+        )
         return redirect("accounts:me")
     return render(
         request,

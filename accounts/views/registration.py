@@ -33,7 +33,8 @@ def register(request):
         else:
             login(request, person)
             messages.success(
-                request, f"Welcome, {person}. Your admission number is {person.student_profile.admission_number}."
+                request,
+                f"Welcome, {person}. Your admission number is {person.student_profile.admission_number}.",
             )
             return redirect(settings.LOGIN_REDIRECT_URL)
     return render(request, "accounts/registration/form.html", {"form": form})

@@ -54,7 +54,9 @@ def open_whatsapp(request, remind, *, back, otherwise):
     try:
         notices = remind(again="again" in request.POST)
     except RemindedAlready as asked:
-        return render(request, "includes/remind_again.html", {"recent": asked.notices, "back": back})
+        return render(
+            request, "includes/remind_again.html", {"recent": asked.notices, "back": back}
+        )
     if not notices:
         messages.error(request, otherwise)
         return redirect(back)
@@ -70,14 +72,22 @@ def remind_by_mail(request, kind):
         return redirect(back)
     form = RemindForm(request.POST, name=kind.rows_name, rows=kind.rows(request.user))
     if not form.is_valid():
-        messages.error(request, f"Nobody was reminded. Tick up to {ROWS_A_PAGE} students of the list.")
+        messages.error(
+            request, f"Nobody was reminded. Tick up to {ROWS_A_PAGE} students of the list."
+        )
         return redirect(back)
     ids = [row.pk for row in form.ticked]
     try:
         notices = kind.remind(ids, channel=Channel.EMAIL, by=request.user, **form.choice)
     except RemindedAlready as asked:
-        return render(request, "includes/remind_again.html", {"form": form, "recent": asked.notices, "back": back})
-    went_out = mails.send_each([EmailMessage(one.subject, one.text, to=[one.email]) for one in notices])
+        return render(
+            request,
+            "includes/remind_again.html",
+            {"form": form, "recent": asked.notices, "back": back},
+        )
+    went_out = mails.send_each(
+        [EmailMessage(one.subject, one.text, to=[one.email]) for one in notices]
+    )
     left_out = len(ids) - len(notices)
     words = f", {left_out} left out ({kind.reasons})" if left_out else ""
     _tell_of_mails(request, notices, went_out, left_out=words)
@@ -90,7 +100,9 @@ def _tell_of_mails(request, notices, went_out, *, left_out):
     for notice in lost:
         notice.kept.delete()
     if len(lost) < len(notices) or not notices:
-        messages.success(request, f"Reminders by e-mail: {len(notices) - len(lost)} sent{left_out}.")
+        messages.success(
+            request, f"Reminders by e-mail: {len(notices) - len(lost)} sent{left_out}."
+        )
     if lost:
         names = ", ".join(f"{notice.student} ({notice.email})" for notice in lost)
         messages.error(

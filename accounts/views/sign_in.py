@@ -25,7 +25,9 @@ def open_page(view):
 def _after_sign_in(request):
     """Where a person wanted to go, when that is a page of ours; else their dashboard."""
     wanted = request.POST.get("next", request.GET.get("next", ""))
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+    if url_has_allowed_host_and_scheme(
+        wanted, {request.get_host()}, require_https=request.is_secure()
+    ):
         return wanted
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
@@ -46,7 +48,12 @@ def sign_in(request):
 def sign_in_page(request, form=None, *, next, typed):
     """The page to sign in, and to go to ``next`` then; what was ``typed`` there goes along."""
     form = form or SignInForm(request=request)
-    context = {"form": form, "next": next, "typed": typed, "registration_open": settings.REGISTRATION_OPEN}
+    context = {
+        "form": form,
+        "next": next,
+        "typed": typed,
+        "registration_open": settings.REGISTRATION_OPEN,
+    }
     return render(request, "accounts/sign_in/form.html", context)
 
 

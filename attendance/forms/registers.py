@@ -16,16 +16,23 @@ class RegisterForm(forms.Form):
         self.default = first, last
         for name, label, day in (("from", "From", first), ("to", "To", last)):
             self.fields[name] = DayFormField(
-                label=label, initial=day, required=False, widget=DayInput(attrs={"class": "form-control"})
+                label=label,
+                initial=day,
+                required=False,
+                widget=DayInput(attrs={"class": "form-control"}),
             )
 
     def clean(self):
         cleaned = super().clean()
         first, last = self._asked(cleaned)
         if first > last:
-            raise ValidationError(f"The range ends before it begins: choose a last day from {day_words(first)} on.")
+            raise ValidationError(
+                f"The range ends before it begins: choose a last day from {day_words(first)} on."
+            )
         if (last - first).days >= REGISTER_DAYS:
-            raise ValidationError(f"A register shows at most {REGISTER_DAYS} days: choose a shorter range.")
+            raise ValidationError(
+                f"A register shows at most {REGISTER_DAYS} days: choose a shorter range."
+            )
         return cleaned
 
     def _asked(self, cleaned):
@@ -55,7 +62,10 @@ class MissingFilter(FilterForm):
         self.fields["back"].choices = [("", days), ("most", most_days)]
         if days >= most_days:
             del self.fields["back"]
-        people = [(str(key or "none"), f"{name or 'Nobody yet'} ({number})") for key, name, number in by_instructor]
+        people = [
+            (str(key or "none"), f"{name or 'Nobody yet'} ({number})")
+            for key, name, number in by_instructor
+        ]
         self.fields["instructor"].choices = [("", "Everybody"), *people]
 
     def filter(self, rows):

@@ -36,7 +36,9 @@ class SheetForm(forms.Form):
     _FIELD = re.compile(r"(mark|note|was)-([0-9]{1,18})")
     _SEEN = re.compile(r"([0-9]{1,18})([pale])")
     _LETTERS = {status.value[0]: status for status in Status}
-    _NOT_UNDERSTOOD = "This page was sent in a way that is not understood. Check the list and save again."
+    _NOT_UNDERSTOOD = (
+        "This page was sent in a way that is not understood. Check the list and save again."
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -90,7 +92,9 @@ class SheetForm(forms.Form):
 
     def clean(self):
         if self._odd:
-            raise ValidationError("Choose Present, Absent, Late or Excused for each student, and save again.")
+            raise ValidationError(
+                "Choose Present, Absent, Late or Excused for each student, and save again."
+            )
         if "version" in self.errors:
             del self.errors["version"]
             raise ValidationError(self._NOT_UNDERSTOOD)
@@ -108,7 +112,9 @@ _NOTE = LineFormField(max_length=200, required=False)
 class FillForm(forms.Form):
     """What a sheet is filled with before it is marked: `?fill=`."""
 
-    fill = forms.ChoiceField(choices=[("present", "All present"), ("absent", "All absent"), ("last", "As last time")])
+    fill = forms.ChoiceField(
+        choices=[("present", "All present"), ("absent", "All absent"), ("last", "As last time")]
+    )
 
 
 class GoForm(forms.Form):

@@ -37,14 +37,22 @@ class ShortageFilter(FilterForm):
 
     def narrow(self, presences):
         """Those of the students, batches, courses and instructors that were asked for."""
-        for name, path in (("course", "batch__course"), ("batch", "batch"), ("instructor", "batch__instructor")):
+        for name, path in (
+            ("course", "batch__course"),
+            ("batch", "batch"),
+            ("instructor", "batch__instructor"),
+        ):
             if key := self.value(name):
                 presences = presences.filter(**{f"enrollment__{path}": key})
         if words := self.value("q"):
-            presences = presences.filter(enrollment__student__user__in=User.objects.search(words).order_by())
+            presences = presences.filter(
+                enrollment__student__user__in=User.objects.search(words).order_by()
+            )
         return presences
 
     def filter(self, rows):
         """Those `Judged` that are on the list for the reason that was asked for."""
-        shown = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}.get(self.value("show"))
+        shown = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}.get(
+            self.value("show")
+        )
         return [row for row in rows if getattr(row, shown)] if shown else rows

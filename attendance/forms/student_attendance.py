@@ -11,7 +11,8 @@ class MonthForm(forms.Form):
         super().__init__({"month": self.month})
         choices = [(key, f"{day:%B %Y}") for key, day in self.months.items()]
         self.fields["month"] = forms.ChoiceField(
-            choices=choices, widget=forms.Select(attrs={"class": "form-select", "aria-label": "Month"})
+            choices=choices,
+            widget=forms.Select(attrs={"class": "form-select", "aria-label": "Month"}),
         )
 
     @property

@@ -31,7 +31,9 @@ class MomentField(forms.CharField):
 
     TIMES = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
     _SHAPE = re.compile(r"(?:(.*\S) )?(\d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?)")
-    _WRONG = "Write date and time, like 15/06/2026 17:03, or 17:03 with the date in a column of its own."
+    _WRONG = (
+        "Write date and time, like 15/06/2026 17:03, or 17:03 with the date in a column of its own."
+    )
 
     def to_python(self, value):
         text = re.sub(r"\s+", " ", super().to_python(value).replace("T", " ").upper()).strip()
@@ -118,7 +120,11 @@ class PunchImporter(Importer):
         days = [row["at"].date() for row in rows]
         enrollments = collections.defaultdict(list)
         for chunk in in_chunks({row["student"] for row in rows}):
-            found = Enrollment.objects.filter(student__in=chunk).order_by("pk").select_related("batch__course")
+            found = (
+                Enrollment.objects.filter(student__in=chunk)
+                .order_by("pk")
+                .select_related("batch__course")
+            )
             for enrollment in found:
                 enrollments[enrollment.student_id].append(enrollment)
         batches = {one.batch_id: one.batch for own in enrollments.values() for one in own}
@@ -128,7 +134,9 @@ class PunchImporter(Importer):
             student, day = row["student"], row["at"].date()
             at = timezone.make_aware(row["at"])
             if at > self.now:
-                self._cannot_place(row, "at", "This lies in the future. Check the clock of the device.", result)
+                self._cannot_place(
+                    row, "at", "This lies in the future. Check the clock of the device.", result
+                )
                 continue
             classes = []
             for enrollment in enrollments[student]:
@@ -138,16 +146,27 @@ class PunchImporter(Importer):
                         held[key] = timetable.on(batches[enrollment.batch_id], day)
                     classes += held[key]
             classes.sort(key=lambda one: one.slot)
-            fresh = [one for one in classes if (student, one.batch.pk, one.day, one.slot) not in came]
+            fresh = [
+                one for one in classes if (student, one.batch.pk, one.day, one.slot) not in came
+            ]
             if one := class_at(fresh, at, early=AROUND):
                 came.add((student, one.batch.pk, one.day, one.slot))
-                first = marks[one.batch.pk, day].setdefault(student, (row, status_at(one, at, self.institute)))
+                first = marks[one.batch.pk, day].setdefault(
+                    student, (row, status_at(one, at, self.institute))
+                )
                 if first[0] is not row:  # a second class of the batch that day
                     result.unchanged += 1
-            elif class_at([one for one in classes if one not in fresh], at, early=AROUND, after=AROUND):
+            elif class_at(
+                [one for one in classes if one not in fresh], at, early=AROUND, after=AROUND
+            ):
                 result.unchanged += 1  # read again, or on the way out
             else:
-                self._cannot_place(row, "at", f"No class of the student's batches on {day_words(day)} then.", result)
+                self._cannot_place(
+                    row,
+                    "at",
+                    f"No class of the student's batches on {day_words(day)} then.",
+                    result,
+                )
         return marks
 
     def _write(self, by_batch, result):

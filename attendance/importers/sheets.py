@@ -38,7 +38,9 @@ _NUMBERS = {status: number for number, status in enumerate(_IN_ORDER)}
 class StatusField(forms.CharField):
     """What a register says of a student, in a letter or a word."""
 
-    known = {normalised(word): status for status, words in _STATUSES.items() for word in (status, *words)}
+    known = {
+        normalised(word): status for status, words in _STATUSES.items() for word in (status, *words)
+    }
 
     def to_python(self, value):
         try:
@@ -77,7 +79,9 @@ class AttendanceImporter(Importer):
         self.today, sheets = timezone.localdate(), self._sheets
         by_batch = itertools.groupby(sorted(sheets), key=lambda sheet: sheet[0])
         for chunk in in_chunks((list(keys) for _, keys in by_batch), BATCHES_AT_ONCE):
-            self._take_batches([(key, sheets.pop(key)) for keys in chunk for key in keys], result, advance)
+            self._take_batches(
+                [(key, sheets.pop(key)) for keys in chunk for key in keys], result, advance
+            )
 
     def _marks(self, row):
         """``(day, status)`` of the marks that a line holds."""
@@ -106,7 +110,9 @@ class AttendanceImporter(Importer):
     def _take(self, batch, held_on, numbers, rolls, result):
         """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
         roll = rolls.of(batch.pk, held_on)
-        why_not = sheets_services.why_not(batch, held_on, today=self.today, plan=rolls.plan(batch.pk, held_on))
+        why_not = sheets_services.why_not(
+            batch, held_on, today=self.today, plan=rolls.plan(batch.pk, held_on)
+        )
         marks, lines = {}, {}
         numbers = iter(numbers)
         for line, student, number in zip(numbers, numbers, numbers, strict=True):
@@ -128,7 +134,11 @@ class AttendanceImporter(Importer):
                     result.create(row)
                 else:
                     changes = (Status(before).label, Status(status).label)
-                    result.change(row, {self._column("status", held_on): changes}, rolls.taken[batch.pk, held_on])
+                    result.change(
+                        row,
+                        {self._column("status", held_on): changes},
+                        rolls.taken[batch.pk, held_on],
+                    )
             lines.setdefault(student, line)
         return marks
 

@@ -31,8 +31,25 @@ class AttendanceTotalsImporter(Importer):
     columns = [
         batch_column(),
         student_column(),
-        Column("attended", _count(required=True), "present", "classes attended", "days attended", "days present", "p"),
-        Column("held", _count(), "classes held", "classes", "total classes", "total days", "working days", "out of"),
+        Column(
+            "attended",
+            _count(required=True),
+            "present",
+            "classes attended",
+            "days attended",
+            "days present",
+            "p",
+        ),
+        Column(
+            "held",
+            _count(),
+            "classes held",
+            "classes",
+            "total classes",
+            "total days",
+            "working days",
+            "out of",
+        ),
         Column("absent", _count(), "classes missed", "missed", "days absent", "a"),
         Column("excused", _count(), "leave", "on leave", "e"),
     ]
@@ -42,25 +59,39 @@ class AttendanceTotalsImporter(Importer):
             absent = row["held"] - row["attended"] - row.get("excused", 0)
             if absent < 0 or row.get("absent", absent) != absent:
                 raise ValidationError(
-                    {"held": "Attended, absent and excused do not add up to it. Correct one of them."}
+                    {
+                        "held": "Attended, absent and excused do not add up to it. Correct one of them."
+                    }
                 )
             row["absent"] = absent
         elif "absent" not in row:
-            raise ValidationError({"attended": "Say of how many: fill in the classes held, or those missed."})
+            raise ValidationError(
+                {"attended": "Say of how many: fill in the classes held, or those missed."}
+            )
 
     def write(self, rows, result, advance):
         rows = _resolved(rows, result)
         lines = {}
         for chunk in in_chunks(rows):
             enrollments = _latest({row["student"] for row in chunk})
-            before = EarlierAttendance.objects.in_bulk([enrollment.pk for enrollment in enrollments.values()])
+            before = EarlierAttendance.objects.in_bulk(
+                [enrollment.pk for enrollment in enrollments.values()]
+            )
             changed = []
             for row in chunk:
                 key = row["student"], row["batch"].pk
                 if key not in enrollments:
-                    result.refuse(row, "student", f"Was never enrolled in {row['batch']}. Check student and batch.")
+                    result.refuse(
+                        row,
+                        "student",
+                        f"Was never enrolled in {row['batch']}. Check student and batch.",
+                    )
                 elif first := lines.get(key):
-                    result.refuse(row, "student", f"Line {first} is the same student in this batch. Keep one of them.")
+                    result.refuse(
+                        row,
+                        "student",
+                        f"Line {first} is the same student in this batch. Keep one of them.",
+                    )
                 else:
                     changed += self._take(row, enrollments[key], before, result)
                 lines.setdefault(key, row.line)
@@ -76,7 +107,11 @@ class AttendanceTotalsImporter(Importer):
 
     def _take(self, row, enrollment, before, result):
         """What is to be written of a line: a list of one, or of none."""
-        said = {"present": row["attended"], "absent": row["absent"], "excused": row.get("excused", 0)}
+        said = {
+            "present": row["attended"],
+            "absent": row["absent"],
+            "excused": row.get("excused", 0),
+        }
         if enrollment.pk in before:
             changes = set_changes(before[enrollment.pk], said)
             result.count(row, changes, enrollment.pk)
@@ -88,5 +123,9 @@ class AttendanceTotalsImporter(Importer):
 
 def _latest(students):
     """``{(student, batch): the latest enrollment}`` of these students (keys), locked."""
-    rows = Enrollment.objects.select_for_update(no_key=True).filter(student__in=students).order_by("pk")
+    rows = (
+        Enrollment.objects.select_for_update(no_key=True)
+        .filter(student__in=students)
+        .order_by("pk")
+    )
     return {(enrollment.student_id, enrollment.batch_id): enrollment for enrollment in rows}

@@ -65,8 +65,12 @@ def classes_on(day, scope=None):
     """
     # Not `prefetch_related`: on SQLite it fails with more than a thousand instructors.
     batches = Batch.objects.kept_in(scope).select_related("course", "instructor").order_by()
-    batches = batches.only("name", "room", "starts_on", "ends_on", "course__name", "instructor__full_name")
-    return _class_days(day, batches, Sheet.objects.filter(held_on=day).kept_in(scope).for_list().order_by())
+    batches = batches.only(
+        "name", "room", "starts_on", "ends_on", "course__name", "instructor__full_name"
+    )
+    return _class_days(
+        day, batches, Sheet.objects.filter(held_on=day).kept_in(scope).for_list().order_by()
+    )
 
 
 def _class_days(day, kept, sheets):
@@ -80,7 +84,9 @@ def _class_days(day, kept, sheets):
     for batch in batches:
         plan, sheet = timetable.plan(batch, day), sheets.get(batch.pk)
         if sheet or any(not one.off for one in plan.classes):
-            rows.append(ClassDay(batch, day, plan.classes, sheet, plan.first_at or datetime.time.max))
+            rows.append(
+                ClassDay(batch, day, plan.classes, sheet, plan.first_at or datetime.time.max)
+            )
     return sorted(rows, key=ClassDay.by_time)
 
 
@@ -110,8 +116,14 @@ def class_day_beside(batch, day, *, forward, last):
     A class day is a planned one, or one with a sheet. At most three queries.
     """
     one = datetime.timedelta(days=1)
-    first, last = (max(day + one, batch.starts_on), last) if forward else (batch.starts_on, min(day - one, last))
-    held = batch.sheets.between(first, last).aggregate(day=Min("held_on") if forward else Max("held_on"))["day"]
+    first, last = (
+        (max(day + one, batch.starts_on), last)
+        if forward
+        else (batch.starts_on, min(day - one, last))
+    )
+    held = batch.sheets.between(first, last).aggregate(
+        day=Min("held_on") if forward else Max("held_on")
+    )["day"]
     found = [*class_days(batch, first, last), *([held] if held else [])]
     return (min if forward else max)(found, default=None)
 

@@ -50,7 +50,9 @@ def missing(now, *, days, instructor=None):
     today = now.date()
     first = today - datetime.timedelta(days=days)
     running = Batch.objects.kept_in(instructor).running(first, today)
-    open_days = possible_days(running, first, today).difference(_taken(first=first, last=today, instructor=instructor))
+    open_days = possible_days(running, first, today).difference(
+        _taken(first=first, last=today, instructor=instructor)
+    )
     if not open_days:
         return []
     batches = list(running.filter(pk__in={pk for pk, _ in open_days}).for_timetable())
@@ -63,7 +65,13 @@ def missing(now, *, days, instructor=None):
     ]
     enrolled = _Enrolled({batch.pk for batch, _ in found}, first, today)
     rows = [
-        Missing(day, batch.pk, batch.name, batch.instructor_id, batch.instructor and batch.instructor.full_name)
+        Missing(
+            day,
+            batch.pk,
+            batch.name,
+            batch.instructor_id,
+            batch.instructor and batch.instructor.full_name,
+        )
         for batch, day in found
         if enrolled.on(batch.pk, day)
     ]
@@ -95,10 +103,14 @@ class _Enrolled:
         self._spans = defaultdict(list)
         if batch_ids:
             # Of those who end on the same day, the first to come covers the days of all.
-            found = Enrollment.objects.filter(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
+            found = Enrollment.objects.filter(
+                Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last
+            )
             found = found.filter(batch__in=batch_ids).order_by().values_list("batch", "ended_on")
             for batch, ended_on, enrolled_on in found.annotate(Min("enrolled_on")):
                 self._spans[batch].append((enrolled_on, ended_on))
 
     def on(self, batch_id, day):
-        return any(first <= day and (end is None or day < end) for first, end in self._spans[batch_id])
+        return any(
+            first <= day and (end is None or day < end) for first, end in self._spans[batch_id]
+        )

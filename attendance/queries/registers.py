@@ -31,7 +31,9 @@ def months_of(enrollments, today):
         month
         for enrollment in enrollments
         if enrollment.enrolled_on <= today
-        for month in months_between(enrollment.enrolled_on, min(enrollment.ended_on or today, today))
+        for month in months_between(
+            enrollment.enrolled_on, min(enrollment.ended_on or today, today)
+        )
     }
     return sorted(months, reverse=True)
 
@@ -80,7 +82,9 @@ def register(batch, first, last):
 
     ``batch`` comes with its class times. Four queries; no marks are read but those of the range.
     """
-    sheets = list(Sheet.objects.filter(batch=batch).between(first, last).for_list().order_by("held_on"))
+    sheets = list(
+        Sheet.objects.filter(batch=batch).between(first, last).for_list().order_by("held_on")
+    )
     marks = marks_on(sheets)
     rows = {}
     for enrollment in _roll_of_range(batch, first, last, sheets):
@@ -110,7 +114,11 @@ def _roll_of_range(batch, first, last, sheets):
     """The enrollments of who was in the batch in those days, or has a mark on one of ``sheets``, by name, with their counts."""
     in_batch = Q(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
     marked = Q(pk__in=Mark.objects.filter(sheet__in=sheets).order_by().values("enrollment"))
-    found = Enrollment.objects.filter(in_batch | marked, batch=batch).by_name().select_related("presence")
+    found = (
+        Enrollment.objects.filter(in_batch | marked, batch=batch)
+        .by_name()
+        .select_related("presence")
+    )
     return found.only("student__admission_number", "student__user__full_name", *COUNTS_OF_PRESENCE)
 
 
@@ -126,7 +134,10 @@ def register_columns(found):
     return [
         Column("Student", Kind.TEXT, lambda row: row.name),
         Column("Admission number", Kind.TEXT, lambda row: row.admission_number),
-        *(Column(day_words(sheet.held_on), Kind.TEXT, mark_of(column)) for column, sheet in enumerate(found.sheets)),
+        *(
+            Column(day_words(sheet.held_on), Kind.TEXT, mark_of(column))
+            for column, sheet in enumerate(found.sheets)
+        ),
         *(Column(status.label, Kind.NUMBER, count(status.value, "tally")) for status in Status),
         Column("Attended", Kind.NUMBER, count("attended", "tally")),
         Column("Of", Kind.NUMBER, count("counted", "tally")),

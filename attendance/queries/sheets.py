@@ -21,10 +21,19 @@ class Save:
 def saves_of(sheet):
     """Every `Save` of ``sheet`` that is known, the newest first: what it is now, and how it stood before. One query."""
     kept = [*sheet.earlier_saves, sheet.as_saved]
-    names = dict(User.objects.filter(pk__in={one["by"] for one in kept}).values_list("pk", "full_name"))
+    names = dict(
+        User.objects.filter(pk__in={one["by"] for one in kept}).values_list("pk", "full_name")
+    )
     saves, topic = [], None
     for one in kept:
-        saves.append(Save(names.get(one["by"]), datetime.datetime.fromisoformat(one["at"]), one["topic"], topic))
+        saves.append(
+            Save(
+                names.get(one["by"]),
+                datetime.datetime.fromisoformat(one["at"]),
+                one["topic"],
+                topic,
+            )
+        )
         topic = one["topic"]
     return saves[::-1]
 
@@ -46,7 +55,13 @@ def marks_on(sheets):
     columns = {sheet.pk: column for column, sheet in enumerate(sheets)}
     marks = {}
     if columns:
-        found = Mark.objects.filter(sheet__in=columns).order_by().values_list("student", "sheet", "status")
+        found = (
+            Mark.objects.filter(sheet__in=columns)
+            .order_by()
+            .values_list("student", "sheet", "status")
+        )
         for student_id, sheet_id, status in found:
-            marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = STATUS_OF[status]
+            marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = STATUS_OF[
+                status
+            ]
     return marks

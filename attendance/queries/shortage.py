@@ -47,7 +47,11 @@ SORTS = {
     "share": lambda row: (row.share, row.pk),
     "name": lambda row: (row.name, row.pk),
     "away": lambda row: (row.absences_in_a_row, row.share, row.pk),
-    "back": lambda row: (math.inf if row.to_catch_up is None else row.to_catch_up, row.share, row.pk),
+    "back": lambda row: (
+        math.inf if row.to_catch_up is None else row.to_catch_up,
+        row.share,
+        row.pk,
+    ),
 }
 
 
@@ -55,7 +59,11 @@ def judged(presences, institute):
     """A `Judged` for each of ``presences`` that are `slipping`. One query."""
     expected = cache(lambda percent: Expected(percent, institute.low_attendance_classes))
     found = presences.order_by().values_list(
-        "pk", "enrollment__student__user__full_name", "absences_in_a_row", "expected", *Status.values
+        "pk",
+        "enrollment__student__user__full_name",
+        "absences_in_a_row",
+        "expected",
+        *Status.values,
     )
     return [
         Judged(pk, name, Tally(*counts), in_a_row, expected(percent), institute)
@@ -87,7 +95,9 @@ class Watched(Judged):
         self.student = self.enrollment.student
         expected = Expected.of(self.enrollment.batch.course, institute)
         name = self.student.user.full_name
-        super().__init__(presence.pk, name, presence.tally, presence.absences_in_a_row, expected, institute)
+        super().__init__(
+            presence.pk, name, presence.tally, presence.absences_in_a_row, expected, institute
+        )
 
     @property
     def reminded_at(self):
@@ -102,7 +112,13 @@ class Watched(Judged):
     @property
     def state(self):
         """In words."""
-        return "Short" if self.is_short else "Short after the next absence" if self.is_on_the_edge else ""
+        return (
+            "Short"
+            if self.is_short
+            else "Short after the next absence"
+            if self.is_on_the_edge
+            else ""
+        )
 
     @property
     def reasons_words(self):
@@ -131,7 +147,11 @@ def all_watched(ids, institute):
 def slipping_among(students, user, institute):
     """A Watched for each enrollment of ``students`` (ids) that a list of ``user`` would have. Two queries."""
     presences = presences_of(user).active().filter(enrollment__student__in=students).order_by("pk")
-    return [row for row in watched(list(presences.values_list("pk", flat=True)), institute) if row.is_listed]
+    return [
+        row
+        for row in watched(list(presences.values_list("pk", flat=True)), institute)
+        if row.is_listed
+    ]
 
 
 COLUMNS = [

@@ -38,7 +38,9 @@ def enrollments_with_tally(student, user):
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
         enrollment.expected = Expected.of(enrollment.batch.course, institute)
-        enrollment.is_short = enrollment.is_active and enrollment.expected.is_short(enrollment.tally)
+        enrollment.is_short = enrollment.is_active and enrollment.expected.is_short(
+            enrollment.tally
+        )
     return found
 
 
@@ -71,7 +73,9 @@ def _marks(*, student, scope, batches, first, last):
         student=student, sheet__batch__in=batches, sheet__held_on__range=(first, last)
     )
     rows = found.order_by("sheet__held_on", "pk")
-    return rows.values_list("pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name")
+    return rows.values_list(
+        "pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name"
+    )
 
 
 def marks_of_month(student, user, batches, first):
@@ -82,7 +86,9 @@ def marks_of_month(student, user, batches, first):
     days = {"first": first, "last": month_end(first)}
     rows = _marks(student=student.pk, scope=scope_of(user), batches=batches, **days)
     marks = [MarkOfStudent(*row, changes=[]) for row in rows]
-    changes = MarkChange.objects.filter(mark__in=[mark.pk for mark in marks]).select_related("changed_by")
+    changes = MarkChange.objects.filter(mark__in=[mark.pk for mark in marks]).select_related(
+        "changed_by"
+    )
     by_mark = {mark.pk: mark for mark in marks}
     for change in changes.order_by("-changed_at", "-pk"):
         by_mark[change.mark_id].changes.append(change)
@@ -95,6 +101,9 @@ def calendar_of(first, marks):
     for mark in marks:
         by_day[mark.day].append(mark)
     return [
-        [CalendarDay(day, is_inside=day.month == first.month, marks=by_day.get(day, [])) for day in week]
+        [
+            CalendarDay(day, is_inside=day.month == first.month, marks=by_day.get(day, []))
+            for day in week
+        ]
         for week in Calendar().monthdatescalendar(first.year, first.month)
     ]

@@ -20,10 +20,19 @@ class Rolls:
         between = {"held_on__range": (first_day, last_day)}
         sheets = Sheet.objects.filter(batch__in=batch_ids, **between).order_by()
         #: The keys of the sheets that are there, by batch and day.
-        self.taken = {(batch, day): pk for pk, batch, day in sheets.values_list("pk", "batch", "held_on")}
-        self._enrollments, self._marked = collections.defaultdict(list), collections.defaultdict(dict)
-        enrollments = Enrollment.objects.filter(batch__in=batch_ids).select_for_update(of=("self",), no_key=True)
-        for enrollment in enrollments.order_by("pk").only("batch", "student", "enrolled_on", "ended_on"):
+        self.taken = {
+            (batch, day): pk for pk, batch, day in sheets.values_list("pk", "batch", "held_on")
+        }
+        self._enrollments, self._marked = (
+            collections.defaultdict(list),
+            collections.defaultdict(dict),
+        )
+        enrollments = Enrollment.objects.filter(batch__in=batch_ids).select_for_update(
+            of=("self",), no_key=True
+        )
+        for enrollment in enrollments.order_by("pk").only(
+            "batch", "student", "enrolled_on", "ended_on"
+        ):
             self._enrollments[enrollment.batch_id].append(enrollment)
         if self.taken:
             marks = Mark.objects.filter(sheet__in=sheets.values("pk")).order_by()

@@ -72,10 +72,14 @@ def scan(code):
     try:
         batch, day, by, period = _signer.unsign(code).split("-")
     except (signing.BadSignature, ValueError) as error:
-        raise Refused("This is not a code of ours. Scan the one that your instructor shows.") from error
+        raise Refused(
+            "This is not a code of ours. Scan the one that your instructor shows."
+        ) from error
     now = int(time.time())
     if now // CODE_SECONDS - int(period) not in (0, 1):
-        raise Refused("This code is over: it changes every few seconds. Scan the one that your instructor shows now.")
+        raise Refused(
+            "This code is over: it changes every few seconds. Scan the one that your instructor shows now."
+        )
     return Ticket(int(batch), datetime.datetime.strptime(day, "%Y%m%d").date(), int(by), now)
 
 
@@ -92,7 +96,11 @@ def moment(day, at):
 def class_at(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
     """The first of ``classes`` that is on at that moment, or begins within ``early``, or ended within ``after``; or None."""
     for one in classes:
-        if moment(one.day, one.slot.starts_at) - early <= when < moment(one.day, one.slot.ends_at) + after:
+        if (
+            moment(one.day, one.slot.starts_at) - early
+            <= when
+            < moment(one.day, one.slot.ends_at) + after
+        ):
             return one
     return None
 
@@ -109,7 +117,9 @@ def check(ticket, student, device):
     if not institute.check_in_by_code:
         raise Refused("Check-in by code is switched off. Your instructor marks you.")
     if time.time() - ticket.at > TICKET_SECONDS:
-        raise Refused("Too much time has passed since you scanned the code. Scan the one that is shown now.")
+        raise Refused(
+            "Too much time has passed since you scanned the code. Scan the one that is shown now."
+        )
     batch = Batch.objects.filter(pk=ticket.batch).first()
     today = timezone.localdate(now)
     if batch is None or ticket.day != today:
@@ -121,17 +131,25 @@ def check(ticket, student, device):
     if one is None:
         raise Refused(f"{batch} has no class now. Check in while the class is on.")
     if not Enrollment.objects.filter(batch=batch, student=student).on_roll(today).exists():
-        raise Refused(f"You are not in {batch} on {day_words(today)}. If that is wrong, tell your instructor.")
+        raise Refused(
+            f"You are not in {batch} on {day_words(today)}. If that is wrong, tell your instructor."
+        )
     mark = Mark.objects.filter(sheet__batch=batch, sheet__held_on=today, student=student).first()
     if mark:
-        raise Refused(f"You are marked already: {mark.get_status_display().lower()}. Nothing was changed.")
+        raise Refused(
+            f"You are marked already: {mark.get_status_display().lower()}. Nothing was changed."
+        )
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()
     if sheet and not sheet.is_open:
         raise Refused(f"The sheet of {batch} is closed already. Ask your instructor to mark you.")
     if not device:
-        raise Refused("Your browser keeps no cookies for this site. Allow them, and scan the code again.")
+        raise Refused(
+            "Your browser keeps no cookies for this site. Allow them, and scan the code again."
+        )
     if sheet and CheckIn.objects.filter(sheet=sheet, device=device).exists():
-        raise Refused("This device has checked in another student to this class. Ask your instructor to mark you.")
+        raise Refused(
+            "This device has checked in another student to this class. Ask your instructor to mark you."
+        )
     return batch, status_at(one, now, institute)
 
 

@@ -16,7 +16,10 @@ from attendance.queries.missing_registers import days_back, missing
 def by_instructor(rows):
     """``(instructor's id, name, number)`` of `Missing` rows, the most first; nobody is (None, None, …)."""
     counted = Counter((row.instructor_id, row.instructor) for row in rows)
-    return [(*who, number) for who, number in sorted(counted.items(), key=lambda of: (-of[1], of[0][1] or ""))]
+    return [
+        (*who, number)
+        for who, number in sorted(counted.items(), key=lambda of: (-of[1], of[0][1] or ""))
+    ]
 
 
 class Told(NamedTuple):
@@ -36,7 +39,9 @@ def remind(now, *, dry_run=False):
     rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
     people = User.objects.filter(is_active=True).in_bulk({row.instructor_id for row in rows})
     today = timezone.localdate(now)
-    told_today = set(RegisterReminder.objects.filter(sent_on=today).values_list("instructor", flat=True))
+    told_today = set(
+        RegisterReminder.objects.filter(sent_on=today).values_list("instructor", flat=True)
+    )
     found = []
     for key, own in groupby(rows, key=lambda row: row.instructor_id):
         if person := people.get(key):
@@ -55,12 +60,19 @@ def _mail(person, rows, today):
     """Mail one instructor unless somebody does so at this moment; the outcome."""
     try:
         with transaction.atomic():
-            kept = RegisterReminder.objects.create(instructor=person, sent_on=today, registers=len(rows))
+            kept = RegisterReminder.objects.create(
+                instructor=person, sent_on=today, registers=len(rows)
+            )
     except IntegrityError:
         return "told"
-    links = [(row, settings.SITE_URL + reverse("attendance:sheet", args=[row.batch_id, row.day])) for row in rows]
+    links = [
+        (row, settings.SITE_URL + reverse("attendance:sheet", args=[row.batch_id, row.day]))
+        for row in rows
+    ]
     number = f"{len(rows)} register{'s' if len(rows) > 1 else ''}"
-    message = mails.compose("attendance/mail/registers", f"{number} to take", person.email, user=person, links=links)
+    message = mails.compose(
+        "attendance/mail/registers", f"{number} to take", person.email, user=person, links=links
+    )
     if mails.send(message):
         return "mailed"
     kept.delete()

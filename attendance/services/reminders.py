@@ -61,7 +61,12 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
     ``leave_out``. Then nobody is reminded.
     """
     institute = Institute.objects.current()
-    list(Presence.objects.select_for_update().filter(pk__in=enrollments).order_by("pk").values_list("pk"))
+    list(
+        Presence.objects.select_for_update()
+        .filter(pk__in=enrollments)
+        .order_by("pk")
+        .values_list("pk")
+    )
     active = Presence.objects.filter(pk__in=enrollments).active()
     ids = active.order_by("enrollment__student__user__full_name", "pk").values_list("pk", flat=True)
     notices = [
@@ -76,7 +81,9 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
         for row in watched(ids, institute)
         if row.is_listed
     ]
-    notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
+    notices = to_send(
+        notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
+    )
     rows = _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
     for notice, row in zip(notices, rows, strict=True):
         notice.kept = row
@@ -93,7 +100,9 @@ def tell_of_absence(student, day, marks, *, by, again=False):
     """
     institute = Institute.objects.current()
     missed = {mark.enrollment_id: mark.sheet.batch.name for mark in marks}
-    list(Presence.objects.select_for_update().filter(pk__in=missed).order_by("pk").values_list("pk"))
+    list(
+        Presence.objects.select_for_update().filter(pk__in=missed).order_by("pk").values_list("pk")
+    )
     enrollments = list(Enrollment.objects.filter(pk__in=missed).select_related("presence"))
     words = {
         "name": student.user.full_name,
@@ -103,20 +112,35 @@ def tell_of_absence(student, day, marks, *, by, again=False):
         "institute": institute.name,
         "phone": institute.phone,
     }
-    reminded_at = Reminder.objects.filter(enrollment__in=missed).aggregate(last=Max("sent_at"))["last"]
+    reminded_at = Reminder.objects.filter(enrollment__in=missed).aggregate(last=Max("sent_at"))[
+        "last"
+    ]
     about = f"absent from {words['batch']} on {words['day']}"
-    subject, text = f"Attendance of {student} at {institute.name}", filled(institute.absence_message, words)
+    subject, text = (
+        f"Attendance of {student} at {institute.name}",
+        filled(institute.absence_message, words),
+    )
     notices = [AbsenceNotice(student, subject, text, reminded_at, about)] if missed else []
     notices = to_send(notices, channel=Channel.WHATSAPP, days=institute.reminder_days, again=again)
     if notices:
-        _keep([(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments], Channel.WHATSAPP, by)
+        _keep(
+            [(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments],
+            Channel.WHATSAPP,
+            by,
+        )
     return notices
 
 
 def _keep(told, channel, by):
     """Write down who was reminded: ``(enrollment's key, Tally)`` each. Returns the rows."""
     return Reminder.objects.bulk_create(
-        Reminder(enrollment_id=key, channel=channel, attended=tally.attended, counted=tally.counted, sent_by=by)
+        Reminder(
+            enrollment_id=key,
+            channel=channel,
+            attended=tally.attended,
+            counted=tally.counted,
+            sent_by=by,
+        )
         for key, tally in told
     )
 

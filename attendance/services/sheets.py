@@ -98,7 +98,9 @@ def why_not(batch, held_on, *, today, plan=None, user=None):
 
 
 def _correction_days():
-    return datetime.timedelta(days=Institute.objects.values_list("attendance_edit_days", flat=True).get())
+    return datetime.timedelta(
+        days=Institute.objects.values_list("attendance_edit_days", flat=True).get()
+    )
 
 
 def first_open_day(user, today):
@@ -121,12 +123,16 @@ def roll(batch, held_on, sheet, *, lock=False):
     read = _locked_roll if lock else _roll
     enrollments = read(batch=batch.pk, held_on=held_on, marked=None)
     marks = _marks_of(sheet) if sheet else {}
-    if marks.keys() - {enrollment.pk for enrollment in enrollments}:  # somebody has left the batch since
+    if marks.keys() - {
+        enrollment.pk for enrollment in enrollments
+    }:  # somebody has left the batch since
         enrollments = read(batch=batch.pk, held_on=held_on, marked=list(marks))
     # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
     rows = {}
     for enrollment in enrollments:
-        enrollment.mark_id, enrollment.marked, enrollment.noted = marks.get(enrollment.pk, (None, None, None))
+        enrollment.mark_id, enrollment.marked, enrollment.noted = marks.get(
+            enrollment.pk, (None, None, None)
+        )
         enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in STATUS_OF))
         known = rows.get(enrollment.student_id)
         if known is None or known.mark_id is None:
@@ -158,7 +164,11 @@ def _locked_roll(*, batch, held_on, marked):
 
 def _marks_of(sheet):
     """Return ``{enrollment id: (mark id, status, note)}``."""
-    marks = Mark.objects.filter(sheet=sheet).order_by().values_list("enrollment", "pk", "status", "note")
+    marks = (
+        Mark.objects.filter(sheet=sheet)
+        .order_by()
+        .values_list("enrollment", "pk", "status", "note")
+    )
     return {enrollment: mark for enrollment, *mark in marks}
 
 
@@ -202,12 +212,28 @@ def take_attendance(
 
 
 @transaction.atomic
-def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplanned, whole_roll, reason, leaves_open):
+def _write(
+    batch,
+    held_on,
+    statuses,
+    notes,
+    by,
+    version,
+    topic,
+    confirmed_unplanned,
+    whole_roll,
+    reason,
+    leaves_open,
+):
     locked = Sheet.objects.select_for_update(of=("self",)).select_related("taken_by")
     sheet = locked.filter(batch=batch, held_on=held_on).first()
     if sheet is None and not confirmed_unplanned and not plan_of(batch, held_on).is_planned:
-        raise NotPlanned(f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one.")
-    on_roll = {enrollment.student_id: enrollment for enrollment in roll(batch, held_on, sheet, lock=True)}
+        raise NotPlanned(
+            f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one."
+        )
+    on_roll = {
+        enrollment.student_id: enrollment for enrollment in roll(batch, held_on, sheet, lock=True)
+    }
     _check_roll(batch, held_on, statuses, on_roll, whole_roll)
     differing = {}
     for pk, status in statuses.items():
@@ -217,21 +243,27 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
         if (status, note) != (row.marked, row.noted):
             differing[pk] = status, note
     retitled = topic is not None and topic != (sheet.topic if sheet else "")
-    marked = {pk: row.marked for pk, row in on_roll.items()} | {pk: status for pk, (status, _) in differing.items()}
+    marked = {pk: row.marked for pk, row in on_roll.items()} | {
+        pk: status for pk, (status, _) in differing.items()
+    }
     closes = sheet and sheet.is_open and not leaves_open and all(marked.values())
     if sheet and not differing and not retitled and not closes:
         return Saved(sheet)
     if version is not None and version != (sheet.version if sheet else 0):
         raise Stale(_who_was_faster(sheet))
     if not differing and not sheet:
-        raise ValidationError(f"Nobody was enrolled in {batch} on {day_words(held_on)}: there is nothing to save.")
+        raise ValidationError(
+            f"Nobody was enrolled in {batch} on {day_words(held_on)}: there is nothing to save."
+        )
     corrects = any(on_roll[pk].mark_id for pk in differing)
     if corrects and reason == "" and asks_reason(by, held_on):
         raise ValidationError({"reason": "Say why this sheet is corrected so late."})
 
     tally = Tally.of(marked.values())
     if sheet is None:
-        sheet = Sheet(batch=batch, held_on=held_on, taken_by=by, topic=topic or "", is_open=leaves_open)
+        sheet = Sheet(
+            batch=batch, held_on=held_on, taken_by=by, topic=topic or "", is_open=leaves_open
+        )
         sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(force_insert=True)
@@ -245,7 +277,15 @@ def _write(batch, held_on, statuses, notes, by, version, topic, confirmed_unplan
         sheet.tally = tally
         sheet.clean_fields(exclude=["batch", "taken_by"])
         sheet.save(
-            update_fields=["version", "taken_by", "taken_at", "topic", "is_open", "earlier_saves", *Status.values]
+            update_fields=[
+                "version",
+                "taken_by",
+                "taken_at",
+                "topic",
+                "is_open",
+                "earlier_saves",
+                *Status.values,
+            ]
         )
     return _write_marks(sheet, differing, on_roll, by, reason)
 
@@ -257,7 +297,9 @@ def _write_marks(sheet, differing, on_roll, by, reason):
         return saved
     for student_id, (status, note) in differing.items():
         enrollment = on_roll[student_id]
-        mark = Mark(sheet=sheet, student_id=student_id, enrollment=enrollment, status=status, note=note)
+        mark = Mark(
+            sheet=sheet, student_id=student_id, enrollment=enrollment, status=status, note=note
+        )
         if enrollment.mark_id is None:
             saved.created.append(mark)
         else:
@@ -291,7 +333,9 @@ def _check_roll(batch, held_on, statuses, on_roll, whole_roll):
         known = Enrollment.objects.filter(batch=batch, student__in=strangers).by_name()
         names = sorted({str(enrollment.student) for enrollment in known})
         if len(names) < len(strangers):
-            names.append("somebody who was never enrolled in it" if names else "Somebody on this page")
+            names.append(
+                "somebody who was never enrolled in it" if names else "Somebody on this page"
+            )
         refusal = RollChanged(
             f"Not in {batch} on {day_words(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
         )

@@ -32,7 +32,9 @@ def corrected(admin):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_can_be_searched_and_cost_the_same_however_long(client_of, admin, corrected, model, queries_of):
+def test_lists_can_be_searched_and_cost_the_same_however_long(
+    client_of, admin, corrected, model, queries_of
+):
     client, page = client_of(admin), reverse(f"admin:attendance_{model}_changelist")
     corrected(1)
     client.get(page)
@@ -45,16 +47,25 @@ def test_lists_can_be_searched_and_cost_the_same_however_long(client_of, admin, 
 
 
 def test_the_marks_of_a_person_are_found_by_who_it_is(client_of, admin):
-    asha, ravi = (EnrollmentFactory(student__user__full_name=name).student for name in ("Asha Verma", "Ravi Kumar"))
+    asha, ravi = (
+        EnrollmentFactory(student__user__full_name=name).student
+        for name in ("Asha Verma", "Ravi Kumar")
+    )
     for student in (asha, ravi):
         taken(student.enrollments.get().batch, DAY, by=admin)
 
-    found = client_of(admin).get(reverse("admin:attendance_mark_changelist"), {"q": "verma ASHA"}).context["cl"]
+    found = (
+        client_of(admin)
+        .get(reverse("admin:attendance_mark_changelist"), {"q": "verma ASHA"})
+        .context["cl"]
+    )
 
     assert [mark.student for mark in found.result_list] == [asha]
 
 
-def test_a_large_table_is_counted_no_further_than_anybody_turns_pages(client_of, admin, monkeypatch):
+def test_a_large_table_is_counted_no_further_than_anybody_turns_pages(
+    client_of, admin, monkeypatch
+):
     monkeypatch.setattr(CountedSoFar, "MOST", 2)
     batch = DailyBatchFactory()
     for _ in range(3):
@@ -77,5 +88,10 @@ def test_nothing_is_added_changed_or_deleted(client_of, admin, corrected, model)
 
     assert client.get(page).status_code == 200
     assert client.post(page, {"status": "absent"}).status_code == 403
-    assert client.post(reverse(f"admin:attendance_{model}_delete", args=[key]), {"post": "yes"}).status_code == 403
+    assert (
+        client.post(
+            reverse(f"admin:attendance_{model}_delete", args=[key]), {"post": "yes"}
+        ).status_code
+        == 403
+    )
     assert client.get(reverse(f"admin:attendance_{model}_add")).status_code == 403

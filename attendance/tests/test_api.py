@@ -6,7 +6,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from academics.tests.factories import (
+    BatchFactory,
+    DailyBatchFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
 from accounts.models import StudentProfile
 from accounts.tests.factories import StudentFactory
 from attendance.models import Mark, MarkChange, Sheet
@@ -19,7 +24,10 @@ DAY = datetime.timedelta(days=1)
 
 
 def wrong(**errors):
-    return 400, {"message": f"Check {', '.join(errors)}.", "errors": {name: [text] for name, text in errors.items()}}
+    return 400, {
+        "message": f"Check {', '.join(errors)}.",
+        "errors": {name: [text] for name, text in errors.items()},
+    }
 
 
 @pytest.fixture
@@ -35,7 +43,10 @@ def batch(instructor):
 @pytest.fixture
 def pupils(batch):
     """Three students of the batch, by their keys."""
-    return [EnrollmentFactory(batch=batch, student__user__full_name=name).student_id for name in ("A", "B", "C")]
+    return [
+        EnrollmentFactory(batch=batch, student__user__full_name=name).student_id
+        for name in ("A", "B", "C")
+    ]
 
 
 def body(batch, day, *marks):
@@ -65,10 +76,16 @@ def marks_json(*marks):
 def test_an_instructor_marks_their_class(batch, pupils, instructor, today):
     a, b, c = pupils
 
-    got = Caller(instructor)("POST", "/attendance", body(batch, today, (a, "present"), (b, "absent"), (c, "late")))
+    got = Caller(instructor)(
+        "POST", "/attendance", body(batch, today, (a, "present"), (b, "absent"), (c, "late"))
+    )
 
     assert got == (201, {"message": f"Attendance of JEE on {words(today)} saved.", "count": 3})
-    assert dict(Mark.objects.values_list("student", "status")) == {a: "present", b: "absent", c: "late"}
+    assert dict(Mark.objects.values_list("student", "status")) == {
+        a: "present",
+        b: "absent",
+        c: "late",
+    }
     assert Sheet.objects.get().taken_by == instructor
 
 
@@ -102,19 +119,32 @@ def test_who_corrects_a_sheet_of_long_ago_says_why(batch, pupils, admin, today):
     assert caller("POST", "/attendance", body(batch, day, (a, "absent")))[0] == 201
     correction = body(batch, day, (a, "present"), (b, "present"))
 
-    assert caller("POST", "/attendance", correction) == wrong(reason="Say why this sheet is corrected so late.")
+    assert caller("POST", "/attendance", correction) == wrong(
+        reason="Say why this sheet is corrected so late."
+    )
     assert not MarkChange.objects.exists()
-    status, _ = caller("POST", "/attendance", {**correction, "reason": "  The register on paper says so "})
+    status, _ = caller(
+        "POST", "/attendance", {**correction, "reason": "  The register on paper says so "}
+    )
     assert status == 201
     assert MarkChange.objects.get().reason == "The register on paper says so"
     sent = {**body(batch, day, (a, "late")), "reason": "x" * 201}
     assert list(caller("POST", "/attendance", sent)[1]["errors"]) == ["reason"]
 
 
-def test_a_student_who_is_not_in_the_batch_is_named_and_nothing_is_written(batch, pupils, instructor, today):
+def test_a_student_who_is_not_in_the_batch_is_named_and_nothing_is_written(
+    batch, pupils, instructor, today
+):
     gone = EnrollmentFactory(batch=batch, status="dropped", ended_on=today - DAY).student_id
     stranger = StudentFactory().pk
-    sent = body(batch, today, (pupils[0], "present"), (stranger, "present"), (gone, "absent"), (2**62, "late"))
+    sent = body(
+        batch,
+        today,
+        (pupils[0], "present"),
+        (stranger, "present"),
+        (gone, "absent"),
+        (2**62, "late"),
+    )
 
     assert Caller(instructor)("POST", "/attendance", sent) == wrong(
         records=f"Not in JEE on {words(today)}: student_id {gone}, {stranger}, {2**62}. Nothing was written."
@@ -127,7 +157,9 @@ def test_a_student_who_is_not_in_the_batch_is_named_and_nothing_is_written(batch
 def test_a_student_named_twice_is_refused(batch, pupils, instructor, today):
     sent = body(batch, today, (pupils[0], "present"), (pupils[0], "absent"))
 
-    assert Caller(instructor)("POST", "/attendance", sent) == wrong(records="A student is named twice. Name each once.")
+    assert Caller(instructor)("POST", "/attendance", sent) == wrong(
+        records="A student is named twice. Name each once."
+    )
 
 
 def test_days_that_can_have_no_sheet_are_refused(batch, pupils, instructor, today):
@@ -138,7 +170,9 @@ def test_days_that_can_have_no_sheet_are_refused(batch, pupils, instructor, toda
         return caller("POST", "/attendance", body(batch, day, (pupils[0], "present")))
 
     ahead, before = today + DAY, datetime.date(2026, 5, 31)
-    assert mark(ahead) == wrong(date=f"{words(ahead)} lies in the future. Attendance is taken on the day.")
+    assert mark(ahead) == wrong(
+        date=f"{words(ahead)} lies in the future. Attendance is taken on the day."
+    )
     assert mark(before) == wrong(date="JEE starts on 1 Jun 2026.")
     assert mark(today - DAY) == wrong(date=f"{words(today - DAY)} is a holiday: Diwali.")
     assert mark(today - 8 * DAY) == wrong(
@@ -150,7 +184,10 @@ def test_a_day_without_a_planned_class_is_taken_as_said(instructor, today):
     batch = BatchFactory(instructor=instructor)
     student = EnrollmentFactory(batch=batch).student_id
 
-    assert Caller(instructor)("POST", "/attendance", body(batch, today, (student, "present")))[0] == 201
+    assert (
+        Caller(instructor)("POST", "/attendance", body(batch, today, (student, "present")))[0]
+        == 201
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,11 +201,16 @@ def test_a_day_without_a_planned_class_is_taken_as_said(instructor, today):
             {"records": [{"student_id": 1, "status": "here"}]},
             {"records": "In row 1, status: choose 'present', 'absent', 'late' or 'excused'."},
         ),
-        ({"records": [{"status": "late"}]}, {"records": "In row 1, student_id: this field is required."}),
+        (
+            {"records": [{"status": "late"}]},
+            {"records": "In row 1, student_id: this field is required."},
+        ),
         ({"batch_id": "x"}, {"batch_id": "Send a whole number."}),
     ],
 )
-def test_what_is_not_understood_is_refused_field_by_field(batch, pupils, admin, today, change, errors):
+def test_what_is_not_understood_is_refused_field_by_field(
+    batch, pupils, admin, today, change, errors
+):
     sent = {**body(batch, today, (pupils[0], "present")), **change}
 
     assert Caller(admin)("POST", "/attendance", sent) == wrong(**errors)
@@ -197,10 +239,17 @@ def test_a_batchs_attendance_comes_by_day_within_the_range(batch, pupils, instru
 
     assert caller.get(path) == {"attendance": marks_json(*marks), "total": 9}
     assert caller.get(f"{path}?from={today}") == {"attendance": marks_json(*marks[6:]), "total": 3}
-    assert caller.get(f"{path}?to={today - DAY}") == {"attendance": marks_json(*marks[:6]), "total": 6}
+    assert caller.get(f"{path}?to={today - DAY}") == {
+        "attendance": marks_json(*marks[:6]),
+        "total": 6,
+    }
     assert caller.get(f"{path}?from={today - DAY}&to={today - DAY}")["total"] == 3
-    assert caller("GET", f"{path}?from=2026-02-30") == wrong(**{"from": "Write a date that exists, like 2026-11-24."})
-    assert caller("GET", f"{path}?from={today}&to={today - DAY}") == wrong(to=f"Choose {words(today)} or a later day.")
+    assert caller("GET", f"{path}?from=2026-02-30") == wrong(
+        **{"from": "Write a date that exists, like 2026-11-24."}
+    )
+    assert caller("GET", f"{path}?from={today}&to={today - DAY}") == wrong(
+        to=f"Choose {words(today)} or a later day."
+    )
 
 
 def test_a_students_attendance_has_its_sums_and_marks(batch, pupils, today):
@@ -222,11 +271,15 @@ def test_before_the_first_class_there_is_no_percentage(student):
     }  # fmt: skip
 
 
-def test_an_instructor_sees_of_a_student_what_was_in_their_batches(batch, pupils, instructor, admin, today):
+def test_an_instructor_sees_of_a_student_what_was_in_their_batches(
+    batch, pupils, instructor, admin, today
+):
     a, *_ = pupils
     taken(batch, today)
     other = DailyBatchFactory()
-    EnrollmentFactory(batch=other, student=StudentProfile.objects.get(pk=a), status="completed", ended_on=today)
+    EnrollmentFactory(
+        batch=other, student=StudentProfile.objects.get(pk=a), status="completed", ended_on=today
+    )
     taken(other, today - DAY)
 
     assert Caller(instructor).get(f"/students/{a}/attendance")["total"] == 1
@@ -239,7 +292,11 @@ def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, batch,
     for days, status in enumerate(["late", "present", "absent"]):
         taken(batch, day - days * DAY, **{f"s{a}": status})
 
-    page = client_of(admin).get(reverse("attendance:student-attendance", args=[a]), {"month": "2026-06"}).context
+    page = (
+        client_of(admin)
+        .get(reverse("attendance:student-attendance", args=[a]), {"month": "2026-06"})
+        .context
+    )
     told = Caller(admin).get(f"/students/{a}/attendance")
 
     tally = page["tally"]
@@ -247,10 +304,15 @@ def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, batch,
     assert [mark["id"] for mark in told["attendance"]] == [mark.pk for mark in page["marks"]]
 
 
-def test_the_number_of_queries_does_not_grow_with_the_marks(batch, pupils, admin, today, queries_of):
+def test_the_number_of_queries_does_not_grow_with_the_marks(
+    batch, pupils, admin, today, queries_of
+):
     caller = Caller(admin)
     caller.get("/auth/me")
-    pages = (f"/batches/{batch.pk}/attendance?per_page=1", f"/students/{pupils[0]}/attendance?per_page=1")
+    pages = (
+        f"/batches/{batch.pk}/attendance?per_page=1",
+        f"/students/{pupils[0]}/attendance?per_page=1",
+    )
     taken(batch, today)
     for page in pages:
         caller.get(page)

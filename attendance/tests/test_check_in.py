@@ -65,7 +65,9 @@ def screen(batch, of, name="check-in-screen"):
 
 def code(batch, instructor):
     """The address that the code on the screen says."""
-    return reverse("attendance:check-in-scan", args=[check_in.code_of(batch, timezone.localdate(), instructor)])
+    return reverse(
+        "attendance:check-in-scan", args=[check_in.code_of(batch, timezone.localdate(), instructor)]
+    )
 
 
 def phone_of(student):
@@ -138,7 +140,9 @@ def test_who_is_not_signed_in_signs_in_first_and_comes_back(asha, batch, instruc
     assert answer.redirect_chain[-1][0] == f"{reverse('accounts:login')}?next={CHECK_IN}"
 
     clock.shift(120)  # typing a password takes longer than a code is shown
-    signed_in = phone.post(answer.redirect_chain[-1][0], {"name": asha.user.email, "password": PASSWORD}, follow=True)
+    signed_in = phone.post(
+        answer.redirect_chain[-1][0], {"name": asha.user.email, "password": PASSWORD}, follow=True
+    )
     assert signed_in.redirect_chain[-1][0] == CHECK_IN and "Check in" in signed_in.content.decode()
     phone.post(CHECK_IN)
     assert the_mark() == [("Asha Verma", "present")]
@@ -159,7 +163,9 @@ def test_the_code_changes_every_twenty_seconds(batch, instructor, clock):
     shown = {}
     for second in range(0, 60, 5):
         clock.move_to(at(17, 5, second))
-        shown.setdefault(check_in.code_of(batch, timezone.localdate(), instructor), []).append(second)
+        shown.setdefault(check_in.code_of(batch, timezone.localdate(), instructor), []).append(
+            second
+        )
 
     assert list(shown.values()) == [[0, 5, 10, 15], [20, 25, 30, 35], [40, 45, 50, 55]]
 
@@ -183,7 +189,10 @@ def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
 
     form = {f"mark-{asha.pk}": "excused", f"mark-{other.pk}": "absent", "version": "1"}
     assert client.post(address, form).status_code == 302
-    assert dict(Mark.objects.values_list("student", "status")) == {asha.pk: "excused", other.pk: "absent"}
+    assert dict(Mark.objects.values_list("student", "status")) == {
+        asha.pk: "excused",
+        other.pk: "absent",
+    }
     assert not Sheet.objects.get().is_open
     assert missing(evening, days=0) == []
     assert Mark.objects.get(student=asha).changes.get().before == "present"
@@ -211,8 +220,12 @@ def test_a_check_in_is_no_save_in_the_history_of_the_sheet(asha, batch, instruct
 # What is refused ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seconds", "counts"), [(0, True), (19, True), (39, True), (40, False), (3600, False)])
-def test_a_code_counts_while_it_is_shown_and_as_long_again(asha, batch, instructor, clock, seconds, counts):
+@pytest.mark.parametrize(
+    ("seconds", "counts"), [(0, True), (19, True), (39, True), (40, False), (3600, False)]
+)
+def test_a_code_counts_while_it_is_shown_and_as_long_again(
+    asha, batch, instructor, clock, seconds, counts
+):
     clock.move_to(at(17, 5))
     address = code(batch, instructor)
     clock.shift(seconds)
@@ -225,10 +238,14 @@ def test_a_code_counts_while_it_is_shown_and_as_long_again(asha, batch, instruct
     assert counts or "This code is over" in answer.content.decode()
 
 
-def test_a_code_of_the_future_or_of_somebody_elses_making_is_refused(asha, batch, instructor, clock):
+def test_a_code_of_the_future_or_of_somebody_elses_making_is_refused(
+    asha, batch, instructor, clock
+):
     clock.move_to(at(17, 5))
     address = code(batch, instructor)
-    forged = signing.Signer(key="another", salt="attendance.check-in", sep=".").sign(f"{batch.pk}-20260615-1-89")
+    forged = signing.Signer(key="another", salt="attendance.check-in", sep=".").sign(
+        f"{batch.pk}-20260615-1-89"
+    )
     clock.shift(-60)
     phone = phone_of(asha)
 
@@ -269,7 +286,9 @@ def test_a_second_student_on_the_same_device_is_refused(asha, batch, instructor)
     scan_and_confirm(phone, batch, instructor)
 
     phone.force_login(friend.user)
-    assert "This device has checked in another student" in refusal(scan_and_confirm(phone, batch, instructor))
+    assert "This device has checked in another student" in refusal(
+        scan_and_confirm(phone, batch, instructor)
+    )
     assert the_mark() == [("Asha Verma", "present")]
 
 
@@ -297,7 +316,9 @@ def test_a_device_name_that_was_made_up_does_not_count(asha, batch, instructor):
 def test_outside_of_the_class_nobody_checks_in(asha, batch, instructor, clock, when):
     clock.move_to(when)
 
-    assert "Physics has no class now" in refusal(scan_and_confirm(phone_of(asha), batch, instructor))
+    assert "Physics has no class now" in refusal(
+        scan_and_confirm(phone_of(asha), batch, instructor)
+    )
     page = screen(batch, instructor).content.decode()
     assert "QR code" not in page and ("Check-in opens at 16:45" in page) == (when < at(17))
     assert the_mark() == []
@@ -314,7 +335,9 @@ def test_a_sheet_that_is_saved_takes_no_check_ins(asha, batch, instructor):
     late = EnrollmentFactory(batch=batch, enrolled_on=timezone.localdate())
     Sheet.objects.create(batch=batch, held_on=timezone.localdate(), taken_by=instructor)
 
-    assert "is closed already" in refusal(scan_and_confirm(phone_of(late.student), batch, instructor))
+    assert "is closed already" in refusal(
+        scan_and_confirm(phone_of(late.student), batch, instructor)
+    )
     assert "The sheet is saved already" in screen(batch, instructor).content.decode()
     assert the_mark() == []
 
@@ -382,11 +405,16 @@ def test_of_two_students_on_one_device_at_once_one_is_marked(instructor):
     ticket = check_in.scan(check_in.code_of(batch, timezone.localdate(), instructor))
 
     results = at_once(
-        *(lambda student=student: check_in.check_in(ticket, student, "one device") for student in students)
+        *(
+            lambda student=student: check_in.check_in(ticket, student, "one device")
+            for student in students
+        )
     )
 
     assert sum(isinstance(result, CheckIn) for result in results) == 1
-    assert all("another student" in result.message for result in results if not isinstance(result, CheckIn))
+    assert all(
+        "another student" in result.message for result in results if not isinstance(result, CheckIn)
+    )
     assert Mark.objects.count() == CheckIn.objects.count() == 1
     assert [problem for check in checks.CHECKS for problem in check()] == []
 

@@ -32,7 +32,9 @@ def batch():
 
 def marks():
     """Every mark as `day name status`."""
-    rows = Mark.objects.order_by("sheet__held_on", "student").select_related("sheet", "student__user")
+    rows = Mark.objects.order_by("sheet__held_on", "student").select_related(
+        "sheet", "student__user"
+    )
     return [f"{mark.sheet.held_on:%d} {mark.student} {mark.status}" for mark in rows]
 
 
@@ -43,17 +45,24 @@ def test_marks_come_in_by_sheets_and_a_second_run_changes_nothing(file, batch):
     assert second.summary == "0 marks created, 0 changed, 4 unchanged, 0 skipped."
     assert marks() == ["15 A present", "15 B absent", "16 A late", "16 B late"]
     assert [sheet.version for sheet in Sheet.objects.all()] == [1, 1]
-    assert set(batch.enrollments.values_list("last_marked_on", flat=True)) == {datetime.date(2026, 6, 16)}
+    assert set(batch.enrollments.values_list("last_marked_on", flat=True)) == {
+        datetime.date(2026, 6, 16)
+    }
 
 
 def test_a_mark_that_differs_is_corrected_and_what_it_was_is_kept(file, batch):
     taken(batch, datetime.date(2026, 6, 15))
 
-    run = run_import("import_attendance", file("Date,Batch,Student,Status\n15/06/2026,M1,A,P\n15/06/2026,M1,B,E\n"))
+    run = run_import(
+        "import_attendance",
+        file("Date,Batch,Student,Status\n15/06/2026,M1,A,P\n15/06/2026,M1,B,E\n"),
+    )
 
     assert run.summary == "0 marks created, 1 changed, 1 unchanged, 0 skipped."
     assert marks() == ["15 A present", "15 B excused"]
-    assert [(change.before, change.after) for change in MarkChange.objects.all()] == [("present", "excused")]
+    assert [(change.before, change.after) for change in MarkChange.objects.all()] == [
+        ("present", "excused")
+    ]
 
 
 def test_a_holiday_made_since_does_not_trouble_a_second_run(file, batch):
@@ -69,7 +78,10 @@ def test_a_holiday_made_since_does_not_trouble_a_second_run(file, batch):
         ("15/06/2026,M1,A,here", "line 2, Status: “here”: Write P, A, L or E"),
         ("15/06/2026,M1,C,P", "line 2, Student: “C”: There is no such student."),
         ("15/06/2026,M9,A,P", "line 2, Batch: “M9”: There is none with this code or name."),
-        ("15/06/2026,Noon,A,P", "line 2, Student: “A”: Not enrolled in Noon on 15 Jun 2026. Check batch and date."),
+        (
+            "15/06/2026,Noon,A,P",
+            "line 2, Student: “A”: Not enrolled in Noon on 15 Jun 2026. Check batch and date.",
+        ),
         ("31/05/2026,M1,A,P", "line 2, Date: “31/05/2026”: Morning starts on 1 Jun 2026."),
         ("31/05/2099,M1,A,P", "line 2, Date: “31/05/2099”: 31 May 2099 lies in the future."),
         ("17/06/2026,M1,A,P", "line 2, Date: “17/06/2026”: 17 Jun 2026 is a holiday: Diwali."),
@@ -108,7 +120,10 @@ def test_a_grid_comes_in_by_its_days_and_a_second_run_changes_nothing(file, batc
 def test_a_grid_of_a_workbook_has_dates_for_headings(file, batch):
     day = datetime.date(2026, 6, 15)
 
-    run = run_import("import_attendance_grid", file(xlsx([["Student", "Batch", day], ["A", "M1", "P"]]), "grid.xlsx"))
+    run = run_import(
+        "import_attendance_grid",
+        file(xlsx([["Student", "Batch", day], ["A", "M1", "P"]]), "grid.xlsx"),
+    )
 
     assert run.code == 0, run.said
     assert marks() == ["15 A present"]
@@ -120,7 +135,11 @@ def test_a_grid_of_a_workbook_has_dates_for_headings(file, batch):
         ("A,Morning,P", "A,Morning,X", "line 2, 15/06/2026: “X”: Write P, A, L or E"),
         ("A,Morning,P", "C,Morning,P", "line 2, Student: “C”: There is no such student."),
         ("15/06/2026", "31/05/2026", "line 2, 31/05/2026: “P”: "),
-        ("B,Morning,,L", "A,Morning,,L", "line 3, 2026-06-16 00:00: “L”: Line 2 marks the same student on this day."),
+        (
+            "B,Morning,,L",
+            "A,Morning,,L",
+            "line 3, 2026-06-16 00:00: “L”: Line 2 marks the same student on this day.",
+        ),
     ],
 )
 def test_a_cell_of_a_grid_that_is_wrong_is_named_by_line_and_day(file, batch, old, new, said):
@@ -171,7 +190,10 @@ def test_totals_count_with_the_marks_and_a_second_run_changes_nothing(file, batc
 
     assert first.summary == "2 totals created, 0 changed, 0 unchanged, 0 skipped.", first.said
     assert second.summary == "0 totals created, 0 changed, 2 unchanged, 0 skipped."
-    assert tallies() == {"A": Tally(present=37, absent=4), "B": Tally(present=31, absent=8, excused=2)}
+    assert tallies() == {
+        "A": Tally(present=37, absent=4),
+        "B": Tally(present=31, absent=8, excused=2),
+    }
     assert list(presences()) == []
 
 
@@ -217,7 +239,11 @@ def test_a_student_reads_which_classes_are_from_before(file, batch, client_of):
     run_import("import_attendance_totals", file(TOTALS))
     student = StudentProfile.objects.get(user__full_name="A")
 
-    page = client_of(student).get(reverse("attendance:student-attendance", args=[student.pk])).content.decode()
+    page = (
+        client_of(student)
+        .get(reverse("attendance:student-attendance", args=[student.pk]))
+        .content.decode()
+    )
 
     assert "36 of 40 are from before CoachMaster" in page
     assert "36 of 40 · 90 %" in page

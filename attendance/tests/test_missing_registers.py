@@ -48,14 +48,19 @@ def batch_on(*weekdays, **fields):
     """A batch with a class at 17:00 on each weekday, and one student."""
     batch = BatchFactory(**fields)
     for weekday in weekdays:
-        ClassTime.objects.create(batch=batch, weekday=weekday, starts_at=datetime.time(17), ends_at=datetime.time(18))
+        ClassTime.objects.create(
+            batch=batch, weekday=weekday, starts_at=datetime.time(17), ends_at=datetime.time(18)
+        )
     EnrollmentFactory(batch=batch)
     return batch
 
 
 def found(now=None, days=2):
     """``(batch's name, day of June)`` of what is missing."""
-    return [(row.batch, row.day.day) for row in missing_registers.missing(now or moment(WEDNESDAY, 12), days=days)]
+    return [
+        (row.batch, row.day.day)
+        for row in missing_registers.missing(now or moment(WEDNESDAY, 12), days=days)
+    ]
 
 
 # Which they are --------------------------------------------------------------------------------------------------
@@ -86,7 +91,9 @@ def test_todays_class_is_missing_once_it_has_ended():
 def test_classes_called_off_are_not_missing_and_moved_ones_are_on_their_new_day():
     cancelled, moved, extra = batch_on(0, name="A"), batch_on(0, name="B"), batch_on(name="C")
     ClassChangeFactory(batch=cancelled, class_of=(MONDAY, "17:00-18:00"))
-    ClassChangeFactory(batch=moved, class_of=(MONDAY, "17:00-18:00"), held=(WEDNESDAY, "09:00-10:00"))
+    ClassChangeFactory(
+        batch=moved, class_of=(MONDAY, "17:00-18:00"), held=(WEDNESDAY, "09:00-10:00")
+    )
     ClassChangeFactory(batch=extra, held=(WEDNESDAY, "11:30-12:30"))
 
     assert found() == [("B", 17)]
@@ -180,7 +187,8 @@ def test_an_admin_looks_further_back_than_instructors_may_correct(client_of, adm
 
     assert listed(page) == [("Mondays", day) for day in (15, 8, 1)]
     assert (
-        "3 classes without a sheet, today’s once they have ended and those of 31 days before." in page.content.decode()
+        "3 classes without a sheet, today’s once they have ended and those of 31 days before."
+        in page.content.decode()
     )
     assert listed(client_of(instructor).get(PAGE, {"back": "most"})) == [("Mondays", 15)]
 
@@ -188,7 +196,10 @@ def test_an_admin_looks_further_back_than_instructors_may_correct(client_of, adm
 def test_it_says_how_far_it_reaches_and_when_nothing_is_missing(client_of, admin):
     page = client_of(admin).get(PAGE).content.decode()
 
-    assert "0 classes without a sheet, today’s once they have ended and those of 7 days before." in page
+    assert (
+        "0 classes without a sheet, today’s once they have ended and those of 7 days before."
+        in page
+    )
     assert "Every register is taken" in page
 
 
@@ -285,7 +296,10 @@ def test_without_mail_it_says_so_and_does_nothing(settings, instructor):
 def test_a_mail_that_fails_is_told_and_tried_again(mails, settings, instructor, monkeypatch):
     batch_on(0, instructor=instructor, starts_on=MONDAY)
     with monkeypatch.context() as patch:
-        patch.setattr("django.core.mail.EmailMessage.send", lambda self: (_ for _ in ()).throw(OSError("refused")))
+        patch.setattr(
+            "django.core.mail.EmailMessage.send",
+            lambda self: (_ for _ in ()).throw(OSError("refused")),
+        )
         with pytest.raises(CommandError, match="Not every mail went out"):
             remind()
     assert not RegisterReminder.objects.exists()

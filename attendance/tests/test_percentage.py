@@ -23,7 +23,9 @@ TODAY = datetime.date(2026, 6, 15)
 @pytest.fixture(autouse=True)
 def _afternoon():
     """Monday, 15 June 2026, 18:40 in India."""
-    with time_machine.travel(datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False):
+    with time_machine.travel(
+        datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False
+    ):
         yield
 
 
@@ -131,7 +133,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("case", "fraction", "words"), CASES, ids=[case.__name__ for case, *_ in CASES])
+@pytest.mark.parametrize(
+    ("case", "fraction", "words"), CASES, ids=[case.__name__ for case, *_ in CASES]
+)
 def test_the_percentage_of_worked_cases(student, case, fraction, words):
     case(peopled(), student)
 
@@ -159,7 +163,10 @@ def test_a_transfer_splits_by_date(student):
 @pytest.mark.parametrize(
     ("tally", "words"),
     [
-        (Tally(36, 4, 2, 1), "36 present + 2 late = 38 attended; 38 ÷ (38 + 4 absent) = 90.5 %; 1 excused left out"),
+        (
+            Tally(36, 4, 2, 1),
+            "36 present + 2 late = 38 attended; 38 ÷ (38 + 4 absent) = 90.5 %; 1 excused left out",
+        ),
         (Tally(present=3, absent=1), "3 present + 0 late = 3 attended; 3 ÷ (3 + 1 absent) = 75 %"),
         (Tally(excused=2), "no classes yet"),
     ],

@@ -21,7 +21,9 @@ def batch():
     """Physics, each day from 17:00 to 18:30, with the students 26-1 and 26-2."""
     batch = DailyBatchFactory(name="Physics")
     for number, name in (("26-1", "Asha"), ("26-2", "Bela")):
-        EnrollmentFactory(batch=batch, student__admission_number=number, student__user__full_name=name)
+        EnrollmentFactory(
+            batch=batch, student__admission_number=number, student__user__full_name=name
+        )
     return batch
 
 
@@ -30,7 +32,9 @@ def bring_in(file):
     """`bring_in("26-1,2026-06-15 17:02", ...)`: the import of a file with these readings."""
 
     def run(*readings, options=(), header="Person number,Punch time"):
-        return run_import("import_attendance", file("\n".join([header, *readings]) + "\n"), "--punches", *options)
+        return run_import(
+            "import_attendance", file("\n".join([header, *readings]) + "\n"), "--punches", *options
+        )
 
     return run
 
@@ -38,7 +42,9 @@ def bring_in(file):
 def marks():
     rows = Mark.objects.order_by("sheet__held_on", "sheet__batch__name", "student__user__full_name")
     rows = rows.select_related("sheet__batch", "student__user")
-    return [f"{mark.sheet.held_on:%d} {mark.sheet.batch} {mark.student} {mark.status}" for mark in rows]
+    return [
+        f"{mark.sheet.held_on:%d} {mark.sheet.batch} {mark.student} {mark.status}" for mark in rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,10 @@ def test_date_and_time_are_read_as_devices_write_them(batch, bring_in, header, r
 
 def test_reading_again_and_leaving_change_nothing(batch, bring_in):
     run = bring_in(
-        "26-1,2026-06-15 16:58", "26-1,2026-06-15 17:20", "26-1,2026-06-15 18:31", "26-1,2026-06-15 18:59:59"
+        "26-1,2026-06-15 16:58",
+        "26-1,2026-06-15 17:20",
+        "26-1,2026-06-15 18:31",
+        "26-1,2026-06-15 18:59:59",
     )
 
     assert run.summary == "1 mark created, 0 changed, 3 unchanged, 0 skipped."
@@ -94,7 +103,9 @@ def test_two_classes_in_a_row_have_a_reading_each(batch, bring_in):
     student = batch.enrollments.get(student__admission_number="26-1").student
     batch.enrollments.update(is_exclusive=False)
     maths = DailyBatchFactory(name="Maths")
-    ClassTime.objects.filter(batch=maths).update(starts_at=datetime.time(18, 30), ends_at=datetime.time(20))
+    ClassTime.objects.filter(batch=maths).update(
+        starts_at=datetime.time(18, 30), ends_at=datetime.time(20)
+    )
     EnrollmentFactory(batch=maths, student=student, is_exclusive=False)
 
     bring_in("26-1,2026-06-15 17:15", "26-1,2026-06-15 18:25")
@@ -104,7 +115,9 @@ def test_two_classes_in_a_row_have_a_reading_each(batch, bring_in):
 def test_a_second_class_of_the_batch_that_day_is_on_the_same_sheet_and_its_first_reading_says_nothing_new(
     batch, bring_in
 ):
-    ClassTime.objects.create(batch=batch, weekday=0, starts_at=datetime.time(19), ends_at=datetime.time(20))
+    ClassTime.objects.create(
+        batch=batch, weekday=0, starts_at=datetime.time(19), ends_at=datetime.time(20)
+    )
 
     run = bring_in("26-1,2026-06-15 17:00", "26-1,2026-06-15 19:30")
 
@@ -140,7 +153,10 @@ def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, b
 
     run = bring_in("26-1,2026-06-15 17:02", options=["--absent"])
     assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
-    assert (marks(), Sheet.objects.get().is_open) == (["15 Physics Asha present", "15 Physics Bela absent"], False)
+    assert (marks(), Sheet.objects.get().is_open) == (
+        ["15 Physics Asha present", "15 Physics Bela absent"],
+        False,
+    )
 
     again = bring_in("26-1,2026-06-15 17:02", options=["--absent"])
     assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
@@ -163,7 +179,10 @@ def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, b
             "26-2,2026-05-15 17:02",
             "line 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 May 2026 then.",
         ),
-        ("26-2,2099-06-15 17:02", "line 3, Punch time: “2099-06-15 17:02”: This lies in the future."),
+        (
+            "26-2,2099-06-15 17:02",
+            "line 3, Punch time: “2099-06-15 17:02”: This lies in the future.",
+        ),
         ("26-2,17:02", "line 3"),
         ("26-2,yesterday", "Write date and time, like 15/06/2026 17:03"),
         ("26-2,31/02/2026 17:02", "Enter a date that exists"),
@@ -178,10 +197,18 @@ def test_what_cannot_be_placed_is_named_and_keeps_the_file_out(batch, bring_in, 
 
 
 def test_what_cannot_be_placed_may_be_left_out(batch, bring_in):
-    run = bring_in("26-9,2026-06-15 17:02", "26-1,2026-06-15 17:02", "26-2,2026-06-15 12:00", options=["--leave-out"])
+    run = bring_in(
+        "26-9,2026-06-15 17:02",
+        "26-1,2026-06-15 17:02",
+        "26-2,2026-06-15 12:00",
+        options=["--leave-out"],
+    )
 
     assert run.summary == "1 mark created, 0 changed, 0 unchanged, 2 skipped."
-    assert "line 2 left out: There is no such student." in run.out and "line 4 left out: No class" in run.out
+    assert (
+        "line 2 left out: There is no such student." in run.out
+        and "line 4 left out: No class" in run.out
+    )
     assert marks() == ["15 Physics Asha present"]
 
 

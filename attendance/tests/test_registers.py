@@ -11,7 +11,12 @@ import time_machine
 from django.urls import reverse
 
 from academics.models import ClassTime, Enrollment, Institute
-from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory, HolidayFactory
+from academics.tests.factories import (
+    BatchFactory,
+    DailyBatchFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.percentages import Status
 from attendance.services.sheets import take_attendance
@@ -26,7 +31,9 @@ ONE = datetime.timedelta(days=1)
 @pytest.fixture(autouse=True)
 def _afternoon():
     """Monday, 15 June 2026, 18:40 in India."""
-    with time_machine.travel(datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False):
+    with time_machine.travel(
+        datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False
+    ):
         yield
 
 
@@ -61,7 +68,12 @@ def test_a_register_has_each_student_s_marks_and_tally_by_name(client_of, instru
     one = EnrollmentFactory(batch=batch, student__user__full_name="Zoya")
     two = EnrollmentFactory(batch=batch, student__user__full_name="Asha", enrolled_on=DAY)
     taken(batch, DAY - ONE, by=instructor, **{f"s{one.student_id}": "late"})
-    taken(batch, DAY, by=instructor, **{f"s{one.student_id}": "absent", f"s{two.student_id}": "excused"})
+    taken(
+        batch,
+        DAY,
+        by=instructor,
+        **{f"s{one.student_id}": "absent", f"s{two.student_id}": "excused"},
+    )
 
     response = register(client_of(instructor), batch)
 
@@ -74,11 +86,14 @@ def test_a_register_has_each_student_s_marks_and_tally_by_name(client_of, instru
     assert found.tally.percentage == Decimal("50.0")
     page = response.content.decode()
     assert (
-        '<td class="m m-late"><span aria-hidden="true">L</span><span class="visually-hidden">Late</span></td>' in page
+        '<td class="m m-late"><span aria-hidden="true">L</span><span class="visually-hidden">Late</span></td>'
+        in page
     )
 
 
-def test_a_student_who_left_stays_on_the_register_of_the_days_they_came(client_of, instructor, batch):
+def test_a_student_who_left_stays_on_the_register_of_the_days_they_came(
+    client_of, instructor, batch
+):
     gone = EnrollmentFactory(batch=batch)
     taken(batch, DAY - 5 * ONE, by=instructor)
     Enrollment.objects.filter(pk=gone.pk).update(status="dropped", ended_on=DAY - 3 * ONE)
@@ -96,7 +111,11 @@ def test_a_planned_class_without_a_sheet_is_not_taken_yet(client_of, instructor,
     response = register(client_of(instructor), batch, **{"from": "2026-06-12", "to": "2026-06-30"})
 
     found = response.context["register"]
-    assert [(one.day.day, one.is_taken) for one in found.days] == [(12, False), (14, True), (15, False)]
+    assert [(one.day.day, one.is_taken) for one in found.days] == [
+        (12, False),
+        (14, True),
+        (15, False),
+    ]
     assert found.missing == 2
     assert response.content.decode().count("Take attendance") == 2
 
@@ -105,7 +124,9 @@ def test_days_beyond_the_instructors_window_have_no_button(client_of, instructor
     EnrollmentFactory(batch=batch)
     Institute.objects.update(attendance_edit_days=1)
 
-    page = register(client_of(instructor), batch, **{"from": "2026-06-12", "to": "2026-06-15"}).content.decode()
+    page = register(
+        client_of(instructor), batch, **{"from": "2026-06-12", "to": "2026-06-15"}
+    ).content.decode()
 
     assert (page.count("Not taken yet</span>"), page.count("Take attendance")) == (5, 2)
 
@@ -117,12 +138,17 @@ def test_days_beyond_the_instructors_window_have_no_button(client_of, instructor
             {"from": "2026-06-10", "to": "2026-06-01"},
             "The range ends before it begins: choose a last day from 10 Jun 2026 on.",
         ),
-        ({"from": "2026-01-01", "to": "2026-06-01"}, "A register shows at most 92 days: choose a shorter range."),
+        (
+            {"from": "2026-01-01", "to": "2026-06-01"},
+            "A register shows at most 92 days: choose a shorter range.",
+        ),
         ({"from": "2026-02-30", "to": "2026-06-01"}, "Enter a date that exists, like 24/11/2026."),
         ({"from": "0001-01-01", "to": "9999-12-31"}, "Enter a date between 1900 and 2100."),
     ],
 )
-def test_a_range_that_cannot_be_shown_gets_a_sentence_and_this_month(client_of, instructor, batch, query, words):
+def test_a_range_that_cannot_be_shown_gets_a_sentence_and_this_month(
+    client_of, instructor, batch, query, words
+):
     response = register(client_of(instructor), batch, **query)
 
     assert words in response.content.decode()
@@ -130,15 +156,22 @@ def test_a_range_that_cannot_be_shown_gets_a_sentence_and_this_month(client_of, 
 
 
 def test_ninety_two_days_are_shown(client_of, instructor, batch):
-    context = register(client_of(instructor), batch, **{"from": "2026-03-16", "to": "2026-06-15"}).context
+    context = register(
+        client_of(instructor), batch, **{"from": "2026-03-16", "to": "2026-06-15"}
+    ).context
 
     assert (context["first"], context["last"]) == (datetime.date(2026, 3, 16), DAY)
 
 
-def test_a_batch_that_has_not_started_and_one_without_class_times_have_an_empty_state(client_of, admin):
+def test_a_batch_that_has_not_started_and_one_without_class_times_have_an_empty_state(
+    client_of, admin
+):
     client = client_of(admin)
 
-    assert "This batch has not started" in register(client, DailyBatchFactory(starts_on=DAY + ONE)).content.decode()
+    assert (
+        "This batch has not started"
+        in register(client, DailyBatchFactory(starts_on=DAY + ONE)).content.decode()
+    )
     assert "no class times" in register(client, BatchFactory()).content.decode()
 
 
@@ -149,7 +182,10 @@ def test_a_month_is_chosen_and_links_lead_to_those_beside_it(client_of, instruct
 
     context = register(client, batch, month="2026-05").context
 
-    assert (context["first"], context["last"]) == (datetime.date(2026, 5, 1), datetime.date(2026, 5, 31))
+    assert (context["first"], context["last"]) == (
+        datetime.date(2026, 5, 1),
+        datetime.date(2026, 5, 31),
+    )
     assert (context["months"].earlier, context["months"].later) == (
         datetime.date(2026, 4, 1),
         datetime.date(2026, 6, 1),
@@ -158,7 +194,9 @@ def test_a_month_is_chosen_and_links_lead_to_those_beside_it(client_of, instruct
         assert register(client, batch, month=nonsense).context["first"] == datetime.date(2026, 6, 1)
 
 
-def test_a_register_tells_the_range_and_all_classes_apart_and_low_is_told_by_all(client_of, instructor, batch):
+def test_a_register_tells_the_range_and_all_classes_apart_and_low_is_told_by_all(
+    client_of, instructor, batch
+):
     batch.starts_on = datetime.date(2026, 5, 1)
     batch.save()
     student = EnrollmentFactory(batch=batch, enrolled_on=batch.starts_on).student
@@ -168,7 +206,11 @@ def test_a_register_tells_the_range_and_all_classes_apart_and_low_is_told_by_all
 
     (row,) = register(client_of(instructor), batch).context["register"].rows
 
-    assert (str(row.tally), str(row.overall), row.is_low) == ("1 of 1 · 100 %", "1 of 5 · 20 %", True)
+    assert (str(row.tally), str(row.overall), row.is_low) == (
+        "1 of 1 · 100 %",
+        "1 of 5 · 20 %",
+        True,
+    )
 
 
 def test_a_student_who_left_and_came_back_has_one_row_with_both_times(client_of, instructor, batch):
@@ -184,7 +226,9 @@ def test_a_student_who_left_and_came_back_has_one_row_with_both_times(client_of,
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_a_register_is_a_file_with_a_column_a_day_and_no_formula(client_of, instructor, batch, form):
+def test_a_register_is_a_file_with_a_column_a_day_and_no_formula(
+    client_of, instructor, batch, form
+):
     student = EnrollmentFactory(batch=batch, student__user__full_name="=1+1").student
     EnrollmentFactory(batch=batch, enrolled_on=DAY, student__user__full_name="Zoya")
     taken(batch, DAY - ONE, **{f"s{student.pk}": "late"})
@@ -192,7 +236,10 @@ def test_a_register_is_a_file_with_a_column_a_day_and_no_formula(client_of, inst
 
     response = register(client_of(instructor), batch, **{"as": form})
 
-    assert f"attendance-{batch.code or batch.pk}-2026-06-01-2026-06-15.{form}" in response["Content-Disposition"]
+    assert (
+        f"attendance-{batch.code or batch.pk}-2026-06-01-2026-06-15.{form}"
+        in response["Content-Disposition"]
+    )
     rows = rows_of_file(response, form)
     assert rows[0] == [
         "Student", "Admission number", "14 Jun 2026", "15 Jun 2026", "Present", "Absent", "Late", "Excused",
@@ -200,7 +247,22 @@ def test_a_register_is_a_file_with_a_column_a_day_and_no_formula(client_of, inst
     ]  # fmt: skip
     number = student.admission_number
     name = "'=1+1" if form == "csv" else "=1+1"
-    assert rows[1] == [name, number, "L", "A", "0", "1", "1", "0", "1", "2", "50.0", "1", "2", "50.0"]
+    assert rows[1] == [
+        name,
+        number,
+        "L",
+        "A",
+        "0",
+        "1",
+        "1",
+        "0",
+        "1",
+        "2",
+        "50.0",
+        "1",
+        "2",
+        "50.0",
+    ]
     assert rows[2][2:4] == ["", "P"]
 
 
@@ -212,7 +274,11 @@ def rows_of_file(response, form):
     sheet = openpyxl.load_workbook(io.BytesIO(content)).active
     return [
         [
-            "" if cell is None else f"{cell:.1f}" if heading.startswith("%") and cell != heading else str(cell)
+            ""
+            if cell is None
+            else f"{cell:.1f}"
+            if heading.startswith("%") and cell != heading
+            else str(cell)
             for cell, heading in zip(line, next(sheet.iter_rows(values_only=True)), strict=True)
         ]
         for line in sheet.iter_rows(values_only=True)
@@ -252,7 +318,9 @@ def marked(batch, student, statuses, first=DAY - 10 * ONE):
         (["present", "excused", "absent", "late"], "2 of 3 · 66.7 %"),
     ],
 )
-def test_the_percentage_is_attended_of_attended_and_absent(client_of, batch, student, statuses, words):
+def test_the_percentage_is_attended_of_attended_and_absent(
+    client_of, batch, student, statuses, words
+):
     EnrollmentFactory(batch=batch, student=student)
     marked(batch, student, statuses)
 
@@ -268,11 +336,15 @@ def test_a_student_who_joined_mid_way_is_counted_from_then_on(client_of, admin, 
     assert str(attendance_of(client_of(student), student).context["tally"]) == "1 of 1 · 100 %"
 
 
-def test_after_a_transfer_each_batch_has_its_tally_and_the_whole_adds_them(client_of, admin, batch, student):
+def test_after_a_transfer_each_batch_has_its_tally_and_the_whole_adds_them(
+    client_of, admin, batch, student
+):
     first = EnrollmentFactory(batch=batch, student=student)
     marked(batch, student, ["present", "absent"])
     Enrollment.objects.filter(pk=first.pk).update(status="dropped", ended_on=DAY - 3 * ONE)
-    second = EnrollmentFactory(batch=DailyBatchFactory(name="Evening"), student=student, enrolled_on=DAY - 3 * ONE)
+    second = EnrollmentFactory(
+        batch=DailyBatchFactory(name="Evening"), student=student, enrolled_on=DAY - 3 * ONE
+    )
     marked(second.batch, student, ["present", "late", "absent"], first=DAY - 2 * ONE)
 
     context = attendance_of(client_of(admin), student).context
@@ -302,7 +374,9 @@ def test_attendance_below_the_institutes_threshold_is_marked_as_low(client_of, b
     institute = Institute.objects.current()
     institute.low_attendance_percent = 76
     institute.save()
-    assert "Low attendance" not in attendance_of(client, student).content.decode()  # four classes are too few to judge
+    assert (
+        "Low attendance" not in attendance_of(client, student).content.decode()
+    )  # four classes are too few to judge
     institute.low_attendance_classes = 4
     institute.save()
     assert "Low attendance" in attendance_of(client, student).content.decode()
@@ -310,7 +384,9 @@ def test_attendance_below_the_institutes_threshold_is_marked_as_low(client_of, b
 
 def test_what_is_expected_is_told_of_the_batch_that_is_short_of_it(client_of, batch, student):
     Institute.objects.update(several_batches_at_once=True, low_attendance_classes=2)
-    strict = BatchFactory(name="Strict", course__low_attendance_percent=90, starts_on=batch.starts_on)
+    strict = BatchFactory(
+        name="Strict", course__low_attendance_percent=90, starts_on=batch.starts_on
+    )
     for one, statuses in ((strict, ["present", "absent"]), (batch, ["present"])):
         EnrollmentFactory(batch=one, student=student, is_exclusive=False)
         marked(one, student, statuses)
@@ -321,7 +397,9 @@ def test_what_is_expected_is_told_of_the_batch_that_is_short_of_it(client_of, ba
     assert "75 % or more" not in page
 
 
-def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(client_of, batch, student):
+def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(
+    client_of, batch, student
+):
     batch.starts_on = datetime.date(2026, 4, 1)
     batch.save()
     EnrollmentFactory(batch=batch, student=student, enrolled_on=datetime.date(2026, 5, 20))
@@ -339,10 +417,16 @@ def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(c
     context = attendance_of(client, student, month="2026-05").context
     assert (context["months"].earlier, context["months"].later) == (None, datetime.date(2026, 6, 1))
     marked_days = [day.day.day for week in context["weeks"] for day in week if day.marks]
-    assert (len(context["weeks"]), marked_days, str(context["of_month"])) == (5, [31], "1 of 1 · 100 %")
+    assert (len(context["weeks"]), marked_days, str(context["of_month"])) == (
+        5,
+        [31],
+        "1 of 1 · 100 %",
+    )
 
 
-def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(client_of, instructor, batch, student):
+def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(
+    client_of, instructor, batch, student
+):
     EnrollmentFactory(batch=batch, student=student)
     taken(batch, DAY, by=instructor, **{f"s{student.pk}": "absent"})
     take_attendance(
@@ -359,7 +443,9 @@ def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(client_
     assert "Absent, no note <small>until 15 Jun 2026, 18:40, Imran Khan</small>" in page
 
 
-def test_a_student_sees_only_their_own_and_an_instructor_those_of_own_batches(client_of, instructor, admin, batch):
+def test_a_student_sees_only_their_own_and_an_instructor_those_of_own_batches(
+    client_of, instructor, admin, batch
+):
     mine, other = StudentFactory(), StudentFactory()
     EnrollmentFactory(batch=batch, student=mine)
     EnrollmentFactory(student=other)
@@ -445,7 +531,9 @@ def test_a_day_with_many_classes_is_shown_by_pages(client_of, admin):
     DailyBatchFactory.create_batch(32)
     client = client_of(admin)
 
-    first, second = (client.get(reverse("attendance:day"), {"page": page}).context["classes"] for page in (1, 2))
+    first, second = (
+        client.get(reverse("attendance:day"), {"page": page}).context["classes"] for page in (1, 2)
+    )
     assert (len(first), len(second), first.total) == (30, 2, 32)
 
 
@@ -481,7 +569,9 @@ def test_registers_and_days_are_not_for_students_nor_other_instructors(client_of
 
 def test_an_extra_class_stands_on_its_day(client_of, admin):
     batch = BatchFactory()
-    ClassTime.objects.create(batch=batch, weekday=3, starts_at=datetime.time(9), ends_at=datetime.time(11))
+    ClassTime.objects.create(
+        batch=batch, weekday=3, starts_at=datetime.time(9), ends_at=datetime.time(11)
+    )
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)
 

@@ -52,7 +52,11 @@ def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, absen
         "Sunrise & Co 9000000000"
     ]
     reminder = Reminder.objects.get()
-    assert (reminder.enrollment, reminder.channel, reminder.sent_by) == (absentee, "whatsapp", admin)
+    assert (reminder.enrollment, reminder.channel, reminder.sent_by) == (
+        absentee,
+        "whatsapp",
+        admin,
+    )
     assert (reminder.attended, reminder.counted) == (6, 10)
 
 
@@ -80,7 +84,10 @@ def test_who_attends_again_is_neither_offered_nor_reminded(client_of, admin, abs
     Presence.objects.update(present=40, absences_in_a_row=0)
     client = client_of(admin)
 
-    assert reverse("attendance:remind", args=[absentee.pk]) not in client.get(SHORTAGE).content.decode()
+    assert (
+        reverse("attendance:remind", args=[absentee.pk])
+        not in client.get(SHORTAGE).content.decode()
+    )
     answer = client.post(reverse("attendance:remind", args=[absentee.pk]), follow=True)
     assert "Asha Verma is not short of attendance" in answer.content.decode()
     assert not Reminder.objects.exists()
@@ -98,18 +105,31 @@ def test_without_a_mobile_number_there_is_no_tap(client_of, admin, absentee):
     assert not Reminder.objects.exists()
 
 
-def test_those_ticked_get_a_mail_each(client_of, admin, absentee, settings, django_capture_on_commit_callbacks):
+def test_those_ticked_get_a_mail_each(
+    client_of, admin, absentee, settings, django_capture_on_commit_callbacks
+):
     settings.SENDS_MAIL = True
     other = other_absentee(student__user__email="own@example.com")
     silent = other_absentee(student__user__email="")
 
     with django_capture_on_commit_callbacks(execute=True):
-        answer = client_of(admin).post(f"{MAIL}?show=short", {"enrollments": [absentee.pk, other.pk, silent.pk]})
+        answer = client_of(admin).post(
+            f"{MAIL}?show=short", {"enrollments": [absentee.pk, other.pk, silent.pk]}
+        )
 
     assert answer["Location"] == f"{SHORTAGE}?show=short"
-    assert sorted(message.to[0] for message in mail.outbox) == ["father@example.com", "own@example.com"]
-    assert "has attended 6 of 10 classes of JEE {M1}: 60 %, where 75 % are expected" in mail.outbox[0].body
-    assert set(Reminder.objects.values_list("enrollment", "channel")) == {(absentee.pk, "email"), (other.pk, "email")}
+    assert sorted(message.to[0] for message in mail.outbox) == [
+        "father@example.com",
+        "own@example.com",
+    ]
+    assert (
+        "has attended 6 of 10 classes of JEE {M1}: 60 %, where 75 % are expected"
+        in mail.outbox[0].body
+    )
+    assert set(Reminder.objects.values_list("enrollment", "channel")) == {
+        (absentee.pk, "email"),
+        (other.pk, "email"),
+    }
 
 
 @pytest.mark.parametrize(("answered", "mails"), [("leave_out", 1), ("again", 2)])
@@ -130,7 +150,9 @@ def test_of_several_those_reminded_lately_are_asked_about(
     assert len(mail.outbox) == mails
 
 
-@pytest.mark.parametrize("sent", [{}, {"enrollments": ["x"]}, {"enrollments": ["9" * 30]}, {"enrollments": ["-1"]}])
+@pytest.mark.parametrize(
+    "sent", [{}, {"enrollments": ["x"]}, {"enrollments": ["9" * 30]}, {"enrollments": ["-1"]}]
+)
 def test_nonsense_reminds_nobody(client_of, admin, absentee, settings, sent):
     settings.SENDS_MAIL = True
 
@@ -152,7 +174,10 @@ def test_instructors_see_who_is_short_and_remind_nobody(client_of, instructor, a
     absentee.batch.save()
     client = client_of(instructor)
 
-    assert reverse("attendance:remind", args=[absentee.pk]) not in client.get(SHORTAGE).content.decode()
+    assert (
+        reverse("attendance:remind", args=[absentee.pk])
+        not in client.get(SHORTAGE).content.decode()
+    )
     assert remind(client, absentee).status_code == 403
 
 

@@ -5,7 +5,12 @@ import datetime
 import pytest
 
 from academics.models import Batch, ClassTime
-from academics.tests.factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
+from academics.tests.factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
 from attendance.percentages import Tally
 from attendance.queries.days import classes_on
 from attendance.queries.students import batch_tallies, student_tally
@@ -22,7 +27,10 @@ def batch_on(*weekdays, hour=17, **fields):
     batch = BatchFactory(**fields)
     for weekday in weekdays:
         ClassTime.objects.create(
-            batch=batch, weekday=weekday, starts_at=datetime.time(hour), ends_at=datetime.time(hour + 1)
+            batch=batch,
+            weekday=weekday,
+            starts_at=datetime.time(hour),
+            ends_at=datetime.time(hour + 1),
         )
     EnrollmentFactory(batch=batch)
     return batch
@@ -73,7 +81,10 @@ def test_a_cancelled_class_is_not_expected_and_a_sheet_taken_before_stays(admin)
 def test_a_moved_class_is_expected_on_its_new_day():
     batch = batch_on(0)
     ClassChangeFactory(
-        batch=batch, class_of=(MONDAY, "17:00-18:00"), held=(TUESDAY, "07:00-08:00"), reason="Hall is taken"
+        batch=batch,
+        class_of=(MONDAY, "17:00-18:00"),
+        held=(TUESDAY, "07:00-08:00"),
+        reason="Hall is taken",
     )
 
     (moved,) = classes_on(TUESDAY)

@@ -35,7 +35,9 @@ ONE = datetime.timedelta(days=1)
 @pytest.fixture(autouse=True)
 def _afternoon():
     """Monday, 15 June 2026, 18:40 in India."""
-    with time_machine.travel(datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False):
+    with time_machine.travel(
+        datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False
+    ):
         yield
 
 
@@ -72,7 +74,9 @@ def sentence(response):
 # Taking and correcting -------------------------------------------------------------------------------------------
 
 
-def test_a_new_sheet_opens_with_everybody_present_in_the_order_of_names(client_of, instructor, batch):
+def test_a_new_sheet_opens_with_everybody_present_in_the_order_of_names(
+    client_of, instructor, batch
+):
     for name in ("Zoya", "Asha"):
         EnrollmentFactory(batch=batch, student__user__full_name=name)
 
@@ -89,7 +93,9 @@ def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, b
     one, two, three = EnrollmentFactory.create_batch(3, batch=batch)
     fields = marks_of(batch, **{f"s{two.student_id}": "absent", f"s{three.student_id}": "late"})
 
-    response = client_of(instructor).post(address(batch), {**fields, "version": "0", "topic": "  Optics "}, follow=True)
+    response = client_of(instructor).post(
+        address(batch), {**fields, "version": "0", "topic": "  Optics "}, follow=True
+    )
 
     sheet = Sheet.objects.get()
     assert (sheet.held_on, sheet.taken_by, sheet.topic) == (DAY, instructor, "Optics")
@@ -99,19 +105,29 @@ def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, b
         three.student_id: "late",
     }
     (message,) = response.context["messages"]
-    assert str(message) == "Attendance of Morning on 15 Jun 2026 saved: 1 present · 1 absent · 1 late."
+    assert (
+        str(message) == "Attendance of Morning on 15 Jun 2026 saved: 1 present · 1 absent · 1 late."
+    )
     assert "Taken by Imran Khan, 15 Jun 18:40" in response.content.decode()
 
 
-def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(client_of, instructor, admin, batch):
+def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(
+    client_of, instructor, admin, batch
+):
     one = EnrollmentFactory(batch=batch)
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
 
-    response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "1"}, follow=True)
+    response = client_of(instructor).post(
+        address(batch), {**marks_of(batch), "version": "1"}, follow=True
+    )
 
     change = MarkChange.objects.get()
-    assert (change.mark.student_id, change.before, change.after) == (one.student_id, "absent", "present")
+    assert (change.mark.student_id, change.before, change.after) == (
+        one.student_id,
+        "absent",
+        "present",
+    )
     assert Sheet.objects.get().version == 2
     assert history(batch) in response.content.decode()
     page = client_of(instructor).get(history(batch)).content.decode()
@@ -119,15 +135,23 @@ def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(client_of
     assert "last saved by Imran Khan, 15 Jun 2026, 18:40" in page
 
 
-def test_the_history_names_every_save_with_its_topic_the_first_one_too(client_of, instructor, admin, batch):
+def test_the_history_names_every_save_with_its_topic_the_first_one_too(
+    client_of, instructor, admin, batch
+):
     one = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)
     sheet = Sheet.objects.get()
     sheet.topic = "Mirrors"
     sheet.save()
 
-    client_of(instructor).post(address(batch), {**marks_of(batch), "version": "1", "topic": "Lenses"})
-    absent = {**marks_of(batch, **{f"s{one.student_id}": "absent"}), "version": "2", "topic": "Lenses"}
+    client_of(instructor).post(
+        address(batch), {**marks_of(batch), "version": "1", "topic": "Lenses"}
+    )
+    absent = {
+        **marks_of(batch, **{f"s{one.student_id}": "absent"}),
+        "version": "2",
+        "topic": "Lenses",
+    }
     client_of(admin).post(address(batch), absent)
 
     page = client_of(instructor).get(history(batch))
@@ -149,14 +173,21 @@ def test_a_save_without_a_difference_adds_nothing_to_the_history(client_of, inst
     assert client_of(instructor).get(history(batch)).context["saves"] == []
 
 
-def test_a_script_that_saves_is_told_where_the_sheet_stands_and_the_message_waits_there(client_of, instructor, batch):
+def test_a_script_that_saves_is_told_where_the_sheet_stands_and_the_message_waits_there(
+    client_of, instructor, batch
+):
     EnrollmentFactory(batch=batch)
     client = client_of(instructor)
 
-    response = client.post(address(batch), {**marks_of(batch), "version": "0"}, headers={"X-Requested-With": "fetch"})
+    response = client.post(
+        address(batch), {**marks_of(batch), "version": "0"}, headers={"X-Requested-With": "fetch"}
+    )
 
     assert response.json() == {"saved": address(batch)}
-    assert "Attendance of Morning on 15 Jun 2026 saved: 1 present." in client.get(address(batch)).content.decode()
+    assert (
+        "Attendance of Morning on 15 Jun 2026 saved: 1 present."
+        in client.get(address(batch)).content.decode()
+    )
 
 
 def test_rows_that_stand_as_the_page_was_opened_need_not_be_sent(client_of, instructor, batch):
@@ -165,25 +196,39 @@ def test_rows_that_stand_as_the_page_was_opened_need_not_be_sent(client_of, inst
     seen = " ".join(f"{row.student_id}p" for row in (one, two))
 
     client.post(address(batch), {"version": "0", "seen": seen, f"mark-{two.student_id}": "late"})
-    assert dict(Mark.objects.values_list("student", "status")) == {one.student_id: "present", two.student_id: "late"}
+    assert dict(Mark.objects.values_list("student", "status")) == {
+        one.student_id: "present",
+        two.student_id: "late",
+    }
 
     noted = {f"note-{two.student_id}": "Bus", f"was-{two.student_id}": ""}
     client.post(
-        address(batch), {"version": "1", "seen": seen.replace(f"{two.student_id}p", f"{two.student_id}l"), **noted}
+        address(batch),
+        {"version": "1", "seen": seen.replace(f"{two.student_id}p", f"{two.student_id}l"), **noted},
     )
-    assert dict(Mark.objects.values_list("student", "note")) == {one.student_id: "", two.student_id: "Bus"}
+    assert dict(Mark.objects.values_list("student", "note")) == {
+        one.student_id: "",
+        two.student_id: "Bus",
+    }
     assert MarkChange.objects.count() == 1
 
 
-def test_a_row_that_was_not_sent_takes_nothing_back_of_what_somebody_else_saved(client_of, instructor, admin, batch):
+def test_a_row_that_was_not_sent_takes_nothing_back_of_what_somebody_else_saved(
+    client_of, instructor, admin, batch
+):
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
     taken(batch, DAY, by=admin)
     seen = f"{one.student_id}p {two.student_id}p"
     taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
 
-    page = client_of(instructor).post(address(batch), {"version": "1", "seen": seen, f"mark-{two.student_id}": "late"})
+    page = client_of(instructor).post(
+        address(batch), {"version": "1", "seen": seen, f"mark-{two.student_id}": "late"}
+    )
 
-    assert {row.enrollment.pk: row.status for row in page.context["rows"]} == {one.pk: "absent", two.pk: "late"}
+    assert {row.enrollment.pk: row.status for row in page.context["rows"]} == {
+        one.pk: "absent",
+        two.pk: "late",
+    }
 
 
 def test_a_save_without_a_difference_writes_nothing(client_of, instructor, batch):
@@ -204,13 +249,17 @@ def test_a_student_who_joined_after_the_sheet_was_taken_can_be_added(client_of, 
     client = client_of(instructor)
     assert "Not on the saved sheet yet" in client.get(address(batch)).content.decode()
 
-    client.post(address(batch), {**marks_of(batch, **{f"s{late.student_id}": "excused"}), "version": "1"})
+    client.post(
+        address(batch), {**marks_of(batch, **{f"s{late.student_id}": "excused"}), "version": "1"}
+    )
 
     assert Mark.objects.get(student=late.student).status == "excused"
     assert not MarkChange.objects.exists()
 
 
-def test_a_student_who_left_the_same_day_and_came_back_stands_on_the_sheet_once(client_of, instructor, batch):
+def test_a_student_who_left_the_same_day_and_came_back_stands_on_the_sheet_once(
+    client_of, instructor, batch
+):
     left = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=instructor)
     Enrollment.objects.filter(pk=left.pk).update(status="dropped", ended_on=DAY)
@@ -221,7 +270,9 @@ def test_a_student_who_left_the_same_day_and_came_back_stands_on_the_sheet_once(
     assert [row.enrollment.pk for row in response.context["rows"]] == [left.pk]
 
 
-def test_a_note_is_kept_with_the_mark_and_its_correction_in_the_history(client_of, instructor, batch):
+def test_a_note_is_kept_with_the_mark_and_its_correction_in_the_history(
+    client_of, instructor, batch
+):
     student = EnrollmentFactory(batch=batch).student
     client = client_of(instructor)
     note = f"note-{student.pk}"
@@ -243,20 +294,31 @@ def test_a_note_left_out_stays_and_one_emptied_goes(client_of, instructor, batch
     client = client_of(instructor)
     client.post(address(batch), {**marks_of(batch), f"note-{student.pk}": "Fever", "version": "0"})
 
-    client.post(address(batch), {**marks_of(batch, **{f"s{student.pk}": "excused"}), "version": "1"})
+    client.post(
+        address(batch), {**marks_of(batch, **{f"s{student.pk}": "excused"}), "version": "1"}
+    )
     assert Mark.objects.get().note == "Fever"
     client.post(
-        address(batch), {**marks_of(batch, **{f"s{student.pk}": "excused"}), f"note-{student.pk}": "", "version": "2"}
+        address(batch),
+        {
+            **marks_of(batch, **{f"s{student.pk}": "excused"}),
+            f"note-{student.pk}": "",
+            "version": "2",
+        },
     )
     assert Mark.objects.get().note == ""
 
 
 @pytest.mark.parametrize("note", ["x" * 201, "a\0b"])
-def test_a_note_that_cannot_be_kept_is_refused_beside_the_student(client_of, instructor, batch, note):
+def test_a_note_that_cannot_be_kept_is_refused_beside_the_student(
+    client_of, instructor, batch, note
+):
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
     fields = marks_of(batch, **{f"s{two.student_id}": "late"})
 
-    response = client_of(instructor).post(address(batch), {**fields, f"note-{one.student_id}": note, "version": "0"})
+    response = client_of(instructor).post(
+        address(batch), {**fields, f"note-{one.student_id}": note, "version": "0"}
+    )
 
     rows = {row.enrollment.student_id: row for row in response.context["rows"]}
     assert rows[one.student_id].note_error
@@ -295,8 +357,12 @@ def test_marks_in_other_batches_are_not_among_the_last_ones(client_of, instructo
     assert (row.recent, row.tally.total) == ([], 0)
 
 
-def test_a_sheet_can_be_filled_as_all_absent_or_as_last_time_without_being_saved(client_of, instructor, batch):
-    one, two = (EnrollmentFactory(batch=batch, student__user__full_name=name) for name in ("Asha", "Bela"))
+def test_a_sheet_can_be_filled_as_all_absent_or_as_last_time_without_being_saved(
+    client_of, instructor, batch
+):
+    one, two = (
+        EnrollmentFactory(batch=batch, student__user__full_name=name) for name in ("Asha", "Bela")
+    )
     taken(batch, DAY - 2 * ONE, **{f"s{one.student_id}": "absent"})
     taken(batch, DAY - ONE, **{f"s{two.student_id}": "late"})
     EnrollmentFactory(batch=batch, enrolled_on=DAY, student__user__full_name="Charu")
@@ -323,60 +389,93 @@ def test_as_last_time_is_offered_once_there_was_one(client_of, instructor, batch
 # Two at it -------------------------------------------------------------------------------------------------------
 
 
-def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(client_of, instructor, admin, batch):
+def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(
+    client_of, instructor, admin, batch
+):
     mine, theirs = EnrollmentFactory.create_batch(2, batch=batch)
     taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
     client = client_of(instructor)
     fields = marks_of(batch, **{f"s{mine.student_id}": "late"}) | {f"note-{mine.student_id}": "Bus"}
     seen = f"{mine.student_id}p {theirs.student_id}p"
 
-    response = client.post(address(batch), {**fields, "seen": seen, "version": "0", "topic": "Waves"})
+    response = client.post(
+        address(batch), {**fields, "seen": seen, "version": "0", "topic": "Waves"}
+    )
 
-    assert sentence(response).startswith("Anita Rao saved this sheet at 18:40, after you opened it.")
+    assert sentence(response).startswith(
+        "Anita Rao saved this sheet at 18:40, after you opened it."
+    )
     rows = {row.enrollment.student_id: row for row in response.context["rows"]}
     assert (rows[mine.student_id].status, rows[mine.student_id].note) == ("late", "Bus")
     assert remarks(rows[mine.student_id]) == ["Now saved: Present. Save again to make it Late."]
-    assert (rows[theirs.student_id].status, remarks(rows[theirs.student_id])) == ("absent", ["Absent since that save."])
+    assert (rows[theirs.student_id].status, remarks(rows[theirs.student_id])) == (
+        "absent",
+        ["Absent since that save."],
+    )
     assert (response.context["version"], response.context["topic"]) == (1, "Waves")
     assert not MarkChange.objects.exists()
 
     again = {f"mark-{row.enrollment.student_id}": row.status for row in rows.values()} | {
         f"note-{mine.student_id}": "Bus"
     }
-    client.post(address(batch), {**again, "seen": response.context["seen"], "version": "1", "topic": "Waves"})
+    client.post(
+        address(batch),
+        {**again, "seen": response.context["seen"], "version": "1", "topic": "Waves"},
+    )
     assert dict(Mark.objects.values_list("student", "status")) == {
         mine.student_id: "late",
         theirs.student_id: "absent",
     }
 
 
-def test_a_page_that_does_not_say_what_it_had_seen_keeps_all_its_choices(client_of, instructor, admin, batch):
+def test_a_page_that_does_not_say_what_it_had_seen_keeps_all_its_choices(
+    client_of, instructor, admin, batch
+):
     theirs = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
 
-    (row,) = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "0"}).context["rows"]
+    (row,) = (
+        client_of(instructor)
+        .post(address(batch), {**marks_of(batch), "version": "0"})
+        .context["rows"]
+    )
 
-    assert (row.status, remarks(row)) == ("present", ["Now saved: Absent. Save again to make it Present."])
+    assert (row.status, remarks(row)) == (
+        "present",
+        ["Now saved: Absent. Save again to make it Present."],
+    )
 
 
 @pytest.mark.parametrize("seen", ["x", "1z", "p", "१p", "1p,2p", "1p 2"])
-def test_a_page_that_says_nonsense_of_what_it_had_seen_is_refused(client_of, instructor, batch, seen):
+def test_a_page_that_says_nonsense_of_what_it_had_seen_is_refused(
+    client_of, instructor, batch, seen
+):
     EnrollmentFactory(batch=batch)
 
-    response = client_of(instructor).post(address(batch), {**marks_of(batch), "seen": seen, "version": "0"})
+    response = client_of(instructor).post(
+        address(batch), {**marks_of(batch), "seen": seen, "version": "0"}
+    )
 
-    assert sentence(response) == "Choose Present, Absent, Late or Excused for each student, and save again."
+    assert (
+        sentence(response)
+        == "Choose Present, Absent, Late or Excused for each student, and save again."
+    )
     assert not Sheet.objects.exists()
 
 
-def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_lost(client_of, instructor, batch):
+def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_lost(
+    client_of, instructor, batch
+):
     one = EnrollmentFactory(batch=batch)
     fields = marks_of(batch, **{f"s{one.student_id}": "late"})
     EnrollmentFactory(batch=batch, student__user__full_name="Ravi")
 
     response = client_of(instructor).post(address(batch), {**fields, "version": "0"})
 
-    assert sentence(response) == "In Morning since you opened this page: Ravi. Check the list and save."
+    assert (
+        sentence(response)
+        == "In Morning since you opened this page: Ravi. Check the list and save."
+    )
     assert {row.enrollment.name: row.status for row in response.context["rows"]} == {
         str(one.student): "late",
         "Ravi": "present",
@@ -417,7 +516,9 @@ def test_two_people_saving_the_same_new_sheet_make_one_and_one_is_told(instructo
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=save, args=pair) for pair in zip(clients, bodies, strict=True)]
+    threads = [
+        threading.Thread(target=save, args=pair) for pair in zip(clients, bodies, strict=True)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -437,11 +538,16 @@ def test_two_people_saving_the_same_new_sheet_make_one_and_one_is_told(instructo
     [
         (datetime.date(2026, 5, 31), "Morning starts on 1 Jun 2026."),
         (datetime.date(2026, 6, 12), "Morning ended on 11 Jun 2026."),
-        (datetime.date(2026, 6, 16), "16 Jun 2026 lies in the future. Attendance is taken on the day."),
+        (
+            datetime.date(2026, 6, 16),
+            "16 Jun 2026 lies in the future. Attendance is taken on the day.",
+        ),
         (datetime.date(2026, 6, 10), "10 Jun 2026 is a holiday: Diwali."),
     ],
 )
-def test_a_day_that_can_have_no_sheet_says_why_and_a_post_writes_nothing(client_of, admin, batch, day, words):
+def test_a_day_that_can_have_no_sheet_says_why_and_a_post_writes_nothing(
+    client_of, admin, batch, day, words
+):
     EnrollmentFactory(batch=batch)
     batch.ends_on = datetime.date(2026, 6, 11)
     batch.save()
@@ -462,7 +568,10 @@ def test_a_day_whose_class_was_called_off_takes_no_sheet_and_says_why(client_of,
     EnrollmentFactory(batch=batch)
     ClassChangeFactory(batch=batch, class_of=(DAY, "17:00-18:30"), reason="Fever")
     ClassChangeFactory(
-        batch=batch, class_of=(DAY - ONE, "17:00-18:30"), held=(DAY + ONE, "09:00-10:00"), reason="Hall is taken"
+        batch=batch,
+        class_of=(DAY - ONE, "17:00-18:30"),
+        held=(DAY + ONE, "09:00-10:00"),
+        reason="Hall is taken",
     )
     client = client_of(instructor)
 
@@ -470,7 +579,10 @@ def test_a_day_whose_class_was_called_off_takes_no_sheet_and_says_why(client_of,
     moved = client.get(address(batch, DAY - ONE))
 
     assert cancelled.context["sentence"] == "The class of 15 Jun 2026 is cancelled: Fever."
-    assert moved.context["sentence"] == "The class of 14 Jun 2026 is moved to 16 Jun 2026: Hall is taken."
+    assert (
+        moved.context["sentence"]
+        == "The class of 14 Jun 2026 is moved to 16 Jun 2026: Hall is taken."
+    )
     assert not Sheet.objects.exists()
 
 
@@ -508,13 +620,18 @@ def test_a_holiday_added_over_a_sheet_keeps_it_and_says_so(client_of, admin, bat
 
 def test_a_day_without_a_planned_class_asks_first_and_loses_nothing(client_of, instructor):
     batch = BatchFactory(instructor=instructor, name="Weekend")
-    ClassTime.objects.create(batch=batch, weekday=5, starts_at=datetime.time(9), ends_at=datetime.time(11))
+    ClassTime.objects.create(
+        batch=batch, weekday=5, starts_at=datetime.time(9), ends_at=datetime.time(11)
+    )
     student = EnrollmentFactory(batch=batch).student
     client = client_of(instructor)
     fields = {f"mark-{student.pk}": "late", "version": "0", "topic": "Extra"}
 
     response = client.post(address(batch), fields)
-    assert sentence(response) == "Weekend has no class planned on a Monday. Tick the box if there was one."
+    assert (
+        sentence(response)
+        == "Weekend has no class planned on a Monday. Tick the box if there was one."
+    )
     assert [row.status for row in response.context["rows"]] == ["late"]
     assert response.context["topic"] == "Extra"
     assert not Sheet.objects.exists()
@@ -523,7 +640,9 @@ def test_a_day_without_a_planned_class_asks_first_and_loses_nothing(client_of, i
     assert client.get(address(batch)).context["asks"] is False
 
 
-def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(client_of, instructor, admin, batch):
+def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(
+    client_of, instructor, admin, batch
+):
     EnrollmentFactory(batch=batch)
     Institute.objects.update(attendance_edit_days=3)
     client = client_of(instructor)
@@ -539,7 +658,9 @@ def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(client_
     assert Sheet.objects.get().held_on == DAY - 4 * ONE
 
 
-def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_kept(client_of, admin, batch):
+def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_kept(
+    client_of, admin, batch
+):
     student = EnrollmentFactory(batch=batch).student
     Institute.objects.update(attendance_edit_days=3)
     client = client_of(admin)
@@ -551,8 +672,13 @@ def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_k
 
     response = client.post(address(batch, DAY - 4 * ONE), {**fields, "topic": "Waves"})
     assert response.context["form"].errors["reason"] == ["Say why this sheet is corrected so late."]
-    assert '<a href="#id_reason">Reason for the correction</a>: Say why' in response.content.decode()
-    assert ([row.status for row in response.context["rows"]], response.context["topic"]) == (["excused"], "Waves")
+    assert (
+        '<a href="#id_reason">Reason for the correction</a>: Say why' in response.content.decode()
+    )
+    assert ([row.status for row in response.context["rows"]], response.context["topic"]) == (
+        ["excused"],
+        "Waves",
+    )
     assert not MarkChange.objects.exists()
 
     client.post(address(batch, DAY - 4 * ONE), {**fields, "reason": "Medical certificate"})
@@ -561,13 +687,20 @@ def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_k
     assert client.post(address(batch, DAY - 3 * ONE), fields).status_code == 302
 
 
-def test_a_sheet_taken_late_needs_no_reason_and_a_save_without_a_difference_none_either(client_of, admin, batch):
+def test_a_sheet_taken_late_needs_no_reason_and_a_save_without_a_difference_none_either(
+    client_of, admin, batch
+):
     EnrollmentFactory(batch=batch)
     Institute.objects.update(attendance_edit_days=0)
     client = client_of(admin)
 
     for version in ("0", "1"):
-        assert client.post(address(batch, DAY - ONE), {**marks_of(batch), "version": version}).status_code == 302
+        assert (
+            client.post(
+                address(batch, DAY - ONE), {**marks_of(batch), "version": version}
+            ).status_code
+            == 302
+        )
 
 
 def test_a_sheet_without_students_says_so(client_of, instructor, batch):
@@ -588,18 +721,28 @@ def test_a_sheet_without_students_says_so(client_of, instructor, batch):
         ("on=2026-06-04", datetime.date(2026, 6, 4)),
     ],
 )
-def test_one_goes_to_the_class_day_before_or_after_past_holidays(client_of, instructor, batch, query, day):
+def test_one_goes_to_the_class_day_before_or_after_past_holidays(
+    client_of, instructor, batch, query, day
+):
     HolidayFactory(day=datetime.date(2026, 6, 13))
     HolidayFactory(day=datetime.date(2026, 6, 14))
 
-    response = client_of(instructor).get(f"{reverse('attendance:sheet-go', args=[batch.pk])}?{query}")
+    response = client_of(instructor).get(
+        f"{reverse('attendance:sheet-go', args=[batch.pk])}?{query}"
+    )
 
     assert response.url == address(batch, day)
 
 
-@pytest.mark.parametrize("query", ["", "on=2026-02-30", "on=x", "on=0001-01-01", "on=2026-06-15&step=sideways"])
-def test_a_day_that_is_none_leads_to_the_register_with_a_sentence(client_of, instructor, batch, query):
-    response = client_of(instructor).get(f"{reverse('attendance:sheet-go', args=[batch.pk])}?{query}")
+@pytest.mark.parametrize(
+    "query", ["", "on=2026-02-30", "on=x", "on=0001-01-01", "on=2026-06-15&step=sideways"]
+)
+def test_a_day_that_is_none_leads_to_the_register_with_a_sentence(
+    client_of, instructor, batch, query
+):
+    response = client_of(instructor).get(
+        f"{reverse('attendance:sheet-go', args=[batch.pk])}?{query}"
+    )
 
     assert response.url == reverse("attendance:batch-attendance", args=[batch.pk])
 
@@ -607,19 +750,31 @@ def test_a_day_that_is_none_leads_to_the_register_with_a_sentence(client_of, ins
 # Who -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_sheet_is_for_admins_and_the_batch_s_own_instructor(client_of, instructor, admin, batch):
+def test_the_sheet_is_for_admins_and_the_batch_s_own_instructor(
+    client_of, instructor, admin, batch
+):
     student = EnrollmentFactory(batch=batch).student
     other = UserFactory()
 
     statuses = {}
-    for name, user in (("admin", admin), ("own", instructor), ("other", other), ("student", student)):
+    for name, user in (
+        ("admin", admin),
+        ("own", instructor),
+        ("other", other),
+        ("student", student),
+    ):
         client = client_of(user)
         statuses[name] = (
             client.get(address(batch)).status_code,
             client.post(address(batch), {**marks_of(batch), "version": "0"}).status_code,
         )
 
-    assert statuses == {"admin": (200, 302), "own": (200, 302), "other": (404, 404), "student": (403, 403)}
+    assert statuses == {
+        "admin": (200, 302),
+        "own": (200, 302),
+        "other": (404, 404),
+        "student": (403, 403),
+    }
 
 
 def test_the_history_is_for_those_who_see_the_sheet(client_of, instructor, admin, batch):
@@ -629,7 +784,12 @@ def test_the_history_is_for_those_who_see_the_sheet(client_of, instructor, admin
     def status(user):
         return client_of(user).get(history(batch)).status_code
 
-    assert (status(admin), status(instructor), status(UserFactory()), status(student)) == (200, 200, 404, 403)
+    assert (status(admin), status(instructor), status(UserFactory()), status(student)) == (
+        200,
+        200,
+        404,
+        403,
+    )
     assert client_of(admin).get(history(batch, DAY - ONE)).status_code == 404
 
 
@@ -656,7 +816,9 @@ def typed(batch):
     return {**marks, f"note-{one.student_id}": "Fever & “cough”", "topic": "Optics", "version": "0"}
 
 
-def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(client, instructor, batch, typed):
+def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(
+    client, instructor, batch, typed
+):
     asked = client.post(address(batch), typed)
 
     assertContains(asked, "Sign in, and what you had typed is there again.")
@@ -665,7 +827,10 @@ def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(client, in
 
     assert page.redirect_chain[-1][0] == address(batch)
     assertContains(page, "Not saved yet: what was marked before you signed in is put back below.")
-    assert [(row.status, row.note) for row in page.context["rows"]] == [("absent", "Fever & “cough”"), ("present", "")]
+    assert [(row.status, row.note) for row in page.context["rows"]] == [
+        ("absent", "Fever & “cough”"),
+        ("present", ""),
+    ]
     assert page.context["topic"] == "Optics"
     assert not Sheet.objects.exists()
     assertNotContains(client.get(address(batch)), "put back below")
@@ -679,7 +844,9 @@ def test_what_was_typed_can_then_be_saved(client, instructor, batch, typed):
     assert (Sheet.objects.get().topic, Sheet.objects.get().absent) == ("Optics", 1)
 
 
-def test_what_was_typed_before_somebody_elses_save_is_compared_with_it(client, instructor, admin, batch, typed):
+def test_what_was_typed_before_somebody_elses_save_is_compared_with_it(
+    client, instructor, admin, batch, typed
+):
     asked = client.post(address(batch), typed)
     taken(batch, DAY, by=admin)
 
@@ -702,7 +869,9 @@ def test_who_may_not_see_the_sheet_sees_nothing_of_what_was_typed(client, batch,
     assert page.status_code == 404
 
 
-def test_a_page_opened_before_signing_in_anew_is_refused_and_opens_again_with_what_was_typed(instructor, batch, typed):
+def test_a_page_opened_before_signing_in_anew_is_refused_and_opens_again_with_what_was_typed(
+    instructor, batch, typed
+):
     client = Client(enforce_csrf_checks=True)
     client.force_login(instructor)
     client.get(address(batch))
@@ -745,20 +914,31 @@ def test_what_is_not_carried_leads_to_signing_in_as_ever(client, batch, typed, b
 def test_a_status_that_is_none_is_refused(client_of, instructor, batch, status):
     student = EnrollmentFactory(batch=batch).student
 
-    response = client_of(instructor).post(address(batch), {f"mark-{student.pk}": status, "version": "0"})
+    response = client_of(instructor).post(
+        address(batch), {f"mark-{student.pk}": status, "version": "0"}
+    )
 
-    assert sentence(response) == "Choose Present, Absent, Late or Excused for each student, and save again."
+    assert (
+        sentence(response)
+        == "Choose Present, Absent, Late or Excused for each student, and save again."
+    )
     assert not Sheet.objects.exists()
 
 
-def test_a_student_of_another_batch_or_of_none_is_refused_without_a_name(client_of, instructor, batch):
+def test_a_student_of_another_batch_or_of_none_is_refused_without_a_name(
+    client_of, instructor, batch
+):
     EnrollmentFactory(batch=batch)
     elsewhere = EnrollmentFactory(student__user__full_name="Secret").student
     client = client_of(instructor)
 
     for pk in (elsewhere.pk, 999_999_999, "9" * 18):
-        response = client.post(address(batch), {**marks_of(batch), f"mark-{pk}": "absent", "version": "0"})
-        assert sentence(response).startswith("Not in Morning on 15 Jun 2026: Somebody on this page.")
+        response = client.post(
+            address(batch), {**marks_of(batch), f"mark-{pk}": "absent", "version": "0"}
+        )
+        assert sentence(response).startswith(
+            "Not in Morning on 15 Jun 2026: Somebody on this page."
+        )
         assert "Secret" not in response.content.decode()
     assert not Sheet.objects.exists()
 
@@ -767,9 +947,14 @@ def test_a_student_of_another_batch_or_of_none_is_refused_without_a_name(client_
 def test_a_field_that_names_no_student_is_refused(client_of, instructor, batch, name):
     EnrollmentFactory(batch=batch)
 
-    response = client_of(instructor).post(address(batch), {**marks_of(batch), name: "absent", "version": "0"})
+    response = client_of(instructor).post(
+        address(batch), {**marks_of(batch), name: "absent", "version": "0"}
+    )
 
-    assert sentence(response) == "Choose Present, Absent, Late or Excused for each student, and save again."
+    assert (
+        sentence(response)
+        == "Choose Present, Absent, Late or Excused for each student, and save again."
+    )
 
 
 @pytest.mark.parametrize("version", ["", "x", "-1", "1e3", "१", "9" * 30, "\0", None])
@@ -779,7 +964,10 @@ def test_a_version_that_is_no_number_is_refused(client_of, instructor, batch, ve
 
     response = client_of(instructor).post(address(batch), fields)
 
-    assert sentence(response) == "This page was sent in a way that is not understood. Check the list and save again."
+    assert (
+        sentence(response)
+        == "This page was sent in a way that is not understood. Check the list and save again."
+    )
     assert not Sheet.objects.exists()
 
 
@@ -791,20 +979,29 @@ def test_a_version_of_a_sheet_that_does_not_exist_is_refused(client_of, instruct
     assert sentence(response) == "This sheet is not taken yet. Check the list and save."
 
 
-def test_ten_thousand_fields_are_refused_and_an_empty_post_is_a_sentence(client_of, instructor, batch):
+def test_ten_thousand_fields_are_refused_and_an_empty_post_is_a_sentence(
+    client_of, instructor, batch
+):
     EnrollmentFactory(batch=batch)
     client = client_of(instructor)
 
-    assert client.post(address(batch), {f"mark-{n}": "absent" for n in range(10_000)}).status_code == 400
+    assert (
+        client.post(address(batch), {f"mark-{n}": "absent" for n in range(10_000)}).status_code
+        == 400
+    )
     assert client.post(address(batch), {}).status_code == 200
     assert not Sheet.objects.exists()
 
 
 @pytest.mark.parametrize("topic", ["x" * 201, "a\0b"])
-def test_a_topic_that_cannot_be_kept_is_refused_beside_the_field(client_of, instructor, batch, topic):
+def test_a_topic_that_cannot_be_kept_is_refused_beside_the_field(
+    client_of, instructor, batch, topic
+):
     EnrollmentFactory(batch=batch)
 
-    response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "0", "topic": topic})
+    response = client_of(instructor).post(
+        address(batch), {**marks_of(batch), "version": "0", "topic": topic}
+    )
 
     assert response.context["form"].errors["topic"]
     assert not Sheet.objects.exists()

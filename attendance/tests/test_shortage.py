@@ -9,7 +9,12 @@ import time_machine
 from django.urls import reverse
 
 from academics.models import Institute
-from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory, EnrollmentFactory
+from academics.tests.factories import (
+    BatchFactory,
+    CourseFactory,
+    DailyBatchFactory,
+    EnrollmentFactory,
+)
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.models import Expected, Presence
@@ -24,7 +29,12 @@ def enrolled_with(present=0, absent=0, late=0, excused=0, in_a_row=0, **of):
     """An enrollment whose counts are these; how they come about is `test_kept_counts`' to say."""
     enrollment = EnrollmentFactory(**of)
     Presence.objects.create(
-        enrollment=enrollment, present=present, absent=absent, late=late, excused=excused, absences_in_a_row=in_a_row
+        enrollment=enrollment,
+        present=present,
+        absent=absent,
+        late=late,
+        excused=excused,
+        absences_in_a_row=in_a_row,
     )
     return enrollment
 
@@ -35,7 +45,9 @@ def names(response):
 
 @pytest.fixture(autouse=True)
 def _a_monday():
-    with time_machine.travel(datetime.datetime(2026, 6, 15, 12, 0, tzinfo=datetime.UTC), tick=False):
+    with time_machine.travel(
+        datetime.datetime(2026, 6, 15, 12, 0, tzinfo=datetime.UTC), tick=False
+    ):
         yield
 
 
@@ -46,7 +58,16 @@ def _a_monday():
         (2, 1, 1, 0, 75, False, True, 0),  # late is attended
         (2, 0, 1, 9, 75, True, False, 1),  # 2 of 3 is 66⅔ %, excused or not; 3 of 4 is enough
         (7, 0, 3, 0, 75, True, False, 2),  # 7 of 10; 9 of 12 is 75 % exactly
-        (29, 0, 11, 0, 75, True, False, 4),  # 29 of 40 is 72.5 %; 33 of 44 is 75 % exactly, 32 of 43 is 74.42 %
+        (
+            29,
+            0,
+            11,
+            0,
+            75,
+            True,
+            False,
+            4,
+        ),  # 29 of 40 is 72.5 %; 33 of 44 is 75 % exactly, 32 of 43 is 74.42 %
         (299, 0, 100, 0, 75, True, False, 1),  # 299 of 399 is 74.94 %, shown as 74.9 %
         (300, 0, 100, 0, 75, False, True, 0),
         (33, 0, 10, 0, 75, False, False, 0),  # 33 of 44 would still be 75 % exactly
@@ -72,14 +93,21 @@ def test_the_judgement_is_exact_and_the_list_has_whom_it_concerns(
 
     enrolled_with(present=present, late=late, absent=absent, excused=excused)
     found = judged(Presence.objects.slipping(institute), institute)
-    assert [(row.is_short, row.is_on_the_edge) for row in found] == [(short, edge)] * (short or edge)
+    assert [(row.is_short, row.is_on_the_edge) for row in found] == [(short, edge)] * (
+        short or edge
+    )
 
 
 def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, admin):
     batch = BatchFactory(name="JEE M1")
     for name, counts in {
         "Fine": {"present": 40},
-        "Edge": {"present": 3, "absent": 1, "late": 3, "in_a_row": 1},  # 6 of 7; 6 of 8 is 75 % exactly
+        "Edge": {
+            "present": 3,
+            "absent": 1,
+            "late": 3,
+            "in_a_row": 1,
+        },  # 6 of 7; 6 of 8 is 75 % exactly
         "Low": {"present": 7, "absent": 3},
         "Lower": {"present": 1, "absent": 4, "in_a_row": 4},
         "Close": {"present": 15, "absent": 5},
@@ -90,7 +118,10 @@ def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, a
 
     response = client_of(admin).get(SHORTAGE)
 
-    assert [(str(row.student), str(row.tally), row.state, row.to_catch_up) for row in response.context["rows"]] == [
+    assert [
+        (str(row.student), str(row.tally), row.state, row.to_catch_up)
+        for row in response.context["rows"]
+    ] == [
         ("Lower", "1 of 5 · 20 %", "Short", 11),
         ("Low", "7 of 10 · 70 %", "Short", 2),
         ("Close", "15 of 20 · 75 %", "Short after the next absence", 0),
@@ -135,7 +166,10 @@ def test_it_is_narrowed_to_a_course_a_batch_or_an_instructor(client_of, admin, i
     ):
         (row,) = client.get(SHORTAGE, {name: value}).context["rows"]
         assert row.enrollment == two
-    assert {row.enrollment for row in client.get(SHORTAGE, {"batch": "x"}).context["rows"]} == {one, two}
+    assert {row.enrollment for row in client.get(SHORTAGE, {"batch": "x"}).context["rows"]} == {
+        one,
+        two,
+    }
 
 
 def test_a_course_may_expect_more_than_the_institute(client_of, admin):
@@ -154,12 +188,16 @@ def test_who_has_left_is_not_watched(client_of, admin):
 
 
 def test_instructors_watch_their_own_batches_only(client_of, instructor):
-    enrolled_with(absent=9, batch=BatchFactory(instructor=instructor), student__user__full_name="Own")
+    enrolled_with(
+        absent=9, batch=BatchFactory(instructor=instructor), student__user__full_name="Own"
+    )
     other = enrolled_with(absent=9, student__user__full_name="Other")
     client = client_of(instructor)
 
     assert names(client.get(SHORTAGE)) == ["Own"]
-    assert names(client.get(SHORTAGE, {"batch": other.batch_id})) == ["Own"]  # no batch of theirs: no filter
+    assert names(client.get(SHORTAGE, {"batch": other.batch_id})) == [
+        "Own"
+    ]  # no batch of theirs: no filter
     page = client.get(SHORTAGE).content.decode()
     assert other.batch.name not in page
     assert "Other" not in b"".join(client.get(SHORTAGE, {"as": "csv"})).decode()
@@ -168,13 +206,18 @@ def test_instructors_watch_their_own_batches_only(client_of, instructor):
 def test_the_file_says_what_the_list_says(client_of, admin):
     batch = BatchFactory(name="JEE M1", course__name="JEE")
     student = StudentFactory(
-        user__full_name="=Asha", guardian_name="Anil", guardian_phone="9876500001", admission_number="26-7"
+        user__full_name="=Asha",
+        guardian_name="Anil",
+        guardian_phone="9876500001",
+        admission_number="26-7",
     )
     enrolled_with(present=6, late=1, absent=3, excused=2, in_a_row=2, batch=batch, student=student)
     enrolled_with(present=90, batch=batch)
     client = client_of(admin)
 
-    (row,) = csv.DictReader(io.StringIO(b"".join(client.get(SHORTAGE, {"as": "csv"})).decode("utf-8-sig")))
+    (row,) = csv.DictReader(
+        io.StringIO(b"".join(client.get(SHORTAGE, {"as": "csv"})).decode("utf-8-sig"))
+    )
     assert row == {
         "Student": "'=Asha",
         "Admission number": "26-7",

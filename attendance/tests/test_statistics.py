@@ -92,7 +92,9 @@ def test_a_deleted_mark_or_sheet_is_no_longer_counted(asha):
         ("AAA", 3),
     ],
 )
-def test_absences_in_a_row_count_back_from_the_last_class_and_leave_excused_ones_out(asha, statuses, in_a_row):
+def test_absences_in_a_row_count_back_from_the_last_class_and_leave_excused_ones_out(
+    asha, statuses, in_a_row
+):
     came(asha, statuses)
 
     found = Presence.objects.filter(pk=asha.pk).first()

@@ -66,7 +66,9 @@ def _screen(request, pk):
         address = request.build_absolute_uri(reverse("attendance:check-in-scan", args=[code]))
         context |= {
             "code": qr_svg(address, title="QR code to check in to this class"),
-            "arrived": CheckIn.objects.filter(sheet=sheet).select_related("student__user") if sheet else [],
+            "arrived": CheckIn.objects.filter(sheet=sheet).select_related("student__user")
+            if sheet
+            else [],
             "expected": roll_size(batch, today),
         }
     return context
@@ -82,7 +84,9 @@ def scanned(request, token):
     try:
         request.session[_TICKET] = codes.scan(token).kept
     except codes.Refused as refusal:
-        return render(request, "attendance/check_in/student.html", {"refusal": refusal.message}, status=410)
+        return render(
+            request, "attendance/check_in/student.html", {"refusal": refusal.message}, status=410
+        )
     return redirect("attendance:check-in")
 
 
@@ -95,7 +99,9 @@ def check_in(request):
     device = request.get_signed_cookie(_DEVICE, default="", salt=_DEVICE)
     context, new_device = {}, ""
     if ticket is None:
-        context["refusal"] = "Scan the code that your instructor shows, with the camera of your phone."
+        context["refusal"] = (
+            "Scan the code that your instructor shows, with the camera of your phone."
+        )
     elif request.method == "POST":
         try:
             done = codes.check_in(ticket, student, device)
@@ -105,7 +111,8 @@ def check_in(request):
             del request.session[_TICKET]
             at = timezone.localtime(done.at)
             messages.success(
-                request, f"Checked in to {done.sheet.batch} at {at:%H:%M}: {done.get_status_display().lower()}."
+                request,
+                f"Checked in to {done.sheet.batch} at {at:%H:%M}: {done.get_status_display().lower()}.",
             )
             return redirect("attendance:student-attendance", student.pk)
     else:
@@ -117,6 +124,12 @@ def check_in(request):
     answer = render(request, "attendance/check_in/student.html", context)
     if new_device and not device:
         answer.set_signed_cookie(
-            _DEVICE, new_device, salt=_DEVICE, max_age=_A_YEAR, secure=settings.HTTPS, httponly=True, samesite="Lax"
+            _DEVICE,
+            new_device,
+            salt=_DEVICE,
+            max_age=_A_YEAR,
+            secure=settings.HTTPS,
+            httponly=True,
+            samesite="Lax",
         )
     return answer

@@ -111,7 +111,9 @@ def _sheet_page(request, batch, held_on, form, plan):
         _compare(rows, form)
     for row in rows:
         if taken and not row.enrollment.mark_id:
-            row.remarks.append(Remark("Has not checked in." if is_open else "Not on the saved sheet yet."))
+            row.remarks.append(
+                Remark("Has not checked in." if is_open else "Not on the saved sheet yet.")
+            )
     return render(
         request,
         "attendance/sheets/form.html",
@@ -182,9 +184,13 @@ def _compare(rows, form):
 
 def sheet_history(request, pk, held_on):
     batch = get_object_or_404(batches_kept_by(request.user).select_related("course"), pk=pk)
-    taken = get_object_or_404(Sheet.objects.select_related("taken_by"), batch=batch, held_on=held_on)
+    taken = get_object_or_404(
+        Sheet.objects.select_related("taken_by"), batch=batch, held_on=held_on
+    )
     saves = saves_of(taken)
-    changes = MarkChange.objects.filter(mark__sheet=taken).select_related("changed_by", "mark__student__user")
+    changes = MarkChange.objects.filter(mark__sheet=taken).select_related(
+        "changed_by", "mark__student__user"
+    )
     return render(
         request,
         "attendance/sheets/history.html",
@@ -226,6 +232,8 @@ def sheet_go(request, pk):
         found = class_day_beside(batch, day, forward=step == "next", last=timezone.localdate())
         if found is None:
             way = "after" if step == "next" else "before"
-            messages.info(request, f"{batch} has no class {way} {day_words(day)} to take attendance of.")
+            messages.info(
+                request, f"{batch} has no class {way} {day_words(day)} to take attendance of."
+            )
         day = found or day
     return redirect("attendance:sheet", pk, day)

@@ -33,6 +33,8 @@ def shortage_list(request):
             "listing": page,
             "rows": rows,
             "may_remind": may_remind,
-            "may_mail": may_remind and settings.SENDS_MAIL and any(row.student.email_to_write_to for row in rows),
+            "may_mail": may_remind
+            and settings.SENDS_MAIL
+            and any(row.student.email_to_write_to for row in rows),
         },
     )

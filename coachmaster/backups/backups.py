@@ -39,7 +39,9 @@ def make(name, keep=None):
     Raises Refused.
     """
     if keep is not None and "{date}" not in Path(name).name:
-        raise Refused("To keep several, write {date} (and {time}) into the name: coachmaster-{date}.backup")
+        raise Refused(
+            "To keep several, write {date} (and {time}) into the name: coachmaster-{date}.backup"
+        )
     now = timezone.localtime()
     path = Path(name)
     for place, (form, _) in _PLACES.items():
@@ -90,7 +92,9 @@ def restore(path, *, force, say):
 def _part_of(path):
     """The empty file, for our eyes only, that becomes ``path`` when all is well; it is gone afterwards if not."""
     if path.exists() and not _is_backup(path):
-        raise Refused(f"There is a {path} that is not a backup. It stays; give the backup another name.")
+        raise Refused(
+            f"There is a {path} that is not a backup. It stays; give the backup another name."
+        )
     part = path.with_name(f"{path.name}.part")
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         try:
@@ -124,7 +128,9 @@ def _remove_all_but(keep, name):
     for place, (_, form) in _PLACES.items():
         pattern = pattern.replace(re.escape(place), f"({form})")
     found = sorted(
-        (match.groups(), path) for path in name.parent.iterdir() if (match := re.fullmatch(pattern, path.name))
+        (match.groups(), path)
+        for path in name.parent.iterdir()
+        if (match := re.fullmatch(pattern, path.name))
     )
     for _, path in found[:-keep]:
         path.unlink()

@@ -21,7 +21,11 @@ def url_of(database, **options):
         return f"sqlite:///{name}"
     user, password = (quote(database[part] or "", safe="") for part in ("USER", "PASSWORD"))
     host, port = database["HOST"] or "", database["PORT"] or ""
-    options = {key: value for key, value in {**database["OPTIONS"], **options}.items() if isinstance(value, str)}
+    options = {
+        key: value
+        for key, value in {**database["OPTIONS"], **options}.items()
+        if isinstance(value, str)
+    }
     place = f"{quote(host, safe='')}{f':{port}' if port else ''}"
     return f"postgres://{user}:{password}@{place}/{name}?{urlencode(options, quote_via=quote)}"
 
@@ -95,7 +99,9 @@ def bring_up_to_date(url, applied):
     if check_version(applied):
         done, said = run(url, "migrate", "--verbosity", "0")
         if not done:
-            raise Refused(f"Its tables could not be brought to this version:\n{said}\nNothing was changed.")
+            raise Refused(
+                f"Its tables could not be brought to this version:\n{said}\nNothing was changed."
+            )
     if broken := broken_books(url):
         raise Refused(f"Its books do not fit together:\n{broken}\nNothing was changed.")
 

@@ -10,7 +10,9 @@ class Refused(Exception):
 def of_os(error, path):
     """The refusal that an OSError about ``path`` stands for."""
     if error.errno == errno.ENOSPC:
-        return Refused(f"The disk of {path} is full. Free some space, or name another place. Nothing was changed.")
+        return Refused(
+            f"The disk of {path} is full. Free some space, or name another place. Nothing was changed."
+        )
     if isinstance(error, FileNotFoundError):
         return Refused(f"{path} does not exist. Check the name.")
     if isinstance(error, PermissionError):

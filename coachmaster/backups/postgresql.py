@@ -45,14 +45,22 @@ def take(database, part):
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
         snapshot = cursor.fetchone()[0]
-        _run("pg_dump", "--format=custom", "--schema=public", f"--snapshot={snapshot}", f"--file={part}")
+        _run(
+            "pg_dump",
+            "--format=custom",
+            "--schema=public",
+            f"--snapshot={snapshot}",
+            f"--file={part}",
+        )
         rows = {}
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT COUNT(*) FROM "{table}"')
             rows[table] = cursor.fetchone()[0]
         broken = broken_books_here()
     if (found := _rows_in(part)) != rows:
-        wrong = sorted(table for table in rows.keys() | found.keys() if rows.get(table) != found.get(table))
+        wrong = sorted(
+            table for table in rows.keys() | found.keys() if rows.get(table) != found.get(table)
+        )
         raise Refused(f"The archive does not hold what the database does: {', '.join(wrong)}.")
     return broken
 
@@ -106,7 +114,14 @@ def _stage(path):
     )
     end = f"\nALTER SCHEMA public RENAME TO {STAGED}; ALTER SCHEMA {FORMER} RENAME TO public; COMMIT;\n"
     psql = subprocess.Popen(
-        [_program("psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--output=/dev/null"],
+        [
+            _program("psql"),
+            "--no-psqlrc",
+            "--quiet",
+            "--no-password",
+            "--set=ON_ERROR_STOP=1",
+            "--output=/dev/null",
+        ],
         env=_environment(),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -120,7 +135,9 @@ def _stage(path):
             psql.stdin.write(end.encode())
         _, said = psql.communicate()
         if psql.returncode:
-            raise Refused(f"The backup could not be unpacked: {_first_line(said.decode())} Nothing was changed.")
+            raise Refused(
+                f"The backup could not be unpacked: {_first_line(said.decode())} Nothing was changed."
+            )
     finally:
         psql.kill()
         psql.wait()
@@ -164,7 +181,9 @@ def _rows_in(path):
     """``{table: rows}`` of an archive, which is read to its end. Raises Refused when it cannot be."""
     rows, table = {}, None
     try:
-        with _reading("pg_restore", "--schema=public", "--data-only", "--file=-", str(path)) as lines:
+        with _reading(
+            "pg_restore", "--schema=public", "--data-only", "--file=-", str(path)
+        ) as lines:
             for line in lines:
                 if table is None:
                     if line.startswith(b"COPY public."):
@@ -175,7 +194,9 @@ def _rows_in(path):
                 else:
                     rows[table] += 1
     except Refused as refusal:
-        raise Refused(f"{path} is damaged, or of a newer PostgreSQL than its programs here ({refusal})") from refusal
+        raise Refused(
+            f"{path} is damaged, or of a newer PostgreSQL than its programs here ({refusal})"
+        ) from refusal
     return rows
 
 
@@ -183,7 +204,10 @@ def _rows_in(path):
 def _reading(program, *arguments):
     """What a program of PostgreSQL prints. Raises Refused when it fails, also after the last line."""
     with subprocess.Popen(
-        [_program(program), *arguments], env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [_program(program), *arguments],
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             yield process.stdout
@@ -198,7 +222,11 @@ def _reading(program, *arguments):
 def _run(program, *arguments):
     """Run a program of PostgreSQL on the database. Raises Refused with what it said."""
     done = subprocess.run(
-        [_program(program), *arguments], env=_environment(), capture_output=True, text=True, check=False
+        [_program(program), *arguments],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise _refusal(done.stderr)
@@ -211,18 +239,27 @@ def _refusal(said):
 
 
 def _first_line(said):
-    return next((line for line in said.splitlines() if "error" in line.lower()), said.strip() or "It failed.")
+    return next(
+        (line for line in said.splitlines() if "error" in line.lower()),
+        said.strip() or "It failed.",
+    )
 
 
 def _program(name):
     if path := shutil.which(name):
         return path
-    raise Refused(f"{name} is not on this machine. Install PostgreSQL's programs: apt-get install postgresql-client")
+    raise Refused(
+        f"{name} is not on this machine. Install PostgreSQL's programs: apt-get install postgresql-client"
+    )
 
 
 def _environment():
     parameters = connection.get_connection_params()
     return {
         **os.environ,
-        **{variable: str(parameters[name]) for name, variable in _VARIABLES.items() if parameters.get(name)},
+        **{
+            variable: str(parameters[name])
+            for name, variable in _VARIABLES.items()
+            if parameters.get(name)
+        },
     }

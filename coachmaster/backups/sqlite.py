@@ -29,7 +29,9 @@ def take(database, part):
 def copy_now(database, part):
     """Copy what the database holds now into the file ``part``. Raises Refused."""
     with _open(database["NAME"]) as source, _open(part) as copy:
-        copy.execute("PRAGMA synchronous = OFF")  # the file is synced when it is done, and before it counts
+        copy.execute(
+            "PRAGMA synchronous = OFF"
+        )  # the file is synced when it is done, and before it counts
         copy.execute("PRAGMA journal_mode = OFF")
         _copy(source, copy)
 
@@ -54,7 +56,9 @@ def people_in(database):
         return 0
     try:
         with _open(path) as live:
-            if not live.execute("SELECT 1 FROM sqlite_master WHERE name = 'accounts_user'").fetchone():
+            if not live.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'accounts_user'"
+            ).fetchone():
                 return 0
             return live.execute("SELECT COUNT(*) FROM accounts_user").fetchone()[0]
     except sqlite3.DatabaseError as error:
@@ -100,7 +104,9 @@ def _copy(source, target):
 
     def wait(status, remaining, total):
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
-            raise Refused("The database is in use all the time. Stop the service and try again. Nothing was changed.")
+            raise Refused(
+                "The database is in use all the time. Stop the service and try again. Nothing was changed."
+            )
 
     source.backup(target, progress=wait)
 
@@ -109,7 +115,9 @@ def _copy(source, target):
 def _open(path):
     # Not read-only: after a crash, reading begins with taking the unfinished transaction back.
     with contextlib.closing(
-        sqlite3.connect(f"file:{quote(str(path))}", uri=True, timeout=PATIENCE, isolation_level=None)
+        sqlite3.connect(
+            f"file:{quote(str(path))}", uri=True, timeout=PATIENCE, isolation_level=None
+        )
     ) as database:
         yield database
 
@@ -119,7 +127,9 @@ def _applied(database, path):
     try:
         return database.execute("SELECT app, name FROM django_migrations").fetchall()
     except sqlite3.OperationalError as error:
-        raise Refused(f"{path} is not a backup of CoachMaster: it has none of its tables.") from error
+        raise Refused(
+            f"{path} is not a backup of CoachMaster: it has none of its tables."
+        ) from error
 
 
 def _remove(path):

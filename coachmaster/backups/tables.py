@@ -18,9 +18,20 @@ from coachmaster.core.exports import harmless
 from coachmaster.core.importers import in_chunks
 
 #: What is of the moment (who is signed in, how often something was tried), and what `migrate` makes everywhere alike.
-LEFT_OUT = ["sessions.Session", "accounts.ApiToken", "accounts.Attempts", "contenttypes.ContentType", "auth.Permission"]
+LEFT_OUT = [
+    "sessions.Session",
+    "accounts.ApiToken",
+    "accounts.Attempts",
+    "contenttypes.ContentType",
+    "auth.Permission",
+]
 #: What stands in a database that was only migrated, and gives way to what is brought in.
-MADE_BY_MIGRATE = ["auth.Group_permissions", "auth.Group", "academics.HistoricalInstitute", "academics.Institute"]
+MADE_BY_MIGRATE = [
+    "auth.Group_permissions",
+    "auth.Group",
+    "academics.HistoricalInstitute",
+    "academics.Institute",
+]
 
 _ROWS_AT_ONCE = 2000
 _LONGEST_CELL = 100_000_000
@@ -52,7 +63,9 @@ class Table:
         order = key.attname
         if isinstance(key, models.CharField) and connection.vendor == "postgresql":
             order = Collate(key.attname, "C")  # as SQLite and Python sort
-        rows = self.model._base_manager.order_by(order).values_list(*[f.attname for f in self.fields])
+        rows = self.model._base_manager.order_by(order).values_list(
+            *[f.attname for f in self.fields]
+        )
         writers = [_writer(field) for field in self.fields]
         page, digest, count = io.StringIO(newline=""), hashlib.sha256(), 0
         lines = csv.writer(page)
@@ -66,7 +79,9 @@ class Table:
             file.write(content)
 
         for chunk in in_chunks(rows.iterator(chunk_size=_ROWS_AT_ONCE), _ROWS_AT_ONCE):
-            lines.writerows([[write(cell) for write, cell in zip(writers, row, strict=True)] for row in chunk])
+            lines.writerows(
+                [[write(cell) for write, cell in zip(writers, row, strict=True)] for row in chunk]
+            )
             turn_page()
             count += len(chunk)
             advance(len(chunk))
@@ -86,7 +101,11 @@ class Table:
                     raise ValueError(f"its columns are not {', '.join(self.columns)}")
                 for chunk in in_chunks(lines, _ROWS_AT_ONCE):
                     cursor.executemany(
-                        insert, [[read(cell) for read, cell in zip(readers, line, strict=True)] for line in chunk]
+                        insert,
+                        [
+                            [read(cell) for read, cell in zip(readers, line, strict=True)]
+                            for line in chunk
+                        ],
                     )
                     advance(len(chunk))
         finally:
@@ -149,7 +168,9 @@ def _reader(field):
     if isinstance(field, models.JSONField):
         return lambda cell: field.get_db_prep_save(json.loads(cell), connection)
     if isinstance(field, models.BooleanField):
-        return lambda cell: field.get_db_prep_save({"true": True, "false": False, "": None}[cell], connection)
+        return lambda cell: field.get_db_prep_save(
+            {"true": True, "false": False, "": None}[cell], connection
+        )
     return lambda cell: field.get_db_prep_save(field.to_python(cell), connection) if cell else None
 
 

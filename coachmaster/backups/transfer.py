@@ -35,7 +35,9 @@ def take_out(folder, progress):
         try:
             part.mkdir(mode=0o700)
         except FileExistsError:
-            raise Refused(f"{part} is left from an export that was broken off. Remove it.") from None
+            raise Refused(
+                f"{part} is left from an export that was broken off. Remove it."
+            ) from None
         try:
             with _one_moment(part):
                 manifest = _write(part, progress)
@@ -129,7 +131,9 @@ def bring_in(folder, progress):
             _finish(tables)
             _compare(tables, manifest, progress("Comparing", rows))
             if broken := broken_books_here():
-                raise Refused(f"The books in it do not fit together:\n{broken}\nNothing was changed.")
+                raise Refused(
+                    f"The books in it do not fit together:\n{broken}\nNothing was changed."
+                )
     except OSError as error:
         raise of_os(error, error.filename or folder) from error
     except DatabaseError as error:
@@ -144,28 +148,39 @@ def _read_manifest(folder):
         if manifest["what"] != "CoachMaster export":
             raise KeyError
     except FileNotFoundError:
-        raise Refused(f"{folder} is not an export, or not a whole one: it has no {MANIFEST}.") from None
+        raise Refused(
+            f"{folder} is not an export, or not a whole one: it has no {MANIFEST}."
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(f"{path} is not the manifest of an export.") from error
     if manifest["version"] != VERSION:
-        raise Refused(f"This export is of form {manifest['version']}, and this version of CoachMaster reads {VERSION}.")
+        raise Refused(
+            f"This export is of form {manifest['version']}, and this version of CoachMaster reads {VERSION}."
+        )
     return manifest
 
 
 def _check(folder, manifest, tables):
     """Raises Refused when the files are not those of the manifest, or their tables are not those of our database."""
     if not is_migrated():
-        raise Refused("This database has not the tables of this version yet. Run manage.py migrate first.")
+        raise Refused(
+            "This database has not the tables of this version yet. Run manage.py migrate first."
+        )
     if differing := set(manifest["migrations"]) ^ set(_migrations()):
         raise Refused(
             f"This export is of another version of CoachMaster ({', '.join(sorted(differing))}). Bring both databases to one "
             "version with manage.py migrate, and export again."
         )
     if differing := manifest["tables"].keys() ^ {table.name for table in tables}:
-        raise Refused(f"This export has other tables than this database: {', '.join(sorted(differing))}.")
+        raise Refused(
+            f"This export has other tables than this database: {', '.join(sorted(differing))}."
+        )
     for table in tables:
         with (folder / table.file).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != manifest["tables"][table.name]["sha256"]:
+            if (
+                hashlib.file_digest(file, "sha256").hexdigest()
+                != manifest["tables"][table.name]["sha256"]
+            ):
                 raise Refused(
                     f"{folder / table.file} was changed after the export, or is damaged. Nothing was changed."
                 )
@@ -189,7 +204,9 @@ def _read(table, folder, advance):
     try:
         table.read(folder / table.file, advance)
     except (ValueError, KeyError, ValidationError) as error:
-        raise Refused(f"{folder / table.file} cannot be read: {error}. Nothing was changed.") from error
+        raise Refused(
+            f"{folder / table.file} cannot be read: {error}. Nothing was changed."
+        ) from error
 
 
 def _finish(tables):
@@ -203,7 +220,9 @@ def _finish(tables):
                         f"pg_get_serial_sequence('\"{table.name}\"', '{key.column}')",
                         f'MAX("{key.column}")',
                     )
-                    cursor.execute(f'SELECT setval({sequence}, {last}) FROM "{table.name}" HAVING {last} IS NOT NULL')
+                    cursor.execute(
+                        f'SELECT setval({sequence}, {last}) FROM "{table.name}" HAVING {last} IS NOT NULL'
+                    )
     connection.check_constraints()
 
 

@@ -80,7 +80,9 @@ class LargeTable(admin.ModelAdmin):
     list_per_page = 50
 
     def get_search_results(self, request, queryset, search_term):
-        path, _, found_by = self.search_fields[0].rpartition("__") if self.search_fields else ("", "", "")
+        path, _, found_by = (
+            self.search_fields[0].rpartition("__") if self.search_fields else ("", "", "")
+        )
         if not search_term or found_by != "search_text":
             return super().get_search_results(request, queryset, search_term)
         people = get_user_model().objects.search(search_term).order_by()

@@ -37,7 +37,9 @@ class ExactParser(Parser):
     def parse_body(self, request):
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant)
         if b"\\u" in request.body:
-            json.dumps(body, ensure_ascii=False, default=str).encode()  # half of a surrogate pair is no text
+            json.dumps(
+                body, ensure_ascii=False, default=str
+            ).encode()  # half of a surrogate pair is no text
         if not isinstance(body, dict):
             raise ValueError("not an object")
         return body
@@ -45,13 +47,19 @@ class ExactParser(Parser):
 
 def read_amount(value):
     """An amount as `parse_amount` says, from a JSON number or text. Raises PydanticCustomError with its sentence."""
-    if isinstance(value, Decimal) and abs(value.adjusted()) < 20 and len(value.as_tuple().digits) < 20:
+    if (
+        isinstance(value, Decimal)
+        and abs(value.adjusted()) < 20
+        and len(value.as_tuple().digits) < 20
+    ):
         value = f"{value:f}"
     elif isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         value = "?"
     try:
         # As text of bounded length: an integer of thousands of digits cannot even be written.
-        return parse_amount(str(value) if not isinstance(value, int) or abs(value) < 10**20 else "9" * 20)
+        return parse_amount(
+            str(value) if not isinstance(value, int) or abs(value) < 10**20 else "9" * 20
+        )
     except ValidationError as error:
         raise PydanticCustomError("amount", "{sentence}", {"sentence": error.messages[0]}) from None
 
@@ -93,7 +101,11 @@ def _existing(text):
 Day = Annotated[
     str,
     AfterValidator(_existing),
-    Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", json_schema_extra={"format": "date"}, examples=["2026-11-24"]),
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        json_schema_extra={"format": "date"},
+        examples=["2026-11-24"],
+    ),
 ]
 
 # Values that go out ----------------------------------------------------------------------------------------------
@@ -123,7 +135,10 @@ class Answer(HttpResponse):
     def __init__(self, data, status=200, **headers):
         plain = partial(_plain, timezone.get_current_timezone())
         content = json.dumps(data, default=plain, ensure_ascii=False, separators=(",", ":"))
-        headers = {"Cache-Control": "no-store", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        headers = {
+            "Cache-Control": "no-store",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         super().__init__(content, content_type="application/json", status=status, headers=headers)
 
 
@@ -141,7 +156,9 @@ class Rows(Schema):
     """What stands beside the rows of a list."""
 
     total: int = Field(description="Rows on all pages.", examples=[1])
-    next: str | None = Field(None, description="The address of the next page; left out on the last one.")
+    next: str | None = Field(
+        None, description="The address of the next page; left out on the last one."
+    )
 
 
 def listed(request, paging, name, rows, as_json, **beside):
@@ -164,7 +181,9 @@ def listed(request, paging, name, rows, as_json, **beside):
 class Message(Schema):
     """One sentence."""
 
-    message: str = Field(description="What happened, or what to do.", examples=["You are logged out."])
+    message: str = Field(
+        description="What happened, or what to do.", examples=["You are logged out."]
+    )
 
 
 class Refusal(Message):
@@ -193,7 +212,10 @@ SENTENCES = {
 
 def answers(status, schema, *refusals):
     """The answers of an operation for the document: the good one, the refusals named, and those of every call."""
-    return {status: schema, **{code: Refusal if code in (400, 409) else Message for code in (*refusals, 503)}}
+    return {
+        status: schema,
+        **{code: Refusal if code in (400, 409) else Message for code in (*refusals, 503)},
+    }
 
 
 def body_of(refusal):
@@ -201,7 +223,8 @@ def body_of(refusal):
     if not hasattr(refusal, "error_dict"):
         return {"message": " ".join(refusal.messages)}
     errors = {
-        name: [text for error in several for text in error.messages] for name, several in refusal.error_dict.items()
+        name: [text for error in several for text in error.messages]
+        for name, several in refusal.error_dict.items()
     }
     own = " ".join(errors.pop(NON_FIELD_ERRORS, []))
     if not errors:
@@ -216,7 +239,9 @@ def named(names):
         yield
     except ValidationError as refusal:
         if hasattr(refusal, "error_dict"):
-            refusal.error_dict = {names.get(name, name): errors for name, errors in refusal.error_dict.items()}
+            refusal.error_dict = {
+                names.get(name, name): errors for name, errors in refusal.error_dict.items()
+            }
         raise
 
 
@@ -273,7 +298,9 @@ def refusal_of_schema(errors):
 def given(payload, names=None) -> dict[str, Any]:
     """The fields that a body named, under the names that our forms have for them."""
     names = names or {}
-    return {names.get(name, name): value for name, value in payload.dict(exclude_unset=True).items()}
+    return {
+        names.get(name, name): value for name, value in payload.dict(exclude_unset=True).items()
+    }
 
 
 def inverted(names):

@@ -83,7 +83,15 @@ def rows(title, heading, rows):
     room = 14 + 11 * max((len(text) for _, _, text, _ in rows), default=0)
     top = max((float(value) for _, value, _, _ in rows), default=0) or 1
     bars = tuple(
-        Bar(label, text, href, 0, index * _ROW + 28, round(max(float(value) / top * (WIDTH - room), 2), 1), 16)
+        Bar(
+            label,
+            text,
+            href,
+            0,
+            index * _ROW + 28,
+            round(max(float(value) / top * (WIDTH - room), 2), 1),
+            16,
+        )
         for index, (label, value, text, href) in enumerate(rows)
     )
     return Chart(title, heading, bars, len(rows) * _ROW, is_upright=False)

@@ -34,16 +34,28 @@ def compiled(build):
 
     @functools.wraps(build)
     def rows(**values):
-        if not settings.COMPILED_QUERIES or django.VERSION[:2] != TESTED or any(map(_is_unusual, values.values())):
+        if (
+            not settings.COMPILED_QUERIES
+            or django.VERSION[:2] != TESTED
+            or any(map(_is_unusual, values.values()))
+        ):
             return list(build(**values))
-        filled = {name: _filled_up(value) if isinstance(value, list) else value for name, value in values.items()}
-        kinds = ((name, type(value), isinstance(value, list) and len(value)) for name, value in filled.items())
+        filled = {
+            name: _filled_up(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        kinds = (
+            (name, type(value), isinstance(value, list) and len(value))
+            for name, value in filled.items()
+        )
         shape = connections["default"].vendor, *kinds
         if shape not in queries:
             try:
                 queries[shape] = CompiledQuery(build, filled)
             except Exception:  # whatever the compiler does not understand, the plain queryset does
-                logger.warning("%s.%s is not compiled", build.__module__, build.__qualname__, exc_info=True)
+                logger.warning(
+                    "%s.%s is not compiled", build.__module__, build.__qualname__, exc_info=True
+                )
                 queries[shape] = None
         return queries[shape].rows(filled) if queries[shape] else list(build(**values))
 
@@ -59,7 +71,8 @@ class CompiledQuery:
 
     def __init__(self, build, values):
         marks, others = (
-            {name: _mark(value, n * 100 + one) for n, (name, value) in enumerate(values.items())} for one in (0, 1)
+            {name: _mark(value, n * 100 + one) for n, (name, value) in enumerate(values.items())}
+            for one in (0, 1)
         )
         self.queryset = build(**marks)
         if self.queryset._known_related_objects:
@@ -85,7 +98,10 @@ class CompiledQuery:
         for at, place, kind in self.places:
             params[at] = kind(stored[place]) if issubclass(kind, int) else stored[place]
         compiler = copy.copy(self.compiler)
-        compiler.connection, compiler.as_sql = connection, lambda *args, **kwargs: (self.sql, tuple(params))
+        compiler.connection, compiler.as_sql = (
+            connection,
+            lambda *args, **kwargs: (self.sql, tuple(params)),
+        )
         rows = list(self.queryset._iterable_class(_Source(self.queryset, compiler)))
         if self.queryset._prefetch_related_lookups:
             prefetch_related_objects(rows, *self.queryset._prefetch_related_lookups)
@@ -98,7 +114,12 @@ class _Source:
     _known_related_objects = {}
 
     def __init__(self, queryset, compiler):
-        self.db, self._fields, self.query, self.compiler = queryset.db, queryset._fields, self, compiler
+        self.db, self._fields, self.query, self.compiler = (
+            queryset.db,
+            queryset._fields,
+            self,
+            compiler,
+        )
 
     def get_compiler(self, *args, **kwargs):
         return self.compiler
@@ -111,7 +132,9 @@ def _written(queryset):
 
 def _filled_up(ids):
     """Return ``ids`` with the last one repeated, up to the next of `LIST_LENGTHS`."""
-    return ids + ids[-1:] * (next(length for length in LIST_LENGTHS if length >= len(ids)) - len(ids))
+    return ids + ids[-1:] * (
+        next(length for length in LIST_LENGTHS if length >= len(ids)) - len(ids)
+    )
 
 
 def _is_unusual(value):

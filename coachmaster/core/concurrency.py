@@ -50,7 +50,9 @@ class OneAtATime(forms.BaseForm):
         super().__init__(*args, **kwargs)
         if self.is_of_a_record:
             self.fields["shown"] = forms.CharField(
-                widget=forms.HiddenInput, required=False, initial=lambda: _sealed(self.shown_values())
+                widget=forms.HiddenInput,
+                required=False,
+                initial=lambda: _sealed(self.shown_values()),
             )
 
     @property
@@ -63,7 +65,10 @@ class OneAtATime(forms.BaseForm):
     def current(self):
         """Return ``{name: (label, value)}`` of what is stored now."""
         named = ((name, field) for name, field in self.fields.items() if name in self.initial)
-        return {name: (self[name].label, self.get_initial_for_field(field, name)) for name, field in named}
+        return {
+            name: (self[name].label, self.get_initial_for_field(field, name))
+            for name, field in named
+        }
 
     def shown_values(self):
         """Return ``{name: value}`` of what the page has to remember: here all that it shows."""
@@ -108,7 +113,10 @@ class OneAtATime(forms.BaseForm):
             self._refuse(changed, shown, self.who_saved(remembered))
 
     def _refuse(self, changed, shown, who):
-        said = [f"{label} (now {_words(self.fields.get(name), value)})" for name, (label, value) in changed.items()]
+        said = [
+            f"{label} (now {_words(self.fields.get(name), value)})"
+            for name, (label, value) in changed.items()
+        ]
         untouched = [name for name in changed if not self.differs(name, shown[name])]
         self.data = self.data.copy()
         self.data[self.add_prefix("shown")] = _sealed(self.shown_values())
@@ -168,7 +176,9 @@ class EditForm(OneAtATime, forms.ModelForm):
         """Return those of `records` that were saved since, each with the history record that the page showed."""
         pairs = list(zip(self._tracked, shown.get("history", []), strict=False))
         saved = [(record, pk) for record, pk in pairs if record.history.filter(pk__gt=pk).exists()]
-        return [(record, row) for record, pk in saved if (row := record.history.filter(pk=pk).first())]
+        return [
+            (record, row) for record, pk in saved if (row := record.history.filter(pk=pk).first())
+        ]
 
 
 def _sealed(values):

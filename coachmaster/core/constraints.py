@@ -38,7 +38,8 @@ def day_bounds(table, *fields):
     """One constraint a field: the date is between 1900 and 2100, or empty."""
     return [
         Net(
-            condition=Q(**{f"{field}__range": (FIRST_DAY, LAST_DAY)}) | Q(**{f"{field}__isnull": True}),
+            condition=Q(**{f"{field}__range": (FIRST_DAY, LAST_DAY)})
+            | Q(**{f"{field}__isnull": True}),
             name=f"{table}_{field}_in_bounds",
             violation_error_message="Enter a date between 1900 and 2100.",
         )

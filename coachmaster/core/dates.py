@@ -32,7 +32,9 @@ class DayInput(forms.DateInput):
     input_type = "date"
 
     def __init__(self, attrs=None):
-        super().__init__(attrs={"min": "1900-01-01", "max": "2100-01-01", **(attrs or {})}, format="%Y-%m-%d")
+        super().__init__(
+            attrs={"min": "1900-01-01", "max": "2100-01-01", **(attrs or {})}, format="%Y-%m-%d"
+        )
 
 
 class DayFormField(forms.DateField):

@@ -66,7 +66,9 @@ def list_file(request, name: str, columns: list[Column], rows: Iterable):
     ``rows`` are not looked at before.
     """
     form = asked_form(request)
-    return table_answer(f"{name}-{timezone.localdate()}", columns, rows, form=form) if form else None
+    return (
+        table_answer(f"{name}-{timezone.localdate()}", columns, rows, form=form) if form else None
+    )
 
 
 def asked_form(request):
@@ -155,9 +157,13 @@ def _write_workbook(file, columns, rows):
     }
     with xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet()
-        formats = {kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()}
+        formats = {
+            kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()
+        }
         heading = book.add_format({"bold": True, "bottom": 1})
-        widths = [max(len(column.heading) + 4, _WIDTHS.get(column.kind, 0)) for column in columns]  # 4: filter's arrow
+        widths = [
+            max(len(column.heading) + 4, _WIDTHS.get(column.kind, 0)) for column in columns
+        ]  # 4: filter's arrow
         for at, column in enumerate(columns):
             sheet.write_string(0, at, column.heading, heading)
         last = 0

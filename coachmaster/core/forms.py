@@ -45,7 +45,11 @@ class TickedField(forms.ModelMultipleChoiceField):
     """Rows of a list that were ticked; a key that no database can hold is refused and not asked for."""
 
     def clean(self, value):
-        if any(len(key) > 19 or not 0 <= int(key) <= LARGEST_KEY for key in value or [] if key.isdigit()):
+        if any(
+            len(key) > 19 or not 0 <= int(key) <= LARGEST_KEY
+            for key in value or []
+            if key.isdigit()
+        ):
             raise ValidationError("Tick rows of the list.")
         return super().clean(value)
 
@@ -78,7 +82,9 @@ class WholeNumberField(forms.CharField):
         text = super().to_python(value) or ""
         number = int(text) if re.fullmatch("[0-9]{1,9}", text) else None
         if number is None or not self.least <= number <= self.most:
-            raise ValidationError(f"Enter a whole number from {self.least} to {self.most}.", code="invalid")
+            raise ValidationError(
+                f"Enter a whole number from {self.least} to {self.most}.", code="invalid"
+            )
         return number
 
     def has_changed(self, initial, data):
@@ -99,7 +105,9 @@ class PercentField(forms.CharField):
         text = (super().to_python(value) or "").removesuffix("%").strip()
         percent = Decimal(text) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", text) else None
         if percent is None or not 0 < percent <= 100:
-            raise ValidationError("Enter per cent above 0 and up to 100, like 10 or 12.5.", code="invalid")
+            raise ValidationError(
+                "Enter per cent above 0 and up to 100, like 10 or 12.5.", code="invalid"
+            )
         return percent.quantize(Decimal("0.01"))
 
     def prepare_value(self, value):

@@ -41,10 +41,16 @@ def changes(*histories, limit=20):
     """
     found = []
     for history in histories:
-        rows = list(history.select_related("history_user").order_by("-history_date", "-history_id")[: limit + 1])
+        rows = list(
+            history.select_related("history_user").order_by("-history_date", "-history_id")[
+                : limit + 1
+            ]
+        )
         for place, row in enumerate(rows):
             key = type(row).instance_type._meta.pk.attname
-            before = next((old for old in rows[place + 1 :] if getattr(old, key) == getattr(row, key)), None)
+            before = next(
+                (old for old in rows[place + 1 :] if getattr(old, key) == getattr(row, key)), None
+            )
             if row.history_type == "+":
                 fields = []
             elif before is None:
@@ -54,10 +60,13 @@ def changes(*histories, limit=20):
                     (capfirst(field.verbose_name), _words(before, field), _words(row, field))
                     for field in row.tracked_fields
                     # What the program keeps for itself is nobody's change.
-                    if field.editable and getattr(before, field.attname) != getattr(row, field.attname)
+                    if field.editable
+                    and getattr(before, field.attname) != getattr(row, field.attname)
                 ]
                 if not fields:
                     continue
             label = capfirst(type(row).instance_type._meta.verbose_name)
-            found.append(Change(at=row.history_date, by=row.history_user, label=label, fields=fields))
+            found.append(
+                Change(at=row.history_date, by=row.history_user, label=label, fields=fields)
+            )
     return sorted(found, key=lambda change: change.at, reverse=True)[:limit]

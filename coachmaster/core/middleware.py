@@ -19,7 +19,9 @@ def browser_policies(get_response):
         response = get_response(request)
         response["Cross-Origin-Resource-Policy"] = "same-origin"
         response["Cross-Origin-Embedder-Policy"] = "require-corp"
-        response["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+        response["Permissions-Policy"] = (
+            "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+        )
         # Only a request that loaded its user is a page of somebody's; static files stay cacheable.
         if getattr(request, "_cached_user", None) and request.user.is_authenticated:
             response.setdefault("Cache-Control", "no-store")
@@ -33,7 +35,11 @@ def json_under_api(get_response):
 
     def middleware(request):
         response = get_response(request)
-        if response.status_code >= 400 and request.path.startswith("/api/") and not _is_json(response):
+        if (
+            response.status_code >= 400
+            and request.path.startswith("/api/")
+            and not _is_json(response)
+        ):
             sentence = SENTENCES.get(response.status_code, SENTENCES[400])
             return Answer({"message": sentence}, response.status_code)
         return response

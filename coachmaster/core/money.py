@@ -93,11 +93,14 @@ def parse_amount(text):
     match = _AMOUNT.fullmatch(bare)
     if not match:
         raise ValidationError(
-            "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals).", code="invalid"
+            "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals).",
+            code="invalid",
         )
     rupees = match["rupees"].replace(",", "")
     if len(rupees.lstrip("0")) > 8:
-        raise ValidationError(f"This is more than {display(LIMIT)}, the most that can be entered.", code="too_large")
+        raise ValidationError(
+            f"This is more than {display(LIMIT)}, the most that can be entered.", code="too_large"
+        )
     return Decimal(rupees + (match["paise"] or "")).quantize(PAISA)
 
 
@@ -107,7 +110,9 @@ class AmountField(forms.CharField):
     def __init__(self, *, allow_zero=False, **kwargs):
         self.allow_zero = allow_zero
         kwargs.pop("max_length", None)
-        kwargs.setdefault("widget", forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}))
+        kwargs.setdefault(
+            "widget", forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        )
         super().__init__(**kwargs)
 
     def to_python(self, value):
@@ -217,7 +222,12 @@ def _number_in_words(number):
     if number == 0:
         return "zero"
     words = []
-    for size, name in ((10_000_000, "crore"), (100_000, "lakh"), (1000, "thousand"), (100, "hundred")):
+    for size, name in (
+        (10_000_000, "crore"),
+        (100_000, "lakh"),
+        (1000, "thousand"),
+        (100, "hundred"),
+    ):
         count, number = divmod(number, size)
         if count:
             words.append(f"{_number_in_words(count)} {name}")

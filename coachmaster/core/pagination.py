@@ -40,11 +40,15 @@ def listing(request, queryset, sorts, *, default, total=None, keys_first=False):
     whose rows show joins or annotations that would be read for every row.
     """
     sort, ordered = _ordered(request, queryset, sorts, default)
-    paginator = Paginator(ordered.values_list("pk", flat=True) if keys_first else ordered, ROWS_A_PAGE)
+    paginator = Paginator(
+        ordered.values_list("pk", flat=True) if keys_first else ordered, ROWS_A_PAGE
+    )
     if total is not None:
         paginator.count = total
     page = paginator.get_page(request.GET.get("page"))
-    page.object_list = _in_order(queryset, list(page.object_list)) if keys_first else list(page.object_list)
+    page.object_list = (
+        _in_order(queryset, list(page.object_list)) if keys_first else list(page.object_list)
+    )
     return Listing(page=page, sort=sort)
 
 
@@ -80,7 +84,11 @@ def _ordered(request, queryset, sorts, default):
     sort = asked if asked.removeprefix("-") in sorts else default
     descending = sort.startswith("-")
     columns = [
-        column.removeprefix("-") if descending and column.startswith("-") else f"-{column}" if descending else column
+        column.removeprefix("-")
+        if descending and column.startswith("-")
+        else f"-{column}"
+        if descending
+        else column
         for column in sorts[sort.removeprefix("-")]
     ]
     return sort, queryset.order_by(*columns, "-pk" if descending else "pk")

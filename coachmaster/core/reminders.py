@@ -30,7 +30,9 @@ class SentReminder(models.Model):
     Channel = Channel
 
     channel = models.CharField(max_length=10, choices=Channel.choices)
-    sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    sent_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     sent_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -61,7 +63,10 @@ class Notice:
 
     def was_reminded(self, days):
         """Whether the last reminder was sent within so many days."""
-        return self.reminded_at is not None and self.reminded_at > timezone.now() - datetime.timedelta(days=days)
+        return (
+            self.reminded_at is not None
+            and self.reminded_at > timezone.now() - datetime.timedelta(days=days)
+        )
 
 
 class RemindedAlready(ValidationError):
@@ -69,7 +74,9 @@ class RemindedAlready(ValidationError):
 
     def __init__(self, notices):
         self.notices = notices
-        names = ", ".join(f"{one.student} on {day_words(timezone.localdate(one.reminded_at))}" for one in notices)
+        names = ", ".join(
+            f"{one.student} on {day_words(timezone.localdate(one.reminded_at))}" for one in notices
+        )
         super().__init__(f"Reminded already: {names}.")
 
 
@@ -89,7 +96,9 @@ def to_send(notices, *, channel, days, again=False, leave_out=False):
     Raises RemindedAlready when some were reminded within so many days, unless they are reminded ``again`` or to
     ``leave_out``.
     """
-    sendable = [notice for notice in notices if (notice.email if channel == Channel.EMAIL else notice.link)]
+    sendable = [
+        notice for notice in notices if (notice.email if channel == Channel.EMAIL else notice.link)
+    ]
     if again:
         return sendable
     recent = [notice for notice in sendable if notice.was_reminded(days)]

@@ -25,7 +25,9 @@ def clean_text(value, *, lines=False):
     if lines:
         value = "\n".join(clean_text(line) for line in value.splitlines())
         return value.strip("\n")
-    value = "".join(" " if c.isspace() else c for c in value if c.isspace() or unicodedata.category(c) != "Cc")
+    value = "".join(
+        " " if c.isspace() else c for c in value if c.isspace() or unicodedata.category(c) != "Cc"
+    )
     return " ".join(value.split())
 
 
@@ -90,7 +92,9 @@ def clean_phone(value):
         return ""
     digits = _BETWEEN_DIGITS.sub("", text)
     if not _PHONE.fullmatch(digits):
-        raise ValidationError("Enter a phone number with its digits, like 98765 43210 or +971 50 123 4567.")
+        raise ValidationError(
+            "Enter a phone number with its digits, like 98765 43210 or +971 50 123 4567."
+        )
     if digits.startswith("+91") and len(digits) == 13:
         return digits[3:]
     if digits.startswith("91") and len(digits) == 12:

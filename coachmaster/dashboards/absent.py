@@ -81,7 +81,9 @@ class Child:
     @property
     def watched_words(self):
         """What is wrong with their attendance, in words."""
-        return "; ".join(f"{row.enrollment.batch.name}: {row.reasons_words}" for row in self.watched)
+        return "; ".join(
+            f"{row.enrollment.batch.name}: {row.reasons_words}" for row in self.watched
+        )
 
 
 COLUMNS = [
@@ -107,7 +109,12 @@ class Absences:
     """The absences of a day in the batches whose registers a person keeps."""
 
     def __init__(self, user, day, *, shows_fees):
-        self.user, self.day, self.today, self.shows_fees = user, day, timezone.localdate(), shows_fees
+        self.user, self.day, self.today, self.shows_fees = (
+            user,
+            day,
+            timezone.localdate(),
+            shows_fees,
+        )
         self.institute = Institute.objects.current()
         self.marks = _absent(Mark.objects.kept_in(scope_of(user)), day)
 
@@ -130,7 +137,9 @@ class Absences:
         for mark in self._missed(children):
             child = children[mark.student_id]
             child.missed.append(mark.sheet.batch)
-            child.reminded_at = max(filter(None, [child.reminded_at, mark.reminded_at]), default=None)
+            child.reminded_at = max(
+                filter(None, [child.reminded_at, mark.reminded_at]), default=None
+            )
         for row in slipping_among(list(children), self.user, self.institute):
             children[row.enrollment.student_id].watched.append(row)
         if self.shows_fees:
@@ -144,7 +153,11 @@ class Absences:
         marks = Mark.objects.kept_in(scope_of(self.user)).filter(
             status=Status.ABSENT, sheet__held_on__range=(self.day, self.day), student__in=students
         )
-        reminders = Reminder.objects.filter(enrollment=OuterRef("enrollment")).order_by("-sent_at").values("sent_at")
+        reminders = (
+            Reminder.objects.filter(enrollment=OuterRef("enrollment"))
+            .order_by("-sent_at")
+            .values("sent_at")
+        )
         return (
             marks.annotate(reminded_at=Subquery(reminders[:1]))
             .select_related("sheet__batch")
@@ -173,7 +186,9 @@ def absent(request):
         rows = absences.all_children(absences.students(filters).order_by("user__full_name", "pk"))
         columns = [*COLUMNS, FEES_COLUMN] if shows_fees else COLUMNS
         return table_answer(f"absent-{filters.day}", columns, rows, form=request.GET["as"])
-    page = listing(request, absences.students(filters), {"name": ["user__full_name"]}, default="name")
+    page = listing(
+        request, absences.students(filters), {"name": ["user__full_name"]}, default="name"
+    )
     return render(
         request,
         "dashboards/absent/list.html",

@@ -33,7 +33,9 @@ class ClassOut(Schema):
 
     batch_id: Key = Field(examples=[12])
     batch_name: str = Field(examples=["JEE morning"])
-    schedule_time: str = Field(description="Today's times; empty for an unplanned class.", examples=["Tue 17:00-18:30"])
+    schedule_time: str = Field(
+        description="Today's times; empty for an unplanned class.", examples=["Tue 17:00-18:30"]
+    )
     taken: bool = Field(description="Whether attendance was taken.")
 
 
@@ -81,7 +83,9 @@ class AdminDashboard(Schema):
 )
 def admin_dashboard(request):
     """What was collected, what is owed, today's classes, and the last enrollments."""
-    figures = queries.of_institute(request.user, timezone.localdate(), queries.courses_on(timezone.localdate()))
+    figures = queries.of_institute(
+        request.user, timezone.localdate(), queries.courses_on(timezone.localdate())
+    )
     recent = [
         {
             **enrollment_json(enrollment),
@@ -138,7 +142,9 @@ def instructor_dashboard(request):
     batches = queries.batches_taught(request.user, today)
     return Answer(
         {
-            "batches": [{**batch_json(batch), "student_count": batch.strength} for batch in batches],
+            "batches": [
+                {**batch_json(batch), "student_count": batch.strength} for batch in batches
+            ],
             "classes_today": [_class_json(one) for one in classes_on(today, request.user.pk)],
         }
     )

@@ -39,7 +39,9 @@ def of_institute(user, today, courses):
     return InstituteFigures(
         received=money.collections(today),
         owed=money.owed(today),
-        active_students=Enrollment.objects.active().aggregate(number=Count("student", distinct=True))["number"],
+        active_students=Enrollment.objects.active().aggregate(
+            number=Count("student", distinct=True)
+        )["number"],
         running_batches=sum(course.running_batches for course in courses),
         classes=day_in_brief(today, SHOWN, scope_of(user)),
     )
@@ -57,7 +59,9 @@ def courses_on(today):
 
 @compiled  # 0.5 ms instead of 3.0
 def _batches(*, instructor, on):
-    batches = Batch.objects.taught_by(instructor).not_over(on).select_related("course", "instructor")
+    batches = (
+        Batch.objects.taught_by(instructor).not_over(on).select_related("course", "instructor")
+    )
     return batches.with_strength().prefetch_related("class_times").order_by("name", "pk")
 
 
@@ -69,14 +73,14 @@ def batches_taught(user, today):
 def recent_enrollments(user):
     """Return the newest enrollments, with the names of student and batch."""
     found = Enrollment.objects.visible_to(user).select_related("student__user", "batch")
-    return found.only("enrolled_on", "status", "created_at", "student__user__full_name", "batch__name").order_by(
-        "-created_at", "-pk"
-    )[:RECENT]
+    return found.only(
+        "enrolled_on", "status", "created_at", "student__user__full_name", "batch__name"
+    ).order_by("-created_at", "-pk")[:RECENT]
 
 
 def recent_payments(user):
     """Return the newest active payments, with the name of the student."""
     found = Payment.objects.visible_to(user).live().select_related("student__user")
-    return found.only("receipt_number", "mode", "amount", "paid_on", "student__user__full_name").order_by(
-        "-recorded_at", "-pk"
-    )[:RECENT]
+    return found.only(
+        "receipt_number", "mode", "amount", "paid_on", "student__user__full_name"
+    ).order_by("-recorded_at", "-pk")[:RECENT]

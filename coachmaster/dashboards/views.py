@@ -67,7 +67,10 @@ def admin_dashboard(request):
     steps = first_steps.remaining(courses)
     if steps:
         return render(request, "dashboards/admin/first_steps.html", {"steps": steps})
-    figures, payments = queries.of_institute(request.user, today, courses), reverse("finance:payment-list")
+    figures, payments = (
+        queries.of_institute(request.user, today, courses),
+        reverse("finance:payment-list"),
+    )
     return render(
         request,
         "dashboards/admin/dashboard.html",
@@ -100,7 +103,12 @@ def admin_dashboard(request):
                 "Active enrollments by course",
                 "Course",
                 [
-                    (course.name, course.active_students, grouped(course.active_students), course.get_absolute_url())
+                    (
+                        course.name,
+                        course.active_students,
+                        grouped(course.active_students),
+                        course.get_absolute_url(),
+                    )
                     for course in courses[:SHOWN]
                     if course.active_students
                 ],
@@ -176,7 +184,9 @@ def _overview(request, student):
     }
     if user.has_perm("finance.view_payment"):
         payments = _payments(student=student.pk)
-        paid = sum((payment.amount - payment.refunded for payment in payments if not payment.is_void), ZERO)
+        paid = sum(
+            (payment.amount - payment.refunded for payment in payments if not payment.is_void), ZERO
+        )
         overview |= {
             "fees": fee_status(student, today, paid=paid),
             "payments": payments[:5],
@@ -210,11 +220,17 @@ def search(request):
     students = listing(*listed, default="name")
     if students.total == 1:
         return redirect("dashboards:student-page", next(iter(students)).pk)
-    return render(request, "dashboards/search/list.html", {"students": students, "search_words": words})
+    return render(
+        request, "dashboards/search/list.html", {"students": students, "search_words": words}
+    )
 
 
 def search_suggestions(request):
     """The first matches as links, for the list under the search box."""
     words = SearchForm(request.GET).words
     students = _found(request.user, words).order_by("full_name", "pk")[:8]
-    return render(request, "dashboards/search/_suggestions.html", {"students": students, "search_words": words})
+    return render(
+        request,
+        "dashboards/search/_suggestions.html",
+        {"students": students, "search_words": words},
+    )

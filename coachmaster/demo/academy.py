@@ -13,7 +13,15 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from academics import class_times
-from academics.models import Batch, ClassTime, Course, Enrollment, EnrollmentStatus, Holiday, Institute
+from academics.models import (
+    Batch,
+    ClassTime,
+    Course,
+    Enrollment,
+    EnrollmentStatus,
+    Holiday,
+    Institute,
+)
 from accounts.models import AdmissionSeries, Membership, StudentProfile, User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 from coachmaster.core.money import ZERO
@@ -50,12 +58,54 @@ class BatchPlan(NamedTuple):
 #: The first teacher, the demo's instructor, has two classes on every day of the week.
 BATCHES = [
     BatchPlan("JEE", "JEE-M", "JEE Morning", 0, "101", "Mon-Sat 07:00-08:30", -150, 200, 36, 36),
-    BatchPlan("JEE", "JEE-E", "JEE Evening", 0, "102", "Mon, Wed, Fri, Sun 17:00-18:30", -140, 210, 40, 34, 2),
-    BatchPlan("NEET", "NEET-M", "NEET Morning", 1, "201", "Mon-Fri 09:00-11:00", -150, 190, 40, 34, 3),
-    BatchPlan("NEET", "NEET-E", "NEET Evening", 2, "201", "Mon-Sat 16:30-18:00", -120, 220, 40, 32, 1),
-    BatchPlan("CET", "CET-W", "CET Weekend", 3, "202", "Sat, Sun 10:00-13:00", -100, 160, 45, 30, 2),
-    BatchPlan("FND", "FND-10", "Class 10 Evening", 0, "101", "Tue, Thu, Sat, Sun 18:45-20:15", -130, 110, 32, 28, 1),
-    BatchPlan("FND", "FND-9", "Class 9 Summer", 4, "102", "Mon, Wed, Fri 15:00-16:30", -200, -20, 30, 26, 1),
+    BatchPlan(
+        "JEE",
+        "JEE-E",
+        "JEE Evening",
+        0,
+        "102",
+        "Mon, Wed, Fri, Sun 17:00-18:30",
+        -140,
+        210,
+        40,
+        34,
+        2,
+    ),
+    BatchPlan(
+        "NEET", "NEET-M", "NEET Morning", 1, "201", "Mon-Fri 09:00-11:00", -150, 190, 40, 34, 3
+    ),
+    BatchPlan(
+        "NEET", "NEET-E", "NEET Evening", 2, "201", "Mon-Sat 16:30-18:00", -120, 220, 40, 32, 1
+    ),
+    BatchPlan(
+        "CET", "CET-W", "CET Weekend", 3, "202", "Sat, Sun 10:00-13:00", -100, 160, 45, 30, 2
+    ),
+    BatchPlan(
+        "FND",
+        "FND-10",
+        "Class 10 Evening",
+        0,
+        "101",
+        "Tue, Thu, Sat, Sun 18:45-20:15",
+        -130,
+        110,
+        32,
+        28,
+        1,
+    ),
+    BatchPlan(
+        "FND",
+        "FND-9",
+        "Class 9 Summer",
+        4,
+        "102",
+        "Mon, Wed, Fri 15:00-16:30",
+        -200,
+        -20,
+        30,
+        26,
+        1,
+    ),
     BatchPlan("JEE", "JEE-W", "JEE Weekend", 5, "202", "Sat, Sun 14:00-17:00", 12, 300, 30, 16),
 ]
 UNENROLLED = 4  # admitted, not enrolled yet
@@ -144,7 +194,10 @@ class Academy:
 
     def at(self, day, hour, minute=0):
         """That time of that day; never later than now."""
-        return min(timezone.make_aware(datetime.datetime.combine(day, datetime.time(hour, minute))), self.now)
+        return min(
+            timezone.make_aware(datetime.datetime.combine(day, datetime.time(hour, minute))),
+            self.now,
+        )
 
     def desk_hour(self, day):
         """A time at which the desk is open on that day."""
@@ -183,24 +236,36 @@ class Academy:
         days[self.today + 18 * DAY] = "Annual day"
         days[self.today] = None
         self.holidays = {day: name for day, name in sorted(days.items()) if name}
-        Holiday.objects.bulk_create(Holiday(day=day, name=name) for day, name in self.holidays.items())
+        Holiday.objects.bulk_create(
+            Holiday(day=day, name=name) for day, name in self.holidays.items()
+        )
 
     def _staff(self):
         self.groups = {group.name: group for group in Group.objects.all()}
         joined = self.today - 400 * DAY
         admin, instructor, _ = self.passwords
         people = [
-            self._user("Anita Rao", admin, ADMIN, joined, password=self.passwords[admin], is_superuser=True),
+            self._user(
+                "Anita Rao", admin, ADMIN, joined, password=self.passwords[admin], is_superuser=True
+            ),
             self._user("Sameer Joshi", "desk@coachmaster.example", ADMIN, joined + 30 * DAY),
         ]
         for copy in range(self.scale):
             for number, name in enumerate(names.TEACHERS):
                 is_demo = copy == number == 0
                 full_name = name if copy == 0 else names.family(self.rng)[0]
-                email = instructor if is_demo else f"teacher{copy * len(names.TEACHERS) + number}@example.com"
+                email = (
+                    instructor
+                    if is_demo
+                    else f"teacher{copy * len(names.TEACHERS) + number}@example.com"
+                )
                 people.append(
                     self._user(
-                        full_name, email, INSTRUCTOR, joined, password=self.passwords[email] if is_demo else None
+                        full_name,
+                        email,
+                        INSTRUCTOR,
+                        joined,
+                        password=self.passwords[email] if is_demo else None,
                     )
                 )
         self._write_users(people)
@@ -249,7 +314,9 @@ class Academy:
                 birth_on=self.today - self.rng.randrange(15 * 365, 18 * 365) * DAY,
                 guardian_name=pupil.guardian,
                 guardian_phone=names.phone(self.rng),
-                guardian_email=f"parent.of.{pupil.email}" if pupil.email and self.rng.random() < 0.3 else "",
+                guardian_email=f"parent.of.{pupil.email}"
+                if pupil.email and self.rng.random() < 0.3
+                else "",
                 address=names.address(self.rng),
             )
             pupil.profile._history_date = user.created_at
@@ -260,7 +327,10 @@ class Academy:
         for pupil in pupils:
             pupil.profile.user = pupil.profile.user  # it has its key now
         bulk_create_with_history(
-            [pupil.profile for pupil in pupils], StudentProfile, batch_size=CHUNK, default_user=self.desk
+            [pupil.profile for pupil in pupils],
+            StudentProfile,
+            batch_size=CHUNK,
+            default_user=self.desk,
         )
 
     # Courses and batches --------------------------------------------------------------------------------------------
@@ -268,10 +338,14 @@ class Academy:
     def _courses_and_batches(self):
         began = self.desk_hour(self.today - 390 * DAY)
         courses = {
-            code: Course(code=code, name=name, total_fee=Decimal(fee), description=words, created_at=began)
+            code: Course(
+                code=code, name=name, total_fee=Decimal(fee), description=words, created_at=began
+            )
             for code, (name, fee, words) in COURSES.items()
         }
-        bulk_create_with_history(list(courses.values()), Course, default_user=self.owner, default_date=began)
+        bulk_create_with_history(
+            list(courses.values()), Course, default_user=self.owner, default_date=began
+        )
         times = []
         for copy in range(self.scale):
             mark = f" {copy + 1}" if copy else ""
@@ -301,15 +375,21 @@ class Academy:
     def _pupils(self):
         for copy in range(self.scale):
             batches = self.batches[copy * len(BATCHES) : (copy + 1) * len(BATCHES)]
-            classes = {batch.code.removesuffix(f"-{copy + 1}"): self._class_of(batch) for batch in batches}
+            classes = {
+                batch.code.removesuffix(f"-{copy + 1}"): self._class_of(batch) for batch in batches
+            }
             by_code = {code: pupils[0].stays[0].batch for code, pupils in classes.items()}
             for pupil in classes["NEET-M"][5:7]:
                 self._transfer(pupil, by_code["NEET-E"])
             self._transfer(classes["JEE-M"][7], by_code["JEE-E"])
-            classes["JEE-M"].append(self._pupil(by_code["JEE-M"], by_code["JEE-M"].starts_on + 70 * DAY))
+            classes["JEE-M"].append(
+                self._pupil(by_code["JEE-M"], by_code["JEE-M"].starts_on + 70 * DAY)
+            )
             for place, pupil in enumerate(classes["FND-9"][4:10]):
                 # Five seats are left in FND-10.
-                self._go_on(pupil, by_code["FND-10" if self.rng.random() < 0.4 and place < 5 else "CET-W"])
+                self._go_on(
+                    pupil, by_code["FND-10" if self.rng.random() < 0.4 and place < 5 else "CET-W"]
+                )
             for _ in range(UNENROLLED - 1):
                 self.pupils.append(self._new_pupil(self.today - self.rng.randrange(1, 9) * DAY))
             if copy == 0:
@@ -317,7 +397,10 @@ class Academy:
                 demo = classes["JEE-E"][10]
                 demo.full_name, demo.guardian = "Asha Verma", "Sunita Verma"
                 demo.email, demo.password = student, self.passwords[student]
-                demo.stays[0].agreed_fee, demo.stays[0].fee_reason = demo.stays[0].batch.course.total_fee, ""
+                demo.stays[0].agreed_fee, demo.stays[0].fee_reason = (
+                    demo.stays[0].batch.course.total_fee,
+                    "",
+                )
                 demo.stays[0].enrolled_on = demo.stays[0].batch.starts_on
                 self.demo_pupil = demo
 
@@ -350,7 +433,9 @@ class Academy:
             pupils.append(self._pupil(batch, batch.starts_on + late * DAY))
             if number < 2 and plan.starts < 0 < plan.ends and plan.students < plan.seats - 4:
                 pupils[-1].stays[0].enrolled_on = self.today - self.rng.randrange(6) * DAY
-                pupils[-1].stays[0].agreed_on = pupils[-1].admitted_on = pupils[-1].stays[0].enrolled_on
+                pupils[-1].stays[0].agreed_on = pupils[-1].admitted_on = (
+                    pupils[-1].stays[0].enrolled_on
+                )
         for pupil in pupils[2 : 2 + plan.dropped]:
             self._drop(pupil)
         if plan.ends < 0:
@@ -363,10 +448,15 @@ class Academy:
     def _drop(self, pupil):
         stay = pupil.stays[0]
         last = min(self.today, stay.batch.ends_on)
-        stay.ended_on = stay.enrolled_on + max((last - stay.enrolled_on) * self.rng.randrange(30, 80) // 100, 5 * DAY)
+        stay.ended_on = stay.enrolled_on + max(
+            (last - stay.enrolled_on) * self.rng.randrange(30, 80) // 100, 5 * DAY
+        )
         stay.status, stay.reason = EnrollmentStatus.DROPPED, self.rng.choice(LEAVING)
         if self.rng.random() < 0.7:
-            share = Decimal((stay.ended_on - stay.enrolled_on).days) / (stay.batch.ends_on - stay.batch.starts_on).days
+            share = (
+                Decimal((stay.ended_on - stay.enrolled_on).days)
+                / (stay.batch.ends_on - stay.batch.starts_on).days
+            )
             stay.fee_kept = (stay.agreed_fee * share).quantize(Decimal("1.00"))
 
     def _transfer(self, pupil, batch):
@@ -405,7 +495,11 @@ class Academy:
         ended = [stay for _, stay in stays if stay.ended_on]
         for stay in ended:
             enrollment = stay.enrollment
-            enrollment.status, enrollment.ended_on, enrollment.end_reason = stay.status, stay.ended_on, stay.reason
+            enrollment.status, enrollment.ended_on, enrollment.end_reason = (
+                stay.status,
+                stay.ended_on,
+                stay.reason,
+            )
             enrollment._history_date = self.desk_hour(stay.ended_on)
         bulk_update_with_history(
             [stay.enrollment for stay in ended],

@@ -36,7 +36,9 @@ def _add_some(numbers, course, first_day, groups):
     for key in teachers:
         teachers[key] = _person(f"Teacher {key}", f"teacher{key}@crowd.example")
     User.objects.bulk_create(teachers.values())
-    Membership.objects.bulk_create([Membership(user=user, group=groups[INSTRUCTOR]) for user in teachers.values()])
+    Membership.objects.bulk_create(
+        [Membership(user=user, group=groups[INSTRUCTOR]) for user in teachers.values()]
+    )
     rows = [
         Batch(
             course=course,
@@ -54,11 +56,17 @@ def _add_some(numbers, course, first_day, groups):
     ])  # fmt: skip
     names = [(row, f"{row.code}-{place}") for row in rows for place in range(STUDENTS_A_BATCH)]
     people = [
-        _person(f"Pupil {name}", "", f"90000{n % 100_000:05}") for n, (_, name) in enumerate(names, rows[0].pk * 40)
+        _person(f"Pupil {name}", "", f"90000{n % 100_000:05}")
+        for n, (_, name) in enumerate(names, rows[0].pk * 40)
     ]
     User.objects.bulk_create(people)
-    Membership.objects.bulk_create([Membership(user=user, group=groups[STUDENT]) for user in people])
-    profiles = [StudentProfile(user=user, admission_number=name) for user, (_, name) in zip(people, names, strict=True)]
+    Membership.objects.bulk_create(
+        [Membership(user=user, group=groups[STUDENT]) for user in people]
+    )
+    profiles = [
+        StudentProfile(user=user, admission_number=name)
+        for user, (_, name) in zip(people, names, strict=True)
+    ]
     StudentProfile.objects.bulk_create(profiles)
     exclusive = not Institute.objects.current().several_batches_at_once
     last_day = first_day + datetime.timedelta(days=SHEETS_A_BATCH - 1)

@@ -27,7 +27,15 @@ from finance.services.installments import charges_for, save_plan
 
 from .academy import CHUNK, DAY
 
-PACES = {"at once": 12, "in parts": 42, "behind": 14, "on the way": 20, "nothing": 4, "ahead": 5, "today": 3}
+PACES = {
+    "at once": 12,
+    "in parts": 42,
+    "behind": 14,
+    "on the way": 20,
+    "nothing": 4,
+    "ahead": 5,
+    "today": 3,
+}
 INSTALLMENTS = 5
 #: At least so many days lie between two parts of a fee that are paid.
 DAYS_BETWEEN = 20
@@ -35,7 +43,12 @@ DAYS_BETWEEN = 20
 FALLS_ON = {"behind": 3, "nothing": 3, "on the way": 2, "today": 2}
 MODES = {Mode.UPI: 50, Mode.CASH: 22, Mode.BANK_TRANSFER: 12, Mode.CARD: 11, Mode.CHEQUE: 5}
 BANKS = ["HDFC", "SBIN", "ICIC", "UTIB", "MAHB"]
-MISTAKES = ["Entered for the wrong student", "Amount typed wrongly", "UPI payment did not arrive", "Entered twice"]
+MISTAKES = [
+    "Entered for the wrong student",
+    "Amount typed wrongly",
+    "UPI payment did not arrive",
+    "Entered twice",
+]
 
 
 @dataclass
@@ -54,20 +67,33 @@ class Receipt:
 def collect(academy, progress):
     """Post the charges, and write the payments in the order in which they came."""
     for course in Course.objects.all():
-        parts = [{"percent": 100 // INSTALLMENTS, "days": 30 * number} for number in range(INSTALLMENTS)]
+        parts = [
+            {"percent": 100 // INSTALLMENTS, "days": 30 * number} for number in range(INSTALLMENTS)
+        ]
         save_plan(FeePlan(course=course, name="Five installments"), parts)
     receipts = []
     charges = {}
     for pupil in academy.pupils:
         for number, stay in enumerate(pupil.stays):
-            before = pupil.stays[number - 1] if number and pupil.stays[number - 1].moves_on else None
-            carried = sum((each.amount for each in receipts[-6:] if before and each.stay is before), ZERO)
+            before = (
+                pupil.stays[number - 1] if number and pupil.stays[number - 1].moves_on else None
+            )
+            carried = sum(
+                (each.amount for each in receipts[-6:] if before and each.stay is before), ZERO
+            )
             pace, stay.due_on = _pace(academy, pupil, stay, before)
-            in_parts = pace != "at once" and not before and stay.fee_kept is None and pupil is not academy.demo_pupil
+            in_parts = (
+                pace != "at once"
+                and not before
+                and stay.fee_kept is None
+                and pupil is not academy.demo_pupil
+            )
             rows = _installments(stay, pace) if in_parts else [(stay.due_on, stay.agreed_fee)]
             charges.setdefault(pupil.profile.pk, []).extend(_charges(academy, stay, rows))
             receipts += _receipts(academy, pupil, stay, pace, carried)
-    Charge.objects.bulk_create([charge for rows in charges.values() for charge in rows], batch_size=CHUNK)
+    Charge.objects.bulk_create(
+        [charge for rows in charges.values() for charge in rows], batch_size=CHUNK
+    )
     receipts += [_mistake(academy.rng, receipt) for receipt in receipts[30::60]]
     receipts.sort(key=lambda receipt: receipt.at)
     _write(academy, receipts, charges, progress)
@@ -101,7 +127,9 @@ def _installments(stay, pace):
     place = FALLS_ON.get(pace, 0)
     step = max(min(30, (stay.due_on - stay.enrolled_on).days // place if place else 30), 1)
     parts = split(stay.agreed_fee, INSTALLMENTS)
-    return [(stay.due_on + (number - place) * step * DAY, part) for number, part in enumerate(parts)]
+    return [
+        (stay.due_on + (number - place) * step * DAY, part) for number, part in enumerate(parts)
+    ]
 
 
 def _charges(academy, stay, rows):
@@ -176,7 +204,9 @@ def _parts(rng, fee, pace):
         start = _round(fee * rng.randrange(30, 60) / 100)
         return [start, fee - start] if start > ZERO else [fee]
     # Of who is behind, four of five installments are overdue; of the others two are over, and one may be due today.
-    part = _round(fee * (rng.randrange(15, 70) if pace == "behind" else rng.randrange(42, 58)) / 100)
+    part = _round(
+        fee * (rng.randrange(15, 70) if pace == "behind" else rng.randrange(42, 58)) / 100
+    )
     return [] if part <= ZERO else split(part, rng.choice([1, 2, 4, 4, 5]))
 
 
@@ -209,7 +239,9 @@ def _write(academy, receipts, charges, progress):
             student = receipt.pupil.profile
             year = financial_year(receipt.day)
             if year not in series:
-                series[year] = ReceiptSeries.objects.create(year=year, prefix=institute.receipt_prefix)
+                series[year] = ReceiptSeries.objects.create(
+                    year=year, prefix=institute.receipt_prefix
+                )
             series[year].last_number += 1
             status = _status(charges[student.pk], paid.get(student.pk, ZERO), receipt.day)
             mode, reference = _mode(rng, taken)
@@ -266,7 +298,11 @@ def _write(academy, receipts, charges, progress):
 def _status(charges, paid, day):
     """How the student stood on that day, before the payment."""
     standing = sorted(
-        (c for c in charges if c.posted_on <= day and not (c.cancelled_on and c.cancelled_on <= day)),
+        (
+            c
+            for c in charges
+            if c.posted_on <= day and not (c.cancelled_on and c.cancelled_on <= day)
+        ),
         key=lambda charge: (charge.due_on, charge.pk),
     )
     total = sum((charge.amount for charge in standing), ZERO)

@@ -30,7 +30,9 @@ def is_empty():
 
 def working_logins():
     """The pairs of `LOGINS` that open a door in this database: none in an institute that is not the demo."""
-    return [pair for pair in LOGINS.items() if authenticate(None, username=pair[0], password=pair[1])]
+    return [
+        pair for pair in LOGINS.items() if authenticate(None, username=pair[0], password=pair[1])
+    ]
 
 
 @transaction.atomic

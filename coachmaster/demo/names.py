@@ -67,8 +67,31 @@ REGIONS = [
     ),
     Region(
         22,
-        ["Aditi", "Anjali", "Kavya", "Khushi", "Neha", "Nikita", "Pooja", "Riya", "Shreya", "Sneha"],
-        ["Abhishek", "Aman", "Ankit", "Aryan", "Harsh", "Kartik", "Nikhil", "Rahul", "Shivam", "Utkarsh", "Vivek"],
+        [
+            "Aditi",
+            "Anjali",
+            "Kavya",
+            "Khushi",
+            "Neha",
+            "Nikita",
+            "Pooja",
+            "Riya",
+            "Shreya",
+            "Sneha",
+        ],
+        [
+            "Abhishek",
+            "Aman",
+            "Ankit",
+            "Aryan",
+            "Harsh",
+            "Kartik",
+            "Nikhil",
+            "Rahul",
+            "Shivam",
+            "Utkarsh",
+            "Vivek",
+        ],
         ["Kiran", "Meena", "Poonam", "Rekha", "Sangeeta", "Seema", "Sushma"],
         ["Ajay", "Arvind", "Dinesh", "Manoj", "Pankaj", "Ramesh", "Sudhir", "Vinod"],
         [
@@ -191,7 +214,14 @@ AREAS = [
     ("Kondhwa", "411048"),
     ("Camp", "411001"),
 ]
-HOUSES = ["Sai Niwas", "Shree Apartments", "Gulmohar Society", "Green Park", "Swapnapurti Heights", "Rohan Residency"]
+HOUSES = [
+    "Sai Niwas",
+    "Shree Apartments",
+    "Gulmohar Society",
+    "Green Park",
+    "Swapnapurti Heights",
+    "Rohan Residency",
+]
 
 TEACHERS = [
     "Kavita Deshmukh",

@@ -9,7 +9,13 @@ from .academy import CHUNK, DAY
 
 DAYS = 91
 TOPICS = {
-    "JEE": ["Rotational motion", "Electrostatics", "Chemical equilibrium", "Limits and continuity", "Organic: alkenes"],
+    "JEE": [
+        "Rotational motion",
+        "Electrostatics",
+        "Chemical equilibrium",
+        "Limits and continuity",
+        "Organic: alkenes",
+    ],
     "NEET": ["Human physiology", "Genetics", "Optics", "Chemical bonding", "Plant kingdom"],
     "CET": ["Mock test and discussion", "Vectors", "Thermodynamics", "Integration"],
     "FND": ["Quadratic equations", "Light", "Triangles", "Acids and bases", "Statistics"],
@@ -48,7 +54,10 @@ def _of_batch(academy, batch, enrollments, habits):
     for slot in batch.times:
         ends_at[slot.weekday] = slot.ends_at
     first = max(batch.starts_on, academy.today - DAYS * DAY)
-    days = [first + number * DAY for number in range((min(batch.ends_on, academy.today) - first).days + 1)]
+    days = [
+        first + number * DAY
+        for number in range((min(batch.ends_on, academy.today) - first).days + 1)
+    ]
     sheets = []
     for day in days:
         if day.weekday() not in ends_at or day in academy.holidays:
@@ -56,10 +65,14 @@ def _of_batch(academy, batch, enrollments, habits):
         # The demo's instructor finds one sheet of the last days forgotten, and today's later class still to come.
         is_demo = batch.instructor == academy.teachers[0]
         if day == academy.today:
-            is_first = batch == academy.batches[0] or (day.weekday() == 6 and batch == academy.batches[1])
+            is_first = batch == academy.batches[0] or (
+                day.weekday() == 6 and batch == academy.batches[1]
+            )
             missing = not is_first if is_demo else ends_at[day.weekday()].hour > 12
         else:
-            missing = rng.random() < 0.02 or (is_demo and batch == academy.batches[5] and day > academy.today - 4 * DAY)
+            missing = rng.random() < 0.02 or (
+                is_demo and batch == academy.batches[5] and day > academy.today - 4 * DAY
+            )
         if not missing:
             sheets.append(
                 Sheet(
@@ -67,7 +80,9 @@ def _of_batch(academy, batch, enrollments, habits):
                     held_on=day,
                     topic=rng.choice(TOPICS[batch.course.code]) if rng.random() < 0.6 else "",
                     taken_by=batch.instructor,
-                    taken_at=academy.at(day, ends_at[day.weekday()].hour, ends_at[day.weekday()].minute),
+                    taken_at=academy.at(
+                        day, ends_at[day.weekday()].hour, ends_at[day.weekday()].minute
+                    ),
                 )
             )
     marks = []
@@ -76,7 +91,14 @@ def _of_batch(academy, batch, enrollments, habits):
         for enrollment in enrollments:
             if enrollment.covers(sheet.held_on):
                 status = _status(academy, enrollment.student, sheet.held_on, habits)
-                own.append(Mark(sheet=sheet, student_id=enrollment.student_id, enrollment=enrollment, status=status))
+                own.append(
+                    Mark(
+                        sheet=sheet,
+                        student_id=enrollment.student_id,
+                        enrollment=enrollment,
+                        status=status,
+                    )
+                )
                 enrollment.last_marked_on = sheet.held_on
         sheet.tally = Tally.of(mark.status for mark in own)
         marks += own
@@ -99,7 +121,9 @@ def _status(academy, student, day, habits):
 
 def _corrections(academy, batch, marks):
     """Some who came late were absent on the first save."""
-    late = [mark for mark in marks if mark.status == Status.LATE and mark.sheet.held_on < academy.today]
+    late = [
+        mark for mark in marks if mark.status == Status.LATE and mark.sheet.held_on < academy.today
+    ]
     corrected = {mark.sheet.pk: mark for mark in late[::12]}
     MarkChange.objects.bulk_create(
         MarkChange(

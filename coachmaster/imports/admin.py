@@ -11,7 +11,16 @@ from .models import Import
 class ImportAdmin(ReadOnlyAdmin):
     """What each file did; a file that waits is its uploader's alone, and not shown here."""
 
-    fields = ["file_name", "kind", "by", "uploaded_at", "applied_at", "created", "changed", "unchanged"]
+    fields = [
+        "file_name",
+        "kind",
+        "by",
+        "uploaded_at",
+        "applied_at",
+        "created",
+        "changed",
+        "unchanged",
+    ]
     list_display = ["file_name", "kind", "by", "applied_at", "created", "changed", "unchanged"]
     list_select_related = ["by"]
     list_filter = ["kind"]

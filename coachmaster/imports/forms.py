@@ -21,7 +21,11 @@ class UploadForm(forms.Form):
     )
     encoding = forms.ChoiceField(
         label="Letters of a CSV file",
-        choices=[("", "UTF-8 (usual)"), ("cp1252", "Windows, from an older Excel (cp1252)"), ("utf-16", "UTF-16")],
+        choices=[
+            ("", "UTF-8 (usual)"),
+            ("cp1252", "Windows, from an older Excel (cp1252)"),
+            ("utf-16", "UTF-16"),
+        ],
         required=False,
     )
 
@@ -54,11 +58,18 @@ class ColumnsForm(forms.Form):
 
     def __init__(self, data=None, *, upload):
         super().__init__(data)
-        self.importer = services.importer_for(upload, [column["name"] for column in upload.report["columns"]])
+        self.importer = services.importer_for(
+            upload, [column["name"] for column in upload.report["columns"]]
+        )
         fixed = {column.name for column in self.importer.columns if column.is_fixed}
-        self.columns = [column for column in upload.report["columns"] if column["field"] not in fixed]
+        self.columns = [
+            column for column in upload.report["columns"] if column["field"] not in fixed
+        ]
         self.importer.columns = [column for column in self.importer.columns if not column.is_fixed]
-        choices = [("", NOT_USED), *((column.name, column.title) for column in self.importer.columns)]
+        choices = [
+            ("", NOT_USED),
+            *((column.name, column.title) for column in self.importer.columns),
+        ]
         for column in self.columns:
             self.fields[f"column_{column['place']}"] = forms.ChoiceField(
                 label=f"“{column['name']}” is",
@@ -101,7 +112,9 @@ class ColumnsForm(forms.Form):
                 except ValidationError as error:
                     self.add_error(field, error.messages)
             elif column.is_required and not picked[column.name]:
-                self.add_error(field, f"Say which column is “{column.title}”, or give one value for all lines.")
+                self.add_error(
+                    field, f"Say which column is “{column.title}”, or give one value for all lines."
+                )
         self.cleaned_data["picked"] = picked
         self.cleaned_data["defaults"] = defaults
         return self.cleaned_data
@@ -127,9 +140,13 @@ class CorrectionForm(forms.Form):
                 )
         lines = {problem["line"]: None for problem in self.problems if problem["line"]}
         for line in lines:
-            self.fields[f"leave_{line}"] = forms.BooleanField(label=f"Leave line {line} out", required=False)
+            self.fields[f"leave_{line}"] = forms.BooleanField(
+                label=f"Leave line {line} out", required=False
+            )
         for line in report["skipped"][: services.SHOWN]:
-            self.fields[f"back_{line}"] = forms.BooleanField(label=f"Take line {line} in again", required=False)
+            self.fields[f"back_{line}"] = forms.BooleanField(
+                label=f"Take line {line} in again", required=False
+            )
 
     def rows(self):
         """``(problem, the field of its cell or None, the tick that leaves its line out or None)``."""
@@ -143,7 +160,11 @@ class CorrectionForm(forms.Form):
 
     def left_out(self):
         """``(line, the tick that takes it in again)`` of the lines that are left out."""
-        return [(name.removeprefix("back_"), self[name]) for name in self.fields if name.startswith("back_")]
+        return [
+            (name.removeprefix("back_"), self[name])
+            for name in self.fields
+            if name.startswith("back_")
+        ]
 
     def apply_to(self, upload):
         """Note on ``upload`` what was corrected and left out."""

@@ -13,9 +13,9 @@ class Progress:
     """What an import has done of what it has to do, in a file on this machine that is gone with it."""
 
     def __init__(self, key):
-        name = hmac.new(settings.SECRET_KEY.encode(), f"progress {key}".encode(), "sha256").hexdigest()[
-            :40
-        ]  # nobody can lie in wait there
+        name = hmac.new(
+            settings.SECRET_KEY.encode(), f"progress {key}".encode(), "sha256"
+        ).hexdigest()[:40]  # nobody can lie in wait there
         self._path = Path(tempfile.gettempdir()) / f"coachmaster-{name}"
         self._done = 0
 

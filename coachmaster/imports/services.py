@@ -71,7 +71,9 @@ class Kind:
         kinds = {datetime.date: Cell.DAY, Decimal: Cell.AMOUNT}
 
         def column(place, head):
-            kind = next((kinds[type(row[place])] for row in rows if type(row[place]) in kinds), Cell.TEXT)
+            kind = next(
+                (kinds[type(row[place])] for row in rows if type(row[place]) in kinds), Cell.TEXT
+            )
             return Column(head, kind, lambda row: row[place])
 
         return [column(place, head) for place, head in enumerate(heads)], rows
@@ -189,7 +191,13 @@ class AlreadyDone(Exception):
 def receive(*, kind, file, encoding, by):
     """Keep an uploaded file and check it. Raises `Unreadable`; nothing is kept then."""
     Import.objects.forget_old()
-    upload = Import(kind=kind.slug, file_name=_file_name(file.name), content=file.read(), encoding=encoding, by=by)
+    upload = Import(
+        kind=kind.slug,
+        file_name=_file_name(file.name),
+        content=file.read(),
+        encoding=encoding,
+        by=by,
+    )
     try:
         check(upload)
     except SeveralSheets as several:
@@ -235,7 +243,12 @@ def apply(upload):
                     "notes": result.notes,
                     "comparison": _compared(result),
                     "changed_ones": [
-                        {"line": one.line, "label": one.label, "changes": one.changes, "key": one.key}
+                        {
+                            "line": one.line,
+                            "label": one.label,
+                            "changes": one.changes,
+                            "key": one.key,
+                        }
                         for one in result.changed_ones
                     ],
                 }
@@ -291,7 +304,11 @@ def _header_key(kind, header):
 
 def _remember_columns(upload):
     """Take over what was picked for the last file with the same header."""
-    alike = Import.objects.filter(header_key=upload.header_key).exclude(pk=upload.pk).exclude(columns={})
+    alike = (
+        Import.objects.filter(header_key=upload.header_key)
+        .exclude(pk=upload.pk)
+        .exclude(columns={})
+    )
     last = alike.order_by("-uploaded_at").only("columns", "defaults").first()
     upload.columns, upload.defaults = (last.columns, last.defaults) if last else ({}, {})
 
@@ -307,9 +324,13 @@ def _storable(told):
 
 def _told(upload, table, result):
     """The `Result` as plain data, with how the file's columns are matched."""
-    layout = Layout(importer_for(upload, table.header), table.header, upload.columns, upload.defaults)
+    layout = Layout(
+        importer_for(upload, table.header), table.header, upload.columns, upload.defaults
+    )
     fields = {place: column for column, places in reversed(layout.columns) for place in places}
-    samples = [cells for _, cells in zip(range(SAMPLES), (cells for _, cells in table), strict=False)]
+    samples = [
+        cells for _, cells in zip(range(SAMPLES), (cells for _, cells in table), strict=False)
+    ]
     return {
         "columns": [
             {
@@ -318,7 +339,11 @@ def _told(upload, table, result):
                 "field": fields[place].name if place in fields else "",
                 "title": fields[place].title if place in fields else "",
                 "is_fixed": place in fields and fields[place].is_fixed,
-                "samples": [cells[place][:60] for cells in samples if place < len(cells) and cells[place].strip()],
+                "samples": [
+                    cells[place][:60]
+                    for cells in samples
+                    if place < len(cells) and cells[place].strip()
+                ],
             }
             for place, name in enumerate(table.header)
             if name
@@ -342,13 +367,16 @@ def _told(upload, table, result):
         ],
         "new_ones": [{"line": one.line, "label": one.label} for one in result.new_ones[:SHOWN]],
         "changed_ones": [
-            {"line": one.line, "label": one.label, "changes": one.changes} for one in result.changed_ones[:SHOWN]
+            {"line": one.line, "label": one.label, "changes": one.changes}
+            for one in result.changed_ones[:SHOWN]
         ],
     }
 
 
 def _compared(result):
-    return [{"batch": one.batch, "agrees": one.agrees, "pairs": one.pairs} for one in result.comparison]
+    return [
+        {"batch": one.batch, "agrees": one.agrees, "pairs": one.pairs} for one in result.comparison
+    ]
 
 
 def bad_rows(upload):

@@ -42,7 +42,9 @@ EFFECTS = [
     Column(
         "Page",
         Cell.TEXT,
-        lambda effect: f"{settings.SITE_URL}{effect.record.get_absolute_url()}" if effect.record else "",
+        lambda effect: (
+            f"{settings.SITE_URL}{effect.record.get_absolute_url()}" if effect.record else ""
+        ),
     ),
 ]
 
@@ -59,20 +61,30 @@ def import_list(request):
     """What was brought in, and the form that takes the next file."""
     kinds = services.kinds_for(request.user)
     form = UploadForm(
-        request.POST or None, request.FILES or None, kinds=kinds, initial={"kind": request.GET.get("kind", "students")}
+        request.POST or None,
+        request.FILES or None,
+        kinds=kinds,
+        initial={"kind": request.GET.get("kind", "students")},
     )
     if form.is_valid():
         data = form.cleaned_data
         try:
             upload = services.receive(
-                kind=KINDS[data["kind"]], file=data["file"], encoding=data["encoding"], by=request.user
+                kind=KINDS[data["kind"]],
+                file=data["file"],
+                encoding=data["encoding"],
+                by=request.user,
             )
         except Unreadable as unreadable:
             where = f"Line {unreadable.line}: " if unreadable.line else ""
             form.add_error("file", f"{where}{unreadable.sentence}")
         else:
             return _next_step(upload)
-    visible = Import.objects.visible_to(request.user).select_related("by").defer("content", "report", "made")
+    visible = (
+        Import.objects.visible_to(request.user)
+        .select_related("by")
+        .defer("content", "report", "made")
+    )
     listed = (request, visible.applied(), {"when": ["applied_at"], "file": ["file_name"]})
     if file := list_file(request, "imports", HISTORY, every_row(*listed, default="-when")):
         return file
@@ -85,7 +97,10 @@ def import_list(request):
         {
             "form": form,
             "kinds": kinds,
-            "waiting": [(upload, KINDS[upload.kind]) for upload in visible.waiting().order_by("-uploaded_at")[:10]],
+            "waiting": [
+                (upload, KINDS[upload.kind])
+                for upload in visible.waiting().order_by("-uploaded_at")[:10]
+            ],
             "imports": imports,
         },
     )
@@ -119,7 +134,9 @@ def import_sheet(request, pk):
     if form.is_valid():
         upload.sheet = form.cleaned_data["sheet"]
         return _checked(request, upload)
-    return render(request, "imports/sheet.html", {"upload": upload, "form": form, "kind": KINDS[upload.kind]})
+    return render(
+        request, "imports/sheet.html", {"upload": upload, "form": form, "kind": KINDS[upload.kind]}
+    )
 
 
 def import_columns(request, pk):
@@ -132,12 +149,18 @@ def import_columns(request, pk):
         upload.columns, upload.defaults = form.cleaned_data["picked"], form.cleaned_data["defaults"]
         services.check(upload)
         return redirect("imports:import-detail", upload.pk)
-    return render(request, "imports/columns.html", {"upload": upload, "form": form, "kind": KINDS[upload.kind]})
+    return render(
+        request,
+        "imports/columns.html",
+        {"upload": upload, "form": form, "kind": KINDS[upload.kind]},
+    )
 
 
 def import_detail(request, pk):
     """What a file would do, with every problem at its cell; once it is brought in, what it made."""
-    upload = get_object_or_404(Import.objects.visible_to(request.user).select_related("by").defer("content"), pk=pk)
+    upload = get_object_or_404(
+        Import.objects.visible_to(request.user).select_related("by").defer("content"), pk=pk
+    )
     kind = KINDS[upload.kind]
     if upload.applied_at:
         listed = (request, services.made(upload), {"key": ["pk"]})
@@ -169,7 +192,9 @@ def import_detail(request, pk):
             "form": CorrectionForm(upload=upload),
             "columns": [column for column in report["columns"] if not column.get("is_fixed")],
             "fixed": sum(column.get("is_fixed", False) for column in report["columns"]),
-            "not_used": [column["name"][:40] for column in report["columns"] if not column["field"]],
+            "not_used": [
+                column["name"][:40] for column in report["columns"] if not column["field"]
+            ],
             "comes_in": kind.counted(report["created"] + report["changed"]),
             "makes_something": report["created"] + report["changed"] > 0,
             "corrected": [
@@ -192,7 +217,9 @@ def import_correct(request, pk):
     else:
         form = CorrectionForm(request.POST, upload=upload)
         if not form.is_valid():
-            messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+            messages.error(
+                request, " ".join(error for errors in form.errors.values() for error in errors)
+            )
             return redirect("imports:import-detail", upload.pk)
         form.apply_to(upload)
     return _checked(request, upload)
@@ -216,10 +243,14 @@ def import_apply(request, pk):
         upload.refresh_from_db(fields=["created", "changed"])
         kind = KINDS[upload.kind]
         messages.success(
-            request, f"{upload} is in: {kind.counted(upload.created)} created, {upload.changed:,} changed."
+            request,
+            f"{upload} is in: {kind.counted(upload.created)} created, {upload.changed:,} changed.",
         )
     else:
-        messages.error(request, "Nothing was written: something has changed since the file was checked. See below.")
+        messages.error(
+            request,
+            "Nothing was written: something has changed since the file was checked. See below.",
+        )
     return redirect("imports:import-detail", upload.pk)
 
 
@@ -253,7 +284,9 @@ def import_problems(request, pk):
         Column("Line", Cell.NUMBER, lambda row: row[0]),
         Column("What is wrong", Cell.TEXT, lambda row: row[2]),
     ]
-    return table_answer(f"{upload.kind}-to-correct-{timezone.localdate()}", columns, rows, form=_form(request))
+    return table_answer(
+        f"{upload.kind}-to-correct-{timezone.localdate()}", columns, rows, form=_form(request)
+    )
 
 
 def import_example(request, kind):

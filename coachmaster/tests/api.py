@@ -17,7 +17,10 @@ class Caller:
 
     def send(self, method, path, body=None, headers=None):
         """The whole answer."""
-        headers = {**({"authorization": f"Bearer {self.token}"} if self.token else {}), **(headers or {})}
+        headers = {
+            **({"authorization": f"Bearer {self.token}"} if self.token else {}),
+            **(headers or {}),
+        }
         more = {}
         if body is not None:
             more = {
@@ -27,7 +30,9 @@ class Caller:
         return getattr(self.client, method.lower())(f"/api/v1{path}", headers=headers, **more)
 
     def __call__(self, method, path, body=None, **headers):
-        answer = self.send(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = self.send(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
         assert answer["Content-Type"] == "application/json"
         return answer.status_code, json.loads(answer.content)
 

@@ -8,7 +8,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from academics.models import Institute
-from academics.tests.factories import BatchFactory, ClassChangeFactory, DailyBatchFactory, HolidayFactory
+from academics.tests.factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    DailyBatchFactory,
+    HolidayFactory,
+)
 from accounts import tokens
 from accounts.models import ApiToken, User
 from accounts.roles import INSTRUCTOR
@@ -38,18 +43,29 @@ def people(admin):
         by=admin,
         amount=Decimal("6000.00"),
     )
-    rule = LateFeeRule.objects.create(name="Late fee", grace_days=0, kind="fixed", amount=Decimal("50.00"))
+    rule = LateFeeRule.objects.create(
+        name="Late fee", grace_days=0, kind="fixed", amount=Decimal("50.00")
+    )
     late_fee, *_ = late_fees.post_late_fees(on=timezone.localdate())
     payment = paid(student=student, amount="500.00", by=admin)
     given = refunds.refund(
-        payment=payment, amount=100, refunded_on=timezone.localdate(), mode="cash", reason="Left", token="t", by=admin
+        payment=payment,
+        amount=100,
+        refunded_on=timezone.localdate(),
+        mode="cash",
+        reason="Left",
+        token="t",
+        by=admin,
     )
     tokens.issue(student.user)
     institute = Institute.objects.current()
     institute.check_in_by_code = True
     institute.save()
     upload = services.receive(
-        kind=services.KINDS["students"], file=SimpleUploadedFile("s.csv", b"name\n\0\n"), encoding="", by=admin
+        kind=services.KINDS["students"],
+        file=SimpleUploadedFile("s.csv", b"name\n\0\n"),
+        encoding="",
+        by=admin,
     )
     objects = {
         "accounts": ApiToken.objects.get().pk,

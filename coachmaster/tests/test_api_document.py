@@ -57,7 +57,9 @@ def test_the_document_is_open_and_names_the_twenty_seven_operations(client):
     document = answer.json()
     assert document["openapi"] == "3.1.0"
     assert sum(len(methods) for methods in document["paths"].values()) == 27
-    assert document["components"]["securitySchemes"] == {"Token": {"type": "http", "scheme": "bearer"}}
+    assert document["components"]["securitySchemes"] == {
+        "Token": {"type": "http", "scheme": "bearer"}
+    }
 
 
 def test_every_operation_is_described_with_its_refusals_and_their_examples():
@@ -71,7 +73,10 @@ def test_every_operation_is_described_with_its_refusals_and_their_examples():
             assert codes & {"400", "404"}, name
         for code, answer in operation["responses"].items():
             assert "schema" in answer["content"]["application/json"], (name, code)
-            assert code < "400" or answer["content"]["application/json"]["example"]["message"], (name, code)
+            assert code < "400" or answer["content"]["application/json"]["example"]["message"], (
+                name,
+                code,
+            )
 
 
 def test_every_field_is_described():
@@ -80,10 +85,14 @@ def test_every_field_is_described():
         for schema, details in api.document["components"]["schemas"].items()
         for name, field in details["properties"].items()
     ] + [
-        (f"{name}: {one['name']}", one["schema"]) for name, operation in operations() for one in operation["parameters"]
+        (f"{name}: {one['name']}", one["schema"])
+        for name, operation in operations()
+        for one in operation["parameters"]
     ]
 
-    assert [name for name, field in fields if not field.get("description") and "$ref" not in field] == []
+    assert [
+        name for name, field in fields if not field.get("description") and "$ref" not in field
+    ] == []
 
 
 def test_every_example_is_as_its_schema_says():
@@ -96,7 +105,10 @@ def test_every_example_is_as_its_schema_says():
     for name, operation in operations():
         for media in examples_of(operation):
             whole = {**media["schema"], "components": api.document["components"]}
-            assert jsonschema_rs.is_valid(whole, media["example"], validate_formats=True), (name, media["example"])
+            assert jsonschema_rs.is_valid(whole, media["example"], validate_formats=True), (
+                name,
+                media["example"],
+            )
             assert media["example"], name
 
 
@@ -113,11 +125,15 @@ def test_the_page_about_it_tells_of_every_call_field_and_answer(client):
             assert f"<code>{one['name']}</code>" in section, name
         for code, told in operation["responses"].items():
             assert f">{code}</span>" in section, name
-            shown = json.dumps(told["content"]["application/json"]["example"], ensure_ascii=False, indent=2)
+            shown = json.dumps(
+                told["content"]["application/json"]["example"], ensure_ascii=False, indent=2
+            )
             assert escape(shown) in section, (name, code)
     for schema, details in api.document["components"]["schemas"].items():
         for field in details["properties"].values():
-            assert escape(field.get("description", "")).replace("`", "") in re.sub("</?code>", "", text), schema
+            assert escape(field.get("description", "")).replace("`", "") in re.sub(
+                "</?code>", "", text
+            ), schema
 
 
 # Nonsense --------------------------------------------------------------------------------------------------------
@@ -141,10 +157,16 @@ def test_a_body_of_another_kind_is_told_to_be_json(admin, content_type, body):
     caller = Caller(admin)
 
     answer = caller.client.post(
-        "/api/v1/courses", body, content_type=content_type, headers={"authorization": f"Bearer {caller.token}"}
+        "/api/v1/courses",
+        body,
+        content_type=content_type,
+        headers={"authorization": f"Bearer {caller.token}"},
     )
 
-    assert (answer.status_code, answer.json()) == (400, {"message": "Send a JSON object as the body."})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"message": "Send a JSON object as the body."},
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,7 +194,9 @@ def test_a_body_that_makes_no_sense_is_refused_with_a_sentence(admin, body, mess
 def test_a_method_that_no_call_takes_is_refused_without_html(admin, method):
     caller = Caller(admin)
 
-    answer = getattr(caller.client, method)("/api/v1/courses", headers={"authorization": f"Bearer {caller.token}"})
+    answer = getattr(caller.client, method)(
+        "/api/v1/courses", headers={"authorization": f"Bearer {caller.token}"}
+    )
 
     assert (answer.status_code, answer["Content-Type"]) == (405, "application/json")
 
@@ -196,7 +220,9 @@ def test_a_method_that_no_call_takes_is_refused_without_html(admin, method):
     ],
 )
 def test_what_is_no_call_is_answered_in_json_too(admin, method, path, status):
-    answer = getattr(Client(), method)(path, headers={"authorization": f"Bearer {Caller(admin).token}"})
+    answer = getattr(Client(), method)(
+        path, headers={"authorization": f"Bearer {Caller(admin).token}"}
+    )
 
     if path == "/api":  # outside; the pages' own
         assert answer.status_code in (301, 302, 404)
@@ -251,7 +277,10 @@ def test_a_busy_database_is_told_and_a_mistake_of_ours_has_no_trace(admin, monke
     monkeypatch.setattr("accounts.tokens.find", raising(OperationalError("database is locked")))
     assert caller("GET", "/courses") == BUSY
     monkeypatch.setattr("accounts.tokens.find", raising(ZeroDivisionError("secret")))
-    assert caller("GET", "/courses") == (500, {"message": "Something went wrong here. Nothing was saved."})
+    assert caller("GET", "/courses") == (
+        500,
+        {"message": "Something went wrong here. Nothing was saved."},
+    )
 
 
 # That it keeps its word ------------------------------------------------------------------------------------------
@@ -264,7 +293,10 @@ def call(people, request):
     """`call(case)`: the answer to it, for the person whose call it is; what it changed is taken back."""
     logging.disable(logging.ERROR)
     request.addfinalizer(lambda: logging.disable(logging.NOTSET))
-    for signal in (request_started, request_finished):  # as Django's own client does: the test's connection stays open
+    for signal in (
+        request_started,
+        request_finished,
+    ):  # as Django's own client does: the test's connection stays open
         signal.disconnect(close_old_connections)
         request.addfinalizer(lambda signal=signal: signal.connect(close_old_connections))
     owners = {"/dashboard/student": "student", "/dashboard/instructor": "teacher"}
@@ -286,7 +318,9 @@ def about(keys, values):
     if not isinstance(values, dict):
         return values
     return {
-        name: keys.get(name, [about(keys, one) for one in value] if isinstance(value, list) else value)
+        name: keys.get(
+            name, [about(keys, one) for one in value] if isinstance(value, list) else value
+        )
         for name, value in values.items()
     }
 
@@ -329,7 +363,10 @@ def test_every_call_is_answered_as_the_document_says(name, people, call):
     @given(cases, some.booleans())
     def keeps_its_word(case, is_there):
         if is_there:
-            case.path_parameters, case.body = about(keys, case.path_parameters), about(keys, case.body)
+            case.path_parameters, case.body = (
+                about(keys, case.path_parameters),
+                about(keys, case.body),
+            )
         call(case)
 
     keeps_its_word()

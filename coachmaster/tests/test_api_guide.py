@@ -24,7 +24,9 @@ MARK = "----"
 
 def steps():
     """Pairs of what is run and what it answers, or None."""
-    blocks = re.findall(r"^```sh\n(.*?)^```\n(?:```json\n(.*?)^```)?", GUIDE, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```\n(?:```json\n(.*?)^```)?", GUIDE, re.MULTILINE | re.DOTALL
+    )
     return [(line, json.loads(answer) if answer else None) for line, answer in blocks]
 
 
@@ -33,7 +35,11 @@ def site(live_server, time_machine):
     """`site(text)`: the guide's ``text`` about this site and its people, on the day of the guide."""
     time_machine.move_to(datetime.datetime(2026, 11, 24, 11, 32, tzinfo=datetime.UTC))
     desk = UserFactory(
-        full_name="Anita Rao", email="desk@coachmaster.example", phone="9876543210", role=ADMIN, password="x"
+        full_name="Anita Rao",
+        email="desk@coachmaster.example",
+        phone="9876543210",
+        role=ADMIN,
+        password="x",
     )
     desk.set_password("seven green parrots")
     desk.save()
@@ -57,18 +63,27 @@ def site(live_server, time_machine):
 def alike(shown, got):
     """``got`` with what differs from site to site as it is ``shown``."""
     if isinstance(shown, dict) and isinstance(got, dict):
-        return {name: shown[name] if name in OWN & set(shown) else alike(shown.get(name), got[name]) for name in got}
+        return {
+            name: shown[name] if name in OWN & set(shown) else alike(shown.get(name), got[name])
+            for name in got
+        }
     return got
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_guides_lines_do_what_it_says(site):
     if not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")):
-        (pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip)("curl or jq is not on this machine")
+        (pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip)(
+            "curl or jq is not on this machine"
+        )
     script = f"\necho '{MARK}'\n".join(line for line, _ in steps())
 
     run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", site(script)], capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-euo", "pipefail", "-c", site(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
     assert (run.returncode, run.stderr) == (0, "")
@@ -81,5 +96,12 @@ def test_the_guides_lines_do_what_it_says(site):
 def test_the_guide_shows_the_ways_that_matter():
     lines = "\n".join(line for line, _ in steps())
 
-    for call in ("/auth/login", "/payments", "Idempotency-Key", "/attendance", "/fee-status", "/auth/logout"):
+    for call in (
+        "/auth/login",
+        "/payments",
+        "Idempotency-Key",
+        "/attendance",
+        "/fee-status",
+        "/auth/logout",
+    ):
         assert call in lines

@@ -63,7 +63,12 @@ ROWS = [line.split() for line in TABLE.strip().splitlines() if not line.startswi
 def bodies(objects):
     """A body that is in order for each operation that takes one."""
     return {
-        "/auth/register": {"full_name": "New", "email": "new@example.com", "role": "student", "password": PASSWORD},
+        "/auth/register": {
+            "full_name": "New",
+            "email": "new@example.com",
+            "role": "student",
+            "password": PASSWORD,
+        },
         "/auth/login": {"email": "nobody@example.com", "password": "not it"},
         "/users/{user_id}": {"phone": "98765 43210"},
         "/courses": {"name": "New", "total_fee": 100},
@@ -124,7 +129,10 @@ def test_every_operation_stands_in_the_table_and_every_row_is_an_operation():
 
 
 def test_each_person_gets_what_the_table_says(people):
-    got = [[method, path, *(status(method, path, people, person) for person in PEOPLE)] for method, path, *_ in ROWS]
+    got = [
+        [method, path, *(status(method, path, people, person) for person in PEOPLE)]
+        for method, path, *_ in ROWS
+    ]
 
     assert [row for row in got if row not in ROWS] == []
 
@@ -137,7 +145,9 @@ def test_each_refusal_is_its_sentence_and_nothing_more(people):
                 got, data = answer(method, path, people, person)
                 told.setdefault((got, *data, data["message"]), set()).add(path)
 
-    others = {key: paths for key, paths in told.items() if key[1:] != ("message", SENTENCES[int(key[0])])}
+    others = {
+        key: paths for key, paths in told.items() if key[1:] != ("message", SENTENCES[int(key[0])])
+    }
     assert others == {("401", "message", WRONG): {"/auth/login"}}
 
 
@@ -176,8 +186,14 @@ def test_who_may_not_call_is_told_so_before_anything_they_sent_is_looked_at(peop
     for method, path, *codes in ROWS:
         for person, code in zip(PEOPLE, codes, strict=True):
             # Whose object it is, is asked of a call in order.
-            if method != "GET" and code in ("401", "403") and path not in ("/auth/login", "/users/{user_id}"):
-                sent = Caller(people[person])(method, path.replace("{course_id}", "1").replace("{batch_id}", "1"), {})
+            if (
+                method != "GET"
+                and code in ("401", "403")
+                and path not in ("/auth/login", "/users/{user_id}")
+            ):
+                sent = Caller(people[person])(
+                    method, path.replace("{course_id}", "1").replace("{batch_id}", "1"), {}
+                )
                 assert str(sent[0]) == code, (method, path, person)
 
 
@@ -236,4 +252,6 @@ def test_which_students_one_sees_is_told_of_one_as_of_all(people):
 
     for person in filter(None, (people[name] for name in PEOPLE)):
         seen = set(students.visible_to(person).values_list("pk", flat=True))
-        assert {key for key in keys if students.visible_to(person).filter(pk=key).exists()} == seen, person
+        assert {
+            key for key in keys if students.visible_to(person).filter(pk=key).exists()
+        } == seen, person

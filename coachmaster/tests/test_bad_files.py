@@ -31,22 +31,52 @@ GOOD = {
 
 BAD = {
     "empty": (lambda good: b"", "The file is empty."),
-    "header only": (lambda good: good.splitlines(keepends=True)[0], "The file has a header and no rows."),
-    "no header": (lambda good: b"".join(good.splitlines(keepends=True)[1:]), "There is no such column."),
-    "a column twice": (lambda good: _wider(good, good[: good.index(b",")], b"x"), "Two columns have this name."),
+    "header only": (
+        lambda good: good.splitlines(keepends=True)[0],
+        "The file has a header and no rows.",
+    ),
+    "no header": (
+        lambda good: b"".join(good.splitlines(keepends=True)[1:]),
+        "There is no such column.",
+    ),
+    "a column twice": (
+        lambda good: _wider(good, good[: good.index(b",")], b"x"),
+        "Two columns have this name.",
+    ),
     "UTF-16": (lambda good: good.decode().encode("utf-16"), "This file is in UTF-16."),
-    "UTF-16 without a mark": (lambda good: good.decode().encode("utf-16-be"), "it looks like UTF-16."),
+    "UTF-16 without a mark": (
+        lambda good: good.decode().encode("utf-16-be"),
+        "it looks like UTF-16.",
+    ),
     "cp1252": (lambda good: good + "René".encode("cp1252"), "line 4: This is not text in UTF-8."),
     "cut off": (lambda good: good + "अ".encode()[:-1], "line 4: This is not text in UTF-8."),
     "NUL": (lambda good: good.replace(b"\n", b"\n\0", 2), "This cell holds a NUL character."),
-    "a quote never closed": (lambda good: good + b'"x', 'line 4: A quote (") is opened on this line and never closed.'),
-    "a quote closed too early": (lambda good: good + b'"x"y\n', 'line 4: A quote (") in this line is closed before'),
+    "a quote never closed": (
+        lambda good: good + b'"x',
+        'line 4: A quote (") is opened on this line and never closed.',
+    ),
+    "a quote closed too early": (
+        lambda good: good + b'"x"y\n',
+        'line 4: A quote (") in this line is closed before',
+    ),
     "a short line": (lambda good: good + b"x\n", "line 4: This line has 1 cell, the header has"),
-    "a long line": (lambda good: _wider(good, None, b"x"), "This cell stands in no column of the header."),
-    "200,000 characters": (lambda good: good + b"x" * 200_000, "line 4: A cell that begins on this line has more than"),
+    "a long line": (
+        lambda good: _wider(good, None, b"x"),
+        "This cell stands in no column of the header.",
+    ),
+    "200,000 characters": (
+        lambda good: good + b"x" * 200_000,
+        "line 4: A cell that begins on this line has more than",
+    ),
     "a line twice": (lambda good: good + good.splitlines(keepends=True)[-1], "line 4, "),
-    "a cell emptied": (lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"", 1), "line 2, "),
-    "300 letters": (lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"x" * 300, 1), "line 2, "),
+    "a cell emptied": (
+        lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"", 1),
+        "line 2, ",
+    ),
+    "300 letters": (
+        lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"x" * 300, 1),
+        "line 2, ",
+    ),
     "a workbook": (lambda good: b"PK\x03\x04" + good, "This workbook is damaged."),
     "two sheets": (
         lambda good: xlsx([["name"], ["x"]], [["name"], ["y"]]),
@@ -61,7 +91,10 @@ BAD = {
         lambda good: xlsx_of('<row><c><v>1</v></c><c r="XFD1"><v>1</v></c></row>'),
         "More than 500 columns.",
     ),
-    "an error of the spreadsheet": (lambda good: _workbook_with(good, "#REF!"), "The spreadsheet shows an error here."),
+    "an error of the spreadsheet": (
+        lambda good: _workbook_with(good, "#REF!"),
+        "The spreadsheet shows an error here.",
+    ),
     "a workbook with a cell emptied": (lambda good: _workbook_with(good, ""), "line 2, "),
 }
 
@@ -87,7 +120,13 @@ TWO_ALIKE = ("import_payments", "a line twice")
 def _wider(good, heading, cell):
     """``good`` with one more column; without a heading, its lines are too long."""
     first, *rows = good.splitlines()
-    return b"\n".join([first if heading is None else first + b"," + heading, *(row + b"," + cell for row in rows), b""])
+    return b"\n".join(
+        [
+            first if heading is None else first + b"," + heading,
+            *(row + b"," + cell for row in rows),
+            b"",
+        ]
+    )
 
 
 def _rows(good):
@@ -137,7 +176,9 @@ def test_a_sheet_is_picked_by_its_name(file, institute):
     path = file(xlsx(Old=[["name"], ["x"]], New=_rows(GOOD["import_courses"])), "book.xlsx")
 
     assert run_import("import_courses", path).code == 2
-    assert run_import("import_courses", path, "--sheet", "New").summary.startswith("2 courses created")
+    assert run_import("import_courses", path, "--sheet", "New").summary.startswith(
+        "2 courses created"
+    )
 
 
 @pytest.mark.size
@@ -160,9 +201,12 @@ def test_bad_files_stay_out(file, institute, command):
 
 @pytest.mark.size
 @pytest.mark.parametrize(
-    ("command", "column", "most"), [(command, *one) for command in LONGEST for one in LONGEST[command].items()]
+    ("command", "column", "most"),
+    [(command, *one) for command in LONGEST for one in LONGEST[command].items()],
 )
-def test_a_text_that_is_too_long_is_named_by_its_cell_and_keeps_the_file_out(file, institute, command, column, most):
+def test_a_text_that_is_too_long_is_named_by_its_cell_and_keeps_the_file_out(
+    file, institute, command, column, most
+):
     before, rows = rows_of_every_table(), _rows(GOOD[command])
     if column not in rows[0]:
         rows = [[*cells, column if line == 1 else ""] for line, cells in enumerate(rows, start=1)]

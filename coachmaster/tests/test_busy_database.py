@@ -38,7 +38,9 @@ def owing(student):
     return student
 
 
-def test_a_payment_that_met_a_deadlock_is_tried_again_and_recorded_once(client_of, admin, owing, failing):
+def test_a_payment_that_met_a_deadlock_is_tried_again_and_recorded_once(
+    client_of, admin, owing, failing
+):
     client = client_of(admin)
     failing(1)
 
@@ -49,7 +51,9 @@ def test_a_payment_that_met_a_deadlock_is_tried_again_and_recorded_once(client_o
     assert payment.number == 1
 
 
-def test_after_the_second_failure_a_page_says_that_nothing_was_saved(client_of, admin, owing, failing):
+def test_after_the_second_failure_a_page_says_that_nothing_was_saved(
+    client_of, admin, owing, failing
+):
     client = client_of(admin)
     failing(2)
 
@@ -71,7 +75,9 @@ def test_a_page_that_failed_can_be_sent_again_as_it_was(client_of, admin, owing,
     assert Payment.objects.get().amount == 5000
 
 
-def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(client_of, admin, monkeypatch, caplog):
+def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(
+    client_of, admin, monkeypatch, caplog
+):
     def ask_it(*args):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM forgotten")

@@ -30,8 +30,12 @@ def warnings(caplog):
 
 def test_each_call_gives_the_rows_of_the_queryset(settings, warnings):
     def courses(*, least, day, code):
-        found = Course.objects.filter(Q(pk__gte=least, batches__starts_on__lt=day) | Q(pk=least) | Q(code=code))
-        return found.order_by("pk").values_list("pk", F("total_fee") + F("total_fee"), "created_at", "is_active")
+        found = Course.objects.filter(
+            Q(pk__gte=least, batches__starts_on__lt=day) | Q(pk=least) | Q(code=code)
+        )
+        return found.order_by("pk").values_list(
+            "pk", F("total_fee") + F("total_fee"), "created_at", "is_active"
+        )
 
     for code in ("1987-06-05", "%_\\", "other"):
         BatchFactory(course=CourseFactory(code=code, total_fee=Decimal("0.29")))
@@ -53,15 +57,23 @@ def test_records_come_with_related_records_annotations_and_prefetched_rows(
 ):
     @compiled
     def batches(*, course, since):
-        found = Batch.objects.filter(course=course, starts_on__gte=since).select_related("course", "instructor")
-        return found.annotate(twice=F("capacity") + F("capacity")).prefetch_related("class_times").order_by("name")
+        found = Batch.objects.filter(course=course, starts_on__gte=since).select_related(
+            "course", "instructor"
+        )
+        return (
+            found.annotate(twice=F("capacity") + F("capacity"))
+            .prefetch_related("class_times")
+            .order_by("name")
+        )
 
     first = DailyBatchFactory(name="B", instructor=instructor, capacity=7)
     second = BatchFactory(name="A", course=first.course, capacity=9, instructor=None)
 
     with django_assert_num_queries(2):
         rows = batches(course=first.course_id, since=datetime.date(2020, 1, 1))
-        seen = [(one, one.course, one.instructor, one.twice, len(one.class_times.all())) for one in rows]
+        seen = [
+            (one, one.course, one.instructor, one.twice, len(one.class_times.all())) for one in rows
+        ]
 
     assert seen == [
         (second, first.course, None, 18, 0),
@@ -84,15 +96,23 @@ def test_columns_that_were_left_out_are_loaded_when_they_are_read(django_assert_
 
 def test_a_list_of_ids_may_have_any_length(django_assert_num_queries):
     courses = CourseFactory.create_batch(10)
-    rows = compiled(lambda *, ids: Course.objects.filter(pk__in=ids).order_by("pk").values_list("pk", flat=True))
+    rows = compiled(
+        lambda *, ids: Course.objects.filter(pk__in=ids).order_by("pk").values_list("pk", flat=True)
+    )
     ids = [course.pk for course in courses]
 
-    assert [rows(ids=ids[:number]) for number in (0, 1, 2, 9, 10)] == [ids[:number] for number in (0, 1, 2, 9, 10)]
+    assert [rows(ids=ids[:number]) for number in (0, 1, 2, 9, 10)] == [
+        ids[:number] for number in (0, 1, 2, 9, 10)
+    ]
     assert rows(ids=[*ids, *range(-600, 0)]) == ids
 
 
 def test_none_and_a_value_are_told_apart():
-    rows = compiled(lambda *, code: Course.objects.filter(Q(code=code) if code else Q()).values_list("name", flat=True))
+    rows = compiled(
+        lambda *, code: Course.objects.filter(Q(code=code) if code else Q()).values_list(
+            "name", flat=True
+        )
+    )
     course = CourseFactory(name="JEE", code="J")
 
     assert [rows(code="J"), rows(code=None), rows(code="K")] == [[course.name], [course.name], []]
@@ -100,7 +120,9 @@ def test_none_and_a_value_are_told_apart():
 
 def test_moments_are_compared_as_moments():
     course, now = CourseFactory(name="JEE"), timezone.now()
-    rows = compiled(lambda *, before: Course.objects.filter(created_at__lte=before).values_list("name"))
+    rows = compiled(
+        lambda *, before: Course.objects.filter(created_at__lte=before).values_list("name")
+    )
 
     assert [rows(before=now), rows(before=now - datetime.timedelta(1))] == [[(course.name,)], []]
 
@@ -109,12 +131,21 @@ def test_moments_are_compared_as_moments():
     "build",
     [
         pytest.param(lambda value: Course.objects.filter(name__icontains=value), id="a pattern"),
-        pytest.param(lambda value: Course.objects.filter(Q(name=value) | Q(code=value + "E")), id="changed beside"),
-        pytest.param(lambda value: Course.objects.filter(Q(code="JEE") | Q(name=value[:1])), id="changed"),
-        pytest.param(lambda value: Course.objects.filter(code="JEE") if value else None, id="only looked at"),
+        pytest.param(
+            lambda value: Course.objects.filter(Q(name=value) | Q(code=value + "E")),
+            id="changed beside",
+        ),
+        pytest.param(
+            lambda value: Course.objects.filter(Q(code="JEE") | Q(name=value[:1])), id="changed"
+        ),
+        pytest.param(
+            lambda value: Course.objects.filter(code="JEE") if value else None, id="only looked at"
+        ),
     ],
 )
-def test_a_value_that_is_not_passed_on_as_it_is_gives_the_plain_rows_and_one_warning(build, warnings):
+def test_a_value_that_is_not_passed_on_as_it_is_gives_the_plain_rows_and_one_warning(
+    build, warnings
+):
     rows, course = compiled(build), CourseFactory(name="JE", code="JEE")
 
     assert [rows(value="JE"), rows(value="JE")] == [[course], [course]]
@@ -122,7 +153,9 @@ def test_a_value_that_is_not_passed_on_as_it_is_gives_the_plain_rows_and_one_war
 
 
 @pytest.mark.parametrize("reason", ["setting", "version"])
-def test_it_can_be_switched_off_and_is_off_for_a_newer_django(reason, settings, monkeypatch, warnings):
+def test_it_can_be_switched_off_and_is_off_for_a_newer_django(
+    reason, settings, monkeypatch, warnings
+):
     builds = []
 
     def build(*, key):

@@ -129,11 +129,21 @@ def refusal(response):
         ("rule", "amount", "300", "275.50", "Amount (₹) (now ₹300.00)"),
         ("rule", "grace_days", "10", "5", "Days of grace (now “10”)"),
         ("plan", "name", "Halves", "In halves", "Name (now “Halves”)"),
-        ("person", "guardian_name", "Sunil Verma", "Sunita Verma", "Guardian's name (now “Sunil Verma”)"),
+        (
+            "person",
+            "guardian_name",
+            "Sunil Verma",
+            "Sunita Verma",
+            "Guardian's name (now “Sunil Verma”)",
+        ),
     ],
 )
-def test_who_saves_second_is_told_what_the_first_one_changed(desk, admin, request, record, field, first, second, words):
-    record = CourseFactory(name="Physics") if record == "course" else request.getfixturevalue(record)
+def test_who_saves_second_is_told_what_the_first_one_changed(
+    desk, admin, request, record, field, first, second, words
+):
+    record = (
+        CourseFactory(name="Physics") if record == "course" else request.getfixturevalue(record)
+    )
     page = page_of(record)
     ours, theirs = opened(desk, page), opened(desk, page)
     assert desk.post(page, {**theirs, field: first}).status_code == 302
@@ -144,7 +154,10 @@ def test_who_saves_second_is_told_what_the_first_one_changed(desk, admin, reques
     sentence = refusal(response)
     assert words in sentence
     # A plan has no history that could tell who changed it.
-    assert f"opened this page, {'somebody else' if isinstance(record, FeePlan) else admin} changed" in sentence
+    assert (
+        f"opened this page, {'somebody else' if isinstance(record, FeePlan) else admin} changed"
+        in sentence
+    )
     assert response.context["form"][field].value() == second
     assert type(record).objects.values().get(pk=record.pk) == before
 
@@ -206,9 +219,9 @@ def test_class_times_that_somebody_else_changed_are_named_and_kept(desk, batch):
     assert "Weekly class times (now “Mon, Wed 17:00-18:30”)" in refusal(response)
     assert [row.initial.get("days") for row in response.context["rows"]] == [[0, 2], None, None]
     assert desk.post(page, {**opened(desk, page), "room": "Hall 2"}).status_code == 302
-    assert written([Slot(*row) for row in batch.class_times.values_list("weekday", "starts_at", "ends_at")]) == (
-        "Mon, Wed 17:00-18:30"
-    )
+    assert written(
+        [Slot(*row) for row in batch.class_times.values_list("weekday", "starts_at", "ends_at")]
+    ) == ("Mon, Wed 17:00-18:30")
 
 
 def test_class_times_typed_here_stay_when_somebody_else_changed_them_too(desk, batch):
@@ -217,7 +230,8 @@ def test_class_times_typed_here_stay_when_somebody_else_changed_them_too(desk, b
     save_batch(batch, parse("Mon, Wed 17:00-18:30"))
 
     response = desk.post(
-        page, {**ours, "times-0-days": ["4"], "times-0-starts_at": "08:00", "times-0-ends_at": "09:00"}
+        page,
+        {**ours, "times-0-days": ["4"], "times-0-starts_at": "08:00", "times-0-ends_at": "09:00"},
     )
 
     assert "Weekly class times" in refusal(response)
@@ -227,7 +241,10 @@ def test_class_times_typed_here_stay_when_somebody_else_changed_them_too(desk, b
 def test_parts_of_a_plan_that_somebody_else_changed_are_named_and_kept(desk, plan):
     page = page_of(plan)
     ours = opened(desk, page)
-    assert desk.post(page, {**ours, "parts-0-percent": "40", "parts-1-percent": "60"}).status_code == 302
+    assert (
+        desk.post(page, {**ours, "parts-0-percent": "40", "parts-1-percent": "60"}).status_code
+        == 302
+    )
 
     response = desk.post(page, {**ours, "name": "Halves"})
 
@@ -264,13 +281,20 @@ def test_everybody_who_saved_meanwhile_is_named(desk, admin, batch):
 def test_days_of_a_holiday_are_held_alike(desk, diwali):
     page = page_of(diwali)
     ours = opened(desk, page)
-    change_holidays(holiday_run(diwali), name="Diwali", first=diwali.day, last=datetime.date(2026, 11, 12))
+    change_holidays(
+        holiday_run(diwali), name="Diwali", first=diwali.day, last=datetime.date(2026, 11, 12)
+    )
 
     response = desk.post(page, {**ours, "name": "Deepavali"})
 
     assert "Last day (now 12 Nov 2026)" in refusal(response)
     assert Holiday.objects.filter(name="Diwali").count() == 5
-    sent = {**ours, "name": "Deepavali", "last": "2026-11-12", "shown": response.context["form"]["shown"].value()}
+    sent = {
+        **ours,
+        "name": "Deepavali",
+        "last": "2026-11-12",
+        "shown": response.context["form"]["shown"].value(),
+    }
     assert desk.post(page, sent).status_code == 302
     assert Holiday.objects.filter(name="Deepavali").count() == 5
 
@@ -307,7 +331,9 @@ def test_hidden_values_that_no_page_made_break_nothing(desk, batch, shown):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_several_who_save_at_the_same_moment_one_is_first_and_the_others_are_told(client_of, admin):
+def test_of_several_who_save_at_the_same_moment_one_is_first_and_the_others_are_told(
+    client_of, admin
+):
     batch = BatchFactory(capacity=40, starts_on=datetime.date(2026, 6, 1))
     page = page_of(batch)
     desk = client_of(admin)

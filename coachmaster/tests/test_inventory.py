@@ -25,7 +25,9 @@ def inventory():
     ]
     pages = [" ".join(["page", *row]) for row in test_permissions.ROWS]
     operations = [" ".join(["operation", *row]) for row in test_api_permissions.ROWS]
-    commands = [f"command {name}" for name, app in get_commands().items() if app.startswith(OWN_APPS)]
+    commands = [
+        f"command {name}" for name, app in get_commands().items() if app.startswith(OWN_APPS)
+    ]
     return sorted([*urls, *calls, *pages, *operations, *commands])
 
 

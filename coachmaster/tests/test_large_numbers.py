@@ -7,9 +7,17 @@ import pytest
 from .test_permissions import ROUTES
 
 TOO_LARGE = "9" * 20
-OTHERS = {"date": "2026-11-30", "day": "2026-11-30", "time": "17:00", "slug": "word", "str": "word", "uuid": "word"}
+OTHERS = {
+    "date": "2026-11-30",
+    "day": "2026-11-30",
+    "time": "17:00",
+    "slug": "word",
+    "str": "word",
+    "uuid": "word",
+}
 ADDRESSES = [
-    "/" + re.sub(r"<(\w+):\w+>", lambda kind: TOO_LARGE if kind[1] == "int" else OTHERS[kind[1]], path)
+    "/"
+    + re.sub(r"<(\w+):\w+>", lambda kind: TOO_LARGE if kind[1] == "int" else OTHERS[kind[1]], path)
     for path, _ in ROUTES.values()
     if "<int:" in path
 ]

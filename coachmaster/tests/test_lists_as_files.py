@@ -36,7 +36,9 @@ def desk(admin, client_of):
 
 @pytest.fixture
 def batch(db):
-    return BatchFactory(name="Morning", code="M-1", course__name="JEE", starts_on=datetime.date(2026, 6, 1))
+    return BatchFactory(
+        name="Morning", code="M-1", course__name="JEE", starts_on=datetime.date(2026, 6, 1)
+    )
 
 
 LISTS = [
@@ -50,7 +52,12 @@ LISTS = [
 OF = {
     "academics:batch-students": "batches",
     **dict.fromkeys(
-        ("finance:student-payments", "finance:student-fees", "finance:statement", "attendance:student-attendance"),
+        (
+            "finance:student-payments",
+            "finance:student-fees",
+            "finance:statement",
+            "attendance:student-attendance",
+        ),
         "students",
     ),
 }
@@ -72,12 +79,19 @@ def test_each_list_comes_out_in_both_forms(people, client, name, form):
 EMPTY = {"finance:refund-due-list", "attendance:shortage", "imports:import-list"}
 
 
-@pytest.mark.parametrize("name", [name for name in LISTS if name != "attendance:missing"])  # that hangs on the hour
-def test_the_page_of_a_list_has_a_button_for_each_form_once_something_stands_in_it(people, client, name):
+@pytest.mark.parametrize(
+    "name", [name for name in LISTS if name != "attendance:missing"]
+)  # that hangs on the hour
+def test_the_page_of_a_list_has_a_button_for_each_form_once_something_stands_in_it(
+    people, client, name
+):
     client.force_login(people["admin"])
     args = {name: [people["objects"][kind]] for name, kind in OF.items()}
 
-    page = client.get(reverse(name, args=args.get(name, [])), {"q": "student"} if name == "dashboards:search" else {})
+    page = client.get(
+        reverse(name, args=args.get(name, [])),
+        {"q": "student"} if name == "dashboards:search" else {},
+    )
 
     buttons = [
         page.content.decode().count(f'"?as={form}') + page.content.decode().count(f"&amp;as={form}")
@@ -113,7 +127,17 @@ def test_numbers_are_numbers_and_dates_dates(desk, batch, admin):
     sheet_row = table(desk, "finance:payment-list", form="xlsx")[1]
 
     day = datetime.date(2026, 6, 2)
-    assert csv_row == [str(payment), "2026-06-02", "Asha Verma", "26-7", "Morning", "Cash", "", "1500.50", "Standing"]
+    assert csv_row == [
+        str(payment),
+        "2026-06-02",
+        "Asha Verma",
+        "26-7",
+        "Morning",
+        "Cash",
+        "",
+        "1500.50",
+        "Standing",
+    ]
     assert (sheet_row[1].date(), sheet_row[7]) == (day, 1500.5)
 
 
@@ -127,11 +151,19 @@ def test_text_is_never_a_formula(desk):
 
 
 def test_what_came_out_goes_in_again_and_changes_nothing(desk, file):
-    course = CourseFactory(name="=SUM(1)", code="", total_fee=Decimal("125000.50"), description="-x\nसंस्कृत")
-    StudentFactory(user__full_name="O'Brien “Null” अ\u200dब", guardian_name="+91 Uncle", user__phone="9876543210")
+    course = CourseFactory(
+        name="=SUM(1)", code="", total_fee=Decimal("125000.50"), description="-x\nसंस्कृत"
+    )
+    StudentFactory(
+        user__full_name="O'Brien “Null” अ\u200dब",
+        guardian_name="+91 Uncle",
+        user__phone="9876543210",
+    )
     answers = {
         "import_courses": desk.get(reverse("academics:course-list"), {"as": "csv"}),
-        "import_students": desk.get(reverse("accounts:person-list"), {"as": "csv", "role": "Student"}),
+        "import_students": desk.get(
+            reverse("accounts:person-list"), {"as": "csv", "role": "Student"}
+        ),
     }
 
     for command, answer in answers.items():
@@ -141,7 +173,9 @@ def test_what_came_out_goes_in_again_and_changes_nothing(desk, file):
     assert Course.objects.get() == course
 
 
-def test_an_instructor_takes_out_what_the_page_shows_and_no_money(batch, instructor, client_of, admin):
+def test_an_instructor_takes_out_what_the_page_shows_and_no_money(
+    batch, instructor, client_of, admin
+):
     batch.instructor = instructor
     batch.save()
     BatchFactory(name="Not theirs")
@@ -150,7 +184,9 @@ def test_an_instructor_takes_out_what_the_page_shows_and_no_money(batch, instruc
     client = client_of(instructor)
 
     assert [row[0] for row in table(client, "academics:batch-list")[1:]] == ["Morning"]
-    assert [row[0] for row in table(client, "academics:batch-students", batch.pk)[1:]] == ["Asha Verma"]
+    assert [row[0] for row in table(client, "academics:batch-students", batch.pk)[1:]] == [
+        "Asha Verma"
+    ]
     assert "Students" not in table(client, "academics:course-list")[0]
     for name in ("accounts:person-list", "finance:payment-list", "academics:holiday-list"):
         assert client.get(reverse(name), {"as": "csv"}).status_code == 403
@@ -163,7 +199,10 @@ def test_a_student_takes_out_their_own_payments_and_nobody_elses(batch, client_o
     client = client_of(student)
 
     assert len(table(client, "finance:student-payments", student.pk)) == 2
-    assert client.get(reverse("finance:student-payments", args=[other.pk]), {"as": "csv"}).status_code == 404
+    assert (
+        client.get(reverse("finance:student-payments", args=[other.pk]), {"as": "csv"}).status_code
+        == 404
+    )
 
 
 def test_another_form_is_the_page(desk):
@@ -190,7 +229,9 @@ def test_queries_grow_by_the_chunk_and_not_by_the_row(desk, queries_of):
 @pytest.mark.size
 def test_memory_does_not_grow_with_the_rows(desk):
     def peak(count):
-        Course.objects.bulk_create(Course(name=f"C {n}", total_fee=1, description="x" * 500) for n in range(count))
+        Course.objects.bulk_create(
+            Course(name=f"C {n}", total_fee=1, description="x" * 500) for n in range(count)
+        )
         tracemalloc.start()
         for _chunk in desk.get(reverse("academics:course-list"), {"as": "csv"}).streaming_content:
             pass

@@ -9,7 +9,12 @@ from django.conf import settings
 def test_a_package_that_is_not_installed_is_named_with_what_to_do_and_without_a_traceback():
     without_packages = [sys.executable, "-S", "-E", "manage.py", "check"]
 
-    done = subprocess.run(without_packages, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        without_packages, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60
+    )
 
     assert done.returncode == 1
-    assert done.stderr == "No module named 'django'. Install what this version needs: make requirements\n"
+    assert (
+        done.stderr
+        == "No module named 'django'. Install what this version needs: make requirements\n"
+    )

@@ -179,7 +179,9 @@ def routes(patterns=None, prefix="", namespace=""):
 
 # The JSON API asks for a token instead; its own table is in test_api_permissions.
 ROUTES = {
-    name: (path, view) for name, path, view in routes() if not name.startswith(("admin:", "api:")) and ":" in name
+    name: (path, view)
+    for name, path, view in routes()
+    if not name.startswith(("admin:", "api:")) and ":" in name
 }
 
 
@@ -208,16 +210,25 @@ def answer(name, people, person, method, **kwargs):
     response = getattr(client, method.lower())(href)
     transaction.savepoint_rollback(before)
     login = f"{reverse('accounts:login')}?next={quote(href)}"
-    return "login" if response.status_code == 302 and response["Location"] == login else str(response.status_code)
+    return (
+        "login"
+        if response.status_code == 302 and response["Location"] == login
+        else str(response.status_code)
+    )
 
 
 def test_every_route_stands_in_the_table_and_every_row_is_a_route():
-    assert {name for _, name, *_ in ROWS} == set(ROUTES), "Write a new route into the table, and who may open it."
+    assert {name for _, name, *_ in ROWS} == set(ROUTES), (
+        "Write a new route into the table, and who may open it."
+    )
     assert all(len(row) == 2 + len(PEOPLE) for row in ROWS)
 
 
 def test_each_person_gets_what_the_table_says(people):
-    got = [[method, name, *(answer(name, people, person, method) for person in PEOPLE)] for method, name, *_ in ROWS]
+    got = [
+        [method, name, *(answer(name, people, person, method) for person in PEOPLE)]
+        for method, name, *_ in ROWS
+    ]
 
     assert [row for row in got if row not in ROWS] == []
 
@@ -232,7 +243,9 @@ def test_who_may_not_open_a_page_may_not_send_its_form_either(people):
 
     got = [(name, person, answer(name, people, person, "POST")) for name, person, _ in refusals]
 
-    wrong = [sent for sent, asked in zip(got, refusals, strict=True) if sent[2] not in (asked[2], "405")]
+    wrong = [
+        sent for sent, asked in zip(got, refusals, strict=True) if sent[2] not in (asked[2], "405")
+    ]
     assert refusals and wrong == []
 
 
@@ -250,7 +263,9 @@ def test_no_view_is_exempt_from_the_token_but_those_that_look_at_no_session():
 
 
 def test_the_pages_that_need_no_sign_in_are_these():
-    opened = {name for name, (_, view) in ROUTES.items() if not getattr(view, "login_required", True)}
+    opened = {
+        name for name, (_, view) in ROUTES.items() if not getattr(view, "login_required", True)
+    }
 
     assert opened == OPEN
 

@@ -46,7 +46,10 @@ def stop(command, path, *, after_writes, by):
     """Run an import in a process of its own and stop it after so many writes; what it exited with."""
     process = subprocess.Popen(
         [sys.executable, "-c", HALTING, str(after_writes), command, str(path)],
-        env={**environment(url_of(connection.settings_dict)), "DJANGO_SETTINGS_MODULE": "coachmaster.settings"},
+        env={
+            **environment(url_of(connection.settings_dict)),
+            "DJANGO_SETTINGS_MODULE": "coachmaster.settings",
+        },
         cwd=settings.BASE_DIR,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -88,7 +91,11 @@ def test_marks_come_in_whole_or_not_at_all(file):
     students = [enrolled(batch=batch, fee="100").student for _ in range(3)]
     path = file(
         "Date,Batch,Student,Status\n"
-        + "".join(f"{day:02}/06/2026,M1,{s.admission_number},P\n" for day in range(1, 11) for s in students)
+        + "".join(
+            f"{day:02}/06/2026,M1,{s.admission_number},P\n"
+            for day in range(1, 11)
+            for s in students
+        )
     )
 
     assert stop("import_attendance", path, after_writes=2, by=signal.SIGKILL) == -signal.SIGKILL

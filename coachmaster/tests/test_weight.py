@@ -21,7 +21,9 @@ LIMIT = 100_000
 @pytest.fixture
 def made(instructor):
     """A batch of 40 with a sheet today; each of them owes something and has paid something."""
-    batch = DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=timezone.localdate().replace(day=1))
+    batch = DailyBatchFactory(
+        name="JEE Morning", instructor=instructor, starts_on=timezone.localdate().replace(day=1)
+    )
     enrollments = [enrolled(batch=batch) for _ in range(40)]
     for enrollment in enrollments:
         paid(student=enrollment.student, amount="1000.00")
@@ -55,5 +57,7 @@ def test_a_page_weighs_at_most_100_kb_the_first_time(client_of, admin, made, pag
 
     assert all(address.startswith("/static/") for address in loaded)
     assert {"/static/vendor/bootstrap.min.css", "/static/icons.svg"} <= loaded
-    files = [Path(finders.find(address.removeprefix("/static/"))).read_bytes() for address in loaded]
+    files = [
+        Path(finders.find(address.removeprefix("/static/"))).read_bytes() for address in loaded
+    ]
     assert sum(len(gzip.compress(content)) for content in [response.content, *files]) <= LIMIT

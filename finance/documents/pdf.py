@@ -160,7 +160,11 @@ def file_word(text: str) -> str:
 @functools.cache
 def _fonts():
     """Our own fonts and no others, so that a paper looks the same from every computer."""
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_TEMPLATES / "fonts")])
+    return typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=[str(_TEMPLATES / "fonts")],
+    )
 
 
 _of_this_thread = threading.local()
@@ -184,7 +188,10 @@ def _typeset(template: str, told: dict[str, Any], **options: Any) -> bytes:
 def _head(head, *, with_gstin):
     contact = " · ".join(filter(None, [head.phone and f"Phone {head.phone}", head.email]))
     gstin = f"GSTIN {head.gstin}" if with_gstin and head.gstin else ""
-    return {"name": head.name, "lines": [line for line in [*head.address.splitlines(), contact, gstin] if line]}
+    return {
+        "name": head.name,
+        "lines": [line for line in [*head.address.splitlines(), contact, gstin] if line],
+    }
 
 
 def _pairs(*pairs):
@@ -210,7 +217,11 @@ def _receipt(data, paper):
         ),
         "settled": [(what, display(amount)) for what, amount in data.settled],
         "sac": SAC if tax else "",
-        "taxes": [(what, display(part)) for what, part in [("Taxable value", tax.taxable), *tax.rows]] if tax else [],
+        "taxes": [
+            (what, display(part)) for what, part in [("Taxable value", tax.taxable), *tax.rows]
+        ]
+        if tax
+        else [],
         "amount": display(data.amount),
         "words": in_words(data.amount),
         "balance": balance_words(data.balance_after),
@@ -241,7 +252,9 @@ def statement_words(data: StatementData) -> dict[str, Any]:
     for line in data.lines:
         balance += line.amount
         sums[line.term] += line.amount
-        lines.append(_line(day_words(line.on), line.what, line.amount, balance, line.reference, line.link))
+        lines.append(
+            _line(day_words(line.on), line.what, line.amount, balance, line.reference, line.link)
+        )
     forward = [("Brought forward", display(data.brought_forward))] if data.brought_forward else []
     return {
         "head": _head(data.head, with_gstin=True),
@@ -254,7 +267,8 @@ def statement_words(data: StatementData) -> dict[str, Any]:
             ("Parent or guardian", data.guardian),
         ),
         "lines": lines,
-        "sums": forward + [(term.value, display(amount)) for term, amount in sums.items() if amount],
+        "sums": forward
+        + [(term.value, display(amount)) for term, amount in sums.items() if amount],
         "outcome": (
             "Advance" if balance < 0 else "Balance owed" if balance else "Nothing is owed",
             display(abs(balance)),
@@ -263,12 +277,20 @@ def statement_words(data: StatementData) -> dict[str, Any]:
             {
                 "what": due.what,
                 "when": day_words(due.due_on),
-                "state": "Overdue" if due.due_on < data.on else "Due today" if due.due_on == data.on else "",
+                "state": "Overdue"
+                if due.due_on < data.on
+                else "Due today"
+                if due.due_on == data.on
+                else "",
                 "amount": display(due.amount),
             }
             for due in data.dues
         ],
-        "pay": {"upi_id": data.upi.upi_id, "amount": display(data.upi.amount), "link": data.upi.link}
+        "pay": {
+            "upi_id": data.upi.upi_id,
+            "amount": display(data.upi.amount),
+            "link": data.upi.link,
+        }
         if data.upi
         else None,
         "code": qr_svg(data.upi.link, border=0) if data.upi else "",

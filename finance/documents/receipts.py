@@ -17,7 +17,9 @@ from .pdf import Head, ReceiptData, balance_words
 
 def head_of(institute):
     """The institute, or a receipt's letterhead, as the top of a paper shows it."""
-    return Head(institute.name, institute.address, phone(institute.phone), institute.email, institute.gstin)
+    return Head(
+        institute.name, institute.address, phone(institute.phone), institute.email, institute.gstin
+    )
 
 
 def tax_of(payment):
@@ -25,7 +27,9 @@ def tax_of(payment):
     head = payment.letterhead
     if not head.gstin:
         return None
-    return tax_within(payment.amount, head.gst_percent, place=payment.place_of_supply, home=head.home)
+    return tax_within(
+        payment.amount, head.gst_percent, place=payment.place_of_supply, home=head.home
+    )
 
 
 def reference_words(payment):

@@ -71,4 +71,8 @@ def seats(batch):
     if batch.capacity is None:
         return ""
     left = max(batch.capacity - batch.strength, 0)
-    return f"{left} of {batch.capacity} seats left" if left else f"FULL, all {batch.capacity} seats taken"
+    return (
+        f"{left} of {batch.capacity} seats left"
+        if left
+        else f"FULL, all {batch.capacity} seats taken"
+    )

@@ -42,18 +42,30 @@ class ChargeForm(OnceForm):
     kind = forms.ChoiceField(
         choices=[
             (kind.value, kind.label)
-            for kind in (ChargeKind.REGISTRATION, ChargeKind.MATERIAL, ChargeKind.EXAM, ChargeKind.OTHER)
+            for kind in (
+                ChargeKind.REGISTRATION,
+                ChargeKind.MATERIAL,
+                ChargeKind.EXAM,
+                ChargeKind.OTHER,
+            )
         ]
     )
     label = LineFormField(
-        label="What exactly", max_length=120, required=False, help_text="Like “Test series, December”."
+        label="What exactly",
+        max_length=120,
+        required=False,
+        help_text="Like “Test series, December”.",
     )
     amount = AmountField(label="Amount (₹)")
     due_on = DayFormField(label="Due on")
 
     def clean(self):
         cleaned = super().clean()
-        if cleaned.get("kind") == ChargeKind.OTHER and not cleaned.get("label") and "label" not in self.errors:
+        if (
+            cleaned.get("kind") == ChargeKind.OTHER
+            and not cleaned.get("label")
+            and "label" not in self.errors
+        ):
             self.add_error("label", "Say what the charge is for.")
         if "due_on" in cleaned:
             charges.check_due_day(cleaned["due_on"])

@@ -20,6 +20,7 @@ class CollectionsFilter(FilterForm):
         years = {self.this_year, *ReceiptSeries.objects.order_by().values_list("year", flat=True)}
         courses = Course.objects.order_by("name").values_list("pk", "name")
         self.fields["year"].choices = [
-            (year if year != self.this_year else "", financial_year_words(year)) for year in sorted(years, reverse=True)
+            (year if year != self.this_year else "", financial_year_words(year))
+            for year in sorted(years, reverse=True)
         ]
         self.fields["course"].choices = [("", "All courses"), *courses]

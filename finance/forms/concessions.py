@@ -16,9 +16,14 @@ class ConcessionForm(OnceForm):
     amount = AmountField(label="Amount (₹)", required=False)
     percent = PercentField(label="Or per cent of what is open", required=False)
     kind = forms.ChoiceField(
-        label="Kind", choices=[choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE]
+        label="Kind",
+        choices=[
+            choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE
+        ],
     )
-    reason = LineFormField(label="Reason", max_length=200, help_text="It is kept with your name and the day.")
+    reason = LineFormField(
+        label="Reason", max_length=200, help_text="It is kept with your name and the day."
+    )
     field_order = ["token", "on", "amount", "percent", "kind", "reason"]
 
     def __init__(self, *args, lines, **kwargs):

@@ -35,8 +35,13 @@ class CloseForm(forms.Form):
     counted_cash = AmountField(
         label="Cash counted (₹)",
         allow_zero=True,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}),
+        widget=forms.TextInput(
+            attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}
+        ),
     )
     note = LineFormField(
-        label="Note", max_length=200, required=False, help_text="Needed when it is not what the book says."
+        label="Note",
+        max_length=200,
+        required=False,
+        help_text="Needed when it is not what the book says.",
     )

@@ -17,7 +17,8 @@ class DuesFilter(FilterForm):
     batch = forms.TypedChoiceField(coerce=int, empty_value=None)
     instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
     age = forms.ChoiceField(
-        label="Oldest due", choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGES])]
+        label="Oldest due",
+        choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGES])],
     )
     due_before = DayFormField(label="Due before")
     at_least = AmountField(label="At least (₹)")
@@ -33,7 +34,9 @@ class DuesFilter(FilterForm):
         """A day that is over, or today."""
         day = self.cleaned_data["as_of"]
         if day and day > self.today:
-            raise forms.ValidationError("Choose today or an earlier day: what will be owed later is not known.")
+            raise forms.ValidationError(
+                "Choose today or an earlier day: what will be owed later is not known."
+            )
         return day
 
     @property

@@ -45,13 +45,21 @@ def terms_of(form, today):
     """The Terms that the enroll form asks for so far; None before a batch is chosen."""
     given = form.cleaned_data if form.is_bound else form.initial
     batch = given.get("batch")
-    if batch and not form.is_bound:  # a key yet: out of what is offered, which the page reads anyway
-        batch = next((choice for choice in form.fields["batch"].offered if choice.pk == batch), None)
+    if (
+        batch and not form.is_bound
+    ):  # a key yet: out of what is offered, which the page reads anyway
+        batch = next(
+            (choice for choice in form.fields["batch"].offered if choice.pk == batch), None
+        )
     if batch is None:
         return None
     list_fee = batch.course.total_fee
     fee = given.get("agreed_fee")
-    terms = Terms(batch=batch, fee=list_fee if fee is None else fee, starts_on=given.get("enrolled_on") or today)
+    terms = Terms(
+        batch=batch,
+        fee=list_fee if fee is None else fee,
+        starts_on=given.get("enrolled_on") or today,
+    )
     for part in FeePlanPart.objects.of_offered_plans(batch.course_id):
         terms.plans.setdefault(part.plan, []).append(part)
     terms.plan = next((plan for plan in terms.plans if plan.pk == given.get("plan")), None)

@@ -23,7 +23,10 @@ class EnrollForm(forms.Form):
         help_text="Left empty: the fee shown with the batch.",
     )
     fee_reason = LineFormField(
-        label="Reason for a lower fee", max_length=200, required=False, help_text="Only when it is lowered."
+        label="Reason for a lower fee",
+        max_length=200,
+        required=False,
+        help_text="Only when it is lowered.",
     )
     plan = KeyField(label="How it is paid")
     despite_clash = forms.BooleanField(label="Enroll anyway", required=False)
@@ -31,7 +34,9 @@ class EnrollForm(forms.Form):
 
     def __init__(self, *args, batches, words="", **kwargs):
         super().__init__(*args, **kwargs)
-        chosen = PickForm({"batch": self.data.get("batch") or self.initial.get("batch")}).value("batch")
+        chosen = PickForm({"batch": self.data.get("batch") or self.initial.get("batch")}).value(
+            "batch"
+        )
         self.fields["batch"] = BatchChoice(batches, words=words or "", chosen=chosen)
         self.order_fields(self.field_order)
 
@@ -67,7 +72,8 @@ class EndForm(forms.Form):
     """A student's time in a batch ends."""
 
     ended_on = DayFormField(
-        label="Not in the batch from", help_text="The first day without them; the day before was the last."
+        label="Not in the batch from",
+        help_text="The first day without them; the day before was the last.",
     )
 
 
@@ -76,7 +82,10 @@ class DropForm(EndForm):
 
     reason = LineFormField(label="Reason", max_length=100)
     fee_to_keep = AmountField(
-        label="Another fee to keep (₹)", allow_zero=True, required=False, help_text="Left empty: what is proposed."
+        label="Another fee to keep (₹)",
+        allow_zero=True,
+        required=False,
+        help_text="Left empty: what is proposed.",
     )
     fee_reason = LineFormField(label="Reason for another fee", max_length=80, required=False)
     shown = AmountField(allow_zero=True, required=False, widget=forms.HiddenInput)
@@ -86,7 +95,9 @@ class DropForm(EndForm):
         kept = self.cleaned_data["fee_to_keep"]
         if kept in (None, proposal.keep) or self.cleaned_data["fee_reason"]:
             return True
-        self.add_error("fee_reason", f"Say why it is not the {display(proposal.keep)} that is proposed.")
+        self.add_error(
+            "fee_reason", f"Say why it is not the {display(proposal.keep)} that is proposed."
+        )
         return False
 
     def was_shown_another(self, proposal):
@@ -98,7 +109,9 @@ class DropForm(EndForm):
 class CompleteBatchForm(forms.Form):
     """The last day of a batch."""
 
-    last_day = DayFormField(label="Last day", help_text="Everybody below completes it with this day.")
+    last_day = DayFormField(
+        label="Last day", help_text="Everybody below completes it with this day."
+    )
 
 
 class PlanChoice(forms.ModelChoiceField):
@@ -126,7 +139,12 @@ class EnrollSeveralForm(forms.Form):
     despite_clash = forms.BooleanField(label="Enroll them anyway", required=False)
 
     plan = PlanChoice(
-        label="How it is paid", queryset=None, required=False, blank=True, empty_label="All at once", initial=""
+        label="How it is paid",
+        queryset=None,
+        required=False,
+        blank=True,
+        empty_label="All at once",
+        initial="",
     )
 
     def __init__(self, *args, students, plans, **kwargs):
@@ -138,15 +156,24 @@ class EnrollSeveralForm(forms.Form):
         """The students whose admission numbers were pasted."""
         numbers = list(dict.fromkeys(re.split(r"[\s,;]+", self.cleaned_data["numbers"].strip())))
         numbers = [number for number in numbers if number]
-        found = {student.admission_number: student for student in self.everybody.filter(admission_number__in=numbers)}
+        found = {
+            student.admission_number: student
+            for student in self.everybody.filter(admission_number__in=numbers)
+        }
         if unknown := [number for number in numbers if number not in found]:
-            raise forms.ValidationError(f"No student has the admission number {', '.join(unknown[:20])}. Check it.")
+            raise forms.ValidationError(
+                f"No student has the admission number {', '.join(unknown[:20])}. Check it."
+            )
         return list(found.values())
 
     def clean(self):
         cleaned = super().clean()
         if "students" in cleaned and "numbers" in cleaned:
-            cleaned["chosen"] = list({s.pk: s for s in [*cleaned["students"], *cleaned["numbers"]]}.values())
+            cleaned["chosen"] = list(
+                {s.pk: s for s in [*cleaned["students"], *cleaned["numbers"]]}.values()
+            )
             if not cleaned["chosen"]:
-                self.add_error(None, "Tick the students to enroll, or paste their admission numbers.")
+                self.add_error(
+                    None, "Tick the students to enroll, or paste their admission numbers."
+                )
         return cleaned

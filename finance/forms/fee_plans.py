@@ -90,10 +90,16 @@ class _PartRows(forms.BaseFormSet):
         return [row for row in rows if any(value is not None for value in row.values())]
 
 
-_Parts = forms.formset_factory(PartForm, formset=_PartRows, extra=4, max_num=MOST, absolute_max=MOST)
+_Parts = forms.formset_factory(
+    PartForm, formset=_PartRows, extra=4, max_num=MOST, absolute_max=MOST
+)
 
 
 def part_rows(data, parts):
     """The rows of parts of a plan: those it has, and four to fill in."""
     names = ("percent", "amount", "days", "due_on")
-    return _Parts(data, initial=[{name: getattr(part, name) for name in names} for part in parts], prefix="parts")
+    return _Parts(
+        data,
+        initial=[{name: getattr(part, name) for name in names} for part in parts],
+        prefix="parts",
+    )

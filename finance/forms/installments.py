@@ -31,7 +31,9 @@ _Rows = forms.formset_factory(_Row, extra=0, max_num=MOST, absolute_max=MOST)
 class _Step(forms.Form):
     """What a button of the table asks for, and what the page has proposed."""
 
-    do = forms.ChoiceField(choices=[(name, name) for name in ("show", "split", "prorate")], required=False)
+    do = forms.ChoiceField(
+        choices=[(name, name) for name in ("show", "split", "prorate")], required=False
+    )
     count = WholeNumberField(label="Parts", least=1, most=MOST - 1, required=False)
     offered = forms.CharField(max_length=5000, required=False)
     offered_for = forms.CharField(max_length=100, required=False)
@@ -71,7 +73,11 @@ class InstallmentTable:
         if self.formset is None:
             return []
         values = [form.cleaned_data for form in self.formset if form.is_valid()]
-        return [(row["due_on"], row["amount"]) for row in values if row.get("amount") and row.get("due_on")]
+        return [
+            (row["due_on"], row["amount"])
+            for row in values
+            if row.get("amount") and row.get("due_on")
+        ]
 
     @property
     def total(self):
@@ -82,13 +88,17 @@ class InstallmentTable:
     @property
     def is_edited(self):
         """Whether somebody has changed what the page proposed."""
-        return self.formset is not None and (not self.is_valid() or _words(self.rows) != self.offered)
+        return self.formset is not None and (
+            not self.is_valid() or _words(self.rows) != self.offered
+        )
 
     def propose(self, rows, offered_for="", *, is_edited=False):
         """Show ``rows``. With ``is_edited`` they stand for what the person wants, and follow nothing any more."""
         self.proposed = rows
         self.offered, self.offered_for = "" if is_edited else _words(rows), offered_for
-        self.formset = _Rows(initial=[{"due_on": due_on, "amount": amount} for due_on, amount in rows], prefix="rows")
+        self.formset = _Rows(
+            initial=[{"due_on": due_on, "amount": amount} for due_on, amount in rows], prefix="rows"
+        )
         self.formset.extra = min(2, MOST - len(rows))
 
     def split(self, total, starts_on, offered_for=""):

@@ -21,9 +21,13 @@ class PaymentForm(forms.Form):
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
     amount = AmountField(
         label="Amount (₹)",
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}),
+        widget=forms.TextInput(
+            attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}
+        ),
     )
-    mode = forms.ChoiceField(label="How it was paid", choices=Mode.choices, widget=forms.RadioSelect)
+    mode = forms.ChoiceField(
+        label="How it was paid", choices=Mode.choices, widget=forms.RadioSelect
+    )
     reference = LineFormField(
         max_length=60,
         required=False,
@@ -32,7 +36,9 @@ class PaymentForm(forms.Form):
     )
     cheque_on = DayFormField(label="Date of the cheque", required=False)
     paid_on = DayFormField(label="Date")
-    notes = LinesFormField(label="Note", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    notes = LinesFormField(
+        label="Note", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
     as_advance = forms.BooleanField(label="Keep the rest as an advance", required=False)
     confirmed_double = forms.BooleanField(label="Record it again", required=False)
 
@@ -52,7 +58,9 @@ class PaymentForm(forms.Form):
 
     def clean(self):
         if "token" in self.errors:
-            self.add_error(None, "This form has lost its one-time token. Open the payment form again.")
+            self.add_error(
+                None, "This form has lost its one-time token. Open the payment form again."
+            )
         return super().clean()
 
 
@@ -72,10 +80,15 @@ class BounceForm(PasswordAgainMixin, forms.Form):
 
     bounced_on = DayFormField(label="Returned by the bank on")
     reason = LineFormField(
-        max_length=200, label="Reason", help_text="As the bank’s memo says, like “Funds insufficient”."
+        max_length=200,
+        label="Reason",
+        help_text="As the bank’s memo says, like “Funds insufficient”.",
     )
     charge = AmountField(
-        label="Charge for it (₹)", allow_zero=True, required=False, help_text="0 or empty: nothing is charged."
+        label="Charge for it (₹)",
+        allow_zero=True,
+        required=False,
+        help_text="0 or empty: nothing is charged.",
     )
 
 
@@ -87,16 +100,22 @@ class PaymentFilter(FilterForm):
         self.fields["q"].label = "Student or receipt"
         self._add("from", DayFormField(label="From"))
         self._add("to", DayFormField(label="To"))
-        self._add("mode", forms.ChoiceField(label="Mode", choices=[("", "All modes"), *Mode.choices]))
+        self._add(
+            "mode", forms.ChoiceField(label="Mode", choices=[("", "All modes"), *Mode.choices])
+        )
         self._add(
             "state",
-            forms.ChoiceField(label="State", choices=[("", "All"), ("standing", "Standing"), ("void", "Void")]),
+            forms.ChoiceField(
+                label="State", choices=[("", "All"), ("standing", "Standing"), ("void", "Void")]
+            ),
         )
 
     def _add(self, name, field):
         """`from` cannot be declared: it is a word of Python."""
         field.required = False
-        field.widget.attrs["class"] = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
+        field.widget.attrs["class"] = (
+            "form-select" if isinstance(field.widget, forms.Select) else "form-control"
+        )
         self.fields[name] = field
 
     def _of_days_and_mode(self, rows):
@@ -113,15 +132,23 @@ class PaymentFilter(FilterForm):
         """The payments that were asked for."""
         payments = self._of_days_and_mode(payments)
         if words := self.value("q"):
-            payments = payments.numbered(words) if "/" in words else payments.filter(self._named(words))
+            payments = (
+                payments.numbered(words) if "/" in words else payments.filter(self._named(words))
+            )
         if state := self.value("state"):
-            voided = Q(pk__in=Reversal.objects.values("payment"))  # few, and not looked for among all
+            voided = Q(
+                pk__in=Reversal.objects.values("payment")
+            )  # few, and not looked for among all
             payments = payments.filter(voided) if state == "void" else payments.live()
         return payments
 
     def filter_days(self, day_totals):
         """The day totals that add up to the same payments that stand, or None when only the payments can tell."""
-        return None if self.value("q") or self.value("state") == "void" else self._of_days_and_mode(day_totals)
+        return (
+            None
+            if self.value("q") or self.value("state") == "void"
+            else self._of_days_and_mode(day_totals)
+        )
 
     @property
     def shows_void(self):

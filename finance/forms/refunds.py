@@ -22,9 +22,13 @@ class RefundForm(PasswordAgainMixin, forms.Form):
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
     amount = AmountField(label="Amount (₹)", widget=forms.TextInput(attrs={"inputmode": "decimal"}))
     refunded_on = DayFormField(label="Date")
-    mode = forms.ChoiceField(label="How it is given back", choices=Mode.choices, widget=forms.RadioSelect)
+    mode = forms.ChoiceField(
+        label="How it is given back", choices=Mode.choices, widget=forms.RadioSelect
+    )
     reference = LineFormField(
-        max_length=60, required=False, help_text="UPI and bank transfer: as the bank shows it. Cheque: its number."
+        max_length=60,
+        required=False,
+        help_text="UPI and bank transfer: as the bank shows it. Cheque: its number.",
     )
     reason = LineFormField(label="Reason", max_length=200, help_text="It stands on the voucher.")
 

@@ -47,7 +47,10 @@ class EnrollmentImporter(Importer):
         lines, nothing, beside = {}, Result(), []
         for chunk in in_chunks(rows):
             for row in chunk:
-                row["student"], row["batch"] = students.get(row, nothing), batch_of(row, batches, nothing)
+                row["student"], row["batch"] = (
+                    students.get(row, nothing),
+                    batch_of(row, batches, nothing),
+                )
             people = enrolling.people(row["student"] for row in chunk)
             new = []
             for row in chunk:
@@ -57,7 +60,11 @@ class EnrollmentImporter(Importer):
                 has_day = "enrolled_on" in row and "enrolled_on" not in row.filled
                 once = (*key, row["enrolled_on"] if has_day else None)
                 if first := lines.get(once):
-                    result.refuse(row, "student", f"Line {first} enrolls the same student there too. Keep one of them.")
+                    result.refuse(
+                        row,
+                        "student",
+                        f"Line {first} enrolls the same student there too. Keep one of them.",
+                    )
                     continue
                 lines[once] = row.line
                 days = standing.get(key, ())
@@ -68,7 +75,8 @@ class EnrollmentImporter(Importer):
                     enrollment = enrolling.enroll(
                         student=people[row["student"]],
                         batch_id=row["batch"].pk,
-                        enrolled_on=row.get("enrolled_on") or enrolling.batches[row["batch"].pk].starts_on,
+                        enrolled_on=row.get("enrolled_on")
+                        or enrolling.batches[row["batch"].pk].starts_on,
                         agreed_fee=row.get("agreed_fee"),
                         fee_reason=row.get("fee_reason", ""),
                     )

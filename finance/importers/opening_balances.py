@@ -23,7 +23,16 @@ from coachmaster.core.dates import DayFormField, day_words
 from coachmaster.core.importers import Column, Importer, Result, Row, in_chunks, normalised
 from coachmaster.core.money import ZERO, AmountField, display, split_in_proportion
 from coachmaster.core.text import LineFormField, folded
-from finance.models import Charge, ChargeKind, Concession, ConcessionKind, Mode, Payment, ReceiptSeries, Refund
+from finance.models import (
+    Charge,
+    ChargeKind,
+    Concession,
+    ConcessionKind,
+    Mode,
+    Payment,
+    ReceiptSeries,
+    Refund,
+)
 from finance.services.bulk_enrollments import Enrolling
 from finance.services.bulk_payments import Receiving
 from finance.services.payments import check_payment_day, new_payment
@@ -91,7 +100,12 @@ class Comparison:
             ("students", f"{self.file.students:,}", f"{self.stands.students:,}"),
             *(
                 (word, display(getattr(self.file, name)), display(getattr(self.stands, name)))
-                for word, name in (("fee", "fee"), ("taken off", "conceded"), ("paid", "paid"), ("balance", "balance"))
+                for word, name in (
+                    ("fee", "fee"),
+                    ("taken off", "conceded"),
+                    ("paid", "paid"),
+                    ("balance", "balance"),
+                )
             ),
         ]
 
@@ -140,14 +154,26 @@ class WorkbookImporter(Importer):
 
     def check(self, row):
         today = timezone.localdate()
-        if "enrolled_on" in row and "paid" in row and "paid_on" not in row and row["enrolled_on"] > today:
-            raise ValidationError({"paid_on": "Say when it was paid: the student joins in the future."})
+        if (
+            "enrolled_on" in row
+            and "paid" in row
+            and "paid_on" not in row
+            and row["enrolled_on"] > today
+        ):
+            raise ValidationError(
+                {"paid_on": "Say when it was paid: the student joins in the future."}
+            )
         if "paid_on" in row:
             check_payment_day(row["paid_on"], today)
         for number in range(1, INSTALLMENTS + 1):
-            day, amount = row.get(f"installment_{number}_on"), row.get(f"installment_{number}_amount", ZERO)
+            day, amount = (
+                row.get(f"installment_{number}_on"),
+                row.get(f"installment_{number}_amount", ZERO),
+            )
             if amount > ZERO and day is None:
-                raise ValidationError({f"installment_{number}_on": f"Say when {display(amount)} is due."})
+                raise ValidationError(
+                    {f"installment_{number}_on": f"Say when {display(amount)} is due."}
+                )
 
     # Writing -----------------------------------------------------------------------------------------------------
 
@@ -202,12 +228,18 @@ class WorkbookImporter(Importer):
         result.problems += found.problems
         for row in rows:
             own = twins[row.line] == row.line
-            row["changes"] = dict(importer.outcomes[row.line][1]) if own and row.line in importer.outcomes else {}
+            row["changes"] = (
+                dict(importer.outcomes[row.line][1])
+                if own and row.line in importer.outcomes
+                else {}
+            )
         keys = {line: student.pk for line, (student, _) in importer.outcomes.items()}
         students = {}
         for chunk in in_chunks(set(keys.values())):
             students.update(StudentProfile.objects.select_related("user").in_bulk(chunk))
-        return {row.line: students[keys[twins[row.line]]] for row in rows if twins[row.line] in keys}
+        return {
+            row.line: students[keys[twins[row.line]]] for row in rows if twins[row.line] in keys
+        }
 
     def _enroll(self, rows, people, result):
         """Enroll who is not enrolled yet, with installments and concession; who is, is compared."""
@@ -220,7 +252,9 @@ class WorkbookImporter(Importer):
         standing = {}
         for chunk in in_chunks({student.pk for student in people.values()}):
             found = Enrollment.objects.filter(student__in=chunk).order_by("pk")
-            standing.update({(enrollment.student_id, enrollment.batch_id): enrollment for enrollment in found})
+            standing.update(
+                {(enrollment.student_id, enrollment.batch_id): enrollment for enrollment in found}
+            )
         taken_off = _taken_off([enrollment.pk for enrollment in standing.values()])
         charged = _charged([enrollment.pk for enrollment in standing.values()])
         lines, new, to_concede = {}, [], []
@@ -228,12 +262,18 @@ class WorkbookImporter(Importer):
             student, key = people[row.line], (people[row.line].pk, row["batch"].pk)
             row["key"], row["is_new"] = key, False
             if other := lines.setdefault(key, row.line) != row.line and lines[key]:
-                result.refuse(row, "batch", f"Line {other} is the same student in this batch. Keep one of them.")
+                result.refuse(
+                    row,
+                    "batch",
+                    f"Line {other} is the same student in this batch. Keep one of them.",
+                )
                 continue
             if key in standing:
                 row["enrollment"] = standing[key]
                 self._refuse_other_terms(row, taken_off[standing[key].pk], result)
-                self._note_other_installments(row, charged[standing[key].pk], taken_off[standing[key].pk], result)
+                self._note_other_installments(
+                    row, charged[standing[key].pk], taken_off[standing[key].pk], result
+                )
                 continue
             try:
                 charges, shares = _charges_and_shares(row)
@@ -242,7 +282,9 @@ class WorkbookImporter(Importer):
                     batch_id=row["batch"].pk,
                     enrolled_on=row["enrolled_on"],
                     agreed_fee=row["agreed_fee"],
-                    fee_reason=_reason(row) if row["agreed_fee"] < row["batch"].course.total_fee else "",
+                    fee_reason=_reason(row)
+                    if row["agreed_fee"] < row["batch"].course.total_fee
+                    else "",
                     installments=charges,
                 )
             except ValidationError as error:
@@ -280,7 +322,9 @@ class WorkbookImporter(Importer):
 
     def _note_other_installments(self, row, charged, taken_off, result):
         """Say which lines have other installments than stand: they are changed on the student's page."""
-        if not any(row.get(f"installment_{number}_amount") for number in range(1, INSTALLMENTS + 1)):
+        if not any(
+            row.get(f"installment_{number}_amount") for number in range(1, INSTALLMENTS + 1)
+        ):
             return
         try:
             told, _ = _charges_and_shares({"concession": taken_off, **row})
@@ -288,7 +332,10 @@ class WorkbookImporter(Importer):
             result.refuse_fields(row, error, "agreed_fee")
             return
         if sorted(told) != charged:
-            stand = ", ".join(f"{display(amount)} on {day_words(day)}" for day, amount in charged) or "none"
+            stand = (
+                ", ".join(f"{display(amount)} on {day_words(day)}" for day, amount in charged)
+                or "none"
+            )
             before = ", before what is taken off" if taken_off else ""
             result.notes.append(
                 f"Line {row.line}: the installments stand as {stand}{before}, and stay so. Change them on the student's page."
@@ -299,7 +346,9 @@ class WorkbookImporter(Importer):
         now = timezone.now()
         for chunk in in_chunks(lines):
             charges = collections.defaultdict(list)
-            of_chunk = Charge.objects.filter(enrollment__in=[enrollment.pk for _, enrollment, _ in chunk])
+            of_chunk = Charge.objects.filter(
+                enrollment__in=[enrollment.pk for _, enrollment, _ in chunk]
+            )
             for charge in of_chunk.order_by("due_on", "pk"):
                 charges[charge.enrollment_id].append(charge)
             Concession.objects.bulk_create(
@@ -354,7 +403,11 @@ class WorkbookImporter(Importer):
             stand = receiving.stand({row["key"][0] for row in chunk})
             payments = []
             for row in chunk:
-                student, (count, amount), (series, number) = people[row.line], row["opening"], row["number"]
+                student, (count, amount), (series, number) = (
+                    people[row.line],
+                    row["opening"],
+                    row["number"],
+                )
                 try:
                     payments.append(
                         new_payment(
@@ -389,7 +442,11 @@ class WorkbookImporter(Importer):
             return
         balance = row["agreed_fee"] - row.get("concession", ZERO) - row.get("paid", ZERO)
         if balance != row["balance"]:
-            result.refuse(row, "balance", f"By fee, concession and paid it is {display(balance)}. Correct one of them.")
+            result.refuse(
+                row,
+                "balance",
+                f"By fee, concession and paid it is {display(balance)}. Correct one of them.",
+            )
 
     def _compare(self, rows):
         """A `Comparison` for each batch of the file."""
@@ -411,7 +468,9 @@ class WorkbookImporter(Importer):
             return
         lines = ", ".join(str(line) for line, *_ in self.totals)
         many = "s" if len(self.totals) > 1 else ""
-        result.notes.append(f"Line{many} {lines}: taken as the sum of the lines above, and left out.")
+        result.notes.append(
+            f"Line{many} {lines}: taken as the sum of the lines above, and left out."
+        )
         wholes = [(line, said) for line, said, is_part in self.totals if not is_part]
         if not wholes:
             return
@@ -500,7 +559,9 @@ def _charges_and_shares(row):
         return [], []
     shares = split_in_proportion(concession, amounts)
     if sum(amounts) == fee - concession and concession:
-        return [(day, amount + share) for (day, amount), share in zip(told, shares, strict=True)], shares
+        return [
+            (day, amount + share) for (day, amount), share in zip(told, shares, strict=True)
+        ], shares
     if sum(amounts) != fee:
         less = f" or {display(fee - concession)}, less the concession" if concession else ""
         raise ValidationError(
@@ -520,14 +581,18 @@ def _openings(student_ids):
     """``{(student, batch): (how many opening payments there were, rupees of those that stand, the last of these)}``."""
     found = collections.defaultdict(lambda: (0, ZERO, None))
     for chunk in in_chunks(student_ids):
-        payments = Payment.objects.filter(student__in=chunk, series__kind=ReceiptSeries.Kind.OPENING).order_by("pk")
+        payments = Payment.objects.filter(
+            student__in=chunk, series__kind=ReceiptSeries.Kind.OPENING
+        ).order_by("pk")
         told = ("paid_on", "mode", "notes")
         for student, token, amount, void, *last in payments.values_list(
             "student", "token", "amount", "reversal", *told
         ):
             _, _, batch, _ = token.split(":")
             count, in_all, before = found[student, int(batch)]
-            found[student, int(batch)] = (count + 1, in_all, before) if void else (count + 1, in_all + amount, last)
+            found[student, int(batch)] = (
+                (count + 1, in_all, before) if void else (count + 1, in_all + amount, last)
+            )
     return found
 
 
@@ -542,14 +607,20 @@ def _tells_of(row, paid_on, mode, notes):
 
 def _notes(row):
     numbers = row.get("receipt_numbers", "")
-    return f"Paid before CoachMaster. Old receipts: {numbers}" if numbers else "Paid before CoachMaster."
+    return (
+        f"Paid before CoachMaster. Old receipts: {numbers}"
+        if numbers
+        else "Paid before CoachMaster."
+    )
 
 
 def _taken_off(enrollment_ids):
     """``{enrollment: rupees taken off its tuition}``."""
     found = collections.defaultdict(lambda: ZERO)
     for chunk in in_chunks(enrollment_ids):
-        rows = Concession.objects.live().filter(charge__enrollment__in=chunk, charge__kind=ChargeKind.TUITION)
+        rows = Concession.objects.live().filter(
+            charge__enrollment__in=chunk, charge__kind=ChargeKind.TUITION
+        )
         for pk, amount in rows.order_by().values_list("charge__enrollment").annotate(Sum("amount")):
             found[pk] = amount
     return found
@@ -560,7 +631,9 @@ def _charged(enrollment_ids):
     found = collections.defaultdict(list)
     for chunk in in_chunks(enrollment_ids):
         charges = Charge.objects.live().filter(enrollment__in=chunk, kind=ChargeKind.TUITION)
-        for pk, due_on, amount in charges.order_by("due_on", "amount").values_list("enrollment", "due_on", "amount"):
+        for pk, due_on, amount in charges.order_by("due_on", "amount").values_list(
+            "enrollment", "due_on", "amount"
+        ):
             found[pk].append((due_on, amount))
     return found
 
@@ -570,7 +643,12 @@ def batch_totals(batch_ids):
     totals = {pk: BatchTotals() for pk in batch_ids}
 
     def each(rows, batch):
-        return rows.filter(**{f"{batch}__in": list(totals)}).order_by().values_list(batch).annotate(Sum("amount"))
+        return (
+            rows.filter(**{f"{batch}__in": list(totals)})
+            .order_by()
+            .values_list(batch)
+            .annotate(Sum("amount"))
+        )
 
     students = Enrollment.objects.filter(batch__in=list(totals)).order_by().values_list("batch")
     for pk, count in students.annotate(Count("student", distinct=True)):

@@ -74,16 +74,22 @@ class PaymentImporter(Importer):
         students = StudentFinder(row["student"] for row in rows)
         for row in rows:
             row["student"] = students.get(row, result)
-        rows = sorted((row for row in rows if row["student"]), key=lambda row: (row["paid_on"], row.line))
+        rows = sorted(
+            (row for row in rows if row["student"]), key=lambda row: (row["paid_on"], row.line)
+        )
         rows = self._new_ones(rows, result)
         receiving = Receiving(
-            student_ids={row["student"] for row in rows}, days={row["paid_on"] for row in rows}, by=self.by
+            student_ids={row["student"] for row in rows},
+            days={row["paid_on"] for row in rows},
+            by=self.by,
         )
         for row in rows:
             row["number"] = receiving.reserve_number(row["paid_on"])
             result.create(row)
         rows.sort(key=lambda row: (row["student"], row["paid_on"], row.line))
-        by_student = (list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["student"]))
+        by_student = (
+            list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["student"])
+        )
         for chunk in in_chunks(by_student, 500):
             self._receive(list(itertools.chain.from_iterable(chunk)), receiving, result, advance)
         if result.is_clean:
@@ -103,7 +109,9 @@ class PaymentImporter(Importer):
                         paid_on=row["paid_on"],
                         mode=row["mode"],
                         reference=row.get("reference", ""),
-                        cheque_on=row.get("cheque_on", row["paid_on"]) if row["mode"] == Mode.CHEQUE else None,
+                        cheque_on=row.get("cheque_on", row["paid_on"])
+                        if row["mode"] == Mode.CHEQUE
+                        else None,
                         notes=_notes(row),
                         token=row["token"],
                         series=series,
@@ -127,23 +135,38 @@ class PaymentImporter(Importer):
         new, lines, alike = [], {}, collections.Counter()
         for chunk in in_chunks(rows):
             for row in chunk:
-                payment = Payment(student_id=row["student"], mode=row["mode"], reference=row.get("reference", ""))
+                payment = Payment(
+                    student_id=row["student"], mode=row["mode"], reference=row.get("reference", "")
+                )
                 row["kept"] = live_reference(payment)
                 row["token"] = _token(row, alike)
-            before = {p.token: p for p in Payment.objects.filter(token__in=[row["token"] for row in chunk])}
-            taken = LiveReference.objects.select_related("payment").in_bulk({row["kept"] for row in chunk})
+            before = {
+                p.token: p
+                for p in Payment.objects.filter(token__in=[row["token"] for row in chunk])
+            }
+            taken = LiveReference.objects.select_related("payment").in_bulk(
+                {row["kept"] for row in chunk}
+            )
             for row in chunk:
                 if first := lines.get(row["token"]):
                     result.refuse(
-                        row, "receipt_number", f"Line {first} has this receipt number too. Give each its own."
+                        row,
+                        "receipt_number",
+                        f"Line {first} has this receipt number too. Give each its own.",
                     )
                 elif first := row["kept"] and lines.get(("reference", row["kept"])):
-                    result.refuse(row, "reference", f"Line {first} has this reference too. Correct one of them.")
+                    result.refuse(
+                        row,
+                        "reference",
+                        f"Line {first} has this reference too. Correct one of them.",
+                    )
                 elif earlier := before.get(row["token"]):
                     self._compare(row, earlier, result)
                 elif other := taken.get(row["kept"]):
                     result.refuse(
-                        row, "reference", f"Receipt {other.payment} has this reference already. Check the line."
+                        row,
+                        "reference",
+                        f"Receipt {other.payment} has this reference already. Check the line.",
                     )
                 else:
                     new.append(row)
@@ -190,7 +213,9 @@ def _token(row, alike):
         token = f"import-row:{row['student']}:{row['paid_on']}:{row['amount']}:{row['mode']}"
         alike[token] += 1
         token = f"{token}:{alike[token]}"
-    return token if len(token) <= 64 else f"import#{hashlib.sha256(token.encode()).hexdigest()[:57]}"
+    return (
+        token if len(token) <= 64 else f"import#{hashlib.sha256(token.encode()).hexdigest()[:57]}"
+    )
 
 
 def _notes(row):

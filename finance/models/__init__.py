@@ -6,7 +6,13 @@ from .late_fees import LateFeeRule
 from .modes import Mode
 from .payments import LiveReference, Payment, PaymentQuerySet, live_reference, normalised_reference
 from .querysets import DIGITS, OwnRowsQuerySet, sum_of
-from .receipts import Letterhead, LetterheadManager, ReceiptPrint, ReceiptSeries, institute_with_letterhead
+from .receipts import (
+    Letterhead,
+    LetterheadManager,
+    ReceiptPrint,
+    ReceiptSeries,
+    institute_with_letterhead,
+)
 from .refunds import Refund, RefundQuerySet
 from .reminders import Reminder
 from .reversals import Reversal

@@ -62,15 +62,25 @@ class Charge(models.Model):
         db_index=False,  # `charge_by_enrollment` is one
     )
     kind = models.CharField(max_length=12, choices=ChargeKind.choices, default=ChargeKind.TUITION)
-    label = LineField(max_length=120, blank=True, help_text="What exactly it is for, like “Test series, December”.")
+    label = LineField(
+        max_length=120,
+        blank=True,
+        help_text="What exactly it is for, like “Test series, December”.",
+    )
     #: One a posting of a charge to many: posted again, it charges nobody twice.
     token = models.CharField(max_length=64, blank=True)
-    late_for = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="late_fees")
-    late_rule = models.ForeignKey(LateFeeRule, on_delete=models.PROTECT, null=True, blank=True, related_name="charges")
+    late_for = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="late_fees"
+    )
+    late_rule = models.ForeignKey(
+        LateFeeRule, on_delete=models.PROTECT, null=True, blank=True, related_name="charges"
+    )
     amount = MoneyField()
     posted_on = DayField()
     due_on = DayField()
-    posted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    posted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     cancelled_on = DayField(null=True, blank=True)
     cancelled_by = models.ForeignKey(
@@ -90,12 +100,20 @@ class Charge(models.Model):
         ordering = ["due_on", "pk"]
         indexes = [
             # All that sums of one student's charges ask for stands in it.
-            models.Index(fields=["student", "due_on", "posted_on", "cancelled_on", "amount"], name="charge_by_student"),
+            models.Index(
+                fields=["student", "due_on", "posted_on", "cancelled_on", "amount"],
+                name="charge_by_student",
+            ),
             # All that the sums of a batch's charges ask for.
-            models.Index(fields=["enrollment", "due_on", "cancelled_on", "amount"], name="charge_by_enrollment"),
+            models.Index(
+                fields=["enrollment", "due_on", "cancelled_on", "amount"],
+                name="charge_by_enrollment",
+            ),
             # All that the report of collections asks for.
             models.Index(
-                fields=["due_on", "enrollment", "amount"], condition=Q(cancelled_on=None), name="charge_live_by_due"
+                fields=["due_on", "enrollment", "amount"],
+                condition=Q(cancelled_on=None),
+                name="charge_live_by_due",
             ),
             models.Index(
                 fields=["due_on", "student", "open_now"],
@@ -113,7 +131,8 @@ class Charge(models.Model):
                 violation_error_message="Say why the charge is cancelled.",
             ),
             models.CheckConstraint(
-                condition=~Q(kind="tuition", enrollment=None), name="charge_tuition_has_an_enrollment"
+                condition=~Q(kind="tuition", enrollment=None),
+                name="charge_tuition_has_an_enrollment",
             ),
             models.CheckConstraint(
                 condition=Q(kind="late_fee", late_for__isnull=False, late_rule__isnull=False)
@@ -126,7 +145,9 @@ class Charge(models.Model):
                 name="charge_one_late_fee_a_rule",
             ),
             models.UniqueConstraint(
-                fields=["student", "token"], condition=~Q(token=""), name="charge_posted_once_a_student"
+                fields=["student", "token"],
+                condition=~Q(token=""),
+                name="charge_posted_once_a_student",
             ),
             *day_bounds("charge", "posted_on", "due_on", "cancelled_on"),
         ]

@@ -60,14 +60,18 @@ class ConcessionQuerySet(OwnRowsQuerySet):
 class Concession(models.Model):
     """What is taken off one charge. It changes nothing before it is approved; taking it back cancels it."""
 
-    student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="concessions")
+    student = models.ForeignKey(
+        StudentProfile, on_delete=models.PROTECT, related_name="concessions"
+    )
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="concessions")
     amount = MoneyField()
     kind = models.CharField(max_length=10, choices=ConcessionKind.choices)
     reason = LineField(max_length=200)
     #: The rows of one concession that was spread over several charges; approved and taken back together.
     token = models.CharField(max_length=64, db_index=True)
-    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     asked_at = models.DateTimeField(default=timezone.now)
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -88,7 +92,9 @@ class Concession(models.Model):
         indexes = [
             models.Index(fields=["student"], name="concession_by_student"),
             models.Index(
-                fields=["asked_at"], condition=Q(approved_on=None, cancelled_on=None), name="concession_waiting"
+                fields=["asked_at"],
+                condition=Q(approved_on=None, cancelled_on=None),
+                name="concession_waiting",
             ),
         ]
         constraints = [

@@ -57,7 +57,9 @@ class FeePlanPart(models.Model):
     class Meta:
         ordering = ["position", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["plan", "position"], name="fee_plan_part_position_unique"),
+            models.UniqueConstraint(
+                fields=["plan", "position"], name="fee_plan_part_position_unique"
+            ),
             models.CheckConstraint(
                 condition=Q(percent__gt=0, amount=None) | Q(percent=None, amount__gt=0),
                 name="fee_plan_part_has_a_share",
@@ -84,4 +86,6 @@ class FeePlanPart(models.Model):
         """When: `on enrolling`, `after 30 days` or `on 24 Nov 2026`."""
         if self.due_on is not None:
             return f"on {day_words(self.due_on)}"
-        return f"after {self.days} day{'s' if self.days != 1 else ''}" if self.days else "on enrolling"
+        return (
+            f"after {self.days} day{'s' if self.days != 1 else ''}" if self.days else "on enrolling"
+        )

@@ -20,10 +20,14 @@ class LateFeeRule(models.Model):
 
     name = LineField(max_length=100)
     grace_days = models.PositiveSmallIntegerField(
-        "days of grace", default=7, help_text="The late fee is posted when an installment is overdue for longer."
+        "days of grace",
+        default=7,
+        help_text="The late fee is posted when an installment is overdue for longer.",
     )
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    amount = MoneyField("amount (₹)", null=True, blank=True, help_text="For a fixed amount, or for each day.")
+    amount = MoneyField(
+        "amount (₹)", null=True, blank=True, help_text="For a fixed amount, or for each day."
+    )
     percent = models.DecimalField("per cent", max_digits=5, decimal_places=2, null=True, blank=True)
     cap = MoneyField("at most (₹)", null=True, blank=True)
     is_active = models.BooleanField("in force", default=True)
@@ -39,7 +43,9 @@ class LateFeeRule(models.Model):
                 name="late_fee_rule_has_its_figure",
                 violation_error_message="Give an amount for a fixed or daily late fee, or per cent for the other kind.",
             ),
-            models.CheckConstraint(condition=Q(cap__gt=0) | Q(cap=None), name="late_fee_cap_above_zero"),
+            models.CheckConstraint(
+                condition=Q(cap__gt=0) | Q(cap=None), name="late_fee_cap_above_zero"
+            ),
         ]
 
     def __str__(self):

@@ -55,21 +55,29 @@ class PaymentQuerySet(OwnRowsQuerySet):
 
     def with_refunded(self):
         """With what was given back of each payment (``refunded``)."""
-        return self.annotate(refunded=sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment"))
+        return self.annotate(
+            refunded=sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment")
+        )
 
     def for_paper(self):
         """With all that a receipt says, and whether it ``was_printed`` already."""
         return (
             self.with_refunded()
             .select_related(
-                "student__user", "enrollment__batch__course", "received_by", "reversal__voided_by", "letterhead"
+                "student__user",
+                "enrollment__batch__course",
+                "received_by",
+                "reversal__voided_by",
+                "letterhead",
             )
             .annotate(was_printed=Exists(ReceiptPrint.objects.filter(payment=OuterRef("pk"))))
         )
 
     def for_list(self):
         """With what a row of a list shows."""
-        return self.select_related("student__user", "enrollment__batch", "received_by", "reversal").only(
+        return self.select_related(
+            "student__user", "enrollment__batch", "received_by", "reversal"
+        ).only(
             "receipt_number",
             "paid_on",
             "mode",
@@ -116,11 +124,17 @@ class Payment(models.Model):
     series = models.ForeignKey(ReceiptSeries, on_delete=models.PROTECT, related_name="payments")
     number = models.PositiveIntegerField()
     receipt_number = models.CharField(max_length=16, unique=True)
-    token = models.CharField(max_length=64, unique=True, help_text="One a form, so that a form sent twice pays once.")
-    received_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    token = models.CharField(
+        max_length=64, unique=True, help_text="One a form, so that a form sent twice pays once."
+    )
+    received_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     recorded_at = models.DateTimeField(default=timezone.now)
     #: What the receipt said on the day, as text: later changes must not alter a paper that was handed out.
-    settled = models.JSONField(default=list, help_text="What it settled: pairs of a name and an amount.")
+    settled = models.JSONField(
+        default=list, help_text="What it settled: pairs of a name and an amount."
+    )
     balance_after = MoneyField()
     letterhead = models.ForeignKey(Letterhead, on_delete=models.PROTECT, related_name="payments")
     #: The state whose tax is in it, by its code; "" without tax.
@@ -147,7 +161,8 @@ class Payment(models.Model):
             models.UniqueConstraint(fields=["series", "number"], name="payment_number_unique"),
             Net(condition=~Q(token=""), name="payment_has_a_token"),
             models.CheckConstraint(
-                condition=Q(mode="cheque", cheque_on__isnull=False) | (~Q(mode="cheque") & Q(cheque_on=None)),
+                condition=Q(mode="cheque", cheque_on__isnull=False)
+                | (~Q(mode="cheque") & Q(cheque_on=None)),
                 name="payment_cheque_has_a_date",
                 violation_error_message="Enter the date of the cheque.",
             ),
@@ -197,7 +212,11 @@ def live_reference(payment):
     """What `LiveReference` keeps of a payment: its bank's reference; of a cheque the number with the student, since
     the cheques of two banks may bear one number. "" when it has none."""
     reference = normalised_reference(payment.reference)
-    return f"cheque{payment.student_id}.{reference}" if reference and payment.mode == Mode.CHEQUE else reference
+    return (
+        f"cheque{payment.student_id}.{reference}"
+        if reference and payment.mode == Mode.CHEQUE
+        else reference
+    )
 
 
 class LiveReference(models.Model):

@@ -28,5 +28,7 @@ DIGITS = 5
 def sum_of(rows, by="student"):
     """The sum of the amounts of ``rows``, which all have the same ``by``, as a subquery."""
     return Coalesce(
-        Subquery(rows.order_by().values(by).values(total=Sum("amount"))), NO_MONEY, output_field=MoneyField()
+        Subquery(rows.order_by().values(by).values(total=Sum("amount"))),
+        NO_MONEY,
+        output_field=MoneyField(),
     )

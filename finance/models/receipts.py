@@ -31,9 +31,13 @@ class ReceiptSeries(models.Model):
             return {"refund": "RV", "opening": "OP"}.get(self.value, "")
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RECEIPT)
-    year = models.PositiveSmallIntegerField(help_text="The year in which the financial year begins.")
+    year = models.PositiveSmallIntegerField(
+        help_text="The year in which the financial year begins."
+    )
     prefix = models.CharField(max_length=4)
-    first_number = models.PositiveIntegerField(default=1, help_text="Set once, before the first receipt of the year.")
+    first_number = models.PositiveIntegerField(
+        default=1, help_text="Set once, before the first receipt of the year."
+    )
     last_number = models.PositiveIntegerField(default=0)
 
     #: The last day that whoever makes an entry has closed, where `locks.lock_entry` has asked.
@@ -90,7 +94,8 @@ class Letterhead(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["name", "address", "phone", "email", "gstin", "state", "gst_percent"], name="letterhead_unique"
+                fields=["name", "address", "phone", "email", "gstin", "state", "gst_percent"],
+                name="letterhead_unique",
             ),
         ]
 
@@ -112,7 +117,9 @@ class ReceiptPrint(models.Model):
 
     payment = models.ForeignKey("finance.Payment", on_delete=models.PROTECT, related_name="prints")
     copy = models.PositiveIntegerField(help_text="1 is the original.")
-    printed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    printed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     printed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

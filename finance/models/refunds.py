@@ -36,10 +36,14 @@ class Refund(models.Model):
     number = models.PositiveIntegerField()
     voucher_number = models.CharField(max_length=16, unique=True)
     token = models.CharField(max_length=64, unique=True)
-    refunded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    refunded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     recorded_at = models.DateTimeField(default=timezone.now)
     #: None in vouchers of before it was kept.
-    letterhead = models.ForeignKey(Letterhead, on_delete=models.PROTECT, null=True, related_name="refunds")
+    letterhead = models.ForeignKey(
+        Letterhead, on_delete=models.PROTECT, null=True, related_name="refunds"
+    )
 
     objects = RefundQuerySet.as_manager()
 

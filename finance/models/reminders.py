@@ -8,7 +8,9 @@ from coachmaster.core.reminders import SentReminder
 class Reminder(SentReminder):
     """A reminder about fees that somebody sent or opened to send."""
 
-    student = models.ForeignKey(StudentProfile, on_delete=models.CASCADE, related_name="fee_reminders")
+    student = models.ForeignKey(
+        StudentProfile, on_delete=models.CASCADE, related_name="fee_reminders"
+    )
     amount = MoneyField()
 
     class Meta:

@@ -25,7 +25,9 @@ class Reversal(models.Model):
     voided_on = DayField()
     booked_on = DayField("counted on")
     reason = LineField(max_length=200)
-    voided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    voided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     voided_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

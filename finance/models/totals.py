@@ -23,9 +23,12 @@ class AccountQuerySet(models.QuerySet):
         """With the day of the last active payment (``last_paid_on``) and the time of the last reminder (``reminded_at``), both
         as of the day ``on``, which ends at the moment ``end``."""
         paid = Payment.objects.standing(on).filter(student=OuterRef("pk")).order_by("-paid_on")
-        reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by("-sent_at")
+        reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by(
+            "-sent_at"
+        )
         return self.annotate(
-            last_paid_on=Subquery(paid.values("paid_on")[:1]), reminded_at=Subquery(reminders.values("sent_at")[:1])
+            last_paid_on=Subquery(paid.values("paid_on")[:1]),
+            reminded_at=Subquery(reminders.values("sent_at")[:1]),
         )
 
 
@@ -36,7 +39,9 @@ class Account(models.Model):
     lock that keeps two actions on one student apart.
     """
 
-    student = models.OneToOneField(StudentProfile, on_delete=models.PROTECT, primary_key=True, related_name="account")
+    student = models.OneToOneField(
+        StudentProfile, on_delete=models.PROTECT, primary_key=True, related_name="account"
+    )
     balance = MoneyField(default=0)
     #: When the oldest charge was due of which something is open; None when nothing is.
     first_due_on = DayField(null=True, editable=False, db_index=True)
@@ -45,7 +50,9 @@ class Account(models.Model):
 
     class Meta:
         # All that the list of dues sorts, counts and sums by.
-        indexes = [models.Index(fields=["balance", "student", "first_due_on"], name="account_by_balance")]
+        indexes = [
+            models.Index(fields=["balance", "student", "first_due_on"], name="account_by_balance")
+        ]
 
     def __str__(self):
         return f"{self.student}: {self.balance}"

@@ -75,10 +75,16 @@ class Collected:
         self.months, self.course = months, course
 
     def _in_months(self, rows, day):
-        return rows.filter(**{f"{day}__gte": self.months[0], f"{day}__lte": month_end(self.months[-1])}).order_by()
+        return rows.filter(
+            **{f"{day}__gte": self.months[0], f"{day}__lte": month_end(self.months[-1])}
+        ).order_by()
 
     def _of_course(self, rows, enrollment="enrollment"):
-        return rows if self.course is None else rows.filter(**{f"{enrollment}__batch__course": self.course})
+        return (
+            rows
+            if self.course is None
+            else rows.filter(**{f"{enrollment}__batch__course": self.course})
+        )
 
     @property
     def _charges(self):
@@ -113,7 +119,10 @@ class Collected:
         else:
             payments = self._of_course(self._payments)
         flows = defaultdict(Flow)
-        for part, rows, day in [("due", self._of_course(self._charges), "due_on"), ("received", payments, "paid_on")]:
+        for part, rows, day in [
+            ("due", self._of_course(self._charges), "due_on"),
+            ("received", payments, "paid_on"),
+        ]:
             for on, amount in rows.values_list(day).annotate(Sum("amount")):
                 flows[month_start(on)].add(part, amount)
         for part, month, _, amount in self._few:
@@ -131,7 +140,9 @@ class Collected:
             if connection.vendor == "sqlite":
                 sums = self._along_enrollments(rows)
             else:
-                sums = self._of_course(rows).values_list("enrollment__batch").annotate(Sum("amount"))
+                sums = (
+                    self._of_course(rows).values_list("enrollment__batch").annotate(Sum("amount"))
+                )
             for batch, amount in sums:
                 flows[batch].add(part, amount or ZERO)
         for part, _, batch, amount in self._few:
@@ -140,12 +151,18 @@ class Collected:
 
     def _along_enrollments(self, rows):
         """Return pairs of a batch and the sum of the amounts of its ``rows``."""
-        own = rows.filter(enrollment=OuterRef("pk")).values("enrollment").values(total=Sum("amount"))
+        own = (
+            rows.filter(enrollment=OuterRef("pk")).values("enrollment").values(total=Sum("amount"))
+        )
         enrollments = Enrollment.objects.order_by()
         if self.course is not None:
             enrollments = enrollments.filter(batch__course=self.course)
         sums = enrollments.values_list("batch").annotate(total=Sum(Subquery(own)))
-        return sums if self.course is not None else [*sums, (None, rows.filter(enrollment=None).total())]
+        return (
+            sums
+            if self.course is not None
+            else [*sums, (None, rows.filter(enrollment=None).total())]
+        )
 
     @cached_property
     def in_all(self):
@@ -177,15 +194,27 @@ class Collected:
     def rows(self):
         """A Row for each month and batch, in their order."""
         flows = defaultdict(Flow)
-        for part, rows, day in [("due", self._charges, "due_on"), ("received", self._payments, "paid_on")]:
+        for part, rows, day in [
+            ("due", self._charges, "due_on"),
+            ("received", self._payments, "paid_on"),
+        ]:
             of_batches = self._of_course(rows).values_list(day, "enrollment__batch")
             for on, batch, amount in of_batches.annotate(Sum("amount")):
                 flows[month_start(on), batch].add(part, amount)
         for part, month, batch, amount in self._few:
             flows[month, batch].add(part, amount)
         batches = with_courses({batch for _, batch in flows})
-        rows = [Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items() if flow]
-        return sorted(rows, key=lambda row: (row.first, row.course.name if row.course else "", str(row.batch or "")))
+        rows = [
+            Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items() if flow
+        ]
+        return sorted(
+            rows,
+            key=lambda row: (
+                row.first,
+                row.course.name if row.course else "",
+                str(row.batch or ""),
+            ),
+        )
 
 
 def with_courses(keys):

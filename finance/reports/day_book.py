@@ -99,10 +99,14 @@ class DayBook:
         self.refunds = self._of_person(self._refunds())
 
     def _received(self):
-        groups = Payment.objects.filter(booked_on=self.on).values_list("received_by", "received_by__full_name", "mode")
+        groups = Payment.objects.filter(booked_on=self.on).values_list(
+            "received_by", "received_by__full_name", "mode"
+        )
         sums = groups.annotate(Sum("amount"), Count("pk"))
         found = {}
-        for key, name, mode, amount, number in sums.order_by("received_by__full_name", "received_by", "mode"):
+        for key, name, mode, amount, number in sums.order_by(
+            "received_by__full_name", "received_by", "mode"
+        ):
             self.names[key] = name or IMPORTED
             if self.person in (None, key):
                 row = found.setdefault(key, Received(self.names[key]))
@@ -111,15 +115,35 @@ class DayBook:
         return list(found.values())
 
     def _voids(self):
-        rows = Reversal.objects.filter(booked_on=self.on).select_related("payment__student__user", "voided_by")
+        rows = Reversal.objects.filter(booked_on=self.on).select_related(
+            "payment__student__user", "voided_by"
+        )
         for row in rows.order_by("payment__receipt_number"):
             paid = row.payment
-            yield _undone(WORDS[row.kind], paid.receipt_number, paid, paid.mode, paid.amount, row.voided_by, row.reason)
+            yield _undone(
+                WORDS[row.kind],
+                paid.receipt_number,
+                paid,
+                paid.mode,
+                paid.amount,
+                row.voided_by,
+                row.reason,
+            )
 
     def _refunds(self):
-        rows = Refund.objects.filter(booked_on=self.on).select_related("payment__student__user", "refunded_by")
+        rows = Refund.objects.filter(booked_on=self.on).select_related(
+            "payment__student__user", "refunded_by"
+        )
         for row in rows.order_by("voucher_number"):
-            yield _undone("Refund", row.voucher_number, row.payment, row.mode, row.amount, row.refunded_by, row.reason)
+            yield _undone(
+                "Refund",
+                row.voucher_number,
+                row.payment,
+                row.mode,
+                row.amount,
+                row.refunded_by,
+                row.reason,
+            )
 
     def _of_person(self, undone):
         """Return a list of ``undone`` by the person that was asked for, after noting everybody's names."""
@@ -130,7 +154,9 @@ class DayBook:
     @property
     def people(self):
         """Who made an entry: pairs of a key and a name."""
-        return sorted(((key, name) for key, name in self.names.items() if key), key=lambda pair: pair[1])
+        return sorted(
+            ((key, name) for key, name in self.names.items() if key), key=lambda pair: pair[1]
+        )
 
     def payments(self):
         """The payments of the receipts, voided ones included."""

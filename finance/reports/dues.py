@@ -123,7 +123,11 @@ class OpenLine(NamedTuple):
 
 @compiled  # 5.0 to 1.6 ms, with each page of who owes
 def _accounts(*, ids, on, end):
-    return Account.objects.filter(pk__in=ids).with_last_contact(on, end).select_related("student__user")
+    return (
+        Account.objects.filter(pk__in=ids)
+        .with_last_contact(on, end)
+        .select_related("student__user")
+    )
 
 
 @compiled  # 1.1 to 0.5 ms, with each page of who owes
@@ -148,7 +152,10 @@ class Results:
         for due_on, amount in charges.order_by().values_list("due_on").annotate(Sum("open_now")):
             ages[age_of((self.dues.on - due_on).days)] += amount
         late = Count("pk", filter=Q(first_due_on__lt=self.dues.on))
-        return Totals(list(ages.values()), **self.accounts.aggregate(students=Count("pk"), overdue_students=late))
+        return Totals(
+            list(ages.values()),
+            **self.accounts.aggregate(students=Count("pk"), overdue_students=late),
+        )
 
     def page(self, request):
         """Return the page of ids that the request asks for."""
@@ -192,17 +199,23 @@ class PastDues(Dues):
         def sums(rows, due_on=None):
             rows = self._of_students(rows, words, enrollment).order_by().values_list("student")
             later = [_paise(Q(**{f"{due_on}__gte": day})) for day in days if due_on]
-            return rows.annotate(all=_paise(), **{f"later_{place}": each for place, each in enumerate(later)})
+            return rows.annotate(
+                all=_paise(), **{f"later_{place}": each for place, each in enumerate(later)}
+            )
 
         conceded = {
-            student: amounts for student, *amounts in sums(Concession.objects.standing(self.on), "charge__due_on")
+            student: amounts
+            for student, *amounts in sums(Concession.objects.standing(self.on), "charge__due_on")
         }
         paid = dict(sums(Payment.objects.standing(self.on)))
         refunded = dict(sums(Refund.objects.standing(self.on)))
         rows = []
         for student, net, *later in sums(self.charges, "due_on").order_by("student"):
             if student in conceded:
-                net, *later = (amount - less for amount, less in zip([net, *later], conceded[student], strict=True))
+                net, *later = (
+                    amount - less
+                    for amount, less in zip([net, *later], conceded[student], strict=True)
+                )
             owed = net - paid.get(student, 0) + refunded.get(student, 0)
             if owed > 0:
                 rows.append(PastRow(student, owed, later))
@@ -217,9 +230,15 @@ class PastDues(Dues):
         for charge in charges_of(students=ids, on=self.on):
             charges[charge.student_id].append(charge)
         for key, own in charges.items():
-            paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - from_paise(self._owed_paise[key])
+            paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - from_paise(
+                self._owed_paise[key]
+            )
             found[key] = [
-                OpenLine(line.charge.due_on, line.open, line.charge.enrollment and line.charge.enrollment.batch.name)
+                OpenLine(
+                    line.charge.due_on,
+                    line.open,
+                    line.charge.enrollment and line.charge.enrollment.batch.name,
+                )
                 for line in settle(own, paid, self.on)
                 if line.open > ZERO
             ]
@@ -258,7 +277,9 @@ class PastResults:
         """The Totals of them."""
         sums = [sum(row.owed for row in self.rows)]
         for place in range(len(AGES) - 1):  # what was left without charges of that age or younger
-            sums.append(sum(row.owed - row.later[place] for row in self.rows if row.owed > row.later[place]))
+            sums.append(
+                sum(row.owed - row.later[place] for row in self.rows if row.owed > row.later[place])
+            )
         today = AGES.index(AGE_OF["today"])
         return Totals(
             ages=[from_paise(more - less) for more, less in pairwise([*sums, 0])],
@@ -272,9 +293,9 @@ class PastResults:
         sort = request.GET.get("sort", "")
         if sort in ["name", "-name"]:
             way = sort.removesuffix("name")
-            by_name = Account.objects.order_by(f"{way}student__user__full_name", f"{way}pk").values_list(
-                "pk", flat=True
-            )
+            by_name = Account.objects.order_by(
+                f"{way}student__user__full_name", f"{way}pk"
+            ).values_list("pk", flat=True)
             chosen = set(self.ids())
             ids = (key for key in by_name.iterator() if key in chosen)
             page.object_list = list(islice(ids, max(page.start_index() - 1, 0), page.end_index()))
@@ -360,7 +381,9 @@ class Debtor:
     def may_be_messaged(self):
         """Whether something is due and there is a mobile number to write to."""
         student = self.account.student
-        return self.due_now > ZERO and any(map(whatsapp_number, [student.guardian_phone, student.user.phone]))
+        return self.due_now > ZERO and any(
+            map(whatsapp_number, [student.guardian_phone, student.user.phone])
+        )
 
     @property
     def phone(self):
@@ -371,7 +394,9 @@ class Debtor:
 def age_of(days):
     """The Age of what is overdue for so many days."""
     return next(
-        age for age in AGES if (age.least is None or days >= age.least) and (age.most is None or days <= age.most)
+        age
+        for age in AGES
+        if (age.least is None or days >= age.least) and (age.most is None or days <= age.most)
     )
 
 

@@ -19,7 +19,9 @@ class Collections:
     today: Decimal
     month: Decimal
     by_mode: list[tuple[Mode, Decimal]]  # of this month, modes with something only
-    months: list[tuple[datetime.date, Decimal]]  # the last twelve by their first days, the oldest first
+    months: list[
+        tuple[datetime.date, Decimal]
+    ]  # the last twelve by their first days, the oldest first
 
 
 def last_months(on, count=12):
@@ -34,7 +36,9 @@ def collections(on):
     """What was received on the day ``on``, in its month, and in the twelve months up to it."""
     firsts = last_months(on)
     days = DayTotal.objects.filter(paid_on__lte=on).order_by()
-    by_day = dict(days.filter(paid_on__gte=firsts[0]).values_list("paid_on").annotate(Sum("amount")))
+    by_day = dict(
+        days.filter(paid_on__gte=firsts[0]).values_list("paid_on").annotate(Sum("amount"))
+    )
     # Not by the database's months, which SQLite asks Python for, row by row.
     by_month = defaultdict(lambda: ZERO)
     for day, amount in by_day.items():
@@ -62,6 +66,10 @@ class Owed:
 def owed(on):
     """What is owed now or later, and what of it was owed before the day ``on``."""
     late = Count("pk", filter=Q(first_due_on__lt=on))
-    found = Account.objects.owing().aggregate(amount=Sum("balance"), students=Count("pk"), overdue_students=late)
+    found = Account.objects.owing().aggregate(
+        amount=Sum("balance"), students=Count("pk"), overdue_students=late
+    )
     overdue = Charge.objects.open().filter(due_on__lt=on).aggregate(total=Sum("open_now"))["total"]
-    return Owed(found["amount"] or ZERO, found["students"], overdue or ZERO, found["overdue_students"])
+    return Owed(
+        found["amount"] or ZERO, found["students"], overdue or ZERO, found["overdue_students"]
+    )

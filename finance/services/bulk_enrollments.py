@@ -29,7 +29,9 @@ class Enrolling:
         self.by, self.imported = by, imported
         self.today = timezone.localdate()
         self.institute = Institute.objects.select_for_update().get(pk=Institute.ONLY)
-        locked = Batch.objects.select_for_update(of=("self",)).select_related("course").order_by("pk")
+        locked = (
+            Batch.objects.select_for_update(of=("self",)).select_related("course").order_by("pk")
+        )
         self.batches = {batch.pk: batch for batch in locked.filter(pk__in=batch_ids)}
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
@@ -50,10 +52,14 @@ class Enrolling:
 
     def people(self, student_ids):
         """Return ``{id: student}`` with what the rules ask of a student."""
-        rows = StudentProfile.objects.select_related("user").only("user__full_name", "user__is_active")
+        rows = StudentProfile.objects.select_related("user").only(
+            "user__full_name", "user__is_active"
+        )
         return rows.in_bulk(student_ids)
 
-    def enroll(self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None):
+    def enroll(
+        self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None
+    ):
         """The enrollment of ``student``, counted for those that follow but not written yet.
 
         Raises ValidationError.
@@ -68,7 +74,11 @@ class Enrolling:
     def _new(self, student, batch_id, enrolled_on, agreed_fee, fee_reason):
         batch = self.batches[batch_id]
         terms = dict(
-            student=student, batch=batch, enrolled_on=enrolled_on, agreed_fee=agreed_fee, fee_reason=fee_reason
+            student=student,
+            batch=batch,
+            enrolled_on=enrolled_on,
+            agreed_fee=agreed_fee,
+            fee_reason=fee_reason,
         )
         if self.imported and batch.is_over(self.today):
             return past_enrollment(**terms)
@@ -94,7 +104,9 @@ class Enrolling:
             )
         ]
         for charge in charges:
-            charge.open_now = charge.amount  # of most it will be all; `finish` then has to write the others only
+            charge.open_now = (
+                charge.amount
+            )  # of most it will be all; `finish` then has to write the others only
         Charge.objects.bulk_create(charges, batch_size=ROWS_A_STATEMENT)
 
     def finish(self):

@@ -16,7 +16,9 @@ class Receiving:
         self.by = by
         self.today = timezone.localdate()
         first_days = {financial_year(day): day for day in days}
-        self._series = {year: lock_series(first_days[year], kind=kind) for year in sorted(first_days)}
+        self._series = {
+            year: lock_series(first_days[year], kind=kind) for year in sorted(first_days)
+        }
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
         closed = closed_days(by).first() if by else None

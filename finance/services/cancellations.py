@@ -40,14 +40,20 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
     Raises ValidationError when the payment was no cheque, does not stand, or the day cannot be.
     """
     if payment.mode != Mode.CHEQUE:
-        raise ValidationError(f"Receipt {payment} was not paid by cheque. Void it when it was entered wrongly.")
+        raise ValidationError(
+            f"Receipt {payment} was not paid by cheque. Void it when it was entered wrongly."
+        )
     if not reason:
         raise ValidationError({"reason": "Say why the bank returned the cheque."})
     today = timezone.localdate()
     if not payment.paid_on <= bounced_on <= today:
-        raise ValidationError({"bounced_on": f"Choose a day from {day_words(payment.paid_on)} to {day_words(today)}."})
+        raise ValidationError(
+            {"bounced_on": f"Choose a day from {day_words(payment.paid_on)} to {day_words(today)}."}
+        )
     institute = Institute.objects.current()
-    check_back_dating(bounced_on, today, field="bounced_on", what="Bounced cheques", institute=institute)
+    check_back_dating(
+        bounced_on, today, field="bounced_on", what="Bounced cheques", institute=institute
+    )
     reversal = _reverse(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
     if charge > ZERO:
         posted = Charge(
@@ -74,9 +80,13 @@ def _reverse(payment, how, *, on, reason, by):
     if Reversal.objects.filter(payment=payment).exists():
         raise ValidationError(f"Receipt {payment} was voided already.")
     if Refund.objects.filter(payment=payment).exists():
-        raise ValidationError(f"Of receipt {payment} money was given back, so it cannot be voided any more.")
+        raise ValidationError(
+            f"Of receipt {payment} money was given back, so it cannot be voided any more."
+        )
     booked_on = max(book_day(series, on), first_book_day_of_void(payment))
-    reversal = Reversal(payment=payment, kind=how, voided_on=on, booked_on=booked_on, reason=reason, voided_by=by)
+    reversal = Reversal(
+        payment=payment, kind=how, voided_on=on, booked_on=booked_on, reason=reason, voided_by=by
+    )
     reversal.clean_fields(exclude=["payment", "voided_by"])
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()

@@ -18,14 +18,18 @@ def current_enrollments(students, batch=None):
     active = Enrollment.objects.active().filter(student__in=students)
     if batch is not None:
         active = active.filter(batch=batch)
-    return {enrollment.student_id: enrollment for enrollment in active.order_by("enrolled_on", "pk")}
+    return {
+        enrollment.student_id: enrollment for enrollment in active.order_by("enrolled_on", "pk")
+    }
 
 
 def check_due_day(day):
     """Raises ValidationError for a day so far away that its year was typed wrongly."""
     first, last = months_later(timezone.localdate(), -12), installments.last_due_day()
     if not first <= day <= last:
-        raise ValidationError({"due_on": f"Choose a day from {day_words(first)} to {day_words(last)}."})
+        raise ValidationError(
+            {"due_on": f"Choose a day from {day_words(first)} to {day_words(last)}."}
+        )
 
 
 @transaction.atomic
@@ -36,7 +40,9 @@ def post(*, students, kind, label, amount, due_on, token, by, batch=None):
     Raises ValidationError when the token was used for something else, or the kind has acts of its own.
     """
     if kind in (ChargeKind.TUITION, ChargeKind.LATE_FEE):
-        raise ValidationError({"kind": "This kind is posted by enrolling or by the rules of late fees."})
+        raise ValidationError(
+            {"kind": "This kind is posted by enrolling or by the rules of late fees."}
+        )
     if not token:
         raise ValidationError("This form has lost its one-time token. Open it again.")
     check_due_day(due_on)
@@ -45,7 +51,9 @@ def post(*, students, kind, label, amount, due_on, token, by, batch=None):
     earlier = list(Charge.objects.filter(token=token))
     content = {(kind, label, amount, due_on)}
     if earlier and {(one.kind, one.label, one.amount, one.due_on) for one in earlier} != content:
-        raise ValidationError("This form was already used for another charge. Open it again for a further one.")
+        raise ValidationError(
+            "This form was already used for another charge. Open it again for a further one."
+        )
     enrollments = current_enrollments(keys, batch)
     done = {charge.student_id for charge in earlier}
     today = timezone.localdate()
@@ -87,7 +95,9 @@ def cancel(*, charge, reason, by):
     lock_account(charge.student_id)
     charge = Charge.objects.get(pk=charge.pk)
     if charge.kind == ChargeKind.TUITION:
-        raise ValidationError("Tuition changes by a concession, by its installments, or when the student leaves.")
+        raise ValidationError(
+            "Tuition changes by a concession, by its installments, or when the student leaves."
+        )
     if charge.is_cancelled:
         raise ValidationError("This charge was cancelled already.")
     installments.cancel([charge], reason=reason, by=by)

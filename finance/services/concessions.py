@@ -22,8 +22,12 @@ def siblings(student):
     """Active students whose guardian has the same phone, to suggest the sibling concession by."""
     if not student.guardian_phone:
         return StudentProfile.objects.none()
-    alike = StudentProfile.objects.filter(guardian_phone=student.guardian_phone).exclude(pk=student.pk)
-    return alike.filter(Exists(Enrollment.objects.active().filter(student=OuterRef("pk")))).select_related("user")
+    alike = StudentProfile.objects.filter(guardian_phone=student.guardian_phone).exclude(
+        pk=student.pk
+    )
+    return alike.filter(
+        Exists(Enrollment.objects.active().filter(student=OuterRef("pk")))
+    ).select_related("user")
 
 
 def siblings_shown(student):
@@ -46,7 +50,11 @@ def ask(*, student, charges, kind, reason, by, amount=None, percent=None, token=
         return _same_concession(earlier, student, kind, reason)
     today = timezone.localdate()
     chosen = {charge.pk for charge in charges}
-    lines = [line for line in fee_status(student, today).lines if line.charge.pk in chosen and line.open > ZERO]
+    lines = [
+        line
+        for line in fee_status(student, today).lines
+        if line.charge.pk in chosen and line.open > ZERO
+    ]
     is_open = sum((line.open for line in lines), ZERO)
     if not lines:
         raise ValidationError("Nothing is open of these charges, so nothing can be taken off.")
@@ -57,7 +65,9 @@ def ask(*, student, charges, kind, reason, by, amount=None, percent=None, token=
     if amount > is_open:
         raise ValidationError({"amount": f"At most {display(is_open)}, what is still open."})
     parts = split_in_proportion(amount, [line.open for line in lines])
-    in_all = amount + sum((line.conceded for line in lines), ZERO)  # several small ones are not a way round the limit
+    in_all = amount + sum(
+        (line.conceded for line in lines), ZERO
+    )  # several small ones are not a way round the limit
     is_approved = in_all <= Institute.objects.current().concession_limit
     now = timezone.now()
     token = token or secrets.token_urlsafe(24)
@@ -87,7 +97,9 @@ def ask(*, student, charges, kind, reason, by, amount=None, percent=None, token=
 def _same_concession(earlier, student, kind, reason):
     """``earlier``, the rows that the token gave before. Raises ValidationError when it was about something else."""
     if {(row.student_id, row.kind, row.reason) for row in earlier} != {(student.pk, kind, reason)}:
-        raise ValidationError("This form was already used for another concession. Open it again for a further one.")
+        raise ValidationError(
+            "This form was already used for another concession. Open it again for a further one."
+        )
     return earlier
 
 
@@ -171,7 +183,9 @@ def history(student):
     """Everything that was taken off the fees of ``student``, asked for or taken back: a list of Given, newest first."""
     about = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
     groups = {}
-    for row in Concession.objects.filter(student=student).select_related(*about).order_by("asked_at", "pk"):
+    for row in (
+        Concession.objects.filter(student=student).select_related(*about).order_by("asked_at", "pk")
+    ):
         groups.setdefault(row.token, []).append(row)
     every = [row for group in groups.values() for row in group]
     found = [Given(rows=group, before=_before(group, every)) for group in groups.values()]

@@ -56,15 +56,23 @@ def close(*, person, on, counted_cash, note=""):
     if closed and closed >= on:
         raise ValidationError(f"Your book is closed up to {day_words(closed)} already.")
     if closed and (first := open_since(person, closed)) and first < on:
-        raise ValidationError(f"Close {day_words(first)} first: it has entries of yours and is still open.")
+        raise ValidationError(
+            f"Close {day_words(first)} first: it has entries of yours and is still open."
+        )
     by_book = book_cash(person, on)
     if counted_cash != by_book and not note:
         difference = counted_cash - by_book
-        words = f"{display(difference)} more" if difference > ZERO else f"{display(-difference)} less"
-        raise ValidationError(
-            {"note": f"This is {words} than the book’s {display(by_book)}. Say in the note where it comes from."}
+        words = (
+            f"{display(difference)} more" if difference > ZERO else f"{display(-difference)} less"
         )
-    closing = DayClose(person=person, closed_on=on, counted_cash=counted_cash, system_cash=by_book, note=note)
+        raise ValidationError(
+            {
+                "note": f"This is {words} than the book’s {display(by_book)}. Say in the note where it comes from."
+            }
+        )
+    closing = DayClose(
+        person=person, closed_on=on, counted_cash=counted_cash, system_cash=by_book, note=note
+    )
     closing.clean_fields(exclude=["person"])
     closing.save(force_insert=True)
     return closing

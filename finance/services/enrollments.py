@@ -49,18 +49,24 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     They pay by ``plan``, one of the course's; left out, at once.
     Raises ValidationError with a sentence for the batch, or one for each student that stands in the way.
     """
-    enrolling = Enrolling(student_ids=[student.pk for student in students], batch_ids=[batch.pk], by=by)
+    enrolling = Enrolling(
+        student_ids=[student.pk for student in students], batch_ids=[batch.pk], by=by
+    )
     batch, seats = enrolling.batches[batch.pk], enrolling.seats_left(batch.pk)
     if seats is not None and len(students) > seats:
         raise ValidationError(
-            {"batch": f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."}
+            {
+                "batch": f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."
+            }
         )
     rows = installments.plan_rows(plan, batch.course.total_fee, enrolled_on) if plan else None
     enrollments, refusals = [], []
     for student in sorted(students, key=lambda student: student.pk):
         try:
             enrollments.append(
-                enrolling.enroll(student=student, batch_id=batch.pk, enrolled_on=enrolled_on, installments=rows)
+                enrolling.enroll(
+                    student=student, batch_id=batch.pk, enrolled_on=enrolled_on, installments=rows
+                )
             )
         except ValidationError as refusal:
             if hasattr(refusal, "error_dict"):
@@ -84,7 +90,9 @@ def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
         raise ValidationError({"reason": "Say why the student leaves."})
     lock_account(enrollment.student_id)
     words = f"{reason} (fee kept: {fee_reason})" if fee_reason else reason
-    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=words)
+    enrollment = end_enrollment(
+        enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=words
+    )
     if fee_to_keep is not None:
         _keep_of_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {words}", by=by)
         refresh_accounts([enrollment.student_id])
@@ -99,7 +107,9 @@ def tuition_lines(enrollment, fees=None):
     chain = {one.pk for one in enrollment.with_earlier}
     fees = fees or fee_status(enrollment.student, timezone.localdate())
     return [
-        line for line in fees.lines if line.charge.enrollment_id in chain and line.charge.kind == ChargeKind.TUITION
+        line
+        for line in fees.lines
+        if line.charge.enrollment_id in chain and line.charge.kind == ChargeKind.TUITION
     ]
 
 
@@ -115,7 +125,9 @@ def _keep_of_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
     if fee_to_keep == charged:
         return
     if fee_to_keep > charged:
-        raise ValidationError({"fee_to_keep": f"At most {display(charged)}, the fee charged for this enrollment."})
+        raise ValidationError(
+            {"fee_to_keep": f"At most {display(charged)}, the fee charged for this enrollment."}
+        )
     rest, gone = fee_to_keep, []
     for line in lines:
         if line.open == ZERO and line.net <= rest:
@@ -143,9 +155,15 @@ def complete_batch(*, batch, last_day, by):
     """
     batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
     if last_day < batch.starts_on:
-        raise ValidationError({"last_day": f"{batch} starts on {day_words(batch.starts_on)}. Choose a later day."})
+        raise ValidationError(
+            {"last_day": f"{batch} starts on {day_words(batch.starts_on)}. Choose a later day."}
+        )
     batch.ends_on = last_day
     batch.full_clean()
     batch.save(update_fields=["ends_on"])
     ended_on = last_day + datetime.timedelta(days=1)
-    return len(end_enrollments(batch.enrollments.active(), EnrollmentStatus.COMPLETED, ended_on=ended_on, reason=""))
+    return len(
+        end_enrollments(
+            batch.enrollments.active(), EnrollmentStatus.COMPLETED, ended_on=ended_on, reason=""
+        )
+    )

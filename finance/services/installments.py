@@ -36,7 +36,9 @@ def rows_of_parts(parts, fee, starts_on):
     """The same of the ``parts`` of a plan."""
     if not parts or fee <= ZERO:
         return [(starts_on, fee)] if fee > ZERO else []
-    amounts = split_in_proportion(fee, [part.percent if part.amount is None else part.amount for part in parts])
+    amounts = split_in_proportion(
+        fee, [part.percent if part.amount is None else part.amount for part in parts]
+    )
     days = [max(part.due_on or starts_on + part.days * DAY, starts_on) for part in parts]
     return sorted((day, amount) for day, amount in zip(days, amounts, strict=True) if amount > ZERO)
 
@@ -51,7 +53,10 @@ def save_plan(plan, parts):
     plan.save()
     plan.parts.all().delete()
     FeePlanPart.objects.bulk_create(
-        [FeePlanPart(plan=plan, position=number, **part) for number, part in enumerate(parts, start=1)]
+        [
+            FeePlanPart(plan=plan, position=number, **part)
+            for number, part in enumerate(parts, start=1)
+        ]
     )
 
 
@@ -62,10 +67,15 @@ def split_rest(rows, total, count):
     """
     rest = total - sum((amount for _, amount in rows), ZERO)
     if rest <= ZERO:
-        raise ValidationError("Nothing is left to split: the installments add up to the fee already.")
+        raise ValidationError(
+            "Nothing is left to split: the installments add up to the fee already."
+        )
     last = max((due_on for due_on, _ in rows), default=timezone.localdate())
     parts = [part for part in split(rest, count) if part > ZERO]
-    return [*rows, *((months_later(last, number), part) for number, part in enumerate(parts, start=1))]
+    return [
+        *rows,
+        *((months_later(last, number), part) for number, part in enumerate(parts, start=1)),
+    ]
 
 
 def split_evenly(total, count, starts_on):
@@ -89,14 +99,20 @@ def check(rows, total, *, not_before=None):
     if any(amount <= ZERO for _, amount in rows):
         raise ValidationError("Each installment is above zero.")
     if not_before and any(due_on < not_before for due_on, _ in rows):
-        raise ValidationError(f"No installment can be due before {day_words(not_before)}. Choose a later date.")
+        raise ValidationError(
+            f"No installment can be due before {day_words(not_before)}. Choose a later date."
+        )
     if any(due_on > (last := last_due_day()) for due_on, _ in rows):
-        raise ValidationError(f"No installment can be due after {day_words(last)}. Choose an earlier date.")
+        raise ValidationError(
+            f"No installment can be due after {day_words(last)}. Choose an earlier date."
+        )
     found = sum((amount for _, amount in rows), ZERO)
     if found != total:
         missing = total - found
         more_or_less = f"{display(missing)} less" if missing > ZERO else f"{display(-missing)} more"
-        raise ValidationError(f"The installments add up to {display(found)}: {more_or_less} than {display(total)}.")
+        raise ValidationError(
+            f"The installments add up to {display(found)}: {more_or_less} than {display(total)}."
+        )
 
 
 def charges_for(enrollment, rows, *, on, by):
@@ -120,7 +136,11 @@ def charges_for(enrollment, rows, *, on, by):
 def tuition_charges(enrollment, rows=None, *, by, today):
     """The charges that enrolling posts ``today``, not saved yet. Raises ValidationError when ``rows`` miss the agreed fee."""
     if rows is None:
-        rows = [(enrollment.enrolled_on, enrollment.agreed_fee)] if enrollment.agreed_fee > ZERO else []
+        rows = (
+            [(enrollment.enrolled_on, enrollment.agreed_fee)]
+            if enrollment.agreed_fee > ZERO
+            else []
+        )
     check(rows, enrollment.agreed_fee)
     # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
     return charges_for(enrollment, rows, on=min(enrollment.enrolled_on, today), by=by)
@@ -132,7 +152,9 @@ def open_lines(enrollment, on):
     return [
         line
         for line in status.lines
-        if line.open > ZERO and line.charge.enrollment_id == enrollment.pk and line.charge.kind == ChargeKind.TUITION
+        if line.open > ZERO
+        and line.charge.enrollment_id == enrollment.pk
+        and line.charge.kind == ChargeKind.TUITION
     ]
 
 
@@ -173,13 +195,19 @@ def repost(enrollment, charges, rows, *, reason, by, carry=True):
         carried.setdefault(concession.token, []).append(concession)
     cancel(charges, reason=reason, by=by)
     conceded = [
-        (group[0], split_in_proportion(sum((one.amount for one in group), ZERO), [amount for _, amount in rows]))
+        (
+            group[0],
+            split_in_proportion(
+                sum((one.amount for one in group), ZERO), [amount for _, amount in rows]
+            ),
+        )
         for group in carried.values()
     ]
     # One that still waits for its approval comes along too, but takes nothing off yet.
     counted = [parts for concession, parts in conceded if not concession.is_waiting]
     gross = [
-        (due_on, amount + sum((parts[index] for parts in counted), ZERO)) for index, (due_on, amount) in enumerate(rows)
+        (due_on, amount + sum((parts[index] for parts in counted), ZERO))
+        for index, (due_on, amount) in enumerate(rows)
     ]
     posted = Charge.objects.bulk_create(charges_for(enrollment, gross, on=today, by=by))
     Concession.objects.bulk_create(
@@ -213,7 +241,9 @@ def cancel(charges, *, reason, by):
         # A charge cannot be cancelled before it was posted; that day is kept where it lies later.
         charge.cancelled_on, charge.cancelled_by = max(today, charge.posted_on), by
         charge.cancel_reason, charge.open_now = reason[:200], None
-    Charge.objects.bulk_update(charges, ["cancelled_on", "cancelled_by", "cancel_reason", "open_now"])
+    Charge.objects.bulk_update(
+        charges, ["cancelled_on", "cancelled_by", "cancel_reason", "open_now"]
+    )
 
 
 @dataclass
@@ -253,6 +283,8 @@ def fee_until(enrollment, fee, ended_on):
     days = timetable.class_days(current.batch, current.enrolled_on)
     if not days:
         return None
-    before = sum(len(timetable.class_days(one.batch, one.enrolled_on, one.ended_on - DAY)) for one in earlier)
+    before = sum(
+        len(timetable.class_days(one.batch, one.enrolled_on, one.ended_on - DAY)) for one in earlier
+    )
     held, all_days = before + sum(day < ended_on for day in days), before + len(days)
     return Share(fee=fee, counted=held, all=all_days, amount=share(fee, held, all_days))

@@ -42,9 +42,13 @@ def post_late_fees(*, on, by=None, progress=iter):
         posted = Charge.objects.filter(late_for=OuterRef("pk"), late_rule=rule)
         to_post |= Q(~Exists(posted), due_on__lt=on - datetime.timedelta(days=rule.grace_days))
     overdue = Charge.objects.live().filter(to_post, kind=ChargeKind.TUITION)
-    students = StudentProfile.objects.filter(account__balance__gt=0, pk__in=overdue.values("student"))
+    students = StudentProfile.objects.filter(
+        account__balance__gt=0, pk__in=overdue.values("student")
+    )
     hundreds = list(in_chunks(students.order_by("pk").values_list("pk", flat=True), 100))
-    return [charge for keys in progress(hundreds) for charge in _post_for(keys, rules, on=on, by=by)]
+    return [
+        charge for keys in progress(hundreds) for charge in _post_for(keys, rules, on=on, by=by)
+    ]
 
 
 @transaction.atomic
@@ -68,7 +72,8 @@ def _post_for(keys, rules, *, on, by):
         )
         for line in _overdue_tuition(keys, on)
         for rule in rules
-        if not {(line.charge.pk, rule.pk), (line.charge.enrollment_id, line.charge.due_on, rule.pk)} & done
+        if not {(line.charge.pk, rule.pk), (line.charge.enrollment_id, line.charge.due_on, rule.pk)}
+        & done
         and (on - line.charge.due_on).days > rule.grace_days
         for amount in [amount_of(rule, line, on)]
         if amount > ZERO
@@ -93,7 +98,9 @@ def _overdue_tuition(keys, on):
 def _done(keys):
     """For which installments which rules have had their late fee: by the charge, and, where installments were changed
     and the charge was posted anew, by the enrollment and the day it was due."""
-    posted = Charge.objects.filter(student__in=keys, kind=ChargeKind.LATE_FEE).select_related("late_for")
+    posted = Charge.objects.filter(student__in=keys, kind=ChargeKind.LATE_FEE).select_related(
+        "late_for"
+    )
     return {
         (charge.late_for.enrollment_id, charge.late_for.due_on, charge.late_rule_id)
         if charge.late_for.is_cancelled

@@ -76,7 +76,9 @@ def record_payment(
     stands for history that is brought in: the institute's limits on dates and cash, and the need of a reference, are
     for what is taken now.
     """
-    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
+    content = dict(
+        student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes
+    )
     try:
         return _record_payment(
             **content,
@@ -97,7 +99,9 @@ def record_payment(
         kept = live_reference(Payment(student=student, mode=mode, reference=reference))
         if taken := LiveReference.objects.select_related("payment").filter(pk=kept).first():
             raise Conflict(
-                {"reference": f"This reference is on receipt {taken.payment} already. Check the number."}
+                {
+                    "reference": f"This reference is on receipt {taken.payment} already. Check the number."
+                }
             ) from None
         raise
 
@@ -157,7 +161,9 @@ def _record_payment(
         raise ValidationError({"amount": "Enter an amount above zero."})
     check_payment_day(paid_on, today)
     series = lock_entry(paid_on, student.pk, by=by)
-    content = dict(student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes)
+    content = dict(
+        student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes
+    )
     known = _payments_known(student=student.pk, token=token)
     if earlier := next((payment for payment in known if payment.token == token), None):
         return _same_payment(earlier, content)
@@ -177,7 +183,9 @@ def _record_payment(
     status = ledger_ledger.standing(charges_now(students=[student.pk]), paid, today)
     if amount > status.balance and not as_advance:
         owed = max(status.balance, ZERO)
-        refusal = MoreThanOwed({"amount": f"{display(owed)} is owed. Tick “Keep the rest as an advance” to take more."})
+        refusal = MoreThanOwed(
+            {"amount": f"{display(owed)} is owed. Tick “Keep the rest as an advance” to take more."}
+        )
         refusal.owed = owed
         raise refusal
     if not confirmed_double:
@@ -226,7 +234,9 @@ def _check_limits(payment, standing, today, institute):
         return
     cash = [earlier for earlier in standing if earlier.mode == Mode.CASH]
     of_the_day = [earlier.amount for earlier in cash if earlier.paid_on == payment.paid_on]
-    of_the_enrollment = [earlier.amount for earlier in cash if earlier.enrollment_id == payment.enrollment_id]
+    of_the_enrollment = [
+        earlier.amount for earlier in cash if earlier.enrollment_id == payment.enrollment_id
+    ]
     for what, earlier in (
         (f"from {payment.student} on {day_words(payment.paid_on)}", of_the_day),
         ("for this enrollment", of_the_enrollment if payment.enrollment_id else []),
@@ -269,7 +279,9 @@ def _check_cheque_day(cheque_on, paid_on):
         )
     if cheque_on > (last := months_later(paid_on, CHEQUE_IS_DATED_AHEAD)):
         raise ValidationError(
-            {"cheque_on": f"A cheque can be dated a year ahead, until {day_words(last)}. Correct the date."}
+            {
+                "cheque_on": f"A cheque can be dated a year ahead, until {day_words(last)}. Correct the date."
+            }
         )
 
 
@@ -330,7 +342,14 @@ def new_payment(
 
 def _refuse_double(student, amount, standing):
     since = timezone.now() - LOOKS_DOUBLE_WITHIN
-    double = next((payment for payment in standing if payment.amount == amount and payment.recorded_at >= since), None)
+    double = next(
+        (
+            payment
+            for payment in standing
+            if payment.amount == amount and payment.recorded_at >= since
+        ),
+        None,
+    )
     if double:
         refusal = LooksDouble(
             f"{display(amount)} was recorded for {student} at {timezone.localtime(double.recorded_at):%H:%M} already "
@@ -344,4 +363,8 @@ def _enrollment_paid_for(student, settles):
     """The enrollment a payment is taken for when nobody says: that of the first charge it settles, else the current
     one, else the latest."""
     charge = settles[0][0]
-    return charge.enrollment if charge else Enrollment.objects.filter(student=student).latest_first().first()
+    return (
+        charge.enrollment
+        if charge
+        else Enrollment.objects.filter(student=student).latest_first().first()
+    )

@@ -15,7 +15,9 @@ def start_at(*, first_number, day):
     """
     series = lock_series(day)
     if series.payments.exists():
-        raise ValidationError(f"{series} has receipts already, so its numbers go on from {series.last_number + 1}.")
+        raise ValidationError(
+            f"{series} has receipts already, so its numbers go on from {series.last_number + 1}."
+        )
     series.first_number, series.last_number = first_number, first_number - 1
     series.save(update_fields=["first_number", "last_number"])
     return series

@@ -29,23 +29,35 @@ def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference="
         raise ValidationError({"refunded_on": "A refund cannot be dated before the payment."})
     if Mode(mode).needs_reference and not normalised_reference(reference):
         words = (
-            "the number of the cheque" if mode == Mode.CHEQUE else f"the bank’s reference: {Mode(mode).label} has one"
+            "the number of the cheque"
+            if mode == Mode.CHEQUE
+            else f"the bank’s reference: {Mode(mode).label} has one"
         )
         raise ValidationError({"reference": f"Enter {words}."})
     series = lock_entry(refunded_on, payment.student_id, by=by, kind=ReceiptSeries.Kind.REFUND)
     if earlier := Refund.objects.filter(token=token).first():
         if (earlier.payment_id, earlier.amount, earlier.mode) != (payment.pk, amount, mode):
-            raise ValidationError(f"This form was already used for voucher {earlier}. Nothing more was saved.")
+            raise ValidationError(
+                f"This form was already used for voucher {earlier}. Nothing more was saved."
+            )
         return earlier
     institute, letterhead = Letterhead.objects.now()
-    check_back_dating(refunded_on, timezone.localdate(), field="refunded_on", what="Refunds", institute=institute)
-    payment = Payment.objects.select_related("reversal", "enrollment").with_refunded().get(pk=payment.pk)
+    check_back_dating(
+        refunded_on, timezone.localdate(), field="refunded_on", what="Refunds", institute=institute
+    )
+    payment = (
+        Payment.objects.select_related("reversal", "enrollment").with_refunded().get(pk=payment.pk)
+    )
     if payment.is_void:
-        raise ValidationError(f"Receipt {payment} is void: its money does not count, so none can be given back.")
+        raise ValidationError(
+            f"Receipt {payment} is void: its money does not count, so none can be given back."
+        )
     left = payment.amount - payment.refunded
     if amount <= ZERO or amount > left:
         raise ValidationError(
-            {"amount": f"Enter an amount above zero and at most {display(left)}, what is left of it."}
+            {
+                "amount": f"Enter an amount above zero and at most {display(left)}, what is left of it."
+            }
         )
     series.last_number += 1
     series.save(update_fields=["last_number"])

@@ -53,19 +53,31 @@ def remind(students, *, channel, by, again=False, leave_out=False):
     within the institute's days, unless they are reminded ``again`` or to ``leave_out``. Then nobody is reminded.
     """
     institute = Institute.objects.current()
-    list(Account.objects.select_for_update().filter(pk__in=students).order_by("pk").values_list("pk"))
+    list(
+        Account.objects.select_for_update().filter(pk__in=students).order_by("pk").values_list("pk")
+    )
     dues = Dues(timezone.localdate())
-    keys = Account.objects.owing().filter(pk__in=students).order_by("student__user__full_name", "pk")
+    keys = (
+        Account.objects.owing().filter(pk__in=students).order_by("student__user__full_name", "pk")
+    )
     notices = []
     for debtor in dues.debtors(keys.values_list("pk", flat=True)):
         if debtor.due_now > ZERO:
             student, due_on = debtor.account.student, debtor.first_open.due_on
             text = text_for(student, institute, debtor.due_now, due_on)
             subject = f"Fees of {student} at {institute.name}"
-            notices.append(FeeNotice(student, subject, text, debtor.account.reminded_at, debtor.due_now, due_on))
-    notices = to_send(notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out)
+            notices.append(
+                FeeNotice(
+                    student, subject, text, debtor.account.reminded_at, debtor.due_now, due_on
+                )
+            )
+    notices = to_send(
+        notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
+    )
     for notice in notices:
-        notice.kept = Reminder(student=notice.student, channel=channel, amount=notice.amount, sent_by=by)
+        notice.kept = Reminder(
+            student=notice.student, channel=channel, amount=notice.amount, sent_by=by
+        )
     Reminder.objects.bulk_create([notice.kept for notice in notices])
     return notices
 

@@ -24,7 +24,9 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     as `enroll` does; then nothing has moved.
     """
     if batch.pk == enrollment.batch_id:
-        raise ValidationError({"batch": "The student is in this batch already. Choose another one."})
+        raise ValidationError(
+            {"batch": "The student is in this batch already. Choose another one."}
+        )
     batch = lock_batch(batch)
     lock_account(enrollment.student_id)
     if agreed_fee is None:
@@ -85,7 +87,9 @@ def transfer_settlement(enrollment, agreed_fee, on):
         rows = []
     elif weights:
         parts = split_in_proportion(to_pay, [amount for _, amount in weights])
-        rows = [(due_on, part) for (due_on, _), part in zip(weights, parts, strict=True) if part > ZERO]
+        rows = [
+            (due_on, part) for (due_on, _), part in zip(weights, parts, strict=True) if part > ZERO
+        ]
     else:
         rows = [(on, to_pay)]
     return Settlement(stays=stays, cancelled=cancelled, conceded=conceded, to_pay=to_pay, rows=rows)

@@ -135,7 +135,11 @@ def rows(accounts, today):
     A refund is of one payment: of those with enough left the smallest, else the one with most left.
     """
     payments = {}
-    found = Payment.objects.live().with_refunded().filter(student__in=[account.pk for account in accounts])
+    found = (
+        Payment.objects.live()
+        .with_refunded()
+        .filter(student__in=[account.pk for account in accounts])
+    )
     for payment in found.filter(refunded__lt=F("amount")).order_by("pk"):
         payments.setdefault(payment.student_id, []).append(payment)
     listed, time = [], refund_time()

@@ -13,10 +13,14 @@ from finance.services.enrollments import enroll
 from finance.services.payments import record_payment
 
 
-def enrolled(*, student=None, batch=None, enrolled_on=None, fee=None, due_on=None, by=None, **kwargs):
+def enrolled(
+    *, student=None, batch=None, enrolled_on=None, fee=None, due_on=None, by=None, **kwargs
+):
     """An enrollment with its tuition charge, by `finance.services.enrollments.enroll`. ``fee`` sets the course's fee; ``due_on``
     lets all of it be due on one day."""
-    batch = batch or BatchFactory(**({"course__total_fee": Decimal(fee)} if fee is not None else {}))
+    batch = batch or BatchFactory(
+        **({"course__total_fee": Decimal(fee)} if fee is not None else {})
+    )
     if due_on:
         kwargs["installments"] = [(due_on, kwargs.get("agreed_fee") or batch.course.total_fee)]
     return enroll(

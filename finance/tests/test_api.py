@@ -32,7 +32,10 @@ KEY = "5b1d7a3e-6c52-4c6e-9a55-1f3f0a4f9a10"
 
 
 def wrong(status=400, **errors):
-    return status, {"message": f"Check {', '.join(errors)}.", "errors": {name: [text] for name, text in errors.items()}}
+    return status, {
+        "message": f"Check {', '.join(errors)}.",
+        "errors": {name: [text] for name, text in errors.items()},
+    }
 
 
 def payment_json(payment, **changes):
@@ -80,13 +83,17 @@ def test_other_classes_of_the_student_at_that_time_are_told_and_saved_all_the_sa
     Institute.objects.update(several_batches_at_once=True)
     enrolled(student=student, batch=DailyBatchFactory(name="Evening"))
 
-    status, data = desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": DailyBatchFactory().pk})
+    status, data = desk(
+        "POST", "/enrollments", {"student_id": student.pk, "batch_id": DailyBatchFactory().pk}
+    )
 
     assert (status, data["warnings"]) == (201, ["Asha Verma has Evening on Mon-Sun 17:00-18:30."])
 
 
 def test_without_a_date_the_enrollment_is_of_today(desk, student):
-    _, data = desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": BatchFactory().pk})
+    _, data = desk(
+        "POST", "/enrollments", {"student_id": student.pk, "batch_id": BatchFactory().pk}
+    )
 
     assert data["enrollment_date"] == timezone.localdate().isoformat()
 
@@ -103,19 +110,31 @@ def test_a_second_active_enrollment_a_full_batch_and_one_that_is_over_are_confli
 
     assert enroll(student, BatchFactory()) == (
         409,
-        {"message": f"Asha Verma has an active enrollment in {there} already. Complete, drop or transfer it first."},
+        {
+            "message": f"Asha Verma has an active enrollment in {there} already. Complete, drop or transfer it first."
+        },
     )
-    assert enroll(student, there) == (409, {"message": f"Asha Verma is enrolled in {there} already."})
+    assert enroll(student, there) == (
+        409,
+        {"message": f"Asha Verma is enrolled in {there} already."},
+    )
     assert enroll(other, full) == wrong(409, batch_id="Full is full: all 1 seats are taken.")
-    assert enroll(other, over) == wrong(409, batch_id="Over ended on 1 Jul 2026. Choose a batch that goes on.")
+    assert enroll(other, over) == wrong(
+        409, batch_id="Over ended on 1 Jul 2026. Choose a batch that goes on."
+    )
     assert Enrollment.objects.count() == 2
 
 
 def test_who_or_what_is_not_there_is_not_found(desk, student):
     missing = (404, {"message": "This is not there, or not yours to see."})
 
-    assert desk("POST", "/enrollments", {"student_id": 2**63 - 1, "batch_id": BatchFactory().pk}) == missing
-    assert desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": 2**63 - 1}) == missing
+    assert (
+        desk("POST", "/enrollments", {"student_id": 2**63 - 1, "batch_id": BatchFactory().pk})
+        == missing
+    )
+    assert (
+        desk("POST", "/enrollments", {"student_id": student.pk, "batch_id": 2**63 - 1}) == missing
+    )
     assert desk("POST", "/payments", {"student_id": 2**63 - 1, "amount": 1}) == missing
 
 
@@ -144,7 +163,10 @@ def test_a_payment_draws_a_receipt(desk, owing, admin):
 def test_left_out_it_is_cash_of_today(desk, owing):
     _, data = desk("POST", "/payments", {"student_id": owing.pk, "amount": 500})
 
-    assert (data["payment_mode"], data["payment_date"]) == ("cash", timezone.localdate().isoformat())
+    assert (data["payment_mode"], data["payment_date"]) == (
+        "cash",
+        timezone.localdate().isoformat(),
+    )
 
 
 def test_the_same_key_again_answers_the_same_payment(desk, owing):
@@ -161,7 +183,10 @@ def test_a_key_holds_for_whoever_sends_it(desk, owing):
     desk("POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY)
     other = Caller(UserFactory(role=ADMIN))
 
-    assert other("POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY)[0] == 200
+    assert (
+        other("POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY)[0]
+        == 200
+    )
     assert Payment.objects.count() == 1
 
 
@@ -176,7 +201,13 @@ def test_a_retry_after_midnight_is_still_the_same_payment(desk, owing):
 
 
 @pytest.mark.parametrize(
-    "change", [{"amount": 5001}, {"payment_mode": "card"}, {"payment_date": "2026-11-01"}, {"notes": "Of her brother"}]
+    "change",
+    [
+        {"amount": 5001},
+        {"payment_mode": "card"},
+        {"payment_date": "2026-11-01"},
+        {"notes": "Of her brother"},
+    ],
 )
 @time_machine.travel("2026-11-24 12:00+05:30")
 def test_the_same_key_with_other_content_is_a_conflict(admin, owing, change):
@@ -196,9 +227,9 @@ def test_the_same_key_with_other_content_is_a_conflict(admin, owing, change):
 
 @pytest.mark.parametrize("key", ["", "ü", "x" * 256, "a\tb"])
 def test_a_key_that_is_none_is_refused(desk, owing, key):
-    assert desk("POST", "/payments", {"student_id": owing.pk, "amount": 1}, idempotency_key=key) == wrong(
-        **{"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."}
-    )
+    assert desk(
+        "POST", "/payments", {"student_id": owing.pk, "amount": 1}, idempotency_key=key
+    ) == wrong(**{"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."})
 
 
 def test_two_keys_are_two_payments(desk, owing):
@@ -243,14 +274,34 @@ def test_more_than_is_owed_is_kept_only_as_an_advance(desk, owing):
     [
         ("amount", 0, "Enter an amount above zero."),
         ("amount", -1, "An amount cannot be negative."),
-        ("amount", 12.345, "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals)."),
-        ("amount", "NaN", "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals)."),
-        ("amount", True, "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals)."),
+        (
+            "amount",
+            12.345,
+            "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals).",
+        ),
+        (
+            "amount",
+            "NaN",
+            "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals).",
+        ),
+        (
+            "amount",
+            True,
+            "Enter an amount in rupees, like 5000, 1,25,000 or 499.50 (at most two decimals).",
+        ),
         ("payment_date", "2026-11-25", "A payment cannot be dated in the future."),
-        ("payment_date", "2026-10-01", "Payments can be dated back 30 days. Choose 25 Oct 2026 or a later day."),
+        (
+            "payment_date",
+            "2026-10-01",
+            "Payments can be dated back 30 days. Choose 25 Oct 2026 or a later day.",
+        ),
         ("payment_date", "2026-02-30", "Write a date that exists, like 2026-11-24."),
         ("payment_mode", "upi", "Enter the reference of the UPI payment, as the bank shows it."),
-        ("payment_mode", "bank_transfer", "Enter the reference of the Bank transfer payment, as the bank shows it."),
+        (
+            "payment_mode",
+            "bank_transfer",
+            "Enter the reference of the Bank transfer payment, as the bank shows it.",
+        ),
         ("payment_mode", "cheque", "Choose 'cash', 'card', 'upi' or 'bank_transfer'."),
         ("student_id", None, "Send a whole number."),
         ("student_id", True, "Send a whole number."),
@@ -259,16 +310,25 @@ def test_more_than_is_owed_is_kept_only_as_an_advance(desk, owing):
     ],
 )
 @time_machine.travel("2026-11-24 12:00+05:30")
-def test_a_payment_that_cannot_be_is_refused_and_uses_no_number(admin, owing, field, value, sentence):
+def test_a_payment_that_cannot_be_is_refused_and_uses_no_number(
+    admin, owing, field, value, sentence
+):
     desk = Caller(admin)
-    got = desk("POST", "/payments", {"student_id": owing.pk, "amount": 5, field: value}, idempotency_key=KEY)
+    got = desk(
+        "POST",
+        "/payments",
+        {"student_id": owing.pk, "amount": 5, field: value},
+        idempotency_key=KEY,
+    )
 
     if field == "payment_mode" and value != "cheque":
         assert got == wrong(reference=sentence)
     else:
         assert got == wrong(**{field: sentence})
     assert not Payment.objects.exists()
-    assert desk("POST", "/payments", {"student_id": owing.pk, "amount": 5})[1]["receipt_number"].endswith("/00001")
+    assert desk("POST", "/payments", {"student_id": owing.pk, "amount": 5})[1][
+        "receipt_number"
+    ].endswith("/00001")
 
 
 def test_a_bank_reference_is_taken_once(desk, owing):
@@ -289,9 +349,13 @@ def test_the_ceiling_for_cash_holds_here_too(desk):
     assert "Section 269ST" in data["errors"]["amount"][0]
 
 
-def test_recording_a_payment_costs_the_same_queries_however_many_there_were(desk, owing, queries_of):
+def test_recording_a_payment_costs_the_same_queries_however_many_there_were(
+    desk, owing, queries_of
+):
     def record(key):
-        status, _ = desk("POST", "/payments", {"student_id": owing.pk, "amount": 5}, idempotency_key=key)
+        status, _ = desk(
+            "POST", "/payments", {"student_id": owing.pk, "amount": 5}, idempotency_key=key
+        )
         assert status == 201
 
     record("first")
@@ -305,7 +369,9 @@ def test_recording_a_payment_costs_the_same_queries_however_many_there_were(desk
 
 
 def test_payments_come_the_newest_first_and_voided_ones_do_not_count(desk, owing, admin):
-    old = paid(student=owing, amount="1000.50", paid_on=timezone.localdate() - datetime.timedelta(days=3))
+    old = paid(
+        student=owing, amount="1000.50", paid_on=timezone.localdate() - datetime.timedelta(days=3)
+    )
     void = paid(student=owing, amount="700.00")
     cancellations.void(payment=void, reason="Wrong student", by=admin)
     void = Payment.objects.get(pk=void.pk)
@@ -333,7 +399,11 @@ def test_what_was_given_back_is_not_paid(desk, owing, admin):
 
 
 def test_a_student_who_paid_nothing_has_an_empty_list(student):
-    assert Caller(student).get(f"/students/{student.pk}/payments") == {"payments": [], "total": 0, "total_paid": 0}
+    assert Caller(student).get(f"/students/{student.pk}/payments") == {
+        "payments": [],
+        "total": 0,
+        "total_paid": 0,
+    }
 
 
 def fee_status(**changes):
@@ -364,14 +434,20 @@ def test_the_fee_status_says_what_is_owed_and_since_when(owing):
         next_due={"due_date": "2026-06-01", "amount": 6999.99},
     )
     paid(student=owing, amount="6999.99")
-    assert caller.get(path) == fee_status(total_paid=12000, balance=0, status="paid", overdue=0, next_due=None)
+    assert caller.get(path) == fee_status(
+        total_paid=12000, balance=0, status="paid", overdue=0, next_due=None
+    )
     paid(student=owing, amount="0.50")
-    assert caller.get(path) == fee_status(total_paid=12000.5, balance=-0.5, status="advance", overdue=0, next_due=None)
+    assert caller.get(path) == fee_status(
+        total_paid=12000.5, balance=-0.5, status="advance", overdue=0, next_due=None
+    )
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, "due"), (1, "upcoming"), (-1, "overdue")])
 def test_the_status_follows_the_due_date(days, status):
-    student = enrolled(fee="100.00", due_on=timezone.localdate() + datetime.timedelta(days=days)).student
+    student = enrolled(
+        fee="100.00", due_on=timezone.localdate() + datetime.timedelta(days=days)
+    ).student
 
     assert Caller(student).get(f"/students/{student.pk}/fee-status")["status"] == status
 
@@ -400,7 +476,9 @@ def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, owing)
     told = caller.get(f"/students/{owing.pk}/fee-status")
     listed = caller.get(f"/students/{owing.pk}/payments")
 
-    assert {name: Decimal(str(told[name])) for name in ("total_fee", "total_paid", "balance", "overdue")} == {
+    assert {
+        name: Decimal(str(told[name])) for name in ("total_fee", "total_paid", "balance", "overdue")
+    } == {
         "total_fee": fees.total_fee,
         "total_paid": fees.total_paid,
         "balance": fees.balance,
@@ -476,7 +554,9 @@ def ways(owner):
 
     def by_api(student, amount, **more):
         body = {"student_id": student.pk, "amount": amount, **more}
-        return Caller(token=token)("POST", "/payments", body, idempotency_key=secrets.token_hex(8))[0]
+        return Caller(token=token)("POST", "/payments", body, idempotency_key=secrets.token_hex(8))[
+            0
+        ]
 
     return by_form, by_api
 
@@ -493,7 +573,12 @@ def test_form_and_api_at_once_draw_consecutive_numbers_and_refusals_use_none(way
     bad = [(way, students[0], "0", {}) for way in ways for _ in range(2)]
 
     codes = all_at_once(
-        *[(way, one, amount, {}) for one in students for way, amount in zip(ways, "12", strict=True)], *bad
+        *[
+            (way, one, amount, {})
+            for one in students
+            for way, amount in zip(ways, "12", strict=True)
+        ],
+        *bad,
     )
 
     assert sorted(codes) == [200] * 2 + [201] * 8 + [302] * 8 + [400] * 2

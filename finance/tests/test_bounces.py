@@ -29,7 +29,14 @@ def cheque(student, admin):
     """₹1,000.00 that Asha Verma paid by cheque today, of ₹3,000.00."""
     enrolled(student=student, fee="3000.00")
     today = timezone.localdate()
-    return paid(student=student, amount="1000.00", mode="cheque", reference="000123", cheque_on=today, by=admin)
+    return paid(
+        student=student,
+        amount="1000.00",
+        mode="cheque",
+        reference="000123",
+        cheque_on=today,
+        by=admin,
+    )
 
 
 @pytest.fixture
@@ -44,7 +51,12 @@ def page_of(payment):
 
 
 def returned(client, payment, **changes):
-    typed = {"bounced_on": timezone.localdate(), "reason": "Funds insufficient", "charge": "250", **changes}
+    typed = {
+        "bounced_on": timezone.localdate(),
+        "reason": "Funds insufficient",
+        "charge": "250",
+        **changes,
+    }
     return client.post(page_of(payment), typed)
 
 
@@ -57,14 +69,20 @@ def test_a_bounced_cheque_is_owed_again_with_the_charge_for_it(desk, cheque, adm
 
     assert response.url == cheque.get_absolute_url()
     reversal, charge = Reversal.objects.get(), Charge.objects.get(kind=ChargeKind.BOUNCE)
-    assert (reversal.kind, reversal.reason, reversal.voided_by) == ("bounced", "Funds insufficient", admin)
+    assert (reversal.kind, reversal.reason, reversal.voided_by) == (
+        "bounced",
+        "Funds insufficient",
+        admin,
+    )
     assert (charge.amount, charge.enrollment) == (Decimal("250.00"), cheque.enrollment)
     assert str(charge).startswith(f"Bounced cheque 000123 of {cheque}")
     assert balance(cheque) == Decimal("3250.00")
     assert not LiveReference.objects.exists(), "the cheque may be presented again"
     assert list(checks.problems()) == []
     assert "₹1,250.00 is owed" in desk.get(response.url).content.decode()
-    payments = desk.get(reverse("finance:student-payments", args=[cheque.student_id])).content.decode()
+    payments = desk.get(
+        reverse("finance:student-payments", args=[cheque.student_id])
+    ).content.decode()
     assert "Bounced" in payments
 
 
@@ -119,7 +137,14 @@ def test_only_a_cheque_that_stands_can_bounce(desk, cheque, admin):
 def test_a_bounce_is_not_dated_further_back_than_the_settings_let_it(admin, student):
     enrolled(student=student, fee="3000.00")
     today = timezone.localdate()
-    old = paid(student=student, amount="9.00", mode="cheque", cheque_on=today, paid_on=today - 40 * DAY, by=admin)
+    old = paid(
+        student=student,
+        amount="9.00",
+        mode="cheque",
+        cheque_on=today,
+        paid_on=today - 40 * DAY,
+        by=admin,
+    )
 
     with pytest.raises(ValidationError, match="Bounced cheques can be dated back 30 days"):
         bounce(payment=old, bounced_on=today - 31 * DAY, reason="x", by=admin)
@@ -137,7 +162,9 @@ def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
 
         assert (reversal.voided_on, reversal.booked_on) == (day + DAY, day + 2 * DAY)
         book = DayBook(day + 2 * DAY)
-        assert [(void.what, void.receipt_number) for void in book.voids] == [("Bounced", str(cheque))]
+        assert [(void.what, void.receipt_number) for void in book.voids] == [
+            ("Bounced", str(cheque))
+        ]
         assert [entry.what for entry in book.entries()] == ["Bounced"]
         assert list(checks.problems()) == []
 

@@ -47,7 +47,9 @@ def others():
 
 
 def errors(response):
-    return " ".join(str(error) for found in response.context["form"].errors.values() for error in found)
+    return " ".join(
+        str(error) for found in response.context["form"].errors.values() for error in found
+    )
 
 
 # One student ------------------------------------------------------------------------------------------------------
@@ -113,7 +115,10 @@ def charge_batch(client, batch, **changes):
 def three():
     """A batch of three students, and one who has left it."""
     batch = BatchFactory(name="JEE")
-    students = [enrolled(batch=batch, student=StudentFactory(user__full_name=f"S{n}")).student for n in range(3)]
+    students = [
+        enrolled(batch=batch, student=StudentFactory(user__full_name=f"S{n}")).student
+        for n in range(3)
+    ]
     gone = enrolled(batch=batch, student=StudentFactory(user__full_name="Gone Away"))
     drop(enrollment=gone, ended_on=today(), reason="left", by=None)
     return batch, students
@@ -131,7 +136,9 @@ def test_a_batch_is_shown_first_then_charged_once_each(client_of, admin, three):
     response = charge_batch(client, batch, **confirmed)
     charge_batch(client, batch, **confirmed)
 
-    assert sorted(others().values_list("student", flat=True)) == sorted(student.pk for student in students)
+    assert sorted(others().values_list("student", flat=True)) == sorted(
+        student.pk for student in students
+    )
     said = [str(message) for message in client.get(response.url).context["messages"]]
     assert said[0] == "₹1,500.00 charged to 3 students of JEE: Test series, December."
     assert "3 had been charged by this form already" in said[1]
@@ -196,7 +203,10 @@ def test_tuition_is_not_cancelled_by_itself(client_of, admin):
     tuition = Charge.objects.get(enrollment=enrolled())
 
     assert (
-        client_of(admin).post(reverse("finance:charge-cancel", args=[tuition.pk]), {"reason": "x"}).status_code == 404
+        client_of(admin)
+        .post(reverse("finance:charge-cancel", args=[tuition.pk]), {"reason": "x"})
+        .status_code
+        == 404
     )
     with pytest.raises(Exception, match="Tuition changes by"):
         charges.cancel(charge=tuition, reason="x", by=admin)
@@ -207,12 +217,25 @@ def test_tuition_is_not_cancelled_by_itself(client_of, admin):
 
 def rule(**changes):
     return LateFeeRule.objects.create(
-        **{"name": "Late fee", "grace_days": 7, "kind": "fixed", "amount": Decimal("100.00"), **changes}
+        **{
+            "name": "Late fee",
+            "grace_days": 7,
+            "kind": "fixed",
+            "amount": Decimal("100.00"),
+            **changes,
+        }
     )
 
 
 def rule_typed(**changes):
-    return {"name": "Late fee", "grace_days": "7", "kind": "fixed", "amount": "100", "is_active": "on", **changes}
+    return {
+        "name": "Late fee",
+        "grace_days": "7",
+        "kind": "fixed",
+        "amount": "100",
+        "is_active": "on",
+        **changes,
+    }
 
 
 def test_rules_are_added_listed_and_edited(client_of, admin):
@@ -224,7 +247,8 @@ def test_rules_are_added_listed_and_edited(client_of, admin):
     )
     first = LateFeeRule.objects.get(name="Late fee")
     client.post(
-        reverse("finance:late-fee-rule-update", args=[first.pk]), rule_typed(kind="per_day", amount="20", is_active="")
+        reverse("finance:late-fee-rule-update", args=[first.pk]),
+        rule_typed(kind="per_day", amount="20", is_active=""),
     )
 
     page = client.get(reverse("finance:late-fee-rules")).content.decode()

@@ -40,7 +40,9 @@ def books(admin):
     paid(student=student, amount="333.33", mode="upi", reference="U-1")
     paid(student=student, amount="700.00")
     void(payment=paid(student=student, amount="5.00"), reason="again", by=admin)
-    drop(enrollment=enrolled(), ended_on=today, reason="left", by=admin, fee_to_keep=Decimal("10.00"))
+    drop(
+        enrollment=enrolled(), ended_on=today, reason="left", by=admin, fee_to_keep=Decimal("10.00")
+    )
     transfer(enrollment=enrolled(), batch=BatchFactory(capacity=1), on=today, by=admin)
     complete(enrollment=enrolled(), ended_on=today, by=admin)
     return student
@@ -120,19 +122,30 @@ def test_a_gap_in_the_numbers_is_named(admin):
     paid(student=student, amount="1.00")
 
     year = Payment.objects.first().series
-    assert list(checks.receipt_numbers()) == [f"{year}: number 2 is missing before {year.number(6)}."]
+    assert list(checks.receipt_numbers()) == [
+        f"{year}: number 2 is missing before {year.number(6)}."
+    ]
 
 
 def test_a_place_of_supply_without_a_gstin_and_a_lost_copy_are_named(admin):
     payment = paid(student=enrolled().student, amount="5.00")
     copied = {
-        name: getattr(payment, name) for name in ("student", "series", "paid_on", "booked_on", "mode", "letterhead")
+        name: getattr(payment, name)
+        for name in ("student", "series", "paid_on", "booked_on", "mode", "letterhead")
     }
     other = Payment.objects.create(
-        **copied, amount=1, number=2, receipt_number="X", token="x", balance_after=0, place_of_supply="08"
+        **copied,
+        amount=1,
+        number=2,
+        receipt_number="X",
+        token="x",
+        balance_after=0,
+        place_of_supply="08",
     )
     receipt_prints.count_print(payment, by=admin)
-    assert list(checks.taxes()) == [f"{other}: its place of supply does not fit the GSTIN it was given with."]
+    assert list(checks.taxes()) == [
+        f"{other}: its place of supply does not fit the GSTIN it was given with."
+    ]
 
     ReceiptPrint.objects.create(payment=payment, copy=3)
     assert list(checks.taxes())[1:] == [f"{payment}: 2 printings are kept, the last is copy 3."]
@@ -147,7 +160,9 @@ def test_numbers_fit_the_financial_year_of_the_date():
 def test_a_refund_of_more_than_was_paid_is_named():
     payment = paid(student=enrolled().student, amount="5.00")
     today = timezone.localdate()
-    series = ReceiptSeries.objects.create(kind="refund", year=payment.series.year, prefix="RV", last_number=1)
+    series = ReceiptSeries.objects.create(
+        kind="refund", year=payment.series.year, prefix="RV", last_number=1
+    )
     refund = Refund.objects.create(
         student=payment.student, payment=payment, amount=Decimal("5.01"), refunded_on=today, booked_on=today, mode="cash",
         reason="left", series=series, number=1, voucher_number=series.number(1), token="once",
@@ -163,4 +178,6 @@ def test_a_late_fee_on_anything_but_the_students_own_tuition_is_named():
         late_for=mine, late_rule=LateFeeRule.objects.create(name="Late", kind="fixed", amount=Decimal("1.00")),
     )  # fmt: skip
 
-    assert list(checks.late_fees()) == [f"Late fee {late.pk} is another student's than its installment."]
+    assert list(checks.late_fees()) == [
+        f"Late fee {late.pk} is another student's than its installment."
+    ]

@@ -36,13 +36,23 @@ def year(admin):
     day = datetime.date
     with time_machine.travel(NOON):
         jee = BatchFactory(
-            name="J1", course__name="JEE", course__total_fee=Decimal("1000.00"), starts_on=day(2026, 4, 1)
+            name="J1",
+            course__name="JEE",
+            course__total_fee=Decimal("1000.00"),
+            starts_on=day(2026, 4, 1),
         )
         neet = BatchFactory(
-            name="N1", course__name="NEET", course__total_fee=Decimal("300.00"), starts_on=day(2026, 4, 1)
+            name="N1",
+            course__name="NEET",
+            course__total_fee=Decimal("300.00"),
+            starts_on=day(2026, 4, 1),
         )
         asha = enrolled(
-            batch=jee, installments=[(day(2026, 5, 5), Decimal("600.00")), (day(2026, 6, 30), Decimal("400.00"))]
+            batch=jee,
+            installments=[
+                (day(2026, 5, 5), Decimal("600.00")),
+                (day(2026, 6, 30), Decimal("400.00")),
+            ],
         ).student
         concessions.ask(
             student=asha,
@@ -95,8 +105,12 @@ def test_a_year_and_a_course_can_be_chosen(client_of, admin, year):
     client = client_of(admin)
 
     assert client.get(PAGE, {"year": 2025}).context["in_all"] == flow(received="9")
-    assert client.get(PAGE, {"course": year["neet"].course_id}).context["in_all"] == flow("300", "120")
-    assert client.get(PAGE, {"year": "x", "course": "9" * 30}).context["in_all"] == flow("1250", "820.35", "100")
+    assert client.get(PAGE, {"course": year["neet"].course_id}).context["in_all"] == flow(
+        "300", "120"
+    )
+    assert client.get(PAGE, {"year": "x", "course": "9" * 30}).context["in_all"] == flow(
+        "1250", "820.35", "100"
+    )
 
 
 def test_all_reports_agree_to_the_paisa(client_of, admin, year):
@@ -120,7 +134,9 @@ def test_all_reports_agree_to_the_paisa(client_of, admin, year):
     assert sum(status.total_paid for status in statements) == every.kept
     assert sum(status.total_fee - status.conceded for status in statements) == every.due
     owed = client.get(reverse("finance:dues")).context["owed"].amount
-    assert owed == sum(max(status.balance, 0) for status in statements) == summaries.owed(today).amount
+    assert (
+        owed == sum(max(status.balance, 0) for status in statements) == summaries.owed(today).amount
+    )
 
 
 def test_the_report_is_downloaded(client_of, admin, year):
@@ -164,7 +180,13 @@ def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
     day = timezone.localdate()
     for amount in ("70.00", "5.00"):
         charges.post(
-            students=[student], kind="exam", label="", amount=Decimal(amount), due_on=day, token=amount, by=admin
+            students=[student],
+            kind="exam",
+            label="",
+            amount=Decimal(amount),
+            due_on=day,
+            token=amount,
+            by=admin,
         )
     refunds.refund(
         payment=paid(student=student, amount="40.00"),

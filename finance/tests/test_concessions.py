@@ -76,10 +76,19 @@ def test_a_concession_within_the_limit_counts_at_once(client_of, admin):
 
 
 def test_per_cent_of_all_open_installments_is_spread_in_proportion(client_of, admin):
-    rows = [(today() + number * DAY, Decimal(amount)) for number, amount in enumerate(["1000", "2000", "4000"])]
+    rows = [
+        (today() + number * DAY, Decimal(amount))
+        for number, amount in enumerate(["1000", "2000", "4000"])
+    ]
     enrollment = enrolled(fee="7000.00", installments=rows)
 
-    ask(client_of(admin), enrollment.student, on=f"enrollment-{enrollment.pk}", amount="", percent="12.5")
+    ask(
+        client_of(admin),
+        enrollment.student,
+        on=f"enrollment-{enrollment.pk}",
+        amount="",
+        percent="12.5",
+    )
 
     assert sorted(Concession.objects.values_list("amount", flat=True)) == [
         Decimal("125.00"),
@@ -172,7 +181,10 @@ def test_above_the_limit_it_waits_is_listed_and_counts_once_approved(client_of, 
     assert balance(student) == Decimal("12000.00")
     row = Concession.objects.get()
     assert student.user.full_name in client.get(LIST).content.decode()
-    assert "1 concession waits for approval" in client.get(reverse("dashboards:admin-dashboard")).content.decode()
+    assert (
+        "1 concession waits for approval"
+        in client.get(reverse("dashboards:admin-dashboard")).content.decode()
+    )
 
     client.post(reverse("finance:concession-approve", args=[row.pk]))
 
@@ -197,9 +209,14 @@ def test_approving_asks_for_the_password_again_after_ten_minutes(client_of, admi
 def test_who_may_not_approve_sees_no_way_to(client_of, admin):
     clerk = UserFactory(role=ADMIN)
     row = waiting(enrolled(fee="12000.00").student, admin)
-    Group.objects.get(name=ADMIN).permissions.remove(Permission.objects.get(codename="approve_concession"))
+    Group.objects.get(name=ADMIN).permissions.remove(
+        Permission.objects.get(codename="approve_concession")
+    )
 
-    assert client_of(clerk).post(reverse("finance:concession-approve", args=[row.pk])).status_code == 403
+    assert (
+        client_of(clerk).post(reverse("finance:concession-approve", args=[row.pk])).status_code
+        == 403
+    )
     assert "Approve" not in client_of(clerk).get(LIST).content.decode()
 
 
@@ -227,7 +244,14 @@ def test_declining_and_taking_back_need_a_reason_and_are_kept(client_of, admin):
 
     assert balance(student) == Decimal("12000.00")
     page = client.get(reverse("finance:student-fees", args=[student.pk])).content.decode()
-    for words in ("Declined", "Not hard enough", "Taken back", "Wrong student", "Anita Rao", "₹12,000.00 → ₹11,000.00"):
+    for words in (
+        "Declined",
+        "Not hard enough",
+        "Taken back",
+        "Wrong student",
+        "Anita Rao",
+        "₹12,000.00 → ₹11,000.00",
+    ):
         assert words in page
 
 
@@ -266,14 +290,24 @@ def test_a_student_sees_what_was_taken_off_but_not_who_said_what(client_of, admi
     student = enrolled(fee="12000.00").student
     ask(client_of(admin), student, reason="Father lost his job")
 
-    page = client_of(student).get(reverse("finance:student-fees", args=[student.pk])).content.decode()
+    page = (
+        client_of(student).get(reverse("finance:student-fees", args=[student.pk])).content.decode()
+    )
 
     assert "− ₹1,000.00" in page and "Father lost" not in page and "Change installments" not in page
 
 
 def test_fees_and_waiting_list_cost_the_same_however_many(client_of, admin, queries_of):
-    student = enrolled(fee="50000.00", batch=BatchFactory(course__total_fee=Decimal("50000.00"))).student
-    pages = [LIST, *(reverse(f"finance:{name}", args=[student.pk]) for name in ("student-fees", "concession-ask"))]
+    student = enrolled(
+        fee="50000.00", batch=BatchFactory(course__total_fee=Decimal("50000.00"))
+    ).student
+    pages = [
+        LIST,
+        *(
+            reverse(f"finance:{name}", args=[student.pk])
+            for name in ("student-fees", "concession-ask")
+        ),
+    ]
     client = client_of(admin)
 
     def queries_with(concessions):
@@ -306,19 +340,26 @@ def test_a_late_fee_is_waived_with_a_reason(client_of, admin):
 
     assert balance(student) == Decimal("4000.00")
     assert Concession.objects.get().kind == "late_fee"
-    assert "Nothing is open" in messages_after(client, client.post(address, {"reason": "Again", "token": "u"}))[-1]
+    assert (
+        "Nothing is open"
+        in messages_after(client, client.post(address, {"reason": "Again", "token": "u"}))[-1]
+    )
 
 
 def test_only_a_late_fee_is_waived(client_of, admin):
     charge = Charge.objects.get(enrollment=enrolled())
 
-    assert client_of(admin).get(reverse("finance:late-fee-waive", args=[charge.pk])).status_code == 404
+    assert (
+        client_of(admin).get(reverse("finance:late-fee-waive", args=[charge.pk])).status_code == 404
+    )
 
 
 def test_a_large_late_fee_waits_too(client_of, admin):
     student, charge = late_fee("6000.00")
     assert Institute.objects.current().concession_limit == Decimal("5000.00")
 
-    client_of(admin).post(reverse("finance:late-fee-waive", args=[charge.pk]), {"reason": "Hospital", "token": "t"})
+    client_of(admin).post(
+        reverse("finance:late-fee-waive", args=[charge.pk]), {"reason": "Hospital", "token": "t"}
+    )
 
     assert balance(student) == Decimal("10000.00")

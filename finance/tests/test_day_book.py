@@ -65,7 +65,9 @@ def day(admin, clerk):
     return {"first": first, "upi": upi, "wrong": wrong}
 
 
-def test_the_day_is_told_by_person_and_mode_with_voids_and_refunds_apart(client_of, admin, clerk, day):
+def test_the_day_is_told_by_person_and_mode_with_voids_and_refunds_apart(
+    client_of, admin, clerk, day
+):
     context = client_of(admin).get(BOOK).context
 
     anita, bina = context["book"].received
@@ -86,10 +88,15 @@ def test_the_book_of_one_person_has_their_entries_only(client_of, admin, clerk, 
     client = client_of(admin)
 
     context = client.get(BOOK, {"person": clerk.pk}).context
-    assert ([row.name for row in context["book"].received], context["book"].voids) == (["Bina Desk"], [])
+    assert ([row.name for row in context["book"].received], context["book"].voids) == (
+        ["Bina Desk"],
+        [],
+    )
     assert len(context["payments"]) == 2
     assert client.get(BOOK, {"person": admin.pk}).context["book"].net == rupees("125.00")
-    assert client.get(BOOK, {"person": "9" * 30, "on": "2026-02-31"}).context["book"].net == rupees("190.00")
+    assert client.get(BOOK, {"person": "9" * 30, "on": "2026-02-31"}).context["book"].net == rupees(
+        "190.00"
+    )
 
 
 def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, admin):
@@ -99,8 +106,16 @@ def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, ad
         cancellations.void(payment=payment, reason="not hers", by=admin)
 
     monday, tuesday = (DayBook((MONDAY + n * DAY).date()) for n in (0, 1))
-    assert (monday.in_all.total, monday.voided, monday.net) == (rupees("50.00"), rupees("0.00"), rupees("50.00"))
-    assert (tuesday.in_all.total, tuesday.voided, tuesday.net) == (rupees("0.00"), rupees("50.00"), rupees("-50.00"))
+    assert (monday.in_all.total, monday.voided, monday.net) == (
+        rupees("50.00"),
+        rupees("0.00"),
+        rupees("50.00"),
+    )
+    assert (tuesday.in_all.total, tuesday.voided, tuesday.net) == (
+        rupees("0.00"),
+        rupees("50.00"),
+        rupees("-50.00"),
+    )
 
 
 def test_the_book_is_downloaded_with_signs(client_of, admin, day):
@@ -118,7 +133,9 @@ def test_the_book_costs_the_same_however_full(client_of, admin, queries_of):
     def queries_with(entries):
         for _ in range(entries):
             student = enrolled(fee="100.00").student
-            cancellations.void(payment=paid(student=student, amount="1.00", by=admin), reason="x", by=admin)
+            cancellations.void(
+                payment=paid(student=student, amount="1.00", by=admin), reason="x", by=admin
+            )
             refund(paid(student=student, amount="5.00", by=admin), "5.00", by=admin)
         client.get(BOOK)  # what is remembered for a while is remembered now
         return queries_of(lambda: client.get(BOOK))
@@ -198,7 +215,11 @@ def test_a_day_that_agrees_is_closed_without_a_note(client_of, admin, day):
 
     assert "is closed with ₹90.00 in cash." in answer.content.decode()
     closing = DayClose.objects.get()
-    assert (closing.person, closing.closed_on, closing.difference) == (admin, timezone.localdate(), rupees("0.00"))
+    assert (closing.person, closing.closed_on, closing.difference) == (
+        admin,
+        timezone.localdate(),
+        rupees("0.00"),
+    )
     assert not answer.context["may_close"]
 
 
@@ -255,7 +276,10 @@ def test_no_open_day_with_entries_is_passed_over(admin):
     with time_machine.travel(MONDAY + DAY, tick=False):
         paid(student=student, amount="20.00", by=admin)
     today = (MONDAY + 2 * DAY).date()
-    with time_machine.travel(MONDAY + 2 * DAY), pytest.raises(ValidationError, match="Close 2 Jun 2026 first"):
+    with (
+        time_machine.travel(MONDAY + 2 * DAY),
+        pytest.raises(ValidationError, match="Close 2 Jun 2026 first"),
+    ):
         close(person=admin, on=today, counted_cash=rupees("0.00"))
 
 
@@ -267,7 +291,10 @@ def test_a_close_cannot_be_changed_or_deleted(admin, day):
 
 def test_verify_names_a_close_that_its_book_contradicts(admin, day):
     DayClose.objects.create(
-        person=admin, closed_on=timezone.localdate(), counted_cash=rupees("1.00"), system_cash=rupees("1.00")
+        person=admin,
+        closed_on=timezone.localdate(),
+        counted_cash=rupees("1.00"),
+        system_cash=rupees("1.00"),
     )
 
     assert list(checks.day_closes()) == [
@@ -280,4 +307,7 @@ def test_the_book_opens_with_its_day_filled_in_and_nothing_to_clear(client_of, a
 
     assert shown.context["filters"]["on"].value() == timezone.localdate()
     assert "Clear</a>" not in shown.content.decode()
-    assert "Clear</a>" in client_of(admin).get(reverse("finance:day-book"), {"on": "2026-06-01"}).content.decode()
+    assert (
+        "Clear</a>"
+        in client_of(admin).get(reverse("finance:day-book"), {"on": "2026-06-01"}).content.decode()
+    )

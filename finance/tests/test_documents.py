@@ -28,7 +28,9 @@ from finance.documents.pdf import (
 from finance.gst import tax_within
 from finance.upi import payment_link
 
-HEAD = Head("Rao Classes", "2nd Floor, MG Road\nKota, Rajasthan 324005", "98765 43210", "office@rao.example")
+HEAD = Head(
+    "Rao Classes", "2nd Floor, MG Road\nKota, Rajasthan 324005", "98765 43210", "office@rao.example"
+)
 RECEIPT = ReceiptData(
     head=HEAD,
     number="CM/26-27/00042",
@@ -61,10 +63,22 @@ STATEMENT = StatementData(
     lines=[
         StatementLine(date(2026, 4, 1), "Tuition fee, part 1", Sum.CHARGES, Decimal("50000.00")),
         StatementLine(date(2026, 4, 2), "Sibling concession", Sum.CONCESSIONS, Decimal("-5000.00")),
-        StatementLine(date(2026, 4, 5), "Payment by UPI", Sum.PAYMENTS, Decimal("-12500.50"), "CM/26-27/00042"),
-        StatementLine(date(2026, 4, 6), "Payment voided", Sum.PAYMENTS, Decimal("12500.50"), "CM/26-27/00042"),
-        StatementLine(date(2026, 4, 6), "Payment in cash", Sum.PAYMENTS, Decimal("-50000.00"), "CM/26-27/00043"),
-        StatementLine(date(2026, 4, 8), "Refund", Sum.REFUNDS, Decimal("20000.05"), "RV/26-27/00001"),
+        StatementLine(
+            date(2026, 4, 5), "Payment by UPI", Sum.PAYMENTS, Decimal("-12500.50"), "CM/26-27/00042"
+        ),
+        StatementLine(
+            date(2026, 4, 6), "Payment voided", Sum.PAYMENTS, Decimal("12500.50"), "CM/26-27/00042"
+        ),
+        StatementLine(
+            date(2026, 4, 6),
+            "Payment in cash",
+            Sum.PAYMENTS,
+            Decimal("-50000.00"),
+            "CM/26-27/00043",
+        ),
+        StatementLine(
+            date(2026, 4, 8), "Refund", Sum.REFUNDS, Decimal("20000.05"), "RV/26-27/00001"
+        ),
     ],
     dues=[
         Due("Part 1", date(2026, 4, 9), Decimal("10000.00")),
@@ -149,7 +163,8 @@ def test_for_a_student_of_another_state_the_invoice_has_igst():
 
 
 @pytest.mark.parametrize(
-    ("balance", "words"), [("-0.05", "Kept as an advance: ₹0.05"), ("0.00", "Nothing more is owed.")]
+    ("balance", "words"),
+    [("-0.05", "Kept as an advance: ₹0.05"), ("0.00", "Nothing more is owed.")],
 )
 def test_a_receipt_says_when_nothing_is_left_or_an_advance_is_kept(balance, words):
     assert words in text(receipt_pdf(replace(RECEIPT, balance_after=Decimal(balance))))
@@ -162,7 +177,11 @@ def test_a_receipt_printed_again_says_duplicate_and_the_first_one_does_not():
 
 def test_a_voided_receipt_says_cancelled_across_every_page_and_why():
     many = [(f"Part {number}", Decimal("1.00")) for number in range(60)]
-    said = pages(receipt_pdf(replace(RECEIPT, settled=many, cancelled="Cancelled on 6 Apr 2026: entered twice")))
+    said = pages(
+        receipt_pdf(
+            replace(RECEIPT, settled=many, cancelled="Cancelled on 6 Apr 2026: entered twice")
+        )
+    )
     assert len(said) > 1
     assert all("CANCELLED" in page for page in said)
     assert "Cancelled on 6 Apr 2026: entered twice" in said[0]
@@ -178,7 +197,15 @@ def test_the_code_on_a_receipt_leads_to_the_page_that_checks_it():
 
 def test_the_smallest_receipt_is_printed():
     bare = ReceiptData(
-        Head("X"), "A/26-27/00001", date(2026, 4, 5), "Y", "1", [], Decimal("0.01"), "Cash", Decimal("0.00")
+        Head("X"),
+        "A/26-27/00001",
+        date(2026, 4, 5),
+        "Y",
+        "1",
+        [],
+        Decimal("0.01"),
+        "Cash",
+        Decimal("0.00"),
     )
     assert "Rupees zero and paise one only" in text(receipt_pdf(bare))
 
@@ -191,7 +218,9 @@ def test_a_receipt_of_sixty_lines_repeats_its_heading_and_numbers_its_pages(pape
     for number, page in enumerate(said, start=1):
         assert f"Page {number} of {len(said)}" in page
         assert "CM/26-27/00042" in page
-    assert sum("For Amount" in page for page in said) >= len(said) - 1  # the last may hold the signature alone
+    assert (
+        sum("For Amount" in page for page in said) >= len(said) - 1
+    )  # the last may hold the signature alone
     assert all(f"Part {number} of a fee" in "\n".join(said) for number in range(60))
 
 
@@ -200,13 +229,19 @@ def test_a_receipt_of_sixty_lines_repeats_its_heading_and_numbers_its_pages(pape
     ['#panic("x") *bold* _it_ $x$', '"quoted" \'single\'', "<label> @ref // no /* comment */", "`raw` \\ #{1+1} [x]", "a--b---c ... ~x"],
 )  # fmt: skip
 def test_a_name_is_printed_as_text_whatever_it_holds(name):
-    assert name in text(receipt_pdf(replace(RECEIPT, student=name, batch=name, head=replace(HEAD, name=name))))
+    assert name in text(
+        receipt_pdf(replace(RECEIPT, student=name, batch=name, head=replace(HEAD, name=name)))
+    )
     assert name in text(statement_pdf(replace(STATEMENT, student=name)))
 
 
 def test_an_emoji_and_very_long_names_do_not_stop_a_receipt():
     name = "Zoë 🎓 " + "A" * 150
-    said = text(receipt_pdf(replace(RECEIPT, student=name, batch="B" * 200, head=replace(HEAD, name="C" * 120))))
+    said = text(
+        receipt_pdf(
+            replace(RECEIPT, student=name, batch="B" * 200, head=replace(HEAD, name="C" * 120))
+        )
+    )
     letters = re.sub(r"[\s\u200b]", "", said)
     assert "Zoë" in letters
     for run in ("A" * 150, "B" * 200, "C" * 120):
@@ -218,7 +253,9 @@ def test_hindi_is_shaped_by_our_own_font():
     assert "आरव शर्मा" in said
     fonts = {
         font.get_object()["/BaseFont"].split("+")[-1]
-        for font in pypdf.PdfReader(io.BytesIO(receipt_pdf(RECEIPT))).pages[0]["/Resources"]["/Font"].values()
+        for font in pypdf.PdfReader(io.BytesIO(receipt_pdf(RECEIPT)))
+        .pages[0]["/Resources"]["/Font"]
+        .values()
     }
     assert fonts == {"Mukta-Regular", "Mukta-SemiBold", "Mukta-Bold"}
 
@@ -247,8 +284,14 @@ def test_the_sums_of_a_statement_follow_the_equation():
 
 
 def test_what_was_brought_forward_counts():
-    said = text(statement_pdf(replace(STATEMENT, lines=STATEMENT.lines[:2], brought_forward=Decimal("-45000.10"))))
-    assert "Brought forward −₹45,000.10\n1 Apr 2026 Tuition fee, part 1 ₹50,000.00 ₹4,999.90\n" in said
+    said = text(
+        statement_pdf(
+            replace(STATEMENT, lines=STATEMENT.lines[:2], brought_forward=Decimal("-45000.10"))
+        )
+    )
+    assert (
+        "Brought forward −₹45,000.10\n1 Apr 2026 Tuition fee, part 1 ₹50,000.00 ₹4,999.90\n" in said
+    )
     assert "Advance ₹0.10" in said
 
 
@@ -270,12 +313,16 @@ def test_the_code_on_a_statement_pays_the_exact_amount():
 
 
 def test_a_statement_of_nothing_says_so():
-    assert "Nothing was charged or paid yet." in text(statement_pdf(replace(STATEMENT, lines=[], dues=[], upi=None)))
+    assert "Nothing was charged or paid yet." in text(
+        statement_pdf(replace(STATEMENT, lines=[], dues=[], upi=None))
+    )
 
 
 def test_a_statement_of_eighty_lines_repeats_its_heading():
     lines = [
-        StatementLine(date(2026, 4, 1) + timedelta(days=day), f"Act {day}", Sum.CHARGES, Decimal("0.01"))
+        StatementLine(
+            date(2026, 4, 1) + timedelta(days=day), f"Act {day}", Sum.CHARGES, Decimal("0.01")
+        )
         for day in range(80)
     ]
     said = pages(statement_pdf(replace(STATEMENT, lines=lines)))
@@ -287,14 +334,20 @@ def test_a_statement_of_eighty_lines_repeats_its_heading():
 
 @pytest.mark.parametrize("template", ["receipt", "statement"])
 def test_a_paper_can_be_read_by_a_screen_reader(template):
-    told = documents._receipt(INVOICE, "a5") if template == "receipt" else documents.statement_words(STATEMENT)
+    told = (
+        documents._receipt(INVOICE, "a5")
+        if template == "receipt"
+        else documents.statement_words(STATEMENT)
+    )
     assert documents._typeset(template, told, pdf_standards="ua-1").startswith(
         b"%PDF"
     )  # refused where a rule is broken
 
 
 def test_statements_of_many_come_one_by_one_under_names_that_every_computer_takes():
-    made = statement_pdfs(replace(STATEMENT, admission_number=number) for number in ["26-00042", "A/../7", "क 1"])
+    made = statement_pdfs(
+        replace(STATEMENT, admission_number=number) for number in ["26-00042", "A/../7", "क 1"]
+    )
     names = []
     for name, pdf in made:
         names.append(name)
@@ -310,7 +363,11 @@ def test_receipts_are_printed_on_a5_or_a4():
 @pytest.mark.size
 def test_four_threads_print_at_once_and_each_gets_its_own_paper():
     def print_one(number):
-        said = text(receipt_pdf(replace(RECEIPT, number=f"CM/26-27/{number:05d}", student=f"Student {number}")))
+        said = text(
+            receipt_pdf(
+                replace(RECEIPT, number=f"CM/26-27/{number:05d}", student=f"Student {number}")
+            )
+        )
         return f"CM/26-27/{number:05d}" in said and f"Student {number}\n" in said
 
     with ThreadPoolExecutor(4) as threads:

@@ -33,7 +33,8 @@ def institute_with_dues():
     """₹700 overdue, ₹500 to come, ₹900 of which ₹300 are overdue, one in advance, one who has paid."""
     today = timezone.localdate()
     overdue = enrolled(
-        fee="1000.00", batch=BatchFactory(name="A", course__name="JEE", course__total_fee=Decimal("1000"))
+        fee="1000.00",
+        batch=BatchFactory(name="A", course__name="JEE", course__total_fee=Decimal("1000")),
     )
     paid(student=overdue.student, amount="300.00")
     upcoming = enrolled(fee="500.00", due_on=today + 9 * DAY)
@@ -41,7 +42,11 @@ def institute_with_dues():
     paid(student=both.student, amount="100.00")
     ledger_charge = both.charges.get()
     type(ledger_charge).objects.create(
-        student=both.student, enrollment=both, amount=Decimal("600.00"), posted_on=today, due_on=today
+        student=both.student,
+        enrollment=both,
+        amount=Decimal("600.00"),
+        posted_on=today,
+        due_on=today,
     )
     refresh_accounts([both.student_id])
     ahead = enrolled(fee="10.00")
@@ -53,19 +58,31 @@ def institute_with_dues():
 
 def listed(client, **filters):
     context = client.get(DUES, filters).context
-    return [debtor.account.student for debtor in context["debtors"]], context["owed"].amount, context["owed"].overdue
+    return (
+        [debtor.account.student for debtor in context["debtors"]],
+        context["owed"].amount,
+        context["owed"].overdue,
+    )
 
 
-def test_who_owes_most_comes_first_and_the_total_is_their_sum(client_of, admin, institute_with_dues):
+def test_who_owes_most_comes_first_and_the_total_is_their_sum(
+    client_of, admin, institute_with_dues
+):
     overdue, upcoming, both = institute_with_dues
     client = client_of(admin)
 
     assert listed(client) == ([both, overdue, upcoming], Decimal("2100.00"), Decimal("1000.00"))
-    assert listed(client, age="overdue") == ([both, overdue], Decimal("1600.00"), Decimal("1000.00"))
+    assert listed(client, age="overdue") == (
+        [both, overdue],
+        Decimal("1600.00"),
+        Decimal("1000.00"),
+    )
     assert listed(client, sort="due")[0] == [overdue, both, upcoming]
 
 
-def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(client_of, admin, institute_with_dues):
+def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(
+    client_of, admin, institute_with_dues
+):
     overdue, upcoming, both = institute_with_dues
     batch = overdue.enrollments.get().batch
     client = client_of(admin)
@@ -73,17 +90,30 @@ def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(client_of, admin
     assert listed(client, batch=batch.pk) == ([overdue], Decimal("700.00"), Decimal("700.00"))
     assert listed(client, course=batch.course_id)[0] == [overdue]
     assert listed(client, q=upcoming.admission_number)[0] == [upcoming]
-    assert listed(client, batch="99999", course="x", age="?", as_of="9999-12-31", at_least="x", due_before="soon")[
-        0
-    ] == [both, overdue, upcoming]
+    assert listed(
+        client,
+        batch="99999",
+        course="x",
+        age="?",
+        as_of="9999-12-31",
+        at_least="x",
+        due_before="soon",
+    )[0] == [both, overdue, upcoming]
 
 
 def test_a_filter_that_is_not_understood_says_so_beside_it(client_of, admin):
     tomorrow = timezone.localdate() + DAY
 
-    page = client_of(admin).get(reverse("finance:dues"), {"as_of": tomorrow.isoformat()}).content.decode()
+    page = (
+        client_of(admin)
+        .get(reverse("finance:dues"), {"as_of": tomorrow.isoformat()})
+        .content.decode()
+    )
 
-    assert 'id="id_as_of_error">Choose today or an earlier day: what will be owed later is not known.</p>' in page
+    assert (
+        'id="id_as_of_error">Choose today or an earlier day: what will be owed later is not known.</p>'
+        in page
+    )
 
 
 def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
@@ -93,7 +123,11 @@ def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
     both, overdue, upcoming = dues.debtors(dues.find().ids())
 
     assert (both.first_open.due_on, both.first_open.open) == (today - DAY, Decimal("300.00"))
-    assert (overdue.overdue, both.overdue, upcoming.overdue) == (Decimal("700.00"), Decimal("300.00"), Decimal("0.00"))
+    assert (overdue.overdue, both.overdue, upcoming.overdue) == (
+        Decimal("700.00"),
+        Decimal("300.00"),
+        Decimal("0.00"),
+    )
 
 
 def test_what_is_kept_says_the_same_as_each_students_page(institute_with_dues):
@@ -107,13 +141,21 @@ def test_what_is_kept_says_the_same_as_each_students_page(institute_with_dues):
         assert kept == {line.charge.pk: line.open or None for line in fees.lines}
 
 
-def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(client_of, admin, institute_with_dues):
+def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(
+    client_of, admin, institute_with_dues
+):
     today = timezone.localdate()
     for days in (10, 40, 70, 100):
         enrolled(fee="11.11", due_on=today - days * DAY, enrolled_on=today - 120 * DAY)
     client = client_of(admin)
 
-    for filters in ({}, {"age": "overdue"}, {"at_least": "600"}, {"as_of": today - DAY}, {"as_of": today - 35 * DAY}):
+    for filters in (
+        {},
+        {"age": "overdue"},
+        {"at_least": "600"},
+        {"as_of": today - DAY},
+        {"as_of": today - 35 * DAY},
+    ):
         context = client.get(DUES, filters).context
         owed = context["owed"]
         for age, amount in owed.by_age:
@@ -123,7 +165,9 @@ def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(client_of,
         assert owed.overdue == sum(debtor.overdue for debtor in context["debtors"])
         assert owed.overdue_students == sum(debtor.overdue > 0 for debtor in context["debtors"])
     totals = client.get(DUES).context["owed"]
-    assert totals.ages == [Decimal(amount) for amount in ("500.00", "600.00", "311.11", "11.11", "11.11", "711.11")]
+    assert totals.ages == [
+        Decimal(amount) for amount in ("500.00", "600.00", "311.11", "11.11", "11.11", "711.11")
+    ]
     assert totals.amount == summaries.owed(today).amount
     assert totals.overdue == summaries.owed(today).overdue
 
@@ -133,10 +177,21 @@ def test_however_filtered_they_come_in_the_order_asked_for(client_of, admin):
     batch = BatchFactory(course__total_fee=Decimal("900.00"))
     for name, days, fee in (("Bela", 3, "30.00"), ("Asha", 9, "20.00"), ("Charu", -5, "40.00")):
         student = StudentFactory(user__full_name=name, user__phone="")
-        enrolled(student=student, batch=batch, agreed_fee=Decimal(fee), fee_reason="x", due_on=today - days * DAY)
+        enrolled(
+            student=student,
+            batch=batch,
+            agreed_fee=Decimal(fee),
+            fee_reason="x",
+            due_on=today - days * DAY,
+        )
     client = client_of(admin)
 
-    for filters in ({}, {"at_least": "1"}, {"course": batch.course_id}, {"q": "a", "course": batch.course_id}):
+    for filters in (
+        {},
+        {"at_least": "1"},
+        {"course": batch.course_id},
+        {"q": "a", "course": batch.course_id},
+    ):
         for sort, names in {
             "name": "Asha Bela Charu", "-name": "Charu Bela Asha", "owed": "Asha Bela Charu", "due": "Asha Bela Charu",
             "-due": "Charu Bela Asha",
@@ -146,7 +201,9 @@ def test_however_filtered_they_come_in_the_order_asked_for(client_of, admin):
             assert " ".join(shown) == names, (filters, sort)
             owed = context["owed"]
             assert (owed.amount, owed.students, owed.overdue_students) == (Decimal("90.00"), 3, 2)
-            assert owed.ages == [Decimal(amount) for amount in ("40.00", "0", "50.00", "0", "0", "0")]
+            assert owed.ages == [
+                Decimal(amount) for amount in ("40.00", "0", "50.00", "0", "0", "0")
+            ]
 
 
 def test_the_list_costs_the_same_however_long(client_of, admin, queries_of):
@@ -172,11 +229,21 @@ def test_dues_are_for_the_desk(client_of, student, instructor):
 
 @pytest.mark.parametrize(
     ("age", "days"),
-    [("later", -1), ("today", 0), ("1-30", 1), ("1-30", 30), ("31-60", 31), ("61-90", 90), ("over-90", 91)],
+    [
+        ("later", -1),
+        ("today", 0),
+        ("1-30", 1),
+        ("1-30", 30),
+        ("31-60", 31),
+        ("61-90", 90),
+        ("over-90", 91),
+    ],
 )
 def test_each_debtor_stands_under_the_age_of_the_oldest_open_charge(client_of, admin, age, days):
     today = timezone.localdate()
-    student = enrolled(fee="500.00", enrolled_on=today - 100 * DAY, due_on=today - days * DAY).student
+    student = enrolled(
+        fee="500.00", enrolled_on=today - 100 * DAY, due_on=today - days * DAY
+    ).student
     client = client_of(admin)
 
     for asked in ("later", "today", "1-30", "31-60", "61-90", "over-90"):
@@ -225,7 +292,13 @@ def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admi
     with time_machine.travel(monday + 2 * DAY, tick=False):
         paid(student=late, amount="900.00")
         void(payment=first, reason="not his", by=admin)
-        drop(enrollment=dropped, ended_on=timezone.localdate(), reason="left", by=admin, fee_to_keep=Decimal("0.00"))
+        drop(
+            enrollment=dropped,
+            ended_on=timezone.localdate(),
+            reason="left",
+            by=admin,
+            fee_to_keep=Decimal("0.00"),
+        )
         new = enrolled(fee="50.00", due_on=on, enrolled_on=on + 2 * DAY).student
     client = client_of(admin)
 
@@ -267,7 +340,12 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
         given = paid(student=student, amount="400.00", by=admin)
         next_day()
         (conceded,) = concessions.ask(
-            student=student, charges=student.charges.all(), kind="merit", reason="x", by=admin, amount=Decimal("150.00")
+            student=student,
+            charges=student.charges.all(),
+            kind="merit",
+            reason="x",
+            by=admin,
+            amount=Decimal("150.00"),
         )
         next_day()
         wrong = paid(student=student, amount="600.00", by=admin)
@@ -276,7 +354,13 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
         next_day()
         today = timezone.localdate()
         refunds.refund(
-            payment=given, amount=Decimal("100.00"), refunded_on=today, mode="cash", reason="x", token="t", by=admin
+            payment=given,
+            amount=Decimal("100.00"),
+            refunded_on=today,
+            mode="cash",
+            reason="x",
+            token="t",
+            by=admin,
         )
         next_day()
         concessions.take_back(token=conceded.token, reason="x", by=admin)
@@ -285,7 +369,11 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
         for days in range(7):
             dues = PastDues(first + days * DAY)
             keys = dues.find().ids()
-            owed.append({debtor.account.pk: debtor.account.owed for debtor in dues.debtors(keys)}.get(student.pk))
+            owed.append(
+                {debtor.account.pk: debtor.account.owed for debtor in dues.debtors(keys)}.get(
+                    student.pk
+                )
+            )
             for person in (student, other):
                 balance = fee_status(person, dues.on).balance
                 assert (person.pk in keys) == (balance > 0)
@@ -328,8 +416,13 @@ def test_the_filtered_list_is_downloaded_as_csv(client_of, admin, institute_with
     answer = client_of(admin).get(DUES, {"age": "overdue", "as": "csv"})
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
 
-    assert answer["Content-Disposition"] == f'attachment; filename="dues-{timezone.localdate()}.csv"'
-    assert [row["Admission number"] for row in rows] == [both.admission_number, overdue.admission_number]
+    assert (
+        answer["Content-Disposition"] == f'attachment; filename="dues-{timezone.localdate()}.csv"'
+    )
+    assert [row["Admission number"] for row in rows] == [
+        both.admission_number,
+        overdue.admission_number,
+    ]
     assert [(row["Owed"], row["Overdue"], row["Due today"]) for row in rows] == [
         ("900.00", "300.00", "600.00"),
         ("700.00", "700.00", "0.00"),

@@ -41,12 +41,16 @@ def plan(*parts):
     """A plan of parts given as (per cent or None, amount or None, days)."""
     made = FeePlan.objects.create(course=CourseFactory(), name="Plan")
     for position, (percent, amount, days) in enumerate(parts):
-        FeePlanPart.objects.create(plan=made, position=position, percent=percent, amount=amount, days=days)
+        FeePlanPart.objects.create(
+            plan=made, position=position, percent=percent, amount=amount, days=days
+        )
     return made
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(total=st.integers(0, 10**9), weights=st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
+@given(
+    total=st.integers(0, 10**9), weights=st.lists(st.integers(1, 10**6), min_size=1, max_size=20)
+)
 def test_parts_in_proportion_add_up_and_none_is_off_by_a_paisa(total, weights):
     total = Decimal(total) / 100
 
@@ -61,7 +65,9 @@ def test_parts_in_proportion_add_up_and_none_is_off_by_a_paisa(total, weights):
 
 
 def test_a_plan_by_per_cent_divides_the_fee_with_the_odd_paisa_first():
-    thirds = plan((Decimal("33.33"), None, 0), (Decimal("33.33"), None, 30), (Decimal("33.34"), None, 60))
+    thirds = plan(
+        (Decimal("33.33"), None, 0), (Decimal("33.33"), None, 30), (Decimal("33.34"), None, 60)
+    )
     start = datetime.date(2026, 6, 1)
 
     assert installments.plan_rows(thirds, Decimal("1000.00"), start) == [
@@ -70,7 +76,9 @@ def test_a_plan_by_per_cent_divides_the_fee_with_the_odd_paisa_first():
         (start + 60 * DAY, Decimal("333.40")),
     ]
     halves = plan((Decimal("50"), None, 0), (Decimal("50"), None, 30))
-    assert [amount for _, amount in installments.plan_rows(halves, Decimal("0.03"), start)] == rupees("0.02", "0.01")
+    assert [
+        amount for _, amount in installments.plan_rows(halves, Decimal("0.03"), start)
+    ] == rupees("0.02", "0.01")
 
 
 def test_amounts_of_a_plan_are_kept_for_the_full_fee_and_are_proportions_of_a_lower_one():
@@ -85,7 +93,9 @@ def test_amounts_of_a_plan_are_kept_for_the_full_fee_and_are_proportions_of_a_lo
 
 
 def test_the_rest_is_split_a_month_apart():
-    rows = installments.split_rest([(datetime.date(2026, 1, 31), Decimal("100.00"))], Decimal("1100.00"), 3)
+    rows = installments.split_rest(
+        [(datetime.date(2026, 1, 31), Decimal("100.00"))], Decimal("1100.00"), 3
+    )
 
     assert rows[1:] == [
         (datetime.date(2026, 2, 28), Decimal("333.34")),
@@ -102,7 +112,10 @@ def test_enrolling_by_installments_posts_each_on_its_day():
 
     assert open_rows(enrollment) == rows
     assert status(enrollment).overdue == Decimal("4000.00")
-    assert [charge.label for charge in Charge.objects.all()] == ["Installment 1 of 2", "Installment 2 of 2"]
+    assert [charge.label for charge in Charge.objects.all()] == [
+        "Installment 1 of 2",
+        "Installment 2 of 2",
+    ]
 
 
 def test_installments_that_miss_the_fee_are_refused_and_nobody_is_enrolled():
@@ -116,7 +129,11 @@ def test_installments_that_miss_the_fee_are_refused_and_nobody_is_enrolled():
 
 def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin):
     today = timezone.localdate()
-    rows = [(today - 30 * DAY, Decimal("4000.00")), (today, Decimal("4000.00")), (today + 30 * DAY, Decimal("4000.00"))]
+    rows = [
+        (today - 30 * DAY, Decimal("4000.00")),
+        (today, Decimal("4000.00")),
+        (today + 30 * DAY, Decimal("4000.00")),
+    ]
     enrollment = enrolled(fee="12000.00", installments=rows)
     paid(student=enrollment.student, amount="5000.00")
     new = [(today + 10 * DAY, Decimal("3000.00")), (today + 40 * DAY, Decimal("4000.00"))]
@@ -125,7 +142,9 @@ def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin
 
     after = status(enrollment)
     assert open_rows(enrollment) == new
-    assert (after.total_fee, after.balance, after.overdue) == tuple(rupees("12000.00", "7000.00", "0.00"))
+    assert (after.total_fee, after.balance, after.overdue) == tuple(
+        rupees("12000.00", "7000.00", "0.00")
+    )
     assert [(line.charge.due_on, line.settled) for line in after.lines if line.settled] == [
         (today - 30 * DAY, Decimal("4000.00")),
         (today, Decimal("1000.00")),
@@ -134,7 +153,10 @@ def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin
 
 def test_changed_installments_carry_concessions_over(admin):
     today = timezone.localdate()
-    enrollment = enrolled(fee="12000.00", installments=[(today, Decimal("6000.00")), (today + DAY, Decimal("6000.00"))])
+    enrollment = enrolled(
+        fee="12000.00",
+        installments=[(today, Decimal("6000.00")), (today + DAY, Decimal("6000.00"))],
+    )
     concessions.ask(
         student=enrollment.student,
         charges=Charge.objects.all(),
@@ -145,11 +167,16 @@ def test_changed_installments_carry_concessions_over(admin):
     )
 
     installments.change(
-        enrollment=enrollment, rows=[(today + 5 * DAY, Decimal("11000.00"))], reason="One payment", by=admin
+        enrollment=enrollment,
+        rows=[(today + 5 * DAY, Decimal("11000.00"))],
+        reason="One payment",
+        by=admin,
     )
 
     after = status(enrollment)
-    assert (after.total_fee, after.conceded, after.balance) == tuple(rupees("12000.00", "1000.00", "11000.00"))
+    assert (after.total_fee, after.conceded, after.balance) == tuple(
+        rupees("12000.00", "1000.00", "11000.00")
+    )
 
 
 # Concessions ------------------------------------------------------------------------------------------------------
@@ -157,7 +184,10 @@ def test_changed_installments_carry_concessions_over(admin):
 
 def test_a_concession_is_spread_over_open_installments_in_proportion(admin):
     today = timezone.localdate()
-    rows = [(today + number * DAY, amount) for number, amount in enumerate(rupees("1000.00", "2000.00", "4000.00"))]
+    rows = [
+        (today + number * DAY, amount)
+        for number, amount in enumerate(rupees("1000.00", "2000.00", "4000.00"))
+    ]
     enrollment = enrolled(fee="7000.00", installments=rows)
     paid(student=enrollment.student, amount="1000.00")
 
@@ -317,11 +347,21 @@ def test_a_payment_that_was_refunded_cannot_be_voided_and_a_void_one_not_refunde
 
 def test_leaving_cancels_the_open_installments_and_keeps_what_was_settled(admin):
     today = timezone.localdate()
-    rows = [(today - 20 * DAY, Decimal("4000.00")), (today, Decimal("4000.00")), (today + 30 * DAY, Decimal("4000.00"))]
+    rows = [
+        (today - 20 * DAY, Decimal("4000.00")),
+        (today, Decimal("4000.00")),
+        (today + 30 * DAY, Decimal("4000.00")),
+    ]
     enrollment = enrolled(fee="12000.00", installments=rows)
     paid(student=enrollment.student, amount="4000.00")
 
-    drop(enrollment=enrollment, ended_on=today, reason="Moved", by=admin, fee_to_keep=Decimal("5500.00"))
+    drop(
+        enrollment=enrollment,
+        ended_on=today,
+        reason="Moved",
+        by=admin,
+        fee_to_keep=Decimal("5500.00"),
+    )
 
     assert open_rows(enrollment) == [(today, Decimal("1500.00"))]
     assert Charge.objects.live().count() == 2
@@ -331,13 +371,21 @@ def test_leaving_after_paying_more_than_stays_leaves_money_to_give_back(admin):
     enrollment = enrolled(fee="12000.00")
     paid(student=enrollment.student, amount="12000.00")
 
-    drop(enrollment=enrollment, ended_on=timezone.localdate(), reason="Moved", by=admin, fee_to_keep=Decimal("3000.00"))
+    drop(
+        enrollment=enrollment,
+        ended_on=timezone.localdate(),
+        reason="Moved",
+        by=admin,
+        fee_to_keep=Decimal("3000.00"),
+    )
 
     assert status(enrollment).advance == Decimal("9000.00")
 
 
 def test_the_fee_for_the_classes_held_is_shown_with_its_working():
-    batch = DailyBatchFactory(starts_on=datetime.date(2026, 6, 1), ends_on=datetime.date(2026, 6, 30))
+    batch = DailyBatchFactory(
+        starts_on=datetime.date(2026, 6, 1), ends_on=datetime.date(2026, 6, 30)
+    )
 
     share = installments.fee_from(batch, Decimal("1000.00"), datetime.date(2026, 6, 21))
 
@@ -358,8 +406,13 @@ def test_moving_keeps_what_was_due_and_posts_the_rest_of_the_new_fee(admin):
     moved = transfer(enrollment=enrollment, batch=new_batch, on=today, by=admin)
 
     after = status(enrollment)
-    assert open_rows(enrollment) == [(today + 10 * DAY, Decimal("5500.00")), (today + 40 * DAY, Decimal("5500.00"))]
-    assert (after.total_fee, after.total_paid, after.balance) == tuple(rupees("15000.00", "4000.00", "11000.00"))
+    assert open_rows(enrollment) == [
+        (today + 10 * DAY, Decimal("5500.00")),
+        (today + 40 * DAY, Decimal("5500.00")),
+    ]
+    assert (after.total_fee, after.total_paid, after.balance) == tuple(
+        rupees("15000.00", "4000.00", "11000.00")
+    )
     assert moved.transferred_from == enrollment
 
 
@@ -368,7 +421,12 @@ def test_moving_to_a_course_that_costs_less_than_was_due_leaves_an_advance(admin
     enrollment = enrolled(fee="12000.00", due_on=today - 30 * DAY)
     paid(student=enrollment.student, amount="12000.00")
 
-    transfer(enrollment=enrollment, batch=BatchFactory(course__total_fee=Decimal("5000.00")), on=today, by=admin)
+    transfer(
+        enrollment=enrollment,
+        batch=BatchFactory(course__total_fee=Decimal("5000.00")),
+        on=today,
+        by=admin,
+    )
 
     assert status(enrollment).advance == Decimal("7000.00")
 
@@ -383,7 +441,10 @@ def test_moving_twice_counts_what_stayed_of_the_first_fee_once(admin):
     transfer(enrollment=second, batch=batches[1], on=today, by=admin)
 
     assert status(first).total_fee == Decimal("20000.00")
-    assert open_rows(first) == [(today - 30 * DAY, Decimal("4000.00")), (today + 10 * DAY, Decimal("16000.00"))]
+    assert open_rows(first) == [
+        (today - 30 * DAY, Decimal("4000.00")),
+        (today + 10 * DAY, Decimal("16000.00")),
+    ]
 
 
 def test_moving_carries_a_concession_over(admin):
@@ -398,8 +459,15 @@ def test_moving_carries_a_concession_over(admin):
         amount=Decimal("2000.00"),
     )
 
-    transfer(enrollment=enrollment, batch=BatchFactory(course__total_fee=Decimal("15000.00")), on=today, by=admin)
+    transfer(
+        enrollment=enrollment,
+        batch=BatchFactory(course__total_fee=Decimal("15000.00")),
+        on=today,
+        by=admin,
+    )
 
     after = status(enrollment)
-    assert (after.total_fee, after.conceded, after.balance) == tuple(rupees("15000.00", "2000.00", "13000.00"))
+    assert (after.total_fee, after.conceded, after.balance) == tuple(
+        rupees("15000.00", "2000.00", "13000.00")
+    )
     assert not list(checks.problems())

@@ -32,13 +32,21 @@ def today():
 
 def enroll(client, student, batch, **changes):
     """Send the form that enrolls; `changes` overrides what was typed."""
-    typed = {"batch": batch.pk, "enrolled_on": today().isoformat(), "agreed_fee": "", "fee_reason": "", **changes}
+    typed = {
+        "batch": batch.pk,
+        "enrolled_on": today().isoformat(),
+        "agreed_fee": "",
+        "fee_reason": "",
+        **changes,
+    }
     return client.post(f"{ADD}?student={student.pk}", typed)
 
 
 def errors(response):
     """What the page refused, as one text."""
-    return " ".join(str(error) for errors in response.context["form"].errors.values() for error in errors)
+    return " ".join(
+        str(error) for errors in response.context["form"].errors.values() for error in errors
+    )
 
 
 # Enroll -----------------------------------------------------------------------------------------------------------
@@ -67,15 +75,23 @@ def test_a_batch_is_offered_with_its_times_fee_and_seats(client_of, admin, stude
     assert f'<option value="{batch.pk}" selected data-fee="12000.00">' in page
 
 
-def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(client_of, admin, student, monkeypatch):
+def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(
+    client_of, admin, student, monkeypatch
+):
     course = CourseFactory(name="JEE")
-    first, second, third = (BatchFactory(name=name, course=course) for name in ("Alpha", "Beta", "Gamma"))
+    first, second, third = (
+        BatchFactory(name=name, course=course) for name in ("Alpha", "Beta", "Gamma")
+    )
     client = client_of(admin)
 
     def offered(**query):
         page = client.get(ADD, {"student": student.pk, **query})
         found = [batch.name for batch in page.context["form"].fields["batch"].offered]
-        assert all(f'<option value="{one.pk}"' in page.content.decode() for one in (first, third) if one.name in found)
+        assert all(
+            f'<option value="{one.pk}"' in page.content.decode()
+            for one in (first, third)
+            if one.name in found
+        )
         return found, 'name="find"' in page.content.decode()
 
     assert offered() == (["Alpha", "Beta", "Gamma"], False)
@@ -86,7 +102,10 @@ def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(
     assert offered(find="nothing", batch="9" * 30) == ([], True)
     assert enroll(client, student, third).status_code == 302
     move = reverse("finance:enrollment-transfer", args=[Enrollment.objects.get().pk])
-    assert [batch.name for batch in client.get(move).context["form"].fields["batch"].offered] == ["Alpha", "Beta"]
+    assert [batch.name for batch in client.get(move).context["form"].fields["batch"].offered] == [
+        "Alpha",
+        "Beta",
+    ]
     assert 'name="find"' in client.get(move, {"find": "beta"}).content.decode()
 
 
@@ -98,7 +117,11 @@ def test_enrolling_charges_the_fee_and_leads_to_the_hub(client_of, admin, studen
     assert response.url == reverse("dashboards:student-page", args=[student.pk])
     enrollment = Enrollment.objects.get()
     charge = Charge.objects.get()
-    assert (enrollment.agreed_fee, charge.amount, charge.due_on) == (Decimal("12000.00"), Decimal("12000.00"), today())
+    assert (enrollment.agreed_fee, charge.amount, charge.due_on) == (
+        Decimal("12000.00"),
+        Decimal("12000.00"),
+        today(),
+    )
     assert Account.objects.get().balance == Decimal("12000.00")
     messages = [str(message) for message in client_of(admin).get(response.url).context["messages"]]
     assert messages == ["Asha Verma enrolled in JEE Morning for ₹12,000.00."]
@@ -109,7 +132,9 @@ def test_a_lower_fee_needs_a_reason(client_of, admin, student):
     client = client_of(admin)
 
     refused = enroll(client, student, batch, agreed_fee="9,999.50")
-    assert refused.context["form"].errors["fee_reason"] == ["Say why the fee is lower than the course's fee."]
+    assert refused.context["form"].errors["fee_reason"] == [
+        "Say why the fee is lower than the course's fee."
+    ]
     assert refused.context["form"]["agreed_fee"].value() == "9,999.50"
 
     enroll(client, student, batch, agreed_fee="9,999.50", fee_reason="sister in the batch")
@@ -124,7 +149,9 @@ def test_a_free_place_is_charged_nothing(client_of, admin, student):
 
 
 def test_a_fee_cannot_be_raised(client_of, admin, student):
-    assert "At most ₹12,000.00" in errors(enroll(client_of(admin), student, BatchFactory(), agreed_fee="12000.01"))
+    assert "At most ₹12,000.00" in errors(
+        enroll(client_of(admin), student, BatchFactory(), agreed_fee="12000.01")
+    )
 
 
 def full(student):
@@ -157,7 +184,10 @@ def inactive(student):
     [
         (full, "Tiny is full: all 1 seats are taken."),
         (ended_tomorrow, "Short ended on"),
-        (elsewhere, "Asha Verma has an active enrollment in NEET already. Complete, drop or transfer it first."),
+        (
+            elsewhere,
+            "Asha Verma has an active enrollment in NEET already. Complete, drop or transfer it first.",
+        ),
         (same_batch, "Asha Verma is enrolled in NEET already."),
         (inactive, "Asha Verma is inactive. Activate the person first."),
     ],
@@ -192,7 +222,9 @@ def in_the_evening(student):
 CLASH = "Asha Verma has Evening on Mon-Sun 17:00-18:30."
 
 
-def test_a_second_batch_at_the_same_time_is_asked_about_and_loses_nothing(client_of, admin, student, in_the_evening):
+def test_a_second_batch_at_the_same_time_is_asked_about_and_loses_nothing(
+    client_of, admin, student, in_the_evening
+):
     batch, client = DailyBatchFactory(), client_of(admin)
 
     asked = enroll(client, student, batch, agreed_fee="9000", fee_reason="Sibling")
@@ -206,14 +238,18 @@ def test_a_second_batch_at_the_same_time_is_asked_about_and_loses_nothing(client
     assert batch.enrollments.active().count() == 1
 
 
-def test_a_second_batch_at_another_time_is_not_asked_about(client_of, admin, student, in_the_evening):
+def test_a_second_batch_at_another_time_is_not_asked_about(
+    client_of, admin, student, in_the_evening
+):
     batch = BatchFactory()
     save_batch(batch, parse("Mon-Sun 18:30-20:00"))
 
     assert enroll(client_of(admin), student, batch).status_code == 302
 
 
-def test_a_move_asks_about_the_batches_that_one_stays_in_only(client_of, admin, student, in_the_evening):
+def test_a_move_asks_about_the_batches_that_one_stays_in_only(
+    client_of, admin, student, in_the_evening
+):
     morning = BatchFactory(name="Morning")
     save_batch(morning, parse("Mon 07:00-08:00"))
     moving, batch = enrolled(student=student, batch=morning), DailyBatchFactory()
@@ -227,7 +263,9 @@ def test_a_move_asks_about_the_batches_that_one_stays_in_only(client_of, admin, 
     assert move(client, in_the_evening, batch).status_code == 302
 
 
-def test_of_several_at_once_those_with_other_classes_then_are_named(client_of, admin, student, in_the_evening):
+def test_of_several_at_once_those_with_other_classes_then_are_named(
+    client_of, admin, student, in_the_evening
+):
     other, free = enrolled(batch=in_the_evening.batch).student, StudentFactory()
     batch, client = DailyBatchFactory(), client_of(admin)
 
@@ -271,7 +309,8 @@ def test_a_student_can_be_enrolled_again_after_leaving(client_of, admin, student
 
 def end(client, act, enrollment, **typed):
     return client.post(
-        reverse(f"finance:enrollment-{act}", args=[enrollment.pk]), {"ended_on": today().isoformat(), **typed}
+        reverse(f"finance:enrollment-{act}", args=[enrollment.pk]),
+        {"ended_on": today().isoformat(), **typed},
     )
 
 
@@ -280,7 +319,14 @@ def test_dropping_keeps_a_part_of_the_fee(client_of, admin, student):
     paid(student=student, amount="5000.00")
     client = client_of(admin)
 
-    end(client, "drop", enrollment, reason="moved to Pune", fee_to_keep="6,000", fee_reason="agreed by phone")
+    end(
+        client,
+        "drop",
+        enrollment,
+        reason="moved to Pune",
+        fee_to_keep="6,000",
+        fee_reason="agreed by phone",
+    )
 
     enrollment.refresh_from_db()
     assert (enrollment.status, enrollment.ended_on, enrollment.end_reason) == (
@@ -301,7 +347,14 @@ def test_a_fee_that_is_taken_back_becomes_an_advance(client_of, admin, student):
     enrollment = enrolled(student=student)
     paid(student=student, amount="5000.00")
 
-    end(client_of(admin), "drop", enrollment, reason="never came", fee_to_keep="0", fee_reason="never came")
+    end(
+        client_of(admin),
+        "drop",
+        enrollment,
+        reason="never came",
+        fee_to_keep="0",
+        fee_reason="never came",
+    )
 
     assert fee_status(student, today()).advance == Decimal("5000.00")
 
@@ -316,11 +369,16 @@ def test_a_fee_that_is_taken_back_becomes_an_advance(client_of, admin, student):
         ({"ended_on": "2026-02-30"}, "ended_on", "Enter a date that exists"),
     ],
 )
-def test_a_drop_that_cannot_be_says_why_and_writes_nothing(client_of, admin, typed, field, sentence):
+def test_a_drop_that_cannot_be_says_why_and_writes_nothing(
+    client_of, admin, typed, field, sentence
+):
     enrollment = enrolled()
 
     response = end(
-        client_of(admin), "drop", enrollment, **{"reason": "x", "fee_to_keep": "0", "fee_reason": "y", **typed}
+        client_of(admin),
+        "drop",
+        enrollment,
+        **{"reason": "x", "fee_to_keep": "0", "fee_reason": "y", **typed},
     )
 
     assert sentence in response.context["form"].errors[field][0]
@@ -365,10 +423,14 @@ def test_pages_that_end_an_enrollment_cost_the_same(client_of, admin, act, queri
     assert queries_of(lambda: client.get(page)) == few
 
 
-def test_a_sibling_is_suggested_while_enrolling_and_the_concession_follows(client_of, admin, student):
+def test_a_sibling_is_suggested_while_enrolling_and_the_concession_follows(
+    client_of, admin, student
+):
     student.guardian_phone = "9876543210"
     student.save()
-    ravi = enrolled(student=StudentFactory(user__full_name="Ravi Verma", guardian_phone="9876543210")).student
+    ravi = enrolled(
+        student=StudentFactory(user__full_name="Ravi Verma", guardian_phone="9876543210")
+    ).student
     enrolled(student=StudentFactory(user__full_name="Meena Iyer", guardian_phone="9876543211"))
     batch = BatchFactory()
     client = client_of(admin)
@@ -383,7 +445,9 @@ def test_a_sibling_is_suggested_while_enrolling_and_the_concession_follows(clien
     assert client.get(response.url).context["form"].initial["kind"] == "sibling"
 
 
-def test_who_has_no_sibling_here_is_offered_no_concession_while_enrolling(client_of, admin, student):
+def test_who_has_no_sibling_here_is_offered_no_concession_while_enrolling(
+    client_of, admin, student
+):
     page = client_of(admin).get(ADD, {"student": student.pk}).content.decode()
 
     assert "give a concession" not in page
@@ -396,7 +460,9 @@ def test_who_has_no_sibling_here_is_offered_no_concession_while_enrolling(client
 def test_nobody_joins_years_away(client_of, admin, student, days, sentence):
     batch = BatchFactory(starts_on=today())
 
-    response = enroll(client_of(admin), student, batch, enrolled_on=(today() + days * DAY).isoformat())
+    response = enroll(
+        client_of(admin), student, batch, enrolled_on=(today() + days * DAY).isoformat()
+    )
 
     assert sentence in response.context["form"].errors["enrolled_on"][0]
     assert not Enrollment.objects.exists()
@@ -407,7 +473,9 @@ def test_an_enrollment_ends_at_most_a_year_ahead(client_of, admin, student, act)
     enrollment = enrolled(student=student)
     sent = {"ended_on": (today() + 400 * DAY).isoformat(), "reason": "left"}
 
-    response = client_of(admin).post(reverse(f"finance:enrollment-{act}", args=[enrollment.pk]), sent)
+    response = client_of(admin).post(
+        reverse(f"finance:enrollment-{act}", args=[enrollment.pk]), sent
+    )
 
     assert "this is more than a year ahead." in response.context["form"].errors["ended_on"][0]
     assert Enrollment.objects.active().get() == enrollment
@@ -416,7 +484,9 @@ def test_an_enrollment_ends_at_most_a_year_ahead(client_of, admin, student, act)
 def test_no_installment_is_due_decades_ahead(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("100.00"))
 
-    response = enroll(client_of(admin), student, batch, **rows_of(batch, (datetime.date(2099, 1, 1), "100")))
+    response = enroll(
+        client_of(admin), student, batch, **rows_of(batch, (datetime.date(2099, 1, 1), "100"))
+    )
 
     assert "No installment can be due after" in errors(response)
     assert not Enrollment.objects.exists()
@@ -434,7 +504,10 @@ def move(client, enrollment, batch, **changes):
 def test_a_move_within_a_course_keeps_what_was_agreed(client_of, admin, student, agreed_fee):
     course = CourseFactory(total_fee=Decimal("12000.00"))
     enrollment = enrolled(
-        student=student, batch=BatchFactory(course=course), agreed_fee=Decimal("10000.00"), fee_reason="sister"
+        student=student,
+        batch=BatchFactory(course=course),
+        agreed_fee=Decimal("10000.00"),
+        fee_reason="sister",
     )
     paid(student=student, amount="4000.00")
     other = BatchFactory(course=course)
@@ -442,9 +515,16 @@ def test_a_move_within_a_course_keeps_what_was_agreed(client_of, admin, student,
     move(client_of(admin), enrollment, other, reason="timing", agreed_fee=agreed_fee)
 
     moved = Enrollment.objects.active().get()
-    assert (moved.batch, moved.agreed_fee, moved.fee_reason) == (other, Decimal("10000.00"), "sister")
+    assert (moved.batch, moved.agreed_fee, moved.fee_reason) == (
+        other,
+        Decimal("10000.00"),
+        "sister",
+    )
     enrollment.refresh_from_db()
-    assert (enrollment.status, enrollment.end_reason) == ("dropped", f"Transferred to {other}: timing")
+    assert (enrollment.status, enrollment.end_reason) == (
+        "dropped",
+        f"Transferred to {other}: timing",
+    )
     assert Account.objects.get().balance == Decimal("6000.00")
     assert Charge.objects.live().get().due_on == enrollment.enrolled_on
 
@@ -491,7 +571,9 @@ def test_the_settlement_of_a_move_is_shown_before_anything_moves(client_of, admi
     )
     assert after.balance == Decimal("11000.00")
     shown = [form.initial for form in response.context["table"].formset if form.initial]
-    assert shown == [{"due_on": today() + days * DAY, "amount": Decimal("5500.00")} for days in (10, 40)]
+    assert shown == [
+        {"due_on": today() + days * DAY, "amount": Decimal("5500.00")} for days in (10, 40)
+    ]
     assert Enrollment.objects.active().get() == enrollment
 
 
@@ -525,7 +607,12 @@ def test_the_installments_of_a_move_can_be_changed_and_must_add_up(client_of, ad
 
     move(client, enrollment, other, **rows, **{"rows-1-amount": "10000"})
     moved = Enrollment.objects.active().get()
-    assert list(Charge.objects.live().filter(enrollment=moved).order_by("due_on").values_list("due_on", "amount")) == [
+    assert list(
+        Charge.objects.live()
+        .filter(enrollment=moved)
+        .order_by("due_on")
+        .values_list("due_on", "amount")
+    ) == [
         (today(), Decimal("1000.00")),
         (today() + 60 * DAY, Decimal("10000.00")),
     ]
@@ -533,7 +620,12 @@ def test_the_installments_of_a_move_can_be_changed_and_must_add_up(client_of, ad
 
 def rows_of(other, *rows):
     """What the table of a move sends for ``rows``, edited."""
-    sent = {"rows-TOTAL_FORMS": len(rows), "rows-INITIAL_FORMS": 0, "offered": "…", "offered_for": f"{other.pk}."}
+    sent = {
+        "rows-TOTAL_FORMS": len(rows),
+        "rows-INITIAL_FORMS": 0,
+        "offered": "…",
+        "offered_for": f"{other.pk}.",
+    }
     for number, (due_on, amount) in enumerate(rows):
         sent |= {f"rows-{number}-due_on": due_on.isoformat(), f"rows-{number}-amount": amount}
     return sent
@@ -545,7 +637,9 @@ def test_no_installment_of_a_move_is_due_before_it(client_of, admin, in_parts):
 
     early = move(client, enrollment, other, **rows_of(other, (today() - DAY, "11000")))
 
-    assert f"No installment can be due before {day_words(today())}. Choose a later date." in errors(early)
+    assert f"No installment can be due before {day_words(today())}. Choose a later date." in errors(
+        early
+    )
     assert Enrollment.objects.active().get() == enrollment
     assert move(client, enrollment, other, **rows_of(other, (today(), "11000"))).status_code == 302
 
@@ -561,7 +655,9 @@ def test_where_the_old_fee_goes_whole_its_overdue_part_stays_overdue_and_none_is
     ]
 
     early = move(client, enrollment, other, **rows_of(other, (today() - 31 * DAY, "9000")))
-    in_time = move(client, enrollment, other, **rows_of(other, (today() - 30 * DAY, "4000"), (today(), "5000")))
+    in_time = move(
+        client, enrollment, other, **rows_of(other, (today() - 30 * DAY, "4000"), (today(), "5000"))
+    )
 
     assert "No installment can be due before" in errors(early)
     assert in_time.status_code == 302
@@ -580,7 +676,12 @@ def test_installments_shown_for_another_batch_move_nothing(client_of, admin, in_
 
 
 def several(client, batch, students=(), **changes):
-    typed = {"students": [s.pk for s in students], "enrolled_on": today().isoformat(), "numbers": "", **changes}
+    typed = {
+        "students": [s.pk for s in students],
+        "enrolled_on": today().isoformat(),
+        "numbers": "",
+        **changes,
+    }
     return client.post(reverse("finance:batch-enroll", args=[batch.pk]), typed)
 
 
@@ -599,7 +700,8 @@ def test_ticked_and_pasted_students_are_enrolled_together(client_of, admin, stud
 def test_several_pay_by_a_plan_of_the_course(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("9000.01"))
     plan, *others = (
-        FeePlan.objects.create(course=course, name="Two parts") for course in (batch.course, CourseFactory())
+        FeePlan.objects.create(course=course, name="Two parts")
+        for course in (batch.course, CourseFactory())
     )
     installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
     other = StudentFactory()
@@ -649,7 +751,9 @@ def test_more_students_than_seats_are_refused(client_of, admin):
 def test_an_unknown_admission_number_is_named(client_of, admin, student):
     response = several(client_of(admin), BatchFactory(), numbers=f"{student.admission_number} 99-1")
 
-    assert response.context["form"].errors["numbers"] == ["No student has the admission number 99-1. Check it."]
+    assert response.context["form"].errors["numbers"] == [
+        "No student has the admission number 99-1. Check it."
+    ]
 
 
 def test_finding_more_students_keeps_who_is_ticked(client_of, admin, student):
@@ -695,7 +799,9 @@ def test_completing_a_batch_completes_everybody_in_it(client_of, admin):
     for _ in range(3):
         enrolled(batch=batch)
 
-    client_of(admin).post(reverse("finance:batch-complete", args=[batch.pk]), {"last_day": today().isoformat()})
+    client_of(admin).post(
+        reverse("finance:batch-complete", args=[batch.pk]), {"last_day": today().isoformat()}
+    )
 
     batch.refresh_from_db()
     assert batch.ends_on == today()
@@ -709,7 +815,9 @@ def test_a_batch_cannot_be_complete_before_it_starts_or_somebody_joins(client_of
     batch = BatchFactory()
     enrolled(batch=batch, enrolled_on=datetime.date(2026, 6, 10))
 
-    response = client_of(admin).post(reverse("finance:batch-complete", args=[batch.pk]), {"last_day": last_day})
+    response = client_of(admin).post(
+        reverse("finance:batch-complete", args=[batch.pk]), {"last_day": last_day}
+    )
 
     assert response.context["form"].errors["last_day"]
     batch.refresh_from_db()
@@ -725,14 +833,23 @@ def test_only_the_desk_moves_students(client_of, student, instructor):
     pages = [
         ADD,
         reverse("finance:enrollment-suggestions"),
-        *(reverse(f"finance:enrollment-{act}", args=[enrollment.pk]) for act in ("complete", "drop", "transfer")),
-        *(reverse(f"finance:{name}", args=[enrollment.batch_id]) for name in ("batch-enroll", "batch-complete")),
+        *(
+            reverse(f"finance:enrollment-{act}", args=[enrollment.pk])
+            for act in ("complete", "drop", "transfer")
+        ),
+        *(
+            reverse(f"finance:{name}", args=[enrollment.batch_id])
+            for name in ("batch-enroll", "batch-complete")
+        ),
     ]
     for person in (student, instructor):
         client = client_of(person)
         for page in pages:
             assert client.get(page).status_code == 403
-            assert client.post(page, {"ended_on": "2026-07-01", "last_day": "2026-07-01"}).status_code == 403
+            assert (
+                client.post(page, {"ended_on": "2026-07-01", "last_day": "2026-07-01"}).status_code
+                == 403
+            )
     assert Enrollment.objects.get().is_active
 
 

@@ -25,14 +25,26 @@ def today():
 
 def rows_typed(*rows, **more):
     """Rows of installments as a form sends them."""
-    typed = {"rows-TOTAL_FORMS": len(rows), "rows-INITIAL_FORMS": 0, "offered": "", "offered_for": "", **more}
+    typed = {
+        "rows-TOTAL_FORMS": len(rows),
+        "rows-INITIAL_FORMS": 0,
+        "offered": "",
+        "offered_for": "",
+        **more,
+    }
     for number, (due_on, amount) in enumerate(rows):
         typed |= {f"rows-{number}-due_on": due_on, f"rows-{number}-amount": amount}
     return typed
 
 
 def send(client, student, batch, **changes):
-    typed = {"batch": batch.pk, "enrolled_on": today().isoformat(), "agreed_fee": "", "fee_reason": "", **changes}
+    typed = {
+        "batch": batch.pk,
+        "enrolled_on": today().isoformat(),
+        "agreed_fee": "",
+        "fee_reason": "",
+        **changes,
+    }
     return client.post(f"{ADD}?student={student.pk}", typed)
 
 
@@ -45,7 +57,9 @@ def shown(response):
 def thirds(course):
     plan = FeePlan.objects.create(course=course, name="Thirds")
     for position, (percent, days) in enumerate([("33.33", 0), ("33.33", 30), ("33.34", 60)]):
-        FeePlanPart.objects.create(plan=plan, position=position, percent=Decimal(percent), days=days)
+        FeePlanPart.objects.create(
+            plan=plan, position=position, percent=Decimal(percent), days=days
+        )
     return plan
 
 
@@ -79,7 +93,10 @@ def test_rows_that_miss_the_fee_by_a_paisa_are_refused_and_kept_as_typed(client_
 
     response = send(client_of(admin), student, batch, **rows)
 
-    assert "The installments add up to ₹11,999.99: ₹0.01 less than ₹12,000.00." in response.content.decode()
+    assert (
+        "The installments add up to ₹11,999.99: ₹0.01 less than ₹12,000.00."
+        in response.content.decode()
+    )
     assert 'value="5999.99"' in response.content.decode()
     assert not Enrollment.objects.exists()
 
@@ -87,7 +104,12 @@ def test_rows_that_miss_the_fee_by_a_paisa_are_refused_and_kept_as_typed(client_
 def test_rows_changed_for_this_student_are_posted_as_typed(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
 
-    send(client_of(admin), student, batch, **rows_typed(("2026-12-01", "2000"), ("2027-01-15", "10000"), ("", "")))
+    send(
+        client_of(admin),
+        student,
+        batch,
+        **rows_typed(("2026-12-01", "2000"), ("2027-01-15", "10000"), ("", "")),
+    )
 
     assert charges() == [
         (datetime.date(2026, 12, 1), Decimal("2000.00")),
@@ -98,7 +120,9 @@ def test_rows_changed_for_this_student_are_posted_as_typed(client_of, admin, stu
 def test_rows_nobody_edited_follow_the_fee_and_the_date(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
     offered = f"{today()} 12000.00"
-    rows = rows_typed((today().isoformat(), "12000.00"), offered=offered, offered_for=f"{batch.pk}.")
+    rows = rows_typed(
+        (today().isoformat(), "12000.00"), offered=offered, offered_for=f"{batch.pk}."
+    )
 
     send(
         client_of(admin),
@@ -113,7 +137,9 @@ def test_rows_nobody_edited_follow_the_fee_and_the_date(client_of, admin, studen
     assert charges() == [(today() + 5 * DAY, Decimal("9000.00"))]
 
 
-def test_a_plan_chosen_without_seeing_its_rows_is_shown_before_anything_is_saved(client_of, admin, student):
+def test_a_plan_chosen_without_seeing_its_rows_is_shown_before_anything_is_saved(
+    client_of, admin, student
+):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     plan = thirds(batch.course)
     rows = rows_typed((today().isoformat(), "1000.00"), offered="", offered_for=f"{batch.pk}.")
@@ -132,7 +158,10 @@ def test_a_fixed_date_that_is_over_is_due_on_the_first_day(client_of, admin, stu
 
     response = send(client_of(admin), student, batch, plan=plan.pk, do="show")
 
-    assert shown(response) == [(today(), Decimal("500.00")), (today() + 90 * DAY, Decimal("500.00"))]
+    assert shown(response) == [
+        (today(), Decimal("500.00")),
+        (today() + 90 * DAY, Decimal("500.00")),
+    ]
 
 
 def test_no_installment_is_due_before_the_first_day(client_of, admin, student):
@@ -158,14 +187,21 @@ def test_the_rest_is_split_into_parts_a_month_apart(client_of, admin, student):
         (datetime.date(2027, 2, 28), Decimal("333.33")),
         (datetime.date(2027, 3, 31), Decimal("333.33")),
     ]
-    assert [amount for _, amount in shown(whole)] == [Decimal("333.34"), Decimal("333.33"), Decimal("333.33")]
+    assert [amount for _, amount in shown(whole)] == [
+        Decimal("333.34"),
+        Decimal("333.33"),
+        Decimal("333.33"),
+    ]
     assert not Enrollment.objects.exists()
 
 
 def test_a_student_who_joins_in_mid_course_is_offered_the_classes_left(client_of, admin, student):
     starts_on = today() - 28 * DAY
     batch = DailyBatchFactory(
-        course__total_fee=Decimal("10000.00"), starts_on=starts_on, ends_on=starts_on + 39 * DAY, name="JEE"
+        course__total_fee=Decimal("10000.00"),
+        starts_on=starts_on,
+        ends_on=starts_on + 39 * DAY,
+        name="JEE",
     )
     client = client_of(admin)
 
@@ -178,7 +214,9 @@ def test_a_student_who_joins_in_mid_course_is_offered_the_classes_left(client_of
     assert shown(agreed) == [(today(), Decimal("3000.00"))]
 
 
-@pytest.mark.parametrize("amount", ["NaN", "1e309", "-1", "0", "12.345", "१२३", "9" * 10_000, "₹", "<b>"])
+@pytest.mark.parametrize(
+    "amount", ["NaN", "1e309", "-1", "0", "12.345", "१२३", "9" * 10_000, "₹", "<b>"]
+)
 def test_an_amount_that_is_none_gives_a_sentence(client_of, admin, student, amount):
     batch = BatchFactory()
 
@@ -242,7 +280,9 @@ def test_open_installments_are_changed_and_what_is_paid_stays(client_of, admin):
 
     page = client_of(admin).get(reverse("finance:installments-change", args=[enrollment.pk]))
     assert shown(page) == [(today(), Decimal("7000.00"))]
-    response = change(client_of(admin), enrollment, *((day.isoformat(), amount) for day, amount in later))
+    response = change(
+        client_of(admin), enrollment, *((day.isoformat(), amount) for day, amount in later)
+    )
 
     assert response.url == reverse("finance:student-fees", args=[enrollment.student_id])
     fees = fee_status(enrollment.student, today())
@@ -254,7 +294,11 @@ def test_changing_installments_needs_a_reason_and_the_whole_amount(client_of, ad
     enrollment = enrolled(fee="12000.00")
     client = client_of(admin)
 
-    assert change(client, enrollment, ("2027-01-01", "12000"), reason=" ").context["form"].errors["reason"]
+    assert (
+        change(client, enrollment, ("2027-01-01", "12000"), reason=" ")
+        .context["form"]
+        .errors["reason"]
+    )
     missed = change(client, enrollment, ("2027-01-01", "12000.01"))
 
     assert "₹0.01 more than ₹12,000.00" in missed.content.decode()
@@ -266,7 +310,9 @@ def test_open_installments_do_not_move_to_before_the_enrollment(client_of, admin
     first = enrollment.enrolled_on
     page = reverse("finance:installments-change", args=[enrollment.pk])
 
-    response = client_of(admin).post(page, {**rows_typed((first - DAY, "1000")), "reason": "typing error"})
+    response = client_of(admin).post(
+        page, {**rows_typed((first - DAY, "1000")), "reason": "typing error"}
+    )
 
     assert "No installment can be due before" in response.content.decode()
     assert charges() == [(first, Decimal("1000.00"))]
@@ -275,9 +321,15 @@ def test_open_installments_do_not_move_to_before_the_enrollment(client_of, admin
 def test_open_installments_are_split_again(client_of, admin):
     enrollment = enrolled(fee="100.00")
 
-    response = change(client_of(admin), enrollment, ("2027-01-31", "40"), do="split", count="2", reason="")
+    response = change(
+        client_of(admin), enrollment, ("2027-01-31", "40"), do="split", count="2", reason=""
+    )
 
-    assert [amount for _, amount in shown(response)] == [Decimal("40.00"), Decimal("30.00"), Decimal("30.00")]
+    assert [amount for _, amount in shown(response)] == [
+        Decimal("40.00"),
+        Decimal("30.00"),
+        Decimal("30.00"),
+    ]
     assert response.context["form"].errors == {}
 
 
@@ -285,14 +337,22 @@ def test_a_settled_fee_has_no_installments_to_change(client_of, admin):
     enrollment = enrolled(fee="100.00")
     paid(student=enrollment.student, amount="100.00")
 
-    assert change(client_of(admin), enrollment).url == reverse("finance:student-fees", args=[enrollment.student_id])
+    assert change(client_of(admin), enrollment).url == reverse(
+        "finance:student-fees", args=[enrollment.student_id]
+    )
 
 
 # The plans of a course --------------------------------------------------------------------------------------------
 
 
 def parts_typed(*parts, **more):
-    typed = {"name": "Two halves", "is_active": "on", "parts-TOTAL_FORMS": len(parts), "parts-INITIAL_FORMS": 0, **more}
+    typed = {
+        "name": "Two halves",
+        "is_active": "on",
+        "parts-TOTAL_FORMS": len(parts),
+        "parts-INITIAL_FORMS": 0,
+        **more,
+    }
     for number, part in enumerate(parts):
         typed |= {f"parts-{number}-{name}": value for name, value in part.items()}
     return typed
@@ -326,10 +386,19 @@ def test_a_plan_is_added_shown_with_the_course_and_edited(client_of, admin):
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
-        ([HALF, {"percent": "49.99", "days": "9"}], "The parts add up to 99.99 per cent: 0.01 less than 100."),
-        ([HALF, {"amount": "500", "days": "9"}], "Give all parts per cent, or all of them amounts."),
+        (
+            [HALF, {"percent": "49.99", "days": "9"}],
+            "The parts add up to 99.99 per cent: 0.01 less than 100.",
+        ),
+        (
+            [HALF, {"amount": "500", "days": "9"}],
+            "Give all parts per cent, or all of them amounts.",
+        ),
         ([{"percent": "100"}], "Give it either days after enrolling or a date."),
-        ([{"percent": "100", "days": "0", "due_on": "2027-01-01"}], "Give it either days after enrolling or a date."),
+        (
+            [{"percent": "100", "days": "0", "due_on": "2027-01-01"}],
+            "Give it either days after enrolling or a date.",
+        ),
         ([{"percent": "50", "amount": "5", "days": "0"}], "Give it either per cent or an amount."),
         ([{}], "Enter at least one part."),
         ([{"percent": "NaN", "days": "0"}], "Enter per cent above 0 and up to 100"),
@@ -340,7 +409,9 @@ def test_a_plan_is_added_shown_with_the_course_and_edited(client_of, admin):
 def test_a_plan_that_does_not_add_up_is_refused(client_of, admin, parts, sentence):
     course = CourseFactory()
 
-    response = client_of(admin).post(reverse("finance:plan-create", args=[course.pk]), parts_typed(*parts))
+    response = client_of(admin).post(
+        reverse("finance:plan-create", args=[course.pk]), parts_typed(*parts)
+    )
 
     assert sentence in response.content.decode()
     assert not FeePlan.objects.exists()
@@ -350,7 +421,9 @@ def test_a_course_has_one_plan_of_a_name(client_of, admin):
     course = CourseFactory()
     FeePlan.objects.create(course=course, name="Two halves")
 
-    response = client_of(admin).post(reverse("finance:plan-create", args=[course.pk]), parts_typed(HALF, HALF))
+    response = client_of(admin).post(
+        reverse("finance:plan-create", args=[course.pk]), parts_typed(HALF, HALF)
+    )
 
     assert "The course has a plan of this name already." in response.content.decode()
 

@@ -14,7 +14,15 @@ from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from finance import checks
-from finance.models import Account, Charge, Concession, DayClose, DayTotal, LateFeeRule, ReceiptSeries
+from finance.models import (
+    Account,
+    Charge,
+    Concession,
+    DayClose,
+    DayTotal,
+    LateFeeRule,
+    ReceiptSeries,
+)
 from finance.services import charges, concessions, installments, late_fees, refunds
 from finance.services.bulk_payments import Receiving
 from finance.services.cancellations import void
@@ -37,7 +45,13 @@ def owner():
 def ask(student, by, amount, token=""):
     rows = list(Charge.objects.live().filter(student=student))
     return concessions.ask(
-        student=student, charges=rows, kind="merit", reason="Topper", by=by, amount=Decimal(amount), token=token
+        student=student,
+        charges=rows,
+        kind="merit",
+        reason="Topper",
+        by=by,
+        amount=Decimal(amount),
+        token=token,
     )
 
 
@@ -144,10 +158,18 @@ def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner
     asha, bela = (enrolled(batch=batch, due_on=today - timedelta(days=9)).student for _ in range(2))
     several = StudentFactory.create_batch(2)
     LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal("50.00"))
-    books = dict(kind="material", label="", amount=Decimal("9.00"), due_on=today + timedelta(days=70), token="t")
+    books = dict(
+        kind="material",
+        label="",
+        amount=Decimal("9.00"),
+        due_on=today + timedelta(days=70),
+        token="t",
+    )
     acts = {
         "charge": lambda: charges.post(students=[asha], by=owner, **books),
-        "enroll several": lambda: enroll_several(students=several, batch=batch, enrolled_on=today, by=owner),
+        "enroll several": lambda: enroll_several(
+            students=several, batch=batch, enrolled_on=today, by=owner
+        ),
         "late fees": lambda: late_fees.post_late_fees(on=today, by=owner),
         "concession": lambda: ask(bela, owner, "100"),
         "enroll": lambda: enrolled(batch=batch, due_on=today),
@@ -180,7 +202,9 @@ def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner)
 
     @transaction.atomic
     def open_with():
-        receiving = Receiving(student_ids=[asha.pk], days=[today], by=None, kind=ReceiptSeries.Kind.OPENING)
+        receiving = Receiving(
+            student_ids=[asha.pk], days=[today], by=None, kind=ReceiptSeries.Kind.OPENING
+        )
         series, number = receiving.reserve_number(today)
         payment = new_payment(
             student=asha, amount=Decimal("700.00"), paid_on=today, mode="cash", reference="", cheque_on=None, notes="",
@@ -209,7 +233,9 @@ def test_what_waits_for_the_close_of_a_day_stands_in_the_next_open_one(owner, ac
     today = timezone.localdate()
     student = enrolled(fee="12000.00").student
     first = paid(student=student, amount="1000.00", by=owner)
-    give_back = partial(refunds.refund, payment=first, refunded_on=today, mode="cash", reason="Left", by=owner)
+    give_back = partial(
+        refunds.refund, payment=first, refunded_on=today, mode="cash", reason="Left", by=owner
+    )
     acts = {
         "payment": lambda: paid(student=student, amount="500.00", by=owner),
         "void": lambda: void(payment=first, reason="typing error", by=owner),

@@ -30,7 +30,12 @@ RAJASTHAN, DELHI, CHANDIGARH = State.RAJASTHAN, State.DELHI, State.CHANDIGARH
 )
 def test_within_the_state_the_tax_is_cgst_and_sgst_by_equal_halves(amount, rate, taxable, half):
     tax = tax_within(Decimal(amount), Decimal(rate), place=RAJASTHAN, home=RAJASTHAN)
-    assert (tax.taxable, tax.cgst, tax.sgst, tax.igst) == (Decimal(taxable), Decimal(half), Decimal(half), 0)
+    assert (tax.taxable, tax.cgst, tax.sgst, tax.igst) == (
+        Decimal(taxable),
+        Decimal(half),
+        Decimal(half),
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,10 @@ def test_the_parts_always_add_up_and_lie_within_a_paisa_of_the_truth(paise, rate
     assert min(tax.taxable, tax.cgst, tax.sgst, tax.igst) >= 0
     assert tax.cgst == tax.sgst
     assert abs(tax.total - amount * rate / (100 + rate)) <= Decimal("0.01")
-    assert all(part == part.quantize(Decimal("0.01")) for part in (tax.taxable, tax.cgst, tax.sgst, tax.igst))
+    assert all(
+        part == part.quantize(Decimal("0.01"))
+        for part in (tax.taxable, tax.cgst, tax.sgst, tax.igst)
+    )
     assert sum((part for _name, part in tax.rows), tax.taxable) == amount
 
 

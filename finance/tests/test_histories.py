@@ -30,7 +30,16 @@ from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.money import ZERO, split
 from finance import checks
 from finance.ledger import fee_status
-from finance.models import Account, Charge, ChargeKind, Concession, LateFeeRule, Mode, Payment, Refund
+from finance.models import (
+    Account,
+    Charge,
+    ChargeKind,
+    Concession,
+    LateFeeRule,
+    Mode,
+    Payment,
+    Refund,
+)
 from finance.reports.collections import Collected, months_of
 from finance.services import (
     cancellations,
@@ -74,7 +83,10 @@ class FeeDesk(RuleBasedStateMachine):
         start, end = BEGIN.date() - 30 * DAY, BEGIN.date() + 900 * DAY
         self.batches = [
             BatchFactory(course=course, starts_on=start, ends_on=end, capacity=2)
-            for course in (CourseFactory(total_fee=Decimal("9999.99")), CourseFactory(total_fee=Decimal("6000.01")))
+            for course in (
+                CourseFactory(total_fee=Decimal("9999.99")),
+                CourseFactory(total_fee=Decimal("6000.01")),
+            )
             for _ in range(2)
         ]
         LateFeeRule.objects.create(
@@ -85,8 +97,13 @@ class FeeDesk(RuleBasedStateMachine):
         self.owed = {student.pk: ZERO for student in self.students}
         for number, student in enumerate(self.students):
             batch = self.batches[number]
-            rows = [(self.today + 30 * n * DAY, part) for n, part in enumerate(split(batch.course.total_fee, 3))]
-            enrollments.enroll(student=student, batch=batch, enrolled_on=self.today, by=self.by, installments=rows)
+            rows = [
+                (self.today + 30 * n * DAY, part)
+                for n, part in enumerate(split(batch.course.total_fee, 3))
+            ]
+            enrollments.enroll(
+                student=student, batch=batch, enrolled_on=self.today, by=self.by, installments=rows
+            )
             self.owe(student, batch.course.total_fee)
             self.receive_from(student, Decimal("1000.00"), Mode.CASH)
 
@@ -118,7 +135,9 @@ class FeeDesk(RuleBasedStateMachine):
     def net_charges(self):
         """What each student is charged by the rows, less concessions."""
         found = dict.fromkeys(self.paid, ZERO)
-        for student, amount in Charge.objects.filter(cancelled_on=None).values_list("student", "amount"):
+        for student, amount in Charge.objects.filter(cancelled_on=None).values_list(
+            "student", "amount"
+        ):
             found[student] += amount
         for student, amount in Concession.objects.live().values_list("student", "amount"):
             found[student] -= amount
@@ -132,9 +151,17 @@ class FeeDesk(RuleBasedStateMachine):
 
     @rule(which=which, batch=which, parts=strategies.integers(1, 4), agreed=paise)
     def enroll(self, which, batch, parts, agreed):
-        student, batch, fee = self.one(self.students, which), self.one(self.batches, batch), Decimal(agreed).scaleb(-2)
+        student, batch, fee = (
+            self.one(self.students, which),
+            self.one(self.batches, batch),
+            Decimal(agreed).scaleb(-2),
+        )
         fee = min(fee, batch.course.total_fee)
-        rows = [(self.today + 30 * n * DAY, part) for n, part in enumerate(split(fee, parts)) if part > ZERO]
+        rows = [
+            (self.today + 30 * n * DAY, part)
+            for n, part in enumerate(split(fee, parts))
+            if part > ZERO
+        ]
         try:
             enrollments.enroll(
                 student=student,
@@ -231,7 +258,9 @@ class FeeDesk(RuleBasedStateMachine):
     def bounce(self, which, charge):
         payment, charge = self.one(self.cheques(), which), Decimal(charge).scaleb(-2)
         day = max(payment.paid_on, self.today - 20 * DAY)
-        cancellations.bounce(payment=payment, bounced_on=day, reason="no funds", by=self.by, charge=charge)
+        cancellations.bounce(
+            payment=payment, bounced_on=day, reason="no funds", by=self.by, charge=charge
+        )
         self.pay(payment.student, -payment.amount)
         self.owe(payment.student, charge)
 
@@ -241,7 +270,9 @@ class FeeDesk(RuleBasedStateMachine):
         payments = self.standing().with_refunded()
         payment = self.one([one for one in payments if one.amount > one.refunded], which)
         if payment:
-            amount = max((payment.amount - payment.refunded) * part / 100, Decimal("0.01")).quantize(Decimal("0.01"))
+            amount = max(
+                (payment.amount - payment.refunded) * part / 100, Decimal("0.01")
+            ).quantize(Decimal("0.01"))
             refunds.refund(
                 payment=payment,
                 amount=amount,
@@ -273,7 +304,13 @@ class FeeDesk(RuleBasedStateMachine):
             before = self.net_charges[enrollment.student_id]
             charged = sum((line.net for line in tuition_lines(enrollment)), ZERO)
             keep = (charged * percent / 100).quantize(Decimal("0.01"))
-            enrollments.drop(enrollment=enrollment, ended_on=self.today, reason="left", by=self.by, fee_to_keep=keep)
+            enrollments.drop(
+                enrollment=enrollment,
+                ended_on=self.today,
+                reason="left",
+                by=self.by,
+                fee_to_keep=keep,
+            )
             assert self.net_charges[enrollment.student_id] - before == keep - charged
             self.owe(enrollment.student, keep - charged)
 
@@ -282,10 +319,14 @@ class FeeDesk(RuleBasedStateMachine):
     def change_installments(self, which, parts):
         enrollment = self.one(self.active(), which)
         if enrollment:
-            is_open = sum((line.open for line in installments.open_lines(enrollment, self.today)), ZERO)
+            is_open = sum(
+                (line.open for line in installments.open_lines(enrollment, self.today)), ZERO
+            )
             if is_open > ZERO:
                 rows = installments.split_evenly(is_open, parts, self.today + 5 * DAY)
-                installments.change(enrollment=enrollment, rows=rows, reason="asked for", by=self.by)
+                installments.change(
+                    enrollment=enrollment, rows=rows, reason="asked for", by=self.by
+                )
 
     @rule()
     def post_late_fees(self):
@@ -302,7 +343,9 @@ class FeeDesk(RuleBasedStateMachine):
         return Concession.objects.waiting().order_by("pk")
 
     def given(self):
-        return Concession.objects.filter(cancelled_on=None, charge__cancelled_on=None).order_by("pk")
+        return Concession.objects.filter(cancelled_on=None, charge__cancelled_on=None).order_by(
+            "pk"
+        )
 
     def standing(self):
         return Payment.objects.live().order_by("pk")
@@ -314,7 +357,11 @@ class FeeDesk(RuleBasedStateMachine):
         return self.voidable().filter(mode=Mode.CHEQUE)
 
     def active(self):
-        return Enrollment.objects.active().select_related("batch__course", "student__user").order_by("pk")
+        return (
+            Enrollment.objects.active()
+            .select_related("batch__course", "student__user")
+            .order_by("pk")
+        )
 
     # What always holds ------------------------------------------------------------------------------------------
 

@@ -56,10 +56,20 @@ def test_a_student_is_named_by_number_email_or_name(file, asha, batch, name):
 def test_an_enrollment_comes_in_with_its_charge_as_at_the_desk(file, asha, batch):
     at_the_desk = enrolled(batch=batch, enrolled_on=datetime.date(2026, 6, 10))
 
-    run_import("import_enrollments", file("Admission No,Batch,Joining Date\n26-77701,m1,10/06/2026\n"))
+    run_import(
+        "import_enrollments", file("Admission No,Batch,Joining Date\n26-77701,m1,10/06/2026\n")
+    )
 
     imported = Enrollment.objects.get(student=asha)
-    for name in ("status", "enrolled_on", "ended_on", "list_fee", "agreed_fee", "fee_reason", "is_exclusive"):
+    for name in (
+        "status",
+        "enrolled_on",
+        "ended_on",
+        "list_fee",
+        "agreed_fee",
+        "fee_reason",
+        "is_exclusive",
+    ):
         assert getattr(imported, name) == getattr(at_the_desk, name), name
     charge, theirs = imported.charges.get(), at_the_desk.charges.get()
     for name in ("kind", "amount", "posted_on", "due_on", "posted_by"):
@@ -90,8 +100,12 @@ def test_today_can_be_the_day_and_a_run_tomorrow_still_changes_nothing(file, ash
 
 
 def test_into_a_batch_that_is_over_it_comes_in_as_completed(file, asha):
-    old = BatchFactory(name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29))
-    other = BatchFactory(name="Older", starts_on=datetime.date(2013, 6, 1), ends_on=datetime.date(2014, 4, 29))
+    old = BatchFactory(
+        name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29)
+    )
+    other = BatchFactory(
+        name="Older", starts_on=datetime.date(2013, 6, 1), ends_on=datetime.date(2014, 4, 29)
+    )
     path = file("batch_id,email\nOld,asha@example.com\nOlder,asha@example.com\n")
 
     first, second = (run_import("import_enrollments", path) for _ in range(2))
@@ -99,7 +113,10 @@ def test_into_a_batch_that_is_over_it_comes_in_as_completed(file, asha):
     assert first.summary == "2 enrollments created, 0 changed, 0 unchanged, 0 skipped."
     assert second.summary == "0 enrollments created, 0 changed, 2 unchanged, 0 skipped."
     enrollment = Enrollment.objects.get(batch=old)
-    assert (enrollment.status, enrollment.ended_on) == (EnrollmentStatus.COMPLETED, datetime.date(2016, 4, 30))
+    assert (enrollment.status, enrollment.ended_on) == (
+        EnrollmentStatus.COMPLETED,
+        datetime.date(2016, 4, 30),
+    )
     assert enrollment.covers(old.ends_on)
     assert not enrollment.covers(datetime.date(2016, 4, 30))
     assert not Enrollment.objects.active().filter(batch=other).exists()
@@ -108,7 +125,9 @@ def test_into_a_batch_that_is_over_it_comes_in_as_completed(file, asha):
 
 def test_a_lower_fee_needs_a_reason(file, asha, batch):
     refused = run_import("import_enrollments", file('student,batch,fee\n26-77701,M1,"10,000"\n'))
-    taken = run_import("import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n'))
+    taken = run_import(
+        "import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n')
+    )
 
     assert "line 2, fee_reason: Say why the fee is lower than the course's fee." in refused.said
     assert taken.code == 0
@@ -121,7 +140,9 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
     StudentFactory.create_batch(2)
     names = [s.admission_number for s in StudentFactory.create_batch(2)]
 
-    run = run_import("import_enrollments", file("student,batch\n" + "".join(f"{name},M1\n" for name in names)))
+    run = run_import(
+        "import_enrollments", file("student,batch\n" + "".join(f"{name},M1\n" for name in names))
+    )
 
     assert run.code == 1
     assert "line 3, batch: “M1”: Morning is full: all 2 seats are taken." in run.said
@@ -154,10 +175,14 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
 )
 def test_what_the_desk_would_refuse_the_import_refuses(file, asha, batch, rows, sentence):
     BatchFactory(name="Noon", code="M2")
-    BatchFactory(name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29))
+    BatchFactory(
+        name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29)
+    )
     BatchFactory.create_batch(2, name="Twin")
     StudentFactory.create_batch(2, user__full_name="Twin Person")
-    StudentFactory(user__full_name="Gone Person", user__email="gone@example.com", user__is_active=False)
+    StudentFactory(
+        user__full_name="Gone Person", user__email="gone@example.com", user__is_active=False
+    )
 
     run = run_import("import_enrollments", file(f"student,batch,date\n{rows}\n"))
 
@@ -193,19 +218,33 @@ def test_where_several_batches_are_allowed_classes_at_one_time_are_told(file, as
         "Next": "Mon 18:30-19:30",
         "Early": "Tue 17:00-18:30",
     }
-    batches = {name: BatchFactory(name=name, starts_on=datetime.date(2026, 6, 1)) for name in [*times, "Spring"]}
+    batches = {
+        name: BatchFactory(name=name, starts_on=datetime.date(2026, 6, 1))
+        for name in [*times, "Spring"]
+    }
     for name, text in times.items():
         save_batch(batches[name], parse(text))
-    over = BatchFactory(name="Over", starts_on=datetime.date(2026, 1, 1), ends_on=datetime.date(2026, 5, 31))
+    over = BatchFactory(
+        name="Over", starts_on=datetime.date(2026, 1, 1), ends_on=datetime.date(2026, 5, 31)
+    )
     save_batch(over, parse("Wed 17:00-19:00"))
     enrolled(student=asha, batch=batches["Evening"])
     for number, name in (("26-77702", "Bina"), ("26-77703", "Chandra")):
         StudentFactory(admission_number=number, user__full_name=name)
     rows = ["26-77701,Late", "26-77701,Next", "26-77701,Early", "26-77701,Spring", "26-77701,Over"]
-    rows += ["26-77702,Late", "26-77702,Evening", "26-77702,Next", "26-77703,Late", "26-77703,Evening"]
+    rows += [
+        "26-77702,Late",
+        "26-77702,Evening",
+        "26-77702,Next",
+        "26-77703,Late",
+        "26-77703,Evening",
+    ]
     path = file("student,batch\n" + "\n".join(rows) + "\n")
 
-    run, done = run_import("import_enrollments", path, "--dry-run"), run_import("import_enrollments", path)
+    run, done = (
+        run_import("import_enrollments", path, "--dry-run"),
+        run_import("import_enrollments", path),
+    )
 
     told = [line for line in done.out.splitlines() if "at one time" in line]
     assert told == [
@@ -225,9 +264,27 @@ def test_payments_get_receipts_in_order_of_date_and_settle_what_is_owed(file, as
         "receipt_number", "amount", "paid_on", "mode", "balance_after"
     )
     assert list(rows) == [
-        ("CM/26-27/00001", Decimal("2000.00"), datetime.date(2026, 6, 5), Mode.CASH, Decimal("10000.00")),
-        ("CM/26-27/00002", Decimal("5000.00"), datetime.date(2026, 7, 5), Mode.UPI, Decimal("5000.00")),
-        ("CM/26-27/00003", Decimal("8000.00"), datetime.date(2026, 7, 20), Mode.BANK_TRANSFER, Decimal("-3000.00")),
+        (
+            "CM/26-27/00001",
+            Decimal("2000.00"),
+            datetime.date(2026, 6, 5),
+            Mode.CASH,
+            Decimal("10000.00"),
+        ),
+        (
+            "CM/26-27/00002",
+            Decimal("5000.00"),
+            datetime.date(2026, 7, 5),
+            Mode.UPI,
+            Decimal("5000.00"),
+        ),
+        (
+            "CM/26-27/00003",
+            Decimal("8000.00"),
+            datetime.date(2026, 7, 20),
+            Mode.BANK_TRANSFER,
+            Decimal("-3000.00"),
+        ),
     ]
     last = Payment.objects.get(number=3)
     assert last.settled == [["Tuition fee, Morning", "5000.00"], ["Advance", "3000.00"]]
@@ -243,7 +300,10 @@ def test_a_receipt_says_what_one_from_the_desk_would_say(file, asha, batch):
     for student in (asha, twin):
         enrolled(student=student, batch=batch)
 
-    run_import("import_payments", file("student,amount,date,mode,ref\n26-77701,15000,05/06/2026,upi,abc1\n"))
+    run_import(
+        "import_payments",
+        file("student,amount,date,mode,ref\n26-77701,15000,05/06/2026,upi,abc1\n"),
+    )
 
     imported, desk = (
         Payment.objects.get(student=asha),
@@ -270,7 +330,10 @@ def test_a_receipt_number_may_come_again_in_another_financial_year(file, asha):
     text = "student,amount,date,mode,receipt\n26-77701,500,31/03/2026,cash,1\n26-77701,500,01/04/2026,cash,1\n"
 
     assert run_import("import_payments", file(text)).code == 0
-    assert sorted(Payment.objects.values_list("receipt_number", flat=True)) == ["CM/25-26/00001", "CM/26-27/00001"]
+    assert sorted(Payment.objects.values_list("receipt_number", flat=True)) == [
+        "CM/25-26/00001",
+        "CM/26-27/00001",
+    ]
 
 
 def test_a_payment_that_was_brought_in_is_never_changed(file, asha):
@@ -308,7 +371,9 @@ def test_a_cheque_without_a_date_bears_the_day_it_was_received(file, asha):
 
 @pytest.mark.parametrize("amount", ["0", "-5", "NaN", "1e309", "12.345", "१२३", "1,00", ""])
 def test_a_hostile_amount_is_no_payment(file, asha, amount):
-    run = run_import("import_payments", file(f'student,amount,date,mode\n26-77701,"{amount}",05/06/2026,cash\n'))
+    run = run_import(
+        "import_payments", file(f'student,amount,date,mode\n26-77701,"{amount}",05/06/2026,cash\n')
+    )
 
     assert run.code == 1
     assert "line 2, amount: " in run.said
@@ -319,8 +384,14 @@ def test_a_hostile_amount_is_no_payment(file, asha, amount):
     ("rows", "sentence"),
     [
         ("26-77701,1,05/06/2026,gold,,", "line 2, mode: “gold”: This way to pay is not known."),
-        ("26-77701,1,05/06/2099,cash,,", "line 2, date: “05/06/2099”: A payment cannot be dated in the future."),
-        ("26-77701,1,05/06/1999,cash,,", "line 2, date: “05/06/1999”: Enter a date from 1 Apr 2000 on."),
+        (
+            "26-77701,1,05/06/2099,cash,,",
+            "line 2, date: “05/06/2099”: A payment cannot be dated in the future.",
+        ),
+        (
+            "26-77701,1,05/06/1999,cash,,",
+            "line 2, date: “05/06/1999”: Enter a date from 1 Apr 2000 on.",
+        ),
         ("nobody,1,05/06/2026,cash,,", "line 2, student: “nobody”: There is no such student."),
         (
             "26-77701,1,05/06/2026,upi,4.12346E+11,",

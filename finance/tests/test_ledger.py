@@ -117,11 +117,19 @@ def test_receipt_numbers_are_consecutive_and_follow_the_date_of_the_payment():
 
 def test_each_payment_leaves_what_a_recalculation_finds(admin):
     today = timezone.localdate()
-    enrollment = enrolled(fee="9000.00", installments=[(today + days * DAY, Decimal("3000.00")) for days in (-9, 0, 9)])
+    enrollment = enrolled(
+        fee="9000.00",
+        installments=[(today + days * DAY, Decimal("3000.00")) for days in (-9, 0, 9)],
+    )
     student = enrollment.student
     charges = Charge.objects.order_by("due_on")
     concessions.ask(
-        student=student, charges=charges[1:2], kind="merit", reason="Topper", by=admin, amount=Decimal("999.99")
+        student=student,
+        charges=charges[1:2],
+        kind="merit",
+        reason="Topper",
+        by=admin,
+        amount=Decimal("999.99"),
     )
 
     def written():
@@ -135,12 +143,19 @@ def test_each_payment_leaves_what_a_recalculation_finds(admin):
         refresh_accounts([student.pk])
         refresh_days([today])
         assert written() == before
-    assert before == ((Decimal("-499.99"), None), [None] * 3, [(today, "cash", Decimal("8500.00"), 6)])
+    assert before == (
+        (Decimal("-499.99"), None),
+        [None] * 3,
+        [(today, "cash", Decimal("8500.00"), 6)],
+    )
 
 
 def test_what_is_open_follows_the_oldest_charge(admin):
     today = timezone.localdate()
-    enrollment = enrolled(fee="9000.00", installments=[(today + days * DAY, Decimal("3000.00")) for days in (-9, 0, 9)])
+    enrollment = enrolled(
+        fee="9000.00",
+        installments=[(today + days * DAY, Decimal("3000.00")) for days in (-9, 0, 9)],
+    )
     student = enrollment.student
 
     def open_and_since():

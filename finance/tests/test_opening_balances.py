@@ -41,9 +41,14 @@ def today():
 def batches(db):
     jee = CourseFactory(name="JEE", total_fee=Decimal(100_000))
     return {
-        "jee": BatchFactory(name="JEE Morning", code="JEE-M1", course=jee, starts_on=datetime.date(2026, 6, 1)),
+        "jee": BatchFactory(
+            name="JEE Morning", code="JEE-M1", course=jee, starts_on=datetime.date(2026, 6, 1)
+        ),
         "neet": BatchFactory(
-            name="NEET", code="NEET-1", course__total_fee=Decimal(40_000), starts_on=datetime.date(2026, 6, 1)
+            name="NEET",
+            code="NEET-1",
+            course__total_fee=Decimal(40_000),
+            starts_on=datetime.date(2026, 6, 1),
         ),
     }
 
@@ -62,14 +67,19 @@ def balances():
 def test_a_line_makes_the_person_the_enrollment_its_charges_and_the_opening_payment(file, batches):
     run = switch(file, KIRAN, LEELA, MEERA)
 
-    assert (run.code, run.summary) == (0, "3 lines created, 0 changed, 0 unchanged, 0 skipped."), run.said
+    assert (run.code, run.summary) == (0, "3 lines created, 0 changed, 0 unchanged, 0 skipped."), (
+        run.said
+    )
     assert balances() == {"Kiran Rao": 40_000, "Leela Nair": 75_000, "Meera Das": 40_000}
     kiran = StudentProfile.objects.get(user__full_name="Kiran Rao")
     assert (kiran.user.phone, kiran.guardian_name) == ("9876543220", "Mohan Rao")
     charges = Charge.objects.filter(student=kiran).order_by("due_on")
     assert [(charge.due_on.isoformat(), charge.amount) for charge in charges] == [
         ("2026-06-01", 50_000), ("2026-12-01", 50_000)]  # fmt: skip
-    assert [concession.amount for concession in Concession.objects.order_by("charge__due_on")] == [10_000, 10_000]
+    assert [concession.amount for concession in Concession.objects.order_by("charge__due_on")] == [
+        10_000,
+        10_000,
+    ]
     call_command("verify")
 
 
@@ -77,7 +87,10 @@ def test_opening_payments_have_a_series_of_their_own(file, batches, admin):
     switch(file, KIRAN, LEELA)
 
     openings = Payment.objects.order_by("pk")
-    assert sorted(payment.receipt_number for payment in openings) == ["OP/26-27/00001", "OP/26-27/00002"]
+    assert sorted(payment.receipt_number for payment in openings) == [
+        "OP/26-27/00001",
+        "OP/26-27/00002",
+    ]
     assert "B/21 B/40" in openings.get(amount=40_000).notes
     assert {payment.received_by for payment in openings} == {None}
     first = paid(student=openings[0].student, amount="10.00", by=admin)
@@ -87,7 +100,9 @@ def test_opening_payments_have_a_series_of_their_own(file, batches, admin):
 def test_payments_are_numbered_by_date_and_without_one_of_the_day_of_joining(file, batches):
     switch(file, LEELA, KIRAN)
 
-    found = Payment.objects.order_by("number").values_list("number", "paid_on", "student__user__full_name")
+    found = Payment.objects.order_by("number").values_list(
+        "number", "paid_on", "student__user__full_name"
+    )
     assert list(found) == [
         (1, datetime.date(2026, 6, 3), "Kiran Rao"),
         (2, datetime.date(2026, 6, 15), "Leela Nair"),
@@ -96,12 +111,22 @@ def test_payments_are_numbered_by_date_and_without_one_of_the_day_of_joining(fil
 
 def test_again_it_changes_nothing(file, batches):
     switch(file, KIRAN, LEELA, MEERA)
-    before = (Charge.objects.count(), Concession.objects.count(), Payment.objects.count(), Enrollment.objects.count())
+    before = (
+        Charge.objects.count(),
+        Concession.objects.count(),
+        Payment.objects.count(),
+        Enrollment.objects.count(),
+    )
 
     run = switch(file, KIRAN, LEELA, MEERA)
 
     assert run.summary == "0 lines created, 0 changed, 3 unchanged, 0 skipped."
-    after = (Charge.objects.count(), Concession.objects.count(), Payment.objects.count(), Enrollment.objects.count())
+    after = (
+        Charge.objects.count(),
+        Concession.objects.count(),
+        Payment.objects.count(),
+        Enrollment.objects.count(),
+    )
     assert after == before
 
 
@@ -109,7 +134,9 @@ def test_more_paid_adds_the_difference_and_other_cells_change_the_person(file, b
     switch(file, KIRAN, LEELA)
 
     run = switch(
-        file, KIRAN, LEELA.replace("25000,,B/33,75000", "35000,,B/33,65000").replace(",,JEE", ",Anil Nair,JEE")
+        file,
+        KIRAN,
+        LEELA.replace("25000,,B/33,75000", "35000,,B/33,65000").replace(",,JEE", ",Anil Nair,JEE"),
     )
 
     assert run.summary == "0 lines created, 1 changed, 1 unchanged, 0 skipped."
@@ -135,9 +162,15 @@ def test_a_changed_phone_changes_the_student_and_makes_no_second_one(file, batch
     "others",
     [
         [KIRAN, KIRAN.replace("9876543220", "9876543299")],  # both are in the file
-        [KIRAN.replace("9876543220", "9876543299").replace("JEE-M1,01/06/2026", "JEE-M1,02/06/2026")],
         [
-            KIRAN.replace("9876543220", "9876543299").replace("JEE-M1", "NEET-1").split(",01/06/2026,")[0]
+            KIRAN.replace("9876543220", "9876543299").replace(
+                "JEE-M1,01/06/2026", "JEE-M1,02/06/2026"
+            )
+        ],
+        [
+            KIRAN.replace("9876543220", "9876543299")
+            .replace("JEE-M1", "NEET-1")
+            .split(",01/06/2026,")[0]
             + ",,,,,,,,,,,\n"
         ],
     ],
@@ -148,7 +181,10 @@ def test_somebody_else_of_the_same_name_is_a_student_of_their_own(file, batches,
     run = switch(file, *others)
 
     assert run.code == 0
-    assert sorted(StudentProfile.objects.values_list("user__phone", flat=True)) == ["9876543220", "9876543299"]
+    assert sorted(StudentProfile.objects.values_list("user__phone", flat=True)) == [
+        "9876543220",
+        "9876543299",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +276,10 @@ def test_a_line_that_does_not_add_up_is_refused(file, batches, old, new, sentenc
 
 def test_every_line_is_looked_at_although_one_is_refused(file, batches):
     run = switch(
-        file, KIRAN.replace(",40000\n", ",1\n"), LEELA.replace("75000", "2"), MEERA.replace("NEET-1", "NEET-9")
+        file,
+        KIRAN.replace(",40000\n", ",1\n"),
+        LEELA.replace("75000", "2"),
+        MEERA.replace("NEET-1", "NEET-9"),
     )
 
     assert run.code == 1
@@ -248,17 +287,26 @@ def test_every_line_is_looked_at_although_one_is_refused(file, batches):
 
 
 def test_installments_may_add_up_to_the_fee_or_to_the_fee_less_the_concession(file, batches):
-    switch(file, KIRAN.replace("01/06/2026,40000,01/12/2026,40000,", "01/06/2026,60000,01/12/2026,40000,"))
+    switch(
+        file,
+        KIRAN.replace("01/06/2026,40000,01/12/2026,40000,", "01/06/2026,60000,01/12/2026,40000,"),
+    )
 
     assert [charge.amount for charge in Charge.objects.order_by("due_on")] == [60_000, 40_000]
-    assert [concession.amount for concession in Concession.objects.order_by("charge__due_on")] == [12_000, 8_000]
+    assert [concession.amount for concession in Concession.objects.order_by("charge__due_on")] == [
+        12_000,
+        8_000,
+    ]
 
 
 def test_a_lower_fee_is_kept_with_its_reason(file, batches):
     switch(file, LEELA.replace(",15/06/2026,,", ",15/06/2026,90000,").replace("75000", "65000"))
 
     enrollment = Enrollment.objects.get()
-    assert (enrollment.agreed_fee, enrollment.fee_reason) == (90_000, "As agreed before CoachMaster")
+    assert (enrollment.agreed_fee, enrollment.fee_reason) == (
+        90_000,
+        "As agreed before CoachMaster",
+    )
 
 
 def test_who_is_there_already_is_found_again(file, batches):
@@ -281,7 +329,9 @@ def test_an_opening_payment_that_was_voided_is_made_anew(file, batches, admin):
 
 
 def test_the_same_student_in_two_batches_has_two_lines(file, batches, institute_of_several):
-    run = switch(file, KIRAN, KIRAN.replace("JEE-M1", "NEET-1").split(",01/06/2026,")[0] + ",,,,,,,,,,,\n")
+    run = switch(
+        file, KIRAN, KIRAN.replace("JEE-M1", "NEET-1").split(",01/06/2026,")[0] + ",,,,,,,,,,,\n"
+    )
 
     assert run.code == 0, run.said
     assert StudentProfile.objects.count() == 1
@@ -311,7 +361,8 @@ def test_the_totals_are_compared_batch_by_batch(file, batches, admin):
 
     text = " ".join(run.out.split())
     assert (
-        "JEE Morning in the file in CoachMaster students 2 2 fee ₹2,00,000.00 ₹2,00,000.00 taken off ₹20,000.00" in text
+        "JEE Morning in the file in CoachMaster students 2 2 fee ₹2,00,000.00 ₹2,00,000.00 taken off ₹20,000.00"
+        in text
     )
     assert "paid ₹65,000.00 ₹65,000.00 balance ₹1,15,000.00 ₹1,15,000.00" in text
     assert "NEET (differs)" in text and "students 1 2 ←" in text
@@ -327,7 +378,9 @@ def test_a_dry_run_compares_and_writes_nothing(file, batches):
 def test_it_reads_a_workbook(file, batches):
     rows = [["Name", "Phone", "Batch", "Paid"], ["Kiran Rao", 9876543220, "JEE-M1", 40000.5]]
 
-    run = run_import("import_workbook", file(xlsx([["x"]], Students=rows), "b.xlsx"), "--sheet", "Students")
+    run = run_import(
+        "import_workbook", file(xlsx([["x"]], Students=rows), "b.xlsx"), "--sheet", "Students"
+    )
 
     assert run.code == 0, run.said
     assert balances() == {"Kiran Rao": Decimal("59999.50")}
@@ -341,7 +394,9 @@ def test_it_reads_a_workbook(file, batches):
         ("TOTAL (3),,,,,240000,20000,,,,,66000,,,154000\n", False),
     ],
 )
-def test_a_line_of_totals_is_left_out_and_compared_with_the_lines_above(file, batches, total, agrees):
+def test_a_line_of_totals_is_left_out_and_compared_with_the_lines_above(
+    file, batches, total, agrees
+):
     run = switch(file, KIRAN, LEELA, MEERA, total)
 
     assert run.code == 0, run.said
@@ -360,7 +415,10 @@ def test_a_student_whose_name_is_total_and_who_has_a_batch_comes_in(file, batche
 
 
 def test_sums_of_a_part_are_left_out_too(file, batches):
-    first, last = "Subtotal,,,,,200000,20000,,,,,65000,,,\n", "Total,,,,,240000,20000,,,,,65000,,,\n"
+    first, last = (
+        "Subtotal,,,,,200000,20000,,,,,65000,,,\n",
+        "Total,,,,,240000,20000,,,,,65000,,,\n",
+    )
 
     run = switch(file, KIRAN, LEELA, first, MEERA, last)
 

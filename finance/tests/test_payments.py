@@ -71,7 +71,11 @@ def test_several_matches_are_links_that_say_who_owes_what(client_of, admin, owin
 
 
 def test_suggestions_are_links_to_the_form(client_of, admin, owing):
-    page = client_of(admin).get(reverse("finance:payment-suggestions"), {"q": "verma"}).content.decode()
+    page = (
+        client_of(admin)
+        .get(reverse("finance:payment-suggestions"), {"q": "verma"})
+        .content.decode()
+    )
 
     assert f'<a href="{ADD}?student={owing.pk}">' in page
 
@@ -90,8 +94,14 @@ def test_the_form_offers_what_is_due_now(client_of, admin):
 
     client = client_of(admin)
 
-    assert client.get(ADD, {"student": enrollment.student_id}).context["form"]["amount"].value() == "12000.00"
-    assert client.get(ADD, {"student": enrolled_later.student_id}).context["form"]["amount"].value() == "900.00"
+    assert (
+        client.get(ADD, {"student": enrollment.student_id}).context["form"]["amount"].value()
+        == "12000.00"
+    )
+    assert (
+        client.get(ADD, {"student": enrolled_later.student_id}).context["form"]["amount"].value()
+        == "900.00"
+    )
 
 
 def test_where_nothing_is_due_yet_the_form_offers_the_next_installment(client_of, admin):
@@ -99,15 +109,24 @@ def test_where_nothing_is_due_yet_the_form_offers_the_next_installment(client_of
     rows = [(today + days * datetime.timedelta(days=1), Decimal("450.00")) for days in (5, 35)]
     student = enrolled(fee="900.00", installments=rows).student
 
-    assert client_of(admin).get(ADD, {"student": student.pk}).context["form"]["amount"].value() == "450.00"
+    assert (
+        client_of(admin).get(ADD, {"student": student.pk}).context["form"]["amount"].value()
+        == "450.00"
+    )
 
 
 def test_a_payment_leads_to_its_receipt(client_of, admin, owing):
-    response = post(client_of(admin), owing, mode="upi", reference="UTR 4432-1", notes="by her father")
+    response = post(
+        client_of(admin), owing, mode="upi", reference="UTR 4432-1", notes="by her father"
+    )
 
     payment = Payment.objects.get()
     assert response.url == payment.get_absolute_url()
-    assert (payment.amount, payment.mode, payment.notes) == (Decimal("5000.00"), "upi", "by her father")
+    assert (payment.amount, payment.mode, payment.notes) == (
+        Decimal("5000.00"),
+        "upi",
+        "by her father",
+    )
     assert (payment.received_by, payment.balance_after) == (admin, Decimal("7000.00"))
     assert payment.settled == [[f"Tuition fee, {payment.enrollment.batch}", "5000.00"]]
     page = client_of(admin).get(response.url).content.decode()
@@ -142,7 +161,9 @@ def test_a_token_of_another_student_is_refused(client_of, admin, owing):
     client = client_of(admin)
     post(client, owing, token="a" * 32)
 
-    assert "already used" in post(client, other, token="a" * 32).context["form"].non_field_errors()[0]
+    assert (
+        "already used" in post(client, other, token="a" * 32).context["form"].non_field_errors()[0]
+    )
     assert Payment.objects.count() == 1
 
 
@@ -160,7 +181,9 @@ def test_more_than_owed_asks_for_a_tick_and_then_keeps_the_rest(client_of, admin
     asked = post(client, owing, amount="12,500.50", token="b" * 32)
 
     form = asked.context["form"]
-    assert form.errors["amount"] == ["₹12,000.00 is owed. Tick “Keep the rest as an advance” to take more."]
+    assert form.errors["amount"] == [
+        "₹12,000.00 is owed. Tick “Keep the rest as an advance” to take more."
+    ]
     assert form["token"].value() == "b" * 32
     assert form["amount"].value() == "12,500.50"
     assert 'name="as_advance"' in asked.content.decode()
@@ -254,9 +277,9 @@ def test_a_date_that_is_none_is_refused_at_the_field(client_of, admin, owing, pa
 def test_a_payment_cannot_be_dated_in_the_future(client_of, admin, owing):
     tomorrow = timezone.localdate() + DAY
 
-    assert post(client_of(admin), owing, paid_on=tomorrow.isoformat()).context["form"].errors["paid_on"] == [
-        "A payment cannot be dated in the future."
-    ]
+    assert post(client_of(admin), owing, paid_on=tomorrow.isoformat()).context["form"].errors[
+        "paid_on"
+    ] == ["A payment cannot be dated in the future."]
 
 
 @pytest.mark.parametrize("mode", ["barter", "", "CASH", "\0"])
@@ -286,13 +309,22 @@ def test_a_name_of_any_script_stands_on_the_receipt_as_text(client_of, admin, ow
     assert "<b>Null</b>" not in page.content.decode()
 
 
-def test_taking_a_payment_costs_the_same_queries_however_many_there_were(client_of, admin, owing, queries_of):
+def test_taking_a_payment_costs_the_same_queries_however_many_there_were(
+    client_of, admin, owing, queries_of
+):
     client = client_of(admin)
 
     def take():
         form = client.get(ADD, {"student": owing.pk}).context["form"]
-        typed = {"token": form["token"].value(), "amount": "5", "mode": "cash", "confirmed_double": "on"}
-        response = client.post(f"{ADD}?student={owing.pk}", typed | {"paid_on": timezone.localdate().isoformat()})
+        typed = {
+            "token": form["token"].value(),
+            "amount": "5",
+            "mode": "cash",
+            "confirmed_double": "on",
+        }
+        response = client.post(
+            f"{ADD}?student={owing.pk}", typed | {"paid_on": timezone.localdate().isoformat()}
+        )
         assert response.status_code == 302
 
     take()  # the year's series is there
@@ -329,7 +361,11 @@ def test_only_who_handles_money_takes_or_voids_it(client_of, owing, role):
     payment = paid(student=owing, amount="1.00")
     client = client_of(UserFactory(role=role) if role == "Instructor" else owing)
 
-    for address in (ADD, reverse("finance:payment-void", args=[payment.pk]), reverse("finance:payment-list")):
+    for address in (
+        ADD,
+        reverse("finance:payment-void", args=[payment.pk]),
+        reverse("finance:payment-list"),
+    ):
         assert client.get(address).status_code == 403
         assert client.post(address).status_code == 403
     assert not hasattr(Payment.objects.get(), "reversal")
@@ -343,16 +379,25 @@ def test_a_void_keeps_who_when_and_why_and_the_amount_is_owed_again(client_of, a
     client = client_of(admin)
     note_password(client)
 
-    response = client.post(reverse("finance:payment-void", args=[payment.pk]), {"reason": "wrong student"})
+    response = client.post(
+        reverse("finance:payment-void", args=[payment.pk]), {"reason": "wrong student"}
+    )
 
     assert response.url == payment.get_absolute_url()
     reversal = Payment.objects.get().reversal
-    assert (reversal.reason, reversal.voided_by, reversal.voided_on) == ("wrong student", admin, timezone.localdate())
+    assert (reversal.reason, reversal.voided_by, reversal.voided_on) == (
+        "wrong student",
+        admin,
+        timezone.localdate(),
+    )
     assert Account.objects.get().balance == Decimal("12000.00")
     page = client.get(response.url).content.decode()
     assert "is-cancelled" in page and "<strong>Cancelled</strong> on" in page
     assert "by Anita Rao: wrong student" in page
-    assert client.get(reverse("finance:payment-void", args=[payment.pk])).url == payment.get_absolute_url()
+    assert (
+        client.get(reverse("finance:payment-void", args=[payment.pk])).url
+        == payment.get_absolute_url()
+    )
 
 
 def note_password(client):
@@ -371,7 +416,11 @@ def test_a_void_asks_for_the_password_again_after_a_while(client_of, admin, owin
     session.save()
 
     assert client.post(address, {"reason": "x"}).context["form"].errors["own_password"]
-    assert client.post(address, {"reason": "x", "own_password": "wrong"}).context["form"].errors["own_password"]
+    assert (
+        client.post(address, {"reason": "x", "own_password": "wrong"})
+        .context["form"]
+        .errors["own_password"]
+    )
     assert not hasattr(Payment.objects.get(), "reversal")
     assert client.post(address, {"reason": "x", "own_password": PASSWORD}).status_code == 302
     assert Payment.objects.get().reversal.reason == "x"
@@ -383,7 +432,9 @@ def test_a_void_needs_a_reason(client_of, admin, owing):
     note_password(client)
 
     for reason in ("", "  ", "r" * 201):
-        response = client.post(reverse("finance:payment-void", args=[payment.pk]), {"reason": reason})
+        response = client.post(
+            reverse("finance:payment-void", args=[payment.pk]), {"reason": reason}
+        )
         assert response.context["form"].errors["reason"]
     assert not hasattr(Payment.objects.get(), "reversal")
 
@@ -408,7 +459,10 @@ def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
     assert shown() == (4, Decimal("120.50"))
     assert shown(mode="upi") == (1, Decimal("20.00"))
     assert shown(state="void") == (1, Decimal("3.00"))
-    assert shown(state="standing", **{"from": today.isoformat(), "to": today.isoformat()}) == (2, Decimal("20.50"))
+    assert shown(state="standing", **{"from": today.isoformat(), "to": today.isoformat()}) == (
+        2,
+        Decimal("20.50"),
+    )
     assert shown(to=(today - DAY).isoformat()) == (1, Decimal("100.00"))
     assert shown(q="asha") == (3, Decimal("120.00"))
     assert shown(q=upi.receipt_number) == (1, Decimal("20.00"))
@@ -425,7 +479,14 @@ WORDS = [
 
 
 def test_a_part_of_a_receipt_number_finds_the_receipts_that_have_it(owing):
-    for year, count in ((2026, 42), (2026, 43), (2026, 12345), (2026, 123456), (2026, 1234567), (2025, 42)):
+    for year, count in (
+        (2026, 42),
+        (2026, 43),
+        (2026, 12345),
+        (2026, 123456),
+        (2026, 1234567),
+        (2025, 42),
+    ):
         ReceiptSeries.objects.update_or_create(
             kind="receipt", year=year, defaults={"prefix": "CM", "last_number": count - 1}
         )
@@ -496,7 +557,9 @@ def test_a_cheque_needs_its_number_and_its_date(client_of, admin, owing):
     post(client, owing, mode="cheque", reference="004215", cheque_on=week_ago.isoformat())
 
     assert missing.context["form"].errors["reference"] == ["Enter the number of the cheque."]
-    assert undated.context["form"].errors["cheque_on"] == ["Enter the date that stands on the cheque."]
+    assert undated.context["form"].errors["cheque_on"] == [
+        "Enter the date that stands on the cheque."
+    ]
     assert Payment.objects.values_list("mode", "reference", "cheque_on").get() == (
         "cheque",
         "004215",
@@ -504,9 +567,15 @@ def test_a_cheque_needs_its_number_and_its_date(client_of, admin, owing):
     )
 
 
-def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(client_of, admin, owing):
+def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(
+    client_of, admin, owing
+):
     client = client_of(admin)
-    cheque = {"mode": "cheque", "reference": "004215", "cheque_on": timezone.localdate().isoformat()}
+    cheque = {
+        "mode": "cheque",
+        "reference": "004215",
+        "cheque_on": timezone.localdate().isoformat(),
+    }
     post(client, owing, **cheque)
 
     again = post(client, owing, amount="1,000", **cheque)
@@ -529,11 +598,23 @@ def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(cli
         ("2027-11-25", "A cheque can be dated a year ahead, until 24 Nov 2027. Correct the date."),
     ],
 )
-def test_a_cheque_is_taken_while_banks_pay_it_and_dated_at_most_a_year_ahead(admin, owing, cheque_on, sentence):
-    cheque = {"mode": "cheque", "reference": "004215", "cheque_on": datetime.date.fromisoformat(cheque_on)}
+def test_a_cheque_is_taken_while_banks_pay_it_and_dated_at_most_a_year_ahead(
+    admin, owing, cheque_on, sentence
+):
+    cheque = {
+        "mode": "cheque",
+        "reference": "004215",
+        "cheque_on": datetime.date.fromisoformat(cheque_on),
+    }
 
     with time_machine.travel("2026-11-24 06:30", tick=False):
-        taking = dict(student=owing, amount=Decimal("500.00"), paid_on=timezone.localdate(), token="t", by=admin)
+        taking = dict(
+            student=owing,
+            amount=Decimal("500.00"),
+            paid_on=timezone.localdate(),
+            token="t",
+            by=admin,
+        )
         if sentence is None:
             assert record_payment(**taking, **cheque).cheque_on == cheque["cheque_on"]
         else:

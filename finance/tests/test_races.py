@@ -74,7 +74,9 @@ def test_one_form_posted_fifty_times_at_once_gives_one_receipt(owner):
     def post():
         own = Client()
         own.cookies["sessionid"] = session
-        return [own.post(f"{ADD}?student={student.pk}", form).headers.get("Location") for _ in range(5)]
+        return [
+            own.post(f"{ADD}?student={student.pk}", form).headers.get("Location") for _ in range(5)
+        ]
 
     answers = [answer for several in at_once(*[post] * 10) for answer in several]
 
@@ -109,7 +111,9 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
     written = sum(at_once(*[lambda writer=writer: write(writer) for writer in range(16)]))
 
     assert written == sum(not invalid(writer, turn) for writer in range(16) for turn in range(EACH))
-    assert list(Payment.objects.order_by("number").values_list("number", flat=True)) == list(range(1, written + 1))
+    assert list(Payment.objects.order_by("number").values_list("number", flat=True)) == list(
+        range(1, written + 1)
+    )
     assert not list(checks.problems())
 
 
@@ -138,7 +142,13 @@ def test_a_bank_reference_is_taken_once(owner):
     days = [timezone.localdate(), timezone.localdate().replace(year=timezone.localdate().year - 1)]
 
     def pay(index):
-        return paid(student=students[index], amount="10.00", mode="upi", reference="UTR1", paid_on=days[index % 2])
+        return paid(
+            student=students[index],
+            amount="10.00",
+            mode="upi",
+            reference="UTR1",
+            paid_on=days[index % 2],
+        )
 
     results = at_once(*[lambda index=index: pay(index) for index in range(6)])
 
@@ -155,7 +165,9 @@ def test_twenty_voids_at_once_give_one_reversal(owner):
     results = at_once(*[lambda: void(payment=payment, reason="typed twice", by=owner)] * 20)
 
     assert Reversal.objects.count() == 1
-    assert {refusal.messages[0] for refusal in refused(results)} == {f"Receipt {payment} was voided already."}
+    assert {refusal.messages[0] for refusal in refused(results)} == {
+        f"Receipt {payment} was voided already."
+    }
     assert len(refused(results)) == 19
 
 
@@ -195,7 +207,13 @@ def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
 
     meeting(
         lambda: paid(student=enrollment.student, amount="5.00"),
-        lambda: drop(enrollment=enrollment, ended_on=today, reason="left", by=owner, fee_to_keep=Decimal("100.00")),
+        lambda: drop(
+            enrollment=enrollment,
+            ended_on=today,
+            reason="left",
+            by=owner,
+            fee_to_keep=Decimal("100.00"),
+        ),
     )
 
     assert Account.objects.get().balance == Decimal("95.00")
@@ -207,10 +225,14 @@ def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
     enrolled(batch=batch)
     students = StudentFactory.create_batch(8)
 
-    results = at_once(*[lambda student=student: enrolled(student=student, batch=batch) for student in students])
+    results = at_once(
+        *[lambda student=student: enrolled(student=student, batch=batch) for student in students]
+    )
 
     assert batch.enrollments.active().count() == 3
-    assert {refusal.messages[0] for refusal in refused(results)} == {"Tiny is full: all 3 seats are taken."}
+    assert {refusal.messages[0] for refusal in refused(results)} == {
+        "Tiny is full: all 3 seats are taken."
+    }
     assert not list(checks.problems())
 
 
@@ -218,7 +240,9 @@ def test_of_two_enrollments_of_one_student_one_is_made(owner):
     student = StudentFactory()
     batches = BatchFactory.create_batch(4)
 
-    results = at_once(*[lambda batch=batch: enrolled(student=student, batch=batch) for batch in batches])
+    results = at_once(
+        *[lambda batch=batch: enrolled(student=student, batch=batch) for batch in batches]
+    )
 
     assert Enrollment.objects.active().count() == 1
     assert len(refused(results)) == 3
@@ -263,4 +287,6 @@ def test_a_batch_that_is_completed_takes_nobody_more(owner):
 
 
 def test_the_database_is_one_that_threads_share():
-    assert connection.vendor == "postgresql" or "memory" not in str(connection.settings_dict["NAME"])
+    assert connection.vendor == "postgresql" or "memory" not in str(
+        connection.settings_dict["NAME"]
+    )

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 START = reverse("finance:receipt-start")
 
 
-def test_receipts_start_where_the_institute_says_and_run_on_without_a_gap(client_of, admin, student):
+def test_receipts_start_where_the_institute_says_and_run_on_without_a_gap(
+    client_of, admin, student
+):
     enrolled(student=student)
 
     response = client_of(admin).post(START, {"first_number": "412"}, follow=True)

@@ -51,7 +51,14 @@ def payment(student, admin, institute):
     student.guardian_phone = "9876500001"
     student.save()
     enrolled(student=student, fee="12000.00", by=admin)
-    return paid(student=student, amount="5000.00", paid_on=DAY, mode="upi", reference="UTR400000000001", by=admin)
+    return paid(
+        student=student,
+        amount="5000.00",
+        paid_on=DAY,
+        mode="upi",
+        reference="UTR400000000001",
+        by=admin,
+    )
 
 
 def page(client, payment):
@@ -103,8 +110,12 @@ def test_the_pdf_says_what_the_receipt_says(client_of, admin, payment):
     )
 
 
-@pytest.mark.parametrize(("query", "millimetres"), [({}, 148), ({"size": "a5"}, 148), ({"size": "a4"}, 210)])
-def test_the_paper_is_a5_or_a4_shown_in_the_browser_under_a_name_of_ours(client_of, admin, payment, query, millimetres):
+@pytest.mark.parametrize(
+    ("query", "millimetres"), [({}, 148), ({"size": "a5"}, 148), ({"size": "a4"}, 210)]
+)
+def test_the_paper_is_a5_or_a4_shown_in_the_browser_under_a_name_of_ours(
+    client_of, admin, payment, query, millimetres
+):
     response = pdf(client_of(admin), payment, **query)
 
     width = pypdf.PdfReader(io.BytesIO(response.content)).pages[0].mediabox.width
@@ -128,7 +139,13 @@ def test_a_student_prints_their_own_receipts_and_no_others(client_of, payment):
 
 def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, institute):
     cheque = paid(
-        student=student, amount="10.00", paid_on=DAY, mode="cheque", reference="000123", cheque_on=DAY, by=admin
+        student=student,
+        amount="10.00",
+        paid_on=DAY,
+        mode="cheque",
+        reference="000123",
+        cheque_on=DAY,
+        by=admin,
     )
     client = client_of(admin)
 
@@ -159,7 +176,9 @@ def test_the_first_paper_is_the_original_and_every_later_one_a_duplicate(client_
     client = client_of(admin)
     assert not stamp(client, payment)
 
-    assert ["DUPLICATE" in said_by(pdf(client, payment, size=size)) for size in ["a5", "a4", "a5"]] == [
+    assert [
+        "DUPLICATE" in said_by(pdf(client, payment, size=size)) for size in ["a5", "a4", "a5"]
+    ] == [
         False,
         True,
         True,
@@ -175,7 +194,10 @@ def test_looking_prints_nothing(client_of, admin, payment):
     for _ in range(2):
         assert not stamp(client, payment)
     assert client.head(reverse("finance:receipt-pdf", args=[payment.pk])).status_code == 200
-    assert client.get(reverse("finance:receipt-pdf", args=[payment.pk]), {"size": "a3"}).status_code == 404
+    assert (
+        client.get(reverse("finance:receipt-pdf", args=[payment.pk]), {"size": "a3"}).status_code
+        == 404
+    )
 
     assert not ReceiptPrint.objects.exists()
 
@@ -213,9 +235,17 @@ def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment
         ]
     shown, paper = both(client_of(admin), payment)
 
-    assert "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002. ₹1,500.00 of it was" in paper
-    assert "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002 . ₹1,500.00 of it was" in shown
-    assert all(f'href="/refunds/{voucher.pk}/"' in page(client_of(admin), payment) for voucher in vouchers)
+    assert (
+        "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002. ₹1,500.00 of it was"
+        in paper
+    )
+    assert (
+        "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002 . ₹1,500.00 of it was"
+        in shown
+    )
+    assert all(
+        f'href="/refunds/{voucher.pk}/"' in page(client_of(admin), payment) for voucher in vouchers
+    )
 
 
 @pytest.mark.race
@@ -239,13 +269,17 @@ def test_without_a_gstin_there_is_no_word_of_tax(client_of, admin, payment):
 
     shown = re.sub(r"<[^>]+>", " ", page(client, payment))
     for said in (shown, said_by(pdf(client, payment))):
-        assert not re.search(r"\b(tax|gst|gstin|cgst|sgst|sac|invoice|supply)\b|999293", said, re.IGNORECASE)
+        assert not re.search(
+            r"\b(tax|gst|gstin|cgst|sgst|sac|invoice|supply)\b|999293", said, re.IGNORECASE
+        )
 
 
 def both(client, payment):
     """What page and paper of a receipt say, each time as the original does."""
     shown = re.sub(r"<[^>]+>", " ", page(client, payment))
-    return " ".join(shown.replace("Duplicate", "").split()), said_by(pdf(client, payment)).replace("DUPLICATE ", "")
+    return " ".join(shown.replace("Duplicate", "").split()), said_by(pdf(client, payment)).replace(
+        "DUPLICATE ", ""
+    )
 
 
 def test_with_a_gstin_it_is_a_tax_invoice(client_of, admin, payment, institute):
@@ -266,7 +300,9 @@ def test_with_a_gstin_it_is_a_tax_invoice(client_of, admin, payment, institute):
             assert what in said
 
 
-def test_a_gstin_makes_no_tax_invoice_of_a_receipt_that_was_given_without(client_of, admin, payment, institute):
+def test_a_gstin_makes_no_tax_invoice_of_a_receipt_that_was_given_without(
+    client_of, admin, payment, institute
+):
     before = both(client_of(admin), payment)
     institute(gstin=GSTIN)
 
@@ -274,19 +310,33 @@ def test_a_gstin_makes_no_tax_invoice_of_a_receipt_that_was_given_without(client
     assert receipts.tax_of(Payment.objects.get(pk=payment.pk)) is None
 
 
-def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_changes(client_of, admin, student, institute):
-    institute(gstin=GSTIN, gst_percent=Decimal("18.00"), address="1, Station Road\nKota", email="office@rao.example")
+def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_changes(
+    client_of, admin, student, institute
+):
+    institute(
+        gstin=GSTIN,
+        gst_percent=Decimal("18.00"),
+        address="1, Station Road\nKota",
+        email="office@rao.example",
+    )
     enrolled(student=student, fee="5000.00", by=admin)
     payment = paid(student=student, amount="5000.00", by=admin)
     said = both(client_of(admin), payment)
     institute(
-        name="Rao Academy", address="", phone="", email="", gstin="27AAPFU0939F1ZV", state="27", gst_percent=Decimal(5)
+        name="Rao Academy",
+        address="",
+        phone="",
+        email="",
+        gstin="27AAPFU0939F1ZV",
+        state="27",
+        gst_percent=Decimal(5),
     )
 
     page, paper = both(client_of(admin), payment)
     assert paper == said[1]
     assert all(
-        what in page for what in ["Rao Classes 1, Station Road Kota", GSTIN, "Rajasthan (08)", "CGST 9% ₹381.36"]
+        what in page
+        for what in ["Rao Classes 1, Station Road Kota", GSTIN, "Rajasthan (08)", "CGST 9% ₹381.36"]
     )
     later = receipts.tax_of(paid(student=student, amount="105.00", by=admin))
     assert (later.place_words, later.rows) == (
@@ -295,7 +345,9 @@ def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_change
     )
 
 
-def test_a_student_of_another_state_pays_igst_and_the_receipt_keeps_that(client_of, admin, student, institute):
+def test_a_student_of_another_state_pays_igst_and_the_receipt_keeps_that(
+    client_of, admin, student, institute
+):
     institute(gstin=GSTIN, gst_percent=Decimal("18.00"))
     student.state = "07"
     student.save()
@@ -321,7 +373,10 @@ def test_the_institute_is_kept_once_for_each_way_it_looked(student, institute):
         institute(phone=phone)
         paid(student=student, amount="1.00")
 
-    assert [head.phone for head in Letterhead.objects.order_by("pk")] == ["9876543210", "9876543211"]
+    assert [head.phone for head in Letterhead.objects.order_by("pk")] == [
+        "9876543210",
+        "9876543211",
+    ]
     assert [p.letterhead.phone for p in Payment.objects.order_by("pk")] == [
         "9876543210", "9876543211", "9876543211", "9876543210",
     ]  # fmt: skip
@@ -355,8 +410,12 @@ def test_the_page_links_both_papers_and_the_message(client_of, admin, payment, s
     }
 
 
-@pytest.mark.parametrize(("guardian", "own", "number"), [("", "9876500002", "919876500002"), ("", "", None)])
-def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(payment, institute, guardian, own, number):
+@pytest.mark.parametrize(
+    ("guardian", "own", "number"), [("", "9876500002", "919876500002"), ("", "", None)]
+)
+def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(
+    payment, institute, guardian, own, number
+):
     payment.student.guardian_phone, payment.student.user.phone = guardian, own
 
     link = receipts.whatsapp_link_of(payment, institute())
@@ -365,7 +424,9 @@ def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(payment, 
 
 def test_the_code_on_the_page_leads_to_the_open_page(client_of, client, admin, payment, settings):
     settings.SITE_URL = "https://rao.example"
-    svg = re.search(r'<div class="receipt-check">(<svg.*?</svg>)', page(client_of(admin), payment), re.DOTALL)[1]
+    svg = re.search(
+        r'<div class="receipt-check">(<svg.*?</svg>)', page(client_of(admin), payment), re.DOTALL
+    )[1]
     client.logout()
 
     (code,) = zxingcpp.read_barcodes(draw(svg))
@@ -399,9 +460,12 @@ def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client,
 
 
 @pytest.mark.parametrize(
-    ("amount", "words"), [("1.00", "Partly given back"), ("4999.99", "Partly given back"), ("5000.00", "Given back")]
+    ("amount", "words"),
+    [("1.00", "Partly given back"), ("4999.99", "Partly given back"), ("5000.00", "Given back")],
 )
-def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(client, payment, admin, amount, words):
+def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(
+    client, payment, admin, amount, words
+):
     refunds.refund(
         payment=payment, amount=Decimal(amount), refunded_on=timezone.localdate(), mode="cash", reason="Moved", token="t", by=admin
     )  # fmt: skip
@@ -412,10 +476,16 @@ def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(client, pa
     assert re.findall("₹[0-9.,]+", shown) == ["₹5,000.00"]
 
 
-@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: f"9{t}", lambda t: t.partition(".")[0], lambda t: "x"])
-def test_a_token_that_was_not_made_here_says_so_and_nothing_else(client, payment, institute, change):
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:-1], lambda t: f"9{t}", lambda t: t.partition(".")[0], lambda t: "x"]
+)
+def test_a_token_that_was_not_made_here_says_so_and_nothing_else(
+    client, payment, institute, change
+):
     institute(phone="9876543210")
-    response = client.get(reverse("finance:receipt-check", args=[change(receipt_token(payment.pk))]))
+    response = client.get(
+        reverse("finance:receipt-check", args=[change(receipt_token(payment.pk))])
+    )
 
     assert response.status_code == 404
     shown = " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())

@@ -95,7 +95,10 @@ def test_a_refund_that_cannot_be_says_why_and_writes_nothing(desk, payment, type
 
 @pytest.mark.parametrize(
     ("mode", "sentence"),
-    [("upi", "Enter the bank’s reference: UPI has one."), ("cheque", "Enter the number of the cheque.")],
+    [
+        ("upi", "Enter the bank’s reference: UPI has one."),
+        ("cheque", "Enter the number of the cheque."),
+    ],
 )
 def test_a_refund_through_the_bank_needs_its_reference(desk, payment, mode, sentence):
     assert give_back(desk, payment, mode=mode).context["form"].errors["reference"] == [sentence]
@@ -109,7 +112,9 @@ def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
     assert "is void" in give_back(desk, payment).context["form"].non_field_errors()[0]
 
 
-def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_void_it(desk, payment):
+def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_void_it(
+    desk, payment
+):
     give_back(desk, payment)
     void = reverse("finance:payment-void", args=[payment.pk])
 
@@ -127,7 +132,9 @@ def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_vo
 
 
 @pytest.mark.parametrize(("days", "is_taken"), [(30, True), (31, False)])
-def test_a_refund_is_dated_back_as_far_as_the_institute_allows(desk, student, admin, days, is_taken):
+def test_a_refund_is_dated_back_as_far_as_the_institute_allows(
+    desk, student, admin, days, is_taken
+):
     today = timezone.localdate()
     enrolled(student=student, fee="1000.00")
     old = paid(student=student, amount="1000.00", paid_on=today - 60 * DAY, by=admin)

@@ -41,8 +41,14 @@ def debtor(student):
 def institute():
     """With a UPI id and a text of its own."""
     institute = Institute.objects.current()
-    institute.name, institute.upi_id, institute.phone = "Sunrise & Co", "sunrise@okaxis", "9000000000"
-    institute.fee_reminder = "{name} ({admission_number}) owes {amount} since {due_on}. {institute} {phone} {upi_link}"
+    institute.name, institute.upi_id, institute.phone = (
+        "Sunrise & Co",
+        "sunrise@okaxis",
+        "9000000000",
+    )
+    institute.fee_reminder = (
+        "{name} ({admission_number}) owes {amount} since {due_on}. {institute} {phone} {upi_link}"
+    )
     institute.save()
     return institute
 
@@ -81,7 +87,9 @@ def test_braces_in_a_name_stay_as_they_are(client_of, admin, debtor, institute):
     debtor.user.full_name = "{phone} {0}"
     debtor.user.save()
 
-    assert parse_qs(urlsplit(remind(client_of(admin), debtor)["Location"]).query)["text"][0].startswith("{phone} {0} (")
+    assert parse_qs(urlsplit(remind(client_of(admin), debtor)["Location"]).query)["text"][
+        0
+    ].startswith("{phone} {0} (")
 
 
 def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, debtor):
@@ -98,7 +106,9 @@ def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, debtor
 
 def test_after_those_days_nothing_is_asked(client_of, admin, debtor):
     with time_machine.travel(timezone.now() - 8 * DAY, tick=False):
-        Reminder.objects.create(student=debtor, channel="email", amount=Decimal("1.00"), sent_by=admin)
+        Reminder.objects.create(
+            student=debtor, channel="email", amount=Decimal("1.00"), sent_by=admin
+        )
 
     assert remind(client_of(admin), debtor).status_code == 302
 
@@ -132,7 +142,9 @@ def test_the_list_shows_the_last_reminder_and_payment(client_of, admin, debtor):
     assert row.account.reminded_at == Reminder.objects.get().sent_at
 
 
-def test_those_ticked_get_a_mail_each(client_of, admin, debtor, settings, django_capture_on_commit_callbacks):
+def test_those_ticked_get_a_mail_each(
+    client_of, admin, debtor, settings, django_capture_on_commit_callbacks
+):
     settings.SENDS_MAIL = True
     other = enrolled(fee="500.00").student
     other.user.email = "own@example.com"
@@ -145,21 +157,37 @@ def test_those_ticked_get_a_mail_each(client_of, admin, debtor, settings, django
         answer = client.post(MAIL + "?age=overdue", {"students": [debtor.pk, other.pk, clear.pk]})
 
     assert answer["Location"] == f"{DUES}?age=overdue"
-    assert sorted(message.to[0] for message in mail.outbox) == ["father@example.com", "own@example.com"]
-    assert "₹750.00 of the fees of Asha Verma" in next(m for m in mail.outbox if m.to == ["father@example.com"]).body
-    assert set(Reminder.objects.values_list("student", "channel")) == {(debtor.pk, "email"), (other.pk, "email")}
+    assert sorted(message.to[0] for message in mail.outbox) == [
+        "father@example.com",
+        "own@example.com",
+    ]
+    assert (
+        "₹750.00 of the fees of Asha Verma"
+        in next(m for m in mail.outbox if m.to == ["father@example.com"]).body
+    )
+    assert set(Reminder.objects.values_list("student", "channel")) == {
+        (debtor.pk, "email"),
+        (other.pk, "email"),
+    }
 
 
-def test_a_mail_that_the_server_refuses_is_no_reminder(client_of, admin, debtor, settings, monkeypatch):
+def test_a_mail_that_the_server_refuses_is_no_reminder(
+    client_of, admin, debtor, settings, monkeypatch
+):
     settings.SENDS_MAIL = True
     other = enrolled(fee="500.00").student
     other.guardian_email = "m@example.com"
     other.save()
     monkeypatch.setattr(
-        "accounts.services.mails.send_each", lambda messages: [message.to == ["m@example.com"] for message in messages]
+        "accounts.services.mails.send_each",
+        lambda messages: [message.to == ["m@example.com"] for message in messages],
     )
 
-    answer = client_of(admin).post(MAIL, {"students": [debtor.pk, other.pk]}, follow=True).content.decode()
+    answer = (
+        client_of(admin)
+        .post(MAIL, {"students": [debtor.pk, other.pk]}, follow=True)
+        .content.decode()
+    )
 
     assert Reminder.objects.get().student == other
     assert "Reminders by e-mail: 1 sent." in answer
@@ -188,7 +216,9 @@ def test_of_several_those_reminded_lately_are_asked_about(
     assert len(mail.outbox) == mails
 
 
-@pytest.mark.parametrize("sent", [{}, {"students": ["x"]}, {"students": ["9" * 30]}, {"students": ["-1"]}])
+@pytest.mark.parametrize(
+    "sent", [{}, {"students": ["x"]}, {"students": ["9" * 30]}, {"students": ["-1"]}]
+)
 def test_nonsense_reminds_nobody(client_of, admin, debtor, settings, sent):
     settings.SENDS_MAIL = True
 
@@ -209,7 +239,10 @@ def test_a_number_is_written_as_whatsapp_wants_it():
     assert whatsapp_number("9876543210") == "919876543210"
     assert whatsapp_number("+971501234567") == "971501234567"
     assert whatsapp_number("4423456789") == whatsapp_number("") == whatsapp_number("123456") == ""
-    assert whatsapp_link("9876543210", "a & b\n₹") == "https://wa.me/919876543210?text=a%20%26%20b%0A%E2%82%B9"
+    assert (
+        whatsapp_link("9876543210", "a & b\n₹")
+        == "https://wa.me/919876543210?text=a%20%26%20b%0A%E2%82%B9"
+    )
     assert whatsapp_link("", "a") == ""
 
 

@@ -42,8 +42,12 @@ def day(number):
 @pytest.fixture
 def clock():
     """Noon in India on 2 November 2026; `clock(5)` moves on to the fifth."""
-    with time_machine.travel(datetime.datetime(2026, 11, 2, 6, 30, tzinfo=datetime.UTC), tick=False) as traveller:
-        yield lambda number: traveller.move_to(datetime.datetime(2026, 11, number, 6, 30, tzinfo=datetime.UTC))
+    with time_machine.travel(
+        datetime.datetime(2026, 11, 2, 6, 30, tzinfo=datetime.UTC), tick=False
+    ) as traveller:
+        yield lambda number: traveller.move_to(
+            datetime.datetime(2026, 11, number, 6, 30, tzinfo=datetime.UTC)
+        )
 
 
 @pytest.fixture
@@ -51,17 +55,30 @@ def busy(clock, student, admin):
     """Asha Verma, on whose fees every kind of act was done, one a day from the second to the thirteenth."""
     Institute.objects.filter(pk=Institute.ONLY).update(name="Rao Classes", upi_id="rao@okhdfcbank")
     cache.clear()
-    enrollment = enrolled(student=student, enrolled_on=FIRST, due_on=FIRST, fee="12000.00", by=admin)
+    enrollment = enrolled(
+        student=student, enrolled_on=FIRST, due_on=FIRST, fee="12000.00", by=admin
+    )
     tuition = Charge.objects.filter(enrollment=enrollment)
 
     def concede(on, kind, amount):
         return concessions.ask(
-            student=student, charges=on, kind=kind, reason="Because", by=admin, amount=Decimal(amount)
+            student=student,
+            charges=on,
+            kind=kind,
+            reason="Because",
+            by=admin,
+            amount=Decimal(amount),
         )
 
     def charge(kind, amount):
         charges.post(
-            students=[student], kind=kind, label="", amount=Decimal(amount), due_on=day(20), token=kind, by=admin
+            students=[student],
+            kind=kind,
+            label="",
+            amount=Decimal(amount),
+            due_on=day(20),
+            token=kind,
+            by=admin,
         )
         return Charge.objects.get(kind=kind)
 
@@ -86,13 +103,24 @@ def busy(clock, student, admin):
     void(payment=wrong, by=admin, reason="entered twice")
     clock(11)
     Reversal.objects.create(
-        payment=cheque, kind="bounced", voided_on=day(11), booked_on=day(11), reason="No funds", voided_by=admin
+        payment=cheque,
+        kind="bounced",
+        voided_on=day(11),
+        booked_on=day(11),
+        reason="No funds",
+        voided_by=admin,
     )
     clock(12)
     charges.cancel(charge=exam, reason="Not held", by=admin)
     clock(13)
     refunds.refund(
-        payment=first, amount=Decimal("250.00"), refunded_on=day(13), mode="cash", reason="Moved", token="t", by=admin
+        payment=first,
+        amount=Decimal("250.00"),
+        refunded_on=day(13),
+        mode="cash",
+        reason="Moved",
+        token="t",
+        by=admin,
     )
     return student
 
@@ -108,7 +136,9 @@ def said_by(response):
 
 
 def test_every_act_stands_in_it_in_order_of_date(busy):
-    tuition, material, exam = (str(Charge.objects.get(kind=kind)) for kind in ("tuition", "material", "exam"))
+    tuition, material, exam = (
+        str(Charge.objects.get(kind=kind)) for kind in ("tuition", "material", "exam")
+    )
 
     assert [(line.on.day, line.what, line.amount) for line in statement(busy, day(13)).lines] == [
         (2, tuition, 12000),
@@ -151,7 +181,10 @@ def test_the_pdf_says_balance_dues_and_how_to_pay(client_of, admin, busy):
     assert f"Tuition fee, {batch} 2 Nov 2026 Overdue ₹7,250.00" in said
     assert f"Material, {batch} 20 Nov 2026 ₹700.00" in said
     assert "rao@okhdfcbank" in said
-    assert response["Content-Disposition"] == f'inline; filename="statement-{busy.admission_number}.pdf"'
+    assert (
+        response["Content-Disposition"]
+        == f'inline; filename="statement-{busy.admission_number}.pdf"'
+    )
 
 
 def test_a_student_without_any_fee_gets_one_too(client_of, admin, student):
@@ -222,7 +255,13 @@ def test_page_and_paper_say_the_same_lines(client_of, admin, busy):
     assert len(data["lines"]) == 15
     for line in data["lines"]:
         words = " ".join(
-            filter(None, [line[part] for part in ("date", "what", "reference", "charged", "credited", "balance")])
+            filter(
+                None,
+                [
+                    line[part]
+                    for part in ("date", "what", "reference", "charged", "credited", "balance")
+                ],
+            )
         )
         assert words in shown
         assert words in paper
@@ -231,7 +270,9 @@ def test_page_and_paper_say_the_same_lines(client_of, admin, busy):
 def test_the_code_of_page_and_paper_is_that_of_the_fees_page(client_of, busy):
     def link_on(name):
         page = client_of(busy).get(reverse(name, args=[busy.pk])).content.decode()
-        (code,) = zxingcpp.read_barcodes(draw(re.search(r'pay-by-upi">\s*(<svg.*?</svg>)', page, re.DOTALL)[1]))
+        (code,) = zxingcpp.read_barcodes(
+            draw(re.search(r'pay-by-upi">\s*(<svg.*?</svg>)', page, re.DOTALL)[1])
+        )
         return code.text
 
     (paper,) = zxingcpp.read_barcodes(draw(statement_words(statement(busy, day(13)))["code"]))
@@ -256,7 +297,15 @@ def test_what_falls_due_later_on_a_day_gets_a_reference_of_its_own(client_of, bu
         return re.search(r"&amp;tr=(\w+)", page)[1]
 
     before = reference()
-    charges.post(students=[busy], kind="other", label="", amount=Decimal(5), due_on=day(13), token="o", by=admin)
+    charges.post(
+        students=[busy],
+        kind="other",
+        label="",
+        amount=Decimal(5),
+        due_on=day(13),
+        token="o",
+        by=admin,
+    )
     assert reference() != before
 
 
@@ -267,7 +316,15 @@ def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admi
     paid(student=busy, amount="7250.00", by=admin)
     assert "upi://" not in client.get(address).content.decode()
 
-    charges.post(students=[busy], kind="other", label="", amount=Decimal(5), due_on=day(13), token="o", by=admin)
+    charges.post(
+        students=[busy],
+        kind="other",
+        label="",
+        amount=Decimal(5),
+        due_on=day(13),
+        token="o",
+        by=admin,
+    )
     assert "upi://" in client.get(address).content.decode()
     Institute.objects.filter(pk=Institute.ONLY).update(upi_id="")
     cache.clear()
@@ -284,8 +341,12 @@ def three(clock, admin):
         StudentFactory(user__full_name=name, admission_number=f"26-0000{number}")
     StudentFactory(user__full_name="Dev", admission_number="26-00004")  # never charged anything
     asha, bala, chitra, _ = StudentProfile.objects.order_by("admission_number")
-    neet = BatchFactory(name="NEET evening", code="NEET-E", course__code="NEET", course__total_fee=Decimal("900.00"))
-    other = BatchFactory(name="JEE morning", course__name="JEE", course__total_fee=Decimal("500.00"))
+    neet = BatchFactory(
+        name="NEET evening", code="NEET-E", course__code="NEET", course__total_fee=Decimal("900.00")
+    )
+    other = BatchFactory(
+        name="JEE morning", course__name="JEE", course__total_fee=Decimal("500.00")
+    )
     for student, batch in [(asha, neet), (bala, neet), (chitra, other)]:
         enrolled(student=student, batch=batch, enrolled_on=FIRST, by=admin)
     drop(enrollment=bala.enrollments.get(), ended_on=day(2), reason="Moved", by=admin)
@@ -303,7 +364,10 @@ def papers(content):
     """``{name: words}`` of the PDFs in a ZIP."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
-        return {name: said_by(SimpleNamespace(content=archive.read(name))) for name in archive.namelist()}
+        return {
+            name: said_by(SimpleNamespace(content=archive.read(name)))
+            for name in archive.namelist()
+        }
 
 
 def test_everybody_who_was_ever_charged_gets_one(three, tmp_path):
@@ -340,7 +404,10 @@ def test_a_statement_can_be_as_on_a_day_that_is_past(three, tmp_path, clock, adm
     paid(student=three[0], amount="500.00", by=admin)
     run(tmp_path / "then.zip", "--on", "2026-11-02", "--batch", "NEET-E")
 
-    assert "Balance owed ₹500.00" in papers((tmp_path / "then.zip").read_bytes())["statement-26-00001.pdf"]
+    assert (
+        "Balance owed ₹500.00"
+        in papers((tmp_path / "then.zip").read_bytes())["statement-26-00001.pdf"]
+    )
 
 
 def test_without_a_name_the_file_is_called_after_the_day(three, tmp_path, monkeypatch):
@@ -358,7 +425,10 @@ def test_without_a_name_the_file_is_called_after_the_day(three, tmp_path, monkey
         (["--on", "2026-02-31"], "2026-02-31 is no date."),
         (["--on", "0001-01-01"], "0001-01-01 is no date."),
         (["--on", "yesterday"], "yesterday is no date."),
-        (["--batch", "NEET-E", "--course", "JEE"], "None of these students was ever charged anything."),
+        (
+            ["--batch", "NEET-E", "--course", "JEE"],
+            "None of these students was ever charged anything.",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_written(three, tmp_path, options, words):
@@ -375,11 +445,15 @@ def test_a_folder_that_is_not_there_is_said(three, tmp_path):
 
 def test_a_run_that_is_broken_off_leaves_what_was_there(three, tmp_path, monkeypatch):
     (tmp_path / "all.zip").write_bytes(b"last month's")
-    monkeypatch.setattr("finance.management.commands.statements.statement_pdfs", lambda statements: 1 / 0)
+    monkeypatch.setattr(
+        "finance.management.commands.statements.statement_pdfs", lambda statements: 1 / 0
+    )
     with pytest.raises(ZeroDivisionError):
         run(tmp_path / "all.zip")
 
-    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("all.zip", b"last month's")]
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [
+        ("all.zip", b"last month's")
+    ]
 
 
 def test_a_hundred_statements_cost_the_same_queries_as_one(three, admin, queries_of):
@@ -398,7 +472,9 @@ def test_from_a_batch_page_all_its_statements_are_downloaded(client_of, admin, t
 
     assert f'href="{address}"' in client.get(batch.get_absolute_url()).content.decode()
     response = client.get(address)
-    assert response["Content-Disposition"] == 'attachment; filename="statements-NEET-E-2026-11-02.zip"'
+    assert (
+        response["Content-Disposition"] == 'attachment; filename="statements-NEET-E-2026-11-02.zip"'
+    )
     found = papers(b"".join(response.streaming_content))
     assert list(found) == ["statement-26-00001.pdf", "statement-26-00002.pdf"]
     assert "Balance owed ₹500.00" in found["statement-26-00001.pdf"]

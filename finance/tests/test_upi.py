@@ -34,7 +34,9 @@ def draw(svg, scale=4):
     size = int(re.search(r'viewBox="0 0 (\d+) \1"', svg)[1])
     image = Image.new("L", (size, size), 255)
     x, y = 0, 0.0
-    for command, numbers in re.findall(r"([Mmh])([-\d. ]+)", re.search(r'stroke="#000" d="([^"]+)"', svg)[1]):
+    for command, numbers in re.findall(
+        r"([Mmh])([-\d. ]+)", re.search(r'stroke="#000" d="([^"]+)"', svg)[1]
+    ):
         first, *rest = (float(number) for number in re.findall(r"-?[\d.]+", numbers))
         if command == "M":
             x, y = first, rest[0]
@@ -55,7 +57,9 @@ def test_the_link_holds_payee_exact_amount_currency_note_and_reference():
 
 @pytest.mark.parametrize("amount", ["0.01", "5", "125000", "99999999.99"])
 def test_the_amount_has_two_decimals_and_no_commas(amount):
-    assert parse_qs(urlsplit(link(amount=Decimal(amount))).query)["am"] == [f"{Decimal(amount):.2f}"]
+    assert parse_qs(urlsplit(link(amount=Decimal(amount))).query)["am"] == [
+        f"{Decimal(amount):.2f}"
+    ]
 
 
 @pytest.mark.parametrize("amount", ["0.00", "-1.00", "0.001", "NaN"])
@@ -79,7 +83,9 @@ def test_any_name_survives_the_link_and_adds_nothing_to_it(name):
 
 
 def test_note_and_reference_keep_to_what_upi_allows():
-    query = parse_qs(urlsplit(link(admission_number="A" * 60, reference="CM/26-27/" + "9" * 60)).query)
+    query = parse_qs(
+        urlsplit(link(admission_number="A" * 60, reference="CM/26-27/" + "9" * 60)).query
+    )
     assert len(query["tn"][0]) == 50
     assert query["tr"] == ["CM2627" + "9" * 29]
 
@@ -106,7 +112,9 @@ def test_the_qr_code_obeys_the_content_security_policy_and_has_a_title():
     assert "<title>" not in qr_svg(link())
 
 
-@pytest.mark.parametrize("upi_id", ["institute@okhdfcbank", "98765-43210@upi", "rao.classes_1@ybl", "ab@icici"])
+@pytest.mark.parametrize(
+    "upi_id", ["institute@okhdfcbank", "98765-43210@upi", "rao.classes_1@ybl", "ab@icici"]
+)
 def test_a_upi_id_is_taken(upi_id):
     check_upi_id(upi_id)
 

@@ -16,7 +16,8 @@ def test_a_token_leads_to_its_receipt_and_fits_an_address():
 
 
 @pytest.mark.parametrize(
-    "forge", [lambda t: "43" + t[2:], lambda t: t[:-1], lambda t: "", lambda t: "42", lambda t: t + "\0"]
+    "forge",
+    [lambda t: "43" + t[2:], lambda t: t[:-1], lambda t: "", lambda t: "42", lambda t: t + "\0"],
 )
 def test_a_forged_token_leads_nowhere(forge):
     assert receipt_of(forge(receipt_token(42))) is None

@@ -35,14 +35,18 @@ def mid_june():
 
 @pytest.fixture
 def june():
-    return DailyBatchFactory(starts_on=START, ends_on=datetime.date(2026, 6, 30), course__total_fee=Decimal("9000.00"))
+    return DailyBatchFactory(
+        starts_on=START, ends_on=datetime.date(2026, 6, 30), course__total_fee=Decimal("9000.00")
+    )
 
 
 @pytest.fixture
 def enrollment(june, student):
     """Three installments of ₹3,000.00: due at the start, in mid-month, and next month."""
     rows = [(START, 3000), (START + 14 * DAY, 3000), (START + 40 * DAY, 3000)]
-    return enrolled(student=student, batch=june, installments=[(day, Decimal(amount)) for day, amount in rows])
+    return enrolled(
+        student=student, batch=june, installments=[(day, Decimal(amount)) for day, amount in rows]
+    )
 
 
 @pytest.fixture
@@ -57,7 +61,9 @@ def page_of(enrollment):
 
 
 def leave(client, enrollment, **changes):
-    return client.post(page_of(enrollment), {"ended_on": "2026-06-16", "reason": "Moved to Pune", **changes})
+    return client.post(
+        page_of(enrollment), {"ended_on": "2026-06-16", "reason": "Moved to Pune", **changes}
+    )
 
 
 def rupees(*amounts):
@@ -93,7 +99,9 @@ def test_what_was_paid_beyond_what_is_kept_is_to_be_given_back(desk, enrollment,
     assert Enrollment.objects.get().end_reason == "Moved to Pune"
     assert balance(student) == Decimal("-3600.00")
     said = desk.get(response.url).content.decode()
-    assert "₹5,400.00 of the fee stays charged; ₹3,600.00 is to be given back by 1 Jul 2026." in said
+    assert (
+        "₹5,400.00 of the fee stays charged; ₹3,600.00 is to be given back by 1 Jul 2026." in said
+    )
     assert list(checks.problems()) == []
 
 
@@ -124,7 +132,9 @@ def test_settled_installments_that_fit_stay_as_they_are(desk, enrollment, studen
 
     leave(desk, enrollment)
 
-    assert [charge.amount for charge in Charge.objects.live().order_by("due_on")] == list(rupees("3000.00", "2400.00"))
+    assert [charge.amount for charge in Charge.objects.live().order_by("due_on")] == list(
+        rupees("3000.00", "2400.00")
+    )
     assert not Charge.objects.get(pk=first.pk).is_cancelled
 
 
@@ -139,7 +149,13 @@ def test_concessions_are_taken_off_first(desk, enrollment, admin):
     from finance.services import concessions
 
     charges = Charge.objects.all()
-    about = {"student": enrollment.student, "charges": charges, "kind": "merit", "reason": "Topper", "by": admin}
+    about = {
+        "student": enrollment.student,
+        "charges": charges,
+        "kind": "merit",
+        "reason": "Topper",
+        "by": admin,
+    }
     concessions.ask(amount=Decimal("1000.00"), **about)
     proposal = desk.get(page_of(enrollment)).context["proposal"]
 
@@ -150,7 +166,9 @@ def test_concessions_are_taken_off_first(desk, enrollment, admin):
 
 
 def test_classes_before_a_transfer_count_as_held(desk, enrollment, admin):
-    evening = DailyBatchFactory(starts_on=START, ends_on=datetime.date(2026, 6, 30), course=enrollment.batch.course)
+    evening = DailyBatchFactory(
+        starts_on=START, ends_on=datetime.date(2026, 6, 30), course=enrollment.batch.course
+    )
     moved = transfer(enrollment=enrollment, batch=evening, on=datetime.date(2026, 6, 11), by=admin)
 
     held = desk.get(page_of(moved)).context["proposal"].held
@@ -159,7 +177,10 @@ def test_classes_before_a_transfer_count_as_held(desk, enrollment, admin):
 
 
 def test_without_a_last_day_or_class_times_all_of_the_fee_is_proposed(desk):
-    for batch in (DailyBatchFactory(ends_on=None), BatchFactory(ends_on=datetime.date(2027, 3, 31))):
+    for batch in (
+        DailyBatchFactory(ends_on=None),
+        BatchFactory(ends_on=datetime.date(2027, 3, 31)),
+    ):
         proposal = desk.get(page_of(enrolled(batch=batch, fee=None))).context["proposal"]
         assert (proposal.held, proposal.deduction) == (None, Decimal("0.00"))
         assert proposal.keep == batch.course.total_fee
@@ -230,12 +251,18 @@ def given_back(payment, amount, admin):
 
 
 def test_a_refund_is_listed_until_it_is_paid(desk, enrollment, student, admin):
-    _, second = (paid(student=student, amount=amount, by=admin) for amount in ("5000.00", "4000.00"))
+    _, second = (
+        paid(student=student, amount=amount, by=admin) for amount in ("5000.00", "4000.00")
+    )
     leave(desk, enrollment)
 
     page = desk.get(reverse(LIST))
     (due,) = page.context["refunds"]
-    assert (due.amount, due.due_on, due.is_overdue) == (Decimal("3600.00"), datetime.date(2026, 7, 1), False)
+    assert (due.amount, due.due_on, due.is_overdue) == (
+        Decimal("3600.00"),
+        datetime.date(2026, 7, 1),
+        False,
+    )
     assert due.payment == second, "the smallest payment of which all can be given back"
     form = desk.get(reverse("finance:refund-create", args=[second.pk])).context["form"]
     assert form["amount"].value() == "3600.00"
@@ -250,7 +277,10 @@ def test_a_refund_is_listed_until_it_is_paid(desk, enrollment, student, admin):
 
 def test_where_no_payment_is_enough_the_one_with_most_left_comes_first(student, admin):
     enrolled(student=student, fee="9000.00")
-    payments = [paid(student=student, amount=amount, by=admin) for amount in ("1000.00", "2500.00", "2000.00")]
+    payments = [
+        paid(student=student, amount=amount, by=admin)
+        for amount in ("1000.00", "2500.00", "2000.00")
+    ]
     given_back(payments[1], "1000.00", admin)
     loaded = list(student.payments.with_refunded())
 
@@ -273,7 +303,10 @@ def test_after_its_days_a_refund_is_overdue(desk, client_of, admin, enrollment, 
 def test_who_goes_on_in_another_batch_keeps_it_as_an_advance(desk, enrollment, student):
     Institute.objects.update(several_batches_at_once=True)
     Enrollment.objects.update(is_exclusive=False)
-    enrolled(student=student, batch=BatchFactory(name="Test series", course=CourseFactory(total_fee=Decimal("100.00"))))
+    enrolled(
+        student=student,
+        batch=BatchFactory(name="Test series", course=CourseFactory(total_fee=Decimal("100.00"))),
+    )
     paid(student=student, amount="9100.00")
 
     assert "counts for Test series" in desk.get(page_of(enrollment)).content.decode()
@@ -302,7 +335,13 @@ def test_the_list_costs_the_same_however_many(desk, admin, queries_of):
         for _ in range(students):
             left = enrolled(fee="1000.00")
             paid(student=left.student, amount="1000.00")
-            drop(enrollment=left, ended_on=left.enrolled_on, reason="x", by=admin, fee_to_keep=Decimal("1.00"))
+            drop(
+                enrollment=left,
+                ended_on=left.enrolled_on,
+                reason="x",
+                by=admin,
+                fee_to_keep=Decimal("1.00"),
+            )
         desk.get(reverse(LIST))  # what is remembered for a while is remembered now
         return queries_of(lambda: desk.get(reverse(LIST)))
 

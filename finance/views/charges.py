@@ -24,7 +24,9 @@ def student_charge(request, pk):
     if form.is_valid():
         given = form.cleaned_data
         try:
-            charges.post(students=[student], by=request.user, **{name: given[name] for name in CONTENT})
+            charges.post(
+                students=[student], by=request.user, **{name: given[name] for name in CONTENT}
+            )
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -48,18 +50,22 @@ def student_charge(request, pk):
 def batch_charge(request, pk):
     """First who would be charged, then charging those who stay ticked."""
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=pk)
-    students = StudentProfile.objects.filter(enrollments__batch=batch, enrollments__status="active").select_related(
-        "user"
-    )
+    students = StudentProfile.objects.filter(
+        enrollments__batch=batch, enrollments__status="active"
+    ).select_related("user")
     students = students.order_by("user__full_name", "pk")
-    form = BatchChargeForm(request.POST or None, students=students, initial={"due_on": timezone.localdate()})
+    form = BatchChargeForm(
+        request.POST or None, students=students, initial={"due_on": timezone.localdate()}
+    )
     preview, ticked = None, set()
     if form.is_valid():
         given = form.cleaned_data
         content = {name: given[name] for name in CONTENT}
         if given["is_confirmed"] and given["students"]:
             try:
-                posted = charges.post(students=given["students"], batch=batch, by=request.user, **content)
+                posted = charges.post(
+                    students=given["students"], batch=batch, by=request.user, **content
+                )
             except ValidationError as refusal:
                 show_refusal(form, refusal)
             else:
@@ -68,7 +74,9 @@ def batch_charge(request, pk):
         elif given["is_confirmed"]:
             form.add_error(None, "Tick at least one student.")
         preview = list(students)
-        have_it = charges.already_charged([student.pk for student in preview], kind=given["kind"], label=given["label"])
+        have_it = charges.already_charged(
+            [student.pk for student in preview], kind=given["kind"], label=given["label"]
+        )
         ticked = {student.pk for student in preview} - have_it
         if given["is_confirmed"]:
             ticked = {student.pk for student in given["students"]}
@@ -117,7 +125,9 @@ def charge_cancel(request, pk):
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, f"{charge} of {display(charge.amount)} cancelled for {charge.student}.")
+            messages.success(
+                request, f"{charge} of {display(charge.amount)} cancelled for {charge.student}."
+            )
             return redirect(back)
     return render(
         request,

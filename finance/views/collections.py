@@ -26,7 +26,9 @@ def collections(request):
         name = f"collections-{financial_year_words(year)}"
         return table_answer(name, COLUMNS, collected.rows, form=form)
     by_month, by_course = collected.by_month, collected.by_course
-    batches = Listing(Paginator(collected.by_batch, ROWS_A_PAGE).get_page(request.GET.get("page")), sort="")
+    batches = Listing(
+        Paginator(collected.by_batch, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=""
+    )
     shown = with_courses(key for key, _ in batches)
     return render(
         request,
@@ -44,7 +46,12 @@ def collections(request):
                 "Received by month",
                 "Month",
                 [
-                    (f"{first:%b}", flow.received, display(flow.received), None if course else _payments_of(first))
+                    (
+                        f"{first:%b}",
+                        flow.received,
+                        display(flow.received),
+                        None if course else _payments_of(first),
+                    )
                     for first, flow in by_month
                 ],
             ),

@@ -29,7 +29,10 @@ def _tell(request, rows):
     """Say what has become of a concession that was asked for."""
     amount, student = display(sum((row.amount for row in rows), ZERO)), rows[0].student
     if rows[0].is_waiting:
-        messages.info(request, f"{amount} off the fees of {student} waits for approval; nothing has changed yet.")
+        messages.info(
+            request,
+            f"{amount} off the fees of {student} waits for approval; nothing has changed yet.",
+        )
     else:
         messages.success(request, f"{amount} taken off the fees of {student}.")
 
@@ -39,10 +42,15 @@ def ask(request, pk):
     student = student_or_404(request.user, pk)
     lines = [line for line in fee_status(student, timezone.localdate()).lines if line.open > ZERO]
     if not lines:
-        messages.error(request, f"Nothing is open of the fees of {student}, so nothing can be taken off.")
+        messages.error(
+            request, f"Nothing is open of the fees of {student}, so nothing can be taken off."
+        )
         return redirect(_fees_of(student))
     siblings = concessions.siblings_shown(student)
-    initial = {"on": f"charge-{_key(request.GET.get('charge'))}", "kind": "sibling" if siblings else "merit"}
+    initial = {
+        "on": f"charge-{_key(request.GET.get('charge'))}",
+        "kind": "sibling" if siblings else "merit",
+    }
     form = ConcessionForm(request.POST or None, lines=lines, initial=initial)
     if form.is_valid():
         given = form.cleaned_data
@@ -87,7 +95,9 @@ def concession_list(request):
     waiting = Concession.objects.visible_to(request.user).waiting().one_each().with_total()
     rows = waiting.select_related("student__user", "charge__enrollment__batch", "asked_by")
     listed = (request, rows, {"asked": ["asked_at"]})
-    if file := list_file(request, "concessions-waiting", CONCESSIONS, every_row(*listed, default="asked")):
+    if file := list_file(
+        request, "concessions-waiting", CONCESSIONS, every_row(*listed, default="asked")
+    ):
         return file
     return render(
         request,
@@ -103,7 +113,9 @@ def _group(request, pk):
     """All rows of the concession that the row ``pk`` belongs to."""
     row = get_object_or_404(Concession.objects.visible_to(request.user), pk=pk)
     rows = Concession.objects.filter(token=row.token).order_by("pk")
-    return list(rows.select_related("student__user", "charge__enrollment__batch", "asked_by", "approved_by"))
+    return list(
+        rows.select_related("student__user", "charge__enrollment__batch", "asked_by", "approved_by")
+    )
 
 
 def approve(request, pk):
@@ -149,7 +161,9 @@ def take_back(request, pk):
     form = WhyForm(request.POST or None)
     if form.is_valid():
         try:
-            concessions.take_back(token=first.token, by=request.user, reason=form.cleaned_data["reason"])
+            concessions.take_back(
+                token=first.token, by=request.user, reason=form.cleaned_data["reason"]
+            )
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -173,7 +187,9 @@ def take_back(request, pk):
 def waive(request, pk):
     """A late fee, or what is still open of it, is not asked for."""
     charge = get_object_or_404(
-        Charge.objects.visible_to(request.user).select_related("student__user", "enrollment__batch"),
+        Charge.objects.visible_to(request.user).select_related(
+            "student__user", "enrollment__batch"
+        ),
         pk=pk,
         kind=ChargeKind.LATE_FEE,
     )

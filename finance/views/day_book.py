@@ -32,7 +32,9 @@ def day_book(request):
         return table_answer(f"day-book-{book.on}", COLUMNS, book.entries(), form=form)
     filters.show(book.people)
     in_all = book.in_all
-    closes = DayClose.objects.filter(Q(closed_on=book.on) | Q(person=request.user, closed_on__gt=book.on))
+    closes = DayClose.objects.filter(
+        Q(closed_on=book.on) | Q(person=request.user, closed_on__gt=book.on)
+    )
     closes = closes.select_related("person").order_by("closed_on", "closed_at")
     return render(
         request,
@@ -50,7 +52,8 @@ def day_book(request):
                 total=in_all.receipts,
             ),
             "closes": [close for close in closes if close.closed_on == book.on],
-            "may_close": book.on <= today and not any(close.person_id == request.user.pk for close in closes),
+            "may_close": book.on <= today
+            and not any(close.person_id == request.user.pk for close in closes),
             "before": book.on - DAY,
             "after": book.on + DAY if book.on < min(today, LAST_DAY) else None,
         },
@@ -71,7 +74,8 @@ def close_day(request):
         else:
             difference = f", {display(close.difference)} off the book" if close.difference else ""
             messages.success(
-                request, f"{day_words(on)} is closed with {display(close.counted_cash)} in cash{difference}."
+                request,
+                f"{day_words(on)} is closed with {display(close.counted_cash)} in cash{difference}.",
             )
             return redirect(back)
     return render(

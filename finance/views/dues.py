@@ -31,6 +31,8 @@ def dues(request):
             "listing": page,
             "debtors": debtors,
             "may_remind": may_remind,
-            "may_mail": may_remind and settings.SENDS_MAIL and any(debtor.may_be_mailed for debtor in debtors),
+            "may_mail": may_remind
+            and settings.SENDS_MAIL
+            and any(debtor.may_be_mailed for debtor in debtors),
         },
     )

@@ -20,7 +20,7 @@ from finance.forms.installments import InstallmentTable
 from finance.forms.student_picker import PickForm
 from finance.ledger import fee_status
 from finance.models import FeePlan
-from finance.services import concessions, enrollments, installments, withdrawals
+from finance.services import concessions, enrollments, installments
 
 from .student_picker import picked_student, student_picker
 
@@ -30,7 +30,9 @@ SHOWN = 50
 
 def ask_about_clashes(form, students, batch, **leaving):
     """Raises `Clashes` when these students have other classes at that time, unless the box of ``form`` is ticked."""
-    clashes = [] if form.cleaned_data["despite_clash"] else find_clashes_of(students, batch, **leaving)
+    clashes = (
+        [] if form.cleaned_data["despite_clash"] else find_clashes_of(students, batch, **leaving)
+    )
     if clashes:
         raise Clashes([str(clash) for clash in clashes])
 
@@ -44,7 +46,11 @@ def enroll(request):
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).not_over(today)
     offered = {"batches": batches, "words": pick.value("find")}
-    form = EnrollForm(request.POST or None, **offered, initial={"enrolled_on": today, "batch": pick.value("batch")})
+    form = EnrollForm(
+        request.POST or None,
+        **offered,
+        initial={"enrolled_on": today, "batch": pick.value("batch")},
+    )
     table = InstallmentTable(request.POST or None)
     clashes, is_valid = [], form.is_valid()
     terms = terms_of(form, today)
@@ -58,17 +64,26 @@ def enroll(request):
         table.split(terms.fee, terms.starts_on, terms.key)
     elif table.step == "" and is_valid and table.is_valid() and not is_outdated(table, terms):
         rows = table.rows if table.is_edited else terms.rows
-        given = {name: value for name, value in form.cleaned_data.items() if name not in ("plan", "despite_clash")}
+        given = {
+            name: value
+            for name, value in form.cleaned_data.items()
+            if name not in ("plan", "despite_clash")
+        }
         try:
             installments.check(rows, terms.fee, not_before=terms.starts_on)
             ask_about_clashes(form, [student], given["batch"])
-            enrollment = enrollments.enroll(student=student, by=request.user, installments=rows, **given)
+            enrollment = enrollments.enroll(
+                student=student, by=request.user, installments=rows, **given
+            )
         except Clashes as error:
             clashes = error.messages
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, f"{student} enrolled in {enrollment.batch} for {display(enrollment.agreed_fee)}.")
+            messages.success(
+                request,
+                f"{student} enrolled in {enrollment.batch} for {display(enrollment.agreed_fee)}.",
+            )
             if "concession" in request.POST and enrollment.agreed_fee > ZERO:
                 return redirect("finance:concession-ask", pk=student.pk)
             return redirect(student)
@@ -82,9 +97,13 @@ def enroll(request):
             "table": table,
             "terms": terms,
             "student": student,
-            "siblings": concessions.siblings_shown(student) if request.user.has_perm("finance.add_concession") else [],
+            "siblings": concessions.siblings_shown(student)
+            if request.user.has_perm("finance.add_concession")
+            else [],
             "clashes": clashes,
-            "active": list(Enrollment.objects.active().filter(student=student).select_related("batch")),
+            "active": list(
+                Enrollment.objects.active().filter(student=student).select_related("batch")
+            ),
         },
     )
 
@@ -151,7 +170,9 @@ def enroll_several(request, pk):
             show_refusal(form, refusal)
         else:
             count = len(enrolled)
-            messages.success(request, f"{count} student{'s' if count != 1 else ''} enrolled in {batch}.")
+            messages.success(
+                request, f"{count} student{'s' if count != 1 else ''} enrolled in {batch}."
+            )
             return redirect("academics:batch-students", pk=batch.pk)
     form.is_valid()
     ticked = list(form.cleaned_data.get("students") or []) if form.is_bound else []
@@ -159,7 +180,9 @@ def enroll_several(request, pk):
     free = _free_for(everybody.filter(user__is_active=True), batch)
     if words:
         free = free.filter(user__in=User.objects.search(words).order_by())
-    found = free.exclude(pk__in=[student.pk for student in ticked]).order_by("user__full_name", "pk")[: SHOWN + 1]
+    found = free.exclude(pk__in=[student.pk for student in ticked]).order_by(
+        "user__full_name", "pk"
+    )[: SHOWN + 1]
     found = list(found)
     return render(
         request,

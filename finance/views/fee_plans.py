@@ -37,7 +37,10 @@ def change(request, pk):
     elif form.is_valid() and table.is_valid():
         try:
             installments.change(
-                enrollment=enrollment, rows=table.rows, by=request.user, reason=form.cleaned_data["reason"]
+                enrollment=enrollment,
+                rows=table.rows,
+                by=request.user,
+                reason=form.cleaned_data["reason"],
             )
         except ValidationError as refusal:
             show_refusal(form, refusal)
@@ -65,12 +68,16 @@ def change(request, pk):
 
 def plan_create(request, pk):
     course = get_object_or_404(Course, pk=pk)
-    return _plan_page(request, FeePlan(course=course), [], f"Add a fee plan to {course}", "Add plan")
+    return _plan_page(
+        request, FeePlan(course=course), [], f"Add a fee plan to {course}", "Add plan"
+    )
 
 
 @one_at_a_time(FeePlan)
 def plan_update(request, pk):
-    plan = get_object_or_404(FeePlan.objects.select_related("course").prefetch_related("parts"), pk=pk)
+    plan = get_object_or_404(
+        FeePlan.objects.select_related("course").prefetch_related("parts"), pk=pk
+    )
     return _plan_page(request, plan, list(plan.parts.all()), f"Edit {plan}", "Save")
 
 

@@ -15,7 +15,10 @@ def rule_list(request):
     return render(
         request,
         "finance/late_fees/rules.html",
-        {"rules": LateFeeRule.objects.order_by("-is_active", "name", "pk"), "today": timezone.localdate()},
+        {
+            "rules": LateFeeRule.objects.order_by("-is_active", "name", "pk"),
+            "today": timezone.localdate(),
+        },
     )
 
 
@@ -58,7 +61,8 @@ def post_late_fees(request):
         messages.success(request, f"{many} posted, {amount} in all.")
     elif LateFeeRule.objects.filter(is_active=True).exists():
         messages.info(
-            request, "No late fee is to be posted: each overdue installment has its own, or is within the grace."
+            request,
+            "No late fee is to be posted: each overdue installment has its own, or is within the grace.",
         )
     else:
         messages.info(request, "No rule for late fees is in force, so none was posted.")

@@ -39,7 +39,8 @@ def payment_create(request):
             form.refuse(refusal)
         else:
             messages.success(
-                request, f"Payment of {display(payment.amount)} from {student} recorded. Receipt {payment}."
+                request,
+                f"Payment of {display(payment.amount)} from {student} recorded. Receipt {payment}.",
             )
             return redirect(payment)
     today = timezone.localdate()
@@ -64,7 +65,11 @@ def payment_create(request):
 
 
 def _to_take_back(request, pk):
-    payments = Payment.objects.visible_to(request.user).select_related("student__user", "reversal").with_refunded()
+    payments = (
+        Payment.objects.visible_to(request.user)
+        .select_related("student__user", "reversal")
+        .with_refunded()
+    )
     return get_object_or_404(payments, pk=pk)
 
 
@@ -128,7 +133,9 @@ def payment_bounce(request, pk):
         return _stays(request, payment, heading, is_bounce=True)
     usual = Institute.objects.current().bounce_charge
     form = BounceForm(
-        request.POST or None, request=request, initial={"bounced_on": timezone.localdate(), "charge": usual or None}
+        request.POST or None,
+        request=request,
+        initial={"bounced_on": timezone.localdate(), "charge": usual or None},
     )
     if form.is_valid():
         given = form.cleaned_data
@@ -145,7 +152,8 @@ def payment_bounce(request, pk):
         else:
             owed = payment.amount + (given["charge"] or ZERO)
             messages.success(
-                request, f"The cheque of receipt {payment} bounced. {display(owed)} is owed by {payment.student}."
+                request,
+                f"The cheque of receipt {payment} bounced. {display(owed)} is owed by {payment.student}.",
             )
             return redirect(payment)
     return render(
@@ -174,7 +182,11 @@ def payment_list(request):
     else:
         total = (found if filters.shows_void else found.live()).total()
     payments = listing(*listed, default="-date", keys_first=True)
-    return render(request, "finance/payments/list.html", {"payments": payments, "filters": filters, "total": total})
+    return render(
+        request,
+        "finance/payments/list.html",
+        {"payments": payments, "filters": filters, "total": total},
+    )
 
 
 def student_payments(request, pk):

@@ -7,4 +7,6 @@ from finance.documents import pdf
 def pdf_response(content, name):
     """A PDF that the browser shows; saved, it has that name."""
     disposition = content_disposition_header(False, f"{pdf.file_word(name)}.pdf")
-    return HttpResponse(content, content_type="application/pdf", headers={"Content-Disposition": disposition})
+    return HttpResponse(
+        content, content_type="application/pdf", headers={"Content-Disposition": disposition}
+    )

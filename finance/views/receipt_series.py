@@ -17,11 +17,18 @@ from finance.services.receipt_series import start_at
 def receipt_start(request):
     """Where this year's receipts start, until the first one is given out."""
     today = timezone.localdate()
-    series = ReceiptSeries.objects.filter(kind=ReceiptSeries.Kind.RECEIPT, year=financial_year(today)).first()
+    series = ReceiptSeries.objects.filter(
+        kind=ReceiptSeries.Kind.RECEIPT, year=financial_year(today)
+    ).first()
     if series is None:
-        series = ReceiptSeries(year=financial_year(today), prefix=Institute.objects.current().receipt_prefix)
+        series = ReceiptSeries(
+            year=financial_year(today), prefix=Institute.objects.current().receipt_prefix
+        )
     elif series.last_number >= series.first_number:
-        messages.error(request, f"{series} has receipts already, so its numbers go on from {series.last_number + 1}.")
+        messages.error(
+            request,
+            f"{series} has receipts already, so its numbers go on from {series.last_number + 1}.",
+        )
         return redirect("academics:institute")
     form = StartForm(request.POST or None, initial={"first_number": series.first_number})
     if form.is_valid():
@@ -30,7 +37,9 @@ def receipt_start(request):
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, f"The first receipt will be {series.number(series.first_number)}.")
+            messages.success(
+                request, f"The first receipt will be {series.number(series.first_number)}."
+            )
             return redirect("academics:institute")
     return render(
         request,

@@ -32,7 +32,9 @@ def receipt(request, pk):
             "reference": receipts.reference_words(payment),
             "refunds": receipts.refunds_of(payment),
             "whatsapp": receipts.whatsapp_link_of(payment, Institute.objects.for_page_heads()),
-            "code": qr_svg(receipts.check_url(payment), title="QR code of the page that checks this receipt"),
+            "code": qr_svg(
+                receipts.check_url(payment), title="QR code of the page that checks this receipt"
+            ),
         },
     )
 
@@ -44,9 +46,15 @@ def receipt_pdf(request, pk):
     if not form.is_valid():
         raise Http404("Receipts are printed on A5 or A4.")
     payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
-    is_duplicate = receipt_prints.count_print(payment, by=request.user) > 1 if request.method == "GET" else True
+    is_duplicate = (
+        receipt_prints.count_print(payment, by=request.user) > 1
+        if request.method == "GET"
+        else True
+    )
     data = receipts.receipt_data(payment, is_duplicate=is_duplicate)
-    return pdf_response(pdf.receipt_pdf(data, paper=form.cleaned_data["size"]), f"receipt-{payment}")
+    return pdf_response(
+        pdf.receipt_pdf(data, paper=form.cleaned_data["size"]), f"receipt-{payment}"
+    )
 
 
 @require_POST

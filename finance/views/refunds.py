@@ -30,7 +30,9 @@ def refund_due_list(request):
         accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
     listed = (request, accounts.select_related("student__user"), DUE_SORTS)
     every = in_chunks(every_row(*listed, default="due"))
-    due = (refund for accounts_at_once in every for refund in withdrawals.rows(accounts_at_once, today))
+    due = (
+        refund for accounts_at_once in every for refund in withdrawals.rows(accounts_at_once, today)
+    )
     if file := list_file(request, "refunds-due", REFUNDS_DUE, due):
         return file
     totals = withdrawals.totals(accounts, today)
@@ -38,16 +40,28 @@ def refund_due_list(request):
     return render(
         request,
         "finance/refunds/due_list.html",
-        {"filters": filters, "totals": totals, "listing": page, "refunds": withdrawals.rows(list(page), today)},
+        {
+            "filters": filters,
+            "totals": totals,
+            "listing": page,
+            "refunds": withdrawals.rows(list(page), today),
+        },
     )
 
 
 def refund_create(request, pk):
     """Give back some or all of one payment: the voucher follows."""
-    payments = Payment.objects.visible_to(request.user).select_related("student__user", "reversal").with_refunded()
+    payments = (
+        Payment.objects.visible_to(request.user)
+        .select_related("student__user", "reversal")
+        .with_refunded()
+    )
     payment = get_object_or_404(payments, pk=pk)
     left = payment.amount - payment.refunded
-    advance = -(Account.objects.filter(pk=payment.student_id).values_list("balance", flat=True).first() or ZERO)
+    advance = -(
+        Account.objects.filter(pk=payment.student_id).values_list("balance", flat=True).first()
+        or ZERO
+    )
     form = RefundForm(
         request.POST or None,
         request=request,
@@ -97,4 +111,6 @@ def voucher(request, pk):
         ),
         pk=pk,
     )
-    return render(request, "finance/refunds/voucher.html", {"refund": refund, "student": refund.student})
+    return render(
+        request, "finance/refunds/voucher.html", {"refund": refund, "student": refund.student}
+    )

@@ -17,10 +17,15 @@ from .pdf_response import pdf_response
 def statement(request, pk):
     """Everything that was charged, taken off, paid and given back until today, with the balance after each."""
     student = student_or_404(request.user, pk)
-    data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
+    data = statements.statement_data(
+        student, Institute.objects.for_page_heads(), timezone.localdate()
+    )
     balances = itertools.accumulate(line.amount for line in data.lines)
     if file := list_file(
-        request, f"statement-{student.admission_number}", STATEMENT, zip(data.lines, balances, strict=True)
+        request,
+        f"statement-{student.admission_number}",
+        STATEMENT,
+        zip(data.lines, balances, strict=True),
     ):
         return file
     return render(
@@ -38,7 +43,9 @@ def statement(request, pk):
 def statement_pdf(request, pk):
     """The same on paper."""
     student = student_or_404(request.user, pk)
-    data = statements.statement_data(student, Institute.objects.for_page_heads(), timezone.localdate())
+    data = statements.statement_data(
+        student, Institute.objects.for_page_heads(), timezone.localdate()
+    )
     return pdf_response(pdf.statement_pdf(data), f"statement-{student.admission_number}")
 
 
@@ -49,4 +56,6 @@ def batch_statements(request, pk):
     made = statements.statements_of(
         statements.students_with_fees(batch=batch), Institute.objects.for_page_heads(), today
     )
-    return zip_answer(pdf.file_word(f"statements-{batch.code or batch.name}-{today}"), pdf.statement_pdfs(made))
+    return zip_answer(
+        pdf.file_word(f"statements-{batch.code or batch.name}-{today}"), pdf.statement_pdfs(made)
+    )

@@ -43,11 +43,16 @@ def _address(pick, purpose, student):
 
 def _suggestions_address(pick, purpose):
     address = reverse(f"finance:{purpose}-suggestions")
-    return f"{address}?{urlencode({'batch': pick.value('batch')})}" if pick.value("batch") else address
+    return (
+        f"{address}?{urlencode({'batch': pick.value('batch')})}" if pick.value("batch") else address
+    )
 
 
 def _batch(user, pick):
-    return pick.value("batch") and Batch.objects.visible_to(user).filter(pk=pick.value("batch")).first()
+    return (
+        pick.value("batch")
+        and Batch.objects.visible_to(user).filter(pk=pick.value("batch")).first()
+    )
 
 
 def _links(pick, purpose, people):
@@ -58,7 +63,11 @@ def student_picker(request, pick, purpose):
     """The page that asks which student it is about; a single match is picked at once."""
     words = pick.value("q") or ""
     people = list(_matches(request.user, words)[: MATCHES + 1]) if words else []
-    exact = [person for person in people if person.student_profile.admission_number.casefold() == words.casefold()]
+    exact = [
+        person
+        for person in people
+        if person.student_profile.admission_number.casefold() == words.casefold()
+    ]
     if len(exact or people) == 1:
         return redirect(_address(pick, purpose, (exact or people)[0]))
     return render(

@@ -71,7 +71,10 @@ def transfer(request, enrollment):
         table=table,
         terms=terms,
         dues=dues,
-        after=terms and replace(dues, balance=dues.balance - terms.settlement.taken_back + terms.settlement.to_pay),
+        after=terms
+        and replace(
+            dues, balance=dues.balance - terms.settlement.taken_back + terms.settlement.to_pay
+        ),
         heading=f"Move {enrollment.student} to another batch",
         submit="Move",
     )

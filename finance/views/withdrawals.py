@@ -24,12 +24,17 @@ def enrollment_to_end(act):
     """
 
     def page(request, pk):
-        others = Enrollment.objects.active().filter(student=OuterRef("student")).exclude(pk=OuterRef("pk"))
+        others = (
+            Enrollment.objects.active()
+            .filter(student=OuterRef("student"))
+            .exclude(pk=OuterRef("pk"))
+        )
         enrollments = with_paid(Enrollment.objects.visible_to(request.user)).annotate(
             goes_on_in=Subquery(others.values("batch__name")[:1])
         )
         enrollment = get_object_or_404(
-            enrollments.select_related("student__user", "batch__course", "transferred_from__batch"), pk=pk
+            enrollments.select_related("student__user", "batch__course", "transferred_from__batch"),
+            pk=pk,
         )
         if not enrollment.is_active:
             messages.error(
@@ -68,7 +73,9 @@ def complete(request, enrollment):
     form = EndForm(request.POST or None, initial={"ended_on": first_day_of(enrollment)})
     if form.is_valid():
         try:
-            enrollments_services.complete(enrollment=enrollment, by=request.user, **form.cleaned_data)
+            enrollments_services.complete(
+                enrollment=enrollment, by=request.user, **form.cleaned_data
+            )
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -104,7 +111,9 @@ def drop(request, enrollment):
         was_outdated = form.was_shown_another(proposal)
         if not was_outdated:
             try:
-                enrollments_services.drop(enrollment=enrollment, by=request.user, **{**given, "fee_to_keep": kept})
+                enrollments_services.drop(
+                    enrollment=enrollment, by=request.user, **{**given, "fee_to_keep": kept}
+                )
             except ValidationError as refusal:
                 show_refusal(form, refusal)
             else:
@@ -129,18 +138,28 @@ def _left_words(enrollment, outcome):
     """What has become of the fee, in two sentences."""
     words = f"{enrollment.student} has left {enrollment.batch}. {display(outcome.kept)} of the fee stays charged"
     if outcome.to_give_back and enrollment.goes_on_in:
-        return f"{words}; {display(outcome.to_give_back)} is in advance for {enrollment.goes_on_in}."
+        return (
+            f"{words}; {display(outcome.to_give_back)} is in advance for {enrollment.goes_on_in}."
+        )
     if outcome.to_give_back:
         return f"{words}; {display(outcome.to_give_back)} is to be given back by {day_words(outcome.due_on)}."
-    return f"{words}; {display(outcome.to_pay)} is still to be paid." if outcome.to_pay else f"{words}, and is paid."
+    return (
+        f"{words}; {display(outcome.to_pay)} is still to be paid."
+        if outcome.to_pay
+        else f"{words}, and is paid."
+    )
 
 
 def complete_batch(request, pk):
     batch = batch_to_change(request, pk)
-    form = CompleteBatchForm(request.POST or None, initial={"last_day": batch.ends_on or timezone.localdate()})
+    form = CompleteBatchForm(
+        request.POST or None, initial={"last_day": batch.ends_on or timezone.localdate()}
+    )
     if form.is_valid():
         try:
-            count = enrollments_services.complete_batch(batch=batch, by=request.user, **form.cleaned_data)
+            count = enrollments_services.complete_batch(
+                batch=batch, by=request.user, **form.cleaned_data
+            )
         except ValidationError as refusal:
             show_refusal(form, refusal, ended_on="last_day")
         else:

@@ -21,18 +21,26 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("--email", required=True, help="They sign in with it.")
         parser.add_argument("--name", required=True, help="Their full name.")
-        parser.add_argument("--password-stdin", action="store_true", help="Read the password from standard input.")
-        parser.add_argument("--link", action="store_true", help="Set no password: print a link to set it.")
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="Read the password from standard input."
+        )
+        parser.add_argument(
+            "--link", action="store_true", help="Set no password: print a link to set it."
+        )
 
     def handle(self, *, email, name, password_stdin, link, **options):
-        password = None if link else self.password(User(full_name=name, email=email), password_stdin)
+        password = (
+            None if link else self.password(User(full_name=name, email=email), password_stdin)
+        )
         try:
             owner = add_person(full_name=name, email=email, role=ADMIN, password=password)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         owner.is_superuser = True
         owner.save(update_fields=["is_superuser"])
-        self.stdout.write(self.style.SUCCESS(f"{owner} is the owner and signs in with {owner.email}."))
+        self.stdout.write(
+            self.style.SUCCESS(f"{owner} is the owner and signs in with {owner.email}.")
+        )
         if password is None:
             self.stdout.write(f"Set the password within {settings.INVITATION_DAYS} days, here:")
             self.stdout.write(f"{settings.SITE_URL}{invitations.path_for(owner)}")

@@ -28,4 +28,8 @@ class Command(ImportCommand):
 
     def importer(self, *, punches, absent, leave_out, **options):
         """The importer that the options ask for."""
-        return PunchImporter(marks_absent=absent, leaves_out=leave_out) if punches else AttendanceImporter()
+        return (
+            PunchImporter(marks_absent=absent, leaves_out=leave_out)
+            if punches
+            else AttendanceImporter()
+        )

@@ -20,22 +20,34 @@ class Command(BaseCommand):
     help = "Mails each instructor the list of classes without attendance. Safe to run as often as you like."
 
     def add_arguments(self, parser):
-        parser.add_argument("--dry-run", action="store_true", help="say who would be mailed what, and mail nobody")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say who would be mailed what, and mail nobody"
+        )
 
     def handle(self, **options):
         dry_run = options["dry_run"]
         if not settings.SENDS_MAIL and not dry_run:
-            raise CommandError("No mail leaves this site: set EMAIL_URL first. Nobody was mailed.", returncode=2)
+            raise CommandError(
+                "No mail leaves this site: set EMAIL_URL first. Nobody was mailed.", returncode=2
+            )
         told = remind(timezone.now(), dry_run=dry_run)
         for one in told:
             number = len(one.rows)
-            outcome = "would be mailed" if dry_run and one.outcome == "mailed" else _OUTCOMES[one.outcome]
-            self.stdout.write(f"{one.instructor}, {number} register{'s' if number > 1 else ''}: {outcome}.")
+            outcome = (
+                "would be mailed" if dry_run and one.outcome == "mailed" else _OUTCOMES[one.outcome]
+            )
+            self.stdout.write(
+                f"{one.instructor}, {number} register{'s' if number > 1 else ''}: {outcome}."
+            )
             if dry_run or options["verbosity"] > 1:
                 for row in one.rows:
                     self.stdout.write(f"  {row.day:%Y-%m-%d} {row.batch}")
         mailed = sum(one.outcome == "mailed" for one in told)
         verb = "would be mailed" if dry_run else "mailed"
-        self.stdout.write(self.style.SUCCESS(f"{mailed} instructor{'s' if mailed != 1 else ''} {verb}."))
+        self.stdout.write(
+            self.style.SUCCESS(f"{mailed} instructor{'s' if mailed != 1 else ''} {verb}.")
+        )
         if any(one.outcome == "failed" for one in told):
-            raise CommandError("Not every mail went out. Run it again: who was mailed is left out.", returncode=1)
+            raise CommandError(
+                "Not every mail went out. Run it again: who was mailed is left out.", returncode=1
+            )

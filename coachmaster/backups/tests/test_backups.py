@@ -80,7 +80,9 @@ def test_a_backup_under_load_restored_elsewhere_holds_one_moment(tmp_path, elsew
                         by=owner,
                         confirmed_double=True,
                     )
-                except OperationalError:  # the machine is slow: the desk is told that nothing was saved
+                except (
+                    OperationalError
+                ):  # the machine is slow: the desk is told that nothing was saved
                     continue
                 with lock:
                     done.append(payment.number)
@@ -101,7 +103,9 @@ def test_a_backup_under_load_restored_elsewhere_holds_one_moment(tmp_path, elsew
             writer.result()
     assert after > before, "nobody was working"
 
-    well, words = databases.run(databases.url_of(elsewhere), "restore", str(tmp_path / "under-load.backup"))
+    well, words = databases.run(
+        databases.url_of(elsewhere), "restore", str(tmp_path / "under-load.backup")
+    )
 
     assert well, words
     assert "the books are right" in words
@@ -116,13 +120,18 @@ def test_a_backup_under_load_restored_elsewhere_holds_one_moment(tmp_path, elsew
 def test_a_quiet_database_comes_back_exactly(institute, tmp_path, elsewhere):
     call_command("backup", str(tmp_path / "quiet.backup"))
 
-    well, words = databases.run(databases.url_of(elsewhere), "restore", str(tmp_path / "quiet.backup"))
+    well, words = databases.run(
+        databases.url_of(elsewhere), "restore", str(tmp_path / "quiet.backup")
+    )
 
     assert well, words
     assert everything_in(elsewhere) == everything_in()
     if connection.vendor == "postgresql":
         return
-    with sqlite3.connect(elsewhere["NAME"]) as restored, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with (
+        sqlite3.connect(elsewhere["NAME"]) as restored,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
         restored.execute("DELETE FROM finance_payment")
 
 
@@ -156,7 +165,10 @@ def test_the_newest_n_of_a_name_are_kept(institute, tmp_path, no_proof):
 
 def test_keep_needs_a_date_in_the_name_and_a_number(tmp_path):
     assert said("backup", tmp_path / "a.backup", keep=3).startswith("To keep several, write {date}")
-    assert said("backup", tmp_path / "{date}.backup", keep=0) == "--keep takes a whole number from 1 on."
+    assert (
+        said("backup", tmp_path / "{date}.backup", keep=0)
+        == "--keep takes a whole number from 1 on."
+    )
 
 
 def test_when_the_books_are_broken_the_backup_stays_and_so_do_the_older_ones(institute, tmp_path):
@@ -197,7 +209,10 @@ def test_two_backups_to_one_name_at_once_do_not_mix(backup):
 def test_a_database_with_people_is_not_overwritten_unless_told(backup, institute):
     words = said("restore", backup)
 
-    assert words.startswith("There are 2 people in this database") or "people in this database" in words
+    assert (
+        words.startswith("There are 2 people in this database")
+        or "people in this database" in words
+    )
     assert "--force" in words
     assert Payment.objects.get() == institute
 
@@ -218,11 +233,17 @@ def test_what_is_not_a_backup_is_refused(tmp_path, institute):
     other = postgresql.MAGIC if connection.vendor == "sqlite" else sqlite.MAGIC
     (tmp_path / "other").write_bytes(other + b"\1" * 100)
 
-    assert said("restore", tmp_path / "letter.txt", force=True).endswith("letter.txt is not a backup.")
+    assert said("restore", tmp_path / "letter.txt", force=True).endswith(
+        "letter.txt is not a backup."
+    )
     assert said("restore", tmp_path / "empty", force=True).endswith("empty is not a backup.")
-    assert said("restore", tmp_path / "missing", force=True).endswith("missing does not exist. Check the name.")
+    assert said("restore", tmp_path / "missing", force=True).endswith(
+        "missing does not exist. Check the name."
+    )
     assert said("restore", tmp_path, force=True).endswith("is a folder. Name a file in it.")
-    assert "export on the one side and import on the other" in said("restore", tmp_path / "other", force=True)
+    assert "export on the one side and import on the other" in said(
+        "restore", tmp_path / "other", force=True
+    )
     assert Payment.objects.get() == institute
 
 
@@ -241,9 +262,13 @@ def test_a_damaged_backup_changes_nothing(backup, institute):
 
 def test_a_backup_whose_books_are_broken_changes_nothing(backup, institute, monkeypatch):
     before = everything_in()
-    monkeypatch.setattr(databases, "run", lambda url, *command: (command[0] != "verify", "BROKEN  The balance …"))
+    monkeypatch.setattr(
+        databases, "run", lambda url, *command: (command[0] != "verify", "BROKEN  The balance …")
+    )
 
-    assert said("restore", backup, force=True).startswith("Its books do not fit together:\nBROKEN  The balance …")
+    assert said("restore", backup, force=True).startswith(
+        "Its books do not fit together:\nBROKEN  The balance …"
+    )
     assert everything_in() == before
 
 
@@ -267,7 +292,9 @@ def test_a_backup_of_a_newer_version_changes_nothing(institute, tmp_path, no_pro
 
 def test_a_backup_of_an_older_version_is_migrated_before_it_counts(institute, monkeypatch):
     commands = []
-    monkeypatch.setattr(databases, "run", lambda url, *command: (commands.append(command) or True, ""))
+    monkeypatch.setattr(
+        databases, "run", lambda url, *command: (commands.append(command) or True, "")
+    )
     with connection.cursor() as cursor:
         cursor.execute("SELECT app, name FROM django_migrations")
         applied = cursor.fetchall()
@@ -285,9 +312,18 @@ def test_a_database_that_is_not_ours_is_no_backup(tmp_path, institute):
             foreign.execute("CREATE TABLE notes (text)")
         foreign.close()
     else:
-        postgresql._run("pg_dump", "--format=custom", "--schema=nothing_*", "--file", str(path), "--schema=pg_toast*")
+        postgresql._run(
+            "pg_dump",
+            "--format=custom",
+            "--schema=nothing_*",
+            "--file",
+            str(path),
+            "--schema=pg_toast*",
+        )
 
-    assert said("restore", path, force=True).endswith("is not a backup of CoachMaster: it has none of its tables.")
+    assert said("restore", path, force=True).endswith(
+        "is not a backup of CoachMaster: it has none of its tables."
+    )
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")
@@ -301,7 +337,10 @@ def test_a_database_that_somebody_holds_is_left_alone(backup, monkeypatch):
     finally:
         other.close()
 
-    assert words == "The database is in use all the time. Stop the service and try again. Nothing was changed."
+    assert (
+        words
+        == "The database is in use all the time. Stop the service and try again. Nothing was changed."
+    )
     assert list(backup.parent.iterdir()) == [backup]
 
 
@@ -309,7 +348,9 @@ def test_a_database_that_somebody_holds_is_left_alone(backup, monkeypatch):
 def test_missing_programs_are_named(institute, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
 
-    assert said("backup", tmp_path / "a.backup").startswith("pg_dump is not on this machine. Install PostgreSQL's")
+    assert said("backup", tmp_path / "a.backup").startswith(
+        "pg_dump is not on this machine. Install PostgreSQL's"
+    )
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'")
@@ -324,5 +365,9 @@ def test_the_password_stands_on_no_command_line(institute, tmp_path, monkeypatch
     call_command("backup", str(tmp_path / "a.backup"))
     call_command("restore", str(tmp_path / "a.backup"), force=True)
 
-    assert {line.split()[0].rsplit("/", 1)[-1] for line in lines} >= {"pg_dump", "pg_restore", "psql"}
+    assert {line.split()[0].rsplit("/", 1)[-1] for line in lines} >= {
+        "pg_dump",
+        "pg_restore",
+        "psql",
+    }
     assert not [line for line in lines if connection.settings_dict["PASSWORD"] in line]

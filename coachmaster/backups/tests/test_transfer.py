@@ -40,7 +40,9 @@ def institute(admin):
     people = User.objects.bulk_create(User(full_name="Somebody") for _ in TEXTS)
     with connection.cursor() as cursor:
         for person, text in zip(people, TEXTS, strict=True):
-            cursor.execute("UPDATE accounts_user SET search_text = %s WHERE id = %s", [text, person.pk])
+            cursor.execute(
+                "UPDATE accounts_user SET search_text = %s WHERE id = %s", [text, person.pk]
+            )
     desk = Group.objects.create(name="Front desk")
     desk.permissions.add(Permission.objects.get(codename="add_payment"))
     UserFactory(role="Front desk", password="a password of theirs")
@@ -92,8 +94,12 @@ def test_what_was_taken_out_comes_in_as_it_was(exported, institute, tmp_path):
 
     assert what_goes_along() == then
     assert set(User.objects.values_list("search_text", flat=True)) >= set(TEXTS)
-    assert {user.email: user.get_all_permissions() for user in User.objects.exclude(email="")} == rights
-    assert User.objects.get(membership__group__name="Front desk").check_password("a password of theirs")
+    assert {
+        user.email: user.get_all_permissions() for user in User.objects.exclude(email="")
+    } == rights
+    assert User.objects.get(membership__group__name="Front desk").check_password(
+        "a password of theirs"
+    )
     assert not list(checks.problems())
     call_command("export", str(tmp_path / "again"))
     assert manifest_of(tmp_path / "again")["tables"] == manifest_of(exported)["tables"]
@@ -103,7 +109,11 @@ def test_work_goes_on_after_an_import(exported):
     empty_the_database()
     call_command("import", str(exported))
 
-    payment = paid(student=StudentProfile.objects.get(), amount="50", by=User.objects.get(email="anita@example.com"))
+    payment = paid(
+        student=StudentProfile.objects.get(),
+        amount="50",
+        by=User.objects.get(email="anita@example.com"),
+    )
     UserFactory(role=ADMIN)
 
     assert payment.number == 3
@@ -136,14 +146,18 @@ def test_an_export_has_a_file_a_table_and_a_manifest_that_describes_them(exporte
         *(table["file"] for table in manifest["tables"].values()),
     }
     for table in manifest["tables"].values():
-        assert hashlib.sha256((exported / table["file"]).read_bytes()).hexdigest() == table["sha256"]
+        assert (
+            hashlib.sha256((exported / table["file"]).read_bytes()).hexdigest() == table["sha256"]
+        )
     assert manifest["tables"]["finance_payment"]["rows"] == 2
     assert manifest["ledger"] == {
         "charged": "12000.50", "conceded": "0.00", "paid": "100.00", "refunded": "0.00", "balance": "11900.50",
     }  # fmt: skip
     assert not (exported / "django_session.csv").exists()
     there = set(connection.introspection.table_names())
-    assert there == {*manifest["tables"], *manifest["left_out"], "django_migrations"}, "say of each what becomes of it"
+    assert there == {*manifest["tables"], *manifest["left_out"], "django_migrations"}, (
+        "say of each what becomes of it"
+    )
     assert exported.stat().st_mode & 0o777 == 0o700
     lines = (exported / "accounts_user.csv").read_text()
     assert ",'=1+1\n" in lines
@@ -155,7 +169,12 @@ def test_an_export_has_a_file_a_table_and_a_manifest_that_describes_them(exporte
 def test_every_kind_of_column_has_a_form():
     plain = (models.CharField, models.TextField, models.IntegerField, models.BooleanField, models.DateField,
              models.TimeField, models.DecimalField, models.JSONField, models.ForeignKey, models.BinaryField)  # fmt: skip
-    others = {type(field).__name__ for table in all_tables() for field in table.fields if not isinstance(field, plain)}
+    others = {
+        type(field).__name__
+        for table in all_tables()
+        for field in table.fields
+        if not isinstance(field, plain)
+    }
 
     assert others <= {"MoneyField"}
 
@@ -211,12 +230,18 @@ def change_file(folder, table, old, new):
     assert old.encode() in content
     content = content.replace(old.encode(), new.encode(), 1)
     path.write_bytes(content)
-    change_manifest(folder, lambda it: it["tables"][table].update(sha256=hashlib.sha256(content).hexdigest()))
+    change_manifest(
+        folder, lambda it: it["tables"][table].update(sha256=hashlib.sha256(content).hexdigest())
+    )
 
 
-def test_an_export_that_is_not_right_or_a_database_that_is_not_empty_changes_nothing(exported, tmp_path):
+def test_an_export_that_is_not_right_or_a_database_that_is_not_empty_changes_nothing(
+    exported, tmp_path
+):
     full = everything_in()
-    assert said("import", exported).startswith("This database is not empty: there are rows in accounts_")
+    assert said("import", exported).startswith(
+        "This database is not empty: there are rows in accounts_"
+    )
     assert everything_in() == full
     empty_the_database()
     before = everything_in()

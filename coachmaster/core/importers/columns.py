@@ -14,10 +14,16 @@ from .workbooks import UNCALCULATED
 # 9.87654E+09: what a spreadsheet makes of a long number; its last digits are lost.
 _MANGLED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
 # What spreadsheets show where a formula came to nothing.
-_FAILED = re.compile(r"#(REF|N/A|VALUE|DIV/0|NAME|NUM|NULL|SPILL|CALC|GETTING_DATA)[!?]?|Err:[0-9]{3}", re.IGNORECASE)
-_TIME_OF_DAY = re.compile(r"(?<=^[0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$")
+_FAILED = re.compile(
+    r"#(REF|N/A|VALUE|DIV/0|NAME|NUM|NULL|SPILL|CALC|GETTING_DATA)[!?]?|Err:[0-9]{3}", re.IGNORECASE
+)
+_TIME_OF_DAY = re.compile(
+    r"(?<=^[0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$"
+)
 # 5-Apr-26, 24 November 2026: how spreadsheets show dates, and so write them into a CSV file.
-_DAY_BY_MONTHS_NAME = re.compile(r"([0-9]{1,2})[- /.]?([A-Za-z]{3,9})[- /.,]{0,2}([0-9]{4}|[0-9]{2})")
+_DAY_BY_MONTHS_NAME = re.compile(
+    r"([0-9]{1,2})[- /.]?([A-Za-z]{3,9})[- /.,]{0,2}([0-9]{4}|[0-9]{2})"
+)
 _MONTHS = [
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
@@ -72,14 +78,20 @@ class Column:
     def of(cls, model, name, *synonyms, is_code=False, parts=(), **field_options):
         """The column of a model's field, cleaned as the model's own form would."""
         return cls(
-            name, model._meta.get_field(name).formfield(**field_options), *synonyms, is_code=is_code, parts=parts
+            name,
+            model._meta.get_field(name).formfield(**field_options),
+            *synonyms,
+            is_code=is_code,
+            parts=parts,
         )
 
     def found_in(self, places):
         """The places of the file's columns that make it up; ``places`` by normalised names."""
         own = next(([places[name]] for name in self.names if name in places), [])
         if self.parts and any(name in places for name in self.parts[-1]):
-            found = [next((places[name] for name in part if name in places), None) for part in self.parts]
+            found = [
+                next((places[name] for name in part if name in places), None) for part in self.parts
+            ]
             if found[0] is not None and own in ([], [found[0]]):
                 return [place for place in found if place is not None]
         return own
@@ -117,7 +129,9 @@ class Column:
                     "or type the value."
                 )
             if _FAILED.fullmatch(text):
-                raise ValidationError("The spreadsheet shows an error here. Correct its formula, or type the value.")
+                raise ValidationError(
+                    "The spreadsheet shows an error here. Correct its formula, or type the value."
+                )
         # Our own exports, like spreadsheets, put an apostrophe before text that would be run as a formula.
         if text[0] == "'" and text[1:2] in ("=", "+", "-", "@", "\t"):
             text = text[1:]
@@ -138,4 +152,6 @@ class ReferenceColumn(Column):
     """A column that names a row of another table; which one it is, the importer finds out."""
 
     def __init__(self, name, *synonyms, required=True):
-        super().__init__(name, LineFormField(max_length=254, required=required), *synonyms, is_code=True)
+        super().__init__(
+            name, LineFormField(max_length=254, required=required), *synonyms, is_code=True
+        )

@@ -34,7 +34,9 @@ class ImportCommand(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("file", metavar="FILE")
-        parser.add_argument("--dry-run", action="store_true", help="Say what would happen and write nothing.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Say what would happen and write nothing."
+        )
         parser.add_argument(
             "--map",
             metavar="FIELD=COLUMN",
@@ -52,10 +54,20 @@ class ImportCommand(BaseCommand):
             help="The value where the file has none.",
         )
         parser.add_argument(
-            "--skip-line", metavar="N", nargs="+", type=int, action="extend", default=[], help="Leave a line out."
+            "--skip-line",
+            metavar="N",
+            nargs="+",
+            type=int,
+            action="extend",
+            default=[],
+            help="Leave a line out.",
         )
-        parser.add_argument("--sheet", metavar="NAME", help="Which sheet of a workbook, when several are filled.")
-        parser.add_argument("--encoding", help="When the CSV file is not in UTF-8: cp1252, utf-16, …")
+        parser.add_argument(
+            "--sheet", metavar="NAME", help="Which sheet of a workbook, when several are filled."
+        )
+        parser.add_argument(
+            "--encoding", help="When the CSV file is not in UTF-8: cp1252, utf-16, …"
+        )
 
     def importer(self, **options):
         """The importer that the options ask for."""
@@ -79,17 +91,25 @@ class ImportCommand(BaseCommand):
                     progress=bar,
                 )
         except SeveralSheets as several:
-            raise CommandError(f"{file}: {several.sentence} Add --sheet NAME.", returncode=USAGE) from several
+            raise CommandError(
+                f"{file}: {several.sentence} Add --sheet NAME.", returncode=USAGE
+            ) from several
         except Unreadable as unreadable:
             where = f"line {unreadable.line}: " if unreadable.line else ""
             option = f" ({unreadable.option})" if unreadable.option else ""
-            raise CommandError(f"{file}: {where}{unreadable.sentence}{option} Nothing was written.") from unreadable
+            raise CommandError(
+                f"{file}: {where}{unreadable.sentence}{option} Nothing was written."
+            ) from unreadable
         except OperationalError as error:
-            raise CommandError(f"The database is busy or not ready ({error}). Nothing was written.") from error
+            raise CommandError(
+                f"The database is busy or not ready ({error}). Nothing was written."
+            ) from error
         except DatabaseError as error:
             raise CommandError(f"The database refused: {error} Nothing was written.") from error
         except UnicodeError as error:
-            raise CommandError("The file holds characters that cannot be stored. Nothing was written.") from error
+            raise CommandError(
+                "The file holds characters that cannot be stored. Nothing was written."
+            ) from error
         except KeyboardInterrupt as interrupt:
             raise CommandError(
                 "Stopped. A file comes in whole or not at all; --dry-run says what is still to do.",
@@ -127,13 +147,17 @@ class ImportCommand(BaseCommand):
                 except ValidationError as error:
                     value = defaults[column.name]
                     raise CommandError(
-                        f"--default {column.name}={value}: {' '.join(sentences(error))}", returncode=USAGE
+                        f"--default {column.name}={value}: {' '.join(sentences(error))}",
+                        returncode=USAGE,
                     ) from error
         return defaults
 
     def _check_usage(self, skip, encoding):
         if any(line < 2 for line in skip):
-            raise CommandError("--skip-line: the first line is the header; rows begin with line 2.", returncode=USAGE)
+            raise CommandError(
+                "--skip-line: the first line is the header; rows begin with line 2.",
+                returncode=USAGE,
+            )
         if encoding:
             try:
                 check_encoding(encoding)
@@ -169,7 +193,9 @@ class ImportCommand(BaseCommand):
             self.stdout.write(f"\n{batch.batch}{'' if batch.agrees else ' (differs)'}")
             self.stdout.write(f"  {'':<10}{'in the file':>20}{'in CoachMaster':>20}")
             for what, told, stands in batch.pairs:
-                self.stdout.write(f"  {what:<10}{told:>20}{stands:>20}{'' if told == stands else '  ←'}")
+                self.stdout.write(
+                    f"  {what:<10}{told:>20}{stands:>20}{'' if told == stands else '  ←'}"
+                )
         if result.comparison:
             self.stdout.write("")
         would = "Would have: " if dry_run else ""

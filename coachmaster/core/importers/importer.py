@@ -61,7 +61,9 @@ class Outcome:
 
     def __str__(self):
         """As a shell shows it."""
-        changes = ", ".join(f"{name} {_printable(old)} → {_printable(new)}" for name, old, new in self.changes)
+        changes = ", ".join(
+            f"{name} {_printable(old)} → {_printable(new)}" for name, old, new in self.changes
+        )
         return f"line {self.line}, {_printable(self.label)}: {changes}"
 
 
@@ -99,7 +101,9 @@ class Result:
         """Count a line that changes what stands, by its ``key``; ``changes`` as `set_changes` tells them."""
         self.changed += 1
         if len(self.changed_ones) < MOST_OUTCOMES:
-            told = [(name, shown(before), shown(after)) for name, (before, after) in changes.items()]
+            told = [
+                (name, shown(before), shown(after)) for name, (before, after) in changes.items()
+            ]
             self.changed_ones.append(Outcome(row.line, told, key=key))
 
     def count(self, row, changes, key):
@@ -121,7 +125,9 @@ class Result:
 
     def refuse_fields(self, row, error, otherwise):
         """Note a service's ValidationError: by column where it says so, else in the column ``otherwise``."""
-        by_column = error.message_dict if hasattr(error, "error_dict") else {otherwise: error.messages}
+        by_column = (
+            error.message_dict if hasattr(error, "error_dict") else {otherwise: error.messages}
+        )
         for column, messages in by_column.items():
             for sentence in messages:
                 self.refuse(row, otherwise if column == "__all__" else column, sentence)
@@ -174,7 +180,11 @@ class Rows:
         self._count += 1
         if len(self._last) == ROWS_AT_ONCE:
             self._file.seek(0, 2)
-            pickle.dump([(row.line, row.filled, dict(row)) for row in self._last], self._file, pickle.HIGHEST_PROTOCOL)
+            pickle.dump(
+                [(row.line, row.filled, dict(row)) for row in self._last],
+                self._file,
+                pickle.HIGHEST_PROTOCOL,
+            )
             self._last = []
 
     def __len__(self):
@@ -245,7 +255,11 @@ def in_chunks(rows, size=ROWS_AT_ONCE):
 
 def set_changes(instance, values):
     """Set ``values`` on ``instance``; ``{name: (before, after)}`` of those that differ from what stood there."""
-    changes = {name: (before, value) for name, value in values.items() if (before := getattr(instance, name)) != value}
+    changes = {
+        name: (before, value)
+        for name, value in values.items()
+        if (before := getattr(instance, name)) != value
+    }
     for name, (_, value) in changes.items():
         setattr(instance, name, value)
     return changes
@@ -263,7 +277,9 @@ class Layout:
             if not name:
                 continue
             if normalised(name) in places:
-                self.problems.append(Problem(None, name, "", "Two columns have this name. Rename or remove one."))
+                self.problems.append(
+                    Problem(None, name, "", "Two columns have this name. Rename or remove one.")
+                )
             places.setdefault(normalised(name), place)
         self.columns = []
         used = set()
@@ -327,7 +343,9 @@ class Layout:
         """What a line says in a column."""
         for column, places in self.columns:
             if column.name == column_name:
-                return " ".join(filter(None, (cells[place].strip() for place in places if place < len(cells))))
+                return " ".join(
+                    filter(None, (cells[place].strip() for place in places if place < len(cells)))
+                )
         return ""
 
 
@@ -353,7 +371,10 @@ def _read(importer, table, layout, skip, corrections, result, advance):
             result.problems.append(Problem(line, "", "", sentence))
             continue
         # Spreadsheets leave empty cells at the end of a line; text beyond the header is a shifted line.
-        stray = next((place for place in [*nameless, *range(width, len(cells))] if cells[place].strip()), None)
+        stray = next(
+            (place for place in [*nameless, *range(width, len(cells))] if cells[place].strip()),
+            None,
+        )
         if stray is not None:
             sentence = "This cell stands in no column of the header. Remove it, or put text with commas in quotes."
             result.problems.append(Problem(line, f"cell {stray + 1}", cells[stray], sentence))
@@ -377,11 +398,15 @@ def _read(importer, table, layout, skip, corrections, result, advance):
                     row[column.name] = defaults[column.name]
                     row.filled = (*row.filled, column.name)
                 elif column.is_required:
-                    raise ValidationError("Fill in this cell, or give a value for all lines.", code="required")
+                    raise ValidationError(
+                        "Fill in this cell, or give a value for all lines.", code="required"
+                    )
             except ValidationError as error:
                 for one in error.error_list:
                     option = f"--default {column.name}=VALUE" if one.code == "required" else ""
-                    problem = Problem(line, layout.name(column.name), text, one.messages[0], column.name, option)
+                    problem = Problem(
+                        line, layout.name(column.name), text, one.messages[0], column.name, option
+                    )
                     result.problems.append(problem)
         if len(result.problems) > before:
             continue
@@ -435,7 +460,9 @@ def _tell_values(table, layout, labels, corrections, result):
             corrected = corrections.get(line, {})
             for told in waiting.pop(line, ()):
                 if isinstance(told, Outcome):
-                    told.label = " · ".join(filter(None, (corrected.get(n, layout.text(n, cells)) for n in labels)))
+                    told.label = " · ".join(
+                        filter(None, (corrected.get(n, layout.text(n, cells)) for n in labels))
+                    )
                     continue
                 told.field = told.column if layout.has(told.column) else ""
                 told.value = corrected.get(told.column, layout.text(told.column, cells))
@@ -475,7 +502,9 @@ def bring_in(
     try:
         total = table.count()
     except Unreadable as unreadable:
-        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence, option=unreadable.option))
+        result.problems.append(
+            Problem(unreadable.line, "", "", unreadable.sentence, option=unreadable.option)
+        )
     if not result.is_clean:
         return result
 
@@ -486,7 +515,9 @@ def bring_in(
     try:
         rows = _read(importer, table, layout, set(skip), corrections, result, advance("Checking"))
     except Unreadable as unreadable:
-        result.problems.append(Problem(unreadable.line, "", "", unreadable.sentence, option=unreadable.option))
+        result.problems.append(
+            Problem(unreadable.line, "", "", unreadable.sentence, option=unreadable.option)
+        )
     if missing := sorted(set(skip) - set(result.skipped)):
         result.notes.append(f"Nothing to skip on line {', '.join(map(str, missing))}.")
     if rows or (result.is_clean and written):

@@ -31,7 +31,9 @@ def check_encoding(name):
         info = codecs.lookup(name)
         info.incrementaldecoder().decode(b"a", False)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"There is no encoding “{name}”. Usual ones are utf-8, cp1252 and utf-16.") from error
+        raise ValueError(
+            f"There is no encoding “{name}”. Usual ones are utf-8, cp1252 and utf-16."
+        ) from error
     if not getattr(info, "_is_text_encoding", True):
         raise ValueError(f"“{name}” is not an encoding of text.")
     return name
@@ -59,7 +61,9 @@ def _first_bytes(path):
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable("This is not a file that can be read twice. Save it as a file first.")
         if status.st_size > limits.MOST_BYTES:
-            raise Unreadable(f"More than {limits.MOST_BYTES // 1024 // 1024} MB. Split the file into smaller ones.")
+            raise Unreadable(
+                f"More than {limits.MOST_BYTES // 1024 // 1024} MB. Split the file into smaller ones."
+            )
         with path.open("rb") as file:
             start = file.read(4)
     except FileNotFoundError as error:
@@ -67,7 +71,9 @@ def _first_bytes(path):
     except PermissionError as error:
         raise Unreadable("You may not read this file. Ask its owner, or copy it.") from error
     except (OSError, ValueError) as error:
-        raise Unreadable("This file cannot be read. Check its name, or copy it to another place.") from error
+        raise Unreadable(
+            "This file cannot be read. Check its name, or copy it to another place."
+        ) from error
     for magic, sentence in _NOT_TEXT.items():
         if start.startswith(magic):
             raise Unreadable(sentence)
@@ -108,7 +114,9 @@ class Table:
         except Unreadable:
             return rows  # said again, with its line, when the rows are read
         if rows > limits.MOST_ROWS:
-            raise Unreadable(f"More than {limits.MOST_ROWS:,} rows. Split the file into smaller ones.")
+            raise Unreadable(
+                f"More than {limits.MOST_ROWS:,} rows. Split the file into smaller ones."
+            )
         return rows
 
 
@@ -120,11 +128,15 @@ class SheetTable(Table):
     def __init__(self, path, sheet=None):
         book = workbook(path)
         self.sheet = self._picked(book, sheet)
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="")  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(  # noqa: SIM115
+            "w+", encoding="utf-8", errors="surrogatepass", newline=""
+        )
         writer = csv.writer(self._file)
         for count, (line, cells) in enumerate(book.rows(self.sheet)):
             if count > limits.MOST_ROWS:
-                raise Unreadable(f"More than {limits.MOST_ROWS:,} rows. Split the sheet into smaller ones.")
+                raise Unreadable(
+                    f"More than {limits.MOST_ROWS:,} rows. Split the sheet into smaller ones."
+                )
             writer.writerow([line, *cells])
         self._find_header()
 
@@ -134,11 +146,17 @@ class SheetTable(Table):
             if sheet not in sheets:
                 raise Unreadable(f"There is no sheet “{sheet}”. Sheets: {', '.join(sheets)}.")
             return sheet
-        filled = [name for name in sheets if next(iter(book.rows(name)), None)] if len(sheets) > 1 else sheets
+        filled = (
+            [name for name in sheets if next(iter(book.rows(name)), None)]
+            if len(sheets) > 1
+            else sheets
+        )
         if not filled:
             raise Unreadable("The file is empty.")
         if len(filled) > 1:
-            raise SeveralSheets(f"Several sheets are filled: {', '.join(filled)}. Say which one is meant.", filled)
+            raise SeveralSheets(
+                f"Several sheets are filled: {', '.join(filled)}. Say which one is meant.", filled
+            )
         return filled[0]
 
     def _find_header(self):
@@ -170,17 +188,30 @@ class CsvTable(Table):
         self.encoding = "utf-8-sig" if encoding is None or _is_utf_8(encoding) else encoding
         start = _first_bytes(self.path)
         if start.startswith(_UTF_16) and encoding is None:
-            raise Unreadable(f"This file is in UTF-16. {_HOW_TO_SAVE} Or say that it is.", option="--encoding utf-16")
+            raise Unreadable(
+                f"This file is in UTF-16. {_HOW_TO_SAVE} Or say that it is.",
+                option="--encoding utf-16",
+            )
         self._delimiter = self._find_delimiter()
         self._find_header()
         if any("\0" in cell for cell in self.header):
-            raise Unreadable(f"This is not text in UTF-8, it looks like UTF-16. {_HOW_TO_SAVE}", line=self.header_line)
+            raise Unreadable(
+                f"This is not text in UTF-8, it looks like UTF-16. {_HOW_TO_SAVE}",
+                line=self.header_line,
+            )
 
     def _find_delimiter(self):
         """What parts the cells of the first line that is not blank."""
         try:
             with self.path.open(encoding=self.encoding, newline="") as file:
-                first = next((line for line in iter(lambda: file.readline(MOST_CHARACTERS), "") if line.strip()), "")
+                first = next(
+                    (
+                        line
+                        for line in iter(lambda: file.readline(MOST_CHARACTERS), "")
+                        if line.strip()
+                    ),
+                    "",
+                )
         except OSError as error:
             raise Unreadable("This file cannot be read. Copy it to another place.") from error
         except UnicodeError as error:
@@ -203,7 +234,8 @@ class CsvTable(Table):
                         return
                     if len(cells) > limits.MOST_COLUMNS:
                         raise Unreadable(
-                            f"More than {limits.MOST_COLUMNS} columns. Remove those not needed.", line=line
+                            f"More than {limits.MOST_COLUMNS} columns. Remove those not needed.",
+                            line=line,
                         )
                     yield line, cells
         except csv.Error as error:
@@ -211,7 +243,9 @@ class CsvTable(Table):
         except UnicodeError as error:
             raise self._wrong_encoding() from error
         except OSError as error:
-            raise Unreadable("The file could not be read to its end. Copy it to another place.") from error
+            raise Unreadable(
+                "The file could not be read to its end. Copy it to another place."
+            ) from error
 
     def _wrong_encoding(self):
         if self.encoding != "utf-8-sig":

@@ -43,7 +43,13 @@ class _Package:
     def __init__(self, path):
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (
+            zipfile.BadZipFile,
+            zipfile.LargeZipFile,
+            OSError,
+            ValueError,
+            NotImplementedError,
+        ) as error:
             raise Unreadable(_BROKEN) from error
         names = self._zip.namelist()
         self._names = set(names)
@@ -66,7 +72,14 @@ class _Package:
                             "Save the sheet as CSV, or split it."
                         )
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, NotImplementedError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            KeyError,
+            NotImplementedError,
+        ) as error:
             raise Unreadable(_BROKEN) from error
         except RuntimeError as error:  # an encrypted part
             raise Unreadable(_LOCKED) from error
@@ -167,7 +180,10 @@ class _Xlsx:
         for tag, attributes in self._elements(self._book, "workbookPr", "sheet"):
             if tag == "workbookPr":
                 self._counts_from_1904 = attributes.get("date1904") in ("1", "true")
-            elif attributes.get("state", "visible") == "visible" and attributes.get("id") in relations:
+            elif (
+                attributes.get("state", "visible") == "visible"
+                and attributes.get("id") in relations
+            ):
                 self._parts[attributes.get("name", "")] = relations[attributes["id"]]
         self._shared, self._formats = None, None
 
@@ -177,30 +193,43 @@ class _Xlsx:
     def _relations(self, folder, part, kind=""):
         """``{id: part}`` of what a part refers to."""
         return {
-            attributes.get("Id"): posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", "")))[1:]
+            attributes.get("Id"): posixpath.normpath(
+                posixpath.join("/", folder, attributes.get("Target", ""))
+            )[1:]
             for _, attributes in self._elements(part, "Relationship")
             if attributes.get("Type", "").endswith(kind)
         }
 
     def sheets(self):
         """The names of the sheets that are not hidden."""
-        return [name for name, part in self._parts.items() if "worksheet" in part or self._package.has(part)]
+        return [
+            name
+            for name, part in self._parts.items()
+            if "worksheet" in part or self._package.has(part)
+        ]
 
     def rows(self, sheet):
         """``(line, cells)`` of each row of a sheet in which something stands."""
         if self._shared is None:
             folder = posixpath.dirname(self._book)
             strings = f"{folder}/sharedStrings.xml"
-            self._shared = list(self._package.parsed(strings, _Strings())) if self._package.has(strings) else []
+            self._shared = (
+                list(self._package.parsed(strings, _Strings()))
+                if self._package.has(strings)
+                else []
+            )
             self._formats = self._number_formats(f"{folder}/styles.xml")
         return self._package.parsed(
-            self._parts[sheet], _SheetRows(self._shared, self._formats, counts_from_1904=self._counts_from_1904)
+            self._parts[sheet],
+            _SheetRows(self._shared, self._formats, counts_from_1904=self._counts_from_1904),
         )
 
     def _number_formats(self, part):
         """How the cells of each style show a number: `date`, a pattern of zeros, or None."""
         own, styles, inside = {}, [], False
-        for tag, attributes in self._elements(part, "numFmt", "cellXfs", "cellStyleXfs", "dxfs", "cellStyles", "xf"):
+        for tag, attributes in self._elements(
+            part, "numFmt", "cellXfs", "cellStyleXfs", "dxfs", "cellStyles", "xf"
+        ):
             if tag == "numFmt":
                 own[attributes.get("numFmtId")] = attributes.get("formatCode", "")
             elif tag == "xf" and inside:
@@ -210,7 +239,9 @@ class _Xlsx:
         return styles
 
 
-_DATE_FORMATS = {str(number) for number in (*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59))}
+_DATE_FORMATS = {
+    str(number) for number in (*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59))
+}
 _NOT_SHOWN = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 
 
@@ -218,7 +249,11 @@ def _kind_of_number(number, own):
     pattern = own.get(number, "")
     if re.fullmatch("0{2,20}", pattern):
         return pattern
-    is_date = re.search("[ymdhs]", _NOT_SHOWN.sub("", pattern), re.IGNORECASE) if pattern else number in _DATE_FORMATS
+    is_date = (
+        re.search("[ymdhs]", _NOT_SHOWN.sub("", pattern), re.IGNORECASE)
+        if pattern
+        else number in _DATE_FORMATS
+    )
     return "date" if is_date and pattern.lower() != "general" else None
 
 
@@ -252,14 +287,18 @@ class _Strings(_Handler):
             self._parts.append(data)
             self._characters += len(data)
             if self._characters > MOST_SHARED_CHARACTERS:
-                raise Unreadable("This workbook holds too much text. Save the sheet as CSV, or split it.")
+                raise Unreadable(
+                    "This workbook holds too much text. Save the sheet as CSV, or split it."
+                )
 
 
 def _unescaped(text):
     """Excel writes what XML cannot hold as `_x000D_`."""
     if "_x" not in text:
         return text
-    return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text).replace("\0", "")
+    return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text).replace(
+        "\0", ""
+    )
 
 
 class _SheetRows(_Cells):
@@ -268,7 +307,9 @@ class _SheetRows(_Cells):
     def __init__(self, shared, formats, *, counts_from_1904):
         super().__init__()
         self._shared, self._formats = shared, formats
-        self._first_day = datetime.datetime(1904, 1, 1) if counts_from_1904 else datetime.datetime(1899, 12, 30)
+        self._first_day = (
+            datetime.datetime(1904, 1, 1) if counts_from_1904 else datetime.datetime(1899, 12, 30)
+        )
         self._line = self._place = 0
         self._listens = self._is_formula = self._is_sound = False
         self._parts, self._length, self._kind, self._style = [], 0, "n", "0"
@@ -486,7 +527,9 @@ class _TableRows(_Cells):
     def _value(self):
         shown = "\n".join("".join(parts) for parts in self._paragraphs)
         kind = self._attributes.get("office:value-type")
-        if shown.startswith(("#", "Err:")) or (kind is None and self._attributes.get("table:formula") is None):
+        if shown.startswith(("#", "Err:")) or (
+            kind is None and self._attributes.get("table:formula") is None
+        ):
             return shown
         if kind is None:
             return shown or UNCALCULATED

@@ -135,5 +135,6 @@ def nav_link(context, name, label, icon_name, prefixes="", *args):
 def page_numbers(paginator, number):
     """The numbers a pager shows around the page ``number``; None stands for a gap."""
     return [
-        n if isinstance(n, int) else None for n in paginator.get_elided_page_range(number, on_each_side=1, on_ends=1)
+        n if isinstance(n, int) else None
+        for n in paginator.get_elided_page_range(number, on_each_side=1, on_ends=1)
     ]

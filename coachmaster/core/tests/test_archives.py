@@ -13,11 +13,16 @@ def opened(files):
 def test_a_zip_gives_every_file_back():
     archive = opened([("a.pdf", b"first"), ("आरव.pdf", b"\0" * 5000)])
     assert archive.testzip() is None
-    assert {name: archive.read(name) for name in archive.namelist()} == {"a.pdf": b"first", "आरव.pdf": b"\0" * 5000}
+    assert {name: archive.read(name) for name in archive.namelist()} == {
+        "a.pdf": b"first",
+        "आरव.pdf": b"\0" * 5000,
+    }
 
 
 def test_a_name_that_comes_again_is_numbered():
-    assert opened([("a.b.pdf", b""), ("a.b.pdf", b""), ("a.b.pdf", b""), ("c", b""), ("c", b"")]).namelist() == [
+    assert opened(
+        [("a.b.pdf", b""), ("a.b.pdf", b""), ("a.b.pdf", b""), ("c", b""), ("c", b"")]
+    ).namelist() == [
         "a.b.pdf",
         "a.b-2.pdf",
         "a.b-3.pdf",

@@ -26,7 +26,16 @@ ASHA = {
     "due_on": datetime.date(2026, 4, 5),
     "reminded_at": datetime.datetime(2026, 4, 6, 12, 0, 5, tzinfo=datetime.UTC),
 }
-NAMES = ["आरव शर्मा", "Zoë 🎓", 'Ravi "Chintu" Rao, Jr.', "two\nlines", "O'Neil; B", "  spaced  ", "007", "9876543210"]
+NAMES = [
+    "आरव शर्मा",
+    "Zoë 🎓",
+    'Ravi "Chintu" Rao, Jr.',
+    "two\nlines",
+    "O'Neil; B",
+    "  spaced  ",
+    "007",
+    "9876543210",
+]
 
 
 def content(answer):
@@ -40,7 +49,9 @@ def as_csv(rows, columns=COLUMNS):
 
 
 def as_sheet(rows, columns=COLUMNS):
-    return openpyxl.load_workbook(io.BytesIO(content(table_answer("dues", columns, rows, form="xlsx")))).active
+    return openpyxl.load_workbook(
+        io.BytesIO(content(table_answer("dues", columns, rows, form="xlsx")))
+    ).active
 
 
 def named(name):
@@ -143,7 +154,10 @@ def test_the_file_is_downloaded_under_the_servers_name():
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     answer = table_answer("dues-2026-04-05", COLUMNS, [], form="xlsx")
     assert answer["Content-Disposition"] == 'attachment; filename="dues-2026-04-05.xlsx"'
-    assert answer["Content-Type"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    assert (
+        answer["Content-Type"]
+        == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    )
     answer.close()
 
 
@@ -165,7 +179,9 @@ def test_csv_is_sent_while_the_rows_are_still_read():
 def test_memory_does_not_grow_with_the_rows(form):
     def peak(count):
         tracemalloc.start()
-        for _chunk in table_answer("dues", COLUMNS, (ASHA for _ in range(count)), form=form).streaming_content:
+        for _chunk in table_answer(
+            "dues", COLUMNS, (ASHA for _ in range(count)), form=form
+        ).streaming_content:
             pass
         _now, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -54,7 +54,11 @@ def refused(path, content, **options):
     try:
         rows, result = brought_in(path, content, **options)
     except Unreadable as unreadable:
-        return [f"line {unreadable.line}: {unreadable.sentence}" if unreadable.line else unreadable.sentence]
+        return [
+            f"line {unreadable.line}: {unreadable.sentence}"
+            if unreadable.line
+            else unreadable.sentence
+        ]
     assert not result.is_clean, rows
     return [str(problem) for problem in result.problems]
 
@@ -96,7 +100,12 @@ def test_the_same_row_is_read_however_it_was_written(tmp_path, content):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1,25,000", "125000.00"), ("₹ 5,000.50", "5000.50"), ("Rs. 500", "500.00"), ("750/-", "750.00")],
+    [
+        ("1,25,000", "125000.00"),
+        ("₹ 5,000.50", "5000.50"),
+        ("Rs. 500", "500.00"),
+        ("750/-", "750.00"),
+    ],
 )
 def test_amounts_are_read_as_india_writes_them(tmp_path, text, value):
     rows, _ = brought_in(tmp_path, f'name,fee\nAsha,"{text}"\n')
@@ -135,7 +144,16 @@ def test_a_date_without_its_century_is_asked_for_in_full(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3", "<b>Null</b>", "अनिता 🙂 O’Brien", "'quoted'"]
+    "text",
+    [
+        "=1+1",
+        "+cmd|' /C calc'!A0",
+        "@SUM(A1)",
+        "-2+3",
+        "<b>Null</b>",
+        "अनिता 🙂 O’Brien",
+        "'quoted'",
+    ],
 )
 def test_text_that_looks_like_something_else_is_stored_as_text(tmp_path, text):
     rows, _ = brought_in(tmp_path, f'name\n"{text}"\n')
@@ -151,14 +169,18 @@ def test_the_apostrophe_that_an_export_put_before_a_formula_goes_again(tmp_path)
 
 def test_other_encodings_are_read_when_they_are_named(tmp_path):
     for encoding in ("cp1252", "utf-16", "utf-16-le"):
-        rows, _ = brought_in(tmp_path, "name,mobile\nRené,9876543210\n".encode(encoding), encoding=encoding)
+        rows, _ = brought_in(
+            tmp_path, "name,mobile\nRené,9876543210\n".encode(encoding), encoding=encoding
+        )
         assert rows[0]["full_name"] == "René"
 
 
 def test_a_line_has_the_number_that_a_spreadsheet_shows(tmp_path):
     content = 'name,dob\n"Asha\nVerma",01/01/2008\n\nRavi,32/01/2008\n'
 
-    assert refused(tmp_path, content) == ["line 4, dob: “32/01/2008”: Enter a date that exists, like 24/11/2026."]
+    assert refused(tmp_path, content) == [
+        "line 4, dob: “32/01/2008”: Enter a date that exists, like 24/11/2026."
+    ]
 
 
 # What is refused ------------------------------------------------------------------------------------------------
@@ -281,7 +303,9 @@ def test_a_file_that_one_may_not_read_is_refused(tmp_path, monkeypatch):
     path.write_text("name\nAsha\n")
     path.chmod(0)
     if os.access(path, os.R_OK):  # the superuser may read everything
-        monkeypatch.setattr(type(path), "open", lambda *args, **kwargs: (_ for _ in ()).throw(PermissionError()))
+        monkeypatch.setattr(
+            type(path), "open", lambda *args, **kwargs: (_ for _ in ()).throw(PermissionError())
+        )
 
     with pytest.raises(Unreadable, match="You may not read this file"):
         open_table(path)
@@ -291,13 +315,17 @@ def test_a_file_that_one_may_not_read_is_refused(tmp_path, monkeypatch):
 def test_too_many_rows_are_refused_before_any_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "MOST_ROWS", 2)
 
-    assert refused(tmp_path, "name,dob\nA,x\nB,\nC,\n") == ["More than 2 rows. Split the file into smaller ones."]
+    assert refused(tmp_path, "name,dob\nA,x\nB,\nC,\n") == [
+        "More than 2 rows. Split the file into smaller ones."
+    ]
 
 
 def test_a_file_too_large_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "MOST_BYTES", 10)
 
-    assert refused(tmp_path, "name\nAsha Verma\n") == ["More than 0 MB. Split the file into smaller ones."]
+    assert refused(tmp_path, "name\nAsha Verma\n") == [
+        "More than 0 MB. Split the file into smaller ones."
+    ]
 
 
 # Mapping, defaults, skipping ------------------------------------------------------------------------------------
@@ -306,7 +334,9 @@ def test_a_file_too_large_is_refused(tmp_path, monkeypatch):
 def test_columns_can_be_joined(tmp_path):
     content = "first name,middle name,last name\nAsha,,Verma\nRavi,K,Iyer\n"
 
-    rows, result = brought_in(tmp_path, content, mapping={"full_name": "first_name middle name last-name"})
+    rows, result = brought_in(
+        tmp_path, content, mapping={"full_name": "first_name middle name last-name"}
+    )
 
     assert [row["full_name"] for row in rows] == ["Asha Verma", "Ravi K Iyer"]
     assert result.not_used == []
@@ -319,7 +349,9 @@ def test_a_mapped_column_that_is_not_there_is_named(tmp_path):
 
 
 def test_a_default_fills_a_missing_column_and_an_empty_cell(tmp_path):
-    rows, _ = brought_in(tmp_path, "name,dob\nAsha,\n", defaults={"born_on": "01/01/2008", "fee": "500"})
+    rows, _ = brought_in(
+        tmp_path, "name,dob\nAsha,\n", defaults={"born_on": "01/01/2008", "fee": "500"}
+    )
 
     assert [str(rows[0][name]) for name in ("born_on", "fee")] == ["2008-01-01", "500.00"]
     assert set(rows[0].filled) == {"born_on", "fee"}

@@ -26,13 +26,17 @@ def rows(tmp_path):
 
 def cell(xml, **parts):
     """An XLSX with a header and that one cell below it."""
-    return xlsx_of(f'<row r="1"><c t="inlineStr"><is><t>A</t></is></c></row><row r="2">{xml}</row>', **parts)
+    return xlsx_of(
+        f'<row r="1"><c t="inlineStr"><is><t>A</t></is></c></row><row r="2">{xml}</row>', **parts
+    )
 
 
 # What is read ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [lambda table: xlsx(table), lambda table: ods(Sheet=table)], ids=["xlsx", "ods"])
+@pytest.mark.parametrize(
+    "make", [lambda table: xlsx(table), lambda table: ods(Sheet=table)], ids=["xlsx", "ods"]
+)
 def test_texts_numbers_and_dates_come_out_as_a_csv_would_hold_them(rows, make):
     table = [
         ["Name", "Phone", "Born", "Fee"],
@@ -65,7 +69,10 @@ def test_texts_numbers_and_dates_come_out_as_a_csv_would_hold_them(rows, make):
         ('<c t="e"><v>#REF!</v></c>', "#REF!"),
         ('<c t="d"><v>2026-11-24T00:00:00</v></c>', "2026-11-24"),
         ('<c t="d"><v>2026-11-24T17:30:00</v></c>', "2026-11-24 17:30"),
-        ('<c t="inlineStr"><is><r><t>Asha </t></r><r><t>Verma</t></r><rPh><t>x</t></rPh></is></c>', "Asha Verma"),
+        (
+            '<c t="inlineStr"><is><r><t>Asha </t></r><r><t>Verma</t></r><rPh><t>x</t></rPh></is></c>',
+            "Asha Verma",
+        ),
         ('<c t="inlineStr"><is><t>A_x000D_B</t></is></c>', "A\rB"),
         ('<x:c t="inlineStr" xmlns:x="x"><x:is><x:t>prefixed</x:t></x:is></x:c>', "prefixed"),
     ],
@@ -98,17 +105,30 @@ def test_a_workbook_that_counts_days_from_1904_is_read_so(rows):
     book = '<workbook xmlns:r="r"><workbookPr date1904="1"/><sheets><sheet name="S" r:id="r1"/></sheets></workbook>'
     styles = '<styleSheet><cellXfs><xf numFmtId="14"/></cellXfs></styleSheet>'
 
-    content = cell('<c s="0"><v>44888</v></c>', **{"xl/workbook.xml": book, "xl/styles.xml": styles})
+    content = cell(
+        '<c s="0"><v>44888</v></c>', **{"xl/workbook.xml": book, "xl/styles.xml": styles}
+    )
 
     assert rows(content)[1:] == [(2, ["2026-11-24"])]
 
 
 def test_lines_are_numbered_as_the_spreadsheet_shows_them(rows):
-    assert rows(xlsx([[], ["A", "B"], [], [None, "x"], ["y"]])) == [(2, ["A", "B"]), (4, ["", "x"]), (5, ["y", ""])]
+    assert rows(xlsx([[], ["A", "B"], [], [None, "x"], ["y"]])) == [
+        (2, ["A", "B"]),
+        (4, ["", "x"]),
+        (5, ["y", ""]),
+    ]
 
 
 def test_titles_above_the_header_are_left_out(rows):
-    table = [["Sunrise Academy"], ["Fee register 2026-27"], [], ["Name", "Batch", "Paid"], ["Asha"], ["Ravi", "M1", 5]]
+    table = [
+        ["Sunrise Academy"],
+        ["Fee register 2026-27"],
+        [],
+        ["Name", "Batch", "Paid"],
+        ["Asha"],
+        ["Ravi", "M1", 5],
+    ]
 
     assert rows(xlsx(table)) == [
         (4, ["Name", "Batch", "Paid"]),
@@ -118,7 +138,11 @@ def test_titles_above_the_header_are_left_out(rows):
 
 
 def test_a_sheet_of_one_column_has_its_header_in_the_first_line(rows):
-    assert rows(xlsx([["Name"], ["Asha"], ["Ravi"]])) == [(1, ["Name"]), (2, ["Asha"]), (3, ["Ravi"])]
+    assert rows(xlsx([["Name"], ["Asha"], ["Ravi"]])) == [
+        (1, ["Name"]),
+        (2, ["Asha"]),
+        (3, ["Ravi"]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -186,14 +210,18 @@ ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]>'
 BROKEN = {
     "cut off": xlsx([["A"], ["x"]])[:-200],
     "no workbook": packed({"a.txt": "x"}),
-    "a document": packed({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<a/>"}),
+    "a document": packed(
+        {"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<a/>"}
+    ),
     "not XML": packed({"[Content_Types].xml": "", "xl/workbook.xml": "<workbook"}),
     "entities": xlsx_of("", **{"xl/s.xml": f"{ENTITIES}<worksheet>&a;</worksheet>"}),
     "a text that is not there": cell('<c t="s"><v>7</v></c>'),
     "a number that is none": cell("<c><v>seven</v></c>"),
     "a number beyond all": cell("<c><v>1e999</v></c>"),
     "not a number": cell("<c><v>nan</v></c>"),
-    "lines that run backwards": xlsx_of('<row r="3"><c><v>1</v></c></row><row r="2"><c><v>1</v></c></row>'),
+    "lines that run backwards": xlsx_of(
+        '<row r="3"><c><v>1</v></c></row><row r="2"><c><v>1</v></c></row>'
+    ),
     "a column beyond all": cell('<c r="XFE1"><v>1</v></c>'),
     "empty": xlsx([]),
     "the same part twice": None,
@@ -239,7 +267,12 @@ def test_texts_that_swell_are_refused(rows, monkeypatch):
     monkeypatch.setattr(workbooks, "MOST_SHARED_CHARACTERS", 1000)
 
     with pytest.raises(Unreadable, match="too much text"):
-        rows(cell('<c t="s"><v>0</v></c>', **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 2000}</t></si></sst>"}))
+        rows(
+            cell(
+                '<c t="s"><v>0</v></c>',
+                **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 2000}</t></si></sst>"},
+            )
+        )
 
 
 def test_a_sheet_that_claims_to_be_wide_costs_nothing(rows):

@@ -29,19 +29,29 @@ def xlsx(*sheets, formats=None, **named):
             for line, row in enumerate(rows):
                 for place, value in enumerate(row):
                     pattern = (formats or {}).get(place)
-                    sheet.write(line, place, value, *([book.add_format({"num_format": pattern})] if pattern else []))
+                    sheet.write(
+                        line,
+                        place,
+                        value,
+                        *([book.add_format({"num_format": pattern})] if pattern else []),
+                    )
     return content.getvalue()
 
 
 def xlsx_of(sheet, **parts):
     """An XLSX whose one sheet is the given XML: rows of cells, or something else."""
-    return packed({**_XLSX, "xl/s.xml": f"<worksheet><sheetData>{sheet}</sheetData></worksheet>", **parts})
+    return packed(
+        {**_XLSX, "xl/s.xml": f"<worksheet><sheetData>{sheet}</sheetData></worksheet>", **parts}
+    )
 
 
 def ods(**sheets):
     """An ODS of sheets, each a list of rows; a pair is `(value type, attributes and text)`."""
     return ods_of(
-        "".join(f"<table:table table:name={quoteattr(n)}>{_rows(r)}</table:table>" for n, r in sheets.items())
+        "".join(
+            f"<table:table table:name={quoteattr(n)}>{_rows(r)}</table:table>"
+            for n, r in sheets.items()
+        )
     )
 
 
@@ -59,9 +69,7 @@ def _cell(value):
     if isinstance(value, str) and value.startswith("<"):
         return value
     if isinstance(value, int | float):
-        return (
-            f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>?</text:p></table:table-cell>'
-        )
+        return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>?</text:p></table:table-cell>'
     if isinstance(value, str):
         return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
     return (

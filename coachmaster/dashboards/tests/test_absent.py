@@ -25,7 +25,9 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def _a_monday():
-    with time_machine.travel(datetime.datetime(2026, 6, 15, 12, 0, tzinfo=datetime.UTC), tick=False):
+    with time_machine.travel(
+        datetime.datetime(2026, 6, 15, 12, 0, tzinfo=datetime.UTC), tick=False
+    ):
         yield
 
 
@@ -42,11 +44,16 @@ def children(response):
     return {child.student.user.full_name: child for child in response.context["children"]}
 
 
-def test_a_child_absent_from_two_classes_stands_once_with_all_reasons(client_of, admin, student, today):
+def test_a_child_absent_from_two_classes_stands_once_with_all_reasons(
+    client_of, admin, student, today
+):
     Institute.objects.update(several_batches_at_once=True)
     student.guardian_phone, student.guardian_name = "9876500001", "Anil Verma"
     student.save()
-    physics, maths = DailyBatchFactory(name="Physics", course__total_fee=1000), DailyBatchFactory(name="Maths")
+    physics, maths = (
+        DailyBatchFactory(name="Physics", course__total_fee=1000),
+        DailyBatchFactory(name="Maths"),
+    )
     debt = enrolled(student=student, batch=physics, installments=[(today - DAY, Decimal("750.00")), (today, Decimal("250.00"))])  # fmt: skip
     type(debt).objects.update(is_exclusive=False)
     EnrollmentFactory(student=student, batch=maths, is_exclusive=False)
@@ -67,18 +74,26 @@ def test_only_who_is_absent_that_day_is_listed(client_of, admin, today):
     batch = DailyBatchFactory()
     one, two, late, excused = (EnrollmentFactory(batch=batch).student for _ in range(4))
     absent_in(batch, today - DAY, two)
-    taken(batch, today, **{f"s{one.pk}": "absent", f"s{late.pk}": "late", f"s{excused.pk}": "excused"})
+    taken(
+        batch, today, **{f"s{one.pk}": "absent", f"s{late.pk}": "late", f"s{excused.pk}": "excused"}
+    )
     client = client_of(admin)
 
     assert [child.student for child in client.get(ABSENT).context["children"]] == [one]
-    assert [child.student for child in client.get(ABSENT, {"on": today - DAY}).context["children"]] == [two]
-    assert [child.student for child in client.get(ABSENT, {"on": today + DAY}).context["children"]] == [one]
+    assert [
+        child.student for child in client.get(ABSENT, {"on": today - DAY}).context["children"]
+    ] == [two]
+    assert [
+        child.student for child in client.get(ABSENT, {"on": today + DAY}).context["children"]
+    ] == [one]
 
 
 def test_the_list_can_be_narrowed_to_who_has_more_to_talk_about(client_of, admin, today):
     batch = DailyBatchFactory(course__total_fee=10)
     owing = enrolled(batch=batch, student=StudentFactory(user__full_name="Owing"), installments=[(today - DAY, Decimal("10.00"))])  # fmt: skip
-    away = EnrollmentFactory(batch=batch, student__user__full_name="Away", student__user__email="away@example.com")
+    away = EnrollmentFactory(
+        batch=batch, student__user__full_name="Away", student__user__email="away@example.com"
+    )
     absent_in(batch, today, owing.student, away.student)
     Presence.objects.filter(pk=away.pk).update(absent=9, absences_in_a_row=9)
     client = client_of(admin)
@@ -87,7 +102,10 @@ def test_the_list_can_be_narrowed_to_who_has_more_to_talk_about(client_of, admin
     assert list(children(client.get(ABSENT, {"also": "overdue"}))) == ["Owing"]
     assert list(children(client.get(ABSENT, {"also": "watched"}))) == ["Away"]
     assert list(children(client.get(ABSENT, {"q": "away@"}))) == ["Away"]
-    assert list(children(client.get(ABSENT, {"also": "nonsense", "on": "31/02/2026"}))) == ["Away", "Owing"]
+    assert list(children(client.get(ABSENT, {"also": "nonsense", "on": "31/02/2026"}))) == [
+        "Away",
+        "Owing",
+    ]
 
 
 def test_an_instructor_sees_own_batches_and_no_fees(client_of, instructor, today):
@@ -108,12 +126,17 @@ def test_an_instructor_sees_own_batches_and_no_fees(client_of, instructor, today
 def test_the_file_says_what_the_list_says(client_of, admin, today):
     batch = DailyBatchFactory(name="Physics", course__total_fee=10)
     student = StudentFactory(
-        user__full_name="Asha", guardian_name="Anil", guardian_phone="9876500001", admission_number="26-7"
+        user__full_name="Asha",
+        guardian_name="Anil",
+        guardian_phone="9876500001",
+        admission_number="26-7",
     )
     enrolled(batch=batch, student=student, installments=[(today - DAY, Decimal("10.00"))])
     absent_in(batch, today, student)
 
-    (row,) = csv.DictReader(io.StringIO(b"".join(client_of(admin).get(ABSENT, {"as": "csv"})).decode("utf-8-sig")))
+    (row,) = csv.DictReader(
+        io.StringIO(b"".join(client_of(admin).get(ABSENT, {"as": "csv"})).decode("utf-8-sig"))
+    )
     assert row == {
         "Student": "Asha",
         "Admission number": "26-7",
@@ -139,17 +162,28 @@ def tell(client, student, day, **sent):
     return client.post(reverse("dashboards:tell-of-absence", args=[student.pk, day]), sent)
 
 
-def test_one_tap_tells_the_family_by_whatsapp_and_is_written_down(client_of, admin, student, missed, today):
-    Institute.objects.update(absence_message="{name} missed {batch} on {day}. {institute}", name="Sunrise & Co")
+def test_one_tap_tells_the_family_by_whatsapp_and_is_written_down(
+    client_of, admin, student, missed, today
+):
+    Institute.objects.update(
+        absence_message="{name} missed {batch} on {day}. {institute}", name="Sunrise & Co"
+    )
     client = client_of(admin)
     assert "Tell the family of Asha Verma by WhatsApp" in client.get(ABSENT).content.decode()
 
     link = urlsplit(tell(client, student, today)["Location"])
 
     assert (link.netloc, link.path) == ("wa.me", "/919876500001")
-    assert parse_qs(link.query)["text"] == ["Asha Verma missed Physics on 15 Jun 2026. Sunrise & Co"]
+    assert parse_qs(link.query)["text"] == [
+        "Asha Verma missed Physics on 15 Jun 2026. Sunrise & Co"
+    ]
     reminder = Reminder.objects.get()
-    assert (reminder.enrollment, reminder.sent_by, reminder.attended, reminder.counted) == (missed, admin, 0, 1)
+    assert (reminder.enrollment, reminder.sent_by, reminder.attended, reminder.counted) == (
+        missed,
+        admin,
+        0,
+        1,
+    )
     assert children(client.get(ABSENT))["Asha Verma"].reminded_at == reminder.sent_at
 
 
@@ -164,7 +198,9 @@ def test_a_family_told_a_few_days_ago_is_asked_about(client_of, admin, student, 
     assert tell(client, student, today, again="on")["Location"].startswith("https://wa.me/")
 
 
-def test_who_was_not_absent_that_day_or_has_no_mobile_number_is_not_told_of(client_of, admin, student, missed, today):
+def test_who_was_not_absent_that_day_or_has_no_mobile_number_is_not_told_of(
+    client_of, admin, student, missed, today
+):
     client = client_of(admin)
     tell(client, student, today - DAY)
     student.guardian_phone = "02012345678"

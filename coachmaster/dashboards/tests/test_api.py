@@ -68,7 +68,10 @@ def test_the_page_and_the_api_say_the_same_of_the_institute(client_of, admin):
     told = Caller(admin).get("/dashboard/admin")
 
     assert told["collected_today"] == float(page["received"].today)
-    assert (told["owed"], told["overdue"]) == (float(page["owed"].amount), float(page["owed"].overdue))
+    assert (told["owed"], told["overdue"]) == (
+        float(page["owed"].amount),
+        float(page["owed"].overdue),
+    )
     for name in ("active_students", "running_batches", "classes_taken"):
         assert told[name] == page[name]
     assert told["classes_today"] == page["classes_in_all"] == 1
@@ -98,7 +101,9 @@ def test_an_instructor_sees_what_they_teach(instructor):
 
     assert caller.get("/dashboard/instructor") == {
         "batches": [{**own, "student_count": 1}],
-        "classes_today": [{"batch_id": batch.pk, "batch_name": "JEE", "schedule_time": today, "taken": False}],
+        "classes_today": [
+            {"batch_id": batch.pk, "batch_name": "JEE", "schedule_time": today, "taken": False}
+        ],
     }
 
 
@@ -136,7 +141,9 @@ def test_the_pages_and_the_api_say_the_same_of_a_student_at_home(client_of, stud
     told = Caller(student).get("/dashboard/student")
 
     assert told["enrollment"]["id"] == page["enrollments"][0].pk == enrollment.pk
-    assert [one["id"] for one in told["enrollment"]["history"]] == [one.pk for one in page["earlier"]]
+    assert [one["id"] for one in told["enrollment"]["history"]] == [
+        one.pk for one in page["earlier"]
+    ]
     for name in ("total", "present", "absent", "late", "excused"):
         assert told["attendance"][name] == getattr(page["tally"], name)
     assert told["attendance"]["percentage"] == float(page["tally"].percentage) == 100

@@ -21,7 +21,11 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.mark.parametrize(
     ("who", "name"),
-    [("admin", "admin-dashboard"), ("instructor", "instructor-dashboard"), ("student", "student-dashboard")],
+    [
+        ("admin", "admin-dashboard"),
+        ("instructor", "instructor-dashboard"),
+        ("student", "student-dashboard"),
+    ],
 )
 def test_everybody_is_led_to_their_own_dashboard(client_of, request, who, name):
     client = client_of(request.getfixturevalue(who))
@@ -129,7 +133,9 @@ def test_an_instructor_sees_the_hub_of_their_students_without_money(client_of, i
     assert response.status_code == 200
     assert "fees" not in response.context
     assert "₹" not in response.content.decode()
-    assert client.get(reverse("dashboards:student-page", args=[other.student_id])).status_code == 404
+    assert (
+        client.get(reverse("dashboards:student-page", args=[other.student_id])).status_code == 404
+    )
 
 
 def test_search_finds_by_part_of_everything_a_parent_may_say(client_of, admin):
@@ -148,7 +154,16 @@ def test_search_finds_by_part_of_everything_a_parent_may_say(client_of, admin):
     hub = reverse("dashboards:student-page", args=[student.pk])
     client = client_of(admin)
 
-    for words in ("verm", "asha v", "98765", "asha@", "26-00042", "912345", receipt.receipt_number, "CM/26-27/00001"):
+    for words in (
+        "verm",
+        "asha v",
+        "98765",
+        "asha@",
+        "26-00042",
+        "912345",
+        receipt.receipt_number,
+        "CM/26-27/00001",
+    ):
         assert client.get(reverse("dashboards:search"), {"q": words}).url == hub, words
 
 
@@ -171,7 +186,9 @@ def test_search_ignores_letter_case_in_every_script(client_of, admin):
 
 def test_an_instructor_finds_only_their_own_students(client_of, instructor):
     enrolled(student=StudentFactory(user__full_name="Other One"))
-    mine = enrolled(batch=BatchFactory(instructor=instructor), student=StudentFactory(user__full_name="Own One"))
+    mine = enrolled(
+        batch=BatchFactory(instructor=instructor), student=StudentFactory(user__full_name="Own One")
+    )
 
     response = client_of(instructor).get(reverse("dashboards:search"), {"q": "one"})
 
@@ -225,20 +242,40 @@ def test_each_figure_equals_the_list_it_links_to(client_of, admin):
     batches = client.get(reverse("academics:batch-list"), {"when": "running"}).context["batches"]
     payments = client.get(reverse("finance:payment-list"), {"state": "standing"}).context["listing"]
 
-    assert sum(debtor.account.owed for debtor in dues["debtors"]) == context["owed"].amount == Decimal("11500.00")
+    assert (
+        sum(debtor.account.owed for debtor in dues["debtors"])
+        == context["owed"].amount
+        == Decimal("11500.00")
+    )
     assert dues["listing"].total == context["owed"].students == 3
-    assert sum(debtor.overdue for debtor in overdue["debtors"]) == context["owed"].overdue == Decimal("11000.00")
+    assert (
+        sum(debtor.overdue for debtor in overdue["debtors"])
+        == context["owed"].overdue
+        == Decimal("11000.00")
+    )
     assert overdue["listing"].total == context["owed"].overdue_students == 2
-    assert sum(payment.amount for payment in payments) == context["received"].month == Decimal("2000.00")
+    assert (
+        sum(payment.amount for payment in payments)
+        == context["received"].month
+        == Decimal("2000.00")
+    )
     assert students.total == context["active_students"] == 3
     assert batches.total == context["running_batches"] == 3
 
 
-def test_the_chart_of_a_course_and_an_instructors_figures_stand_on_the_pages_they_link_to(client_of, admin, instructor):
+def test_the_chart_of_a_course_and_an_instructors_figures_stand_on_the_pages_they_link_to(
+    client_of, admin, instructor
+):
     batch = DailyBatchFactory(instructor=instructor, starts_on=timezone.localdate() - 100 * DAY)
-    came, stayed_away = (enrolled(batch=batch, enrolled_on=batch.starts_on).student_id for _ in range(2))
+    came, stayed_away = (
+        enrolled(batch=batch, enrolled_on=batch.starts_on).student_id for _ in range(2)
+    )
     for days_ago in (90, 1):
-        taken(batch, timezone.localdate() - days_ago * DAY, **{f"s{came}": "present", f"s{stayed_away}": "absent"})
+        taken(
+            batch,
+            timezone.localdate() - days_ago * DAY,
+            **{f"s{came}": "present", f"s{stayed_away}": "absent"},
+        )
     [bar] = client_of(admin).get(reverse("dashboards:admin-dashboard")).context["by_course"].bars
 
     course = client_of(admin).get(bar.href).content.decode()
@@ -262,7 +299,9 @@ def test_a_further_group_with_the_scope_works_without_code(client_of):
     from django.contrib.auth.models import Group, Permission
 
     desk = Group.objects.create(name="Front desk")
-    desk.permissions.set(Permission.objects.filter(codename__in=["see_whole_institute", "view_user", "add_payment"]))
+    desk.permissions.set(
+        Permission.objects.filter(codename__in=["see_whole_institute", "view_user", "add_payment"])
+    )
     client = client_of(UserFactory(role="Front desk"))
 
     assert client.get("/dashboard/").url == reverse("academics:batch-list")
@@ -299,7 +338,9 @@ def test_no_page_of_a_further_group_leads_to_one_that_is_closed_to_it(client_of,
     ):
         links = set(re.findall(r'<a [^>]*href="(/[^"]*)"', client.get(page).content.decode()))
         assert len(links) > 5
-        assert {link for link in links if client.get(link.replace("&amp;", "&")).status_code == 403} == set()
+        assert {
+            link for link in links if client.get(link.replace("&amp;", "&")).status_code == 403
+        } == set()
 
 
 @pytest.mark.parametrize(

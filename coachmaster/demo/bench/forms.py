@@ -41,16 +41,24 @@ def payments():
 def sheets():
     """Yield the address and fields of sheets that were not taken yet, the newest days first, of a batch each in turn."""
     today = timezone.localdate()
-    batches = list(Batch.objects.running(today).with_strength().filter(strength__range=(FEWEST, MOST))[:100])
+    batches = list(
+        Batch.objects.running(today).with_strength().filter(strength__range=(FEWEST, MOST))[:100]
+    )
     holidays = set(Holiday.objects.values_list("day", flat=True))
     for day in (today - datetime.timedelta(number) for number in range(366)):
         taken = set(Sheet.objects.filter(held_on=day).values_list("batch", flat=True))
         for batch in batches:
             if day in holidays or day < batch.starts_on or batch.pk in taken:
                 continue
-            roll = list(Enrollment.objects.on_roll(day).filter(batch=batch).values_list("student", flat=True))
+            roll = list(
+                Enrollment.objects.on_roll(day)
+                .filter(batch=batch)
+                .values_list("student", flat=True)
+            )
             if len(roll) >= FEWEST:
-                marks = {f"mark-{student}": "present" if student % 8 else "absent" for student in roll}
+                marks = {
+                    f"mark-{student}": "present" if student % 8 else "absent" for student in roll
+                }
                 yield (
                     reverse("attendance:sheet", args=[batch.pk, day]),
                     {"version": "0", "topic": "", "confirmed": "on", **marks},

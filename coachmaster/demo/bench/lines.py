@@ -51,9 +51,16 @@ class Cast:
         self.today = timezone.localdate()
         self.admin = people.filter(membership__group__name="Admin").first()
         self.instructor = people.filter(batches_taught__isnull=False).first()
-        self.enrollment = Enrollment.objects.active().filter(student__payments__isnull=False).order_by("pk").first()
+        self.enrollment = (
+            Enrollment.objects.active()
+            .filter(student__payments__isnull=False)
+            .order_by("pk")
+            .first()
+        )
         if self.enrollment is None:
-            raise CommandError("There is nothing to measure. Fill an empty database first: manage.py demo --scale 9")
+            raise CommandError(
+                "There is nothing to measure. Fill an empty database first: manage.py demo --scale 9"
+            )
         self.student = self.enrollment.student
         self.batch = Batch.objects.running(self.today).with_strength().order_by("-strength").first()
 
@@ -87,8 +94,18 @@ def _of_institute(cast, admin):
     day = Payment.objects.order_by("-booked_on").values_list("booked_on", flat=True).first()
     month_ago = cast.today - datetime.timedelta(days=30)
     return [
-        page("dashboard: student", Visitor(cast.student.user), DASHBOARD, "dashboards:student-dashboard"),
-        page("dashboard: instructor", Visitor(cast.instructor), DASHBOARD, "dashboards:instructor-dashboard"),
+        page(
+            "dashboard: student",
+            Visitor(cast.student.user),
+            DASHBOARD,
+            "dashboards:student-dashboard",
+        ),
+        page(
+            "dashboard: instructor",
+            Visitor(cast.instructor),
+            DASHBOARD,
+            "dashboards:instructor-dashboard",
+        ),
         page("dashboard: admin", admin, DASHBOARD, "dashboards:admin-dashboard"),
         page("list: people", admin, LIST, "accounts:person-list"),
         page("list: courses", admin, LIST, "academics:course-list"),

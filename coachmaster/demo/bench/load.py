@@ -20,7 +20,9 @@ def per_second(port, forms, *, seconds, clients=CLIENTS):
     Ends earlier where the forms do. Raises Refused when one is not taken.
     """
     admins = list(User.objects.filter(membership__group__name="Admin").order_by("pk")[:clients])
-    desks = [Visitor(admin).through(port) for admin in itertools.islice(itertools.cycle(admins), clients)]
+    desks = [
+        Visitor(admin).through(port) for admin in itertools.islice(itertools.cycle(admins), clients)
+    ]
     forms, lock = iter(forms), threading.Lock()
 
     def save(desk):

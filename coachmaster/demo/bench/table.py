@@ -26,11 +26,15 @@ def row(name, queries, inside, through, limit):
     figures = [
         figure
         for times in (inside, through)
-        for figure in [*(one.milliseconds for one in times), *(one.floors for one in times)] or [None] * 4
+        for figure in [*(one.milliseconds for one in times), *(one.floors for one in times)]
+        or [None] * 4
     ]
     return _line(name, [queries, *figures, limit])
 
 
 def _line(name, cells):
-    written = ("" if cell is None else f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in cells)
+    written = (
+        "" if cell is None else f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+        for cell in cells
+    )
     return f"| {name:<{NAME}} | {' | '.join(cell.rjust(WIDTH) for cell in written)} |"

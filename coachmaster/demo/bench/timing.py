@@ -41,7 +41,9 @@ def queries(line):
 def in_process(line, floor, rounds):
     """The `Times` of processor, with compiled queries and without."""
     send = line.visitor.inside().send
-    return _in_turns(line, floor.inside().send, [(send, True), (send, False)], rounds, time.process_time)
+    return _in_turns(
+        line, floor.inside().send, [(send, True), (send, False)], rounds, time.process_time
+    )
 
 
 def through_gunicorn(line, floor, ports, rounds):

@@ -29,7 +29,12 @@ class Visitor:
         return OverHttp(port, self._client().cookies, self.token)
 
     def _client(self):
-        client = Client(headers={"host": HOST, **({"authorization": f"Bearer {self.token}"} if self.token else {})})
+        client = Client(
+            headers={
+                "host": HOST,
+                **({"authorization": f"Bearer {self.token}"} if self.token else {}),
+            }
+        )
         if self.user:
             client.force_login(self.user)
             session = client.session
@@ -74,10 +79,15 @@ class OverHttp:
 
     def send(self, address, fields=None):
         """Ask for a page, or send a form; raises Refused."""
-        headers = {**self.headers, "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers = {
+            **self.headers,
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+        }
         if fields:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        self.connection.request("POST" if fields else "GET", address, urlencode(fields) if fields else None, headers)
+        self.connection.request(
+            "POST" if fields else "GET", address, urlencode(fields) if fields else None, headers
+        )
         answer = self.connection.getresponse()
         for header in answer.headers.get_all("Set-Cookie") or []:
             name, _, value = header.partition(";")[0].partition("=")

@@ -18,7 +18,9 @@ from finance.tests.factories import enrolled, paid
 @pytest.fixture
 def institute(admin, instructor):
     """A batch of one student who has paid a little, with a hundred days behind it."""
-    batch = DailyBatchFactory(instructor=instructor, starts_on=timezone.localdate() - datetime.timedelta(100))
+    batch = DailyBatchFactory(
+        instructor=instructor, starts_on=timezone.localdate() - datetime.timedelta(100)
+    )
     paid(student=enrolled(batch=batch, enrolled_on=batch.starts_on).student, amount="10.00")
 
 
@@ -46,7 +48,9 @@ def test_pages_and_calls_are_measured_in_the_process(institute, capsys):
 
 @pytest.mark.size
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="The server is told of the test's own file")
+@pytest.mark.skipif(
+    "connection.vendor != 'sqlite'", reason="The server is told of the test's own file"
+)
 def test_a_page_and_eight_clients_are_measured_through_gunicorn(institute, capsys, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{connection.settings_dict['NAME']}")
 
@@ -66,7 +70,9 @@ def test_saving_is_measured_where_it_is_asked_for(institute, capsys, monkeypatch
     for name in ("record a payment", "save a sheet"):
         call_command("bench", "--rounds", "1", "--in-process", "--write", "--only", name)
 
-    assert [row[0] for row in rows(capsys.readouterr().out) if row[0].startswith(("record", "save"))] == [
+    assert [
+        row[0] for row in rows(capsys.readouterr().out) if row[0].startswith(("record", "save"))
+    ] == [
         "record a payment",
         "save a sheet",
     ]

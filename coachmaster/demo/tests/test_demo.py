@@ -31,10 +31,14 @@ def today(request, time_machine):
 def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
     institute.make(today=today)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # to PostgreSQL's planner, tables that were filled a moment ago may be empty still
+        cursor.execute(
+            "ANALYZE"
+        )  # to PostgreSQL's planner, tables that were filled a moment ago may be empty still
 
     call_command("verify")
-    numbers = Payment.objects.order_by("series", "number").values_list("series", "number", "paid_on", "recorded_at")
+    numbers = Payment.objects.order_by("series", "number").values_list(
+        "series", "number", "paid_on", "recorded_at"
+    )
     for before, after in pairwise(numbers):
         if before[0] == after[0]:
             assert (after[1], after[2:] >= before[2:]) == (before[1] + 1, True)
@@ -42,12 +46,14 @@ def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
             assert after[1] == 1
     for account in Account.objects.select_related("student"):
         assert account.balance == fee_status(account.student, today).balance
-    kept = DayTotal.objects.order_by("paid_on", "mode").values_list("paid_on", "mode", "amount", "receipts")
+    kept = DayTotal.objects.order_by("paid_on", "mode").values_list(
+        "paid_on", "mode", "amount", "receipts"
+    )
     refresh_days(Payment.objects.values_list("paid_on", flat=True).distinct())
     assert list(kept.all()) == list(kept)
-    strays = Mark.objects.exclude(enrollment__enrolled_on__lte=F("sheet__held_on")) | Mark.objects.filter(
-        enrollment__ended_on__lte=F("sheet__held_on")
-    )
+    strays = Mark.objects.exclude(
+        enrollment__enrolled_on__lte=F("sheet__held_on")
+    ) | Mark.objects.filter(enrollment__ended_on__lte=F("sheet__held_on"))
     assert not strays.exists()
     assert Account.objects.count() == StudentProfile.objects.count() == 240
     assert Enrollment.history.count() == 246 + Enrollment.objects.exclude(ended_on=None).count()
@@ -64,9 +70,12 @@ def test_it_shows_every_state_an_institute_knows(today):
     assert Batch.objects.over(today).exists() and Batch.objects.upcoming(today).exists()
     assert Batch.objects.for_listing().filter(strength=F("capacity")).exists()
     assert any(
-        Expected(75, classes=1).is_short(tally) for tally in Presence.objects.tallies_by("enrollment__student").values()
+        Expected(75, classes=1).is_short(tally)
+        for tally in Presence.objects.tallies_by("enrollment__student").values()
     )
-    classes = [one.batch for one in expected(Batch.objects.taught_by(academy.teachers[0]), today, today)]
+    classes = [
+        one.batch for one in expected(Batch.objects.taught_by(academy.teachers[0]), today, today)
+    ]
     assert len(classes) == 2
     assert Sheet.objects.filter(held_on=today, batch__in=classes).count() == 1
 
@@ -79,8 +88,14 @@ def test_made_twice_it_is_the_same():
             made.append(
                 [
                     list(User.objects.order_by("pk").values_list("full_name", "email", "phone")),
-                    list(Payment.objects.order_by("pk").values_list("receipt_number", "amount", "reference")),
-                    list(Mark.objects.values_list("status").annotate(Count("pk")).order_by("status")),
+                    list(
+                        Payment.objects.order_by("pk").values_list(
+                            "receipt_number", "amount", "reference"
+                        )
+                    ),
+                    list(
+                        Mark.objects.values_list("status").annotate(Count("pk")).order_by("status")
+                    ),
                 ]
             )
             1 / 0  # noqa: B018

@@ -48,7 +48,8 @@ class Desk:
         """Upload a file; the answer. What was kept is `self.file`."""
         content = content.encode() if isinstance(content, str) else content
         answer = self.client.post(
-            reverse("imports:import-list"), {"kind": kind, "file": SimpleUploadedFile(name, content), **data}
+            reverse("imports:import-list"),
+            {"kind": kind, "file": SimpleUploadedFile(name, content), **data},
         )
         self.file = Import.objects.order_by("-pk").first()
         return answer
@@ -64,14 +65,19 @@ class Desk:
     @property
     def problems(self):
         self.file.refresh_from_db()
-        return [(problem["line"], problem["field"], problem["value"]) for problem in self.file.report["problems"]]
+        return [
+            (problem["line"], problem["field"], problem["value"])
+            for problem in self.file.report["problems"]
+        ]
 
 
 # Seen before it is written --------------------------------------------------------------------------------------
 
 
 def test_an_upload_writes_nothing_and_shows_what_it_would_do(desk):
-    StudentFactory(user__full_name="Ravi Iyer", user__email="ravi@example.com", user__phone="9876500000")
+    StudentFactory(
+        user__full_name="Ravi Iyer", user__email="ravi@example.com", user__phone="9876500000"
+    )
 
     answer = desk.upload(STUDENTS)
 
@@ -246,7 +252,9 @@ def test_corrections_can_be_undone(desk):
 def test_only_cells_with_a_problem_can_be_corrected(desk):
     desk.upload(BROKEN)
 
-    desk.send("correct", fix_2_email="other@example.com", fix_3_email="meera@example.com", leave_4="on")
+    desk.send(
+        "correct", fix_2_email="other@example.com", fix_3_email="meera@example.com", leave_4="on"
+    )
 
     assert desk.file.corrections == {"3": {"email": "meera@example.com"}}
     assert desk.file.left_out == []
@@ -262,7 +270,10 @@ def test_the_bad_lines_are_downloaded_with_the_reason(desk, form):
     if form == "csv":
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
     else:
-        rows = [[str(cell) for cell in row] for row in openpyxl.load_workbook(io.BytesIO(content)).active.values]
+        rows = [
+            [str(cell) for cell in row]
+            for row in openpyxl.load_workbook(io.BytesIO(content)).active.values
+        ]
     reason = "E-mail: Enter a valid email address."
     assert rows == [
         ["Name", "E-mail", "Line", "What is wrong"],
@@ -305,16 +316,32 @@ def test_columns_that_are_not_used_are_named_before_anything_is_written(desk):
 def test_columns_are_picked_joined_and_filled(desk):
     desk.upload(ODD)
 
-    desk.send("columns", column_1="phone", column_2="full_name", column_3="full_name", default_address=" Pune ")
+    desk.send(
+        "columns",
+        column_1="phone",
+        column_2="full_name",
+        column_3="full_name",
+        default_address=" Pune ",
+    )
     desk.send("apply")
 
     student = StudentProfile.objects.get()
-    assert (student.user.full_name, student.user.phone, student.address) == ("Asha Verma", "9876543210", "Pune")
+    assert (student.user.full_name, student.user.phone, student.address) == (
+        "Asha Verma",
+        "9876543210",
+        "Pune",
+    )
 
 
 def test_what_was_picked_is_remembered_for_the_same_columns(desk):
     desk.upload(ODD)
-    desk.send("columns", column_1="phone", column_2="full_name", column_3="full_name", default_address="Pune")
+    desk.send(
+        "columns",
+        column_1="phone",
+        column_2="full_name",
+        column_3="full_name",
+        default_address="Pune",
+    )
 
     answer = desk.upload("pupil,TEL 1,given,family\ny,9876543219,Ravi,Iyer\n", name="other.csv")
 
@@ -344,14 +371,18 @@ def test_a_known_column_can_be_left_unused(desk):
     desk.send("columns", column_0="full_name", column_1="email", column_2="")
     desk.send("apply")
 
-    assert set(User.objects.filter(email__startswith="ravi").values_list("phone", flat=True)) == {""}
+    assert set(User.objects.filter(email__startswith="ravi").values_list("phone", flat=True)) == {
+        ""
+    }
 
 
 def test_first_and_last_names_are_joined_unasked(desk):
     desk.upload("name,middle_name,last_name\nSumita,R,Singh\nXun,,Chua\n")
     desk.send("apply")
 
-    names = set(User.objects.filter(student_profile__isnull=False).values_list("full_name", flat=True))
+    names = set(
+        User.objects.filter(student_profile__isnull=False).values_list("full_name", flat=True)
+    )
     assert names == {"Sumita R Singh", "Xun Chua"}
 
 
@@ -360,7 +391,9 @@ def test_days_of_a_grid_are_not_asked_for_but_other_columns_are(desk):
         student=StudentFactory(user__full_name="Asha Verma"),
         batch=BatchFactory(name="Morning", starts_on=datetime.date(2026, 6, 1)),
     )
-    desk.upload("Pupil,Batch,15/06/2026,16/06/2026\nAsha Verma,Morning,P,X\n", kind="attendance-grid")
+    desk.upload(
+        "Pupil,Batch,15/06/2026,16/06/2026\nAsha Verma,Morning,P,X\n", kind="attendance-grid"
+    )
 
     page = desk.open("columns").content.decode()
     assert "Pupil" in page and "15/06/2026" not in page
@@ -424,11 +457,17 @@ def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
         desk.upload(OPENEDUCAT["students"], kind=kind)
         field = "email" if kind == "students" else "student"
         assert desk.problems == [(3, field, "ma@demo,com")]
-        desk.send("correct", **({f"fix_3_{field}": "ma@demo.com"} if way == "corrected" else {"leave_3": "on"}))
+        desk.send(
+            "correct",
+            **({f"fix_3_{field}": "ma@demo.com"} if way == "corrected" else {"leave_3": "on"}),
+        )
         desk.send("apply")
 
     assert User.objects.get(email="al@demo.com").full_name == "Al D Church"
-    students = {student.user.full_name for student in StudentProfile.objects.filter(enrollments__batch__code="L57")}
+    students = {
+        student.user.full_name
+        for student in StudentProfile.objects.filter(enrollments__batch__code="L57")
+    }
     assert students == {"Sumita R Singh"} | ({"Mason Lee"} if way == "corrected" else set())
 
 
@@ -443,7 +482,10 @@ def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
         (b"PK\x03\x04 rubbish", "This workbook is damaged."),
         ("name\nRené\n".encode("cp1252"), "Line 2: This is not text in UTF-8."),
         (b'name\n"x\n', "A quote"),
-        (b"name\n" + b"x\n" * 5001, "More than 5,000 rows. Split the file, or ask whoever runs the server"),
+        (
+            b"name\n" + b"x\n" * 5001,
+            "More than 5,000 rows. Split the file, or ask whoever runs the server",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(desk, content, sentence):
@@ -506,7 +548,9 @@ def test_who_waits_sees_how_far_the_import_is(desk, monkeypatch):
         assert desk.client.get(address).json() == {"share": 0.5}
     desk.send("apply")
 
-    assert seen == [0.5]  # two lines written; fewer than a thousand are not counted while they are checked
+    assert seen == [
+        0.5
+    ]  # two lines written; fewer than a thousand are not counted while they are checked
     assert desk.client.get(address).json() == {"share": None}
 
 
@@ -522,16 +566,25 @@ def test_the_preview_shows_how_each_column_is_read_and_where_to_change_that(desk
 
 
 def test_what_was_made_and_changed_is_linked_and_comes_as_a_file(desk, settings):
-    ravi = StudentFactory(user__full_name="Ravi Iyer", user__email="ravi@example.com", user__phone="9876500000")
+    ravi = StudentFactory(
+        user__full_name="Ravi Iyer", user__email="ravi@example.com", user__phone="9876500000"
+    )
     desk.upload(STUDENTS)
     desk.send("apply")
     asha = User.objects.get(email="asha@example.com")
 
     page = desk.open().content.decode()
     assert f'href="{asha.get_absolute_url()}"' in page
-    assert f'href="{ravi.user.get_absolute_url()}"' in page.split("What it changed")[1].split("</table>")[0]
+    assert (
+        f'href="{ravi.user.get_absolute_url()}"'
+        in page.split("What it changed")[1].split("</table>")[0]
+    )
 
-    rows = list(csv.reader(io.StringIO(b"".join(desk.open(**{"as": "csv"}).streaming_content).decode("utf-8-sig"))))
+    rows = list(
+        csv.reader(
+            io.StringIO(b"".join(desk.open(**{"as": "csv"}).streaming_content).decode("utf-8-sig"))
+        )
+    )
     assert rows == [
         ["What", "Line", "Which", "Column", "Before", "After", "Page"],
         ["New", "", "Asha Verma", "", "", "", f"{settings.SITE_URL}{asha.get_absolute_url()}"],
@@ -587,7 +640,9 @@ def test_a_file_is_thrown_away(desk):
 
 def test_who_lacks_a_kinds_right_cannot_bring_it_in(desk, client_of, admin):
     desk.upload("student,amount,date,mode\nx,1,01/06/2026,cash\n", kind="payments")
-    admin.membership.group.permissions.remove(*admin.membership.group.permissions.filter(codename="add_payment"))
+    admin.membership.group.permissions.remove(
+        *admin.membership.group.permissions.filter(codename="add_payment")
+    )
     desk = Desk(client_of(User.objects.get(pk=admin.pk)))
     desk.file = Import.objects.get()
 
@@ -604,7 +659,9 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
     with time_machine.travel("2026-11-24 10:00+05:30", tick=False):
         desk.client.force_login(User.objects.get(email="anita@example.com"))
         for kind in services.KINDS.values():
-            answer = desk.client.get(reverse("imports:import-example", args=[kind.slug]), {"as": form})
+            answer = desk.client.get(
+                reverse("imports:import-example", args=[kind.slug]), {"as": form}
+            )
             desk.upload(b"".join(answer.streaming_content), kind=kind.slug, name=f"example.{form}")
             desk.send("apply")
 
@@ -613,7 +670,9 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
         page = desk.open().content.decode()
 
     assert Batch.objects.count() == 2
-    amounts = Payment.objects.order_by("series__kind", "paid_on", "pk").values_list("series__kind", "amount")
+    amounts = Payment.objects.order_by("series__kind", "paid_on", "pk").values_list(
+        "series__kind", "amount"
+    )
     assert list(amounts) == [
         ("opening", 50_000),
         ("opening", 25_000),

@@ -12,7 +12,9 @@ _PLACES = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ]
-MISSING = "No Chromium found: install it (apt-get install chromium) or name one in CHROMIUM=/path/to/it."
+MISSING = (
+    "No Chromium found: install it (apt-get install chromium) or name one in CHROMIUM=/path/to/it."
+)
 
 
 def find():
@@ -21,7 +23,9 @@ def find():
         return named
     if on_path := next(filter(None, map(shutil.which, _NAMES)), None):
         return on_path
-    own = sorted(Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome"), reverse=True)
+    own = sorted(
+        Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome"), reverse=True
+    )
     return next((str(place) for place in [*own, *map(Path, _PLACES)] if Path(place).exists()), None)
 
 

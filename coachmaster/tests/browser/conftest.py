@@ -11,7 +11,12 @@ from playwright.sync_api import sync_playwright
 
 from . import chromium as chromium_here
 
-PHONE = {"viewport": {"width": 360, "height": 800}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+PHONE = {
+    "viewport": {"width": 360, "height": 800},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 2,
+}
 DESK = {"viewport": {"width": 1280, "height": 900}}
 FLAGS = [
     "--no-sandbox",
@@ -49,7 +54,9 @@ def browse(chromium, live_server):
 
     def note_console(line):
         # A file or page that did not come is noted by its answer.
-        if line.type in ("error", "warning") and not line.text.startswith("Failed to load resource"):
+        if line.type in ("error", "warning") and not line.text.startswith(
+            "Failed to load resource"
+        ):
             complaints.append(line.text)
 
     def note_strangers(request):
@@ -58,11 +65,15 @@ def browse(chromium, live_server):
 
     def note_errors(response):
         # A page may refuse; the test says which. What belongs to a page must come.
-        if response.status >= 500 or (response.status >= 400 and not response.request.is_navigation_request()):
+        if response.status >= 500 or (
+            response.status >= 400 and not response.request.is_navigation_request()
+        ):
             complaints.append(f"{response.status} {response.url}")
 
     def note_failures(request):
-        if request.failure != "net::ERR_ABORTED":  # the browser itself, when the page is left meanwhile
+        if (
+            request.failure != "net::ERR_ABORTED"
+        ):  # the browser itself, when the page is left meanwhile
             complaints.append(f"failed: {request.url} {request.failure}")
 
     def open_window(user=None, *, phone=False, dark=False, unsteady=False, **options):
@@ -79,7 +90,9 @@ def browse(chromium, live_server):
             client = Client()
             client.force_login(user)
             cookie = client.cookies[settings.SESSION_COOKIE_NAME]
-            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
+            context.add_cookies(
+                [{"name": cookie.key, "value": cookie.value, "url": live_server.url}]
+            )
         page = context.new_page()
         page.on("console", note_console)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -35,7 +35,9 @@ def test_a_class_is_moved_over_a_clash_by_keyboard_and_the_student_reads_it_on_a
     DailyBatchFactory(name="NEET Evening", instructor=instructor, starts_on=tomorrow)
     page = browse(admin)
     page.goto(f"{reverse('academics:calendar')}?week={tomorrow}&batch={batch.pk}")
-    page.get_by_role("link", name=re.compile(f"^Move or cancel JEE Morning, {tomorrow:%a} {tomorrow.day} ")).focus()
+    page.get_by_role(
+        "link", name=re.compile(f"^Move or cancel JEE Morning, {tomorrow:%a} {tomorrow.day} ")
+    ).focus()
     page.keyboard.press("Enter")
     page.get_by_label("From").fill("18:00")
     page.get_by_label("To").fill("19:00")
@@ -43,7 +45,9 @@ def test_a_class_is_moved_over_a_clash_by_keyboard_and_the_student_reads_it_on_a
     page.keyboard.type("Hall is taken")
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("alert")).to_contain_text(f"Imran Khan has NEET Evening on {tomorrow:%a} 17:00-18:30.")
+    expect(page.get_by_role("alert")).to_contain_text(
+        f"Imran Khan has NEET Evening on {tomorrow:%a} 17:00-18:30."
+    )
     assert not ClassChange.objects.exists()
     assert look_over(page) == []
     page.get_by_label("Save anyway").focus()
@@ -65,7 +69,9 @@ def test_a_class_is_moved_over_a_clash_by_keyboard_and_the_student_reads_it_on_a
 def test_a_class_is_cancelled_and_taken_back_without_scripts(browse, admin, batch, tomorrow):
     page = browse(admin, java_script_enabled=False)
     page.goto(batch.get_absolute_url())
-    page.get_by_role("link", name=re.compile(f"^Cancel the class of {tomorrow:%a} {tomorrow.day} ")).click()
+    page.get_by_role(
+        "link", name=re.compile(f"^Cancel the class of {tomorrow:%a} {tomorrow.day} ")
+    ).click()
     page.get_by_label("Reason").fill("Fever")
     page.get_by_role("button", name="Cancel the class").click()
 
@@ -84,7 +90,9 @@ def test_today_stands_first_on_a_phone_and_the_days_stand_in_a_row_on_a_desk(bro
     page.goto(reverse("academics:calendar"))
 
     def tops():
-        return page.locator(".week-day").evaluate_all("days => days.map(day => day.getBoundingClientRect().top)")
+        return page.locator(".week-day").evaluate_all(
+            "days => days.map(day => day.getBoundingClientRect().top)"
+        )
 
     today = timezone.localdate().weekday()
     on_phone = tops()

@@ -79,21 +79,27 @@ def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, in
     # The last word: Bela was there after all.
     screen.get_by_role("link", name="To the sheet").click()
     expect(screen.get_by_text("1 of 2 have checked in")).to_be_visible()
-    screen.get_by_role("listitem").filter(has_text="Bela Rao").get_by_text("Present", exact=True).click()
+    screen.get_by_role("listitem").filter(has_text="Bela Rao").get_by_text(
+        "Present", exact=True
+    ).click()
     screen.get_by_role("button", name="Save").click()
     expect(screen.get_by_text("saved:")).to_be_visible()
     assert set(Mark.objects.values_list("status", flat=True)) <= {"present", "late"}
     assert Mark.objects.count() == 2 and not Sheet.objects.get().is_open
 
 
-def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(browse, batch, instructor, monkeypatch):
+def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(
+    browse, batch, instructor, monkeypatch
+):
     now = time.time()
     screen = browse(instructor)
     screen.goto(reverse("attendance:check-in-screen", args=[batch.pk]))
     phone = browse(student("Asha Verma"), phone=True)
 
     with monkeypatch.context() as earlier:
-        earlier.setattr(check_in, "time", SimpleNamespace(time=lambda: now - 2 * check_in.CODE_SECONDS))
+        earlier.setattr(
+            check_in, "time", SimpleNamespace(time=lambda: now - 2 * check_in.CODE_SECONDS)
+        )
         over = check_in.code_of(batch, timezone.localdate(), instructor)
     phone.goto(reverse("attendance:check-in-scan", args=[over]))
     expect(phone.get_by_text("This code is over")).to_be_visible()
@@ -114,7 +120,9 @@ def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(brows
     assert Mark.objects.count() == 1
 
 
-def test_without_scripts_the_screen_loads_itself_again_and_a_phone_checks_in(browse, batch, instructor):
+def test_without_scripts_the_screen_loads_itself_again_and_a_phone_checks_in(
+    browse, batch, instructor
+):
     screen = browse(instructor, java_script_enabled=False)
     screen.goto(reverse("attendance:check-in-screen", args=[batch.pk]))
     assert 'http-equiv="refresh" content="20"' in screen.content()

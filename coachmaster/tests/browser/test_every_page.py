@@ -132,9 +132,13 @@ def of_the_fee_desk(made):
     enrollment, owner = made["enrollment"], made["admin"]
     plan = FeePlan.objects.create(course=enrollment.batch.course, name="Two halves")
     installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
-    rule = LateFeeRule.objects.create(name="Late fee", grace_days=0, kind="per_day", amount=20, cap=100)
+    rule = LateFeeRule.objects.create(
+        name="Late fee", grace_days=0, kind="per_day", amount=20, cap=100
+    )
     debtor = enrolled(
-        student=StudentFactory(admission_number="X-1"), batch=BatchFactory(course=enrollment.batch.course), by=owner
+        student=StudentFactory(admission_number="X-1"),
+        batch=BatchFactory(course=enrollment.batch.course),
+        by=owner,
     )
     late_fee = late_fees.post_late_fees(on=timezone.localdate(), by=owner)[-1]
     owed = Charge.objects.filter(student=debtor.student)
@@ -166,11 +170,15 @@ def of_imports(made):
     """A file on its way in: with a problem, in several sheets, with columns to pick, and done."""
 
     def upload(content, kind="students"):
-        file = SimpleUploadedFile("A long name of a file of students of the year 2026 to 2027.csv", content)
+        file = SimpleUploadedFile(
+            "A long name of a file of students of the year 2026 to 2027.csv", content
+        )
         return services.receive(kind=services.KINDS[kind], file=file, encoding="", by=made["admin"])
 
     known = made["student"]
-    wrong = upload(f"name,email,phone\nNew,a@b,\nX,x@y,1\n{known.full_name},{known.email},98765 00000\n".encode())
+    wrong = upload(
+        f"name,email,phone\nNew,a@b,\nX,x@y,1\n{known.full_name},{known.email},98765 00000\n".encode()
+    )
     wrong.corrections, wrong.left_out = {"3": {"email": "x@example.com"}}, [3]
     services.check(wrong)
     done = upload(b"name\nOne More\n")
@@ -189,7 +197,11 @@ def of_the_calendar(made):
     classes = list(Timetable([batch], today, today + datetime.timedelta(days=30)).held(batch))
     cancelled, moved, other = classes[:3]
     class_changes.cancel_class(
-        batch=batch, day=cancelled.day, starts_at=cancelled.slot.starts_at, reason="Fever", by=made["admin"]
+        batch=batch,
+        day=cancelled.day,
+        starts_at=cancelled.slot.starts_at,
+        reason="Fever",
+        by=made["admin"],
     )
     change, _ = class_changes.move_class(
         batch=batch,
@@ -225,7 +237,11 @@ def of_sheets(made):
     yield "attendance:sheet", batch, today
     yield "attendance:sheet", batch, made["batch"].sheets.latest("held_on").held_on
     yield "attendance:sheet", batch, made["holiday"]
-    yield "attendance:sheet-history", batch, made["batch"].sheets.filter(version__gt=1).latest("held_on").held_on
+    yield (
+        "attendance:sheet-history",
+        batch,
+        made["batch"].sheets.filter(version__gt=1).latest("held_on").held_on,
+    )
 
 
 def of_instructors(made):
@@ -291,7 +307,11 @@ def test_every_page_is_readable_by_everybody(browse, institute, role, pages):
 
 def test_pages_that_say_no_are_readable_too(browse, institute):
     page = browse(institute["student"])
-    for address, status in [("/people/", 403), (f"/students/{institute['admin'].pk}/", 404), ("/nowhere/", 404)]:
+    for address, status in [
+        ("/people/", 403),
+        (f"/students/{institute['admin'].pk}/", 404),
+        ("/nowhere/", 404),
+    ]:
         assert page.goto(address).status == status
         assert look_over(page) == []
 
@@ -299,12 +319,23 @@ def test_pages_that_say_no_are_readable_too(browse, institute):
 def test_the_longest_names_and_crores_stay_within_the_page(browse, admin):
     name = "Venkatanarasimharajuvaripeta Subrahmanya Chandrasekhara Balasubramaniam-Krishnamoorthy"
     crores = Decimal("12345678.50")
-    batch = BatchFactory(name=f"Batch of {name}", room=name[:60], course__name=f"{name}, I", course__total_fee=crores)
-    student = StudentFactory(user__full_name=name, user__email=f"{name[:28]}.{name[:28]}@{name[:28]}.example.com")
+    batch = BatchFactory(
+        name=f"Batch of {name}", room=name[:60], course__name=f"{name}, I", course__total_fee=crores
+    )
+    student = StudentFactory(
+        user__full_name=name, user__email=f"{name[:28]}.{name[:28]}@{name[:28]}.example.com"
+    )
     enrolled(student=student, batch=batch)
-    payment = paid(student=student, amount="1234567.25", mode="bank_transfer", reference="HDFCN5" * 10)
+    payment = paid(
+        student=student, amount="1234567.25", mode="bank_transfer", reference="HDFCN5" * 10
+    )
     page = browse(admin)
-    about_student = ["dashboards:student-page", "finance:student-fees", "finance:student-payments", "finance:statement"]
+    about_student = [
+        "dashboards:student-page",
+        "finance:student-fees",
+        "finance:student-payments",
+        "finance:statement",
+    ]
     pages = [
         *((route, student.pk) for route in about_student),
         ("accounts:person-detail", student.pk),

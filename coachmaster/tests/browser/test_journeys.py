@@ -28,7 +28,9 @@ DAY = datetime.timedelta(days=1)
 def batch(live_server, instructor):
     """JEE Morning, every day, ₹12,000, taught by Imran Khan."""
     today = timezone.localdate()
-    return DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=today.replace(day=1), capacity=40)
+    return DailyBatchFactory(
+        name="JEE Morning", instructor=instructor, starts_on=today.replace(day=1), capacity=40
+    )
 
 
 def sign_in(page, name):
@@ -40,7 +42,9 @@ def sign_in(page, name):
     expect(page).to_have_url(re.compile("/dashboard/"))
 
 
-def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints_on_one_page(browse, admin, batch):
+def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints_on_one_page(
+    browse, admin, batch
+):
     student = StudentFactory(user__full_name="Asha Verma", user__phone="9876543210")
     page = browse()
     sign_in(page, admin.email)
@@ -51,7 +55,9 @@ def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints
     expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Verma")
 
     page.get_by_role("main").get_by_role("link", name="Enroll", exact=True).first.click()
-    page.get_by_label("Batch").select_option(label=page.locator("option", has_text="JEE Morning").first.inner_text())
+    page.get_by_label("Batch").select_option(
+        label=page.locator("option", has_text="JEE Morning").first.inner_text()
+    )
     assert look_over(page) == []
     page.get_by_role("button", name="Enroll").click()
     expect(page.get_by_text(re.compile("Asha Verma.*JEE Morning"))).not_to_have_count(0)
@@ -87,7 +93,10 @@ def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints
 
 def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, admin, batch):
     student = StudentFactory(user__full_name="Asha Verma")
-    batch.starts_on, batch.ends_on = timezone.localdate() - 28 * DAY, timezone.localdate() + 11 * DAY
+    batch.starts_on, batch.ends_on = (
+        timezone.localdate() - 28 * DAY,
+        timezone.localdate() + 11 * DAY,
+    )
     batch.save()
     plan = FeePlan.objects.create(course=batch.course, name="Two halves")
     installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
@@ -95,7 +104,9 @@ def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, ad
     page.goto(f"{reverse('finance:enrollment-create')}?student={student.pk}")
     amounts = page.get_by_label(re.compile("Installment .: amount"))
 
-    page.get_by_label("Batch").select_option(label=page.locator("option", has_text="JEE Morning").first.inner_text())
+    page.get_by_label("Batch").select_option(
+        label=page.locator("option", has_text="JEE Morning").first.inner_text()
+    )
     expect(page.get_by_text("12 of 40 classes left · ₹3,600.00")).to_be_visible()
     page.get_by_label("Two halves").check()
     expect(amounts.nth(1)).to_have_value("6000.00")
@@ -111,13 +122,18 @@ def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, ad
     assert look_over(page) == []
     page.get_by_role("button", name="Enroll").click()
 
-    expect(page.locator(".messages")).to_contain_text("Asha Verma enrolled in JEE Morning for ₹3,600.00.")
+    expect(page.locator(".messages")).to_contain_text(
+        "Asha Verma enrolled in JEE Morning for ₹3,600.00."
+    )
     charged = Charge.objects.order_by("due_on").values_list("amount", flat=True)
     assert list(charged) == [Decimal("600.00"), Decimal("1500.00"), Decimal("1500.00")]
 
 
 def test_at_the_desk_a_student_leaves_and_gets_the_rest_back(browse, admin, batch):
-    batch.starts_on, batch.ends_on = timezone.localdate() - 15 * DAY, timezone.localdate() + 14 * DAY
+    batch.starts_on, batch.ends_on = (
+        timezone.localdate() - 15 * DAY,
+        timezone.localdate() + 14 * DAY,
+    )
     batch.save()
     student = StudentFactory(user__full_name="Asha Verma")
     enrollment = enrolled(student=student, batch=batch, enrolled_on=batch.starts_on, by=admin)
@@ -157,7 +173,10 @@ def test_at_the_desk_a_student_leaves_and_gets_the_rest_back(browse, admin, batc
 
 def test_in_class_two_taps_and_save_take_the_attendance_on_a_phone(browse, instructor, batch):
     names = ["Asha Verma", "Bilal Shaikh", "Chitra Iyer"]
-    students = {name: enrolled(student=StudentFactory(user__full_name=name), batch=batch).student for name in names}
+    students = {
+        name: enrolled(student=StudentFactory(user__full_name=name), batch=batch).student
+        for name in names
+    }
     page = browse(phone=True)
     sign_in(page, instructor.email)
 
@@ -192,7 +211,9 @@ def test_attendance_is_taken_without_a_mouse(browse, instructor, batch):
     page.keyboard.press("Enter")
 
     expect(page.locator(".messages")).to_be_visible()
-    assert list(Mark.objects.order_by("student__user__full_name").values_list("status", flat=True)) == [
+    assert list(
+        Mark.objects.order_by("student__user__full_name").values_list("status", flat=True)
+    ) == [
         "present",
         "absent",
         "late",
@@ -215,7 +236,9 @@ def test_on_the_bus_a_student_sees_attendance_fees_and_receipts(browse, student,
         ("Enrollment", "JEE Morning"),
     ]:
         page.get_by_role("navigation", name="Main").get_by_role("link", name=link).tap()
-        expect(page.get_by_role("main")).to_contain_text(re.compile(re.escape(words), re.IGNORECASE))
+        expect(page.get_by_role("main")).to_contain_text(
+            re.compile(re.escape(words), re.IGNORECASE)
+        )
         assert sideways(page) == []
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Receipts").tap()
     page.get_by_role("link", name=payment.receipt_number).first.tap()
@@ -249,14 +272,19 @@ def test_who_brings_a_file_in_sees_that_it_is_being_done(browse, admin):
     page = browse(admin)
     page.goto("/imports/")
     page.set_input_files(
-        "input[type=file]", {"name": "students.csv", "mimeType": "text/csv", "buffer": b"Name\nAsha Verma\n"}
+        "input[type=file]",
+        {"name": "students.csv", "mimeType": "text/csv", "buffer": b"Name\nAsha Verma\n"},
     )
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_role("progressbar")).to_be_hidden()
-    page.evaluate("addEventListener('submit', (event) => event.preventDefault())")  # the answer is long in coming
+    page.evaluate(
+        "addEventListener('submit', (event) => event.preventDefault())"
+    )  # the answer is long in coming
 
     page.get_by_role("button", name="Bring 1 student in").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Bringing 1 student in: all of it, or nothing.")
+    expect(page.get_by_role("status")).to_contain_text(
+        "Bringing 1 student in: all of it, or nothing."
+    )
     expect(page.get_by_role("progressbar")).to_be_visible()
     assert sideways(page) == look_over(page) == []

@@ -21,14 +21,18 @@ MONTH = datetime.date(2026, 6, 1)
 @pytest.fixture
 def batch(live_server, instructor):
     """June 2026 of a batch of forty, with 26 sheets."""
-    batch = DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=MONTH, ends_on=MONTH.replace(day=30))
+    batch = DailyBatchFactory(
+        name="JEE Morning", instructor=instructor, starts_on=MONTH, ends_on=MONTH.replace(day=30)
+    )
     EnrollmentFactory.create_batch(40, batch=batch, enrolled_on=MONTH)
     for day in range(1, 27):
         taken(batch, MONTH.replace(day=day))
     return batch
 
 
-def test_a_month_of_forty_students_prints_on_one_landscape_page_and_goes_into_a_file(browse, instructor, batch):
+def test_a_month_of_forty_students_prints_on_one_landscape_page_and_goes_into_a_file(
+    browse, instructor, batch
+):
     page = browse(instructor)
     page.goto(reverse("attendance:batch-attendance", args=[batch.pk]))
     expect(page.get_by_role("combobox", name="Month")).to_have_value("2026-06")
@@ -36,7 +40,9 @@ def test_a_month_of_forty_students_prints_on_one_landscape_page_and_goes_into_a_
     page.set_viewport_size({"width": 1280, "height": 900})
     with page.expect_download() as download:
         page.get_by_role("link", name="XLSX").click()
-    assert re.fullmatch(r"attendance-.*-2026-06-01-2026-06-30\.xlsx", download.value.suggested_filename)
+    assert re.fullmatch(
+        r"attendance-.*-2026-06-01-2026-06-30\.xlsx", download.value.suggested_filename
+    )
 
     page.emulate_media(media="print", color_scheme="light")
     paper = page.pdf(prefer_css_page_size=True)

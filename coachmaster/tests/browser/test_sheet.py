@@ -83,11 +83,15 @@ def test_forty_students_with_three_absences_take_five_taps(browse, instructor, b
 
     assert int(page.evaluate("sessionStorage.taps")) <= 5
     assert sent.value.post_data.count("mark-") == 3  # the changed rows, and no others
-    assert set(Mark.objects.filter(status="absent").values_list("enrollment", flat=True)) == {one.pk for one in absent}
+    assert set(Mark.objects.filter(status="absent").values_list("enrollment", flat=True)) == {
+        one.pk for one in absent
+    }
     assert Mark.objects.count() == 40
 
 
-def test_a_tap_walks_through_the_four_marks_and_the_buttons_choose_each(browse, instructor, batch, today):
+def test_a_tap_walks_through_the_four_marks_and_the_buttons_choose_each(
+    browse, instructor, batch, today
+):
     page = browse(instructor, phone=True)
     page.goto(address(batch, today))
     asha = row(page, "Asha Verma")
@@ -107,7 +111,9 @@ def test_a_tap_walks_through_the_four_marks_and_the_buttons_choose_each(browse, 
     assert Mark.objects.get(status="excused").note == "At a wedding"
 
 
-def test_all_are_marked_absent_or_as_last_time_without_losing_the_page(browse, instructor, batch, today):
+def test_all_are_marked_absent_or_as_last_time_without_losing_the_page(
+    browse, instructor, batch, today
+):
     chitra = Enrollment.objects.get(student__user__full_name="Chitra Iyer")
     taken(batch, today - DAY, **{f"s{chitra.student_id}": "late"})
     page = browse(instructor)
@@ -125,7 +131,9 @@ def test_all_are_marked_absent_or_as_last_time_without_losing_the_page(browse, i
     assert (sheet.topic, sheet.marks.get(status="late").enrollment) == ("Waves", chitra)
 
 
-def test_without_scripts_a_sheet_is_filled_noted_saved_and_corrected(browse, instructor, batch, today):
+def test_without_scripts_a_sheet_is_filled_noted_saved_and_corrected(
+    browse, instructor, batch, today
+):
     page = browse(instructor, phone=True, java_script_enabled=False)
     page.goto(address(batch, today))
     page.get_by_role("link", name="All absent").tap()
@@ -160,7 +168,9 @@ def test_by_keyboard_the_arrow_enters_the_list_and_letters_mark(browse, instruct
 # Not saved yet ---------------------------------------------------------------------------------------------------
 
 
-def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(browse, instructor, batch, today):
+def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(
+    browse, instructor, batch, today
+):
     page = browse(instructor, phone=True, unsteady=True)
     page.goto(address(batch, today))
     row(page, "Bilal Shaikh").tap(position={"x": 150, "y": 20})
@@ -169,7 +179,9 @@ def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(browse, in
 
     page.context.set_offline(True)
     page.get_by_role("button", name="Save").tap()
-    expect(page.locator("[data-kept-notice]")).to_contain_text("Not saved yet: there is no connection.")
+    expect(page.locator("[data-kept-notice]")).to_contain_text(
+        "Not saved yet: there is no connection."
+    )
     expect(row(page, "Bilal Shaikh").locator("input:checked")).to_have_value("absent")
     assert sideways(page) == []
     assert not Sheet.objects.exists()
@@ -178,7 +190,9 @@ def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(browse, in
     again = page.context.new_page()
     page.close()
     again.goto(address(batch, today))
-    expect(again.locator("[data-kept-notice]")).to_contain_text("Not saved yet: kept on this device since")
+    expect(again.locator("[data-kept-notice]")).to_contain_text(
+        "Not saved yet: kept on this device since"
+    )
     expect(again.locator("[data-totals]")).to_have_text("2 present · 1 absent")
     expect(again.get_by_label("Topic of the class")).to_have_value("Optics")
     assert look_over(again) == []
@@ -191,7 +205,9 @@ def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(browse, in
     assert again.evaluate("localStorage.length") == 0
 
 
-def test_a_save_pressed_again_once_the_connection_is_back_is_one_save(browse, instructor, batch, today):
+def test_a_save_pressed_again_once_the_connection_is_back_is_one_save(
+    browse, instructor, batch, today
+):
     page = browse(instructor, unsteady=True)
     page.goto(address(batch, today))
     page.context.set_offline(True)
@@ -204,7 +220,9 @@ def test_a_save_pressed_again_once_the_connection_is_back_is_one_save(browse, in
     assert Sheet.objects.get().version == 1
 
 
-def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_sheet(browse, instructor, batch, today):
+def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_sheet(
+    browse, instructor, batch, today
+):
     page = browse(instructor, phone=True)
     page.goto(address(batch, today))
     row(page, "Chitra Iyer").tap(position={"x": 150, "y": 20})
@@ -224,7 +242,9 @@ def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_s
     assert marks() == ["present", "present", "absent"]
 
 
-def test_without_scripts_what_was_marked_survives_an_expired_session_too(browse, instructor, batch, today):
+def test_without_scripts_what_was_marked_survives_an_expired_session_too(
+    browse, instructor, batch, today
+):
     page = browse(instructor, phone=True, java_script_enabled=False)
     page.goto(address(batch, today))
     row(page, "Chitra Iyer").get_by_text("Absent", exact=True).tap()
@@ -237,7 +257,9 @@ def test_without_scripts_what_was_marked_survives_an_expired_session_too(browse,
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").tap()
 
-    expect(page.get_by_text("Not saved yet: what was marked before you signed in is put back below.")).to_be_visible()
+    expect(
+        page.get_by_text("Not saved yet: what was marked before you signed in is put back below.")
+    ).to_be_visible()
     expect(row(page, "Chitra Iyer").locator("input:checked")).to_have_value("absent")
     assert not Sheet.objects.exists()
     save(page)
@@ -257,7 +279,9 @@ def test_what_was_marked_can_be_thrown_away(browse, instructor, batch, today):
     assert page.evaluate("localStorage.length") == 0
 
 
-def test_what_one_person_left_on_a_shared_device_is_not_shown_to_another(browse, instructor, admin, batch, today):
+def test_what_one_person_left_on_a_shared_device_is_not_shown_to_another(
+    browse, instructor, admin, batch, today
+):
     page = browse(instructor)
     page.goto(address(batch, today))
     row(page, "Asha Verma").get_by_text("Late", exact=True).click()
@@ -274,7 +298,9 @@ def test_what_one_person_left_on_a_shared_device_is_not_shown_to_another(browse,
 # Two tabs --------------------------------------------------------------------------------------------------------
 
 
-def test_the_second_of_two_tabs_is_refused_keeps_its_own_marks_and_saves_again(browse, instructor, batch, today):
+def test_the_second_of_two_tabs_is_refused_keeps_its_own_marks_and_saves_again(
+    browse, instructor, batch, today
+):
     other = UserFactory(full_name="Anita Rao", role="Admin")
     mine, theirs = browse(instructor, phone=True), browse(other)
     for page in (mine, theirs):
@@ -287,7 +313,9 @@ def test_the_second_of_two_tabs_is_refused_keeps_its_own_marks_and_saves_again(b
     mine.get_by_role("button", name="Save").tap()
 
     expect(mine.get_by_role("alert")).to_contain_text("Anita Rao saved this sheet at")
-    expect(row(mine, "Chitra Iyer")).to_contain_text("Now saved: Present. Save again to make it Late.")
+    expect(row(mine, "Chitra Iyer")).to_contain_text(
+        "Now saved: Present. Save again to make it Late."
+    )
     expect(row(mine, "Asha Verma")).to_contain_text("Absent since that save.")
     assert look_over(mine) == []
     assert marks() == ["absent", "present", "present"]

@@ -17,8 +17,12 @@ class Command(BaseCommand):
     help = "Posts the late fees that the rules in force ask for. Safe to run as often as you like."
 
     def add_arguments(self, parser):
-        parser.add_argument("--on", metavar="DATE", help="as of that day, like 2026-11-24; today when left out")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be posted, and post nothing")
+        parser.add_argument(
+            "--on", metavar="DATE", help="as of that day, like 2026-11-24; today when left out"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be posted, and post nothing"
+        )
 
     def handle(self, **options):
         on = self._day(options["on"])
@@ -46,7 +50,11 @@ class Command(BaseCommand):
             day = datetime.date.fromisoformat(text)
             check_day(day)
         except Exception as error:
-            raise CommandError(f"{text} is no date. Write it like {today}.", returncode=2) from error
+            raise CommandError(
+                f"{text} is no date. Write it like {today}.", returncode=2
+            ) from error
         if day > today:
-            raise CommandError(f"{day_words(day)} has not come yet. Choose today or an earlier day.", returncode=2)
+            raise CommandError(
+                f"{day_words(day)} has not come yet. Choose today or an earlier day.", returncode=2
+            )
         return day

@@ -16,9 +16,14 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser):
-        parser.add_argument("file", metavar="FILE", help="{date} and {time} in its name stand for now.")
         parser.add_argument(
-            "--keep", type=int, metavar="N", help="Keep the newest N whose names differ in {date} and {time} only."
+            "file", metavar="FILE", help="{date} and {time} in its name stand for now."
+        )
+        parser.add_argument(
+            "--keep",
+            type=int,
+            metavar="N",
+            help="Keep the newest N whose names differ in {date} and {time} only.",
         )
 
     def handle(self, *, file, keep, **options):
@@ -34,6 +39,10 @@ class Command(BaseCommand):
                 f"{made.path} ({size:,.1f} MB) is a backup, but the books in it do not fit together:\n{made.broken}\n"
                 "No older one was removed."
             )
-        self.stdout.write(self.style.SUCCESS(f"{made.path}: {size:,.1f} MB, opened and checked; the books are right."))
+        self.stdout.write(
+            self.style.SUCCESS(
+                f"{made.path}: {size:,.1f} MB, opened and checked; the books are right."
+            )
+        )
         if made.removed:
             self.stdout.write(f"Removed: {', '.join(path.name for path in made.removed)}.")

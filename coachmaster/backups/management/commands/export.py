@@ -31,7 +31,9 @@ def summary(manifest):
     """What was moved, in a line."""
     rows = sum(table["rows"] for table in manifest["tables"].values())
     balance = display(Decimal(manifest["ledger"]["balance"]))
-    return f"{len(manifest['tables'])} tables, {rows:,} rows, a balance of {balance} over all students"
+    return (
+        f"{len(manifest['tables'])} tables, {rows:,} rows, a balance of {balance} over all students"
+    )
 
 
 class Command(BaseCommand):
@@ -54,4 +56,6 @@ class Command(BaseCommand):
         finally:
             bars.close()
         self.stdout.write(self.style.SUCCESS(f"{folder}: {summary(manifest)}."))
-        self.stdout.write("It holds the people's password hashes: keep it as close as the database.")
+        self.stdout.write(
+            "It holds the people's password hashes: keep it as close as the database."
+        )

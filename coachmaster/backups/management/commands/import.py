@@ -28,6 +28,8 @@ class Command(BaseCommand):
         finally:
             bars.close()
         self.stdout.write(
-            self.style.SUCCESS(f"{folder} is in: {summary(manifest)}; the same to the byte, and the books are right.")
+            self.style.SUCCESS(
+                f"{folder} is in: {summary(manifest)}; the same to the byte, and the books are right."
+            )
         )
         self.stdout.write("Everybody signs in anew, with the password they had.")

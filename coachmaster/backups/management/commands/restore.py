@@ -18,7 +18,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("file", metavar="FILE")
-        parser.add_argument("--force", action="store_true", help="Also where the database holds an institute already.")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="Also where the database holds an institute already.",
+        )
 
     def handle(self, *, file, force, **options):
         try:

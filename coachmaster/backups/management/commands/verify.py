@@ -26,7 +26,9 @@ class Command(BaseCommand):
             for check in [*books.CHECKS, *attendance.CHECKS]:
                 broken = list(check())
                 words = (check.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-                self.stdout.write(f"{self.style.ERROR('BROKEN') if broken else 'ok    '}  {' '.join(words.split())}")
+                self.stdout.write(
+                    f"{self.style.ERROR('BROKEN') if broken else 'ok    '}  {' '.join(words.split())}"
+                )
                 for sentence in broken[: max(self.SHOWN - found, 0)]:
                     self.stdout.write(f"        {sentence}")
                 found += len(broken)

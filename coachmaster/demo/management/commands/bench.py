@@ -32,9 +32,15 @@ class Command(BaseCommand):
     help = "Measure pages and API calls against one that only loads its user."
 
     def add_arguments(self, parser):
-        parser.add_argument("--rounds", type=int, default=25, help="How often each page is asked for.")
-        parser.add_argument("--only", default="", help="Measure lines only whose name begins so, like API.")
-        parser.add_argument("--seconds", type=int, default=10, help="How long eight clients save at once.")
+        parser.add_argument(
+            "--rounds", type=int, default=25, help="How often each page is asked for."
+        )
+        parser.add_argument(
+            "--only", default="", help="Measure lines only whose name begins so, like API."
+        )
+        parser.add_argument(
+            "--seconds", type=int, default=10, help="How long eight clients save at once."
+        )
         parser.add_argument("--in-process", action="store_true", help="Measure without gunicorn.")
         parser.add_argument(
             "--write",
@@ -45,7 +51,9 @@ class Command(BaseCommand):
     def handle(self, *, only, write, **options):
         gc.freeze()  # as the server does, see wsgi.py
         if connection.vendor == "postgresql":
-            connection.cursor().execute("ANALYZE")  # as PostgreSQL does by itself a while after a table was filled
+            connection.cursor().execute(
+                "ANALYZE"
+            )  # as PostgreSQL does by itself a while after a table was filled
         with override_settings(
             ALLOWED_HOSTS=[HOST],
             DEBUG=False,
@@ -58,8 +66,14 @@ class Command(BaseCommand):
             cast = Cast()
             own = [tokens.issue(cast.admin), tokens.issue(cast.student.user)]
             try:
-                found = [line for line in lines(cast, tokens=own, writes=write) if line.name.startswith(only)]
-                self.measure(cast, found, floors=[Visitor(cast.admin), Visitor(token=own[0])], **options)
+                found = [
+                    line
+                    for line in lines(cast, tokens=own, writes=write)
+                    if line.name.startswith(only)
+                ]
+                self.measure(
+                    cast, found, floors=[Visitor(cast.admin), Visitor(token=own[0])], **options
+                )
                 if write and not options["in_process"]:
                     self.measure_load(options["seconds"])
             finally:
@@ -75,13 +89,18 @@ class Command(BaseCommand):
         )
         with contextlib.ExitStack() as servers:
             kinds = () if in_process else (True, False)
-            ports = [servers.enter_context(gunicorn(workers=1, threads=1, compiled=kind)) for kind in kinds]
+            ports = [
+                servers.enter_context(gunicorn(workers=1, threads=1, compiled=kind))
+                for kind in kinds
+            ]
             for line in found:
                 floor = floors[line.floor == CALL_FLOOR]
                 inside = timing.in_process(line, floor, rounds)
                 through = timing.through_gunicorn(line, floor, ports, rounds) if ports else []
                 limit = line.limit and line.limit[connection.vendor != "sqlite"]
-                self.stdout.write(table.row(line.name, timing.queries(line), inside, through, limit))
+                self.stdout.write(
+                    table.row(line.name, timing.queries(line), inside, through, limit)
+                )
 
     def measure_load(self, seconds):
         """Print how many payments and sheets eight clients save in a second."""
@@ -95,7 +114,9 @@ class Command(BaseCommand):
             with gunicorn(compiled=compiled) as port:
                 for name, saved in sent.items():
                     rates[name].append(load.per_second(port, saved, seconds=seconds))
-        self.stdout.write(f"\n| by eight clients in a second | compiled | plain | at least |\n|{' --- |' * 4}")
+        self.stdout.write(
+            f"\n| by eight clients in a second | compiled | plain | at least |\n|{' --- |' * 4}"
+        )
         for name, (fast, plain) in rates.items():
             least = AT_LEAST.get((name, connection.vendor), "")
             self.stdout.write(f"| {name} | {fast:.0f} | {plain:.0f} | {least} |")

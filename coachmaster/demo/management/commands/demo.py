@@ -13,7 +13,9 @@ class Command(BaseCommand):
     help = "Fill an empty database with an invented institute: 240 students, three months of attendance and payments."
 
     def add_arguments(self, parser):
-        parser.add_argument("--scale", type=int, default=1, metavar="N", help="Make it N times larger.")
+        parser.add_argument(
+            "--scale", type=int, default=1, metavar="N", help="Make it N times larger."
+        )
         parser.add_argument(
             "--crowd",
             type=int,
@@ -23,7 +25,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--force", action="store_true", help="Also where DEBUG is off.")
         parser.add_argument(
-            "--if-empty", action="store_true", help="Leave a database with data in it alone, without complaint."
+            "--if-empty",
+            action="store_true",
+            help="Leave a database with data in it alone, without complaint.",
         )
 
     def handle(self, *, scale, crowd, force, if_empty, **options):
