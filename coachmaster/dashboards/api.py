@@ -21,9 +21,11 @@ from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import to_see_to
 from attendance.queries.students import student_tally
 from coachmaster.core.api import Answer, Key, Rupees, answers
+from coachmaster.dashboards.queries.institute import courses_on, institute_figures
+from coachmaster.dashboards.queries.instructors import batches_taught, teaches
 from finance.api import FeeStatus, fee_status_json
 
-from . import queries
+from .queries import institute
 
 dashboard = Router(tags=["Dashboards"])
 
@@ -83,8 +85,8 @@ class AdminDashboard(Schema):
 )
 def admin_dashboard(request):
     """What was collected, what is owed, today's classes, and the last enrollments."""
-    figures = queries.of_institute(
-        request.user, timezone.localdate(), queries.courses_on(timezone.localdate())
+    figures = institute_figures(
+        request.user, timezone.localdate(), courses_on(timezone.localdate())
     )
     recent = [
         {
@@ -93,7 +95,7 @@ def admin_dashboard(request):
             "batch_name": str(enrollment.batch),
             "created_at": enrollment.created_at,
         }
-        for enrollment in queries.recent_enrollments(request.user)
+        for enrollment in institute.recent_enrollments(request.user)
     ]
     return Answer(
         {
@@ -136,10 +138,10 @@ class InstructorDashboard(Schema):
 )
 def instructor_dashboard(request):
     """One's own batches with the number of their students, and today's classes."""
-    if not queries.teaches(request.user):
+    if not teaches(request.user):
         raise PermissionDenied
     today = timezone.localdate()
-    batches = queries.batches_taught(request.user, today)
+    batches = batches_taught(request.user, today)
     return Answer(
         {
             "batches": [

@@ -4,31 +4,31 @@ from django.urls import path
 
 from accounts.roles import requires
 
-from . import absent, views
+from .views import absent, dashboards, health, search, student_page
 
 app_name = "dashboards"
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("healthz", views.health, name="health"),
-    path("dashboard/", views.dashboard, name="dashboard"),
+    path("", dashboards.home, name="home"),
+    path("healthz", health.health, name="health"),
+    path("dashboard/", dashboards.dashboard, name="dashboard"),
     path(
         "dashboard/admin/",
-        requires("accounts.view_admin_dashboard")(views.admin_dashboard),
+        requires("accounts.view_admin_dashboard")(dashboards.admin_dashboard),
         name="admin-dashboard",
     ),
-    path("dashboard/instructor/", views.instructor_dashboard, name="instructor-dashboard"),
-    path("dashboard/student/", views.student_dashboard, name="student-dashboard"),
-    path("students/<int:pk>/", views.student_page, name="student-page"),
+    path("dashboard/instructor/", dashboards.instructor_dashboard, name="instructor-dashboard"),
+    path("dashboard/student/", dashboards.student_dashboard, name="student-dashboard"),
+    path("students/<int:pk>/", student_page.student_page, name="student-page"),
     path("attendance/absent/", requires("attendance.view_sheet")(absent.absent), name="absent"),
     path(
         "students/<int:pk>/absent/<day:day>/tell/",
-        requires("attendance.add_reminder")(absent.tell),
+        requires("attendance.add_reminder")(absent.remind),
         name="tell-of-absence",
     ),
-    path("search/", requires("academics.view_enrollment")(views.search), name="search"),
+    path("search/", requires("academics.view_enrollment")(search.search), name="search"),
     path(
         "search/suggestions/",
-        requires("academics.view_enrollment")(views.search_suggestions),
+        requires("academics.view_enrollment")(search.search_suggestions),
         name="search-suggestions",
     ),
 ]

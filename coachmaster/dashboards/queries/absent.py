@@ -1,61 +1,25 @@
-"""Who is absent on a day: each child once, with all that there is to talk about when the desk calls."""
-
 import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django import forms
 from django.db.models import OuterRef, Subquery, Sum
-from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from academics.models import Institute
-from accounts.models import StudentProfile, User, student_or_404
+from accounts.models import StudentProfile, User
 from accounts.scopes import scope_of
-from accounts.views.reminders import open_whatsapp
 from attendance.forms.shortage import presences_of
 from attendance.models import Mark, Reminder
 from attendance.percentages import Status
 from attendance.queries.shortage import slipping_among
-from attendance.services.reminders import tell_of_absence
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.exports import Column, Kind, table_answer
-from coachmaster.core.forms import FilterForm
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO
-from coachmaster.core.pagination import listing
 from coachmaster.core.reminders import whatsapp_phone
 from finance.models import Account, Charge
 
 
-class AbsentFilter(FilterForm):
-    """Which day, and what there is to say besides. Fees are for who may see them."""
-
-    on = DayFormField(label="Day")
-    also = forms.ChoiceField(label="Also")
-
-    def __init__(self, data, *, today, shows_fees):
-        super().__init__({"on": today, **data.dict()})
-        self.today = today
-        self.fields["q"].label = "Student"
-        choices = [("", "All"), ("watched", "To be watched"), ("overdue", "Fees overdue")]
-        self.fields["also"].choices = choices if shows_fees else choices[:2]
-
-    @property
-    def day(self):
-        """The day that was asked for: today at the latest."""
-        return min(self.value("on") or self.today, self.today)
-
-    @property
-    def is_filtering(self):
-        """Whether not everybody who was absent is shown."""
-        return bool(self.value("q") or self.value("also"))
-
-
 @dataclass
-class Child:
+class AbsentStudent:
     """A student who was absent, and all reasons to call."""
 
     student: StudentProfile
@@ -86,22 +50,11 @@ class Child:
         )
 
 
-COLUMNS = [
-    Column("Student", Kind.TEXT, lambda child: child.student.user.full_name),
-    Column("Admission number", Kind.TEXT, lambda child: child.student.admission_number),
-    Column("Guardian", Kind.TEXT, lambda child: child.student.guardian_name),
-    Column("Phone", Kind.TEXT, lambda child: child.student.phone_to_call),
-    Column("Absent from", Kind.TEXT, lambda child: child.missed_words),
-    Column("Attendance", Kind.TEXT, lambda child: child.watched_words),
-]
-FEES_COLUMN = Column("Fees overdue", Kind.AMOUNT, lambda child: child.overdue or None)
-
-
 #: What is read of a student.
 SHOWN = ["admission_number", "guardian_name", "guardian_phone", "user__full_name", "user__phone"]
 
 
-def _absent(marks, day):
+def absent_on(marks, day):
     return marks.filter(sheet__held_on=day, status=Status.ABSENT)
 
 
@@ -116,7 +69,7 @@ class Absences:
             shows_fees,
         )
         self.institute = Institute.objects.current()
-        self.marks = _absent(Mark.objects.kept_in(scope_of(user)), day)
+        self.marks = absent_on(Mark.objects.kept_in(scope_of(user)), day)
 
     def students(self, filters):
         """The students who were absent, as ``filters`` ask for."""
@@ -133,7 +86,7 @@ class Absences:
 
     def children(self, students):
         """Return a Child for each of ``students`` (a list), by three queries."""
-        children = {student.pk: Child(student) for student in students}
+        children = {student.pk: AbsentStudent(student) for student in students}
         for mark in self._missed(children):
             child = children[mark.student_id]
             child.missed.append(mark.sheet.batch)
@@ -174,45 +127,3 @@ class Absences:
         """The same of a long queryset, loaded by the hundred."""
         for chunk in in_chunks(students.iterator(500), 500):
             yield from self.children(chunk)
-
-
-def absent(request):
-    """Who is absent; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
-    user, today = request.user, timezone.localdate()
-    shows_fees = user.has_perm("finance.view_account")
-    filters = AbsentFilter(request.GET, today=today, shows_fees=shows_fees)
-    absences = Absences(user, filters.day, shows_fees=shows_fees)
-    if request.GET.get("as") in ("csv", "xlsx"):
-        rows = absences.all_children(absences.students(filters).order_by("user__full_name", "pk"))
-        columns = [*COLUMNS, FEES_COLUMN] if shows_fees else COLUMNS
-        return table_answer(f"absent-{filters.day}", columns, rows, form=request.GET["as"])
-    page = listing(
-        request, absences.students(filters), {"name": ["user__full_name"]}, default="name"
-    )
-    return render(
-        request,
-        "dashboards/absent/list.html",
-        {
-            "filters": filters,
-            "on": filters.day,
-            "today": today,
-            "listing": page,
-            "children": absences.children(list(page)),
-            "shows_fees": shows_fees,
-            "may_remind": user.has_perm("attendance.add_reminder"),
-        },
-    )
-
-
-@require_POST
-def tell(request, pk, day):
-    """One tap: it is written down that the family is told, and WhatsApp opens with the text."""
-    student = student_or_404(request.user, pk)
-    marks = _absent(Mark.objects.visible_to(request.user), day).filter(student=student)
-    marks = marks.select_related("sheet__batch").order_by("sheet__batch__name", "pk")
-    return open_whatsapp(
-        request,
-        lambda **again: tell_of_absence(student, day, marks, by=request.user, **again),
-        back=f"{reverse('dashboards:absent')}?on={day}",
-        otherwise=f"{student} was not absent that day, or has no mobile number. Nobody was told.",
-    )

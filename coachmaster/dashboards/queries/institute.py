@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
-from academics.models import Batch, Course, Enrollment
-from accounts.roles import sees_whole_institute
+from academics.models import Course, Enrollment
 from accounts.scopes import scope_of
 from attendance.queries.days import DayInBrief, day_in_brief
 from coachmaster.core.compiled import compiled
@@ -13,14 +12,10 @@ from finance.models import Payment
 from finance.reports import summaries as money
 
 RECENT = 6
+
+
 #: How many classes and courses a dashboard shows; the rest is a link away.
 SHOWN = 8
-
-
-def teaches(user):
-    """Whether the instructor's dashboard is theirs: an instructor, or anybody who teaches a batch."""
-    is_instructor = user.has_perm("academics.teach_batch") and not sees_whole_institute(user)
-    return is_instructor or Batch.objects.taught_by(user).exists()
 
 
 @dataclass
@@ -34,7 +29,7 @@ class InstituteFigures:
     classes: DayInBrief
 
 
-def of_institute(user, today, courses):
+def institute_figures(user, today, courses):
     """Return the InstituteFigures of ``today``; ``courses`` are those of `courses_on`."""
     return InstituteFigures(
         received=money.collections(today),
@@ -55,19 +50,6 @@ def _courses(*, on):
 def courses_on(today):
     """Return a list of all courses with their batches that run ``today`` and active students, the largest first."""
     return _courses(on=today)
-
-
-@compiled  # 0.5 ms instead of 3.0
-def _batches(*, instructor, on):
-    batches = (
-        Batch.objects.taught_by(instructor).not_over(on).select_related("course", "instructor")
-    )
-    return batches.with_strength().prefetch_related("class_times").order_by("name", "pk")
-
-
-def batches_taught(user, today):
-    """Return a list of the batches of ``user`` that are not over, with class times and ``strength``, by name."""
-    return _batches(instructor=user.pk, on=today)
 
 
 def recent_enrollments(user):
