@@ -8,7 +8,6 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from academics import ical
 from academics.class_times import parse
 from academics.models import Institute
 from academics.services import class_changes
@@ -185,28 +184,44 @@ def test_it_is_icalendar_whatever_names_hold(client, instructor):
     assert event["LOCATION"] == Institute.objects.current().name
 
 
-def test_times_name_their_zone_and_the_zone_is_told(client, instructor):
+def timezone_lines(text):
+    zone = text.partition("BEGIN:VTIMEZONE\r\n")[2].partition("END:VTIMEZONE\r\n")[0]
+    return [line for line in zone.splitlines() if not line.startswith(("COMMENT", "TZNAME"))]
+
+
+def test_times_are_given_in_the_institutes_time_zone(client, instructor):
     batch_with("Wed 17:00-18:30", instructor=instructor)
 
     text = client.get(address(instructor)).content.decode()
 
     assert "DTSTART;TZID=Asia/Kolkata:20260603T170000\r\n" in text
-    assert (
-        "BEGIN:VTIMEZONE\r\nTZID:Asia/Kolkata\r\nBEGIN:STANDARD\r\nDTSTART:20260513T000000\r\n"
-        "TZOFFSETFROM:+0530\r\nTZOFFSETTO:+0530\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
-    ) in text
+    assert timezone_lines(text) == [
+        "TZID:Asia/Kolkata",
+        "BEGIN:STANDARD",
+        "DTSTART:20260513T000000",
+        "TZOFFSETFROM:+0530",
+        "TZOFFSETTO:+0530",
+        "END:STANDARD",
+    ]
 
 
-def test_a_zone_whose_clocks_change_is_told_with_the_change(settings):
+def test_time_zone_includes_the_change_of_the_clocks(client, instructor, settings):
     settings.TIME_ZONE = "Europe/London"
+    with time_machine.travel(datetime.datetime(2026, 9, 1, tzinfo=datetime.UTC), tick=False):
+        text = client.get(address(instructor)).content.decode()
 
-    lines = ical._zone(datetime.date(2026, 10, 20), datetime.date(2026, 10, 30))
-
-    assert [line for line in lines if line.startswith(("DTSTART", "TZOFFSETTO"))] == [
-        "DTSTART:20261020T000000",
+    assert timezone_lines(text) == [
+        "TZID:Europe/London",
+        "BEGIN:DAYLIGHT",
+        "DTSTART:20260804T000000",
+        "TZOFFSETFROM:+0100",
         "TZOFFSETTO:+0100",
-        "DTSTART:20261025T000000",
+        "END:DAYLIGHT",
+        "BEGIN:STANDARD",
+        "DTSTART:20261025T020000",
+        "TZOFFSETFROM:+0100",
         "TZOFFSETTO:+0000",
+        "END:STANDARD",
     ]
 
 

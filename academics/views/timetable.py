@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_safe
 
-from academics import ical
 from academics.forms.timetable import ClassFilter, WeekForm
 from academics.models import Batch, Holiday, Institute, days_between
 from academics.own_timetable import own_timetable
@@ -119,15 +118,16 @@ def _taken(batches, first, last):
 @login_not_required
 @require_safe
 def calendar_feed(request, pk, token):
-    """A person's classes for the calendar on their phone: who has the link reads it, signed in or not."""
+    """Serve a person's classes to a phone, which has the token of the link and no session."""
     person = calendar_links.find(pk, token)
     if person is None:
         raise Http404
-    text = ical.calendar_of(
-        person, timezone.localdate(), institute=Institute.objects.for_page_heads()
-    )
-    response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
+    # 0.1 s and 10 MB, which no other page needs.
+    from academics.ical import class_feed
+
+    feed = class_feed(person, timezone.localdate(), institute=Institute.objects.for_page_heads())
+    response = HttpResponse(feed, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="classes.ics"'
-    response["ETag"] = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    response["ETag"] = f'"{hashlib.sha256(feed).hexdigest()[:32]}"'
     patch_cache_control(response, private=True, max_age=900)
     return get_conditional_response(request, etag=response["ETag"], response=response)
