@@ -24,7 +24,7 @@ from .models import (
 )
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class MoneyAdmin(admin.ModelAdmin):
     """Search and look; nothing is added, changed or deleted here."""
 
     actions = None
@@ -47,7 +47,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 @admin.register(Charge)
-class ChargeAdmin(ReadOnlyAdmin):
+class ChargeAdmin(MoneyAdmin):
     list_display = [
         "student",
         "kind",
@@ -68,7 +68,7 @@ class ChargeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Concession)
-class ConcessionAdmin(ReadOnlyAdmin):
+class ConcessionAdmin(MoneyAdmin):
     list_display = [
         "student",
         "kind",
@@ -88,7 +88,7 @@ class ConcessionAdmin(ReadOnlyAdmin):
     search_fields = ["student__user__search_text", "reason"]
 
 
-class FeePlanParts(admin.TabularInline):
+class FeePlanPartInline(admin.TabularInline):
     """The parts of a plan."""
 
     model = FeePlanPart
@@ -97,8 +97,8 @@ class FeePlanParts(admin.TabularInline):
 
 
 @admin.register(FeePlan)
-class FeePlanAdmin(ReadOnlyAdmin):
-    inlines = [FeePlanParts]
+class FeePlanAdmin(MoneyAdmin):
+    inlines = [FeePlanPartInline]
     list_display = ["name", "course", "is_active"]
     list_select_related = ["course"]
     list_filter = ["is_active", "course"]
@@ -106,12 +106,12 @@ class FeePlanAdmin(ReadOnlyAdmin):
 
 
 @admin.register(LateFeeRule)
-class LateFeeRuleAdmin(ReadOnlyAdmin):
+class LateFeeRuleAdmin(MoneyAdmin):
     list_display = ["name", "grace_days", "figure_words", "is_active"]
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin):
+class PaymentAdmin(MoneyAdmin):
     list_display = [
         "receipt_number",
         "student",
@@ -134,7 +134,7 @@ class PaymentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ReceiptPrint)
-class ReceiptPrintAdmin(ReadOnlyAdmin):
+class ReceiptPrintAdmin(MoneyAdmin):
     list_display = ["payment", "copy", "printed_by", "printed_at"]
     list_select_related = ["payment", "printed_by"]
     search_fields = ["payment__receipt_number"]
@@ -142,13 +142,13 @@ class ReceiptPrintAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Letterhead)
-class LetterheadAdmin(ReadOnlyAdmin):
+class LetterheadAdmin(MoneyAdmin):
     list_display = ["name", "address", "phone", "gstin", "gst_percent"]
     search_fields = ["name", "gstin"]
 
 
 @admin.register(Reversal)
-class ReversalAdmin(ReadOnlyAdmin):
+class ReversalAdmin(MoneyAdmin):
     list_display = ["payment", "voided_on", "reason", "voided_by"]
     list_select_related = ["payment", "voided_by"]
     search_fields = ["payment__receipt_number", "reason", "payment__student__user__search_text"]
@@ -156,7 +156,7 @@ class ReversalAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Refund)
-class RefundAdmin(ReadOnlyAdmin):
+class RefundAdmin(MoneyAdmin):
     list_display = [
         "voucher_number",
         "student",
@@ -178,13 +178,13 @@ class RefundAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ReceiptSeries)
-class ReceiptSeriesAdmin(ReadOnlyAdmin):
+class ReceiptSeriesAdmin(MoneyAdmin):
     list_display = ["__str__", "year", "prefix", "last_number"]
     search_fields = ["prefix"]
 
 
 @admin.register(Account)
-class AccountAdmin(ReadOnlyAdmin):
+class AccountAdmin(MoneyAdmin):
     list_display = ["student", "shown_balance"]
     list_select_related = ["student__user"]
     search_fields = ["student__user__search_text"]
@@ -197,7 +197,7 @@ class AccountAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DayClose)
-class DayCloseAdmin(ReadOnlyAdmin):
+class DayCloseAdmin(MoneyAdmin):
     list_display = [
         "closed_on",
         "person",
@@ -223,7 +223,7 @@ class DayCloseAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(ReadOnlyAdmin):
+class ReminderAdmin(MoneyAdmin):
     list_display = ["student", "channel", "shown_amount", "sent_by", "sent_at"]
     list_select_related = ["student__user", "sent_by"]
     list_filter = ["channel"]
@@ -233,7 +233,7 @@ class ReminderAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DayTotal)
-class DayTotalAdmin(ReadOnlyAdmin):
+class DayTotalAdmin(MoneyAdmin):
     list_display = ["paid_on", "mode", "shown_amount", "receipts"]
     list_filter = ["mode"]
     date_hierarchy = "paid_on"
@@ -241,7 +241,7 @@ class DayTotalAdmin(ReadOnlyAdmin):
 
 
 @admin.register(LiveReference)
-class LiveReferenceAdmin(ReadOnlyAdmin):
+class LiveReferenceAdmin(MoneyAdmin):
     list_display = ["reference", "payment"]
     list_select_related = ["payment"]
     search_fields = ["reference", "payment__receipt_number"]

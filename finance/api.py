@@ -34,9 +34,9 @@ from coachmaster.core.api import (
 from coachmaster.core.money import display
 from finance.forms.enrollments import EnrollForm
 from finance.forms.payments import PaymentForm
-from finance.services.payments import LooksDouble, MoreThanOwed, TokenUsed
+from finance.services.payments import ExceedsDues, PossibleDuplicate, TokenAlreadyUsed
 
-from .ledger import fee_status, paid_by
+from .ledger import amount_paid, fee_status
 from .models import Mode, Payment
 from .services import enrollments as enrollments_services
 from .services import payments as payments_services
@@ -214,16 +214,16 @@ def record_payment(
             payment = payments_services.record_payment(
                 student=student, by=request.user, **checked(PaymentForm(values))
             )
-        except TokenUsed as refusal:
-            raise TokenUsed(
+        except TokenAlreadyUsed as refusal:
+            raise TokenAlreadyUsed(
                 f"This Idempotency-Key was used for receipt {refusal.earlier} already, with other content. Nothing more "
                 "was saved. Use a new key for another payment."
             ) from refusal
-        except MoreThanOwed as refusal:
+        except ExceedsDues as refusal:
             sentence = f"{display(refusal.owed)} is owed. Send “advance”: true to keep the rest as an advance."
-            raise MoreThanOwed({"amount": sentence}) from refusal
-        except LooksDouble as refusal:
-            raise LooksDouble(
+            raise ExceedsDues({"amount": sentence}) from refusal
+        except PossibleDuplicate as refusal:
+            raise PossibleDuplicate(
                 f"This is like receipt {refusal.earlier} of the last minutes. Send “confirm_duplicate”: true if it is a "
                 "second payment, and an Idempotency-Key with each payment to be safe."
             ) from refusal
@@ -256,7 +256,7 @@ def list_payments(request, student_id: Key, paging: Query[Paging]):
         .select_related("reversal")
         .order_by("-paid_on", "-pk")
     )
-    total_paid = paid_by(student.pk, timezone.localdate())
+    total_paid = amount_paid(student.pk, timezone.localdate())
     return listed(request, paging, "payments", found, payment_json, total_paid=total_paid)
 
 
@@ -270,7 +270,7 @@ class NextDue(Schema):
     amount: Rupees = Field(description="What is open of it.", examples=[2000])
 
 
-class FeeStatus(Schema):
+class FeeStatusOut(Schema):
     """How a student stands: total_fee − concessions − total_paid = balance. Amounts in rupees."""
 
     total_fee: Rupees = Field(description="All that was charged.", examples=[12000])
@@ -304,7 +304,7 @@ def fee_status_json(key):
 @students.get(
     "/{int:student_id}/fee-status",
     auth=Token("finance.view_payment"),
-    response=answers(200, FeeStatus, 401, 403, 404),
+    response=answers(200, FeeStatusOut, 401, 403, 404),
     operation_id="get_fee_status",
     summary="A student's fee status",
 )

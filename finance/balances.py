@@ -10,7 +10,7 @@ from django.utils import timezone
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import NO_MONEY, ZERO, MoneyField
 
-from .ledger import paid_by_students, standing
+from .ledger import amounts_paid, calculate_status
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet
 
 
@@ -29,13 +29,13 @@ def refresh_accounts(students):
         )
         rows = Charge.objects.live().filter(student__in=keys).order_by("due_on", "pk")
         charges = (
-            OpenCharge(student, pk, due_on, amount, open_now, conceded.get(pk, ZERO))
-            for student, pk, due_on, amount, open_now in rows.values_list(*OpenCharge._fields[:-1])
+            ChargeRow(student, pk, due_on, amount, open_now, conceded.get(pk, ZERO))
+            for student, pk, due_on, amount, open_now in rows.values_list(*ChargeRow._fields[:-1])
         )
-        save_statuses(statuses_now(keys, charges))
+        save_statuses(current_statuses(keys, charges))
 
 
-class OpenCharge(NamedTuple):
+class ChargeRow(NamedTuple):
     """What `settle` and `save_statuses` need to know of a charge."""
 
     student_id: int
@@ -46,15 +46,15 @@ class OpenCharge(NamedTuple):
     conceded: Decimal
 
 
-def statuses_now(students, charges):
+def current_statuses(students, charges):
     """Return ``{student: FeeStatus}`` now, for some hundreds of ids; ``charges`` are all their active charges, oldest first."""
     of_student = defaultdict(list)
     for charge in charges:
         of_student[charge.student_id].append(charge)
     today = timezone.localdate()
     return {
-        key: standing(of_student[key], paid, today)
-        for key, paid in paid_by_students(students).items()
+        key: calculate_status(of_student[key], paid, today)
+        for key, paid in amounts_paid(students).items()
     }
 
 
@@ -92,7 +92,7 @@ def save_statuses(statuses):
         Charge.objects.bulk_update(changed, ["open_now"], batch_size=200)
 
 
-def add_to_day(payment):
+def add_to_day_total(payment):
     """Add ``payment``, which was recorded just now, to what was received on its day. The caller holds its series."""
     day = DayTotal.objects.filter(paid_on=payment.paid_on, mode=payment.mode)
     amount = Value(payment.amount, output_field=MoneyField())
@@ -102,7 +102,7 @@ def add_to_day(payment):
         )
 
 
-def refresh_days(days, modes=Mode.values):
+def refresh_day_totals(days, modes=Mode.values):
     """Recalculate what was received on ``days`` in each of ``modes`` by payments that were not reversed.
 
     The caller holds the receipt series of these days. Where all were reversed, the row says zero.

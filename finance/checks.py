@@ -353,7 +353,7 @@ CHECKS = [
 ]
 
 
-def problems():
+def find_problems():
     """A sentence for each thing that is broken; none when the books are right."""
     for check in CHECKS:
         yield from check()

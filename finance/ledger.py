@@ -19,7 +19,7 @@ from coachmaster.core.money import ZERO
 from .models import Account, Charge, Concession, Payment, Refund, sum_of
 
 
-def dated_rows(on):
+def rows_by_term(on):
     """The rows of each term of the equation; with ``on``, as of that day."""
     if on is None:
         return {
@@ -36,7 +36,7 @@ def dated_rows(on):
     }
 
 
-def with_paid(enrollments):
+def with_amount_paid(enrollments):
     """``enrollments`` with ``paid``, what `paid_by` says of their student now, for `fee_status`."""
     paid, refunded = (
         sum_of(rows.filter(student=OuterRef("student")))
@@ -45,9 +45,9 @@ def with_paid(enrollments):
     return enrollments.annotate(paid=paid - refunded)
 
 
-def paid_by_students(students, on=None):
+def amounts_paid(students, on=None):
     """Return ``{student: rupees paid, less refunds}`` for some hundreds of ids; with ``on``, by the end of that day."""
-    rows, paid = dated_rows(on), dict.fromkeys(students, ZERO)
+    rows, paid = rows_by_term(on), dict.fromkeys(students, ZERO)
     # Grouped: a subquery a student would be slow on PostgreSQL right after many rows were added, of which its planner
     # knows nothing yet.
     for sign, term in ((1, "paid"), (-1, "refunded")):
@@ -63,7 +63,7 @@ def paid_by_students(students, on=None):
     return paid
 
 
-class Status(models.TextChoices):
+class PaymentStatus(models.TextChoices):
     """How a student stands with their fees."""
 
     ADVANCE = "advance", "In advance"
@@ -74,7 +74,7 @@ class Status(models.TextChoices):
 
 
 @dataclass
-class Line:
+class ChargeLine:
     """One charge, what was taken off it, and how far the rest is settled. Amounts in rupees."""
 
     charge: Charge
@@ -106,7 +106,7 @@ class FeeStatus:
     total_fee: Decimal
     total_paid: Decimal  # less what was given back
     conceded: Decimal = ZERO
-    lines: list[Line] = field(default_factory=list)
+    lines: list[ChargeLine] = field(default_factory=list)
 
     @property
     def balance(self):
@@ -148,12 +148,12 @@ class FeeStatus:
     def status(self):
         """One word for it."""
         if self.balance < ZERO:
-            return Status.ADVANCE
+            return PaymentStatus.ADVANCE
         if self.balance == ZERO:
-            return Status.PAID
+            return PaymentStatus.PAID
         if self.overdue > ZERO:
-            return Status.OVERDUE
-        return Status.DUE if self.due_now > ZERO else Status.UPCOMING
+            return PaymentStatus.OVERDUE
+        return PaymentStatus.DUE if self.due_now > ZERO else PaymentStatus.UPCOMING
 
     @property
     def is_part_paid(self):
@@ -162,21 +162,23 @@ class FeeStatus:
 
     def after(self, amount):
         """How the student stands once a further ``amount`` rupees is paid."""
-        return standing([line.charge for line in self.lines], self.total_paid + amount, self.on)
+        return calculate_status(
+            [line.charge for line in self.lines], self.total_paid + amount, self.on
+        )
 
 
-def settle(charges, paid, on):
+def allocate(charges, paid, on):
     """Lines for ``charges`` (in order of due date, each with ``conceded``), settled by ``paid`` rupees, the oldest first."""
     lines = []
     for charge in charges:
         settled = min(charge.amount - charge.conceded, max(paid, ZERO))
         paid -= settled
-        lines.append(Line(charge=charge, conceded=charge.conceded, settled=settled, on=on))
+        lines.append(ChargeLine(charge=charge, conceded=charge.conceded, settled=settled, on=on))
     return lines
 
 
 @compiled  # 2.2 to 0.1 ms, with each page of one student's fees
-def _paid(*, student, on):
+def _amount_paid(*, student, on):
     paid, refunded = (
         sum_of(rows.standing(on).filter(student=student))
         for rows in (Payment.objects, Refund.objects)
@@ -184,15 +186,15 @@ def _paid(*, student, on):
     return Account.objects.filter(pk=student).values_list(paid - refunded, flat=True)
 
 
-def paid_by(student, on):
+def amount_paid(student, on):
     """Return what the student with that id had paid by the end of the day ``on``, less refunds, in rupees."""
-    return next(iter(_paid(student=student, on=on)), ZERO)
+    return next(iter(_amount_paid(student=student, on=on)), ZERO)
 
 
 @compiled  # 3.7 to 0.7 ms, with each page of one student's fees
-def charges_of(*, students, on):
+def student_charges_as_of(*, students, on):
     """Return what `charges_standing` says of these students (ids)."""
-    return charges_standing(on).filter(student__in=students)
+    return charges_as_of(on).filter(student__in=students)
 
 
 def fee_status(student, on, *, paid=None):
@@ -202,42 +204,42 @@ def fee_status(student, on, *, paid=None):
     """
     key = getattr(student, "pk", student)
     if paid is None:
-        paid = paid_by(key, on)
-    return standing(charges_of(students=[key], on=on), paid, on)
+        paid = amount_paid(key, on)
+    return calculate_status(student_charges_as_of(students=[key], on=on), paid, on)
 
 
 @compiled  # 3.1 to 0.4 ms, with each payment, while the receipt series is locked
-def charges_now(*, students):
+def active_charges(*, students):
     """Return the active charges of these students (ids), oldest first, with their batch and what is ``conceded`` of each."""
     conceded = sum_of(Concession.objects.live().filter(charge=OuterRef("pk")), by="charge")
     charges = Charge.objects.live().filter(student__in=students).select_related("enrollment__batch")
     return charges.annotate(conceded=conceded).order_by("due_on", "pk")
 
 
-def charges_standing(on):
+def charges_as_of(on):
     """The charges that stood on that day, in order of due date, with what was ``conceded`` of each by then."""
-    return with_conceded(Charge.objects.standing(on), on).order_by("due_on", "pk")
+    return with_concessions(Charge.objects.standing(on), on).order_by("due_on", "pk")
 
 
-def with_conceded(charges, on):
+def with_concessions(charges, on):
     """``charges``, each with its batch and with what was ``conceded`` of it by that day."""
     return charges.select_related("enrollment__batch").annotate(
         conceded=sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge")
     )
 
 
-def standing(charges, paid, on):
+def calculate_status(charges, paid, on):
     """How a student stands who owes ``charges`` (in order of due date) and has paid ``paid`` rupees."""
     return FeeStatus(
         on=on,
         total_fee=sum((charge.amount for charge in charges), ZERO),
         conceded=sum((charge.conceded for charge in charges), ZERO),
         total_paid=paid,
-        lines=settle(charges, paid, on),
+        lines=allocate(charges, paid, on),
     )
 
 
-def what_it_settles(status, amount):
+def allocate_payment(status, amount):
     """What a further ``amount`` rupees would settle of ``status``: pairs of a charge (None: kept as advance) and rupees."""
     settled = []
     for line in status.lines:
@@ -250,7 +252,7 @@ def what_it_settles(status, amount):
     return settled
 
 
-def totals():
+def balance_totals():
     """Over all students: ``owed`` now or later, and ``advance`` paid beyond it, in rupees, with the numbers of students."""
     positive, negative = Q(balance__gt=0), Q(balance__lt=0)
     found = Account.objects.aggregate(
@@ -267,11 +269,11 @@ def totals():
     }
 
 
-def terms_over_everybody():
+def institute_totals():
     """The four terms of the equation and the balance that follows, over all students, in rupees."""
     terms = {
         term: rows.aggregate(total=Sum("amount"))["total"] or ZERO
-        for term, rows in dated_rows(None).items()
+        for term, rows in rows_by_term(None).items()
     }
     return {
         **terms,

@@ -55,7 +55,7 @@ def book_day(series, day):
     )
 
 
-def first_book_day_of_void(payment):
+def first_cancellation_day(payment):
     """The first day in whose book a void of ``payment`` may stand: the receipt's own, or, where who received it has closed
     that day, the one after, as the cash they counted had it."""
     closed = DayClose.objects.filter(

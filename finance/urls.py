@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.roles import SCOPE, requires
 from accounts.views.reminders import remind_by_mail, remind_by_whatsapp
-from finance.services.reminders import FEES
+from finance.services.reminders import FEE_REMINDERS
 
 from .views import (
     charges,
@@ -227,7 +227,12 @@ urlpatterns = [
     ),
     path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
     path("day-book/close/", requires("finance.add_dayclose")(day_book.close_day), name="day-close"),
-    path("dues/remind/", reminds(remind_by_mail), {"kind": FEES}, name="remind-by-mail"),
-    path("students/<int:pk>/remind/", reminds(remind_by_whatsapp), {"kind": FEES}, name="remind"),
+    path("dues/remind/", reminds(remind_by_mail), {"kind": FEE_REMINDERS}, name="remind-by-mail"),
+    path(
+        "students/<int:pk>/remind/",
+        reminds(remind_by_whatsapp),
+        {"kind": FEE_REMINDERS},
+        name="remind",
+    ),
     path("dues/", requires("finance.view_account")(dues.dues), name="dues"),
 ]

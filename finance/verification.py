@@ -16,7 +16,7 @@ def receipt_token(payment_pk: int) -> str:
     return _signer().sign(str(payment_pk))
 
 
-def receipt_of(token: str) -> int | None:
+def payment_id_from_token(token: str) -> int | None:
     """The key of the payment that ``token`` was made for; None when it was not made here."""
     try:
         return int(_signer().unsign(token))

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, connections, models, transactio
 from django.utils import timezone
 
 from coachmaster.core.money import plain
-from finance.ledger import terms_over_everybody
+from finance.ledger import institute_totals
 
 from . import sqlite
 from .databases import broken_books_here, is_migrated
@@ -101,7 +101,7 @@ def _migrations():
 
 
 def _ledger():
-    return {term: plain(amount) for term, amount in terms_over_everybody().items()}
+    return {term: plain(amount) for term, amount in institute_totals().items()}
 
 
 class _Sink:

@@ -23,7 +23,7 @@ from attendance.queries.students import student_tally
 from coachmaster.core.api import Answer, Key, Rupees, answers
 from coachmaster.dashboards.queries.institute import courses_on, institute_figures
 from coachmaster.dashboards.queries.instructors import batches_taught, teaches
-from finance.api import FeeStatus, fee_status_json
+from finance.api import FeeStatusOut, fee_status_json
 
 from .queries import institute
 
@@ -157,7 +157,7 @@ class StudentDashboard(Schema):
 
     enrollment: CurrentEnrollment | None
     attendance: Tally
-    fee_status: FeeStatus
+    fee_status: FeeStatusOut
 
 
 @dashboard.get(

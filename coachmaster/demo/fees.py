@@ -9,8 +9,8 @@ from academics.models import Course
 from accounts.models import StudentProfile
 from coachmaster.core.dates import financial_year
 from coachmaster.core.money import ZERO, plain, split
-from finance.balances import refresh_accounts, refresh_days
-from finance.ledger import FeeStatus, settle, what_it_settles
+from finance.balances import refresh_accounts, refresh_day_totals
+from finance.ledger import FeeStatus, allocate, allocate_payment
 from finance.models import (
     Charge,
     FeePlan,
@@ -23,7 +23,7 @@ from finance.models import (
     live_reference,
     normalised_reference,
 )
-from finance.services.installments import charges_for, save_plan
+from finance.services.installments import build_charges, save_plan
 
 from .academy import CHUNK, DAY
 
@@ -98,7 +98,7 @@ def collect(academy, progress):
     receipts.sort(key=lambda receipt: receipt.at)
     _write(academy, receipts, charges, progress)
     refresh_accounts(StudentProfile.objects.values_list("pk", flat=True))
-    refresh_days({receipt.day for receipt in receipts})
+    refresh_day_totals({receipt.day for receipt in receipts})
 
 
 def _pace(academy, pupil, stay, before):
@@ -134,7 +134,7 @@ def _installments(stay, pace):
 
 def _charges(academy, stay, rows):
     """The tuition of a stay; cancelled, and posted anew with what stays charged, where it ended early."""
-    charges = charges_for(stay.enrollment, rows, on=stay.agreed_on, by=academy.desk)
+    charges = build_charges(stay.enrollment, rows, on=stay.agreed_on, by=academy.desk)
     for charge in charges:
         charge.created_at = stay.enrollment.created_at
     if stay.fee_kept is not None:
@@ -142,7 +142,7 @@ def _charges(academy, stay, rows):
             charge.cancelled_on, charge.cancelled_by = stay.ended_on, academy.desk
             charge.cancel_reason = stay.reason if stay.moves_on else f"Left: {stay.reason}"
         kept = [(stay.due_on, stay.fee_kept)] if stay.fee_kept > ZERO else []
-        for charge in charges_for(stay.enrollment, kept, on=stay.ended_on, by=academy.desk):
+        for charge in build_charges(stay.enrollment, kept, on=stay.ended_on, by=academy.desk):
             charge.created_at = academy.desk_hour(stay.ended_on)
             charges.append(charge)
     return charges
@@ -262,7 +262,7 @@ def _write(academy, receipts, charges, progress):
                 recorded_at=receipt.at,
                 settled=[
                     [str(charge) if charge else "Advance", plain(part)]
-                    for charge, part in what_it_settles(status, receipt.amount)
+                    for charge, part in allocate_payment(status, receipt.amount)
                 ],
                 balance_after=status.balance - receipt.amount,
                 letterhead=letterhead,
@@ -306,4 +306,4 @@ def _status(charges, paid, day):
         key=lambda charge: (charge.due_on, charge.pk),
     )
     total = sum((charge.amount for charge in standing), ZERO)
-    return FeeStatus(on=day, total_fee=total, total_paid=paid, lines=settle(standing, paid, day))
+    return FeeStatus(on=day, total_fee=total, total_paid=paid, lines=allocate(standing, paid, day))

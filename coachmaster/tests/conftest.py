@@ -35,7 +35,7 @@ def people(admin):
     enrolled(student=other, batch=BatchFactory(instructor=other_teacher), by=admin)
     taken(batch, timezone.localdate(), by=teacher)
     plan = FeePlan.objects.create(course=batch.course, name="Halves")
-    waiting, *_ = concessions.ask(
+    waiting, *_ = concessions.request_concession(
         student=student,
         charges=Charge.objects.all(),
         kind="merit",
@@ -48,7 +48,7 @@ def people(admin):
     )
     late_fee, *_ = late_fees.post_late_fees(on=timezone.localdate())
     payment = paid(student=student, amount="500.00", by=admin)
-    given = refunds.refund(
+    given = refunds.refund_payment(
         payment=payment,
         amount=100,
         refunded_on=timezone.localdate(),

@@ -68,7 +68,7 @@ class ChargeForm(OnceForm):
         ):
             self.add_error("label", "Say what the charge is for.")
         if "due_on" in cleaned:
-            charges.check_due_day(cleaned["due_on"])
+            charges.check_due_date(cleaned["due_on"])
         return cleaned
 
 

@@ -7,7 +7,7 @@ from academics.forms.choices import choices_of
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.money import AmountField
-from finance.reports.dues import AGE_OF, AGES, OVERDUE, dues_on
+from finance.reports.dues import AGE_GROUP_BY_KEY, AGE_GROUPS, OVERDUE, dues_on
 
 
 class DuesFilter(FilterForm):
@@ -18,7 +18,7 @@ class DuesFilter(FilterForm):
     instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
     age = forms.ChoiceField(
         label="Oldest due",
-        choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGES])],
+        choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGE_GROUPS])],
     )
     due_before = DayFormField(label="Due before")
     at_least = AmountField(label="At least (₹)")
@@ -50,7 +50,7 @@ class DuesFilter(FilterForm):
         return dues.find(
             words=self.value("q"),
             enrollment={path: key for name, path in paths.items() if (key := self.value(name))},
-            age=AGE_OF.get(self.value("age")),
+            age=AGE_GROUP_BY_KEY.get(self.value("age")),
             due_before=self.value("due_before"),
             at_least=self.value("at_least"),
         )

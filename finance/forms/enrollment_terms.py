@@ -6,7 +6,7 @@ from academics.models import Batch
 from coachmaster.core.money import ZERO
 from finance.models import FeePlan, FeePlanPart
 from finance.services import installments
-from finance.services.transfers import Settlement, fee_after_transfer, transfer_settlement
+from finance.services.transfers import TransferTerms, fee_after_transfer, transfer_terms
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Terms:
     starts_on: datetime.date
     plan: FeePlan | None = None
     plans: dict = field(default_factory=dict)  # the plans that the course offers, with their parts
-    share: installments.Share | None = None
+    share: installments.ProratedFee | None = None
 
     @property
     def key(self):
@@ -32,7 +32,7 @@ class Terms:
     def rows(self):
         """The installments by the plan."""
         if self.plan:
-            return installments.rows_of_parts(self.plans[self.plan], self.fee, self.starts_on)
+            return installments.rows_from_parts(self.plans[self.plan], self.fee, self.starts_on)
         return [(self.starts_on, self.fee)] if self.fee > ZERO else []
 
     @property
@@ -64,7 +64,7 @@ def terms_of(form, today):
         terms.plans.setdefault(part.plan, []).append(part)
     terms.plan = next((plan for plan in terms.plans if plan.pk == given.get("plan")), None)
     if terms.starts_on > batch.starts_on and list_fee > ZERO:
-        share = installments.fee_from(batch, list_fee, terms.starts_on)
+        share = installments.prorated_fee_from(batch, list_fee, terms.starts_on)
         if share and 0 < share.counted < share.all:
             terms.share = share
     return terms
@@ -77,7 +77,7 @@ class MoveTerms:
     batch: Batch
     fee: Decimal
     starts_on: datetime.date
-    settlement: Settlement
+    settlement: TransferTerms
 
     @property
     def key(self):
@@ -100,7 +100,7 @@ def move_terms_of(form, enrollment, first_day):
     if fee is None:
         fee, _ = fee_after_transfer(enrollment, batch)
     starts_on = given.get("enrolled_on") or first_day
-    return MoveTerms(batch, fee, starts_on, transfer_settlement(enrollment, fee, starts_on))
+    return MoveTerms(batch, fee, starts_on, transfer_terms(enrollment, fee, starts_on))
 
 
 def is_outdated(table, terms):

@@ -12,7 +12,7 @@ from coachmaster.core.forms import FilterForm, show_refusal
 from coachmaster.core.money import AmountField
 from coachmaster.core.text import LineFormField, LinesFormField
 from finance.models import Mode, ReceiptSeries, Reversal
-from finance.services.payments import LooksDouble, MoreThanOwed
+from finance.services.payments import ExceedsDues, PossibleDuplicate
 
 
 class PaymentForm(forms.Form):
@@ -52,8 +52,8 @@ class PaymentForm(forms.Form):
 
     def refuse(self, refusal):
         """Show why the payment was not taken, and the tick that takes it all the same, where there is one."""
-        self.asks_advance = self["as_advance"].data or isinstance(refusal, MoreThanOwed)
-        self.asks_double = self["confirmed_double"].data or isinstance(refusal, LooksDouble)
+        self.asks_advance = self["as_advance"].data or isinstance(refusal, ExceedsDues)
+        self.asks_double = self["confirmed_double"].data or isinstance(refusal, PossibleDuplicate)
         show_refusal(self, refusal)
 
     def clean(self):

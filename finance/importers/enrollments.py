@@ -8,7 +8,7 @@ from academics.services.clashes import clashes_of_enrollments
 from accounts.importers.student_finder import StudentFinder, student_column
 from coachmaster.core.importers import Column, Importer, Result, in_chunks
 from coachmaster.core.money import AmountField
-from finance.services.bulk_enrollments import Enrolling
+from finance.services.bulk_enrollments import BulkEnrollment
 
 
 class EnrollmentImporter(Importer):
@@ -37,7 +37,7 @@ class EnrollmentImporter(Importer):
             if student and batch:
                 places.add((student, batch.pk))
         standing = _standing_enrollments({student for student, _ in places})
-        enrolling = Enrolling(
+        enrolling = BulkEnrollment(
             student_ids={student for student, _ in places},
             batch_ids={batch for _, batch in places},
             by=self.by,

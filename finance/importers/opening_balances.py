@@ -33,9 +33,9 @@ from finance.models import (
     ReceiptSeries,
     Refund,
 )
-from finance.services.bulk_enrollments import Enrolling
-from finance.services.bulk_payments import Receiving
-from finance.services.payments import check_payment_day, new_payment
+from finance.services.bulk_enrollments import BulkEnrollment
+from finance.services.bulk_payments import BulkPayments
+from finance.services.payments import build_payment, check_payment_date
 
 from .payments import ModeField
 
@@ -164,7 +164,7 @@ class WorkbookImporter(Importer):
                 {"paid_on": "Say when it was paid: the student joins in the future."}
             )
         if "paid_on" in row:
-            check_payment_day(row["paid_on"], today)
+            check_payment_date(row["paid_on"], today)
         for number in range(1, INSTALLMENTS + 1):
             day, amount = (
                 row.get(f"installment_{number}_on"),
@@ -189,7 +189,7 @@ class WorkbookImporter(Importer):
             row.setdefault("agreed_fee", row["batch"].course.total_fee)
             row["paid_on"] = row.get("paid_on") or min(row["enrolled_on"], self.today)
         # The series first, then batches, then accounts: the order of all locks.
-        receiving = Receiving(
+        receiving = BulkPayments(
             student_ids=(),
             days={row["paid_on"] for row in rows if row.get("paid")},
             by=None,
@@ -243,7 +243,7 @@ class WorkbookImporter(Importer):
 
     def _enroll(self, rows, people, result):
         """Enroll who is not enrolled yet, with installments and concession; who is, is compared."""
-        enrolling = Enrolling(
+        enrolling = BulkEnrollment(
             student_ids={student.pk for student in people.values()},
             batch_ids={row["batch"].pk for row in rows},
             by=self.by,
@@ -410,7 +410,7 @@ class WorkbookImporter(Importer):
                 )
                 try:
                     payments.append(
-                        new_payment(
+                        build_payment(
                             student=student,
                             amount=amount,
                             paid_on=row["paid_on"],

@@ -15,8 +15,8 @@ from coachmaster.core.importers import Column, Importer, in_chunks, normalised
 from coachmaster.core.money import display
 from coachmaster.core.text import folded
 from finance.models import LiveReference, Mode, Payment, live_reference, normalised_reference
-from finance.services.bulk_payments import Receiving
-from finance.services.payments import check_payment_day, new_payment
+from finance.services.bulk_payments import BulkPayments
+from finance.services.payments import build_payment, check_payment_date
 
 _MODES = {
     Mode.CASH: ["cash", "by cash"],
@@ -67,7 +67,7 @@ class PaymentImporter(Importer):
     ]  # fmt: skip
 
     def check(self, row):
-        check_payment_day(row["paid_on"], timezone.localdate())
+        check_payment_date(row["paid_on"], timezone.localdate())
 
     def write(self, rows, result, advance):
         rows = list(rows)
@@ -78,7 +78,7 @@ class PaymentImporter(Importer):
             (row for row in rows if row["student"]), key=lambda row: (row["paid_on"], row.line)
         )
         rows = self._new_ones(rows, result)
-        receiving = Receiving(
+        receiving = BulkPayments(
             student_ids={row["student"] for row in rows},
             days={row["paid_on"] for row in rows},
             by=self.by,
@@ -103,7 +103,7 @@ class PaymentImporter(Importer):
             series, number = row["number"]
             try:
                 payments.append(
-                    new_payment(
+                    build_payment(
                         student=people[row["student"]],
                         amount=row["amount"],
                         paid_on=row["paid_on"],

@@ -20,7 +20,7 @@ from .receipts import Letterhead, ReceiptPrint, ReceiptSeries
 from .refunds import Refund
 
 
-def _numbers_that_begin(digits):
+def _number_ranges(digits):
     """Ranges of the numbers that are written with these ``digits`` first."""
     for more in range(max(DIGITS - len(digits), 0), DIGITS + 3 - len(digits)):
         first = int(digits) * 10**more
@@ -49,7 +49,7 @@ class PaymentQuerySet(OwnRowsQuerySet):
             if words.upper() in f"{series}/":
                 found |= Q(series=series)
             elif str(series).endswith(head) and digits.isascii() and digits.isdigit():
-                for first, last in _numbers_that_begin(digits):
+                for first, last in _number_ranges(digits):
                     found |= Q(series=series, number__range=(first, last))
         return self.filter(found)
 

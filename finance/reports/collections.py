@@ -17,7 +17,7 @@ from finance.models import Charge, Concession, DayTotal, Payment, Refund
 
 
 @dataclass
-class Flow:
+class CollectionTotals:
     """Money of a period, in rupees: what fell ``due`` in it less concessions, what was ``received`` by payments that stand,
     and what was ``refunded``."""
 
@@ -50,12 +50,12 @@ class Flow:
 
 
 @dataclass
-class Row:
+class CollectionRow:
     """A line of the report."""
 
     first: datetime.date | None
     batch: Batch | None
-    flow: Flow
+    flow: CollectionTotals
 
     @property
     def course(self):
@@ -68,7 +68,7 @@ def months_of(year):
     return [datetime.date(year + (month < 4), month, 1) for month in (*range(4, 13), 1, 2, 3)]
 
 
-class Collected:
+class CollectionsReport:
     """The flows of ``months`` (their first days); of one ``course`` (an id) alone when given."""
 
     def __init__(self, months, course=None):
@@ -118,7 +118,7 @@ class Collected:
             payments = self._in_months(DayTotal.objects.all(), "paid_on")
         else:
             payments = self._of_course(self._payments)
-        flows = defaultdict(Flow)
+        flows = defaultdict(CollectionTotals)
         for part, rows, day in [
             ("due", self._of_course(self._charges), "due_on"),
             ("received", payments, "paid_on"),
@@ -135,7 +135,7 @@ class Collected:
         SQLite sums charges and payments for each enrollment along its index, in half of the time that it takes to look up
         the enrollment of each row. PostgreSQL joins the tables at once, in a sixth of the time.
         """
-        flows = defaultdict(Flow)
+        flows = defaultdict(CollectionTotals)
         for part, rows in [("due", self._charges), ("received", self._payments)]:
             if connection.vendor == "sqlite":
                 sums = self._along_enrollments(rows)
@@ -167,7 +167,7 @@ class Collected:
     @cached_property
     def in_all(self):
         """Everything together."""
-        return _together(flow for _, flow in self.by_month)
+        return _sum(flow for _, flow in self.by_month)
 
     @cached_property
     def by_month(self):
@@ -184,7 +184,7 @@ class Collected:
     def by_course(self):
         """Pairs of a course (None: of no batch) and its Flow, the largest first."""
         course_of = dict(Batch.objects.order_by().values_list("pk", "course"))
-        flows = defaultdict(Flow)
+        flows = defaultdict(CollectionTotals)
         for batch, flow in self.by_batch:
             flows[course_of.get(batch)] += flow
         courses = Course.objects.in_bulk([key for key in flows if key])
@@ -193,7 +193,7 @@ class Collected:
     @cached_property
     def rows(self):
         """A Row for each month and batch, in their order."""
-        flows = defaultdict(Flow)
+        flows = defaultdict(CollectionTotals)
         for part, rows, day in [
             ("due", self._charges, "due_on"),
             ("received", self._payments, "paid_on"),
@@ -203,9 +203,11 @@ class Collected:
                 flows[month_start(on), batch].add(part, amount)
         for part, month, batch, amount in self._few:
             flows[month, batch].add(part, amount)
-        batches = with_courses({batch for _, batch in flows})
+        batches = batches_by_id({batch for _, batch in flows})
         rows = [
-            Row(first, batches.get(batch), flow) for (first, batch), flow in flows.items() if flow
+            CollectionRow(first, batches.get(batch), flow)
+            for (first, batch), flow in flows.items()
+            if flow
         ]
         return sorted(
             rows,
@@ -217,13 +219,13 @@ class Collected:
         )
 
 
-def with_courses(keys):
+def batches_by_id(keys):
     """``{key: batch}`` of these batches."""
     return Batch.objects.select_related("course").in_bulk([key for key in keys if key])
 
 
-def _together(flows):
-    total = Flow()
+def _sum(flows):
+    total = CollectionTotals()
     for flow in flows:
         total += flow
     return total

@@ -20,7 +20,7 @@ IMPORTED = "Imported"
 
 
 @dataclass
-class Received:
+class PersonReceipts:
     """What one person received on a day, in rupees by mode."""
 
     name: str
@@ -38,7 +38,7 @@ class Received:
 
 
 @dataclass
-class Undone:
+class Cancellation:
     """A void, a bounced cheque or a refund: of which payment, by whom and why."""
 
     what: str
@@ -61,12 +61,12 @@ class Undone:
 
 
 #: What the reversals of each kind are called.
-WORDS = {Reversal.Kind.VOID: "Void", Reversal.Kind.BOUNCED: "Bounced"}
+REVERSAL_LABELS = {Reversal.Kind.VOID: "Void", Reversal.Kind.BOUNCED: "Bounced"}
 
 
-def _undone(what, number, payment, mode, amount, by, reason):
+def _cancellation(what, number, payment, mode, amount, by, reason):
     student = payment.student
-    return Undone(
+    return Cancellation(
         what,
         number,
         payment.pk,
@@ -82,7 +82,7 @@ def _undone(what, number, payment, mode, amount, by, reason):
     )
 
 
-def receipts_of(on, person):
+def receipts_on(on, person):
     """The payments that stand in the book of that day, voided ones included; of one ``person`` (a key) alone when given."""
     found = Payment.objects.filter(booked_on=on)
     return found if person is None else found.filter(received_by=person)
@@ -109,7 +109,7 @@ class DayBook:
         ):
             self.names[key] = name or IMPORTED
             if self.person in (None, key):
-                row = found.setdefault(key, Received(self.names[key]))
+                row = found.setdefault(key, PersonReceipts(self.names[key]))
                 row.amounts[Mode(mode)] += amount
                 row.receipts += number
         return list(found.values())
@@ -120,8 +120,8 @@ class DayBook:
         )
         for row in rows.order_by("payment__receipt_number"):
             paid = row.payment
-            yield _undone(
-                WORDS[row.kind],
+            yield _cancellation(
+                REVERSAL_LABELS[row.kind],
                 paid.receipt_number,
                 paid,
                 paid.mode,
@@ -135,7 +135,7 @@ class DayBook:
             "payment__student__user", "refunded_by"
         )
         for row in rows.order_by("voucher_number"):
-            yield _undone(
+            yield _cancellation(
                 "Refund",
                 row.voucher_number,
                 row.payment,
@@ -160,12 +160,12 @@ class DayBook:
 
     def payments(self):
         """The payments of the receipts, voided ones included."""
-        return receipts_of(self.on, self.person)
+        return receipts_on(self.on, self.person)
 
     @property
     def in_all(self):
         """What everybody received together."""
-        together = Received("Together")
+        together = PersonReceipts("Together")
         for row in self.received:
             together.receipts += row.receipts
             for mode, amount in row.amounts.items():
@@ -192,7 +192,7 @@ class DayBook:
         rows = self.payments().select_related("student__user", "received_by").order_by("pk")
         for payment in rows.iterator(500):
             student = payment.student
-            yield Entry(
+            yield DayBookEntry(
                 "Receipt",
                 payment.receipt_number,
                 payment.paid_on,
@@ -204,7 +204,7 @@ class DayBook:
                 payment.reference,
             )
         for one in [*self.voids, *self.refunds]:
-            yield Entry(
+            yield DayBookEntry(
                 one.what,
                 one.number,
                 one.paid_on,
@@ -218,7 +218,7 @@ class DayBook:
 
 
 @dataclass
-class Entry:
+class DayBookEntry:
     """One line of a day book as a file; voids and refunds are negative."""
 
     what: str

@@ -21,14 +21,14 @@ from coachmaster.core.exports import Column, Kind
 from coachmaster.core.money import ZERO, from_paise, to_paise
 from coachmaster.core.pagination import ROWS_A_PAGE, Listing, listing
 from coachmaster.core.whatsapp import whatsapp_number
-from finance.ledger import charges_of, settle
+from finance.ledger import allocate, student_charges_as_of
 from finance.models import Account, Charge, Concession, Payment, Refund
 
 DAY = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Age:
+class AgeGroup:
     """How long something is overdue, in days; below zero it is not due yet. None: without a bound."""
 
     key: str
@@ -37,19 +37,19 @@ class Age:
     most: int | None
 
 
-AGES = [
-    Age("later", "Not yet due", None, -1),
-    Age("today", "Due today", 0, 0),
-    Age("1-30", "Overdue 1–30 days", 1, 30),
-    Age("31-60", "Overdue 31–60 days", 31, 60),
-    Age("61-90", "Overdue 61–90 days", 61, 90),
-    Age("over-90", "Overdue over 90 days", 91, None),
+AGE_GROUPS = [
+    AgeGroup("later", "Not yet due", None, -1),
+    AgeGroup("today", "Due today", 0, 0),
+    AgeGroup("1-30", "Overdue 1–30 days", 1, 30),
+    AgeGroup("31-60", "Overdue 31–60 days", 31, 60),
+    AgeGroup("61-90", "Overdue 61–90 days", 61, 90),
+    AgeGroup("over-90", "Overdue over 90 days", 91, None),
 ]
-OVERDUE = Age("overdue", "Overdue, all", 1, None)
-AGE_OF = {age.key: age for age in [*AGES, OVERDUE]}
+OVERDUE = AgeGroup("overdue", "Overdue, all", 1, None)
+AGE_GROUP_BY_KEY = {age.key: age for age in [*AGE_GROUPS, OVERDUE]}
 
 
-class Dues:
+class CurrentDues:
     """Who owes today, by the balances and open amounts of accounts and charges."""
 
     is_past = False
@@ -80,7 +80,7 @@ class Dues:
         if at_least:
             accounts = accounts.filter(balance__gte=at_least)
         is_filtered = any([words, enrollment, age, due_before, at_least])
-        return Results(self, accounts, is_filtered=is_filtered)
+        return DuesResults(self, accounts, is_filtered=is_filtered)
 
     def _of_students(self, rows, words, enrollment):
         """Limit ``rows`` to students with that name and a charge for such an enrollment."""
@@ -100,7 +100,7 @@ class Dues:
         lines = self._open_lines(ids)
         for account in accounts.values():
             account.owed = self._owed_by(account)
-        return [Debtor(accounts[key], lines[key], self.on) for key in ids if key in accounts]
+        return [StudentDues(accounts[key], lines[key], self.on) for key in ids if key in accounts]
 
     def _owed_by(self, account):
         return account.balance
@@ -109,11 +109,11 @@ class Dues:
         """Return the OpenLines by student, the oldest first."""
         found = defaultdict(list)
         for student, *line in _open_charges(ids=ids):
-            found[student].append(OpenLine(*line))
+            found[student].append(UnpaidCharge(*line))
         return found
 
 
-class OpenLine(NamedTuple):
+class UnpaidCharge(NamedTuple):
     """What is open of one charge, in rupees, since when, and of which batch ("" of none)."""
 
     due_on: datetime.date
@@ -136,7 +136,7 @@ def _open_charges(*, ids):
     return charges.values_list("student", "due_on", "open_now", "enrollment__batch__name")
 
 
-class Results:
+class DuesResults:
     """The ``accounts`` of the students who owe today and were asked for."""
 
     def __init__(self, dues, accounts, *, is_filtered):
@@ -148,11 +148,11 @@ class Results:
         charges = Charge.objects.open()
         if self.is_filtered:
             charges = charges.filter(student__in=self.accounts.values("pk"))
-        ages = dict.fromkeys(AGES, ZERO)
+        ages = dict.fromkeys(AGE_GROUPS, ZERO)
         for due_on, amount in charges.order_by().values_list("due_on").annotate(Sum("open_now")):
-            ages[age_of((self.dues.on - due_on).days)] += amount
+            ages[age_group((self.dues.on - due_on).days)] += amount
         late = Count("pk", filter=Q(first_due_on__lt=self.dues.on))
-        return Totals(
+        return DuesTotals(
             list(ages.values()),
             **self.accounts.aggregate(students=Count("pk"), overdue_students=late),
         )
@@ -167,7 +167,7 @@ class Results:
         return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
 
 
-class PastDues(Dues):
+class PastDues(CurrentDues):
     """Who owed at the end of a past day: calculated from the rows, each counted from its own day, so that nothing later
     changes it."""
 
@@ -178,17 +178,17 @@ class PastDues(Dues):
         return Charge.objects.standing(self.on)
 
     def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
-        days = [self.on - age.most * DAY for age in AGES if age.most is not None]
+        days = [self.on - age.most * DAY for age in AGE_GROUPS if age.most is not None]
         rows = self._owed(words, enrollment, [*days, due_before] if due_before else days)
         self._owed_paise = {row.student: row.owed for row in rows}
         if age:
-            ages = AGES[2:] if age is OVERDUE else [age]
+            ages = AGE_GROUPS[2:] if age is OVERDUE else [age]
             rows = [row for row in rows if row.age in ages]
         if due_before:
             rows = [row for row in rows if row.owed > row.later[-1]]
         if at_least:
             rows = [row for row in rows if row.owed >= to_paise(at_least)]
-        return PastResults(rows)
+        return PastDuesResults(rows)
 
     def _owed(self, words, enrollment, days):
         """Return a PastRow for each student who owed something, the largest balance first.
@@ -218,7 +218,7 @@ class PastDues(Dues):
                 )
             owed = net - paid.get(student, 0) + refunded.get(student, 0)
             if owed > 0:
-                rows.append(PastRow(student, owed, later))
+                rows.append(PastDuesRow(student, owed, later))
         rows.sort(key=attrgetter("owed"), reverse=True)
         return rows
 
@@ -227,19 +227,19 @@ class PastDues(Dues):
 
     def _open_lines(self, ids):
         charges, found = defaultdict(list), defaultdict(list)
-        for charge in charges_of(students=ids, on=self.on):
+        for charge in student_charges_as_of(students=ids, on=self.on):
             charges[charge.student_id].append(charge)
         for key, own in charges.items():
             paid = sum((charge.amount - charge.conceded for charge in own), ZERO) - from_paise(
                 self._owed_paise[key]
             )
             found[key] = [
-                OpenLine(
+                UnpaidCharge(
                     line.charge.due_on,
                     line.open,
                     line.charge.enrollment and line.charge.enrollment.batch.name,
                 )
-                for line in settle(own, paid, self.on)
+                for line in allocate(own, paid, self.on)
                 if line.open > ZERO
             ]
         return found
@@ -250,7 +250,7 @@ def _paise(counted=None):
     return Sum("amount", filter=counted, default=0, output_field=BigIntegerField())
 
 
-class PastRow(NamedTuple):
+class PastDuesRow(NamedTuple):
     """What a student ``owed``, and what was charged less concessions due on each of some days or ``later``, in paise.
 
     The first days are those on which each of `AGES` but the last begins.
@@ -263,10 +263,10 @@ class PastRow(NamedTuple):
     @property
     def age(self):
         """The Age of the oldest that was open."""
-        return AGES[sum(self.owed > later for later in self.later[: len(AGES) - 1])]
+        return AGE_GROUPS[sum(self.owed > later for later in self.later[: len(AGE_GROUPS) - 1])]
 
 
-class PastResults:
+class PastDuesResults:
     """Students who owed on a past day and were asked for, the largest balance first."""
 
     def __init__(self, rows):
@@ -276,12 +276,14 @@ class PastResults:
     def totals(self):
         """The Totals of them."""
         sums = [sum(row.owed for row in self.rows)]
-        for place in range(len(AGES) - 1):  # what was left without charges of that age or younger
+        for place in range(
+            len(AGE_GROUPS) - 1
+        ):  # what was left without charges of that age or younger
             sums.append(
                 sum(row.owed - row.later[place] for row in self.rows if row.owed > row.later[place])
             )
-        today = AGES.index(AGE_OF["today"])
-        return Totals(
+        today = AGE_GROUPS.index(AGE_GROUP_BY_KEY["today"])
+        return DuesTotals(
             ages=[from_paise(more - less) for more, less in pairwise([*sums, 0])],
             students=len(self.rows),
             overdue_students=sum(row.owed > row.later[today] for row in self.rows),
@@ -312,11 +314,11 @@ class PastResults:
 
 def dues_on(day):
     """The Dues at the end of that day."""
-    return PastDues(day) if day < timezone.localdate() else Dues(day)
+    return PastDues(day) if day < timezone.localdate() else CurrentDues(day)
 
 
 @dataclass
-class Totals:
+class DuesTotals:
     """What some students together owe by age, in the order of `AGES`, in rupees, and how many they are."""
 
     ages: list
@@ -336,11 +338,11 @@ class Totals:
     @property
     def by_age(self):
         """Pairs of an Age and rupees."""
-        return list(zip(AGES, self.ages, strict=True))
+        return list(zip(AGE_GROUPS, self.ages, strict=True))
 
 
 @dataclass
-class Debtor:
+class StudentDues:
     """A student who owes, and what is open, the oldest first."""
 
     account: Account  # with what it ``owed`` and `with_last_contact`
@@ -365,11 +367,13 @@ class Debtor:
     @property
     def age(self):
         """Of the oldest open charge."""
-        return age_of((self.on - self.first_open.due_on).days) if self.lines else None
+        return age_group((self.on - self.first_open.due_on).days) if self.lines else None
 
     def of_age(self, age):
         """What is open of that age, in rupees."""
-        return sum((x.open for x in self.lines if age_of((self.on - x.due_on).days) is age), ZERO)
+        return sum(
+            (x.open for x in self.lines if age_group((self.on - x.due_on).days) is age), ZERO
+        )
 
     @property
     def may_be_mailed(self):
@@ -391,11 +395,11 @@ class Debtor:
         return self.account.student.phone_to_call
 
 
-def age_of(days):
+def age_group(days):
     """The Age of what is overdue for so many days."""
     return next(
         age
-        for age in AGES
+        for age in AGE_GROUPS
         if (age.least is None or days >= age.least) and (age.most is None or days <= age.most)
     )
 
@@ -412,7 +416,10 @@ COLUMNS = [
     Column("Phone", Kind.TEXT, lambda debtor: debtor.phone),
     Column("Owed", Kind.AMOUNT, lambda debtor: debtor.account.owed),
     Column("Overdue", Kind.AMOUNT, lambda debtor: debtor.overdue),
-    *(Column(age.label, Kind.AMOUNT, lambda debtor, age=age: debtor.of_age(age)) for age in AGES),
+    *(
+        Column(age.label, Kind.AMOUNT, lambda debtor, age=age: debtor.of_age(age))
+        for age in AGE_GROUPS
+    ),
     Column("Oldest due", Kind.DAY, lambda debtor: debtor.first_open and debtor.first_open.due_on),
     Column("Last payment", Kind.DAY, lambda debtor: debtor.account.last_paid_on),
     Column("Last reminder", Kind.MOMENT, lambda debtor: debtor.account.reminded_at),

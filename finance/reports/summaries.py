@@ -13,7 +13,7 @@ from finance.models import Account, Charge, DayTotal, Mode
 
 
 @dataclass
-class Collections:
+class CollectionsSummary:
     """What was received by payments that stand, in rupees."""
 
     today: Decimal
@@ -32,7 +32,7 @@ def last_months(on, count=12):
     return months
 
 
-def collections(on):
+def collections_summary(on):
     """What was received on the day ``on``, in its month, and in the twelve months up to it."""
     firsts = last_months(on)
     days = DayTotal.objects.filter(paid_on__lte=on).order_by()
@@ -45,7 +45,7 @@ def collections(on):
         by_month[month_start(day)] += amount
     this_month = days.filter(paid_on__gte=firsts[-1], amount__gt=0).values_list("mode")
     by_mode = dict(this_month.annotate(Sum("amount")))
-    return Collections(
+    return CollectionsSummary(
         today=by_day.get(on, ZERO),
         month=by_month[firsts[-1]],
         by_mode=[(mode, by_mode[mode]) for mode in Mode if mode in by_mode],
@@ -54,7 +54,7 @@ def collections(on):
 
 
 @dataclass
-class Owed:
+class DuesSummary:
     """What all students together owe, in rupees, and how many they are."""
 
     amount: Decimal
@@ -63,13 +63,13 @@ class Owed:
     overdue_students: int
 
 
-def owed(on):
+def dues_summary(on):
     """What is owed now or later, and what of it was owed before the day ``on``."""
     late = Count("pk", filter=Q(first_due_on__lt=on))
     found = Account.objects.owing().aggregate(
         amount=Sum("balance"), students=Count("pk"), overdue_students=late
     )
     overdue = Charge.objects.open().filter(due_on__lt=on).aggregate(total=Sum("open_now"))["total"]
-    return Owed(
+    return DuesSummary(
         found["amount"] or ZERO, found["students"], overdue or ZERO, found["overdue_students"]
     )

@@ -17,12 +17,11 @@ from finance.balances import refresh_accounts
 from finance.locks import lock_accounts
 from finance.models import Charge
 
-from .bulk_payments import ROWS_A_STATEMENT
-from .installments import check as check_installments
-from .installments import tuition_charges
+from .bulk_payments import BATCH_SIZE
+from .installments import check_installments, tuition_charges
 
 
-class Enrolling:
+class BulkEnrollment:
     """Enroll students, one or many; where they are ``imported``, those of a batch that is over as completed."""
 
     def __init__(self, *, student_ids, batch_ids, by, imported=False):
@@ -95,7 +94,7 @@ class Enrolling:
 
     def write(self, enrollments):
         """Write ``enrollments`` with their tuition charges."""
-        bulk_create_with_history(enrollments, Enrollment, batch_size=ROWS_A_STATEMENT)
+        bulk_create_with_history(enrollments, Enrollment, batch_size=BATCH_SIZE)
         charges = [
             charge
             for enrollment in enrollments
@@ -107,7 +106,7 @@ class Enrolling:
             charge.open_now = (
                 charge.amount
             )  # of most it will be all; `finish` then has to write the others only
-        Charge.objects.bulk_create(charges, batch_size=ROWS_A_STATEMENT)
+        Charge.objects.bulk_create(charges, batch_size=BATCH_SIZE)
 
     def finish(self):
         """Bring the accounts up to date; once, after the last write."""

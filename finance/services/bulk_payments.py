@@ -1,15 +1,15 @@
 from django.utils import timezone
 
 from coachmaster.core.dates import financial_year
-from finance.balances import refresh_accounts, refresh_days, statuses_now
-from finance.ledger import charges_now
+from finance.balances import current_statuses, refresh_accounts, refresh_day_totals
+from finance.ledger import active_charges
 from finance.locks import closed_days, lock_accounts, lock_series
 from finance.models import Letterhead, LiveReference, Payment, ReceiptSeries, live_reference
 
-ROWS_A_STATEMENT = 500
+BATCH_SIZE = 500
 
 
-class Receiving:
+class BulkPayments:
     """Records many payments by the rules of `services.record_payment`. Receipt numbers are reserved in order of date."""
 
     def __init__(self, *, student_ids, days, by, kind=ReceiptSeries.Kind.RECEIPT):
@@ -35,18 +35,18 @@ class Receiving:
 
     def stand(self, student_ids):
         """How each of these students stands now, as `ledger.FeeStatus` by key."""
-        return statuses_now(student_ids, charges_now(students=list(student_ids)))
+        return current_statuses(student_ids, active_charges(students=list(student_ids)))
 
     def write(self, payments):
         """Write ``payments`` with their bank references."""
-        Payment.objects.bulk_create(payments, batch_size=ROWS_A_STATEMENT)
+        Payment.objects.bulk_create(payments, batch_size=BATCH_SIZE)
         LiveReference.objects.bulk_create(
             [
                 LiveReference(reference=reference, payment=payment)
                 for payment in payments
                 if (reference := live_reference(payment))
             ],
-            batch_size=ROWS_A_STATEMENT,
+            batch_size=BATCH_SIZE,
         )
         self._days.update(payment.paid_on for payment in payments)
 
@@ -55,4 +55,4 @@ class Receiving:
         for series in self._series.values():
             series.save(update_fields=["last_number"])
         refresh_accounts(self.student_ids)
-        refresh_days(self._days)
+        refresh_day_totals(self._days)

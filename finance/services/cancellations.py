@@ -5,36 +5,30 @@ from django.utils import timezone
 from academics.models import Institute
 from coachmaster.core.dates import day_words
 from coachmaster.core.money import ZERO
-from finance.balances import refresh_accounts, refresh_days
-from finance.locks import book_day, first_book_day_of_void, lock_entry
-from finance.models import (
-    Charge,
-    ChargeKind,
-    LiveReference,
-    Mode,
-    ReceiptSeries,
-    Refund,
-    Reversal,
-)
+from finance.balances import refresh_accounts, refresh_day_totals
+from finance.locks import book_day, first_cancellation_day, lock_entry
+from finance.models import Charge, ChargeKind, LiveReference, Mode, ReceiptSeries, Refund, Reversal
 
 from .payments import check_back_dating
 
 
 @transaction.atomic
-def void(*, payment, reason, by):
+def cancel_receipt(*, payment, reason, by):
     """Void a payment that was entered wrongly: its amount is owed again, its number stays used.
 
     Raises ValidationError when it was voided already or the reason is missing.
     """
     if not reason:
         raise ValidationError({"reason": "Say why the payment is voided."})
-    reversal = _reverse(payment, Reversal.Kind.VOID, on=timezone.localdate(), reason=reason, by=by)
+    reversal = _create_reversal(
+        payment, Reversal.Kind.VOID, on=timezone.localdate(), reason=reason, by=by
+    )
     refresh_accounts([payment.student_id])
     return reversal
 
 
 @transaction.atomic
-def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
+def bounce_cheque(*, payment, bounced_on, reason, by, charge=ZERO):
     """The bank returned a cheque on the day ``bounced_on``: its amount is owed again, and ``charge`` (rupees) with it.
 
     Raises ValidationError when the payment was no cheque, does not stand, or the day cannot be.
@@ -54,7 +48,7 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
     check_back_dating(
         bounced_on, today, field="bounced_on", what="Bounced cheques", institute=institute
     )
-    reversal = _reverse(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
+    reversal = _create_reversal(payment, Reversal.Kind.BOUNCED, on=bounced_on, reason=reason, by=by)
     if charge > ZERO:
         posted = Charge(
             student_id=payment.student_id,
@@ -72,7 +66,7 @@ def bounce(*, payment, bounced_on, reason, by, charge=ZERO):
     return reversal
 
 
-def _reverse(payment, how, *, on, reason, by):
+def _create_reversal(payment, how, *, on, reason, by):
     """Write the Reversal of ``payment`` on the day ``on``; the account is locked, and for the caller to refresh."""
     # The series too: the day's total is written by one at a time.
     kind = ReceiptSeries.Kind(payment.series.kind)
@@ -83,12 +77,12 @@ def _reverse(payment, how, *, on, reason, by):
         raise ValidationError(
             f"Of receipt {payment} money was given back, so it cannot be voided any more."
         )
-    booked_on = max(book_day(series, on), first_book_day_of_void(payment))
+    booked_on = max(book_day(series, on), first_cancellation_day(payment))
     reversal = Reversal(
         payment=payment, kind=how, voided_on=on, booked_on=booked_on, reason=reason, voided_by=by
     )
     reversal.clean_fields(exclude=["payment", "voided_by"])
     reversal.save(force_insert=True)
     LiveReference.objects.filter(payment=payment).delete()
-    refresh_days([payment.paid_on], [payment.mode])
+    refresh_day_totals([payment.paid_on], [payment.mode])
     return reversal

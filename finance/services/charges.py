@@ -23,9 +23,9 @@ def current_enrollments(students, batch=None):
     }
 
 
-def check_due_day(day):
+def check_due_date(day):
     """Raises ValidationError for a day so far away that its year was typed wrongly."""
-    first, last = months_later(timezone.localdate(), -12), installments.last_due_day()
+    first, last = months_later(timezone.localdate(), -12), installments.latest_due_date()
     if not first <= day <= last:
         raise ValidationError(
             {"due_on": f"Choose a day from {day_words(first)} to {day_words(last)}."}
@@ -33,7 +33,7 @@ def check_due_day(day):
 
 
 @transaction.atomic
-def post(*, students, kind, label, amount, due_on, token, by, batch=None):
+def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None):
     """Charge each of ``students`` ``amount`` rupees, due on ``due_on``; returns the charges that were posted now.
 
     Who was charged with this ``token`` already is passed over, so that sending a form again charges nobody twice.
@@ -45,7 +45,7 @@ def post(*, students, kind, label, amount, due_on, token, by, batch=None):
         )
     if not token:
         raise ValidationError("This form has lost its one-time token. Open it again.")
-    check_due_day(due_on)
+    check_due_date(due_on)
     keys = [student.pk for student in students]
     lock_accounts(keys)
     earlier = list(Charge.objects.filter(token=token))
@@ -85,7 +85,7 @@ def already_charged(students, *, kind, label):
 
 
 @transaction.atomic
-def cancel(*, charge, reason, by):
+def cancel_charge(*, charge, reason, by):
     """Cancel ``charge``: it is no longer owed, and what was paid for it counts for others or as an advance.
 
     Raises ValidationError for tuition, which changes with its enrollment, and when it was cancelled already.
@@ -100,6 +100,6 @@ def cancel(*, charge, reason, by):
         )
     if charge.is_cancelled:
         raise ValidationError("This charge was cancelled already.")
-    installments.cancel([charge], reason=reason, by=by)
+    installments.cancel_charges([charge], reason=reason, by=by)
     refresh_accounts([charge.student_id])
     return charge

@@ -30,13 +30,13 @@ def siblings(student):
     ).select_related("user")
 
 
-def siblings_shown(student):
+def first_siblings(student):
     """The first of them by name, as pages name them."""
     return list(siblings(student).order_by("user__full_name", "pk")[:5])
 
 
 @transaction.atomic
-def ask(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
+def request_concession(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
     """Take ``amount`` rupees, or ``percent`` of what is open, off ``charges`` of ``student``; returns the rows.
 
     It is spread over what is open of them in proportion, none below zero. Where these charges would have more taken off
@@ -103,7 +103,7 @@ def _same_concession(earlier, student, kind, reason):
     return earlier
 
 
-def _locked(token):
+def _locked_rows(token):
     """The rows of one concession and its student's account, locked."""
     first = Concession.objects.filter(token=token).first()
     if first is None:
@@ -113,9 +113,9 @@ def _locked(token):
 
 
 @transaction.atomic
-def approve(*, token, by):
+def approve_concession(*, token, by):
     """Let a waiting concession count from today. Raises ValidationError when it no longer waits, or no longer fits."""
-    rows = _locked(token)
+    rows = _locked_rows(token)
     if not all(row.is_waiting for row in rows):
         raise ValidationError("This concession was decided already.")
     today = timezone.localdate()
@@ -136,11 +136,11 @@ def approve(*, token, by):
 
 
 @transaction.atomic
-def take_back(*, token, reason, by):
+def withdraw_concession(*, token, reason, by):
     """Decline a waiting concession, or take back one that counts. Raises ValidationError."""
     if not reason:
         raise ValidationError({"reason": "Say why."})
-    rows = _locked(token)
+    rows = _locked_rows(token)
     if any(row.cancelled_on for row in rows):
         raise ValidationError("This concession was taken back already.")
     today = timezone.localdate()
@@ -152,7 +152,7 @@ def take_back(*, token, reason, by):
 
 
 @dataclass
-class Given:
+class ConcessionRecord:
     """One concession with all its rows, for its history: what its charges came to ``before`` and ``after``, in rupees."""
 
     rows: list[Concession]
@@ -179,7 +179,7 @@ class Given:
         return all(row.charge.cancelled_on for row in self.rows)
 
 
-def history(student):
+def concession_history(student):
     """Everything that was taken off the fees of ``student``, asked for or taken back: a list of Given, newest first."""
     about = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
     groups = {}
@@ -188,7 +188,9 @@ def history(student):
     ):
         groups.setdefault(row.token, []).append(row)
     every = [row for group in groups.values() for row in group]
-    found = [Given(rows=group, before=_before(group, every)) for group in groups.values()]
+    found = [
+        ConcessionRecord(rows=group, before=_before(group, every)) for group in groups.values()
+    ]
     return found[::-1]
 
 

@@ -9,7 +9,7 @@ from finance.locks import closed_days, lock_series
 from finance.models import DayClose, Mode, Payment, ReceiptSeries, Refund, Reversal
 
 
-def book_cash(person, on):
+def expected_cash(person, on):
     """The cash (rupees) that ``person`` should have of the day ``on``.
 
     It is the cash they received on it that was not voided in the same book, less the cash of earlier days that they voided
@@ -24,7 +24,7 @@ def book_cash(person, on):
     return received.total() - earlier.total() - given_back.total()
 
 
-def open_since(person, after):
+def first_open_day(person, after):
     """The first day after ``after`` in whose book ``person`` has an entry, or None."""
     days = [
         rows.filter(booked_on__gt=after).aggregate(first=Min("booked_on"))["first"]
@@ -38,7 +38,7 @@ def open_since(person, after):
 
 
 @transaction.atomic
-def close(*, person, on, counted_cash, note=""):
+def close_day(*, person, on, counted_cash, note=""):
     """Close the day ``on`` of ``person``, who has counted so much cash (rupees); what they enter later stands in the book of
     their next open day. Returns the close.
 
@@ -55,11 +55,11 @@ def close(*, person, on, counted_cash, note=""):
     closed = closed_days(person).first()
     if closed and closed >= on:
         raise ValidationError(f"Your book is closed up to {day_words(closed)} already.")
-    if closed and (first := open_since(person, closed)) and first < on:
+    if closed and (first := first_open_day(person, closed)) and first < on:
         raise ValidationError(
             f"Close {day_words(first)} first: it has entries of yours and is still open."
         )
-    by_book = book_cash(person, on)
+    by_book = expected_cash(person, on)
     if counted_cash != by_book and not note:
         difference = counted_cash - by_book
         words = (

@@ -11,13 +11,10 @@ from coachmaster.core.money import ZERO, display
 from finance.balances import refresh_accounts
 from finance.ledger import fee_status
 from finance.locks import lock_account
-from finance.models import (
-    Charge,
-    ChargeKind,
-)
+from finance.models import Charge, ChargeKind
 
 from . import installments
-from .bulk_enrollments import Enrolling
+from .bulk_enrollments import BulkEnrollment
 
 
 @transaction.atomic
@@ -28,7 +25,7 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
     add up to it; left out, all of it is due on the day of enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
     active enrollment, or the fee is lowered without a reason.
     """
-    enrolling = Enrolling(student_ids=[student.pk], batch_ids=[batch.pk], by=by)
+    enrolling = BulkEnrollment(student_ids=[student.pk], batch_ids=[batch.pk], by=by)
     enrollment = enrolling.enroll(
         student=student,
         batch_id=batch.pk,
@@ -49,7 +46,7 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     They pay by ``plan``, one of the course's; left out, at once.
     Raises ValidationError with a sentence for the batch, or one for each student that stands in the way.
     """
-    enrolling = Enrolling(
+    enrolling = BulkEnrollment(
         student_ids=[student.pk for student in students], batch_ids=[batch.pk], by=by
     )
     batch, seats = enrolling.batches[batch.pk], enrolling.seats_left(batch.pk)
@@ -94,7 +91,7 @@ def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
         enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=words
     )
     if fee_to_keep is not None:
-        _keep_of_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {words}", by=by)
+        _retain_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {words}", by=by)
         refresh_accounts([enrollment.student_id])
     return enrollment
 
@@ -113,7 +110,7 @@ def tuition_lines(enrollment, fees=None):
     ]
 
 
-def _keep_of_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
+def _retain_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
     """Cancel what is open of the tuition, so that ``fee_to_keep`` rupees stay to be paid for the enrollment in all.
 
     What is settled stays as it is while it fits; what goes is posted anew as far as it is kept, due when its first part
@@ -135,9 +132,9 @@ def _keep_of_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
         else:
             gone.append(line)
     today = timezone.localdate()
-    installments.cancel([line.charge for line in gone], reason=reason, by=by)
+    installments.cancel_charges([line.charge for line in gone], reason=reason, by=by)
     rows = [(min(gone[0].charge.due_on, max(ended_on, today)), rest)] if rest > ZERO else []
-    Charge.objects.bulk_create(installments.charges_for(enrollment, rows, on=today, by=by))
+    Charge.objects.bulk_create(installments.build_charges(enrollment, rows, on=today, by=by))
 
 
 @transaction.atomic

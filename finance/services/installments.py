@@ -29,10 +29,10 @@ def plan_rows(plan, fee, starts_on):
     Amounts of the plan are kept when they add up to the fee; otherwise, as per cent are, they are its proportions. What
     had its fixed date before is due on the first day.
     """
-    return rows_of_parts(list(plan.parts.all()), fee, starts_on)
+    return rows_from_parts(list(plan.parts.all()), fee, starts_on)
 
 
-def rows_of_parts(parts, fee, starts_on):
+def rows_from_parts(parts, fee, starts_on):
     """The same of the ``parts`` of a plan."""
     if not parts or fee <= ZERO:
         return [(starts_on, fee)] if fee > ZERO else []
@@ -88,12 +88,12 @@ def split_evenly(total, count, starts_on):
 YEARS_AHEAD = 10
 
 
-def last_due_day():
+def latest_due_date():
     """The last day on which something can be due."""
     return months_later(timezone.localdate(), 12 * YEARS_AHEAD)
 
 
-def check(rows, total, *, not_before=None):
+def check_installments(rows, total, *, not_before=None):
     """Raises ValidationError unless ``rows`` are above zero and add up to ``total`` rupees, to the paisa, and none is due
     before the day ``not_before`` or many years ahead."""
     if any(amount <= ZERO for _, amount in rows):
@@ -102,7 +102,7 @@ def check(rows, total, *, not_before=None):
         raise ValidationError(
             f"No installment can be due before {day_words(not_before)}. Choose a later date."
         )
-    if any(due_on > (last := last_due_day()) for due_on, _ in rows):
+    if any(due_on > (last := latest_due_date()) for due_on, _ in rows):
         raise ValidationError(
             f"No installment can be due after {day_words(last)}. Choose an earlier date."
         )
@@ -115,7 +115,7 @@ def check(rows, total, *, not_before=None):
         )
 
 
-def charges_for(enrollment, rows, *, on, by):
+def build_charges(enrollment, rows, *, on, by):
     """Tuition charges of ``enrollment`` for ``rows``, not saved yet, posted on the day ``on``."""
     rows = sorted(rows)
     return [
@@ -141,12 +141,12 @@ def tuition_charges(enrollment, rows=None, *, by, today):
             if enrollment.agreed_fee > ZERO
             else []
         )
-    check(rows, enrollment.agreed_fee)
+    check_installments(rows, enrollment.agreed_fee)
     # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
-    return charges_for(enrollment, rows, on=min(enrollment.enrolled_on, today), by=by)
+    return build_charges(enrollment, rows, on=min(enrollment.enrolled_on, today), by=by)
 
 
-def open_lines(enrollment, on):
+def unpaid_tuition(enrollment, on):
     """The tuition lines of ``enrollment`` of which something is still to be paid."""
     status = fee_status(enrollment.student, on)
     return [
@@ -159,7 +159,7 @@ def open_lines(enrollment, on):
 
 
 @transaction.atomic
-def change(*, enrollment, rows, reason, by):
+def change_installments(*, enrollment, rows, reason, by):
     """Put ``rows`` in the place of what is still open of the tuition of ``enrollment``. What is settled stays.
 
     The open charges are cancelled and posted anew; concessions on them are carried over, so that what is to be paid
@@ -170,19 +170,19 @@ def change(*, enrollment, rows, reason, by):
         raise ValidationError({"reason": "Say why the installments change."})
     lock_account(enrollment.student_id)
     today = timezone.localdate()
-    lines = open_lines(enrollment, today)
+    lines = unpaid_tuition(enrollment, today)
     if not lines:
         raise ValidationError("Nothing of this fee is open any more.")
     first_day = min(enrollment.enrolled_on, *(line.charge.due_on for line in lines))
-    check(rows, sum((line.open for line in lines), ZERO), not_before=first_day)
+    check_installments(rows, sum((line.open for line in lines), ZERO), not_before=first_day)
     # What is settled of a charge keeps its date, so that the same payments settle it again.
     kept = [(line.charge.due_on, line.settled) for line in lines if line.settled > ZERO]
     rows = sorted([*kept, *rows])
-    repost(enrollment, [line.charge for line in lines], rows, reason=reason, by=by)
+    replace_charges(enrollment, [line.charge for line in lines], rows, reason=reason, by=by)
     refresh_accounts([enrollment.student_id])
 
 
-def repost(enrollment, charges, rows, *, reason, by, carry=True):
+def replace_charges(enrollment, charges, rows, *, reason, by, carry=True):
     """Cancel ``charges`` and post ``rows`` for ``enrollment`` instead, with the concessions carried over in proportion.
 
     ``rows`` are what is to be paid; what is conceded comes on top of each. Without ``carry`` the concessions lapse.
@@ -193,7 +193,7 @@ def repost(enrollment, charges, rows, *, reason, by, carry=True):
     standing = Concession.objects.filter(charge__in=charges if carry else [], cancelled_on=None)
     for concession in standing.order_by("asked_at", "pk"):
         carried.setdefault(concession.token, []).append(concession)
-    cancel(charges, reason=reason, by=by)
+    cancel_charges(charges, reason=reason, by=by)
     conceded = [
         (
             group[0],
@@ -209,7 +209,7 @@ def repost(enrollment, charges, rows, *, reason, by, carry=True):
         (due_on, amount + sum((parts[index] for parts in counted), ZERO))
         for index, (due_on, amount) in enumerate(rows)
     ]
-    posted = Charge.objects.bulk_create(charges_for(enrollment, gross, on=today, by=by))
+    posted = Charge.objects.bulk_create(build_charges(enrollment, gross, on=today, by=by))
     Concession.objects.bulk_create(
         [
             Concession(
@@ -234,7 +234,7 @@ def repost(enrollment, charges, rows, *, reason, by, carry=True):
     return posted
 
 
-def cancel(charges, *, reason, by):
+def cancel_charges(charges, *, reason, by):
     """Cancel ``charges`` today. The caller holds the account and refreshes it."""
     today = timezone.localdate()
     for charge in charges:
@@ -247,7 +247,7 @@ def cancel(charges, *, reason, by):
 
 
 @dataclass
-class Share:
+class ProratedFee:
     """A fee in proportion to classes, with its working: ``fee`` × ``counted`` ÷ ``all`` = ``amount`` (rupees)."""
 
     fee: Decimal
@@ -256,7 +256,7 @@ class Share:
     amount: Decimal
 
 
-def fee_from(batch, fee, joined_on):
+def prorated_fee_from(batch, fee, joined_on):
     """The Share of ``fee`` for the classes from ``joined_on`` on; None when the classes cannot be counted.
 
     Classes are planned class days; an open-ended batch has no last one.
@@ -267,10 +267,10 @@ def fee_from(batch, fee, joined_on):
     left = sum(day >= joined_on for day in days)
     if not days:
         return None
-    return Share(fee=fee, counted=left, all=len(days), amount=share(fee, left, len(days)))
+    return ProratedFee(fee=fee, counted=left, all=len(days), amount=share(fee, left, len(days)))
 
 
-def fee_until(enrollment, fee, ended_on):
+def prorated_fee_until(enrollment, fee, ended_on):
     """The Share of ``fee`` for the classes held from the day of enrolling until before ``ended_on``; None as `fee_from`.
 
     Classes in the batches that the student was transferred from count as held: the fee is for all of them.
@@ -287,4 +287,4 @@ def fee_until(enrollment, fee, ended_on):
         len(timetable.class_days(one.batch, one.enrolled_on, one.ended_on - DAY)) for one in earlier
     )
     held, all_days = before + sum(day < ended_on for day in days), before + len(days)
-    return Share(fee=fee, counted=held, all=all_days, amount=share(fee, held, all_days))
+    return ProratedFee(fee=fee, counted=held, all=all_days, amount=share(fee, held, all_days))

@@ -11,12 +11,12 @@ from accounts.models import StudentProfile
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO, share
 from finance.balances import refresh_accounts
-from finance.ledger import charges_standing, paid_by_students, settle
+from finance.ledger import allocate, amounts_paid, charges_as_of
 from finance.locks import lock_accounts
 from finance.models import Charge, ChargeKind, LateFeeRule
 
 
-def amount_of(rule, line, on):
+def late_fee_amount(rule, line, on):
     """The late fee (rupees) by ``rule`` on an overdue ``line`` of the ledger, on the day ``on``."""
     if rule.kind == LateFeeRule.Kind.PERCENT:
         amount = share(line.open, rule.percent, 100)
@@ -47,15 +47,17 @@ def post_late_fees(*, on, by=None, progress=iter):
     )
     hundreds = list(in_chunks(students.order_by("pk").values_list("pk", flat=True), 100))
     return [
-        charge for keys in progress(hundreds) for charge in _post_for(keys, rules, on=on, by=by)
+        charge
+        for keys in progress(hundreds)
+        for charge in _post_for_students(keys, rules, on=on, by=by)
     ]
 
 
 @transaction.atomic
-def _post_for(keys, rules, *, on, by):
+def _post_for_students(keys, rules, *, on, by):
     """The same for the students with these keys."""
     lock_accounts(keys)
-    done = _done(keys)
+    done = _already_posted(keys)
     today = timezone.localdate()
     charges = [
         Charge(
@@ -75,7 +77,7 @@ def _post_for(keys, rules, *, on, by):
         if not {(line.charge.pk, rule.pk), (line.charge.enrollment_id, line.charge.due_on, rule.pk)}
         & done
         and (on - line.charge.due_on).days > rule.grace_days
-        for amount in [amount_of(rule, line, on)]
+        for amount in [late_fee_amount(rule, line, on)]
         if amount > ZERO
     ]
     if charges:
@@ -87,15 +89,15 @@ def _post_for(keys, rules, *, on, by):
 def _overdue_tuition(keys, on):
     """The lines of tuition that these students owed before the day ``on``."""
     charges = defaultdict(list)
-    for charge in charges_standing(on).filter(student__in=keys):
+    for charge in charges_as_of(on).filter(student__in=keys):
         charges[charge.student_id].append(charge)
-    for key, paid in paid_by_students(keys, on).items():
-        for line in settle(charges[key], paid, on):
+    for key, paid in amounts_paid(keys, on).items():
+        for line in allocate(charges[key], paid, on):
             if line.charge.kind == ChargeKind.TUITION and line.is_overdue:
                 yield line
 
 
-def _done(keys):
+def _already_posted(keys):
     """For which installments which rules have had their late fee: by the charge, and, where installments were changed
     and the charge was posted anew, by the enrollment and the day it was due."""
     posted = Charge.objects.filter(student__in=keys, kind=ChargeKind.LATE_FEE).select_related(

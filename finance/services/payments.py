@@ -18,8 +18,8 @@ from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import ZERO, display, plain
 from coachmaster.core.text import clean_text
 from finance import ledger as ledger_ledger
-from finance.balances import add_to_day, save_statuses
-from finance.ledger import charges_now, what_it_settles
+from finance.balances import add_to_day_total, save_statuses
+from finance.ledger import active_charges, allocate_payment
 from finance.locks import book_day, lock_entry
 from finance.models import (
     Letterhead,
@@ -31,22 +31,22 @@ from finance.models import (
 )
 
 #: A payment like one of the last minutes (same student, same amount) is asked about once more.
-LOOKS_DOUBLE_WITHIN = datetime.timedelta(minutes=10)
+DUPLICATE_WINDOW = datetime.timedelta(minutes=10)
 
 
-class TokenUsed(Conflict):
+class TokenAlreadyUsed(Conflict):
     """A payment form was sent again with other content than the first time; ``earlier`` is the payment of that time."""
 
     earlier: Payment
 
 
-class LooksDouble(Conflict):
+class PossibleDuplicate(Conflict):
     """The same student paid the same amount minutes ago, ``earlier``: to be confirmed."""
 
     earlier: Payment
 
 
-class MoreThanOwed(Conflict):
+class ExceedsDues(Conflict):
     """The amount is above what is ``owed`` (rupees): to be confirmed as an advance."""
 
     owed: Decimal
@@ -123,7 +123,7 @@ def _same_payment(earlier, content):
         normalised_reference(content["reference"]),
         clean_text(content["notes"], lines=True),
     ):
-        refusal = TokenUsed(
+        refusal = TokenAlreadyUsed(
             f"This form was already used for receipt {earlier.receipt_number}. "
             "Nothing more was saved. Open a new payment form for another payment."
         )
@@ -134,7 +134,7 @@ def _same_payment(earlier, content):
 
 
 #: Two-digit years name the receipt series, so they must not meet twice.
-FIRST_PAYMENT_ON = datetime.date(2000, 4, 1)
+EARLIEST_PAYMENT_DATE = datetime.date(2000, 4, 1)
 
 
 @transaction.atomic
@@ -159,12 +159,12 @@ def _record_payment(
     today = timezone.localdate()
     if amount <= ZERO:
         raise ValidationError({"amount": "Enter an amount above zero."})
-    check_payment_day(paid_on, today)
+    check_payment_date(paid_on, today)
     series = lock_entry(paid_on, student.pk, by=by)
     content = dict(
         student=student, amount=amount, paid_on=paid_on, mode=mode, reference=reference, notes=notes
     )
-    known = _payments_known(student=student.pk, token=token)
+    known = _payments_to_compare(student=student.pk, token=token)
     if earlier := next((payment for payment in known if payment.token == token), None):
         return _same_payment(earlier, content)
     standing = [payment for payment in known if not payment.is_void]
@@ -180,20 +180,20 @@ def _record_payment(
         raise ValidationError({"cheque_on": "Enter the date that stands on the cheque."})
     # What is owed today, whatever day the money is dated: dues posted since then can be settled by it.
     paid = sum((payment.amount - payment.refunded for payment in standing), ZERO)
-    status = ledger_ledger.standing(charges_now(students=[student.pk]), paid, today)
+    status = ledger_ledger.calculate_status(active_charges(students=[student.pk]), paid, today)
     if amount > status.balance and not as_advance:
         owed = max(status.balance, ZERO)
-        refusal = MoreThanOwed(
+        refusal = ExceedsDues(
             {"amount": f"{display(owed)} is owed. Tick “Keep the rest as an advance” to take more."}
         )
         refusal.owed = owed
         raise refusal
     if not confirmed_double:
-        _refuse_double(student, amount, standing)
+        _check_not_duplicate(student, amount, standing)
     series.last_number += 1
     series.save(update_fields=["last_number"])
     institute, letterhead = Letterhead.objects.now()
-    payment = new_payment(
+    payment = build_payment(
         **content,
         letterhead=letterhead,
         cheque_on=cheque_on,
@@ -210,12 +210,12 @@ def _record_payment(
     if kept := live_reference(payment):
         LiveReference.objects.create(reference=kept, payment=payment)
     save_statuses({student.pk: status.after(amount)})
-    add_to_day(payment)
+    add_to_day_total(payment)
     return payment
 
 
 @compiled  # 2.2 to 0.3 ms, with each payment, while the receipt series is locked
-def _payments_known(*, student, token):
+def _payments_to_compare(*, student, token):
     """The payments of a student, and the one that has that token, to be compared with a new one."""
     payments = Payment.objects.filter(Q(student=student) | Q(token=token))
     return payments.select_related("reversal").with_refunded()
@@ -229,7 +229,7 @@ def _check_limits(payment, standing, today, institute):
     """
     check_back_dating(payment.paid_on, today, field="paid_on", institute=institute)
     if payment.mode == Mode.CHEQUE:
-        _check_cheque_day(payment.cheque_on, payment.paid_on)
+        _check_cheque_date(payment.cheque_on, payment.paid_on)
     if payment.mode != Mode.CASH:
         return
     cash = [earlier for earlier in standing if earlier.mode == Mode.CASH]
@@ -268,7 +268,7 @@ def check_back_dating(day, today, *, field, what="Payments", institute):
 CHEQUE_IS_GOOD_FOR, CHEQUE_IS_DATED_AHEAD = 3, 12
 
 
-def _check_cheque_day(cheque_on, paid_on):
+def _check_cheque_date(cheque_on, paid_on):
     """Raises ValidationError when a cheque of that date cannot be taken on the day ``paid_on``."""
     if paid_on > (good_until := months_later(cheque_on, CHEQUE_IS_GOOD_FOR)):
         raise ValidationError(
@@ -285,15 +285,17 @@ def _check_cheque_day(cheque_on, paid_on):
         )
 
 
-def check_payment_day(paid_on, today):
+def check_payment_date(paid_on, today):
     """Raises ValidationError when a payment cannot be of that day."""
     if paid_on > today:
         raise ValidationError({"paid_on": "A payment cannot be dated in the future."})
-    if paid_on < FIRST_PAYMENT_ON:
-        raise ValidationError({"paid_on": f"Enter a date from {day_words(FIRST_PAYMENT_ON)} on."})
+    if paid_on < EARLIEST_PAYMENT_DATE:
+        raise ValidationError(
+            {"paid_on": f"Enter a date from {day_words(EARLIEST_PAYMENT_DATE)} on."}
+        )
 
 
-def new_payment(
+def build_payment(
     *,
     student,
     amount,
@@ -315,10 +317,10 @@ def new_payment(
 
     Raises ValidationError.
     """
-    settles = what_it_settles(status, amount)
+    settles = allocate_payment(status, amount)
     payment = Payment(
         student=student,
-        enrollment=enrollment or _enrollment_paid_for(student, settles),
+        enrollment=enrollment or _default_enrollment(student, settles),
         amount=amount,
         paid_on=paid_on,
         booked_on=book_day(series, paid_on),
@@ -340,8 +342,8 @@ def new_payment(
     return payment
 
 
-def _refuse_double(student, amount, standing):
-    since = timezone.now() - LOOKS_DOUBLE_WITHIN
+def _check_not_duplicate(student, amount, standing):
+    since = timezone.now() - DUPLICATE_WINDOW
     double = next(
         (
             payment
@@ -351,7 +353,7 @@ def _refuse_double(student, amount, standing):
         None,
     )
     if double:
-        refusal = LooksDouble(
+        refusal = PossibleDuplicate(
             f"{display(amount)} was recorded for {student} at {timezone.localtime(double.recorded_at):%H:%M} already "
             f"(receipt {double.receipt_number}). Tick “Record it again” if this is a second payment."
         )
@@ -359,7 +361,7 @@ def _refuse_double(student, amount, standing):
         raise refusal
 
 
-def _enrollment_paid_for(student, settles):
+def _default_enrollment(student, settles):
     """The enrollment a payment is taken for when nobody says: that of the first charge it settles, else the current
     one, else the latest."""
     charge = settles[0][0]

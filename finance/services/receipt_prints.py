@@ -7,7 +7,7 @@ from finance.models import ReceiptPrint
 
 
 @transaction.atomic
-def count_print(payment, *, by):
+def record_print(payment, *, by):
     """Note that ``by`` prints the receipt of ``payment``, as a PDF or from its page; returns the number of the copy.
 
     Of two that print at once, one has the original.

@@ -8,7 +8,7 @@ HIGHEST_START = 90_000
 
 
 @transaction.atomic
-def start_at(*, first_number, day):
+def start_series(*, first_number, day):
     """Let the receipts of the financial year of ``day`` start with ``first_number``; returns the series.
 
     Raises ValidationError when the year has a receipt already.

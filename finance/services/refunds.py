@@ -13,7 +13,7 @@ from .payments import check_back_dating
 
 
 @transaction.atomic
-def refund(*, payment, amount, refunded_on, mode, reason, token, by, reference=""):
+def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, reference=""):
     """Give ``amount`` rupees of ``payment`` back; returns the refund with its voucher number.
 
     The same ``token`` gives the refund of the first time. Raises ValidationError when the payment is void, the amount

@@ -15,7 +15,7 @@ from coachmaster.core.money import ZERO, display
 from coachmaster.core.reminders import Notice, filled, to_send
 from finance import upi
 from finance.models import Account, Reminder
-from finance.reports.dues import Dues
+from finance.reports.dues import CurrentDues
 
 
 @dataclass
@@ -31,7 +31,7 @@ class FeeNotice(Notice):
         return f"{display(self.amount)} due"
 
 
-def text_for(student, institute, amount, due_on):
+def reminder_text(student, institute, amount, due_on):
     """The institute's text, filled for ``student`` who owes ``amount`` rupees since ``due_on``."""
     words = {
         "name": student.user.full_name,
@@ -46,7 +46,7 @@ def text_for(student, institute, amount, due_on):
 
 
 @transaction.atomic
-def remind(students, *, channel, by, again=False, leave_out=False):
+def record_reminders(students, *, channel, by, again=False, leave_out=False):
     """Write down that ``students`` (keys) are reminded of what is due now, and return the notices to send.
 
     Who owes nothing by today is left out, and by mail who has no address. Raises RemindedAlready when some were reminded
@@ -56,7 +56,7 @@ def remind(students, *, channel, by, again=False, leave_out=False):
     list(
         Account.objects.select_for_update().filter(pk__in=students).order_by("pk").values_list("pk")
     )
-    dues = Dues(timezone.localdate())
+    dues = CurrentDues(timezone.localdate())
     keys = (
         Account.objects.owing().filter(pk__in=students).order_by("student__user__full_name", "pk")
     )
@@ -64,7 +64,7 @@ def remind(students, *, channel, by, again=False, leave_out=False):
     for debtor in dues.debtors(keys.values_list("pk", flat=True)):
         if debtor.due_now > ZERO:
             student, due_on = debtor.account.student, debtor.first_open.due_on
-            text = text_for(student, institute, debtor.due_now, due_on)
+            text = reminder_text(student, institute, debtor.due_now, due_on)
             subject = f"Fees of {student} at {institute.name}"
             notices.append(
                 FeeNotice(
@@ -82,13 +82,13 @@ def remind(students, *, channel, by, again=False, leave_out=False):
     return notices
 
 
-FEES = ReminderKind(
+FEE_REMINDERS = ReminderKind(
     list_page="finance:dues",
     rows_name="students",
     rows=lambda user: StudentProfile.objects.visible_to(user).select_related("user"),
     row_or_404=student_or_404,
     student_of=lambda student: student,
-    remind=remind,
+    remind=record_reminders,
     reason="has nothing to pay today, or no mobile number",
     reasons="nothing due, no address, or reminded already",
 )

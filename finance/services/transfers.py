@@ -33,7 +33,7 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
         agreed_fee, fee_reason = fee_after_transfer(enrollment, batch)
     words = (f"Transferred to {batch}" + (f": {reason}" if reason else ""))[:200]
     enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=on, reason=words)
-    settlement = transfer_settlement(enrollment, agreed_fee, on)
+    settlement = transfer_terms(enrollment, agreed_fee, on)
     moved = open_enrollment(
         student=enrollment.student,
         batch=batch,
@@ -45,15 +45,17 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     first_day = min([on, *(due_on for due_on, _ in settlement.rows)])
     if rows is None:
         rows = settlement.rows
-    installments.check(rows, settlement.to_pay, not_before=first_day)
+    installments.check_installments(rows, settlement.to_pay, not_before=first_day)
     charges = [line.charge for line in settlement.cancelled]
-    installments.repost(moved, charges, rows, reason=words, by=by, carry=settlement.conceded > ZERO)
+    installments.replace_charges(
+        moved, charges, rows, reason=words, by=by, carry=settlement.conceded > ZERO
+    )
     refresh_accounts([enrollment.student_id])
     return moved
 
 
 @dataclass
-class Settlement:
+class TransferTerms:
     """What a transfer does to the tuition, in rupees: what ``stays`` of the old fee, what is ``conceded`` of the rest of
     the new one, and the ``rows`` by which the remainder is ``to_pay``."""
 
@@ -69,7 +71,7 @@ class Settlement:
         return sum((line.net for line in self.cancelled), ZERO)
 
 
-def transfer_settlement(enrollment, agreed_fee, on):
+def transfer_terms(enrollment, agreed_fee, on):
     """The Settlement of a transfer from ``enrollment`` on the day ``on``, for a new fee of ``agreed_fee`` rupees."""
     lines = tuition_lines(enrollment)
     cancelled = [line for line in lines if line.charge.due_on >= on]
@@ -92,7 +94,9 @@ def transfer_settlement(enrollment, agreed_fee, on):
         ]
     else:
         rows = [(on, to_pay)]
-    return Settlement(stays=stays, cancelled=cancelled, conceded=conceded, to_pay=to_pay, rows=rows)
+    return TransferTerms(
+        stays=stays, cancelled=cancelled, conceded=conceded, to_pay=to_pay, rows=rows
+    )
 
 
 def fee_after_transfer(enrollment, batch):

@@ -16,18 +16,18 @@ DAY = datetime.timedelta(days=1)
 
 
 @dataclass
-class Proposal:
+class RetainedFee:
     """What of the tuition is kept when a student leaves: the classes held in proportion, and the deduction on top."""
 
     fee: Decimal  # what is charged for the enrollment, less what was taken off it
     conceded: Decimal
-    held: installments.Share | None  # None: the classes cannot be counted
+    held: installments.ProratedFee | None  # None: the classes cannot be counted
     percent: int
     deduction: Decimal
     keep: Decimal
 
 
-def propose(enrollment, lines, ended_on):
+def propose_retained_fee(enrollment, lines, ended_on):
     """The Proposal for leaving on the day ``ended_on``; ``lines`` are the ledger's of the tuition.
 
     Where the classes cannot be counted, all of the fee is kept.
@@ -35,15 +35,15 @@ def propose(enrollment, lines, ended_on):
     fee = sum((line.net for line in lines), ZERO)
     conceded = sum((line.conceded for line in lines), ZERO)
     percent = Institute.objects.current().leaving_deduction_percent
-    held = installments.fee_until(enrollment, fee, ended_on) if fee > ZERO else None
+    held = installments.prorated_fee_until(enrollment, fee, ended_on) if fee > ZERO else None
     if held is None:
-        return Proposal(fee, conceded, None, percent, ZERO, fee)
+        return RetainedFee(fee, conceded, None, percent, ZERO, fee)
     deduction = min(share(fee, percent, 100), fee - held.amount)
-    return Proposal(fee, conceded, held, percent, deduction, held.amount + deduction)
+    return RetainedFee(fee, conceded, held, percent, deduction, held.amount + deduction)
 
 
 @dataclass
-class Outcome:
+class WithdrawalResult:
     """How a student stands once they have left: what is ``to_pay``, or ``to_give_back`` by the day ``due_on``."""
 
     kept: Decimal
@@ -61,12 +61,12 @@ class Outcome:
         return max(-self.balance, ZERO)
 
 
-def outcome(proposal, fees, kept, ended_on):
+def withdrawal_result(proposal, fees, kept, ended_on):
     """The Outcome of keeping ``kept`` of the fee, for a student who stands as ``fees`` says."""
-    return Outcome(kept, fees.balance - proposal.fee + kept, ended_on + refund_time())
+    return WithdrawalResult(kept, fees.balance - proposal.fee + kept, ended_on + refund_period())
 
 
-def refund_time():
+def refund_period():
     """How long after leaving the institute may take to pay a refund."""
     return Institute.objects.current().refund_days * DAY
 
@@ -74,7 +74,7 @@ def refund_time():
 # Refunds that are due -------------------------------------------------------------------------------------------
 
 
-def refunds_due():
+def accounts_with_refund_due():
     """The accounts of those who have left and paid more than they owe, with the day they ``left_on``.
 
     Nobody writes such a list: it follows from the balance, and a refund takes the student off it.
@@ -88,7 +88,7 @@ def refunds_due():
 
 
 @dataclass
-class DueTotals:
+class RefundDueTotals:
     """What is to be given back in all, and what of it is overdue."""
 
     amount: Decimal
@@ -97,16 +97,16 @@ class DueTotals:
     overdue_students: int
 
 
-def totals(accounts, today):
+def refund_due_totals(accounts, today):
     """The DueTotals of ``accounts`` (of `refunds_due`), by one query."""
-    late = Q(left_on__lt=today - refund_time())
+    late = Q(left_on__lt=today - refund_period())
     found = accounts.aggregate(
         amount=Sum("balance"),
         students=Count("pk"),
         late_amount=Sum("balance", filter=late),
         late_students=Count("pk", filter=late),
     )
-    return DueTotals(
+    return RefundDueTotals(
         amount=-(found["amount"] or ZERO),
         students=found["students"],
         overdue=-(found["late_amount"] or ZERO),
@@ -129,7 +129,7 @@ class RefundDue:
         return -self.account.balance
 
 
-def rows(accounts, today):
+def list_refunds_due(accounts, today):
     """A RefundDue for each of ``accounts`` (a list), by two queries.
 
     A refund is of one payment: of those with enough left the smallest, else the one with most left.
@@ -142,15 +142,15 @@ def rows(accounts, today):
     )
     for payment in found.filter(refunded__lt=F("amount")).order_by("pk"):
         payments.setdefault(payment.student_id, []).append(payment)
-    listed, time = [], refund_time()
+    listed, time = [], refund_period()
     for account in accounts:
         due_on = account.left_on + time
-        payment = of_which(payments.get(account.pk, []), -account.balance)
+        payment = payment_to_refund(payments.get(account.pk, []), -account.balance)
         listed.append(RefundDue(account, due_on, due_on < today, payment))
     return listed
 
 
-def of_which(payments, amount):
+def payment_to_refund(payments, amount):
     """The one of ``payments`` (with what was ``refunded``) to give ``amount`` rupees back of, or None."""
 
     def left(payment):

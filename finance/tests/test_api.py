@@ -373,7 +373,7 @@ def test_payments_come_the_newest_first_and_voided_ones_do_not_count(desk, owing
         student=owing, amount="1000.50", paid_on=timezone.localdate() - datetime.timedelta(days=3)
     )
     void = paid(student=owing, amount="700.00")
-    cancellations.void(payment=void, reason="Wrong student", by=admin)
+    cancellations.cancel_receipt(payment=void, reason="Wrong student", by=admin)
     void = Payment.objects.get(pk=void.pk)
 
     assert desk.get(f"/students/{owing.pk}/payments") == {
@@ -385,7 +385,7 @@ def test_payments_come_the_newest_first_and_voided_ones_do_not_count(desk, owing
 
 def test_what_was_given_back_is_not_paid(desk, owing, admin):
     payment = paid(student=owing, amount="1000.00")
-    refunds.refund(
+    refunds.refund_payment(
         payment=payment,
         amount=Decimal("250.50"),
         refunded_on=timezone.localdate(),
@@ -460,7 +460,7 @@ def test_who_owes_nothing_yet_is_paid_up(student):
 
 def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, owing):
     payment = paid(student=owing, amount="3333.33")
-    refunds.refund(
+    refunds.refund_payment(
         payment=payment,
         amount=Decimal("33.03"),
         refunded_on=timezone.localdate(),
@@ -534,7 +534,7 @@ def test_one_key_sent_fifty_times_at_once_gives_one_receipt(owner):
 
     told = payment_json(Payment.objects.get())
     assert sorted(answers, key=lambda answer: -answer[0]) == [(201, told), *[(200, told)] * 49]
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 @pytest.fixture
@@ -583,7 +583,7 @@ def test_form_and_api_at_once_draw_consecutive_numbers_and_refusals_use_none(way
 
     assert sorted(codes) == [200] * 2 + [201] * 8 + [302] * 8 + [400] * 2
     assert sorted(Payment.objects.values_list("number", flat=True)) == list(range(1, 17))
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 @pytest.mark.race
@@ -596,7 +596,7 @@ def test_form_and_api_at_once_take_no_more_than_is_owed(ways):
     assert sum(code in (201, 302) for code in codes) == 1
     assert {code for code in codes if code not in (201, 302)} <= {200, 409}
     assert Payment.objects.get().amount == Decimal("1000.00")
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 @pytest.mark.race
@@ -610,4 +610,4 @@ def test_form_and_api_at_once_take_a_bank_reference_once(ways):
     assert sum(code in (201, 302) for code in codes) == 1
     assert {code for code in codes if code not in (201, 302)} <= {200, 409}
     assert Payment.objects.get().number == 1
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())

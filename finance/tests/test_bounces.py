@@ -14,8 +14,8 @@ from finance import checks
 from finance.models import Account, Charge, ChargeKind, LiveReference, Reversal
 from finance.reports.day_book import DayBook
 from finance.services import cancellations, refunds
-from finance.services.cancellations import bounce
-from finance.services.day_closes import close
+from finance.services.cancellations import bounce_cheque
+from finance.services.day_closes import close_day
 
 from .factories import enrolled, paid
 
@@ -78,7 +78,7 @@ def test_a_bounced_cheque_is_owed_again_with_the_charge_for_it(desk, cheque, adm
     assert str(charge).startswith(f"Bounced cheque 000123 of {cheque}")
     assert balance(cheque) == Decimal("3250.00")
     assert not LiveReference.objects.exists(), "the cheque may be presented again"
-    assert list(checks.problems()) == []
+    assert list(checks.find_problems()) == []
     assert "₹1,250.00 is owed" in desk.get(response.url).content.decode()
     payments = desk.get(
         reverse("finance:student-payments", args=[cheque.student_id])
@@ -127,10 +127,10 @@ def test_only_a_cheque_that_stands_can_bounce(desk, cheque, admin):
 
     assert returned(desk, cash).url == cash.get_absolute_url()
     with pytest.raises(ValidationError, match="not paid by cheque"):
-        bounce(payment=cash, bounced_on=timezone.localdate(), reason="x", by=admin)
-    cancellations.void(payment=cheque, reason="wrong student", by=admin)
+        bounce_cheque(payment=cash, bounced_on=timezone.localdate(), reason="x", by=admin)
+    cancellations.cancel_receipt(payment=cheque, reason="wrong student", by=admin)
     with pytest.raises(ValidationError, match="voided already"):
-        bounce(payment=cheque, bounced_on=timezone.localdate(), reason="x", by=admin)
+        bounce_cheque(payment=cheque, bounced_on=timezone.localdate(), reason="x", by=admin)
     assert Reversal.objects.count() == 1
 
 
@@ -147,8 +147,8 @@ def test_a_bounce_is_not_dated_further_back_than_the_settings_let_it(admin, stud
     )
 
     with pytest.raises(ValidationError, match="Bounced cheques can be dated back 30 days"):
-        bounce(payment=old, bounced_on=today - 31 * DAY, reason="x", by=admin)
-    bounce(payment=old, bounced_on=today - 30 * DAY, reason="x", by=admin)
+        bounce_cheque(payment=old, bounced_on=today - 31 * DAY, reason="x", by=admin)
+    bounce_cheque(payment=old, bounced_on=today - 30 * DAY, reason="x", by=admin)
 
 
 def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
@@ -157,8 +157,8 @@ def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
         day = timezone.localdate()
         cheque = paid(student=student, amount="1000.00", mode="cheque", cheque_on=day, by=admin)
     with time_machine.travel("2026-07-03 10:00+05:30", tick=False):
-        close(person=admin, on=day + DAY, counted_cash=Decimal("0.00"))
-        reversal = bounce(payment=cheque, bounced_on=day + DAY, reason="No funds", by=admin)
+        close_day(person=admin, on=day + DAY, counted_cash=Decimal("0.00"))
+        reversal = bounce_cheque(payment=cheque, bounced_on=day + DAY, reason="No funds", by=admin)
 
         assert (reversal.voided_on, reversal.booked_on) == (day + DAY, day + 2 * DAY)
         book = DayBook(day + 2 * DAY)
@@ -166,7 +166,7 @@ def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
             ("Bounced", str(cheque))
         ]
         assert [entry.what for entry in book.entries()] == ["Bounced"]
-        assert list(checks.problems()) == []
+        assert list(checks.find_problems()) == []
 
 
 def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, cheque, monkeypatch):
@@ -186,7 +186,7 @@ def test_the_page_costs_the_same_after_few_and_many_payments(desk, cheque, queri
 
 
 def test_a_cheque_of_which_money_was_given_back_has_no_form_to_bounce_it(desk, cheque, admin):
-    refunds.refund(
+    refunds.refund_payment(
         payment=cheque,
         amount=Decimal("400.00"),
         refunded_on=timezone.localdate(),

@@ -209,7 +209,7 @@ def test_tuition_is_not_cancelled_by_itself(client_of, admin):
         == 404
     )
     with pytest.raises(Exception, match="Tuition changes by"):
-        charges.cancel(charge=tuition, reason="x", by=admin)
+        charges.cancel_charge(charge=tuition, reason="x", by=admin)
 
 
 # Late fees --------------------------------------------------------------------------------------------------------
@@ -303,11 +303,11 @@ def test_a_late_fee_that_was_cancelled_or_whose_installment_was_changed_does_not
     enrollment = enrolled(fee="4000.00", due_on=today() - 8 * DAY)
     rule()
     (posted,) = late_fees.post_late_fees(on=today())
-    charges.cancel(charge=posted, reason="Bank holiday", by=admin)
+    charges.cancel_charge(charge=posted, reason="Bank holiday", by=admin)
     assert late_fees.post_late_fees(on=today()) == []
 
     rows = [(today() - 8 * DAY, Decimal("1000.00")), (today() + DAY, Decimal("3000.00"))]
-    installments.change(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
+    installments.change_installments(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
     assert late_fees.post_late_fees(on=today()) == []
 
 

@@ -23,7 +23,7 @@ from finance.models import (
     Refund,
 )
 from finance.services import receipt_prints
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 from finance.services.enrollments import complete, drop
 from finance.services.transfers import transfer
 
@@ -39,7 +39,7 @@ def books(admin):
     student = enrolled(fee="1000.00").student
     paid(student=student, amount="333.33", mode="upi", reference="U-1")
     paid(student=student, amount="700.00")
-    void(payment=paid(student=student, amount="5.00"), reason="again", by=admin)
+    cancel_receipt(payment=paid(student=student, amount="5.00"), reason="again", by=admin)
     drop(
         enrollment=enrolled(), ended_on=today, reason="left", by=admin, fee_to_keep=Decimal("10.00")
     )
@@ -55,7 +55,7 @@ def test_good_books_are_right(books, capsys):
 
 
 def test_empty_books_are_right():
-    assert list(checks.problems()) == []
+    assert list(checks.find_problems()) == []
 
 
 def lose_a_receipt():
@@ -142,7 +142,7 @@ def test_a_place_of_supply_without_a_gstin_and_a_lost_copy_are_named(admin):
         balance_after=0,
         place_of_supply="08",
     )
-    receipt_prints.count_print(payment, by=admin)
+    receipt_prints.record_print(payment, by=admin)
     assert list(checks.taxes()) == [
         f"{other}: its place of supply does not fit the GSTIN it was given with."
     ]

@@ -17,10 +17,10 @@ from finance import checks
 from finance.ledger import fee_status
 from finance.models import Charge, Payment
 from finance.reports import summaries
-from finance.reports.collections import Collected, Flow, months_of
+from finance.reports.collections import CollectionsReport, CollectionTotals, months_of
 from finance.reports.day_book import DayBook
 from finance.services import charges, concessions, refunds
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 
 from .factories import enrolled, paid
 
@@ -54,7 +54,7 @@ def year(admin):
                 (day(2026, 6, 30), Decimal("400.00")),
             ],
         ).student
-        concessions.ask(
+        concessions.request_concession(
             student=asha,
             charges=list(Charge.objects.filter(student=asha, due_on=day(2026, 6, 30))),
             kind="merit",
@@ -66,8 +66,10 @@ def year(admin):
         paid(student=bela, amount="9.00", paid_on=day(2026, 3, 31), by=admin)
         first = paid(student=asha, amount="700.35", paid_on=day(2026, 5, 31), by=admin)
         paid(student=bela, amount="120.00", mode="upi", by=admin)
-        void(payment=paid(student=bela, amount="5.00", by=admin), reason="typing error", by=admin)
-        refunds.refund(
+        cancel_receipt(
+            payment=paid(student=bela, amount="5.00", by=admin), reason="typing error", by=admin
+        )
+        refunds.refund_payment(
             payment=first,
             amount=Decimal("100.00"),
             refunded_on=day(2026, 6, 10),
@@ -80,7 +82,7 @@ def year(admin):
 
 
 def flow(due="0", received="0", refunded="0"):
-    return Flow(Decimal(due), Decimal(received), Decimal(refunded))
+    return CollectionTotals(Decimal(due), Decimal(received), Decimal(refunded))
 
 
 def test_months_courses_and_batches_tell_what_came_in_and_what_fell_due(client_of, admin, year):
@@ -116,26 +118,28 @@ def test_a_year_and_a_course_can_be_chosen(client_of, admin, year):
 def test_all_reports_agree_to_the_paisa(client_of, admin, year):
     client = client_of(admin)
     today = timezone.localdate()
-    collected = Collected(months_of(2026))
+    collected = CollectionsReport(months_of(2026))
     span = {"from": "2026-04-01", "to": "2027-03-31", "state": "standing"}
 
     received = collected.in_all.received
     assert received == client.get(reverse("finance:payment-list"), span).context["total"]
-    dashboard = dict(summaries.collections(today).months)
+    dashboard = dict(summaries.collections_summary(today).months)
     assert {first: flow.received for first, flow in collected.by_month if first <= today} == {
         first: amount for first, amount in dashboard.items() if first >= datetime.date(2026, 4, 1)
     }
     days = Payment.objects.order_by().values_list("booked_on", flat=True).distinct()
     books = [DayBook(day) for day in {*days, today}]
-    every = Collected(months_of(2026)).in_all
-    every += Collected(months_of(2025)).in_all
+    every = CollectionsReport(months_of(2026)).in_all
+    every += CollectionsReport(months_of(2025)).in_all
     assert sum(book.net for book in books) == every.kept
     statements = [fee_status(year[name], today) for name in ("asha", "bela")]
     assert sum(status.total_paid for status in statements) == every.kept
     assert sum(status.total_fee - status.conceded for status in statements) == every.due
     owed = client.get(reverse("finance:dues")).context["owed"].amount
     assert (
-        owed == sum(max(status.balance, 0) for status in statements) == summaries.owed(today).amount
+        owed
+        == sum(max(status.balance, 0) for status in statements)
+        == summaries.dues_summary(today).amount
     )
 
 
@@ -179,7 +183,7 @@ def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
     student = StudentFactory()
     day = timezone.localdate()
     for amount in ("70.00", "5.00"):
-        charges.post(
+        charges.post_charges(
             students=[student],
             kind="exam",
             label="",
@@ -188,7 +192,7 @@ def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
             token=amount,
             by=admin,
         )
-    refunds.refund(
+    refunds.refund_payment(
         payment=paid(student=student, amount="40.00"),
         amount=Decimal("3.00"),
         refunded_on=day,
@@ -199,11 +203,11 @@ def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
     )
 
     assert client_of(admin).get(PAGE).context["by_batch"] == [(None, flow("75", "40", "3"))]
-    assert list(checks.problems()) == []
+    assert list(checks.find_problems()) == []
 
 
 def test_an_empty_institute_has_an_empty_report(client_of, admin):
-    assert client_of(admin).get(PAGE).context["in_all"] == Flow()
+    assert client_of(admin).get(PAGE).context["in_all"] == CollectionTotals()
 
 
 def test_collections_are_for_the_desk(client_of, student, instructor):

@@ -46,7 +46,7 @@ def ask(client, student, on=None, **changes):
 
 
 def waiting(student, admin, amount="6000.00"):
-    row, *_ = concessions.ask(
+    row, *_ = concessions.request_concession(
         student=student,
         charges=list(Charge.objects.live().filter(student=student)),
         kind="hardship",
@@ -260,12 +260,12 @@ def test_a_waiting_concession_goes_along_when_installments_change(admin):
     waiting(enrollment.student, admin)
     rows = [(today() + DAY, Decimal("6000.00")), (today() + 2 * DAY, Decimal("6000.00"))]
 
-    installments.change(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
+    installments.change_installments(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
 
     assert balance(enrollment.student) == Decimal("12000.00")
     carried = list(Concession.objects.waiting())
     assert [row.amount for row in carried] == [Decimal("3000.00"), Decimal("3000.00")]
-    concessions.approve(token=carried[0].token, by=admin)
+    concessions.approve_concession(token=carried[0].token, by=admin)
     assert balance(enrollment.student) == Decimal("6000.00")
 
 
@@ -278,7 +278,7 @@ def test_the_history_says_what_it_came_to_before_and_after(client_of, admin):
     ask(client, enrollment.student, amount="1000", token="one")
     ask(client, enrollment.student, amount="", percent="10", token="two")
 
-    found = concessions.history(enrollment.student)
+    found = concessions.concession_history(enrollment.student)
 
     assert [(given.before, given.after) for given in found] == [
         (Decimal("11000.00"), Decimal("9900.00")),

@@ -19,7 +19,7 @@ from finance import checks
 from finance.models import DayClose, Payment
 from finance.reports.day_book import DayBook
 from finance.services import cancellations, refunds
-from finance.services.day_closes import book_cash, close
+from finance.services.day_closes import close_day, expected_cash
 
 from .factories import enrolled, paid
 
@@ -35,7 +35,7 @@ def rupees(text):
 
 
 def refund(payment, amount, *, by, mode="cash"):
-    return refunds.refund(
+    return refunds.refund_payment(
         payment=payment,
         amount=Decimal(amount),
         refunded_on=timezone.localdate(),
@@ -60,7 +60,7 @@ def day(admin, clerk):
     upi = paid(student=student, amount="40.00", mode="upi", by=admin)
     paid(student=student, amount="60.00", by=clerk)
     wrong = paid(student=student, amount="5.00", by=clerk)
-    cancellations.void(payment=wrong, reason="typing error", by=admin)
+    cancellations.cancel_receipt(payment=wrong, reason="typing error", by=admin)
     refund(upi, "10.00", by=admin)
     return {"first": first, "upi": upi, "wrong": wrong}
 
@@ -103,7 +103,7 @@ def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, ad
     with time_machine.travel(MONDAY, tick=False):
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
     with time_machine.travel(MONDAY + DAY, tick=False):
-        cancellations.void(payment=payment, reason="not hers", by=admin)
+        cancellations.cancel_receipt(payment=payment, reason="not hers", by=admin)
 
     monday, tuesday = (DayBook((MONDAY + n * DAY).date()) for n in (0, 1))
     assert (monday.in_all.total, monday.voided, monday.net) == (
@@ -133,7 +133,7 @@ def test_the_book_costs_the_same_however_full(client_of, admin, queries_of):
     def queries_with(entries):
         for _ in range(entries):
             student = enrolled(fee="100.00").student
-            cancellations.void(
+            cancellations.cancel_receipt(
                 payment=paid(student=student, amount="1.00", by=admin), reason="x", by=admin
             )
             refund(paid(student=student, amount="5.00", by=admin), "5.00", by=admin)
@@ -154,17 +154,17 @@ def test_the_book_is_for_the_desk(client_of, student, instructor):
 def test_the_cash_by_the_book_is_what_lies_in_the_drawer(admin, clerk, day):
     today = timezone.localdate()
 
-    assert book_cash(admin, today) == rupees("90.00")  # 100 received, 10 given back
-    assert book_cash(clerk, today) == rupees("60.00")  # the 5 never lay there
+    assert expected_cash(admin, today) == rupees("90.00")  # 100 received, 10 given back
+    assert expected_cash(clerk, today) == rupees("60.00")  # the 5 never lay there
 
 
 def test_cash_of_an_earlier_day_is_taken_from_who_voids_it(admin, clerk):
     with time_machine.travel(MONDAY, tick=False):
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
     with time_machine.travel(MONDAY + DAY, tick=False):
-        cancellations.void(payment=payment, reason="not hers", by=admin)
-        assert book_cash(admin, timezone.localdate()) == rupees("-50.00")
-        assert book_cash(clerk, timezone.localdate()) == rupees("0.00")
+        cancellations.cancel_receipt(payment=payment, reason="not hers", by=admin)
+        assert expected_cash(admin, timezone.localdate()) == rupees("-50.00")
+        assert expected_cash(clerk, timezone.localdate()) == rupees("0.00")
 
 
 def test_a_void_counts_in_one_book_also_when_the_day_of_the_receipt_is_closed_after_it(admin):
@@ -173,9 +173,9 @@ def test_a_void_counts_in_one_book_also_when_the_day_of_the_receipt_is_closed_af
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
     with time_machine.travel(MONDAY + DAY, tick=False):
         tuesday = timezone.localdate()
-        cancellations.void(payment=payment, reason="typing error", by=admin)
-        close(person=admin, on=monday, counted_cash=rupees("50.00"))
-        close(person=admin, on=tuesday, counted_cash=rupees("0.00"), note="50 taken out again")
+        cancellations.cancel_receipt(payment=payment, reason="typing error", by=admin)
+        close_day(person=admin, on=monday, counted_cash=rupees("50.00"))
+        close_day(person=admin, on=tuesday, counted_cash=rupees("0.00"), note="50 taken out again")
 
     assert list(DayClose.objects.order_by("closed_on").values_list("system_cash", flat=True)) == [
         rupees("50.00"), rupees("-50.00"),
@@ -187,24 +187,27 @@ def test_a_void_of_what_another_has_counted_and_closed_stands_in_the_next_book(a
     with time_machine.travel(MONDAY):
         today = timezone.localdate()
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
-        close(person=clerk, on=today, counted_cash=rupees("50.00"))
-        void = cancellations.void(payment=payment, reason="typing error", by=admin)
+        close_day(person=clerk, on=today, counted_cash=rupees("50.00"))
+        void = cancellations.cancel_receipt(payment=payment, reason="typing error", by=admin)
 
     assert void.booked_on == today + DAY
-    assert (book_cash(clerk, today), book_cash(admin, today)) == (rupees("50.00"), rupees("0.00"))
-    assert book_cash(admin, today + DAY) == rupees("-50.00")
+    assert (expected_cash(clerk, today), expected_cash(admin, today)) == (
+        rupees("50.00"),
+        rupees("0.00"),
+    )
+    assert expected_cash(admin, today + DAY) == rupees("-50.00")
     assert list(checks.day_closes()) == []
 
 
 def test_a_void_stands_in_no_book_before_its_receipt(admin, clerk):
     with time_machine.travel(MONDAY):
         today = timezone.localdate()
-        close(person=clerk, on=today, counted_cash=rupees("0.00"))
+        close_day(person=clerk, on=today, counted_cash=rupees("0.00"))
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
-        void = cancellations.void(payment=payment, reason="typing error", by=admin)
+        void = cancellations.cancel_receipt(payment=payment, reason="typing error", by=admin)
 
     assert payment.booked_on == void.booked_on == today + DAY
-    assert book_cash(clerk, today + DAY) == book_cash(admin, today + DAY) == rupees("0.00")
+    assert expected_cash(clerk, today + DAY) == expected_cash(admin, today + DAY) == rupees("0.00")
 
 
 def test_a_day_that_agrees_is_closed_without_a_note(client_of, admin, day):
@@ -248,31 +251,31 @@ def test_after_the_close_entries_stand_in_the_next_open_day(admin, clerk):
         today = timezone.localdate()
         student = enrolled(fee="500.00", enrolled_on=today).student
         first = paid(student=student, amount="100.00", by=admin)
-        close(person=admin, on=today, counted_cash=rupees("100.00"))
+        close_day(person=admin, on=today, counted_cash=rupees("100.00"))
         late = paid(student=student, amount="20.00", by=admin)
         other = paid(student=student, amount="3.00", by=clerk)
-        void = cancellations.void(payment=first, reason="wrong", by=admin)
+        void = cancellations.cancel_receipt(payment=first, reason="wrong", by=admin)
 
     assert (first.booked_on, late.booked_on, other.booked_on) == (today, today + DAY, today)
     assert void.booked_on == today + DAY
-    assert book_cash(admin, today + DAY) == rupees("-80.00")
-    assert list(checks.problems()) == []
+    assert expected_cash(admin, today + DAY) == rupees("-80.00")
+    assert list(checks.find_problems()) == []
 
 
 def test_a_day_is_closed_once_and_not_before_it_comes(admin, day):
     today = timezone.localdate()
     with pytest.raises(ValidationError, match="still to come"):
-        close(person=admin, on=today + DAY, counted_cash=rupees("0.00"))
-    close(person=admin, on=today, counted_cash=rupees("90.00"))
+        close_day(person=admin, on=today + DAY, counted_cash=rupees("0.00"))
+    close_day(person=admin, on=today, counted_cash=rupees("90.00"))
     for on in (today, today - DAY):
         with pytest.raises(ValidationError, match="is closed up to"):
-            close(person=admin, on=on, counted_cash=rupees("0.00"))
+            close_day(person=admin, on=on, counted_cash=rupees("0.00"))
 
 
 def test_no_open_day_with_entries_is_passed_over(admin):
     with time_machine.travel(MONDAY, tick=False):
         student = enrolled(fee="500.00").student
-        close(person=admin, on=timezone.localdate(), counted_cash=rupees("0.00"))
+        close_day(person=admin, on=timezone.localdate(), counted_cash=rupees("0.00"))
     with time_machine.travel(MONDAY + DAY, tick=False):
         paid(student=student, amount="20.00", by=admin)
     today = (MONDAY + 2 * DAY).date()
@@ -280,11 +283,11 @@ def test_no_open_day_with_entries_is_passed_over(admin):
         time_machine.travel(MONDAY + 2 * DAY),
         pytest.raises(ValidationError, match="Close 2 Jun 2026 first"),
     ):
-        close(person=admin, on=today, counted_cash=rupees("0.00"))
+        close_day(person=admin, on=today, counted_cash=rupees("0.00"))
 
 
 def test_a_close_cannot_be_changed_or_deleted(admin, day):
-    closing = close(person=admin, on=timezone.localdate(), counted_cash=rupees("90.00"))
+    closing = close_day(person=admin, on=timezone.localdate(), counted_cash=rupees("90.00"))
     with pytest.raises(IntegrityError):
         DayClose.objects.filter(pk=closing.pk).update(counted_cash=rupees("0.00"))
 

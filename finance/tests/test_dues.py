@@ -16,9 +16,9 @@ from finance.balances import refresh_accounts
 from finance.ledger import fee_status
 from finance.models import Account
 from finance.reports import summaries
-from finance.reports.dues import AGE_OF, AGES, Dues, PastDues
+from finance.reports.dues import AGE_GROUP_BY_KEY, AGE_GROUPS, CurrentDues, PastDues
 from finance.services import concessions, refunds
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 from finance.services.enrollments import drop
 
 from .factories import enrolled, paid
@@ -118,7 +118,7 @@ def test_a_filter_that_is_not_understood_says_so_beside_it(client_of, admin):
 
 def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
     today = timezone.localdate()
-    dues = Dues(today)
+    dues = CurrentDues(today)
 
     both, overdue, upcoming = dues.debtors(dues.find().ids())
 
@@ -168,8 +168,8 @@ def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(
     assert totals.ages == [
         Decimal(amount) for amount in ("500.00", "600.00", "311.11", "11.11", "11.11", "711.11")
     ]
-    assert totals.amount == summaries.owed(today).amount
-    assert totals.overdue == summaries.owed(today).overdue
+    assert totals.amount == summaries.dues_summary(today).amount
+    assert totals.overdue == summaries.dues_summary(today).overdue
 
 
 def test_however_filtered_they_come_in_the_order_asked_for(client_of, admin):
@@ -291,7 +291,7 @@ def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admi
         first = paid(student=late, amount="100.00")
     with time_machine.travel(monday + 2 * DAY, tick=False):
         paid(student=late, amount="900.00")
-        void(payment=first, reason="not his", by=admin)
+        cancel_receipt(payment=first, reason="not his", by=admin)
         drop(
             enrollment=dropped,
             ended_on=timezone.localdate(),
@@ -315,9 +315,9 @@ def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admi
 
 
 def test_today_reckoned_from_the_rows_is_what_is_kept(institute_with_dues):
-    kept, reckoned = Dues(timezone.localdate()), PastDues(timezone.localdate())
+    kept, reckoned = CurrentDues(timezone.localdate()), PastDues(timezone.localdate())
     asked = [{}, {"due_before": timezone.localdate()}, {"at_least": Decimal("600.00")}]
-    asked += [{"age": age} for age in AGE_OF.values()]
+    asked += [{"age": age} for age in AGE_GROUP_BY_KEY.values()]
 
     for of in asked:
         assert kept.find(**of).totals == reckoned.find(**of).totals
@@ -339,7 +339,7 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
         next_day()
         given = paid(student=student, amount="400.00", by=admin)
         next_day()
-        (conceded,) = concessions.ask(
+        (conceded,) = concessions.request_concession(
             student=student,
             charges=student.charges.all(),
             kind="merit",
@@ -350,10 +350,10 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
         next_day()
         wrong = paid(student=student, amount="600.00", by=admin)
         next_day()
-        void(payment=wrong, reason="not his", by=admin)
+        cancel_receipt(payment=wrong, reason="not his", by=admin)
         next_day()
         today = timezone.localdate()
-        refunds.refund(
+        refunds.refund_payment(
             payment=given,
             amount=Decimal("100.00"),
             refunded_on=today,
@@ -363,7 +363,7 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
             by=admin,
         )
         next_day()
-        concessions.take_back(token=conceded.token, reason="x", by=admin)
+        concessions.withdraw_concession(token=conceded.token, reason="x", by=admin)
 
         owed = []
         for days in range(7):
@@ -429,7 +429,7 @@ def test_the_filtered_list_is_downloaded_as_csv(client_of, admin, institute_with
     ]
     assert (rows[1]["Guardian"], rows[1]["Phone"]) == ("'=HYPERLINK()", "9876500000")
     for row in rows:
-        assert sum(Decimal(row[age.label]) for age in AGES) == Decimal(row["Owed"])
+        assert sum(Decimal(row[age.label]) for age in AGE_GROUPS) == Decimal(row["Owed"])
 
 
 def test_the_list_is_downloaded_for_a_spreadsheet(client_of, admin, institute_with_dues):

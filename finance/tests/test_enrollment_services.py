@@ -138,7 +138,9 @@ def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin
     paid(student=enrollment.student, amount="5000.00")
     new = [(today + 10 * DAY, Decimal("3000.00")), (today + 40 * DAY, Decimal("4000.00"))]
 
-    installments.change(enrollment=enrollment, rows=new, reason="Father's salary day", by=admin)
+    installments.change_installments(
+        enrollment=enrollment, rows=new, reason="Father's salary day", by=admin
+    )
 
     after = status(enrollment)
     assert open_rows(enrollment) == new
@@ -157,7 +159,7 @@ def test_changed_installments_carry_concessions_over(admin):
         fee="12000.00",
         installments=[(today, Decimal("6000.00")), (today + DAY, Decimal("6000.00"))],
     )
-    concessions.ask(
+    concessions.request_concession(
         student=enrollment.student,
         charges=Charge.objects.all(),
         kind="merit",
@@ -166,7 +168,7 @@ def test_changed_installments_carry_concessions_over(admin):
         amount=Decimal("1000"),
     )
 
-    installments.change(
+    installments.change_installments(
         enrollment=enrollment,
         rows=[(today + 5 * DAY, Decimal("11000.00"))],
         reason="One payment",
@@ -191,7 +193,7 @@ def test_a_concession_is_spread_over_open_installments_in_proportion(admin):
     enrollment = enrolled(fee="7000.00", installments=rows)
     paid(student=enrollment.student, amount="1000.00")
 
-    given_rows = concessions.ask(
+    given_rows = concessions.request_concession(
         student=enrollment.student,
         charges=Charge.objects.all(),
         kind="sibling",
@@ -206,7 +208,7 @@ def test_a_concession_is_spread_over_open_installments_in_proportion(admin):
 
 def test_above_the_limit_it_waits_and_changes_nothing_until_approved(admin, institute_limit):
     enrollment = enrolled(fee="12000.00")
-    row, *_ = concessions.ask(
+    row, *_ = concessions.request_concession(
         student=enrollment.student,
         charges=Charge.objects.all(),
         kind="hardship",
@@ -217,13 +219,13 @@ def test_above_the_limit_it_waits_and_changes_nothing_until_approved(admin, inst
     assert row.is_waiting
     assert status(enrollment).balance == Decimal("12000.00")
 
-    concessions.approve(token=row.token, by=admin)
+    concessions.approve_concession(token=row.token, by=admin)
 
     assert status(enrollment).balance == Decimal("6999.99")
     with pytest.raises(ValidationError, match="decided already"):
-        concessions.approve(token=row.token, by=admin)
+        concessions.approve_concession(token=row.token, by=admin)
 
-    concessions.take_back(token=row.token, reason="Wrong student", by=admin)
+    concessions.withdraw_concession(token=row.token, reason="Wrong student", by=admin)
     assert status(enrollment).balance == Decimal("12000.00")
 
 
@@ -242,7 +244,7 @@ def test_a_concession_takes_off_no_more_than_is_open(admin):
     paid(student=enrollment.student, amount="400.00")
 
     with pytest.raises(ValidationError, match=r"At most ₹600\.00"):
-        concessions.ask(
+        concessions.request_concession(
             student=enrollment.student,
             charges=Charge.objects.all(),
             kind="merit",
@@ -291,7 +293,7 @@ def test_a_late_fee_is_posted_once_a_rule_and_never_within_the_grace():
 
 
 def refund(payment, amount, by, **changes):
-    return refunds.refund(
+    return refunds.refund_payment(
         **{
             "payment": payment,
             "amount": Decimal(amount),
@@ -334,10 +336,10 @@ def test_a_payment_that_was_refunded_cannot_be_voided_and_a_void_one_not_refunde
     student = enrolled(fee="1000.00").student
     refunded, void = paid(student=student, amount="500.00"), paid(student=student, amount="400.00")
     refund(refunded, "100.00", admin)
-    cancellations.void(payment=void, reason="wrong", by=admin)
+    cancellations.cancel_receipt(payment=void, reason="wrong", by=admin)
 
     with pytest.raises(ValidationError, match="cannot be voided"):
-        cancellations.void(payment=refunded, reason="wrong", by=admin)
+        cancellations.cancel_receipt(payment=refunded, reason="wrong", by=admin)
     with pytest.raises(ValidationError, match="is void"):
         refund(void, "100.00", admin)
 
@@ -387,7 +389,7 @@ def test_the_fee_for_the_classes_held_is_shown_with_its_working():
         starts_on=datetime.date(2026, 6, 1), ends_on=datetime.date(2026, 6, 30)
     )
 
-    share = installments.fee_from(batch, Decimal("1000.00"), datetime.date(2026, 6, 21))
+    share = installments.prorated_fee_from(batch, Decimal("1000.00"), datetime.date(2026, 6, 21))
 
     assert (share.counted, share.all, share.amount) == (10, 30, Decimal("333.33"))
 
@@ -450,7 +452,7 @@ def test_moving_twice_counts_what_stayed_of_the_first_fee_once(admin):
 def test_moving_carries_a_concession_over(admin):
     today = timezone.localdate()
     enrollment = enrolled(fee="12000.00", due_on=today + 10 * DAY)
-    concessions.ask(
+    concessions.request_concession(
         student=enrollment.student,
         charges=Charge.objects.all(),
         kind="sibling",
@@ -470,4 +472,4 @@ def test_moving_carries_a_concession_over(admin):
     assert (after.total_fee, after.conceded, after.balance) == tuple(
         rupees("15000.00", "2000.00", "13000.00")
     )
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())

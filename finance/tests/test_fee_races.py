@@ -24,11 +24,11 @@ from finance.models import (
     ReceiptSeries,
 )
 from finance.services import charges, concessions, installments, late_fees, refunds
-from finance.services.bulk_payments import Receiving
-from finance.services.cancellations import void
-from finance.services.day_closes import book_cash, close
+from finance.services.bulk_payments import BulkPayments
+from finance.services.cancellations import cancel_receipt
+from finance.services.day_closes import close_day, expected_cash
 from finance.services.enrollments import enroll_several
-from finance.services.payments import new_payment
+from finance.services.payments import build_payment
 from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
@@ -44,7 +44,7 @@ def owner():
 
 def ask(student, by, amount, token=""):
     rows = list(Charge.objects.live().filter(student=student))
-    return concessions.ask(
+    return concessions.request_concession(
         student=student,
         charges=rows,
         kind="merit",
@@ -64,7 +64,7 @@ def test_one_concession_form_sent_many_times_at_once_takes_off_once(owner):
     assert not refused(results)
     assert Concession.objects.count() == 1
     assert Account.objects.get().balance == Decimal("11000.00")
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(owner):
@@ -75,7 +75,7 @@ def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(own
         *[lambda: paid(student=student, amount="1000.00")] * 3,
     )
 
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
     taken_off = sum(Concession.objects.live().values_list("amount", flat=True))
     assert taken_off <= Decimal("4000.00")
 
@@ -85,13 +85,13 @@ def test_a_concession_is_approved_or_declined_and_never_both(owner):
     token = ask(student, owner, "6000")[0].token
 
     results = at_once(
-        *[lambda: concessions.approve(token=token, by=owner)] * 3,
-        *[lambda: concessions.take_back(token=token, reason="No", by=owner)] * 3,
+        *[lambda: concessions.approve_concession(token=token, by=owner)] * 3,
+        *[lambda: concessions.withdraw_concession(token=token, reason="No", by=owner)] * 3,
     )
 
     assert len(refused(results)) >= 4
     assert Account.objects.get().balance in (Decimal("12000.00"), Decimal("6000.00"))
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
@@ -100,7 +100,7 @@ def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
     token = secrets.token_urlsafe(24)
 
     def post(order):
-        return charges.post(
+        return charges.post_charges(
             students=students[::order],
             batch=batch,
             kind="exam",
@@ -115,7 +115,7 @@ def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
 
     assert sum(len(posted) for posted in results) == 6
     assert Charge.objects.filter(kind="exam").count() == 6
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_late_fees_posted_by_many_at_once_come_once_each(owner):
@@ -127,7 +127,7 @@ def test_late_fees_posted_by_many_at_once_come_once_each(owner):
     results = at_once(*[lambda: late_fees.post_late_fees(on=timezone.localdate(), by=owner)] * 4)
 
     assert sum(len(posted) for posted in results) == 5
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
@@ -139,7 +139,9 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
             (today + timedelta(days=days), Decimal("5000.00")),
             (today + timedelta(days=2 * days), Decimal("7000.00")),
         ]
-        return installments.change(enrollment=enrollment, rows=rows, reason="Salary day", by=owner)
+        return installments.change_installments(
+            enrollment=enrollment, rows=rows, reason="Salary day", by=owner
+        )
 
     at_once(
         *[lambda days=days: change(days) for days in (10, 20, 30)],
@@ -147,7 +149,7 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
     )
 
     assert sum(Charge.objects.live().values_list("amount", flat=True)) == Decimal("12000.00")
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 @pytest.mark.parametrize("second", ["concession", "enroll"])
@@ -166,7 +168,7 @@ def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner
         token="t",
     )
     acts = {
-        "charge": lambda: charges.post(students=[asha], by=owner, **books),
+        "charge": lambda: charges.post_charges(students=[asha], by=owner, **books),
         "enroll several": lambda: enroll_several(
             students=several, batch=batch, enrolled_on=today, by=owner
         ),
@@ -177,7 +179,7 @@ def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner
 
     meeting(acts[first], acts[second])
 
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_two_transfers_between_two_batches_at_once_leave_both_right(owner):
@@ -191,7 +193,7 @@ def test_two_transfers_between_two_batches_at_once_leave_both_right(owner):
     )
 
     assert not refused(results)
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner):
@@ -202,11 +204,11 @@ def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner)
 
     @transaction.atomic
     def open_with():
-        receiving = Receiving(
+        receiving = BulkPayments(
             student_ids=[asha.pk], days=[today], by=None, kind=ReceiptSeries.Kind.OPENING
         )
         series, number = receiving.reserve_number(today)
-        payment = new_payment(
+        payment = build_payment(
             student=asha, amount=Decimal("700.00"), paid_on=today, mode="cash", reference="", cheque_on=None, notes="",
             token="opening", series=series, number=number, status=receiving.stand([asha.pk])[asha.pk],
             letterhead=receiving.letterhead, by=None,
@@ -217,7 +219,7 @@ def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner)
     meeting(open_with, lambda: paid(student=bela, amount="5.00"))
 
     assert DayTotal.objects.get(amount__gt=0).amount == Decimal("706.00")
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def in_a_thread(act):
@@ -234,22 +236,27 @@ def test_what_waits_for_the_close_of_a_day_stands_in_the_next_open_one(owner, ac
     student = enrolled(fee="12000.00").student
     first = paid(student=student, amount="1000.00", by=owner)
     give_back = partial(
-        refunds.refund, payment=first, refunded_on=today, mode="cash", reason="Left", by=owner
+        refunds.refund_payment,
+        payment=first,
+        refunded_on=today,
+        mode="cash",
+        reason="Left",
+        by=owner,
     )
     acts = {
         "payment": lambda: paid(student=student, amount="500.00", by=owner),
-        "void": lambda: void(payment=first, reason="typing error", by=owner),
+        "void": lambda: cancel_receipt(payment=first, reason="typing error", by=owner),
         "refund": lambda: give_back(amount=Decimal("400.00"), token="t"),
     }
 
     with ThreadPoolExecutor() as other:
         with transaction.atomic():
-            close(person=owner, on=today, counted_cash=Decimal("1000.00"))
+            close_day(person=owner, on=today, counted_cash=Decimal("1000.00"))
             waiting = other.submit(in_a_thread, acts[act])
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=1)
         late = waiting.result(timeout=20)
 
     assert late.booked_on == today + timedelta(days=1)
-    assert book_cash(owner, today) == DayClose.objects.get().system_cash
-    assert not list(checks.problems())
+    assert expected_cash(owner, today) == DayClose.objects.get().system_cash
+    assert not list(checks.find_problems())

@@ -40,7 +40,7 @@ from finance.models import (
     Payment,
     Refund,
 )
-from finance.reports.collections import Collected, months_of
+from finance.reports.collections import CollectionsReport, months_of
 from finance.services import (
     cancellations,
     charges,
@@ -179,7 +179,7 @@ class FeeDesk(RuleBasedStateMachine):
     @rule(which=which, amount=paise, days=strategies.integers(0, 40))
     def charge(self, which, amount, days):
         student, amount = self.one(self.students, which), Decimal(amount).scaleb(-2)
-        charges.post(
+        charges.post_charges(
             students=[student],
             kind=ChargeKind.MATERIAL,
             label="Books",
@@ -198,7 +198,7 @@ class FeeDesk(RuleBasedStateMachine):
         if not lines:
             return
         amount = min(Decimal(amount).scaleb(-2), sum(line.open for line in lines))
-        rows = concessions.ask(
+        rows = concessions.request_concession(
             student=student,
             charges=[line.charge for line in lines],
             kind="merit",
@@ -214,7 +214,7 @@ class FeeDesk(RuleBasedStateMachine):
     def approve(self, which):
         waiting = self.one(self.waiting(), which)
         try:
-            rows = concessions.approve(token=waiting.token, by=self.by)
+            rows = concessions.approve_concession(token=waiting.token, by=self.by)
         except ValidationError:
             return  # less is open than it takes off
         self.owe(waiting.student, -sum(row.amount for row in rows))
@@ -224,7 +224,7 @@ class FeeDesk(RuleBasedStateMachine):
     def take_back(self, which):
         given = self.one(self.given(), which)
         before = self.net_charges[given.student_id]
-        concessions.take_back(token=given.token, reason="in error", by=self.by)
+        concessions.withdraw_concession(token=given.token, reason="in error", by=self.by)
         self.owe(given.student, self.net_charges[given.student_id] - before)
 
     @rule(which=which, amount=paise, mode=strategies.sampled_from(Mode.values))
@@ -250,7 +250,7 @@ class FeeDesk(RuleBasedStateMachine):
     @rule(which=which)
     def void(self, which):
         payment = self.one(self.voidable(), which)
-        cancellations.void(payment=payment, reason="typing error", by=self.by)
+        cancellations.cancel_receipt(payment=payment, reason="typing error", by=self.by)
         self.pay(payment.student, -payment.amount)
 
     @there_is("cheques")
@@ -258,7 +258,7 @@ class FeeDesk(RuleBasedStateMachine):
     def bounce(self, which, charge):
         payment, charge = self.one(self.cheques(), which), Decimal(charge).scaleb(-2)
         day = max(payment.paid_on, self.today - 20 * DAY)
-        cancellations.bounce(
+        cancellations.bounce_cheque(
             payment=payment, bounced_on=day, reason="no funds", by=self.by, charge=charge
         )
         self.pay(payment.student, -payment.amount)
@@ -273,7 +273,7 @@ class FeeDesk(RuleBasedStateMachine):
             amount = max(
                 (payment.amount - payment.refunded) * part / 100, Decimal("0.01")
             ).quantize(Decimal("0.01"))
-            refunds.refund(
+            refunds.refund_payment(
                 payment=payment,
                 amount=amount,
                 refunded_on=self.today,
@@ -320,11 +320,11 @@ class FeeDesk(RuleBasedStateMachine):
         enrollment = self.one(self.active(), which)
         if enrollment:
             is_open = sum(
-                (line.open for line in installments.open_lines(enrollment, self.today)), ZERO
+                (line.open for line in installments.unpaid_tuition(enrollment, self.today)), ZERO
             )
             if is_open > ZERO:
                 rows = installments.split_evenly(is_open, parts, self.today + 5 * DAY)
-                installments.change(
+                installments.change_installments(
                     enrollment=enrollment, rows=rows, reason="asked for", by=self.by
                 )
 
@@ -368,7 +368,7 @@ class FeeDesk(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()
     def the_books_are_right(self):
-        assert list(checks.problems()) == []
+        assert list(checks.find_problems()) == []
 
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()
@@ -386,7 +386,7 @@ class FeeDesk(RuleBasedStateMachine):
     @invariant()
     def the_report_of_all_years_says_what_the_acts_say(self):
         years = range(BEGIN.year - 1, BEGIN.year + 6)
-        every = Collected([month for year in years for month in months_of(year)]).in_all
+        every = CollectionsReport([month for year in years for month in months_of(year)]).in_all
         assert every.kept == sum(self.paid.values())
         assert every.due == sum(self.net_charges.values())
 

@@ -14,7 +14,7 @@ from accounts.tests.factories import StudentFactory
 from coachmaster.core.tests.imports import run_import
 from finance.ledger import fee_status
 from finance.models import Account, Charge, DayTotal, Mode, Payment, ReceiptSeries
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 
 from .factories import enrolled, paid
 
@@ -351,7 +351,7 @@ def test_a_payment_that_was_brought_in_is_never_changed(file, asha):
 
 def test_a_voided_payment_does_not_come_back(file, asha, admin):
     run_import("import_payments", file(PAYMENTS))
-    void(payment=Payment.objects.get(number=2), reason="Wrong student", by=admin)
+    cancel_receipt(payment=Payment.objects.get(number=2), reason="Wrong student", by=admin)
 
     run = run_import("import_payments", file(PAYMENTS))
 

@@ -7,11 +7,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from finance.balances import refresh_accounts, refresh_days
-from finance.ledger import Status, fee_status
+from finance.balances import refresh_accounts, refresh_day_totals
+from finance.ledger import PaymentStatus, fee_status
 from finance.models import Account, Charge, DayTotal, Payment
 from finance.services import concessions
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 
 from .factories import enrolled, paid
 
@@ -30,7 +30,7 @@ def test_a_part_payment_leaves_the_rest_owed(admin):
         Decimal("4500.50"),
         Decimal("7499.50"),
     )
-    assert status.status == Status.OVERDUE
+    assert status.status == PaymentStatus.OVERDUE
     assert status.overdue == Decimal("7499.50")
     assert status.is_part_paid
 
@@ -38,11 +38,11 @@ def test_a_part_payment_leaves_the_rest_owed(admin):
 @pytest.mark.parametrize(
     ("due_in_days", "amount", "expected"),
     [
-        (0, None, Status.DUE),
-        (5, None, Status.UPCOMING),
-        (-1, None, Status.OVERDUE),
-        (-1, "12000.00", Status.PAID),
-        (-1, "12000.01", Status.ADVANCE),
+        (0, None, PaymentStatus.DUE),
+        (5, None, PaymentStatus.UPCOMING),
+        (-1, None, PaymentStatus.OVERDUE),
+        (-1, "12000.00", PaymentStatus.PAID),
+        (-1, "12000.01", PaymentStatus.ADVANCE),
     ],
 )
 def test_the_fee_status_is_one_of_five_words(due_in_days, amount, expected):
@@ -58,7 +58,7 @@ def test_a_past_day_shows_what_was_true_then():
     today = timezone.localdate()
     enrollment = enrolled(fee="12000.00", enrolled_on=today - 10 * DAY)
     payment = paid(student=enrollment.student, amount="5000.00", paid_on=today - 5 * DAY)
-    void(payment=payment, reason="typed twice", by=None)
+    cancel_receipt(payment=payment, reason="typed twice", by=None)
     student = enrollment.student
 
     assert fee_status(student, today - 11 * DAY).total_fee == Decimal("0.00")
@@ -72,7 +72,7 @@ def test_the_kept_balance_and_the_kept_days_equal_the_rows():
     enrollment = enrolled(fee="999.99")
     paid(student=enrollment.student, amount="333.33")
     voided = paid(student=enrollment.student, amount="100.00")
-    void(payment=voided, reason="wrong student", by=None)
+    cancel_receipt(payment=voided, reason="wrong student", by=None)
 
     assert fee_status(enrollment.student, today).balance == Decimal("666.66")
     assert Account.objects.get().balance == Decimal("666.66")
@@ -90,7 +90,7 @@ def test_three_odd_parts_pay_an_odd_fee_exactly():
         paid(student=enrollment.student, amount=part)
 
     assert not Account.objects.owing().exists()
-    assert fee_status(enrollment.student, timezone.localdate()).status == Status.PAID
+    assert fee_status(enrollment.student, timezone.localdate()).status == PaymentStatus.PAID
 
 
 def test_the_database_refuses_to_change_or_delete_a_payment():
@@ -123,7 +123,7 @@ def test_each_payment_leaves_what_a_recalculation_finds(admin):
     )
     student = enrollment.student
     charges = Charge.objects.order_by("due_on")
-    concessions.ask(
+    concessions.request_concession(
         student=student,
         charges=charges[1:2],
         kind="merit",
@@ -141,7 +141,7 @@ def test_each_payment_leaves_what_a_recalculation_finds(admin):
         paid(student=student, amount=amount)
         before = written()
         refresh_accounts([student.pk])
-        refresh_days([today])
+        refresh_day_totals([today])
         assert written() == before
     assert before == (
         (Decimal("-499.99"), None),
@@ -166,7 +166,7 @@ def test_what_is_open_follows_the_oldest_charge(admin):
     assert open_and_since() == ([None, Decimal("2500.00"), Decimal("3000.00")], today)
     first = paid(student=student, amount="2500.00")
     assert open_and_since() == ([None, None, Decimal("3000.00")], today + 9 * DAY)
-    void(payment=first, reason="typed twice", by=admin)
+    cancel_receipt(payment=first, reason="typed twice", by=admin)
     assert open_and_since() == ([None, Decimal("2500.00"), Decimal("3000.00")], today)
     paid(student=student, amount="6000.00")
     assert open_and_since() == ([None] * 3, None)

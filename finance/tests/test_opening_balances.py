@@ -15,7 +15,7 @@ from coachmaster.core.tests.imports import run_import
 from coachmaster.core.tests.workbooks import xlsx
 from finance.ledger import fee_status
 from finance.models import Charge, Concession, Payment, ReceiptSeries
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 
 from .factories import enrolled, paid
 
@@ -320,7 +320,7 @@ def test_who_is_there_already_is_found_again(file, batches):
 
 def test_an_opening_payment_that_was_voided_is_made_anew(file, batches, admin):
     switch(file, KIRAN)
-    void(payment=Payment.objects.get(), reason="Wrong", by=admin)
+    cancel_receipt(payment=Payment.objects.get(), reason="Wrong", by=admin)
 
     switch(file, KIRAN)
 

@@ -13,7 +13,7 @@ from academics.models import Institute
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
 from coachmaster.core.dates import day_words
 from finance.models import Account, Payment, ReceiptSeries
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 from finance.services.payments import record_payment
 
 from .factories import enrolled, paid
@@ -234,7 +234,7 @@ def test_a_reference_counts_once_and_is_free_again_after_a_void(client_of, admin
         f"This reference is on receipt {first} already. Check the number."
     ]
 
-    void(payment=first, reason="wrong student", by=admin)
+    cancel_receipt(payment=first, reason="wrong student", by=admin)
     assert post(client, other, mode="bank_transfer", reference="utr44321").status_code == 302
 
 
@@ -447,7 +447,7 @@ def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
     paid(student=owing, amount="100.00", paid_on=today - 3 * DAY)
     upi = paid(student=owing, amount="20.00", mode="upi")
     voided = paid(student=owing, amount="3.00")
-    void(payment=voided, reason="typed twice", by=admin)
+    cancel_receipt(payment=voided, reason="typed twice", by=admin)
     other = StudentFactory(admission_number="A-9", user__phone="")
     paid(student=enrolled(student=other).student, amount="0.50")
     client = client_of(admin)
@@ -505,7 +505,9 @@ def test_lists_cost_the_same_however_long(client_of, admin, owing, name, queries
 
     def queries_with(payments):
         for _ in range(payments):
-            void(payment=paid(student=owing, amount="1.00", by=admin), reason="again", by=admin)
+            cancel_receipt(
+                payment=paid(student=owing, amount="1.00", by=admin), reason="again", by=admin
+            )
             paid(student=owing, amount="1.00", by=admin)
         client.get(address)  # what is remembered for a while is remembered now
         return queries_of(lambda: client.get(address))
@@ -515,7 +517,7 @@ def test_lists_cost_the_same_however_long(client_of, admin, owing, name, queries
 
 def test_a_student_sees_what_was_paid_and_what_was_voided(client_of, owing, admin):
     paid(student=owing, amount="100.00")
-    void(payment=paid(student=owing, amount="7.00"), reason="typed twice", by=admin)
+    cancel_receipt(payment=paid(student=owing, amount="7.00"), reason="typed twice", by=admin)
 
     response = client_of(owing).get(reverse("finance:student-payments", args=[owing.pk]))
 

@@ -24,9 +24,9 @@ from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from finance import checks
 from finance.models import Account, DayTotal, Payment, Reversal
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 from finance.services.enrollments import complete_batch, drop
-from finance.services.payments import MoreThanOwed, record_payment
+from finance.services.payments import ExceedsDues, record_payment
 from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
@@ -81,7 +81,7 @@ def test_one_form_posted_fifty_times_at_once_gives_one_receipt(owner):
     answers = [answer for several in at_once(*[post] * 10) for answer in several]
 
     assert answers == [Payment.objects.get().get_absolute_url()] * 50
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 @pytest.mark.parametrize("every_fifth_is_invalid", [False, True])
@@ -104,7 +104,7 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
                     by=owner,
                 )
                 done += 1
-            except MoreThanOwed:
+            except ExceedsDues:
                 pass
         return done
 
@@ -114,7 +114,7 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
     assert list(Payment.objects.order_by("number").values_list("number", flat=True)) == list(
         range(1, written + 1)
     )
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
@@ -133,8 +133,8 @@ def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
     results = at_once(*[pay] * 10)
 
     assert Payment.objects.count() == 1
-    assert [type(refusal) for refusal in refused(results)] == [MoreThanOwed] * 9
-    assert not list(checks.problems())
+    assert [type(refusal) for refusal in refused(results)] == [ExceedsDues] * 9
+    assert not list(checks.find_problems())
 
 
 def test_a_bank_reference_is_taken_once(owner):
@@ -156,13 +156,15 @@ def test_a_bank_reference_is_taken_once(owner):
     assert {refusal.messages[0] for refusal in refused(results)} == {
         f"This reference is on receipt {Payment.objects.get()} already. Check the number."
     }
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_twenty_voids_at_once_give_one_reversal(owner):
     payment = paid(student=enrolled().student, amount="100.00")
 
-    results = at_once(*[lambda: void(payment=payment, reason="typed twice", by=owner)] * 20)
+    results = at_once(
+        *[lambda: cancel_receipt(payment=payment, reason="typed twice", by=owner)] * 20
+    )
 
     assert Reversal.objects.count() == 1
     assert {refusal.messages[0] for refusal in refused(results)} == {
@@ -194,11 +196,11 @@ def test_a_payment_and_a_void_of_one_day_leave_its_total_right(owner):
 
     meeting(
         lambda: paid(student=other, amount="5.00"),
-        lambda: void(payment=wrong, reason="wrong student", by=owner),
+        lambda: cancel_receipt(payment=wrong, reason="wrong student", by=owner),
     )
 
     assert DayTotal.objects.get().amount == Decimal("5.00")
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
@@ -217,7 +219,7 @@ def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
     )
 
     assert Account.objects.get().balance == Decimal("95.00")
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
@@ -233,7 +235,7 @@ def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
     assert {refusal.messages[0] for refusal in refused(results)} == {
         "Tiny is full: all 3 seats are taken."
     }
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_of_two_enrollments_of_one_student_one_is_made(owner):
@@ -247,7 +249,7 @@ def test_of_two_enrollments_of_one_student_one_is_made(owner):
     assert Enrollment.objects.active().count() == 1
     assert len(refused(results)) == 3
     assert Account.objects.get().balance == Decimal("12000.00")
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_a_move_and_an_enrollment_meet_without_a_second_active_one(owner):
@@ -268,7 +270,7 @@ def test_a_move_and_an_enrollment_meet_without_a_second_active_one(owner):
     assert Enrollment.objects.active().filter(student=student).count() <= 1
     assert last_seat.enrollments.active().count() <= 1
     assert len(refused(results)) >= 2
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_a_batch_that_is_completed_takes_nobody_more(owner):

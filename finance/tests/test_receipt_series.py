@@ -9,8 +9,8 @@ from django.utils import timezone
 from finance import checks
 from finance.locks import lock_series
 from finance.models import Payment, ReceiptSeries
-from finance.services.cancellations import void
-from finance.services.receipt_series import start_at
+from finance.services.cancellations import cancel_receipt
+from finance.services.receipt_series import start_series
 
 from .factories import enrolled, paid
 
@@ -28,20 +28,20 @@ def test_receipts_start_where_the_institute_says_and_run_on_without_a_gap(
 
     assert f"The first receipt will be {receipts[0]}." in response.content.decode()
     assert [receipt.receipt_number[-5:] for receipt in receipts] == ["00412", "00413"]
-    assert not list(checks.problems())
+    assert not list(checks.find_problems())
 
 
 def test_the_start_is_fixed_by_the_first_receipt_even_a_void_one(client_of, admin, student):
     enrolled(student=student)
     payment = paid(student=student, amount="100.00")
-    void(payment=payment, reason="Wrong student", by=admin)
+    cancel_receipt(payment=payment, reason="Wrong student", by=admin)
     client = client_of(admin)
 
     response = client.post(START, {"first_number": "412"}, follow=True)
 
     assert "has receipts already, so its numbers go on from 2." in response.content.decode()
     with pytest.raises(ValidationError, match="has receipts already"):
-        start_at(first_number=412, day=timezone.localdate())
+        start_series(first_number=412, day=timezone.localdate())
     assert ReceiptSeries.objects.get().first_number == 1 and Payment.objects.get() == payment
 
 

@@ -21,7 +21,7 @@ from accounts.tests.factories import StudentFactory
 from finance.documents import receipts
 from finance.models import Letterhead, Payment, ReceiptPrint
 from finance.services import receipt_prints, refunds
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 from finance.verification import receipt_token
 
 from .factories import enrolled, paid
@@ -154,7 +154,7 @@ def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, insti
 
 
 def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, institute):
-    void(payment=payment, by=admin, reason="entered twice")
+    cancel_receipt(payment=payment, by=admin, reason="entered twice")
     payment = Payment.objects.for_paper().get(pk=payment.pk)
     day = payment.reversal.voided_on
 
@@ -222,7 +222,7 @@ def test_the_receipt_of_another_payment_is_an_original_again(client_of, admin, p
 def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment):
     with time_machine.travel(datetime.datetime(2026, 11, 21, 6, 30, tzinfo=datetime.UTC)):
         vouchers = [
-            refunds.refund(
+            refunds.refund_payment(
                 payment=payment,
                 amount=Decimal(amount),
                 refunded_on=day,
@@ -253,7 +253,7 @@ def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment
 def test_of_many_who_print_at_once_one_has_the_original(payment, admin):
     def print_one(_):
         try:
-            return receipt_prints.count_print(payment, by=admin)
+            return receipt_prints.record_print(payment, by=admin)
         finally:
             connection.close()
 
@@ -451,7 +451,7 @@ def test_anyone_with_the_code_sees_that_the_receipt_stands_and_only_the_first_na
 
 
 def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client, payment, admin):
-    void(payment=payment, by=admin, reason="entered twice")
+    cancel_receipt(payment=payment, by=admin, reason="entered twice")
 
     shown = check(client, payment).content.decode()
     assert "It no longer proves a payment." in shown
@@ -466,7 +466,7 @@ def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client,
 def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(
     client, payment, admin, amount, words
 ):
-    refunds.refund(
+    refunds.refund_payment(
         payment=payment, amount=Decimal(amount), refunded_on=timezone.localdate(), mode="cash", reason="Moved", token="t", by=admin
     )  # fmt: skip
 

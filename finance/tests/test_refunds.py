@@ -106,7 +106,7 @@ def test_a_refund_through_the_bank_needs_its_reference(desk, payment, mode, sent
 
 
 def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
-    cancellations.void(payment=payment, reason="wrong", by=admin)
+    cancellations.cancel_receipt(payment=payment, reason="wrong", by=admin)
 
     assert desk.get(page_of(payment)).url == payment.get_absolute_url()
     assert "is void" in give_back(desk, payment).context["form"].non_field_errors()[0]

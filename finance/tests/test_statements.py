@@ -24,7 +24,7 @@ from finance.documents.statements import statement_data, statements_of
 from finance.ledger import fee_status
 from finance.models import Charge, Payment, Reversal
 from finance.services import charges, concessions, refunds
-from finance.services.cancellations import void
+from finance.services.cancellations import cancel_receipt
 from finance.services.enrollments import drop
 
 from .factories import enrolled, paid
@@ -61,7 +61,7 @@ def busy(clock, student, admin):
     tuition = Charge.objects.filter(enrollment=enrollment)
 
     def concede(on, kind, amount):
-        return concessions.ask(
+        return concessions.request_concession(
             student=student,
             charges=on,
             kind=kind,
@@ -71,7 +71,7 @@ def busy(clock, student, admin):
         )
 
     def charge(kind, amount):
-        charges.post(
+        charges.post_charges(
             students=[student],
             kind=kind,
             label="",
@@ -98,9 +98,9 @@ def busy(clock, student, admin):
     clock(8)
     cheque = paid(student=student, amount="600.00", mode="cheque", cheque_on=day(8), by=admin)
     clock(9)
-    concessions.take_back(token=sibling.token, reason="No sibling", by=admin)
+    concessions.withdraw_concession(token=sibling.token, reason="No sibling", by=admin)
     clock(10)
-    void(payment=wrong, by=admin, reason="entered twice")
+    cancel_receipt(payment=wrong, by=admin, reason="entered twice")
     clock(11)
     Reversal.objects.create(
         payment=cheque,
@@ -111,9 +111,9 @@ def busy(clock, student, admin):
         voided_by=admin,
     )
     clock(12)
-    charges.cancel(charge=exam, reason="Not held", by=admin)
+    charges.cancel_charge(charge=exam, reason="Not held", by=admin)
     clock(13)
-    refunds.refund(
+    refunds.refund_payment(
         payment=first,
         amount=Decimal("250.00"),
         refunded_on=day(13),
@@ -297,7 +297,7 @@ def test_what_falls_due_later_on_a_day_gets_a_reference_of_its_own(client_of, bu
         return re.search(r"&amp;tr=(\w+)", page)[1]
 
     before = reference()
-    charges.post(
+    charges.post_charges(
         students=[busy],
         kind="other",
         label="",
@@ -316,7 +316,7 @@ def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admi
     paid(student=busy, amount="7250.00", by=admin)
     assert "upi://" not in client.get(address).content.decode()
 
-    charges.post(
+    charges.post_charges(
         students=[busy],
         kind="other",
         label="",

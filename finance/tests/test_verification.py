@@ -5,12 +5,12 @@ import re
 import pytest
 from django.test import override_settings
 
-from finance.verification import receipt_of, receipt_token
+from finance.verification import payment_id_from_token, receipt_token
 
 
 def test_a_token_leads_to_its_receipt_and_fits_an_address():
     token = receipt_token(42)
-    assert receipt_of(token) == 42
+    assert payment_id_from_token(token) == 42
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,60}", token)
     assert receipt_token(42) == token
 
@@ -20,13 +20,13 @@ def test_a_token_leads_to_its_receipt_and_fits_an_address():
     [lambda t: "43" + t[2:], lambda t: t[:-1], lambda t: "", lambda t: "42", lambda t: t + "\0"],
 )
 def test_a_forged_token_leads_nowhere(forge):
-    assert receipt_of(forge(receipt_token(42))) is None
+    assert payment_id_from_token(forge(receipt_token(42))) is None
 
 
 def test_a_receipt_printed_before_the_secret_key_changed_still_checks():
     with override_settings(SECRET_KEY="the old one"):
         token = receipt_token(42)
     with override_settings(SECRET_KEY="the new one", SECRET_KEY_FALLBACKS=["the old one"]):
-        assert receipt_of(token) == 42
+        assert payment_id_from_token(token) == 42
     with override_settings(SECRET_KEY="the new one", SECRET_KEY_FALLBACKS=[]):
-        assert receipt_of(token) is None
+        assert payment_id_from_token(token) is None

@@ -102,7 +102,7 @@ def test_what_was_paid_beyond_what_is_kept_is_to_be_given_back(desk, enrollment,
     assert (
         "₹5,400.00 of the fee stays charged; ₹3,600.00 is to be given back by 1 Jul 2026." in said
     )
-    assert list(checks.problems()) == []
+    assert list(checks.find_problems()) == []
 
 
 def test_who_has_paid_less_owes_the_rest_by_the_day_of_leaving(desk, enrollment, student):
@@ -156,13 +156,13 @@ def test_concessions_are_taken_off_first(desk, enrollment, admin):
         "reason": "Topper",
         "by": admin,
     }
-    concessions.ask(amount=Decimal("1000.00"), **about)
+    concessions.request_concession(amount=Decimal("1000.00"), **about)
     proposal = desk.get(page_of(enrollment)).context["proposal"]
 
     assert (proposal.fee, proposal.keep) == rupees("8000.00", "4800.00")
     leave(desk, enrollment)
     assert balance(enrollment.student) == Decimal("4800.00")
-    assert list(checks.problems()) == []
+    assert list(checks.find_problems()) == []
 
 
 def test_classes_before_a_transfer_count_as_held(desk, enrollment, admin):
@@ -239,7 +239,7 @@ def test_what_cannot_be_says_why_and_writes_nothing(desk, enrollment, typed, fie
 
 
 def given_back(payment, amount, admin):
-    return refunds.refund(
+    return refunds.refund_payment(
         payment=payment,
         amount=Decimal(amount),
         refunded_on=datetime.date(2026, 6, 16),
@@ -284,9 +284,9 @@ def test_where_no_payment_is_enough_the_one_with_most_left_comes_first(student, 
     given_back(payments[1], "1000.00", admin)
     loaded = list(student.payments.with_refunded())
 
-    assert withdrawals.of_which(loaded, Decimal("5000.00")) == payments[2]
-    assert withdrawals.of_which(loaded, Decimal("900.00")) == payments[0]
-    assert withdrawals.of_which([], Decimal("1.00")) is None
+    assert withdrawals.payment_to_refund(loaded, Decimal("5000.00")) == payments[2]
+    assert withdrawals.payment_to_refund(loaded, Decimal("900.00")) == payments[0]
+    assert withdrawals.payment_to_refund([], Decimal("1.00")) is None
 
 
 def test_after_its_days_a_refund_is_overdue(desk, client_of, admin, enrollment, student):

@@ -24,7 +24,7 @@ def student_charge(request, pk):
     if form.is_valid():
         given = form.cleaned_data
         try:
-            charges.post(
+            charges.post_charges(
                 students=[student], by=request.user, **{name: given[name] for name in CONTENT}
             )
         except ValidationError as refusal:
@@ -63,7 +63,7 @@ def batch_charge(request, pk):
         content = {name: given[name] for name in CONTENT}
         if given["is_confirmed"] and given["students"]:
             try:
-                posted = charges.post(
+                posted = charges.post_charges(
                     students=given["students"], batch=batch, by=request.user, **content
                 )
             except ValidationError as refusal:
@@ -121,7 +121,9 @@ def charge_cancel(request, pk):
     form = WhyForm(request.POST or None)
     if form.is_valid():
         try:
-            charges.cancel(charge=charge, by=request.user, reason=form.cleaned_data["reason"])
+            charges.cancel_charge(
+                charge=charge, by=request.user, reason=form.cleaned_data["reason"]
+            )
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:

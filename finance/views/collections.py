@@ -10,7 +10,7 @@ from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.money import display
 from coachmaster.core.pagination import ROWS_A_PAGE, Listing
 from finance.forms.collections import CollectionsFilter
-from finance.reports.collections import COLUMNS, Collected, months_of, with_courses
+from finance.reports.collections import COLUMNS, CollectionsReport, batches_by_id, months_of
 
 #: How many bars the chart of courses has; the table has all.
 SHOWN = 8
@@ -21,7 +21,7 @@ def collections(request):
     filters = CollectionsFilter(request.GET)
     year = filters.value("year") or filters.this_year
     course = filters.value("course")
-    collected = Collected(months_of(year), course)
+    collected = CollectionsReport(months_of(year), course)
     if form := asked_form(request):
         name = f"collections-{financial_year_words(year)}"
         return table_answer(name, COLUMNS, collected.rows, form=form)
@@ -29,7 +29,7 @@ def collections(request):
     batches = Listing(
         Paginator(collected.by_batch, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=""
     )
-    shown = with_courses(key for key, _ in batches)
+    shown = batches_by_id(key for key, _ in batches)
     return render(
         request,
         "finance/collections/report.html",

@@ -46,7 +46,7 @@ def ask(request, pk):
             request, f"Nothing is open of the fees of {student}, so nothing can be taken off."
         )
         return redirect(_fees_of(student))
-    siblings = concessions.siblings_shown(student)
+    siblings = concessions.first_siblings(student)
     initial = {
         "on": f"charge-{_key(request.GET.get('charge'))}",
         "kind": "sibling" if siblings else "merit",
@@ -55,7 +55,7 @@ def ask(request, pk):
     if form.is_valid():
         given = form.cleaned_data
         try:
-            rows = concessions.ask(
+            rows = concessions.request_concession(
                 student=student,
                 charges=form.charges,
                 by=request.user,
@@ -127,7 +127,7 @@ def approve(request, pk):
     form = ApprovalForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
         try:
-            concessions.approve(token=rows[0].token, by=request.user)
+            concessions.approve_concession(token=rows[0].token, by=request.user)
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -161,7 +161,7 @@ def take_back(request, pk):
     form = WhyForm(request.POST or None)
     if form.is_valid():
         try:
-            concessions.take_back(
+            concessions.withdraw_concession(
                 token=first.token, by=request.user, reason=form.cleaned_data["reason"]
             )
         except ValidationError as refusal:
@@ -202,7 +202,7 @@ def waive(request, pk):
     form = WaiveForm(request.POST or None)
     if form.is_valid():
         try:
-            rows = concessions.ask(
+            rows = concessions.request_concession(
                 student=student,
                 charges=[charge],
                 kind=ConcessionKind.LATE_FEE,

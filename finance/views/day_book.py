@@ -18,7 +18,7 @@ from finance.forms.day_book import CloseForm, DayFilter
 from finance.models import DayClose, Mode
 from finance.reports.day_book import COLUMNS, DayBook
 from finance.services import day_closes
-from finance.services.day_closes import book_cash
+from finance.services.day_closes import expected_cash
 
 DAY = datetime.timedelta(days=1)
 
@@ -68,7 +68,7 @@ def close_day(request):
     back = f"{reverse('finance:day-book')}?on={on}"
     if form.is_valid():
         try:
-            close = day_closes.close(person=request.user, on=on, **form.cleaned_data)
+            close = day_closes.close_day(person=request.user, on=on, **form.cleaned_data)
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -84,7 +84,7 @@ def close_day(request):
         {
             "form": form,
             "on": on,
-            "by_book": book_cash(request.user, on),
+            "by_book": expected_cash(request.user, on),
             "heading": f"Close {day_words(on)}",
             "submit": "Close my day",
             "back": back,

@@ -70,7 +70,7 @@ def enroll(request):
             if name not in ("plan", "despite_clash")
         }
         try:
-            installments.check(rows, terms.fee, not_before=terms.starts_on)
+            installments.check_installments(rows, terms.fee, not_before=terms.starts_on)
             ask_about_clashes(form, [student], given["batch"])
             enrollment = enrollments.enroll(
                 student=student, by=request.user, installments=rows, **given
@@ -97,7 +97,7 @@ def enroll(request):
             "table": table,
             "terms": terms,
             "student": student,
-            "siblings": concessions.siblings_shown(student)
+            "siblings": concessions.first_siblings(student)
             if request.user.has_perm("finance.add_concession")
             else [],
             "clashes": clashes,

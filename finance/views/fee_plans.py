@@ -22,7 +22,7 @@ def change(request, pk):
         Enrollment.objects.visible_to(request.user).select_related("student__user", "batch"), pk=pk
     )
     today = timezone.localdate()
-    lines = installments.open_lines(enrollment, today)
+    lines = installments.unpaid_tuition(enrollment, today)
     back = reverse("finance:student-fees", args=[enrollment.student_id])
     if not lines:
         messages.error(request, f"Nothing is open of the fee for {enrollment.batch}.")
@@ -36,7 +36,7 @@ def change(request, pk):
         form = ReasonForm(initial={"reason": form["reason"].value()})
     elif form.is_valid() and table.is_valid():
         try:
-            installments.change(
+            installments.change_installments(
                 enrollment=enrollment,
                 rows=table.rows,
                 by=request.user,

@@ -17,9 +17,9 @@ from finance.documents import receipts
 from finance.exports import PAYMENTS
 from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, VoidForm
 from finance.forms.student_picker import PickForm
-from finance.ledger import fee_status, paid_by
+from finance.ledger import amount_paid, fee_status
 from finance.models import DayTotal, Mode, Payment, Refund
-from finance.services.cancellations import bounce, void
+from finance.services.cancellations import bounce_cheque, cancel_receipt
 from finance.services.payments import record_payment
 
 from .student_picker import picked_student, student_picker
@@ -99,7 +99,7 @@ def payment_void(request, pk):
     form = VoidForm(request.POST or None, request=request)
     if form.is_valid():
         try:
-            void(payment=payment, by=request.user, reason=form.cleaned_data["reason"])
+            cancel_receipt(payment=payment, by=request.user, reason=form.cleaned_data["reason"])
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:
@@ -140,7 +140,7 @@ def payment_bounce(request, pk):
     if form.is_valid():
         given = form.cleaned_data
         try:
-            bounce(
+            bounce_cheque(
                 payment=payment,
                 bounced_on=given["bounced_on"],
                 reason=given["reason"],
@@ -202,6 +202,6 @@ def student_payments(request, pk):
             "student": student,
             "payments": listing(*listed, default="-date"),
             "refunds": Refund.objects.filter(student=student).select_related("payment"),
-            "total_paid": paid_by(student.pk, timezone.localdate()),
+            "total_paid": amount_paid(student.pk, timezone.localdate()),
         },
     )

@@ -11,7 +11,7 @@ from coachmaster.core.dates import financial_year
 from coachmaster.core.forms import show_refusal
 from finance.forms.receipt_series import StartForm
 from finance.models import ReceiptSeries
-from finance.services.receipt_series import start_at
+from finance.services.receipt_series import start_series
 
 
 def receipt_start(request):
@@ -33,7 +33,7 @@ def receipt_start(request):
     form = StartForm(request.POST or None, initial={"first_number": series.first_number})
     if form.is_valid():
         try:
-            series = start_at(first_number=form.cleaned_data["first_number"], day=today)
+            series = start_series(first_number=form.cleaned_data["first_number"], day=today)
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:

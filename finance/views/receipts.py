@@ -47,7 +47,7 @@ def receipt_pdf(request, pk):
         raise Http404("Receipts are printed on A5 or A4.")
     payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
     is_duplicate = (
-        receipt_prints.count_print(payment, by=request.user) > 1
+        receipt_prints.record_print(payment, by=request.user) > 1
         if request.method == "GET"
         else True
     )
@@ -61,7 +61,7 @@ def receipt_pdf(request, pk):
 def receipt_printed(request, pk):
     """The page of the receipt is being printed: its script says so."""
     payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=pk)
-    receipt_prints.count_print(payment, by=request.user)
+    receipt_prints.record_print(payment, by=request.user)
     return HttpResponse(status=204)
 
 
@@ -75,7 +75,7 @@ def receipt_check(request, token):
     """Whether a receipt is genuine and stands, for anyone who holds it; it tells no more than the paper in their hand."""
     throttling.count((CHECKS, throttling.client_address(request)))
     payments = Payment.objects.select_related("student__user", "reversal").with_refunded()
-    payment = payments.filter(pk=verification.receipt_of(token)).first()
+    payment = payments.filter(pk=verification.payment_id_from_token(token)).first()
     first_name = payment.student.user.full_name.partition(" ")[0] if payment else ""
     return render(
         request,

@@ -25,17 +25,19 @@ def refund_due_list(request):
     """Who has left and is still to get money back, by when."""
     filters = RefundDueFilter(request.GET)
     today = timezone.localdate()
-    accounts = withdrawals.refunds_due()
+    accounts = withdrawals.accounts_with_refund_due()
     if words := filters.value("q"):
         accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
     listed = (request, accounts.select_related("student__user"), DUE_SORTS)
     every = in_chunks(every_row(*listed, default="due"))
     due = (
-        refund for accounts_at_once in every for refund in withdrawals.rows(accounts_at_once, today)
+        refund
+        for accounts_at_once in every
+        for refund in withdrawals.list_refunds_due(accounts_at_once, today)
     )
     if file := list_file(request, "refunds-due", REFUNDS_DUE, due):
         return file
-    totals = withdrawals.totals(accounts, today)
+    totals = withdrawals.refund_due_totals(accounts, today)
     page = listing(*listed, default="due", total=totals.students)
     return render(
         request,
@@ -44,7 +46,7 @@ def refund_due_list(request):
             "filters": filters,
             "totals": totals,
             "listing": page,
-            "refunds": withdrawals.rows(list(page), today),
+            "refunds": withdrawals.list_refunds_due(list(page), today),
         },
     )
 
@@ -75,7 +77,7 @@ def refund_create(request, pk):
     if form.is_valid():
         given = {name: form.cleaned_data[name] for name in RefundForm.base_fields}
         try:
-            refund = refunds.refund(payment=payment, by=request.user, **given)
+            refund = refunds.refund_payment(payment=payment, by=request.user, **given)
         except ValidationError as refusal:
             show_refusal(form, refusal)
         else:

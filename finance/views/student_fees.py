@@ -27,7 +27,7 @@ def student_fees(request, pk):
             "pay": pay,
             "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
             "open_tuition": fees.open_tuition,
-            "concessions": concessions.history(student)
+            "concessions": concessions.concession_history(student)
             if request.user.has_perm("finance.view_concession")
             else [],
             "cancelled": Charge.objects.filter(student=student).cancelled(),

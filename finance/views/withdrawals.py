@@ -9,7 +9,7 @@ from coachmaster.core.dates import day_words
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import display
 from finance.forms.enrollments import CompleteBatchForm, DropForm, EndForm
-from finance.ledger import fee_status, with_paid
+from finance.ledger import fee_status, with_amount_paid
 from finance.services import enrollments as enrollments_services
 from finance.services import withdrawals
 from finance.services.enrollments import tuition_lines
@@ -29,7 +29,7 @@ def enrollment_to_end(act):
             .filter(student=OuterRef("student"))
             .exclude(pk=OuterRef("pk"))
         )
-        enrollments = with_paid(Enrollment.objects.visible_to(request.user)).annotate(
+        enrollments = with_amount_paid(Enrollment.objects.visible_to(request.user)).annotate(
             goes_on_in=Subquery(others.values("batch__name")[:1])
         )
         enrollment = get_object_or_404(
@@ -101,7 +101,9 @@ def drop(request, enrollment):
     is_valid = form.is_valid()
     given = form.cleaned_data if form.is_bound else {}
     ended_on = given.get("ended_on") or first_day
-    proposal = withdrawals.propose(enrollment, tuition_lines(enrollment, fees), ended_on)
+    proposal = withdrawals.propose_retained_fee(
+        enrollment, tuition_lines(enrollment, fees), ended_on
+    )
     kept = given.get("fee_to_keep")
     kept = proposal.keep if kept is None else kept
     was_outdated = False
@@ -117,7 +119,7 @@ def drop(request, enrollment):
             except ValidationError as refusal:
                 show_refusal(form, refusal)
             else:
-                left = withdrawals.outcome(proposal, fees, kept, ended_on)
+                left = withdrawals.withdrawal_result(proposal, fees, kept, ended_on)
                 messages.success(request, _left_words(enrollment, left))
                 return redirect(enrollment)
     return ending_page(
@@ -127,7 +129,7 @@ def drop(request, enrollment):
         form,
         fees=fees,
         proposal=proposal,
-        outcome=withdrawals.outcome(proposal, fees, min(kept, proposal.fee), ended_on),
+        outcome=withdrawals.withdrawal_result(proposal, fees, min(kept, proposal.fee), ended_on),
         was_outdated=was_outdated,
         heading=f"{enrollment.student} leaves {enrollment.batch}",
         submit="Drop",

@@ -22,8 +22,8 @@ SHOWN = 8
 class InstituteFigures:
     """The institute on a day."""
 
-    received: money.Collections
-    owed: money.Owed
+    received: money.CollectionsSummary
+    owed: money.DuesSummary
     active_students: int
     running_batches: int
     classes: DayInBrief
@@ -32,8 +32,8 @@ class InstituteFigures:
 def institute_figures(user, today, courses):
     """Return the InstituteFigures of ``today``; ``courses`` are those of `courses_on`."""
     return InstituteFigures(
-        received=money.collections(today),
-        owed=money.owed(today),
+        received=money.collections_summary(today),
+        owed=money.dues_summary(today),
         active_students=Enrollment.objects.active().aggregate(
             number=Count("student", distinct=True)
         )["number"],

@@ -14,8 +14,8 @@ from academics.tests.factories import expected
 from accounts.models import StudentProfile, User
 from attendance.models import Expected, Mark, Presence, Sheet
 from coachmaster.demo import institute
-from finance.balances import refresh_days
-from finance.ledger import Status, fee_status
+from finance.balances import refresh_day_totals
+from finance.ledger import PaymentStatus, fee_status
 from finance.models import Account, DayTotal, Mode, Payment, Reversal
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db]
@@ -49,7 +49,7 @@ def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
     kept = DayTotal.objects.order_by("paid_on", "mode").values_list(
         "paid_on", "mode", "amount", "receipts"
     )
-    refresh_days(Payment.objects.values_list("paid_on", flat=True).distinct())
+    refresh_day_totals(Payment.objects.values_list("paid_on", flat=True).distinct())
     assert list(kept.all()) == list(kept)
     strays = Mark.objects.exclude(
         enrollment__enrolled_on__lte=F("sheet__held_on")
@@ -63,7 +63,7 @@ def test_it_shows_every_state_an_institute_knows(today):
     academy = institute.make(today=today)
 
     statuses = {fee_status(student, today).status for student in StudentProfile.objects.all()}
-    assert statuses == set(Status)
+    assert statuses == set(PaymentStatus)
     assert set(Payment.objects.values_list("mode", flat=True)) == set(Mode)
     assert Reversal.objects.exists()
     assert set(Enrollment.objects.values_list("status", flat=True)) == set(EnrollmentStatus)

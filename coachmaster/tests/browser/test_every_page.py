@@ -109,7 +109,7 @@ def of_admins(made):
         "finance:payment-bounce",
         paid(student=made["left"].student, amount="500.00", mode="cheque", cheque_on=today).pk,
     )
-    given = refunds.refund(
+    given = refunds.refund_payment(
         payment=paid(student=made["left"].student, amount="500.00"),
         amount=Decimal("100.00"),
         refunded_on=today,
@@ -143,8 +143,8 @@ def of_the_fee_desk(made):
     late_fee = late_fees.post_late_fees(on=timezone.localdate(), by=owner)[-1]
     owed = Charge.objects.filter(student=debtor.student)
     about = {"student": debtor.student, "charges": owed, "kind": "merit", "by": owner}
-    concessions.ask(reason="Topper", amount=Decimal("100.00"), **about)
-    waiting, *_ = concessions.ask(reason="Topper of the state", percent=90, **about)
+    concessions.request_concession(reason="Topper", amount=Decimal("100.00"), **about)
+    waiting, *_ = concessions.request_concession(reason="Topper of the state", percent=90, **about)
     new = StudentFactory(admission_number="X-2").pk
     yield "finance:enrollment-create", f"?student={new}&batch={enrollment.batch_id}"
     yield "academics:course-detail", plan.course_id
