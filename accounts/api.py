@@ -14,7 +14,17 @@ from accounts.forms.people import PersonForm, StudentForm, form_to_edit
 from accounts.forms.registration import RegisterForm
 from accounts.services.people import add_person, update_person
 from accounts.services.registration import check_registration_open
-from coachmaster.core.api import Answer, Key, Message, Paging, Rows, answers, checked, given, listed
+from coachmaster.core.api import (
+    ApiResponse,
+    Id,
+    Message,
+    Paging,
+    ResultPage,
+    cleaned,
+    list_response,
+    responses,
+    sent_values,
+)
 
 from . import throttling, tokens
 from .models import User
@@ -22,8 +32,8 @@ from .roles import ADMIN, INSTRUCTOR, STUDENT, roles_within
 from .services import invitations, registration, sign_in
 from .tokens import Token
 
-signing = Router(tags=["Signing in"])
-people = Router(tags=["People"])
+auth = Router(tags=["Signing in"])
+users = Router(tags=["People"])
 
 ROLES = {"admin": ADMIN, "instructor": INSTRUCTOR, "student": STUDENT}
 
@@ -31,7 +41,7 @@ ROLES = {"admin": ADMIN, "instructor": INSTRUCTOR, "student": STUDENT}
 class UserOut(Schema):
     """A person. What is not the caller's to see is null."""
 
-    id: Key = Field(examples=[42])
+    id: Id = Field(examples=[42])
     email: str | None = Field(
         description="Empty for a student without one.", examples=["asha@example.com"]
     )
@@ -56,7 +66,7 @@ def user_json(person, *, phone=True, everything=True):
     }
 
 
-def sees_everything_of(user, person):
+def sees_all_details(user, person):
     """Whether ``user`` may see of ``person`` what the page of a person keeps from instructors."""
     return person.pk == user.pk or user.has_perm("accounts.view_user")
 
@@ -88,17 +98,17 @@ class RegisterIn(Schema):
         if (
             not password
             and info.data.get("role") in (None, "student")
-            and not _adds_people(info.context["request"])
+            and not _may_add_people(info.context["request"])
         ):
             raise PydanticCustomError("missing", "missing")
         return password
 
 
-def _adds_people(request):
+def _may_add_people(request):
     return request.user.has_perm("accounts.add_user")
 
 
-class Registered(Message):
+class RegisterOut(Message):
     """The new person, and what comes next."""
 
     message: str = Field(description="What happened.", examples=["Asha Verma added."])
@@ -110,10 +120,10 @@ class Registered(Message):
     )
 
 
-@signing.post(
+@auth.post(
     "/register",
     auth=Token(optional=True),
-    response=answers(201, Registered, 400, 401, 403, 429),
+    response=responses(201, RegisterOut, 400, 401, 403, 429),
     operation_id="register",
     summary="Register",
     openapi_extra={"security": [{}]},
@@ -124,43 +134,43 @@ def register(request, payload: RegisterIn):
     An Admin may leave the password out: the answer then carries `set_password_url`, the link by which the person sets
     one. It is told this once; pass it on.
     """
-    if not _adds_people(request):
-        return _register_oneself(request, payload)
+    if not _may_add_people(request):
+        return _self_registration(request, payload)
     role = ROLES[payload.role]
     if role not in {group.name for group in roles_within(request.user)}:
         raise PermissionDenied
     form = (StudentForm if role == STUDENT else PersonForm)(
         _person_fields(payload), instance=User()
     )
-    checked(form)
+    cleaned(form)
     if payload.password is not None:
-        _with_password(NewPasswordForm, payload.password, user=form.instance)
+        _clean_with_password(NewPasswordForm, payload.password, user=form.instance)
     person = add_person(role=role, profile=form.record, password=payload.password, **form.person)
     answer = {"message": f"{person} added.", "user": user_json(person)}
     if payload.password is None:
         answer["set_password_url"] = invitations.link_for(person, request)
-    return Answer(answer, 201)
+    return ApiResponse(answer, 201)
 
 
 def _person_fields(payload):
     return {"full_name": payload.full_name, "email": payload.email, "phone": payload.phone or ""}
 
 
-def _with_password(form_class, password, fields=(), **kwargs):
+def _clean_with_password(form_class, password, fields=(), **kwargs):
     """The clean values of a form with a new password, which a program sends once."""
     form = form_class({**dict(fields), "password": password, "password_again": password}, **kwargs)
     form.errors.pop("password_again", None)
-    return {name: value for name, value in checked(form).items() if name != "password_again"}
+    return {name: value for name, value in cleaned(form).items() if name != "password_again"}
 
 
-def _register_oneself(request, payload):
+def _self_registration(request, payload):
     if payload.role != "student":
         raise PermissionDenied("Only an Admin adds people of that role.")
     check_registration_open()  # before the form, which tells whose e-mail addresses are taken
-    values = _with_password(RegisterForm, payload.password or "", _person_fields(payload))
+    values = _clean_with_password(RegisterForm, payload.password or "", _person_fields(payload))
     person = registration.register(address=throttling.client_address(request), **values)
     number = person.student_profile.admission_number
-    return Answer(
+    return ApiResponse(
         {
             "message": f"Welcome, {person}. Your admission number is {number}.",
             "user": user_json(person),
@@ -169,7 +179,7 @@ def _register_oneself(request, payload):
     )
 
 
-class SignInIn(Schema):
+class LoginIn(Schema):
     """Name and password."""
 
     email: str = Field(
@@ -178,20 +188,20 @@ class SignInIn(Schema):
     password: str = Field(examples=["seven green parrots"])
 
 
-class SignedIn(Schema):
+class LoginOut(Schema):
     """The token, told this once, and whose it is."""
 
     token: str = Field(description="In force for 24 hours.", examples=["kq3…"])
     user: UserOut
 
 
-@signing.post(
+@auth.post(
     "/login",
-    response=answers(200, SignedIn, 400, 401, 429),
+    response=responses(200, LoginOut, 400, 401, 429),
     operation_id="login",
     summary="Sign in",
 )
-def login(request, payload: SignInIn):
+def login(request, payload: LoginIn):
     """Answers a token for the header `Authorization: Bearer …` of every other call.
 
     It lasts 24 hours, and ends at once with signing out, a new password, another role or the closing of the account.
@@ -212,42 +222,46 @@ def login(request, payload: SignInIn):
     person = sign_in.person_by_password(request, name, payload.password) if is_sensible else None
     token = person and tokens.issue(person)
     if token is None:
-        return Answer({"message": sign_in.WRONG}, 401)
+        return ApiResponse({"message": sign_in.WRONG}, 401)
     sign_in.note_last_sign_in(person)
-    return Answer({"token": token, "user": user_json(person)})
+    return ApiResponse({"token": token, "user": user_json(person)})
 
 
-@signing.get(
-    "/me", auth=Token(), response=answers(200, UserOut, 401), operation_id="me", summary="Who am I"
+@auth.get(
+    "/me",
+    auth=Token(),
+    response=responses(200, UserOut, 401),
+    operation_id="me",
+    summary="Who am I",
 )
 def me(request):
     """The person whose token it is."""
-    return Answer(user_json(request.user))
+    return ApiResponse(user_json(request.user))
 
 
-@signing.post(
+@auth.post(
     "/logout",
     auth=Token(),
-    response=answers(200, Message, 401),
+    response=responses(200, Message, 401),
     operation_id="logout",
     summary="Sign out",
 )
 def logout(request):
     """The token is dead from now on; other tokens and open pages of the person stay."""
     request.api_token.delete()
-    return Answer({"message": "You are logged out."})
+    return ApiResponse({"message": "You are logged out."})
 
 
 # People ----------------------------------------------------------------------------------------------------------
 
 
-class Users(Rows):
+class UserList(ResultPage):
     """A page of people."""
 
     users: list[UserOut]
 
 
-class PeopleAsked(Schema):
+class UserQuery(Schema):
     """Which people."""
 
     role: Literal["admin", "instructor", "student"] | None = Field(
@@ -255,36 +269,36 @@ class PeopleAsked(Schema):
     )
 
 
-@people.get(
+@users.get(
     "",
     auth=Token("accounts.view_user"),
-    response=answers(200, Users, 400, 401, 403),
+    response=responses(200, UserList, 400, 401, 403),
     operation_id="list_users",
     summary="List people",
 )
-def list_users(request, paging: Query[Paging], asked: Query[PeopleAsked]):
+def list_users(request, paging: Query[Paging], asked: Query[UserQuery]):
     """Everybody, by name."""
     found = User.objects.in_brief().order_by("full_name", "pk")
     if asked.role:
         found = found.filter(membership__group__name=ROLES[asked.role])
-    return listed(request, paging, "users", found, user_json)
+    return list_response(request, paging, "users", found, user_json)
 
 
-def _person(request, pk):
+def _visible_person(request, pk):
     return get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
 
 
-@people.get(
+@users.get(
     "/{int:user_id}",
     auth=Token(),
-    response=answers(200, UserOut, 401, 404),
+    response=responses(200, UserOut, 401, 404),
     operation_id="get_user",
     summary="One person",
 )
-def get_user(request, user_id: Key):
+def get_user(request, user_id: Id):
     """An Admin sees everybody, an instructor the students of their batches (without e-mail), everybody themselves."""
-    person = _person(request, user_id)
-    return Answer(user_json(person, everything=sees_everything_of(request.user, person)))
+    person = _visible_person(request, user_id)
+    return ApiResponse(user_json(person, everything=sees_all_details(request.user, person)))
 
 
 class UserIn(Schema):
@@ -295,21 +309,21 @@ class UserIn(Schema):
     email: str | None = Field(None, description="By an Admin only.", examples=["asha@example.com"])
 
 
-@people.put(
+@users.put(
     "/{int:user_id}",
     auth=Token(),
-    response=answers(200, UserOut, 400, 401, 403, 404),
+    response=responses(200, UserOut, 400, 401, 403, 404),
     operation_id="update_user",
     summary="Edit a person",
 )
-def update_user(request, user_id: Key, payload: UserIn):
+def update_user(request, user_id: Id, payload: UserIn):
     """One's own name and phone; an Admin those of everybody, and their e-mail address."""
-    person = _person(request, user_id)
+    person = _visible_person(request, user_id)
     form_class = form_to_edit(person, request.user)
-    changes = {name: value or "" for name, value in given(payload).items()}
+    changes = {name: value or "" for name, value in sent_values(payload).items()}
     if "email" not in form_class.base_fields and changes.get("email", person.email) != person.email:
         raise PermissionDenied("Only an Admin changes an e-mail address.")
     form = form_class({**form_class(instance=person).initial, **changes}, instance=person)
-    checked(form)
+    cleaned(form)
     update_person(person, profile=form.record, **form.person)
-    return Answer(user_json(person))
+    return ApiResponse(user_json(person))

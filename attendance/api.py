@@ -21,7 +21,16 @@ from attendance.services.sheets import (
     take_attendance,
     why_not,
 )
-from coachmaster.core.api import Answer, Day, Key, Message, Paging, Rows, answers, listed
+from coachmaster.core.api import (
+    ApiResponse,
+    Id,
+    IsoDate,
+    Message,
+    Paging,
+    ResultPage,
+    list_response,
+    responses,
+)
 from coachmaster.core.dates import DayFormField, day_words
 
 from .models import Mark, Presence, Sheet
@@ -30,18 +39,18 @@ attendance = Router(tags=["Attendance"])
 batches = Router(tags=["Attendance"])
 students = Router(tags=["Attendance"])
 
-StatusWord = Literal["present", "absent", "late", "excused"]
+StatusName = Literal["present", "absent", "late", "excused"]
 
 
 class MarkOut(Schema):
     """One student on one day."""
 
-    id: Key = Field(examples=[5120])
-    batch_id: Key = Field(examples=[12])
-    student_id: Key = Field(examples=[42])
+    id: Id = Field(examples=[5120])
+    batch_id: Id = Field(examples=[12])
+    student_id: Id = Field(examples=[42])
     date: day_type = Field(examples=["2026-11-24"])
-    status: StatusWord
-    marked_by: Key | None = Field(
+    status: StatusName
+    marked_by: Id | None = Field(
         description="Who saved that day's sheet last; null after an import.", examples=[3]
     )
     created_at: datetime = Field(
@@ -65,15 +74,15 @@ def mark_json(mark):
 class RecordIn(Schema):
     """One student and whether they came."""
 
-    student_id: Key = Field(examples=[42])
-    status: StatusWord
+    student_id: Id = Field(examples=[42])
+    status: StatusName
 
 
 class AttendanceIn(Schema):
     """Who came to a batch on a day."""
 
-    batch_id: Key = Field(examples=[12])
-    date: Day
+    batch_id: Id = Field(examples=[12])
+    date: IsoDate
     records: list[RecordIn] = Field(min_length=1, max_length=1000)
     reason: str | None = Field(
         None,
@@ -82,7 +91,7 @@ class AttendanceIn(Schema):
     )
 
 
-class Marked(Message):
+class AttendanceSaved(Message):
     """What was saved."""
 
     message: str = Field(
@@ -91,7 +100,7 @@ class Marked(Message):
     count: int = Field(description="Students who were named.", examples=[40])
 
 
-def _cleaned(form_field, value, name):
+def _clean_field(form_field, value, name):
     """What ``value`` says to ``form_field``. Raises ValidationError for the field of that ``name``."""
     try:
         return form_field.clean(value)
@@ -99,14 +108,14 @@ def _cleaned(form_field, value, name):
         raise ValidationError({name: error.messages}) from error
 
 
-def _day(value, name):
-    return _cleaned(DayFormField(required=False), value, name)
+def _clean_day(value, name):
+    return _clean_field(DayFormField(required=False), value, name)
 
 
 @attendance.post(
     "",
     auth=Token("attendance.add_sheet"),
-    response=answers(201, Marked, 400, 401, 403, 404),
+    response=responses(201, AttendanceSaved, 400, 401, 403, 404),
     operation_id="mark_attendance",
     summary="Mark attendance",
 )
@@ -118,11 +127,11 @@ def mark_attendance(request, payload: AttendanceIn):
     outside of the batch's are refused, and so are days longer ago than an instructor may correct. An Admin may correct
     these too, and says why in `reason`.
     """
-    held_on = _day(payload.date, "date")
+    held_on = _clean_day(payload.date, "date")
     batch = batch_to_mark(request.user, payload.batch_id)
     if sentence := why_not(batch, held_on, today=timezone.localdate(), user=request.user):
         raise ValidationError({"date": sentence})
-    reason = _cleaned(SheetForm.base_fields["reason"], payload.reason or "", "reason")
+    reason = _clean_field(SheetForm.base_fields["reason"], payload.reason or "", "reason")
     statuses = {record.student_id: record.status for record in payload.records}
     if len(statuses) < len(payload.records):
         raise ValidationError({"records": "A student is named twice. Name each once."})
@@ -139,7 +148,7 @@ def mark_attendance(request, payload: AttendanceIn):
         who = ", ".join(str(pk) for pk in sorted(refusal.strangers))
         sentence = f"Not in {batch} on {day_words(held_on)}: student_id {who}. Nothing was written."
         raise ValidationError({"records": sentence}) from refusal
-    return Answer(
+    return ApiResponse(
         {
             "message": f"Attendance of {batch} on {day_words(held_on)} saved.",
             "count": len(statuses),
@@ -148,30 +157,30 @@ def mark_attendance(request, payload: AttendanceIn):
     )
 
 
-class Marks(Rows):
+class MarkList(ResultPage):
     """A page of marks."""
 
     attendance: list[MarkOut]
 
 
-class DaysAsked(Schema):
+class DateRange(Schema):
     """Which days, both included."""
 
-    first: Day | None = Field(None, alias="from", description="The first day.")
-    last: Day | None = Field(None, alias="to", description="The last day.")
+    first: IsoDate | None = Field(None, alias="from", description="The first day.")
+    last: IsoDate | None = Field(None, alias="to", description="The last day.")
 
 
 @batches.get(
     "/{int:batch_id}/attendance",
     auth=Token("attendance.view_sheet"),
-    response=answers(200, Marks, 400, 401, 403, 404),
+    response=responses(200, MarkList, 400, 401, 403, 404),
     operation_id="list_batch_attendance",
     summary="A batch's attendance",
 )
-def list_batch_attendance(request, batch_id: Key, paging: Query[Paging], asked: Query[DaysAsked]):
+def list_batch_attendance(request, batch_id: Id, paging: Query[Paging], asked: Query[DateRange]):
     """The marks of a batch, by day; those of all days where no bound is given."""
     batch = get_object_or_404(batches_kept_by(request.user), pk=batch_id)
-    first, last = _day(asked.first, "from"), _day(asked.last, "to")
+    first, last = _clean_day(asked.first, "from"), _clean_day(asked.last, "to")
     if first and last and first > last:
         raise ValidationError({"to": f"Choose {day_words(first)} or a later day."})
     sheets = Sheet.objects.filter(batch=batch).between(first, last)
@@ -180,7 +189,7 @@ def list_batch_attendance(request, batch_id: Key, paging: Query[Paging], asked: 
         .select_related("sheet")
         .order_by("sheet__held_on", "pk")
     )
-    return listed(request, paging, "attendance", found, mark_json)
+    return list_response(request, paging, "attendance", found, mark_json)
 
 
 Percentage = Annotated[
@@ -188,7 +197,7 @@ Percentage = Annotated[
 ]
 
 
-class Tally(Schema):
+class AttendanceCounts(Schema):
     """How many marks of each kind, and the percentage that follows."""
 
     total: int = Field(description="All marks.", examples=[42])
@@ -202,7 +211,7 @@ class Tally(Schema):
     )
 
 
-def tally_json(tally):
+def attendance_counts_json(tally):
     """A Tally as the API says it."""
     return {
         "total": tally.total,
@@ -214,7 +223,7 @@ def tally_json(tally):
     }
 
 
-class StudentAttendance(Tally):
+class StudentAttendance(AttendanceCounts):
     """A student's marks with their sums over all of them."""
 
     attendance: list[MarkOut]
@@ -226,14 +235,16 @@ class StudentAttendance(Tally):
 @students.get(
     "/{int:student_id}/attendance",
     auth=Token(),
-    response=answers(200, StudentAttendance, 400, 401, 403, 404),
+    response=responses(200, StudentAttendance, 400, 401, 403, 404),
     operation_id="get_attendance",
     summary="A student's attendance",
 )
-def get_attendance(request, student_id: Key, paging: Query[Paging]):
+def get_attendance(request, student_id: Id, paging: Query[Paging]):
     """The sums over all marks that the caller may see, and the marks, the newest day first."""
     student = student_seen_by(request.user, student_id)
     marks = Mark.objects.visible_to(request.user).filter(student=student)
     found = marks.select_related("sheet").order_by("-sheet__held_on", "-pk")
     tally = Presence.objects.visible_to(request.user).filter(enrollment__student=student).tally()
-    return listed(request, paging, "attendance", found, mark_json, **tally_json(tally))
+    return list_response(
+        request, paging, "attendance", found, mark_json, **attendance_counts_json(tally)
+    )

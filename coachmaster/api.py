@@ -23,11 +23,20 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as SchemaError
 
-from academics import api as academics
+from academics.api.batches import batches
+from academics.api.courses import courses
+from academics.api.enrollments import students
 from accounts import api as accounts
 from accounts.throttling import TooManyTries
 from attendance import api as attendance
-from coachmaster.core.api import NO_BODY, SENTENCES, Answer, ExactParser, body_of, refusal_of_schema
+from coachmaster.core.api import (
+    BODY_REQUIRED,
+    STATUS_MESSAGES,
+    ApiResponse,
+    ExactParser,
+    error_body,
+    schema_error_body,
+)
 from coachmaster.core.exceptions import Conflict
 from finance import api as finance
 
@@ -58,13 +67,13 @@ api = DocumentedApi(
     docs_url=None,
 )
 for prefix, router in (
-    ("/auth", accounts.signing),
-    ("/users", accounts.people),
-    ("/courses", academics.courses),
-    ("/batches", academics.batches),
+    ("/auth", accounts.auth),
+    ("/users", accounts.users),
+    ("/courses", courses),
+    ("/batches", batches),
     ("/enrollments", finance.enrollments),
     ("/payments", finance.payments),
-    ("/students", academics.students),
+    ("/students", students),
     ("/students", finance.students),
     ("/attendance", attendance.attendance),
     ("/batches", attendance.batches),
@@ -77,63 +86,63 @@ for prefix, router in (
 # Refusals --------------------------------------------------------------------------------------------------------
 
 
-def refuse(status, message=None, **headers):
+def error_response(status, message=None, **headers):
     """The answer that says in one sentence why nothing was done."""
-    return Answer({"message": message or SENTENCES[status]}, status, **headers)
+    return ApiResponse({"message": message or STATUS_MESSAGES[status]}, status, **headers)
 
 
 @api.exception_handler(AuthenticationError)
-def _no_token(request, error):
-    return refuse(401, WWW_Authenticate="Bearer")
+def handle_no_token(request, error):
+    return error_response(401, WWW_Authenticate="Bearer")
 
 
 @api.exception_handler(PermissionDenied)
-def _not_your_right(request, error):
-    return refuse(403, str(error))
+def handle_permission_denied(request, error):
+    return error_response(403, str(error))
 
 
 @api.exception_handler(Http404)
-def _not_there(request, error):
+def handle_not_found(request, error):
     # Django's own words name a table.
-    return refuse(404, None if str(error).startswith("No ") else str(error))
+    return error_response(404, None if str(error).startswith("No ") else str(error))
 
 
 @api.exception_handler(ValidationError)
-def _refused(request, error):
-    return Answer(body_of(error), 409 if isinstance(error, Conflict) else 400)
+def handle_validation_error(request, error):
+    return ApiResponse(error_body(error), 409 if isinstance(error, Conflict) else 400)
 
 
 @api.exception_handler(SchemaError)
-def _not_by_the_schema(request, error):
-    status, body = refusal_of_schema(error.errors)
-    return Answer(body, status)
+def handle_schema_error(request, error):
+    status, body = schema_error_body(error.errors)
+    return ApiResponse(body, status)
 
 
 @api.exception_handler(HttpError)
-def _not_json(request, error):
+def handle_http_error(request, error):
     if isinstance(error.__cause__, RequestDataTooBig):
-        return refuse(413)
-    return refuse(error.status_code, NO_BODY if error.status_code == 400 else None)
+        return error_response(413)
+    return error_response(error.status_code, BODY_REQUIRED if error.status_code == 400 else None)
 
 
 @api.exception_handler(TooManyTries)
-def _too_often(request, error):
-    return refuse(429, error.sentence, Retry_After=error.seconds)
+def handle_too_many_tries(request, error):
+    return error_response(429, error.sentence, Retry_After=error.seconds)
 
 
 @api.exception_handler(OperationalError)
-def _busy(request, error):
+def handle_busy_database(request, error):
     raise error  # to the middleware that tries once more, as with a page
 
 
 @api.exception_handler(Exception)
-def _broken(request, error):
+def handle_unexpected_error(request, error):
     if isinstance(error, RequestDataTooBig):
-        return refuse(413)
+        return error_response(413)
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
-        return refuse(400)
+        return error_response(400)
     logger.exception("API: %s %s", request.method, request.path)
-    return refuse(500)
+    return error_response(500)
 
 
 # Addresses -------------------------------------------------------------------------------------------------------
@@ -147,15 +156,15 @@ def by_token_only(view):
         request.user = AnonymousUser()
         answer = view(request, *args, **kwargs)
         if isinstance(answer, HttpResponseNotAllowed):
-            return refuse(405, Allow=answer["Allow"])
+            return error_response(405, Allow=answer["Allow"])
         return answer
 
     return login_not_required(csrf_exempt(inner))
 
 
-def unknown(request):
+def not_found(request):
     """An address under `/api/` that is none."""
-    return refuse(404)
+    return error_response(404)
 
 
 @login_not_required
@@ -183,5 +192,5 @@ def _urls():
 
 urlpatterns = [
     path("v1/", _urls()),
-    re_path("", by_token_only(unknown), name="api-unknown"),
+    re_path("", by_token_only(not_found), name="api-unknown"),
 ]

@@ -9,7 +9,7 @@ from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from ninja import NinjaAPI
 
-from coachmaster.core.api import SENTENCES
+from coachmaster.core.api import STATUS_MESSAGES
 
 # The document ----------------------------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ def _answer(document, operation, code, answer):
     if code < 400:
         _exemplify(document, answer["content"])
         return answer
-    refusal = {"message": SENTENCES[code]}
+    refusal = {"message": STATUS_MESSAGES[code]}
     if code == 400:
         refusal = _BAD_INPUT.get(operation["operationId"], _BAD_PAGE)
     elif code == 409:

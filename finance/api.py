@@ -11,25 +11,25 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Header, Query, Router, Schema
 
-from academics.api import EnrollmentOut, enrollment_json
+from academics.api.enrollments import EnrollmentOut, enrollment_json
 from academics.models import Batch
 from academics.services.clashes import find_clashes_of
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
 from coachmaster.core.api import (
     Amount,
-    Answer,
-    Day,
-    Key,
+    ApiResponse,
+    Id,
+    IsoDate,
     Paging,
-    Rows,
+    ResultPage,
     Rupees,
-    answers,
-    checked,
-    given,
-    inverted,
-    listed,
-    named,
+    cleaned,
+    inverse,
+    list_response,
+    responses,
+    sent_values,
+    with_field_names,
 )
 from coachmaster.core.money import display
 from finance.forms.enrollments import EnrollForm
@@ -48,15 +48,15 @@ students = Router(tags=["Students"])
 
 # Enrolling -------------------------------------------------------------------------------------------------------
 
-_OF_ENROLLMENT = {"batch_id": "batch", "enrollment_date": "enrolled_on"}
+ENROLLMENT_FIELDS = {"batch_id": "batch", "enrollment_date": "enrolled_on"}
 
 
 class EnrollmentIn(Schema):
     """Who joins which batch."""
 
-    student_id: Key = Field(examples=[42])
-    batch_id: Key = Field(examples=[12])
-    enrollment_date: Day | None = Field(None, description="Today when left out.")
+    student_id: Id = Field(examples=[42])
+    batch_id: Id = Field(examples=[12])
+    enrollment_date: IsoDate | None = Field(None, description="Today when left out.")
 
 
 class SavedEnrollment(EnrollmentOut):
@@ -72,7 +72,7 @@ class SavedEnrollment(EnrollmentOut):
 @enrollments.post(
     "",
     auth=Token("academics.add_enrollment"),
-    response=answers(201, SavedEnrollment, 400, 401, 403, 404, 409),
+    response=responses(201, SavedEnrollment, 400, 401, 403, 404, 409),
     operation_id="enroll",
     summary="Enroll a student",
 )
@@ -84,12 +84,12 @@ def enroll(request, payload: EnrollmentIn):
     student = student_or_404(request.user, payload.student_id)
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=payload.batch_id)
     day = payload.enrollment_date or timezone.localdate().isoformat()
-    with named(inverted(_OF_ENROLLMENT)):
+    with with_field_names(inverse(ENROLLMENT_FIELDS)):
         # Whether the batch goes on is the service's to say: it answers with a conflict, not with an unknown batch.
         form = EnrollForm(
             {"batch": batch.pk, "enrolled_on": day}, batches=Batch.objects.filter(pk=batch.pk)
         )
-        values = checked(form)
+        values = cleaned(form)
         enrollment = enrollments_services.enroll(
             student=student,
             batch=values["batch"],
@@ -97,14 +97,14 @@ def enroll(request, payload: EnrollmentIn):
             by=request.user,
         )
     saved, clashes = enrollment_json(enrollment), find_clashes_of([student], batch)
-    return Answer(
+    return ApiResponse(
         {**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, 201
     )
 
 
 # Payments --------------------------------------------------------------------------------------------------------
 
-_OF_PAYMENT = {
+PAYMENT_FIELDS = {
     "payment_date": "paid_on",
     "payment_mode": "mode",
     "advance": "as_advance",
@@ -115,8 +115,8 @@ _OF_PAYMENT = {
 class PaymentOut(Schema):
     """Money received, with the number of its receipt."""
 
-    id: Key = Field(examples=[311])
-    student_id: Key = Field(examples=[42])
+    id: Id = Field(examples=[311])
+    student_id: Id = Field(examples=[42])
     amount: Rupees = Field(examples=[5000])
     payment_date: date = Field(examples=["2026-11-24"])
     payment_mode: Literal["cash", "card", "upi", "bank_transfer", "cheque"]
@@ -146,11 +146,11 @@ def payment_json(payment, *, is_new=False):
 class PaymentIn(Schema):
     """Money received."""
 
-    student_id: Key = Field(examples=[42])
+    student_id: Id = Field(examples=[42])
     amount: Amount = Field(
         description="In rupees, above 0, with at most two decimals.", examples=[5000]
     )
-    payment_date: Day | None = Field(None, description="Today when left out.")
+    payment_date: IsoDate | None = Field(None, description="Today when left out.")
     payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = Field("cash", examples=["upi"])
     reference: str | None = Field(
         None, description="Needed for upi and bank_transfer.", examples=["632912345678"]
@@ -166,7 +166,7 @@ class PaymentIn(Schema):
     )
 
 
-def _token_of(key):
+def _token_for(key):
     """The one-time token that stands for an Idempotency-Key: of the same length, and no form's."""
     if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
         raise ValidationError(
@@ -178,7 +178,7 @@ def _token_of(key):
 @payments.post(
     "",
     auth=Token("finance.add_payment"),
-    response={**answers(201, PaymentOut, 400, 401, 403, 404, 409), 200: PaymentOut},
+    response={**responses(201, PaymentOut, 400, 401, 403, 404, 409), 200: PaymentOut},
     operation_id="record_payment",
     summary="Record a payment",
 )
@@ -198,9 +198,9 @@ def record_payment(
     the last ten minutes (same student, same amount) is refused with 409 unless `confirm_duplicate` is true. More than
     is owed is refused with 409 unless `advance` is true.
     """
-    token = PaymentForm.new_token() if idempotency_key is None else _token_of(idempotency_key)
+    token = PaymentForm.new_token() if idempotency_key is None else _token_for(idempotency_key)
     student = student_or_404(request.user, payload.student_id)
-    values = given(payload, _OF_PAYMENT)
+    values = sent_values(payload, PAYMENT_FIELDS)
     del values["student_id"]
     values = {"mode": Mode.CASH, **values, "token": token}
     if values.get("paid_on") is None:
@@ -209,10 +209,10 @@ def record_payment(
         values["paid_on"] = earlier.paid_on if earlier else timezone.localdate()
     if idempotency_key is not None:
         values["confirmed_double"] = True
-    with named(inverted(_OF_PAYMENT)):
+    with with_field_names(inverse(PAYMENT_FIELDS)):
         try:
             payment = payments_services.record_payment(
-                student=student, by=request.user, **checked(PaymentForm(values))
+                student=student, by=request.user, **cleaned(PaymentForm(values))
             )
         except TokenAlreadyUsed as refusal:
             raise TokenAlreadyUsed(
@@ -227,12 +227,12 @@ def record_payment(
                 f"This is like receipt {refusal.earlier} of the last minutes. Send “confirm_duplicate”: true if it is a "
                 "second payment, and an Idempotency-Key with each payment to be safe."
             ) from refusal
-    return Answer(
+    return ApiResponse(
         payment_json(payment, is_new=not payment.is_known), 200 if payment.is_known else 201
     )
 
 
-class Payments(Rows):
+class PaymentList(ResultPage):
     """A page of a student's payments."""
 
     payments: list[PaymentOut]
@@ -244,11 +244,11 @@ class Payments(Rows):
 @students.get(
     "/{int:student_id}/payments",
     auth=Token("finance.view_payment"),
-    response=answers(200, Payments, 400, 401, 403, 404),
+    response=responses(200, PaymentList, 400, 401, 403, 404),
     operation_id="list_payments",
     summary="A student's payments",
 )
-def list_payments(request, student_id: Key, paging: Query[Paging]):
+def list_payments(request, student_id: Id, paging: Query[Paging]):
     """All payments, the newest first; voided ones are among them, but not in `total_paid`."""
     student = student_or_404(request.user, student_id)
     found = (
@@ -257,7 +257,7 @@ def list_payments(request, student_id: Key, paging: Query[Paging]):
         .order_by("-paid_on", "-pk")
     )
     total_paid = amount_paid(student.pk, timezone.localdate())
-    return listed(request, paging, "payments", found, payment_json, total_paid=total_paid)
+    return list_response(request, paging, "payments", found, payment_json, total_paid=total_paid)
 
 
 # What is owed ----------------------------------------------------------------------------------------------------
@@ -304,12 +304,12 @@ def fee_status_json(key):
 @students.get(
     "/{int:student_id}/fee-status",
     auth=Token("finance.view_payment"),
-    response=answers(200, FeeStatusOut, 401, 403, 404),
+    response=responses(200, FeeStatusOut, 401, 403, 404),
     operation_id="get_fee_status",
     summary="A student's fee status",
 )
-def get_fee_status(request, student_id: Key):
+def get_fee_status(request, student_id: Id):
     """What is owed and since when, as things stand today."""
     if not StudentProfile.objects.visible_to(request.user).filter(pk=student_id).exists():
         raise Http404
-    return Answer(fee_status_json(student_id))
+    return ApiResponse(fee_status_json(student_id))

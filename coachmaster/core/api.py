@@ -21,13 +21,13 @@ from pydantic_core import PydanticCustomError
 
 from .money import parse_amount
 
-LARGEST_KEY = 2**63 - 1
-MOST_ROWS = 1000
+LARGEST_ID = 2**63 - 1
+MAX_PER_PAGE = 1000
 
 # Values that come in ---------------------------------------------------------------------------------------------
 
 
-def _no_constant(name):
+def _refuse_constant(name):
     raise ValueError(f"{name} is no JSON")
 
 
@@ -35,7 +35,7 @@ class ExactParser(Parser):
     """Bodies as JSON says them: a fraction stays decimal, and text that no database can hold is refused."""
 
     def parse_body(self, request):
-        body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant)
+        body = json.loads(request.body, parse_float=Decimal, parse_constant=_refuse_constant)
         if b"\\u" in request.body:
             json.dumps(
                 body, ensure_ascii=False, default=str
@@ -45,7 +45,7 @@ class ExactParser(Parser):
         return body
 
 
-def read_amount(value):
+def read_json_amount(value):
     """An amount as `parse_amount` says, from a JSON number or text. Raises PydanticCustomError with its sentence."""
     if (
         isinstance(value, Decimal)
@@ -67,7 +67,7 @@ def read_amount(value):
 _AMOUNT_TEXT = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
 Amount = Annotated[
     Decimal,
-    BeforeValidator(read_amount),
+    BeforeValidator(read_json_amount),
     WithJsonSchema(
         {
             "anyOf": [
@@ -80,16 +80,16 @@ Amount = Annotated[
 ]
 
 
-def _no_truth(value):
+def _refuse_bool(value):
     if isinstance(value, bool):  # to Python `true` is 1, and somebody has that key
         raise PydanticCustomError("int_type", "no whole number")
     return value
 
 
-Key = Annotated[int, BeforeValidator(_no_truth), Field(ge=1, le=LARGEST_KEY)]
+Id = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=1, le=LARGEST_ID)]
 
 
-def _existing(text):
+def _refuse_missing_day(text):
     try:
         datetime.date.fromisoformat(text)
     except ValueError:
@@ -98,9 +98,9 @@ def _existing(text):
 
 
 #: A date as the API writes it, still text; whether it lies within bounds is the form's question.
-Day = Annotated[
+IsoDate = Annotated[
     str,
-    AfterValidator(_existing),
+    AfterValidator(_refuse_missing_day),
     Field(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
         json_schema_extra={"format": "date"},
@@ -114,14 +114,14 @@ Day = Annotated[
 Rupees = Annotated[Decimal, WithJsonSchema({"type": "number"}, mode="serialization")]
 
 
-def number(amount):
+def json_number(amount):
     """A Decimal as JSON writes it. Fifteen digits pass through a float unharmed, and no sum of ours has more."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def _plain(zone, value):
+def _json_default(zone, value):
     if isinstance(value, Decimal):
-        return number(value)
+        return json_number(value)
     if isinstance(value, datetime.datetime):
         return value.astimezone(zone).isoformat()
     if isinstance(value, datetime.date):
@@ -129,11 +129,11 @@ def _plain(zone, value):
     raise TypeError(f"{value!r} has no place in an answer")
 
 
-class Answer(HttpResponse):
+class ApiResponse(HttpResponse):
     """Plain data as JSON, kept by no cache."""
 
     def __init__(self, data, status=200, **headers):
-        plain = partial(_plain, timezone.get_current_timezone())
+        plain = partial(_json_default, timezone.get_current_timezone())
         content = json.dumps(data, default=plain, ensure_ascii=False, separators=(",", ":"))
         headers = {
             "Cache-Control": "no-store",
@@ -149,10 +149,10 @@ class Paging(Schema):
     """Which rows of a list."""
 
     page: int = Field(1, ge=1, le=10**9, description="Which page, from 1 on.")
-    per_page: int = Field(MOST_ROWS, ge=1, le=MOST_ROWS, description="Rows a page.")
+    per_page: int = Field(MAX_PER_PAGE, ge=1, le=MAX_PER_PAGE, description="Rows a page.")
 
 
-class Rows(Schema):
+class ResultPage(Schema):
     """What stands beside the rows of a list."""
 
     total: int = Field(description="Rows on all pages.", examples=[1])
@@ -161,7 +161,7 @@ class Rows(Schema):
     )
 
 
-def listed(request, paging, name, rows, as_json, **beside):
+def list_response(request, paging, name, rows, as_json, **beside):
     """The answer of a list: the page asked for of ``rows`` (an ordered queryset), under ``name``."""
     first = (paging.page - 1) * paging.per_page
     found = list(rows[first : first + paging.per_page])
@@ -172,7 +172,7 @@ def listed(request, paging, name, rows, as_json, **beside):
         query = request.GET.copy()
         query["page"] = paging.page + 1
         data["next"] = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
-    return Answer(data)
+    return ApiResponse(data)
 
 
 # Refusals --------------------------------------------------------------------------------------------------------
@@ -186,17 +186,17 @@ class Message(Schema):
     )
 
 
-class Refusal(Message):
+class FieldErrors(Message):
     """A sentence, and sentences by field where the refusal belongs to fields."""
 
     errors: dict[str, list[str]] | None = Field(None, description="By the field they belong to.")
 
 
 #: What is said of a body that cannot be read.
-NO_BODY = "Send a JSON object as the body."
+BODY_REQUIRED = "Send a JSON object as the body."
 
 #: What each code means, and the sentence it comes with where nothing better is known.
-SENTENCES = {
+STATUS_MESSAGES = {
     400: "This is not understood. Check what was sent.",
     401: "Sign in: send a token that is in force, as “Authorization: Bearer …”.",
     403: "This is not for your role.",
@@ -210,15 +210,15 @@ SENTENCES = {
 }
 
 
-def answers(status, schema, *refusals):
+def responses(status, schema, *refusals):
     """The answers of an operation for the document: the good one, the refusals named, and those of every call."""
     return {
         status: schema,
-        **{code: Refusal if code in (400, 409) else Message for code in (*refusals, 503)},
+        **{code: FieldErrors if code in (400, 409) else Message for code in (*refusals, 503)},
     }
 
 
-def body_of(refusal):
+def error_body(refusal):
     """What the API says of a ValidationError."""
     if not hasattr(refusal, "error_dict"):
         return {"message": " ".join(refusal.messages)}
@@ -233,7 +233,7 @@ def body_of(refusal):
 
 
 @contextmanager
-def named(names):
+def with_field_names(names):
     """Inside, a ValidationError comes out with the API's ``names`` of its fields: `{"paid_on": "payment_date"}`."""
     try:
         yield
@@ -245,14 +245,14 @@ def named(names):
         raise
 
 
-def checked(form):
+def cleaned(form):
     """The clean values of ``form``. Raises ValidationError with what it says of its fields."""
     if not form.is_valid():
         raise ValidationError(form.errors.as_data())
     return form.cleaned_data
 
 
-_SENTENCES_OF_TYPES = {
+_TYPE_MESSAGES = {
     "missing": "This field is required.",
     "string_type": "Send text.",
     "bool_type": "Send true or false.",
@@ -269,16 +269,16 @@ _SENTENCES_OF_TYPES = {
 }
 
 
-def refusal_of_schema(errors):
+def schema_error_body(errors):
     """What the API says where a schema was not met: ``(status, body)`` from the errors that ninja collected."""
     by_field = {}
     for error in errors:
         source, *place = error["loc"]
         if source == "path":
-            return 404, {"message": SENTENCES[404]}
+            return 404, {"message": STATUS_MESSAGES[404]}
         # The first word within a body is ours for the whole of it.
         place = place[1:] if source == "body" and len(place) > 1 else place
-        sentence = _SENTENCES_OF_TYPES.get(error["type"])
+        sentence = _TYPE_MESSAGES.get(error["type"])
         if sentence:
             sentence = sentence.format(**error.get("ctx", {}))
         elif error["type"].startswith("int"):
@@ -286,7 +286,7 @@ def refusal_of_schema(errors):
         else:
             sentence = error["msg"]
         if source == "body" and len(error["loc"]) == 2:
-            return 400, {"message": NO_BODY}
+            return 400, {"message": BODY_REQUIRED}
         words = [f"row {word + 1}" if isinstance(word, int) else str(word) for word in place[1:]]
         field = str(place[0]) if source == "body" else str(place[-1])
         if words and source == "body":
@@ -295,7 +295,7 @@ def refusal_of_schema(errors):
     return 400, {"message": f"Check {', '.join(by_field)}.", "errors": by_field}
 
 
-def given(payload, names=None) -> dict[str, Any]:
+def sent_values(payload, names=None) -> dict[str, Any]:
     """The fields that a body named, under the names that our forms have for them."""
     names = names or {}
     return {
@@ -303,6 +303,6 @@ def given(payload, names=None) -> dict[str, Any]:
     }
 
 
-def inverted(names):
+def inverse(names):
     """The way back: from the names of our forms to those of the API."""
     return {ours: theirs for theirs, ours in names.items()}

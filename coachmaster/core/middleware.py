@@ -7,7 +7,7 @@ from django.core.exceptions import BadRequest
 from django.db import DatabaseError, OperationalError
 from django.shortcuts import render
 
-from .api import SENTENCES, Answer
+from .api import STATUS_MESSAGES, ApiResponse
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ def json_under_api(get_response):
             and request.path.startswith("/api/")
             and not _is_json(response)
         ):
-            sentence = SENTENCES.get(response.status_code, SENTENCES[400])
-            return Answer({"message": sentence}, response.status_code)
+            sentence = STATUS_MESSAGES.get(response.status_code, STATUS_MESSAGES[400])
+            return ApiResponse({"message": sentence}, response.status_code)
         return response
 
     return middleware

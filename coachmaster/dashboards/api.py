@@ -7,20 +7,19 @@ from django.utils import timezone
 from ninja import Field, Router, Schema
 
 from academics import class_times
-from academics.api import (
-    BatchOut,
+from academics.api.batches import BatchOut, batch_json
+from academics.api.enrollments import (
     CurrentEnrollment,
     EnrollmentOut,
-    batch_json,
     current_enrollment_json,
     enrollment_json,
 )
 from accounts.tokens import Token
-from attendance.api import Tally, tally_json
+from attendance.api import AttendanceCounts, attendance_counts_json
 from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import to_see_to
 from attendance.queries.students import student_tally
-from coachmaster.core.api import Answer, Key, Rupees, answers
+from coachmaster.core.api import ApiResponse, Id, Rupees, responses
 from coachmaster.dashboards.queries.institute import courses_on, institute_figures
 from coachmaster.dashboards.queries.instructors import batches_taught, teaches
 from finance.api import FeeStatusOut, fee_status_json
@@ -33,7 +32,7 @@ dashboard = Router(tags=["Dashboards"])
 class ClassOut(Schema):
     """One batch's classes today."""
 
-    batch_id: Key = Field(examples=[12])
+    batch_id: Id = Field(examples=[12])
     batch_name: str = Field(examples=["JEE morning"])
     schedule_time: str = Field(
         description="Today's times; empty for an unplanned class.", examples=["Tue 17:00-18:30"]
@@ -79,7 +78,7 @@ class AdminDashboard(Schema):
 @dashboard.get(
     "/admin",
     auth=Token("accounts.view_admin_dashboard"),
-    response=answers(200, AdminDashboard, 401, 403),
+    response=responses(200, AdminDashboard, 401, 403),
     operation_id="admin_dashboard",
     summary="The office's dashboard",
 )
@@ -97,7 +96,7 @@ def admin_dashboard(request):
         }
         for enrollment in institute.recent_enrollments(request.user)
     ]
-    return Answer(
+    return ApiResponse(
         {
             "collected_today": figures.received.today,
             "collected_this_month": figures.received.month,
@@ -132,7 +131,7 @@ class InstructorDashboard(Schema):
 @dashboard.get(
     "/instructor",
     auth=Token(),
-    response=answers(200, InstructorDashboard, 401, 403),
+    response=responses(200, InstructorDashboard, 401, 403),
     operation_id="instructor_dashboard",
     summary="An instructor's dashboard",
 )
@@ -142,7 +141,7 @@ def instructor_dashboard(request):
         raise PermissionDenied
     today = timezone.localdate()
     batches = batches_taught(request.user, today)
-    return Answer(
+    return ApiResponse(
         {
             "batches": [
                 {**batch_json(batch), "student_count": batch.strength} for batch in batches
@@ -156,14 +155,14 @@ class StudentDashboard(Schema):
     """How one stands."""
 
     enrollment: CurrentEnrollment | None
-    attendance: Tally
+    attendance: AttendanceCounts
     fee_status: FeeStatusOut
 
 
 @dashboard.get(
     "/student",
     auth=Token(),
-    response=answers(200, StudentDashboard, 401, 403),
+    response=responses(200, StudentDashboard, 401, 403),
     operation_id="student_dashboard",
     summary="A student's dashboard",
 )
@@ -172,10 +171,10 @@ def student_dashboard(request):
     if not request.user.is_student:
         raise PermissionDenied
     student = request.user.student_profile
-    return Answer(
+    return ApiResponse(
         {
             "enrollment": current_enrollment_json(student, request.user),
-            "attendance": tally_json(student_tally(student)),
+            "attendance": attendance_counts_json(student_tally(student)),
             "fee_status": fee_status_json(student.pk),
         }
     )

@@ -18,7 +18,7 @@ from accounts.services.sign_in import WRONG
 from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.tests.factories import taken
 from coachmaster.api import api
-from coachmaster.core.api import SENTENCES
+from coachmaster.core.api import STATUS_MESSAGES
 from finance.tests.factories import enrolled, paid
 
 from .api import Caller
@@ -146,7 +146,9 @@ def test_each_refusal_is_its_sentence_and_nothing_more(people):
                 told.setdefault((got, *data, data["message"]), set()).add(path)
 
     others = {
-        key: paths for key, paths in told.items() if key[1:] != ("message", SENTENCES[int(key[0])])
+        key: paths
+        for key, paths in told.items()
+        if key[1:] != ("message", STATUS_MESSAGES[int(key[0])])
     }
     assert others == {("401", "message", WRONG): {"/auth/login"}}
 

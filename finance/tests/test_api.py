@@ -16,7 +16,7 @@ from academics.models import Enrollment, Institute
 from academics.tests.factories import BatchFactory, DailyBatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
-from coachmaster.core.api import Answer
+from coachmaster.core.api import ApiResponse
 from coachmaster.tests.api import Caller
 from finance import checks
 from finance import ledger as ledger_ledger
@@ -505,7 +505,7 @@ def test_a_students_money_costs_the_same_queries_for_few_and_many(owing, call, q
 
 @given(some.decimals(min_value="-9999999999999.99", max_value="9999999999999.99", places=2))
 def test_every_amount_is_written_exactly_as_it_is(amount):
-    written = Answer(amount).content.decode()
+    written = ApiResponse(amount).content.decode()
 
     assert Decimal(written) == amount
     assert len(written.partition(".")[2]) <= 2

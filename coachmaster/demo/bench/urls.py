@@ -11,7 +11,7 @@ from ninja import NinjaAPI
 from accounts.models import User
 from accounts.tokens import Token
 from coachmaster.api import by_token_only
-from coachmaster.core.api import Answer
+from coachmaster.core.api import ApiResponse
 
 #: Where a session of the bench holds whose it is.
 PERSON = "person"
@@ -32,7 +32,7 @@ calls = NinjaAPI(urls_namespace="floor", docs_url=None, openapi_url=None)
 @calls.get("", auth=Token())
 def floor_of_calls(request):
     """The smallest call: it only checks its token."""
-    return Answer({"message": "Hello"})
+    return ApiResponse({"message": "Hello"})
 
 
 (_call,) = (entry for entry in calls.urls[0] if entry.name != "api-root")
