@@ -32,7 +32,7 @@ from coachmaster.core.api import (
     with_field_names,
 )
 from coachmaster.core.money import display
-from finance.forms.enrollments import EnrollForm
+from finance.forms.enrollments import EnrollmentForm
 from finance.forms.payments import PaymentForm
 from finance.services.payments import ExceedsDues, PossibleDuplicate, TokenAlreadyUsed
 
@@ -86,7 +86,7 @@ def enroll(request, payload: EnrollmentIn):
     day = payload.enrollment_date or timezone.localdate().isoformat()
     with with_field_names(inverse(ENROLLMENT_FIELDS)):
         # Whether the batch goes on is the service's to say: it answers with a conflict, not with an unknown batch.
-        form = EnrollForm(
+        form = EnrollmentForm(
             {"batch": batch.pk, "enrolled_on": day}, batches=Batch.objects.filter(pk=batch.pk)
         )
         values = cleaned(form)

@@ -7,6 +7,7 @@ from accounts.views.reminders import remind_by_mail, remind_by_whatsapp
 from finance.services.reminders import FEE_REMINDERS
 
 from .views import (
+    batch_enrollments,
     charges,
     collections,
     concessions,
@@ -14,6 +15,7 @@ from .views import (
     dues,
     enrollments,
     fee_plans,
+    installments,
     late_fees,
     payments,
     receipt_series,
@@ -32,37 +34,37 @@ app_name = "finance"
 urlpatterns = [
     path(
         "enrollments/add/",
-        requires("academics.add_enrollment")(enrollments.enroll),
+        requires("academics.add_enrollment")(enrollments.enrollment_create),
         name="enrollment-create",
     ),
     path(
         "enrollments/<int:pk>/complete/",
-        requires("academics.change_enrollment")(withdrawals.complete),
+        requires("academics.change_enrollment")(withdrawals.enrollment_complete),
         name="enrollment-complete",
     ),
     path(
         "enrollments/<int:pk>/drop/",
-        requires("academics.change_enrollment")(withdrawals.drop),
+        requires("academics.change_enrollment")(withdrawals.enrollment_drop),
         name="enrollment-drop",
     ),
     path(
         "enrollments/<int:pk>/transfer/",
-        requires("academics.change_enrollment")(transfers.transfer),
+        requires("academics.change_enrollment")(transfers.enrollment_transfer),
         name="enrollment-transfer",
     ),
     path(
         "batches/<int:pk>/enroll/",
-        requires("academics.add_enrollment")(enrollments.enroll_several),
+        requires("academics.add_enrollment")(batch_enrollments.batch_enroll),
         name="batch-enroll",
     ),
     path(
         "batches/<int:pk>/complete/",
-        requires("academics.change_enrollment")(withdrawals.complete_batch),
+        requires("academics.change_enrollment")(withdrawals.batch_complete),
         name="batch-complete",
     ),
     path(
         "enrollments/<int:pk>/installments/",
-        requires("finance.change_charge")(fee_plans.change),
+        requires("finance.change_charge")(installments.installments_update),
         name="installments-change",
     ),
     path(
@@ -77,7 +79,7 @@ urlpatterns = [
     ),
     path(
         "students/<int:pk>/concession/",
-        requires("finance.add_concession")(concessions.ask),
+        requires("finance.add_concession")(concessions.concession_create),
         name="concession-ask",
     ),
     path(
@@ -87,17 +89,17 @@ urlpatterns = [
     ),
     path(
         "concessions/<int:pk>/approve/",
-        requires("finance.approve_concession")(concessions.approve),
+        requires("finance.approve_concession")(concessions.concession_approve),
         name="concession-approve",
     ),
     path(
         "concessions/<int:pk>/cancel/",
-        requires("finance.change_concession")(concessions.take_back),
+        requires("finance.change_concession")(concessions.concession_cancel),
         name="concession-cancel",
     ),
     path(
         "charges/<int:pk>/waive/",
-        requires("finance.add_concession")(concessions.waive),
+        requires("finance.add_concession")(concessions.late_fee_waive),
         name="late-fee-waive",
     ),
     path(
@@ -117,22 +119,22 @@ urlpatterns = [
     ),
     path(
         "late-fees/",
-        requires("finance.view_latefeerule")(late_fees.rule_list),
+        requires("finance.view_latefeerule")(late_fees.late_fee_rules),
         name="late-fee-rules",
     ),
     path(
         "late-fees/add/",
-        requires("finance.add_latefeerule")(late_fees.rule_create),
+        requires("finance.add_latefeerule")(late_fees.late_fee_rule_create),
         name="late-fee-rule-create",
     ),
     path(
         "late-fees/<int:pk>/edit/",
-        requires("finance.change_latefeerule")(late_fees.rule_update),
+        requires("finance.change_latefeerule")(late_fees.late_fee_rule_update),
         name="late-fee-rule-update",
     ),
     path(
         "late-fees/post/",
-        requires("finance.add_charge")(late_fees.post_late_fees),
+        requires("finance.add_charge")(late_fees.late_fees_post),
         name="late-fees-post",
     ),
     path(
@@ -172,7 +174,7 @@ urlpatterns = [
         requires([SCOPE, "finance.view_refund"])(refunds.refund_due_list),
         name="refund-due-list",
     ),
-    path("refunds/<int:pk>/", requires("finance.view_refund")(refunds.voucher), name="refund"),
+    path("refunds/<int:pk>/", requires("finance.view_refund")(refunds.refund), name="refund"),
     path(
         "payments/<int:pk>/bounce/",
         requires("finance.add_reversal")(payments.payment_bounce),
@@ -210,13 +212,13 @@ urlpatterns = [
     ),
     path(
         "enrollments/add/students/",
-        requires("academics.add_enrollment")(student_picker.suggestions),
+        requires("academics.add_enrollment")(student_picker.student_suggestions),
         {"purpose": "enrollment"},
         name="enrollment-suggestions",
     ),
     path(
         "payments/add/students/",
-        requires("finance.add_payment")(student_picker.suggestions),
+        requires("finance.add_payment")(student_picker.student_suggestions),
         {"purpose": "payment"},
         name="payment-suggestions",
     ),
@@ -226,7 +228,7 @@ urlpatterns = [
         name="collections",
     ),
     path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
-    path("day-book/close/", requires("finance.add_dayclose")(day_book.close_day), name="day-close"),
+    path("day-book/close/", requires("finance.add_dayclose")(day_book.day_close), name="day-close"),
     path("dues/remind/", reminds(remind_by_mail), {"kind": FEE_REMINDERS}, name="remind-by-mail"),
     path(
         "students/<int:pk>/remind/",

@@ -1,20 +1,11 @@
-"""Receipts and fee statements on paper: PDFs set by typst from the templates in `typst/`.
-
-What a paper says comes in as plain data: amounts are Decimal rupees, dates are dates, everything else is text that is
-printed as it stands. So this module asks the database nothing, and can run in any thread or process.
-"""
-
 import functools
 import itertools
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -23,109 +14,11 @@ import typst
 from coachmaster.core.dates import day_words
 from coachmaster.core.money import ZERO, display, in_words
 from coachmaster.core.qr import qr_svg
-from finance.gst import SAC, Tax
+from finance.gst import SAC
+
+from .data import ReceiptData, StatementData, StatementTerm
 
 _TEMPLATES = Path(__file__).parent / "typst"
-
-
-@dataclass(frozen=True)
-class Head:
-    """The institute at the top of a paper. The GSTIN is printed on statements, and on receipts with tax."""
-
-    name: str
-    address: str = ""
-    phone: str = ""
-    email: str = ""
-    gstin: str = ""
-
-
-@dataclass(frozen=True)
-class ReceiptData:
-    """What a receipt says.
-
-    ``settled`` are pairs of what was settled and how much, which add up to ``amount``. ``reference`` is the bank's, or a
-    cheque's number and date. With ``tax`` the paper is a tax invoice cum receipt, without it no word of tax is on it.
-    ``check_url`` is where anyone can check the receipt. ``cancelled`` says when and why (`Cancelled on 5 Apr 2026:
-    entered twice`), and the paper then says so across; ``given_back`` are sentences about refunds of it. A negative
-    ``balance_after`` is an advance.
-    """
-
-    head: Head
-    number: str
-    paid_on: date
-    student: str
-    admission_number: str
-    settled: Sequence[tuple[str, Decimal]]
-    amount: Decimal
-    mode: str
-    balance_after: Decimal
-    batch: str = ""
-    reference: str = ""
-    received_by: str = ""
-    note: str = ""
-    tax: Tax | None = None
-    check_url: str = ""
-    is_duplicate: bool = False
-    cancelled: str = ""
-    given_back: Sequence[str] = ()
-
-
-class Sum(Enum):
-    """The four terms of a balance, as a statement adds them up; the values are its words."""
-
-    CHARGES = "Fees and charges"
-    CONCESSIONS = "Concessions"
-    PAYMENTS = "Payments"
-    REFUNDS = "Refunds"
-
-
-@dataclass(frozen=True)
-class StatementLine:
-    """One act on a statement. ``amount`` is what it adds to the balance, in rupees: a charge, a reversal of a payment and
-    a refund are positive; a payment, a concession and a cancelled charge are negative. ``term`` is the sum that it
-    belongs to, a cancelled charge to the charges and a reversal to the payments. ``link`` is the page of its paper."""
-
-    on: date
-    what: str
-    term: Sum
-    amount: Decimal
-    reference: str = ""
-    link: str = ""
-
-
-@dataclass(frozen=True)
-class Due:
-    """What of a charge is still open."""
-
-    what: str
-    due_on: date
-    amount: Decimal
-
-
-@dataclass(frozen=True)
-class PayByUpi:
-    """How to pay what is due now: the UPI id, the amount, and the link of `upi.payment_link` with both."""
-
-    upi_id: str
-    amount: Decimal
-    link: str
-
-
-@dataclass(frozen=True)
-class StatementData:
-    """What a fee statement says. ``lines`` come in order of date; the running balance and the sums follow from them.
-    ``brought_forward`` is the balance before the first of them."""
-
-    head: Head
-    on: date
-    student: str
-    admission_number: str
-    lines: Sequence[StatementLine]
-    batch: str = ""
-    guardian: str = ""
-    brought_forward: Decimal = ZERO
-    dues: Sequence[Due] = field(default_factory=tuple)
-    upi: PayByUpi | None = None
 
 
 def receipt_pdf(data: ReceiptData, *, paper: str = "a5") -> bytes:
@@ -137,7 +30,7 @@ def receipt_pdf(data: ReceiptData, *, paper: str = "a5") -> bytes:
 
 def statement_pdf(data: StatementData) -> bytes:
     """The fee statement as a PDF on A4."""
-    return _typeset("statement", statement_words(data))
+    return _typeset("statement", statement_context(data))
 
 
 def statement_pdfs(statements: Iterable[StatementData]) -> Iterator[tuple[str, bytes]]:
@@ -149,10 +42,10 @@ def statement_pdfs(statements: Iterable[StatementData]) -> Iterator[tuple[str, b
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as threads:
         while some := list(itertools.islice(waiting, 50)):
             for data, pdf in zip(some, threads.map(statement_pdf, some), strict=True):
-                yield f"statement-{file_word(data.admission_number)}.pdf", pdf
+                yield f"statement-{safe_filename(data.admission_number)}.pdf", pdf
 
 
-def file_word(text: str) -> str:
+def safe_filename(text: str) -> str:
     """Text as a part of a file's name on any computer."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)
 
@@ -224,7 +117,7 @@ def _receipt(data, paper):
         else [],
         "amount": display(data.amount),
         "words": in_words(data.amount),
-        "balance": balance_words(data.balance_after),
+        "balance": balance_label(data.balance_after),
         "note": data.note.splitlines(),
         "received_by": data.received_by,
         "url": data.check_url,
@@ -235,7 +128,7 @@ def _receipt(data, paper):
     }
 
 
-def balance_words(balance: Decimal) -> str:
+def balance_label(balance: Decimal) -> str:
     """A balance after a payment, in rupees, as a sentence of its receipt."""
     if balance > 0:
         return f"Balance after this payment: {display(balance)}"
@@ -244,9 +137,9 @@ def balance_words(balance: Decimal) -> str:
     return "Nothing more is owed."
 
 
-def statement_words(data: StatementData) -> dict[str, Any]:
+def statement_context(data: StatementData) -> dict[str, Any]:
     """The statement in the words of its paper and its page: the lines with their running balance, the sums, what is due."""
-    balance, sums, lines = data.brought_forward, dict.fromkeys(Sum, ZERO), []
+    balance, sums, lines = data.brought_forward, dict.fromkeys(StatementTerm, ZERO), []
     if balance:
         lines.append(_line("", "Brought forward", ZERO, balance))
     for line in data.lines:

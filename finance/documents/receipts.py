@@ -12,17 +12,18 @@ from finance.gst import tax_within
 from finance.models import Mode
 from finance.verification import receipt_token
 
-from .pdf import Head, ReceiptData, balance_words
+from .data import LetterheadData, ReceiptData
+from .pdf import balance_label
 
 
-def head_of(institute):
+def letterhead_data(institute):
     """The institute, or a receipt's letterhead, as the top of a paper shows it."""
-    return Head(
+    return LetterheadData(
         institute.name, institute.address, phone(institute.phone), institute.email, institute.gstin
     )
 
 
-def tax_of(payment):
+def included_tax(payment):
     """The tax within a payment, by the letterhead it was given with; None when that has no GSTIN."""
     head = payment.letterhead
     if not head.gstin:
@@ -32,14 +33,14 @@ def tax_of(payment):
     )
 
 
-def reference_words(payment):
+def reference_label(payment):
     """The bank's reference, or a cheque's number and date; "" when it has none."""
     if payment.mode == Mode.CHEQUE:
         return f"No. {payment.reference} dated {day_words(payment.cheque_on)}"
     return payment.reference
 
 
-def cancelled_words(payment):
+def cancellation_note(payment):
     """When and why a payment was voided; "" when it stands."""
     if not payment.is_void:
         return ""
@@ -51,7 +52,7 @@ def refunds_of(payment):
     return list(payment.refunds.order_by("refunded_on", "pk")) if payment.refunded else []
 
 
-def refund_words(refund):
+def refund_note(refund):
     """A refund as the receipt of its payment names it."""
     return f"{display(refund.amount)} of it was given back on {day_words(refund.refunded_on)}, voucher {refund}."
 
@@ -65,7 +66,7 @@ def receipt_data(payment, *, is_duplicate=False):
     """What the receipt of ``payment``, loaded ``for_paper``, says on paper."""
     batch = payment.enrollment.batch if payment.enrollment else None
     return ReceiptData(
-        head=head_of(payment.letterhead),
+        head=letterhead_data(payment.letterhead),
         number=payment.receipt_number,
         paid_on=payment.paid_on,
         student=payment.student.user.full_name,
@@ -75,25 +76,25 @@ def receipt_data(payment, *, is_duplicate=False):
         mode=payment.get_mode_display(),
         balance_after=payment.balance_after,
         batch=f"{batch.name}, {batch.course.name}" if batch else "",
-        reference=reference_words(payment),
+        reference=reference_label(payment),
         received_by=payment.received_by.full_name if payment.received_by else "",
         note=payment.notes,
-        tax=tax_of(payment),
+        tax=included_tax(payment),
         check_url=check_url(payment),
         is_duplicate=is_duplicate,
-        cancelled=cancelled_words(payment),
-        given_back=[refund_words(refund) for refund in refunds_of(payment)],
+        cancelled=cancellation_note(payment),
+        given_back=[refund_note(refund) for refund in refunds_of(payment)],
     )
 
 
-def whatsapp_link_of(payment, institute):
+def receipt_whatsapp_link(payment, institute):
     """The link that opens WhatsApp with the receipt in words, to the guardian or the student; "" without a mobile number
     or when the payment is void."""
     if payment.is_void:
         return ""
     text = (
         f"{institute.name} received {display(payment.amount)} from {payment.student} on {day_words(payment.paid_on)}. "
-        f"Receipt {payment}. {balance_words(payment.balance_after).rstrip('.')}. "
+        f"Receipt {payment}. {balance_label(payment.balance_after).rstrip('.')}. "
         f"Check it at {check_url(payment)}"
     )
     return whatsapp_link(whatsapp_phone(payment.student), text)

@@ -12,8 +12,8 @@ from finance.ledger import calculate_status, with_concessions
 from finance.models import Charge, Concession, ConcessionKind, Payment, Refund, Reversal
 from finance.upi import link_for
 
-from .pdf import Due, PayByUpi, StatementData, StatementLine, Sum
-from .receipts import head_of
+from .data import StatementData, StatementDue, StatementLine, StatementTerm, UpiPayment
+from .receipts import letterhead_data
 
 
 def statement_data(student, institute, on):
@@ -50,12 +50,19 @@ def statements_of(students, institute, on):
 def _statement(student, institute, on, lines, charges):
     # Acts of one day stay in the order in which they were collected.
     lines.sort(key=attrgetter("on"))
-    paid = -sum((line.amount for line in lines if line.term in (Sum.PAYMENTS, Sum.REFUNDS)), ZERO)
+    paid = -sum(
+        (
+            line.amount
+            for line in lines
+            if line.term in (StatementTerm.PAYMENTS, StatementTerm.REFUNDS)
+        ),
+        ZERO,
+    )
     fees = calculate_status(charges, paid, on)
     enrollments = [charge.enrollment for charge in charges if charge.enrollment]
     latest = max(enrollments, key=attrgetter("enrolled_on", "pk"), default=None)
     return StatementData(
-        head=head_of(institute),
+        head=letterhead_data(institute),
         on=on,
         student=student.user.full_name,
         admission_number=student.admission_number,
@@ -63,7 +70,7 @@ def _statement(student, institute, on, lines, charges):
         batch=latest.batch.name if latest else "",
         guardian=student.guardian_name,
         dues=[
-            Due(str(line.charge), line.charge.due_on, line.open)
+            StatementDue(str(line.charge), line.charge.due_on, line.open)
             for line in fees.lines
             if line.open > ZERO
         ],
@@ -92,7 +99,7 @@ def pay_by_upi(student, institute, fees):
     """How to pay what is due now; None when nothing is, or the institute has no UPI id."""
     if not institute.upi_id or fees.due_now <= ZERO:
         return None
-    return PayByUpi(
+    return UpiPayment(
         institute.upi_id, fees.due_now, link_for(student, institute, fees.due_now, fees.on)
     )
 
@@ -107,13 +114,13 @@ def _charged(posted, on):
     for charge in posted:
         yield (
             charge.student_id,
-            StatementLine(charge.posted_on, str(charge), Sum.CHARGES, charge.amount),
+            StatementLine(charge.posted_on, str(charge), StatementTerm.CHARGES, charge.amount),
         )
         if charge.cancelled_on and charge.cancelled_on <= on:
             day = max(charge.cancelled_on, charge.posted_on)
             yield (
                 charge.student_id,
-                StatementLine(day, f"Cancelled: {charge}", Sum.CHARGES, -charge.amount),
+                StatementLine(day, f"Cancelled: {charge}", StatementTerm.CHARGES, -charge.amount),
             )
 
 
@@ -126,7 +133,12 @@ def _conceded(keys, on):
         if concession.kind != ConcessionKind.LATE_FEE:
             given = f"{given} concession"
         what, key = f"{given}: {concession.charge}", concession.student_id
-        yield key, StatementLine(concession.approved_on, what, Sum.CONCESSIONS, -concession.amount)
+        yield (
+            key,
+            StatementLine(
+                concession.approved_on, what, StatementTerm.CONCESSIONS, -concession.amount
+            ),
+        )
         ends = [
             day
             for day in (concession.cancelled_on, concession.charge.cancelled_on)
@@ -136,7 +148,9 @@ def _conceded(keys, on):
             ended_on = max(min(ends), concession.approved_on)
             yield (
                 key,
-                StatementLine(ended_on, f"Taken back: {what}", Sum.CONCESSIONS, concession.amount),
+                StatementLine(
+                    ended_on, f"Taken back: {what}", StatementTerm.CONCESSIONS, concession.amount
+                ),
             )
 
 
@@ -148,14 +162,21 @@ def _paid(keys, on):
             {"reference": payment.receipt_number, "link": payment.get_absolute_url()},
         )
         what = f"Payment ({payment.get_mode_display()})"
-        yield key, StatementLine(payment.paid_on, what, Sum.PAYMENTS, -payment.amount, **paper)
+        yield (
+            key,
+            StatementLine(payment.paid_on, what, StatementTerm.PAYMENTS, -payment.amount, **paper),
+        )
         if payment.is_void and payment.reversal.voided_on <= on:
             bounced = payment.reversal.kind == Reversal.Kind.BOUNCED
             what = "Cheque bounced" if bounced else "Payment voided"
             yield (
                 key,
                 StatementLine(
-                    payment.reversal.voided_on, what, Sum.PAYMENTS, payment.amount, **paper
+                    payment.reversal.voided_on,
+                    what,
+                    StatementTerm.PAYMENTS,
+                    payment.amount,
+                    **paper,
                 ),
             )
 
@@ -169,7 +190,7 @@ def _refunded(keys, on):
             StatementLine(
                 refund.refunded_on,
                 f"Refund ({refund.get_mode_display()})",
-                Sum.REFUNDS,
+                StatementTerm.REFUNDS,
                 refund.amount,
                 reference=refund.voucher_number,
                 link=refund.get_absolute_url(),

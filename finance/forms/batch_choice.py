@@ -20,7 +20,7 @@ class BatchSelect(forms.Select):
         return option
 
 
-class Offered(ModelChoiceIterator):
+class BatchChoiceIterator(ModelChoiceIterator):
     """The batches that a `BatchChoice` offers, and none yet."""
 
     def __init__(self, field):
@@ -32,12 +32,12 @@ class Offered(ModelChoiceIterator):
             yield self.choice(batch)
 
 
-class BatchChoice(forms.ModelChoiceField):
+class BatchChoiceField(forms.ModelChoiceField):
     """A batch that goes on, with its times, fee and seats left. Of many the first that match ``words`` are offered, and the
     ``chosen`` one (a key); any can be chosen."""
 
     MOST = 100
-    widget, iterator = BatchSelect, Offered
+    widget, iterator = BatchSelect, BatchChoiceIterator
 
     def __init__(self, batches, *, words="", chosen=None, **kwargs):
         self.batches, self.words, self.chosen = batches.for_listing(), words, chosen
@@ -62,11 +62,11 @@ class BatchChoice(forms.ModelChoiceField):
 
     def label_from_instance(self, batch):
         fee = display(self.widget.fee_of(batch))
-        parts = [str(batch), batch.class_times_text, seats(batch), fee, batch.course.name]
+        parts = [str(batch), batch.class_times_text, seats_label(batch), fee, batch.course.name]
         return " · ".join(filter(None, parts))
 
 
-def seats(batch):
+def seats_label(batch):
     """How many seats a batch with its strength has left, in words; "" when it takes as many as come."""
     if batch.capacity is None:
         return ""

@@ -11,7 +11,7 @@ from finance.models import ChargeKind
 from finance.services import charges
 
 
-class OnceForm(forms.Form):
+class OneTimeForm(forms.Form):
     """A form whose one-time token lets it act once, however often it is sent."""
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
@@ -26,7 +26,7 @@ class OnceForm(forms.Form):
         return super().clean()
 
 
-class WhyForm(forms.Form):
+class CancelReasonForm(forms.Form):
     """Why something is taken back."""
 
     reason = LineFormField(
@@ -36,7 +36,7 @@ class WhyForm(forms.Form):
     )
 
 
-class ChargeForm(OnceForm):
+class ChargeForm(OneTimeForm):
     """Something that is charged beside tuition."""
 
     kind = forms.ChoiceField(

@@ -6,10 +6,10 @@ from coachmaster.core.money import ZERO, AmountField, display
 from coachmaster.core.text import LineFormField
 from finance.models import ChargeKind, ConcessionKind
 
-from .charges import OnceForm
+from .charges import OneTimeForm
 
 
-class ConcessionForm(OnceForm):
+class ConcessionForm(OneTimeForm):
     """A student pays less: for one charge, or for all open installments of an enrollment."""
 
     on = forms.ChoiceField(label="Off what")
@@ -61,7 +61,7 @@ class ApprovalForm(PasswordAgainMixin, forms.Form):
     """A concession above the limit is let through, by somebody whose password is fresh."""
 
 
-class WaiveForm(OnceForm):
+class WaiveForm(OneTimeForm):
     """Why a late fee is not asked for."""
 
     reason = LineFormField(max_length=200, help_text="It is kept with your name and the day.")

@@ -5,15 +5,15 @@ from coachmaster.core.forms import FilterForm
 from coachmaster.core.money import AmountField
 from coachmaster.core.text import LineFormField
 
-from .student_picker import KeyField
+from .student_picker import IdField
 
 
-class DayFilter(FilterForm):
+class DayBookFilter(FilterForm):
     """Which day, and whose entries."""
 
     q = None
     on = DayFormField(label="Day")
-    person = KeyField(label="Entered by", widget=forms.Select)
+    person = IdField(label="Entered by", widget=forms.Select)
 
     def __init__(self, data, *, today):
         super().__init__({"on": today, **data.dict()})
@@ -29,7 +29,7 @@ class DayFilter(FilterForm):
         self.fields["person"].widget.choices = [("", "Everybody"), *people]
 
 
-class CloseForm(forms.Form):
+class DayCloseForm(forms.Form):
     """The cash that was counted."""
 
     counted_cash = AmountField(

@@ -8,11 +8,11 @@ from coachmaster.core.money import AmountField, display
 from coachmaster.core.text import LineFormField, LinesFormField
 from finance.services.transfers import fee_after_transfer
 
-from .batch_choice import BatchChoice
-from .student_picker import KeyField, PickForm
+from .batch_choice import BatchChoiceField
+from .student_picker import IdField, StudentPickerForm
 
 
-class EnrollForm(forms.Form):
+class EnrollmentForm(forms.Form):
     """A student joins a batch."""
 
     enrolled_on = DayFormField(label="From")
@@ -28,20 +28,20 @@ class EnrollForm(forms.Form):
         required=False,
         help_text="Only when it is lowered.",
     )
-    plan = KeyField(label="How it is paid")
+    plan = IdField(label="How it is paid")
     despite_clash = forms.BooleanField(label="Enroll anyway", required=False)
     field_order = ["batch", "enrolled_on", "agreed_fee", "fee_reason"]
 
     def __init__(self, *args, batches, words="", **kwargs):
         super().__init__(*args, **kwargs)
-        chosen = PickForm({"batch": self.data.get("batch") or self.initial.get("batch")}).value(
-            "batch"
-        )
-        self.fields["batch"] = BatchChoice(batches, words=words or "", chosen=chosen)
+        chosen = StudentPickerForm(
+            {"batch": self.data.get("batch") or self.initial.get("batch")}
+        ).value("batch")
+        self.fields["batch"] = BatchChoiceField(batches, words=words or "", chosen=chosen)
         self.order_fields(self.field_order)
 
 
-class TransferForm(EnrollForm):
+class TransferForm(EnrollmentForm):
     """A student moves to another batch."""
 
     plan = None  # what was open is paid on the dates it had
@@ -68,7 +68,7 @@ class TransferForm(EnrollForm):
         return cleaned
 
 
-class EndForm(forms.Form):
+class CompletionForm(forms.Form):
     """A student's time in a batch ends."""
 
     ended_on = DayFormField(
@@ -77,7 +77,7 @@ class EndForm(forms.Form):
     )
 
 
-class DropForm(EndForm):
+class DropForm(CompletionForm):
     """A student leaves before the end. ``shown`` is the fee that was proposed on the page that was sent."""
 
     reason = LineFormField(label="Reason", max_length=100)
@@ -106,7 +106,7 @@ class DropForm(EndForm):
         return self.cleaned_data["fee_to_keep"] is None and shown not in (None, proposal.keep)
 
 
-class CompleteBatchForm(forms.Form):
+class BatchCompletionForm(forms.Form):
     """The last day of a batch."""
 
     last_day = DayFormField(
@@ -114,7 +114,7 @@ class CompleteBatchForm(forms.Form):
     )
 
 
-class PlanChoice(forms.ModelChoiceField):
+class PlanChoiceField(forms.ModelChoiceField):
     """One of the plans of a course, with its parts in words."""
 
     widget = forms.RadioSelect
@@ -124,7 +124,7 @@ class PlanChoice(forms.ModelChoiceField):
         return f"{plan}: {parts}" if parts else str(plan)
 
 
-class EnrollSeveralForm(forms.Form):
+class BatchEnrollForm(forms.Form):
     """Students ticked in the list, and admission numbers pasted below it."""
 
     q = LineFormField(label="Find students", max_length=100, required=False)
@@ -138,7 +138,7 @@ class EnrollSeveralForm(forms.Form):
     enrolled_on = DayFormField(label="From")
     despite_clash = forms.BooleanField(label="Enroll them anyway", required=False)
 
-    plan = PlanChoice(
+    plan = PlanChoiceField(
         label="How it is paid",
         queryset=None,
         required=False,

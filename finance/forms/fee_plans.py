@@ -10,10 +10,10 @@ from coachmaster.core.money import AmountField
 from coachmaster.core.text import LineFormField
 from finance.models import FeePlan, FeePlanPart
 
-from .installments import MOST
+from .installments import MAX_INSTALLMENTS
 
 
-class PlanForm(EditForm):
+class FeePlanForm(EditForm):
     """A plan by which a course's fee is paid, and beside it the ``rows`` of its parts, those in ``parts``."""
 
     name = LineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
@@ -25,30 +25,30 @@ class PlanForm(EditForm):
     def __init__(self, *args, parts=(), **kwargs):
         super().__init__(*args, **kwargs)
         self.parts = parts
-        self.rows = part_rows(self.data if self.is_bound else None, parts)
+        self.rows = part_formset(self.data if self.is_bound else None, parts)
 
     def current(self):
-        return {**super().current(), "rows": ("Parts", _parts_words(self.parts))}
+        return {**super().current(), "rows": ("Parts", _parts_label(self.parts))}
 
     def differs(self, name, value):
         if name == "rows":
             sent = [FeePlanPart(**part) for part in self.rows.parts] if self.rows.is_valid() else []
-            return _parts_words(sent) != value
+            return _parts_label(sent) != value
         return super().differs(name, value)
 
     def show(self, name, value):
         if name == "rows":
-            self.rows = part_rows(None, self.parts)
+            self.rows = part_formset(None, self.parts)
         else:
             super().show(name, value)
 
 
-def _parts_words(parts):
+def _parts_label(parts):
     """`40 % on enrolling; 60 % after 30 days`."""
     return "; ".join(f"{part.share_words} {part.day_words}" for part in parts)
 
 
-class PartForm(forms.Form):
+class FeePlanPartForm(forms.Form):
     """One part of a plan; a row left empty is none."""
 
     percent = PercentField(label="Per cent", required=False)
@@ -66,7 +66,7 @@ class PartForm(forms.Form):
             raise ValidationError("Give it either days after enrolling or a date.")
 
 
-class _PartRows(forms.BaseFormSet):
+class _PartFormSetBase(forms.BaseFormSet):
     def clean(self):
         """The parts of a plan are all per cent, adding up to 100, or all amounts."""
         if any(self.errors):
@@ -90,15 +90,19 @@ class _PartRows(forms.BaseFormSet):
         return [row for row in rows if any(value is not None for value in row.values())]
 
 
-_Parts = forms.formset_factory(
-    PartForm, formset=_PartRows, extra=4, max_num=MOST, absolute_max=MOST
+_PartFormSet = forms.formset_factory(
+    FeePlanPartForm,
+    formset=_PartFormSetBase,
+    extra=4,
+    max_num=MAX_INSTALLMENTS,
+    absolute_max=MAX_INSTALLMENTS,
 )
 
 
-def part_rows(data, parts):
+def part_formset(data, parts):
     """The rows of parts of a plan: those it has, and four to fill in."""
     names = ("percent", "amount", "days", "due_on")
-    return _Parts(
+    return _PartFormSet(
         data,
         initial=[{name: getattr(part, name) for name in names} for part in parts],
         prefix="parts",

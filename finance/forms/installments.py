@@ -10,10 +10,10 @@ from coachmaster.core.text import LineFormField
 from finance.services import installments
 
 #: So many installments a fee has at most.
-MOST = 60
+MAX_INSTALLMENTS = 60
 
 
-class _Row(forms.Form):
+class InstallmentForm(forms.Form):
     """One installment; a row left empty is none."""
 
     due_on = DayFormField(label="Due on", required=False)
@@ -25,16 +25,18 @@ class _Row(forms.Form):
             raise ValidationError("Give it both a date and an amount, or empty both.")
 
 
-_Rows = forms.formset_factory(_Row, extra=0, max_num=MOST, absolute_max=MOST)
+InstallmentFormSet = forms.formset_factory(
+    InstallmentForm, extra=0, max_num=MAX_INSTALLMENTS, absolute_max=MAX_INSTALLMENTS
+)
 
 
-class _Step(forms.Form):
+class TableActionForm(forms.Form):
     """What a button of the table asks for, and what the page has proposed."""
 
     do = forms.ChoiceField(
         choices=[(name, name) for name in ("show", "split", "prorate")], required=False
     )
-    count = WholeNumberField(label="Parts", least=1, most=MOST - 1, required=False)
+    count = WholeNumberField(label="Parts", least=1, most=MAX_INSTALLMENTS - 1, required=False)
     offered = forms.CharField(max_length=5000, required=False)
     offered_for = forms.CharField(max_length=100, required=False)
 
@@ -43,9 +45,11 @@ class InstallmentTable:
     """The rows of installments on a form: the page proposes them, and they follow it until somebody edits them."""
 
     def __init__(self, data=None):
-        self._step = _Step(data or {})
+        self._step = TableActionForm(data or {})
         self._step.is_valid()
-        self.formset = _Rows(data, prefix="rows") if data and "rows-TOTAL_FORMS" in data else None
+        self.formset = (
+            InstallmentFormSet(data, prefix="rows") if data and "rows-TOTAL_FORMS" in data else None
+        )
         self.offered, self.offered_for = self._asked("offered"), self._asked("offered_for")
         self.error = ""
         self.was_outdated = False
@@ -89,17 +93,17 @@ class InstallmentTable:
     def is_edited(self):
         """Whether somebody has changed what the page proposed."""
         return self.formset is not None and (
-            not self.is_valid() or _words(self.rows) != self.offered
+            not self.is_valid() or _serialize(self.rows) != self.offered
         )
 
     def propose(self, rows, offered_for="", *, is_edited=False):
         """Show ``rows``. With ``is_edited`` they stand for what the person wants, and follow nothing any more."""
         self.proposed = rows
-        self.offered, self.offered_for = "" if is_edited else _words(rows), offered_for
-        self.formset = _Rows(
+        self.offered, self.offered_for = "" if is_edited else _serialize(rows), offered_for
+        self.formset = InstallmentFormSet(
             initial=[{"due_on": due_on, "amount": amount} for due_on, amount in rows], prefix="rows"
         )
-        self.formset.extra = min(2, MOST - len(rows))
+        self.formset.extra = min(2, MAX_INSTALLMENTS - len(rows))
 
     def split(self, total, starts_on, offered_for=""):
         """Split what the rows leave of ``total`` rupees into so many parts; all of it when they leave nothing."""
@@ -111,7 +115,9 @@ class InstallmentTable:
             return
         if rows and sum((amount for _, amount in rows), ZERO) != total:
             try:
-                rows = installments.split_rest(rows, total, min(self.count, MOST - len(rows)))
+                rows = installments.split_rest(
+                    rows, total, min(self.count, MAX_INSTALLMENTS - len(rows))
+                )
             except ValidationError as refusal:
                 self.error = " ".join(refusal.messages)
                 return
@@ -120,12 +126,12 @@ class InstallmentTable:
         self.propose(rows, offered_for, is_edited=True)
 
 
-def _words(rows):
+def _serialize(rows):
     """Rows as one text, to be compared."""
     return "; ".join(f"{due_on:%Y-%m-%d} {plain(amount)}" for due_on, amount in rows)
 
 
-class ReasonForm(forms.Form):
+class InstallmentReasonForm(forms.Form):
     """Why something that was agreed changes."""
 
     reason = LineFormField(max_length=150, help_text="It is kept with your name and the day.")

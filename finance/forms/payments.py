@@ -64,7 +64,7 @@ class PaymentForm(forms.Form):
         return super().clean()
 
 
-class VoidForm(PasswordAgainMixin, forms.Form):
+class ReceiptCancelForm(PasswordAgainMixin, forms.Form):
     """Why a payment is voided; with the password again when it was typed a while ago."""
 
     reason = LineFormField(

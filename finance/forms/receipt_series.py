@@ -4,7 +4,7 @@ from coachmaster.core.forms import WholeNumberField
 from finance.services.receipt_series import HIGHEST_START
 
 
-class StartForm(forms.Form):
+class ReceiptStartForm(forms.Form):
     """The first number of a year."""
 
     first_number = WholeNumberField(

@@ -1,7 +1,7 @@
 from django import forms
 
 
-class PaperForm(forms.Form):
+class PaperSizeForm(forms.Form):
     """On what paper a receipt is printed: A5 when nothing is said."""
 
     size = forms.ChoiceField(choices=[("a5", "A5"), ("a4", "A4")], required=False)

@@ -4,18 +4,18 @@ from coachmaster.core.forms import LARGEST_KEY
 from coachmaster.core.text import LineFormField
 
 
-class KeyField(forms.IntegerField):
+class IdField(forms.IntegerField):
     """The key of a row in an address."""
 
     def __init__(self, **kwargs):
         super().__init__(**{"required": False, "min_value": 1, "max_value": LARGEST_KEY, **kwargs})
 
 
-class PickForm(forms.Form):
+class StudentPickerForm(forms.Form):
     """Which student a form at the desk is about, and the words to find one by."""
 
-    student = KeyField()
-    batch = KeyField()
+    student = IdField()
+    batch = IdField()
     q = LineFormField(required=False, max_length=100)
     #: The words to find a batch by, where there are many.
     find = LineFormField(required=False, max_length=100)

@@ -12,23 +12,27 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from finance.documents import pdf as documents
-from finance.documents.pdf import (
-    Due,
-    Head,
-    PayByUpi,
+from finance.documents.data import (
+    LetterheadData,
     ReceiptData,
     StatementData,
+    StatementDue,
     StatementLine,
-    Sum,
+    StatementTerm,
+    UpiPayment,
+)
+from finance.documents.pdf import (
+    _receipt,
+    _typeset,
     receipt_pdf,
+    statement_context,
     statement_pdf,
     statement_pdfs,
 )
 from finance.gst import tax_within
 from finance.upi import payment_link
 
-HEAD = Head(
+HEAD = LetterheadData(
     "Rao Classes", "2nd Floor, MG Road\nKota, Rajasthan 324005", "98765 43210", "office@rao.example"
 )
 RECEIPT = ReceiptData(
@@ -61,31 +65,43 @@ STATEMENT = StatementData(
     student="Asha Verma",
     admission_number="26-00042",
     lines=[
-        StatementLine(date(2026, 4, 1), "Tuition fee, part 1", Sum.CHARGES, Decimal("50000.00")),
-        StatementLine(date(2026, 4, 2), "Sibling concession", Sum.CONCESSIONS, Decimal("-5000.00")),
         StatementLine(
-            date(2026, 4, 5), "Payment by UPI", Sum.PAYMENTS, Decimal("-12500.50"), "CM/26-27/00042"
+            date(2026, 4, 1), "Tuition fee, part 1", StatementTerm.CHARGES, Decimal("50000.00")
         ),
         StatementLine(
-            date(2026, 4, 6), "Payment voided", Sum.PAYMENTS, Decimal("12500.50"), "CM/26-27/00042"
+            date(2026, 4, 2), "Sibling concession", StatementTerm.CONCESSIONS, Decimal("-5000.00")
+        ),
+        StatementLine(
+            date(2026, 4, 5),
+            "Payment by UPI",
+            StatementTerm.PAYMENTS,
+            Decimal("-12500.50"),
+            "CM/26-27/00042",
+        ),
+        StatementLine(
+            date(2026, 4, 6),
+            "Payment voided",
+            StatementTerm.PAYMENTS,
+            Decimal("12500.50"),
+            "CM/26-27/00042",
         ),
         StatementLine(
             date(2026, 4, 6),
             "Payment in cash",
-            Sum.PAYMENTS,
+            StatementTerm.PAYMENTS,
             Decimal("-50000.00"),
             "CM/26-27/00043",
         ),
         StatementLine(
-            date(2026, 4, 8), "Refund", Sum.REFUNDS, Decimal("20000.05"), "RV/26-27/00001"
+            date(2026, 4, 8), "Refund", StatementTerm.REFUNDS, Decimal("20000.05"), "RV/26-27/00001"
         ),
     ],
     dues=[
-        Due("Part 1", date(2026, 4, 9), Decimal("10000.00")),
-        Due("Part 2", date(2026, 4, 10), Decimal("2500.50")),
-        Due("Part 3", date(2026, 7, 1), Decimal("2499.55")),
+        StatementDue("Part 1", date(2026, 4, 9), Decimal("10000.00")),
+        StatementDue("Part 2", date(2026, 4, 10), Decimal("2500.50")),
+        StatementDue("Part 3", date(2026, 7, 1), Decimal("2499.55")),
     ],
-    upi=PayByUpi("rao@okhdfcbank", Decimal("12500.50"), LINK),
+    upi=UpiPayment("rao@okhdfcbank", Decimal("12500.50"), LINK),
 )
 
 
@@ -103,7 +119,7 @@ def text(pdf):
 
 def codes(template, told):
     """What a scanner reads on the printed paper."""
-    (png,) = [documents._typeset(template, told, format="png", ppi=150)]
+    (png,) = [_typeset(template, told, format="png", ppi=150)]
     return [code.text for code in zxingcpp.read_barcodes(Image.open(io.BytesIO(png)).convert("L"))]
 
 
@@ -190,14 +206,14 @@ def test_a_voided_receipt_says_cancelled_across_every_page_and_why():
 
 def test_the_code_on_a_receipt_leads_to_the_page_that_checks_it():
     for paper in ("a5", "a4"):
-        assert codes("receipt", documents._receipt(RECEIPT, paper)) == [RECEIPT.check_url]
+        assert codes("receipt", _receipt(RECEIPT, paper)) == [RECEIPT.check_url]
     annotations = pypdf.PdfReader(io.BytesIO(receipt_pdf(RECEIPT))).pages[0]["/Annots"]
     assert [note.get_object()["/A"]["/URI"] for note in annotations] == [RECEIPT.check_url]
 
 
 def test_the_smallest_receipt_is_printed():
     bare = ReceiptData(
-        Head("X"),
+        LetterheadData("X"),
         "A/26-27/00001",
         date(2026, 4, 5),
         "Y",
@@ -303,7 +319,7 @@ def test_a_statement_says_what_is_overdue_due_today_and_next():
 
 
 def test_the_code_on_a_statement_pays_the_exact_amount():
-    assert codes("statement", documents.statement_words(STATEMENT)) == [LINK]
+    assert codes("statement", statement_context(STATEMENT)) == [LINK]
     said = text(statement_pdf(STATEMENT))
     assert "Pay ₹12,500.50 by UPI" in said
     assert "rao@okhdfcbank" in said
@@ -321,7 +337,10 @@ def test_a_statement_of_nothing_says_so():
 def test_a_statement_of_eighty_lines_repeats_its_heading():
     lines = [
         StatementLine(
-            date(2026, 4, 1) + timedelta(days=day), f"Act {day}", Sum.CHARGES, Decimal("0.01")
+            date(2026, 4, 1) + timedelta(days=day),
+            f"Act {day}",
+            StatementTerm.CHARGES,
+            Decimal("0.01"),
         )
         for day in range(80)
     ]
@@ -334,12 +353,8 @@ def test_a_statement_of_eighty_lines_repeats_its_heading():
 
 @pytest.mark.parametrize("template", ["receipt", "statement"])
 def test_a_paper_can_be_read_by_a_screen_reader(template):
-    told = (
-        documents._receipt(INVOICE, "a5")
-        if template == "receipt"
-        else documents.statement_words(STATEMENT)
-    )
-    assert documents._typeset(template, told, pdf_standards="ua-1").startswith(
+    told = _receipt(INVOICE, "a5") if template == "receipt" else statement_context(STATEMENT)
+    assert _typeset(template, told, pdf_standards="ua-1").startswith(
         b"%PDF"
     )  # refused where a rule is broken
 

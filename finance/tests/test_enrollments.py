@@ -13,7 +13,7 @@ from academics.services.batches import save_batch
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
 from coachmaster.core.dates import day_words
-from finance.forms.batch_choice import BatchChoice
+from finance.forms.batch_choice import BatchChoiceField
 from finance.ledger import fee_status
 from finance.models import Account, Charge, FeePlan
 from finance.services import installments
@@ -95,7 +95,7 @@ def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(
         return found, 'name="find"' in page.content.decode()
 
     assert offered() == (["Alpha", "Beta", "Gamma"], False)
-    monkeypatch.setattr(BatchChoice, "MOST", 2)
+    monkeypatch.setattr(BatchChoiceField, "MOST", 2)
     assert offered() == (["Alpha", "Beta"], True)
     assert offered(find="gamma jee") == (["Gamma"], True)
     assert offered(find="nothing", batch=second.pk) == (["Beta"], True)

@@ -160,7 +160,7 @@ def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, insti
 
     said = receipts.receipt_data(payment).cancelled
     assert said == f"Cancelled on {day.day} {day:%b %Y}: entered twice"
-    assert receipts.whatsapp_link_of(payment, institute()) == ""
+    assert receipts.receipt_whatsapp_link(payment, institute()) == ""
 
 
 # Printed again, and given back -----------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_a_gstin_makes_no_tax_invoice_of_a_receipt_that_was_given_without(
     institute(gstin=GSTIN)
 
     assert both(client_of(admin), payment) == before
-    assert receipts.tax_of(Payment.objects.get(pk=payment.pk)) is None
+    assert receipts.included_tax(Payment.objects.get(pk=payment.pk)) is None
 
 
 def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_changes(
@@ -338,7 +338,7 @@ def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_change
         what in page
         for what in ["Rao Classes 1, Station Road Kota", GSTIN, "Rajasthan (08)", "CGST 9% ₹381.36"]
     )
-    later = receipts.tax_of(paid(student=student, amount="105.00", by=admin))
+    later = receipts.included_tax(paid(student=student, amount="105.00", by=admin))
     assert (later.place_words, later.rows) == (
         "Maharashtra (27)",
         [("CGST 2.5%", Decimal("2.50")), ("SGST 2.5%", Decimal("2.50"))],
@@ -364,7 +364,7 @@ def test_a_student_of_another_state_pays_igst_and_the_receipt_keeps_that(
         ]:
             assert what in said
         assert "CGST" not in said
-    later = receipts.tax_of(paid(student=student, amount="5000.00", by=admin))
+    later = receipts.included_tax(paid(student=student, amount="5000.00", by=admin))
     assert [name for name, _ in later.rows] == ["CGST 9%", "SGST 9%"]
 
 
@@ -384,7 +384,7 @@ def test_the_institute_is_kept_once_for_each_way_it_looked(student, institute):
 
 def test_the_state_follows_from_the_gstin_where_none_is_chosen(student, institute):
     institute(gstin=GSTIN, state="")
-    tax = receipts.tax_of(paid(student=student, amount="100.00"))
+    tax = receipts.included_tax(paid(student=student, amount="100.00"))
 
     assert tax.place_words == "Rajasthan (08)"
     assert [name for name, _ in tax.rows] == ["CGST 9%", "SGST 9%"]
@@ -418,7 +418,7 @@ def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(
 ):
     payment.student.guardian_phone, payment.student.user.phone = guardian, own
 
-    link = receipts.whatsapp_link_of(payment, institute())
+    link = receipts.receipt_whatsapp_link(payment, institute())
     assert link.startswith(f"https://wa.me/{number}?text=") if number else link == ""
 
 

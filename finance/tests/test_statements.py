@@ -19,7 +19,8 @@ from academics.models import Institute
 from academics.tests.factories import BatchFactory
 from accounts.models import StudentProfile
 from accounts.tests.factories import StudentFactory
-from finance.documents.pdf import Sum, statement_words
+from finance.documents.data import StatementTerm
+from finance.documents.pdf import statement_context
 from finance.documents.statements import statement_data, statements_of
 from finance.ledger import fee_status
 from finance.models import Charge, Payment, Reversal
@@ -162,12 +163,14 @@ def test_every_act_stands_in_it_in_order_of_date(busy):
 @pytest.mark.parametrize("on", [day(number) for number in range(1, 15)])
 def test_on_every_day_it_closes_with_the_balance_of_the_ledger(busy, on):
     data, fees = statement(busy, on), fee_status(busy, on)
-    of = {term: sum(line.amount for line in data.lines if line.term == term) for term in Sum}
+    of = {
+        term: sum(line.amount for line in data.lines if line.term == term) for term in StatementTerm
+    }
 
     assert sum(of.values()) == fees.balance
-    assert of[Sum.CHARGES] == fees.total_fee
-    assert -of[Sum.CONCESSIONS] == fees.conceded
-    assert -of[Sum.PAYMENTS] - of[Sum.REFUNDS] == fees.total_paid
+    assert of[StatementTerm.CHARGES] == fees.total_fee
+    assert -of[StatementTerm.CONCESSIONS] == fees.conceded
+    assert -of[StatementTerm.PAYMENTS] - of[StatementTerm.REFUNDS] == fees.total_paid
     assert [due.amount for due in data.dues] == [line.open for line in fees.lines if line.open]
 
 
@@ -251,7 +254,7 @@ def test_page_and_paper_say_the_same_lines(client_of, admin, busy):
     shown = words_of(statement_page(client, busy))
     paper = said_by(client.get(reverse("finance:statement-pdf", args=[busy.pk])))
 
-    data = statement_words(statement(busy, day(13)))
+    data = statement_context(statement(busy, day(13)))
     assert len(data["lines"]) == 15
     for line in data["lines"]:
         words = " ".join(
@@ -275,7 +278,7 @@ def test_the_code_of_page_and_paper_is_that_of_the_fees_page(client_of, busy):
         )
         return code.text
 
-    (paper,) = zxingcpp.read_barcodes(draw(statement_words(statement(busy, day(13)))["code"]))
+    (paper,) = zxingcpp.read_barcodes(draw(statement_context(statement(busy, day(13)))["code"]))
     assert link_on("finance:statement") == link_on("finance:student-fees") == paper.text
 
 
@@ -287,8 +290,8 @@ def test_a_student_reads_their_own_statement_and_no_other(client_of, student):
 
 
 def test_the_statement_on_a_day_tells_nothing_later(busy):
-    assert statement_words(statement(busy, day(6)))["outcome"] == ("Balance owed", "₹7,400.00")
-    assert statement_words(statement(busy, day(1)))["lines"] == []
+    assert statement_context(statement(busy, day(6)))["outcome"] == ("Balance owed", "₹7,400.00")
+    assert statement_context(statement(busy, day(1)))["lines"] == []
 
 
 def test_what_falls_due_later_on_a_day_gets_a_reference_of_its_own(client_of, busy, admin):

@@ -10,7 +10,7 @@ from academics.models import Batch
 from accounts.models import StudentProfile, student_or_404
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import display
-from finance.forms.charges import BatchChargeForm, ChargeForm, WhyForm
+from finance.forms.charges import BatchChargeForm, CancelReasonForm, ChargeForm
 from finance.models import Charge, ChargeKind
 from finance.services import charges
 
@@ -118,7 +118,7 @@ def charge_cancel(request, pk):
     if charge.is_cancelled:
         messages.error(request, f"{charge} was cancelled already.")
         return redirect(back)
-    form = WhyForm(request.POST or None)
+    form = CancelReasonForm(request.POST or None)
     if form.is_valid():
         try:
             charges.cancel_charge(

@@ -13,7 +13,7 @@ from finance.forms.collections import CollectionsFilter
 from finance.reports.collections import COLUMNS, CollectionsReport, batches_by_id, months_of
 
 #: How many bars the chart of courses has; the table has all.
-SHOWN = 8
+MAX_BARS = 8
 
 
 def collections(request):
@@ -62,7 +62,7 @@ def collections(request):
                     (course.name, flow.received, display(flow.received), course.get_absolute_url())
                     for course, flow in by_course
                     if course and flow.received
-                ][:SHOWN],
+                ][:MAX_BARS],
             ),
         },
     )

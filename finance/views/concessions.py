@@ -13,9 +13,9 @@ from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.pagination import every_row, listing
 from finance.exports import CONCESSIONS
-from finance.forms.charges import WhyForm
+from finance.forms.charges import CancelReasonForm
 from finance.forms.concessions import ApprovalForm, ConcessionForm, WaiveForm
-from finance.forms.student_picker import KeyField
+from finance.forms.student_picker import IdField
 from finance.ledger import fee_status
 from finance.models import Charge, ChargeKind, Concession, ConcessionKind
 from finance.services import concessions
@@ -37,7 +37,7 @@ def _tell(request, rows):
         messages.success(request, f"{amount} taken off the fees of {student}.")
 
 
-def ask(request, pk):
+def concession_create(request, pk):
     """Take something off what is open."""
     student = student_or_404(request.user, pk)
     lines = [line for line in fee_status(student, timezone.localdate()).lines if line.open > ZERO]
@@ -85,7 +85,7 @@ def ask(request, pk):
 def _key(text):
     """A key out of an address; None when it is none."""
     try:
-        return KeyField().clean(text)
+        return IdField().clean(text)
     except ValidationError:
         return None
 
@@ -118,7 +118,7 @@ def _group(request, pk):
     )
 
 
-def approve(request, pk):
+def concession_approve(request, pk):
     rows = _group(request, pk)
     student, amount = rows[0].student, sum((row.amount for row in rows), ZERO)
     if not all(row.is_waiting for row in rows):
@@ -149,7 +149,7 @@ def approve(request, pk):
     )
 
 
-def take_back(request, pk):
+def concession_cancel(request, pk):
     """Decline one that waits, or take back one that counts."""
     rows = _group(request, pk)
     first, student = rows[0], rows[0].student
@@ -158,7 +158,7 @@ def take_back(request, pk):
         messages.error(request, "This concession was taken back already.")
         return redirect(_fees_of(student))
     was_waiting = first.is_waiting
-    form = WhyForm(request.POST or None)
+    form = CancelReasonForm(request.POST or None)
     if form.is_valid():
         try:
             concessions.withdraw_concession(
@@ -184,7 +184,7 @@ def take_back(request, pk):
     )
 
 
-def waive(request, pk):
+def late_fee_waive(request, pk):
     """A late fee, or what is still open of it, is not asked for."""
     charge = get_object_or_404(
         Charge.objects.visible_to(request.user).select_related(

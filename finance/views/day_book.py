@@ -14,7 +14,7 @@ from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import display
 from coachmaster.core.pagination import listing
-from finance.forms.day_book import CloseForm, DayFilter
+from finance.forms.day_book import DayBookFilter, DayCloseForm
 from finance.models import DayClose, Mode
 from finance.reports.day_book import COLUMNS, DayBook
 from finance.services import day_closes
@@ -26,7 +26,7 @@ DAY = datetime.timedelta(days=1)
 def day_book(request):
     """The entries of a day; with ``?as=csv`` or ``?as=xlsx`` as a file."""
     today = timezone.localdate()
-    filters = DayFilter(request.GET, today=today)
+    filters = DayBookFilter(request.GET, today=today)
     book = DayBook(filters.value("on") or today, filters.value("person"))
     if form := asked_form(request):
         return table_answer(f"day-book-{book.on}", COLUMNS, book.entries(), form=form)
@@ -60,11 +60,11 @@ def day_book(request):
     )
 
 
-def close_day(request):
+def day_close(request):
     """Count one's own cash of a day and close it."""
     today = timezone.localdate()
-    on = DayFilter(request.GET, today=today).value("on") or today
-    form = CloseForm(request.POST or None)
+    on = DayBookFilter(request.GET, today=today).value("on") or today
+    form = DayCloseForm(request.POST or None)
     back = f"{reverse('finance:day-book')}?on={on}"
     if form.is_valid():
         try:

@@ -1,69 +1,14 @@
-"""How a fee is paid: the terms of enrolling, the installments of an enrollment, and the plans of a course."""
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.utils import timezone
 
-from academics.models import Course, Enrollment
+from academics.models import Course
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.forms import show_refusal
-from coachmaster.core.money import ZERO, display
-from finance.forms.fee_plans import PlanForm
-from finance.forms.installments import InstallmentTable, ReasonForm
+from coachmaster.core.money import display
+from finance.forms.fee_plans import FeePlanForm
 from finance.models import FeePlan
 from finance.services import installments
-
-
-def change(request, pk):
-    """Other dates or amounts for what is still open of an enrollment's fee."""
-    enrollment = get_object_or_404(
-        Enrollment.objects.visible_to(request.user).select_related("student__user", "batch"), pk=pk
-    )
-    today = timezone.localdate()
-    lines = installments.unpaid_tuition(enrollment, today)
-    back = reverse("finance:student-fees", args=[enrollment.student_id])
-    if not lines:
-        messages.error(request, f"Nothing is open of the fee for {enrollment.batch}.")
-        return redirect(back)
-    total = sum((line.open for line in lines), ZERO)
-    rows = [(line.charge.due_on, line.open) for line in lines]
-    form = ReasonForm(request.POST or None)
-    table = InstallmentTable(request.POST or None)
-    if table.step == "split":
-        table.split(total, today)
-        form = ReasonForm(initial={"reason": form["reason"].value()})
-    elif form.is_valid() and table.is_valid():
-        try:
-            installments.change_installments(
-                enrollment=enrollment,
-                rows=table.rows,
-                by=request.user,
-                reason=form.cleaned_data["reason"],
-            )
-        except ValidationError as refusal:
-            show_refusal(form, refusal)
-        else:
-            messages.success(request, f"The installments of {enrollment.student} were changed.")
-            return redirect(back)
-    if table.formset is None:
-        table.propose(rows)
-    return render(
-        request,
-        "finance/installments/form.html",
-        {
-            "form": form,
-            "table": table,
-            "total": total,
-            "lines": lines,
-            "enrollment": enrollment,
-            "student": enrollment.student,
-            "heading": f"Change the installments of {enrollment.student}",
-            "back": back,
-            "back_label": f"Fees of {enrollment.student}",
-        },
-    )
 
 
 def plan_create(request, pk):
@@ -82,7 +27,7 @@ def plan_update(request, pk):
 
 
 def _plan_page(request, plan, parts, heading, submit):
-    form = PlanForm(request.POST or None, instance=plan, parts=parts)
+    form = FeePlanForm(request.POST or None, instance=plan, parts=parts)
     if all([form.is_valid(), form.rows.is_valid()]):
         try:
             installments.save_plan(form.instance, form.rows.parts)

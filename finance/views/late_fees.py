@@ -11,7 +11,7 @@ from finance.models import LateFeeRule
 from finance.services import late_fees
 
 
-def rule_list(request):
+def late_fee_rules(request):
     return render(
         request,
         "finance/late_fees/rules.html",
@@ -22,12 +22,12 @@ def rule_list(request):
     )
 
 
-def rule_create(request):
+def late_fee_rule_create(request):
     return _rule_page(request, None, "Add a rule for late fees", "Add rule")
 
 
 @one_at_a_time(LateFeeRule)
-def rule_update(request, pk):
+def late_fee_rule_update(request, pk):
     rule = get_object_or_404(LateFeeRule, pk=pk)
     return _rule_page(request, rule, f"Edit {rule}", "Save")
 
@@ -52,7 +52,7 @@ def _rule_page(request, rule, heading, submit):
 
 
 @require_POST
-def post_late_fees(request):
+def late_fees_post(request):
     """Post what the rules ask for today."""
     posted = late_fees.post_late_fees(on=timezone.localdate(), by=request.user)
     if posted:

@@ -15,8 +15,8 @@ from coachmaster.core.money import ZERO, display
 from coachmaster.core.pagination import every_row, listing
 from finance.documents import receipts
 from finance.exports import PAYMENTS
-from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, VoidForm
-from finance.forms.student_picker import PickForm
+from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, ReceiptCancelForm
+from finance.forms.student_picker import StudentPickerForm
 from finance.ledger import amount_paid, fee_status
 from finance.models import DayTotal, Mode, Payment, Refund
 from finance.services.cancellations import bounce_cheque, cancel_receipt
@@ -27,7 +27,7 @@ from .student_picker import picked_student, student_picker
 
 def payment_create(request):
     """Who pays, then how much: the receipt follows."""
-    pick = PickForm(request.GET)
+    pick = StudentPickerForm(request.GET)
     student = picked_student(request, pick)
     if student is None:
         return student_picker(request, pick, "payment")
@@ -96,7 +96,7 @@ def payment_void(request, pk):
         return redirect(payment)
     if payment.refunded:
         return _stays(request, payment, heading)
-    form = VoidForm(request.POST or None, request=request)
+    form = ReceiptCancelForm(request.POST or None, request=request)
     if form.is_valid():
         try:
             cancel_receipt(payment=payment, by=request.user, reason=form.cleaned_data["reason"])

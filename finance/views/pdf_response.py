@@ -1,12 +1,12 @@
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
-from finance.documents import pdf
+from finance.documents.pdf import safe_filename
 
 
 def pdf_response(content, name):
     """A PDF that the browser shows; saved, it has that name."""
-    disposition = content_disposition_header(False, f"{pdf.file_word(name)}.pdf")
+    disposition = content_disposition_header(False, f"{safe_filename(name)}.pdf")
     return HttpResponse(
         content, content_type="application/pdf", headers={"Content-Disposition": disposition}
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from academics.models import Institute
 from coachmaster.core.dates import financial_year
 from coachmaster.core.forms import show_refusal
-from finance.forms.receipt_series import StartForm
+from finance.forms.receipt_series import ReceiptStartForm
 from finance.models import ReceiptSeries
 from finance.services.receipt_series import start_series
 
@@ -30,7 +30,7 @@ def receipt_start(request):
             f"{series} has receipts already, so its numbers go on from {series.last_number + 1}.",
         )
         return redirect("academics:institute")
-    form = StartForm(request.POST or None, initial={"first_number": series.first_number})
+    form = ReceiptStartForm(request.POST or None, initial={"first_number": series.first_number})
     if form.is_valid():
         try:
             series = start_series(first_number=form.cleaned_data["first_number"], day=today)

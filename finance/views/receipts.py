@@ -10,8 +10,9 @@ from academics.models import Institute
 from accounts import throttling
 from coachmaster.core.qr import qr_svg
 from finance import verification
-from finance.documents import pdf, receipts
-from finance.forms.receipts import PaperForm
+from finance.documents import pdf as pdf_pdf
+from finance.documents import receipts
+from finance.forms.receipts import PaperSizeForm
 from finance.gst import SAC
 from finance.models import Payment
 from finance.services import receipt_prints
@@ -27,11 +28,11 @@ def receipt(request, pk):
         {
             "payment": payment,
             "student": payment.student,
-            "tax": receipts.tax_of(payment),
+            "tax": receipts.included_tax(payment),
             "sac": SAC,
-            "reference": receipts.reference_words(payment),
+            "reference": receipts.reference_label(payment),
             "refunds": receipts.refunds_of(payment),
-            "whatsapp": receipts.whatsapp_link_of(payment, Institute.objects.for_page_heads()),
+            "whatsapp": receipts.receipt_whatsapp_link(payment, Institute.objects.for_page_heads()),
             "code": qr_svg(
                 receipts.check_url(payment), title="QR code of the page that checks this receipt"
             ),
@@ -42,7 +43,7 @@ def receipt(request, pk):
 @require_safe
 def receipt_pdf(request, pk):
     """The receipt on A5, or with ``?size=a4`` on A4; from the second printing on it says "Duplicate"."""
-    form = PaperForm(request.GET)
+    form = PaperSizeForm(request.GET)
     if not form.is_valid():
         raise Http404("Receipts are printed on A5 or A4.")
     payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
@@ -53,7 +54,7 @@ def receipt_pdf(request, pk):
     )
     data = receipts.receipt_data(payment, is_duplicate=is_duplicate)
     return pdf_response(
-        pdf.receipt_pdf(data, paper=form.cleaned_data["size"]), f"receipt-{payment}"
+        pdf_pdf.receipt_pdf(data, paper=form.cleaned_data["size"]), f"receipt-{payment}"
     )
 
 

@@ -105,7 +105,7 @@ def refund_create(request, pk):
     )
 
 
-def voucher(request, pk):
+def refund(request, pk):
     """The paper that goes with the money."""
     refund = get_object_or_404(
         Refund.objects.visible_to(request.user).select_related(

@@ -8,7 +8,9 @@ from accounts.models import student_or_404
 from coachmaster.core.archives import zip_answer
 from coachmaster.core.exports import list_file
 from coachmaster.core.qr import qr_svg
-from finance.documents import pdf, statements
+from finance.documents import pdf as pdf_pdf
+from finance.documents import statements
+from finance.documents.pdf import safe_filename, statement_context, statement_pdfs
 from finance.exports import STATEMENT
 
 from .pdf_response import pdf_response
@@ -33,7 +35,7 @@ def statement(request, pk):
         "finance/statements/detail.html",
         {
             "student": student,
-            "statement": pdf.statement_words(data),
+            "statement": statement_context(data),
             "pay": data.upi,
             "code": qr_svg(data.upi.link, title="QR code to pay by UPI") if data.upi else "",
         },
@@ -46,7 +48,7 @@ def statement_pdf(request, pk):
     data = statements.statement_data(
         student, Institute.objects.for_page_heads(), timezone.localdate()
     )
-    return pdf_response(pdf.statement_pdf(data), f"statement-{student.admission_number}")
+    return pdf_response(pdf_pdf.statement_pdf(data), f"statement-{student.admission_number}")
 
 
 def batch_statements(request, pk):
@@ -57,5 +59,5 @@ def batch_statements(request, pk):
         statements.students_with_fees(batch=batch), Institute.objects.for_page_heads(), today
     )
     return zip_answer(
-        pdf.file_word(f"statements-{batch.code or batch.name}-{today}"), pdf.statement_pdfs(made)
+        safe_filename(f"statements-{batch.code or batch.name}-{today}"), statement_pdfs(made)
     )

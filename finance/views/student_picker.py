@@ -7,7 +7,7 @@ from django.utils.http import urlencode
 
 from academics.models import Batch
 from accounts.models import StudentProfile, User
-from finance.forms.student_picker import PickForm
+from finance.forms.student_picker import StudentPickerForm
 
 #: What a student is picked for: the heading, and the page that goes on.
 PURPOSES = {
@@ -86,9 +86,9 @@ def student_picker(request, pick, purpose):
     )
 
 
-def suggestions(request, purpose):
+def student_suggestions(request, purpose):
     """The first matches as links, for the list under the search box."""
-    pick = PickForm(request.GET)
+    pick = StudentPickerForm(request.GET)
     words = pick.value("q") or ""
     people = _matches(request.user, words)[:SUGGESTIONS] if words else []
     return render(

@@ -9,36 +9,36 @@ from academics.models import Batch
 from academics.services.clashes import Clashes
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import display
-from finance.forms.enrollment_terms import follow, is_outdated, move_terms_of
 from finance.forms.enrollments import TransferForm
 from finance.forms.installments import InstallmentTable
-from finance.forms.student_picker import PickForm
+from finance.forms.proposals import is_outdated, propose_transfer, update_table
+from finance.forms.student_picker import StudentPickerForm
 from finance.services import transfers
 
-from .enrollments import ask_about_clashes, student_dues
-from .withdrawals import ending_page, enrollment_to_end, first_day_of
+from .enrollments import check_clashes, enrollment_dues
+from .withdrawals import default_last_day, enrollment_form_page, with_active_enrollment
 
 
-@enrollment_to_end
-def transfer(request, enrollment):
+@with_active_enrollment
+def enrollment_transfer(request, enrollment):
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).not_over(today)
     form = TransferForm(
         request.POST or None,
         enrollment=enrollment,
         batches=batches,
-        words=PickForm(request.GET).value("find"),
-        initial={"enrolled_on": first_day_of(enrollment)},
+        words=StudentPickerForm(request.GET).value("find"),
+        initial={"enrolled_on": default_last_day(enrollment)},
     )
     table = InstallmentTable(request.POST or None)
     clashes, is_valid = [], form.is_valid()
-    terms = move_terms_of(form, enrollment, first_day_of(enrollment))
+    terms = propose_transfer(form, enrollment, default_last_day(enrollment))
     if table.step == "split" and terms:
         table.split(terms.settlement.to_pay, terms.starts_on, terms.key)
     elif table.step == "" and is_valid and table.is_valid() and not is_outdated(table, terms):
         given = form.cleaned_data
         try:
-            ask_about_clashes(form, [enrollment.student], given["batch"], leaving=enrollment)
+            check_clashes(form, [enrollment.student], given["batch"], leaving=enrollment)
             moved = transfers.transfer(
                 enrollment=enrollment,
                 batch=given["batch"],
@@ -60,9 +60,9 @@ def transfer(request, enrollment):
             )
             return redirect(moved)
     if terms:
-        follow(table, terms)
-    dues = student_dues(enrollment)
-    return ending_page(
+        update_table(table, terms)
+    dues = enrollment_dues(enrollment)
+    return enrollment_form_page(
         request,
         "finance/transfers/form.html",
         enrollment,

@@ -8,16 +8,17 @@ from academics.models import Enrollment
 from coachmaster.core.dates import day_words
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import display
-from finance.forms.enrollments import CompleteBatchForm, DropForm, EndForm
+from finance.forms.enrollments import BatchCompletionForm, CompletionForm, DropForm
 from finance.ledger import fee_status, with_amount_paid
 from finance.services import enrollments as enrollments_services
 from finance.services import withdrawals
 from finance.services.enrollments import tuition_lines
 
-from .enrollments import batch_to_change, student_dues
+from .batch_enrollments import get_batch
+from .enrollments import enrollment_dues
 
 
-def enrollment_to_end(act):
+def with_active_enrollment(act):
     """A page that ends an active enrollment: fetches it, and turns away from one that has ended already.
 
     With it comes the batch that the student ``goes_on_in`` besides, if any.
@@ -48,12 +49,12 @@ def enrollment_to_end(act):
     return page
 
 
-def first_day_of(enrollment):
+def default_last_day(enrollment):
     """The first day that it can end on from now."""
     return max(timezone.localdate(), enrollment.enrolled_on)
 
 
-def ending_page(request, template, enrollment, form, **context):
+def enrollment_form_page(request, template, enrollment, form, **context):
     return render(
         request,
         template,
@@ -68,9 +69,9 @@ def ending_page(request, template, enrollment, form, **context):
     )
 
 
-@enrollment_to_end
-def complete(request, enrollment):
-    form = EndForm(request.POST or None, initial={"ended_on": first_day_of(enrollment)})
+@with_active_enrollment
+def enrollment_complete(request, enrollment):
+    form = CompletionForm(request.POST or None, initial={"ended_on": default_last_day(enrollment)})
     if form.is_valid():
         try:
             enrollments_services.complete(
@@ -81,22 +82,22 @@ def complete(request, enrollment):
         else:
             messages.success(request, f"{enrollment.student} has completed {enrollment.batch}.")
             return redirect(enrollment)
-    return ending_page(
+    return enrollment_form_page(
         request,
         "finance/enrollments/complete.html",
         enrollment,
         form,
-        dues=student_dues(enrollment),
+        dues=enrollment_dues(enrollment),
         heading=f"Complete {enrollment}",
         submit="Complete",
     )
 
 
-@enrollment_to_end
-def drop(request, enrollment):
+@with_active_enrollment
+def enrollment_drop(request, enrollment):
     """What leaving costs is proposed with its working, and drawn again for another day or figure."""
     fees = fee_status(enrollment.student, timezone.localdate(), paid=enrollment.paid)
-    first_day = first_day_of(enrollment)
+    first_day = default_last_day(enrollment)
     form = DropForm(request.POST or None, initial={"ended_on": first_day})
     is_valid = form.is_valid()
     given = form.cleaned_data if form.is_bound else {}
@@ -122,7 +123,7 @@ def drop(request, enrollment):
                 left = withdrawals.withdrawal_result(proposal, fees, kept, ended_on)
                 messages.success(request, _left_words(enrollment, left))
                 return redirect(enrollment)
-    return ending_page(
+    return enrollment_form_page(
         request,
         "finance/withdrawals/form.html",
         enrollment,
@@ -152,9 +153,9 @@ def _left_words(enrollment, outcome):
     )
 
 
-def complete_batch(request, pk):
-    batch = batch_to_change(request, pk)
-    form = CompleteBatchForm(
+def batch_complete(request, pk):
+    batch = get_batch(request, pk)
+    form = BatchCompletionForm(
         request.POST or None, initial={"last_day": batch.ends_on or timezone.localdate()}
     )
     if form.is_valid():

@@ -10,7 +10,7 @@ from finance.services.transfers import TransferTerms, fee_after_transfer, transf
 
 
 @dataclass
-class Terms:
+class EnrollmentProposal:
     """On what terms a student would join: ``fee`` in rupees by ``plan`` (None: at once) from the day ``starts_on``.
 
     ``share`` is the fee for the classes that are left, where the batch has begun already.
@@ -41,7 +41,7 @@ class Terms:
         return f"Joined after {self.share.all - self.share.counted} of {self.share.all} classes"
 
 
-def terms_of(form, today):
+def propose_enrollment(form, today):
     """The Terms that the enroll form asks for so far; None before a batch is chosen."""
     given = form.cleaned_data if form.is_bound else form.initial
     batch = given.get("batch")
@@ -55,7 +55,7 @@ def terms_of(form, today):
         return None
     list_fee = batch.course.total_fee
     fee = given.get("agreed_fee")
-    terms = Terms(
+    terms = EnrollmentProposal(
         batch=batch,
         fee=list_fee if fee is None else fee,
         starts_on=given.get("enrolled_on") or today,
@@ -71,7 +71,7 @@ def terms_of(form, today):
 
 
 @dataclass
-class MoveTerms:
+class TransferProposal:
     """On what terms a student would move to ``batch``: ``fee`` in rupees there, and what the move settles."""
 
     batch: Batch
@@ -90,7 +90,7 @@ class MoveTerms:
         return self.settlement.rows
 
 
-def move_terms_of(form, enrollment, first_day):
+def propose_transfer(form, enrollment, first_day):
     """The MoveTerms that the form of a transfer asks for so far; None before a batch is chosen."""
     given = form.cleaned_data if form.is_bound else {}
     batch = given.get("batch")
@@ -100,7 +100,7 @@ def move_terms_of(form, enrollment, first_day):
     if fee is None:
         fee, _ = fee_after_transfer(enrollment, batch)
     starts_on = given.get("enrolled_on") or first_day
-    return MoveTerms(batch, fee, starts_on, transfer_terms(enrollment, fee, starts_on))
+    return TransferProposal(batch, fee, starts_on, transfer_terms(enrollment, fee, starts_on))
 
 
 def is_outdated(table, terms):
@@ -108,7 +108,7 @@ def is_outdated(table, terms):
     return bool(table.offered_for) and table.offered_for != terms.key
 
 
-def follow(table, terms):
+def update_table(table, terms):
     """Let the rows show what ``terms`` propose, unless somebody has edited them."""
     if table.formset is not None and not table.formset.is_bound:
         return
