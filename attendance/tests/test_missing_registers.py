@@ -213,7 +213,7 @@ def test_the_figures_on_the_dashboards_equal_the_list(client_of, admin, instruct
     ):
         client = client_of(user)
         response = client.get(reverse(dashboard))
-        assert response.context["missing_in_all"] == client.get(PAGE).context["in_all"] == number
+        assert response.context["missing_count"] == client.get(PAGE).context["in_all"] == number
         assert PAGE in response.content.decode()
         assert f"{number} registers" in response.content.decode()
 

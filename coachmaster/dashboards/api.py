@@ -1,5 +1,3 @@
-"""The JSON API's dashboards: operations 25 to 27."""
-
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
@@ -20,37 +18,39 @@ from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import to_see_to
 from attendance.queries.students import student_tally
 from coachmaster.core.api import ApiResponse, Id, Rupees, responses
-from coachmaster.dashboards.queries.institute import courses_on, institute_figures
+from coachmaster.dashboards.queries.institute import (
+    courses_on,
+    institute_figures,
+    recent_enrollments,
+)
 from coachmaster.dashboards.queries.instructors import batches_taught, teaches
 from finance.api import FeeStatusOut, fee_status_json
-
-from .queries import institute
 
 dashboard = Router(tags=["Dashboards"])
 
 
 class ClassOut(Schema):
-    """One batch's classes today."""
+    """The classes of a batch today."""
 
     batch_id: Id = Field(examples=[12])
     batch_name: str = Field(examples=["JEE morning"])
     schedule_time: str = Field(
         description="Today's times; empty for an unplanned class.", examples=["Tue 17:00-18:30"]
     )
-    taken: bool = Field(description="Whether attendance was taken.")
+    taken: bool = Field(description="Whether attendance is marked.")
 
 
-def _class_json(one):
+def _class_json(class_day):
     return {
-        "batch_id": one.batch.pk,
-        "batch_name": one.batch.name,
-        "schedule_time": class_times.written(one.slots),
-        "taken": one.is_taken,
+        "batch_id": class_day.batch.pk,
+        "batch_name": class_day.batch.name,
+        "schedule_time": class_times.written(class_day.slots),
+        "taken": class_day.is_taken,
     }
 
 
 class RecentEnrollment(EnrollmentOut):
-    """One of the last enrollments."""
+    """A recent enrollment."""
 
     student_name: str = Field(examples=["Asha Verma"])
     batch_name: str = Field(examples=["JEE morning"])
@@ -58,13 +58,15 @@ class RecentEnrollment(EnrollmentOut):
 
 
 class AdminDashboard(Schema):
-    """The institute today. Amounts in rupees."""
+    """The figures of the institute today. Amounts in rupees."""
 
     collected_today: Rupees = Field(examples=[15000])
     collected_this_month: Rupees = Field(examples=[240000])
-    owed: Rupees = Field(description="Now or later.", examples=[510000])
+    owed: Rupees = Field(
+        description="Dues of all students, including future installments.", examples=[510000]
+    )
     students_who_owe: int = Field(examples=[61])
-    overdue: Rupees = Field(description="Owed before today.", examples=[82000])
+    overdue: Rupees = Field(description="Dues with a due date before today.", examples=[82000])
     students_overdue: int = Field(examples=[14])
     active_students: int = Field(examples=[212])
     running_batches: int = Field(examples=[11])
@@ -80,13 +82,12 @@ class AdminDashboard(Schema):
     auth=Token("accounts.view_admin_dashboard"),
     response=responses(200, AdminDashboard, 401, 403),
     operation_id="admin_dashboard",
-    summary="The office's dashboard",
+    summary="Admin dashboard",
 )
 def admin_dashboard(request):
-    """What was collected, what is owed, today's classes, and the last enrollments."""
-    figures = institute_figures(
-        request.user, timezone.localdate(), courses_on(timezone.localdate())
-    )
+    """Collections, dues, classes of today and recent enrollments."""
+    today = timezone.localdate()
+    figures = institute_figures(request.user, today, courses_on(today))
     recent = [
         {
             **enrollment_json(enrollment),
@@ -94,16 +95,16 @@ def admin_dashboard(request):
             "batch_name": str(enrollment.batch),
             "created_at": enrollment.created_at,
         }
-        for enrollment in institute.recent_enrollments(request.user)
+        for enrollment in recent_enrollments(request.user)
     ]
     return ApiResponse(
         {
-            "collected_today": figures.received.today,
-            "collected_this_month": figures.received.month,
-            "owed": figures.owed.amount,
-            "students_who_owe": figures.owed.students,
-            "overdue": figures.owed.overdue,
-            "students_overdue": figures.owed.overdue_students,
+            "collected_today": figures.collections.today,
+            "collected_this_month": figures.collections.month,
+            "owed": figures.dues.amount,
+            "students_who_owe": figures.dues.students,
+            "overdue": figures.dues.overdue,
+            "students_overdue": figures.dues.overdue_students,
             "active_students": figures.active_students,
             "running_batches": figures.running_batches,
             "classes_today": figures.classes.in_all,
@@ -116,15 +117,15 @@ def admin_dashboard(request):
 
 
 class TaughtBatch(BatchOut):
-    """A batch one teaches."""
+    """A batch of the instructor."""
 
-    student_count: int = Field(description="Students who go on.", examples=[38])
+    student_count: int = Field(description="Active enrollments.", examples=[38])
 
 
 class InstructorDashboard(Schema):
-    """What one teaches."""
+    """The batches and classes of the instructor."""
 
-    batches: list[TaughtBatch] = Field(description="Those that are not over.")
+    batches: list[TaughtBatch] = Field(description="Batches that have not ended.")
     classes_today: list[ClassOut]
 
 
@@ -133,10 +134,10 @@ class InstructorDashboard(Schema):
     auth=Token(),
     response=responses(200, InstructorDashboard, 401, 403),
     operation_id="instructor_dashboard",
-    summary="An instructor's dashboard",
+    summary="Instructor dashboard",
 )
 def instructor_dashboard(request):
-    """One's own batches with the number of their students, and today's classes."""
+    """The user's own batches with student counts, and the classes of today."""
     if not teaches(request.user):
         raise PermissionDenied
     today = timezone.localdate()
@@ -146,13 +147,13 @@ def instructor_dashboard(request):
             "batches": [
                 {**batch_json(batch), "student_count": batch.strength} for batch in batches
             ],
-            "classes_today": [_class_json(one) for one in classes_on(today, request.user.pk)],
+            "classes_today": [_class_json(row) for row in classes_on(today, request.user.pk)],
         }
     )
 
 
 class StudentDashboard(Schema):
-    """How one stands."""
+    """The student's enrollment, attendance and fees."""
 
     enrollment: CurrentEnrollment | None
     attendance: AttendanceCounts
@@ -164,10 +165,10 @@ class StudentDashboard(Schema):
     auth=Token(),
     response=responses(200, StudentDashboard, 401, 403),
     operation_id="student_dashboard",
-    summary="A student's dashboard",
+    summary="Student dashboard",
 )
 def student_dashboard(request):
-    """One's own enrollment, attendance and fees."""
+    """The user's own enrollment, attendance and fees."""
     if not request.user.is_student:
         raise PermissionDenied
     student = request.user.student_profile

@@ -1,4 +1,4 @@
-"""What the owner of an empty institute does first."""
+"""The first steps shown to the owner of an empty institute."""
 
 from dataclasses import dataclass
 
@@ -9,43 +9,36 @@ from academics.models import Batch, Enrollment
 
 @dataclass
 class Step:
-    """One of the first steps: what to do, why, where, and whether it is done."""
-
     title: str
-    why: str
+    reason: str
     href: str
-    action: str
     is_done: bool
 
 
 def remaining(courses):
-    """The first steps while one of them is open, else an empty list. ``courses``: all courses, loaded already."""
+    """Return the first steps, or an empty list once a student has been enrolled."""
     if any(course.active_students for course in courses):
         return []
     has_batches = bool(courses) and Batch.objects.exists()
-    has_enrollments = has_batches and Enrollment.objects.exists()
-    if has_enrollments:
+    if has_batches and Enrollment.objects.exists():
         return []
     return [
         Step(
             "Add a course",
-            "What you teach, and what it costs.",
+            "What you teach and its fee.",
             reverse("academics:course-create"),
-            "Add a course",
-            bool(courses),
+            is_done=bool(courses),
         ),
         Step(
             "Add a batch",
-            "When and where the course is taught, by whom, with how many seats.",
+            "Its instructor, class times, room and seats.",
             reverse("academics:batch-create"),
-            "Add a batch",
-            has_batches,
+            is_done=has_batches,
         ),
         Step(
-            "Add a student and enroll them",
-            "The fee is charged on enrolling; payments and attendance follow.",
-            reverse("accounts:person-create"),
             "Add a student",
-            has_enrollments,
+            "Enroll the student in a batch. The fee is charged on enrollment.",
+            reverse("accounts:person-create"),
+            is_done=False,
         ),
     ]

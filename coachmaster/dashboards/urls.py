@@ -1,5 +1,3 @@
-"""The pages that draw on every app, and who may open them. Dashboards of one's own ask whose they are in the view."""
-
 from django.urls import path
 
 from accounts.roles import requires

@@ -1,5 +1,3 @@
-"""Request data in, clean values out."""
-
 from django import forms
 
 from coachmaster.core.text import LineFormField
@@ -11,6 +9,6 @@ class SearchForm(forms.Form):
     q = LineFormField(required=False, max_length=100)
 
     @property
-    def words(self):
-        """What is looked for; "" when nothing or nonsense was typed."""
+    def text(self):
+        """The text to search for; empty if invalid."""
         return self.cleaned_data.get("q", "") if self.is_valid() else ""

@@ -5,53 +5,51 @@ from decimal import Decimal
 from django.db.models import OuterRef, Subquery, Sum
 from django.utils import timezone
 
-from academics.models import Institute
+from academics.models import Batch, Institute
 from accounts.models import StudentProfile, User
 from accounts.scopes import scope_of
 from attendance.forms.shortage import presences_of
 from attendance.models import Mark, Reminder
 from attendance.percentages import Status
-from attendance.queries.shortage import slipping_among
+from attendance.queries.shortage import Watched, slipping_among
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO
 from coachmaster.core.reminders import whatsapp_phone
 from finance.models import Account, Charge
 
+LOADED_FIELDS = [
+    "admission_number",
+    "guardian_name",
+    "guardian_phone",
+    "user__full_name",
+    "user__phone",
+]
+
 
 @dataclass
 class AbsentStudent:
-    """A student who was absent, and all reasons to call."""
+    """A student absent on a day, with the reasons to call the family."""
 
     student: StudentProfile
-    #: The batches whose class they missed that day.
-    missed: list = field(default_factory=list)
-    #: Their enrollments that are short, on the edge, or have stayed away.
-    watched: list = field(default_factory=list)
-    #: Rupees that were due before today.
+    missed: list[Batch] = field(default_factory=list)
+    #: Enrollments with an attendance shortage.
+    shortages: list[Watched] = field(default_factory=list)
     overdue: Decimal = ZERO
-    #: When the family was last reminded of attendance in one of these batches, or None.
     reminded_at: datetime.datetime | None = None
 
     @property
-    def may_be_messaged(self):
-        """Whether there is a mobile number to write to."""
+    def can_be_messaged(self):
         return bool(whatsapp_phone(self.student))
 
     @property
-    def missed_words(self):
-        """The batches in words."""
+    def missed_label(self):
         return ", ".join(batch.name for batch in self.missed)
 
     @property
-    def watched_words(self):
-        """What is wrong with their attendance, in words."""
+    def shortage_label(self):
         return "; ".join(
-            f"{row.enrollment.batch.name}: {row.reasons_words}" for row in self.watched
+            f"{row.enrollment.batch.name}: {row.reasons_words}" for row in self.shortages
         )
-
-
-#: What is read of a student.
-SHOWN = ["admission_number", "guardian_name", "guardian_phone", "user__full_name", "user__phone"]
 
 
 def absent_on(marks, day):
@@ -59,71 +57,63 @@ def absent_on(marks, day):
 
 
 class Absences:
-    """The absences of a day in the batches whose registers a person keeps."""
+    """The absences of a day in the batches that ``user`` may see."""
 
     def __init__(self, user, day, *, shows_fees):
-        self.user, self.day, self.today, self.shows_fees = (
-            user,
-            day,
-            timezone.localdate(),
-            shows_fees,
-        )
+        self.user, self.day, self.shows_fees = user, day, shows_fees
+        self.today = timezone.localdate()
         self.institute = Institute.objects.current()
-        self.marks = absent_on(Mark.objects.kept_in(scope_of(user)), day)
+        self.marks = Mark.objects.kept_in(scope_of(user))
 
-    def students(self, filters):
-        """The students who were absent, as ``filters`` ask for."""
-        absent = self.marks.order_by().values("student")
-        if filters.value("also") == "watched":
-            watched = presences_of(self.user).slipping(self.institute)
-            absent = watched.filter(enrollment__student__in=absent).values("enrollment__student")
-        found = StudentProfile.objects.filter(pk__in=absent).select_related("user").only(*SHOWN)
-        if words := filters.value("q"):
-            found = found.filter(user__in=User.objects.search(words).order_by())
+    def profiles(self, filters):
+        """Return the profiles of the absent students that match an AbsentFilter."""
+        absent = absent_on(self.marks, self.day).order_by().values("student")
+        if filters.value("also") == "shortage":
+            shortages = presences_of(self.user).slipping(self.institute)
+            absent = shortages.filter(enrollment__student__in=absent).values("enrollment__student")
+        found = StudentProfile.objects.filter(pk__in=absent).select_related("user")
+        if text := filters.value("q"):
+            found = found.filter(user__in=User.objects.search(text).order_by())
         if filters.value("also") == "overdue":
             found = found.filter(pk__in=Account.objects.overdue(self.today).values("pk"))
-        return found
+        return found.only(*LOADED_FIELDS)
 
-    def children(self, students):
-        """Return a Child for each of ``students`` (a list), by three queries."""
-        children = {student.pk: AbsentStudent(student) for student in students}
-        for mark in self._missed(children):
-            child = children[mark.student_id]
-            child.missed.append(mark.sheet.batch)
-            child.reminded_at = max(
-                filter(None, [child.reminded_at, mark.reminded_at]), default=None
+    def load(self, profiles):
+        """Return an AbsentStudent for each of a list of profiles."""
+        students = {profile.pk: AbsentStudent(profile) for profile in profiles}
+        for mark in self._marks_of(students):
+            student = students[mark.student_id]
+            student.missed.append(mark.sheet.batch)
+            student.reminded_at = max(
+                filter(None, [student.reminded_at, mark.reminded_at]), default=None
             )
-        for row in slipping_among(list(children), self.user, self.institute):
-            children[row.enrollment.student_id].watched.append(row)
+        for row in slipping_among(list(students), self.user, self.institute):
+            students[row.enrollment.student_id].shortages.append(row)
         if self.shows_fees:
-            for student, amount in self._overdue(children):
-                children[student].overdue = amount
-        return list(children.values())
+            for student_id, amount in self._overdue(students):
+                students[student_id].overdue = amount
+        return list(students.values())
 
-    def _missed(self, students):
-        """Return the marks of the day of these students (ids), with their batch and ``reminded_at``."""
-        # As a range, which SQLite takes for many sheets: it is to begin with the few students.
-        marks = Mark.objects.kept_in(scope_of(self.user)).filter(
-            status=Status.ABSENT, sheet__held_on__range=(self.day, self.day), student__in=students
+    def load_all(self, profiles):
+        """Yield an AbsentStudent for each profile of a long queryset."""
+        for chunk in in_chunks(profiles.iterator(500), 500):
+            yield from self.load(chunk)
+
+    def _marks_of(self, student_ids):
+        # A range makes SQLite start from the few students instead of the day's sheets.
+        marks = self.marks.filter(
+            status=Status.ABSENT,
+            sheet__held_on__range=(self.day, self.day),
+            student__in=student_ids,
         )
-        reminders = (
-            Reminder.objects.filter(enrollment=OuterRef("enrollment"))
-            .order_by("-sent_at")
-            .values("sent_at")
-        )
+        reminders = Reminder.objects.filter(enrollment=OuterRef("enrollment")).order_by("-sent_at")
         return (
-            marks.annotate(reminded_at=Subquery(reminders[:1]))
+            marks.annotate(reminded_at=Subquery(reminders.values("sent_at")[:1]))
             .select_related("sheet__batch")
             .only("student", "sheet__batch__name")
             .order_by("sheet__batch__name", "pk")
         )
 
-    def _overdue(self, students):
-        """Return ``(student's id, rupees due before today)`` of these students (ids)."""
-        late = Charge.objects.open().filter(due_on__lt=self.today, student__in=students).order_by()
-        return late.values_list("student").annotate(Sum("open_now"))
-
-    def all_children(self, students):
-        """The same of a long queryset, loaded by the hundred."""
-        for chunk in in_chunks(students.iterator(500), 500):
-            yield from self.children(chunk)
+    def _overdue(self, student_ids):
+        charges = Charge.objects.open().filter(due_on__lt=self.today, student__in=student_ids)
+        return charges.order_by().values_list("student").annotate(Sum("open_now"))

@@ -1,5 +1,3 @@
-"""What dashboards say, for the pages and the JSON API alike."""
-
 from dataclasses import dataclass
 
 from django.db.models import Count
@@ -9,36 +7,34 @@ from accounts.scopes import scope_of
 from attendance.queries.days import DayInBrief, day_in_brief
 from coachmaster.core.compiled import compiled
 from finance.models import Payment
-from finance.reports import summaries as money
+from finance.reports import summaries
 
-RECENT = 6
-
-
-#: How many classes and courses a dashboard shows; the rest is a link away.
-SHOWN = 8
+RECENT_ROWS = 6
+CLASSES_SHOWN = 8
+COURSES_SHOWN = 8
 
 
 @dataclass
 class InstituteFigures:
-    """The institute on a day."""
+    """The figures of the admin dashboard."""
 
-    received: money.CollectionsSummary
-    owed: money.DuesSummary
+    collections: summaries.CollectionsSummary
+    dues: summaries.DuesSummary
     active_students: int
     running_batches: int
     classes: DayInBrief
 
 
 def institute_figures(user, today, courses):
-    """Return the InstituteFigures of ``today``; ``courses`` are those of `courses_on`."""
+    """Return the InstituteFigures of ``today``; ``courses`` come from `courses_on`."""
     return InstituteFigures(
-        received=money.collections_summary(today),
-        owed=money.dues_summary(today),
+        collections=summaries.collections_summary(today),
+        dues=summaries.dues_summary(today),
         active_students=Enrollment.objects.active().aggregate(
             number=Count("student", distinct=True)
         )["number"],
         running_batches=sum(course.running_batches for course in courses),
-        classes=day_in_brief(today, SHOWN, scope_of(user)),
+        classes=day_in_brief(today, CLASSES_SHOWN, scope_of(user)),
     )
 
 
@@ -48,21 +44,19 @@ def _courses(*, on):
 
 
 def courses_on(today):
-    """Return a list of all courses with their batches that run ``today`` and active students, the largest first."""
+    """Return all courses with ``running_batches`` and ``active_students``, the largest first."""
     return _courses(on=today)
 
 
 def recent_enrollments(user):
-    """Return the newest enrollments, with the names of student and batch."""
-    found = Enrollment.objects.visible_to(user).select_related("student__user", "batch")
-    return found.only(
+    enrollments = Enrollment.objects.visible_to(user).select_related("student__user", "batch")
+    return enrollments.only(
         "enrolled_on", "status", "created_at", "student__user__full_name", "batch__name"
-    ).order_by("-created_at", "-pk")[:RECENT]
+    ).order_by("-created_at", "-pk")[:RECENT_ROWS]
 
 
 def recent_payments(user):
-    """Return the newest active payments, with the name of the student."""
-    found = Payment.objects.visible_to(user).live().select_related("student__user")
-    return found.only(
+    payments = Payment.objects.visible_to(user).live().select_related("student__user")
+    return payments.only(
         "receipt_number", "mode", "amount", "paid_on", "student__user__full_name"
-    ).order_by("-recorded_at", "-pk")[:RECENT]
+    ).order_by("-recorded_at", "-pk")[:RECENT_ROWS]

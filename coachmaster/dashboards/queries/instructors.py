@@ -4,7 +4,7 @@ from coachmaster.core.compiled import compiled
 
 
 def teaches(user):
-    """Whether the instructor's dashboard is theirs: an instructor, or anybody who teaches a batch."""
+    """Return whether the user has an instructor dashboard."""
     is_instructor = user.has_perm("academics.teach_batch") and not sees_whole_institute(user)
     return is_instructor or Batch.objects.taught_by(user).exists()
 
@@ -18,5 +18,5 @@ def _batches(*, instructor, on):
 
 
 def batches_taught(user, today):
-    """Return a list of the batches of ``user`` that are not over, with class times and ``strength``, by name."""
+    """Return the user's batches that have not ended, with class times and ``strength``."""
     return _batches(instructor=user.pk, on=today)

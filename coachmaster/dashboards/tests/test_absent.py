@@ -1,5 +1,3 @@
-"""Absent today: each child once, with a number to call and all there is to talk about."""
-
 import csv
 import datetime
 import io
@@ -40,11 +38,11 @@ def absent_in(batch, day, *students):
     return taken(batch, day, **{f"s{student.pk}": "absent" for student in students})
 
 
-def children(response):
-    return {child.student.user.full_name: child for child in response.context["children"]}
+def rows_of(response):
+    return {row.student.user.full_name: row for row in response.context["rows"]}
 
 
-def test_a_child_absent_from_two_classes_stands_once_with_all_reasons(
+def test_student_absent_from_two_classes_is_listed_once_with_all_reasons(
     client_of, admin, student, today
 ):
     Institute.objects.update(several_batches_at_once=True)
@@ -54,8 +52,12 @@ def test_a_child_absent_from_two_classes_stands_once_with_all_reasons(
         DailyBatchFactory(name="Physics", course__total_fee=1000),
         DailyBatchFactory(name="Maths"),
     )
-    debt = enrolled(student=student, batch=physics, installments=[(today - DAY, Decimal("750.00")), (today, Decimal("250.00"))])  # fmt: skip
-    type(debt).objects.update(is_exclusive=False)
+    enrollment = enrolled(
+        student=student,
+        batch=physics,
+        installments=[(today - DAY, Decimal("750.00")), (today, Decimal("250.00"))],
+    )
+    type(enrollment).objects.update(is_exclusive=False)
     EnrollmentFactory(student=student, batch=maths, is_exclusive=False)
     for number in range(6):
         absent_in(physics, today - number * DAY, student)
@@ -63,14 +65,14 @@ def test_a_child_absent_from_two_classes_stands_once_with_all_reasons(
 
     response = client_of(admin).get(ABSENT)
 
-    (child,) = response.context["children"]
-    assert (child.missed_words, child.overdue) == ("Maths, Physics", Decimal("750.00"))
-    assert child.watched_words == "Physics: 0 of 6 · 0 %, short, absent 6 times in a row"
+    (row,) = response.context["rows"]
+    assert (row.missed_label, row.overdue) == ("Maths, Physics", Decimal("750.00"))
+    assert row.shortage_label == "Physics: 0 of 6 · 0 %, short, absent 6 times in a row"
     page = response.content.decode()
     assert 'href="tel:+919876500001"' in page and "Anil Verma" in page and "₹750.00" in page
 
 
-def test_only_who_is_absent_that_day_is_listed(client_of, admin, today):
+def test_only_students_absent_on_the_day_are_listed(client_of, admin, today):
     batch = DailyBatchFactory()
     one, two, late, excused = (EnrollmentFactory(batch=batch).student for _ in range(4))
     absent_in(batch, today - DAY, two)
@@ -79,51 +81,55 @@ def test_only_who_is_absent_that_day_is_listed(client_of, admin, today):
     )
     client = client_of(admin)
 
-    assert [child.student for child in client.get(ABSENT).context["children"]] == [one]
-    assert [
-        child.student for child in client.get(ABSENT, {"on": today - DAY}).context["children"]
-    ] == [two]
-    assert [
-        child.student for child in client.get(ABSENT, {"on": today + DAY}).context["children"]
-    ] == [one]
+    assert [row.student for row in client.get(ABSENT).context["rows"]] == [one]
+    assert [row.student for row in client.get(ABSENT, {"on": today - DAY}).context["rows"]] == [two]
+    assert [row.student for row in client.get(ABSENT, {"on": today + DAY}).context["rows"]] == [one]
 
 
-def test_the_list_can_be_narrowed_to_who_has_more_to_talk_about(client_of, admin, today):
+def test_list_can_be_filtered_by_shortage_and_overdue_fees(client_of, admin, today):
     batch = DailyBatchFactory(course__total_fee=10)
-    owing = enrolled(batch=batch, student=StudentFactory(user__full_name="Owing"), installments=[(today - DAY, Decimal("10.00"))])  # fmt: skip
+    with_dues = enrolled(
+        batch=batch,
+        student=StudentFactory(user__full_name="Dues"),
+        installments=[(today - DAY, Decimal("10.00"))],
+    )
     away = EnrollmentFactory(
         batch=batch, student__user__full_name="Away", student__user__email="away@example.com"
     )
-    absent_in(batch, today, owing.student, away.student)
+    absent_in(batch, today, with_dues.student, away.student)
     Presence.objects.filter(pk=away.pk).update(absent=9, absences_in_a_row=9)
     client = client_of(admin)
 
-    assert list(children(client.get(ABSENT))) == ["Away", "Owing"]
-    assert list(children(client.get(ABSENT, {"also": "overdue"}))) == ["Owing"]
-    assert list(children(client.get(ABSENT, {"also": "watched"}))) == ["Away"]
-    assert list(children(client.get(ABSENT, {"q": "away@"}))) == ["Away"]
-    assert list(children(client.get(ABSENT, {"also": "nonsense", "on": "31/02/2026"}))) == [
+    assert list(rows_of(client.get(ABSENT))) == ["Away", "Dues"]
+    assert list(rows_of(client.get(ABSENT, {"also": "overdue"}))) == ["Dues"]
+    assert list(rows_of(client.get(ABSENT, {"also": "shortage"}))) == ["Away"]
+    assert list(rows_of(client.get(ABSENT, {"q": "away@"}))) == ["Away"]
+    assert list(rows_of(client.get(ABSENT, {"also": "nonsense", "on": "31/02/2026"}))) == [
         "Away",
-        "Owing",
+        "Dues",
     ]
 
 
-def test_an_instructor_sees_own_batches_and_no_fees(client_of, instructor, today):
+def test_instructor_sees_own_batches_without_fees(client_of, instructor, today):
     own, other = DailyBatchFactory(instructor=instructor, course__total_fee=10), DailyBatchFactory()
-    mine = enrolled(batch=own, student=StudentFactory(user__full_name="Mine"), installments=[(today - DAY, Decimal("10.00"))]).student  # fmt: skip
+    mine = enrolled(
+        batch=own,
+        student=StudentFactory(user__full_name="Mine"),
+        installments=[(today - DAY, Decimal("10.00"))],
+    ).student
     theirs = EnrollmentFactory(batch=other, student__user__full_name="Theirs").student
     absent_in(own, today, mine)
     absent_in(other, today, theirs)
     client = client_of(instructor)
 
     response = client.get(ABSENT)
-    assert list(children(response)) == ["Mine"]
+    assert list(rows_of(response)) == ["Mine"]
     assert "Fees overdue" not in response.content.decode() and "₹" not in response.content.decode()
-    assert list(children(client.get(ABSENT, {"also": "overdue"}))) == ["Mine"]
+    assert list(rows_of(client.get(ABSENT, {"also": "overdue"}))) == ["Mine"]
     assert b"Fees" not in b"".join(client.get(ABSENT, {"as": "csv"}))
 
 
-def test_the_file_says_what_the_list_says(client_of, admin, today):
+def test_exported_file_equals_the_list(client_of, admin, today):
     batch = DailyBatchFactory(name="Physics", course__total_fee=10)
     student = StudentFactory(
         user__full_name="Asha",
@@ -158,20 +164,21 @@ def missed(student, today):
     return enrollment
 
 
-def tell(client, student, day, **sent):
+def remind(client, student, day, **sent):
     return client.post(reverse("dashboards:tell-of-absence", args=[student.pk, day]), sent)
 
 
-def test_one_tap_tells_the_family_by_whatsapp_and_is_written_down(
-    client_of, admin, student, missed, today
-):
+def test_reminder_opens_whatsapp_and_is_recorded(client_of, admin, student, missed, today):
     Institute.objects.update(
         absence_message="{name} missed {batch} on {day}. {institute}", name="Sunrise & Co"
     )
     client = client_of(admin)
-    assert "Tell the family of Asha Verma by WhatsApp" in client.get(ABSENT).content.decode()
+    assert (
+        "Send a WhatsApp reminder to the family of Asha Verma"
+        in client.get(ABSENT).content.decode()
+    )
 
-    link = urlsplit(tell(client, student, today)["Location"])
+    link = urlsplit(remind(client, student, today)["Location"])
 
     assert (link.netloc, link.path) == ("wa.me", "/919876500001")
     assert parse_qs(link.query)["text"] == [
@@ -184,42 +191,40 @@ def test_one_tap_tells_the_family_by_whatsapp_and_is_written_down(
         0,
         1,
     )
-    assert children(client.get(ABSENT))["Asha Verma"].reminded_at == reminder.sent_at
+    assert rows_of(client.get(ABSENT))["Asha Verma"].reminded_at == reminder.sent_at
 
 
-def test_a_family_told_a_few_days_ago_is_asked_about(client_of, admin, student, missed, today):
+def test_second_reminder_within_a_few_days_asks_first(client_of, admin, student, missed, today):
     client = client_of(admin)
-    tell(client, student, today)
+    remind(client, student, today)
 
-    asked = tell(client, student, today).content.decode()
+    asked = remind(client, student, today).content.decode()
 
     assert "Remind again?" in asked and "absent from Physics on 15 Jun 2026" in asked
     assert Reminder.objects.count() == 1
-    assert tell(client, student, today, again="on")["Location"].startswith("https://wa.me/")
+    assert remind(client, student, today, again="on")["Location"].startswith("https://wa.me/")
 
 
-def test_who_was_not_absent_that_day_or_has_no_mobile_number_is_not_told_of(
-    client_of, admin, student, missed, today
-):
+def test_no_reminder_without_absence_or_mobile_number(client_of, admin, student, missed, today):
     client = client_of(admin)
-    tell(client, student, today - DAY)
+    remind(client, student, today - DAY)
     student.guardian_phone = "02012345678"
     student.save()
-    tell(client, student, today)
+    remind(client, student, today)
 
     assert not Reminder.objects.exists()
-    assert "by WhatsApp" not in client.get(ABSENT).content.decode()
+    assert "WhatsApp reminder" not in client.get(ABSENT).content.decode()
 
 
-def test_instructors_tell_nobody(client_of, instructor, student, missed, today):
+def test_instructor_cannot_send_reminders(client_of, instructor, student, missed, today):
     type(missed.batch).objects.update(instructor=instructor)
     client = client_of(instructor)
 
-    assert "by WhatsApp" not in client.get(ABSENT).content.decode()
-    assert tell(client, student, today).status_code == 403
+    assert "WhatsApp reminder" not in client.get(ABSENT).content.decode()
+    assert remind(client, student, today).status_code == 403
 
 
-def test_the_list_costs_the_same_however_long(client_of, admin, today, queries_of):
+def test_query_count_of_list_is_constant(client_of, admin, today, queries_of):
     client = client_of(admin)
 
     def absent(rows):
@@ -229,10 +234,10 @@ def test_the_list_costs_the_same_however_long(client_of, admin, today, queries_o
         return queries_of(lambda: client.get(ABSENT))
 
     assert absent(1) == absent(34)
-    assert len(client.get(ABSENT).context["children"]) == 30
+    assert len(client.get(ABSENT).context["rows"]) == 30
 
 
-def test_the_dashboard_leads_to_it(client_of, admin, today):
+def test_dashboard_links_to_absent_students(client_of, admin, today):
     batch = DailyBatchFactory()
     enrolled(batch=batch)
     absent_in(batch, today, *[enrolled(batch=batch).student for _ in range(2)])
@@ -241,5 +246,5 @@ def test_the_dashboard_leads_to_it(client_of, admin, today):
     assert "Absent today: 2" in page and f'href="{ABSENT}"' in page
 
 
-def test_nobody_absent_says_so(client_of, admin):
+def test_empty_list_says_nobody_is_marked_absent(client_of, admin):
     assert "Nobody is marked absent" in client_of(admin).get(ABSENT).content.decode()

@@ -1,5 +1,3 @@
-"""The JSON API's dashboards: operations 25 to 27."""
-
 import datetime
 from functools import partial
 
@@ -17,7 +15,7 @@ from finance.tests.factories import enrolled, paid
 pytestmark = pytest.mark.django_db
 
 
-def test_the_office_sees_the_institute(admin, student):
+def test_admin_dashboard_has_figures_of_institute(admin, student):
     batch = DailyBatchFactory()
     enrollment = enrolled(student=student, batch=batch)
     late = enrolled(fee="5000.00", due_on=timezone.localdate() + datetime.timedelta(days=9))
@@ -53,44 +51,44 @@ def test_the_office_sees_the_institute(admin, student):
     }
 
 
-def test_an_empty_institute_has_a_dashboard_too(admin):
+def test_admin_dashboard_of_empty_institute_is_all_zero(admin):
     data = Caller(admin).get("/dashboard/admin")
 
     assert data.pop("recent_enrollments") == []
     assert set(data.values()) == {0}
 
 
-def test_the_page_and_the_api_say_the_same_of_the_institute(client_of, admin):
+def test_admin_dashboard_equals_the_page(client_of, admin):
     batch = DailyBatchFactory(instructor=admin)
     paid(student=enrolled(batch=batch).student, amount="2000.50")
 
     page = client_of(admin).get(reverse("dashboards:admin-dashboard")).context
-    told = Caller(admin).get("/dashboard/admin")
+    answer = Caller(admin).get("/dashboard/admin")
 
-    assert told["collected_today"] == float(page["received"].today)
-    assert (told["owed"], told["overdue"]) == (
-        float(page["owed"].amount),
-        float(page["owed"].overdue),
-    )
-    for name in ("active_students", "running_batches", "classes_taken"):
-        assert told[name] == page[name]
-    assert told["classes_today"] == page["classes_in_all"] == 1
+    figures = page["figures"]
+    assert answer["collected_today"] == float(figures.collections.today)
+    assert answer["owed"] == float(figures.dues.amount)
+    assert answer["overdue"] == float(figures.dues.overdue)
+    assert answer["active_students"] == figures.active_students
+    assert answer["running_batches"] == figures.running_batches
+    assert answer["classes_taken"] == figures.classes.taken
+    assert answer["classes_today"] == figures.classes.in_all == 1
 
 
 @time_machine.travel("2026-11-24 12:00+05:30")
-def test_absences_and_registers_not_taken_are_those_of_the_page(client_of, admin):
+def test_absences_and_missing_registers_equal_the_page(client_of, admin):
     batch = DailyBatchFactory()
     student = enrolled(batch=batch, enrolled_on=datetime.date(2026, 11, 22)).student
     taken(batch, datetime.date(2026, 11, 24), **{f"s{student.pk}": "absent"})
 
     page = client_of(admin).get(reverse("dashboards:admin-dashboard")).context
-    told = Caller(admin).get("/dashboard/admin")
+    answer = Caller(admin).get("/dashboard/admin")
 
-    assert told["absences_today"] == page["absences"] == 1
-    assert told["registers_not_taken"] == page["missing_in_all"] == 2
+    assert answer["absences_today"] == page["figures"].classes.absences == 1
+    assert answer["registers_not_taken"] == page["missing_count"] == 2
 
 
-def test_an_instructor_sees_what_they_teach(instructor):
+def test_instructor_dashboard_has_batches_and_classes(instructor):
     batch = DailyBatchFactory(instructor=instructor, name="JEE")
     enrolled(batch=batch)
     BatchFactory(instructor=instructor, ends_on=datetime.date(2026, 7, 1))
@@ -107,13 +105,13 @@ def test_an_instructor_sees_what_they_teach(instructor):
     }
 
 
-def test_an_admin_who_teaches_has_that_dashboard(admin):
+def test_admin_who_teaches_has_instructor_dashboard(admin):
     BatchFactory(instructor=admin)
 
     assert len(Caller(admin).get("/dashboard/instructor")["batches"]) == 1
 
 
-def test_a_student_sees_how_they_stand(student, instructor):
+def test_student_dashboard_has_enrollment_attendance_and_fees(student, instructor):
     batch = DailyBatchFactory(instructor=instructor)
     enrolled(student=student, batch=batch)
     taken(batch, timezone.localdate())
@@ -128,7 +126,7 @@ def test_a_student_sees_how_they_stand(student, instructor):
     }
 
 
-def test_the_pages_and_the_api_say_the_same_of_a_student_at_home(client_of, student, instructor):
+def test_student_dashboard_equals_the_page(client_of, student, instructor):
     left = DailyBatchFactory(instructor=instructor)
     enrolled(student=student, batch=left)
     Enrollment.objects.update(status="completed", ended_on=timezone.localdate())
@@ -138,44 +136,44 @@ def test_the_pages_and_the_api_say_the_same_of_a_student_at_home(client_of, stud
     paid(student=student, amount="3333.33")
 
     page = client_of(student.user).get(reverse("dashboards:student-dashboard")).context
-    told = Caller(student).get("/dashboard/student")
+    answer = Caller(student).get("/dashboard/student")
 
-    assert told["enrollment"]["id"] == page["enrollments"][0].pk == enrollment.pk
-    assert [one["id"] for one in told["enrollment"]["history"]] == [
+    assert answer["enrollment"]["id"] == page["enrollments"][0].pk == enrollment.pk
+    assert [one["id"] for one in answer["enrollment"]["history"]] == [
         one.pk for one in page["earlier"]
     ]
     for name in ("total", "present", "absent", "late", "excused"):
-        assert told["attendance"][name] == getattr(page["tally"], name)
-    assert told["attendance"]["percentage"] == float(page["tally"].percentage) == 100
+        assert answer["attendance"][name] == getattr(page["tally"], name)
+    assert answer["attendance"]["percentage"] == float(page["tally"].percentage) == 100
     fees = page["fees"]
     for name in ("total_fee", "total_paid", "balance", "overdue"):
-        assert told["fee_status"][name] == float(getattr(fees, name)), name
-    assert told["fee_status"]["status"] == fees.status
+        assert answer["fee_status"][name] == float(getattr(fees, name)), name
+    assert answer["fee_status"]["status"] == fees.status
 
 
-def test_the_page_and_the_api_say_the_same_of_what_one_teaches(client_of, instructor):
+def test_instructor_dashboard_equals_the_page(client_of, instructor):
     batch = DailyBatchFactory(instructor=instructor)
     enrolled(batch=batch)
     taken(batch, timezone.localdate())
 
     page = client_of(instructor).get(reverse("dashboards:instructor-dashboard")).context
-    told = Caller(instructor).get("/dashboard/instructor")
+    answer = Caller(instructor).get("/dashboard/instructor")
 
-    assert [(one["id"], one["student_count"]) for one in told["batches"]] == [
+    assert [(one["id"], one["student_count"]) for one in answer["batches"]] == [
         (batch.pk, batch.strength) for batch, _ in page["batches"]
     ]
-    assert [(one["batch_id"], one["taken"]) for one in told["classes_today"]] == [
+    assert [(one["batch_id"], one["taken"]) for one in answer["classes_today"]] == [
         (one.batch.pk, one.is_taken) for one in page["classes"]
     ]
 
 
-def test_a_student_who_is_nowhere_yet_has_a_dashboard(student):
+def test_student_without_enrollment_has_dashboard(student):
     assert Caller(student).get("/dashboard/student")["enrollment"] is None
 
 
-def test_dashboards_cost_the_same_however_large(admin, instructor, student, queries_of):
-    cast = {"admin": admin, "instructor": instructor, "student": student}
-    calls = [partial(Caller(who).get, f"/dashboard/{name}") for name, who in cast.items()]
+def test_query_count_of_dashboards_is_constant(admin, instructor, student, queries_of):
+    users = {"admin": admin, "instructor": instructor, "student": student}
+    calls = [partial(Caller(user).get, f"/dashboard/{name}") for name, user in users.items()]
     enrolled(student=student, batch=DailyBatchFactory(instructor=instructor))
 
     def add(rows):

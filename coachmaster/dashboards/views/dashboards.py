@@ -1,6 +1,5 @@
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 
 from academics.timetable import next_class_of
@@ -8,13 +7,10 @@ from accounts.roles import sees_whole_institute
 from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import to_see_to
 from attendance.queries.students import batch_tallies
-from coachmaster.core import charts
 from coachmaster.core.dates import month_start
-from coachmaster.core.money import display, grouped
-from coachmaster.dashboards import first_steps
-from coachmaster.dashboards.charts import month_filter
+from coachmaster.dashboards import charts, first_steps
 from coachmaster.dashboards.queries.institute import (
-    SHOWN,
+    COURSES_SHOWN,
     courses_on,
     institute_figures,
     recent_enrollments,
@@ -24,13 +20,15 @@ from coachmaster.dashboards.queries.instructors import batches_taught, teaches
 from coachmaster.dashboards.queries.student_page import student_overview
 from finance.models import Concession
 
+MISSING_SHOWN = 8
+
 
 def home(request):
     return redirect("dashboards:dashboard")
 
 
 def dashboard(request):
-    """To one's own dashboard."""
+    """Redirect to the user's own dashboard."""
     user = request.user
     if user.has_perm("accounts.view_admin_dashboard"):
         return redirect("dashboards:admin-dashboard")
@@ -46,57 +44,30 @@ def dashboard(request):
 def admin_dashboard(request):
     today = timezone.localdate()
     courses = courses_on(today)
-    steps = first_steps.remaining(courses)
-    if steps:
+    if steps := first_steps.remaining(courses):
         return render(request, "dashboards/admin/first_steps.html", {"steps": steps})
-    figures, payments = (
-        institute_figures(request.user, today, courses),
-        reverse("finance:payment-list"),
-    )
+    figures = institute_figures(request.user, today, courses)
     return render(
         request,
         "dashboards/admin/dashboard.html",
         {
             "today": today,
             "month": month_start(today),
-            "waiting_concessions": Concession.objects.waiting().count_each()
-            if request.user.has_perm("finance.approve_concession")
-            else 0,
-            "received": figures.received,
-            "owed": figures.owed,
-            "active_students": figures.active_students,
-            "running_batches": figures.running_batches,
-            "classes": figures.classes.first,
-            "classes_in_all": figures.classes.in_all,
-            "classes_taken": figures.classes.taken,
-            "missing_in_all": len(to_see_to(request.user)),
-            "absences": figures.classes.absences,
+            "figures": figures,
+            "waiting_concessions": _waiting_concessions(request.user),
+            "missing_count": len(to_see_to(request.user)),
             "recent_enrollments": recent_enrollments(request.user),
             "recent_payments": recent_payments(request.user),
-            "by_month": charts.columns(
-                "Collected by month",
-                "Month",
-                [
-                    (f"{first:%b}", amount, display(amount), f"{payments}?{month_filter(first)}")
-                    for first, amount in figures.received.months
-                ],
-            ),
-            "by_course": charts.rows(
-                "Active enrollments by course",
-                "Course",
-                [
-                    (
-                        course.name,
-                        course.active_students,
-                        grouped(course.active_students),
-                        course.get_absolute_url(),
-                    )
-                    for course in courses[:SHOWN]
-                    if course.active_students
-                ],
-            ),
+            "by_month": charts.collected_by_month(figures.collections.months),
+            "by_course": charts.enrollments_by_course(courses[:COURSES_SHOWN]),
         },
     )
+
+
+def _waiting_concessions(user):
+    if not user.has_perm("finance.approve_concession"):
+        return 0
+    return Concession.objects.waiting().count_each()
 
 
 def instructor_dashboard(request):
@@ -105,15 +76,15 @@ def instructor_dashboard(request):
     today = timezone.localdate()
     batches = batches_taught(request.user, today)
     tallies = batch_tallies(batches)
-    not_taken = to_see_to(request.user)
+    missing = to_see_to(request.user)
     return render(
         request,
         "dashboards/instructor/dashboard.html",
         {
             "today": today,
             "classes": classes_on(today, request.user.pk),
-            "missing": not_taken[:SHOWN],
-            "missing_in_all": len(not_taken),
+            "missing": missing[:MISSING_SHOWN],
+            "missing_count": len(missing),
             "batches": [(batch, tallies[batch.pk]) for batch in batches],
         },
     )
@@ -122,10 +93,10 @@ def instructor_dashboard(request):
 def student_dashboard(request):
     if not request.user.is_student:
         raise PermissionDenied
-    overview = student_overview(request, request.user.student_profile)
+    overview = student_overview(request.user.student_profile, request.user)
     batches = [enrollment.batch for enrollment in overview["enrollments"]]
     return render(
         request,
         "dashboards/student/dashboard.html",
-        overview | {"at_home": True, "next_class": next_class_of(batches, timezone.now())},
+        overview | {"is_own": True, "next_class": next_class_of(batches, timezone.now())},
     )

@@ -6,28 +6,31 @@ from coachmaster.core.pagination import every_row, listing
 from coachmaster.dashboards.forms.search import SearchForm
 from coachmaster.dashboards.queries.search import students_matching
 
+SORTS = {"name": ["full_name"], "admission": ["student_profile__admission_number"]}
+SUGGESTIONS = 8
+
 
 def search(request):
-    """The students that match; a single one is opened at once."""
-    words = SearchForm(request.GET).words
-    sorts = {"name": ["full_name"], "admission": ["student_profile__admission_number"]}
-    listed = (request, students_matching(request.user, words), sorts)
-    if file := list_file(request, "students", STUDENTS, every_row(*listed, default="name")):
+    """List the students that match; redirect to the student page of a single match."""
+    text = SearchForm(request.GET).text
+    found = students_matching(request.user, text)
+    rows = every_row(request, found, SORTS, default="name")
+    if file := list_file(request, "students", STUDENTS, rows):
         return file
-    students = listing(*listed, default="name")
+    students = listing(request, found, SORTS, default="name")
     if students.total == 1:
         return redirect("dashboards:student-page", next(iter(students)).pk)
     return render(
-        request, "dashboards/search/list.html", {"students": students, "search_words": words}
+        request, "dashboards/search/list.html", {"students": students, "search_text": text}
     )
 
 
 def search_suggestions(request):
-    """The first matches as links, for the list under the search box."""
-    words = SearchForm(request.GET).words
-    students = students_matching(request.user, words).order_by("full_name", "pk")[:8]
+    """Render the first matches as links, for the list under the search box."""
+    text = SearchForm(request.GET).text
+    students = students_matching(request.user, text).order_by("full_name", "pk")[:SUGGESTIONS]
     return render(
         request,
         "dashboards/search/_suggestions.html",
-        {"students": students, "search_words": words},
+        {"students": students, "search_text": text},
     )
