@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from academics.models import Course, Enrollment
-from coachmaster.core.pagination import ROWS_A_PAGE
+from coachmaster.core.pagination import PAGE_SIZE
 
 from .factories import BatchFactory, CourseFactory, EnrollmentFactory
 
@@ -52,7 +52,7 @@ def test_the_list_costs_the_same_however_long(client_of, admin, queries_of):
 
     def add(courses):
         CourseFactory.create_batch(courses)
-        return len(client.get(reverse("academics:course-list")).context["courses"])
+        return len(client.get(reverse("academics:course-list")).context["page"])
 
     assert add(1) == 1
     of_few = queries_of(lambda: client.get(reverse("academics:course-list")))
@@ -65,8 +65,8 @@ def test_the_list_sorts_by_fee_both_ways(client_of, admin):
     CourseFactory(name="cheap", total_fee=Decimal("1.00"))
     client = client_of(admin)
 
-    up = client.get(reverse("academics:course-list"), {"sort": "fee"}).context["courses"]
-    down = client.get(reverse("academics:course-list"), {"sort": "-fee"}).context["courses"]
+    up = client.get(reverse("academics:course-list"), {"sort": "fee"}).context["page"]
+    down = client.get(reverse("academics:course-list"), {"sort": "-fee"}).context["page"]
 
     assert [course.name for course in up] == ["cheap", "dear"]
     assert [course.name for course in down] == ["dear", "cheap"]
@@ -132,13 +132,13 @@ def test_everybody_sees_a_course_with_the_batches_they_may_see(
 
 def test_a_course_with_many_batches_shows_them_by_the_page(client_of, admin):
     course = CourseFactory()
-    BatchFactory.create_batch(ROWS_A_PAGE + 1, course=course)
+    BatchFactory.create_batch(PAGE_SIZE + 1, course=course)
 
     first, second = (
         client_of(admin).get(course.get_absolute_url(), {"page": page}) for page in (1, 2)
     )
 
-    assert [len(page.context["batches"]) for page in (first, second)] == [ROWS_A_PAGE, 1]
+    assert [len(page.context["batches"]) for page in (first, second)] == [PAGE_SIZE, 1]
     assert 'aria-label="Pages"' in first.content.decode()
 
 

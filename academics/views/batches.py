@@ -15,7 +15,7 @@ from accounts.roles import sees_whole_institute
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import all_rows, paginate
 
 #: How many days of coming classes, and how many changes of classes, the page of a batch shows.
 COMING_DAYS, CHANGES_SHOWN = 14, 10
@@ -37,10 +37,10 @@ def batch_list(request):
     )
     listed = (request, filters.filter(visible, today).for_list(), BATCH_SORTS)
     if file := list_file(
-        request, "batches", batch_columns(request.user), every_row(*listed, default="name")
+        request, "batches", batch_columns(request.user), all_rows(*listed, default="name")
     ):
         return file
-    batches = listing(*listed, default="name")
+    batches = paginate(*listed, default="name")
     return render(
         request,
         "academics/batches/list.html",
@@ -96,9 +96,9 @@ def batch_students(request, pk):
     enrollments = Enrollment.objects.filter(batch=batch).select_related("student__user")
     listed = (request, filters.filter(enrollments), STUDENTS_SORTS)
     name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
-    if file := list_file(request, name, STUDENTS_OF_BATCH, every_row(*listed, default="name")):
+    if file := list_file(request, name, STUDENTS_OF_BATCH, all_rows(*listed, default="name")):
         return file
-    enrollments = listing(*listed, default="name")
+    enrollments = paginate(*listed, default="name")
     return render(
         request,
         "academics/batches/students.html",

@@ -11,8 +11,8 @@ from academics.forms.courses import CourseFilter, CourseForm
 from academics.models import Batch, Course, Enrollment
 from accounts.roles import sees_whole_institute
 from coachmaster.core.concurrency import one_at_a_time
-from coachmaster.core.exports import list_file
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import paginate
+from coachmaster.core.views import form_page, list_page
 
 COURSE_SORTS = {
     "name": ["name"],
@@ -26,13 +26,16 @@ COURSE_SORTS = {
 def course_list(request):
     filters = CourseFilter(request.GET)
     today = timezone.localdate()
-    listed = (request, filters.filter(Course.objects.for_listing(today)), COURSE_SORTS)
-    if file := list_file(
-        request, "courses", course_columns(request.user), every_row(*listed, default="name")
-    ):
-        return file
-    courses = listing(*listed, default="name")
-    return render(request, "academics/courses/list.html", {"courses": courses, "filters": filters})
+    return list_page(
+        request,
+        filters.filter(Course.objects.for_listing(today)),
+        template="academics/courses/list.html",
+        filters=filters,
+        sorts=COURSE_SORTS,
+        default_sort="name",
+        export=course_columns(request.user),
+        filename="courses",
+    )
 
 
 def course_detail(request, pk):
@@ -42,7 +45,7 @@ def course_detail(request, pk):
     number = batches.aggregate(in_all=Count("pk"), over=Count("pk", filter=Q(ends_on__lt=today)))
     going_on = batches.not_over(today).for_listing()
     sorts, total = {"starts": ["starts_on", "name"]}, number["in_all"] - number["over"]
-    page = listing(request, going_on, sorts, default="starts", total=total)
+    page = paginate(request, going_on, sorts, default="starts", total=total)
     return render(
         request,
         "academics/courses/detail.html",
@@ -65,37 +68,31 @@ def course_create(request):
         course = form.save()
         messages.success(request, f"Course {course} added.")
         return redirect(course)
-    return render(
+    return form_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": "Add a course",
-            "submit": "Add course",
-            "back": reverse("academics:course-list"),
-            "back_label": "Courses",
-        },
+        form,
+        title="Add a course",
+        submit="Add course",
+        back=reverse("academics:course-list"),
+        back_label="Courses",
     )
 
 
 @one_at_a_time(Course)
 def course_update(request, pk):
     course = get_object_or_404(Course, pk=pk)
-    heading, back_label = f"Edit {course}", str(course)
+    title, back_label = f"Edit {course}", str(course)
     form = CourseForm(request.POST or None, instance=course)
     if form.is_valid():
         form.save()
         messages.success(request, f"Course {course} saved.{_what_stays(form)}")
         return redirect(course)
-    return render(
+    return form_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": heading,
-            "back": course.get_absolute_url(),
-            "back_label": back_label,
-        },
+        form,
+        title=title,
+        back=course.get_absolute_url(),
+        back_label=back_label,
     )
 
 

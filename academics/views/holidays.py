@@ -17,7 +17,7 @@ from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.dates import day_words
 from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import all_rows, paginate
 
 
 def holiday_list(request):
@@ -28,9 +28,9 @@ def holiday_list(request):
         filters.filter(Holiday.objects.all()),
         {"date": ["day"], "name": ["name", "day"]},
     )
-    if file := list_file(request, "holidays", HOLIDAYS, every_row(*listed, default="date")):
+    if file := list_file(request, "holidays", HOLIDAYS, all_rows(*listed, default="date")):
         return file
-    holidays = listing(*listed, default="date")
+    holidays = paginate(*listed, default="date")
     return render(
         request,
         "academics/holidays/list.html",

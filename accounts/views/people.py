@@ -23,7 +23,7 @@ from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.history import changes
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import all_rows, paginate
 
 SORTS = {
     "name": ["full_name"],
@@ -39,10 +39,10 @@ def person_list(request):
         # Everybody has one. That being said, the database reads people along their roles.
         found = found.filter(membership__isnull=False)
     if file := list_file(
-        request, "people", PEOPLE, every_row(request, found, SORTS, default="name")
+        request, "people", PEOPLE, all_rows(request, found, SORTS, default="name")
     ):
         return file
-    people = listing(request, found, SORTS, default="name", keys_first=True)
+    people = paginate(request, found, SORTS, default="name", ids_first=True)
     return render(request, "accounts/people/list.html", {"people": people, "filters": filters})
 
 

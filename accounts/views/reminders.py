@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from accounts.services import mails
-from coachmaster.core.pagination import ROWS_A_PAGE
+from coachmaster.core.pagination import PAGE_SIZE
 from coachmaster.core.reminders import Channel, RemindedAlready, RemindForm
 
 
@@ -73,7 +73,7 @@ def remind_by_mail(request, kind):
     form = RemindForm(request.POST, name=kind.rows_name, rows=kind.rows(request.user))
     if not form.is_valid():
         messages.error(
-            request, f"Nobody was reminded. Tick up to {ROWS_A_PAGE} students of the list."
+            request, f"Nobody was reminded. Tick up to {PAGE_SIZE} students of the list."
         )
         return redirect(back)
     ids = [row.pk for row in form.ticked]

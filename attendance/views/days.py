@@ -8,7 +8,7 @@ from attendance.exports import CLASSES
 from attendance.forms.days import DayFilter
 from attendance.queries.days import ClassDay, classes_on
 from coachmaster.core.exports import asked_form, table_answer
-from coachmaster.core.pagination import listing_of
+from coachmaster.core.pagination import paginate_rows
 
 
 def day(request):
@@ -27,7 +27,7 @@ def day(request):
             "on": on,
             "today": today,
             "show": show,
-            "classes": listing_of(request, shown, {"time": ClassDay.by_time}, default="time"),
+            "classes": paginate_rows(request, shown, {"time": ClassDay.by_time}, default="time"),
             "taken": sum(one.is_taken for one in classes),
             "total": len(classes),
             "previous": on - datetime.timedelta(days=1),

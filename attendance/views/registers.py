@@ -1,4 +1,3 @@
-from django.core.paginator import Paginator
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -12,7 +11,7 @@ from attendance.services.register_reminders import by_instructor
 from attendance.services.sheets import first_open_day
 from coachmaster.core.dates import month_end, months_between
 from coachmaster.core.exports import asked_form, list_file, table_answer
-from coachmaster.core.pagination import ROWS_A_PAGE, Listing
+from coachmaster.core.pagination import paginate_rows
 
 
 def register(request, pk):
@@ -55,9 +54,13 @@ def missing_list(request):
     shown = filters.filter(rows) if filters else rows
     if file := list_file(request, "registers-not-taken", COLUMNS, shown):
         return file
-    page = Paginator(shown, ROWS_A_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
         "attendance/missing_registers/list.html",
-        {"filters": filters, "days": days, "missing": Listing(page, sort=""), "in_all": len(rows)},
+        {
+            "filters": filters,
+            "days": days,
+            "missing": paginate_rows(request, shown),
+            "in_all": len(rows),
+        },
     )

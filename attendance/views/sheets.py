@@ -26,7 +26,7 @@ from attendance.services.sheets import (
     why_not,
 )
 from coachmaster.core.dates import day_words
-from coachmaster.core.pagination import listing
+from coachmaster.core.pagination import paginate
 
 
 @dataclass
@@ -199,7 +199,7 @@ def sheet_history(request, pk, held_on):
             "held_on": held_on,
             "sheet": taken,
             "saves": saves if len(saves) > 1 else [],
-            "changes": listing(request, changes, {"when": ["changed_at"]}, default="-when"),
+            "changes": paginate(request, changes, {"when": ["changed_at"]}, default="-when"),
         },
     )
 

@@ -7,7 +7,7 @@ from academics.models import Institute
 from attendance.forms.shortage import ShortageFilter, presences_of
 from attendance.queries.shortage import COLUMNS, SORTS, Totals, all_watched, judged, watched
 from coachmaster.core.exports import asked_form, table_answer
-from coachmaster.core.pagination import listing_of
+from coachmaster.core.pagination import paginate_rows
 
 
 def shortage_list(request):
@@ -20,7 +20,7 @@ def shortage_list(request):
     if form := asked_form(request):
         ids = [row.pk for row in sorted(shown, key=SORTS["share"])]
         return table_answer("attendance-shortage", COLUMNS, all_watched(ids, institute), form=form)
-    page = listing_of(request, shown, SORTS, default="share")
+    page = paginate_rows(request, shown, SORTS, default="share")
     rows = watched([row.pk for row in page], institute)
     may_remind = user.has_perm("attendance.add_reminder")
     return render(

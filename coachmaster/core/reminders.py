@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from .dates import day_words
 from .forms import TickedField
-from .pagination import ROWS_A_PAGE
+from .pagination import PAGE_SIZE
 from .whatsapp import whatsapp_link, whatsapp_number
 
 
@@ -121,8 +121,8 @@ class RemindForm(forms.Form):
         self.fields[name] = TickedField(queryset=rows)
 
     def clean(self):
-        if len(self.ticked) > ROWS_A_PAGE:
-            raise ValidationError(f"Tick at most {ROWS_A_PAGE} at a time.")
+        if len(self.ticked) > PAGE_SIZE:
+            raise ValidationError(f"Tick at most {PAGE_SIZE} at a time.")
 
     @property
     def ticked(self):

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from coachmaster.core.exports import Column, list_file, table_answer
 from coachmaster.core.exports import Kind as Cell
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import all_rows, paginate
 
 from . import services
 from .forms import ColumnsForm, CorrectionForm, SheetForm, UploadForm
@@ -86,9 +86,9 @@ def import_list(request):
         .defer("content", "report", "made")
     )
     listed = (request, visible.applied(), {"when": ["applied_at"], "file": ["file_name"]})
-    if file := list_file(request, "imports", HISTORY, every_row(*listed, default="-when")):
+    if file := list_file(request, "imports", HISTORY, all_rows(*listed, default="-when")):
         return file
-    imports = listing(*listed, default="-when")
+    imports = paginate(*listed, default="-when")
     for upload in imports:
         upload.title = KINDS[upload.kind].title
     return render(
@@ -164,7 +164,7 @@ def import_detail(request, pk):
     kind = KINDS[upload.kind]
     if upload.applied_at:
         listed = (request, services.made(upload), {"key": ["pk"]})
-        effects = services.effects(upload, every_row(*listed, default="key"))
+        effects = services.effects(upload, all_rows(*listed, default="key"))
         if file := list_file(request, f"import-{upload.pk}", EFFECTS, effects):
             return file
         return render(
@@ -173,7 +173,7 @@ def import_detail(request, pk):
             {
                 "upload": upload,
                 "kind": kind,
-                "made": listing(*listed, default="key"),
+                "made": paginate(*listed, default="key"),
                 "changed_ones": services.changed(upload, services.SHOWN),
             },
         )

@@ -19,7 +19,7 @@ from accounts.models import User
 from coachmaster.core.compiled import compiled
 from coachmaster.core.exports import Column, Kind
 from coachmaster.core.money import ZERO, from_paise, to_paise
-from coachmaster.core.pagination import ROWS_A_PAGE, Listing, listing
+from coachmaster.core.pagination import PAGE_SIZE, ListPage, paginate
 from coachmaster.core.whatsapp import whatsapp_number
 from finance.ledger import allocate, student_charges_as_of
 from finance.models import Account, Charge, Concession, Payment, Refund
@@ -160,7 +160,7 @@ class DuesResults:
     def page(self, request):
         """Return the page of ids that the request asks for."""
         ids = self.accounts.values_list("pk", flat=True)
-        return listing(request, ids, self.dues.sorts, default="-owed", total=self.totals.students)
+        return paginate(request, ids, self.dues.sorts, default="-owed", total=self.totals.students)
 
     def ids(self):
         """Return all ids, the largest balance first."""
@@ -291,7 +291,7 @@ class PastDuesResults:
 
     def page(self, request):
         """Return the page of ids that the request asks for."""
-        page = Paginator(self.rows, ROWS_A_PAGE).get_page(request.GET.get("page"))
+        page = Paginator(self.rows, PAGE_SIZE).get_page(request.GET.get("page"))
         sort = request.GET.get("sort", "")
         if sort in ["name", "-name"]:
             way = sort.removesuffix("name")
@@ -305,7 +305,7 @@ class PastDuesResults:
             sort = "owed" if sort == "owed" else "-owed"
             ids = self.ids()[::-1] if sort == "owed" else self.ids()
             page.object_list = ids[max(page.start_index() - 1, 0) : page.end_index()]
-        return Listing(page=page, sort=sort)
+        return ListPage(page, page.object_list, sort)
 
     def ids(self):
         """Return all ids, the largest balance first."""

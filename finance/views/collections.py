@@ -1,6 +1,5 @@
 """The page of collections: what came in, against what fell due."""
 
-from django.core.paginator import Paginator
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -8,7 +7,7 @@ from coachmaster.core import charts
 from coachmaster.core.dates import financial_year_words, month_end
 from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.money import display
-from coachmaster.core.pagination import ROWS_A_PAGE, Listing
+from coachmaster.core.pagination import paginate_rows
 from finance.forms.collections import CollectionsFilter
 from finance.reports.collections import COLUMNS, CollectionsReport, batches_by_id, months_of
 
@@ -26,9 +25,7 @@ def collections(request):
         name = f"collections-{financial_year_words(year)}"
         return table_answer(name, COLUMNS, collected.rows, form=form)
     by_month, by_course = collected.by_month, collected.by_course
-    batches = Listing(
-        Paginator(collected.by_batch, ROWS_A_PAGE).get_page(request.GET.get("page")), sort=""
-    )
+    batches = paginate_rows(request, collected.by_batch)
     shown = batches_by_id(key for key, _ in batches)
     return render(
         request,

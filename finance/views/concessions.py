@@ -11,7 +11,7 @@ from accounts.models import student_or_404
 from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import ZERO, display
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import all_rows, paginate
 from finance.exports import CONCESSIONS
 from finance.forms.charges import CancelReasonForm
 from finance.forms.concessions import ApprovalForm, ConcessionForm, WaiveForm
@@ -96,14 +96,14 @@ def concession_list(request):
     rows = waiting.select_related("student__user", "charge__enrollment__batch", "asked_by")
     listed = (request, rows, {"asked": ["asked_at"]})
     if file := list_file(
-        request, "concessions-waiting", CONCESSIONS, every_row(*listed, default="asked")
+        request, "concessions-waiting", CONCESSIONS, all_rows(*listed, default="asked")
     ):
         return file
     return render(
         request,
         "finance/concessions/list.html",
         {
-            "concessions": listing(*listed, default="asked"),
+            "concessions": paginate(*listed, default="asked"),
             "limit": Institute.objects.current().concession_limit,
         },
     )

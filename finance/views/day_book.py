@@ -13,7 +13,7 @@ from coachmaster.core.dates import LAST_DAY, day_words
 from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import display
-from coachmaster.core.pagination import listing
+from coachmaster.core.pagination import paginate
 from finance.forms.day_book import DayBookFilter, DayCloseForm
 from finance.models import DayClose, Mode
 from finance.reports.day_book import COLUMNS, DayBook
@@ -44,7 +44,7 @@ def day_book(request):
             "book": book,
             "in_all": in_all,
             "modes": Mode.labels,
-            "payments": listing(
+            "payments": paginate(
                 request,
                 book.payments().select_related("student__user", "received_by", "reversal"),
                 {"receipt": ["pk"]},

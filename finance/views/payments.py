@@ -9,10 +9,9 @@ from django.utils.text import slugify
 
 from academics.models import Enrollment, Institute
 from accounts.models import student_or_404
-from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import ZERO, display
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.views import list_page
 from finance.documents import receipts
 from finance.exports import PAYMENTS
 from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, ReceiptCancelForm
@@ -172,35 +171,40 @@ def payment_bounce(request, pk):
 
 def payment_list(request):
     filters = PaymentFilter(request.GET)
-    found = filters.filter(Payment.objects.visible_to(request.user))
-    listed = (request, found.for_list(), {"date": ["paid_on"], "receipt": ["series", "number"]})
-    if file := list_file(request, "payments", PAYMENTS, every_row(*listed, default="-date")):
-        return file
+    payments = filters.filter(Payment.objects.visible_to(request.user))
+    return list_page(
+        request,
+        payments.for_list(),
+        template="finance/payments/list.html",
+        filters=filters,
+        sorts={"date": ["paid_on"], "receipt": ["series", "number"]},
+        default_sort="-date",
+        ids_first=True,
+        export=PAYMENTS,
+        filename="payments",
+        context=lambda: {"total": _total_of_list(filters, payments)},
+    )
+
+
+def _total_of_list(filters, payments):
     days = filters.filter_days(DayTotal.objects.all())
     if days is not None:
-        total = days.aggregate(total=Sum("amount"))["total"] or ZERO
-    else:
-        total = (found if filters.shows_void else found.live()).total()
-    payments = listing(*listed, default="-date", keys_first=True)
-    return render(
-        request,
-        "finance/payments/list.html",
-        {"payments": payments, "filters": filters, "total": total},
-    )
+        return days.aggregate(total=Sum("amount"))["total"] or ZERO
+    return (payments if filters.shows_void else payments.live()).total()
 
 
 def student_payments(request, pk):
     student = student_or_404(request.user, pk)
-    listed = (request, Payment.objects.filter(student=student).for_list(), {"date": ["paid_on"]})
-    every = every_row(*listed, default="-date")
-    if file := list_file(request, f"payments-{slugify(student.admission_number)}", PAYMENTS, every):
-        return file
-    return render(
+    return list_page(
         request,
-        "finance/payments/student.html",
-        {
+        Payment.objects.filter(student=student).for_list(),
+        template="finance/payments/student.html",
+        sorts={"date": ["paid_on"]},
+        default_sort="-date",
+        export=PAYMENTS,
+        filename=f"payments-{slugify(student.admission_number)}",
+        context=lambda: {
             "student": student,
-            "payments": listing(*listed, default="-date"),
             "refunds": Refund.objects.filter(student=student).select_related("payment"),
             "total_paid": amount_paid(student.pk, timezone.localdate()),
         },

@@ -12,7 +12,7 @@ from coachmaster.core.exports import list_file
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO, display
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import all_rows, paginate
 from finance.exports import REFUNDS_DUE
 from finance.forms.refunds import RefundDueFilter, RefundForm
 from finance.models import Account, Mode, Payment, Refund
@@ -29,7 +29,7 @@ def refund_due_list(request):
     if words := filters.value("q"):
         accounts = accounts.filter(student__in=User.objects.search(words).order_by().values("pk"))
     listed = (request, accounts.select_related("student__user"), DUE_SORTS)
-    every = in_chunks(every_row(*listed, default="due"))
+    every = in_chunks(all_rows(*listed, default="due"))
     due = (
         refund
         for accounts_at_once in every
@@ -38,7 +38,7 @@ def refund_due_list(request):
     if file := list_file(request, "refunds-due", REFUNDS_DUE, due):
         return file
     totals = withdrawals.refund_due_totals(accounts, today)
-    page = listing(*listed, default="due", total=totals.students)
+    page = paginate(*listed, default="due", total=totals.students)
     return render(
         request,
         "finance/refunds/due_list.html",

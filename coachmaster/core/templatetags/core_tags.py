@@ -104,17 +104,17 @@ def figure(chart):
 
 
 @register.inclusion_tag("includes/sort_heading.html", takes_context=True)
-def sort_heading(context, listing, key, label, align=""):
+def sort_heading(context, page, key, label, align=""):
     """A column heading that sorts by ``key``; a second press turns the order round. Filters are kept."""
     parameters = context["request"].GET.copy()
     parameters.pop("page", None)
-    ascending = listing.sort == key
+    ascending = page.sort == key
     parameters["sort"] = f"-{key}" if ascending else key
     return {
         "label": label,
         "align": align,
         "query": urlencode(parameters.lists(), doseq=True),
-        "order": "ascending" if ascending else "descending" if listing.sort == f"-{key}" else "",
+        "order": "ascending" if ascending else "descending" if page.sort == f"-{key}" else "",
     }
 
 

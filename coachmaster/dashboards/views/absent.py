@@ -8,7 +8,7 @@ from accounts.views.reminders import open_whatsapp
 from attendance.models import Mark
 from attendance.services.reminders import tell_of_absence
 from coachmaster.core.exports import asked_form, table_answer
-from coachmaster.core.pagination import listing
+from coachmaster.core.pagination import paginate
 from coachmaster.dashboards.exports import ABSENT_COLUMNS, ABSENT_FEES_COLUMN
 from coachmaster.dashboards.forms.absent import AbsentFilter
 from coachmaster.dashboards.queries.absent import Absences, absent_on
@@ -24,7 +24,7 @@ def absent(request):
         rows = absences.load_all(profiles.order_by("user__full_name", "pk"))
         columns = [*ABSENT_COLUMNS, ABSENT_FEES_COLUMN] if shows_fees else ABSENT_COLUMNS
         return table_answer(f"absent-{filters.day}", columns, rows, form=file_format)
-    page = listing(request, profiles, {"name": ["user__full_name"]}, default="name")
+    page = paginate(request, profiles, {"name": ["user__full_name"]}, default="name")
     return render(
         request,
         "dashboards/absent/list.html",

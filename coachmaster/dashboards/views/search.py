@@ -2,7 +2,7 @@ from django.shortcuts import redirect, render
 
 from accounts.exports import STUDENTS
 from coachmaster.core.exports import list_file
-from coachmaster.core.pagination import every_row, listing
+from coachmaster.core.pagination import all_rows, paginate
 from coachmaster.dashboards.forms.search import SearchForm
 from coachmaster.dashboards.queries.search import students_matching
 
@@ -14,10 +14,10 @@ def search(request):
     """List the students that match; redirect to the student page of a single match."""
     text = SearchForm(request.GET).text
     found = students_matching(request.user, text)
-    rows = every_row(request, found, SORTS, default="name")
+    rows = all_rows(request, found, SORTS, default="name")
     if file := list_file(request, "students", STUDENTS, rows):
         return file
-    students = listing(request, found, SORTS, default="name")
+    students = paginate(request, found, SORTS, default="name")
     if students.total == 1:
         return redirect("dashboards:student-page", next(iter(students)).pk)
     return render(

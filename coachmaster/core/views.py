@@ -1,0 +1,69 @@
+from django.shortcuts import render
+
+from .exports import list_file
+from .pagination import all_rows, paginate
+
+
+def form_page(
+    request,
+    form,
+    *,
+    title,
+    template="form_page.html",
+    lead="",
+    submit="Save",
+    cancel="Cancel",
+    back="",
+    back_label="Back",
+    context=None,
+):
+    """Render a page with one form. ``back`` is the URL of the page it was opened from."""
+    return render(
+        request,
+        template,
+        {
+            "form": form,
+            "title": title,
+            "lead": lead,
+            "submit": submit,
+            "cancel": cancel,
+            "back": back,
+            "back_label": back_label,
+            **(context or {}),
+        },
+    )
+
+
+def list_page(
+    request,
+    queryset,
+    *,
+    template,
+    sorts,
+    default_sort,
+    filters=None,
+    export=None,
+    filename="",
+    as_rows=None,
+    total=None,
+    ids_first=False,
+    context=None,
+):
+    """Render a page of ``queryset`` as ``page``, or send all its rows as CSV or XLSX.
+
+    `?as=csv` and `?as=xlsx` download the columns ``export`` as ``filename`` with today's date.
+    ``as_rows`` turns a list of objects into the rows to show, in both. ``context`` may be a
+    function, called for the page only. Other arguments are those of ``paginate``.
+    """
+    if export:
+        rows = all_rows(request, queryset, sorts, default=default_sort, as_rows=as_rows)
+        if file := list_file(request, filename, export, rows):
+            return file
+    page = paginate(
+        request, queryset, sorts, default=default_sort, total=total, ids_first=ids_first
+    )
+    if as_rows:
+        page.object_list = as_rows(page.object_list)
+    if callable(context):
+        context = context()
+    return render(request, template, {"page": page, "filters": filters, **(context or {})})
