@@ -16,12 +16,12 @@ from .models import (
 )
 
 
-class LookedUp(ReadOnlyAdmin, LargeTable):
+class LookupAdmin(ReadOnlyAdmin, LargeTable):
     """Tables with a row for each class or mark: their days are filters, since to tell which years there are reads them all."""
 
 
 @admin.register(Sheet)
-class SheetAdmin(LookedUp):
+class SheetAdmin(LookupAdmin):
     """Sheets."""
 
     list_display = ["batch", "held_on", "topic", "taken_by", "taken_at", "version"]
@@ -32,7 +32,7 @@ class SheetAdmin(LookedUp):
 
 
 @admin.register(Mark)
-class MarkAdmin(LookedUp):
+class MarkAdmin(LookupAdmin):
     """Marks."""
 
     list_display = ["student", "status", "batch", "held_on"]
@@ -53,7 +53,7 @@ class MarkAdmin(LookedUp):
 
 
 @admin.register(MarkChange)
-class MarkChangeAdmin(LookedUp):
+class MarkChangeAdmin(LookupAdmin):
     """Corrections."""
 
     list_display = ["mark", "before", "after", "changed_by", "changed_at"]
@@ -64,7 +64,7 @@ class MarkChangeAdmin(LookedUp):
 
 
 @admin.register(RegisterReminder)
-class RegisterReminderAdmin(LookedUp):
+class RegisterReminderAdmin(LookupAdmin):
     """Which instructors were mailed the registers they have to take."""
 
     list_display = ["instructor", "sent_on", "registers"]
@@ -74,7 +74,7 @@ class RegisterReminderAdmin(LookedUp):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(LookedUp):
+class ReminderAdmin(LookupAdmin):
     """Reminders about attendance."""
 
     list_display = ["enrollment", "channel", "attended", "counted", "sent_by", "sent_at"]
@@ -85,7 +85,7 @@ class ReminderAdmin(LookedUp):
     ordering = ["-sent_at", "-pk"]
 
 
-class CountsAdmin(LookedUp):
+class MarkCountsAdmin(LookupAdmin):
     """Counts of marks, an enrollment a row."""
 
     list_display = ["enrollment", "present", "absent", "late", "excused"]
@@ -95,17 +95,17 @@ class CountsAdmin(LookedUp):
 
 
 @admin.register(Presence)
-class PresenceAdmin(CountsAdmin):
+class PresenceAdmin(MarkCountsAdmin):
     """What is kept of the marks of an enrollment."""
 
 
 @admin.register(EarlierAttendance)
-class EarlierAttendanceAdmin(CountsAdmin):
+class EarlierAttendanceAdmin(MarkCountsAdmin):
     """What was before CoachMaster."""
 
 
 @admin.register(CheckIn)
-class CheckInAdmin(LookedUp):
+class CheckInAdmin(LookupAdmin):
     """Check-ins by code."""
 
     list_display = ["student", "sheet", "status", "at", "device"]

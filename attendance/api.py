@@ -12,14 +12,14 @@ from ninja import Field, Query, Router, Schema
 from pydantic import WithJsonSchema
 
 from accounts.tokens import Token
-from attendance.forms.sheets import SheetForm
+from attendance.forms.sheets import AttendanceSheetForm
 from attendance.services.sheets import (
-    RollChanged,
-    batch_to_mark,
-    batches_kept_by,
-    student_seen_by,
-    take_attendance,
-    why_not,
+    StudentsChanged,
+    attendance_batch_or_404,
+    attendance_batches,
+    attendance_student_or_404,
+    reason_not_allowed,
+    save_sheet,
 )
 from coachmaster.core.api import (
     ApiResponse,
@@ -128,15 +128,17 @@ def mark_attendance(request, payload: AttendanceIn):
     these too, and says why in `reason`.
     """
     held_on = _clean_day(payload.date, "date")
-    batch = batch_to_mark(request.user, payload.batch_id)
-    if sentence := why_not(batch, held_on, today=timezone.localdate(), user=request.user):
+    batch = attendance_batch_or_404(request.user, payload.batch_id)
+    if sentence := reason_not_allowed(
+        batch, held_on, today=timezone.localdate(), user=request.user
+    ):
         raise ValidationError({"date": sentence})
-    reason = _clean_field(SheetForm.base_fields["reason"], payload.reason or "", "reason")
+    reason = _clean_field(AttendanceSheetForm.base_fields["reason"], payload.reason or "", "reason")
     statuses = {record.student_id: record.status for record in payload.records}
     if len(statuses) < len(payload.records):
         raise ValidationError({"records": "A student is named twice. Name each once."})
     try:
-        take_attendance(
+        save_sheet(
             batch=batch,
             held_on=held_on,
             statuses=statuses,
@@ -144,7 +146,7 @@ def mark_attendance(request, payload: AttendanceIn):
             confirmed_unplanned=True,
             reason=reason,
         )
-    except RollChanged as refusal:
+    except StudentsChanged as refusal:
         who = ", ".join(str(pk) for pk in sorted(refusal.strangers))
         sentence = f"Not in {batch} on {day_words(held_on)}: student_id {who}. Nothing was written."
         raise ValidationError({"records": sentence}) from refusal
@@ -179,7 +181,7 @@ class DateRange(Schema):
 )
 def list_batch_attendance(request, batch_id: Id, paging: Query[Paging], asked: Query[DateRange]):
     """The marks of a batch, by day; those of all days where no bound is given."""
-    batch = get_object_or_404(batches_kept_by(request.user), pk=batch_id)
+    batch = get_object_or_404(attendance_batches(request.user), pk=batch_id)
     first, last = _clean_day(asked.first, "from"), _clean_day(asked.last, "to")
     if first and last and first > last:
         raise ValidationError({"to": f"Choose {day_words(first)} or a later day."})
@@ -241,7 +243,7 @@ class StudentAttendance(AttendanceCounts):
 )
 def get_attendance(request, student_id: Id, paging: Query[Paging]):
     """The sums over all marks that the caller may see, and the marks, the newest day first."""
-    student = student_seen_by(request.user, student_id)
+    student = attendance_student_or_404(request.user, student_id)
     marks = Mark.objects.visible_to(request.user).filter(student=student)
     found = marks.select_related("sheet").order_by("-sheet__held_on", "-pk")
     tally = Presence.objects.visible_to(request.user).filter(enrollment__student=student).tally()

@@ -11,7 +11,7 @@ class AttendanceConfig(AppConfig):
         from . import statistics
 
         post_delete.connect(
-            statistics.after_deletion,
+            statistics.after_mark_deleted,
             sender=self.get_model("Mark"),
             dispatch_uid="attendance.statistics",
         )

@@ -8,7 +8,7 @@ from django.db.models import F, Max, Q
 from academics.models import Enrollment
 
 from .models import EarlierAttendance, Mark, Presence, Sheet
-from .percentages import Status
+from .percentages import MarkStatus
 
 #: Rows fetched at a time; nothing loads a whole table.
 CHUNK = 2000
@@ -40,9 +40,9 @@ def presences():
     )
     for enrollment, status in marks.iterator(CHUNK):
         counted[enrollment][status] += 1
-        if status == Status.ABSENT:
+        if status == MarkStatus.ABSENT:
             in_a_row[enrollment] += 1
-        elif status != Status.EXCUSED:
+        elif status != MarkStatus.EXCUSED:
             in_a_row[enrollment] = 0
     rows = Presence.objects.order_by("pk").values_list("pk", *_KEPT, "absences_in_a_row")
     kept = {pk: counts for pk, *counts in rows.iterator(CHUNK)}

@@ -2,12 +2,12 @@
 
 from coachmaster.core.exports import Column, Kind
 
-from .percentages import Status
+from .percentages import MarkStatus
 
 #: `MarkOfStudent`s.
-MARKS = [
+MARK_COLUMNS = [
     Column("Day", Kind.DAY, lambda mark: mark.day),
-    Column("Mark", Kind.TEXT, lambda mark: Status(mark.status).label),
+    Column("Mark", Kind.TEXT, lambda mark: MarkStatus(mark.status).label),
     Column("Batch", Kind.TEXT, lambda mark: mark.batch),
     Column("Topic", Kind.TEXT, lambda mark: mark.topic),
     Column("Note", Kind.TEXT, lambda mark: mark.note),
@@ -19,7 +19,7 @@ def _of_tally(name):
 
 
 #: `ClassDay`s.
-CLASSES = [
+CLASS_DAY_COLUMNS = [
     Column("Day", Kind.DAY, lambda one: one.day),
     Column("Batch", Kind.TEXT, lambda one: one.batch.name),
     Column("Course", Kind.TEXT, lambda one: one.batch.course.name),
@@ -30,5 +30,5 @@ CLASSES = [
         lambda one: ", ".join(f"{slot.starts_at:%H:%M}-{slot.ends_at:%H:%M}" for slot in one.slots),
     ),
     Column("Instructor", Kind.TEXT, lambda one: one.batch.instructor),
-    *(Column(status.label, Kind.NUMBER, _of_tally(status.value)) for status in Status),
+    *(Column(status.label, Kind.NUMBER, _of_tally(status.value)) for status in MarkStatus),
 ]

@@ -1,6 +1,6 @@
 """Who came: one sheet a batch and day, one mark a student on it, and what a mark was before."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
 from django.conf import settings
 from django.db import models
@@ -17,10 +17,10 @@ from coachmaster.core.dates import DayField
 from coachmaster.core.reminders import SentReminder
 from coachmaster.core.text import LineField
 
-from .percentages import Status, Tally, least, shortness
+from .percentages import MarkStatus, Tally, least_expression, shortfall
 
 
-class CountedQuerySet(ScopedQuerySet):
+class MarkCountsQuerySet(ScopedQuerySet):
     """Rows that keep their counts of marks."""
 
     def tally(self):
@@ -34,10 +34,10 @@ class CountedQuerySet(ScopedQuerySet):
 
 
 def _sums():
-    return {status.value: Sum(status.value) for status in Status}
+    return {status.value: Sum(status.value) for status in MarkStatus}
 
 
-class Counted(models.Model):
+class MarkCounts(models.Model):
     """How many marks of each kind belong to a row, kept so that no page counts marks.
 
     Never added to: whoever writes marks rewrites the counts from the marks, in the same transaction, and `verify` proves
@@ -62,7 +62,7 @@ class Counted(models.Model):
         self.present, self.absent, self.late, self.excused = astuple(tally)
 
 
-class SheetQuerySet(CountedQuerySet):
+class SheetQuerySet(MarkCountsQuerySet):
     def between(self, first, last):
         """Sheets of the days from ``first`` to ``last``, both included, each bound optional."""
         found = self
@@ -85,12 +85,12 @@ class SheetQuerySet(CountedQuerySet):
             "taken_at",
             "version",
             "is_open",
-            *Status.values,
+            *MarkStatus.values,
             "taken_by__full_name",
         )
 
 
-class Sheet(Counted):
+class Sheet(MarkCounts):
     """The attendance of one batch on one day, however many classes the day has."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="sheets")
@@ -151,7 +151,7 @@ class Mark(models.Model):
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="marks")
     #: The enrollment under which the student was in the batch that day: the percentage is told for each.
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="marks")
-    status = models.CharField(max_length=10, choices=Status.choices)
+    status = models.CharField(max_length=10, choices=MarkStatus.choices)
     #: A word on the student that day; the student reads it too.
     note = LineField(max_length=200, blank=True)
 
@@ -165,7 +165,7 @@ class Mark(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["sheet", "student"], name="mark_one_a_sheet"),
-            one_of("mark", "status", Status),
+            one_of("mark", "status", MarkStatus),
         ]
 
     def __str__(self):
@@ -176,8 +176,8 @@ class MarkChange(models.Model):
     """What a mark was before it was corrected, who corrected it, when, and why. Only ever added."""
 
     mark = models.ForeignKey(Mark, on_delete=models.CASCADE, related_name="changes")
-    before = models.CharField(max_length=10, choices=Status.choices)
-    after = models.CharField(max_length=10, choices=Status.choices)
+    before = models.CharField(max_length=10, choices=MarkStatus.choices)
+    after = models.CharField(max_length=10, choices=MarkStatus.choices)
     note_before = LineField(max_length=200, blank=True)
     note_after = LineField(max_length=200, blank=True)
     #: Asked for when the sheet could no longer be corrected by who took it.
@@ -195,35 +195,6 @@ class MarkChange(models.Model):
         return f"{self.before} → {self.after}"
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What share of the classes is expected, in per cent, and after how many classes that is asked."""
-
-    percent: int
-    classes: int
-
-    @classmethod
-    def of(cls, course, institute):
-        """The course's own share, else the institute's."""
-        return cls(
-            course.low_attendance_percent or institute.low_attendance_percent,
-            institute.low_attendance_classes,
-        )
-
-    def is_short(self, tally):
-        """Whether enough classes count, and the share of them lies below what is expected."""
-        return shortness(tally.attended, tally.absent, self.percent, self.classes) > 0
-
-    def is_on_the_edge(self, tally):
-        """Whether it would be short after the next absence, and is not yet."""
-        return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
-
-    def classes_to_reach(self, tally):
-        """How many classes, none missed, bring back one that is short; None when nothing can (100 % after an absence)."""
-        lack = self.percent * tally.counted - 100 * tally.attended
-        return -(-lack // (100 - self.percent)) if self.percent < 100 else None
-
-
 class CheckIn(models.Model):
     """A student who marked themselves by the code of a class. The database lets a device mark one student on a sheet."""
 
@@ -232,7 +203,7 @@ class CheckIn(models.Model):
     #: A name that the server gave to the browser, by a signed cookie.
     device = models.CharField(max_length=64)
     #: What the clock said; the mark may have been corrected since.
-    status = models.CharField(max_length=10, choices=Status.choices)
+    status = models.CharField(max_length=10, choices=MarkStatus.choices)
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -241,7 +212,7 @@ class CheckIn(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["sheet", "student"], name="check_in_once"),
             models.UniqueConstraint(fields=["sheet", "device"], name="check_in_one_a_device"),
-            one_of("check_in", "status", Status),
+            one_of("check_in", "status", MarkStatus),
         ]
 
     def __str__(self):
@@ -289,7 +260,7 @@ class RegisterReminder(models.Model):
         return f"{self.instructor}, {self.sent_on:%d %b %Y}"
 
 
-class PresenceQuerySet(CountedQuerySet):
+class PresenceQuerySet(MarkCountsQuerySet):
     def owned_by(self, key):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))
@@ -324,7 +295,9 @@ class PresenceQuerySet(CountedQuerySet):
 
         def after_next(percent):
             classes = institute.low_attendance_classes
-            return shortness(F("present") + F("late"), F("absent") + 1, percent, classes, least)
+            return shortfall(
+                F("present") + F("late"), F("absent") + 1, percent, classes, least_expression
+            )
 
         away = Q(absences_in_a_row__gte=institute.absences_in_a_row)
         # Who would be fine by what the strictest course expects is left out first: that spares most rows their joins.
@@ -342,7 +315,7 @@ class PresenceQuerySet(CountedQuerySet):
         return (
             self.select_related("enrollment__student__user", "enrollment__batch__course")
             .only(
-                *Status.values,
+                *MarkStatus.values,
                 "absences_in_a_row",
                 *(
                     f"enrollment__student__{name}"
@@ -361,7 +334,7 @@ class PresenceQuerySet(CountedQuerySet):
         )
 
 
-class Presence(Counted):
+class Presence(MarkCounts):
     """The marks of one enrollment, counted. An enrollment without a mark may have none."""
 
     enrollment = models.OneToOneField(
@@ -376,7 +349,7 @@ class Presence(Counted):
         return f"{self.enrollment}: {self.tally}"
 
 
-class EarlierAttendance(Counted):
+class EarlierAttendance(MarkCounts):
     """The classes of one enrollment from before CoachMaster, of which only the totals are known. Its `Presence` has them
     too, so that they count wherever attendance is told of; no sheet and no month shows them."""
 
@@ -389,7 +362,7 @@ class EarlierAttendance(Counted):
 
 
 #: What a list of enrollments loads beside them to have the `tally_of` each.
-COUNTS_OF_PRESENCE = [f"presence__{status}" for status in Status.values]
+PRESENCE_COUNTS = [f"presence__{status}" for status in MarkStatus.values]
 
 
 def tally_of(enrollment):

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Least
 
 
-class Status(models.TextChoices):
+class MarkStatus(models.TextChoices):
     """What a mark says of a student."""
 
     PRESENT = "present", "Present"
@@ -16,7 +16,7 @@ class Status(models.TextChoices):
 
 
 #: By what the database holds, in their order: the class takes far longer to ask, and a page has a thousand marks.
-STATUS_OF = {status.value: status for status in Status}
+STATUS_BY_VALUE = {status.value: status for status in MarkStatus}
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Tally:
     def of(cls, statuses):
         """The Tally of statuses; None among them is no mark."""
         counted = Counter(statuses)
-        return cls(**{status.value: counted[status] for status in Status})
+        return cls(**{status.value: counted[status] for status in MarkStatus})
 
     @property
     def attended(self):
@@ -100,13 +100,42 @@ class Tally:
         return f"{self.attended} of {self.counted} · {self.per_cent}"
 
 
-def shortness(attended, absent, percent, classes, least=min):
+def shortfall(attended, absent, percent, classes, minimum=min):
     """Return a number above 0 if at least ``classes`` count and less than ``percent`` per cent of them were attended.
 
     Of whole numbers, or of the database's expressions with `_least`.
     """
-    return least(attended + absent - classes + 1, percent * absent - (100 - percent) * attended)
+    return minimum(attended + absent - classes + 1, percent * absent - (100 - percent) * attended)
 
 
-def least(*expressions):
+def least_expression(*expressions):
     return Least(*expressions, output_field=models.IntegerField())
+
+
+@dataclass(frozen=True)
+class AttendanceRequirement:
+    """What share of the classes is expected, in per cent, and after how many classes that is asked."""
+
+    percent: int
+    classes: int
+
+    @classmethod
+    def of(cls, course, institute):
+        """The course's own share, else the institute's."""
+        return cls(
+            course.low_attendance_percent or institute.low_attendance_percent,
+            institute.low_attendance_classes,
+        )
+
+    def is_short(self, tally):
+        """Whether enough classes count, and the share of them lies below what is expected."""
+        return shortfall(tally.attended, tally.absent, self.percent, self.classes) > 0
+
+    def is_on_the_edge(self, tally):
+        """Whether it would be short after the next absence, and is not yet."""
+        return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
+
+    def classes_to_reach(self, tally):
+        """How many classes, none missed, bring back one that is short; None when nothing can (100 % after an absence)."""
+        lack = self.percent * tally.counted - 100 * tally.attended
+        return -(-lack // (100 - self.percent)) if self.percent < 100 else None

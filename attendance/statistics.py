@@ -14,12 +14,12 @@ from coachmaster.core.compiled import compiled
 from coachmaster.core.importers import in_chunks
 
 from .models import EarlierAttendance, Mark, Presence, Sheet
-from .percentages import Status, Tally
+from .percentages import MarkStatus, Tally
 
-ATTENDED = [Status.PRESENT.value, Status.LATE.value]
+ATTENDED = [MarkStatus.PRESENT.value, MarkStatus.LATE.value]
 
 
-def keep_presences(enrollments):
+def update_presences(enrollments):
     """Recalculate the `Presence` of ``enrollments`` (ids) from their marks and earlier attendance.
 
     Call it in the transaction that changed them, with the enrollments locked, so that of two sheets saved at once the
@@ -33,24 +33,24 @@ def keep_presences(enrollments):
     for pk, status, number in marks.annotate(Count("pk")):
         counts[pk][status] = number
     in_a_row = _absences_in_a_row(
-        {pk: counts[pk][Status.ABSENT] for pk in ids if counts[pk][Status.ABSENT]}
+        {pk: counts[pk][MarkStatus.ABSENT] for pk in ids if counts[pk][MarkStatus.ABSENT]}
     )
     for pk, *before in EarlierAttendance.objects.filter(pk__in=ids).values_list(
-        "pk", *Status.values
+        "pk", *MarkStatus.values
     ):
-        counts[pk].update(dict(zip(Status.values, before, strict=True)))
+        counts[pk].update(dict(zip(MarkStatus.values, before, strict=True)))
     Presence.objects.bulk_create(
         [
             Presence(
                 pk=pk,
                 absences_in_a_row=in_a_row[pk],
-                **{status: counts[pk][status] for status in Status.values},
+                **{status: counts[pk][status] for status in MarkStatus.values},
             )
             for pk in ids
         ],
         update_conflicts=True,
         unique_fields=["enrollment"],
-        update_fields=[*Status.values, "absences_in_a_row"],
+        update_fields=[*MarkStatus.values, "absences_in_a_row"],
     )
 
 
@@ -60,7 +60,7 @@ def _absences_in_a_row(absences):
     in_a_row = Counter({pk: number for pk, number in absences.items() if pk not in last})
     if last:
         absent = Mark.objects.filter(
-            enrollment__in=last, status=Status.ABSENT, sheet__held_on__gt=min(last.values())
+            enrollment__in=last, status=MarkStatus.ABSENT, sheet__held_on__gt=min(last.values())
         )
         for pk, day in absent.order_by().values_list("enrollment", "sheet__held_on"):
             in_a_row[pk] += day > last[pk]
@@ -85,7 +85,7 @@ def _last_attended(*, enrollments):
     )
 
 
-def note_last_marks(days):
+def update_last_marked_on(days):
     """Note on enrollments that they were marked on a day: ``{enrollment id: day}``."""
     by_day = defaultdict(list)
     for enrollment, day in days.items():
@@ -97,13 +97,13 @@ def note_last_marks(days):
 
 
 @transaction.atomic
-def after_deletion(sender, instance, **kwargs):
+def after_mark_deleted(sender, instance, **kwargs):
     """A mark is gone, alone or with its sheet: recalculate the counts it was in."""
     list(
         Enrollment.objects.select_for_update(no_key=True)
         .filter(pk=instance.enrollment_id)
         .values_list("pk")
     )
-    keep_presences([instance.enrollment_id])
+    update_presences([instance.enrollment_id])
     marks = Mark.objects.filter(sheet=instance.sheet_id).order_by().values_list("status", flat=True)
     Sheet.objects.filter(pk=instance.sheet_id).update(**asdict(Tally.of(marks)))

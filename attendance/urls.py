@@ -6,7 +6,15 @@ from accounts.roles import requires
 from accounts.views.reminders import remind_by_mail, remind_by_whatsapp
 from attendance.services.reminders import SHORTAGE
 
-from .views import check_in, days, registers, sheets, shortage, student_attendance
+from .views import (
+    check_in,
+    days,
+    missing_registers,
+    registers,
+    sheets,
+    shortage,
+    student_attendance,
+)
 
 reminds = requires("attendance.add_reminder")
 keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendance.view_sheet")
@@ -14,12 +22,18 @@ keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendan
 app_name = "attendance"
 urlpatterns = [
     path("attendance/", sees_sheets(days.day), name="day"),
-    path("attendance/missing/", sees_sheets(registers.missing_list), name="missing"),
-    path("batches/<int:pk>/check-in/", keeps_sheets(check_in.screen), name="check-in-screen"),
-    path("batches/<int:pk>/check-in/now/", keeps_sheets(check_in.arrivals), name="check-in-now"),
+    path("attendance/missing/", sees_sheets(missing_registers.missing_list), name="missing"),
+    path(
+        "batches/<int:pk>/check-in/", keeps_sheets(check_in.instructor_page), name="check-in-screen"
+    ),
+    path(
+        "batches/<int:pk>/check-in/now/",
+        keeps_sheets(check_in.instructor_page_part),
+        name="check-in-now",
+    ),
     # A student checks in themselves: whose page it is, the view asks.
     path("check-in/", check_in.check_in, name="check-in"),
-    path("check-in/<str:token>/", check_in.scanned, name="check-in-scan"),
+    path("check-in/<str:token>/", check_in.scan, name="check-in-scan"),
     path("attendance/shortage/", sees_sheets(shortage.shortage_list), name="shortage"),
     path(
         "attendance/shortage/remind/",

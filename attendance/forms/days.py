@@ -4,7 +4,7 @@ from coachmaster.core.dates import DayFormField
 from coachmaster.core.forms import FilterForm
 
 
-class DayFilter(FilterForm):
+class ClassDayFilter(FilterForm):
     """The filters of the classes of a day."""
 
     q = None

@@ -2,13 +2,12 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from coachmaster.core.dates import DayFormField, DayInput, day_words, month_end, month_start
-from coachmaster.core.forms import FilterForm
 
 #: The longest range a register shows: a term, and a table that a browser and a sheet of paper can hold.
 REGISTER_DAYS = 92
 
 
-class RegisterForm(forms.Form):
+class RegisterRangeForm(forms.Form):
     """The range of days of a register: `?from=&to=`."""
 
     def __init__(self, data, *, first, last):
@@ -48,27 +47,3 @@ class RegisterForm(forms.Form):
     def range(self):
         """First and last day to show; the default where what was asked for cannot be shown."""
         return self._asked(self.cleaned_data) if self.is_bound and self.is_valid() else self.default
-
-
-class MissingFilter(FilterForm):
-    """Whose missing registers, and how far back; the choices are the instructors who have some."""
-
-    q = None
-    instructor = forms.ChoiceField(label="Instructor")
-    back = forms.ChoiceField(label="Days before today")
-
-    def __init__(self, data, *, by_instructor, days, most_days):
-        super().__init__(data)
-        self.fields["back"].choices = [("", days), ("most", most_days)]
-        if days >= most_days:
-            del self.fields["back"]
-        people = [
-            (str(key or "none"), f"{name or 'Nobody yet'} ({number})")
-            for key, name, number in by_instructor
-        ]
-        self.fields["instructor"].choices = [("", "Everybody"), *people]
-
-    def filter(self, rows):
-        """The rows that were asked for."""
-        wanted = self.value("instructor")
-        return [row for row in rows if not wanted or str(row.instructor_id or "none") == wanted]

@@ -5,12 +5,12 @@ import re
 from django import forms
 from django.core.exceptions import ValidationError
 
-from attendance.percentages import STATUS_OF, Status
+from attendance.percentages import STATUS_BY_VALUE, MarkStatus
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.text import LineFormField
 
 
-class SheetForm(forms.Form):
+class AttendanceSheetForm(forms.Form):
     """The whole sheet, read without a form field for each student.
 
     A student has `mark-<id>`, `note-<id>` and, where a note was saved, `was-<id>`: what it was when the page was opened.
@@ -35,7 +35,7 @@ class SheetForm(forms.Form):
 
     _FIELD = re.compile(r"(mark|note|was)-([0-9]{1,18})")
     _SEEN = re.compile(r"([0-9]{1,18})([pale])")
-    _LETTERS = {status.value[0]: status for status in Status}
+    _LETTERS = {status.value[0]: status for status in MarkStatus}
     _NOT_UNDERSTOOD = (
         "This page was sent in a way that is not understood. Check the list and save again."
     )
@@ -65,7 +65,7 @@ class SheetForm(forms.Form):
 
     def _take(self, kind, student_id, value):
         if kind == "mark":
-            if status := STATUS_OF.get(value):
+            if status := STATUS_BY_VALUE.get(value):
                 self.statuses[student_id] = status
             else:
                 self._odd = True
@@ -109,7 +109,7 @@ class SheetForm(forms.Form):
 _NOTE = LineFormField(max_length=200, required=False)
 
 
-class FillForm(forms.Form):
+class SheetFillForm(forms.Form):
     """What a sheet is filled with before it is marked: `?fill=`."""
 
     fill = forms.ChoiceField(
@@ -117,7 +117,7 @@ class FillForm(forms.Form):
     )
 
 
-class GoForm(forms.Form):
+class SheetDayForm(forms.Form):
     """Where to go from a sheet: to a day, or to the class day before or after it."""
 
     on = DayFormField(label="Day")

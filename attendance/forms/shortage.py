@@ -4,13 +4,7 @@ from django.utils import timezone
 from academics.forms.choices import choices_of
 from accounts.models import User
 from accounts.scopes import scope_of
-from attendance.models import Presence
 from coachmaster.core.forms import FilterForm
-
-
-def presences_of(user):
-    """The counts of the enrollments that a list of ``user`` is about."""
-    return Presence.objects.kept_in(scope_of(user))
 
 
 class ShortageFilter(FilterForm):

@@ -12,10 +12,10 @@ from academics.models import Enrollment, Institute
 from academics.timetable import Timetable
 from accounts.importers.people import ADMISSION_NUMBER
 from accounts.importers.student_finder import StudentFinder
-from attendance.percentages import Status
-from attendance.services.bulk_sheets import Rolls, take_new_sheets
-from attendance.services.check_in import class_at, status_at
-from attendance.services.sheets import take_attendance
+from attendance.percentages import MarkStatus
+from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
+from attendance.services.check_in import current_class, status_at
+from attendance.services.sheets import save_sheet
 from coachmaster.core.dates import DayFormField, day_words
 from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks
 
@@ -149,14 +149,14 @@ class PunchImporter(Importer):
             fresh = [
                 one for one in classes if (student, one.batch.pk, one.day, one.slot) not in came
             ]
-            if one := class_at(fresh, at, early=AROUND):
+            if one := current_class(fresh, at, early=AROUND):
                 came.add((student, one.batch.pk, one.day, one.slot))
                 first = marks[one.batch.pk, day].setdefault(
                     student, (row, status_at(one, at, self.institute))
                 )
                 if first[0] is not row:  # a second class of the batch that day
                     result.unchanged += 1
-            elif class_at(
+            elif current_class(
                 [one for one in classes if one not in fresh], at, early=AROUND, after=AROUND
             ):
                 result.unchanged += 1  # read again, or on the way out
@@ -172,7 +172,7 @@ class PunchImporter(Importer):
     def _write(self, by_batch, result):
         """Write the marks of some batches: ``{batch: {day: {student: (row, status)}}}``."""
         days = [day for found in by_batch.values() for day in found]
-        rolls = Rolls(set(by_batch), min(days), max(days))
+        rolls = EnrollmentsByDay(set(by_batch), min(days), max(days))
         new = []
         for batch_id, of_days in by_batch.items():
             for day, found in of_days.items():
@@ -188,18 +188,18 @@ class PunchImporter(Importer):
                 if self.marks_absent:
                     for student, (enrollment, before) in roll.items():
                         if before is None and student not in fresh:
-                            fresh[student] = enrollment, Status.ABSENT
+                            fresh[student] = enrollment, MarkStatus.ABSENT
                             result.created += 1
                 if (batch_id, day) not in rolls.taken:
                     new.append((batch_id, day, fresh))
                 elif result.is_clean:
                     self._add(rolls.batches[batch_id], day, fresh)
         if result.is_clean:
-            result.made += take_new_sheets(new, by=self.by, is_open=not self.marks_absent)
+            result.made += create_sheets(new, by=self.by, is_open=not self.marks_absent)
 
     def _add(self, batch, day, fresh):
         """Add marks to a sheet that is there."""
-        take_attendance(
+        save_sheet(
             batch=batch,
             held_on=day,
             statuses={student: status for student, (_, status) in fresh.items()},

@@ -10,10 +10,10 @@ from django.utils import timezone
 from academics.importers.columns import all_batches, batch_column, batch_of
 from accounts.importers.student_finder import StudentFinder, student_column
 from attendance.models import Sheet
-from attendance.percentages import Status
+from attendance.percentages import MarkStatus
 from attendance.services import sheets as sheets_services
-from attendance.services.bulk_sheets import Rolls, take_new_sheets
-from attendance.services.sheets import take_attendance
+from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
+from attendance.services.sheets import save_sheet
 from coachmaster.core.dates import day_words
 from coachmaster.core.importers import Column, Importer, Row, in_chunks, normalised
 
@@ -22,14 +22,14 @@ BATCHES_AT_ONCE = 50
 
 
 _STATUSES = {
-    Status.PRESENT: ["p", "pr", "1", "yes", "y", "attended", "✓"],
-    Status.ABSENT: ["a", "ab", "0", "no", "n"],
-    Status.LATE: ["l", "lt"],
-    Status.EXCUSED: ["e", "ex", "leave", "on leave", "medical leave", "ml"],
+    MarkStatus.PRESENT: ["p", "pr", "1", "yes", "y", "attended", "✓"],
+    MarkStatus.ABSENT: ["a", "ab", "0", "no", "n"],
+    MarkStatus.LATE: ["l", "lt"],
+    MarkStatus.EXCUSED: ["e", "ex", "leave", "on leave", "medical leave", "ml"],
 }
 
 
-_IN_ORDER = [status.value for status in Status]
+_IN_ORDER = [status.value for status in MarkStatus]
 
 
 _NUMBERS = {status: number for number, status in enumerate(_IN_ORDER)}
@@ -94,7 +94,7 @@ class AttendanceImporter(Importer):
     def _take_batches(self, sheets, result, advance):
         """Write the ``sheets`` of some batches: those that are new all at once, others one by one."""
         days = [day for (_, day), _ in sheets]
-        rolls = Rolls({batch_id for (batch_id, _), _ in sheets}, min(days), max(days))
+        rolls = EnrollmentsByDay({batch_id for (batch_id, _), _ in sheets}, min(days), max(days))
         new = []
         for (batch_id, held_on), numbers in sheets:
             batch = rolls.batches[batch_id]
@@ -105,12 +105,12 @@ class AttendanceImporter(Importer):
                 new.append((batch_id, held_on, marks))
             advance(len(numbers) // 3)
         if result.is_clean:
-            result.made += take_new_sheets(new, by=self.by)
+            result.made += create_sheets(new, by=self.by)
 
     def _take(self, batch, held_on, numbers, rolls, result):
         """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
         roll = rolls.of(batch.pk, held_on)
-        why_not = sheets_services.why_not(
+        why_not = sheets_services.reason_not_allowed(
             batch, held_on, today=self.today, plan=rolls.plan(batch.pk, held_on)
         )
         marks, lines = {}, {}
@@ -133,7 +133,7 @@ class AttendanceImporter(Importer):
                 if before is None:
                     result.create(row)
                 else:
-                    changes = (Status(before).label, Status(status).label)
+                    changes = (MarkStatus(before).label, MarkStatus(status).label)
                     result.change(
                         row,
                         {self._column("status", held_on): changes},
@@ -145,7 +145,7 @@ class AttendanceImporter(Importer):
     def _correct(self, batch, held_on, marks, result):
         """Write what differs on a sheet that was taken already."""
         if result.is_clean:
-            saved = take_attendance(
+            saved = save_sheet(
                 batch=batch,
                 held_on=held_on,
                 statuses={student: status for student, (_, status) in marks.items()},

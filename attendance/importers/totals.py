@@ -4,7 +4,7 @@ from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from accounts.importers.student_finder import StudentFinder, student_column
 from attendance.models import EarlierAttendance
-from attendance.statistics import keep_presences
+from attendance.statistics import update_presences
 from coachmaster.core.forms import WholeNumberField
 from coachmaster.core.importers import Column, Importer, in_chunks, set_changes
 
@@ -102,7 +102,7 @@ class AttendanceTotalsImporter(Importer):
                     unique_fields=["enrollment"],
                     update_fields=["present", "absent", "excused"],
                 )
-                keep_presences(one.pk for one in changed)
+                update_presences(one.pk for one in changed)
             advance(len(chunk))
 
     def _take(self, row, enrollment, before, result):

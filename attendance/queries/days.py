@@ -11,7 +11,7 @@ from django.db.models import Max, Min
 from academics.models import Batch
 from academics.timetable import Class, Timetable, class_days
 from attendance.models import Sheet
-from attendance.percentages import Status
+from attendance.percentages import MarkStatus
 from coachmaster.core.compiled import compiled
 
 
@@ -55,7 +55,7 @@ class ClassDay:
 @compiled  # 0.7 to 0.4 ms, with each dashboard of staff
 def _sheets(*, day, scope):
     counts = Sheet.objects.filter(held_on=day).kept_in(scope).order_by()
-    return counts.only("batch", "is_open", *Status.values)
+    return counts.only("batch", "is_open", *MarkStatus.values)
 
 
 def classes_on(day, scope=None):
@@ -91,7 +91,7 @@ def _class_days(day, kept, sheets):
 
 
 @dataclass
-class DayInBrief:
+class DaySummary:
     """The classes of a day, counted, and the first of them."""
 
     in_all: int
@@ -101,16 +101,16 @@ class DayInBrief:
     first: list[ClassDay]
 
 
-def day_in_brief(day, number, scope=None):
+def day_summary(day, number, scope=None):
     """The `DayInBrief` of `classes_on` with the first ``number`` of them, those first whose attendance is not taken yet."""
     batches = Batch.objects.kept_in(scope).for_timetable().order_by()
     rows = _class_days(day, batches, _sheets(day=day, scope=scope))
     taken = [row for row in rows if row.is_taken]
     first = sorted(rows, key=lambda row: row.is_taken)[:number]
-    return DayInBrief(len(rows), len(taken), sum(row.sheet.absent for row in taken), first)
+    return DaySummary(len(rows), len(taken), sum(row.sheet.absent for row in taken), first)
 
 
-def class_day_beside(batch, day, *, forward, last):
+def adjacent_class_day(batch, day, *, forward, last):
     """The next class day of ``batch`` after ``day``, or the one before it; None without one. Not after ``last``.
 
     A class day is a planned one, or one with a sheet. At most three queries.
@@ -128,7 +128,7 @@ def class_day_beside(batch, day, *, forward, last):
     return (min if forward else max)(found, default=None)
 
 
-def class_days_near(batch, day, first, last):
+def nearby_class_days(batch, day, first, last):
     """The planned class days closest to ``day`` on both sides and the last one, out of those from ``first`` to ``last``."""
     days = class_days(batch, first, last)
     before, after = [one for one in days if one < day], [one for one in days if one > day]

@@ -1,7 +1,7 @@
 """Registers not taken: classes that are over and have no sheet. And the mail that reminds of them."""
 
 import datetime
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from django.db.models import Min, Q
@@ -14,10 +14,10 @@ from attendance.models import Sheet
 from coachmaster.core.exports import Column, Kind
 
 #: No list reaches further back, however long instructors may correct.
-MOST_DAYS = 31
+MAX_DAYS = 31
 
 
-class Missing(NamedTuple):
+class MissingRegister(NamedTuple):
     """One batch on one day without a sheet, or with one that students checked in to and nobody saved."""
 
     day: datetime.date
@@ -28,7 +28,7 @@ class Missing(NamedTuple):
 
 
 #: The list as a file.
-COLUMNS = [
+MISSING_REGISTER_COLUMNS = [
     Column("Day", Kind.DAY, lambda row: row.day),
     Column("Batch", Kind.TEXT, lambda row: row.batch),
     Column("Instructor", Kind.TEXT, lambda row: row.instructor),
@@ -37,10 +37,10 @@ COLUMNS = [
 
 def days_back():
     """How many days before today are looked at: those that instructors may still take, at most `MOST_DAYS`."""
-    return min(Institute.objects.current().attendance_edit_days, MOST_DAYS)
+    return min(Institute.objects.current().attendance_edit_days, MAX_DAYS)
 
 
-def missing(now, *, days, instructor=None):
+def missing_registers(now, *, days, instructor=None):
     """Return a `Missing` for each class without a sheet at the moment ``now``, newest first.
 
     Of today classes that have ended, and all of ``days`` days before; of one ``instructor`` (an id), or of all batches.
@@ -65,7 +65,7 @@ def missing(now, *, days, instructor=None):
     ]
     enrolled = _Enrolled({batch.pk for batch, _ in found}, first, today)
     rows = [
-        Missing(
+        MissingRegister(
             day,
             batch.pk,
             batch.name,
@@ -78,11 +78,11 @@ def missing(now, *, days, instructor=None):
     return sorted(rows, key=lambda row: (-row.day.toordinal(), row.batch, row.batch_id))
 
 
-def to_see_to(user, *, days=None):
+def missing_registers_for(user, *, days=None):
     """The `Missing` that ``user`` has to see to now, so many days back (None: `days_back`): of all batches for staff, of
     those they teach for others."""
     days = days_back() if days is None else days
-    return missing(timezone.now(), days=days, instructor=scope_of(user))
+    return missing_registers(timezone.now(), days=days, instructor=scope_of(user))
 
 
 def _taken(*, first, last, instructor):
@@ -114,3 +114,12 @@ class _Enrolled:
         return any(
             first <= day and (end is None or day < end) for first, end in self._spans[batch_id]
         )
+
+
+def count_by_instructor(rows):
+    """``(instructor's id, name, number)`` of `Missing` rows, the most first; nobody is (None, None, …)."""
+    counted = Counter((row.instructor_id, row.instructor) for row in rows)
+    return [
+        (*who, number)
+        for who, number in sorted(counted.items(), key=lambda of: (-of[1], of[0][1] or ""))
+    ]

@@ -5,27 +5,27 @@ from django.shortcuts import get_object_or_404
 
 from academics.models import Enrollment, Institute
 from academics.timetable import class_days
-from attendance.models import COUNTS_OF_PRESENCE, Expected, Mark, Sheet, tally_of
-from attendance.percentages import Status, Tally
-from attendance.services.sheets import batches_kept_by
+from attendance.models import PRESENCE_COUNTS, Mark, Sheet, tally_of
+from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
+from attendance.services.sheets import attendance_batches
 from coachmaster.core.dates import day_words, months_between
 from coachmaster.core.exports import Column, Kind
 
 from .days import ClassDay
-from .sheets import marks_on
+from .sheets import marks_by_student
 
 
-def batch_of_register(user, pk):
+def register_batch_or_404(user, pk):
     """The batch of that ``pk`` with its class times and the Tally of all its sheets (``since_it_began``).
 
     Raises Http404 for one whose register is not ``user``'s to keep.
     """
-    batch = get_object_or_404(batches_kept_by(user).with_class_times(), pk=pk)
+    batch = get_object_or_404(attendance_batches(user).with_class_times(), pk=pk)
     batch.since_it_began = batch.sheets.all().tally()
     return batch
 
 
-def months_of(enrollments, today):
+def enrolled_months(enrollments, today):
     """The first days of the months in which these enrollments ran, the newest first."""
     months = {
         month
@@ -45,7 +45,7 @@ class RegisterRow:
     student_id: int
     name: str
     admission_number: str
-    marks: list[Status | None]
+    marks: list[MarkStatus | None]
     #: Of the range, and of all classes since the student joined the batch.
     tally: Tally
     overall: Tally
@@ -77,7 +77,7 @@ class Register:
         return sum((row.overall for row in self.rows), Tally())
 
 
-def register(batch, first, last):
+def batch_register(batch, first, last):
     """The `Register` of ``batch`` from ``first`` to ``last``; shares of all classes below what its course expects are low.
 
     ``batch`` comes with its class times. Four queries; no marks are read but those of the range.
@@ -85,7 +85,7 @@ def register(batch, first, last):
     sheets = list(
         Sheet.objects.filter(batch=batch).between(first, last).for_list().order_by("held_on")
     )
-    marks = marks_on(sheets)
+    marks = marks_by_student(sheets)
     rows = {}
     for enrollment in _roll_of_range(batch, first, last, sheets):
         student = enrollment.student
@@ -96,7 +96,7 @@ def register(batch, first, last):
         found = marks.get(student.pk, [None] * len(sheets))
         name, number = student.user.full_name, student.admission_number
         rows[student.pk] = RegisterRow(student.pk, name, number, found, Tally.of(found), tally)
-    expected = Expected.of(batch.course, Institute.objects.current())
+    expected = AttendanceRequirement.of(batch.course, Institute.objects.current())
     for row in rows.values():
         row.is_low = expected.is_short(row.overall)
     for column, sheet in enumerate(sheets):
@@ -119,7 +119,7 @@ def _roll_of_range(batch, first, last, sheets):
         .by_name()
         .select_related("presence")
     )
-    return found.only("student__admission_number", "student__user__full_name", *COUNTS_OF_PRESENCE)
+    return found.only("student__admission_number", "student__user__full_name", *PRESENCE_COUNTS)
 
 
 def register_columns(found):
@@ -138,7 +138,7 @@ def register_columns(found):
             Column(day_words(sheet.held_on), Kind.TEXT, mark_of(column))
             for column, sheet in enumerate(found.sheets)
         ),
-        *(Column(status.label, Kind.NUMBER, count(status.value, "tally")) for status in Status),
+        *(Column(status.label, Kind.NUMBER, count(status.value, "tally")) for status in MarkStatus),
         Column("Attended", Kind.NUMBER, count("attended", "tally")),
         Column("Of", Kind.NUMBER, count("counted", "tally")),
         Column("%", Kind.NUMBER, count("percentage", "tally")),

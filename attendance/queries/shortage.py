@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 
-from attendance.forms.shortage import presences_of
-from attendance.models import Expected, Presence
-from attendance.percentages import Status, Tally
+from accounts.scopes import scope_of
+from attendance.models import Presence
+from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
 from coachmaster.core.compiled import compiled
 from coachmaster.core.exports import Column, Kind
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.reminders import whatsapp_phone
 
 
-class Judged:
+class EnrollmentShortage:
     """One enrollment, judged by its counts; ``name`` is the student's."""
 
     def __init__(self, pk, name, tally, absences_in_a_row, expected, institute):
@@ -43,7 +43,7 @@ class Judged:
         return self.tally.attended / self.tally.counted if self.tally.counted else 1
 
 
-SORTS = {
+SHORTAGE_SORTS = {
     "share": lambda row: (row.share, row.pk),
     "name": lambda row: (row.name, row.pk),
     "away": lambda row: (row.absences_in_a_row, row.share, row.pk),
@@ -55,24 +55,26 @@ SORTS = {
 }
 
 
-def judged(presences, institute):
+def enrollment_shortages(presences, institute):
     """A `Judged` for each of ``presences`` that are `slipping`. One query."""
-    expected = cache(lambda percent: Expected(percent, institute.low_attendance_classes))
+    expected = cache(
+        lambda percent: AttendanceRequirement(percent, institute.low_attendance_classes)
+    )
     found = presences.order_by().values_list(
         "pk",
         "enrollment__student__user__full_name",
         "absences_in_a_row",
         "expected",
-        *Status.values,
+        *MarkStatus.values,
     )
     return [
-        Judged(pk, name, Tally(*counts), in_a_row, expected(percent), institute)
+        EnrollmentShortage(pk, name, Tally(*counts), in_a_row, expected(percent), institute)
         for pk, name, in_a_row, percent, *counts in found
     ]
 
 
 @dataclass
-class Totals:
+class ShortageTotals:
     """How many enrollments there are in all, and how many for which reason."""
 
     listed: int
@@ -87,13 +89,13 @@ class Totals:
         return cls(len(rows), *(sum(map(attrgetter(reason), rows)) for reason in reasons))
 
 
-class Watched(Judged):
+class ShortageRow(EnrollmentShortage):
     """One enrollment on the list, with its records."""
 
     def __init__(self, presence, institute):
         self.presence, self.enrollment = presence, presence.enrollment
         self.student = self.enrollment.student
-        expected = Expected.of(self.enrollment.batch.course, institute)
+        expected = AttendanceRequirement.of(self.enrollment.batch.course, institute)
         name = self.student.user.full_name
         super().__init__(
             presence.pk, name, presence.tally, presence.absences_in_a_row, expected, institute
@@ -132,29 +134,29 @@ def _presences(*, ids):
     return Presence.objects.filter(pk__in=ids).for_list()
 
 
-def watched(ids, institute):
+def shortage_rows(ids, institute):
     """A Watched for each of these enrollments (ids), in this order."""
     found = {row.pk: row for row in _presences(ids=ids)}
-    return [Watched(found[pk], institute) for pk in ids if pk in found]
+    return [ShortageRow(found[pk], institute) for pk in ids if pk in found]
 
 
-def all_watched(ids, institute):
+def all_shortage_rows(ids, institute):
     """The Watched of many enrollments, loaded by the hundred."""
     for chunk in in_chunks(ids, 500):
-        yield from watched(chunk, institute)
+        yield from shortage_rows(chunk, institute)
 
 
-def slipping_among(students, user, institute):
+def shortage_rows_of_students(students, user, institute):
     """A Watched for each enrollment of ``students`` (ids) that a list of ``user`` would have. Two queries."""
-    presences = presences_of(user).active().filter(enrollment__student__in=students).order_by("pk")
+    presences = presences_for(user).active().filter(enrollment__student__in=students).order_by("pk")
     return [
         row
-        for row in watched(list(presences.values_list("pk", flat=True)), institute)
+        for row in shortage_rows(list(presences.values_list("pk", flat=True)), institute)
         if row.is_listed
     ]
 
 
-COLUMNS = [
+SHORTAGE_COLUMNS = [
     Column("Student", Kind.TEXT, lambda one: one.student.user.full_name),
     Column("Admission number", Kind.TEXT, lambda one: one.student.admission_number),
     Column("Batch", Kind.TEXT, lambda one: one.enrollment.batch.name),
@@ -170,3 +172,8 @@ COLUMNS = [
     Column("Absent in a row", Kind.NUMBER, lambda one: one.absences_in_a_row),
     Column("Last reminder", Kind.MOMENT, lambda one: one.reminded_at),
 ]
+
+
+def presences_for(user):
+    """The counts of the enrollments that a list of ``user`` is about."""
+    return Presence.objects.kept_in(scope_of(user))

@@ -6,11 +6,11 @@ from academics.models import Batch, Enrollment
 from academics.timetable import Timetable
 from attendance.models import Mark, Sheet
 from attendance.percentages import Tally
-from attendance.statistics import keep_presences, note_last_marks
+from attendance.statistics import update_last_marked_on, update_presences
 from coachmaster.core.importers import in_chunks
 
 
-class Rolls:
+class EnrollmentsByDay:
     """Who stood on the sheets of some batches on some days, and what is marked there already.
 
     The enrollments are locked until the transaction ends, as by `services.roll`.
@@ -57,7 +57,7 @@ class Rolls:
         return found
 
 
-def take_new_sheets(sheets, *, by, is_open=False):
+def create_sheets(sheets, *, by, is_open=False):
     """Write sheets that are not there yet: ``sheets`` are ``(batch, day, {student: (enrollment, status)})``, checked by
     the caller, who holds the enrollments. With ``is_open`` somebody is still to save them. Returns their keys."""
     if not sheets:
@@ -78,6 +78,6 @@ def take_new_sheets(sheets, *, by, is_open=False):
     for chunk in in_chunks(rows):
         Mark.objects.bulk_create(chunk)
     for chunk in in_chunks(sorted(last_day)):
-        keep_presences(chunk)
-    note_last_marks(last_day)
+        update_presences(chunk)
+    update_last_marked_on(last_day)
     return [sheet.pk for sheet in new]

@@ -21,10 +21,10 @@ from academics.models import Batch, Enrollment, Institute
 from academics.timetable import Class
 from accounts.models import User
 from attendance.models import CheckIn, Mark, Sheet
-from attendance.percentages import Status
+from attendance.percentages import MarkStatus
 from coachmaster.core.dates import day_words
 
-from .sheets import plan_of, take_attendance, why_not
+from .sheets import day_plan, reason_not_allowed, save_sheet
 
 #: How long a code is shown. The one before it still counts, for who has just scanned it.
 CODE_SECONDS = 20
@@ -36,7 +36,7 @@ EARLY = datetime.timedelta(minutes=15)
 _signer = signing.Signer(salt="attendance.check-in", sep=".")
 
 
-class Refused(ValidationError):
+class CheckInRefused(ValidationError):
     """A check-in that does not count, with the sentence that says why."""
 
 
@@ -62,44 +62,44 @@ class Ticket:
         return [self.batch, self.day.isoformat(), self.by, self.at]
 
 
-def code_of(batch, day, by):
+def make_code(batch, day, by):
     """The code of ``batch`` on that day that ``by`` shows now; the same for as long as it is shown."""
     return _signer.sign(f"{batch.pk}-{day:%Y%m%d}-{by.pk}-{int(time.time()) // CODE_SECONDS}")
 
 
-def scan(code):
+def read_code(code):
     """The Ticket for a scanned ``code``. Raises Refused when it was not made here, or is no longer shown."""
     try:
         batch, day, by, period = _signer.unsign(code).split("-")
     except (signing.BadSignature, ValueError) as error:
-        raise Refused(
+        raise CheckInRefused(
             "This is not a code of ours. Scan the one that your instructor shows."
         ) from error
     now = int(time.time())
     if now // CODE_SECONDS - int(period) not in (0, 1):
-        raise Refused(
+        raise CheckInRefused(
             "This code is over: it changes every few seconds. Scan the one that your instructor shows now."
         )
     return Ticket(int(batch), datetime.datetime.strptime(day, "%Y%m%d").date(), int(by), now)
 
 
-def held(plan):
+def held_classes(plan):
     """The classes of a `DayPlan` that are held, by time."""
     return [one for one in plan.classes if not one.off]
 
 
-def moment(day, at):
+def at_time(day, at):
     """A time of day as a moment."""
     return timezone.make_aware(datetime.datetime.combine(day, at))
 
 
-def class_at(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
+def current_class(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
     """The first of ``classes`` that is on at that moment, or begins within ``early``, or ended within ``after``; or None."""
     for one in classes:
         if (
-            moment(one.day, one.slot.starts_at) - early
+            at_time(one.day, one.slot.starts_at) - early
             <= when
-            < moment(one.day, one.slot.ends_at) + after
+            < at_time(one.day, one.slot.ends_at) + after
         ):
             return one
     return None
@@ -108,46 +108,54 @@ def class_at(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
 def status_at(one: Class, when, institute):
     """Present, or late by the institute's minutes, for who comes to the class at that moment."""
     grace = datetime.timedelta(minutes=institute.late_after_minutes)
-    return Status.LATE if when > moment(one.day, one.slot.starts_at) + grace else Status.PRESENT
+    return (
+        MarkStatus.LATE
+        if when > at_time(one.day, one.slot.starts_at) + grace
+        else MarkStatus.PRESENT
+    )
 
 
-def check(ticket, student, device):
+def check_allowed(ticket, student, device):
     """``(batch, status)`` of what the check-in of ``student`` would write now. Raises Refused."""
     now, institute = timezone.now(), Institute.objects.current()
     if not institute.check_in_by_code:
-        raise Refused("Check-in by code is switched off. Your instructor marks you.")
+        raise CheckInRefused("Check-in by code is switched off. Your instructor marks you.")
     if time.time() - ticket.at > TICKET_SECONDS:
-        raise Refused(
+        raise CheckInRefused(
             "Too much time has passed since you scanned the code. Scan the one that is shown now."
         )
     batch = Batch.objects.filter(pk=ticket.batch).first()
     today = timezone.localdate(now)
     if batch is None or ticket.day != today:
-        raise Refused("This code is of another day. Scan the one that your instructor shows now.")
-    plan = plan_of(batch, today)
-    if sentence := why_not(batch, today, today=today, plan=plan):
-        raise Refused(sentence)
-    one = class_at(held(plan), now)
+        raise CheckInRefused(
+            "This code is of another day. Scan the one that your instructor shows now."
+        )
+    plan = day_plan(batch, today)
+    if sentence := reason_not_allowed(batch, today, today=today, plan=plan):
+        raise CheckInRefused(sentence)
+    one = current_class(held_classes(plan), now)
     if one is None:
-        raise Refused(f"{batch} has no class now. Check in while the class is on.")
+        raise CheckInRefused(f"{batch} has no class now. Check in while the class is on.")
     if not Enrollment.objects.filter(batch=batch, student=student).on_roll(today).exists():
-        raise Refused(
+        raise CheckInRefused(
             f"You are not in {batch} on {day_words(today)}. If that is wrong, tell your instructor."
         )
     mark = Mark.objects.filter(sheet__batch=batch, sheet__held_on=today, student=student).first()
     if mark:
-        raise Refused(
+        raise CheckInRefused(
             f"You are marked already: {mark.get_status_display().lower()}. Nothing was changed."
         )
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()
     if sheet and not sheet.is_open:
-        raise Refused(f"The sheet of {batch} is closed already. Ask your instructor to mark you.")
+        raise CheckInRefused(
+            f"The sheet of {batch} is closed already. Ask your instructor to mark you."
+        )
     if not device:
-        raise Refused(
+        raise CheckInRefused(
             "Your browser keeps no cookies for this site. Allow them, and scan the code again."
         )
     if sheet and CheckIn.objects.filter(sheet=sheet, device=device).exists():
-        raise Refused(
+        raise CheckInRefused(
             "This device has checked in another student to this class. Ask your instructor to mark you."
         )
     return batch, status_at(one, now, institute)
@@ -168,8 +176,8 @@ def check_in(ticket, student, device):
 
 @transaction.atomic
 def _write(ticket, student, device):
-    batch, status = check(ticket, student, device)
-    saved = take_attendance(
+    batch, status = check_allowed(ticket, student, device)
+    saved = save_sheet(
         batch=batch,
         held_on=ticket.day,
         statuses={student.pk: status},

@@ -1,4 +1,3 @@
-from collections import Counter
 from itertools import groupby
 from typing import NamedTuple
 
@@ -10,19 +9,10 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services import mails
 from attendance.models import RegisterReminder
-from attendance.queries.missing_registers import days_back, missing
+from attendance.queries.missing_registers import days_back, missing_registers
 
 
-def by_instructor(rows):
-    """``(instructor's id, name, number)`` of `Missing` rows, the most first; nobody is (None, None, …)."""
-    counted = Counter((row.instructor_id, row.instructor) for row in rows)
-    return [
-        (*who, number)
-        for who, number in sorted(counted.items(), key=lambda of: (-of[1], of[0][1] or ""))
-    ]
-
-
-class Told(NamedTuple):
+class RegisterReminderResult(NamedTuple):
     """What became of the reminder of one instructor: ``outcome`` is mailed, told, failed or unreachable."""
 
     instructor: User
@@ -30,12 +20,12 @@ class Told(NamedTuple):
     outcome: str
 
 
-def remind(now, *, dry_run=False):
+def send_register_reminders(now, *, dry_run=False):
     """Mail each active instructor the list of their registers that are missing, once a day. Returns a `Told` for each.
 
     With ``dry_run`` nothing is mailed nor kept, and the outcome is what it would be.
     """
-    rows = [row for row in missing(now, days=days_back()) if row.instructor_id]
+    rows = [row for row in missing_registers(now, days=days_back()) if row.instructor_id]
     rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
     people = User.objects.filter(is_active=True).in_bulk({row.instructor_id for row in rows})
     today = timezone.localdate(now)
@@ -52,7 +42,7 @@ def remind(now, *, dry_run=False):
                 outcome = "unreachable"
             else:
                 outcome = "mailed" if dry_run else _mail(person, own, today)
-            found.append(Told(person, own, outcome))
+            found.append(RegisterReminderResult(person, own, outcome))
     return sorted(found, key=lambda told: (told.instructor.full_name, told.instructor.pk))
 
 

@@ -10,7 +10,7 @@ from academics.models import Enrollment, Institute
 from accounts.views.reminders import ReminderKind
 from attendance.models import Presence, Reminder, tally_of
 from attendance.percentages import Tally
-from attendance.queries.shortage import watched
+from attendance.queries.shortage import shortage_rows
 from coachmaster.core.dates import day_words
 from coachmaster.core.reminders import Channel, Notice, filled, to_send
 
@@ -35,7 +35,7 @@ class AbsenceNotice(Notice):
     words: str
 
 
-def text_for(row, institute):
+def reminder_text(row, institute):
     """The institute's text, filled for one `Watched` row."""
     words = {
         "name": row.student.user.full_name,
@@ -53,7 +53,7 @@ def text_for(row, institute):
 
 
 @transaction.atomic
-def remind(enrollments, *, channel, by, again=False, leave_out=False):
+def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
     """Write down that the families of ``enrollments`` (keys) are reminded of attendance; return the notices to send.
 
     Who is not on the list of those to be watched is left out, and who cannot be reached by ``channel``. Raises
@@ -73,12 +73,12 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
         AttendanceNotice(
             row.student,
             f"Attendance of {row.student} at {institute.name}",
-            text_for(row, institute),
+            reminder_text(row, institute),
             row.reminded_at,
             row.enrollment.pk,
             row.tally,
         )
-        for row in watched(ids, institute)
+        for row in shortage_rows(ids, institute)
         if row.is_listed
     ]
     notices = to_send(
@@ -91,7 +91,7 @@ def remind(enrollments, *, channel, by, again=False, leave_out=False):
 
 
 @transaction.atomic
-def tell_of_absence(student, day, marks, *, by, again=False):
+def record_absence_notice(student, day, marks, *, by, again=False):
     """Write down that the family of ``student`` is told by WhatsApp of ``marks``, the absences of that day.
 
     Return a list of the notice to send; an empty list if the student was not absent or cannot be reached.
@@ -155,7 +155,7 @@ SHORTAGE = ReminderKind(
     rows=_enrollments,
     row_or_404=lambda user, pk: get_object_or_404(_enrollments(user), pk=pk),
     student_of=lambda enrollment: enrollment.student,
-    remind=remind,
+    remind=record_reminders,
     reason="is not short of attendance, or has no mobile number",
     reasons="not short, no address, or reminded already",
 )

@@ -14,30 +14,30 @@ from academics.timetable import Timetable
 from accounts.models import student_or_404
 from accounts.scopes import scope_of
 from attendance.models import Mark, MarkChange, Sheet
-from attendance.percentages import STATUS_OF, Status, Tally
-from attendance.statistics import keep_presences, note_last_marks
+from attendance.percentages import STATUS_BY_VALUE, MarkStatus, Tally
+from attendance.statistics import update_last_marked_on, update_presences
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import day_words
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
 
 
-class Stale(ValidationError):
+class StaleSheet(ValidationError):
     """The sheet was saved by somebody after this page was opened."""
 
 
-class RollChanged(ValidationError):
+class StudentsChanged(ValidationError):
     """The page showed other students than stand on the roll now; ``strangers`` are the ids of those who do not."""
 
     strangers: frozenset[int] = frozenset()
 
 
-class NotPlanned(ValidationError):
+class NoClassPlanned(ValidationError):
     """The batch has no class on this weekday: to be confirmed."""
 
 
 @dataclass
-class Saved:
+class SaveResult:
     """What a save did."""
 
     sheet: Sheet
@@ -45,12 +45,12 @@ class Saved:
     changed: list[Mark] = field(default_factory=list)
 
 
-def batches_kept_by(user):
+def attendance_batches(user):
     """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
     return Batch.objects.kept_in(scope_of(user))
 
 
-def student_seen_by(user, pk):
+def attendance_student_or_404(user, pk):
     """The student whose attendance ``user`` may see: one's own, and with the right those within one's scope.
 
     Raises Http404 for one who is not there or out of scope, PermissionDenied without the right.
@@ -61,17 +61,17 @@ def student_seen_by(user, pk):
     return student
 
 
-def batch_to_mark(user, pk):
+def attendance_batch_or_404(user, pk):
     """The batch of that ``pk``; raises Http404 for one whose register is not ``user``'s to keep."""
-    return get_object_or_404(batches_kept_by(user).select_related("course", "instructor"), pk=pk)
+    return get_object_or_404(attendance_batches(user).select_related("course", "instructor"), pk=pk)
 
 
-def plan_of(batch, held_on):
+def day_plan(batch, held_on):
     """What the timetable says of that day of ``batch``, a `DayPlan`."""
     return Timetable([batch], held_on, held_on).plan(batch, held_on)
 
 
-def why_not(batch, held_on, *, today, plan=None, user=None):
+def reason_not_allowed(batch, held_on, *, today, plan=None, user=None):
     """The sentence that says why ``batch`` can have no sheet of that day, or "".
 
     ``plan`` is that of `plan_of`, where the caller has it. ``user`` None stands for an import, which may reach back as far
@@ -83,14 +83,14 @@ def why_not(batch, held_on, *, today, plan=None, user=None):
         return f"{batch} starts on {day_words(batch.starts_on)}."
     if batch.is_over(held_on):
         return f"{batch} ended on {day_words(batch.ends_on)}."
-    plan = plan or plan_of(batch, held_on)
+    plan = plan or day_plan(batch, held_on)
     if plan.holiday:
         return f"{day_words(held_on)} is a holiday: {plan.holiday}."
     if plan.called_off and not plan.is_planned:
         moved_to = plan.called_off.to_day
         what = f"moved to {day_words(moved_to)}" if moved_to else "cancelled"
         return f"The class of {day_words(held_on)} is {what}: {plan.called_off.reason}."
-    if user is not None and held_on < (first := first_open_day(user, today) or held_on):
+    if user is not None and held_on < (first := first_editable_day(user, today) or held_on):
         days = (today - first).days
         reach = f"for {days} day{'s' if days != 1 else ''}" if days else "on the day itself only"
         return f"Sheets can be taken and corrected {reach}. Ask the office to correct this one."
@@ -103,17 +103,17 @@ def _correction_days():
     )
 
 
-def first_open_day(user, today):
+def first_editable_day(user, today):
     """The earliest day whose sheet ``user`` may still take or correct; None when there is no such limit."""
     return None if user.has_perm("attendance.correct_any_day") else today - _correction_days()
 
 
-def asks_reason(user, held_on):
+def needs_reason(user, held_on):
     """Whether ``user`` must say why when correcting marks of that day: it lies beyond the days of correction."""
     return user is not None and held_on < timezone.localdate() - _correction_days()
 
 
-def roll(batch, held_on, sheet, *, lock=False):
+def sheet_enrollments(batch, held_on, sheet, *, lock=False):
     """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on ``sheet``.
 
     ``sheet`` is None before it is taken. Each comes with the ``name`` and ``number`` of the student, the ``tally`` of the
@@ -133,7 +133,7 @@ def roll(batch, held_on, sheet, *, lock=False):
         enrollment.mark_id, enrollment.marked, enrollment.noted = marks.get(
             enrollment.pk, (None, None, None)
         )
-        enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in STATUS_OF))
+        enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in STATUS_BY_VALUE))
         known = rows.get(enrollment.student_id)
         if known is None or known.mark_id is None:
             rows[enrollment.student_id] = enrollment
@@ -147,7 +147,7 @@ def _on_roll(batch, held_on, marked):
     found = found.annotate(
         name=F("student__user__full_name"),
         number=F("student__admission_number"),
-        **{status: F(f"presence__{status}") for status in Status.values},
+        **{status: F(f"presence__{status}") for status in MarkStatus.values},
     )
     return found.order_by("name", "pk").only("student")
 
@@ -172,12 +172,12 @@ def _marks_of(sheet):
     return {enrollment: mark for enrollment, *mark in marks}
 
 
-def roll_size(batch, held_on):
+def enrolled_count(batch, held_on):
     """How many students are in the batch on that day."""
     return Enrollment.objects.filter(batch=batch).on_roll(held_on).count()
 
 
-def take_attendance(
+def save_sheet(
     *,
     batch,
     held_on,
@@ -227,12 +227,13 @@ def _write(
 ):
     locked = Sheet.objects.select_for_update(of=("self",)).select_related("taken_by")
     sheet = locked.filter(batch=batch, held_on=held_on).first()
-    if sheet is None and not confirmed_unplanned and not plan_of(batch, held_on).is_planned:
-        raise NotPlanned(
+    if sheet is None and not confirmed_unplanned and not day_plan(batch, held_on).is_planned:
+        raise NoClassPlanned(
             f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one."
         )
     on_roll = {
-        enrollment.student_id: enrollment for enrollment in roll(batch, held_on, sheet, lock=True)
+        enrollment.student_id: enrollment
+        for enrollment in sheet_enrollments(batch, held_on, sheet, lock=True)
     }
     _check_roll(batch, held_on, statuses, on_roll, whole_roll)
     differing = {}
@@ -248,15 +249,15 @@ def _write(
     }
     closes = sheet and sheet.is_open and not leaves_open and all(marked.values())
     if sheet and not differing and not retitled and not closes:
-        return Saved(sheet)
+        return SaveResult(sheet)
     if version is not None and version != (sheet.version if sheet else 0):
-        raise Stale(_who_was_faster(sheet))
+        raise StaleSheet(_who_was_faster(sheet))
     if not differing and not sheet:
         raise ValidationError(
             f"Nobody was enrolled in {batch} on {day_words(held_on)}: there is nothing to save."
         )
     corrects = any(on_roll[pk].mark_id for pk in differing)
-    if corrects and reason == "" and asks_reason(by, held_on):
+    if corrects and reason == "" and needs_reason(by, held_on):
         raise ValidationError({"reason": "Say why this sheet is corrected so late."})
 
     tally = Tally.of(marked.values())
@@ -284,7 +285,7 @@ def _write(
                 "topic",
                 "is_open",
                 "earlier_saves",
-                *Status.values,
+                *MarkStatus.values,
             ]
         )
     return _write_marks(sheet, differing, on_roll, by, reason)
@@ -292,7 +293,7 @@ def _write(
 
 def _write_marks(sheet, differing, on_roll, by, reason):
     """Make or change the marks in ``differing``, keep what they were, and note day and counts on the enrollments."""
-    saved, changes = Saved(sheet), []
+    saved, changes = SaveResult(sheet), []
     if not differing:
         return saved
     for student_id, (status, note) in differing.items():
@@ -322,8 +323,8 @@ def _write_marks(sheet, differing, on_roll, by, reason):
         update_fields=["status", "note"],
     )
     MarkChange.objects.bulk_create(changes)
-    keep_presences(mark.enrollment_id for mark in saved.created + saved.changed)
-    note_last_marks({mark.enrollment_id: sheet.held_on for mark in saved.created})
+    update_presences(mark.enrollment_id for mark in saved.created + saved.changed)
+    update_last_marked_on({mark.enrollment_id: sheet.held_on for mark in saved.created})
     return saved
 
 
@@ -336,14 +337,16 @@ def _check_roll(batch, held_on, statuses, on_roll, whole_roll):
             names.append(
                 "somebody who was never enrolled in it" if names else "Somebody on this page"
             )
-        refusal = RollChanged(
+        refusal = StudentsChanged(
             f"Not in {batch} on {day_words(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
         )
         refusal.strangers = frozenset(strangers)
         raise refusal
     if whole_roll and (newcomers := [row for pk, row in on_roll.items() if pk not in statuses]):
         who = ", ".join(row.name for row in newcomers)
-        raise RollChanged(f"In {batch} since you opened this page: {who}. Check the list and save.")
+        raise StudentsChanged(
+            f"In {batch} since you opened this page: {who}. Check the list and save."
+        )
 
 
 def _who_was_faster(sheet):

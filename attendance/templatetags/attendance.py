@@ -4,7 +4,7 @@ from django import template
 from django.template.loader import get_template
 from django.utils.html import format_html
 
-from attendance.percentages import Status
+from attendance.percentages import MarkStatus
 
 register = template.Library()
 
@@ -13,7 +13,7 @@ register = template.Library()
 def each_mark(template_name):
     """`{% each_mark "attendance/registers/_cell.html" as cells %}`: the template drawn for each `mark`, and for None."""
     piece = get_template(template_name)
-    return {mark: piece.render({"mark": mark}) for mark in (*Status, None)}
+    return {mark: piece.render({"mark": mark}) for mark in (*MarkStatus, None)}
 
 
 @register.simple_tag

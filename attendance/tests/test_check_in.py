@@ -19,10 +19,10 @@ from attendance import checks
 from attendance.models import CheckIn, Mark, Presence, Sheet
 from attendance.percentages import Tally
 from attendance.queries.days import classes_on
-from attendance.queries.missing_registers import missing
-from attendance.queries.sheets import saves_of
+from attendance.queries.missing_registers import missing_registers
+from attendance.queries.sheets import sheet_saves
 from attendance.services import check_in
-from attendance.services.sheets import take_attendance
+from attendance.services.sheets import save_sheet
 from finance.tests.test_races import at_once
 
 from .factories import taken
@@ -66,7 +66,8 @@ def screen(batch, of, name="check-in-screen"):
 def code(batch, instructor):
     """The address that the code on the screen says."""
     return reverse(
-        "attendance:check-in-scan", args=[check_in.code_of(batch, timezone.localdate(), instructor)]
+        "attendance:check-in-scan",
+        args=[check_in.make_code(batch, timezone.localdate(), instructor)],
     )
 
 
@@ -163,7 +164,7 @@ def test_the_code_changes_every_twenty_seconds(batch, instructor, clock):
     shown = {}
     for second in range(0, 60, 5):
         clock.move_to(at(17, 5, second))
-        shown.setdefault(check_in.code_of(batch, timezone.localdate(), instructor), []).append(
+        shown.setdefault(check_in.make_code(batch, timezone.localdate(), instructor), []).append(
             second
         )
 
@@ -185,7 +186,9 @@ def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
     (day,) = classes_on(today)
     assert not day.is_taken
     evening = at(20)
-    assert [(row.batch, row.day) for row in missing(evening, days=0)] == [("Physics", today)]
+    assert [(row.batch, row.day) for row in missing_registers(evening, days=0)] == [
+        ("Physics", today)
+    ]
 
     form = {f"mark-{asha.pk}": "excused", f"mark-{other.pk}": "absent", "version": "1"}
     assert client.post(address, form).status_code == 302
@@ -194,7 +197,7 @@ def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
         other.pk: "absent",
     }
     assert not Sheet.objects.get().is_open
-    assert missing(evening, days=0) == []
+    assert missing_registers(evening, days=0) == []
     assert Mark.objects.get(student=asha).changes.get().before == "present"
 
 
@@ -213,7 +216,7 @@ def test_a_check_in_is_no_save_in_the_history_of_the_sheet(asha, batch, instruct
 
     taken(batch, timezone.localdate(), by=instructor)
 
-    (save,) = saves_of(Sheet.objects.get())
+    (save,) = sheet_saves(Sheet.objects.get())
     assert save.by == "Imran Khan"
 
 
@@ -402,7 +405,7 @@ def test_of_two_students_on_one_device_at_once_one_is_marked(instructor):
     Institute.objects.update(check_in_by_code=True)
     batch = DailyBatchFactory(instructor=instructor)
     students = [row.student for row in EnrollmentFactory.create_batch(4, batch=batch)]
-    ticket = check_in.scan(check_in.code_of(batch, timezone.localdate(), instructor))
+    ticket = check_in.read_code(check_in.make_code(batch, timezone.localdate(), instructor))
 
     results = at_once(
         *(
@@ -425,7 +428,7 @@ def test_a_whole_class_checks_in_at_once(instructor):
     Institute.objects.update(check_in_by_code=True)
     batch = DailyBatchFactory(instructor=instructor)
     students = [row.student for row in EnrollmentFactory.create_batch(8, batch=batch)]
-    ticket = check_in.scan(check_in.code_of(batch, timezone.localdate(), instructor))
+    ticket = check_in.read_code(check_in.make_code(batch, timezone.localdate(), instructor))
 
     at_once(*(lambda s=s: check_in.check_in(ticket, s, f"device {s.pk}") for s in students))
 
@@ -435,7 +438,7 @@ def test_a_whole_class_checks_in_at_once(instructor):
 
 def test_services_leave_a_saved_sheet_saved(asha, batch, instructor):
     sheet = taken(batch, timezone.localdate(), by=instructor)
-    take_attendance(
+    save_sheet(
         batch=batch,
         held_on=sheet.held_on,
         statuses={asha.pk: "late"},
@@ -452,7 +455,7 @@ def test_a_save_of_some_leaves_an_open_sheet_open(asha, batch, instructor):
     today = timezone.localdate()
 
     for student, still_open in ((other, True), (third, False)):
-        take_attendance(
+        save_sheet(
             batch=batch,
             held_on=today,
             statuses={student.pk: "late"},

@@ -10,7 +10,7 @@ from accounts.models import StudentProfile
 from attendance.checks import presences
 from attendance.models import Mark, MarkChange, Sheet
 from attendance.percentages import Tally
-from attendance.queries.students import student_tally
+from attendance.queries.student_attendance import student_tally
 from coachmaster.core.tests.imports import run_import
 from coachmaster.core.tests.workbooks import xlsx
 

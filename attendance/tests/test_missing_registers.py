@@ -59,7 +59,7 @@ def found(now=None, days=2):
     """``(batch's name, day of June)`` of what is missing."""
     return [
         (row.batch, row.day.day)
-        for row in missing_registers.missing(now or moment(WEDNESDAY, 12), days=days)
+        for row in missing_registers.missing_registers(now or moment(WEDNESDAY, 12), days=days)
     ]
 
 

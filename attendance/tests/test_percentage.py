@@ -12,7 +12,7 @@ from django.urls import reverse
 from academics.models import Enrollment, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory, HolidayFactory
 from attendance.percentages import Tally
-from attendance.queries.students import enrollments_with_tally, student_tally
+from attendance.queries.student_attendance import enrollments_with_tally, student_tally
 
 from .factories import taken
 

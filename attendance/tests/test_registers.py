@@ -18,8 +18,8 @@ from academics.tests.factories import (
     HolidayFactory,
 )
 from accounts.tests.factories import StudentFactory, UserFactory
-from attendance.percentages import Status
-from attendance.services.sheets import take_attendance
+from attendance.percentages import MarkStatus
+from attendance.services.sheets import save_sheet
 
 from .factories import taken
 
@@ -79,8 +79,8 @@ def test_a_register_has_each_student_s_marks_and_tally_by_name(client_of, instru
 
     found = response.context["register"]
     assert [(row.name, row.marks, str(row.tally)) for row in found.rows] == [
-        ("Asha", [None, Status.EXCUSED], "no classes yet"),
-        ("Zoya", [Status.LATE, Status.ABSENT], "1 of 2 · 50 %"),
+        ("Asha", [None, MarkStatus.EXCUSED], "no classes yet"),
+        ("Zoya", [MarkStatus.LATE, MarkStatus.ABSENT], "1 of 2 · 50 %"),
     ]
     assert [sheet.tally.words for sheet in found.sheets] == ["1 late", "1 absent · 1 excused"]
     assert found.tally.percentage == Decimal("50.0")
@@ -222,7 +222,10 @@ def test_a_student_who_left_and_came_back_has_one_row_with_both_times(client_of,
 
     (row,) = register(client_of(instructor), batch).context["register"].rows
 
-    assert (row.marks, str(row.overall)) == ([Status.PRESENT, Status.ABSENT], "1 of 2 · 50 %")
+    assert (row.marks, str(row.overall)) == (
+        [MarkStatus.PRESENT, MarkStatus.ABSENT],
+        "1 of 2 · 50 %",
+    )
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
@@ -429,7 +432,7 @@ def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(
 ):
     EnrollmentFactory(batch=batch, student=student)
     taken(batch, DAY, by=instructor, **{f"s{student.pk}": "absent"})
-    take_attendance(
+    save_sheet(
         batch=batch,
         held_on=DAY,
         statuses={student.pk: "late"},

@@ -13,7 +13,7 @@ from academics.tests.factories import (
 )
 from attendance.percentages import Tally
 from attendance.queries.days import classes_on
-from attendance.queries.students import batch_tallies, student_tally
+from attendance.queries.student_attendance import batch_tallies, student_tally
 
 from .factories import taken
 

@@ -8,8 +8,8 @@ import pytest
 from academics.models import Batch, Enrollment
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance.models import Mark, MarkChange
-from attendance.percentages import Status, Tally
-from attendance.services.sheets import Stale, roll, take_attendance
+from attendance.percentages import MarkStatus, Tally
+from attendance.services.sheets import StaleSheet, save_sheet, sheet_enrollments
 
 from .factories import taken
 
@@ -35,7 +35,7 @@ def test_the_sheet_lists_who_was_in_the_batch_that_day():
     EnrollmentFactory(batch=batch, enrolled_on=DAY + datetime.timedelta(days=1))
     EnrollmentFactory(batch=batch, status="dropped", ended_on=DAY)
 
-    assert roll(batch, DAY, None) == [there]
+    assert sheet_enrollments(batch, DAY, None) == [there]
 
 
 def test_only_what_differs_is_written_and_what_it_was_is_kept(instructor):
@@ -52,7 +52,7 @@ def test_only_what_differs_is_written_and_what_it_was_is_kept(instructor):
         "absent",
         instructor,
     )
-    assert Mark.objects.get(student=two.student).status == Status.PRESENT
+    assert Mark.objects.get(student=two.student).status == MarkStatus.PRESENT
     assert Enrollment.objects.get(pk=one.pk).last_marked_on == DAY
 
 
@@ -61,12 +61,12 @@ def test_a_page_opened_before_somebody_elses_save_is_refused(instructor, admin):
     enrollment = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)
 
-    with pytest.raises(Stale, match="Anita Rao saved this sheet"):
-        take_attendance(
+    with pytest.raises(StaleSheet, match="Anita Rao saved this sheet"):
+        save_sheet(
             batch=Batch.objects.get(),
             held_on=DAY,
             statuses={enrollment.student_id: "absent"},
             by=instructor,
             version=0,
         )
-    assert Mark.objects.get().status == Status.PRESENT
+    assert Mark.objects.get().status == MarkStatus.PRESENT

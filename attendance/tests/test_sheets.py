@@ -23,7 +23,7 @@ from academics.tests.factories import (
 )
 from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.models import Mark, MarkChange, Sheet
-from attendance.percentages import Status
+from attendance.percentages import MarkStatus
 
 from .factories import taken
 
@@ -1033,7 +1033,7 @@ def test_a_sheet_costs_the_same_however_long(client_of, instructor, queries_of):
     def costs(students):
         batch = DailyBatchFactory(instructor=instructor)
         EnrollmentFactory.create_batch(students, batch=batch)
-        everybody_late = dict.fromkeys(marks_of(batch), Status.LATE.value)
+        everybody_late = dict.fromkeys(marks_of(batch), MarkStatus.LATE.value)
         for number in range(1, 8):
             taken(batch, DAY - number * ONE)
         return [

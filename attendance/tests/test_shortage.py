@@ -17,9 +17,9 @@ from academics.tests.factories import (
 )
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
-from attendance.models import Expected, Presence
-from attendance.percentages import Tally
-from attendance.queries.shortage import judged
+from attendance.models import Presence
+from attendance.percentages import AttendanceRequirement, Tally
+from attendance.queries.shortage import enrollment_shortages
 
 pytestmark = pytest.mark.django_db
 SHORTAGE = reverse("attendance:shortage")
@@ -86,13 +86,13 @@ def test_the_judgement_is_exact_and_the_list_has_whom_it_concerns(
 ):
     institute = Institute(low_attendance_percent=percent, low_attendance_classes=3)
     tally = Tally(present=present, late=late, absent=absent, excused=excused)
-    expected = Expected(percent, classes=3)
+    expected = AttendanceRequirement(percent, classes=3)
     assert (expected.is_short(tally), expected.is_on_the_edge(tally)) == (short, edge)
 
     assert not short or expected.classes_to_reach(tally) == to_catch_up
 
     enrolled_with(present=present, late=late, absent=absent, excused=excused)
-    found = judged(Presence.objects.slipping(institute), institute)
+    found = enrollment_shortages(Presence.objects.slipping(institute), institute)
     assert [(row.is_short, row.is_on_the_edge) for row in found] == [(short, edge)] * (
         short or edge
     )

@@ -10,7 +10,7 @@ from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance import checks
 from attendance.models import Mark, Presence, Sheet
 from attendance.percentages import Tally
-from attendance.services.sheets import take_attendance
+from attendance.services.sheets import save_sheet
 from finance.tests.test_races import at_once
 
 from .factories import taken
@@ -153,7 +153,7 @@ def test_sheets_of_one_batch_saved_at_once_count_each_others_marks(instructor):
     days = [DAY + number * ONE for number in range(6)]
 
     def save(day):
-        return take_attendance(
+        return save_sheet(
             batch=batch,
             held_on=day,
             statuses={row.student_id: "absent" for row in rows},

@@ -14,7 +14,12 @@ from django.utils import timezone
 from academics.models import Institute
 from attendance.models import CheckIn, Sheet
 from attendance.services import check_in as codes
-from attendance.services.sheets import batch_to_mark, plan_of, roll_size, why_not
+from attendance.services.sheets import (
+    attendance_batch_or_404,
+    day_plan,
+    enrolled_count,
+    reason_not_allowed,
+)
 from coachmaster.core.qr import qr_svg
 
 _TICKET, _DEVICE = "check-in", "device"
@@ -32,44 +37,44 @@ def _switched_on():
 # The instructor's screen ----------------------------------------------------------------------------------------
 
 
-def screen(request, pk):
+def instructor_page(request, pk):
     """The code of the class that is on, and who has arrived."""
     return render(request, "attendance/check_in/screen.html", _screen(request, pk))
 
 
-def arrivals(request, pk):
+def instructor_page_part(request, pk):
     """The part of the screen that changes."""
     return render(request, "attendance/check_in/_now.html", _screen(request, pk))
 
 
 def _screen(request, pk):
     institute, today, now = _switched_on(), timezone.localdate(), timezone.now()
-    batch = batch_to_mark(request.user, pk)
-    plan = plan_of(batch, today)
-    sentence = why_not(batch, today, today=today, plan=plan, user=request.user)
-    classes = [] if sentence else codes.held(plan)
-    one = codes.class_at(classes, now)
-    coming = [later for later in classes if codes.moment(today, later.slot.starts_at) > now]
+    batch = attendance_batch_or_404(request.user, pk)
+    plan = day_plan(batch, today)
+    sentence = reason_not_allowed(batch, today, today=today, plan=plan, user=request.user)
+    classes = [] if sentence else codes.held_classes(plan)
+    one = codes.current_class(classes, now)
+    coming = [later for later in classes if codes.at_time(today, later.slot.starts_at) > now]
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()
     context = {
         "batch": batch,
         "today": today,
         "sentence": sentence,
         "one": one,
-        "opens_at": coming and codes.moment(today, coming[0].slot.starts_at) - codes.EARLY,
+        "opens_at": coming and codes.at_time(today, coming[0].slot.starts_at) - codes.EARLY,
         "late_after": institute.late_after_minutes,
         "sheet": sheet,
         "seconds": codes.CODE_SECONDS,
     }
     if one and not (sheet and not sheet.is_open):
-        code = codes.code_of(batch, today, request.user)
+        code = codes.make_code(batch, today, request.user)
         address = request.build_absolute_uri(reverse("attendance:check-in-scan", args=[code]))
         context |= {
             "code": qr_svg(address, title="QR code to check in to this class"),
             "arrived": CheckIn.objects.filter(sheet=sheet).select_related("student__user")
             if sheet
             else [],
-            "expected": roll_size(batch, today),
+            "expected": enrolled_count(batch, today),
         }
     return context
 
@@ -78,12 +83,12 @@ def _screen(request, pk):
 
 
 @login_not_required
-def scanned(request, token):
+def scan(request, token):
     """What the code leads to: it is exchanged for a ticket in the session, which waits while its owner signs in."""
     _switched_on()
     try:
-        request.session[_TICKET] = codes.scan(token).kept
-    except codes.Refused as refusal:
+        request.session[_TICKET] = codes.read_code(token).kept
+    except codes.CheckInRefused as refusal:
         return render(
             request, "attendance/check_in/student.html", {"refusal": refusal.message}, status=410
         )
@@ -105,7 +110,7 @@ def check_in(request):
     elif request.method == "POST":
         try:
             done = codes.check_in(ticket, student, device)
-        except codes.Refused as refusal:
+        except codes.CheckInRefused as refusal:
             context["refusal"] = refusal.message
         else:
             del request.session[_TICKET]
@@ -118,8 +123,8 @@ def check_in(request):
     else:
         new_device = device or secrets.token_urlsafe(16)
         try:
-            context["batch"], context["status"] = codes.check(ticket, student, new_device)
-        except codes.Refused as refusal:
+            context["batch"], context["status"] = codes.check_allowed(ticket, student, new_device)
+        except codes.CheckInRefused as refusal:
             context["refusal"] = refusal.message
     answer = render(request, "attendance/check_in/student.html", context)
     if new_device and not device:

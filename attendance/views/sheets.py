@@ -10,27 +10,27 @@ from django.utils import timezone
 
 from academics.models import Enrollment, Institute
 from accounts.views.session_expired import comes_back, typed_before
-from attendance.forms.sheets import FillForm, GoForm, SheetForm
-from attendance.models import Expected, MarkChange, Sheet
-from attendance.percentages import STATUS_OF, Status, Tally
-from attendance.queries.days import class_day_beside, class_days_near
-from attendance.queries.sheets import marks_on, saves_of, sheets_up_to
+from attendance.forms.sheets import AttendanceSheetForm, SheetDayForm, SheetFillForm
+from attendance.models import MarkChange, Sheet
+from attendance.percentages import STATUS_BY_VALUE, AttendanceRequirement, MarkStatus, Tally
+from attendance.queries.days import adjacent_class_day, nearby_class_days
+from attendance.queries.sheets import marks_by_student, sheet_and_previous, sheet_saves
 from attendance.services import sheets
 from attendance.services.sheets import (
-    asks_reason,
-    batch_to_mark,
-    batches_kept_by,
-    first_open_day,
-    plan_of,
-    take_attendance,
-    why_not,
+    attendance_batch_or_404,
+    attendance_batches,
+    day_plan,
+    first_editable_day,
+    needs_reason,
+    reason_not_allowed,
+    save_sheet,
 )
 from coachmaster.core.dates import day_words
 from coachmaster.core.pagination import paginate
 
 
 @dataclass
-class Remark:
+class RowMessage:
     """What is to be said beside a student of what is saved."""
 
     words: str
@@ -38,20 +38,20 @@ class Remark:
 
 
 @dataclass
-class Row:
+class SheetRow:
     """One student on the page of a sheet."""
 
     enrollment: Enrollment
     #: What is saved; what a page that is not saved yet starts from.
-    saved: Status
-    status: Status
+    saved: MarkStatus
+    status: MarkStatus
     note: str
     #: The marks of the last sheets before this one, the oldest first.
-    recent: list[Status | None]
+    recent: list[MarkStatus | None]
     tally: Tally
     is_low: bool
     note_error: str = ""
-    remarks: list[Remark] = field(default_factory=list)
+    remarks: list[RowMessage] = field(default_factory=list)
 
     @property
     def last(self):
@@ -66,16 +66,18 @@ class Row:
 
 @comes_back
 def sheet(request, pk, held_on):
-    batch = batch_to_mark(request.user, pk)
-    today, plan = timezone.localdate(), plan_of(batch, held_on)
-    if sentence := why_not(batch, held_on, today=today, plan=plan, user=request.user):
+    batch = attendance_batch_or_404(request.user, pk)
+    today, plan = timezone.localdate(), day_plan(batch, held_on)
+    if sentence := reason_not_allowed(batch, held_on, today=today, plan=plan, user=request.user):
         return _closed_day(request, batch, held_on, sentence, today)
     if request.method != "POST":
-        return _sheet_page(request, batch, held_on, SheetForm(typed_before(request)), plan)
-    form = SheetForm(request.POST)
+        return _sheet_page(
+            request, batch, held_on, AttendanceSheetForm(typed_before(request)), plan
+        )
+    form = AttendanceSheetForm(request.POST)
     if form.is_valid():
         try:
-            saved = take_attendance(
+            saved = save_sheet(
                 batch=batch,
                 held_on=held_on,
                 statuses=form.statuses,
@@ -101,18 +103,20 @@ def sheet(request, pk, held_on):
 
 
 def _sheet_page(request, batch, held_on, form, plan):
-    taken, earlier = sheets_up_to(batch, held_on)
+    taken, earlier = sheet_and_previous(batch, held_on)
     version = taken.version if taken else 0
-    roll = sheets.roll(batch, held_on, taken)
+    roll = sheets.sheet_enrollments(batch, held_on, taken)
     is_open = taken is not None and taken.is_open
-    rows = _rows(batch, roll, form, marks_on(earlier), FillForm(request.GET), is_open=is_open)
+    rows = _rows(
+        batch, roll, form, marks_by_student(earlier), SheetFillForm(request.GET), is_open=is_open
+    )
     is_outdated = form.is_bound and form.data.get("version") != str(version)
     if is_outdated:
         _compare(rows, form)
     for row in rows:
         if taken and not row.enrollment.mark_id:
             row.remarks.append(
-                Remark("Has not checked in." if is_open else "Not on the saved sheet yet.")
+                RowMessage("Has not checked in." if is_open else "Not on the saved sheet yet.")
             )
     return render(
         request,
@@ -129,9 +133,9 @@ def _sheet_page(request, batch, held_on, form, plan):
             "topic": form.data.get("topic", "") if form.is_bound else taken.topic if taken else "",
             "rows": rows,
             "seen": " ".join(f"{row.enrollment.student_id}{row.saved[0]}" for row in rows),
-            "fills": FillForm.base_fields["fill"].choices[: 3 if earlier else 2],
+            "fills": SheetFillForm.base_fields["fill"].choices[: 3 if earlier else 2],
             "asks": not plan.is_planned and not taken,
-            "asks_reason": taken and asks_reason(request.user, held_on),
+            "asks_reason": taken and needs_reason(request.user, held_on),
         },
     )
 
@@ -141,21 +145,25 @@ def _rows(batch, roll, form, recent, fills, *, is_open):
 
     Who has no mark yet is present, and on an open sheet, where students check themselves in, absent.
     """
-    unmarked = Status.ABSENT if is_open else Status.PRESENT
-    expected = Expected.of(batch.course, Institute.objects.current())
+    unmarked = MarkStatus.ABSENT if is_open else MarkStatus.PRESENT
+    expected = AttendanceRequirement.of(batch.course, Institute.objects.current())
     fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
     rows = []
     for enrollment in roll:
         student_id = enrollment.student_id
-        status = saved = STATUS_OF.get(enrollment.marked, unmarked)
+        status = saved = STATUS_BY_VALUE.get(enrollment.marked, unmarked)
         before = recent.get(student_id, [])
         if fill:
-            status = ((before and before[-1]) or Status.PRESENT) if fill == "last" else Status(fill)
+            status = (
+                ((before and before[-1]) or MarkStatus.PRESENT)
+                if fill == "last"
+                else MarkStatus(fill)
+            )
         if student_id in form.statuses and form.is_own(student_id):
             status = form.statuses[student_id]
         own_note = student_id in form.notes and form.is_own_note(student_id)
         rows.append(
-            Row(
+            SheetRow(
                 enrollment,
                 saved=saved,
                 status=status,
@@ -177,17 +185,17 @@ def _compare(rows, form):
         if row.status != row.saved or row.note != row.noted:
             note = f" (“{row.noted}”)" if row.noted and row.note != row.noted else ""
             words = f"Now saved: {row.saved.label}{note}. Save again to make it {row.status.label}."
-            row.remarks.append(Remark(words, is_warning=True))
+            row.remarks.append(RowMessage(words, is_warning=True))
         elif form.seen(row.enrollment.student_id) not in (None, row.saved):
-            row.remarks.append(Remark(f"{row.saved.label} since that save."))
+            row.remarks.append(RowMessage(f"{row.saved.label} since that save."))
 
 
 def sheet_history(request, pk, held_on):
-    batch = get_object_or_404(batches_kept_by(request.user).select_related("course"), pk=pk)
+    batch = get_object_or_404(attendance_batches(request.user).select_related("course"), pk=pk)
     taken = get_object_or_404(
         Sheet.objects.select_related("taken_by"), batch=batch, held_on=held_on
     )
-    saves = saves_of(taken)
+    saves = sheet_saves(taken)
     changes = MarkChange.objects.filter(mark__sheet=taken).select_related(
         "changed_by", "mark__student__user"
     )
@@ -206,7 +214,7 @@ def sheet_history(request, pk, held_on):
 
 def _closed_day(request, batch, held_on, sentence, today):
     taken = Sheet.objects.select_related("taken_by").filter(batch=batch, held_on=held_on).first()
-    earliest = max(first_open_day(request.user, today) or batch.starts_on, batch.starts_on)
+    earliest = max(first_editable_day(request.user, today) or batch.starts_on, batch.starts_on)
     return render(
         request,
         "attendance/sheets/closed.html",
@@ -215,21 +223,21 @@ def _closed_day(request, batch, held_on, sentence, today):
             "held_on": held_on,
             "sentence": sentence,
             "sheet": taken,
-            "rows": sheets.roll(batch, held_on, taken) if taken else [],
-            "other_days": class_days_near(batch, held_on, earliest, today),
+            "rows": sheets.sheet_enrollments(batch, held_on, taken) if taken else [],
+            "other_days": nearby_class_days(batch, held_on, earliest, today),
         },
     )
 
 
 def sheet_go(request, pk):
-    batch = get_object_or_404(batches_kept_by(request.user), pk=pk)
-    form = GoForm(request.GET)
+    batch = get_object_or_404(attendance_batches(request.user), pk=pk)
+    form = SheetDayForm(request.GET)
     if not form.is_valid():
         messages.error(request, "Choose a day that exists, like 24/11/2026.")
         return redirect("attendance:batch-attendance", pk)
     day, step = form.cleaned_data["on"], form.cleaned_data["step"]
     if step:
-        found = class_day_beside(batch, day, forward=step == "next", last=timezone.localdate())
+        found = adjacent_class_day(batch, day, forward=step == "next", last=timezone.localdate())
         if found is None:
             way = "after" if step == "next" else "before"
             messages.info(

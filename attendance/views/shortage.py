@@ -4,8 +4,16 @@ from django.conf import settings
 from django.shortcuts import render
 
 from academics.models import Institute
-from attendance.forms.shortage import ShortageFilter, presences_of
-from attendance.queries.shortage import COLUMNS, SORTS, Totals, all_watched, judged, watched
+from attendance.forms.shortage import ShortageFilter
+from attendance.queries.shortage import (
+    SHORTAGE_COLUMNS,
+    SHORTAGE_SORTS,
+    ShortageTotals,
+    all_shortage_rows,
+    enrollment_shortages,
+    presences_for,
+    shortage_rows,
+)
 from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.pagination import paginate_rows
 
@@ -14,14 +22,16 @@ def shortage_list(request):
     """Who is short, on the edge, or has stayed away; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
     user, institute = request.user, Institute.objects.current()
     filters = ShortageFilter(request.GET, user=user, institute=institute)
-    presences = filters.narrow(presences_of(user).slipping(institute))
-    found = judged(presences, institute)
+    presences = filters.narrow(presences_for(user).slipping(institute))
+    found = enrollment_shortages(presences, institute)
     shown = filters.filter(found)
     if form := asked_form(request):
-        ids = [row.pk for row in sorted(shown, key=SORTS["share"])]
-        return table_answer("attendance-shortage", COLUMNS, all_watched(ids, institute), form=form)
-    page = paginate_rows(request, shown, SORTS, default="share")
-    rows = watched([row.pk for row in page], institute)
+        ids = [row.pk for row in sorted(shown, key=SHORTAGE_SORTS["share"])]
+        return table_answer(
+            "attendance-shortage", SHORTAGE_COLUMNS, all_shortage_rows(ids, institute), form=form
+        )
+    page = paginate_rows(request, shown, SHORTAGE_SORTS, default="share")
+    rows = shortage_rows([row.pk for row in page], institute)
     may_remind = user.has_perm("attendance.add_reminder")
     return render(
         request,
@@ -29,7 +39,7 @@ def shortage_list(request):
         {
             "filters": filters,
             "institute_settings": institute,
-            "totals": Totals.of(found),
+            "totals": ShortageTotals.of(found),
             "listing": page,
             "rows": rows,
             "may_remind": may_remind,

@@ -15,8 +15,8 @@ from academics.api.enrollments import (
 from accounts.tokens import Token
 from attendance.api import AttendanceCounts, attendance_counts_json
 from attendance.queries.days import classes_on
-from attendance.queries.missing_registers import to_see_to
-from attendance.queries.students import student_tally
+from attendance.queries.missing_registers import missing_registers_for
+from attendance.queries.student_attendance import student_tally
 from coachmaster.core.api import ApiResponse, Id, Rupees, responses
 from coachmaster.dashboards.queries.institute import (
     courses_on,
@@ -110,7 +110,7 @@ def admin_dashboard(request):
             "classes_today": figures.classes.in_all,
             "classes_taken": figures.classes.taken,
             "absences_today": figures.classes.absences,
-            "registers_not_taken": len(to_see_to(request.user)),
+            "registers_not_taken": len(missing_registers_for(request.user)),
             "recent_enrollments": recent,
         }
     )

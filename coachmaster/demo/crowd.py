@@ -10,7 +10,7 @@ from academics.models import Batch, ClassTime, Course, Enrollment, Institute
 from accounts.models import Membership, StudentProfile, User
 from accounts.roles import INSTRUCTOR, STUDENT
 from attendance.models import Mark, Sheet
-from attendance.statistics import keep_presences
+from attendance.statistics import update_presences
 from coachmaster.core.importers import in_chunks
 
 STUDENTS_A_BATCH = 40
@@ -85,7 +85,7 @@ def _add_some(numbers, course, first_day, groups):
     ]
     Sheet.objects.bulk_create(sheets)
     _mark(sheets[0].pk, sheets[-1].pk)
-    keep_presences([enrollment.pk for enrollment in enrollments])
+    update_presences([enrollment.pk for enrollment in enrollments])
 
 
 def _person(name, email, phone=""):

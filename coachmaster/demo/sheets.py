@@ -2,8 +2,8 @@
 
 from academics.models import Enrollment
 from attendance.models import Mark, MarkChange, Sheet
-from attendance.percentages import Status, Tally
-from attendance.statistics import keep_presences
+from attendance.percentages import MarkStatus, Tally
+from attendance.statistics import update_presences
 
 from .academy import CHUNK, DAY
 
@@ -105,7 +105,7 @@ def _of_batch(academy, batch, enrollments, habits):
     Sheet.objects.bulk_create(sheets, batch_size=CHUNK)
     Mark.objects.bulk_create(marks, batch_size=CHUNK)
     Enrollment.objects.bulk_update(enrollments, ["last_marked_on"])
-    keep_presences(enrollment.pk for enrollment in enrollments)
+    update_presences(enrollment.pk for enrollment in enrollments)
     _corrections(academy, batch, marks)
 
 
@@ -115,21 +115,23 @@ def _status(academy, student, day, habits):
     before, now = habits[student.pk]
     share = 1 - (academy.today - day).days / DAYS
     if academy.rng.random() < before + (now - before) * share:
-        return Status.LATE if academy.rng.random() < 0.04 else Status.PRESENT
-    return Status.EXCUSED if academy.rng.random() < 0.12 else Status.ABSENT
+        return MarkStatus.LATE if academy.rng.random() < 0.04 else MarkStatus.PRESENT
+    return MarkStatus.EXCUSED if academy.rng.random() < 0.12 else MarkStatus.ABSENT
 
 
 def _corrections(academy, batch, marks):
     """Some who came late were absent on the first save."""
     late = [
-        mark for mark in marks if mark.status == Status.LATE and mark.sheet.held_on < academy.today
+        mark
+        for mark in marks
+        if mark.status == MarkStatus.LATE and mark.sheet.held_on < academy.today
     ]
     corrected = {mark.sheet.pk: mark for mark in late[::12]}
     MarkChange.objects.bulk_create(
         MarkChange(
             mark=mark,
-            before=Status.ABSENT,
-            after=Status.LATE,
+            before=MarkStatus.ABSENT,
+            after=MarkStatus.LATE,
             changed_by=batch.instructor,
             changed_at=mark.sheet.taken_at,
         )

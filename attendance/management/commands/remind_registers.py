@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from attendance.services.register_reminders import remind
+from attendance.services.register_reminders import send_register_reminders
 
 _OUTCOMES = {
     "mailed": "mailed",
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "No mail leaves this site: set EMAIL_URL first. Nobody was mailed.", returncode=2
             )
-        told = remind(timezone.now(), dry_run=dry_run)
+        told = send_register_reminders(timezone.now(), dry_run=dry_run)
         for one in told:
             number = len(one.rows)
             outcome = (

@@ -8,10 +8,9 @@ from django.utils import timezone
 from academics.models import Batch, Institute
 from accounts.models import StudentProfile, User
 from accounts.scopes import scope_of
-from attendance.forms.shortage import presences_of
 from attendance.models import Mark, Reminder
-from attendance.percentages import Status
-from attendance.queries.shortage import Watched, slipping_among
+from attendance.percentages import MarkStatus
+from attendance.queries.shortage import ShortageRow, presences_for, shortage_rows_of_students
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO
 from coachmaster.core.reminders import whatsapp_phone
@@ -33,7 +32,7 @@ class AbsentStudent:
     student: StudentProfile
     missed: list[Batch] = field(default_factory=list)
     #: Enrollments with an attendance shortage.
-    shortages: list[Watched] = field(default_factory=list)
+    shortages: list[ShortageRow] = field(default_factory=list)
     overdue: Decimal = ZERO
     reminded_at: datetime.datetime | None = None
 
@@ -53,7 +52,7 @@ class AbsentStudent:
 
 
 def absent_on(marks, day):
-    return marks.filter(sheet__held_on=day, status=Status.ABSENT)
+    return marks.filter(sheet__held_on=day, status=MarkStatus.ABSENT)
 
 
 class Absences:
@@ -69,7 +68,7 @@ class Absences:
         """Return the profiles of the absent students that match an AbsentFilter."""
         absent = absent_on(self.marks, self.day).order_by().values("student")
         if filters.value("also") == "shortage":
-            shortages = presences_of(self.user).slipping(self.institute)
+            shortages = presences_for(self.user).slipping(self.institute)
             absent = shortages.filter(enrollment__student__in=absent).values("enrollment__student")
         found = StudentProfile.objects.filter(pk__in=absent).select_related("user")
         if text := filters.value("q"):
@@ -87,7 +86,7 @@ class Absences:
             student.reminded_at = max(
                 filter(None, [student.reminded_at, mark.reminded_at]), default=None
             )
-        for row in slipping_among(list(students), self.user, self.institute):
+        for row in shortage_rows_of_students(list(students), self.user, self.institute):
             students[row.enrollment.student_id].shortages.append(row)
         if self.shows_fees:
             for student_id, amount in self._overdue(students):
@@ -102,7 +101,7 @@ class Absences:
     def _marks_of(self, student_ids):
         # A range makes SQLite start from the few students instead of the day's sheets.
         marks = self.marks.filter(
-            status=Status.ABSENT,
+            status=MarkStatus.ABSENT,
             sheet__held_on__range=(self.day, self.day),
             student__in=student_ids,
         )

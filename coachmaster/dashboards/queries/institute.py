@@ -4,7 +4,7 @@ from django.db.models import Count
 
 from academics.models import Course, Enrollment
 from accounts.scopes import scope_of
-from attendance.queries.days import DayInBrief, day_in_brief
+from attendance.queries.days import DaySummary, day_summary
 from coachmaster.core.compiled import compiled
 from finance.models import Payment
 from finance.reports import summaries
@@ -22,7 +22,7 @@ class InstituteFigures:
     dues: summaries.DuesSummary
     active_students: int
     running_batches: int
-    classes: DayInBrief
+    classes: DaySummary
 
 
 def institute_figures(user, today, courses):
@@ -34,7 +34,7 @@ def institute_figures(user, today, courses):
             number=Count("student", distinct=True)
         )["number"],
         running_batches=sum(course.running_batches for course in courses),
-        classes=day_in_brief(today, CLASSES_SHOWN, scope_of(user)),
+        classes=day_summary(today, CLASSES_SHOWN, scope_of(user)),
     )
 
 

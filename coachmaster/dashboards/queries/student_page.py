@@ -1,7 +1,7 @@
 from django.utils import timezone
 
 from attendance.percentages import Tally
-from attendance.queries.students import enrollments_with_tally
+from attendance.queries.student_attendance import enrollments_with_tally
 from coachmaster.core.compiled import compiled
 from coachmaster.core.money import ZERO
 from finance.ledger import fee_status

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import student_or_404
 from accounts.views.reminders import open_whatsapp
 from attendance.models import Mark
-from attendance.services.reminders import tell_of_absence
+from attendance.services.reminders import record_absence_notice
 from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.pagination import paginate
 from coachmaster.dashboards.exports import ABSENT_COLUMNS, ABSENT_FEES_COLUMN
@@ -48,7 +48,7 @@ def remind(request, pk, day):
     marks = marks.select_related("sheet__batch").order_by("sheet__batch__name", "pk")
     return open_whatsapp(
         request,
-        lambda **again: tell_of_absence(student, day, marks, by=request.user, **again),
+        lambda **again: record_absence_notice(student, day, marks, by=request.user, **again),
         back=f"{reverse('dashboards:absent')}?on={day}",
         otherwise=(
             f"{student} was not absent on that day, or has no mobile number. No reminder was sent."

@@ -5,8 +5,8 @@ from django.utils import timezone
 from academics.timetable import next_class_of
 from accounts.roles import sees_whole_institute
 from attendance.queries.days import classes_on
-from attendance.queries.missing_registers import to_see_to
-from attendance.queries.students import batch_tallies
+from attendance.queries.missing_registers import missing_registers_for
+from attendance.queries.student_attendance import batch_tallies
 from coachmaster.core.dates import month_start
 from coachmaster.dashboards import charts, first_steps
 from coachmaster.dashboards.queries.institute import (
@@ -55,7 +55,7 @@ def admin_dashboard(request):
             "month": month_start(today),
             "figures": figures,
             "waiting_concessions": _waiting_concessions(request.user),
-            "missing_count": len(to_see_to(request.user)),
+            "missing_count": len(missing_registers_for(request.user)),
             "recent_enrollments": recent_enrollments(request.user),
             "recent_payments": recent_payments(request.user),
             "by_month": charts.collected_by_month(figures.collections.months),
@@ -76,7 +76,7 @@ def instructor_dashboard(request):
     today = timezone.localdate()
     batches = batches_taught(request.user, today)
     tallies = batch_tallies(batches)
-    missing = to_see_to(request.user)
+    missing = missing_registers_for(request.user)
     return render(
         request,
         "dashboards/instructor/dashboard.html",

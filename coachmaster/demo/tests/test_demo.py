@@ -12,7 +12,8 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment, EnrollmentStatus
 from academics.tests.factories import expected
 from accounts.models import StudentProfile, User
-from attendance.models import Expected, Mark, Presence, Sheet
+from attendance.models import Mark, Presence, Sheet
+from attendance.percentages import AttendanceRequirement
 from coachmaster.demo import institute
 from finance.balances import refresh_day_totals
 from finance.ledger import PaymentStatus, fee_status
@@ -70,7 +71,7 @@ def test_it_shows_every_state_an_institute_knows(today):
     assert Batch.objects.over(today).exists() and Batch.objects.upcoming(today).exists()
     assert Batch.objects.for_listing().filter(strength=F("capacity")).exists()
     assert any(
-        Expected(75, classes=1).is_short(tally)
+        AttendanceRequirement(75, classes=1).is_short(tally)
         for tally in Presence.objects.tallies_by("enrollment__student").values()
     )
     classes = [

@@ -100,7 +100,7 @@ def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(
         earlier.setattr(
             check_in, "time", SimpleNamespace(time=lambda: now - 2 * check_in.CODE_SECONDS)
         )
-        over = check_in.code_of(batch, timezone.localdate(), instructor)
+        over = check_in.make_code(batch, timezone.localdate(), instructor)
     phone.goto(reverse("attendance:check-in-scan", args=[over]))
     expect(phone.get_by_text("This code is over")).to_be_visible()
     assert look_over(phone) == []

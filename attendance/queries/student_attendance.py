@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from academics.models import Enrollment, Institute
 from accounts.scopes import scope_of
-from attendance.models import Expected, Mark, MarkChange, Presence, Sheet, tally_of
-from attendance.percentages import Tally
+from attendance.models import Mark, MarkChange, Presence, Sheet, tally_of
+from attendance.percentages import AttendanceRequirement, Tally
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import month_end
 
@@ -37,7 +37,7 @@ def enrollments_with_tally(student, user):
     found = _enrollments(student=student.pk, scope=scope_of(user))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
-        enrollment.expected = Expected.of(enrollment.batch.course, institute)
+        enrollment.expected = AttendanceRequirement.of(enrollment.batch.course, institute)
         enrollment.is_short = enrollment.is_active and enrollment.expected.is_short(
             enrollment.tally
         )
@@ -50,11 +50,11 @@ class CalendarDay:
 
     day: datetime.date
     is_inside: bool
-    marks: list["MarkOfStudent"]
+    marks: list["StudentMark"]
 
 
 @dataclass
-class MarkOfStudent:
+class StudentMark:
     """What a student reads of one of their marks; ``changes`` are its corrections, the newest first."""
 
     pk: int
@@ -78,14 +78,14 @@ def _marks(*, student, scope, batches, first, last):
     )
 
 
-def marks_of_month(student, user, batches, first):
+def month_marks(student, user, batches, first):
     """The marks of ``student`` in the month of ``first`` that ``user`` may see, by day, as `MarkOfStudent`s.
 
     ``batches`` (ids) are those that the marks may be in. Two queries.
     """
     days = {"first": first, "last": month_end(first)}
     rows = _marks(student=student.pk, scope=scope_of(user), batches=batches, **days)
-    marks = [MarkOfStudent(*row, changes=[]) for row in rows]
+    marks = [StudentMark(*row, changes=[]) for row in rows]
     changes = MarkChange.objects.filter(mark__in=[mark.pk for mark in marks]).select_related(
         "changed_by"
     )
@@ -95,7 +95,7 @@ def marks_of_month(student, user, batches, first):
     return marks
 
 
-def calendar_of(first, marks):
+def month_calendar(first, marks):
     """The weeks of the month of ``first``, Monday to Sunday, as lists of `CalendarDay`."""
     by_day = defaultdict(list)
     for mark in marks:
