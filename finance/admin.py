@@ -107,7 +107,7 @@ class FeePlanAdmin(MoneyAdmin):
 
 @admin.register(LateFeeRule)
 class LateFeeRuleAdmin(MoneyAdmin):
-    list_display = ["name", "grace_days", "figure_words", "is_active"]
+    list_display = ["name", "grace_days", "rate_label", "is_active"]
 
 
 @admin.register(Payment)
@@ -119,7 +119,7 @@ class PaymentAdmin(MoneyAdmin):
         "paid_on",
         "mode",
         "reference",
-        "is_void",
+        "is_cancelled",
         "received_by",
     ]
     list_select_related = ["student__user", "received_by", "reversal"]
@@ -128,9 +128,9 @@ class PaymentAdmin(MoneyAdmin):
     date_hierarchy = "paid_on"
 
     @admin.display(boolean=True, description="void")
-    def is_void(self, payment):
+    def is_cancelled(self, payment):
         """Whether it was voided."""
-        return payment.is_void
+        return payment.is_cancelled
 
 
 @admin.register(ReceiptPrint)

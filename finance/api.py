@@ -108,7 +108,7 @@ PAYMENT_FIELDS = {
     "payment_date": "paid_on",
     "payment_mode": "mode",
     "advance": "as_advance",
-    "confirm_duplicate": "confirmed_double",
+    "confirm_duplicate": "confirm_duplicate",
 }
 
 
@@ -139,7 +139,7 @@ def payment_json(payment, *, is_new=False):
         "created_at": payment.recorded_at,
         "receipt_number": payment.receipt_number,
         "reference": payment.reference,
-        "voided": not is_new and payment.is_void,
+        "voided": not is_new and payment.is_cancelled,
     }
 
 
@@ -208,7 +208,7 @@ def record_payment(
         earlier = None if idempotency_key is None else Payment.objects.filter(token=token).first()
         values["paid_on"] = earlier.paid_on if earlier else timezone.localdate()
     if idempotency_key is not None:
-        values["confirmed_double"] = True
+        values["confirm_duplicate"] = True
     with with_field_names(inverse(PAYMENT_FIELDS)):
         try:
             payment = payments_services.record_payment(
@@ -228,7 +228,7 @@ def record_payment(
                 "second payment, and an Idempotency-Key with each payment to be safe."
             ) from refusal
     return ApiResponse(
-        payment_json(payment, is_new=not payment.is_known), 200 if payment.is_known else 201
+        payment_json(payment, is_new=not payment.is_repeat), 200 if payment.is_repeat else 201
     )
 
 
@@ -297,7 +297,7 @@ def fee_status_json(key):
         "status": fees.status,
         "part_paid": fees.is_part_paid,
         "overdue": fees.overdue,
-        "next_due": coming and {"due_date": coming.charge.due_on, "amount": coming.open},
+        "next_due": coming and {"due_date": coming.charge.due_on, "amount": coming.unpaid},
     }
 
 

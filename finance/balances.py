@@ -21,13 +21,13 @@ def refresh_accounts(students):
     """
     for keys in in_chunks(sorted(set(students))):
         conceded = dict(
-            Concession.objects.live()
+            Concession.objects.active()
             .filter(student__in=keys)
             .order_by()
             .values_list("charge")
             .annotate(Sum("amount"))
         )
-        rows = Charge.objects.live().filter(student__in=keys).order_by("due_on", "pk")
+        rows = Charge.objects.active().filter(student__in=keys).order_by("due_on", "pk")
         charges = (
             ChargeRow(student, pk, due_on, amount, open_now, conceded.get(pk, ZERO))
             for student, pk, due_on, amount, open_now in rows.values_list(*ChargeRow._fields[:-1])
@@ -75,10 +75,10 @@ def save_statuses(statuses):
         update_fields=["balance", "first_due_on"],
     )
     changed = [
-        Charge(pk=line.charge.pk, open_now=line.open or None)
+        Charge(pk=line.charge.pk, open_now=line.unpaid or None)
         for status in statuses.values()
         for line in status.lines
-        if line.charge.open_now != (line.open or None)
+        if line.charge.open_now != (line.unpaid or None)
     ]
     ids = defaultdict(list)
     for charge in changed:
@@ -86,8 +86,8 @@ def save_statuses(statuses):
     if (
         len(ids) <= 2
     ):  # as after most payments; Django needs a millisecond for the statement of `bulk_update`
-        for is_open, keys in ids.items():
-            Charge.objects.filter(pk__in=keys).update(open_now=is_open)
+        for unpaid, keys in ids.items():
+            Charge.objects.filter(pk__in=keys).update(open_now=unpaid)
     else:
         Charge.objects.bulk_update(changed, ["open_now"], batch_size=200)
 
@@ -107,7 +107,7 @@ def refresh_day_totals(days, modes=Mode.values):
 
     The caller holds the receipt series of these days. Where all were reversed, the row says zero.
     """
-    is_live = PaymentQuerySet.LIVE
+    is_live = PaymentQuerySet.ACTIVE
     for chunk in in_chunks(sorted(set(days))):
         payments = (
             Payment.objects.filter(paid_on__in=chunk, mode__in=modes)

@@ -311,7 +311,7 @@ def refunds():
         given[payment.pk] += refund.amount
         if given[payment.pk] > payment.amount:
             yield f"{refund}: {display(given[payment.pk])} was given back of {payment}, {display(payment.amount)}."
-        if payment.is_void:
+        if payment.is_cancelled:
             yield f"{refund} gives back {payment}, which is void."
         if refund.student_id != payment.student_id:
             yield f"{refund} is another student's than {payment}."

@@ -17,7 +17,9 @@ PAYMENTS = [
     Column("Reference", Kind.TEXT, lambda payment: payment.reference),
     Column("Amount", Kind.AMOUNT, lambda payment: payment.amount),
     Column(
-        "State", Kind.TEXT, lambda payment: payment.reversal.word if payment.is_void else "Standing"
+        "State",
+        Kind.TEXT,
+        lambda payment: payment.reversal.label if payment.is_cancelled else "Standing",
     ),
 ]
 
@@ -46,8 +48,8 @@ CHARGES = [
     Column("Due", Kind.DAY, lambda line: line.charge.due_on),
     Column("Amount", Kind.AMOUNT, lambda line: line.charge.amount),
     Column("Taken off", Kind.AMOUNT, lambda line: line.conceded),
-    Column("Settled", Kind.AMOUNT, lambda line: line.settled),
-    Column("Open", Kind.AMOUNT, lambda line: line.open),
+    Column("Settled", Kind.AMOUNT, lambda line: line.paid),
+    Column("Open", Kind.AMOUNT, lambda line: line.unpaid),
 ]
 
 #: Pairs of a `StatementLine` and the balance after it.

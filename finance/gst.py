@@ -45,7 +45,7 @@ class Tax:
         return self.cgst + self.sgst + self.igst
 
     @property
-    def place_words(self) -> str:
+    def place_label(self) -> str:
         """The place of supply as an invoice names it: `Rajasthan (08)`."""
         return f"{self.place.label} ({self.place.value})"
 

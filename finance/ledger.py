@@ -23,16 +23,16 @@ def rows_by_term(on):
     """The rows of each term of the equation; with ``on``, as of that day."""
     if on is None:
         return {
-            "charged": Charge.objects.live(),
-            "conceded": Concession.objects.live(),
-            "paid": Payment.objects.live(),
+            "charged": Charge.objects.active(),
+            "conceded": Concession.objects.active(),
+            "paid": Payment.objects.active(),
             "refunded": Refund.objects.all(),
         }
     return {
-        "charged": Charge.objects.standing(on),
-        "conceded": Concession.objects.standing(on),
-        "paid": Payment.objects.standing(on),
-        "refunded": Refund.objects.standing(on),
+        "charged": Charge.objects.as_of(on),
+        "conceded": Concession.objects.as_of(on),
+        "paid": Payment.objects.as_of(on),
+        "refunded": Refund.objects.as_of(on),
     }
 
 
@@ -40,7 +40,7 @@ def with_amount_paid(enrollments):
     """``enrollments`` with ``paid``, what `paid_by` says of their student now, for `fee_status`."""
     paid, refunded = (
         sum_of(rows.filter(student=OuterRef("student")))
-        for rows in (Payment.objects.live(), Refund.objects.all())
+        for rows in (Payment.objects.active(), Refund.objects.all())
     )
     return enrollments.annotate(paid=paid - refunded)
 
@@ -79,7 +79,7 @@ class ChargeLine:
 
     charge: Charge
     conceded: Decimal
-    settled: Decimal
+    paid: Decimal
     on: datetime.date
 
     @property
@@ -88,14 +88,14 @@ class ChargeLine:
         return self.charge.amount - self.conceded
 
     @property
-    def open(self):
+    def unpaid(self):
         """What is still owed of it."""
-        return self.net - self.settled
+        return self.net - self.paid
 
     @property
     def is_overdue(self):
         """Whether something of it was owed before the day asked about."""
-        return self.open > ZERO and self.charge.due_on < self.on
+        return self.unpaid > ZERO and self.charge.due_on < self.on
 
 
 @dataclass
@@ -121,26 +121,26 @@ class FeeStatus:
     @property
     def overdue(self):
         """What was owed before today."""
-        return sum((line.open for line in self.lines if line.charge.due_on < self.on), ZERO)
+        return sum((line.unpaid for line in self.lines if line.charge.due_on < self.on), ZERO)
 
     @property
     def due_now(self):
         """What is owed up to today, overdue or not."""
-        return sum((line.open for line in self.lines if line.charge.due_on <= self.on), ZERO)
+        return sum((line.unpaid for line in self.lines if line.charge.due_on <= self.on), ZERO)
 
     @property
     def next_due(self):
         """The first line with something open, or None."""
-        return next((line for line in self.lines if line.open > ZERO), None)
+        return next((line for line in self.lines if line.unpaid > ZERO), None)
 
     @property
-    def open_tuition(self):
+    def unpaid_enrollments(self):
         """The enrollments of which installments are open, each once."""
         return list(
             {
                 line.charge.enrollment: 1
                 for line in self.lines
-                if line.open and line.charge.kind == "tuition"
+                if line.unpaid and line.charge.kind == "tuition"
             }
         )
 
@@ -173,15 +173,14 @@ def allocate(charges, paid, on):
     for charge in charges:
         settled = min(charge.amount - charge.conceded, max(paid, ZERO))
         paid -= settled
-        lines.append(ChargeLine(charge=charge, conceded=charge.conceded, settled=settled, on=on))
+        lines.append(ChargeLine(charge=charge, conceded=charge.conceded, paid=settled, on=on))
     return lines
 
 
 @compiled  # 2.2 to 0.1 ms, with each page of one student's fees
 def _amount_paid(*, student, on):
     paid, refunded = (
-        sum_of(rows.standing(on).filter(student=student))
-        for rows in (Payment.objects, Refund.objects)
+        sum_of(rows.as_of(on).filter(student=student)) for rows in (Payment.objects, Refund.objects)
     )
     return Account.objects.filter(pk=student).values_list(paid - refunded, flat=True)
 
@@ -211,20 +210,22 @@ def fee_status(student, on, *, paid=None):
 @compiled  # 3.1 to 0.4 ms, with each payment, while the receipt series is locked
 def active_charges(*, students):
     """Return the active charges of these students (ids), oldest first, with their batch and what is ``conceded`` of each."""
-    conceded = sum_of(Concession.objects.live().filter(charge=OuterRef("pk")), by="charge")
-    charges = Charge.objects.live().filter(student__in=students).select_related("enrollment__batch")
+    conceded = sum_of(Concession.objects.active().filter(charge=OuterRef("pk")), by="charge")
+    charges = (
+        Charge.objects.active().filter(student__in=students).select_related("enrollment__batch")
+    )
     return charges.annotate(conceded=conceded).order_by("due_on", "pk")
 
 
 def charges_as_of(on):
     """The charges that stood on that day, in order of due date, with what was ``conceded`` of each by then."""
-    return with_concessions(Charge.objects.standing(on), on).order_by("due_on", "pk")
+    return with_concessions(Charge.objects.as_of(on), on).order_by("due_on", "pk")
 
 
 def with_concessions(charges, on):
     """``charges``, each with its batch and with what was ``conceded`` of it by that day."""
     return charges.select_related("enrollment__batch").annotate(
-        conceded=sum_of(Concession.objects.standing(on).filter(charge=OuterRef("pk")), by="charge")
+        conceded=sum_of(Concession.objects.as_of(on).filter(charge=OuterRef("pk")), by="charge")
     )
 
 
@@ -243,8 +244,8 @@ def allocate_payment(status, amount):
     """What a further ``amount`` rupees would settle of ``status``: pairs of a charge (None: kept as advance) and rupees."""
     settled = []
     for line in status.lines:
-        if amount > ZERO and line.open > ZERO:
-            part = min(line.open, amount)
+        if amount > ZERO and line.unpaid > ZERO:
+            part = min(line.unpaid, amount)
             settled.append((line.charge, part))
             amount -= part
     if amount > ZERO:

@@ -230,7 +230,7 @@ def _mode(rng, taken):
 def _write(academy, receipts, charges, progress):
     """Number the receipts in their order and write them, with what each said on its day."""
     rng = academy.rng
-    institute, letterhead = Letterhead.objects.now()
+    institute, letterhead = Letterhead.objects.current()
     series = {}
     paid, taken = {}, set()
     for start in progress(range(0, len(receipts), CHUNK), "Payments"):

@@ -106,7 +106,7 @@ def _receipt(data, paper):
             ("Admission number", data.admission_number),
             ("Batch", data.batch),
             ("Paid by", " · ".join(filter(None, [data.mode, data.reference]))),
-            ("Place of supply", tax and tax.place_words),
+            ("Place of supply", tax and tax.place_label),
         ),
         "settled": [(what, display(amount)) for what, amount in data.settled],
         "sac": SAC if tax else "",

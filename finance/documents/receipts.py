@@ -42,7 +42,7 @@ def reference_label(payment):
 
 def cancellation_note(payment):
     """When and why a payment was voided; "" when it stands."""
-    if not payment.is_void:
+    if not payment.is_cancelled:
         return ""
     return f"Cancelled on {day_words(payment.reversal.voided_on)}: {payment.reversal.reason}"
 
@@ -63,7 +63,7 @@ def check_url(payment):
 
 
 def receipt_data(payment, *, is_duplicate=False):
-    """What the receipt of ``payment``, loaded ``for_paper``, says on paper."""
+    """What the receipt of ``payment``, loaded ``for_receipt``, says on paper."""
     batch = payment.enrollment.batch if payment.enrollment else None
     return ReceiptData(
         head=letterhead_data(payment.letterhead),
@@ -90,7 +90,7 @@ def receipt_data(payment, *, is_duplicate=False):
 def receipt_whatsapp_link(payment, institute):
     """The link that opens WhatsApp with the receipt in words, to the guardian or the student; "" without a mobile number
     or when the payment is void."""
-    if payment.is_void:
+    if payment.is_cancelled:
         return ""
     text = (
         f"{institute.name} received {display(payment.amount)} from {payment.student} on {day_words(payment.paid_on)}. "

@@ -70,9 +70,9 @@ def _statement(student, institute, on, lines, charges):
         batch=latest.batch.name if latest else "",
         guardian=student.guardian_name,
         dues=[
-            StatementDue(str(line.charge), line.charge.due_on, line.open)
+            StatementDue(str(line.charge), line.charge.due_on, line.unpaid)
             for line in fees.lines
-            if line.open > ZERO
+            if line.unpaid > ZERO
         ],
         upi=pay_by_upi(student, institute, fees),
     )
@@ -166,7 +166,7 @@ def _paid(keys, on):
             key,
             StatementLine(payment.paid_on, what, StatementTerm.PAYMENTS, -payment.amount, **paper),
         )
-        if payment.is_void and payment.reversal.voided_on <= on:
+        if payment.is_cancelled and payment.reversal.voided_on <= on:
             bounced = payment.reversal.kind == Reversal.Kind.BOUNCED
             what = "Cheque bounced" if bounced else "Payment voided"
             yield (
@@ -182,9 +182,7 @@ def _paid(keys, on):
 
 
 def _refunded(keys, on):
-    for refund in (
-        Refund.objects.filter(student__in=keys).standing(on).order_by("refunded_on", "pk")
-    ):
+    for refund in Refund.objects.filter(student__in=keys).as_of(on).order_by("refunded_on", "pk"):
         yield (
             refund.student_id,
             StatementLine(

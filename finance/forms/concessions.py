@@ -39,7 +39,7 @@ class ConcessionForm(OneTimeForm):
         }
         self._charges |= {f"charge-{line.charge.pk}": (str(line.charge), [line]) for line in lines}
         self.fields["on"].choices = [
-            (key, f"{words} · {display(sum((line.open for line in own), ZERO))} open")
+            (key, f"{words} · {display(sum((line.unpaid for line in own), ZERO))} open")
             for key, (words, own) in self._charges.items()
         ]
 

@@ -48,7 +48,7 @@ class DuesFilter(FilterForm):
         """Those who were asked for."""
         paths = {"course": "batch__course", "batch": "batch", "instructor": "batch__instructor"}
         return dues.find(
-            words=self.value("q"),
+            search=self.value("q"),
             enrollment={path: key for name, path in paths.items() if (key := self.value(name))},
             age=AGE_GROUP_BY_KEY.get(self.value("age")),
             due_before=self.value("due_before"),

@@ -93,17 +93,17 @@ class DropForm(CompletionForm):
     def accepts(self, proposal):
         """Whether the fee to keep is the one proposed, or a reason says why not; otherwise the form says so."""
         kept = self.cleaned_data["fee_to_keep"]
-        if kept in (None, proposal.keep) or self.cleaned_data["fee_reason"]:
+        if kept in (None, proposal.amount) or self.cleaned_data["fee_reason"]:
             return True
         self.add_error(
-            "fee_reason", f"Say why it is not the {display(proposal.keep)} that is proposed."
+            "fee_reason", f"Say why it is not the {display(proposal.amount)} that is proposed."
         )
         return False
 
     def was_shown_another(self, proposal):
         """Whether the proposal is about to be taken, and is not the one that was on the page."""
         shown = self.cleaned_data.pop("shown")
-        return self.cleaned_data["fee_to_keep"] is None and shown not in (None, proposal.keep)
+        return self.cleaned_data["fee_to_keep"] is None and shown not in (None, proposal.amount)
 
 
 class BatchCompletionForm(forms.Form):
@@ -120,7 +120,7 @@ class PlanChoiceField(forms.ModelChoiceField):
     widget = forms.RadioSelect
 
     def label_from_instance(self, plan):
-        parts = ", ".join(f"{part.share_words} {part.day_words}" for part in plan.parts.all())
+        parts = ", ".join(f"{part.share_label} {part.due_label}" for part in plan.parts.all())
         return f"{plan}: {parts}" if parts else str(plan)
 
 

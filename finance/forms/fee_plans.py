@@ -45,7 +45,7 @@ class FeePlanForm(EditForm):
 
 def _parts_label(parts):
     """`40 % on enrolling; 60 % after 30 days`."""
-    return "; ".join(f"{part.share_words} {part.day_words}" for part in parts)
+    return "; ".join(f"{part.share_label} {part.due_label}" for part in parts)
 
 
 class FeePlanPartForm(forms.Form):

@@ -40,10 +40,10 @@ class PaymentForm(forms.Form):
         label="Note", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
     as_advance = forms.BooleanField(label="Keep the rest as an advance", required=False)
-    confirmed_double = forms.BooleanField(label="Record it again", required=False)
+    confirm_duplicate = forms.BooleanField(label="Record it again", required=False)
 
     #: The ticks are shown once a refusal has asked for them, and stay while the form does.
-    asks_advance = asks_double = False
+    asks_advance = asks_duplicate = False
 
     @staticmethod
     def new_token():
@@ -53,7 +53,9 @@ class PaymentForm(forms.Form):
     def refuse(self, refusal):
         """Show why the payment was not taken, and the tick that takes it all the same, where there is one."""
         self.asks_advance = self["as_advance"].data or isinstance(refusal, ExceedsDues)
-        self.asks_double = self["confirmed_double"].data or isinstance(refusal, PossibleDuplicate)
+        self.asks_duplicate = self["confirm_duplicate"].data or isinstance(
+            refusal, PossibleDuplicate
+        )
         show_refusal(self, refusal)
 
     def clean(self):
@@ -133,13 +135,15 @@ class PaymentFilter(FilterForm):
         payments = self._of_days_and_mode(payments)
         if words := self.value("q"):
             payments = (
-                payments.numbered(words) if "/" in words else payments.filter(self._named(words))
+                payments.with_receipt_number(words)
+                if "/" in words
+                else payments.filter(self._named(words))
             )
         if state := self.value("state"):
             voided = Q(
                 pk__in=Reversal.objects.values("payment")
             )  # few, and not looked for among all
-            payments = payments.filter(voided) if state == "void" else payments.live()
+            payments = payments.filter(voided) if state == "void" else payments.active()
         return payments
 
     def filter_days(self, day_totals):

@@ -60,7 +60,7 @@ def propose_enrollment(form, today):
         fee=list_fee if fee is None else fee,
         starts_on=given.get("enrolled_on") or today,
     )
-    for part in FeePlanPart.objects.of_offered_plans(batch.course_id):
+    for part in FeePlanPart.objects.offered_for(batch.course_id):
         terms.plans.setdefault(part.plan, []).append(part)
     terms.plan = next((plan for plan in terms.plans if plan.pk == given.get("plan")), None)
     if terms.starts_on > batch.starts_on and list_fee > ZERO:

@@ -51,7 +51,7 @@ class EnrollmentImporter(Importer):
                     students.get(row, nothing),
                     batch_of(row, batches, nothing),
                 )
-            people = enrolling.people(row["student"] for row in chunk)
+            people = enrolling.students(row["student"] for row in chunk)
             new = []
             for row in chunk:
                 if not (row["student"] and row["batch"]):

@@ -400,7 +400,7 @@ class WorkbookImporter(Importer):
         for row in to_pay:
             row["number"] = receiving.reserve_number(row["paid_on"])
         for chunk in in_chunks(to_pay, 500):
-            stand = receiving.stand({row["key"][0] for row in chunk})
+            stand = receiving.statuses({row["key"][0] for row in chunk})
             payments = []
             for row in chunk:
                 student, (count, amount), (series, number) = (
@@ -618,7 +618,7 @@ def _taken_off(enrollment_ids):
     """``{enrollment: rupees taken off its tuition}``."""
     found = collections.defaultdict(lambda: ZERO)
     for chunk in in_chunks(enrollment_ids):
-        rows = Concession.objects.live().filter(
+        rows = Concession.objects.active().filter(
             charge__enrollment__in=chunk, charge__kind=ChargeKind.TUITION
         )
         for pk, amount in rows.order_by().values_list("charge__enrollment").annotate(Sum("amount")):
@@ -630,7 +630,7 @@ def _charged(enrollment_ids):
     """``{enrollment: its tuition}`` as sorted pairs of a due date and rupees, before anything is taken off."""
     found = collections.defaultdict(list)
     for chunk in in_chunks(enrollment_ids):
-        charges = Charge.objects.live().filter(enrollment__in=chunk, kind=ChargeKind.TUITION)
+        charges = Charge.objects.active().filter(enrollment__in=chunk, kind=ChargeKind.TUITION)
         for pk, due_on, amount in charges.order_by("due_on", "amount").values_list(
             "enrollment", "due_on", "amount"
         ):
@@ -653,13 +653,13 @@ def batch_totals(batch_ids):
     students = Enrollment.objects.filter(batch__in=list(totals)).order_by().values_list("batch")
     for pk, count in students.annotate(Count("student", distinct=True)):
         totals[pk].students = count
-    tuition = Charge.objects.live().filter(kind=ChargeKind.TUITION)
+    tuition = Charge.objects.active().filter(kind=ChargeKind.TUITION)
     for pk, amount in each(tuition, "enrollment__batch"):
         totals[pk].fee = amount
-    conceded = Concession.objects.live().filter(charge__kind=ChargeKind.TUITION)
+    conceded = Concession.objects.active().filter(charge__kind=ChargeKind.TUITION)
     for pk, amount in each(conceded, "charge__enrollment__batch"):
         totals[pk].conceded = amount
-    for pk, amount in each(Payment.objects.live(), "enrollment__batch"):
+    for pk, amount in each(Payment.objects.active(), "enrollment__batch"):
         totals[pk].paid = amount
     for pk, amount in each(Refund.objects.all(), "payment__enrollment__batch"):
         totals[pk].paid -= amount

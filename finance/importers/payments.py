@@ -96,7 +96,7 @@ class PaymentImporter(Importer):
             receiving.finish()
 
     def _receive(self, rows, receiving, result, advance):
-        stand = receiving.stand({row["student"] for row in rows})
+        stand = receiving.statuses({row["student"] for row in rows})
         people = StudentProfile.objects.in_bulk(stand)
         payments = []
         for row in rows:

@@ -29,22 +29,22 @@ class ChargeKind(models.TextChoices):
 
 
 class ChargeQuerySet(OwnRowsQuerySet):
-    LIVE = Q(cancelled_on=None)
+    ACTIVE = Q(cancelled_on=None)
 
-    def live(self):
+    def active(self):
         """Charges that were not cancelled."""
-        return self.filter(self.LIVE)
+        return self.filter(self.ACTIVE)
 
     def cancelled(self):
         """Charges that were cancelled, the last one first, with their batch."""
         found = self.filter(cancelled_on__isnull=False).select_related("enrollment__batch")
         return found.order_by("-cancelled_on", "-pk")
 
-    def open(self):
+    def unpaid(self):
         """Charges of which something is to be paid, now or later."""
         return self.filter(open_now__isnull=False)
 
-    def standing(self, on):
+    def as_of(self, on):
         """Charges that stood on that day: posted by then, not cancelled by then."""
         return self.filter(Q(cancelled_on__gt=on) | Q(cancelled_on=None), posted_on__lte=on)
 

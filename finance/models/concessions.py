@@ -25,13 +25,13 @@ class ConcessionKind(models.TextChoices):
 
 
 class ConcessionQuerySet(OwnRowsQuerySet):
-    LIVE = Q(approved_on__isnull=False, cancelled_on=None, charge__cancelled_on=None)
+    ACTIVE = Q(approved_on__isnull=False, cancelled_on=None, charge__cancelled_on=None)
 
-    def live(self):
+    def active(self):
         """Concessions that count: approved, not taken back, on a charge that was not cancelled."""
-        return self.filter(self.LIVE)
+        return self.filter(self.ACTIVE)
 
-    def standing(self, on):
+    def as_of(self, on):
         """Concessions that counted on that day."""
         return self.filter(
             Q(cancelled_on__gt=on) | Q(cancelled_on=None),
@@ -43,11 +43,11 @@ class ConcessionQuerySet(OwnRowsQuerySet):
         """Concessions that wait for an approval."""
         return self.filter(approved_on=None, cancelled_on=None, charge__cancelled_on=None)
 
-    def count_each(self):
+    def count_concessions(self):
         """Return how many concessions these rows belong to."""
         return self.aggregate(number=Count("token", distinct=True))["number"]
 
-    def one_each(self):
+    def one_per_concession(self):
         """Of the rows of each concession only the first."""
         return self.filter(~Exists(self.filter(token=OuterRef("token"), pk__lt=OuterRef("pk"))))
 

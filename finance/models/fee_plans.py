@@ -36,7 +36,7 @@ class FeePlan(models.Model):
 
 
 class FeePlanPartQuerySet(models.QuerySet):
-    def of_offered_plans(self, course):
+    def offered_for(self, course):
         """The parts of the plans that a course offers, by plan and in their order."""
         rows = self.filter(plan__course=course, plan__is_active=True).select_related("plan")
         return rows.order_by("plan__name", "plan", "position")
@@ -77,12 +77,12 @@ class FeePlanPart(models.Model):
         return f"{self.plan}, part {self.position}"
 
     @property
-    def share_words(self):
+    def share_label(self):
         """How much: `40 %` or `₹5,000.00`."""
         return display(self.amount) if self.percent is None else percent(self.percent)
 
     @property
-    def day_words(self):
+    def due_label(self):
         """When: `on enrolling`, `after 30 days` or `on 24 Nov 2026`."""
         if self.due_on is not None:
             return f"on {day_words(self.due_on)}"

@@ -52,7 +52,7 @@ class LateFeeRule(models.Model):
         return self.name
 
     @property
-    def figure_words(self):
+    def rate_label(self):
         """How much: `₹250.00`, `₹20.00 a day` or `2.5 % of what is open`."""
         if self.percent is not None:
             return f"{percent(self.percent)} of what is open"

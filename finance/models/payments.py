@@ -30,17 +30,17 @@ def _number_ranges(digits):
 
 class PaymentQuerySet(OwnRowsQuerySet):
     #: By the column that joins the two: of another one PostgreSQL guesses that nearly none stands.
-    LIVE = Q(reversal__payment=None)
+    ACTIVE = Q(reversal__payment=None)
 
-    def live(self):
+    def active(self):
         """Payments that stand."""
-        return self.filter(self.LIVE)
+        return self.filter(self.ACTIVE)
 
-    def standing(self, on):
+    def as_of(self, on):
         """Payments that stood on that day: received by then, not voided by then."""
-        return self.filter(self.LIVE | Q(reversal__voided_on__gt=on), paid_on__lte=on)
+        return self.filter(self.ACTIVE | Q(reversal__voided_on__gt=on), paid_on__lte=on)
 
-    def numbered(self, words):
+    def with_receipt_number(self, words):
         """Those in whose receipt number ``words`` with a `/` occur: told as series and numbers, since a part of a text has no
         index."""
         head, _, digits = words.upper().rpartition("/")
@@ -59,7 +59,7 @@ class PaymentQuerySet(OwnRowsQuerySet):
             refunded=sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment")
         )
 
-    def for_paper(self):
+    def for_receipt(self):
         """With all that a receipt says, and whether it ``was_printed`` already."""
         return (
             self.with_refunded()
@@ -141,7 +141,7 @@ class Payment(models.Model):
     place_of_supply = models.CharField(max_length=2, blank=True)
 
     #: Whether `record_payment` was asked for it again, and so has not written it just now.
-    is_known = False
+    is_repeat = False
 
     objects = PaymentQuerySet.as_manager()
 
@@ -188,7 +188,7 @@ class Payment(models.Model):
         return Mode(self.mode).label
 
     @property
-    def is_void(self):
+    def is_cancelled(self):
         """Whether it was reversed."""
         return hasattr(self, "reversal")
 

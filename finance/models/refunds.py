@@ -16,7 +16,7 @@ from .receipts import Letterhead, ReceiptSeries
 
 
 class RefundQuerySet(OwnRowsQuerySet):
-    def standing(self, on):
+    def as_of(self, on):
         """Refunds paid by that day."""
         return self.filter(refunded_on__lte=on)
 

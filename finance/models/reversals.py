@@ -42,6 +42,6 @@ class Reversal(models.Model):
         return f"Void of {self.payment}"
 
     @property
-    def word(self):
+    def label(self):
         """One word for it, beside the receipt's number."""
         return "Bounced" if self.kind == self.Kind.BOUNCED else "Void"

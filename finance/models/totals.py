@@ -22,7 +22,7 @@ class AccountQuerySet(models.QuerySet):
     def with_last_contact(self, on, end):
         """With the day of the last active payment (``last_paid_on``) and the time of the last reminder (``reminded_at``), both
         as of the day ``on``, which ends at the moment ``end``."""
-        paid = Payment.objects.standing(on).filter(student=OuterRef("pk")).order_by("-paid_on")
+        paid = Payment.objects.as_of(on).filter(student=OuterRef("pk")).order_by("-paid_on")
         reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by(
             "-sent_at"
         )

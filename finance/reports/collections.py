@@ -39,14 +39,14 @@ class CollectionTotals:
         return bool(self.due or self.received or self.refunded)
 
     @property
-    def kept(self):
+    def net(self):
         """What was received less what was given back."""
         return self.received - self.refunded
 
     @property
     def percent(self):
         """What was kept of what fell due, in whole per cent; None when nothing fell due."""
-        return int(self.kept * 100 / self.due) if self.due > ZERO else None
+        return int(self.net * 100 / self.due) if self.due > ZERO else None
 
 
 @dataclass
@@ -55,7 +55,7 @@ class CollectionRow:
 
     first: datetime.date | None
     batch: Batch | None
-    flow: CollectionTotals
+    totals: CollectionTotals
 
     @property
     def course(self):
@@ -88,17 +88,17 @@ class CollectionsReport:
 
     @property
     def _charges(self):
-        return self._in_months(Charge.objects.live(), "due_on")
+        return self._in_months(Charge.objects.active(), "due_on")
 
     @property
     def _payments(self):
-        return self._in_months(Payment.objects.live(), "paid_on")
+        return self._in_months(Payment.objects.active(), "paid_on")
 
     @cached_property
     def _few(self):
         """Sums of concessions and refunds, which are few: part of a flow, month, batch and rupees."""
         terms = [
-            ("due", -1, Concession.objects.live(), "charge__due_on", "charge__enrollment"),
+            ("due", -1, Concession.objects.active(), "charge__due_on", "charge__enrollment"),
             ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment"),
         ]
         return [
@@ -165,7 +165,7 @@ class CollectionsReport:
         )
 
     @cached_property
-    def in_all(self):
+    def total(self):
         """Everything together."""
         return _sum(flow for _, flow in self.by_month)
 
@@ -239,8 +239,8 @@ COLUMNS = [
     Column("Month", Kind.TEXT, lambda row: f"{row.first:%Y-%m}"),
     Column("Course", Kind.TEXT, lambda row: row.course.name if row.course else ""),
     Column("Batch", Kind.TEXT, lambda row: row.batch.name if row.batch else ""),
-    Column("Fell due", Kind.AMOUNT, lambda row: row.flow.due),
-    Column("Received", Kind.AMOUNT, lambda row: row.flow.received),
-    Column("Refunded", Kind.AMOUNT, lambda row: row.flow.refunded),
-    Column("Received less refunds", Kind.AMOUNT, lambda row: row.flow.kept),
+    Column("Fell due", Kind.AMOUNT, lambda row: row.totals.due),
+    Column("Received", Kind.AMOUNT, lambda row: row.totals.received),
+    Column("Refunded", Kind.AMOUNT, lambda row: row.totals.refunded),
+    Column("Received less refunds", Kind.AMOUNT, lambda row: row.totals.net),
 ]

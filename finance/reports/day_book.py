@@ -95,7 +95,7 @@ class DayBook:
         self.on, self.person = on, person
         self.names = {}
         self.received = self._received()
-        self.voids = self._of_person(self._voids())
+        self.cancellations = self._of_person(self._cancellations())
         self.refunds = self._of_person(self._refunds())
 
     def _received(self):
@@ -114,7 +114,7 @@ class DayBook:
                 row.receipts += number
         return list(found.values())
 
-    def _voids(self):
+    def _cancellations(self):
         rows = Reversal.objects.filter(booked_on=self.on).select_related(
             "payment__student__user", "voided_by"
         )
@@ -163,7 +163,7 @@ class DayBook:
         return receipts_on(self.on, self.person)
 
     @property
-    def in_all(self):
+    def total(self):
         """What everybody received together."""
         together = PersonReceipts("Together")
         for row in self.received:
@@ -173,19 +173,19 @@ class DayBook:
         return together
 
     @property
-    def voided(self):
+    def cancelled_total(self):
         """The sum of the voids."""
-        return sum((void.amount for void in self.voids), ZERO)
+        return sum((void.amount for void in self.cancellations), ZERO)
 
     @property
-    def refunded(self):
+    def refunded_total(self):
         """The sum of the refunds."""
         return sum((refund.amount for refund in self.refunds), ZERO)
 
     @property
     def net(self):
         """What the day brought."""
-        return self.in_all.total - self.voided - self.refunded
+        return self.total.total - self.cancelled_total - self.refunded_total
 
     def entries(self):
         """Every entry as an Entry, the receipts first, one by one."""
@@ -203,7 +203,7 @@ class DayBook:
                 str(payment.received_by or IMPORTED),
                 payment.reference,
             )
-        for one in [*self.voids, *self.refunds]:
+        for one in [*self.cancellations, *self.refunds]:
             yield DayBookEntry(
                 one.what,
                 one.number,

@@ -33,8 +33,8 @@ class AgeGroup:
 
     key: str
     label: str
-    least: int | None
-    most: int | None
+    min_days: int | None
+    max_days: int | None
 
 
 AGE_GROUPS = [
@@ -61,31 +61,31 @@ class CurrentDues:
     @property
     def charges(self):
         """The charges that count."""
-        return Charge.objects.live()
+        return Charge.objects.active()
 
-    def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
+    def find(self, *, search="", enrollment=None, age=None, due_before=None, at_least=None):
         """Return the Results: students who owe and match every filter that is given.
 
-        ``words`` are looked for in names, ``enrollment`` is a dictionary of lookups that a charged enrollment matches, ``age``
+        ``search`` are looked for in names, ``enrollment`` is a dictionary of lookups that a charged enrollment matches, ``age``
         is that of the oldest open charge, which was due before ``due_before``, and they owe ``at_least`` so many rupees.
         """
         owing = Account.objects.owing()
-        accounts = self._of_students(owing, words, enrollment)
-        if age and age.least is not None:
-            accounts = accounts.filter(first_due_on__lte=self.on - age.least * DAY)
-        if age and age.most is not None:
-            accounts = accounts.filter(first_due_on__gte=self.on - age.most * DAY)
+        accounts = self._of_students(owing, search, enrollment)
+        if age and age.min_days is not None:
+            accounts = accounts.filter(first_due_on__lte=self.on - age.min_days * DAY)
+        if age and age.max_days is not None:
+            accounts = accounts.filter(first_due_on__gte=self.on - age.max_days * DAY)
         if due_before:
             accounts = accounts.filter(first_due_on__lt=due_before)
         if at_least:
             accounts = accounts.filter(balance__gte=at_least)
-        is_filtered = any([words, enrollment, age, due_before, at_least])
+        is_filtered = any([search, enrollment, age, due_before, at_least])
         return DuesResults(self, accounts, is_filtered=is_filtered)
 
-    def _of_students(self, rows, words, enrollment):
+    def _of_students(self, rows, search, enrollment):
         """Limit ``rows`` to students with that name and a charge for such an enrollment."""
-        if words:
-            rows = rows.filter(student__in=User.objects.order_by().matching(words).values("pk"))
+        if search:
+            rows = rows.filter(student__in=User.objects.order_by().matching(search).values("pk"))
         charged = Exists(self.charges.filter(enrollment=OuterRef("pk")))
         for path, value in (enrollment or {}).items():
             enrollments = Enrollment.objects.filter(charged, **{path: value}).order_by()
@@ -99,7 +99,7 @@ class CurrentDues:
         accounts = {account.pk: account for account in _accounts(ids=ids, on=self.on, end=end)}
         lines = self._open_lines(ids)
         for account in accounts.values():
-            account.owed = self._owed_by(account)
+            account.dues = self._owed_by(account)
         return [StudentDues(accounts[key], lines[key], self.on) for key in ids if key in accounts]
 
     def _owed_by(self, account):
@@ -117,7 +117,7 @@ class UnpaidCharge(NamedTuple):
     """What is open of one charge, in rupees, since when, and of which batch ("" of none)."""
 
     due_on: datetime.date
-    open: Decimal
+    amount: Decimal
     batch: str | None
 
 
@@ -132,7 +132,7 @@ def _accounts(*, ids, on, end):
 
 @compiled  # 1.1 to 0.5 ms, with each page of who owes
 def _open_charges(*, ids):
-    charges = Charge.objects.open().filter(student__in=ids).order_by("due_on", "pk")
+    charges = Charge.objects.unpaid().filter(student__in=ids).order_by("due_on", "pk")
     return charges.values_list("student", "due_on", "open_now", "enrollment__batch__name")
 
 
@@ -145,7 +145,7 @@ class DuesResults:
     @cached_property
     def totals(self):
         """The Totals of them, by two queries."""
-        charges = Charge.objects.open()
+        charges = Charge.objects.unpaid()
         if self.is_filtered:
             charges = charges.filter(student__in=self.accounts.values("pk"))
         ages = dict.fromkeys(AGE_GROUPS, ZERO)
@@ -175,11 +175,11 @@ class PastDues(CurrentDues):
 
     @property
     def charges(self):
-        return Charge.objects.standing(self.on)
+        return Charge.objects.as_of(self.on)
 
-    def find(self, *, words="", enrollment=None, age=None, due_before=None, at_least=None):
-        days = [self.on - age.most * DAY for age in AGE_GROUPS if age.most is not None]
-        rows = self._owed(words, enrollment, [*days, due_before] if due_before else days)
+    def find(self, *, search="", enrollment=None, age=None, due_before=None, at_least=None):
+        days = [self.on - age.max_days * DAY for age in AGE_GROUPS if age.max_days is not None]
+        rows = self._owed(search, enrollment, [*days, due_before] if due_before else days)
         self._owed_paise = {row.student: row.owed for row in rows}
         if age:
             ages = AGE_GROUPS[2:] if age is OVERDUE else [age]
@@ -190,14 +190,14 @@ class PastDues(CurrentDues):
             rows = [row for row in rows if row.owed >= to_paise(at_least)]
         return PastDuesResults(rows)
 
-    def _owed(self, words, enrollment, days):
+    def _owed(self, search, enrollment, days):
         """Return a PastRow for each student who owed something, the largest balance first.
 
         One grouped query for each term of the equation. Who was charged nothing owes nothing.
         """
 
         def sums(rows, due_on=None):
-            rows = self._of_students(rows, words, enrollment).order_by().values_list("student")
+            rows = self._of_students(rows, search, enrollment).order_by().values_list("student")
             later = [_paise(Q(**{f"{due_on}__gte": day})) for day in days if due_on]
             return rows.annotate(
                 all=_paise(), **{f"later_{place}": each for place, each in enumerate(later)}
@@ -205,10 +205,10 @@ class PastDues(CurrentDues):
 
         conceded = {
             student: amounts
-            for student, *amounts in sums(Concession.objects.standing(self.on), "charge__due_on")
+            for student, *amounts in sums(Concession.objects.as_of(self.on), "charge__due_on")
         }
-        paid = dict(sums(Payment.objects.standing(self.on)))
-        refunded = dict(sums(Refund.objects.standing(self.on)))
+        paid = dict(sums(Payment.objects.as_of(self.on)))
+        refunded = dict(sums(Refund.objects.as_of(self.on)))
         rows = []
         for student, net, *later in sums(self.charges, "due_on").order_by("student"):
             if student in conceded:
@@ -236,11 +236,11 @@ class PastDues(CurrentDues):
             found[key] = [
                 UnpaidCharge(
                     line.charge.due_on,
-                    line.open,
+                    line.unpaid,
                     line.charge.enrollment and line.charge.enrollment.batch.name,
                 )
                 for line in allocate(own, paid, self.on)
-                if line.open > ZERO
+                if line.unpaid > ZERO
             ]
         return found
 
@@ -350,39 +350,39 @@ class StudentDues:
     on: datetime.date
 
     @property
-    def first_open(self):
+    def oldest_unpaid(self):
         """The oldest charge that is open."""
         return self.lines[0] if self.lines else None
 
     @property
     def overdue(self):
         """What was due before the day, in rupees."""
-        return sum((line.open for line in self.lines if line.due_on < self.on), ZERO)
+        return sum((line.amount for line in self.lines if line.due_on < self.on), ZERO)
 
     @property
     def due_now(self):
         """What is due by the day, overdue or not, in rupees."""
-        return sum((line.open for line in self.lines if line.due_on <= self.on), ZERO)
+        return sum((line.amount for line in self.lines if line.due_on <= self.on), ZERO)
 
     @property
     def age(self):
         """Of the oldest open charge."""
-        return age_group((self.on - self.first_open.due_on).days) if self.lines else None
+        return age_group((self.on - self.oldest_unpaid.due_on).days) if self.lines else None
 
-    def of_age(self, age):
+    def amount_in(self, age):
         """What is open of that age, in rupees."""
         return sum(
-            (x.open for x in self.lines if age_group((self.on - x.due_on).days) is age), ZERO
+            (x.amount for x in self.lines if age_group((self.on - x.due_on).days) is age), ZERO
         )
 
     @property
-    def may_be_mailed(self):
+    def can_be_emailed(self):
         """Whether something is due and there is an address to write to."""
         student = self.account.student
         return self.due_now > ZERO and bool(student.guardian_email or student.user.email)
 
     @property
-    def may_be_messaged(self):
+    def can_be_messaged(self):
         """Whether something is due and there is a mobile number to write to."""
         student = self.account.student
         return self.due_now > ZERO and any(
@@ -400,7 +400,8 @@ def age_group(days):
     return next(
         age
         for age in AGE_GROUPS
-        if (age.least is None or days >= age.least) and (age.most is None or days <= age.most)
+        if (age.min_days is None or days >= age.min_days)
+        and (age.max_days is None or days <= age.max_days)
     )
 
 
@@ -410,17 +411,19 @@ COLUMNS = [
     Column(
         "Batch",
         Kind.TEXT,
-        lambda debtor: (debtor.lines and debtor.first_open.batch) or "",
+        lambda debtor: (debtor.lines and debtor.oldest_unpaid.batch) or "",
     ),
     Column("Guardian", Kind.TEXT, lambda debtor: debtor.account.student.guardian_name),
     Column("Phone", Kind.TEXT, lambda debtor: debtor.phone),
-    Column("Owed", Kind.AMOUNT, lambda debtor: debtor.account.owed),
+    Column("Owed", Kind.AMOUNT, lambda debtor: debtor.account.dues),
     Column("Overdue", Kind.AMOUNT, lambda debtor: debtor.overdue),
     *(
-        Column(age.label, Kind.AMOUNT, lambda debtor, age=age: debtor.of_age(age))
+        Column(age.label, Kind.AMOUNT, lambda debtor, age=age: debtor.amount_in(age))
         for age in AGE_GROUPS
     ),
-    Column("Oldest due", Kind.DAY, lambda debtor: debtor.first_open and debtor.first_open.due_on),
+    Column(
+        "Oldest due", Kind.DAY, lambda debtor: debtor.oldest_unpaid and debtor.oldest_unpaid.due_on
+    ),
     Column("Last payment", Kind.DAY, lambda debtor: debtor.account.last_paid_on),
     Column("Last reminder", Kind.MOMENT, lambda debtor: debtor.account.reminded_at),
 ]

@@ -69,7 +69,9 @@ def dues_summary(on):
     found = Account.objects.owing().aggregate(
         amount=Sum("balance"), students=Count("pk"), overdue_students=late
     )
-    overdue = Charge.objects.open().filter(due_on__lt=on).aggregate(total=Sum("open_now"))["total"]
+    overdue = (
+        Charge.objects.unpaid().filter(due_on__lt=on).aggregate(total=Sum("open_now"))["total"]
+    )
     return DuesSummary(
         found["amount"] or ZERO, found["students"], overdue or ZERO, found["overdue_students"]
     )

@@ -49,7 +49,7 @@ class BulkEnrollment:
         capacity = self.batches[batch_id].capacity
         return None if capacity is None else capacity - self._taken[batch_id]
 
-    def people(self, student_ids):
+    def students(self, student_ids):
         """Return ``{id: student}`` with what the rules ask of a student."""
         rows = StudentProfile.objects.select_related("user").only(
             "user__full_name", "user__is_active"

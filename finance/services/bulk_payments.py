@@ -24,7 +24,7 @@ class BulkPayments:
         closed = closed_days(by).first() if by else None
         for series in self._series.values():
             series.last_closed = closed
-        _, self.letterhead = Letterhead.objects.now()
+        _, self.letterhead = Letterhead.objects.current()
         self._days = set()  # of the payments that were written
 
     def reserve_number(self, paid_on):
@@ -33,7 +33,7 @@ class BulkPayments:
         series.last_number += 1
         return series, series.last_number
 
-    def stand(self, student_ids):
+    def statuses(self, student_ids):
         """How each of these students stands now, as `ledger.FeeStatus` by key."""
         return current_statuses(student_ids, active_charges(students=list(student_ids)))
 

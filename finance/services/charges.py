@@ -80,7 +80,7 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
 
 def already_charged(students, *, kind, label):
     """The keys of those of ``students`` who have a charge of this kind and label that stands."""
-    same = Charge.objects.live().filter(student__in=students, kind=kind, label__iexact=label)
+    same = Charge.objects.active().filter(student__in=students, kind=kind, label__iexact=label)
     return set(same.values_list("student", flat=True))
 
 

@@ -53,18 +53,18 @@ def request_concession(*, student, charges, kind, reason, by, amount=None, perce
     lines = [
         line
         for line in fee_status(student, today).lines
-        if line.charge.pk in chosen and line.open > ZERO
+        if line.charge.pk in chosen and line.unpaid > ZERO
     ]
-    is_open = sum((line.open for line in lines), ZERO)
+    unpaid = sum((line.unpaid for line in lines), ZERO)
     if not lines:
         raise ValidationError("Nothing is open of these charges, so nothing can be taken off.")
     if percent is not None:
-        amount = share(is_open, percent, 100)
+        amount = share(unpaid, percent, 100)
     if amount is None or amount <= ZERO:
         raise ValidationError({"amount": "Enter an amount above zero."})
-    if amount > is_open:
-        raise ValidationError({"amount": f"At most {display(is_open)}, what is still open."})
-    parts = split_in_proportion(amount, [line.open for line in lines])
+    if amount > unpaid:
+        raise ValidationError({"amount": f"At most {display(unpaid)}, what is still open."})
+    parts = split_in_proportion(amount, [line.unpaid for line in lines])
     in_all = amount + sum(
         (line.conceded for line in lines), ZERO
     )  # several small ones are not a way round the limit
@@ -120,11 +120,11 @@ def approve_concession(*, token, by):
         raise ValidationError("This concession was decided already.")
     today = timezone.localdate()
     student = rows[0].student
-    is_open = {line.charge.pk: line.open for line in fee_status(student, today).lines}
+    unpaid = {line.charge.pk: line.unpaid for line in fee_status(student, today).lines}
     for row in rows:
-        if row.amount > is_open.get(row.charge_id, ZERO):
+        if row.amount > unpaid.get(row.charge_id, ZERO):
             raise ValidationError(
-                f"Of {row.charge} only {display(is_open.get(row.charge_id, ZERO))} is still open. "
+                f"Of {row.charge} only {display(unpaid.get(row.charge_id, ZERO))} is still open. "
                 "Decline this concession and ask for one that fits."
             )
     now = timezone.now()

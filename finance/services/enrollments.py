@@ -127,7 +127,7 @@ def _retain_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
         )
     rest, gone = fee_to_keep, []
     for line in lines:
-        if line.open == ZERO and line.net <= rest:
+        if line.unpaid == ZERO and line.net <= rest:
             rest -= line.net
         else:
             gone.append(line)

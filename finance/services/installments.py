@@ -152,7 +152,7 @@ def unpaid_tuition(enrollment, on):
     return [
         line
         for line in status.lines
-        if line.open > ZERO
+        if line.unpaid > ZERO
         and line.charge.enrollment_id == enrollment.pk
         and line.charge.kind == ChargeKind.TUITION
     ]
@@ -174,9 +174,9 @@ def change_installments(*, enrollment, rows, reason, by):
     if not lines:
         raise ValidationError("Nothing of this fee is open any more.")
     first_day = min(enrollment.enrolled_on, *(line.charge.due_on for line in lines))
-    check_installments(rows, sum((line.open for line in lines), ZERO), not_before=first_day)
+    check_installments(rows, sum((line.unpaid for line in lines), ZERO), not_before=first_day)
     # What is settled of a charge keeps its date, so that the same payments settle it again.
-    kept = [(line.charge.due_on, line.settled) for line in lines if line.settled > ZERO]
+    kept = [(line.charge.due_on, line.paid) for line in lines if line.paid > ZERO]
     rows = sorted([*kept, *rows])
     replace_charges(enrollment, [line.charge for line in lines], rows, reason=reason, by=by)
     refresh_accounts([enrollment.student_id])

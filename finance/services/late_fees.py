@@ -19,7 +19,7 @@ from finance.models import Charge, ChargeKind, LateFeeRule
 def late_fee_amount(rule, line, on):
     """The late fee (rupees) by ``rule`` on an overdue ``line`` of the ledger, on the day ``on``."""
     if rule.kind == LateFeeRule.Kind.PERCENT:
-        amount = share(line.open, rule.percent, 100)
+        amount = share(line.unpaid, rule.percent, 100)
     elif rule.kind == LateFeeRule.Kind.PER_DAY:
         amount = rule.amount * ((on - line.charge.due_on).days - rule.grace_days)
     else:
@@ -41,7 +41,7 @@ def post_late_fees(*, on, by=None, progress=iter):
     for rule in rules:
         posted = Charge.objects.filter(late_for=OuterRef("pk"), late_rule=rule)
         to_post |= Q(~Exists(posted), due_on__lt=on - datetime.timedelta(days=rule.grace_days))
-    overdue = Charge.objects.live().filter(to_post, kind=ChargeKind.TUITION)
+    overdue = Charge.objects.active().filter(to_post, kind=ChargeKind.TUITION)
     students = StudentProfile.objects.filter(
         account__balance__gt=0, pk__in=overdue.values("student")
     )

@@ -65,14 +65,14 @@ def record_payment(
     notes="",
     enrollment=None,
     as_advance=False,
-    confirmed_double=False,
-    at_the_desk=True,
+    confirm_duplicate=False,
+    enforce_limits=True,
 ):
     """Record money received from ``student`` and draw its receipt number. Returns the payment.
 
     ``amount`` in rupees. The same ``token`` with the same content gives the payment of the first time, which then
-    ``is_known``; with other content `TokenUsed`. Raises ValidationError for a bad date or reference, `Conflict` for a
-    reference that another receipt has, `MoreThanOwed` and `LooksDouble` for what a person has to confirm. When something is refused, nothing is written and no number is used. ``at_the_desk`` off
+    ``is_repeat``; with other content `TokenUsed`. Raises ValidationError for a bad date or reference, `Conflict` for a
+    reference that another receipt has, `MoreThanOwed` and `LooksDouble` for what a person has to confirm. When something is refused, nothing is written and no number is used. ``enforce_limits`` off
     stands for history that is brought in: the institute's limits on dates and cash, and the need of a reference, are
     for what is taken now.
     """
@@ -87,8 +87,8 @@ def record_payment(
             cheque_on=cheque_on if mode == Mode.CHEQUE else None,
             enrollment=enrollment,
             as_advance=as_advance,
-            confirmed_double=confirmed_double,
-            at_the_desk=at_the_desk,
+            confirm_duplicate=confirm_duplicate,
+            enforce_limits=enforce_limits,
         )
     except IntegrityError:
         # Two requests with one token but dates in different financial years lock different series; the unique token
@@ -129,7 +129,7 @@ def _same_payment(earlier, content):
         )
         refusal.earlier = earlier
         raise refusal
-    earlier.is_known = True
+    earlier.is_repeat = True
     return earlier
 
 
@@ -151,8 +151,8 @@ def _record_payment(
     notes,
     enrollment,
     as_advance,
-    confirmed_double,
-    at_the_desk,
+    confirm_duplicate,
+    enforce_limits,
 ):
     if not token:
         raise ValidationError("This form has lost its one-time token. Open the payment form again.")
@@ -167,8 +167,8 @@ def _record_payment(
     known = _payments_to_compare(student=student.pk, token=token)
     if earlier := next((payment for payment in known if payment.token == token), None):
         return _same_payment(earlier, content)
-    standing = [payment for payment in known if not payment.is_void]
-    if Mode(mode).needs_reference and at_the_desk and not normalised_reference(reference):
+    standing = [payment for payment in known if not payment.is_cancelled]
+    if Mode(mode).needs_reference and enforce_limits and not normalised_reference(reference):
         raise ValidationError(
             {
                 "reference": "Enter the number of the cheque."
@@ -188,11 +188,11 @@ def _record_payment(
         )
         refusal.owed = owed
         raise refusal
-    if not confirmed_double:
+    if not confirm_duplicate:
         _check_not_duplicate(student, amount, standing)
     series.last_number += 1
     series.save(update_fields=["last_number"])
-    institute, letterhead = Letterhead.objects.now()
+    institute, letterhead = Letterhead.objects.current()
     payment = build_payment(
         **content,
         letterhead=letterhead,
@@ -204,7 +204,7 @@ def _record_payment(
         status=status,
         by=by,
     )
-    if at_the_desk:
+    if enforce_limits:
         _check_limits(payment, standing, today, institute)
     payment.save()
     if kept := live_reference(payment):

@@ -41,14 +41,14 @@ def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, ref
                 f"This form was already used for voucher {earlier}. Nothing more was saved."
             )
         return earlier
-    institute, letterhead = Letterhead.objects.now()
+    institute, letterhead = Letterhead.objects.current()
     check_back_dating(
         refunded_on, timezone.localdate(), field="refunded_on", what="Refunds", institute=institute
     )
     payment = (
         Payment.objects.select_related("reversal", "enrollment").with_refunded().get(pk=payment.pk)
     )
-    if payment.is_void:
+    if payment.is_cancelled:
         raise ValidationError(
             f"Receipt {payment} is void: its money does not count, so none can be given back."
         )

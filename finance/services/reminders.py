@@ -63,7 +63,7 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
     notices = []
     for debtor in dues.debtors(keys.values_list("pk", flat=True)):
         if debtor.due_now > ZERO:
-            student, due_on = debtor.account.student, debtor.first_open.due_on
+            student, due_on = debtor.account.student, debtor.oldest_unpaid.due_on
             text = reminder_text(student, institute, debtor.due_now, due_on)
             subject = f"Fees of {student} at {institute.name}"
             notices.append(

@@ -66,7 +66,7 @@ class TransferTerms:
     rows: list
 
     @property
-    def taken_back(self):
+    def cancelled_amount(self):
         """What the charges that are cancelled cost, less what was taken off them."""
         return sum((line.net for line in self.cancelled), ZERO)
 

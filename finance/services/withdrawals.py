@@ -24,7 +24,7 @@ class RetainedFee:
     held: installments.ProratedFee | None  # None: the classes cannot be counted
     percent: int
     deduction: Decimal
-    keep: Decimal
+    amount: Decimal
 
 
 def propose_retained_fee(enrollment, lines, ended_on):
@@ -44,9 +44,9 @@ def propose_retained_fee(enrollment, lines, ended_on):
 
 @dataclass
 class WithdrawalResult:
-    """How a student stands once they have left: what is ``to_pay``, or ``to_give_back`` by the day ``due_on``."""
+    """How a student stands once they have left: what is ``to_pay``, or ``to_refund`` by the day ``due_on``."""
 
-    kept: Decimal
+    retained: Decimal
     balance: Decimal
     due_on: datetime.date
 
@@ -56,7 +56,7 @@ class WithdrawalResult:
         return max(self.balance, ZERO)
 
     @property
-    def to_give_back(self):
+    def to_refund(self):
         """What was paid beyond what is kept."""
         return max(-self.balance, ZERO)
 
@@ -136,7 +136,7 @@ def list_refunds_due(accounts, today):
     """
     payments = {}
     found = (
-        Payment.objects.live()
+        Payment.objects.active()
         .with_refunded()
         .filter(student__in=[account.pk for account in accounts])
     )

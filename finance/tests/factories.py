@@ -45,8 +45,8 @@ def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference=""
         token=secrets.token_urlsafe(24),
         by=by,
         as_advance=True,
-        confirmed_double=True,
-        at_the_desk=False,
+        confirm_duplicate=True,
+        enforce_limits=False,
         **kwargs,
     )
 

@@ -49,7 +49,7 @@ def payment_json(payment, **changes):
         "created_at": timezone.localtime(payment.recorded_at).isoformat(),
         "receipt_number": payment.receipt_number,
         "reference": payment.reference,
-        "voided": payment.is_void,
+        "voided": payment.is_cancelled,
         **changes,
     }
 
@@ -485,7 +485,7 @@ def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, owing)
         "overdue": fees.overdue,
     }
     assert (told["status"], told["part_paid"]) == (fees.status, fees.is_part_paid)
-    assert Decimal(str(told["next_due"]["amount"])) == fees.next_due.open
+    assert Decimal(str(told["next_due"]["amount"])) == fees.next_due.unpaid
     assert Decimal(str(listed["total_paid"])) == payments["total_paid"] == Decimal("3300.30")
     assert [one["id"] for one in listed["payments"]] == [one.pk for one in payments["payments"]]
 

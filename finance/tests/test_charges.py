@@ -43,7 +43,7 @@ def charge(client, student, **changes):
 
 
 def others():
-    return Charge.objects.live().exclude(kind="tuition")
+    return Charge.objects.active().exclude(kind="tuition")
 
 
 def errors(response):

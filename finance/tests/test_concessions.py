@@ -32,7 +32,7 @@ def balance(student):
 
 
 def ask(client, student, on=None, **changes):
-    charge = Charge.objects.live().filter(student=student).first()
+    charge = Charge.objects.active().filter(student=student).first()
     typed = {
         "token": "a-token",
         "on": on or f"charge-{charge.pk}",
@@ -48,7 +48,7 @@ def ask(client, student, on=None, **changes):
 def waiting(student, admin, amount="6000.00"):
     row, *_ = concessions.request_concession(
         student=student,
-        charges=list(Charge.objects.live().filter(student=student)),
+        charges=list(Charge.objects.active().filter(student=student)),
         kind="hardship",
         reason="Flood",
         by=admin,
@@ -239,7 +239,7 @@ def test_declining_and_taking_back_need_a_reason_and_are_kept(client_of, admin):
     assert client.post(address, {"reason": " "}).context["form"].errors["reason"]
     client.post(address, {"reason": "Not hard enough"})
     ask(client, student, token="second")
-    counts = Concession.objects.live().get()
+    counts = Concession.objects.active().get()
     client.post(reverse("finance:concession-cancel", args=[counts.pk]), {"reason": "Wrong student"})
 
     assert balance(student) == Decimal("12000.00")

@@ -76,7 +76,7 @@ def test_the_day_is_told_by_person_and_mode_with_voids_and_refunds_apart(
     )  # fmt: skip
     assert (bina.amounts["cash"], bina.receipts) == (rupees("65.00"), 2)
     assert context["in_all"].total == rupees("205.00")
-    assert (context["book"].voided, context["book"].refunded, context["book"].net) == (
+    assert (context["book"].cancelled_total, context["book"].refunded_total, context["book"].net) == (
         rupees("5.00"), rupees("10.00"), rupees("190.00"),
     )  # fmt: skip
     assert [str(payment) for payment in context["payments"]] == list(
@@ -88,7 +88,7 @@ def test_the_book_of_one_person_has_their_entries_only(client_of, admin, clerk, 
     client = client_of(admin)
 
     context = client.get(BOOK, {"person": clerk.pk}).context
-    assert ([row.name for row in context["book"].received], context["book"].voids) == (
+    assert ([row.name for row in context["book"].received], context["book"].cancellations) == (
         ["Bina Desk"],
         [],
     )
@@ -106,12 +106,12 @@ def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, ad
         cancellations.cancel_receipt(payment=payment, reason="not hers", by=admin)
 
     monday, tuesday = (DayBook((MONDAY + n * DAY).date()) for n in (0, 1))
-    assert (monday.in_all.total, monday.voided, monday.net) == (
+    assert (monday.total.total, monday.cancelled_total, monday.net) == (
         rupees("50.00"),
         rupees("0.00"),
         rupees("50.00"),
     )
-    assert (tuesday.in_all.total, tuesday.voided, tuesday.net) == (
+    assert (tuesday.total.total, tuesday.cancelled_total, tuesday.net) == (
         rupees("0.00"),
         rupees("50.00"),
         rupees("-50.00"),

@@ -122,7 +122,10 @@ def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
 
     both, overdue, upcoming = dues.debtors(dues.find().ids())
 
-    assert (both.first_open.due_on, both.first_open.open) == (today - DAY, Decimal("300.00"))
+    assert (both.oldest_unpaid.due_on, both.oldest_unpaid.amount) == (
+        today - DAY,
+        Decimal("300.00"),
+    )
     assert (overdue.overdue, both.overdue, upcoming.overdue) == (
         Decimal("700.00"),
         Decimal("300.00"),
@@ -138,7 +141,7 @@ def test_what_is_kept_says_the_same_as_each_students_page(institute_with_dues):
         assert account.balance == fees.balance
         assert account.first_due_on == (fees.next_due.charge.due_on if fees.next_due else None)
         kept = {charge.pk: charge.open_now for charge in account.student.charges.all()}
-        assert kept == {line.charge.pk: line.open or None for line in fees.lines}
+        assert kept == {line.charge.pk: line.unpaid or None for line in fees.lines}
 
 
 def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(
@@ -159,8 +162,10 @@ def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(
         context = client.get(DUES, filters).context
         owed = context["owed"]
         for age, amount in owed.by_age:
-            assert amount == sum((debtor.of_age(age) for debtor in context["debtors"]), Decimal(0))
-        assert owed.amount == sum(debtor.account.owed for debtor in context["debtors"])
+            assert amount == sum(
+                (debtor.amount_in(age) for debtor in context["debtors"]), Decimal(0)
+            )
+        assert owed.amount == sum(debtor.account.dues for debtor in context["debtors"])
         assert owed.students == len(context["debtors"]) > 0
         assert owed.overdue == sum(debtor.overdue for debtor in context["debtors"])
         assert owed.overdue_students == sum(debtor.overdue > 0 for debtor in context["debtors"])
@@ -323,7 +328,7 @@ def test_today_reckoned_from_the_rows_is_what_is_kept(institute_with_dues):
         assert kept.find(**of).totals == reckoned.find(**of).totals
         assert list(kept.find(**of).ids()) == reckoned.find(**of).ids()
         now, then = (dues.debtors(dues.find(**of).ids()) for dues in (kept, reckoned))
-        assert [debtor.account.owed for debtor in now] == [debtor.account.owed for debtor in then]
+        assert [debtor.account.dues for debtor in now] == [debtor.account.dues for debtor in then]
 
 
 def test_a_past_day_counts_each_act_from_its_own_day(admin):
@@ -370,7 +375,7 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
             dues = PastDues(first + days * DAY)
             keys = dues.find().ids()
             owed.append(
-                {debtor.account.pk: debtor.account.owed for debtor in dues.debtors(keys)}.get(
+                {debtor.account.pk: debtor.account.dues for debtor in dues.debtors(keys)}.get(
                     student.pk
                 )
             )

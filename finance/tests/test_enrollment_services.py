@@ -34,7 +34,7 @@ def status(enrollment):
 
 
 def open_rows(enrollment):
-    return [(line.charge.due_on, line.open) for line in status(enrollment).lines if line.open]
+    return [(line.charge.due_on, line.unpaid) for line in status(enrollment).lines if line.unpaid]
 
 
 def plan(*parts):
@@ -147,7 +147,7 @@ def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin
     assert (after.total_fee, after.balance, after.overdue) == tuple(
         rupees("12000.00", "7000.00", "0.00")
     )
-    assert [(line.charge.due_on, line.settled) for line in after.lines if line.settled] == [
+    assert [(line.charge.due_on, line.paid) for line in after.lines if line.paid] == [
         (today - 30 * DAY, Decimal("4000.00")),
         (today, Decimal("1000.00")),
     ]
@@ -366,7 +366,7 @@ def test_leaving_cancels_the_open_installments_and_keeps_what_was_settled(admin)
     )
 
     assert open_rows(enrollment) == [(today, Decimal("1500.00"))]
-    assert Charge.objects.live().count() == 2
+    assert Charge.objects.active().count() == 2
 
 
 def test_leaving_after_paying_more_than_stays_leaves_money_to_give_back(admin):

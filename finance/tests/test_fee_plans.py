@@ -64,7 +64,7 @@ def thirds(course):
 
 
 def charges():
-    return list(Charge.objects.live().order_by("due_on").values_list("due_on", "amount"))
+    return list(Charge.objects.active().order_by("due_on").values_list("due_on", "amount"))
 
 
 # Enrolling ------------------------------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ def test_open_installments_are_changed_and_what_is_paid_stays(client_of, admin):
 
     assert response.url == reverse("finance:student-fees", args=[enrollment.student_id])
     fees = fee_status(enrollment.student, today())
-    assert [(line.charge.due_on, line.open) for line in fees.lines if line.open] == later
+    assert [(line.charge.due_on, line.unpaid) for line in fees.lines if line.unpaid] == later
     assert fees.balance == Decimal("7000.00")
 
 
@@ -302,7 +302,7 @@ def test_changing_installments_needs_a_reason_and_the_whole_amount(client_of, ad
     missed = change(client, enrollment, ("2027-01-01", "12000.01"))
 
     assert "₹0.01 more than ₹12,000.00" in missed.content.decode()
-    assert Charge.objects.live().get().due_on == enrollment.enrolled_on
+    assert Charge.objects.active().get().due_on == enrollment.enrolled_on
 
 
 def test_open_installments_do_not_move_to_before_the_enrollment(client_of, admin):

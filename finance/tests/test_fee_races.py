@@ -43,7 +43,7 @@ def owner():
 
 
 def ask(student, by, amount, token=""):
-    rows = list(Charge.objects.live().filter(student=student))
+    rows = list(Charge.objects.active().filter(student=student))
     return concessions.request_concession(
         student=student,
         charges=rows,
@@ -76,7 +76,7 @@ def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(own
     )
 
     assert not list(checks.find_problems())
-    taken_off = sum(Concession.objects.live().values_list("amount", flat=True))
+    taken_off = sum(Concession.objects.active().values_list("amount", flat=True))
     assert taken_off <= Decimal("4000.00")
 
 
@@ -148,7 +148,7 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
         lambda: paid(student=enrollment.student, amount="500"),
     )
 
-    assert sum(Charge.objects.live().values_list("amount", flat=True)) == Decimal("12000.00")
+    assert sum(Charge.objects.active().values_list("amount", flat=True)) == Decimal("12000.00")
     assert not list(checks.find_problems())
 
 

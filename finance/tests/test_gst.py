@@ -93,7 +93,7 @@ def test_an_invoice_lists_the_taxes_of_its_place_of_supply(place, home, rows):
 
 def test_the_place_of_supply_is_named_with_its_code():
     tax = tax_within(Decimal("100.00"), Decimal("18"), place="08", home="27")
-    assert tax.place_words == "Rajasthan (08)"
+    assert tax.place_label == "Rajasthan (08)"
     assert SAC == "999293"
 
 

@@ -122,7 +122,7 @@ class FeeDesk(RuleBasedStateMachine):
         return timezone.localdate()
 
     def lines(self, student):
-        return [line for line in fee_status(student, self.today).lines if line.open > ZERO]
+        return [line for line in fee_status(student, self.today).lines if line.unpaid > ZERO]
 
     def owe(self, student, amount):
         self.owed[student.pk] += amount
@@ -139,7 +139,7 @@ class FeeDesk(RuleBasedStateMachine):
             "student", "amount"
         ):
             found[student] += amount
-        for student, amount in Concession.objects.live().values_list("student", "amount"):
+        for student, amount in Concession.objects.active().values_list("student", "amount"):
             found[student] -= amount
         return found
 
@@ -197,7 +197,7 @@ class FeeDesk(RuleBasedStateMachine):
         lines = self.lines(student)
         if not lines:
             return
-        amount = min(Decimal(amount).scaleb(-2), sum(line.open for line in lines))
+        amount = min(Decimal(amount).scaleb(-2), sum(line.unpaid for line in lines))
         rows = concessions.request_concession(
             student=student,
             charges=[line.charge for line in lines],
@@ -242,7 +242,7 @@ class FeeDesk(RuleBasedStateMachine):
             token=secrets.token_urlsafe(24),
             by=self.by,
             as_advance=True,
-            confirmed_double=True,
+            confirm_duplicate=True,
         )
         self.pay(student, amount)
 
@@ -267,7 +267,7 @@ class FeeDesk(RuleBasedStateMachine):
     @there_is("standing")
     @rule(which=which, part=strategies.integers(1, 100))
     def give_back(self, which, part):
-        payments = self.standing().with_refunded()
+        payments = self.active_payments().with_refunded()
         payment = self.one([one for one in payments if one.amount > one.refunded], which)
         if payment:
             amount = max(
@@ -320,7 +320,7 @@ class FeeDesk(RuleBasedStateMachine):
         enrollment = self.one(self.active(), which)
         if enrollment:
             is_open = sum(
-                (line.open for line in installments.unpaid_tuition(enrollment, self.today)), ZERO
+                (line.unpaid for line in installments.unpaid_tuition(enrollment, self.today)), ZERO
             )
             if is_open > ZERO:
                 rows = installments.split_evenly(is_open, parts, self.today + 5 * DAY)
@@ -347,11 +347,11 @@ class FeeDesk(RuleBasedStateMachine):
             "pk"
         )
 
-    def standing(self):
-        return Payment.objects.live().order_by("pk")
+    def active_payments(self):
+        return Payment.objects.active().order_by("pk")
 
     def voidable(self):
-        return self.standing().filter(refunds=None)
+        return self.active_payments().filter(refunds=None)
 
     def cheques(self):
         return self.voidable().filter(mode=Mode.CHEQUE)
@@ -378,16 +378,16 @@ class FeeDesk(RuleBasedStateMachine):
             fees = fee_status(student, self.today)
             assert fees.balance == self.owed[student.pk] == kept.get(student.pk, ZERO)
             assert fees.total_paid == self.paid[student.pk]
-            assert sum((line.open for line in fees.lines), ZERO) == max(fees.balance, ZERO)
-            assert all(ZERO <= line.settled <= line.net for line in fees.lines)
-        assert Refund.objects.total() <= Payment.objects.live().total()
+            assert sum((line.unpaid for line in fees.lines), ZERO) == max(fees.balance, ZERO)
+            assert all(ZERO <= line.paid <= line.net for line in fees.lines)
+        assert Refund.objects.total() <= Payment.objects.active().total()
 
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()
     def the_report_of_all_years_says_what_the_acts_say(self):
         years = range(BEGIN.year - 1, BEGIN.year + 6)
-        every = CollectionsReport([month for year in years for month in months_of(year)]).in_all
-        assert every.kept == sum(self.paid.values())
+        every = CollectionsReport([month for year in years for month in months_of(year)]).total
+        assert every.net == sum(self.paid.values())
         assert every.due == sum(self.net_charges.values())
 
 

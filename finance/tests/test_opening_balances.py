@@ -325,7 +325,7 @@ def test_an_opening_payment_that_was_voided_is_made_anew(file, batches, admin):
     switch(file, KIRAN)
 
     assert balances() == {"Kiran Rao": 40_000}
-    assert Payment.objects.live().get().receipt_number == "OP/26-27/00002"
+    assert Payment.objects.active().get().receipt_number == "OP/26-27/00002"
 
 
 def test_the_same_student_in_two_batches_has_two_lines(file, batches, institute_of_several):

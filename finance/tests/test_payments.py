@@ -201,10 +201,10 @@ def test_the_same_amount_within_minutes_asks_for_a_tick(client_of, admin, owing)
     asked = post(client, owing, as_advance="on")
     assert "Tick “Record it again”" in asked.context["form"].non_field_errors()[0]
     page = asked.content.decode()
-    assert 'name="confirmed_double"' in page
+    assert 'name="confirm_duplicate"' in page
     assert 'name="as_advance"' in page  # what was ticked before stays
 
-    post(client, owing, confirmed_double="on")
+    post(client, owing, confirm_duplicate="on")
     assert Payment.objects.count() == 2
 
 
@@ -212,7 +212,7 @@ def test_a_tick_that_nobody_asked_for_is_not_shown(client_of, admin, owing):
     page = client_of(admin).get(ADD, {"student": owing.pk}).content.decode()
 
     assert "as_advance" not in page
-    assert "confirmed_double" not in page
+    assert "confirm_duplicate" not in page
 
 
 @pytest.mark.parametrize("mode", ["upi", "bank_transfer"])
@@ -320,7 +320,7 @@ def test_taking_a_payment_costs_the_same_queries_however_many_there_were(
             "token": form["token"].value(),
             "amount": "5",
             "mode": "cash",
-            "confirmed_double": "on",
+            "confirm_duplicate": "on",
         }
         response = client.post(
             f"{ADD}?student={owing.pk}", typed | {"paid_on": timezone.localdate().isoformat()}
@@ -494,7 +494,7 @@ def test_a_part_of_a_receipt_number_finds_the_receipts_that_have_it(owing):
     numbers = set(Payment.objects.values_list("receipt_number", flat=True))
 
     for words in WORDS:
-        found = Payment.objects.numbered(words).values_list("receipt_number", flat=True)
+        found = Payment.objects.with_receipt_number(words).values_list("receipt_number", flat=True)
         assert set(found) == {number for number in numbers if words.upper() in number}, words
 
 
@@ -640,7 +640,7 @@ def test_cash_of_two_lakh_in_a_day_is_refused_by_the_name_of_the_law(client_of, 
     client = client_of(admin)
     post(client, rich, amount="1,00,000.00")
 
-    refused = post(client, rich, amount="1,00,000", confirmed_double="on")
+    refused = post(client, rich, amount="1,00,000", confirm_duplicate="on")
     taken = post(client, rich, amount="99,999.99")
 
     assert "Section 269ST of the Income-tax Act" in refused.context["form"].errors["amount"][0]

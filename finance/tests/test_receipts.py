@@ -155,7 +155,7 @@ def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, insti
 
 def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, institute):
     cancel_receipt(payment=payment, by=admin, reason="entered twice")
-    payment = Payment.objects.for_paper().get(pk=payment.pk)
+    payment = Payment.objects.for_receipt().get(pk=payment.pk)
     day = payment.reversal.voided_on
 
     said = receipts.receipt_data(payment).cancelled
@@ -339,7 +339,7 @@ def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_change
         for what in ["Rao Classes 1, Station Road Kota", GSTIN, "Rajasthan (08)", "CGST 9% ₹381.36"]
     )
     later = receipts.included_tax(paid(student=student, amount="105.00", by=admin))
-    assert (later.place_words, later.rows) == (
+    assert (later.place_label, later.rows) == (
         "Maharashtra (27)",
         [("CGST 2.5%", Decimal("2.50")), ("SGST 2.5%", Decimal("2.50"))],
     )
@@ -386,7 +386,7 @@ def test_the_state_follows_from_the_gstin_where_none_is_chosen(student, institut
     institute(gstin=GSTIN, state="")
     tax = receipts.included_tax(paid(student=student, amount="100.00"))
 
-    assert tax.place_words == "Rajasthan (08)"
+    assert tax.place_label == "Rajasthan (08)"
     assert [name for name, _ in tax.rows] == ["CGST 9%", "SGST 9%"]
 
 

@@ -171,7 +171,7 @@ def test_on_every_day_it_closes_with_the_balance_of_the_ledger(busy, on):
     assert of[StatementTerm.CHARGES] == fees.total_fee
     assert -of[StatementTerm.CONCESSIONS] == fees.conceded
     assert -of[StatementTerm.PAYMENTS] - of[StatementTerm.REFUNDS] == fees.total_paid
-    assert [due.amount for due in data.dues] == [line.open for line in fees.lines if line.open]
+    assert [due.amount for due in data.dues] == [line.unpaid for line in fees.lines if line.unpaid]
 
 
 def test_the_pdf_says_balance_dues_and_how_to_pay(client_of, admin, busy):

@@ -83,7 +83,7 @@ def test_the_classes_held_and_the_deduction_are_kept_and_the_working_is_shown(de
     proposal = page.context["proposal"]
     assert (proposal.held.counted, proposal.held.all) == (15, 30)
     # 9,000 × 15 ÷ 30 = 4,500, and 10 % of 9,000 = 900.
-    assert (proposal.fee, proposal.held.amount, proposal.deduction, proposal.keep) == rupees(
+    assert (proposal.fee, proposal.held.amount, proposal.deduction, proposal.amount) == rupees(
         "9000.00", "4500.00", "900.00", "5400.00"
     )
     text = page.content.decode()
@@ -110,7 +110,7 @@ def test_who_has_paid_less_owes_the_rest_by_the_day_of_leaving(desk, enrollment,
 
     leave(desk, enrollment)
 
-    kept = Charge.objects.live().order_by("due_on", "pk")
+    kept = Charge.objects.active().order_by("due_on", "pk")
     assert [(charge.due_on, charge.amount) for charge in kept] == [
         (START, Decimal("3000.00")),
         (START + 14 * DAY, Decimal("2400.00")),
@@ -123,7 +123,7 @@ def test_what_was_due_later_only_is_due_by_the_day_of_leaving(desk, june, studen
 
     leave(desk, enrollment)
 
-    assert Charge.objects.live().get().due_on == datetime.date(2026, 6, 16)
+    assert Charge.objects.active().get().due_on == datetime.date(2026, 6, 16)
 
 
 def test_settled_installments_that_fit_stay_as_they_are(desk, enrollment, student):
@@ -132,7 +132,7 @@ def test_settled_installments_that_fit_stay_as_they_are(desk, enrollment, studen
 
     leave(desk, enrollment)
 
-    assert [charge.amount for charge in Charge.objects.live().order_by("due_on")] == list(
+    assert [charge.amount for charge in Charge.objects.active().order_by("due_on")] == list(
         rupees("3000.00", "2400.00")
     )
     assert not Charge.objects.get(pk=first.pk).is_cancelled
@@ -142,7 +142,7 @@ def test_the_deduction_follows_the_settings_and_never_exceeds_the_rest(desk, enr
     Institute.objects.update(leaving_deduction_percent=70)
     proposal = desk.get(page_of(enrollment)).context["proposal"]
 
-    assert (proposal.deduction, proposal.keep) == rupees("4500.00", "9000.00")
+    assert (proposal.deduction, proposal.amount) == rupees("4500.00", "9000.00")
 
 
 def test_concessions_are_taken_off_first(desk, enrollment, admin):
@@ -159,7 +159,7 @@ def test_concessions_are_taken_off_first(desk, enrollment, admin):
     concessions.request_concession(amount=Decimal("1000.00"), **about)
     proposal = desk.get(page_of(enrollment)).context["proposal"]
 
-    assert (proposal.fee, proposal.keep) == rupees("8000.00", "4800.00")
+    assert (proposal.fee, proposal.amount) == rupees("8000.00", "4800.00")
     leave(desk, enrollment)
     assert balance(enrollment.student) == Decimal("4800.00")
     assert list(checks.find_problems()) == []
@@ -183,7 +183,7 @@ def test_without_a_last_day_or_class_times_all_of_the_fee_is_proposed(desk):
     ):
         proposal = desk.get(page_of(enrolled(batch=batch, fee=None))).context["proposal"]
         assert (proposal.held, proposal.deduction) == (None, Decimal("0.00"))
-        assert proposal.keep == batch.course.total_fee
+        assert proposal.amount == batch.course.total_fee
 
 
 def test_another_day_is_reckoned_anew_and_saves_nothing(desk, enrollment):
@@ -208,7 +208,7 @@ def test_another_figure_needs_its_reason_and_the_outcome_follows_it(desk, enroll
 
     page = leave(desk, enrollment, fee_to_keep="3000")
     assert page.context["form"].errors["fee_reason"]
-    assert page.context["outcome"].to_give_back == Decimal("3000.00")
+    assert page.context["outcome"].to_refund == Decimal("3000.00")
     assert Enrollment.objects.get().is_active
 
     leave(desk, enrollment, fee_to_keep="3000", fee_reason="Hardship")
@@ -232,7 +232,7 @@ def test_another_figure_needs_its_reason_and_the_outcome_follows_it(desk, enroll
 def test_what_cannot_be_says_why_and_writes_nothing(desk, enrollment, typed, field):
     assert field in leave(desk, enrollment, **typed).context["form"].errors
     assert Enrollment.objects.get().is_active
-    assert Charge.objects.live().count() == 3
+    assert Charge.objects.active().count() == 3
 
 
 # What is listed ---------------------------------------------------------------------------------------------------

@@ -33,8 +33,8 @@ def collections(request):
         {
             "filters": filters,
             "year_words": financial_year_words(year),
-            "in_all": collected.in_all,
-            "together": [("Together", collected.in_all)],
+            "in_all": collected.total,
+            "together": [("Together", collected.total)],
             "by_month": by_month,
             "by_course": by_course,
             "batches": batches,

@@ -40,7 +40,7 @@ def _tell(request, rows):
 def concession_create(request, pk):
     """Take something off what is open."""
     student = student_or_404(request.user, pk)
-    lines = [line for line in fee_status(student, timezone.localdate()).lines if line.open > ZERO]
+    lines = [line for line in fee_status(student, timezone.localdate()).lines if line.unpaid > ZERO]
     if not lines:
         messages.error(
             request, f"Nothing is open of the fees of {student}, so nothing can be taken off."
@@ -92,7 +92,9 @@ def _key(text):
 
 def concession_list(request):
     """Those that wait for somebody to approve them."""
-    waiting = Concession.objects.visible_to(request.user).waiting().one_each().with_total()
+    waiting = (
+        Concession.objects.visible_to(request.user).waiting().one_per_concession().with_total()
+    )
     rows = waiting.select_related("student__user", "charge__enrollment__batch", "asked_by")
     listed = (request, rows, {"asked": ["asked_at"]})
     if file := list_file(
@@ -195,7 +197,7 @@ def late_fee_waive(request, pk):
     )
     student = charge.student
     lines = fee_status(student, timezone.localdate()).lines
-    is_open = sum((line.open for line in lines if line.charge.pk == charge.pk), ZERO)
+    is_open = sum((line.unpaid for line in lines if line.charge.pk == charge.pk), ZERO)
     if is_open == ZERO:
         messages.error(request, f"Nothing is open of this late fee of {student}.")
         return redirect(_fees_of(student))

@@ -31,7 +31,7 @@ def day_book(request):
     if form := asked_form(request):
         return table_answer(f"day-book-{book.on}", COLUMNS, book.entries(), form=form)
     filters.show(book.people)
-    in_all = book.in_all
+    in_all = book.total
     closes = DayClose.objects.filter(
         Q(closed_on=book.on) | Q(person=request.user, closed_on__gt=book.on)
     )

@@ -33,6 +33,6 @@ def dues(request):
             "may_remind": may_remind,
             "may_mail": may_remind
             and settings.SENDS_MAIL
-            and any(debtor.may_be_mailed for debtor in debtors),
+            and any(debtor.can_be_emailed for debtor in debtors),
         },
     )

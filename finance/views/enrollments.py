@@ -126,6 +126,6 @@ def enrollment_dues(enrollment):
     return EnrollmentDues(
         charged=sum((line.charge.amount for line in own), ZERO),
         conceded=sum((line.conceded for line in own), ZERO),
-        settled=sum((line.settled for line in own), ZERO),
+        settled=sum((line.paid for line in own), ZERO),
         balance=fees.balance,
     )

@@ -24,8 +24,8 @@ def installments_update(request, pk):
     if not lines:
         messages.error(request, f"Nothing is open of the fee for {enrollment.batch}.")
         return redirect(back)
-    total = sum((line.open for line in lines), ZERO)
-    rows = [(line.charge.due_on, line.open) for line in lines]
+    total = sum((line.unpaid for line in lines), ZERO)
+    rows = [(line.charge.due_on, line.unpaid) for line in lines]
     form = InstallmentReasonForm(request.POST or None)
     table = InstallmentTable(request.POST or None)
     if table.step == "split":

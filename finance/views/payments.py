@@ -47,7 +47,7 @@ def payment_create(request):
     if not form.is_bound:
         form.initial = {
             "token": PaymentForm.new_token(),
-            "amount": fees.due_now or (fees.next_due.open if fees.next_due else None),
+            "amount": fees.due_now or (fees.next_due.unpaid if fees.next_due else None),
             "mode": "cash",
             "paid_on": today,
         }
@@ -90,7 +90,7 @@ def _stays(request, payment, heading, *, is_bounce=False):
 def payment_void(request, pk):
     payment = _to_take_back(request, pk)
     heading = f"Void receipt {payment}"
-    if payment.is_void:
+    if payment.is_cancelled:
         messages.error(request, f"Receipt {payment} was voided already.")
         return redirect(payment)
     if payment.refunded:
@@ -125,7 +125,7 @@ def payment_bounce(request, pk):
     """A cheque came back: its amount is owed again, and what the bank takes for it."""
     payment = _to_take_back(request, pk)
     heading = f"The cheque of {payment} bounced"
-    if payment.is_void or payment.mode != Mode.CHEQUE:
+    if payment.is_cancelled or payment.mode != Mode.CHEQUE:
         messages.error(request, f"Receipt {payment} is no cheque that stands, so it cannot bounce.")
         return redirect(payment)
     if payment.refunded:
@@ -190,7 +190,7 @@ def _total_of_list(filters, payments):
     days = filters.filter_days(DayTotal.objects.all())
     if days is not None:
         return days.aggregate(total=Sum("amount"))["total"] or ZERO
-    return (payments if filters.shows_void else payments.live()).total()
+    return (payments if filters.shows_void else payments.active()).total()
 
 
 def student_payments(request, pk):

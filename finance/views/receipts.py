@@ -21,7 +21,7 @@ from .pdf_response import pdf_response
 
 
 def receipt(request, pk):
-    payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
+    payment = get_object_or_404(Payment.objects.visible_to(request.user).for_receipt(), pk=pk)
     return render(
         request,
         "finance/receipts/detail.html",
@@ -46,7 +46,7 @@ def receipt_pdf(request, pk):
     form = PaperSizeForm(request.GET)
     if not form.is_valid():
         raise Http404("Receipts are printed on A5 or A4.")
-    payment = get_object_or_404(Payment.objects.visible_to(request.user).for_paper(), pk=pk)
+    payment = get_object_or_404(Payment.objects.visible_to(request.user).for_receipt(), pk=pk)
     is_duplicate = (
         receipt_prints.record_print(payment, by=request.user) > 1
         if request.method == "GET"

@@ -86,7 +86,7 @@ def refund_create(request, pk):
                 words += f" {display(advance - refund.amount)} more was paid than is owed."
             messages.success(request, words)
             return redirect(refund)
-    elif not form.is_bound and (payment.is_void or left <= ZERO):
+    elif not form.is_bound and (payment.is_cancelled or left <= ZERO):
         messages.error(request, f"Of receipt {payment} nothing is left that can be given back.")
         return redirect(payment)
     return render(

@@ -26,7 +26,7 @@ def student_fees(request, pk):
             "fees": fees,
             "pay": pay,
             "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
-            "open_tuition": fees.open_tuition,
+            "unpaid_enrollments": fees.unpaid_enrollments,
             "concessions": concessions.concession_history(student)
             if request.user.has_perm("finance.view_concession")
             else [],

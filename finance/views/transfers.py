@@ -73,7 +73,7 @@ def enrollment_transfer(request, enrollment):
         dues=dues,
         after=terms
         and replace(
-            dues, balance=dues.balance - terms.settlement.taken_back + terms.settlement.to_pay
+            dues, balance=dues.balance - terms.settlement.cancelled_amount + terms.settlement.to_pay
         ),
         heading=f"Move {enrollment.student} to another batch",
         submit="Move",

@@ -106,7 +106,7 @@ def enrollment_drop(request, enrollment):
         enrollment, tuition_lines(enrollment, fees), ended_on
     )
     kept = given.get("fee_to_keep")
-    kept = proposal.keep if kept is None else kept
+    kept = proposal.amount if kept is None else kept
     was_outdated = False
     if request.POST.get("do") == "show":
         form = DropForm(initial={name: request.POST.get(name) for name in DropForm.base_fields})
@@ -139,13 +139,11 @@ def enrollment_drop(request, enrollment):
 
 def _left_words(enrollment, outcome):
     """What has become of the fee, in two sentences."""
-    words = f"{enrollment.student} has left {enrollment.batch}. {display(outcome.kept)} of the fee stays charged"
-    if outcome.to_give_back and enrollment.goes_on_in:
-        return (
-            f"{words}; {display(outcome.to_give_back)} is in advance for {enrollment.goes_on_in}."
-        )
-    if outcome.to_give_back:
-        return f"{words}; {display(outcome.to_give_back)} is to be given back by {day_words(outcome.due_on)}."
+    words = f"{enrollment.student} has left {enrollment.batch}. {display(outcome.retained)} of the fee stays charged"
+    if outcome.to_refund and enrollment.goes_on_in:
+        return f"{words}; {display(outcome.to_refund)} is in advance for {enrollment.goes_on_in}."
+    if outcome.to_refund:
+        return f"{words}; {display(outcome.to_refund)} is to be given back by {day_words(outcome.due_on)}."
     return (
         f"{words}; {display(outcome.to_pay)} is still to be paid."
         if outcome.to_pay

@@ -78,7 +78,7 @@ def test_a_backup_under_load_restored_elsewhere_holds_one_moment(tmp_path, elsew
                         mode="cash",
                         token=secrets.token_urlsafe(24),
                         by=owner,
-                        confirmed_double=True,
+                        confirm_duplicate=True,
                     )
                 except (
                     OperationalError

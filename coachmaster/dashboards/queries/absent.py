@@ -114,5 +114,5 @@ class Absences:
         )
 
     def _overdue(self, student_ids):
-        charges = Charge.objects.open().filter(due_on__lt=self.today, student__in=student_ids)
+        charges = Charge.objects.unpaid().filter(due_on__lt=self.today, student__in=student_ids)
         return charges.order_by().values_list("student").annotate(Sum("open_now"))

@@ -56,7 +56,7 @@ def recent_enrollments(user):
 
 
 def recent_payments(user):
-    payments = Payment.objects.visible_to(user).live().select_related("student__user")
+    payments = Payment.objects.visible_to(user).active().select_related("student__user")
     return payments.only(
         "receipt_number", "mode", "amount", "paid_on", "student__user__full_name"
     ).order_by("-recorded_at", "-pk")[:RECENT_ROWS]

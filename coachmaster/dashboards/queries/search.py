@@ -10,6 +10,6 @@ def students_matching(user, text):
         return people.none()
     found = people.search(text) if sees_whole_institute(user) else people.matching(text)
     if "/" in text and user.has_perm("finance.view_payment"):
-        receipts = Payment.objects.visible_to(user).numbered(text).values("student")
+        receipts = Payment.objects.visible_to(user).with_receipt_number(text).values("student")
         found = found | people.filter(pk__in=receipts)
     return found.select_related("student_profile")

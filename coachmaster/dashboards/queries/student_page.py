@@ -36,7 +36,8 @@ def student_overview(student, user):
 def _fees(student, today):
     payments = _payments(student=student.pk)
     paid = sum(
-        (payment.amount - payment.refunded for payment in payments if not payment.is_void), ZERO
+        (payment.amount - payment.refunded for payment in payments if not payment.is_cancelled),
+        ZERO,
     )
     return {
         "fees": fee_status(student, today, paid=paid),

@@ -139,7 +139,7 @@ def test_each_figure_equals_the_list_it_links_to(client_of, admin):
     payments = client.get(reverse("finance:payment-list"), {"state": "standing"}).context["page"]
 
     assert (
-        sum(debtor.account.owed for debtor in dues["debtors"])
+        sum(debtor.account.dues for debtor in dues["debtors"])
         == figures.dues.amount
         == Decimal("11500.00")
     )

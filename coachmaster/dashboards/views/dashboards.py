@@ -67,7 +67,7 @@ def admin_dashboard(request):
 def _waiting_concessions(user):
     if not user.has_perm("finance.approve_concession"):
         return 0
-    return Concession.objects.waiting().count_each()
+    return Concession.objects.waiting().count_concessions()
 
 
 def instructor_dashboard(request):

@@ -33,7 +33,7 @@ def payments():
             "mode": "cash",
             "paid_on": f"{timezone.localdate()}",
             "as_advance": "on",
-            "confirmed_double": "on",
+            "confirm_duplicate": "on",
         }
         yield f"{reverse('finance:payment-create')}?student={student}", fields
 

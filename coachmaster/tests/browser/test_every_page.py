@@ -39,7 +39,7 @@ def institute(live_server):
         "student": User.objects.get(pk=enrollment.student_id),
         "batch": enrollment.batch,
         "enrollment": enrollment,
-        "payment": Payment.objects.filter(student=enrollment.student_id).live().first(),
+        "payment": Payment.objects.filter(student=enrollment.student_id).active().first(),
         "void": Payment.objects.filter(reversal__isnull=False).first(),
         "left": Enrollment.objects.filter(status=EnrollmentStatus.DROPPED).first(),
         "upcoming": Batch.objects.upcoming(academy.today).first(),
