@@ -14,11 +14,11 @@ from simple_history.models import HistoricalRecords
 from coachmaster.core.compiled import compiled
 from coachmaster.core.constraints import day_bounds
 from coachmaster.core.dates import DayField
+from coachmaster.core.querysets import ScopedQuerySet, restricted_id
 from coachmaster.core.statuses import State
 from coachmaster.core.text import AddressField, LineField, LinesField, PhoneField, folded
 
 from .roles import ADMIN, roles_within
-from .scopes import ScopedQuerySet, scope_of
 
 
 class UserQuerySet(ScopedQuerySet):
@@ -269,12 +269,12 @@ class StudentProfileQuerySet(ScopedQuerySet):
 @compiled
 def _student(*, pk, scope):
     # `user__id`, since Django looks at the size of a number only where it compares with a number of the table itself.
-    return StudentProfile.objects.in_scope(scope).filter(user__id=pk).select_related("user")
+    return StudentProfile.objects.restricted_to(scope).filter(user__id=pk).select_related("user")
 
 
 def student_or_404(user, pk):
     """Return the student with that id and their person; raise Http404 if ``user`` may not see such a student."""
-    for student in _student(pk=pk, scope=scope_of(user)):
+    for student in _student(pk=pk, scope=restricted_id(user)):
         return student
     raise Http404
 

@@ -13,15 +13,15 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.db.models import Q
 
-ADMIN, INSTRUCTOR, STUDENT = "Admin", "Instructor", "Student"
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 
-SCOPE = "accounts.see_whole_institute"
+ADMIN, INSTRUCTOR, STUDENT = "Admin", "Instructor", "Student"
 
 _OWN_RECORDS = ["academics.view_course", "academics.view_batch"]
 
 PERMISSIONS = {
     ADMIN: [
-        SCOPE,
+        SEE_WHOLE_INSTITUTE,
         "accounts.enter_admin",
         "accounts.view_admin_dashboard",
         *(
@@ -124,7 +124,7 @@ def keep_in_step(sender=None, **kwargs):
 
 def sees_whole_institute(user):
     """Whether ``user`` sees everybody's records and not only their own."""
-    return user.has_perm(SCOPE)
+    return user.has_perm(SEE_WHOLE_INSTITUTE)
 
 
 def roles_within(user):

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile
-from accounts.scopes import ScopedQuerySet
 from coachmaster.core.constraints import day_bounds, one_of
 from coachmaster.core.dates import DayField
+from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.reminders import SentReminder
 from coachmaster.core.text import LineField
 

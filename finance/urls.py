@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from accounts.roles import SCOPE, requires
+from accounts.roles import requires
 from accounts.views.reminders import remind_by_mail, remind_by_whatsapp
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from finance.services.reminders import FEE_REMINDERS
 
 from .views import (
@@ -139,7 +140,7 @@ urlpatterns = [
     ),
     path(
         "payments/",
-        requires([SCOPE, "finance.view_payment"])(payments.payment_list),
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_payment"])(payments.payment_list),
         name="payment-list",
     ),
     path(
@@ -171,7 +172,7 @@ urlpatterns = [
     ),
     path(
         "refunds/",
-        requires([SCOPE, "finance.view_refund"])(refunds.refund_due_list),
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_refund"])(refunds.refund_due_list),
         name="refund-due-list",
     ),
     path("refunds/<int:pk>/", requires("finance.view_refund")(refunds.refund), name="refund"),
@@ -202,7 +203,7 @@ urlpatterns = [
     ),
     path(
         "batches/<int:pk>/statements.zip",
-        requires([SCOPE, "finance.view_payment"])(statements.batch_statements),
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_payment"])(statements.batch_statements),
         name="batch-statements",
     ),
     path(

@@ -7,9 +7,9 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from academics import class_times
-from accounts.scopes import ScopedQuerySet
 from coachmaster.core.constraints import day_bounds, errors_beside
 from coachmaster.core.dates import DayField
+from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.text import LineField
 
 from .enrollments import Enrollment
@@ -27,7 +27,7 @@ class BatchQuerySet(ScopedQuerySet):
         return self.filter(instructor=user)
 
     def kept_in(self, scope):
-        """The batches whose registers are kept in a ``scope`` (of `scope_of`): all, or those that this person teaches."""
+        """The batches whose registers are kept in a ``scope`` (of `restricted_id`): all, or those that this person teaches."""
         return self if scope is None else self.taught_by(scope)
 
     def running(self, first, last=None):

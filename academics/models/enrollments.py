@@ -7,10 +7,10 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
-from accounts.scopes import ScopedQuerySet
 from coachmaster.core.constraints import day_bounds, one_of
 from coachmaster.core.dates import DayField
 from coachmaster.core.money import ZERO, MoneyField
+from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.text import LineField
 
 

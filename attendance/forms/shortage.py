@@ -3,8 +3,8 @@ from django.utils import timezone
 
 from academics.forms.choices import choices_of
 from accounts.models import User
-from accounts.scopes import scope_of
 from coachmaster.core.forms import FilterForm
+from coachmaster.core.querysets import restricted_id
 
 
 class ShortageFilter(FilterForm):
@@ -24,7 +24,7 @@ class ShortageFilter(FilterForm):
             ("edge", "Short after the next absence"),
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
         ]
-        scope = scope_of(user)
+        scope = restricted_id(user)
         choices_of(self.data, not_over_on=timezone.localdate(), scope=scope).offer_in(self)
         if scope is not None:
             del self.fields["instructor"]

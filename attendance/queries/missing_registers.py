@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
 from academics.timetable import Timetable, possible_days
-from accounts.scopes import scope_of
 from attendance.models import Sheet
 from coachmaster.core.exports import Column, Kind
+from coachmaster.core.querysets import restricted_id
 
 #: No list reaches further back, however long instructors may correct.
 MAX_DAYS = 31
@@ -82,7 +82,7 @@ def missing_registers_for(user, *, days=None):
     """The `Missing` that ``user`` has to see to now, so many days back (None: `days_back`): of all batches for staff, of
     those they teach for others."""
     days = days_back() if days is None else days
-    return missing_registers(timezone.now(), days=days, instructor=scope_of(user))
+    return missing_registers(timezone.now(), days=days, instructor=restricted_id(user))
 
 
 def _taken(*, first, last, instructor):

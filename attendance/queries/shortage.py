@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 
-from accounts.scopes import scope_of
 from attendance.models import Presence
 from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
 from coachmaster.core.compiled import compiled
 from coachmaster.core.exports import Column, Kind
 from coachmaster.core.importers import in_chunks
+from coachmaster.core.querysets import restricted_id
 from coachmaster.core.reminders import whatsapp_phone
 
 
@@ -176,4 +176,4 @@ SHORTAGE_COLUMNS = [
 
 def presences_for(user):
     """The counts of the enrollments that a list of ``user`` is about."""
-    return Presence.objects.kept_in(scope_of(user))
+    return Presence.objects.kept_in(restricted_id(user))

@@ -12,12 +12,12 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment, Institute
 from academics.timetable import Timetable
 from accounts.models import student_or_404
-from accounts.scopes import scope_of
 from attendance.models import Mark, MarkChange, Sheet
 from attendance.percentages import STATUS_BY_VALUE, MarkStatus, Tally
 from attendance.statistics import update_last_marked_on, update_presences
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import day_words
+from coachmaster.core.querysets import restricted_id
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
 
@@ -47,7 +47,7 @@ class SaveResult:
 
 def attendance_batches(user):
     """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
-    return Batch.objects.kept_in(scope_of(user))
+    return Batch.objects.kept_in(restricted_id(user))
 
 
 def attendance_student_or_404(user, pk):

@@ -3,19 +3,19 @@ import datetime
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts.scopes import scope_of
 from attendance.exports import CLASS_DAY_COLUMNS
 from attendance.forms.days import ClassDayFilter
 from attendance.queries.days import ClassDay, classes_on
 from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.pagination import paginate_rows
+from coachmaster.core.querysets import restricted_id
 
 
 def day(request):
     today = timezone.localdate()
     filters = ClassDayFilter(request.GET, today=today)
     on, show = filters.day, filters.value("show")
-    classes = classes_on(on, scope_of(request.user))
+    classes = classes_on(on, restricted_id(request.user))
     shown = [one for one in classes if not show or one.is_taken == (show == "taken")]
     if form := asked_form(request):
         return table_answer(f"classes-of-{on}-{today}", CLASS_DAY_COLUMNS, shown, form=form)

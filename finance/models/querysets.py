@@ -1,8 +1,8 @@
 from django.db.models import Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from accounts.scopes import ScopedQuerySet
 from coachmaster.core.money import NO_MONEY, MoneyField
+from coachmaster.core.querysets import ScopedQuerySet
 
 
 def percent(percent):

@@ -7,12 +7,12 @@ from django.utils import timezone
 
 from academics.models import Batch, Institute
 from accounts.models import StudentProfile, User
-from accounts.scopes import scope_of
 from attendance.models import Mark, Reminder
 from attendance.percentages import MarkStatus
 from attendance.queries.shortage import ShortageRow, presences_for, shortage_rows_of_students
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO
+from coachmaster.core.querysets import restricted_id
 from coachmaster.core.reminders import whatsapp_phone
 from finance.models import Account, Charge
 
@@ -62,7 +62,7 @@ class Absences:
         self.user, self.day, self.shows_fees = user, day, shows_fees
         self.today = timezone.localdate()
         self.institute = Institute.objects.current()
-        self.marks = Mark.objects.kept_in(scope_of(user))
+        self.marks = Mark.objects.kept_in(restricted_id(user))
 
     def profiles(self, filters):
         """Return the profiles of the absent students that match an AbsentFilter."""

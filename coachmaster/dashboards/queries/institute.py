@@ -3,9 +3,9 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from academics.models import Course, Enrollment
-from accounts.scopes import scope_of
 from attendance.queries.days import DaySummary, day_summary
 from coachmaster.core.compiled import compiled
+from coachmaster.core.querysets import restricted_id
 from finance.models import Payment
 from finance.reports import summaries
 
@@ -34,7 +34,7 @@ def institute_figures(user, today, courses):
             number=Count("student", distinct=True)
         )["number"],
         running_batches=sum(course.running_batches for course in courses),
-        classes=day_summary(today, CLASSES_SHOWN, scope_of(user)),
+        classes=day_summary(today, CLASSES_SHOWN, restricted_id(user)),
     )
 
 
