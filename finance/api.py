@@ -108,7 +108,6 @@ PAYMENT_FIELDS = {
     "payment_date": "paid_on",
     "payment_mode": "mode",
     "advance": "as_advance",
-    "confirm_duplicate": "confirm_duplicate",
 }
 
 
@@ -212,7 +211,9 @@ def record_payment(
     with with_field_names(inverse(PAYMENT_FIELDS)):
         try:
             payment = payments_services.record_payment(
-                student=student, by=request.user, **cleaned(PaymentForm(values))
+                student=student,
+                received=payments_services.ReceivedMoney(**cleaned(PaymentForm(values))),
+                by=request.user,
             )
         except TokenAlreadyUsed as refusal:
             raise TokenAlreadyUsed(
@@ -220,7 +221,7 @@ def record_payment(
                 "was saved. Use a new key for another payment."
             ) from refusal
         except ExceedsDues as refusal:
-            sentence = f"{display(refusal.owed)} is owed. Send “advance”: true to keep the rest as an advance."
+            sentence = f"{display(refusal.dues)} is owed. Send “advance”: true to keep the rest as an advance."
             raise ExceedsDues({"amount": sentence}) from refusal
         except PossibleDuplicate as refusal:
             raise PossibleDuplicate(

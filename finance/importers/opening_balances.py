@@ -35,7 +35,8 @@ from finance.models import (
 )
 from finance.services.bulk_enrollments import BulkEnrollment
 from finance.services.bulk_payments import BulkPayments
-from finance.services.payments import build_payment, check_payment_date
+from finance.services.payment_limits import check_payment_date
+from finance.services.payments import ReceivedMoney, build_payment
 
 from .payments import ModeField
 
@@ -412,19 +413,20 @@ class WorkbookImporter(Importer):
                     payments.append(
                         build_payment(
                             student=student,
-                            amount=amount,
-                            paid_on=row["paid_on"],
-                            mode=row.get("mode", Mode.CASH),
-                            reference="",
-                            cheque_on=row["paid_on"] if row.get("mode") == Mode.CHEQUE else None,
-                            notes=_notes(row),
-                            token=_token(row["key"], count),
+                            received=ReceivedMoney(
+                                amount=amount,
+                                paid_on=row["paid_on"],
+                                mode=row.get("mode", Mode.CASH),
+                                cheque_on=row["paid_on"],
+                                notes=_notes(row),
+                                token=_token(row["key"], count),
+                                enrollment=row["enrollment"],
+                            ),
                             series=series,
                             number=number,
                             status=stand[student.pk],
                             letterhead=receiving.letterhead,
                             by=None,
-                            enrollment=row["enrollment"],
                         )
                     )
                 except ValidationError as error:

@@ -16,7 +16,8 @@ from coachmaster.core.money import display
 from coachmaster.core.text import folded
 from finance.models import LiveReference, Mode, Payment, live_reference, normalised_reference
 from finance.services.bulk_payments import BulkPayments
-from finance.services.payments import build_payment, check_payment_date
+from finance.services.payment_limits import check_payment_date
+from finance.services.payments import ReceivedMoney, build_payment
 
 _MODES = {
     Mode.CASH: ["cash", "by cash"],
@@ -105,15 +106,15 @@ class PaymentImporter(Importer):
                 payments.append(
                     build_payment(
                         student=people[row["student"]],
-                        amount=row["amount"],
-                        paid_on=row["paid_on"],
-                        mode=row["mode"],
-                        reference=row.get("reference", ""),
-                        cheque_on=row.get("cheque_on", row["paid_on"])
-                        if row["mode"] == Mode.CHEQUE
-                        else None,
-                        notes=_notes(row),
-                        token=row["token"],
+                        received=ReceivedMoney(
+                            amount=row["amount"],
+                            paid_on=row["paid_on"],
+                            mode=row["mode"],
+                            reference=row.get("reference", ""),
+                            cheque_on=row.get("cheque_on", row["paid_on"]),
+                            notes=_notes(row),
+                            token=row["token"],
+                        ),
                         series=series,
                         number=number,
                         status=stand[row["student"]],

@@ -9,7 +9,7 @@ from finance.balances import refresh_accounts, refresh_day_totals
 from finance.locks import book_day, first_cancellation_day, lock_entry
 from finance.models import Charge, ChargeKind, LiveReference, Mode, ReceiptSeries, Refund, Reversal
 
-from .payments import check_back_dating
+from .payment_limits import check_back_dating
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from finance.balances import refresh_accounts
 from finance.locks import book_day, lock_entry
 from finance.models import Letterhead, Mode, Payment, ReceiptSeries, Refund, normalised_reference
 
-from .payments import check_back_dating
+from .payment_limits import check_back_dating
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
 from finance.models import Mode
 from finance.services.enrollments import enroll
-from finance.services.payments import record_payment
+from finance.services.payments import ReceivedMoney, record_payment
 
 
 def enrolled(
@@ -38,16 +38,18 @@ def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference=""
         reference = secrets.token_hex(6)
     return record_payment(
         student=student,
-        amount=Decimal(amount),
-        paid_on=paid_on or timezone.localdate(),
-        mode=mode,
-        reference=reference,
-        token=secrets.token_urlsafe(24),
         by=by,
-        as_advance=True,
-        confirm_duplicate=True,
-        enforce_limits=False,
-        **kwargs,
+        received=ReceivedMoney(
+            amount=Decimal(amount),
+            paid_on=paid_on or timezone.localdate(),
+            mode=mode,
+            reference=reference,
+            token=secrets.token_urlsafe(24),
+            as_advance=True,
+            confirm_duplicate=True,
+            enforce_limits=False,
+            **kwargs,
+        ),
     )
 
 

@@ -28,7 +28,7 @@ from finance.services.bulk_payments import BulkPayments
 from finance.services.cancellations import cancel_receipt
 from finance.services.day_closes import close_day, expected_cash
 from finance.services.enrollments import enroll_several
-from finance.services.payments import build_payment
+from finance.services.payments import ReceivedMoney, build_payment
 from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
@@ -209,10 +209,16 @@ def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner)
         )
         series, number = receiving.reserve_number(today)
         payment = build_payment(
-            student=asha, amount=Decimal("700.00"), paid_on=today, mode="cash", reference="", cheque_on=None, notes="",
-            token="opening", series=series, number=number, status=receiving.stand([asha.pk])[asha.pk],
-            letterhead=receiving.letterhead, by=None,
-        )  # fmt: skip
+            student=asha,
+            received=ReceivedMoney(
+                amount=Decimal("700.00"), paid_on=today, mode="cash", token="opening"
+            ),
+            series=series,
+            number=number,
+            status=receiving.statuses([asha.pk])[asha.pk],
+            letterhead=receiving.letterhead,
+            by=None,
+        )
         receiving.write([payment])
         receiving.finish()
 

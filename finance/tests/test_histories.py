@@ -52,7 +52,7 @@ from finance.services import (
     transfers,
 )
 from finance.services.enrollments import tuition_lines
-from finance.services.payments import record_payment
+from finance.services.payments import ReceivedMoney, record_payment
 
 HISTORIES = int(os.environ.get("HISTORIES", 20))
 STEPS = int(os.environ.get("HISTORY_STEPS", 50))
@@ -234,15 +234,17 @@ class FeeDesk(RuleBasedStateMachine):
     def receive_from(self, student, amount, mode):
         record_payment(
             student=student,
-            amount=amount,
-            paid_on=self.today,
-            mode=mode,
-            reference=secrets.token_hex(8) if Mode(mode).needs_reference else "",
-            cheque_on=self.today,
-            token=secrets.token_urlsafe(24),
             by=self.by,
-            as_advance=True,
-            confirm_duplicate=True,
+            received=ReceivedMoney(
+                amount=amount,
+                paid_on=self.today,
+                mode=mode,
+                reference=secrets.token_hex(8) if Mode(mode).needs_reference else "",
+                cheque_on=self.today,
+                token=secrets.token_urlsafe(24),
+                as_advance=True,
+                confirm_duplicate=True,
+            ),
         )
         self.pay(student, amount)
 

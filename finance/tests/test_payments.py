@@ -14,7 +14,7 @@ from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
 from coachmaster.core.dates import day_words
 from finance.models import Account, Payment, ReceiptSeries
 from finance.services.cancellations import cancel_receipt
-from finance.services.payments import record_payment
+from finance.services.payments import ReceivedMoney, record_payment
 
 from .factories import enrolled, paid
 
@@ -182,7 +182,7 @@ def test_more_than_owed_asks_for_a_tick_and_then_keeps_the_rest(client_of, admin
 
     form = asked.context["form"]
     assert form.errors["amount"] == [
-        "₹12,000.00 is owed. Tick “Keep the rest as an advance” to take more."
+        "The dues are ₹12,000.00. Tick “Keep the rest as an advance” to accept more."
     ]
     assert form["token"].value() == "b" * 32
     assert form["amount"].value() == "12,500.50"
@@ -559,9 +559,7 @@ def test_a_cheque_needs_its_number_and_its_date(client_of, admin, owing):
     post(client, owing, mode="cheque", reference="004215", cheque_on=week_ago.isoformat())
 
     assert missing.context["form"].errors["reference"] == ["Enter the number of the cheque."]
-    assert undated.context["form"].errors["cheque_on"] == [
-        "Enter the date that stands on the cheque."
-    ]
+    assert undated.context["form"].errors["cheque_on"] == ["Enter the date on the cheque."]
     assert Payment.objects.values_list("mode", "reference", "cheque_on").get() == (
         "cheque",
         "004215",
@@ -610,18 +608,15 @@ def test_a_cheque_is_taken_while_banks_pay_it_and_dated_at_most_a_year_ahead(
     }
 
     with time_machine.travel("2026-11-24 06:30", tick=False):
-        taking = dict(
-            student=owing,
-            amount=Decimal("500.00"),
-            paid_on=timezone.localdate(),
-            token="t",
-            by=admin,
+        received = ReceivedMoney(
+            amount=Decimal("500.00"), paid_on=timezone.localdate(), token="t", **cheque
         )
         if sentence is None:
-            assert record_payment(**taking, **cheque).cheque_on == cheque["cheque_on"]
+            payment = record_payment(student=owing, received=received, by=admin)
+            assert payment.cheque_on == cheque["cheque_on"]
         else:
             with pytest.raises(ValidationError) as refusal:
-                record_payment(**taking, **cheque)
+                record_payment(student=owing, received=received, by=admin)
             assert refusal.value.message_dict == {"cheque_on": [sentence]}
             assert not Payment.objects.exists()
 

@@ -26,7 +26,7 @@ from finance import checks
 from finance.models import Account, DayTotal, Payment, Reversal
 from finance.services.cancellations import cancel_receipt
 from finance.services.enrollments import complete_batch, drop
-from finance.services.payments import ExceedsDues, record_payment
+from finance.services.payments import ExceedsDues, ReceivedMoney, record_payment
 from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
@@ -84,6 +84,15 @@ def test_one_form_posted_fifty_times_at_once_gives_one_receipt(owner):
     assert not list(checks.find_problems())
 
 
+def cash(amount):
+    return ReceivedMoney(
+        amount=Decimal(amount),
+        paid_on=timezone.localdate(),
+        mode="cash",
+        token=secrets.token_urlsafe(24),
+    )
+
+
 @pytest.mark.parametrize("every_fifth_is_invalid", [False, True])
 def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid):
     students = [enrolled(fee="12000.00").student for _ in range(16)]
@@ -97,10 +106,7 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
             try:
                 record_payment(
                     student=students[writer],
-                    amount=Decimal("12000.01") if invalid(writer, turn) else Decimal(turn + 1),
-                    paid_on=timezone.localdate(),
-                    mode="cash",
-                    token=secrets.token_urlsafe(24),
+                    received=cash("12000.01" if invalid(writer, turn) else turn + 1),
                     by=owner,
                 )
                 done += 1
@@ -123,10 +129,7 @@ def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
     def pay():
         return record_payment(
             student=student,
-            amount=Decimal("12000.00"),
-            paid_on=timezone.localdate(),
-            mode="cash",
-            token=secrets.token_urlsafe(24),
+            received=cash("12000.00"),
             by=owner,
         )
 

@@ -19,7 +19,7 @@ from finance.forms.student_picker import StudentPickerForm
 from finance.ledger import amount_paid, fee_status
 from finance.models import DayTotal, Mode, Payment, Refund
 from finance.services.cancellations import bounce_cheque, cancel_receipt
-from finance.services.payments import record_payment
+from finance.services.payments import ReceivedMoney, record_payment
 
 from .student_picker import picked_student, student_picker
 
@@ -33,7 +33,8 @@ def payment_create(request):
     form = PaymentForm(request.POST or None)
     if form.is_valid():
         try:
-            payment = record_payment(student=student, by=request.user, **form.cleaned_data)
+            received = ReceivedMoney(**form.cleaned_data)
+            payment = record_payment(student=student, received=received, by=request.user)
         except ValidationError as refusal:
             form.refuse(refusal)
         else:

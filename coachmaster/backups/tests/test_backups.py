@@ -18,7 +18,7 @@ from accounts.roles import ADMIN
 from accounts.tests.factories import UserFactory
 from coachmaster.backups import backups, databases, postgresql, sqlite
 from finance.models import Account, Payment
-from finance.services.payments import record_payment
+from finance.services.payments import ReceivedMoney, record_payment
 from finance.tests.factories import enrolled, paid
 
 from .elsewhere import elsewhere, everything_in
@@ -73,12 +73,14 @@ def test_a_backup_under_load_restored_elsewhere_holds_one_moment(tmp_path, elsew
                 try:
                     payment = record_payment(
                         student=student,
-                        amount=10,
-                        paid_on=timezone.localdate(),
-                        mode="cash",
-                        token=secrets.token_urlsafe(24),
                         by=owner,
-                        confirm_duplicate=True,
+                        received=ReceivedMoney(
+                            amount=10,
+                            paid_on=timezone.localdate(),
+                            mode="cash",
+                            token=secrets.token_urlsafe(24),
+                            confirm_duplicate=True,
+                        ),
                     )
                 except (
                     OperationalError
