@@ -4,24 +4,24 @@ from django import forms
 from django.contrib import admin, messages
 
 from academics.forms.institute import INSTITUTE_GROUPS, InstituteForm
-from academics.services.batches import refuse_times_that_changes_need, refuse_what_history_forbids
+from academics.services.batches import check_batch_change, check_removed_times
 from academics.services.clashes import check_clashes, find_clashes
-from academics.services.holidays import kept_sheets_words, sheets_on
-from academics.services.institute import refuse_settings_that_enrollments_forbid, save_institute
+from academics.services.holidays import count_sheets_on, existing_sheets_message
+from academics.services.institute import lock_and_check_settings, save_institute
 from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
 
 from . import class_times
 from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, Institute
 
 
-class LockedInstituteForm(InstituteForm):
+class InstituteAdminForm(InstituteForm):
     """The settings. Django admin checks and saves in one transaction, so the lock of the check holds until the end."""
 
     def clean(self):
         cleaned = super().clean()
         if not self.errors:
             wanted = Institute(several_batches_at_once=cleaned["several_batches_at_once"])
-            refuse_settings_that_enrollments_forbid(wanted)
+            lock_and_check_settings(wanted)
         return cleaned
 
 
@@ -29,7 +29,7 @@ class LockedInstituteForm(InstituteForm):
 class InstituteAdmin(HistoryAdmin, NeverDeleted):
     """The one row about the institute."""
 
-    form = LockedInstituteForm
+    form = InstituteAdminForm
     fieldsets = [(heading, {"fields": names}) for heading, names in INSTITUTE_GROUPS.items()]
     list_display = ["name", "phone", "several_batches_at_once"]
     history_list_display = ["name", "several_batches_at_once"]
@@ -54,7 +54,7 @@ class CourseAdmin(HistoryAdmin, NeverDeleted):
     history_list_display = ["total_fee", "is_active"]
 
 
-class ClassTimeRows(forms.BaseInlineFormSet):
+class ClassTimeFormSet(forms.BaseInlineFormSet):
     """The class times of a batch; none overlaps another, and one that meets another batch's is asked about."""
 
     def clean(self):
@@ -64,7 +64,7 @@ class ClassTimeRows(forms.BaseInlineFormSet):
         slots = class_times.check(self.slots)
         batch, was = self.instance, self.instance.slots if self.instance.pk else []
         starts = {(slot.weekday, slot.starts_at) for slot in slots}
-        refuse_times_that_changes_need(
+        check_removed_times(
             batch, [one for one in was if (one.weekday, one.starts_at) not in starts]
         )
         if batch.starts_on:
@@ -92,11 +92,11 @@ class ClassTimeInline(admin.TabularInline):
     """The weekly class times of a batch."""
 
     model = ClassTime
-    formset = ClassTimeRows
+    formset = ClassTimeFormSet
     extra = 1
 
 
-class BatchForm(forms.ModelForm):
+class BatchAdminForm(forms.ModelForm):
     """A batch; what happened in it bounds what can be changed."""
 
     despite_clash = forms.BooleanField(
@@ -109,7 +109,7 @@ class BatchForm(forms.ModelForm):
         cleaned = super().clean()
         if self.instance.pk and not self.errors:
             fields = {name: value for name, value in cleaned.items() if name != "despite_clash"}
-            refuse_what_history_forbids(Batch(pk=self.instance.pk, **fields))
+            check_batch_change(Batch(pk=self.instance.pk, **fields))
         return cleaned
 
 
@@ -117,7 +117,7 @@ class BatchForm(forms.ModelForm):
 class BatchAdmin(HistoryAdmin, NeverDeleted):
     """Batches."""
 
-    form = BatchForm
+    form = BatchAdminForm
     inlines = [ClassTimeInline]
     list_display = [
         "name",
@@ -169,8 +169,8 @@ class HolidayAdmin(admin.ModelAdmin):
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
-        if sheets := sheets_on([obj.day]):
-            messages.warning(request, kept_sheets_words(sheets))
+        if sheets := count_sheets_on([obj.day]):
+            messages.warning(request, existing_sheets_message(sheets))
 
 
 @admin.register(Enrollment)

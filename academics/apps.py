@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
-def make_institute(using="default", **kwargs):
+def create_institute(using="default", **kwargs):
     """Make the one row about the institute, so that every page and lock finds it."""
     from .models import Institute
 
@@ -15,4 +15,4 @@ class AcademicsConfig(AppConfig):
     name = "academics"
 
     def ready(self):
-        post_migrate.connect(make_institute, sender=self, dispatch_uid="academics.institute")
+        post_migrate.connect(create_institute, sender=self, dispatch_uid="academics.institute")

@@ -76,7 +76,7 @@ def _day_words(weekdays):
     return ", ".join(WEEKDAYS[weekday] for weekday in weekdays)
 
 
-def grouped(slots):
+def group_by_time(slots):
     """``(weekdays, starts_at, ends_at)`` for each time of day, in order of the first day."""
     groups: dict[tuple[datetime.time, datetime.time], list[int]] = {}
     for slot in sorted(slots):
@@ -84,9 +84,9 @@ def grouped(slots):
     return [(weekdays, *times) for times, weekdays in groups.items()]
 
 
-def written(slots):
+def format_slots(slots):
     """``slots`` as text that `parse` reads back."""
     return "; ".join(
         f"{_day_words(weekdays)} {starts_at:%H:%M}-{ends_at:%H:%M}"
-        for weekdays, starts_at, ends_at in grouped(slots)
+        for weekdays, starts_at, ends_at in group_by_time(slots)
     )

@@ -5,4 +5,4 @@ from .models import Institute
 
 def institute(request):
     """The institute, for the name in the head of each page."""
-    return {"institute": Institute.objects.for_page_heads()}
+    return {"institute": Institute.objects.cached()}

@@ -45,7 +45,7 @@ def batch_columns(user):
     return columns
 
 
-STUDENTS_OF_BATCH = [
+BATCH_STUDENT_COLUMNS = [
     Column("Student", Kind.TEXT, lambda enrollment: enrollment.student.user.full_name),
     Column("Admission number", Kind.TEXT, lambda enrollment: enrollment.student.admission_number),
     Column("Phone", Kind.TEXT, lambda enrollment: enrollment.student.user.phone),
@@ -56,7 +56,7 @@ STUDENTS_OF_BATCH = [
     Column("Ended on", Kind.DAY, lambda enrollment: enrollment.ended_on),
 ]
 
-HOLIDAYS = [
+HOLIDAY_COLUMNS = [
     Column("Holiday", Kind.TEXT, lambda holiday: holiday.name),
     Column("Date", Kind.DAY, lambda holiday: holiday.day),
 ]

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 from icalendar import Calendar, Event, Timezone, vDuration
 
-from .own_timetable import own_timetable
+from .personal_timetable import personal_timetable
 
 WEEKS_BACK, WEEKS_AHEAD = datetime.timedelta(weeks=4), datetime.timedelta(weeks=12)
 REFRESH_INTERVAL = datetime.timedelta(hours=1)
@@ -19,7 +19,7 @@ def class_feed(person, today, *, institute):
 
     The bytes are the same for a whole day while nothing changes, so that they can have an ETag.
     """
-    timetable = own_timetable(person, today - WEEKS_BACK, today + WEEKS_AHEAD)
+    timetable = personal_timetable(person, today - WEEKS_BACK, today + WEEKS_AHEAD)
     stamp = datetime.datetime.combine(today, datetime.time(), datetime.UTC)
     calendar = _empty_calendar(institute)
     calendar.add_component(
@@ -27,7 +27,7 @@ def class_feed(person, today, *, institute):
     )
     for scheduled in timetable.classes():
         # A moved class is listed only on the day it was moved to.
-        if not (scheduled.is_taken_out and scheduled.change.to_day):
+        if not (scheduled.is_called_off and scheduled.change.to_day):
             calendar.add_component(_class_event(scheduled, stamp, institute))
     for day, name in sorted(timetable.holidays.items()):
         calendar.add_component(_holiday_event(day, name, stamp))
@@ -61,11 +61,11 @@ def _class_event(scheduled, stamp, institute):
     event.add("dtstamp", stamp)
     event.add("dtstart", _local(scheduled.day, scheduled.slot.starts_at))
     event.add("dtend", _local(scheduled.day, scheduled.slot.ends_at))
-    event.add("summary", f"Cancelled: {batch}" if scheduled.off else str(batch))
+    event.add("summary", f"Cancelled: {batch}" if scheduled.not_held_reason else str(batch))
     event.add("location", ", ".join(filter(None, [scheduled.room, institute.name])))
     event.add("description", "\n".join(filter(None, details)))
     event.add("url", f"{settings.SITE_URL}{batch.get_absolute_url()}")
-    event.add("status", "CANCELLED" if scheduled.off else "CONFIRMED")
+    event.add("status", "CANCELLED" if scheduled.not_held_reason else "CONFIRMED")
     return event
 
 

@@ -14,9 +14,10 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from coachmaster.core.compiled import compiled
+from coachmaster.core.dates import days_between
 
 from .class_times import Slot
-from .models import Batch, ClassChange, ClassTime, Holiday, days_between
+from .models import Batch, ClassChange, ClassTime, Holiday
 
 #: How far ahead the next class is looked for; a break is never longer.
 LOOK_AHEAD = datetime.timedelta(days=366)
@@ -24,7 +25,7 @@ LOOK_AHEAD = datetime.timedelta(days=366)
 MANY_BATCHES = 500
 
 
-class Class(NamedTuple):
+class ScheduledClass(NamedTuple):
     """One class of a batch on one day."""
 
     batch: Batch
@@ -33,15 +34,15 @@ class Class(NamedTuple):
     room: str
     #: The change that took it out or put it in, if any.
     change: ClassChange | None = None
-    is_taken_out: bool = False
+    is_called_off: bool = False
     #: The name of the holiday it falls on, or "".
     holiday: str = ""
 
     @property
-    def off(self):
+    def not_held_reason(self):
         """Why it is not held: `Cancelled: fever`, `Moved to Tue 2 Jun, 18:00: fever`, `Holiday: Diwali`; or ""."""
-        if self.is_taken_out and self.change:
-            return self.change.words_there
+        if self.is_called_off and self.change:
+            return self.change.called_off_note
         return f"Holiday: {self.holiday}" if self.holiday else ""
 
     @property
@@ -52,7 +53,7 @@ class Class(NamedTuple):
     @property
     def note(self):
         """What is unusual about it, as words, or ""."""
-        return self.off or (self.change.words_here if self.change else "")
+        return self.not_held_reason or (self.change.held_note if self.change else "")
 
 
 # Every sheet, dashboard and page of a batch asks these three. Compiled, weekly times take 0.1 ms instead of 0.4.
@@ -77,11 +78,11 @@ def _holidays(*, first, last):
     return Holiday.objects.filter(day__range=(first, last)).values_list("day", "name")
 
 
-class DayPlan(NamedTuple):
+class DaySchedule(NamedTuple):
     """What the timetable says about one day of one batch."""
 
     #: Every class, those that are not held too.
-    classes: list[Class]
+    classes: list[ScheduledClass]
     #: The name of the holiday, or "".
     holiday: str
     #: The first change that cancels or moves away a class of this day, if any.
@@ -90,12 +91,12 @@ class DayPlan(NamedTuple):
     @property
     def is_planned(self):
         """Whether a class was left in the timetable, moved and extra ones too; holidays are not looked at."""
-        return any(not one.is_taken_out for one in self.classes)
+        return any(not one.is_called_off for one in self.classes)
 
     @property
     def first_at(self):
         """When its first class begins that was not called off; None without one."""
-        return next((one.slot.starts_at for one in self.classes if not one.is_taken_out), None)
+        return next((one.slot.starts_at for one in self.classes if not one.is_called_off), None)
 
 
 class Timetable:
@@ -138,31 +139,37 @@ class Timetable:
             if slot.weekday != weekday:
                 continue
             change = changes.get(slot.starts_at)
-            if change is None or not change.keeps_its_start:
+            if change is None or not change.keeps_start:
                 found.append(
-                    Class(batch, day, slot, batch.room, change, change is not None, holiday)
+                    ScheduledClass(
+                        batch, day, slot, batch.room, change, change is not None, holiday
+                    )
                 )
         for change in self._put_in.get((pk, day), ()):
             slot = Slot(weekday, change.to_starts_at, change.to_ends_at)
-            found.append(Class(batch, day, slot, change.room or batch.room, change, False, holiday))
+            found.append(
+                ScheduledClass(batch, day, slot, change.room or batch.room, change, False, holiday)
+            )
         return (
-            sorted(found, key=lambda one: (one.slot, one.is_taken_out)) if len(found) > 1 else found
+            sorted(found, key=lambda one: (one.slot, one.is_called_off))
+            if len(found) > 1
+            else found
         )
 
-    def plan(self, batch, day):
-        """The `DayPlan` of ``batch`` for that day."""
+    def schedule(self, batch, day):
+        """The `DaySchedule` of ``batch`` for that day."""
         changes = self._taken_out.get((batch.pk, day))
         called_off = changes[min(changes)] if changes else None
-        return DayPlan(self.all_on(batch, day), self.holidays.get(day, ""), called_off)
+        return DaySchedule(self.all_on(batch, day), self.holidays.get(day, ""), called_off)
 
     def at(self, batch, day, starts_at):
         """The class of ``batch`` that begins at that time and was not called off, or None. It may fall on a holiday."""
-        left = (one for one in self.all_on(batch, day) if not one.is_taken_out)
+        left = (one for one in self.all_on(batch, day) if not one.is_called_off)
         return next((one for one in left if one.slot.starts_at == starts_at), None)
 
     def on(self, batch, day):
         """The classes of ``batch`` that are held on that day, by time."""
-        return [one for one in self.all_on(batch, day) if not one.off]
+        return [one for one in self.all_on(batch, day) if not one.not_held_reason]
 
     def held(self, batch, first=None, last=None):
         """Every class of ``batch`` that is held, one after the other; from ``first`` to ``last`` where these are given."""
@@ -199,7 +206,7 @@ class Timetable:
         return found
 
 
-def possible_days(batches, first, last):
+def candidate_days(batches, first, last):
     """Return ``(batch id, day)`` for each day on which one of ``batches`` (a queryset) may have class.
 
     Other batches may be among them. Changes that take a class out are not read, nor whether the batch runs: ask a
@@ -230,12 +237,12 @@ def class_days(batch, first, last):
 
 
 def next_class(batch, after):
-    """The first `Class` of ``batch`` that has not ended at the moment ``after``, or None: one that goes on counts."""
-    return next_class_of([batch], after)
+    """The first `ScheduledClass` of ``batch`` that has not ended at the moment ``after``, or None: one that goes on counts."""
+    return earliest_class([batch], after)
 
 
-def next_class_of(batches, after):
-    """The first `Class` of ``batches`` (loaded) that has not ended at the moment ``after``, or None."""
+def earliest_class(batches, after):
+    """The first `ScheduledClass` of ``batches`` (loaded) that has not ended at the moment ``after``, or None."""
     if not batches:
         return None
     today = timezone.localdate(after)

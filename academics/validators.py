@@ -7,17 +7,25 @@ from django.core.exceptions import ValidationError
 
 from coachmaster.core.statuses import State
 
-ATTENDANCE_WORDS = [
+ATTENDANCE_PLACEHOLDERS = [
     "name", "admission_number", "batch", "attended", "counted", "percent", "expected", "absences", "institute", "phone",
 ]  # fmt: skip
-ABSENCE_WORDS = ["name", "admission_number", "batch", "day", "institute", "phone"]
-REMINDER_WORDS = ["name", "admission_number", "amount", "due_on", "institute", "phone", "upi_link"]
+ABSENCE_PLACEHOLDERS = ["name", "admission_number", "batch", "day", "institute", "phone"]
+FEE_PLACEHOLDERS = [
+    "name",
+    "admission_number",
+    "amount",
+    "due_on",
+    "institute",
+    "phone",
+    "upi_link",
+]
 
 _GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]")
 _DIGITS = string.digits + string.ascii_uppercase
 
 
-def check_digit(first_fourteen):
+def gstin_check_digit(first_fourteen):
     """The last character of a GSTIN: the Luhn check digit to the base of 36 over the fourteen before it.
 
     The characters weigh 1 and 2 in turn from the left; a product counts as the sum of its two digits in base 36; the
@@ -30,7 +38,7 @@ def check_digit(first_fourteen):
     return _DIGITS[-total % 36]
 
 
-def check_gstin(value):
+def validate_gstin(value):
     """A validator: ``value`` is a GSTIN that can exist. Raises ValidationError with what to do.
 
     Rule 10 of the CGST Rules 2017: two characters for the state, ten for the PAN, two for the registration (the second
@@ -46,7 +54,7 @@ def check_gstin(value):
         raise ValidationError(
             f"A GSTIN begins with a state's code, and {value[:2]} is none.", code="state"
         )
-    if value[-1] != check_digit(value[:-1]):
+    if value[-1] != gstin_check_digit(value[:-1]):
         raise ValidationError(
             "This GSTIN has a typing error: its last character does not fit the others. Compare it with the certificate.",
             code="check_digit",
@@ -57,7 +65,7 @@ def check_gstin(value):
 _UPI_ID = re.compile(r"[A-Za-z0-9._-]{2,256}@[A-Za-z][A-Za-z0-9.-]{1,63}")
 
 
-def check_upi_id(value):
+def validate_upi_id(value):
     """A validator: ``value`` looks like a UPI id. Whether it exists only the bank knows. Raises ValidationError."""
     if not _UPI_ID.fullmatch(value):
         raise ValidationError(
@@ -65,19 +73,19 @@ def check_upi_id(value):
         )
 
 
-def check_reminder(value):
-    """Raises ValidationError when the text of a fee reminder has braces around anything but `REMINDER_WORDS`."""
-    _check_words(value, REMINDER_WORDS)
+def validate_fee_reminder(value):
+    """Raises ValidationError when the text of a fee reminder has braces around anything but `FEE_PLACEHOLDERS`."""
+    _check_words(value, FEE_PLACEHOLDERS)
 
 
-def check_attendance_reminder(value):
-    """Raises ValidationError when that of an attendance reminder has braces around anything but `ATTENDANCE_WORDS`."""
-    _check_words(value, ATTENDANCE_WORDS)
+def validate_attendance_reminder(value):
+    """Raises ValidationError when that of an attendance reminder has braces around anything but `ATTENDANCE_PLACEHOLDERS`."""
+    _check_words(value, ATTENDANCE_PLACEHOLDERS)
 
 
-def check_absence_message(value):
-    """Raises ValidationError when the text about an absence has braces around anything but `ABSENCE_WORDS`."""
-    _check_words(value, ABSENCE_WORDS)
+def validate_absence_message(value):
+    """Raises ValidationError when the text about an absence has braces around anything but `ABSENCE_PLACEHOLDERS`."""
+    _check_words(value, ABSENCE_PLACEHOLDERS)
 
 
 def _check_words(value, words):

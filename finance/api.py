@@ -13,7 +13,7 @@ from ninja import Field, Header, Query, Router, Schema
 
 from academics.api.enrollments import EnrollmentOut, enrollment_json
 from academics.models import Batch
-from academics.services.clashes import find_clashes_of
+from academics.services.clashes import find_student_clashes
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
 from coachmaster.core.api import (
@@ -96,7 +96,7 @@ def enroll(request, payload: EnrollmentIn):
             enrolled_on=values["enrolled_on"],
             by=request.user,
         )
-    saved, clashes = enrollment_json(enrollment), find_clashes_of([student], batch)
+    saved, clashes = enrollment_json(enrollment), find_student_clashes([student], batch)
     return ApiResponse(
         {**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, 201
     )

@@ -9,7 +9,7 @@ from accounts.models import User
 from coachmaster.core.concurrency import EditForm
 from coachmaster.core.forms import FilterForm, WholeNumberField
 
-from .class_times import class_time_rows
+from .class_times import class_time_formset
 
 
 class BatchFilter(FilterForm):
@@ -34,9 +34,12 @@ class BatchFilter(FilterForm):
             "course", "course__name", "instructor", "instructor__full_name"
         )
         pairs = list(pairs.distinct())
-        self.fields["course"].choices = [("", "All courses"), *named({pair[:2] for pair in pairs})]
+        self.fields["course"].choices = [
+            ("", "All courses"),
+            *sorted_choices({pair[:2] for pair in pairs}),
+        ]
         if by_instructor:
-            teaching = named({pair[2:] for pair in pairs if pair[2]})
+            teaching = sorted_choices({pair[2:] for pair in pairs if pair[2]})
             self.fields["instructor"].choices = [
                 ("", "Everybody"),
                 *teaching,
@@ -57,7 +60,7 @@ class BatchFilter(FilterForm):
         return batches.search(self.value("q") or "")
 
 
-def named(pairs):
+def sorted_choices(pairs):
     """Pairs of a key and a name as choices, by name."""
     return [
         (str(key), name)
@@ -93,7 +96,7 @@ class BatchForm(EditForm):
     def __init__(self, *args, slots=(), **kwargs):
         super().__init__(*args, **kwargs)
         self.slots = slots
-        self.rows = class_time_rows(self.data if self.is_bound else None, slots)
+        self.rows = class_time_formset(self.data if self.is_bound else None, slots)
         # What a batch has is kept on offer, also when the course is no longer active or the person no longer teaches.
         self.fields["course"].queryset = Course.objects.filter(
             Q(is_active=True) | Q(pk=self.instance.course_id)
@@ -115,17 +118,17 @@ class BatchForm(EditForm):
     def current(self):
         return {
             **super().current(),
-            "rows": ("Weekly class times", class_times.written(self.slots)),
+            "rows": ("Weekly class times", class_times.format_slots(self.slots)),
         }
 
     def differs(self, name, value):
         if name == "rows":
-            return not self.rows.is_valid() or class_times.written(self.rows.slots) != value
+            return not self.rows.is_valid() or class_times.format_slots(self.rows.slots) != value
         return super().differs(name, value)
 
     def show(self, name, value):
         if name == "rows":
-            self.rows = class_time_rows(None, self.slots)
+            self.rows = class_time_formset(None, self.slots)
         else:
             super().show(name, value)
 

@@ -6,7 +6,7 @@ from coachmaster.core.text import LineFormField
 from .class_times import TimeInput
 
 
-class ReasonForm(forms.Form):
+class ClassCancelForm(forms.Form):
     """Why a class is called off."""
 
     reason = LineFormField(
@@ -14,7 +14,7 @@ class ReasonForm(forms.Form):
     )
 
 
-class ClassForm(ReasonForm):
+class ClassChangeForm(ClassCancelForm):
     """When and where one class is held, and why not as the timetable says."""
 
     to_day = DayFormField(label="Day")

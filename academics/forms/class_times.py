@@ -13,7 +13,7 @@ class TimeInput(forms.TimeInput):
         super().__init__(attrs={"class": "form-control", **(attrs or {})}, format="%H:%M")
 
 
-class ClassTimeRow(forms.Form):
+class ClassTimeForm(forms.Form):
     """The weekdays that share a time of day; a row left empty is no class."""
 
     days = forms.TypedMultipleChoiceField(
@@ -56,7 +56,7 @@ class ClassTimeRow(forms.Form):
         )
 
 
-class _ClassTimeRows(forms.BaseFormSet):
+class _BaseClassTimeFormSet(forms.BaseFormSet):
     def clean(self):
         """No class overlaps one of the rows above it; the row that does says so."""
         if any(self.errors):
@@ -74,15 +74,15 @@ class _ClassTimeRows(forms.BaseFormSet):
         return sorted(slot for row in self.forms for slot in row.slots)
 
 
-_Rows = forms.formset_factory(
-    ClassTimeRow, formset=_ClassTimeRows, extra=2, max_num=50, absolute_max=60
+_ClassTimeFormSet = forms.formset_factory(
+    ClassTimeForm, formset=_BaseClassTimeFormSet, extra=2, max_num=50, absolute_max=60
 )
 
 
-def class_time_rows(data, slots):
+def class_time_formset(data, slots):
     """The rows of class times of a form: one for each time of day in ``slots``, and two to fill in."""
     initial = [
         {"days": weekdays, "starts_at": starts_at, "ends_at": ends_at}
-        for weekdays, starts_at, ends_at in class_times.grouped(slots)
+        for weekdays, starts_at, ends_at in class_times.group_by_time(slots)
     ]
-    return _Rows(data, initial=initial, prefix="times")
+    return _ClassTimeFormSet(data, initial=initial, prefix="times")

@@ -6,8 +6,8 @@ from coachmaster.core.dates import FIRST_DAY, LAST_DAY, DayFormField
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.text import folded
 
-from .batches import named
-from .choices import to_offer
+from .batch_filters import limit_batches
+from .batches import sorted_choices
 
 
 class WeekForm(FilterForm):
@@ -37,7 +37,7 @@ class ClassFilter(FilterForm):
     def __init__(self, data, *, batches):
         super().__init__(data)
         rooms = {folded(batch.room): batch.room for batch in batches if batch.room}
-        teaching = named(
+        teaching = sorted_choices(
             {
                 (batch.instructor_id, batch.instructor.full_name)
                 for batch in batches
@@ -45,12 +45,15 @@ class ClassFilter(FilterForm):
             }
         )
         self.fields["instructor"].choices = [("", "Everybody"), *teaching, ("none", "Nobody yet")]
-        self.fields["room"].choices = [("", "All rooms"), *named(rooms.items())]
+        self.fields["room"].choices = [("", "All rooms"), *sorted_choices(rooms.items())]
         rows = [
             (batch.pk, batch.name, folded(batch.room), batch.instructor_id) for batch in batches
         ]
-        offered = to_offer(rows, self.data, room=2, instructor=3)
-        self.fields["batch"].choices = [("", "All batches"), *named(row[:2] for row in offered)]
+        offered = limit_batches(rows, self.data, room=2, instructor=3)
+        self.fields["batch"].choices = [
+            ("", "All batches"),
+            *sorted_choices(row[:2] for row in offered),
+        ]
         if not offered:
             del self.fields["batch"]
 

@@ -1,6 +1,10 @@
-from academics.models import Holiday, days_between
-from academics.services.holidays import check_holiday_range, kept_sheets_words, sheets_on
-from coachmaster.core.dates import DayFormField, day_words
+from academics.models import Holiday
+from academics.services.holidays import (
+    check_holiday_range,
+    count_sheets_on,
+    existing_sheets_message,
+)
+from coachmaster.core.dates import DayFormField, day_words, days_between
 from coachmaster.core.importers import Column, Importer, set_changes
 
 
@@ -57,5 +61,5 @@ class HolidayImporter(Importer):
                 result.made += [holiday.pk for holiday in Holiday.objects.bulk_create(new)]
                 Holiday.objects.bulk_update(changed, ["name"])
             advance(1)
-        if result.is_clean and (sheets := sheets_on(list(lines))):
-            result.notes.append(kept_sheets_words(sheets))
+        if result.is_clean and (sheets := count_sheets_on(list(lines))):
+            result.notes.append(existing_sheets_message(sheets))

@@ -3,15 +3,14 @@ from academics.models.classes import (
     ClassChange,
     ClassChangeQuerySet,
     ClassTime,
-    class_words,
-    room_words,
+    class_label,
+    room_label,
 )
 from academics.models.courses import Course, CourseQuerySet
 from academics.models.enrollments import (
     Enrollment,
     EnrollmentQuerySet,
     EnrollmentStatus,
-    days_between,
 )
 from academics.models.holidays import Holiday
 from academics.models.institute import Institute, InstituteManager

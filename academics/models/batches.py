@@ -13,7 +13,7 @@ from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.text import LineField
 
 from .enrollments import Enrollment
-from .querysets import count_of
+from .querysets import count_subquery
 
 
 class BatchQuerySet(ScopedQuerySet):
@@ -66,7 +66,9 @@ class BatchQuerySet(ScopedQuerySet):
     def with_strength(self):
         """With the number of students now enrolled (``strength``)."""
         return self.annotate(
-            strength=count_of(Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch")
+            strength=count_subquery(
+                Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"
+            )
         )
 
     def for_timetable(self):
@@ -187,9 +189,9 @@ class Batch(models.Model):
     @property
     def class_times_text(self):
         """Its weekly class times as text: `Mon-Fri 17:00-18:30`."""
-        return class_times.written(self.slots)
+        return class_times.format_slots(self.slots)
 
     @property
-    def class_times_words(self):
+    def class_time_pairs(self):
         """Its weekly class times as pairs of words, days and times, one for each time of day."""
         return [part.rsplit(" ", 1) for part in self.class_times_text.split("; ") if part]

@@ -99,7 +99,7 @@ class ClassChange(models.Model):
                     ends_at__isnull=False,
                     ends_at__gt=F("starts_at"),
                 ),
-                name="class_change_takes_out_a_whole_class",
+                name="class_change_original_class_complete",
                 violation_error_message="Name the day of the class, and its times.",
             ),
             models.CheckConstraint(
@@ -110,12 +110,12 @@ class ClassChange(models.Model):
                     to_ends_at__isnull=False,
                     to_ends_at__gt=F("to_starts_at"),
                 ),
-                name="class_change_puts_in_a_whole_class",
+                name="class_change_new_class_complete",
                 violation_error_message="Enter the day and both times; a class must end after it starts.",
             ),
             models.CheckConstraint(
                 condition=Q(day__isnull=False) | Q(to_day__isnull=False),
-                name="class_change_changes_something",
+                name="class_change_not_empty",
                 violation_error_message="A change takes a class out, or puts one in.",
             ),
             models.CheckConstraint(
@@ -140,7 +140,7 @@ class ClassChange(models.Model):
         return self.day is None
 
     @property
-    def keeps_its_start(self):
+    def keeps_start(self):
         """Whether the class begins when it would have: only its end or its room is another."""
         return self.day is not None and (self.day, self.starts_at) == (
             self.to_day,
@@ -151,46 +151,46 @@ class ClassChange(models.Model):
     def words(self):
         """What was changed: `Moved from Mon 1 Jun, 17:00 to Tue 2 Jun, 18:00`."""
         if self.is_extra:
-            return f"Extra class on {class_words(self.to_day, self.to_starts_at)}{self._where}"
+            return f"Extra class on {class_label(self.to_day, self.to_starts_at)}{self._where}"
         if self.is_cancelled:
-            return f"Cancelled: the class of {class_words(self.day, self.starts_at)}"
-        if self.keeps_its_start:
-            return f"Changed: the class of {class_words(self.day, self.starts_at)}, until {self.to_ends_at:%H:%M}{self._where}"
-        when = class_words(self.to_day, self.to_starts_at)
-        return f"Moved from {class_words(self.day, self.starts_at)} to {when}{self._where}"
+            return f"Cancelled: the class of {class_label(self.day, self.starts_at)}"
+        if self.keeps_start:
+            return f"Changed: the class of {class_label(self.day, self.starts_at)}, until {self.to_ends_at:%H:%M}{self._where}"
+        when = class_label(self.to_day, self.to_starts_at)
+        return f"Moved from {class_label(self.day, self.starts_at)} to {when}{self._where}"
 
     @property
     def _where(self):
-        return f" in {room_words(self.room)}" if self.room else ""
+        return f" in {room_label(self.room)}" if self.room else ""
 
     @property
-    def words_there(self):
+    def called_off_note(self):
         """What stands at the class that is taken out: `Moved to Tue 2 Jun, 18:00: hall is taken`."""
         what = (
             "Cancelled"
             if self.is_cancelled
-            else f"Moved to {class_words(self.to_day, self.to_starts_at)}"
+            else f"Moved to {class_label(self.to_day, self.to_starts_at)}"
         )
         return f"{what}: {self.reason}"
 
     @property
-    def words_here(self):
+    def held_note(self):
         """What stands at the class that is put in: `Moved from Mon 1 Jun, 17:00: hall is taken`."""
-        if self.keeps_its_start:
+        if self.keeps_start:
             return f"Changed: {self.reason}"
         what = (
             "Extra class"
             if self.is_extra
-            else f"Moved from {class_words(self.day, self.starts_at)}"
+            else f"Moved from {class_label(self.day, self.starts_at)}"
         )
         return f"{what}: {self.reason}"
 
 
-def class_words(day, starts_at):
+def class_label(day, starts_at):
     """When a class begins, as sentences name it: `Mon 1 Jun, 17:00`."""
     return f"{date_format(day, 'D j M')}, {starts_at:%H:%M}"
 
 
-def room_words(room):
+def room_label(room):
     """A room as sentences name it: `Room 2` for "2" and "Room 2" alike."""
     return room if folded(room).startswith("room") else f"Room {room}"

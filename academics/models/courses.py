@@ -11,7 +11,7 @@ from coachmaster.core.text import LineField, LinesField
 
 from .batches import Batch
 from .enrollments import Enrollment
-from .querysets import count_of
+from .querysets import count_subquery
 
 
 class CourseQuerySet(models.QuerySet):
@@ -27,8 +27,8 @@ class CourseQuerySet(models.QuerySet):
         batches = Batch.objects.filter(course=OuterRef("pk")).running(on)
         students = Enrollment.objects.active().filter(batch__course=OuterRef("pk"))
         return self.annotate(
-            running_batches=count_of(batches, "course"),
-            active_students=count_of(students, "batch__course"),
+            running_batches=count_subquery(batches, "course"),
+            active_students=count_subquery(students, "batch__course"),
         )
 
 

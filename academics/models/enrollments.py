@@ -1,5 +1,3 @@
-import datetime
-
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -146,7 +144,7 @@ class Enrollment(models.Model):
         return reverse("academics:student-enrollment", args=[self.student_id])
 
     @property
-    def with_earlier(self):
+    def with_predecessors(self):
         """This enrollment and those it was transferred from, the latest first."""
         found = [self]
         while (before := found[-1].transferred_from) is not None:
@@ -161,8 +159,3 @@ class Enrollment(models.Model):
     def covers(self, day):
         """Whether the student is in the batch on that day."""
         return self.enrolled_on <= day and (self.ended_on is None or day < self.ended_on)
-
-
-def days_between(first, last):
-    """Every day from ``first`` to ``last``, both included."""
-    return (first + datetime.timedelta(days=number) for number in range((last - first).days + 1))

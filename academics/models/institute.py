@@ -10,11 +10,11 @@ from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from academics.validators import (
-    check_absence_message,
-    check_attendance_reminder,
-    check_gstin,
-    check_reminder,
-    check_upi_id,
+    validate_absence_message,
+    validate_attendance_reminder,
+    validate_fee_reminder,
+    validate_gstin,
+    validate_upi_id,
 )
 from coachmaster.core.money import ZERO, MoneyField
 from coachmaster.core.statuses import State
@@ -28,7 +28,7 @@ class InstituteManager(models.Manager):
         """The institute's row, read now; `migrate` made it. What decides anything by the settings asks here."""
         return self.get(pk=Institute.ONLY)
 
-    def for_page_heads(self):
+    def cached(self):
         """The institute's row, at most a minute old in other processes: for what is only shown."""
         return cache.get_or_set(_CACHE_KEY, self.current, 60)
 
@@ -57,7 +57,7 @@ class Institute(models.Model):
         "GSTIN",
         max_length=15,
         blank=True,
-        validators=[check_gstin],
+        validators=[validate_gstin],
         help_text="With it, receipts become tax invoices. Without it they name no tax.",
     )
     gst_percent = models.DecimalField(
@@ -72,7 +72,7 @@ class Institute(models.Model):
         "UPI id",
         max_length=100,
         blank=True,
-        validators=[check_upi_id],
+        validators=[validate_upi_id],
         help_text="Like sunrise@okaxis. With it, statements show a code to pay by.",
     )
     concession_limit = MoneyField(
@@ -107,7 +107,7 @@ class Institute(models.Model):
     fee_reminder = LinesField(
         "text of a fee reminder",
         max_length=1000,
-        validators=[check_reminder],
+        validators=[validate_fee_reminder],
         default="Dear parent, {amount} of the fees of {name} ({admission_number}) was due on {due_on}. "
         "Please pay at {institute}. {upi_link}",
         help_text="May name {name}, {admission_number}, {amount}, {due_on}, {institute}, {phone} and {upi_link}.",
@@ -153,7 +153,7 @@ class Institute(models.Model):
     attendance_reminder = LinesField(
         "text about attendance",
         max_length=1000,
-        validators=[check_attendance_reminder],
+        validators=[validate_attendance_reminder],
         default="Dear parent, {name} ({admission_number}) has attended {attended} of {counted} classes of {batch}: "
         "{percent} %, where {expected} % are expected. Please call {institute}, {phone}.",
         help_text="May name {name}, {admission_number}, {batch}, {attended}, {counted}, {percent}, {expected}, {absences} "
@@ -162,7 +162,7 @@ class Institute(models.Model):
     absence_message = LinesField(
         "text about an absence",
         max_length=1000,
-        validators=[check_absence_message],
+        validators=[validate_absence_message],
         default="Dear parent, {name} ({admission_number}) was absent from {batch} on {day}. Please call {institute}, {phone}.",
         help_text="From the list of who is absent. May name {name}, {admission_number}, {batch}, {day}, {institute} and "
         "{phone}.",

@@ -19,12 +19,12 @@ from .clashes import check_clashes
 def save_batch(batch, slots, *, despite_clash=False):
     """Write ``batch`` and its weekly class times ``slots`` (`class_times.Slot`s); times that stay are not touched.
 
-    Returns the clashes with other batches, which with ``despite_clash`` do not stop it. Raises `Clashes`, and
+    Returns the clashes with other batches, which with ``despite_clash`` do not stop it. Raises `TimetableConflict`, and
     ValidationError when a field is bad, class times overlap, or what happened in the batch forbids the change.
     """
     slots = class_times.check(sorted(set(slots)))
     if batch.pk:
-        refuse_what_history_forbids(batch)
+        check_batch_change(batch)
     batch.full_clean(exclude=["course", "instructor"])
     clashes = check_clashes(batch, slots, despite_clash=despite_clash)
     batch.save()
@@ -35,7 +35,7 @@ def save_batch(batch, slots, *, despite_clash=False):
     gone = {slot: pk for slot, pk in standing.items() if slot not in slots}
     if gone:
         kept = {(slot.weekday, slot.starts_at) for slot in slots}
-        refuse_times_that_changes_need(
+        check_removed_times(
             batch, [slot for slot in gone if (slot.weekday, slot.starts_at) not in kept]
         )
         ClassTime.objects.filter(pk__in=gone.values()).delete()
@@ -45,7 +45,7 @@ def save_batch(batch, slots, *, despite_clash=False):
     return clashes
 
 
-def refuse_what_history_forbids(batch):
+def check_batch_change(batch):
     """Raises ValidationError when the change of ``batch`` contradicts its enrollments or sheets; locks its row."""
     before = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
     enrollments = Enrollment.objects.filter(batch=batch)
@@ -81,7 +81,7 @@ def refuse_what_history_forbids(batch):
         raise ValidationError(errors)
 
 
-def refuse_times_that_changes_need(batch, gone):
+def check_removed_times(batch, gone):
     """Raises ValidationError when one of the class times ``gone`` (slots) has a cancelled or moved class yet to come."""
     starts = {(slot.weekday, slot.starts_at) for slot in gone}
     for change in ClassChange.objects.filter(batch=batch, day__gte=timezone.localdate()).order_by(

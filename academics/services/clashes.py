@@ -10,8 +10,8 @@ from academics.models import (
     ClassTime,
     Enrollment,
     EnrollmentStatus,
-    class_words,
-    room_words,
+    class_label,
+    room_label,
 )
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.importers import in_chunks
@@ -31,20 +31,20 @@ class Clash(NamedTuple):
 
     def __str__(self):
         have = "has" if len(self.whose) == 1 and " and " not in self.whose[0] else "have"
-        once = [class_words(change.to_day, change.to_starts_at) for change in self.changes]
-        when = "; ".join(filter(None, [class_times.written(self.slots), *once]))
+        once = [class_label(change.to_day, change.to_starts_at) for change in self.changes]
+        when = "; ".join(filter(None, [class_times.format_slots(self.slots), *once]))
         return f"{' and '.join(self.whose)} {have} {self.batch} on {when}."
 
 
-class Clashes(Conflict):
+class TimetableConflict(Conflict):
     """The instructor, the room or a student is in another batch at the same time: to be confirmed."""
 
 
 def check_clashes(batch, slots, *, despite_clash):
-    """What `find_clashes` finds. Raises `Clashes` when that is something, unless with ``despite_clash``."""
+    """What `find_clashes` finds. Raises `TimetableConflict` when that is something, unless with ``despite_clash``."""
     clashes = find_clashes(batch, slots)
     if clashes and not despite_clash:
-        raise Clashes([str(clash) for clash in clashes])
+        raise TimetableConflict([str(clash) for clash in clashes])
     return clashes
 
 
@@ -59,7 +59,7 @@ def find_clashes(batch, slots):
     return _clashes(batch, slots, shared, instructor=batch.instructor_id, room=folded(batch.room))
 
 
-def find_clashes_of(students, batch, *, leaving=None):
+def find_student_clashes(students, batch, *, leaving=None):
     """Where ``students``, who are to join ``batch``, are in another one at a time of its classes, as `Clash`es.
 
     The enrollment that one of them is ``leaving`` does not count, nor one that keeps them out anyway. At most three
@@ -74,7 +74,7 @@ def find_clashes_of(students, batch, *, leaving=None):
     return _clashes(batch, batch.slots, shared) if shared else []
 
 
-def clashes_of_enrollments(keys):
+def enrollment_clash_messages(keys):
     """Return a sentence for each pair of batches in which students have class at the same time.
 
     Only the enrollments with these ``keys`` are checked. Of two batches the earlier enrollment is named first.
@@ -144,7 +144,7 @@ def _clashes(batch, slots, shared, *, instructor=None, room=""):
         # Rooms are compared here and not in the query: SQLite ignores letter case for ASCII only.
         in_common = {
             str(other.instructor): instructor and other.instructor_id == instructor,
-            room_words(batch.room): room and folded(its_room) == room,
+            room_label(batch.room): room and folded(its_room) == room,
             shared.get(other.pk): other.pk in shared,
         }
         whose = [name for name, is_same in in_common.items() if is_same]

@@ -7,12 +7,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from academics.class_times import Slot
-from academics.models import Batch, ClassChange, ClassTime, Enrollment, room_words
+from academics.models import Batch, ClassChange, ClassTime, Enrollment, room_label
 from academics.timetable import Timetable
 from coachmaster.core.dates import day_words
 from coachmaster.core.text import folded
 
-from .clashes import Clash, Clashes, shared_students
+from .clashes import Clash, TimetableConflict, shared_students
 
 
 @transaction.atomic
@@ -49,7 +49,7 @@ def move_class(
     """Hold the class of ``batch`` that begins at ``starts_at`` on ``day`` at another time, or in another room ("": its own).
 
     A class that was moved, or was extra, is moved once more. Returns the change and the clashes with other classes, which
-    with ``despite_clash`` do not stop it. Raises `Clashes`, and ValidationError: one sentence for what stands in the way.
+    with ``despite_clash`` do not stop it. Raises `TimetableConflict`, and ValidationError: one sentence for what stands in the way.
     """
     batch = _locked(batch)
     change = _change_of(batch, day, starts_at)
@@ -79,7 +79,7 @@ def add_class(*, batch, to_day, to_starts_at, to_ends_at, room, reason, by, desp
 
 
 @transaction.atomic
-def take_back(change, *, by):
+def undo_class_change(change, *, by):
     """Undo ``change``: the timetable stands again. Returns the clashes of the class that stands again, as `Clash`es.
 
     Raises ValidationError when that class would overlap another of the batch.
@@ -93,17 +93,17 @@ def take_back(change, *, by):
     if back is None or Timetable([batch], day, day).at(batch, day, back.starts_at) is None:
         return []
     _refuse_overlap(batch, day)
-    return find_clashes(batch, day, back, batch.room)
+    return find_class_clashes(batch, day, back, batch.room)
 
 
-def sheets_of(batch, days):
+def count_sheets(batch, days):
     """How many attendance sheets ``batch`` has on ``days``."""
     return Batch.objects.filter(
         pk=batch.pk, sheets__held_on__in=[day for day in days if day]
     ).count()
 
 
-def find_clashes(batch, day, slot, room):
+def find_class_clashes(batch, day, slot, room):
     """Where a class of ``batch`` at ``slot`` on ``day`` meets another's instructor, room or students, as `Clash`es."""
     others = (
         _with_class_at(day, slot)
@@ -129,7 +129,7 @@ def find_clashes(batch, day, slot, room):
         in_common = {
             str(batch.instructor): batch.instructor_id
             and one.batch.instructor_id == batch.instructor_id,
-            room_words(room): room and folded(one.room) == folded(room),
+            room_label(room): room and folded(one.room) == folded(room),
             shared.get(one.batch.pk): one.batch.pk in shared,
         }
         if whose := [name for name, is_same in in_common.items() if is_same]:
@@ -186,11 +186,11 @@ def _put_in(change, batch, to_day, to_starts_at, to_ends_at, room, *, reason, by
     change.to_day, change.to_starts_at, change.to_ends_at = to_day, to_starts_at, to_ends_at
     _save(change, room=room, reason=reason, by=by)
     _refuse_overlap(batch, to_day)
-    clashes = find_clashes(
+    clashes = find_class_clashes(
         batch, to_day, Slot(to_day.weekday(), to_starts_at, to_ends_at), room or batch.room
     )
     if clashes and not despite_clash:
-        raise Clashes([str(clash) for clash in clashes])
+        raise TimetableConflict([str(clash) for clash in clashes])
     return change, clashes
 
 

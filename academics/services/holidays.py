@@ -4,13 +4,14 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from academics.models import Batch, Holiday, days_between
+from academics.models import Batch, Holiday
+from coachmaster.core.dates import days_between
 
 #: More days in one go are a typing error.
 LONGEST_HOLIDAY = datetime.timedelta(days=120)
 
 
-class HolidaysAdded(NamedTuple):
+class HolidayResult(NamedTuple):
     """What adding holidays did: the days that are new, those that were holidays before, and sheets on the new ones."""
 
     new: list
@@ -37,10 +38,10 @@ def add_holidays(*, name, first, last=None):
     for holiday in holidays:
         holiday.clean_fields()
     Holiday.objects.bulk_create(holidays, ignore_conflicts=True)
-    return HolidaysAdded(new, sorted(standing), sheets_on(new))
+    return HolidayResult(new, sorted(standing), count_sheets_on(new))
 
 
-def holiday_run(holiday):
+def consecutive_days(holiday):
     """The days in a row that have the name of ``holiday``, itself among them, in order."""
     one = datetime.timedelta(days=1)
     around = (holiday.day - LONGEST_HOLIDAY, holiday.day + LONGEST_HOLIDAY)
@@ -54,8 +55,8 @@ def holiday_run(holiday):
 
 
 @transaction.atomic
-def change_holidays(run, *, name, first, last=None):
-    """Make the days of ``run`` (Holidays) those from ``first`` to ``last``, all with that name; returns HolidaysAdded.
+def update_holidays(run, *, name, first, last=None):
+    """Make the days of ``run`` (Holidays) those from ``first`` to ``last``, all with that name; returns HolidayResult.
 
     Attendance that was taken on them stays. Raises ValidationError as `add_holidays`, and when another holiday is there.
     """
@@ -73,7 +74,7 @@ def change_holidays(run, *, name, first, last=None):
     ).delete()
     Holiday.objects.filter(pk__in=standing.values()).update(name=name)
     Holiday.objects.bulk_create(Holiday(day=day, name=name) for day in new)
-    return HolidaysAdded(new, [], sheets_on(new))
+    return HolidayResult(new, [], count_sheets_on(new))
 
 
 def check_holiday_range(first, last):
@@ -86,12 +87,12 @@ def check_holiday_range(first, last):
         )
 
 
-def sheets_on(days):
+def count_sheets_on(days):
     """How many attendance sheets there are of ``days``."""
     return Batch.objects.filter(sheets__held_on__in=days).count()
 
 
-def kept_sheets_words(number):
+def existing_sheets_message(number):
     """What a holiday over ``number`` sheets leaves as it is, as a sentence."""
     sheets = "1 attendance sheet" if number == 1 else f"{number} attendance sheets"
     return f"Attendance was taken already: {sheets} will be kept, and counted."

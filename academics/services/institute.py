@@ -11,13 +11,13 @@ def save_institute(institute):
 
     Raises ValidationError when the switch is turned off while somebody has two active enrollments.
     """
-    before = refuse_settings_that_enrollments_forbid(institute)
+    before = lock_and_check_settings(institute)
     institute.save()
     if institute.several_batches_at_once != before.several_batches_at_once:
         Enrollment.objects.active().update(is_exclusive=not institute.several_batches_at_once)
 
 
-def refuse_settings_that_enrollments_forbid(institute):
+def lock_and_check_settings(institute):
     """The settings as they stand, locked until the transaction ends. Raises ValidationError as `save_institute` does."""
     before = Institute.objects.select_for_update().get(pk=Institute.ONLY)
     if before.several_batches_at_once and not institute.several_batches_at_once:

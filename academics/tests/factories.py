@@ -97,4 +97,4 @@ def _time(of, place):
 
 def expected(batches, first, last):
     """Every class of ``batches`` that is held from ``first`` to ``last``, by day and time."""
-    return [one for one in Timetable(batches, first, last).classes() if not one.off]
+    return [one for one in Timetable(batches, first, last).classes() if not one.not_held_reason]

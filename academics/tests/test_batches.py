@@ -286,7 +286,7 @@ def test_without_a_course_the_first_step_is_to_add_one(client_of, admin):
     assert "Add the course first." in response.content.decode()
 
 
-# Clashes --------------------------------------------------------------------------------------------------------
+# TimetableConflict --------------------------------------------------------------------------------------------------------
 
 
 def standing(**fields):

@@ -13,7 +13,7 @@ from academics.class_times import parse
 from academics.models import ClassChange, Enrollment
 from academics.services import class_changes
 from academics.services.batches import save_batch
-from academics.services.clashes import Clashes, find_clashes
+from academics.services.clashes import TimetableConflict, find_clashes
 from academics.timetable import class_days
 from accounts.tests.factories import StudentFactory
 
@@ -155,7 +155,7 @@ def test_only_the_room_of_a_class_can_change(batch):
     change, _ = moved(batch, june(3), june(3), room="Hall")
 
     assert change.words == "Changed: the class of Wed 3 Jun, 17:00, until 18:30 in Room Hall"
-    assert change.words_here == "Changed: Hall is taken"
+    assert change.held_note == "Changed: Hall is taken"
     assert class_days(batch, june(1), june(3)) == [june(1), june(3)]
 
 
@@ -223,7 +223,7 @@ def test_two_extra_classes_cannot_begin_at_the_same_time(batch):
     assert ClassChange.objects.count() == 1
 
 
-# Clashes ---------------------------------------------------------------------------------------------------------
+# TimetableConflict ---------------------------------------------------------------------------------------------------------
 
 
 def test_clashes_of_instructor_room_and_students_are_named_and_need_a_tick(batch, instructor):
@@ -237,7 +237,7 @@ def test_clashes_of_instructor_room_and_students_are_named_and_need_a_tick(batch
         EnrollmentFactory(student=student, batch=shared, is_exclusive=False)
     batch_with("Thu 18:30-19:00", name="Later", instructor=instructor, room="2")
 
-    with pytest.raises(Clashes) as refused:
+    with pytest.raises(TimetableConflict) as refused:
         moved(batch, june(3), june(4), room="Room 2")
 
     assert refused.value.messages == [
@@ -258,7 +258,7 @@ def test_classes_called_off_clash_with_nothing_and_moved_ones_where_they_are_hel
 
     _, clashes = moved(batch, june(3), june(4))
     assert clashes == []
-    with pytest.raises(Clashes, match="Imran Khan has Chemistry on Sat 10:00-11:00"):
+    with pytest.raises(TimetableConflict, match="Imran Khan has Chemistry on Sat 10:00-11:00"):
         added(batch, june(6))
 
 
@@ -294,7 +294,7 @@ def test_a_change_taken_back_lets_the_timetable_stand_again(batch, admin):
         moved(batch, june(8), june(9))[0],
         added(batch, june(7))[0],
     ):
-        assert class_changes.take_back(change, by=admin) == []
+        assert class_changes.undo_class_change(change, by=admin) == []
 
     assert class_days(batch, june(1), june(10)) == [june(1), june(3), june(8), june(10)]
     assert (
@@ -310,13 +310,13 @@ def test_a_class_comes_back_over_another_one_only_with_a_word_and_over_its_own_n
     other = batch_with("Tue 17:00-18:00", name="Chemistry", instructor=instructor)
     added(other, june(3), "17:00-18:00")
 
-    (clash,) = class_changes.take_back(change, by=None)
+    (clash,) = class_changes.undo_class_change(change, by=None)
     assert str(clash) == "Imran Khan has Chemistry on Wed 17:00-18:00."
 
     change = cancelled(batch, june(3))
     added(batch, june(3), "16:30-17:30", despite_clash=True)
     with pytest.raises(ValidationError, match="two classes at once"):
-        class_changes.take_back(change, by=None)
+        class_changes.undo_class_change(change, by=None)
     assert ClassChange.objects.filter(pk=change.pk).exists()
 
 

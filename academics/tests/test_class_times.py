@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from academics.class_times import Slot, check, grouped, parse, written
+from academics.class_times import Slot, check, format_slots, group_by_time, parse
 
 
 def at(text):
@@ -77,15 +77,15 @@ def test_a_long_nonsense_is_refused_at_once():
 def test_slots_that_share_a_time_are_one_group():
     slots = parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00")
 
-    assert grouped(slots) == [
+    assert group_by_time(slots) == [
         ([MON, WED], at("17:00"), at("18:30")),
         ([SAT], at("09:00"), at("11:00")),
     ]
-    assert written(slots) == "Mon, Wed 17:00-18:30; Sat 09:00-11:00"
+    assert format_slots(slots) == "Mon, Wed 17:00-18:30; Sat 09:00-11:00"
 
 
 def test_three_days_in_a_row_are_written_as_a_range():
-    assert written(parse("Mon, Tue, Wed 17:00-18:30")) == "Mon-Wed 17:00-18:30"
+    assert format_slots(parse("Mon, Tue, Wed 17:00-18:30")) == "Mon-Wed 17:00-18:30"
 
 
 times = st.times().map(lambda time: time.replace(second=0, microsecond=0))
@@ -98,4 +98,4 @@ def test_what_is_written_reads_back_the_same(week):
         slots = check(sorted(week))
     except ValidationError:
         return
-    assert parse(written(slots)) == slots
+    assert parse(format_slots(slots)) == slots

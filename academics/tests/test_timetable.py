@@ -133,7 +133,7 @@ def test_the_plan_of_a_day_tells_holidays_and_what_was_called_off():
     timetable = Timetable([batch], june(1), june(14))
 
     def told(number):
-        plan = timetable.plan(batch, june(number))
+        plan = timetable.schedule(batch, june(number))
         change = plan.called_off
         first_at = plan.first_at and plan.first_at.hour
         return (
@@ -200,7 +200,7 @@ def test_the_clock_is_the_institutes():
 def classes(batch, first=datetime.date(2026, 6, 1), last=datetime.date(2026, 6, 14)):
     """The classes of a batch as `(day of June, from, note)`, those that are not held with a leading `-`."""
     return [
-        f"{'-' if one.off else ''}{one.day.day} {one.slot.starts_at:%H:%M}"
+        f"{'-' if one.not_held_reason else ''}{one.day.day} {one.slot.starts_at:%H:%M}"
         + (f" {one.note}" if one.note else "")
         for one in Timetable([batch], first, last).classes()
     ]
@@ -324,7 +324,7 @@ def test_a_day_is_a_class_day_when_a_class_is_left_on_it():
 
     assert class_days(batch, june(1), june(25)) == days
     for day in map(june, range(1, 26)):  # asked for one day alone, it is the same
-        plan = Timetable([batch], day, day).plan(batch, day)
+        plan = Timetable([batch], day, day).schedule(batch, day)
         assert (plan.is_planned and not plan.holiday) == (day in days), day
 
 

@@ -5,11 +5,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
-from academics.exports import STUDENTS_OF_BATCH, batch_columns
+from academics.exports import BATCH_STUDENT_COLUMNS, batch_columns
 from academics.forms.batches import BatchFilter, BatchForm, StudentsFilter
 from academics.models import Batch, ClassChange, Course, Enrollment
 from academics.services.batches import save_batch
-from academics.services.clashes import Clashes
+from academics.services.clashes import TimetableConflict
 from academics.timetable import LOOK_AHEAD, Timetable
 from accounts.roles import sees_whole_institute
 from coachmaster.core.concurrency import one_at_a_time
@@ -96,7 +96,7 @@ def batch_students(request, pk):
     enrollments = Enrollment.objects.filter(batch=batch).select_related("student__user")
     listed = (request, filters.filter(enrollments), STUDENTS_SORTS)
     name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
-    if file := list_file(request, name, STUDENTS_OF_BATCH, all_rows(*listed, default="name")):
+    if file := list_file(request, name, BATCH_STUDENT_COLUMNS, all_rows(*listed, default="name")):
         return file
     enrollments = paginate(*listed, default="name")
     return render(
@@ -147,7 +147,7 @@ def _batch_form(request, batch, *, initial=None, **page):
         try:
             was_seen = form.cleaned_data["despite_clash"] or not form.can_clash_anew
             left = save_batch(form.instance, form.rows.slots, despite_clash=was_seen)
-        except Clashes as error:
+        except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as error:
             show_refusal(form, error)

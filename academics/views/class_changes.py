@@ -8,11 +8,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.forms.class_changes import ClassForm, ReasonForm
-from academics.models import Batch, ClassChange, class_words
+from academics.forms.class_changes import ClassCancelForm, ClassChangeForm
+from academics.models import Batch, ClassChange, class_label
 from academics.services import class_changes
-from academics.services.clashes import Clashes
-from academics.services.holidays import kept_sheets_words
+from academics.services.clashes import TimetableConflict
+from academics.services.holidays import existing_sheets_message
 from academics.timetable import Timetable
 from coachmaster.core.dates import day_words
 from coachmaster.core.forms import show_refusal
@@ -20,7 +20,7 @@ from coachmaster.core.forms import show_refusal
 
 def class_cancel(request, pk, day, starts_at):
     batch, one = _class(request, pk, day, starts_at)
-    form = ReasonForm(request.POST or None)
+    form = ClassCancelForm(request.POST or None)
     if form.is_valid():
         try:
             class_changes.cancel_class(
@@ -30,7 +30,7 @@ def class_cancel(request, pk, day, starts_at):
             show_refusal(form, error)
         else:
             messages.success(
-                request, f"The class of {batch} on {class_words(day, starts_at)} is cancelled."
+                request, f"The class of {batch} on {class_label(day, starts_at)} is cancelled."
             )
             _say_what_stays(request, batch, [day])
             return redirect(_back(request, batch, day))
@@ -100,17 +100,17 @@ def class_add(request, pk):
 
 def _class_page(request, batch, act, *, initial, said, stays=None, **page):
     """The form of when and where a class is held; ``act`` saves it, or refuses. ``stays``: the day it is taken from."""
-    form = ClassForm(request.POST or None, initial=initial)
+    form = ClassChangeForm(request.POST or None, initial=initial)
     clashes = []
     if form.is_valid():
         try:
             change, left = act(**form.cleaned_data)
-        except Clashes as error:
+        except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as error:
             show_refusal(form, error)
         else:
-            when = class_words(change.to_day, change.to_starts_at)
+            when = class_label(change.to_day, change.to_starts_at)
             messages.success(request, said.format(batch=batch, when=when))
             for clash in left:
                 messages.warning(request, f"Saved all the same: {clash}")
@@ -140,21 +140,19 @@ def class_change_undo(request, pk):
     back = _back(request, change.batch, change.day or change.to_day)
     if request.method == "POST":
         try:
-            clashes = class_changes.take_back(change, by=request.user)
+            clashes = class_changes.undo_class_change(change, by=request.user)
         except ValidationError as error:
             form.add_error(None, error)
         else:
             messages.success(request, f"Taken back for {change.batch}: {change.words}.")
             for clash in clashes:
                 messages.warning(request, f"All the same at that time: {clash}")
-            _say_what_stays(
-                request, change.batch, [] if change.keeps_its_start else [change.to_day]
-            )
+            _say_what_stays(request, change.batch, [] if change.keeps_start else [change.to_day])
             return redirect(back)
     stands = (
         "no such class"
         if change.is_extra
-        else f"class on {class_words(change.day, change.starts_at)} again"
+        else f"class on {class_label(change.day, change.starts_at)} again"
     )
     return render(
         request,
@@ -194,5 +192,5 @@ def _back(request, batch, day):
 
 
 def _say_what_stays(request, batch, days):
-    if sheets := class_changes.sheets_of(batch, days):
-        messages.warning(request, kept_sheets_words(sheets))
+    if sheets := class_changes.count_sheets(batch, days):
+        messages.warning(request, existing_sheets_message(sheets))

@@ -4,14 +4,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.exports import HOLIDAYS
+from academics.exports import HOLIDAY_COLUMNS
 from academics.forms.holidays import HolidayDeleteForm, HolidayFilter, HolidayForm
 from academics.models import Holiday, Institute
 from academics.services.holidays import (
     add_holidays,
-    change_holidays,
-    holiday_run,
-    kept_sheets_words,
+    consecutive_days,
+    existing_sheets_message,
+    update_holidays,
 )
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.dates import day_words
@@ -28,7 +28,7 @@ def holiday_list(request):
         filters.filter(Holiday.objects.all()),
         {"date": ["day"], "name": ["name", "day"]},
     )
-    if file := list_file(request, "holidays", HOLIDAYS, all_rows(*listed, default="date")):
+    if file := list_file(request, "holidays", HOLIDAY_COLUMNS, all_rows(*listed, default="date")):
         return file
     holidays = paginate(*listed, default="date")
     return render(
@@ -64,21 +64,21 @@ def holiday_create(request):
 
 @one_at_a_time(Institute, pk=Institute.ONLY)
 def holiday_update(request, pk):
-    run = holiday_run(get_object_or_404(Holiday, pk=pk))
+    run = consecutive_days(get_object_or_404(Holiday, pk=pk))
     holiday, last = run[0], run[-1].day if len(run) > 1 else None
     form = HolidayForm(
         request.POST or None, initial={"name": holiday.name, "first": holiday.day, "last": last}
     )
     if form.is_valid():
         try:
-            changed = change_holidays(run, **form.cleaned_data)
+            changed = update_holidays(run, **form.cleaned_data)
         except ValidationError as error:
             show_refusal(form, error)
         else:
             words = _days_words(form.cleaned_data["first"], form.cleaned_data["last"])
             messages.success(request, f"Holiday {form.cleaned_data['name']} saved: {words}.")
             if changed.sheets:
-                messages.warning(request, kept_sheets_words(changed.sheets))
+                messages.warning(request, existing_sheets_message(changed.sheets))
             return redirect("academics:holiday-list")
     return render(
         request,
@@ -112,12 +112,12 @@ def _say_what_was_added(request, name, added):
         days = ", ".join(map(day_words, added.known))
         messages.info(request, f"Already a holiday, under the name it has: {days}.")
     if added.sheets:
-        messages.warning(request, kept_sheets_words(added.sheets))
+        messages.warning(request, existing_sheets_message(added.sheets))
 
 
 def holiday_delete(request, pk):
     holiday = get_object_or_404(Holiday, pk=pk)
-    run = holiday_run(holiday)
+    run = consecutive_days(holiday)
     form = HolidayDeleteForm(request.POST if request.method == "POST" else None, number=len(run))
     if form.is_valid():
         gone = run if form.cleaned_data.get("all_days") else [holiday]

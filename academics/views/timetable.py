@@ -13,11 +13,12 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_safe
 
 from academics.forms.timetable import ClassFilter, WeekForm
-from academics.models import Batch, Holiday, Institute, days_between
-from academics.own_timetable import own_timetable
-from academics.timetable import Class, Timetable
+from academics.models import Batch, Holiday, Institute
+from academics.personal_timetable import personal_timetable
+from academics.timetable import ScheduledClass, Timetable
 from accounts.roles import sees_whole_institute
 from accounts.services import calendar_links
+from coachmaster.core.dates import days_between
 
 _WEEK = datetime.timedelta(days=7)
 #: More classes than a person can read, or a phone load: then one day at a time, and of that the first so many.
@@ -25,24 +26,24 @@ MOST_CLASSES = 150
 
 
 @dataclass
-class Card:
+class WeekClass:
     """One class on the page."""
 
-    one: Class
+    one: ScheduledClass
     #: Whether its sheet is for who looks to take, and whether it exists.
     has_sheet: bool
     is_taken: bool
 
 
 @dataclass
-class Day:
+class WeekDay:
     """One day of the week on the page."""
 
     day: datetime.date
     holiday: str = ""
     #: How many classes are held, shown or not.
     number: int = 0
-    classes: list[Card] = field(default_factory=list)
+    classes: list[WeekClass] = field(default_factory=list)
     #: How many are not among ``classes``, being too many.
     left_out: int = 0
 
@@ -57,12 +58,14 @@ def week(request):
         classes = filters.filter(Timetable(filters.narrow(batches), first, last).classes())
     else:
         filters = None
-        classes = own_timetable(user, first, last).classes()
+        classes = personal_timetable(user, first, last).classes()
     if len(classes) > MOST_CLASSES and not shown:
         shown = today if first <= today <= last else first
-    numbers = Counter(one.day for one in classes if not one.off)
+    numbers = Counter(one.day for one in classes if not one.not_held_reason)
     holidays = dict(Holiday.objects.filter(day__range=(first, last)).values_list("day", "name"))
-    days = {day: Day(day, holidays.get(day, ""), numbers[day]) for day in days_between(first, last)}
+    days = {
+        day: WeekDay(day, holidays.get(day, ""), numbers[day]) for day in days_between(first, last)
+    }
     _fill(days, classes, user, today)
     return render(
         request,
@@ -90,7 +93,7 @@ def _fill(days, classes, user, today):
     for one in classes:
         day = days[one.day]
         if len(day.classes) < MOST_CLASSES:
-            card = Card(
+            card = WeekClass(
                 one, keeps_all or (keeps_sheets and one.batch.instructor_id == user.pk), False
             )
             day.classes.append(card)
@@ -104,7 +107,9 @@ def _fill(days, classes, user, today):
     for card in found:
         one = card.one
         card.is_taken = (one.batch.pk, one.day) in taken
-        card.has_sheet = card.has_sheet and one.day <= today and (card.is_taken or not one.off)
+        card.has_sheet = (
+            card.has_sheet and one.day <= today and (card.is_taken or not one.not_held_reason)
+        )
 
 
 def _taken(batches, first, last):
@@ -125,7 +130,7 @@ def calendar_feed(request, pk, token):
     # 0.1 s and 10 MB, which no other page needs.
     from academics.ical import class_feed
 
-    feed = class_feed(person, timezone.localdate(), institute=Institute.objects.for_page_heads())
+    feed = class_feed(person, timezone.localdate(), institute=Institute.objects.cached())
     response = HttpResponse(feed, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="classes.ics"'
     response["ETag"] = f'"{hashlib.sha256(feed).hexdigest()[:32]}"'

@@ -1,7 +1,7 @@
 from django import forms
 from django.utils import timezone
 
-from academics.forms.choices import choices_of
+from academics.forms.batch_filters import batch_filter_choices
 from accounts.models import User
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.querysets import restricted_id
@@ -25,7 +25,9 @@ class ShortageFilter(FilterForm):
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
         ]
         scope = restricted_id(user)
-        choices_of(self.data, not_over_on=timezone.localdate(), scope=scope).offer_in(self)
+        batch_filter_choices(self.data, not_over_on=timezone.localdate(), scope=scope).offer_in(
+            self
+        )
         if scope is not None:
             del self.fields["instructor"]
 

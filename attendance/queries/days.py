@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db.models import Max, Min
 
 from academics.models import Batch
-from academics.timetable import Class, Timetable, class_days
+from academics.timetable import ScheduledClass, Timetable, class_days
 from attendance.models import Sheet
 from attendance.percentages import MarkStatus
 from coachmaster.core.compiled import compiled
@@ -22,7 +22,7 @@ class ClassDay:
     batch: Batch
     day: datetime.date
     #: By time; those that are not held too.
-    classes: list[Class] = field(default_factory=list)
+    classes: list[ScheduledClass] = field(default_factory=list)
     sheet: Sheet | None = None
     #: When its first class begins that was not called off, the end of the day without one.
     first_at: datetime.time = datetime.time.max
@@ -34,7 +34,7 @@ class ClassDay:
     @property
     def slots(self):
         """The times of the classes that are held."""
-        return [one.slot for one in self.classes if not one.off]
+        return [one.slot for one in self.classes if not one.not_held_reason]
 
     @property
     def notes(self):
@@ -82,8 +82,8 @@ def _class_days(day, kept, sheets):
     timetable = Timetable(batches, day, day)
     rows = []
     for batch in batches:
-        plan, sheet = timetable.plan(batch, day), sheets.get(batch.pk)
-        if sheet or any(not one.off for one in plan.classes):
+        plan, sheet = timetable.schedule(batch, day), sheets.get(batch.pk)
+        if sheet or any(not one.not_held_reason for one in plan.classes):
             rows.append(
                 ClassDay(batch, day, plan.classes, sheet, plan.first_at or datetime.time.max)
             )

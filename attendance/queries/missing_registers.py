@@ -8,7 +8,7 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
-from academics.timetable import Timetable, possible_days
+from academics.timetable import Timetable, candidate_days
 from attendance.models import Sheet
 from coachmaster.core.exports import Column, Kind
 from coachmaster.core.querysets import restricted_id
@@ -50,7 +50,7 @@ def missing_registers(now, *, days, instructor=None):
     today = now.date()
     first = today - datetime.timedelta(days=days)
     running = Batch.objects.kept_in(instructor).running(first, today)
-    open_days = possible_days(running, first, today).difference(
+    open_days = candidate_days(running, first, today).difference(
         _taken(first=first, last=today, instructor=instructor)
     )
     if not open_days:

@@ -45,7 +45,7 @@ class EnrollmentsByDay:
 
     def plan(self, batch_id, held_on):
         """What the timetable says of that day of the batch."""
-        return self._timetable.plan(self.batches[batch_id], held_on)
+        return self._timetable.schedule(self.batches[batch_id], held_on)
 
     def of(self, batch_id, held_on):
         """``{student: (key of the enrollment, what is marked or None)}`` of a sheet."""

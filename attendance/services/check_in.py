@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment, Institute
-from academics.timetable import Class
+from academics.timetable import ScheduledClass
 from accounts.models import User
 from attendance.models import CheckIn, Mark, Sheet
 from attendance.percentages import MarkStatus
@@ -84,8 +84,8 @@ def read_code(code):
 
 
 def held_classes(plan):
-    """The classes of a `DayPlan` that are held, by time."""
-    return [one for one in plan.classes if not one.off]
+    """The classes of a `DaySchedule` that are held, by time."""
+    return [one for one in plan.classes if not one.not_held_reason]
 
 
 def at_time(day, at):
@@ -105,7 +105,7 @@ def current_class(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
     return None
 
 
-def status_at(one: Class, when, institute):
+def status_at(one: ScheduledClass, when, institute):
     """Present, or late by the institute's minutes, for who comes to the class at that moment."""
     grace = datetime.timedelta(minutes=institute.late_after_minutes)
     return (

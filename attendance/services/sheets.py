@@ -67,8 +67,8 @@ def attendance_batch_or_404(user, pk):
 
 
 def day_plan(batch, held_on):
-    """What the timetable says of that day of ``batch``, a `DayPlan`."""
-    return Timetable([batch], held_on, held_on).plan(batch, held_on)
+    """What the timetable says of that day of ``batch``, a `DaySchedule`."""
+    return Timetable([batch], held_on, held_on).schedule(batch, held_on)
 
 
 def reason_not_allowed(batch, held_on, *, today, plan=None, user=None):

@@ -114,3 +114,8 @@ class DayConverter:
 
     def to_url(self, day):
         return day.isoformat()
+
+
+def days_between(first, last):
+    """Iterate over the days from ``first`` to ``last``, both included."""
+    return (first + datetime.timedelta(days=number) for number in range((last - first).days + 1))

@@ -44,7 +44,7 @@ def _class_json(class_day):
     return {
         "batch_id": class_day.batch.pk,
         "batch_name": class_day.batch.name,
-        "schedule_time": class_times.written(class_day.slots),
+        "schedule_time": class_times.format_slots(class_day.slots),
         "taken": class_day.is_taken,
     }
 

@@ -10,11 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from academics.class_times import Slot, parse, written
+from academics.class_times import Slot, format_slots, parse
 from academics.forms.courses import CourseForm
 from academics.models import Batch, Course, Holiday, Institute
 from academics.services.batches import save_batch
-from academics.services.holidays import add_holidays, change_holidays, holiday_run
+from academics.services.holidays import add_holidays, consecutive_days, update_holidays
 from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.models import User
 from accounts.roles import ADMIN
@@ -219,7 +219,7 @@ def test_class_times_that_somebody_else_changed_are_named_and_kept(desk, batch):
     assert "Weekly class times (now “Mon, Wed 17:00-18:30”)" in refusal(response)
     assert [row.initial.get("days") for row in response.context["rows"]] == [[0, 2], None, None]
     assert desk.post(page, {**opened(desk, page), "room": "Hall 2"}).status_code == 302
-    assert written(
+    assert format_slots(
         [Slot(*row) for row in batch.class_times.values_list("weekday", "starts_at", "ends_at")]
     ) == ("Mon, Wed 17:00-18:30")
 
@@ -281,8 +281,8 @@ def test_everybody_who_saved_meanwhile_is_named(desk, admin, batch):
 def test_days_of_a_holiday_are_held_alike(desk, diwali):
     page = page_of(diwali)
     ours = opened(desk, page)
-    change_holidays(
-        holiday_run(diwali), name="Diwali", first=diwali.day, last=datetime.date(2026, 11, 12)
+    update_holidays(
+        consecutive_days(diwali), name="Diwali", first=diwali.day, last=datetime.date(2026, 11, 12)
     )
 
     response = desk.post(page, {**ours, "name": "Deepavali"})

@@ -3,7 +3,7 @@
 from django import forms
 from django.utils import timezone
 
-from academics.forms.choices import choices_of
+from academics.forms.batch_filters import batch_filter_choices
 from coachmaster.core.dates import DayFormField
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.money import AmountField
@@ -28,7 +28,7 @@ class DuesFilter(FilterForm):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student"
         self.today = timezone.localdate()
-        choices_of(self.data).offer_in(self)
+        batch_filter_choices(self.data).offer_in(self)
 
     def clean_as_of(self):
         """A day that is over, or today."""

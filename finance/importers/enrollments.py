@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 
 from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
-from academics.services.clashes import clashes_of_enrollments
+from academics.services.clashes import enrollment_clash_messages
 from accounts.importers.student_finder import StudentFinder, student_column
 from coachmaster.core.importers import Column, Importer, Result, in_chunks
 from coachmaster.core.money import AmountField
@@ -92,7 +92,7 @@ class EnrollmentImporter(Importer):
             advance(len(chunk))
         if result.is_clean:
             enrolling.finish()
-            result.notes += clashes_of_enrollments(beside) if beside else []
+            result.notes += enrollment_clash_messages(beside) if beside else []
 
 
 def _standing_enrollments(student_ids):

@@ -101,7 +101,7 @@ def tuition_lines(enrollment, fees=None):
 
     ``fees`` spares asking how the student stands.
     """
-    chain = {one.pk for one in enrollment.with_earlier}
+    chain = {one.pk for one in enrollment.with_predecessors}
     fees = fees or fee_status(enrollment.student, timezone.localdate())
     return [
         line

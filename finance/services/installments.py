@@ -275,7 +275,7 @@ def prorated_fee_until(enrollment, fee, ended_on):
 
     Classes in the batches that the student was transferred from count as held: the fee is for all of them.
     """
-    current, *earlier = enrollment.with_earlier
+    current, *earlier = enrollment.with_predecessors
     if current.batch.ends_on is None:
         return None
     batches = [one.batch for one in (current, *earlier)]

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from academics.validators import check_digit, check_gstin
+from academics.validators import gstin_check_digit, validate_gstin
 from coachmaster.core.statuses import State
 from finance.gst import SAC, percent, place_of_supply, tax_within
 
@@ -142,8 +142,8 @@ REAL = ["27AAPFU0939F1ZV", "37AADCB2230M2ZR", "29AAGCB7383J1Z4", "27AAACT2727Q1Z
 
 @pytest.mark.parametrize("gstin", REAL)
 def test_a_gstin_that_exists_is_taken(gstin):
-    check_gstin(gstin)
-    assert check_digit(gstin[:14]) == gstin[14]
+    validate_gstin(gstin)
+    assert gstin_check_digit(gstin[:14]) == gstin[14]
 
 
 @pytest.mark.parametrize("gstin", REAL)
@@ -152,7 +152,7 @@ def test_every_single_wrong_character_of_a_gstin_is_noticed(gstin):
         for wrong in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ":
             if wrong != right:
                 with pytest.raises(ValidationError):
-                    check_gstin(gstin[:at] + wrong + gstin[at + 1 :])
+                    validate_gstin(gstin[:at] + wrong + gstin[at + 1 :])
 
 
 @pytest.mark.parametrize(
@@ -170,4 +170,4 @@ def test_every_single_wrong_character_of_a_gstin_is_noticed(gstin):
 )
 def test_a_bad_gstin_is_refused_with_what_to_do(gstin, sentence):
     with pytest.raises(ValidationError, match=sentence):
-        check_gstin(gstin)
+        validate_gstin(gstin)

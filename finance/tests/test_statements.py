@@ -460,7 +460,7 @@ def test_a_run_that_is_broken_off_leaves_what_was_there(three, tmp_path, monkeyp
 
 
 def test_a_hundred_statements_cost_the_same_queries_as_one(three, admin, queries_of):
-    institute = Institute.objects.for_page_heads()
+    institute = Institute.objects.cached()
 
     def queries_for(students):
         return queries_of(lambda: list(statements_of(students, institute, day(2))))

@@ -11,7 +11,7 @@ import zxingcpp
 from django.core.exceptions import ValidationError
 from PIL import Image
 
-from academics.validators import check_upi_id
+from academics.validators import validate_upi_id
 from coachmaster.core.qr import qr_svg
 from finance.upi import payment_link
 
@@ -116,7 +116,7 @@ def test_the_qr_code_obeys_the_content_security_policy_and_has_a_title():
     "upi_id", ["institute@okhdfcbank", "98765-43210@upi", "rao.classes_1@ybl", "ab@icici"]
 )
 def test_a_upi_id_is_taken(upi_id):
-    check_upi_id(upi_id)
+    validate_upi_id(upi_id)
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ def test_a_upi_id_is_taken(upi_id):
 )
 def test_what_is_no_upi_id_is_refused(upi_id):
     with pytest.raises(ValidationError, match="as the bank shows it"):
-        check_upi_id(upi_id)
+        validate_upi_id(upi_id)

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
-from academics.services.clashes import Clashes
+from academics.services.clashes import TimetableConflict
 from accounts.models import StudentProfile, User
 from coachmaster.core.forms import show_refusal
 from finance.forms.enrollments import BatchEnrollForm
@@ -45,7 +45,7 @@ def batch_enroll(request, pk):
                 plan=form.cleaned_data["plan"],
                 by=request.user,
             )
-        except Clashes as error:
+        except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as refusal:
             show_refusal(form, refusal)

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
-from academics.services.clashes import Clashes, find_clashes_of
+from academics.services.clashes import TimetableConflict, find_student_clashes
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import ZERO, display, plain
 from finance.forms.enrollments import EnrollmentForm
@@ -21,12 +21,14 @@ from .student_picker import picked_student, student_picker
 
 
 def check_clashes(form, students, batch, **leaving):
-    """Raises `Clashes` when these students have other classes at that time, unless the box of ``form`` is ticked."""
+    """Raises `TimetableConflict` when these students have other classes at that time, unless the box of ``form`` is ticked."""
     clashes = (
-        [] if form.cleaned_data["despite_clash"] else find_clashes_of(students, batch, **leaving)
+        []
+        if form.cleaned_data["despite_clash"]
+        else find_student_clashes(students, batch, **leaving)
     )
     if clashes:
-        raise Clashes([str(clash) for clash in clashes])
+        raise TimetableConflict([str(clash) for clash in clashes])
 
 
 def enrollment_create(request):
@@ -67,7 +69,7 @@ def enrollment_create(request):
             enrollment = enrollments.enroll(
                 student=student, by=request.user, installments=rows, **given
             )
-        except Clashes as error:
+        except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as refusal:
             show_refusal(form, refusal)

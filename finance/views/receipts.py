@@ -32,7 +32,7 @@ def receipt(request, pk):
             "sac": SAC,
             "reference": receipts.reference_label(payment),
             "refunds": receipts.refunds_of(payment),
-            "whatsapp": receipts.receipt_whatsapp_link(payment, Institute.objects.for_page_heads()),
+            "whatsapp": receipts.receipt_whatsapp_link(payment, Institute.objects.cached()),
             "code": qr_svg(
                 receipts.check_url(payment), title="QR code of the page that checks this receipt"
             ),

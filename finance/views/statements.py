@@ -19,9 +19,7 @@ from .pdf_response import pdf_response
 def statement(request, pk):
     """Everything that was charged, taken off, paid and given back until today, with the balance after each."""
     student = student_or_404(request.user, pk)
-    data = statements.statement_data(
-        student, Institute.objects.for_page_heads(), timezone.localdate()
-    )
+    data = statements.statement_data(student, Institute.objects.cached(), timezone.localdate())
     balances = itertools.accumulate(line.amount for line in data.lines)
     if file := list_file(
         request,
@@ -45,9 +43,7 @@ def statement(request, pk):
 def statement_pdf(request, pk):
     """The same on paper."""
     student = student_or_404(request.user, pk)
-    data = statements.statement_data(
-        student, Institute.objects.for_page_heads(), timezone.localdate()
-    )
+    data = statements.statement_data(student, Institute.objects.cached(), timezone.localdate())
     return pdf_response(pdf_pdf.statement_pdf(data), f"statement-{student.admission_number}")
 
 
@@ -56,7 +52,7 @@ def batch_statements(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=pk)
     today = timezone.localdate()
     made = statements.statements_of(
-        statements.students_with_fees(batch=batch), Institute.objects.for_page_heads(), today
+        statements.students_with_fees(batch=batch), Institute.objects.cached(), today
     )
     return zip_answer(
         safe_filename(f"statements-{batch.code or batch.name}-{today}"), statement_pdfs(made)

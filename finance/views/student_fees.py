@@ -17,7 +17,7 @@ def student_fees(request, pk):
     fees = fee_status(student, timezone.localdate())
     if file := list_file(request, f"charges-{student.admission_number}", CHARGES, fees.lines):
         return file
-    pay = statements.pay_by_upi(student, Institute.objects.for_page_heads(), fees)
+    pay = statements.pay_by_upi(student, Institute.objects.cached(), fees)
     return render(
         request,
         "finance/student_fees/detail.html",

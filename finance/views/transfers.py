@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from academics.models import Batch
-from academics.services.clashes import Clashes
+from academics.services.clashes import TimetableConflict
 from coachmaster.core.forms import show_refusal
 from coachmaster.core.money import display
 from finance.forms.enrollments import TransferForm
@@ -49,7 +49,7 @@ def enrollment_transfer(request, enrollment):
                 fee_reason=given["fee_reason"],
                 rows=table.rows if table.is_edited else None,
             )
-        except Clashes as error:
+        except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as refusal:
             show_refusal(form, refusal, ended_on="enrolled_on")

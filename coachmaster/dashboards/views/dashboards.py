@@ -2,7 +2,7 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from academics.timetable import next_class_of
+from academics.timetable import earliest_class
 from accounts.roles import sees_whole_institute
 from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import missing_registers_for
@@ -98,5 +98,5 @@ def student_dashboard(request):
     return render(
         request,
         "dashboards/student/dashboard.html",
-        overview | {"is_own": True, "next_class": next_class_of(batches, timezone.now())},
+        overview | {"is_own": True, "next_class": earliest_class(batches, timezone.now())},
     )

@@ -21,13 +21,13 @@ class Choices(NamedTuple):
 
 
 #: More batches than anybody looks through.
-MOST_BATCHES = 500
+MAX_BATCH_CHOICES = 500
 
 
-def to_offer(rows, asked, **places):
-    """``rows`` of batches, their keys first; of more than `MOST_BATCHES` those that agree with all else that is ``asked`` for,
+def limit_batches(rows, asked, **places):
+    """``rows`` of batches, their keys first; of more than `MAX_BATCH_CHOICES` those that agree with all else that is ``asked`` for,
     the data of a form: each name of ``places`` says where in a row that stands."""
-    if len(rows) <= MOST_BATCHES:
+    if len(rows) <= MAX_BATCH_CHOICES:
         return rows
     chosen = {place: asked[name] for name, place in places.items() if asked.get(name)}
     return [
@@ -38,9 +38,9 @@ def to_offer(rows, asked, **places):
     ]
 
 
-def choices_of(asked=None, *, not_over_on=None, scope=None):
+def batch_filter_choices(asked=None, *, not_over_on=None, scope=None):
     """The Choices of all batches, or of those that are not over on that day, or that are `kept_in` that ``scope``; of the
-    batches those `to_offer` where ``asked`` says what is chosen."""
+    batches those `limit_batches` where ``asked`` says what is chosen."""
     batches = Batch.objects.kept_in(scope).order_by("name", "pk")
     if not_over_on is not None:
         batches = batches.not_over(not_over_on)
@@ -48,7 +48,7 @@ def choices_of(asked=None, *, not_over_on=None, scope=None):
     rows = list(batches.values_list(*columns))
     courses = sorted({(name, key) for _, _, key, name, _, _ in rows})
     instructors = sorted({(name, key) for *_, key, name in rows if key})
-    offered = rows if asked is None else to_offer(rows, asked, course=2, instructor=4)
+    offered = rows if asked is None else limit_batches(rows, asked, course=2, instructor=4)
     return Choices(
         course=[("", "All courses"), *((key, name) for name, key in courses)],
         batch=[("", "All batches"), *(row[:2] for row in offered)],

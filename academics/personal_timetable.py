@@ -8,7 +8,7 @@ from .models import Batch, Enrollment
 from .timetable import Timetable
 
 
-def own_timetable(user, first, last):
+def personal_timetable(user, first, last):
     """The `Timetable` of the classes that ``user`` teaches or, while enrolled, attends. Five queries."""
     enrollments = defaultdict(list)
     for enrollment in Enrollment.objects.filter(student=user.pk).only(
@@ -17,10 +17,10 @@ def own_timetable(user, first, last):
         enrollments[enrollment.batch_id].append(enrollment)
     batches = Batch.objects.running(first, last).filter(Q(instructor=user) | Q(pk__in=enrollments))
     batches = batches.select_related("course", "instructor").order_by("name", "pk")
-    return OwnTimetable(user, enrollments, batches, first, last)
+    return PersonalTimetable(user, enrollments, batches, first, last)
 
 
-class OwnTimetable(Timetable):
+class PersonalTimetable(Timetable):
     """The classes one teaches, and those one attends on the days one is enrolled."""
 
     def __init__(self, user, enrollments, batches, first, last):

@@ -227,7 +227,7 @@ def test_of_too_many_batches_those_of_what_else_is_chosen_are_offered(
     client_of, admin, instructor, monkeypatch, several
 ):
     if several:
-        monkeypatch.setattr("academics.forms.choices.MOST_BATCHES", 1)
+        monkeypatch.setattr("academics.forms.batch_filters.MAX_BATCH_CHOICES", 1)
     own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor, room="Hall")
     other = batch_with("Tue 17:00-18:30", name="Other", room="Room 1")
     client = client_of(admin)
