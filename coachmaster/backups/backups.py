@@ -1,4 +1,4 @@
-"""Backups: what makes a file one, whichever database it is of, and how many are kept."""
+"""Create and restore backups of either database."""
 
 import contextlib
 import fcntl
@@ -11,19 +11,19 @@ from django.db import connection
 from django.utils import timezone
 
 from . import postgresql, sqlite
-from .exceptions import Refused, of_os
+from .exceptions import BackupError, from_os_error
 
 _ENGINES = {"sqlite": sqlite, "postgresql": postgresql}
-#: What stands in a name for the day and the time of day, and how it is found again.
-_PLACES = {"{date}": (r"%Y-%m-%d", r"\d{4}-\d\d-\d\d"), "{time}": (r"%H%M%S", r"\d{6}")}
+#: Placeholders in file names: how they are written, and the pattern that finds them again.
+_PLACEHOLDERS = {"{date}": (r"%Y-%m-%d", r"\d{4}-\d\d-\d\d"), "{time}": (r"%H%M%S", r"\d{6}")}
 
 
 @dataclass
-class Made:
-    """A backup that counts: where it is, what is broken in its books ("" is nothing), and the older ones it displaced."""
-
+class BackupResult:
     path: Path
-    broken: str
+    #: What `verify` found in the backup; empty if nothing.
+    problems: str
+    #: Older backups that were deleted.
     removed: list[Path] = field(default_factory=list)
 
 
@@ -31,81 +31,87 @@ def _engine():
     return _ENGINES[connection.vendor]
 
 
-def make(name, keep=None):
-    """Back the database up into the file ``name``, in which ``{date}`` and ``{time}`` stand for now.
+def create_backup(name, keep=None):
+    """Back up the database into the file ``name``, with ``{date}`` and ``{time}`` replaced.
 
-    It is written under another name, opened and checked, and takes its name only then. With ``keep``, so many of the
-    newest files whose name differs in date and time only are left; none is removed when the new one's books are broken.
-    Raises Refused.
+    The file gets its name only after it was checked. With ``keep``, delete all but the newest
+    files of the same pattern, unless the new backup has problems. Raise BackupError.
     """
     if keep is not None and "{date}" not in Path(name).name:
-        raise Refused(
-            "To keep several, write {date} (and {time}) into the name: coachmaster-{date}.backup"
+        raise BackupError(
+            "To keep several backups, put {date} (and {time}) into the file name: "
+            "coachmaster-{date}.backup"
         )
     now = timezone.localtime()
     path = Path(name)
-    for place, (form, _) in _PLACES.items():
-        path = path.with_name(path.name.replace(place, f"{now:{form}}"))
+    for placeholder, (form, _) in _PLACEHOLDERS.items():
+        path = path.with_name(path.name.replace(placeholder, f"{now:{form}}"))
     try:
-        with _part_of(path) as part:
-            broken = _engine().take(connection.settings_dict, part)
-            _sync(part)
-            part.replace(path)
+        with _partial_file(path) as partial:
+            problems = _engine().write_backup(connection.settings_dict, partial)
+            _sync(partial)
+            partial.replace(path)
             _sync(path.parent)
-        removed = [] if broken or keep is None else _remove_all_but(keep, Path(name))
+        removed = [] if problems or keep is None else _remove_older(keep, Path(name))
     except OSError as error:
-        raise of_os(error, path) from error
-    return Made(path, broken, removed)
+        raise from_os_error(error, path) from error
+    return BackupResult(path, problems, removed)
 
 
-def restore(path, *, force, say):
-    """Put a backup in the place of what the database holds, or leave all as it was. ``say`` hears what is being done.
+def restore_backup(path, *, force, report):
+    """Replace the contents of the database by a backup, or change nothing.
 
-    Without ``force`` only where nobody is in the database yet. Raises Refused.
+    A database that has people is replaced only with ``force``. ``report`` is called with a
+    sentence about the progress. Raise BackupError.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
             start = file.read(16)
     except OSError as error:
-        raise of_os(error, path) from error
+        raise from_os_error(error, path) from error
     engine = _engine()
     if not start.startswith(engine.MAGIC):
-        if others := [other.NAME for other in _ENGINES.values() if start.startswith(other.MAGIC)]:
-            raise Refused(
-                f"{path} is of {others[0]}, and this database is {engine.NAME}. To move from one to the other, export on "
-                "the one side and import on the other."
-            )
-        raise Refused(f"{path} is not a backup.")
-    if (people := engine.people_in(connection.settings_dict)) and not force:
-        raise Refused(
-            f"There are {people:,} people in this database, and all that is in it would go. Back it up first; "
-            "then say --force. Nothing was changed."
+        raise _wrong_file(path, start)
+    if (people := engine.count_people(connection.settings_dict)) and not force:
+        raise BackupError(
+            f"There are {people:,} people in this database, and everything in it would be deleted. "
+            "Back it up first; then add --force. Nothing was changed."
         )
     try:
-        engine.restore(connection.settings_dict, path, say)
+        engine.restore(connection.settings_dict, path, report)
     except OSError as error:
-        raise of_os(error, error.filename or connection.settings_dict["NAME"]) from error
+        raise from_os_error(error, error.filename or connection.settings_dict["NAME"]) from error
+
+
+def _wrong_file(path, start):
+    for other in _ENGINES.values():
+        if start.startswith(other.MAGIC):
+            return BackupError(
+                f"{path} is a backup of {other.NAME}, and this database is {_engine().NAME}. "
+                "To move between them, export from one and import into the other."
+            )
+    return BackupError(f"{path} is not a backup.")
 
 
 @contextlib.contextmanager
-def _part_of(path):
-    """The empty file, for our eyes only, that becomes ``path`` when all is well; it is gone afterwards if not."""
+def _partial_file(path):
+    """Yield a locked, private file beside ``path``, deleted at the end unless it was renamed."""
     if path.exists() and not _is_backup(path):
-        raise Refused(
-            f"There is a {path} that is not a backup. It stays; give the backup another name."
+        raise BackupError(
+            f"{path} exists and is not a backup. Choose another name. Nothing was changed."
         )
-    part = path.with_name(f"{path.name}.part")
-    with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+    partial = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(f"Another backup to {path} is running.") from None
+            raise BackupError(f"Another backup to {path} is running.") from None
         try:
             file.truncate(0)
-            yield part
+            yield partial
         finally:
-            part.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
 
 
 def _is_backup(path):
@@ -114,7 +120,6 @@ def _is_backup(path):
 
 
 def _sync(path):
-    """Return when what was written to a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -122,11 +127,11 @@ def _sync(path):
         os.close(descriptor)
 
 
-def _remove_all_but(keep, name):
-    """Remove backups of that pattern from the oldest on; those that went."""
+def _remove_older(keep, name):
+    """Delete all but the newest ``keep`` backups named like ``name``; return their paths."""
     pattern = re.escape(name.name)
-    for place, (_, form) in _PLACES.items():
-        pattern = pattern.replace(re.escape(place), f"({form})")
+    for placeholder, (_, form) in _PLACEHOLDERS.items():
+        pattern = pattern.replace(re.escape(placeholder), f"({form})")
     found = sorted(
         (match.groups(), path)
         for path in name.parent.iterdir()

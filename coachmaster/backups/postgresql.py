@@ -1,6 +1,6 @@
-"""Backups of a PostgreSQL database: archives of `pg_dump` in its custom format, checked against the rows they are of.
+"""Backups of a PostgreSQL database: archives of `pg_dump` in its custom format.
 
-The password goes to its programs by the environment, never on a command line.
+Passwords are passed to PostgreSQL's programs in the environment, never on a command line.
 """
 
 import contextlib
@@ -11,13 +11,13 @@ import subprocess
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from .databases import bring_up_to_date, broken_books_here, url_of
-from .exceptions import Refused
+from .exceptions import BackupError
+from .other_databases import database_url, migrate_and_verify, problems_here
 
 MAGIC = b"PGDMP"
 NAME = "PostgreSQL"
-#: Where a backup is unpacked and proved before it takes the place of `public`.
-STAGED, FORMER = "coachmaster_restored", "coachmaster_former"
+#: A backup is unpacked into a schema of its own, which then replaces `public`.
+RESTORED_SCHEMA, OLD_SCHEMA = "coachmaster_restored", "coachmaster_former"
 
 _VARIABLES = {
     "dbname": "PGDATABASE",
@@ -35,11 +35,10 @@ _VARIABLES = {
 }
 
 
-def take(database, part):
-    """Write an archive of what the database holds now into the file ``part``, while others read and write.
+def write_backup(database, path):
+    """Write an archive into the file ``path``; return what `verify` finds in the database.
 
-    The rows are counted, and the books proved, in the very moment that the archive is of. Returns "" or what is broken
-    in the books.
+    Archive, row counts and verification read the same snapshot.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -50,29 +49,27 @@ def take(database, part):
             "--format=custom",
             "--schema=public",
             f"--snapshot={snapshot}",
-            f"--file={part}",
+            f"--file={path}",
         )
-        rows = {}
+        expected = {}
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT COUNT(*) FROM "{table}"')
-            rows[table] = cursor.fetchone()[0]
-        broken = broken_books_here()
-    if (found := _rows_in(part)) != rows:
-        wrong = sorted(
-            table for table in rows.keys() | found.keys() if rows.get(table) != found.get(table)
-        )
-        raise Refused(f"The archive does not hold what the database does: {', '.join(wrong)}.")
-    return broken
+            expected[table] = cursor.fetchone()[0]
+        problems = problems_here()
+    found = _count_rows(path)
+    if wrong := sorted({name for name, _ in expected.items() ^ found.items()}):
+        raise BackupError(f"The archive is not complete: {', '.join(wrong)}.")
+    return problems
 
 
 def check(path):
-    """Read an archive from end to end. Raises Refused."""
-    if "django_migrations" not in _rows_in(path):
-        raise Refused(f"{path} is not a backup of CoachMaster: it has none of its tables.")
+    """Read an archive from end to end. Raise BackupError."""
+    if "django_migrations" not in _count_rows(path):
+        raise BackupError(f"{path} is not a backup of CoachMaster: it has none of its tables.")
 
 
-def people_in(database):
-    """How many people the database holds; 0 where it has no tables."""
+def count_people(database):
+    """Return the number of people in the database; 0 if it has no tables."""
     with connection.cursor() as cursor:
         if "accounts_user" not in connection.introspection.table_names(cursor):
             return 0
@@ -80,39 +77,46 @@ def people_in(database):
         return cursor.fetchone()[0]
 
 
-def restore(database, path, say):
-    """Put what the backup at ``path`` holds in the place of what the database holds.
+def restore(database, path, report):
+    """Replace the contents of the database by the backup at ``path``.
 
-    It is unpacked into a schema of its own beside `public`, migrated and proved there, and takes its place by one short
-    transaction.
+    It is unpacked into a schema beside `public`, checked and migrated there, and replaces
+    `public` in one short transaction.
     """
     check(path)
-    _refuse_extensions()
+    _check_no_extensions()
     try:
-        _stage(path)
-        say("Checking it, and bringing it to this version …")
+        _unpack(path)
+        report("Checking and migrating the backup …")
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT app, name FROM {STAGED}.django_migrations")
+            cursor.execute(f"SELECT app, name FROM {RESTORED_SCHEMA}.django_migrations")
             applied = cursor.fetchall()
         connection.close()
-        bring_up_to_date(url_of(database, options=f"-c search_path={STAGED}"), applied)
-        _swap()
+        migrate_and_verify(
+            database_url(database, options=f"-c search_path={RESTORED_SCHEMA}"), applied
+        )
+        _swap_schemas()
     except DatabaseError as error:
-        raise Refused(f"The database refused: {error} Nothing was changed.") from error
+        raise BackupError(f"Database error: {error} Nothing was changed.") from error
     finally:
         with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
-            cursor.execute(f"DROP SCHEMA IF EXISTS {STAGED} CASCADE")
-    _grant(database)
+            cursor.execute(f"DROP SCHEMA IF EXISTS {RESTORED_SCHEMA} CASCADE")
+    _grant_permissions(database)
 
 
-def _stage(path):
-    """Unpack the archive into the schema STAGED: it can only be unpacked into `public`, so that one steps aside within
-    the transaction, unseen by others."""
+def _unpack(path):
+    """Unpack an archive into RESTORED_SCHEMA.
+
+    An archive can only be unpacked into `public`, so `public` is renamed within the transaction.
+    """
     begin = (
-        f"BEGIN; DROP SCHEMA IF EXISTS {STAGED} CASCADE; "
-        f"ALTER SCHEMA public RENAME TO {FORMER}; CREATE SCHEMA public;\n"
+        f"BEGIN; DROP SCHEMA IF EXISTS {RESTORED_SCHEMA} CASCADE; "
+        f"ALTER SCHEMA public RENAME TO {OLD_SCHEMA}; CREATE SCHEMA public;\n"
     )
-    end = f"\nALTER SCHEMA public RENAME TO {STAGED}; ALTER SCHEMA {FORMER} RENAME TO public; COMMIT;\n"
+    end = (
+        f"\nALTER SCHEMA public RENAME TO {RESTORED_SCHEMA}; "
+        f"ALTER SCHEMA {OLD_SCHEMA} RENAME TO public; COMMIT;\n"
+    )
     psql = subprocess.Popen(
         [
             _program("psql"),
@@ -130,58 +134,65 @@ def _stage(path):
         with contextlib.suppress(BrokenPipeError):
             psql.stdin.write(begin.encode())
             unpack = ["--schema=public", "--no-owner", "--no-privileges", "--file=-", str(path)]
-            with _reading("pg_restore", *unpack) as lines:
+            with _output_of("pg_restore", *unpack) as lines:
                 shutil.copyfileobj(lines, psql.stdin, 1 << 20)
             psql.stdin.write(end.encode())
-        _, said = psql.communicate()
+        _, errors = psql.communicate()
         if psql.returncode:
-            raise Refused(
-                f"The backup could not be unpacked: {_first_line(said.decode())} Nothing was changed."
+            raise BackupError(
+                f"The backup cannot be unpacked: {_first_error(errors.decode())} "
+                "Nothing was changed."
             )
     finally:
         psql.kill()
         psql.wait()
 
 
-def _swap():
-    """The one moment of a restore: the staged schema becomes `public`, and what was there goes."""
+def _swap_schemas():
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '60s'")
         cursor.execute("SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'")
         owner = cursor.fetchone()[0]
-        cursor.execute(f"ALTER SCHEMA public RENAME TO {FORMER}")
-        cursor.execute(f"ALTER SCHEMA {STAGED} RENAME TO public")
-        cursor.execute(f"DROP SCHEMA {FORMER} CASCADE")
+        cursor.execute(f"ALTER SCHEMA public RENAME TO {OLD_SCHEMA}")
+        cursor.execute(f"ALTER SCHEMA {RESTORED_SCHEMA} RENAME TO public")
+        cursor.execute(f"DROP SCHEMA {OLD_SCHEMA} CASCADE")
         with contextlib.suppress(DatabaseError), transaction.atomic():
             cursor.execute(f"ALTER SCHEMA public OWNER TO {owner}")
 
 
-def _grant(database):
-    """Give the application's own role, where it is not ours, its rights on the new tables."""
+def _grant_permissions(database):
+    """Grant the application's own database role its permissions on the new tables."""
     application = settings.APPLICATION_ROLE
     if application and application != database["USER"]:
-        _run("psql", "--no-psqlrc", "--quiet", "--no-password", f"--set=app={application}",
-             f"--file={settings.BASE_DIR / 'scripts' / 'grants.sql'}", "--output=/dev/null")  # fmt: skip
+        _run(
+            "psql",
+            "--no-psqlrc",
+            "--quiet",
+            "--no-password",
+            f"--set=app={application}",
+            f"--file={settings.BASE_DIR / 'scripts' / 'grants.sql'}",
+            "--output=/dev/null",
+        )
 
 
-def _refuse_extensions():
+def _check_no_extensions():
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT extname FROM pg_extension JOIN pg_namespace ON extnamespace = pg_namespace.oid "
             "WHERE nspname = 'public'"
         )
         if extensions := [name for (name,) in cursor.fetchall()]:
-            raise Refused(
-                f"Extensions are in the schema public ({', '.join(extensions)}) and would go with it. Restore into a new "
-                "database, or move them: ALTER EXTENSION … SET SCHEMA …"
+            raise BackupError(
+                f"The schema public has extensions ({', '.join(extensions)}), which would be "
+                "deleted. Restore into a new database, or move them: ALTER EXTENSION … SET SCHEMA …"
             )
 
 
-def _rows_in(path):
-    """``{table: rows}`` of an archive, which is read to its end. Raises Refused when it cannot be."""
+def _count_rows(path):
+    """Return the number of rows of each table in an archive. Raise BackupError if damaged."""
     rows, table = {}, None
     try:
-        with _reading(
+        with _output_of(
             "pg_restore", "--schema=public", "--data-only", "--file=-", str(path)
         ) as lines:
             for line in lines:
@@ -193,16 +204,16 @@ def _rows_in(path):
                     table = None
                 else:
                     rows[table] += 1
-    except Refused as refusal:
-        raise Refused(
-            f"{path} is damaged, or of a newer PostgreSQL than its programs here ({refusal})"
-        ) from refusal
+    except BackupError as error:
+        raise BackupError(
+            f"{path} is damaged, or was made by a newer PostgreSQL than the one here ({error})"
+        ) from error
     return rows
 
 
 @contextlib.contextmanager
-def _reading(program, *arguments):
-    """What a program of PostgreSQL prints. Raises Refused when it fails, also after the last line."""
+def _output_of(program, *arguments):
+    """Yield the output of a PostgreSQL program. Raise BackupError if it fails."""
     with subprocess.Popen(
         [_program(program), *arguments],
         env=_environment(),
@@ -211,16 +222,16 @@ def _reading(program, *arguments):
     ) as process:
         try:
             yield process.stdout
-            said = process.stderr.read().decode()
+            errors = process.stderr.read().decode()
         except BaseException:
             process.kill()
             raise
     if process.returncode:
-        raise _refusal(said)
+        raise _error(errors)
 
 
 def _run(program, *arguments):
-    """Run a program of PostgreSQL on the database. Raises Refused with what it said."""
+    """Run a PostgreSQL program on this database. Raise BackupError if it fails."""
     done = subprocess.run(
         [_program(program), *arguments],
         env=_environment(),
@@ -229,27 +240,28 @@ def _run(program, *arguments):
         check=False,
     )
     if done.returncode:
-        raise _refusal(done.stderr)
+        raise _error(done.stderr)
 
 
-def _refusal(said):
-    if "No space left" in said:
-        return Refused("The disk is full. Free some space, or name another place.")
-    return Refused(_first_line(said))
+def _error(output):
+    if "No space left" in output:
+        return BackupError("The disk is full. Free some space or choose another place.")
+    return BackupError(_first_error(output))
 
 
-def _first_line(said):
+def _first_error(output):
     return next(
-        (line for line in said.splitlines() if "error" in line.lower()),
-        said.strip() or "It failed.",
+        (line for line in output.splitlines() if "error" in line.lower()),
+        output.strip() or "The command failed.",
     )
 
 
 def _program(name):
     if path := shutil.which(name):
         return path
-    raise Refused(
-        f"{name} is not on this machine. Install PostgreSQL's programs: apt-get install postgresql-client"
+    raise BackupError(
+        f"{name} is not installed. Install the PostgreSQL programs: "
+        "apt-get install postgresql-client"
     )
 
 

@@ -1,4 +1,4 @@
-"""Backups of an SQLite database: a copy of one moment, as a database of its own."""
+"""Backups of an SQLite database: a copy of the database file."""
 
 import contextlib
 import os
@@ -7,50 +7,44 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from .databases import bring_up_to_date, broken_books, url_of
-from .exceptions import Refused
+from .exceptions import BackupError
+from .other_databases import database_url, migrate_and_verify, problems_in
 
 MAGIC = b"SQLite format 3\0"
 NAME = "SQLite"
-#: Seconds to wait for others to finish with the database.
-PATIENCE = 20
+#: Seconds to wait for other connections.
+BUSY_TIMEOUT = 20
 
 
-def take(database, part):
-    """Copy what the database holds now into the file ``part``, which is empty, while others read and write.
-
-    Returns "" or what is broken in the books. Raises Refused.
-    """
-    copy_now(database, part)
-    check(part)
-    return broken_books(url_of({**database, "NAME": part}))
+def write_backup(database, path):
+    """Copy the database into the empty file ``path``; return what `verify` finds in it."""
+    copy_database(database, path)
+    check(path)
+    return problems_in(database_url({**database, "NAME": path}))
 
 
-def copy_now(database, part):
-    """Copy what the database holds now into the file ``part``. Raises Refused."""
-    with _open(database["NAME"]) as source, _open(part) as copy:
-        copy.execute(
-            "PRAGMA synchronous = OFF"
-        )  # the file is synced when it is done, and before it counts
+def copy_database(database, path):
+    with _open(database["NAME"]) as source, _open(path) as copy:
+        copy.execute("PRAGMA synchronous = OFF")  # the caller syncs the file
         copy.execute("PRAGMA journal_mode = OFF")
         _copy(source, copy)
 
 
 def check(path):
-    """Open a backup and look at every page and reference of it. Raises Refused."""
+    """Check every page and reference of a backup. Raise BackupError."""
     try:
         with _open(path) as backup:
-            if (said := backup.execute("PRAGMA integrity_check(5)").fetchall()) != [("ok",)]:
-                raise Refused(f"{path} is damaged: {'; '.join(str(line[0]) for line in said)}.")
-            if strays := backup.execute("PRAGMA foreign_key_check").fetchmany(5):
-                raise Refused(f"{path} has rows of {strays[0][0]} that belong to nothing.")
-            _applied(backup, path)
+            if (found := backup.execute("PRAGMA integrity_check(5)").fetchall()) != [("ok",)]:
+                raise BackupError(f"{path} is damaged: {'; '.join(str(row[0]) for row in found)}.")
+            if found := backup.execute("PRAGMA foreign_key_check").fetchmany(5):
+                raise BackupError(f"{path} has rows of {found[0][0]} with missing references.")
+            _applied_migrations(backup, path)
     except sqlite3.DatabaseError as error:
-        raise Refused(f"{path} cannot be read as a database: {error}.") from error
+        raise BackupError(f"{path} cannot be read as a database: {error}.") from error
 
 
-def people_in(database):
-    """How many people the database holds; 0 where it has no tables, or is not there yet. Raises Refused."""
+def count_people(database):
+    """Return the number of people in the database; 0 if it has no tables."""
     path = Path(database["NAME"])
     if not path.exists() or not path.stat().st_size:
         return 0
@@ -62,17 +56,16 @@ def people_in(database):
                 return 0
             return live.execute("SELECT COUNT(*) FROM accounts_user").fetchone()[0]
     except sqlite3.DatabaseError as error:
-        raise Refused(
-            f"The present database cannot be opened ({error}). Move {path} and {path}-journal to another place, to be "
-            "looked at later, and run this again."
+        raise BackupError(
+            f"The present database cannot be opened ({error}). Move {path} and {path}-journal to "
+            "another folder for a later examination, and run this command again."
         ) from error
 
 
-def restore(database, path, say):
-    """Put what the backup at ``path`` holds in the place of what the database holds.
+def restore(database, path, report):
+    """Replace the contents of the database by the backup at ``path``.
 
-    A copy beside the database is checked, migrated and proved first. It then goes into the database by one transaction,
-    which people who work just then see as any other.
+    A copy beside the database is checked and migrated first, then copied in one transaction.
     """
     live = Path(database["NAME"])
     staged = live.with_name(f"{live.name}.restoring")
@@ -82,10 +75,10 @@ def restore(database, path, say):
         with _open(path) as backup, _open(staged) as copy:
             _copy(backup, copy)
             copy.execute("PRAGMA journal_mode = DELETE")
-            applied = _applied(copy, path)
-        say("Checking it, and bringing it to this version …")
+            applied = _applied_migrations(copy, path)
+        report("Checking and migrating the backup …")
         check(staged)
-        bring_up_to_date(url_of({**database, "NAME": staged}), applied)
+        migrate_and_verify(database_url({**database, "NAME": staged}), applied)
         is_new = not live.exists()
         with _open(staged) as copy, _open(live) as target:
             target.execute("PRAGMA synchronous = FULL")
@@ -93,19 +86,20 @@ def restore(database, path, say):
         if is_new:
             live.chmod(0o600)
     except sqlite3.DatabaseError as error:
-        raise Refused(f"{error}. Nothing was changed.") from error
+        raise BackupError(f"{error}. Nothing was changed.") from error
     finally:
         _remove(staged)
 
 
 def _copy(source, target):
-    """All pages in one step: copied in parts, it would begin anew with each write of others and never end."""
-    deadline = time.monotonic() + PATIENCE
+    # All pages in one step: a copy in parts starts again with each write of another connection.
+    deadline = time.monotonic() + BUSY_TIMEOUT
 
     def wait(status, remaining, total):
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
-            raise Refused(
-                "The database is in use all the time. Stop the service and try again. Nothing was changed."
+            raise BackupError(
+                "The database is in use all the time. Stop the service and try again. "
+                "Nothing was changed."
             )
 
     source.backup(target, progress=wait)
@@ -113,21 +107,21 @@ def _copy(source, target):
 
 @contextlib.contextmanager
 def _open(path):
-    # Not read-only: after a crash, reading begins with taking the unfinished transaction back.
+    # Not read-only: after a crash, SQLite first rolls the unfinished transaction back.
     with contextlib.closing(
         sqlite3.connect(
-            f"file:{quote(str(path))}", uri=True, timeout=PATIENCE, isolation_level=None
+            f"file:{quote(str(path))}", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
         )
     ) as database:
         yield database
 
 
-def _applied(database, path):
-    """The migrations that its tables have, as pairs of app and name. Raises Refused."""
+def _applied_migrations(database, path):
+    """Return pairs of app and migration name. Raise BackupError without such a table."""
     try:
         return database.execute("SELECT app, name FROM django_migrations").fetchall()
     except sqlite3.OperationalError as error:
-        raise Refused(
+        raise BackupError(
             f"{path} is not a backup of CoachMaster: it has none of its tables."
         ) from error
 

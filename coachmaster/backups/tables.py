@@ -1,4 +1,4 @@
-"""Every table as a CSV file, and back: what goes along, and how a row becomes a line and a line a row, exactly."""
+"""Tables as CSV files for export and import; every value is read back exactly."""
 
 import base64
 import csv
@@ -17,33 +17,35 @@ from django.db.models.functions import Collate
 from coachmaster.core.exports import harmless
 from coachmaster.core.importers import in_chunks
 
-#: What is of the moment (who is signed in, how often something was tried), and what `migrate` makes everywhere alike.
-LEFT_OUT = [
+#: Not exported: sessions and attempts, and what `migrate` creates in every database.
+EXCLUDED = [
     "sessions.Session",
     "accounts.ApiToken",
     "accounts.Attempts",
     "contenttypes.ContentType",
     "auth.Permission",
 ]
-#: What stands in a database that was only migrated, and gives way to what is brought in.
-MADE_BY_MIGRATE = [
+#: Rows in a newly migrated database, replaced by an import.
+CREATED_BY_MIGRATE = [
     "auth.Group_permissions",
     "auth.Group",
     "academics.HistoricalInstitute",
     "academics.Institute",
 ]
 
-_ROWS_AT_ONCE = 2000
+_ROWS_A_CHUNK = 2000
+#: PostgreSQL takes 65,535 parameters a statement, SQLite fewer; more than this gains nothing.
+_PARAMETERS_A_STATEMENT = 5000
 _LONGEST_CELL = 100_000_000
 _NULL = r"\N"
 
 
-class Table:
-    """A table and how its rows are written: every column by its name in the database, in order of the key.
+class TableFile:
+    r"""A table and its CSV file: all columns by their database names, ordered by primary key.
 
-    In a column of text `\\N` stands for no text at all, and what could be taken for it or for a formula has a `'` in front;
-    in others an empty cell stands for nothing. Amounts are in rupees, moments in UTC. Permissions and the kinds of
-    records, whose numbers differ from database to database, go by name.
+    In text columns, `\N` is NULL, and text that looks like NULL or a formula has a `'` in front.
+    In other columns, an empty cell is NULL. Amounts are in rupees, timestamps in UTC. Permissions
+    and content types are written by name, since their ids differ between databases.
     """
 
     def __init__(self, model):
@@ -54,68 +56,86 @@ class Table:
         self.file = f"{self.name}.csv"
 
     def count(self):
-        """The number of its rows."""
         return self.model._base_manager.count()
 
     def write(self, file, advance):
-        """Write it as CSV into ``file`` (of bytes), without holding more than some rows. Returns rows and SHA-256."""
-        key = self.model._meta.pk
-        order = key.attname
-        if isinstance(key, models.CharField) and connection.vendor == "postgresql":
-            order = Collate(key.attname, "C")  # as SQLite and Python sort
-        rows = self.model._base_manager.order_by(order).values_list(
-            *[f.attname for f in self.fields]
-        )
+        """Write the rows to a binary ``file``; return their number and the file's SHA-256.
+
+        ``advance`` is called with the number of rows of each chunk.
+        """
+        rows = self._rows()
         writers = [_writer(field) for field in self.fields]
-        page, digest, count = io.StringIO(newline=""), hashlib.sha256(), 0
-        lines = csv.writer(page)
+        buffer, digest, count = io.StringIO(newline=""), hashlib.sha256(), 0
+        lines = csv.writer(buffer)
         lines.writerow(self.columns)
-
-        def turn_page():
-            content = page.getvalue().encode()
-            page.seek(0)
-            page.truncate()
-            digest.update(content)
-            file.write(content)
-
-        for chunk in in_chunks(rows.iterator(chunk_size=_ROWS_AT_ONCE), _ROWS_AT_ONCE):
+        for chunk in in_chunks(rows.iterator(chunk_size=_ROWS_A_CHUNK), _ROWS_A_CHUNK):
             lines.writerows(
                 [[write(cell) for write, cell in zip(writers, row, strict=True)] for row in chunk]
             )
-            turn_page()
+            _flush(buffer, digest, file)
             count += len(chunk)
             advance(len(chunk))
-        turn_page()
+        _flush(buffer, digest, file)
         return count, digest.hexdigest()
 
+    def _rows(self):
+        key = self.model._meta.pk
+        order = key.attname
+        if isinstance(key, models.CharField) and connection.vendor == "postgresql":
+            order = Collate(key.attname, "C")  # the order of SQLite
+        names = [field.attname for field in self.fields]
+        return self.model._base_manager.order_by(order).values_list(*names)
+
     def read(self, path, advance):
-        """Add the rows of the CSV file at ``path`` to the table, as they are. Raises ValueError for what is not right."""
+        """Insert the rows of the CSV file at ``path``. Raise ValueError if it is invalid."""
         readers = [_reader(field) for field in self.fields]
-        names, places = '", "'.join(self.columns), ", ".join(["%s"] * len(self.columns))
-        insert = f'INSERT INTO "{self.name}" ("{names}") VALUES ({places})'
         limit = csv.field_size_limit(_LONGEST_CELL)
         try:
             with path.open(encoding="utf-8", newline="") as file, connection.cursor() as cursor:
                 lines = csv.reader(file, strict=True)
                 if next(lines, None) != self.columns:
                     raise ValueError(f"its columns are not {', '.join(self.columns)}")
-                for chunk in in_chunks(lines, _ROWS_AT_ONCE):
-                    cursor.executemany(
-                        insert,
+                for chunk in in_chunks(lines, self._rows_a_statement):
+                    cursor.execute(
+                        self._insert(len(chunk)),
                         [
-                            [read(cell) for read, cell in zip(readers, line, strict=True)]
+                            read(cell)
                             for line in chunk
+                            for read, cell in zip(readers, line, strict=True)
                         ],
                     )
                     advance(len(chunk))
         finally:
             csv.field_size_limit(limit)
 
+    @property
+    def _rows_a_statement(self):
+        if any(isinstance(field, models.BinaryField) for field in self.fields):
+            return 1  # files of several megabytes
+        limit = connection.features.max_query_params or _PARAMETERS_A_STATEMENT
+        return max(min(limit, _PARAMETERS_A_STATEMENT) // len(self.columns), 1)
+
+    def _insert(self, rows):
+        names = '", "'.join(self.columns)
+        row = f"({', '.join(['%s'] * len(self.columns))})"
+        return f'INSERT INTO "{self.name}" ("{names}") VALUES {", ".join([row] * rows)}'
+
+
+def _flush(buffer, digest, file):
+    content = buffer.getvalue().encode()
+    buffer.seek(0)
+    buffer.truncate()
+    digest.update(content)
+    file.write(content)
+
 
 def all_tables():
-    """Every table that goes along."""
-    return [Table(model) for model in apps.get_models(include_auto_created=True)
-            if model._meta.managed and model._meta.label not in LEFT_OUT]  # fmt: skip
+    """Return a TableFile for each exported table."""
+    return [
+        TableFile(model)
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and model._meta.label not in EXCLUDED
+    ]
 
 
 def _is_text(field):
@@ -123,10 +143,10 @@ def _is_text(field):
 
 
 def _writer(field):
-    """The function that writes a value of ``field`` as a cell."""
+    """Return the function that writes a value of ``field`` as a cell."""
     if field.is_relation:
         if field.related_model in (ContentType, Permission):
-            names = {pk: name for name, pk in _numbers(field.related_model).items()}
+            names = {pk: name for name, pk in _ids_by_name(field.related_model).items()}
             return lambda value: "" if value is None else names[value]
         return _writer(field.target_field)
     if _is_text(field):
@@ -153,15 +173,15 @@ def _cell(value):
         return str(value)
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(value).decode()
-    raise TypeError(f"{value!r} has no form in a table")
+    raise TypeError(f"{value!r} cannot be exported")
 
 
 def _reader(field):
-    """The function that makes of a cell what the database stores for ``field``."""
+    """Return the function that turns a cell into the database value of ``field``."""
     if field.is_relation:
         if field.related_model in (ContentType, Permission):
-            numbers = _numbers(field.related_model)
-            return lambda cell: numbers[cell] if cell else None
+            ids = _ids_by_name(field.related_model)
+            return lambda cell: ids[cell] if cell else None
         return _reader(field.target_field)
     if _is_text(field):
         return lambda cell: None if cell == _NULL else cell.removeprefix("'")
@@ -174,8 +194,7 @@ def _reader(field):
     return lambda cell: field.get_db_prep_save(field.to_python(cell), connection) if cell else None
 
 
-def _numbers(model):
-    """``{name: key}`` of the permissions or kinds of records of our database."""
+def _ids_by_name(model):
     if model is ContentType:
         found = ContentType.objects.values_list("app_label", "model", "pk")
     else:

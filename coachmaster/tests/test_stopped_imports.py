@@ -14,7 +14,7 @@ from academics.tests.factories import BatchFactory
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
 from attendance.models import Mark, Sheet
-from coachmaster.backups.databases import environment, url_of
+from coachmaster.backups.other_databases import database_url, environment
 from coachmaster.core.tests.imports import run_import
 from finance.models import Charge
 from finance.tests.factories import enrolled
@@ -47,7 +47,7 @@ def stop(command, path, *, after_writes, by):
     process = subprocess.Popen(
         [sys.executable, "-c", HALTING, str(after_writes), command, str(path)],
         env={
-            **environment(url_of(connection.settings_dict)),
+            **environment(database_url(connection.settings_dict)),
             "DJANGO_SETTINGS_MODULE": "coachmaster.settings",
         },
         cwd=settings.BASE_DIR,

@@ -1,5 +1,3 @@
-"""Everything out to files and in again: the same to the byte, on either database, or nothing."""
-
 import hashlib
 import json
 import shutil
@@ -13,25 +11,43 @@ from academics.models import Institute
 from accounts.models import StudentProfile, User
 from accounts.roles import ADMIN
 from accounts.tests.factories import UserFactory
-from coachmaster.backups import databases, transfer
+from coachmaster.backups import other_databases, transfer
 from coachmaster.backups.tables import all_tables
 from coachmaster.imports.models import Import
 from finance import checks
 from finance.services.cancellations import cancel_receipt
 from finance.tests.factories import enrolled, paid
 
-from .elsewhere import everything_in
+from .second_database import everything_in
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db(transaction=True)]
 
-#: What a table of text may do to a cell on its way out and in.
-TEXTS = ["=1+1", "'=1+1", "'", "\\N", "\\", "''\\N", "a\r\nb\rc\nd", '"quoted", with, commas', " spaces ", "@x", "-5",
-         "＝cmd", "अनिता 🙂 O’Brien", "क्\u200dष", "a\tb", "\u202e", "0", "true"]  # fmt: skip
+#: Text that a CSV file may change on the way.
+TEXTS = [
+    "=1+1",
+    "'=1+1",
+    "'",
+    "\\N",
+    "\\",
+    "''\\N",
+    "a\r\nb\rc\nd",
+    '"quoted", with, commas',
+    " spaces ",
+    "@x",
+    "-5",
+    "＝cmd",
+    "अनिता 🙂 O’Brien",
+    "क्\u200dष",
+    "a\tb",
+    "\u202e",
+    "0",
+    "true",
+]
 
 
 @pytest.fixture
 def institute(admin):
-    """Some of everything: money paid and voided, hostile text, a role and rights of one's own."""
+    """Payments, a cancelled receipt, hostile text, a group and permissions of its own."""
     Institute.objects.update(name="Sunrise Academy", upi_id="sunrise@upi")
     student = enrolled(fee="12000.50", by=admin).student
     payment = paid(student=student, amount="5000.25", by=admin)
@@ -53,13 +69,12 @@ def institute(admin):
 
 @pytest.fixture
 def exported(institute, tmp_path):
-    """The folder of an export."""
     call_command("export", str(tmp_path / "out"))
     return tmp_path / "out"
 
 
 def empty_the_database():
-    """As `migrate` leaves it."""
+    """Leave the database as `migrate` does."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
@@ -68,35 +83,40 @@ def empty_the_database():
     call_command("flush", interactive=False, verbosity=0)
 
 
-def said(command, *arguments):
-    """What a command says before it refuses."""
-    with pytest.raises(CommandError) as refusal:
+def error_of(command, *arguments):
+    with pytest.raises(CommandError) as error:
         call_command(command, *map(str, arguments))
-    return str(refusal.value)
+    return str(error.value)
 
 
-def what_goes_along():
+def exported_rows():
     found = everything_in()
-    return {table.name: found[table.name] for table in all_tables()
-            if table.name not in ("auth_group_permissions", "accounts_user_user_permissions", "django_admin_log")}  # fmt: skip
+    return {
+        table.name: found[table.name]
+        for table in all_tables()
+        if table.name
+        not in ("auth_group_permissions", "accounts_user_user_permissions", "django_admin_log")
+    }
 
 
 def manifest_of(folder):
     return json.loads((folder / "manifest.json").read_text())
 
 
-def test_what_was_taken_out_comes_in_as_it_was(exported, institute, tmp_path):
-    then = what_goes_along()
-    rights = {user.email: user.get_all_permissions() for user in User.objects.exclude(email="")}
+def test_import_equals_export(exported, institute, tmp_path):
+    then = exported_rows()
+    permissions = {
+        user.email: user.get_all_permissions() for user in User.objects.exclude(email="")
+    }
     empty_the_database()
 
     call_command("import", str(exported))
 
-    assert what_goes_along() == then
+    assert exported_rows() == then
     assert set(User.objects.values_list("search_text", flat=True)) >= set(TEXTS)
     assert {
         user.email: user.get_all_permissions() for user in User.objects.exclude(email="")
-    } == rights
+    } == permissions
     assert User.objects.get(membership__group__name="Front desk").check_password(
         "a password of theirs"
     )
@@ -105,7 +125,7 @@ def test_what_was_taken_out_comes_in_as_it_was(exported, institute, tmp_path):
     assert manifest_of(tmp_path / "again")["tables"] == manifest_of(exported)["tables"]
 
 
-def test_work_goes_on_after_an_import(exported):
+def test_payments_can_be_recorded_after_an_import(exported):
     empty_the_database()
     call_command("import", str(exported))
 
@@ -123,22 +143,22 @@ def test_work_goes_on_after_an_import(exported):
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'")
-def test_an_institute_moves_to_sqlite_and_back(exported, tmp_path):
+def test_institute_moves_to_sqlite_and_back(exported, tmp_path):
     there = f"sqlite:///{tmp_path}/there.sqlite3"
     for command in (["migrate"], ["import", str(exported)], ["export", str(tmp_path / "there")]):
-        well, words = databases.run(there, *command)
-        assert well, words
-    then = what_goes_along()
+        succeeded, output = other_databases.run_command(there, *command)
+        assert succeeded, output
+    then = exported_rows()
     empty_the_database()
 
     call_command("import", str(tmp_path / "there"))
 
-    assert what_goes_along() == then
+    assert exported_rows() == then
     assert manifest_of(tmp_path / "there")["tables"] == manifest_of(exported)["tables"]
     assert manifest_of(tmp_path / "there")["database"] == "sqlite"
 
 
-def test_an_export_has_a_file_a_table_and_a_manifest_that_describes_them(exported):
+def test_export_has_a_file_for_each_table_and_a_manifest(exported):
     manifest = manifest_of(exported)
 
     assert {path.name for path in exported.iterdir()} == {
@@ -151,24 +171,38 @@ def test_an_export_has_a_file_a_table_and_a_manifest_that_describes_them(exporte
         )
     assert manifest["tables"]["finance_payment"]["rows"] == 2
     assert manifest["ledger"] == {
-        "charged": "12000.50", "conceded": "0.00", "paid": "100.00", "refunded": "0.00", "balance": "11900.50",
-    }  # fmt: skip
+        "charged": "12000.50",
+        "conceded": "0.00",
+        "paid": "100.00",
+        "refunded": "0.00",
+        "balance": "11900.50",
+    }
     assert not (exported / "django_session.csv").exists()
     there = set(connection.introspection.table_names())
     assert there == {*manifest["tables"], *manifest["left_out"], "django_migrations"}, (
-        "say of each what becomes of it"
+        "each table is exported or excluded"
     )
     assert exported.stat().st_mode & 0o777 == 0o700
     lines = (exported / "accounts_user.csv").read_text()
     assert ",'=1+1\n" in lines
     assert ",''=1+1\n" in lines
     assert ",=1+1\n" not in lines
-    assert said("export", exported) == f"There is a {exported} already. Name a new folder."
+    assert error_of("export", exported) == f"{exported} exists already. Choose a new folder."
 
 
-def test_every_kind_of_column_has_a_form():
-    plain = (models.CharField, models.TextField, models.IntegerField, models.BooleanField, models.DateField,
-             models.TimeField, models.DecimalField, models.JSONField, models.ForeignKey, models.BinaryField)  # fmt: skip
+def test_every_field_type_can_be_exported():
+    plain = (
+        models.CharField,
+        models.TextField,
+        models.IntegerField,
+        models.BooleanField,
+        models.DateField,
+        models.TimeField,
+        models.DecimalField,
+        models.JSONField,
+        models.ForeignKey,
+        models.BinaryField,
+    )
     others = {
         type(field).__name__
         for table in all_tables()
@@ -179,8 +213,8 @@ def test_every_kind_of_column_has_a_form():
     assert others <= {"MoneyField"}
 
 
-def test_an_export_that_fails_leaves_nothing(institute, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "_ledger", lambda: 1 / 0)
+def test_failed_export_leaves_no_files(institute, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "_ledger_totals", lambda: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         call_command("export", str(tmp_path / "out"))
@@ -189,32 +223,55 @@ def test_an_export_that_fails_leaves_nothing(institute, tmp_path, monkeypatch):
 
 
 REFUSALS = {
-    "without a manifest": (lambda folder: (folder / "manifest.json").unlink(), "is not an export, or not a whole one"),
-    "with another manifest": (lambda folder: (folder / "manifest.json").write_text("[]"), "is not the manifest of an export"),
+    "without a manifest": (
+        lambda folder: (folder / "manifest.json").unlink(),
+        "is not an export, or not a complete one",
+    ),
+    "with another manifest": (
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+        "is not the manifest of an export",
+    ),
     "with a changed file": (
-        lambda folder: (folder / "finance_payment.csv").write_bytes((folder / "finance_payment.csv").read_bytes() + b"1"),
+        lambda folder: (folder / "finance_payment.csv").write_bytes(
+            (folder / "finance_payment.csv").read_bytes() + b"1"
+        ),
         "finance_payment.csv was changed after the export, or is damaged",
     ),
-    "with a missing file": (lambda folder: (folder / "finance_payment.csv").unlink(), "finance_payment.csv does not exist"),
-    "of another version": (
-        lambda folder: change_manifest(folder, lambda it: it["migrations"].append("finance.9999_new")),
-        "is of another version of CoachMaster (finance.9999_new)",
+    "with a missing file": (
+        lambda folder: (folder / "finance_payment.csv").unlink(),
+        "finance_payment.csv does not exist",
     ),
-    "of another form": (lambda folder: change_manifest(folder, lambda it: it.update(version=2)), "is of form 2"),
+    "of another version": (
+        lambda folder: change_manifest(
+            folder, lambda it: it["migrations"].append("finance.9999_new")
+        ),
+        "is from another version of CoachMaster (finance.9999_new)",
+    ),
+    "of another form": (
+        lambda folder: change_manifest(folder, lambda it: it.update(version=2)),
+        "has format 2",
+    ),
     "with other tables": (
         lambda folder: change_manifest(folder, lambda it: it["tables"].pop("finance_payment")),
         "has other tables than this database: finance_payment",
     ),
-    "with an unknown right": (
-        lambda folder: change_file(folder, "auth_group_permissions", ",finance.add_payment", ",finance.print_money"),
+    "with an unknown permission": (
+        lambda folder: change_file(
+            folder, "auth_group_permissions", ",finance.add_payment", ",finance.print_money"
+        ),
         "auth_group_permissions.csv cannot be read: 'finance.print_money'",
     ),
-    "with broken books": (
+    "with a wrong balance": (
         lambda folder: change_file(folder, "finance_account", "11900.50", "11900.49"),
         "the balance kept is ₹11,900.49, the rows say ₹11,900.50.",
     ),
-    "with a stray reference": (lambda folder: change_file(folder, "accounts_membership", "group_id\r\n", "group_id\r\n999999,1\r\n"), "The database refused"),
-}  # fmt: skip
+    "with a stray reference": (
+        lambda folder: change_file(
+            folder, "accounts_membership", "group_id\r\n", "group_id\r\n999999,1\r\n"
+        ),
+        "Database error",
+    ),
+}
 
 
 def change_manifest(folder, change):
@@ -235,11 +292,9 @@ def change_file(folder, table, old, new):
     )
 
 
-def test_an_export_that_is_not_right_or_a_database_that_is_not_empty_changes_nothing(
-    exported, tmp_path
-):
+def test_invalid_export_or_full_database_changes_nothing(exported, tmp_path):
     full = everything_in()
-    assert said("import", exported).startswith(
+    assert error_of("import", exported).startswith(
         "This database is not empty: there are rows in accounts_"
     )
     assert everything_in() == full
@@ -251,12 +306,14 @@ def test_an_export_that_is_not_right_or_a_database_that_is_not_empty_changes_not
         shutil.copytree(exported, folder)
         spoil(folder)
 
-        assert sentence in said("import", folder), what
+        assert sentence in error_of("import", folder), what
         assert everything_in() == before, what
 
 
-def test_a_database_without_tables_is_told_to_migrate(exported, tmp_path):
-    well, words = databases.run(f"sqlite:///{tmp_path}/new.sqlite3", "import", str(exported))
+def test_database_without_tables_must_be_migrated_first(exported, tmp_path):
+    succeeded, output = other_databases.run_command(
+        f"sqlite:///{tmp_path}/new.sqlite3", "import", str(exported)
+    )
 
-    assert not well
-    assert "Run manage.py migrate first." in words
+    assert not succeeded
+    assert "Run manage.py migrate first." in output

@@ -1,35 +1,33 @@
-"""`manage.py import DIR`: what `export` wrote, into an empty database."""
-
 from django.core.management.base import BaseCommand, CommandError
 
 from coachmaster.backups import transfer
-from coachmaster.backups.exceptions import Refused
+from coachmaster.backups.exceptions import BackupError
 
-from .export import Bars, summary
+from .export import ProgressBars, summary
 
 
 class Command(BaseCommand):
-    """Brings everything in."""
-
     help = (
-        "Bring what `export` wrote into a database that is migrated and empty: all of it, or nothing. It is read out again "
-        "and compared before it counts. For tables of other programs there are import_students and the like."
+        "Import what `export` wrote into a migrated, empty database, or nothing. The imported "
+        "rows are compared with the files. To import files of other programs, see "
+        "import_students and the like."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("folder", metavar="DIR")
 
     def handle(self, *, folder, **options):
-        bars = Bars()
+        bars = ProgressBars()
         try:
-            manifest = transfer.bring_in(folder, bars)
-        except Refused as refusal:
-            raise CommandError(str(refusal)) from refusal
+            manifest = transfer.import_database(folder, bars)
+        except BackupError as error:
+            raise CommandError(str(error)) from error
         finally:
             bars.close()
         self.stdout.write(
             self.style.SUCCESS(
-                f"{folder} is in: {summary(manifest)}; the same to the byte, and the books are right."
+                f"{folder} imported: {summary(manifest)}; identical to the export, no problems "
+                "found."
             )
         )
-        self.stdout.write("Everybody signs in anew, with the password they had.")
+        self.stdout.write("Everybody has to sign in again. Passwords are unchanged.")

@@ -1,18 +1,14 @@
-"""`manage.py restore FILE`: put a backup in the place of what the database holds."""
-
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from coachmaster.backups import backups
-from coachmaster.backups.exceptions import Refused
+from coachmaster.backups.exceptions import BackupError
 
 
 class Command(BaseCommand):
-    """Restores a backup."""
-
     help = (
-        "Put a backup in the place of what the database holds, or change nothing. It is checked, brought to this version "
-        "and proved beside the database before."
+        "Replace the contents of the database by a backup, or change nothing. The backup is "
+        "checked, migrated and verified before."
     )
     requires_system_checks = []
 
@@ -21,14 +17,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--force",
             action="store_true",
-            help="Also where the database holds an institute already.",
+            help="Replace a database that has people in it.",
         )
 
     def handle(self, *, file, force, **options):
         try:
-            backups.restore(file, force=force, say=self.stdout.write)
-        except Refused as refusal:
-            raise CommandError(str(refusal)) from refusal
+            backups.restore_backup(file, force=force, report=self.stdout.write)
+        except BackupError as error:
+            raise CommandError(str(error)) from error
         finally:
             connection.close()
-        self.stdout.write(self.style.SUCCESS(f"{file} is restored; the books are right."))
+        self.stdout.write(self.style.SUCCESS(f"{file} restored, no problems found."))

@@ -1,5 +1,3 @@
-"""Databases beside the one of the test, and what stands in them."""
-
 import contextlib
 import sqlite3
 
@@ -7,15 +5,15 @@ import psycopg
 import pytest
 from django.db import connection
 
-from coachmaster.backups import databases
+from coachmaster.backups import other_databases
 
 
 @pytest.fixture
-def elsewhere(tmp_path):
-    """The ``settings_dict`` of an empty database of the same kind."""
+def second_database(tmp_path):
+    """Settings of an empty database of the same vendor."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
-        yield {**settings, "NAME": tmp_path / "elsewhere.sqlite3"}
+        yield {**settings, "NAME": tmp_path / "second_database.sqlite3"}
         return
     name = f"{settings['NAME']}_elsewhere"
     with connection.cursor() as cursor:
@@ -27,13 +25,13 @@ def elsewhere(tmp_path):
 
 
 def everything_in(database=None):
-    """``{table: its rows, sorted}`` of the database with that ``settings_dict``, or of the test's own."""
+    """Return the sorted rows of each table, by default of the test database."""
     database = database or connection.settings_dict
     if database["ENGINE"].endswith("sqlite3"):
         opened = contextlib.closing(sqlite3.connect(database["NAME"]))
         names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     else:
-        opened = psycopg.connect(databases.url_of({**database, "OPTIONS": {}}))
+        opened = psycopg.connect(other_databases.database_url({**database, "OPTIONS": {}}))
         names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
     with opened as other:
         cursor = other.cursor()
