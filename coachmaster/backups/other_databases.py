@@ -34,7 +34,7 @@ def run_command(url, *command):
     """Run ``manage.py command`` on the database at ``url``; return (succeeded, output)."""
     done = subprocess.run(  # noqa: S603 - our own program and arguments
         [sys.executable, str(settings.BASE_DIR / "manage.py"), *command, "--no-color"],
-        env=_environment(url),
+        env=environment(url),
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
@@ -43,7 +43,8 @@ def run_command(url, *command):
     return done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
-def _environment(url):
+def environment(url):
+    """Return the environment variables of a process that uses the database at ``url``."""
     return {
         **os.environ,
         "DATABASE_URL": url,
