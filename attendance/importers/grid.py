@@ -23,10 +23,6 @@ class AttendanceGridImporter(AttendanceImporter):
             of_days = [Column("a date", StatusField())]
         self.columns = [*self.columns, *of_days]
 
-    @property
-    def cells_a_row(self):
-        return len(self.days)
-
     def _marks(self, row):
         return [(day, row[column]) for column, day in self.days.items() if column in row]
 

@@ -14,8 +14,8 @@ class UploadForm(forms.Form):
     kind = forms.ChoiceField(label="What is in the file?", widget=forms.RadioSelect)
     file = forms.FileField(
         label="File",
-        help_text=f"XLSX, ODS or CSV, at most {services.MOST_BYTES // 1024 // 1024} MB and {services.MOST_ROWS:,} rows, "
-        f"of a switch-over workbook {services.KINDS['workbook'].most_rows:,}. Its first line names the columns.",
+        help_text=f"XLSX, ODS or CSV, at most {services.MOST_BYTES // 1024 // 1024} MB and "
+        f"{services.MOST_ROWS:,} rows. The first row contains the column names.",
         widget=forms.FileInput(attrs={"accept": ".xlsx,.ods,.csv,.txt,.tsv"}),
         error_messages={"required": "Choose a file.", "empty": "The file is empty."},
     )
@@ -37,8 +37,8 @@ class UploadForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > services.MOST_BYTES:
             raise ValidationError(
-                f"More than {services.MOST_BYTES // 1024 // 1024} MB. Split the file, or ask whoever runs the server "
-                "to bring it in with the import command."
+                f"More than {services.MOST_BYTES // 1024 // 1024} MB. Split the file, or ask "
+                "whoever runs the server to import it with the import command."
             )
         return file
 

@@ -13,6 +13,8 @@ from accounts.roles import sees_whole_institute
 from coachmaster.core.importers import open_table
 from coachmaster.core.text import LineField
 
+#: Bytes of a workbook after unpacking.
+MOST_UNPACKED = 100 * 1024 * 1024
 #: How long a file waits to be brought in.
 KEPT = datetime.timedelta(days=1)
 
@@ -77,4 +79,9 @@ class Import(models.Model):
         with tempfile.NamedTemporaryFile() as file:
             file.write(self.content)
             file.flush()
-            yield open_table(file.name, self.encoding or None, self.sheet or None)
+            yield open_table(
+                file.name,
+                self.encoding or None,
+                self.sheet or None,
+                most_unpacked=MOST_UNPACKED,
+            )

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from coachmaster.core.text import LineFormField, folded
 
-from .workbooks import UNCALCULATED
+from .special_cells import UNCALCULATED
 
 # 9.87654E+09: what a spreadsheet makes of a long number; its last digits are lost.
 _MANGLED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)

@@ -220,9 +220,6 @@ class Importer:
     #: Who brings the file in; None at a shell.
     by = None
 
-    #: How many cells of a line are a record each.
-    cells_a_row = 1
-
     def prepare(self, header):
         """Look at the header of the file, where columns follow from it."""
 

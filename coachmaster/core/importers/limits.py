@@ -1,16 +1,16 @@
-"""How much of a file is taken in, and what is said of one that cannot be."""
+"""Limits on files, and the errors for files that cannot be read."""
 
-MOST_BYTES = 50 * 1024 * 1024
-MOST_ROWS = 1_000_000
 MOST_COLUMNS = 500
-MOST_CELLS = 5_000_000
 MOST_CHARACTERS = 32_000
+#: Of a workbook: bytes after unpacking, and cells between its first and its last one.
+MOST_UNPACKED = 400 * 1024 * 1024
+MOST_CELLS = 10_000_000
 
 
 class Unreadable(Exception):
-    """The file, or the rest of it, cannot be read; ``line`` is where the trouble began, when it began on one.
+    """The file, or the rest of it, cannot be read.
 
-    ``option`` is what cures it in a shell.
+    ``line`` is the row where the trouble begins, ``option`` the command-line option that helps.
     """
 
     def __init__(self, sentence, line=None, option=""):
@@ -21,7 +21,7 @@ class Unreadable(Exception):
 
 
 class SeveralSheets(Unreadable):
-    """More than one sheet of a workbook could be meant; ``sheets`` are their names."""
+    """Several sheets of a workbook contain rows; ``sheets`` are their names."""
 
     def __init__(self, sentence, sheets):
         super().__init__(sentence)

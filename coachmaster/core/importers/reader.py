@@ -1,4 +1,4 @@
-"""A file as numbered rows of cells. Nothing is guessed: what cannot be read exactly is refused with a sentence."""
+"""Files as numbered rows of cells. What cannot be read exactly is refused, nothing is guessed."""
 
 import codecs
 import csv
@@ -8,25 +8,24 @@ import stat
 import tempfile
 from pathlib import Path
 
-from . import limits
-from .limits import MOST_CHARACTERS, SeveralSheets, Unreadable
-from .workbooks import workbook
+from .limits import MOST_CHARACTERS, MOST_COLUMNS, MOST_UNPACKED, SeveralSheets, Unreadable
+from .workbooks import Workbook
 
-_NOT_TEXT = {
+_NOT_A_TABLE = {
     b"\xd0\xcf\x11\xe0": "This is an old Excel workbook, or one that is protected by a password. "
     "Save it as XLSX, without a password.",
     b"%PDF": "This is a PDF, not a table. Choose an XLSX, ODS or CSV file.",
     b"\x1f\x8b": "This is a compressed file. Unpack it first.",
 }
-#: Among so many lines of a sheet the header is looked for.
+#: The header of a sheet is among so many rows.
 MOST_TITLES = 10
-_WORKBOOK = b"PK\x03\x04"
+_ZIP = b"PK\x03\x04"
 _HOW_TO_SAVE = "In the spreadsheet choose “Save as”, “CSV UTF-8”, or choose the workbook itself."
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def check_encoding(name):
-    """``name`` when Python can read text in it, else ValueError."""
+    """Raise ValueError if Python cannot read text in this encoding."""
     try:
         info = codecs.lookup(name)
         info.incrementaldecoder().decode(b"a", False)
@@ -36,34 +35,29 @@ def check_encoding(name):
         ) from error
     if not getattr(info, "_is_text_encoding", True):
         raise ValueError(f"“{name}” is not an encoding of text.")
-    return name
 
 
-def open_table(path, encoding=None, sheet=None):
-    """The table in a CSV file or in a sheet of an XLSX or ODS workbook; what it is, its first bytes say.
+def open_table(path, encoding=None, sheet=None, *, most_unpacked=MOST_UNPACKED):
+    """Open a CSV file or a sheet of an XLSX or ODS workbook. Raise `Unreadable`.
 
-    ``encoding`` is for CSV alone, ``sheet`` names a workbook's sheet where several are filled. Raises `Unreadable`.
+    ``encoding`` is for CSV files only, ``sheet`` for workbooks with several sheets.
     """
     path = Path(path)
-    if _first_bytes(path) == _WORKBOOK:
-        return SheetTable(path, sheet)
+    if _first_bytes(path) == _ZIP:
+        return SheetTable(path, sheet, most_unpacked)
     if sheet is not None:
         raise Unreadable("A CSV file has no sheets. Choose a workbook, or name no sheet.")
     return CsvTable(path, encoding)
 
 
 def _first_bytes(path):
-    """How the file begins. Raises `Unreadable` for what is no file, too large, or of a kind that is never read."""
+    """Return the first four bytes. Raise `Unreadable` for anything that is no table."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise Unreadable("This is a folder. Name the file in it.")
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable("This is not a file that can be read twice. Save it as a file first.")
-        if status.st_size > limits.MOST_BYTES:
-            raise Unreadable(
-                f"More than {limits.MOST_BYTES // 1024 // 1024} MB. Split the file into smaller ones."
-            )
         with path.open("rb") as file:
             start = file.read(4)
     except FileNotFoundError as error:
@@ -74,20 +68,19 @@ def _first_bytes(path):
         raise Unreadable(
             "This file cannot be read. Check its name, or copy it to another place."
         ) from error
-    for magic, sentence in _NOT_TEXT.items():
+    for magic, sentence in _NOT_A_TABLE.items():
         if start.startswith(magic):
             raise Unreadable(sentence)
     return start
 
 
-class Table:
-    """``header`` (texts), then by iteration ``(line, cells)``, as often as wanted.
+class FileTable:
+    """A ``header`` and, by iteration, ``(line, cells)`` of each row that is not blank.
 
-    Lines are numbered as a spreadsheet shows them: the first one is 1, blank ones count. Raises `Unreadable`.
+    A line has the number that a spreadsheet shows: the first is 1, and blank ones count.
     """
 
     def _find_header(self):
-        """Take the first line that is not blank as the header."""
         for line, cells in self._records():
             if any(cell.strip() for cell in cells):
                 self.header_line, self.header = line, [cell.strip() for cell in cells]
@@ -95,7 +88,6 @@ class Table:
         raise Unreadable("The file is empty.")
 
     def _records(self):
-        """Every record with its number, blank ones too."""
         raise NotImplementedError
 
     def __iter__(self):
@@ -104,63 +96,49 @@ class Table:
                 yield line, cells
 
     def count(self):
-        """How many rows stand below the header, as far as the file can be read. Raises `Unreadable` when too many."""
+        """Return the number of rows below the header, as far as the file can be read."""
         rows = 0
         try:
             for line, cells in self._records():
                 rows += line > self.header_line and bool(cells)
-                if rows > limits.MOST_ROWS:
-                    break
         except Unreadable:
-            return rows  # said again, with its line, when the rows are read
-        if rows > limits.MOST_ROWS:
-            raise Unreadable(
-                f"More than {limits.MOST_ROWS:,} rows. Split the file into smaller ones."
-            )
+            pass  # reported with its line when the rows are read
         return rows
 
 
-class SheetTable(Table):
-    """One sheet of a workbook. It is unpacked once, into a file of its own that nobody else sees."""
+class SheetTable(FileTable):
+    """A sheet of a workbook, copied to a temporary file since it is read several times."""
 
     header: list[str] = []
 
-    def __init__(self, path, sheet=None):
-        book = workbook(path)
-        self.sheet = self._picked(book, sheet)
+    def __init__(self, path, sheet=None, most_unpacked=MOST_UNPACKED):
+        book = Workbook(path, most_unpacked)
+        self.sheet = self._pick(book, sheet)
         self._file = tempfile.TemporaryFile(  # noqa: SIM115
             "w+", encoding="utf-8", errors="surrogatepass", newline=""
         )
         writer = csv.writer(self._file)
-        for count, (line, cells) in enumerate(book.rows(self.sheet)):
-            if count > limits.MOST_ROWS:
-                raise Unreadable(
-                    f"More than {limits.MOST_ROWS:,} rows. Split the sheet into smaller ones."
-                )
-            writer.writerow([line, *cells])
+        writer.writerows([line, *cells] for line, cells in book.rows(self.sheet))
         self._find_header()
 
-    def _picked(self, book, sheet):
+    def _pick(self, book, sheet):
         sheets = book.sheets()
         if sheet is not None:
             if sheet not in sheets:
                 raise Unreadable(f"There is no sheet “{sheet}”. Sheets: {', '.join(sheets)}.")
             return sheet
-        filled = (
-            [name for name in sheets if next(iter(book.rows(name)), None)]
-            if len(sheets) > 1
-            else sheets
-        )
-        if not filled:
+        if len(sheets) > 1:
+            sheets = [name for name in sheets if next(book.rows(name), None)]
+        if not sheets:
             raise Unreadable("The file is empty.")
-        if len(filled) > 1:
+        if len(sheets) > 1:
             raise SeveralSheets(
-                f"Several sheets are filled: {', '.join(filled)}. Say which one is meant.", filled
+                f"Several sheets are filled: {', '.join(sheets)}. Say which one is meant.", sheets
             )
-        return filled[0]
+        return sheets[0]
 
     def _find_header(self):
-        """The first line that is not blank; lines of one cell above one of several are titles, and left out."""
+        """Take the first row of several cells. Rows of one cell above it are titles."""
         filled = [
             (line, cells)
             for line, cells in itertools.islice(self._records(), MOST_TITLES)
@@ -168,7 +146,7 @@ class SheetTable(Table):
         ]
         if not filled:
             raise Unreadable("The file is empty.")
-        headers = (one for one in filled if sum(bool(cell.strip()) for cell in one[1]) > 1)
+        headers = (row for row in filled if sum(bool(cell.strip()) for cell in row[1]) > 1)
         self.header_line, cells = next(headers, filled[0])
         self.header = [cell.strip() for cell in cells]
 
@@ -176,12 +154,12 @@ class SheetTable(Table):
         self._file.seek(0)
         width = len(self.header)
         for line, *cells in csv.reader(self._file):
-            # A sheet leaves out the empty cells at the end of a line.
+            # Empty cells at the end of a row are left out.
             yield int(line), [*cells, *itertools.repeat("", width - len(cells))]
 
 
-class CsvTable(Table):
-    """A CSV file. Commas, semicolons or tabs part the cells, as in the header; a cell with line breaks is one line."""
+class CsvTable(FileTable):
+    """A CSV file with commas, semicolons or tabs. A cell with line breaks is one line."""
 
     def __init__(self, path, encoding=None):
         self.path = Path(path)
@@ -201,17 +179,11 @@ class CsvTable(Table):
             )
 
     def _find_delimiter(self):
-        """What parts the cells of the first line that is not blank."""
+        """Return the delimiter that splits the first line into the most cells."""
         try:
             with self.path.open(encoding=self.encoding, newline="") as file:
-                first = next(
-                    (
-                        line
-                        for line in iter(lambda: file.readline(MOST_CHARACTERS), "")
-                        if line.strip()
-                    ),
-                    "",
-                )
+                lines = iter(lambda: file.readline(MOST_CHARACTERS), "")
+                first = next((line for line in lines if line.strip()), "")
         except OSError as error:
             raise Unreadable("This file cannot be read. Copy it to another place.") from error
         except UnicodeError as error:
@@ -232,9 +204,9 @@ class CsvTable(Table):
                     cells = next(reader, None)
                     if cells is None:
                         return
-                    if len(cells) > limits.MOST_COLUMNS:
+                    if len(cells) > MOST_COLUMNS:
                         raise Unreadable(
-                            f"More than {limits.MOST_COLUMNS} columns. Remove those not needed.",
+                            f"More than {MOST_COLUMNS} columns. Remove those not needed.",
                             line=line,
                         )
                     yield line, cells
@@ -253,7 +225,8 @@ class CsvTable(Table):
         with self.path.open("rb") as file:
             line = next((number for number, text in enumerate(file, 1) if not _decodes(text)), None)
         return Unreadable(
-            f"This is not text in UTF-8. {_HOW_TO_SAVE} Or, when it comes from an older Excel, say so.",
+            f"This is not text in UTF-8. {_HOW_TO_SAVE} "
+            "Or, when it comes from an older Excel, say so.",
             line=line,
             option="--encoding cp1252",
         )
@@ -272,9 +245,12 @@ def _decodes(text):
 
 
 def _csv_sentence(error):
-    """What Python's reader found, said for people."""
+    """Return what to do about an error of Python's CSV reader."""
     if "unexpected end" in str(error):
-        return 'A quote (") is opened on this line and never closed. Close it, or write it twice ("") when it is meant.'
+        return (
+            'A quote (") is opened on this line and never closed. Close it, or write it twice '
+            '("") when it is meant.'
+        )
     if "field larger" in str(error):
         return (
             f"A cell that begins on this line has more than {MOST_CHARACTERS:,} characters. "

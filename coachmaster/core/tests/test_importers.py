@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from coachmaster.core.dates import DayFormField
-from coachmaster.core.importers import Column, Importer, Unreadable, bring_in, limits, open_table
+from coachmaster.core.importers import Column, Importer, Unreadable, bring_in, open_table
 from coachmaster.core.money import AmountField
 from coachmaster.core.text import AddressFormField, LineFormField, PhoneFormField
 
@@ -310,22 +310,6 @@ def test_a_file_that_one_may_not_read_is_refused(tmp_path, monkeypatch):
     with pytest.raises(Unreadable, match="You may not read this file"):
         open_table(path)
     path.chmod(stat.S_IRUSR)
-
-
-def test_too_many_rows_are_refused_before_any_is_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "MOST_ROWS", 2)
-
-    assert refused(tmp_path, "name,dob\nA,x\nB,\nC,\n") == [
-        "More than 2 rows. Split the file into smaller ones."
-    ]
-
-
-def test_a_file_too_large_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "MOST_BYTES", 10)
-
-    assert refused(tmp_path, "name\nAsha Verma\n") == [
-        "More than 0 MB. Split the file into smaller ones."
-    ]
 
 
 # Mapping, defaults, skipping ------------------------------------------------------------------------------------

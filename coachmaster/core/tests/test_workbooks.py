@@ -4,7 +4,8 @@ import datetime
 
 import pytest
 
-from coachmaster.core.importers import SeveralSheets, Unreadable, limits, open_table, workbooks
+from coachmaster.core.importers import SeveralSheets, Unreadable, limits, open_table
+from coachmaster.core.importers.special_cells import UNCALCULATED
 
 from .workbooks import ods, ods_of, packed, xlsx, xlsx_of
 
@@ -60,17 +61,18 @@ def test_texts_numbers_and_dates_come_out_as_a_csv_would_hold_them(rows, make):
         ("<c><v>9876543210.0</v></c>", "9876543210"),
         ("<c><v>45.300000000000004</v></c>", "45.3"),
         ("<c><v>1E-3</v></c>", "0.001"),
+        ("<c><v>seven</v></c>", "seven"),
         ("<c><v>-5</v></c>", "-5"),
         ("<c><v>123456789012345678</v></c>", "1.23456789012346E+17"),
         ('<c t="b"><v>1</v></c>', "TRUE"),
         ('<c t="str"><f>A1&amp;"x"</f><v>Ax</v></c>', "Ax"),
         ("<c><f>1+1</f><v>2</v></c>", "2"),
-        ("<c><f>1+1</f></c>", workbooks.UNCALCULATED),
+        ("<c><f>1+1</f></c>", UNCALCULATED),
         ('<c t="e"><v>#REF!</v></c>', "#REF!"),
         ('<c t="d"><v>2026-11-24T00:00:00</v></c>', "2026-11-24"),
         ('<c t="d"><v>2026-11-24T17:30:00</v></c>', "2026-11-24 17:30"),
         (
-            '<c t="inlineStr"><is><r><t>Asha </t></r><r><t>Verma</t></r><rPh><t>x</t></rPh></is></c>',
+            '<c t="inlineStr"><is><r><t xml:space="preserve">Asha </t></r><r><t>Verma</t></r><rPh><t>x</t></rPh></is></c>',
             "Asha Verma",
         ),
         ('<c t="inlineStr"><is><t>A_x000D_B</t></is></c>', "A\rB"),
@@ -95,6 +97,9 @@ def test_a_cell_of_excel_is_read_as_it_is_meant(rows, xml, text):
         ("[Red]0.00", 12.5, "12.5"),
         ("0.00E+00", 46350, "46350"),
         ("000000", 42, "000042"),
+        ("0%", 0.5, "0.5"),
+        ("dd/mm/yyyy hh:mm:ss", 46350.75001, "2026-11-24 18:00:01"),
+        ("[h]:mm", 1.75, "42:00"),
     ],
 )
 def test_a_number_is_a_date_when_the_sheet_shows_it_as_one(rows, pattern, value, text):
@@ -153,7 +158,7 @@ def test_a_sheet_of_one_column_has_its_header_in_the_first_line(rows):
         ('<table:table-cell office:value-type="string"><office:annotation><text:p>note</text:p></office:annotation>'
          "<text:p>x</text:p></table:table-cell>", "x"),
         ('<table:table-cell table:formula="of:=1+1" office:value-type="float" office:value="2"/>', "2"),
-        ('<table:table-cell table:formula="of:=1+1"/>', workbooks.UNCALCULATED),
+        ('<table:table-cell table:formula="of:=1+1"/>', UNCALCULATED),
         ('<table:table-cell table:formula="of:=X" office:value-type="string"><text:p>#REF!</text:p></table:table-cell>',
          "#REF!"),
         ('<table:table-cell office:value-type="float" office:value="42"><text:p>0042</text:p></table:table-cell>', "0042"),
@@ -167,10 +172,14 @@ def test_a_cell_of_libreoffice_is_read_as_it_is_meant(rows, xml, text):
 
 
 def test_rows_and_cells_that_an_ods_repeats_are_read_as_often(rows):
-    head = "".join(f"<table:table-cell><text:p>{name}</text:p></table:table-cell>" for name in "AB")
+    head = "".join(
+        f'<table:table-cell office:value-type="string"><text:p>{name}</text:p></table:table-cell>'
+        for name in "AB"
+    )
     head = f"<table:table-row>{head}</table:table-row>"
     twice = (
-        '<table:table-row table:number-rows-repeated="2"><table:table-cell table:number-columns-repeated="2">'
+        '<table:table-row table:number-rows-repeated="2"><table:table-cell '
+        'office:value-type="string" table:number-columns-repeated="2">'
         "<text:p>x</text:p></table:table-cell></table:table-row>"
     )
     rest = (
@@ -216,7 +225,6 @@ BROKEN = {
     "not XML": packed({"[Content_Types].xml": "", "xl/workbook.xml": "<workbook"}),
     "entities": xlsx_of("", **{"xl/s.xml": f"{ENTITIES}<worksheet>&a;</worksheet>"}),
     "a text that is not there": cell('<c t="s"><v>7</v></c>'),
-    "a number that is none": cell("<c><v>seven</v></c>"),
     "a number beyond all": cell("<c><v>1e999</v></c>"),
     "not a number": cell("<c><v>nan</v></c>"),
     "lines that run backwards": xlsx_of(
@@ -254,25 +262,21 @@ def test_a_broken_workbook_is_refused_with_a_sentence(rows, tmp_path, broken):
     assert unreadable.value.sentence.endswith(".")
 
 
-def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(rows, monkeypatch):
-    monkeypatch.setattr(workbooks, "MOST_UNPACKED", 1_000_000)
-    bomb = xlsx_of("<row><c><v>1</v></c></row>" * 100_000)
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        xlsx_of("<row><c><v>1</v></c></row>" * 100_000),
+        cell("", **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 2_000_000}</t></si></sst>"}),
+    ],
+    ids=["rows", "texts"],
+)
+def test_workbook_that_unpacks_to_too_much_is_refused(tmp_path, bomb):
     assert len(bomb) < 50_000
+    path = tmp_path / "bomb.xlsx"
+    path.write_bytes(bomb)
 
-    with pytest.raises(Unreadable, match="unpacks to more than"):
-        rows(bomb)
-
-
-def test_texts_that_swell_are_refused(rows, monkeypatch):
-    monkeypatch.setattr(workbooks, "MOST_SHARED_CHARACTERS", 1000)
-
-    with pytest.raises(Unreadable, match="too much text"):
-        rows(
-            cell(
-                '<c t="s"><v>0</v></c>',
-                **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 2000}</t></si></sst>"},
-            )
-        )
+    with pytest.raises(Unreadable, match="unpacks to more than 1 MB"):
+        open_table(path, most_unpacked=1024 * 1024)
 
 
 def test_a_sheet_that_claims_to_be_wide_costs_nothing(rows):
@@ -285,15 +289,22 @@ def test_a_sheet_that_claims_to_be_long_costs_nothing(rows):
         (1, ["1"]), (1_048_576, ["2"])]  # fmt: skip
 
 
-def test_too_many_rows_or_cells_are_refused(rows, monkeypatch):
-    content = xlsx([["A", "B"]] * 20)
-    monkeypatch.setattr(limits, "MOST_ROWS", 10)
-    with pytest.raises(Unreadable, match="More than 10 rows"):
-        rows(content)
-    monkeypatch.undo()
-    monkeypatch.setattr(workbooks, "MOST_CELLS", 10)
-    with pytest.raises(Unreadable, match="More than 10 cells"):
-        rows(content)
+def test_far_cell_of_excel_is_refused_before_room_is_made_for_it(rows):
+    far = '<row r="1"><c><v>1</v></c></row><row r="1048576"><c r="J1048576"><v>1</v></c></row>'
+
+    with pytest.raises(Unreadable, match="More than 10,000,000 cells"):
+        rows(xlsx_of(far))
+
+
+def test_repeated_cells_of_libreoffice_are_refused_before_room_is_made_for_them(rows):
+    value = '<table:table-cell office:value-type="float" office:value="1"'
+    row = f'<table:table-row table:number-rows-repeated="1048576">{value}/></table:table-row>'
+    wide = f'{value} table:number-columns-repeated="501"/>'
+
+    with pytest.raises(Unreadable, match="More than 10,000,000 cells"):
+        rows(ods_of(f'<table:table table:name="S">{row * 10}</table:table>'))
+    with pytest.raises(Unreadable, match="More than 500 columns"):
+        rows(ods(S=[["A"], [wide]]))
 
 
 def test_a_cell_too_long_stays_within_bounds(rows):

@@ -6,14 +6,25 @@ from xml.sax.saxutils import quoteattr
 
 import xlsxwriter
 
-_ODS = """<?xml version="1.0" encoding="UTF-8"?>
-<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x"><office:body><office:spreadsheet>
-{}</office:spreadsheet></office:body></office:document-content>"""
+_OASIS = "urn:oasis:names:tc:opendocument:xmlns"
+_ODS = f"""<?xml version="1.0" encoding="UTF-8"?>
+<office:document-content xmlns:office="{_OASIS}:office:1.0" xmlns:table="{_OASIS}:table:1.0"
+ xmlns:text="{_OASIS}:text:1.0"><office:body><office:spreadsheet>
+%s</office:spreadsheet></office:body></office:document-content>"""
+_ODS_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
+_MANIFEST = f"""<manifest:manifest xmlns:manifest="{_OASIS}:manifest:1.0">
+<manifest:file-entry manifest:full-path="/" manifest:media-type="{_ODS_TYPE}"/></manifest:manifest>"""
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _XLSX = {
     "[Content_Types].xml": "<Types/>",
-    "_rels/.rels": '<Relationships><Relationship Id="r" Type="x/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-    "xl/workbook.xml": '<workbook xmlns:r="r"><sheets><sheet name="S" r:id="r1"/></sheets></workbook>',
-    "xl/_rels/workbook.xml.rels": '<Relationships><Relationship Id="r1" Type="x/worksheet" Target="s.xml"/></Relationships>',
+    "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}"><Relationship Id="r"'
+    f' Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>'
+    '<sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_RELATIONS}"><Relationship Id="r1"'
+    f' Type="{_OFFICE}/worksheet" Target="worksheets/s.xml"/></Relationships>',
 }
 
 
@@ -41,7 +52,11 @@ def xlsx(*sheets, formats=None, **named):
 def xlsx_of(sheet, **parts):
     """An XLSX whose one sheet is the given XML: rows of cells, or something else."""
     return packed(
-        {**_XLSX, "xl/s.xml": f"<worksheet><sheetData>{sheet}</sheetData></worksheet>", **parts}
+        {
+            **_XLSX,
+            "xl/worksheets/s.xml": f'<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>',
+            **parts,
+        }
     )
 
 
@@ -57,8 +72,9 @@ def ods(**sheets):
 
 def ods_of(tables):
     """An ODS whose tables are the given XML."""
-    kind = "application/vnd.oasis.opendocument.spreadsheet"
-    return packed({"mimetype": kind, "content.xml": _ODS.format(tables)})
+    return packed(
+        {"mimetype": _ODS_TYPE, "META-INF/manifest.xml": _MANIFEST, "content.xml": _ODS % tables}
+    )
 
 
 def _rows(rows):

@@ -1,0 +1,233 @@
+"""Cells of a workbook that calamine does not return as the spreadsheet shows them.
+
+It returns errors and formulas without a saved result as empty, and 42 for a number shown as 0042.
+It also allocates memory for the whole area up to the last cell, so the size of that is checked
+here, before calamine reads the sheet.
+"""
+
+import collections
+import posixpath
+import re
+
+from .limits import MOST_CELLS, MOST_COLUMNS, Unreadable
+from .packages import BROKEN, LOCKED, without_prefix
+
+#: Stands for a formula without a saved result; `Column` tells what to do about it.
+UNCALCULATED = "#UNCALCULATED!"
+_VALUE_TAGS = {"v", "is"}
+_MOST_REPEATED = 100_000
+
+
+class SpecialCells:
+    """``texts`` of special cells, ``{line: {place: text}}``, and a check of the sheet's size."""
+
+    def __init__(self):
+        self.texts = collections.defaultdict(dict)
+        self._lines = self._columns = 0
+
+    def add(self, line, place, text="", *, times=1):
+        """Note that a cell is not empty; a ``text`` is used instead of what calamine reads."""
+        if place + times > MOST_COLUMNS:
+            raise Unreadable(f"More than {MOST_COLUMNS} columns. Remove those that are not needed.")
+        self._lines, self._columns = max(self._lines, line), max(self._columns, place + times)
+        if self._lines * self._columns > MOST_CELLS:
+            raise Unreadable(
+                f"More than {MOST_CELLS:,} cells. Split the sheet into smaller ones, "
+                "and delete what lies far from the table."
+            )
+        if text:
+            self.texts[line].update(dict.fromkeys(range(place, place + times), text))
+
+
+# Excel ----------------------------------------------------------------------------------------
+
+
+class XlsxSheets:
+    """The visible sheets of an XLSX package."""
+
+    def __init__(self, package):
+        self._package = package
+        roots = self._relations("", "_rels/.rels", "officeDocument")
+        book = next(iter(roots.values()), "xl/workbook.xml")
+        if not package.has(book):
+            raise Unreadable("This is a document, not a workbook. Choose an XLSX, ODS or CSV file.")
+        self._folder, name = posixpath.split(book)
+        parts = self._relations(self._folder, f"{self._folder}/_rels/{name}.rels")
+        self._parts = {
+            sheet.get("name", ""): parts[sheet["id"]]
+            for _, sheet in package.elements(book, "sheet")
+            if sheet.get("id") in parts
+        }
+
+    def _relations(self, folder, part, kind=""):
+        """Return ``{id: part}`` of the parts that a part refers to."""
+        return {
+            attributes.get("Id"): posixpath.normpath(
+                posixpath.join("/", folder, attributes.get("Target", ""))
+            )[1:]
+            for _, attributes in self._package.elements(part, "Relationship")
+            if attributes.get("Type", "").endswith(kind)
+        }
+
+    def special_cells(self, sheet):
+        cells = _XlsxCells(self._zero_patterns())
+        self._package.parse(self._parts[sheet], start=cells.start, end=cells.end, text=cells.text)
+        return cells.texts
+
+    def _zero_patterns(self):
+        """Return ``{style: digits}`` of number formats such as 0000."""
+        digits, styles, in_cells = {}, [], False
+        for tag, attributes in self._package.elements(
+            f"{self._folder}/styles.xml", "numFmt", "cellXfs", "cellStyleXfs", "cellStyles", "xf"
+        ):
+            if tag == "numFmt" and re.fullmatch("0{2,20}", attributes.get("formatCode", "")):
+                digits[attributes.get("numFmtId")] = len(attributes["formatCode"])
+            elif tag == "xf" and in_cells:
+                styles.append(digits.get(attributes.get("numFmtId")))
+            elif tag not in ("numFmt", "xf"):
+                in_cells = tag == "cellXfs"
+        return {str(style): length for style, length in enumerate(styles) if length}
+
+
+class _XlsxCells(SpecialCells):
+    def __init__(self, zero_patterns):
+        super().__init__()
+        self._zero_patterns = zero_patterns
+        self._line = self._place = 0
+        self._type, self._digits = "n", None
+        self._characters: list[str] | None = None
+        self._is_formula = self._is_filled = False
+
+    def start(self, tag, attributes):
+        tag = without_prefix(tag)
+        if tag == "c":
+            name = attributes.get("r")
+            self._place = _column_number(name) if name else self._place + 1
+            self._type = attributes.get("t", "n")
+            self._digits = self._zero_patterns.get(attributes.get("s"))
+            self._is_formula = self._is_filled = False
+        elif tag in _VALUE_TAGS:
+            self._is_filled = True
+            if self._type == "e" or self._digits or self._is_formula:
+                self._characters = []
+        elif tag == "f":
+            self._is_formula = True
+        elif tag == "row":
+            line = int(attributes.get("r", self._line + 1))
+            if line <= self._line:
+                raise Unreadable(BROKEN)
+            self._line, self._place = line, -1
+
+    def text(self, data):
+        if self._characters is not None:
+            self._characters.append(data)
+
+    def end(self, tag):
+        if without_prefix(tag) != "c":
+            return
+        if self._is_filled or self._is_formula:
+            self.add(self._line, self._place, self._special_text())
+        self._characters = None
+
+    def _special_text(self):
+        text = "".join(self._characters or [])
+        if self._type == "e":
+            return text
+        if self._is_formula and not text and self._type != "str":
+            return UNCALCULATED
+        if self._digits and self._type == "n" and text.isdigit():
+            return text.zfill(self._digits)
+        return ""
+
+
+def _column_number(name):
+    """Return the number of a cell's column, from 0: `AB12` → 27."""
+    number = 0
+    for letter in name:
+        if not "A" <= letter <= "Z":
+            break
+        number = number * 26 + ord(letter) - 64
+    if not 0 < number <= 16_384:
+        raise Unreadable(BROKEN)
+    return number - 1
+
+
+# OpenDocument ---------------------------------------------------------------------------------
+
+
+class OdsSheets:
+    """The sheets of an ODS package."""
+
+    def __init__(self, package):
+        kind = package.read("mimetype")[:200].decode("ascii", "replace").strip()
+        if not kind.startswith("application/vnd.oasis.opendocument.spreadsheet"):
+            raise Unreadable("This is a document, not a workbook. Choose an XLSX, ODS or CSV file.")
+        if package.elements("META-INF/manifest.xml", "encryption-data"):
+            raise Unreadable(LOCKED)
+        self._tables = {}
+        reader = _OdsTables(self._tables)
+        package.parse("content.xml", start=reader.start, end=reader.end, text=reader.text)
+
+    def special_cells(self, sheet):
+        return self._tables[sheet].texts if sheet in self._tables else {}
+
+
+class _OdsTables:
+    """Finds the special cells of every table; tables within tables are not sheets."""
+
+    _CELLS = ("table:table-cell", "table:covered-table-cell")
+
+    def __init__(self, tables):
+        self._tables = tables
+        self._depth = self._line = self._place = self._times = 0
+        self._cell: dict = {}
+        self._characters: list[str] = []
+        self._is_in_cell = False
+
+    def start(self, tag, attributes):
+        if tag == "table:table":
+            self._depth += 1
+            if self._depth == 1:
+                name = attributes.get("table:name", "")
+                self._table = self._tables[name] = SpecialCells()
+                self._line = 0
+        elif self._depth != 1:
+            return
+        elif tag == "table:table-row":
+            self._place = 0
+            self._times = max(1, int(attributes.get("table:number-rows-repeated", 1)))
+        elif tag in self._CELLS:
+            self._cell, self._characters, self._is_in_cell = attributes, [], True
+
+    def text(self, data):
+        if self._is_in_cell and len(self._characters) < 100:
+            self._characters.append(data)
+
+    def end(self, tag):
+        if tag == "table:table":
+            self._depth -= 1
+        elif self._depth != 1:
+            return
+        elif tag in self._CELLS:
+            self._end_cell()
+        elif tag == "table:table-row":
+            self._line += self._times
+
+    def _end_cell(self):
+        cell, self._is_in_cell = self._cell, False
+        times = max(1, int(cell.get("table:number-columns-repeated", 1)))
+        kind, shown = cell.get("office:value-type"), "".join(self._characters)
+        if kind or cell.get("table:formula") is not None:
+            text = ""
+            if kind is None:
+                text = shown or UNCALCULATED
+            elif kind == "float" and shown.isdigit() and shown.startswith("0") and len(shown) > 1:
+                text = shown
+            last = self._line + self._times
+            self._table.add(last, self._place, times=times)
+            if text and times * self._times > _MOST_REPEATED:
+                raise Unreadable(BROKEN)
+            if text:
+                for line in range(self._line + 1, last + 1):
+                    self._table.add(line, self._place, text, times=times)
+        self._place += times
