@@ -72,8 +72,8 @@ class SheetQuerySet(MarkCountsQuerySet):
             found = found.filter(held_on__lte=last)
         return found
 
-    def kept_in(self, scope):
-        """Those of the batches `kept_in` that ``scope``."""
+    def recorded_by(self, scope):
+        """Those of the batches `recorded_by` that ``scope``."""
         return self if scope is None else self.filter(batch__instructor=scope)
 
     def for_list(self):
@@ -104,7 +104,7 @@ class Sheet(MarkCounts):
     version = models.PositiveIntegerField(default=1)
     #: Students check themselves in, or a device has read them: the rest have no mark until somebody saves the sheet.
     is_open = models.BooleanField(default=False, editable=False)
-    #: How it stood before each further save, the oldest first, each as `as_saved` says. Only ever added to.
+    #: How it stood before each further save, the oldest first, each as `last_save` says. Only ever added to.
     earlier_saves = models.JSONField(default=list, editable=False)
 
     objects = SheetQuerySet.as_manager()
@@ -129,7 +129,7 @@ class Sheet(MarkCounts):
         return reverse("attendance:sheet", args=[self.batch_id, self.held_on])
 
     @property
-    def as_saved(self):
+    def last_save(self):
         """Who saved it last, when, and with which topic, as `earlier_saves` keeps it once somebody else has saved."""
         return {"by": self.taken_by_id, "at": self.taken_at.isoformat(), "topic": self.topic}
 
@@ -139,8 +139,8 @@ class MarkQuerySet(ScopedQuerySet):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(student=key) | Q(sheet__batch__instructor=key))
 
-    def kept_in(self, scope):
-        """Those of the batches `kept_in` that ``scope``."""
+    def recorded_by(self, scope):
+        """Those of the batches `recorded_by` that ``scope``."""
         return self if scope is None else self.filter(sheet__batch__instructor=scope)
 
 
@@ -265,8 +265,8 @@ class PresenceQuerySet(MarkCountsQuerySet):
         """One's own, and those in batches that one teaches."""
         return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))
 
-    def kept_in(self, scope):
-        """Those of the batches `kept_in` that ``scope``."""
+    def recorded_by(self, scope):
+        """Those of the batches `recorded_by` that ``scope``."""
         return self if scope is None else self.filter(enrollment__batch__instructor=scope)
 
     def active(self):
@@ -274,7 +274,7 @@ class PresenceQuerySet(MarkCountsQuerySet):
         # Not by their status, by whose index SQLite would begin with everybody, and look up the counts of each.
         return self.filter(enrollment__ended_on=None)
 
-    def slipping(self, institute):
+    def needing_attention(self, institute):
         """Active ones that are short or away, or short after the next absence, as `Expected` judges them.
 
         With the share that their course expects (``expected``).

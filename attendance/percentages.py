@@ -62,7 +62,7 @@ class Tally:
         )
 
     @property
-    def words(self):
+    def label(self):
         """The counts in words: `36 present · 3 absent · 1 late`."""
         counts = (
             ("present", self.present),
@@ -73,16 +73,16 @@ class Tally:
         return " · ".join(f"{count} {status}" for status, count in counts if count) or "no marks"
 
     @property
-    def working(self):
+    def calculation(self):
         """How the percentage comes about: `36 present + 2 late = 38 attended; 38 ÷ (38 + 4 absent) = 90.5 %`."""
         if not self.counted:
             return "no classes yet"
         attended = f"{self.present} present + {self.late} late = {self.attended} attended"
         left_out = f"; {self.excused} excused left out" if self.excused else ""
-        return f"{attended}; {self.attended} ÷ ({self.attended} + {self.absent} absent) = {self.per_cent}{left_out}"
+        return f"{attended}; {self.attended} ÷ ({self.attended} + {self.absent} absent) = {self.percentage_label}{left_out}"
 
     @property
-    def per_cent(self):
+    def percentage_label(self):
         """The percentage in words: `85 %`, "" when nothing counts yet."""
         return f"{self.percentage} %".replace(".0 ", " ") if self.counted else ""
 
@@ -97,7 +97,7 @@ class Tally:
     def __str__(self):
         if not self.counted:
             return "no classes yet"
-        return f"{self.attended} of {self.counted} · {self.per_cent}"
+        return f"{self.attended} of {self.counted} · {self.percentage_label}"
 
 
 def shortfall(attended, absent, percent, classes, minimum=min):
@@ -131,11 +131,11 @@ class AttendanceRequirement:
         """Whether enough classes count, and the share of them lies below what is expected."""
         return shortfall(tally.attended, tally.absent, self.percent, self.classes) > 0
 
-    def is_on_the_edge(self, tally):
+    def is_borderline(self, tally):
         """Whether it would be short after the next absence, and is not yet."""
         return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
 
-    def classes_to_reach(self, tally):
+    def classes_needed(self, tally):
         """How many classes, none missed, bring back one that is short; None when nothing can (100 % after an absence)."""
         lack = self.percent * tally.counted - 100 * tally.attended
         return -(-lack // (100 - self.percent)) if self.percent < 100 else None

@@ -39,9 +39,9 @@ def limit_batches(rows, asked, **places):
 
 
 def batch_filter_choices(asked=None, *, not_over_on=None, scope=None):
-    """The Choices of all batches, or of those that are not over on that day, or that are `kept_in` that ``scope``; of the
+    """The Choices of all batches, or of those that are not over on that day, or that are `recorded_by` that ``scope``; of the
     batches those `limit_batches` where ``asked`` says what is chosen."""
-    batches = Batch.objects.kept_in(scope).order_by("name", "pk")
+    batches = Batch.objects.recorded_by(scope).order_by("name", "pk")
     if not_over_on is not None:
         batches = batches.not_over(not_over_on)
     columns = "pk", "name", "course", "course__name", "instructor", "instructor__full_name"

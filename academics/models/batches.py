@@ -26,7 +26,7 @@ class BatchQuerySet(ScopedQuerySet):
         """The batches whose instructor ``user`` (a person or a key) is."""
         return self.filter(instructor=user)
 
-    def kept_in(self, scope):
+    def recorded_by(self, scope):
         """The batches whose registers are kept in a ``scope`` (of `restricted_id`): all, or those that this person teaches."""
         return self if scope is None else self.taught_by(scope)
 

@@ -48,7 +48,7 @@ class ShortageFilter(FilterForm):
 
     def filter(self, rows):
         """Those `Judged` that are on the list for the reason that was asked for."""
-        shown = {"short": "is_short", "edge": "is_on_the_edge", "away": "is_away"}.get(
+        shown = {"short": "is_short", "edge": "is_borderline", "away": "is_repeatedly_absent"}.get(
             self.value("show")
         )
         return [row for row in rows if getattr(row, shown)] if shown else rows

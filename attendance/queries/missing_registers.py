@@ -49,7 +49,7 @@ def missing_registers(now, *, days, instructor=None):
     now = timezone.localtime(now)
     today = now.date()
     first = today - datetime.timedelta(days=days)
-    running = Batch.objects.kept_in(instructor).running(first, today)
+    running = Batch.objects.recorded_by(instructor).running(first, today)
     open_days = candidate_days(running, first, today).difference(
         _taken(first=first, last=today, instructor=instructor)
     )
@@ -87,7 +87,7 @@ def missing_registers_for(user, *, days=None):
 
 def _taken(*, first, last, instructor):
     """Return ``(batch id, day)`` of the sheets that were saved."""
-    saved = Sheet.objects.between(first, last).kept_in(instructor).filter(is_open=False)
+    saved = Sheet.objects.between(first, last).recorded_by(instructor).filter(is_open=False)
     return saved.order_by().values_list("batch", "held_on")
 
 

@@ -16,12 +16,12 @@ from .sheets import marks_by_student
 
 
 def register_batch_or_404(user, pk):
-    """The batch of that ``pk`` with its class times and the Tally of all its sheets (``since_it_began``).
+    """The batch of that ``pk`` with its class times and the Tally of all its sheets (``overall_tally``).
 
     Raises Http404 for one whose register is not ``user``'s to keep.
     """
     batch = get_object_or_404(attendance_batches(user).with_class_times(), pk=pk)
-    batch.since_it_began = batch.sheets.all().tally()
+    batch.overall_tally = batch.sheets.all().tally()
     return batch
 
 

@@ -20,7 +20,7 @@ class SheetSave:
 
 def sheet_saves(sheet):
     """Every `Save` of ``sheet`` that is known, the newest first: what it is now, and how it stood before. One query."""
-    kept = [*sheet.earlier_saves, sheet.as_saved]
+    kept = [*sheet.earlier_saves, sheet.last_save]
     names = dict(
         User.objects.filter(pk__in={one["by"] for one in kept}).values_list("pk", "full_name")
     )

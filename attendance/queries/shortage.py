@@ -23,19 +23,19 @@ class EnrollmentShortage:
         #: Below what is expected.
         self.is_short = expected.is_short(tally)
         #: Below it after the next absence.
-        self.is_on_the_edge = not self.is_short and expected.is_on_the_edge(tally)
+        self.is_borderline = not self.is_short and expected.is_borderline(tally)
         #: Absent as often in a row as the institute is to be told of.
-        self.is_away = absences_in_a_row >= institute.absences_in_a_row
+        self.is_repeatedly_absent = absences_in_a_row >= institute.absences_in_a_row
 
     @property
-    def is_listed(self):
+    def needs_attention(self):
         """Whether there is any reason to be on the list."""
-        return self.is_short or self.is_on_the_edge or self.is_away
+        return self.is_short or self.is_borderline or self.is_repeatedly_absent
 
     @property
-    def to_catch_up(self):
+    def classes_needed(self):
         """How many classes in a row bring it back, 0 when it is not short; None when none can."""
-        return self.expected.classes_to_reach(self.tally) if self.is_short else 0
+        return self.expected.classes_needed(self.tally) if self.is_short else 0
 
     @property
     def share(self):
@@ -48,7 +48,7 @@ SHORTAGE_SORTS = {
     "name": lambda row: (row.name, row.pk),
     "away": lambda row: (row.absences_in_a_row, row.share, row.pk),
     "back": lambda row: (
-        math.inf if row.to_catch_up is None else row.to_catch_up,
+        math.inf if row.classes_needed is None else row.classes_needed,
         row.share,
         row.pk,
     ),
@@ -56,7 +56,7 @@ SHORTAGE_SORTS = {
 
 
 def enrollment_shortages(presences, institute):
-    """A `Judged` for each of ``presences`` that are `slipping`. One query."""
+    """A `Judged` for each of ``presences`` that are `needing_attention`. One query."""
     expected = cache(
         lambda percent: AttendanceRequirement(percent, institute.low_attendance_classes)
     )
@@ -85,7 +85,7 @@ class ShortageTotals:
     @classmethod
     def of(cls, rows):
         """The Totals of `Judged` rows."""
-        reasons = ("is_short", "is_on_the_edge", "is_away")
+        reasons = ("is_short", "is_borderline", "is_repeatedly_absent")
         return cls(len(rows), *(sum(map(attrgetter(reason), rows)) for reason in reasons))
 
 
@@ -107,7 +107,7 @@ class ShortageRow(EnrollmentShortage):
         return self.presence.reminded_at
 
     @property
-    def may_be_messaged(self):
+    def can_be_messaged(self):
         """Whether there is a mobile number to write to."""
         return bool(whatsapp_phone(self.student))
 
@@ -118,14 +118,16 @@ class ShortageRow(EnrollmentShortage):
             "Short"
             if self.is_short
             else "Short after the next absence"
-            if self.is_on_the_edge
+            if self.is_borderline
             else ""
         )
 
     @property
-    def reasons_words(self):
+    def reason(self):
         """Why it is on the list, in words: `28 of 40 · 70 %, short, absent 3 times in a row`."""
-        away = f"absent {self.absences_in_a_row} times in a row" if self.is_away else ""
+        away = (
+            f"absent {self.absences_in_a_row} times in a row" if self.is_repeatedly_absent else ""
+        )
         return ", ".join(filter(None, [str(self.tally), self.state.lower(), away]))
 
 
@@ -152,7 +154,7 @@ def shortage_rows_of_students(students, user, institute):
     return [
         row
         for row in shortage_rows(list(presences.values_list("pk", flat=True)), institute)
-        if row.is_listed
+        if row.needs_attention
     ]
 
 
@@ -168,7 +170,7 @@ SHORTAGE_COLUMNS = [
     Column("Per cent", Kind.NUMBER, lambda one: one.tally.percentage),
     Column("Expected per cent", Kind.NUMBER, lambda one: one.expected.percent),
     Column("State", Kind.TEXT, lambda one: one.state),
-    Column("Classes to get back", Kind.NUMBER, lambda one: one.to_catch_up),
+    Column("Classes to get back", Kind.NUMBER, lambda one: one.classes_needed),
     Column("Absent in a row", Kind.NUMBER, lambda one: one.absences_in_a_row),
     Column("Last reminder", Kind.MOMENT, lambda one: one.reminded_at),
 ]
@@ -176,4 +178,4 @@ SHORTAGE_COLUMNS = [
 
 def presences_for(user):
     """The counts of the enrollments that a list of ``user`` is about."""
-    return Presence.objects.kept_in(restricted_id(user))
+    return Presence.objects.recorded_by(restricted_id(user))

@@ -79,7 +79,7 @@ def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
             row.tally,
         )
         for row in shortage_rows(ids, institute)
-        if row.is_listed
+        if row.needs_attention
     ]
     notices = to_send(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out

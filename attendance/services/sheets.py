@@ -47,7 +47,7 @@ class SaveResult:
 
 def attendance_batches(user):
     """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
-    return Batch.objects.kept_in(restricted_id(user))
+    return Batch.objects.recorded_by(restricted_id(user))
 
 
 def attendance_student_or_404(user, pk):
@@ -270,7 +270,7 @@ def _write(
         sheet.save(force_insert=True)
     else:
         if not sheet.is_open:  # check-ins are kept one by one
-            sheet.earlier_saves.append(sheet.as_saved)
+            sheet.earlier_saves.append(sheet.last_save)
         sheet.version += 1
         sheet.taken_by, sheet.taken_at = by, timezone.now()
         sheet.topic = sheet.topic if topic is None else topic

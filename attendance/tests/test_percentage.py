@@ -172,7 +172,7 @@ def test_a_transfer_splits_by_date(student):
     ],
 )
 def test_the_working_names_every_number(tally, words):
-    assert tally.working == words
+    assert tally.calculation == words
 
 
 def test_the_same_figure_stands_everywhere(client_of, admin, instructor, student):

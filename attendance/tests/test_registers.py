@@ -82,7 +82,7 @@ def test_a_register_has_each_student_s_marks_and_tally_by_name(client_of, instru
         ("Asha", [None, MarkStatus.EXCUSED], "no classes yet"),
         ("Zoya", [MarkStatus.LATE, MarkStatus.ABSENT], "1 of 2 · 50 %"),
     ]
-    assert [sheet.tally.words for sheet in found.sheets] == ["1 late", "1 absent · 1 excused"]
+    assert [sheet.tally.label for sheet in found.sheets] == ["1 late", "1 absent · 1 excused"]
     assert found.tally.percentage == Decimal("50.0")
     page = response.content.decode()
     assert (
@@ -420,7 +420,7 @@ def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(
     context = attendance_of(client, student, month="2026-05").context
     assert (context["months"].earlier, context["months"].later) == (None, datetime.date(2026, 6, 1))
     marked_days = [day.day.day for week in context["weeks"] for day in week if day.marks]
-    assert (len(context["weeks"]), marked_days, str(context["of_month"])) == (
+    assert (len(context["weeks"]), marked_days, str(context["month_tally"])) == (
         5,
         [31],
         "1 of 1 · 100 %",

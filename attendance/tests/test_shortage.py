@@ -52,7 +52,7 @@ def _a_monday():
 
 
 @pytest.mark.parametrize(
-    ("present", "late", "absent", "excused", "percent", "short", "edge", "to_catch_up"),
+    ("present", "late", "absent", "excused", "percent", "short", "edge", "classes_needed"),
     [
         (3, 0, 1, 0, 75, False, True, 0),  # 3 of 4 is 75 % exactly; 3 of 5 is 60 %
         (2, 1, 1, 0, 75, False, True, 0),  # late is attended
@@ -82,20 +82,18 @@ def _a_monday():
     ],
 )
 def test_the_judgement_is_exact_and_the_list_has_whom_it_concerns(
-    present, late, absent, excused, percent, short, edge, to_catch_up
+    present, late, absent, excused, percent, short, edge, classes_needed
 ):
     institute = Institute(low_attendance_percent=percent, low_attendance_classes=3)
     tally = Tally(present=present, late=late, absent=absent, excused=excused)
     expected = AttendanceRequirement(percent, classes=3)
-    assert (expected.is_short(tally), expected.is_on_the_edge(tally)) == (short, edge)
+    assert (expected.is_short(tally), expected.is_borderline(tally)) == (short, edge)
 
-    assert not short or expected.classes_to_reach(tally) == to_catch_up
+    assert not short or expected.classes_needed(tally) == classes_needed
 
     enrolled_with(present=present, late=late, absent=absent, excused=excused)
-    found = enrollment_shortages(Presence.objects.slipping(institute), institute)
-    assert [(row.is_short, row.is_on_the_edge) for row in found] == [(short, edge)] * (
-        short or edge
-    )
+    found = enrollment_shortages(Presence.objects.needing_attention(institute), institute)
+    assert [(row.is_short, row.is_borderline) for row in found] == [(short, edge)] * (short or edge)
 
 
 def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, admin):
@@ -119,7 +117,7 @@ def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, a
     response = client_of(admin).get(SHORTAGE)
 
     assert [
-        (str(row.student), str(row.tally), row.state, row.to_catch_up)
+        (str(row.student), str(row.tally), row.state, row.classes_needed)
         for row in response.context["rows"]
     ] == [
         ("Lower", "1 of 5 · 20 %", "Short", 11),
@@ -178,7 +176,7 @@ def test_a_course_may_expect_more_than_the_institute(client_of, admin):
     enrolled_with(present=8, absent=2, batch=strict, student__user__full_name="Strict")
 
     (row,) = client_of(admin).get(SHORTAGE, {"show": "short"}).context["rows"]
-    assert (str(row.student), row.expected.percent, row.to_catch_up) == ("Strict", 90, 10)
+    assert (str(row.student), row.expected.percent, row.classes_needed) == ("Strict", 90, 10)
 
 
 def test_who_has_left_is_not_watched(client_of, admin):

@@ -36,7 +36,7 @@ def register(request, pk):
             "last": last,
             "today": today,
             "register": found,
-            "since_it_began": batch.since_it_began,
+            "overall_tally": batch.overall_tally,
             "first_open_day": first_editable_day(request.user, today),
             "today_is_open": batch.is_running(today),
         },

@@ -94,7 +94,7 @@ def sheet(request, pk, held_on):
         else:
             messages.success(
                 request,
-                f"Attendance of {batch} on {day_words(held_on)} saved: {Tally.of(form.statuses.values()).words}.",
+                f"Attendance of {batch} on {day_words(held_on)} saved: {Tally.of(form.statuses.values()).label}.",
             )
             if request.headers.get("X-Requested-With") == "fetch":
                 return JsonResponse({"saved": saved.sheet.get_absolute_url()})
@@ -128,7 +128,7 @@ def _sheet_page(request, batch, held_on, form, plan):
             "sheet": taken,
             "version": version,
             "form": form,
-            "is_put_back": form.is_bound and request.method != "POST",
+            "is_restored": form.is_bound and request.method != "POST",
             "is_outdated": is_outdated,
             "topic": form.data.get("topic", "") if form.is_bound else taken.topic if taken else "",
             "rows": rows,

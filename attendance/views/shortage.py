@@ -1,4 +1,4 @@
-"""Who is slipping: fetch, decide, render."""
+"""Who needs attention: fetch, decide, render."""
 
 from django.conf import settings
 from django.shortcuts import render
@@ -22,7 +22,7 @@ def shortage_list(request):
     """Who is short, on the edge, or has stayed away; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
     user, institute = request.user, Institute.objects.current()
     filters = ShortageFilter(request.GET, user=user, institute=institute)
-    presences = filters.narrow(presences_for(user).slipping(institute))
+    presences = filters.narrow(presences_for(user).needing_attention(institute))
     found = enrollment_shortages(presences, institute)
     shown = filters.filter(found)
     if form := asked_form(request):

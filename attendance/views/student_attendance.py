@@ -36,6 +36,6 @@ def student_attendance(request, pk):
             "months": months,
             "weeks": month_calendar(months.first, marks) if months.first else [],
             "marks": marks[::-1],
-            "of_month": Tally.of(mark.status for mark in marks),
+            "month_tally": Tally.of(mark.status for mark in marks),
         },
     )

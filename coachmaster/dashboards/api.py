@@ -107,7 +107,7 @@ def admin_dashboard(request):
             "students_overdue": figures.dues.overdue_students,
             "active_students": figures.active_students,
             "running_batches": figures.running_batches,
-            "classes_today": figures.classes.in_all,
+            "classes_today": figures.classes.total,
             "classes_taken": figures.classes.taken,
             "absences_today": figures.classes.absences,
             "registers_not_taken": len(missing_registers_for(request.user)),

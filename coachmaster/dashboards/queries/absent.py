@@ -46,9 +46,7 @@ class AbsentStudent:
 
     @property
     def shortage_label(self):
-        return "; ".join(
-            f"{row.enrollment.batch.name}: {row.reasons_words}" for row in self.shortages
-        )
+        return "; ".join(f"{row.enrollment.batch.name}: {row.reason}" for row in self.shortages)
 
 
 def absent_on(marks, day):
@@ -62,13 +60,13 @@ class Absences:
         self.user, self.day, self.shows_fees = user, day, shows_fees
         self.today = timezone.localdate()
         self.institute = Institute.objects.current()
-        self.marks = Mark.objects.kept_in(restricted_id(user))
+        self.marks = Mark.objects.recorded_by(restricted_id(user))
 
     def profiles(self, filters):
         """Return the profiles of the absent students that match an AbsentFilter."""
         absent = absent_on(self.marks, self.day).order_by().values("student")
         if filters.value("also") == "shortage":
-            shortages = presences_for(self.user).slipping(self.institute)
+            shortages = presences_for(self.user).needing_attention(self.institute)
             absent = shortages.filter(enrollment__student__in=absent).values("enrollment__student")
         found = StudentProfile.objects.filter(pk__in=absent).select_related("user")
         if text := filters.value("q"):

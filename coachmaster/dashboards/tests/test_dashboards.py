@@ -180,7 +180,7 @@ def test_course_chart_and_instructor_figures_equal_the_pages_they_link_to(
     client = client_of(instructor)
     [(_, tally)] = client.get(reverse("dashboards:instructor-dashboard")).context["batches"]
     register = client.get(reverse("attendance:batch-attendance", args=[batch.pk]))
-    assert str(register.context["since_it_began"]) == str(tally) == "2 of 4 · 50 %"
+    assert str(register.context["overall_tally"]) == str(tally) == "2 of 4 · 50 %"
     assert "2 of 4" in register.content.decode()
 
 
