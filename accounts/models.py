@@ -13,10 +13,16 @@ from simple_history.models import HistoricalRecords
 
 from coachmaster.core.compiled import compiled
 from coachmaster.core.constraints import day_bounds
-from coachmaster.core.dates import DayField
+from coachmaster.core.fields import (
+    BoundedDateField,
+    LowercaseEmailField,
+    MultiLineField,
+    PhoneField,
+    SingleLineField,
+)
 from coachmaster.core.querysets import ScopedQuerySet, restricted_id
 from coachmaster.core.statuses import State
-from coachmaster.core.text import AddressField, LineField, LinesField, PhoneField, folded
+from coachmaster.core.text import folded
 
 from .roles import ADMIN, roles_within
 
@@ -123,8 +129,8 @@ class SearchField(models.TextField):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person who can sign in. Their role is the one group they are in."""
 
-    full_name = LineField("full name", max_length=150)
-    email = AddressField(
+    full_name = SingleLineField("full name", max_length=150)
+    email = LowercaseEmailField(
         "e-mail", blank=True, help_text="May be left empty for a student without one."
     )
     phone = PhoneField()
@@ -285,16 +291,16 @@ class StudentProfile(models.Model):
     user = models.OneToOneField(
         User, on_delete=models.PROTECT, primary_key=True, related_name="student_profile"
     )
-    admission_number = LineField(
+    admission_number = SingleLineField(
         max_length=20,
         unique=True,
         error_messages={"unique": "Another student has this admission number."},
     )
-    birth_on = DayField("date of birth", null=True, blank=True)
-    guardian_name = LineField(max_length=150, blank=True)
+    birth_on = BoundedDateField("date of birth", null=True, blank=True)
+    guardian_name = SingleLineField(max_length=150, blank=True)
     guardian_phone = PhoneField("guardian's phone")
-    guardian_email = AddressField("guardian's e-mail", blank=True)
-    address = LinesField(max_length=300, blank=True)
+    guardian_email = LowercaseEmailField("guardian's e-mail", blank=True)
+    address = MultiLineField(max_length=300, blank=True)
     state = models.CharField(
         max_length=2,
         choices=State.choices,

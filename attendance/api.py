@@ -31,7 +31,8 @@ from coachmaster.core.api import (
     list_response,
     responses,
 )
-from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.dates import format_date
+from coachmaster.core.form_fields import DateFormField
 
 from .models import Mark, Presence, Sheet
 
@@ -109,7 +110,7 @@ def _clean_field(form_field, value, name):
 
 
 def _clean_day(value, name):
-    return _clean_field(DayFormField(required=False), value, name)
+    return _clean_field(DateFormField(required=False), value, name)
 
 
 @attendance.post(
@@ -148,11 +149,13 @@ def mark_attendance(request, payload: AttendanceIn):
         )
     except StudentsChanged as refusal:
         who = ", ".join(str(pk) for pk in sorted(refusal.strangers))
-        sentence = f"Not in {batch} on {day_words(held_on)}: student_id {who}. Nothing was written."
+        sentence = (
+            f"Not in {batch} on {format_date(held_on)}: student_id {who}. Nothing was written."
+        )
         raise ValidationError({"records": sentence}) from refusal
     return ApiResponse(
         {
-            "message": f"Attendance of {batch} on {day_words(held_on)} saved.",
+            "message": f"Attendance of {batch} on {format_date(held_on)} saved.",
             "count": len(statuses),
         },
         201,
@@ -184,7 +187,7 @@ def list_batch_attendance(request, batch_id: Id, paging: Query[Paging], asked: Q
     batch = get_object_or_404(attendance_batches(request.user), pk=batch_id)
     first, last = _clean_day(asked.first, "from"), _clean_day(asked.last, "to")
     if first and last and first > last:
-        raise ValidationError({"to": f"Choose {day_words(first)} or a later day."})
+        raise ValidationError({"to": f"Choose {format_date(first)} or a later day."})
     sheets = Sheet.objects.filter(batch=batch).between(first, last)
     found = (
         Mark.objects.filter(sheet__in=sheets)

@@ -12,10 +12,9 @@ from django.utils import timezone
 from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.constraints import day_bounds, one_of
-from coachmaster.core.dates import DayField
+from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.reminders import SentReminder
-from coachmaster.core.text import LineField
 
 from .percentages import MarkStatus, Tally, least_expression, shortfall
 
@@ -94,8 +93,8 @@ class Sheet(MarkCounts):
     """The attendance of one batch on one day, however many classes the day has."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="sheets")
-    held_on = DayField("date")
-    topic = LineField(max_length=200, blank=True)
+    held_on = BoundedDateField("date")
+    topic = SingleLineField(max_length=200, blank=True)
     taken_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -153,7 +152,7 @@ class Mark(models.Model):
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="marks")
     status = models.CharField(max_length=10, choices=MarkStatus.choices)
     #: A word on the student that day; the student reads it too.
-    note = LineField(max_length=200, blank=True)
+    note = SingleLineField(max_length=200, blank=True)
 
     objects = MarkQuerySet.as_manager()
 
@@ -178,10 +177,10 @@ class MarkChange(models.Model):
     mark = models.ForeignKey(Mark, on_delete=models.CASCADE, related_name="changes")
     before = models.CharField(max_length=10, choices=MarkStatus.choices)
     after = models.CharField(max_length=10, choices=MarkStatus.choices)
-    note_before = LineField(max_length=200, blank=True)
-    note_after = LineField(max_length=200, blank=True)
+    note_before = SingleLineField(max_length=200, blank=True)
+    note_after = SingleLineField(max_length=200, blank=True)
     #: Asked for when the sheet could no longer be corrected by who took it.
-    reason = LineField(max_length=200, blank=True)
+    reason = SingleLineField(max_length=200, blank=True)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -244,7 +243,7 @@ class RegisterReminder(models.Model):
     instructor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
     )
-    sent_on = DayField()
+    sent_on = BoundedDateField()
     registers = models.PositiveIntegerField(help_text="How many the mail named.")
 
     class Meta:

@@ -4,9 +4,9 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from coachmaster.core.dates import DayConverter, TimeConverter
+from coachmaster.core.converters import DateConverter, TimeConverter
 
-register_converter(DayConverter, "day")
+register_converter(DateConverter, "day")
 register_converter(TimeConverter, "time")
 
 urlpatterns = [

@@ -7,8 +7,9 @@ from django.db.models import Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from coachmaster.core.fields import ZERO_VALUE, MoneyField
 from coachmaster.core.importers import in_chunks
-from coachmaster.core.money import NO_MONEY, ZERO, MoneyField
+from coachmaster.core.money import ZERO
 
 from .ledger import amounts_paid, calculate_status
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet
@@ -115,7 +116,7 @@ def refresh_day_totals(days, modes=Mode.values):
             .values("paid_on", "mode")
         )
         sums = payments.annotate(
-            amount=Coalesce(Sum("amount", filter=is_live), NO_MONEY),
+            amount=Coalesce(Sum("amount", filter=is_live), ZERO_VALUE),
             receipts=Count("pk", filter=is_live),
         )
         DayTotal.objects.bulk_create(

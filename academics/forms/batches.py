@@ -7,7 +7,8 @@ from academics import class_times
 from academics.models import Batch, Course, EnrollmentStatus
 from accounts.models import User
 from coachmaster.core.concurrency import EditForm
-from coachmaster.core.forms import FilterForm, WholeNumberField
+from coachmaster.core.form_fields import WholeNumberField
+from coachmaster.core.forms import FilterForm
 
 from .class_times import class_time_formset
 

@@ -1,7 +1,6 @@
 from django import forms
 
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import DateFormField, SingleLineFormField
 
 from .class_times import TimeInput
 
@@ -9,7 +8,7 @@ from .class_times import TimeInput
 class ClassCancelForm(forms.Form):
     """Why a class is called off."""
 
-    reason = LineFormField(
+    reason = SingleLineFormField(
         max_length=200, help_text="Students and the instructor read it, like “Hall is taken”."
     )
 
@@ -17,7 +16,7 @@ class ClassCancelForm(forms.Form):
 class ClassChangeForm(ClassCancelForm):
     """When and where one class is held, and why not as the timetable says."""
 
-    to_day = DayFormField(label="Day")
+    to_day = DateFormField(label="Day")
     to_starts_at = forms.TimeField(
         label="From",
         widget=TimeInput,
@@ -28,5 +27,7 @@ class ClassChangeForm(ClassCancelForm):
         widget=TimeInput,
         error_messages={"invalid": "Enter a time of day, like 18:30."},
     )
-    room = LineFormField(max_length=60, required=False, help_text="Empty: the room of the batch.")
+    room = SingleLineFormField(
+        max_length=60, required=False, help_text="Empty: the room of the batch."
+    )
     despite_clash = forms.BooleanField(label="Save anyway", required=False)

@@ -2,8 +2,8 @@ from django import forms
 
 from academics.models import Course
 from coachmaster.core.concurrency import EditForm
-from coachmaster.core.forms import FilterForm, WholeNumberField
-from coachmaster.core.money import AmountField
+from coachmaster.core.form_fields import AmountField, WholeNumberField
+from coachmaster.core.forms import FilterForm
 
 
 class CourseFilter(FilterForm):

@@ -1,9 +1,8 @@
 from django import forms
 
 from coachmaster.core.concurrency import OneAtATime
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import DateFormField, SingleLineFormField
 from coachmaster.core.forms import FilterForm
-from coachmaster.core.text import LineFormField
 
 
 class HolidayFilter(FilterForm):
@@ -47,6 +46,6 @@ class HolidayDeleteForm(forms.Form):
 class HolidayForm(OneAtATime, forms.Form):
     """One holiday, or several days in a row with one name."""
 
-    name = LineFormField(max_length=100, help_text="Like Diwali, or Summer break.")
-    first = DayFormField(label="First day")
-    last = DayFormField(label="Last day", required=False, help_text="Left empty, it is one day.")
+    name = SingleLineFormField(max_length=100, help_text="Like Diwali, or Summer break.")
+    first = DateFormField(label="First day")
+    last = DateFormField(label="Last day", required=False, help_text="Left empty, it is one day.")

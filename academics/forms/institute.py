@@ -1,8 +1,7 @@
 from academics.models import Institute
 from coachmaster.core.concurrency import EditForm
-from coachmaster.core.forms import PercentField, WholeNumberField
+from coachmaster.core.form_fields import PercentField, SingleLineFormField, WholeNumberField
 from coachmaster.core.statuses import State
-from coachmaster.core.text import LineFormField
 
 #: The settings of the institute, by headings.
 INSTITUTE_GROUPS = {
@@ -30,7 +29,7 @@ INSTITUTE_GROUPS = {
 }
 
 
-class GstinField(LineFormField):
+class GstinField(SingleLineFormField):
     """A GSTIN, however it was typed: spaces and small letters do not count."""
 
     def to_python(self, value):

@@ -2,7 +2,8 @@ import datetime
 
 from django import forms
 
-from coachmaster.core.dates import FIRST_DAY, LAST_DAY, DayFormField
+from coachmaster.core.dates import FIRST_DAY, LAST_DAY
+from coachmaster.core.form_fields import DateFormField
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.text import folded
 
@@ -14,8 +15,8 @@ class WeekForm(FilterForm):
     """Which week of the calendar: the one of ``week``, of ``day`` where one day alone is asked for, or this one."""
 
     q = None
-    week = DayFormField(label="Week of")
-    day = DayFormField()
+    week = DateFormField(label="Week of")
+    day = DateFormField()
 
     def __init__(self, data, *, today):
         super().__init__(data)

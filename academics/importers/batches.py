@@ -5,9 +5,9 @@ from academics import class_times
 from academics.models import Batch, Course
 from academics.services.batches import save_batch
 from accounts.models import User
-from coachmaster.core.forms import WholeNumberField
+from coachmaster.core.form_fields import MultiLineFormField, WholeNumberField
 from coachmaster.core.importers import Column, Importer, ReferenceColumn, set_changes
-from coachmaster.core.text import LinesFormField, folded
+from coachmaster.core.text import folded
 
 from .columns import NamedRows, refuse_repeated
 
@@ -16,7 +16,7 @@ class ClassTimesField(forms.CharField):
     """Weekly class times as text; the value is a tuple of slots."""
 
     def to_python(self, value):
-        return tuple(class_times.parse(LinesFormField().to_python(value)))
+        return tuple(class_times.parse(MultiLineFormField().to_python(value)))
 
 
 class BatchImporter(Importer):

@@ -4,7 +4,8 @@ from academics.services.holidays import (
     count_sheets_on,
     existing_sheets_message,
 )
-from coachmaster.core.dates import DayFormField, day_words, days_between
+from coachmaster.core.dates import days_between, format_date
+from coachmaster.core.form_fields import DateFormField
 from coachmaster.core.importers import Column, Importer, set_changes
 
 
@@ -20,7 +21,7 @@ class HolidayImporter(Importer):
         ),
         Column(
             "first",
-            DayFormField(),
+            DateFormField(),
             "date",
             "day",
             "first day",
@@ -29,7 +30,7 @@ class HolidayImporter(Importer):
             "start date",
             "holiday date",
         ),
-        Column("last", DayFormField(required=False), "last day", "to", "until", "end", "end date"),
+        Column("last", DateFormField(required=False), "last day", "to", "until", "end", "end date"),
     ]
 
     def check(self, row):
@@ -44,7 +45,7 @@ class HolidayImporter(Importer):
                     result.refuse(
                         row,
                         "first",
-                        f"Line {first} has {day_words(day)} already. Keep one of them.",
+                        f"Line {first} has {format_date(day)} already. Keep one of them.",
                     )
                     break
                 lines[day] = row.line

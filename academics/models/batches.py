@@ -8,9 +8,8 @@ from simple_history.models import HistoricalRecords
 
 from academics import class_times
 from coachmaster.core.constraints import day_bounds, errors_beside
-from coachmaster.core.dates import DayField
+from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet
-from coachmaster.core.text import LineField
 
 from .enrollments import Enrollment
 from .querysets import count_subquery
@@ -98,7 +97,7 @@ class BatchQuerySet(ScopedQuerySet):
 class Batch(models.Model):
     """A group that takes a course together: when, where, with whom."""
 
-    code = LineField(
+    code = SingleLineField(
         max_length=30, blank=True, help_text="A short name, like JEE-M1. May be left empty."
     )
     course = models.ForeignKey("academics.Course", on_delete=models.PROTECT, related_name="batches")
@@ -109,9 +108,9 @@ class Batch(models.Model):
         blank=True,
         related_name="batches_taught",
     )
-    name = LineField(max_length=150)
-    starts_on = DayField("first day")
-    ends_on = DayField(
+    name = SingleLineField(max_length=150)
+    starts_on = BoundedDateField("first day")
+    ends_on = BoundedDateField(
         "last day", null=True, blank=True, help_text="May be left empty while it is open."
     )
     capacity = models.PositiveSmallIntegerField(
@@ -121,7 +120,7 @@ class Batch(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Empty: as many as come.",
     )
-    room = LineField(max_length=60, blank=True)
+    room = SingleLineField(max_length=60, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = BatchQuerySet.as_manager()

@@ -7,8 +7,8 @@ from simple_history.models import HistoricalRecords
 
 from academics import class_times
 from coachmaster.core.constraints import day_bounds
-from coachmaster.core.dates import DayField
-from coachmaster.core.text import LineField, folded
+from coachmaster.core.fields import BoundedDateField, SingleLineField
+from coachmaster.core.text import folded
 
 from .batches import Batch
 
@@ -56,14 +56,14 @@ class ClassChange(models.Model):
     """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="class_changes")
-    day = DayField("class of", null=True, blank=True)
+    day = BoundedDateField("class of", null=True, blank=True)
     starts_at = models.TimeField("class from", null=True, blank=True)
     ends_at = models.TimeField("class to", null=True, blank=True)
-    to_day = DayField("held on", null=True, blank=True)
+    to_day = BoundedDateField("held on", null=True, blank=True)
     to_starts_at = models.TimeField("held from", null=True, blank=True)
     to_ends_at = models.TimeField("held to", null=True, blank=True)
-    room = LineField(max_length=60, blank=True, help_text="Empty: the room of the batch.")
-    reason = LineField(max_length=200)
+    room = SingleLineField(max_length=60, blank=True, help_text="Empty: the room of the batch.")
+    reason = SingleLineField(max_length=200)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )

@@ -6,8 +6,8 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from coachmaster.core.constraints import Net, errors_beside
-from coachmaster.core.money import ZERO, MoneyField
-from coachmaster.core.text import LineField, LinesField
+from coachmaster.core.fields import MoneyField, MultiLineField, SingleLineField
+from coachmaster.core.money import ZERO
 
 from .batches import Batch
 from .enrollments import Enrollment
@@ -35,11 +35,11 @@ class CourseQuerySet(models.QuerySet):
 class Course(models.Model):
     """What is taught, and what it costs."""
 
-    code = LineField(
+    code = SingleLineField(
         max_length=30, blank=True, help_text="A short name, like JEE-2Y. May be left empty."
     )
-    name = LineField(max_length=150)
-    description = LinesField(max_length=1000, blank=True)
+    name = SingleLineField(max_length=150)
+    description = MultiLineField(max_length=1000, blank=True)
     total_fee = MoneyField(
         default=ZERO, help_text="A later change counts for new enrollments only."
     )

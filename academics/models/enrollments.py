@@ -6,10 +6,9 @@ from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
 from coachmaster.core.constraints import day_bounds, one_of
-from coachmaster.core.dates import DayField
-from coachmaster.core.money import ZERO, MoneyField
+from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
+from coachmaster.core.money import ZERO
 from coachmaster.core.querysets import ScopedQuerySet
-from coachmaster.core.text import LineField
 
 
 class EnrollmentStatus(models.TextChoices):
@@ -59,15 +58,15 @@ class Enrollment(models.Model):
     batch = models.ForeignKey(
         "academics.Batch", on_delete=models.PROTECT, related_name="enrollments"
     )
-    enrolled_on = DayField()
+    enrolled_on = BoundedDateField()
     status = models.CharField(
         max_length=10, choices=EnrollmentStatus.choices, default=EnrollmentStatus.ACTIVE
     )
-    ended_on = DayField(null=True, blank=True)
-    end_reason = LineField("reason for ending", max_length=200, blank=True)
+    ended_on = BoundedDateField(null=True, blank=True)
+    end_reason = SingleLineField("reason for ending", max_length=200, blank=True)
     list_fee = MoneyField(help_text="The course's fee on the day of enrolling.")
     agreed_fee = MoneyField()
-    fee_reason = LineField("reason for a lower fee", max_length=200, blank=True)
+    fee_reason = SingleLineField("reason for a lower fee", max_length=200, blank=True)
     transferred_from = models.OneToOneField(
         "self",
         on_delete=models.PROTECT,
@@ -79,7 +78,7 @@ class Enrollment(models.Model):
     #: Copied from the institute's setting, so that a unique index can hold "one active enrollment a student".
     is_exclusive = models.BooleanField(default=True, editable=False)
     #: Kept by `attendance` in the transaction that writes a mark, so that the database refuses to end before it.
-    last_marked_on = DayField(null=True, blank=True, editable=False)
+    last_marked_on = BoundedDateField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = EnrollmentQuerySet.as_manager()

@@ -2,17 +2,16 @@ from django.db import models
 from django.urls import reverse
 
 from coachmaster.core.constraints import day_bounds
-from coachmaster.core.dates import DayField
-from coachmaster.core.text import LineField
+from coachmaster.core.fields import BoundedDateField, SingleLineField
 
 
 class Holiday(models.Model):
     """A day without classes in the whole institute."""
 
-    day = DayField(
+    day = BoundedDateField(
         "date", unique=True, error_messages={"unique": "There is a holiday on this date already."}
     )
-    name = LineField(max_length=100)
+    name = SingleLineField(max_length=100)
 
     class Meta:
         ordering = ["day"]

@@ -16,9 +16,15 @@ from academics.validators import (
     validate_gstin,
     validate_upi_id,
 )
-from coachmaster.core.money import ZERO, MoneyField
+from coachmaster.core.fields import (
+    LowercaseEmailField,
+    MoneyField,
+    MultiLineField,
+    PhoneField,
+    SingleLineField,
+)
+from coachmaster.core.money import ZERO
 from coachmaster.core.statuses import State
-from coachmaster.core.text import AddressField, LineField, LinesField, PhoneField
 
 _CACHE_KEY = "institute"
 
@@ -38,12 +44,12 @@ class Institute(models.Model):
 
     ONLY = 1
 
-    name = LineField(max_length=120, default="My institute")
-    address = LinesField(max_length=300, blank=True)
+    name = SingleLineField(max_length=120, default="My institute")
+    address = MultiLineField(max_length=300, blank=True)
     state = models.CharField(max_length=2, choices=State.choices, blank=True)
     phone = PhoneField()
-    email = AddressField("e-mail", blank=True)
-    receipt_prefix = LineField(
+    email = LowercaseEmailField("e-mail", blank=True)
+    receipt_prefix = SingleLineField(
         max_length=4,
         default="CM",
         validators=[
@@ -53,7 +59,7 @@ class Institute(models.Model):
         ],
         help_text="Receipts read CM/26-27/00042. A change takes effect with the next financial year's first receipt.",
     )
-    gstin = LineField(
+    gstin = SingleLineField(
         "GSTIN",
         max_length=15,
         blank=True,
@@ -68,7 +74,7 @@ class Institute(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(28)],
         help_text="Fees include it. Coaching is taxed at 18 % (SAC 999293).",
     )
-    upi_id = LineField(
+    upi_id = SingleLineField(
         "UPI id",
         max_length=100,
         blank=True,
@@ -104,7 +110,7 @@ class Institute(models.Model):
         validators=[MaxValueValidator(365)],
         help_text="A reminder sooner than that after the last one asks first.",
     )
-    fee_reminder = LinesField(
+    fee_reminder = MultiLineField(
         "text of a fee reminder",
         max_length=1000,
         validators=[validate_fee_reminder],
@@ -150,7 +156,7 @@ class Institute(models.Model):
         default=False,
         help_text="On: an instructor can show a code for the class, and students scan it with their own phones.",
     )
-    attendance_reminder = LinesField(
+    attendance_reminder = MultiLineField(
         "text about attendance",
         max_length=1000,
         validators=[validate_attendance_reminder],
@@ -159,7 +165,7 @@ class Institute(models.Model):
         help_text="May name {name}, {admission_number}, {batch}, {attended}, {counted}, {percent}, {expected}, {absences} "
         "(in a row), {institute} and {phone}.",
     )
-    absence_message = LinesField(
+    absence_message = MultiLineField(
         "text about an absence",
         max_length=1000,
         validators=[validate_absence_message],

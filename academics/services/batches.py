@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from academics import class_times
 from academics.models import Batch, ClassChange, ClassTime, Enrollment
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 
 from .clashes import check_clashes
 
@@ -65,17 +65,17 @@ def check_batch_change(batch):
     )
     if sheets["first"] and batch.starts_on > sheets["first"]:
         errors["starts_on"] = (
-            f"Attendance was taken on {day_words(sheets['first'])}. Choose that day or an earlier one."
+            f"Attendance was taken on {format_date(sheets['first'])}. Choose that day or an earlier one."
         )
     if batch.ends_on:
         last_enrolled_on = enrollments.active().aggregate(day=Max("enrolled_on"))["day"]
         if sheets["last"] and batch.ends_on < sheets["last"]:
             errors["ends_on"] = (
-                f"Attendance was taken on {day_words(sheets['last'])}. Choose that day or a later one."
+                f"Attendance was taken on {format_date(sheets['last'])}. Choose that day or a later one."
             )
         elif last_enrolled_on and batch.ends_on < last_enrolled_on:
             errors["ends_on"] = (
-                f"A student is enrolled from {day_words(last_enrolled_on)}. Choose that day or a later one."
+                f"A student is enrolled from {format_date(last_enrolled_on)}. Choose that day or a later one."
             )
     if errors:
         raise ValidationError(errors)

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from academics.class_times import Slot
 from academics.models import Batch, ClassChange, ClassTime, Enrollment, room_label
 from academics.timetable import Timetable
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.text import folded
 
 from .clashes import Clash, TimetableConflict, shared_students
@@ -209,19 +209,19 @@ def _refuse_day(batch, day):
     if day < batch.starts_on:
         raise ValidationError(
             {
-                "to_day": f"{batch} starts on {day_words(batch.starts_on)}. Choose that day or a later one."
+                "to_day": f"{batch} starts on {format_date(batch.starts_on)}. Choose that day or a later one."
             }
         )
     if batch.is_over(day):
         raise ValidationError(
             {
-                "to_day": f"{batch} ends on {day_words(batch.ends_on)}. Choose that day or an earlier one."
+                "to_day": f"{batch} ends on {format_date(batch.ends_on)}. Choose that day or an earlier one."
             }
         )
     if day in timetable.holidays:
         raise ValidationError(
             {
-                "to_day": f"{day_words(day)} is a holiday: {timetable.holidays[day]}. Choose another day."
+                "to_day": f"{format_date(day)} is a holiday: {timetable.holidays[day]}. Choose another day."
             }
         )
 
@@ -232,7 +232,7 @@ def _refuse_overlap(batch, day):
     for earlier, later in itertools.pairwise(classes):
         if _overlap(earlier.slot, later.slot):
             raise ValidationError(
-                f"{batch} would have two classes at once on {day_words(day)}: {_times(earlier)} and {_times(later)}."
+                f"{batch} would have two classes at once on {format_date(day)}: {_times(earlier)} and {_times(later)}."
             )
 
 

@@ -5,7 +5,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
 from academics.models import Enrollment, EnrollmentStatus, Institute
-from coachmaster.core.dates import day_words, months_later
+from coachmaster.core.dates import format_date, months_later
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import display
 
@@ -49,13 +49,15 @@ def new_enrollment(
         raise ValidationError(f"{student} is inactive. Activate the person first.")
     if batch.is_over(max(enrolled_on, today)):
         raise Conflict(
-            {"batch": f"{batch} ended on {day_words(batch.ends_on)}. Choose a batch that goes on."}
+            {
+                "batch": f"{batch} ended on {format_date(batch.ends_on)}. Choose a batch that goes on."
+            }
         )
     _check_day(enrolled_on, today, field="enrolled_on")
     if batch.starts_on > months_later(enrolled_on, 12):
         raise ValidationError(
             {
-                "enrolled_on": f"{batch} starts on {day_words(batch.starts_on)}, more than a year later. Correct the date."
+                "enrolled_on": f"{batch} starts on {format_date(batch.starts_on)}, more than a year later. Correct the date."
             }
         )
     _refuse_second_enrollment(student, batch, institute, now_in)
@@ -79,7 +81,7 @@ def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
     if batch.is_over(enrolled_on):
         raise ValidationError(
             {
-                "enrolled_on": f"{batch} ended on {day_words(batch.ends_on)}. Enter a day on or before it."
+                "enrolled_on": f"{batch} ended on {format_date(batch.ends_on)}. Enter a day on or before it."
             }
         )
     enrollment = Enrollment(
@@ -129,7 +131,9 @@ def _check_day(day, today, *, field):
     """Raises ValidationError, beside ``field``, for a day so far ahead that its year was typed wrongly."""
     if day > (last := months_later(today, 12)):
         raise ValidationError(
-            {field: f"Choose {day_words(last)} or an earlier day: this is more than a year ahead."}
+            {
+                field: f"Choose {format_date(last)} or an earlier day: this is more than a year ahead."
+            }
         )
 
 
@@ -163,19 +167,19 @@ def _locked(enrollments):
 def _end(enrollment, status, *, ended_on, reason):
     if not enrollment.is_active:
         raise ValidationError(
-            f"{enrollment} has ended already ({enrollment.get_status_display().lower()} on {day_words(enrollment.ended_on)})."
+            f"{enrollment} has ended already ({enrollment.get_status_display().lower()} on {format_date(enrollment.ended_on)})."
         )
     if ended_on < enrollment.enrolled_on:
         raise ValidationError(
             {
-                "ended_on": f"{enrollment.student} was enrolled on {day_words(enrollment.enrolled_on)}. Choose that day or a later one."
+                "ended_on": f"{enrollment.student} was enrolled on {format_date(enrollment.enrolled_on)}. Choose that day or a later one."
             }
         )
     _check_day(ended_on, timezone.localdate(), field="ended_on")
     if enrollment.last_marked_on and ended_on < enrollment.last_marked_on:
         raise ValidationError(
             {
-                "ended_on": f"{enrollment.student} has an attendance mark of {day_words(enrollment.last_marked_on)}. Choose that day or a later one."
+                "ended_on": f"{enrollment.student} has an attendance mark of {format_date(enrollment.last_marked_on)}. Choose that day or a later one."
             }
         )
     enrollment.status, enrollment.ended_on, enrollment.end_reason = (

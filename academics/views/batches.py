@@ -14,7 +14,7 @@ from academics.timetable import LOOK_AHEAD, Timetable
 from accounts.roles import sees_whole_institute
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.exports import list_file
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.pagination import all_rows, paginate
 
 #: How many days of coming classes, and how many changes of classes, the page of a batch shows.
@@ -150,7 +150,7 @@ def _batch_form(request, batch, *, initial=None, **page):
         except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             messages.success(
                 request,

@@ -14,8 +14,8 @@ from academics.services import class_changes
 from academics.services.clashes import TimetableConflict
 from academics.services.holidays import existing_sheets_message
 from academics.timetable import Timetable
-from coachmaster.core.dates import day_words
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.dates import format_date
+from coachmaster.core.forms import add_errors
 
 
 def class_cancel(request, pk, day, starts_at):
@@ -27,7 +27,7 @@ def class_cancel(request, pk, day, starts_at):
                 batch=batch, day=day, starts_at=starts_at, by=request.user, **form.cleaned_data
             )
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             messages.success(
                 request, f"The class of {batch} on {class_label(day, starts_at)} is cancelled."
@@ -108,7 +108,7 @@ def _class_page(request, batch, act, *, initial, said, stays=None, **page):
         except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             when = class_label(change.to_day, change.to_starts_at)
             messages.success(request, said.format(batch=batch, when=when))
@@ -180,7 +180,7 @@ def _class(request, pk, day, starts_at):
 
 def _when(one):
     return (
-        f"{one.day:%A}, {day_words(one.day)}, {one.slot.starts_at:%H:%M}–{one.slot.ends_at:%H:%M}"
+        f"{one.day:%A}, {format_date(one.day)}, {one.slot.starts_at:%H:%M}–{one.slot.ends_at:%H:%M}"
     )
 
 

@@ -14,9 +14,9 @@ from academics.services.holidays import (
     update_holidays,
 )
 from coachmaster.core.concurrency import one_at_a_time
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.exports import list_file
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.pagination import all_rows, paginate
 
 
@@ -44,7 +44,7 @@ def holiday_create(request):
         try:
             added = add_holidays(**form.cleaned_data)
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             _say_what_was_added(request, form.cleaned_data["name"], added)
             return redirect("academics:holiday-list")
@@ -73,7 +73,7 @@ def holiday_update(request, pk):
         try:
             changed = update_holidays(run, **form.cleaned_data)
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             words = _days_words(form.cleaned_data["first"], form.cleaned_data["last"])
             messages.success(request, f"Holiday {form.cleaned_data['name']} saved: {words}.")
@@ -97,19 +97,19 @@ def _days_words(first, last=None):
     """`8 Nov 2026`, or `8 Nov 2026 to 11 Nov 2026, 4 days`."""
     number = (last - first).days + 1 if last else 1
     return (
-        f"{day_words(first)} to {day_words(last)}, {number} days"
+        f"{format_date(first)} to {format_date(last)}, {number} days"
         if number > 1
-        else day_words(first)
+        else format_date(first)
     )
 
 
 def _say_what_was_added(request, name, added):
-    days = day_words(added.new[0])
+    days = format_date(added.new[0])
     if len(added.new) > 1:
-        days += f" to {day_words(added.new[-1])}, {len(added.new)} days"
+        days += f" to {format_date(added.new[-1])}, {len(added.new)} days"
     messages.success(request, f"Holiday {name} added: {days}.")
     if added.known:
-        days = ", ".join(map(day_words, added.known))
+        days = ", ".join(map(format_date, added.known))
         messages.info(request, f"Already a holiday, under the name it has: {days}.")
     if added.sheets:
         messages.warning(request, existing_sheets_message(added.sheets))
@@ -133,7 +133,7 @@ def holiday_delete(request, pk):
         {
             "form": form,
             "heading": f"Delete the holiday {holiday.name}?",
-            "lead": f"Batches will have class on {day_words(holiday.day)} as on any other {holiday.day:%A}.",
+            "lead": f"Batches will have class on {format_date(holiday.day)} as on any other {holiday.day:%A}.",
             "submit": "Delete holiday",
             "back": reverse("academics:holiday-list"),
             "back_label": "Holidays",

@@ -6,7 +6,7 @@ from academics.forms.institute import InstituteForm
 from academics.models import Institute
 from academics.services.institute import save_institute
 from coachmaster.core.concurrency import one_at_a_time
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.history import changes
 
 
@@ -17,7 +17,7 @@ def institute(request):
         try:
             save_institute(form.instance)
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, "Settings of the institute saved.")
             return redirect("academics:institute")

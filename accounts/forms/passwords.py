@@ -2,7 +2,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 
 from accounts.services import sign_in
-from coachmaster.core.text import AddressFormField
+from coachmaster.core.form_fields import LowercaseEmailFormField
 
 
 class PasswordField(forms.CharField):
@@ -89,7 +89,7 @@ class PasswordChangeForm(NewPasswordForm):
 class ResetForm(forms.Form):
     """Whose password is forgotten."""
 
-    email = AddressFormField(
+    email = LowercaseEmailFormField(
         label="Your e-mail address",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),

@@ -4,7 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.services import sign_in
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import SingleLineFormField
 
 from .passwords import PasswordField
 
@@ -12,7 +12,7 @@ from .passwords import PasswordField
 class SignInForm(forms.Form):
     """Name and password. Valid, it has the ``user``."""
 
-    name = LineFormField(max_length=254)
+    name = SingleLineFormField(max_length=254)
     password = PasswordField()
 
     user = None

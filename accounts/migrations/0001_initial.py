@@ -1,7 +1,6 @@
 import accounts.models
 import coachmaster.core.constraints
-import coachmaster.core.dates
-import coachmaster.core.text
+import coachmaster.core.fields
 import datetime
 import django.db.models.deletion
 import django.db.models.functions.text
@@ -27,9 +26,9 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('full_name', coachmaster.core.text.LineField(max_length=150, verbose_name='full name')),
-                ('email', coachmaster.core.text.AddressField(blank=True, help_text='May be left empty for a student without one.', max_length=254, verbose_name='e-mail')),
-                ('phone', coachmaster.core.text.PhoneField(blank=True, max_length=16)),
+                ('full_name', coachmaster.core.fields.SingleLineField(max_length=150, verbose_name='full name')),
+                ('email', coachmaster.core.fields.LowercaseEmailField(blank=True, help_text='May be left empty for a student without one.', max_length=254, verbose_name='e-mail')),
+                ('phone', coachmaster.core.fields.PhoneField(blank=True, max_length=16)),
                 ('is_active', models.BooleanField(default=True, help_text='Off: the person cannot sign in.', verbose_name='active')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('search_text', accounts.models.SearchField(default='', editable=False)),
@@ -111,12 +110,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='HistoricalStudentProfile',
             fields=[
-                ('admission_number', coachmaster.core.text.LineField(db_index=True, error_messages={'unique': 'Another student has this admission number.'}, max_length=20)),
-                ('birth_on', coachmaster.core.dates.DayField(blank=True, null=True, verbose_name='date of birth')),
-                ('guardian_name', coachmaster.core.text.LineField(blank=True, max_length=150)),
-                ('guardian_phone', coachmaster.core.text.PhoneField(blank=True, max_length=16, verbose_name="guardian's phone")),
-                ('guardian_email', coachmaster.core.text.AddressField(blank=True, max_length=254, verbose_name="guardian's e-mail")),
-                ('address', coachmaster.core.text.LinesField(blank=True, max_length=300)),
+                ('admission_number', coachmaster.core.fields.SingleLineField(db_index=True, error_messages={'unique': 'Another student has this admission number.'}, max_length=20)),
+                ('birth_on', coachmaster.core.fields.BoundedDateField(blank=True, null=True, verbose_name='date of birth')),
+                ('guardian_name', coachmaster.core.fields.SingleLineField(blank=True, max_length=150)),
+                ('guardian_phone', coachmaster.core.fields.PhoneField(blank=True, max_length=16, verbose_name="guardian's phone")),
+                ('guardian_email', coachmaster.core.fields.LowercaseEmailField(blank=True, max_length=254, verbose_name="guardian's e-mail")),
+                ('address', coachmaster.core.fields.MultiLineField(blank=True, max_length=300)),
                 ('state', models.CharField(blank=True, choices=[('01', 'Jammu and Kashmir'), ('02', 'Himachal Pradesh'), ('03', 'Punjab'), ('04', 'Chandigarh'), ('05', 'Uttarakhand'), ('06', 'Haryana'), ('07', 'Delhi'), ('08', 'Rajasthan'), ('09', 'Uttar Pradesh'), ('10', 'Bihar'), ('11', 'Sikkim'), ('12', 'Arunachal Pradesh'), ('13', 'Nagaland'), ('14', 'Manipur'), ('15', 'Mizoram'), ('16', 'Tripura'), ('17', 'Meghalaya'), ('18', 'Assam'), ('19', 'West Bengal'), ('20', 'Jharkhand'), ('21', 'Odisha'), ('22', 'Chhattisgarh'), ('23', 'Madhya Pradesh'), ('24', 'Gujarat'), ('26', 'Dadra and Nagar Haveli and Daman and Diu'), ('27', 'Maharashtra'), ('29', 'Karnataka'), ('30', 'Goa'), ('31', 'Lakshadweep'), ('32', 'Kerala'), ('33', 'Tamil Nadu'), ('34', 'Puducherry'), ('35', 'Andaman and Nicobar Islands'), ('36', 'Telangana'), ('37', 'Andhra Pradesh'), ('38', 'Ladakh')], help_text='Where the student lives, if it is not the institute’s own state: with a GSTIN, the tax is IGST then.', max_length=2)),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
@@ -138,9 +137,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('full_name', coachmaster.core.text.LineField(max_length=150, verbose_name='full name')),
-                ('email', coachmaster.core.text.AddressField(blank=True, help_text='May be left empty for a student without one.', max_length=254, verbose_name='e-mail')),
-                ('phone', coachmaster.core.text.PhoneField(blank=True, max_length=16)),
+                ('full_name', coachmaster.core.fields.SingleLineField(max_length=150, verbose_name='full name')),
+                ('email', coachmaster.core.fields.LowercaseEmailField(blank=True, help_text='May be left empty for a student without one.', max_length=254, verbose_name='e-mail')),
+                ('phone', coachmaster.core.fields.PhoneField(blank=True, max_length=16)),
                 ('is_active', models.BooleanField(default=True, help_text='Off: the person cannot sign in.', verbose_name='active')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
@@ -176,12 +175,12 @@ class Migration(migrations.Migration):
             name='StudentProfile',
             fields=[
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='student_profile', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('admission_number', coachmaster.core.text.LineField(error_messages={'unique': 'Another student has this admission number.'}, max_length=20, unique=True)),
-                ('birth_on', coachmaster.core.dates.DayField(blank=True, null=True, verbose_name='date of birth')),
-                ('guardian_name', coachmaster.core.text.LineField(blank=True, max_length=150)),
-                ('guardian_phone', coachmaster.core.text.PhoneField(blank=True, max_length=16, verbose_name="guardian's phone")),
-                ('guardian_email', coachmaster.core.text.AddressField(blank=True, max_length=254, verbose_name="guardian's e-mail")),
-                ('address', coachmaster.core.text.LinesField(blank=True, max_length=300)),
+                ('admission_number', coachmaster.core.fields.SingleLineField(error_messages={'unique': 'Another student has this admission number.'}, max_length=20, unique=True)),
+                ('birth_on', coachmaster.core.fields.BoundedDateField(blank=True, null=True, verbose_name='date of birth')),
+                ('guardian_name', coachmaster.core.fields.SingleLineField(blank=True, max_length=150)),
+                ('guardian_phone', coachmaster.core.fields.PhoneField(blank=True, max_length=16, verbose_name="guardian's phone")),
+                ('guardian_email', coachmaster.core.fields.LowercaseEmailField(blank=True, max_length=254, verbose_name="guardian's e-mail")),
+                ('address', coachmaster.core.fields.MultiLineField(blank=True, max_length=300)),
                 ('state', models.CharField(blank=True, choices=[('01', 'Jammu and Kashmir'), ('02', 'Himachal Pradesh'), ('03', 'Punjab'), ('04', 'Chandigarh'), ('05', 'Uttarakhand'), ('06', 'Haryana'), ('07', 'Delhi'), ('08', 'Rajasthan'), ('09', 'Uttar Pradesh'), ('10', 'Bihar'), ('11', 'Sikkim'), ('12', 'Arunachal Pradesh'), ('13', 'Nagaland'), ('14', 'Manipur'), ('15', 'Mizoram'), ('16', 'Tripura'), ('17', 'Meghalaya'), ('18', 'Assam'), ('19', 'West Bengal'), ('20', 'Jharkhand'), ('21', 'Odisha'), ('22', 'Chhattisgarh'), ('23', 'Madhya Pradesh'), ('24', 'Gujarat'), ('26', 'Dadra and Nagar Haveli and Daman and Diu'), ('27', 'Maharashtra'), ('29', 'Karnataka'), ('30', 'Goa'), ('31', 'Lakshadweep'), ('32', 'Kerala'), ('33', 'Tamil Nadu'), ('34', 'Puducherry'), ('35', 'Andaman and Nicobar Islands'), ('36', 'Telangana'), ('37', 'Andhra Pradesh'), ('38', 'Ladakh')], help_text='Where the student lives, if it is not the institute’s own state: with a GSTIN, the tax is IGST then.', max_length=2)),
             ],
             options={

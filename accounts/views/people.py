@@ -21,7 +21,7 @@ from accounts.services.people import (
 )
 from coachmaster.core.concurrency import one_at_a_time
 from coachmaster.core.exports import list_file
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.history import changes
 from coachmaster.core.pagination import all_rows, paginate
 
@@ -87,7 +87,7 @@ def person_create(request):
         try:
             person = add_person(role=role, profile=form.record, **form.person)
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             return _after_adding(request, person)
     return render(
@@ -123,7 +123,7 @@ def person_update(request, pk):
         try:
             update_person(person, profile=form.record, **form.person)
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(request, f"{person} saved.")
             return redirect(person)
@@ -210,7 +210,7 @@ def person_role(request, pk):
         try:
             change_role(person, form.cleaned_data["role"], by=request.user)
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, f"{person} is now {form.cleaned_data['role']}.")
             return redirect(person)

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from accounts import throttling
 from accounts.forms.registration import RegisterForm
 from accounts.services import registration
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 
 from .sign_in import open_page
 
@@ -29,7 +29,7 @@ def register(request):
                 password=form.cleaned_data["password"],
             )
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             login(request, person)
             messages.success(

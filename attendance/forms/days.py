@@ -1,6 +1,6 @@
 from django import forms
 
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import DateFormField
 from coachmaster.core.forms import FilterForm
 
 
@@ -8,7 +8,7 @@ class ClassDayFilter(FilterForm):
     """The filters of the classes of a day."""
 
     q = None
-    on = DayFormField(label="Day")
+    on = DateFormField(label="Day")
     show = forms.ChoiceField(
         label="Show",
         choices=[

@@ -1,7 +1,8 @@
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.core.dates import DayFormField, DayInput, day_words, month_end, month_start
+from coachmaster.core.dates import format_date, month_end, month_start
+from coachmaster.core.form_fields import DateFormField, DatePicker
 
 #: The longest range a register shows: a term, and a table that a browser and a sheet of paper can hold.
 REGISTER_DAYS = 92
@@ -14,11 +15,11 @@ class RegisterRangeForm(forms.Form):
         super().__init__(data or None)
         self.default = first, last
         for name, label, day in (("from", "From", first), ("to", "To", last)):
-            self.fields[name] = DayFormField(
+            self.fields[name] = DateFormField(
                 label=label,
                 initial=day,
                 required=False,
-                widget=DayInput(attrs={"class": "form-control"}),
+                widget=DatePicker(attrs={"class": "form-control"}),
             )
 
     def clean(self):
@@ -26,7 +27,7 @@ class RegisterRangeForm(forms.Form):
         first, last = self._asked(cleaned)
         if first > last:
             raise ValidationError(
-                f"The range ends before it begins: choose a last day from {day_words(first)} on."
+                f"The range ends before it begins: choose a last day from {format_date(first)} on."
             )
         if (last - first).days >= REGISTER_DAYS:
             raise ValidationError(

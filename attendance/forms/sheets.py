@@ -6,8 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from attendance.percentages import STATUS_BY_VALUE, MarkStatus
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import DateFormField, SingleLineFormField
 
 
 class AttendanceSheetForm(forms.Form):
@@ -18,13 +17,13 @@ class AttendanceSheetForm(forms.Form):
     as they were.
     """
 
-    topic = LineFormField(
+    topic = SingleLineFormField(
         label="Topic of the class",
         max_length=200,
         required=False,
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
-    reason = LineFormField(
+    reason = SingleLineFormField(
         label="Reason for the correction",
         max_length=200,
         required=False,
@@ -106,7 +105,7 @@ class AttendanceSheetForm(forms.Form):
         return int(self.cleaned_data["version"])
 
 
-_NOTE = LineFormField(max_length=200, required=False)
+_NOTE = SingleLineFormField(max_length=200, required=False)
 
 
 class SheetFillForm(forms.Form):
@@ -120,5 +119,5 @@ class SheetFillForm(forms.Form):
 class SheetDayForm(forms.Form):
     """Where to go from a sheet: to a day, or to the class day before or after it."""
 
-    on = DayFormField(label="Day")
+    on = DateFormField(label="Day")
     step = forms.ChoiceField(choices=[("previous", "Previous"), ("next", "Next")], required=False)

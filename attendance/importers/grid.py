@@ -1,6 +1,6 @@
 from django.core.exceptions import ValidationError
 
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import DateFormField
 from coachmaster.core.importers import Column, plain_day
 
 from .sheets import AttendanceImporter, StatusField
@@ -33,6 +33,6 @@ class AttendanceGridImporter(AttendanceImporter):
 def _day_of(heading):
     """The date that a column is headed by, or None."""
     try:
-        return DayFormField(required=False).clean(plain_day(heading))
+        return DateFormField(required=False).clean(plain_day(heading))
     except ValidationError:
         return None

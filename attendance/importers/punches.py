@@ -16,7 +16,8 @@ from attendance.percentages import MarkStatus
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.check_in import current_class, status_at
 from attendance.services.sheets import save_sheet
-from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.dates import format_date
+from coachmaster.core.form_fields import DateFormField
 from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks
 
 #: How long before a class a reading counts for it, and how long after it is somebody leaving.
@@ -43,7 +44,7 @@ class MomentField(forms.CharField):
             raise ValidationError(self._WRONG)
         day, time = match.groups()
         time = self._time(re.sub(r"(?<=\d)(?=[AP]M)", " ", time))
-        return datetime.datetime.combine(DayFormField().clean(day), time) if day else time
+        return datetime.datetime.combine(DateFormField().clean(day), time) if day else time
 
     def _time(self, text):
         for form in self.TIMES:
@@ -71,7 +72,7 @@ class PunchImporter(Importer):
         ),
         Column("at", MomentField(), "date time", "datetime", "timestamp", "punch time", "punched at", "log date",
                "log time", "check time", "time"),
-        Column("on", DayFormField(required=False), "date", "punch date", "day", "attendance date"),
+        Column("on", DateFormField(required=False), "date", "punch date", "day", "attendance date"),
     ]  # fmt: skip
 
     def __init__(self, *, marks_absent=False, leaves_out=False):
@@ -164,7 +165,7 @@ class PunchImporter(Importer):
                 self._cannot_place(
                     row,
                     "at",
-                    f"No class of the student's batches on {day_words(day)} then.",
+                    f"No class of the student's batches on {format_date(day)} then.",
                     result,
                 )
         return marks

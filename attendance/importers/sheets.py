@@ -14,7 +14,7 @@ from attendance.percentages import MarkStatus
 from attendance.services import sheets as sheets_services
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.sheets import save_sheet
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.importers import Column, Importer, Row, in_chunks, normalised
 
 #: So many batches are looked up and written together.
@@ -126,7 +126,9 @@ class AttendanceImporter(Importer):
             elif why_not:
                 result.refuse(row, self._column("held_on", held_on), why_not)
             elif student not in roll:
-                sentence = f"Not enrolled in {batch} on {day_words(held_on)}. Check batch and date."
+                sentence = (
+                    f"Not enrolled in {batch} on {format_date(held_on)}. Check batch and date."
+                )
                 result.refuse(row, self._column("student", held_on), sentence)
             else:
                 marks[student] = enrollment, status

@@ -5,7 +5,7 @@ from academics.models import Enrollment
 from accounts.importers.student_finder import StudentFinder, student_column
 from attendance.models import EarlierAttendance
 from attendance.statistics import update_presences
-from coachmaster.core.forms import WholeNumberField
+from coachmaster.core.form_fields import WholeNumberField
 from coachmaster.core.importers import Column, Importer, in_chunks, set_changes
 
 

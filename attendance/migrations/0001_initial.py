@@ -1,6 +1,5 @@
 import coachmaster.core.constraints
-import coachmaster.core.dates
-import coachmaster.core.text
+import coachmaster.core.fields
 import datetime
 import django.db.models.deletion
 import django.utils.timezone
@@ -54,8 +53,8 @@ class Migration(migrations.Migration):
                 ('absent', models.PositiveIntegerField(default=0, editable=False)),
                 ('late', models.PositiveIntegerField(default=0, editable=False)),
                 ('excused', models.PositiveIntegerField(default=0, editable=False)),
-                ('held_on', coachmaster.core.dates.DayField(verbose_name='date')),
-                ('topic', coachmaster.core.text.LineField(blank=True, max_length=200)),
+                ('held_on', coachmaster.core.fields.BoundedDateField(verbose_name='date')),
+                ('topic', coachmaster.core.fields.SingleLineField(blank=True, max_length=200)),
                 ('taken_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('is_open', models.BooleanField(default=False, editable=False)),
@@ -73,7 +72,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('present', 'Present'), ('absent', 'Absent'), ('late', 'Late'), ('excused', 'Excused')], max_length=10)),
-                ('note', coachmaster.core.text.LineField(blank=True, max_length=200)),
+                ('note', coachmaster.core.fields.SingleLineField(blank=True, max_length=200)),
                 ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='marks', to='academics.enrollment')),
                 ('student', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='marks', to='accounts.studentprofile')),
                 ('sheet', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='attendance.sheet')),
@@ -103,9 +102,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('before', models.CharField(choices=[('present', 'Present'), ('absent', 'Absent'), ('late', 'Late'), ('excused', 'Excused')], max_length=10)),
                 ('after', models.CharField(choices=[('present', 'Present'), ('absent', 'Absent'), ('late', 'Late'), ('excused', 'Excused')], max_length=10)),
-                ('note_before', coachmaster.core.text.LineField(blank=True, max_length=200)),
-                ('note_after', coachmaster.core.text.LineField(blank=True, max_length=200)),
-                ('reason', coachmaster.core.text.LineField(blank=True, max_length=200)),
+                ('note_before', coachmaster.core.fields.SingleLineField(blank=True, max_length=200)),
+                ('note_after', coachmaster.core.fields.SingleLineField(blank=True, max_length=200)),
+                ('reason', coachmaster.core.fields.SingleLineField(blank=True, max_length=200)),
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('changed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('mark', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='attendance.mark')),
@@ -119,7 +118,7 @@ class Migration(migrations.Migration):
             name='RegisterReminder',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sent_on', coachmaster.core.dates.DayField()),
+                ('sent_on', coachmaster.core.fields.BoundedDateField()),
                 ('registers', models.PositiveIntegerField(help_text='How many the mail named.')),
                 ('instructor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],

@@ -8,7 +8,7 @@ from academics.timetable import class_days
 from attendance.models import PRESENCE_COUNTS, Mark, Sheet, tally_of
 from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
 from attendance.services.sheets import attendance_batches
-from coachmaster.core.dates import day_words, months_between
+from coachmaster.core.dates import format_date, months_between
 from coachmaster.core.exports import Column, Kind
 
 from .days import ClassDay
@@ -135,7 +135,7 @@ def register_columns(found):
         Column("Student", Kind.TEXT, lambda row: row.name),
         Column("Admission number", Kind.TEXT, lambda row: row.admission_number),
         *(
-            Column(day_words(sheet.held_on), Kind.TEXT, mark_of(column))
+            Column(format_date(sheet.held_on), Kind.TEXT, mark_of(column))
             for column, sheet in enumerate(found.sheets)
         ),
         *(Column(status.label, Kind.NUMBER, count(status.value, "tally")) for status in MarkStatus),

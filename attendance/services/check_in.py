@@ -22,7 +22,7 @@ from academics.timetable import ScheduledClass
 from accounts.models import User
 from attendance.models import CheckIn, Mark, Sheet
 from attendance.percentages import MarkStatus
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 
 from .sheets import day_plan, reason_not_allowed, save_sheet
 
@@ -138,7 +138,7 @@ def check_allowed(ticket, student, device):
         raise CheckInRefused(f"{batch} has no class now. Check in while the class is on.")
     if not Enrollment.objects.filter(batch=batch, student=student).on_roll(today).exists():
         raise CheckInRefused(
-            f"You are not in {batch} on {day_words(today)}. If that is wrong, tell your instructor."
+            f"You are not in {batch} on {format_date(today)}. If that is wrong, tell your instructor."
         )
     mark = Mark.objects.filter(sheet__batch=batch, sheet__held_on=today, student=student).first()
     if mark:

@@ -11,7 +11,7 @@ from accounts.views.reminders import ReminderKind
 from attendance.models import Presence, Reminder, tally_of
 from attendance.percentages import Tally
 from attendance.queries.shortage import shortage_rows
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.reminders import Channel, Notice, filled, to_send
 
 
@@ -108,7 +108,7 @@ def record_absence_notice(student, day, marks, *, by, again=False):
         "name": student.user.full_name,
         "admission_number": student.admission_number,
         "batch": ", ".join(missed.values()),
-        "day": day_words(day),
+        "day": format_date(day),
         "institute": institute.name,
         "phone": institute.phone,
     }

@@ -16,7 +16,7 @@ from attendance.models import Mark, MarkChange, Sheet
 from attendance.percentages import STATUS_BY_VALUE, MarkStatus, Tally
 from attendance.statistics import update_last_marked_on, update_presences
 from coachmaster.core.compiled import compiled
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.querysets import restricted_id
 
 _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reason")
@@ -78,18 +78,18 @@ def reason_not_allowed(batch, held_on, *, today, plan=None, user=None):
     as it likes; instructors may reach back as many days as the institute's settings say.
     """
     if held_on > today:
-        return f"{day_words(held_on)} lies in the future. Attendance is taken on the day."
+        return f"{format_date(held_on)} lies in the future. Attendance is taken on the day."
     if held_on < batch.starts_on:
-        return f"{batch} starts on {day_words(batch.starts_on)}."
+        return f"{batch} starts on {format_date(batch.starts_on)}."
     if batch.is_over(held_on):
-        return f"{batch} ended on {day_words(batch.ends_on)}."
+        return f"{batch} ended on {format_date(batch.ends_on)}."
     plan = plan or day_plan(batch, held_on)
     if plan.holiday:
-        return f"{day_words(held_on)} is a holiday: {plan.holiday}."
+        return f"{format_date(held_on)} is a holiday: {plan.holiday}."
     if plan.called_off and not plan.is_planned:
         moved_to = plan.called_off.to_day
-        what = f"moved to {day_words(moved_to)}" if moved_to else "cancelled"
-        return f"The class of {day_words(held_on)} is {what}: {plan.called_off.reason}."
+        what = f"moved to {format_date(moved_to)}" if moved_to else "cancelled"
+        return f"The class of {format_date(held_on)} is {what}: {plan.called_off.reason}."
     if user is not None and held_on < (first := first_editable_day(user, today) or held_on):
         days = (today - first).days
         reach = f"for {days} day{'s' if days != 1 else ''}" if days else "on the day itself only"
@@ -254,7 +254,7 @@ def _write(
         raise StaleSheet(_who_was_faster(sheet))
     if not differing and not sheet:
         raise ValidationError(
-            f"Nobody was enrolled in {batch} on {day_words(held_on)}: there is nothing to save."
+            f"Nobody was enrolled in {batch} on {format_date(held_on)}: there is nothing to save."
         )
     corrects = any(on_roll[pk].mark_id for pk in differing)
     if corrects and reason == "" and needs_reason(by, held_on):
@@ -338,7 +338,7 @@ def _check_roll(batch, held_on, statuses, on_roll, whole_roll):
                 "somebody who was never enrolled in it" if names else "Somebody on this page"
             )
         refusal = StudentsChanged(
-            f"Not in {batch} on {day_words(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
+            f"Not in {batch} on {format_date(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
         )
         refusal.strangers = frozenset(strangers)
         raise refusal
@@ -354,7 +354,7 @@ def _who_was_faster(sheet):
     if sheet is None:
         return "This sheet is not taken yet. Check the list and save."
     taken_at = timezone.localtime(sheet.taken_at)
-    day = "" if taken_at.date() == timezone.localdate() else f"on {day_words(taken_at)} "
+    day = "" if taken_at.date() == timezone.localdate() else f"on {format_date(taken_at)} "
     return (
         f"{sheet.taken_by or 'Somebody'} saved this sheet {day}at {taken_at:%H:%M}, after you opened it. Yours is not saved "
         "yet: check the rows where the two differ, and save again."

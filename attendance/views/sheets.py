@@ -25,7 +25,7 @@ from attendance.services.sheets import (
     reason_not_allowed,
     save_sheet,
 )
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.pagination import paginate
 
 
@@ -94,7 +94,7 @@ def sheet(request, pk, held_on):
         else:
             messages.success(
                 request,
-                f"Attendance of {batch} on {day_words(held_on)} saved: {Tally.of(form.statuses.values()).label}.",
+                f"Attendance of {batch} on {format_date(held_on)} saved: {Tally.of(form.statuses.values()).label}.",
             )
             if request.headers.get("X-Requested-With") == "fetch":
                 return JsonResponse({"saved": saved.sheet.get_absolute_url()})
@@ -241,7 +241,7 @@ def sheet_go(request, pk):
         if found is None:
             way = "after" if step == "next" else "before"
             messages.info(
-                request, f"{batch} has no class {way} {day_words(day)} to take attendance of."
+                request, f"{batch} has no class {way} {format_date(day)} to take attendance of."
             )
         day = found or day
     return redirect("attendance:sheet", pk, day)

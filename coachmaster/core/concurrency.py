@@ -12,8 +12,9 @@ from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
-from .dates import day_words
-from .money import AmountField, display
+from .dates import format_date
+from .form_fields import AmountField
+from .money import display
 
 
 def one_at_a_time(model, pk=None):
@@ -198,7 +199,7 @@ def _words(field, value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime.date):
-        return day_words(value)
+        return format_date(value)
     if isinstance(field, forms.ModelChoiceField):
         return f"“{field.to_python(value)}”"
     if isinstance(field, forms.ChoiceField):

@@ -3,55 +3,26 @@
 import datetime
 from calendar import month_abbr
 
-from django import forms
 from django.core.exceptions import ValidationError
-from django.db import models
 
 # Read once: the calendar's own lists are written anew for each look.
 MONTHS = list(month_abbr)
 
 # Year 1 and year 9999 fall out of range as soon as a time zone touches them, and then no page can read the row.
 FIRST_DAY = datetime.date(1900, 1, 1)
+
 LAST_DAY = datetime.date(2100, 1, 1)
 
 
-def check_day(value):
+def validate_date(value):
     """Raises ValidationError when ``value`` is not between 1900 and 2100."""
     if not FIRST_DAY <= value <= LAST_DAY:
         raise ValidationError("Enter a date between 1900 and 2100.")
 
 
-def day_words(day):
+def format_date(day):
     """A date as sentences name it: `24 Nov 2026`."""
     return f"{day.day} {MONTHS[day.month]} {day.year}"
-
-
-class DayInput(forms.DateInput):
-    """The browser's own date picker; it sends and takes `2026-11-24`."""
-
-    input_type = "date"
-
-    def __init__(self, attrs=None):
-        super().__init__(
-            attrs={"min": "1900-01-01", "max": "2100-01-01", **(attrs or {})}, format="%Y-%m-%d"
-        )
-
-
-class DayFormField(forms.DateField):
-    """A date from a person: `2026-11-24` or `24/11/2026`."""
-
-    widget = DayInput
-    default_validators = [check_day]
-    default_error_messages = {"invalid": "Enter a date that exists, like 24/11/2026."}
-
-
-class DayField(models.DateField):
-    """A date between 1900 and 2100."""
-
-    default_validators = [check_day]
-
-    def formfield(self, **kwargs):
-        return super().formfield(**{"form_class": DayFormField, "widget": DayInput, **kwargs})
 
 
 def financial_year(day):
@@ -59,7 +30,7 @@ def financial_year(day):
     return day.year if day.month >= 4 else day.year - 1
 
 
-def financial_year_words(start):
+def financial_year_label(start):
     """A financial year as receipts write it: 2026 → `26-27`."""
     return f"{start % 100:02d}-{(start + 1) % 100:02d}"
 
@@ -87,33 +58,6 @@ def months_between(first, last):
     while months[-1] > first:
         months.append(month_start(months[-1] - datetime.timedelta(days=1)))
     return months
-
-
-class TimeConverter:
-    """A time of day in an address: `1730`."""
-
-    regex = r"[0-2]\d[0-5]\d"
-
-    def to_python(self, value):
-        return datetime.time(int(value[:2]), int(value[2:]))
-
-    def to_url(self, time):
-        return f"{time:%H%M}"
-
-
-class DayConverter:
-    """A date in an address: `2026-11-24`. One that does not exist, or lies out of bounds, is no address of ours."""
-
-    regex = r"\d{4}-\d{2}-\d{2}"
-
-    def to_python(self, value):
-        day = datetime.date.fromisoformat(value)
-        if not FIRST_DAY <= day <= LAST_DAY:
-            raise ValueError(value)
-        return day
-
-    def to_url(self, day):
-        return day.isoformat()
 
 
 def days_between(first, last):

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.utils.text import capfirst
 
-from .dates import day_words
+from .dates import format_date
 from .money import display
 
 
@@ -27,7 +27,7 @@ def _words(row, field):
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        return day_words(value)
+        return format_date(value)
     if isinstance(value, Decimal):
         return display(value)
     return str(getattr(row, f"get_{field.name}_display")() if field.choices else value)

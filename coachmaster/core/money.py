@@ -6,15 +6,15 @@ Nothing outside this module knows about paise.
 
 import functools
 import re
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 
-from django import forms
 from django.core.exceptions import ValidationError
-from django.db import models
-from django.db.models.expressions import Combinable, register_combinable_fields
 
 ZERO = Decimal("0.00")
+
 PAISA = Decimal("0.01")
+
+
 #: The largest amount one row may hold: ₹9,99,99,999.99 has eight digits before the point, and one more is a typing error.
 LIMIT = Decimal("99999999.99")
 
@@ -34,44 +34,6 @@ def to_paise(amount):
 def from_paise(paise):
     """Whole paise as rupees with two places. The same amounts come again and again: remembered, they cost little."""
     return Decimal(int(paise)).scaleb(-2)
-
-
-class MoneyField(models.Field):
-    """An amount in rupees: Decimal to Python and to forms, whole paise (a big integer) to the database."""
-
-    description = "Amount of money"
-
-    def get_internal_type(self):
-        return "BigIntegerField"
-
-    def from_db_value(self, value, expression, connection):
-        return None if value is None else from_paise(value)
-
-    def to_python(self, value):
-        if value is None:
-            return None
-        try:
-            return from_paise(to_paise(value))
-        except (InvalidOperation, ValueError, TypeError) as error:
-            raise ValidationError("Enter an amount in rupees and paise.") from error
-
-    def get_prep_value(self, value):
-        value = super().get_prep_value(value)
-        return None if value is None else to_paise(value)
-
-    def value_to_string(self, obj):
-        value = self.value_from_object(obj)
-        return "" if value is None else str(value)
-
-    def formfield(self, **kwargs):
-        return super().formfield(**{"form_class": AmountField, **kwargs})
-
-
-# Amounts added or subtracted in a query are amounts; without this Django would refuse or see plain integers.
-for _connector in (Combinable.ADD, Combinable.SUB):
-    register_combinable_fields(MoneyField, _connector, MoneyField, MoneyField)
-
-NO_MONEY = models.Value(ZERO, output_field=MoneyField())
 
 
 # Twelve digits, in threes and twos from the right (12,34,567) or in threes (1,234,567), or without commas.
@@ -102,39 +64,6 @@ def parse_amount(text):
             f"This is more than {display(LIMIT)}, the most that can be entered.", code="too_large"
         )
     return Decimal(rupees + (match["paise"] or "")).quantize(PAISA)
-
-
-class AmountField(forms.CharField):
-    """A form field for an amount in rupees. `allow_zero` lets ₹0 through (a free course; never a payment)."""
-
-    def __init__(self, *, allow_zero=False, **kwargs):
-        self.allow_zero = allow_zero
-        kwargs.pop("max_length", None)
-        kwargs.setdefault(
-            "widget", forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-        )
-        super().__init__(**kwargs)
-
-    def to_python(self, value):
-        if value in self.empty_values:
-            return None
-        if isinstance(value, Decimal):
-            return value
-        return parse_amount(super().to_python(value))
-
-    def validate(self, value):
-        super().validate(value)
-        if value is not None and value == ZERO and not self.allow_zero:
-            raise ValidationError("Enter an amount above zero.", code="zero")
-
-    def prepare_value(self, value):
-        return f"{value:.2f}" if isinstance(value, Decimal) else value
-
-    def has_changed(self, initial, data):
-        try:
-            return self.to_python(initial) != self.to_python(data)
-        except ValidationError:
-            return True
 
 
 def split(total, count):
@@ -208,6 +137,8 @@ _ONES = [
     "eighteen",
     "nineteen",
 ]
+
+
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 

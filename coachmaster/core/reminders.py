@@ -11,10 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from .dates import day_words
-from .forms import TickedField
+from .dates import format_date
+from .form_fields import SelectedRowsField
 from .pagination import PAGE_SIZE
-from .whatsapp import whatsapp_link, whatsapp_number
+from .phones import whatsapp_number, whatsapp_url
 
 
 class Channel(models.TextChoices):
@@ -59,7 +59,7 @@ class Notice:
     @property
     def link(self):
         """The link that opens WhatsApp with the text, or ""."""
-        return whatsapp_link(whatsapp_phone(self.student), self.text)
+        return whatsapp_url(whatsapp_phone(self.student), self.text)
 
     def was_reminded(self, days):
         """Whether the last reminder was sent within so many days."""
@@ -75,7 +75,8 @@ class RemindedAlready(ValidationError):
     def __init__(self, notices):
         self.notices = notices
         names = ", ".join(
-            f"{one.student} on {day_words(timezone.localdate(one.reminded_at))}" for one in notices
+            f"{one.student} on {format_date(timezone.localdate(one.reminded_at))}"
+            for one in notices
         )
         super().__init__(f"Reminded already: {names}.")
 
@@ -118,7 +119,7 @@ class RemindForm(forms.Form):
     def __init__(self, *args, name, rows, **kwargs):
         super().__init__(*args, **kwargs)
         self.name = name
-        self.fields[name] = TickedField(queryset=rows)
+        self.fields[name] = SelectedRowsField(queryset=rows)
 
     def clean(self):
         if len(self.ticked) > PAGE_SIZE:

@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.roles import sees_whole_institute
+from coachmaster.core.fields import SingleLineField
 from coachmaster.core.importers import open_table
-from coachmaster.core.text import LineField
 
 #: Bytes of a workbook after unpacking.
 MOST_UNPACKED = 100 * 1024 * 1024
@@ -47,7 +47,7 @@ class Import(models.Model):
     """A file that was uploaded: kept until it is brought in or thrown away, then only what it did."""
 
     kind = models.CharField(max_length=20)
-    file_name = LineField(max_length=200)
+    file_name = SingleLineField(max_length=200)
     content = models.BinaryField(null=True)
     encoding = models.CharField(max_length=20, blank=True)
     sheet = models.CharField(max_length=200, blank=True)

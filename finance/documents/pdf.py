@@ -11,7 +11,7 @@ from typing import Any
 
 import typst
 
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display, in_words
 from coachmaster.core.qr import qr_svg
 from finance.gst import SAC
@@ -99,7 +99,7 @@ def _receipt(data, paper):
         "head": _head(data.head, with_gstin=tax),
         "title": "Tax invoice cum receipt" if tax else "Fee receipt",
         "number": data.number,
-        "date": day_words(data.paid_on),
+        "date": format_date(data.paid_on),
         "admission_number": data.admission_number,
         "facts": _pairs(
             ("Received from", data.student),
@@ -146,12 +146,12 @@ def statement_context(data: StatementData) -> dict[str, Any]:
         balance += line.amount
         sums[line.term] += line.amount
         lines.append(
-            _line(day_words(line.on), line.what, line.amount, balance, line.reference, line.link)
+            _line(format_date(line.on), line.what, line.amount, balance, line.reference, line.link)
         )
     forward = [("Brought forward", display(data.brought_forward))] if data.brought_forward else []
     return {
         "head": _head(data.head, with_gstin=True),
-        "date": day_words(data.on),
+        "date": format_date(data.on),
         "admission_number": data.admission_number,
         "facts": _pairs(
             ("Student", data.student),
@@ -169,7 +169,7 @@ def statement_context(data: StatementData) -> dict[str, Any]:
         "dues": [
             {
                 "what": due.what,
-                "when": day_words(due.due_on),
+                "when": format_date(due.due_on),
                 "state": "Overdue"
                 if due.due_on < data.on
                 else "Due today"

@@ -3,11 +3,11 @@
 from django.conf import settings
 from django.urls import reverse
 
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import display
+from coachmaster.core.phones import whatsapp_url
 from coachmaster.core.reminders import whatsapp_phone
 from coachmaster.core.templatetags.core_tags import phone
-from coachmaster.core.whatsapp import whatsapp_link
 from finance.gst import tax_within
 from finance.models import Mode
 from finance.verification import receipt_token
@@ -36,7 +36,7 @@ def included_tax(payment):
 def reference_label(payment):
     """The bank's reference, or a cheque's number and date; "" when it has none."""
     if payment.mode == Mode.CHEQUE:
-        return f"No. {payment.reference} dated {day_words(payment.cheque_on)}"
+        return f"No. {payment.reference} dated {format_date(payment.cheque_on)}"
     return payment.reference
 
 
@@ -44,7 +44,7 @@ def cancellation_note(payment):
     """When and why a payment was voided; "" when it stands."""
     if not payment.is_cancelled:
         return ""
-    return f"Cancelled on {day_words(payment.reversal.voided_on)}: {payment.reversal.reason}"
+    return f"Cancelled on {format_date(payment.reversal.voided_on)}: {payment.reversal.reason}"
 
 
 def refunds_of(payment):
@@ -54,7 +54,7 @@ def refunds_of(payment):
 
 def refund_note(refund):
     """A refund as the receipt of its payment names it."""
-    return f"{display(refund.amount)} of it was given back on {day_words(refund.refunded_on)}, voucher {refund}."
+    return f"{display(refund.amount)} of it was given back on {format_date(refund.refunded_on)}, voucher {refund}."
 
 
 def check_url(payment):
@@ -93,8 +93,8 @@ def receipt_whatsapp_link(payment, institute):
     if payment.is_cancelled:
         return ""
     text = (
-        f"{institute.name} received {display(payment.amount)} from {payment.student} on {day_words(payment.paid_on)}. "
+        f"{institute.name} received {display(payment.amount)} from {payment.student} on {format_date(payment.paid_on)}. "
         f"Receipt {payment}. {balance_label(payment.balance_after).rstrip('.')}. "
         f"Check it at {check_url(payment)}"
     )
-    return whatsapp_link(whatsapp_phone(payment.student), text)
+    return whatsapp_url(whatsapp_phone(payment.student), text)

@@ -4,9 +4,7 @@ import secrets
 
 from django import forms
 
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.money import AmountField
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
 from finance.models import ChargeKind
 from finance.services import charges
 
@@ -29,7 +27,7 @@ class OneTimeForm(forms.Form):
 class CancelReasonForm(forms.Form):
     """Why something is taken back."""
 
-    reason = LineFormField(
+    reason = SingleLineFormField(
         max_length=200,
         help_text="It is kept with your name and the day.",
         widget=forms.TextInput(attrs={"autofocus": True}),
@@ -50,14 +48,14 @@ class ChargeForm(OneTimeForm):
             )
         ]
     )
-    label = LineFormField(
+    label = SingleLineFormField(
         label="What exactly",
         max_length=120,
         required=False,
         help_text="Like “Test series, December”.",
     )
     amount = AmountField(label="Amount (₹)")
-    due_on = DayFormField(label="Due on")
+    due_on = DateFormField(label="Due on")
 
     def clean(self):
         cleaned = super().clean()

@@ -1,9 +1,8 @@
 from django import forms
 
 from accounts.forms.passwords import PasswordAgainMixin
-from coachmaster.core.forms import PercentField
-from coachmaster.core.money import ZERO, AmountField, display
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import AmountField, PercentField, SingleLineFormField
+from coachmaster.core.money import ZERO, display
 from finance.models import ChargeKind, ConcessionKind
 
 from .charges import OneTimeForm
@@ -21,7 +20,7 @@ class ConcessionForm(OneTimeForm):
             choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE
         ],
     )
-    reason = LineFormField(
+    reason = SingleLineFormField(
         label="Reason", max_length=200, help_text="It is kept with your name and the day."
     )
     field_order = ["token", "on", "amount", "percent", "kind", "reason"]
@@ -64,4 +63,4 @@ class ApprovalForm(PasswordAgainMixin, forms.Form):
 class WaiveForm(OneTimeForm):
     """Why a late fee is not asked for."""
 
-    reason = LineFormField(max_length=200, help_text="It is kept with your name and the day.")
+    reason = SingleLineFormField(max_length=200, help_text="It is kept with your name and the day.")

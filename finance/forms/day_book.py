@@ -1,9 +1,7 @@
 from django import forms
 
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
 from coachmaster.core.forms import FilterForm
-from coachmaster.core.money import AmountField
-from coachmaster.core.text import LineFormField
 
 from .student_picker import IdField
 
@@ -12,7 +10,7 @@ class DayBookFilter(FilterForm):
     """Which day, and whose entries."""
 
     q = None
-    on = DayFormField(label="Day")
+    on = DateFormField(label="Day")
     person = IdField(label="Entered by", widget=forms.Select)
 
     def __init__(self, data, *, today):
@@ -39,7 +37,7 @@ class DayCloseForm(forms.Form):
             attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}
         ),
     )
-    note = LineFormField(
+    note = SingleLineFormField(
         label="Note",
         max_length=200,
         required=False,

@@ -4,9 +4,8 @@ from django import forms
 from django.utils import timezone
 
 from academics.forms.batch_filters import batch_filter_choices
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import AmountField, DateFormField
 from coachmaster.core.forms import FilterForm
-from coachmaster.core.money import AmountField
 from finance.reports.dues import AGE_GROUP_BY_KEY, AGE_GROUPS, OVERDUE, dues_on
 
 
@@ -20,9 +19,9 @@ class DuesFilter(FilterForm):
         label="Oldest due",
         choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGE_GROUPS])],
     )
-    due_before = DayFormField(label="Due before")
+    due_before = DateFormField(label="Due before")
     at_least = AmountField(label="At least (₹)")
-    as_of = DayFormField(label="As it was on")
+    as_of = DateFormField(label="As it was on")
 
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)

@@ -2,10 +2,14 @@ import re
 
 from django import forms
 
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.forms import TickedField
-from coachmaster.core.money import AmountField, display
-from coachmaster.core.text import LineFormField, LinesFormField
+from coachmaster.core.form_fields import (
+    AmountField,
+    DateFormField,
+    MultiLineFormField,
+    SelectedRowsField,
+    SingleLineFormField,
+)
+from coachmaster.core.money import display
 from finance.services.transfers import fee_after_transfer
 
 from .batch_choice import BatchChoiceField
@@ -15,14 +19,14 @@ from .student_picker import IdField, StudentPickerForm
 class EnrollmentForm(forms.Form):
     """A student joins a batch."""
 
-    enrolled_on = DayFormField(label="From")
+    enrolled_on = DateFormField(label="From")
     agreed_fee = AmountField(
         label="Agreed fee (₹)",
         allow_zero=True,
         required=False,
         help_text="Left empty: the fee shown with the batch.",
     )
-    fee_reason = LineFormField(
+    fee_reason = SingleLineFormField(
         label="Reason for a lower fee",
         max_length=200,
         required=False,
@@ -46,7 +50,7 @@ class TransferForm(EnrollmentForm):
 
     plan = None  # what was open is paid on the dates it had
     despite_clash = forms.BooleanField(label="Move anyway", required=False)
-    reason = LineFormField(label="Reason for the move", max_length=150, required=False)
+    reason = SingleLineFormField(label="Reason for the move", max_length=150, required=False)
     field_order = ["batch", "enrolled_on", "reason", "agreed_fee", "fee_reason"]
 
     def __init__(self, *args, enrollment, batches, **kwargs):
@@ -71,7 +75,7 @@ class TransferForm(EnrollmentForm):
 class CompletionForm(forms.Form):
     """A student's time in a batch ends."""
 
-    ended_on = DayFormField(
+    ended_on = DateFormField(
         label="Not in the batch from",
         help_text="The first day without them; the day before was the last.",
     )
@@ -80,14 +84,14 @@ class CompletionForm(forms.Form):
 class DropForm(CompletionForm):
     """A student leaves before the end. ``shown`` is the fee that was proposed on the page that was sent."""
 
-    reason = LineFormField(label="Reason", max_length=100)
+    reason = SingleLineFormField(label="Reason", max_length=100)
     fee_to_keep = AmountField(
         label="Another fee to keep (₹)",
         allow_zero=True,
         required=False,
         help_text="Left empty: what is proposed.",
     )
-    fee_reason = LineFormField(label="Reason for another fee", max_length=80, required=False)
+    fee_reason = SingleLineFormField(label="Reason for another fee", max_length=80, required=False)
     shown = AmountField(allow_zero=True, required=False, widget=forms.HiddenInput)
 
     def accepts(self, proposal):
@@ -109,7 +113,7 @@ class DropForm(CompletionForm):
 class BatchCompletionForm(forms.Form):
     """The last day of a batch."""
 
-    last_day = DayFormField(
+    last_day = DateFormField(
         label="Last day", help_text="Everybody below completes it with this day."
     )
 
@@ -127,15 +131,15 @@ class PlanChoiceField(forms.ModelChoiceField):
 class BatchEnrollForm(forms.Form):
     """Students ticked in the list, and admission numbers pasted below it."""
 
-    q = LineFormField(label="Find students", max_length=100, required=False)
-    students = TickedField(queryset=None, required=False)
-    numbers = LinesFormField(
+    q = SingleLineFormField(label="Find students", max_length=100, required=False)
+    students = SelectedRowsField(queryset=None, required=False)
+    numbers = MultiLineFormField(
         label="Or paste admission numbers",
         max_length=5000,
         required=False,
         help_text="Separated by spaces, commas or lines.",
     )
-    enrolled_on = DayFormField(label="From")
+    enrolled_on = DateFormField(label="From")
     despite_clash = forms.BooleanField(label="Enroll them anyway", required=False)
 
     plan = PlanChoiceField(

@@ -4,10 +4,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from coachmaster.core.concurrency import EditForm
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.forms import PercentField, WholeNumberField
-from coachmaster.core.money import AmountField
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import (
+    AmountField,
+    DateFormField,
+    PercentField,
+    SingleLineFormField,
+    WholeNumberField,
+)
 from finance.models import FeePlan, FeePlanPart
 
 from .installments import MAX_INSTALLMENTS
@@ -16,7 +19,7 @@ from .installments import MAX_INSTALLMENTS
 class FeePlanForm(EditForm):
     """A plan by which a course's fee is paid, and beside it the ``rows`` of its parts, those in ``parts``."""
 
-    name = LineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
+    name = SingleLineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
 
     class Meta:
         model = FeePlan
@@ -54,7 +57,7 @@ class FeePlanPartForm(forms.Form):
     percent = PercentField(label="Per cent", required=False)
     amount = AmountField(label="Amount (₹)", required=False)
     days = WholeNumberField(label="Days after enrolling", least=0, most=3650, required=False)
-    due_on = DayFormField(label="Or on a date", required=False)
+    due_on = DateFormField(label="Or on a date", required=False)
 
     def clean(self):
         given = {name for name, value in self.cleaned_data.items() if value is not None}

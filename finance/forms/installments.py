@@ -3,10 +3,13 @@
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.forms import WholeNumberField
-from coachmaster.core.money import ZERO, AmountField, plain
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import (
+    AmountField,
+    DateFormField,
+    SingleLineFormField,
+    WholeNumberField,
+)
+from coachmaster.core.money import ZERO, plain
 from finance.services import installments
 
 #: So many installments a fee has at most.
@@ -16,7 +19,7 @@ MAX_INSTALLMENTS = 60
 class InstallmentForm(forms.Form):
     """One installment; a row left empty is none."""
 
-    due_on = DayFormField(label="Due on", required=False)
+    due_on = DateFormField(label="Due on", required=False)
     amount = AmountField(label="Amount (₹)", required=False)
 
     def clean(self):
@@ -134,4 +137,4 @@ def _serialize(rows):
 class InstallmentReasonForm(forms.Form):
     """Why something that was agreed changes."""
 
-    reason = LineFormField(max_length=150, help_text="It is kept with your name and the day.")
+    reason = SingleLineFormField(max_length=150, help_text="It is kept with your name and the day.")

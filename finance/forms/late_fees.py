@@ -1,5 +1,5 @@
 from coachmaster.core.concurrency import EditForm
-from coachmaster.core.forms import PercentField, WholeNumberField
+from coachmaster.core.form_fields import PercentField, WholeNumberField
 from finance.models import LateFeeRule
 
 

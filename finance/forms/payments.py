@@ -7,10 +7,13 @@ from django.db.models import Q
 
 from accounts.forms.passwords import PasswordAgainMixin
 from accounts.models import User
-from coachmaster.core.dates import DayFormField
-from coachmaster.core.forms import FilterForm, show_refusal
-from coachmaster.core.money import AmountField
-from coachmaster.core.text import LineFormField, LinesFormField
+from coachmaster.core.form_fields import (
+    AmountField,
+    DateFormField,
+    MultiLineFormField,
+    SingleLineFormField,
+)
+from coachmaster.core.forms import FilterForm, add_errors
 from finance.models import Mode, ReceiptSeries, Reversal
 from finance.services.payments import ExceedsDues, PossibleDuplicate
 
@@ -28,15 +31,15 @@ class PaymentForm(forms.Form):
     mode = forms.ChoiceField(
         label="How it was paid", choices=Mode.choices, widget=forms.RadioSelect
     )
-    reference = LineFormField(
+    reference = SingleLineFormField(
         max_length=60,
         required=False,
         help_text="UPI and bank transfer: as the bank shows it. Cheque: its number. Card: the slip’s number, if you like.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    cheque_on = DayFormField(label="Date of the cheque", required=False)
-    paid_on = DayFormField(label="Date")
-    notes = LinesFormField(
+    cheque_on = DateFormField(label="Date of the cheque", required=False)
+    paid_on = DateFormField(label="Date")
+    notes = MultiLineFormField(
         label="Note", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
     as_advance = forms.BooleanField(label="Keep the rest as an advance", required=False)
@@ -56,7 +59,7 @@ class PaymentForm(forms.Form):
         self.asks_duplicate = self["confirm_duplicate"].data or isinstance(
             refusal, PossibleDuplicate
         )
-        show_refusal(self, refusal)
+        add_errors(self, refusal)
 
     def clean(self):
         if "token" in self.errors:
@@ -69,7 +72,7 @@ class PaymentForm(forms.Form):
 class ReceiptCancelForm(PasswordAgainMixin, forms.Form):
     """Why a payment is voided; with the password again when it was typed a while ago."""
 
-    reason = LineFormField(
+    reason = SingleLineFormField(
         max_length=200,
         label="Reason",
         help_text="It stays on the receipt, with your name and the time.",
@@ -80,8 +83,8 @@ class ReceiptCancelForm(PasswordAgainMixin, forms.Form):
 class BounceForm(PasswordAgainMixin, forms.Form):
     """A cheque came back from the bank; with the password again when it was typed a while ago."""
 
-    bounced_on = DayFormField(label="Returned by the bank on")
-    reason = LineFormField(
+    bounced_on = DateFormField(label="Returned by the bank on")
+    reason = SingleLineFormField(
         max_length=200,
         label="Reason",
         help_text="As the bank’s memo says, like “Funds insufficient”.",
@@ -100,8 +103,8 @@ class PaymentFilter(FilterForm):
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student or receipt"
-        self._add("from", DayFormField(label="From"))
-        self._add("to", DayFormField(label="To"))
+        self._add("from", DateFormField(label="From"))
+        self._add("to", DateFormField(label="To"))
         self._add(
             "mode", forms.ChoiceField(label="Mode", choices=[("", "All modes"), *Mode.choices])
         )

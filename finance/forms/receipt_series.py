@@ -1,6 +1,6 @@
 from django import forms
 
-from coachmaster.core.forms import WholeNumberField
+from coachmaster.core.form_fields import WholeNumberField
 from finance.services.receipt_series import HIGHEST_START
 
 

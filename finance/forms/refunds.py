@@ -1,10 +1,8 @@
 from django import forms
 
 from accounts.forms.passwords import PasswordAgainMixin
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
 from coachmaster.core.forms import FilterForm
-from coachmaster.core.money import AmountField
-from coachmaster.core.text import LineFormField
 from finance.models import Mode
 
 
@@ -21,16 +19,18 @@ class RefundForm(PasswordAgainMixin, forms.Form):
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
     amount = AmountField(label="Amount (₹)", widget=forms.TextInput(attrs={"inputmode": "decimal"}))
-    refunded_on = DayFormField(label="Date")
+    refunded_on = DateFormField(label="Date")
     mode = forms.ChoiceField(
         label="How it is given back", choices=Mode.choices, widget=forms.RadioSelect
     )
-    reference = LineFormField(
+    reference = SingleLineFormField(
         max_length=60,
         required=False,
         help_text="UPI and bank transfer: as the bank shows it. Cheque: its number.",
     )
-    reason = LineFormField(label="Reason", max_length=200, help_text="It stands on the voucher.")
+    reason = SingleLineFormField(
+        label="Reason", max_length=200, help_text="It stands on the voucher."
+    )
 
     def clean(self):
         if "token" in self.errors:

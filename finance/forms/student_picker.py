@@ -1,14 +1,13 @@
 from django import forms
 
-from coachmaster.core.forms import LARGEST_KEY
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import MAX_ID, SingleLineFormField
 
 
 class IdField(forms.IntegerField):
     """The key of a row in an address."""
 
     def __init__(self, **kwargs):
-        super().__init__(**{"required": False, "min_value": 1, "max_value": LARGEST_KEY, **kwargs})
+        super().__init__(**{"required": False, "min_value": 1, "max_value": MAX_ID, **kwargs})
 
 
 class StudentPickerForm(forms.Form):
@@ -16,9 +15,9 @@ class StudentPickerForm(forms.Form):
 
     student = IdField()
     batch = IdField()
-    q = LineFormField(required=False, max_length=100)
+    q = SingleLineFormField(required=False, max_length=100)
     #: The words to find a batch by, where there are many.
-    find = LineFormField(required=False, max_length=100)
+    find = SingleLineFormField(required=False, max_length=100)
 
     def value(self, name):
         """What the address says of ``name``; None or "" when nothing or nonsense."""

@@ -6,8 +6,8 @@ from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from academics.services.clashes import enrollment_clash_messages
 from accounts.importers.student_finder import StudentFinder, student_column
+from coachmaster.core.form_fields import AmountField
 from coachmaster.core.importers import Column, Importer, Result, in_chunks
-from coachmaster.core.money import AmountField
 from finance.services.bulk_enrollments import BulkEnrollment
 
 

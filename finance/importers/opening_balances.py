@@ -19,10 +19,11 @@ from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from accounts.importers.students import StudentImporter
 from accounts.models import StudentProfile
-from coachmaster.core.dates import DayFormField, day_words
+from coachmaster.core.dates import format_date
+from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
 from coachmaster.core.importers import Column, Importer, Result, Row, in_chunks, normalised
-from coachmaster.core.money import ZERO, AmountField, display, split_in_proportion
-from coachmaster.core.text import LineFormField, folded
+from coachmaster.core.money import ZERO, display, split_in_proportion
+from coachmaster.core.text import folded
 from finance.models import (
     Charge,
     ChargeKind,
@@ -54,7 +55,7 @@ def _installment_columns():
         names = [f"{word} {number}" for word in ("installment", "instalment", "inst", "emi")]
         yield Column(
             f"installment_{number}_on",
-            DayFormField(required=False),
+            DateFormField(required=False),
             *(f"{name} {word}" for name in names for word in ("date", "due", "due date", "due on")),
             f"due date {number}",
         )
@@ -126,10 +127,10 @@ class WorkbookImporter(Importer):
                "fee agreed", "final fee"),
         Column("concession", AmountField(allow_zero=True, required=False), "discount", "scholarship", "concession amount",
                "discount amount", "taken off"),
-        Column("concession_reason", LineFormField(max_length=200, required=False), "reason", "discount reason"),
+        Column("concession_reason", SingleLineFormField(max_length=200, required=False), "reason", "discount reason"),
         Column("paid", AmountField(allow_zero=True, required=False), "paid so far", "total paid", "fees paid", "fee paid",
                "amount paid", "received"),
-        Column("paid_on", DayFormField(required=False), "last paid on", "payment date", "receipt date", "paid date"),
+        Column("paid_on", DateFormField(required=False), "last paid on", "payment date", "receipt date", "paid date"),
         Column("mode", ModeField(required=False), "payment mode", "mode of payment", "paid by"),
         Column("receipt_numbers", forms.CharField(max_length=200, required=False), "receipt no", "receipt nos",
                "receipt number", "old receipt no", "old receipt nos", "old receipt numbers", "receipts", is_code=True),
@@ -318,7 +319,7 @@ class WorkbookImporter(Importer):
                 )
         if row["enrolled_on"] != enrollment.enrolled_on and "enrolled_on" in row["told"]:
             result.notes.append(
-                f"Line {row.line}: the enrollment stands since {day_words(enrollment.enrolled_on)}, and stays so."
+                f"Line {row.line}: the enrollment stands since {format_date(enrollment.enrolled_on)}, and stays so."
             )
 
     def _note_other_installments(self, row, charged, taken_off, result):
@@ -334,7 +335,7 @@ class WorkbookImporter(Importer):
             return
         if sorted(told) != charged:
             stand = (
-                ", ".join(f"{display(amount)} on {day_words(day)}" for day, amount in charged)
+                ", ".join(f"{display(amount)} on {format_date(day)}" for day, amount in charged)
                 or "none"
             )
             before = ", before what is taken off" if taken_off else ""

@@ -8,9 +8,8 @@ from django.utils import timezone
 from academics.models import Enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.constraints import above_zero, day_bounds, one_of
-from coachmaster.core.dates import DayField
-from coachmaster.core.money import ZERO, MoneyField
-from coachmaster.core.text import LineField
+from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
+from coachmaster.core.money import ZERO
 
 from .late_fees import LateFeeRule
 from .querysets import OwnRowsQuerySet
@@ -62,7 +61,7 @@ class Charge(models.Model):
         db_index=False,  # `charge_by_enrollment` is one
     )
     kind = models.CharField(max_length=12, choices=ChargeKind.choices, default=ChargeKind.TUITION)
-    label = LineField(
+    label = SingleLineField(
         max_length=120,
         blank=True,
         help_text="What exactly it is for, like “Test series, December”.",
@@ -76,17 +75,17 @@ class Charge(models.Model):
         LateFeeRule, on_delete=models.PROTECT, null=True, blank=True, related_name="charges"
     )
     amount = MoneyField()
-    posted_on = DayField()
-    due_on = DayField()
+    posted_on = BoundedDateField()
+    due_on = BoundedDateField()
     posted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    cancelled_on = DayField(null=True, blank=True)
+    cancelled_on = BoundedDateField(null=True, blank=True)
     cancelled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    cancel_reason = LineField(max_length=200, blank=True)
+    cancel_reason = SingleLineField(max_length=200, blank=True)
 
     #: What is to be paid of it now, None when nothing is; cached by `ledger.save_statuses` like the account.
     open_now = MoneyField(null=True, editable=False)

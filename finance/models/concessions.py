@@ -5,9 +5,7 @@ from django.utils import timezone
 
 from accounts.models import StudentProfile
 from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
-from coachmaster.core.dates import DayField
-from coachmaster.core.money import MoneyField
-from coachmaster.core.text import LineField
+from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 
 from .charges import Charge
 from .querysets import OwnRowsQuerySet, sum_of
@@ -66,7 +64,7 @@ class Concession(models.Model):
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="concessions")
     amount = MoneyField()
     kind = models.CharField(max_length=10, choices=ConcessionKind.choices)
-    reason = LineField(max_length=200)
+    reason = SingleLineField(max_length=200)
     #: The rows of one concession that was spread over several charges; approved and taken back together.
     token = models.CharField(max_length=64, db_index=True)
     asked_by = models.ForeignKey(
@@ -76,13 +74,13 @@ class Concession(models.Model):
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    approved_on = DayField(null=True, blank=True)
+    approved_on = BoundedDateField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
-    cancelled_on = DayField(null=True, blank=True)
+    cancelled_on = BoundedDateField(null=True, blank=True)
     cancelled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    cancel_reason = LineField(max_length=200, blank=True)
+    cancel_reason = SingleLineField(max_length=200, blank=True)
 
     objects = ConcessionQuerySet.as_manager()
 

@@ -4,19 +4,17 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from coachmaster.core.constraints import day_bounds
-from coachmaster.core.dates import DayField
-from coachmaster.core.money import MoneyField
-from coachmaster.core.text import LineField
+from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 
 
 class DayClose(models.Model):
     """A person's day at the desk, counted and closed: what they enter later stands in the book of their next open day."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    closed_on = DayField("day")
+    closed_on = BoundedDateField("day")
     counted_cash = MoneyField("cash counted (₹)")
     system_cash = MoneyField("cash by the book (₹)")
-    note = LineField(max_length=200, blank=True)
+    note = SingleLineField(max_length=200, blank=True)
     closed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

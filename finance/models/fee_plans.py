@@ -3,9 +3,9 @@ from django.db.models import Q
 
 from academics.models import Course
 from coachmaster.core.constraints import day_bounds, errors_beside
-from coachmaster.core.dates import DayField, day_words
-from coachmaster.core.money import MoneyField, display
-from coachmaster.core.text import LineField
+from coachmaster.core.dates import format_date
+from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
+from coachmaster.core.money import display
 
 from .querysets import percent
 
@@ -14,7 +14,7 @@ class FeePlan(models.Model):
     """How a course's fee may be paid: at once, or in parts."""
 
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="fee_plans")
-    name = LineField(max_length=100)
+    name = SingleLineField(max_length=100)
     is_active = models.BooleanField("offered", default=True)
 
     class Meta:
@@ -50,7 +50,7 @@ class FeePlanPart(models.Model):
     percent = models.DecimalField("per cent", max_digits=5, decimal_places=2, null=True, blank=True)
     amount = MoneyField("amount (₹)", null=True, blank=True)
     days = models.PositiveSmallIntegerField("days after enrolling", null=True, blank=True)
-    due_on = DayField("or on", null=True, blank=True)
+    due_on = BoundedDateField("or on", null=True, blank=True)
 
     objects = FeePlanPartQuerySet.as_manager()
 
@@ -85,7 +85,7 @@ class FeePlanPart(models.Model):
     def due_label(self):
         """When: `on enrolling`, `after 30 days` or `on 24 Nov 2026`."""
         if self.due_on is not None:
-            return f"on {day_words(self.due_on)}"
+            return f"on {format_date(self.due_on)}"
         return (
             f"after {self.days} day{'s' if self.days != 1 else ''}" if self.days else "on enrolling"
         )

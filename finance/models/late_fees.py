@@ -2,8 +2,8 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
-from coachmaster.core.money import MoneyField, display
-from coachmaster.core.text import LineField
+from coachmaster.core.fields import MoneyField, SingleLineField
+from coachmaster.core.money import display
 
 from .querysets import percent
 
@@ -18,7 +18,7 @@ class LateFeeRule(models.Model):
         PER_DAY = "per_day", "Amount a day"
         PERCENT = "percent", "Per cent of what is open"
 
-    name = LineField(max_length=100)
+    name = SingleLineField(max_length=100)
     grace_days = models.PositiveSmallIntegerField(
         "days of grace",
         default=7,

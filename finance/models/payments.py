@@ -10,9 +10,9 @@ from django.utils import timezone
 from academics.models import Enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
-from coachmaster.core.dates import DayField
-from coachmaster.core.money import ZERO, MoneyField
-from coachmaster.core.text import LineField, LinesField, folded
+from coachmaster.core.fields import BoundedDateField, MoneyField, MultiLineField, SingleLineField
+from coachmaster.core.money import ZERO
+from coachmaster.core.text import folded
 
 from .modes import Mode
 from .querysets import DIGITS, OwnRowsQuerySet, sum_of
@@ -114,13 +114,13 @@ class Payment(models.Model):
         help_text="What it was taken for; reports by course and batch use it.",
     )
     amount = MoneyField()
-    paid_on = DayField("date")
+    paid_on = BoundedDateField("date")
     #: The day in whose book it stands: `paid_on`, or the next open day when that day was closed by who received it.
-    booked_on = DayField("counted on")
+    booked_on = BoundedDateField("counted on")
     mode = models.CharField(max_length=15, choices=Mode.choices)
-    reference = LineField(max_length=60, blank=True)
-    cheque_on = DayField("date of the cheque", null=True, blank=True)
-    notes = LinesField(max_length=500, blank=True)
+    reference = SingleLineField(max_length=60, blank=True)
+    cheque_on = BoundedDateField("date of the cheque", null=True, blank=True)
+    notes = MultiLineField(max_length=500, blank=True)
     series = models.ForeignKey(ReceiptSeries, on_delete=models.PROTECT, related_name="payments")
     number = models.PositiveIntegerField()
     receipt_number = models.CharField(max_length=16, unique=True)

@@ -1,7 +1,7 @@
 from django.db.models import Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from coachmaster.core.money import NO_MONEY, MoneyField
+from coachmaster.core.fields import ZERO_VALUE, MoneyField
 from coachmaster.core.querysets import ScopedQuerySet
 
 
@@ -18,7 +18,7 @@ class OwnRowsQuerySet(ScopedQuerySet):
 
     def total(self):
         """The sum of the amounts."""
-        return self.aggregate(total=Coalesce(Sum("amount"), NO_MONEY))["total"]
+        return self.aggregate(total=Coalesce(Sum("amount"), ZERO_VALUE))["total"]
 
 
 #: How many digits a receipt number has, and more only where it needs them; it has room for two more.
@@ -29,6 +29,6 @@ def sum_of(rows, by="student"):
     """The sum of the amounts of ``rows``, which all have the same ``by``, as a subquery."""
     return Coalesce(
         Subquery(rows.order_by().values(by).values(total=Sum("amount"))),
-        NO_MONEY,
+        ZERO_VALUE,
         output_field=MoneyField(),
     )

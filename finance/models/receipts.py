@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from coachmaster.core.compiled import compiled
-from coachmaster.core.dates import financial_year_words
+from coachmaster.core.dates import financial_year_label
 from finance.gst import place_of_supply
 
 from .querysets import DIGITS
@@ -51,7 +51,7 @@ class ReceiptSeries(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.prefix}/{financial_year_words(self.year)}"
+        return f"{self.prefix}/{financial_year_label(self.year)}"
 
     def number(self, count):
         """The receipt number with that count: `CM/26-27/00042`."""

@@ -6,9 +6,7 @@ from django.utils import timezone
 
 from accounts.models import StudentProfile
 from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
-from coachmaster.core.dates import DayField
-from coachmaster.core.money import MoneyField
-from coachmaster.core.text import LineField
+from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 
 from .modes import Mode
 from .querysets import OwnRowsQuerySet
@@ -27,11 +25,11 @@ class Refund(models.Model):
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="refunds")
     payment = models.ForeignKey("finance.Payment", on_delete=models.PROTECT, related_name="refunds")
     amount = MoneyField()
-    refunded_on = DayField("date")
-    booked_on = DayField("counted on")
+    refunded_on = BoundedDateField("date")
+    booked_on = BoundedDateField("counted on")
     mode = models.CharField(max_length=15, choices=Mode.choices)
-    reference = LineField(max_length=60, blank=True)
-    reason = LineField(max_length=200)
+    reference = SingleLineField(max_length=60, blank=True)
+    reason = SingleLineField(max_length=200)
     series = models.ForeignKey(ReceiptSeries, on_delete=models.PROTECT, related_name="refunds")
     number = models.PositiveIntegerField()
     voucher_number = models.CharField(max_length=16, unique=True)

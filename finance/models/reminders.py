@@ -1,7 +1,7 @@
 from django.db import models
 
 from accounts.models import StudentProfile
-from coachmaster.core.money import MoneyField
+from coachmaster.core.fields import MoneyField
 from coachmaster.core.reminders import SentReminder
 
 

@@ -4,8 +4,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from coachmaster.core.constraints import Net, day_bounds
-from coachmaster.core.dates import DayField
-from coachmaster.core.text import LineField
+from coachmaster.core.fields import BoundedDateField, SingleLineField
 
 from .payments import Payment
 
@@ -22,9 +21,9 @@ class Reversal(models.Model):
 
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="reversal")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.VOID)
-    voided_on = DayField()
-    booked_on = DayField("counted on")
-    reason = LineField(max_length=200)
+    voided_on = BoundedDateField()
+    booked_on = BoundedDateField("counted on")
+    reason = SingleLineField(max_length=200)
     voided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )

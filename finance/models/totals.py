@@ -2,8 +2,7 @@ from django.db import models
 from django.db.models import OuterRef, Subquery
 
 from accounts.models import StudentProfile
-from coachmaster.core.dates import DayField
-from coachmaster.core.money import MoneyField
+from coachmaster.core.fields import BoundedDateField, MoneyField
 
 from .modes import Mode
 from .payments import Payment
@@ -44,7 +43,7 @@ class Account(models.Model):
     )
     balance = MoneyField(default=0)
     #: When the oldest charge was due of which something is open; None when nothing is.
-    first_due_on = DayField(null=True, editable=False, db_index=True)
+    first_due_on = BoundedDateField(null=True, editable=False, db_index=True)
 
     objects = AccountQuerySet.as_manager()
 
@@ -65,7 +64,7 @@ class DayTotal(models.Model):
     receipt series of the day is locked.
     """
 
-    paid_on = DayField()
+    paid_on = BoundedDateField()
     mode = models.CharField(max_length=15, choices=Mode.choices)
     amount = MoneyField()
     receipts = models.PositiveIntegerField()

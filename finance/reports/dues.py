@@ -20,7 +20,7 @@ from coachmaster.core.compiled import compiled
 from coachmaster.core.exports import Column, Kind
 from coachmaster.core.money import ZERO, from_paise, to_paise
 from coachmaster.core.pagination import PAGE_SIZE, ListPage, paginate
-from coachmaster.core.whatsapp import whatsapp_number
+from coachmaster.core.phones import whatsapp_number
 from finance.ledger import allocate, student_charges_as_of
 from finance.models import Account, Charge, Concession, Payment, Refund
 

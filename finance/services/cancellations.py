@@ -3,7 +3,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.models import Institute
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO
 from finance.balances import refresh_accounts, refresh_day_totals
 from finance.locks import book_day, first_cancellation_day, lock_entry
@@ -42,7 +42,9 @@ def bounce_cheque(*, payment, bounced_on, reason, by, charge=ZERO):
     today = timezone.localdate()
     if not payment.paid_on <= bounced_on <= today:
         raise ValidationError(
-            {"bounced_on": f"Choose a day from {day_words(payment.paid_on)} to {day_words(today)}."}
+            {
+                "bounced_on": f"Choose a day from {format_date(payment.paid_on)} to {format_date(today)}."
+            }
         )
     institute = Institute.objects.current()
     check_back_dating(

@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.models import Enrollment
-from coachmaster.core.dates import day_words, months_later
+from coachmaster.core.dates import format_date, months_later
 from finance.balances import refresh_accounts
 from finance.locks import lock_account, lock_accounts
 from finance.models import Charge, ChargeKind
@@ -28,7 +28,7 @@ def check_due_date(day):
     first, last = months_later(timezone.localdate(), -12), installments.latest_due_date()
     if not first <= day <= last:
         raise ValidationError(
-            {"due_on": f"Choose a day from {day_words(first)} to {day_words(last)}."}
+            {"due_on": f"Choose a day from {format_date(first)} to {format_date(last)}."}
         )
 
 

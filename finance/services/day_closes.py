@@ -3,7 +3,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
 from finance.locks import closed_days, lock_series
 from finance.models import DayClose, Mode, Payment, ReceiptSeries, Refund, Reversal
@@ -47,17 +47,17 @@ def close_day(*, person, on, counted_cash, note=""):
     """
     today = timezone.localdate()
     if on > today:
-        raise ValidationError(f"{day_words(on)} is still to come. Close it in its evening.")
+        raise ValidationError(f"{format_date(on)} is still to come. Close it in its evening.")
     # Every entry draws on a series, so nothing can enter the book while they are held.
     for kind in (ReceiptSeries.Kind.RECEIPT, ReceiptSeries.Kind.REFUND):
         lock_series(on, kind=kind)
     list(ReceiptSeries.objects.select_for_update().order_by("pk").values_list("pk"))
     closed = closed_days(person).first()
     if closed and closed >= on:
-        raise ValidationError(f"Your book is closed up to {day_words(closed)} already.")
+        raise ValidationError(f"Your book is closed up to {format_date(closed)} already.")
     if closed and (first := first_open_day(person, closed)) and first < on:
         raise ValidationError(
-            f"Close {day_words(first)} first: it has entries of yours and is still open."
+            f"Close {format_date(first)} first: it has entries of yours and is still open."
         )
     by_book = expected_cash(person, on)
     if counted_cash != by_book and not note:

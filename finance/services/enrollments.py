@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from academics.models import Batch, EnrollmentStatus
 from academics.services.enrollments import end_enrollment, end_enrollments
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
 from finance.balances import refresh_accounts
 from finance.ledger import fee_status
@@ -153,7 +153,7 @@ def complete_batch(*, batch, last_day, by):
     batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
     if last_day < batch.starts_on:
         raise ValidationError(
-            {"last_day": f"{batch} starts on {day_words(batch.starts_on)}. Choose a later day."}
+            {"last_day": f"{batch} starts on {format_date(batch.starts_on)}. Choose a later day."}
         )
     batch.ends_on = last_day
     batch.full_clean()

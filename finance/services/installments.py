@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from academics.timetable import Timetable, class_days
-from coachmaster.core.dates import day_words, months_later
+from coachmaster.core.dates import format_date, months_later
 from coachmaster.core.money import ZERO, display, share, split, split_in_proportion
 from finance.balances import refresh_accounts
 from finance.ledger import fee_status
@@ -100,11 +100,11 @@ def check_installments(rows, total, *, not_before=None):
         raise ValidationError("Each installment is above zero.")
     if not_before and any(due_on < not_before for due_on, _ in rows):
         raise ValidationError(
-            f"No installment can be due before {day_words(not_before)}. Choose a later date."
+            f"No installment can be due before {format_date(not_before)}. Choose a later date."
         )
     if any(due_on > (last := latest_due_date()) for due_on, _ in rows):
         raise ValidationError(
-            f"No installment can be due after {day_words(last)}. Choose an earlier date."
+            f"No installment can be due after {format_date(last)}. Choose an earlier date."
         )
     found = sum((amount for _, amount in rows), ZERO)
     if found != total:

@@ -4,7 +4,7 @@ import datetime
 
 from django.core.exceptions import ValidationError
 
-from coachmaster.core.dates import day_words, months_later
+from coachmaster.core.dates import format_date, months_later
 from coachmaster.core.money import display
 from finance.models import Mode
 
@@ -19,7 +19,7 @@ def check_payment_date(paid_on, today):
     if paid_on > today:
         raise ValidationError({"paid_on": "A payment cannot be dated in the future."})
     if paid_on < EARLIEST_PAYMENT_DATE:
-        earliest = day_words(EARLIEST_PAYMENT_DATE)
+        earliest = format_date(EARLIEST_PAYMENT_DATE)
         raise ValidationError({"paid_on": f"Enter a date from {earliest} on."})
 
 
@@ -30,9 +30,9 @@ def check_back_dating(day, today, *, field, what="Payments", institute):
     if day >= earliest:
         return
     if days:
-        limit = f"can be dated back {days} days. Choose {day_words(earliest)} or a later day."
+        limit = f"can be dated back {days} days. Choose {format_date(earliest)} or a later day."
     else:
-        limit = f"cannot be dated back. Choose {day_words(today)}."
+        limit = f"cannot be dated back. Choose {format_date(today)}."
     raise ValidationError({field: f"{what} {limit}"})
 
 
@@ -52,12 +52,12 @@ def _check_cheque_date(cheque_on, paid_on):
     if paid_on > (valid_until := months_later(cheque_on, CHEQUE_VALID_MONTHS)):
         message = (
             "Banks pay a cheque for three months from its date, this one until "
-            f"{day_words(valid_until)}. Ask for a new one, or correct the date."
+            f"{format_date(valid_until)}. Ask for a new one, or correct the date."
         )
         raise ValidationError({"cheque_on": message})
     if cheque_on > (latest := months_later(paid_on, POST_DATED_MONTHS)):
         message = (
-            f"A cheque can be dated a year ahead, until {day_words(latest)}. Correct the date."
+            f"A cheque can be dated a year ahead, until {format_date(latest)}. Correct the date."
         )
         raise ValidationError({"cheque_on": message})
 
@@ -76,7 +76,7 @@ def _check_cash(payment, active, ceiling):
         if payment.enrollment_id and earlier.enrollment_id == payment.enrollment_id
     ]
     for occasion, earlier in (
-        (f"from {payment.student} on {day_words(payment.paid_on)}", same_day),
+        (f"from {payment.student} on {format_date(payment.paid_on)}", same_day),
         ("for this enrollment", same_enrollment),
     ):
         total = sum(earlier, payment.amount)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from academics.models import Institute
 from accounts.models import StudentProfile, student_or_404
 from accounts.views.reminders import ReminderKind
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.reminders import Notice, filled, to_send
 from finance import upi
@@ -37,7 +37,7 @@ def reminder_text(student, institute, amount, due_on):
         "name": student.user.full_name,
         "admission_number": student.admission_number,
         "amount": display(amount),
-        "due_on": day_words(due_on),
+        "due_on": format_date(due_on),
         "institute": institute.name,
         "phone": institute.phone,
         "upi_link": upi.link_for(student, institute, amount, timezone.localdate()),

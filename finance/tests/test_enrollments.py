@@ -12,7 +12,7 @@ from academics.models import Enrollment, Institute
 from academics.services.batches import save_batch
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from finance.forms.batch_choice import BatchChoiceField
 from finance.ledger import fee_status
 from finance.models import Account, Charge, FeePlan
@@ -637,8 +637,9 @@ def test_no_installment_of_a_move_is_due_before_it(client_of, admin, in_parts):
 
     early = move(client, enrollment, other, **rows_of(other, (today() - DAY, "11000")))
 
-    assert f"No installment can be due before {day_words(today())}. Choose a later date." in errors(
-        early
+    assert (
+        f"No installment can be due before {format_date(today())}. Choose a later date."
+        in errors(early)
     )
     assert Enrollment.objects.active().get() == enrollment
     assert move(client, enrollment, other, **rows_of(other, (today(), "11000"))).status_code == 302

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from finance.models import Account, Payment, ReceiptSeries
 from finance.services.cancellations import cancel_receipt
 from finance.services.payments import ReceivedMoney, record_payment
@@ -674,6 +674,6 @@ def test_with_no_days_to_date_back_only_today_is_taken(client_of, admin, owing):
 
     refused = post(client, owing, paid_on=(today - DAY).isoformat())
 
-    sentence = f"Payments cannot be dated back. Choose {day_words(today)}."
+    sentence = f"Payments cannot be dated back. Choose {format_date(today)}."
     assert refused.context["form"].errors["paid_on"] == [sentence]
     assert post(client, owing).status_code == 302

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from finance.models import Refund, Reversal
 from finance.services import cancellations
 
@@ -143,7 +143,7 @@ def test_a_refund_is_dated_back_as_far_as_the_institute_allows(
 
     assert Refund.objects.exists() == is_taken
     if not is_taken:
-        sentence = f"Refunds can be dated back 30 days. Choose {day_words(today - 30 * DAY)} or a later day."
+        sentence = f"Refunds can be dated back 30 days. Choose {format_date(today - 30 * DAY)} or a later day."
         assert response.context["form"].errors["refunded_on"] == [sentence]
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
-from coachmaster.core.whatsapp import whatsapp_link, whatsapp_number
+from coachmaster.core.phones import whatsapp_number, whatsapp_url
 from finance.models import Reminder
 
 from .factories import enrolled, paid
@@ -240,10 +240,10 @@ def test_a_number_is_written_as_whatsapp_wants_it():
     assert whatsapp_number("+971501234567") == "971501234567"
     assert whatsapp_number("4423456789") == whatsapp_number("") == whatsapp_number("123456") == ""
     assert (
-        whatsapp_link("9876543210", "a & b\n₹")
+        whatsapp_url("9876543210", "a & b\n₹")
         == "https://wa.me/919876543210?text=a%20%26%20b%0A%E2%82%B9"
     )
-    assert whatsapp_link("", "a") == ""
+    assert whatsapp_url("", "a") == ""
 
 
 def test_reminding_several_costs_the_same_however_many(client_of, admin, settings, queries_of):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment
 from academics.services.clashes import TimetableConflict
 from accounts.models import StudentProfile, User
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from finance.forms.enrollments import BatchEnrollForm
 from finance.models import FeePlan
 from finance.services import enrollments
@@ -48,7 +48,7 @@ def batch_enroll(request, pk):
         except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             count = len(enrolled)
             messages.success(

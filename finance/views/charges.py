@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from academics.models import Batch
 from accounts.models import StudentProfile, student_or_404
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from finance.forms.charges import BatchChargeForm, CancelReasonForm, ChargeForm
 from finance.models import Charge, ChargeKind
@@ -28,7 +28,7 @@ def student_charge(request, pk):
                 students=[student], by=request.user, **{name: given[name] for name in CONTENT}
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             what = given["label"] or ChargeKind(given["kind"]).label
             messages.success(request, f"{display(given['amount'])} charged to {student}: {what}.")
@@ -67,7 +67,7 @@ def batch_charge(request, pk):
                     students=given["students"], batch=batch, by=request.user, **content
                 )
             except ValidationError as refusal:
-                show_refusal(form, refusal)
+                add_errors(form, refusal)
             else:
                 _tell(request, posted, given, batch)
                 return redirect("academics:batch-students", pk=batch.pk)
@@ -125,7 +125,7 @@ def charge_cancel(request, pk):
                 charge=charge, by=request.user, reason=form.cleaned_data["reason"]
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(
                 request, f"{charge} of {display(charge.amount)} cancelled for {charge.student}."

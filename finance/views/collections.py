@@ -4,7 +4,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from coachmaster.core import charts
-from coachmaster.core.dates import financial_year_words, month_end
+from coachmaster.core.dates import financial_year_label, month_end
 from coachmaster.core.exports import asked_form, table_answer
 from coachmaster.core.money import display
 from coachmaster.core.pagination import paginate_rows
@@ -22,7 +22,7 @@ def collections(request):
     course = filters.value("course")
     collected = CollectionsReport(months_of(year), course)
     if form := asked_form(request):
-        name = f"collections-{financial_year_words(year)}"
+        name = f"collections-{financial_year_label(year)}"
         return table_answer(name, COLUMNS, collected.rows, form=form)
     by_month, by_course = collected.by_month, collected.by_course
     batches = paginate_rows(request, collected.by_batch)
@@ -32,7 +32,7 @@ def collections(request):
         "finance/collections/report.html",
         {
             "filters": filters,
-            "year_words": financial_year_words(year),
+            "year_words": financial_year_label(year),
             "in_all": collected.total,
             "together": [("Together", collected.total)],
             "by_month": by_month,

@@ -9,7 +9,7 @@ from django.utils import timezone
 from academics.models import Institute
 from accounts.models import student_or_404
 from coachmaster.core.exports import list_file
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.pagination import all_rows, paginate
 from finance.exports import CONCESSIONS
@@ -62,7 +62,7 @@ def concession_create(request, pk):
                 **{name: given[name] for name in ("amount", "percent", "kind", "reason", "token")},
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             _tell(request, rows)
             return redirect(_fees_of(student))
@@ -131,7 +131,7 @@ def concession_approve(request, pk):
         try:
             concessions.approve_concession(token=rows[0].token, by=request.user)
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(request, f"{display(amount)} taken off the fees of {student}.")
             return redirect("finance:concession-list")
@@ -167,7 +167,7 @@ def concession_cancel(request, pk):
                 token=first.token, by=request.user, reason=form.cleaned_data["reason"]
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             words = "declined" if was_waiting else "taken back; it is owed again"
             messages.success(request, f"Concession of {amount} for {student} {words}.")
@@ -214,7 +214,7 @@ def late_fee_waive(request, pk):
                 token=form.cleaned_data["token"],
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             _tell(request, rows)
             return redirect(_fees_of(student))

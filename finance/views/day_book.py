@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from coachmaster.core.dates import LAST_DAY, day_words
+from coachmaster.core.dates import LAST_DAY, format_date
 from coachmaster.core.exports import asked_form, table_answer
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from coachmaster.core.pagination import paginate
 from finance.forms.day_book import DayBookFilter, DayCloseForm
@@ -70,12 +70,12 @@ def day_close(request):
         try:
             close = day_closes.close_day(person=request.user, on=on, **form.cleaned_data)
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             difference = f", {display(close.difference)} off the book" if close.difference else ""
             messages.success(
                 request,
-                f"{day_words(on)} is closed with {display(close.counted_cash)} in cash{difference}.",
+                f"{format_date(on)} is closed with {display(close.counted_cash)} in cash{difference}.",
             )
             return redirect(back)
     return render(
@@ -85,7 +85,7 @@ def day_close(request):
             "form": form,
             "on": on,
             "by_book": expected_cash(request.user, on),
-            "heading": f"Close {day_words(on)}",
+            "heading": f"Close {format_date(on)}",
             "submit": "Close my day",
             "back": back,
             "back_label": "Day book",

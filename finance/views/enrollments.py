@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment
 from academics.services.clashes import TimetableConflict, find_student_clashes
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display, plain
 from finance.forms.enrollments import EnrollmentForm
 from finance.forms.installments import InstallmentTable
@@ -72,7 +72,7 @@ def enrollment_create(request):
         except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(
                 request,

@@ -4,7 +4,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from academics.models import Course
 from coachmaster.core.concurrency import one_at_a_time
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from finance.forms.fee_plans import FeePlanForm
 from finance.models import FeePlan
@@ -32,7 +32,7 @@ def _plan_page(request, plan, parts, heading, submit):
         try:
             installments.save_plan(form.instance, form.rows.parts)
         except ValidationError as error:
-            show_refusal(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, f"Fee plan {plan} of {plan.course} saved.")
             return redirect(plan.course)

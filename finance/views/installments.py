@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Enrollment
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO
 from finance.forms.installments import InstallmentReasonForm, InstallmentTable
 from finance.services import installments
@@ -40,7 +40,7 @@ def installments_update(request, pk):
                 reason=form.cleaned_data["reason"],
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(request, f"The installments of {enrollment.student} were changed.")
             return redirect(back)

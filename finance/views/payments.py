@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from academics.models import Enrollment, Institute
 from accounts.models import student_or_404
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.views import list_page
 from finance.documents import receipts
@@ -101,7 +101,7 @@ def payment_void(request, pk):
         try:
             cancel_receipt(payment=payment, by=request.user, reason=form.cleaned_data["reason"])
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(
                 request,
@@ -148,7 +148,7 @@ def payment_bounce(request, pk):
                 by=request.user,
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             owed = payment.amount + (given["charge"] or ZERO)
             messages.success(

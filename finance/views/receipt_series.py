@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from coachmaster.core.dates import financial_year
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from finance.forms.receipt_series import ReceiptStartForm
 from finance.models import ReceiptSeries
 from finance.services.receipt_series import start_series
@@ -35,7 +35,7 @@ def receipt_start(request):
         try:
             series = start_series(first_number=form.cleaned_data["first_number"], day=today)
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(
                 request, f"The first receipt will be {series.number(series.first_number)}."

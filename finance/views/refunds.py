@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from coachmaster.core.exports import list_file
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.pagination import all_rows, paginate
@@ -79,7 +79,7 @@ def refund_create(request, pk):
         try:
             refund = refunds.refund_payment(payment=payment, by=request.user, **given)
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             words = f"{display(refund.amount)} given back to {payment.student}. Voucher {refund}."
             if advance > refund.amount:

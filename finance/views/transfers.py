@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from academics.models import Batch
 from academics.services.clashes import TimetableConflict
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from finance.forms.enrollments import TransferForm
 from finance.forms.installments import InstallmentTable
@@ -52,7 +52,7 @@ def enrollment_transfer(request, enrollment):
         except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as refusal:
-            show_refusal(form, refusal, ended_on="enrolled_on")
+            add_errors(form, refusal, ended_on="enrolled_on")
         else:
             messages.success(
                 request,

@@ -5,8 +5,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Enrollment
-from coachmaster.core.dates import day_words
-from coachmaster.core.forms import show_refusal
+from coachmaster.core.dates import format_date
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from finance.forms.enrollments import BatchCompletionForm, CompletionForm, DropForm
 from finance.ledger import fee_status, with_amount_paid
@@ -40,7 +40,7 @@ def with_active_enrollment(act):
         if not enrollment.is_active:
             messages.error(
                 request,
-                f"{enrollment} ended on {day_words(enrollment.ended_on)} already "
+                f"{enrollment} ended on {format_date(enrollment.ended_on)} already "
                 f"({enrollment.get_status_display().lower()}).",
             )
             return redirect(enrollment)
@@ -78,7 +78,7 @@ def enrollment_complete(request, enrollment):
                 enrollment=enrollment, by=request.user, **form.cleaned_data
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal)
+            add_errors(form, refusal)
         else:
             messages.success(request, f"{enrollment.student} has completed {enrollment.batch}.")
             return redirect(enrollment)
@@ -118,7 +118,7 @@ def enrollment_drop(request, enrollment):
                     enrollment=enrollment, by=request.user, **{**given, "fee_to_keep": kept}
                 )
             except ValidationError as refusal:
-                show_refusal(form, refusal)
+                add_errors(form, refusal)
             else:
                 left = withdrawals.withdrawal_result(proposal, fees, kept, ended_on)
                 messages.success(request, _left_words(enrollment, left))
@@ -143,7 +143,7 @@ def _left_words(enrollment, outcome):
     if outcome.to_refund and enrollment.goes_on_in:
         return f"{words}; {display(outcome.to_refund)} is in advance for {enrollment.goes_on_in}."
     if outcome.to_refund:
-        return f"{words}; {display(outcome.to_refund)} is to be given back by {day_words(outcome.due_on)}."
+        return f"{words}; {display(outcome.to_refund)} is to be given back by {format_date(outcome.due_on)}."
     return (
         f"{words}; {display(outcome.to_pay)} is still to be paid."
         if outcome.to_pay
@@ -162,11 +162,11 @@ def batch_complete(request, pk):
                 batch=batch, by=request.user, **form.cleaned_data
             )
         except ValidationError as refusal:
-            show_refusal(form, refusal, ended_on="last_day")
+            add_errors(form, refusal, ended_on="last_day")
         else:
             messages.success(
                 request,
-                f"{batch} is complete with {day_words(form.cleaned_data['last_day'])}; "
+                f"{batch} is complete with {format_date(form.cleaned_data['last_day'])}; "
                 f"{count} student{'s' if count != 1 else ''} completed it.",
             )
             return redirect(batch)

@@ -7,7 +7,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from coachmaster.core.text import LineFormField, folded
+from coachmaster.core.form_fields import SingleLineFormField
+from coachmaster.core.text import folded
 
 from .special_cells import UNCALCULATED
 
@@ -153,5 +154,5 @@ class ReferenceColumn(Column):
 
     def __init__(self, name, *synonyms, required=True):
         super().__init__(
-            name, LineFormField(max_length=254, required=required), *synonyms, is_code=True
+            name, SingleLineFormField(max_length=254, required=required), *synonyms, is_code=True
         )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, reset_queries, transaction
 
-from coachmaster.core.dates import day_words
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import display
 
 from .columns import normalised
@@ -138,7 +138,7 @@ def shown(value):
     if value is None or value == "":
         return "–"
     if isinstance(value, datetime.date):
-        return day_words(value)
+        return format_date(value)
     if isinstance(value, Decimal):
         return display(value)
     if isinstance(value, list | tuple):

@@ -5,8 +5,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from coachmaster.core import money
-from coachmaster.core.dates import day_words
+from coachmaster.core import money as money_money
+from coachmaster.core.dates import format_date
+from coachmaster.core.money import display
 
 register = template.Library()
 
@@ -14,13 +15,13 @@ register = template.Library()
 @register.filter(expects_localtime=True)
 def day(value):
     """`{{ payment.paid_on|day }}`: 24 Nov 2026. Quicker than Django's `date` where a list shows many."""
-    return day_words(value) if value else ""
+    return format_date(value) if value else ""
 
 
 @register.filter(expects_localtime=True)
 def moment(value):
     """`{{ token.created_at|moment }}`: 24 Nov 2026, 17:30."""
-    return f"{day_words(value)}, {value:%H:%M}" if value else ""
+    return f"{format_date(value)}, {value:%H:%M}" if value else ""
 
 
 @register.filter(expects_localtime=True)
@@ -32,25 +33,25 @@ def clock(value):
 @register.filter
 def rupees(amount):
     """`{{ payment.amount|rupees }}`: ₹1,25,000.00."""
-    return "" if amount is None else money.display(amount)
+    return "" if amount is None else display(amount)
 
 
 @register.filter
 def whole_rupees(amount):
     """An amount for a tile, without the paise when there are none: ₹1,25,000."""
-    return "" if amount is None else money.display(amount).removesuffix(".00")
+    return "" if amount is None else display(amount).removesuffix(".00")
 
 
 @register.filter
 def grouped(number):
     """A number of people or things as it is read in India: 1,00,080."""
-    return money.grouped(number)
+    return money_money.grouped(number)
 
 
 @register.filter
 def in_words(amount):
     """`{{ payment.amount|in_words }}`: Rupees five thousand only."""
-    return money.in_words(amount)
+    return money_money.in_words(amount)
 
 
 @register.filter

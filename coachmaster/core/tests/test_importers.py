@@ -8,10 +8,14 @@ import pytest
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import (
+    AmountField,
+    DateFormField,
+    LowercaseEmailFormField,
+    PhoneFormField,
+    SingleLineFormField,
+)
 from coachmaster.core.importers import Column, Importer, Unreadable, bring_in, open_table
-from coachmaster.core.money import AmountField
-from coachmaster.core.text import AddressFormField, LineFormField, PhoneFormField
 
 pytestmark = pytest.mark.django_db
 
@@ -20,11 +24,11 @@ class Visitors(Importer):
     """A table without a table: what would be written is kept in a list."""
 
     columns = [
-        Column("full_name", LineFormField(max_length=150), "name"),
+        Column("full_name", SingleLineFormField(max_length=150), "name"),
         Column("phone", PhoneFormField(required=False), "mobile", is_code=True),
-        Column("born_on", DayFormField(required=False), "dob"),
+        Column("born_on", DateFormField(required=False), "dob"),
         Column("fee", AmountField(required=False)),
-        Column("email", AddressFormField(required=False)),
+        Column("email", LowercaseEmailFormField(required=False)),
     ]
 
     def __init__(self):

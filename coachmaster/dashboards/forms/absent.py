@@ -1,13 +1,13 @@
 from django import forms
 
-from coachmaster.core.dates import DayFormField
+from coachmaster.core.form_fields import DateFormField
 from coachmaster.core.forms import FilterForm
 
 
 class AbsentFilter(FilterForm):
     """The day, and a further reason to call; overdue fees only with ``shows_fees``."""
 
-    on = DayFormField(label="Date")
+    on = DateFormField(label="Date")
     also = forms.ChoiceField(label="Show")
 
     def __init__(self, data, *, today, shows_fees):

@@ -1,12 +1,12 @@
 from django import forms
 
-from coachmaster.core.text import LineFormField
+from coachmaster.core.form_fields import SingleLineFormField
 
 
 class SearchForm(forms.Form):
     """The search box of the top bar."""
 
-    q = LineFormField(required=False, max_length=100)
+    q = SingleLineFormField(required=False, max_length=100)
 
     @property
     def text(self):

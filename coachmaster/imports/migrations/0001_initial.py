@@ -1,4 +1,4 @@
-import coachmaster.core.text
+import coachmaster.core.fields
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=20)),
-                ('file_name', coachmaster.core.text.LineField(max_length=200)),
+                ('file_name', coachmaster.core.fields.SingleLineField(max_length=200)),
                 ('content', models.BinaryField(null=True)),
                 ('encoding', models.CharField(blank=True, max_length=20)),
                 ('sheet', models.CharField(blank=True, max_length=200)),

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from coachmaster.core.dates import check_day, day_words
+from coachmaster.core.dates import format_date, validate_date
 from coachmaster.core.money import ZERO, display
 from finance.services.late_fees import post_late_fees
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         amount = display(sum((charge.amount for charge in posted), ZERO))
         self.stdout.write(
             self.style.SUCCESS(
-                f"{len(posted)} late fee{'s' if len(posted) != 1 else ''} {verb} as of {day_words(on)}, {amount} in all."
+                f"{len(posted)} late fee{'s' if len(posted) != 1 else ''} {verb} as of {format_date(on)}, {amount} in all."
             )
         )
 
@@ -48,13 +48,14 @@ class Command(BaseCommand):
             return today
         try:
             day = datetime.date.fromisoformat(text)
-            check_day(day)
+            validate_date(day)
         except Exception as error:
             raise CommandError(
                 f"{text} is no date. Write it like {today}.", returncode=2
             ) from error
         if day > today:
             raise CommandError(
-                f"{day_words(day)} has not come yet. Choose today or an earlier day.", returncode=2
+                f"{format_date(day)} has not come yet. Choose today or an earlier day.",
+                returncode=2,
             )
         return day

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from academics.importers.columns import NamedRows
 from academics.models import Batch, Course, Institute
 from coachmaster.core.archives import zipped
-from coachmaster.core.dates import check_day, day_words
+from coachmaster.core.dates import format_date, validate_date
 from finance.documents.pdf import statement_pdfs
 from finance.documents.statements import statements_of, students_with_fees
 
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             unfinished.unlink(missing_ok=True)
         self.stdout.write(
             self.style.SUCCESS(
-                f"{number} statement{'s' if number != 1 else ''} as on {day_words(on)} in {path}, "
+                f"{number} statement{'s' if number != 1 else ''} as on {format_date(on)} in {path}, "
                 f"{path.stat().st_size / 1e6:.1f} MB."
             )
         )
@@ -85,7 +85,7 @@ class Command(BaseCommand):
             return timezone.localdate()
         try:
             day = datetime.date.fromisoformat(text)
-            check_day(day)
+            validate_date(day)
         except Exception as error:
             raise CommandError(
                 f"{text} is no date. Write it like {timezone.localdate()}.", returncode=2

@@ -1,0 +1,30 @@
+import datetime
+
+from .dates import FIRST_DAY, LAST_DAY
+
+
+class TimeConverter:
+    """A time of day in an address: `1730`."""
+
+    regex = r"[0-2]\d[0-5]\d"
+
+    def to_python(self, value):
+        return datetime.time(int(value[:2]), int(value[2:]))
+
+    def to_url(self, time):
+        return f"{time:%H%M}"
+
+
+class DateConverter:
+    """A date in an address: `2026-11-24`. One that does not exist, or lies out of bounds, is no address of ours."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value):
+        day = datetime.date.fromisoformat(value)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise ValueError(value)
+        return day
+
+    def to_url(self, day):
+        return day.isoformat()
