@@ -3,8 +3,6 @@ from django.db.models.signals import post_migrate
 
 
 class FinanceConfig(AppConfig):
-    """What students owe and have paid, and the acts that move a student and their dues together."""
-
     name = "finance"
 
     def ready(self):

@@ -1,3 +1,5 @@
+"""Update the cached balances of students and the cached totals of days."""
+
 import datetime
 from collections import defaultdict
 from decimal import Decimal
@@ -7,37 +9,15 @@ from django.db.models import Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from coachmaster.core.fields import ZERO_VALUE, MoneyField
 from coachmaster.core.importers import in_chunks
-from coachmaster.core.money import ZERO
+from coachmaster.core.money import ZERO_VALUE, ZERO, MoneyField
 
 from .ledger import amounts_paid, calculate_status
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet
 
 
-def refresh_accounts(students):
-    """Recalculate the balances of ``students`` (ids) and the open amounts of their charges.
-
-    Call it in the transaction that changed a row of theirs, while their accounts are locked.
-    """
-    for keys in in_chunks(sorted(set(students))):
-        conceded = dict(
-            Concession.objects.active()
-            .filter(student__in=keys)
-            .order_by()
-            .values_list("charge")
-            .annotate(Sum("amount"))
-        )
-        rows = Charge.objects.active().filter(student__in=keys).order_by("due_on", "pk")
-        charges = (
-            ChargeRow(student, pk, due_on, amount, open_now, conceded.get(pk, ZERO))
-            for student, pk, due_on, amount, open_now in rows.values_list(*ChargeRow._fields[:-1])
-        )
-        save_statuses(current_statuses(keys, charges))
-
-
 class ChargeRow(NamedTuple):
-    """What `settle` and `save_statuses` need to know of a charge."""
+    """The columns of a charge that `allocate` and `save_statuses` need."""
 
     student_id: int
     pk: int
@@ -47,46 +27,67 @@ class ChargeRow(NamedTuple):
     conceded: Decimal
 
 
+def refresh_accounts(students):
+    """Recalculate the balances of ``students`` (ids) and the unpaid amounts of their charges.
+
+    Call it in the transaction that changed their rows, with their accounts locked.
+    """
+    for keys in in_chunks(sorted(set(students))):
+        concessions = Concession.objects.active().filter(student__in=keys).order_by()
+        conceded = dict(concessions.values_list("charge").annotate(Sum("amount")))
+        rows = Charge.objects.active().filter(student__in=keys).order_by("due_on", "pk")
+        charges = (
+            ChargeRow(student, pk, due_on, amount, open_now, conceded.get(pk, ZERO))
+            for student, pk, due_on, amount, open_now in rows.values_list(*ChargeRow._fields[:-1])
+        )
+        save_statuses(current_statuses(keys, charges))
+
+
 def current_statuses(students, charges):
-    """Return ``{student: FeeStatus}`` now, for some hundreds of ids; ``charges`` are all their active charges, oldest first."""
-    of_student = defaultdict(list)
+    """Return ``{student: FeeStatus}`` for up to some hundreds of ids.
+
+    ``charges`` are all their active charges, oldest first.
+    """
+    by_student = defaultdict(list)
     for charge in charges:
-        of_student[charge.student_id].append(charge)
+        by_student[charge.student_id].append(charge)
     today = timezone.localdate()
     return {
-        key: calculate_status(of_student[key], paid, today)
+        key: calculate_status(by_student[key], paid, today)
         for key, paid in amounts_paid(students).items()
     }
 
 
 def save_statuses(statuses):
-    """Write into accounts and charges what ``statuses`` (FeeStatus by student id) say, of all active charges."""
+    """Update accounts and charges from ``{student: FeeStatus}``.
+
+    Each status must contain all active charges of its student.
+    """
+    accounts = []
+    for key, status in statuses.items():
+        due = status.next_due
+        first_due_on = due.charge.due_on if due else None
+        accounts.append(Account(student_id=key, balance=status.balance, first_due_on=first_due_on))
     Account.objects.bulk_create(
-        [
-            Account(
-                student_id=key,
-                balance=status.balance,
-                first_due_on=line.charge.due_on if line else None,
-            )
-            for key, status in statuses.items()
-            for line in [status.next_due]
-        ],
+        accounts,
         update_conflicts=True,
         unique_fields=["student"],
         update_fields=["balance", "first_due_on"],
     )
+    _save_unpaid_amounts(line for status in statuses.values() for line in status.lines)
+
+
+def _save_unpaid_amounts(lines):
     changed = [
         Charge(pk=line.charge.pk, open_now=line.unpaid or None)
-        for status in statuses.values()
-        for line in status.lines
+        for line in lines
         if line.charge.open_now != (line.unpaid or None)
     ]
     ids = defaultdict(list)
     for charge in changed:
         ids[charge.open_now].append(charge.pk)
-    if (
-        len(ids) <= 2
-    ):  # as after most payments; Django needs a millisecond for the statement of `bulk_update`
+    # Most payments change one or two amounts: two updates take less time than a `bulk_update`.
+    if len(ids) <= 2:
         for unpaid, keys in ids.items():
             Charge.objects.filter(pk__in=keys).update(open_now=unpaid)
     else:
@@ -94,7 +95,7 @@ def save_statuses(statuses):
 
 
 def add_to_day_total(payment):
-    """Add ``payment``, which was recorded just now, to what was received on its day. The caller holds its series."""
+    """Add a new payment to the total of its day. The caller has locked its receipt series."""
     day = DayTotal.objects.filter(paid_on=payment.paid_on, mode=payment.mode)
     amount = Value(payment.amount, output_field=MoneyField())
     if not day.update(amount=F("amount") + amount, receipts=F("receipts") + 1):
@@ -104,23 +105,20 @@ def add_to_day_total(payment):
 
 
 def refresh_day_totals(days, modes=Mode.values):
-    """Recalculate what was received on ``days`` in each of ``modes`` by payments that were not reversed.
+    """Recalculate the totals of ``days`` and ``modes`` from the active payments.
 
-    The caller holds the receipt series of these days. Where all were reversed, the row says zero.
+    The caller has locked the receipt series of these days. A day without active payments
+    gets a total of zero.
     """
-    is_live = PaymentQuerySet.ACTIVE
+    is_active = PaymentQuerySet.ACTIVE
     for chunk in in_chunks(sorted(set(days))):
-        payments = (
-            Payment.objects.filter(paid_on__in=chunk, mode__in=modes)
-            .order_by()
-            .values("paid_on", "mode")
-        )
-        sums = payments.annotate(
-            amount=Coalesce(Sum("amount", filter=is_live), ZERO_VALUE),
-            receipts=Count("pk", filter=is_live),
+        payments = Payment.objects.filter(paid_on__in=chunk, mode__in=modes).order_by()
+        totals = payments.values("paid_on", "mode").annotate(
+            amount=Coalesce(Sum("amount", filter=is_active), ZERO_VALUE),
+            receipts=Count("pk", filter=is_active),
         )
         DayTotal.objects.bulk_create(
-            [DayTotal(**of) for of in sums],
+            [DayTotal(**total) for total in totals],
             update_conflicts=True,
             unique_fields=["paid_on", "mode"],
             update_fields=["amount", "receipts"],

@@ -1,6 +1,6 @@
-"""Goods and services tax on fees that include it, exact to the paisa.
+"""Calculate the goods and services tax (GST) that is included in fees.
 
-Commercial coaching is taxed under SAC 999293. An institute without a GSTIN charges no tax and asks nothing here.
+An institute without a GSTIN charges no tax.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from coachmaster.core.statuses import State
 #: Services accounting code: commercial training and coaching services.
 SAC = "999293"
 
-#: Union territories without a legislature charge UTGST in the place of SGST (UTGST Act 2017, section 1(2) and 2(8)).
+#: Union territories without a legislature charge UTGST instead of SGST (UTGST Act 2017, sections
+#: 1(2) and 2(8)).
 _UNION_TERRITORIES = {
     State.CHANDIGARH,
     State.DADRA_DAMAN_DIU,
@@ -24,10 +25,10 @@ _UNION_TERRITORIES = {
 
 @dataclass(frozen=True)
 class Tax:
-    """The parts of an amount that includes tax; they add up to it. Amounts in rupees, the rate in per cent.
+    """An amount (rupees) that includes tax, split into its taxable value and taxes.
 
-    ``place`` is the state of supply and ``home`` the institute's. Where they are one the tax is CGST and SGST (or
-    UTGST) by halves, else it is IGST.
+    ``rate`` is in percent, ``place`` the state of supply, ``home`` the state of the institute.
+    Within the home state the tax is half CGST, half SGST (or UTGST), otherwise it is IGST.
     """
 
     amount: Decimal
@@ -41,17 +42,16 @@ class Tax:
 
     @property
     def total(self) -> Decimal:
-        """The whole tax."""
         return self.cgst + self.sgst + self.igst
 
     @property
     def place_label(self) -> str:
-        """The place of supply as an invoice names it: `Rajasthan (08)`."""
+        """The place of supply as on invoices: `Rajasthan (08)`."""
         return f"{self.place.label} ({self.place.value})"
 
     @property
     def rows(self) -> list[tuple[str, Decimal]]:
-        """The taxes as an invoice lists them: pairs of a name (`CGST 9%`) and an amount."""
+        """The taxes as on invoices: pairs of a name (`CGST 9%`) and an amount."""
         if self.place != self.home:
             return [(f"IGST {percent(self.rate)}", self.igst)]
         half = percent(self.rate / 2)
@@ -60,41 +60,41 @@ class Tax:
 
 
 def percent(rate: Decimal) -> str:
-    """A rate as people write it: `9%`, `2.5%`."""
+    """Format a rate: `9%`, `2.5%`."""
     text = f"{rate:f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
 def tax_within(amount: Decimal, rate: Decimal, *, place: str, home: str) -> Tax:
-    """What of ``amount`` (rupees, tax included) is tax at ``rate`` (per cent), for an institute in the state ``home``.
+    """Return the Tax included in ``amount`` (rupees) at ``rate`` (percent).
 
-    Each tax is worked out by itself and rounded to the nearest paisa, half a paisa up; what is left is the taxable
-    value. So the parts always add up to the amount, and CGST and SGST are always equal: an odd paisa never has to be
-    given to one of them, it stays in the taxable value.
+    Each tax is rounded to the nearest paisa, half a paisa up; the rest is the taxable value. So
+    CGST and SGST are always equal, and the parts add up to the amount.
 
-    Raises ValueError for a negative amount, parts of a paisa, a rate that is not from 0 to 100, or an unknown state.
+    Raise ValueError for a negative amount, fractions of a paisa, a rate not from 0 to 100, or an
+    unknown state.
     """
     if to_paise(amount) < 0:
-        raise ValueError(f"{amount} is negative, and tax is taken of what was received")
+        raise ValueError(f"{amount} is negative")
     if not (rate.is_finite() and 0 <= rate <= 100):
-        raise ValueError(f"{rate} is no rate from 0 to 100 per cent")
+        raise ValueError(f"{rate} is not a rate from 0 to 100 percent")
     there, here = State(place), State(home)
 
-    def part(of_rate):
-        return (amount * of_rate / (100 + rate)).quantize(PAISA, rounding=ROUND_HALF_UP)
+    def tax_at(part):
+        return (amount * part / (100 + rate)).quantize(PAISA, rounding=ROUND_HALF_UP)
 
     if there == here:
-        half = part(rate / 2)
+        half = tax_at(rate / 2)
         return Tax(amount, rate, there, here, taxable=amount - 2 * half, cgst=half, sgst=half)
-    whole = part(rate)
+    whole = tax_at(rate)
     return Tax(amount, rate, there, here, taxable=amount - whole, igst=whole)
 
 
 def place_of_supply(student_state: str, home: str) -> str:
-    """The state whose tax it is: the student's as recorded, else the institute's (``home``).
+    """Return the recorded state of the student, otherwise that of the institute.
 
-    IGST Act 2017, section 12(2)(b): for a recipient who is not registered it is the state of the address on record. What
-    is taught in a classroom is taxed where it is taught (section 12(5)(b)); so a student's state is recorded only where
-    it is not the institute's and matters, as for courses taught online.
+    For an unregistered recipient the place of supply is the address on record (IGST Act 2017,
+    section 12(2)(b)), for classroom teaching the place of teaching (section 12(5)(b)). So a state
+    is recorded only for students of online courses in other states.
     """
     return student_state or home

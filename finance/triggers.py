@@ -1,7 +1,7 @@
-"""Triggers by which the database itself refuses to change or delete money that was received.
+"""Database triggers that make the tables of received money append-only.
 
-They are made after every `migrate` and not in a migration: SQLite rebuilds a table when a column changes, and a rebuilt
-table has lost its triggers without a word.
+They are created after every `migrate` and not in a migration, because SQLite drops the triggers of
+a table when a migration rebuilds it.
 """
 
 from django.db import connections
@@ -16,12 +16,15 @@ TABLES = [
 ]
 
 _SQLITE = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{act} BEFORE {act} ON {table}
+CREATE TRIGGER IF NOT EXISTS {table}_no_{operation} BEFORE {operation} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END
 """
 _POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION coachmaster_append_only() RETURNS trigger AS $$
-BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END
 $$ LANGUAGE plpgsql
 """
 _POSTGRESQL = """
@@ -31,7 +34,7 @@ FOR EACH ROW EXECUTE FUNCTION coachmaster_append_only()
 
 
 def make_append_only(sender=None, using="default", **kwargs):
-    """Put the triggers in place where they are missing."""
+    """Create missing triggers."""
     connection = connections[using]
     existing = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
@@ -43,5 +46,5 @@ def make_append_only(sender=None, using="default", **kwargs):
             if connection.vendor == "postgresql":
                 cursor.execute(_POSTGRESQL.format(table=table))
             else:
-                for act in ("update", "delete"):
-                    cursor.execute(_SQLITE.format(table=table, act=act))
+                for operation in ("update", "delete"):
+                    cursor.execute(_SQLITE.format(table=table, operation=operation))

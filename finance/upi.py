@@ -1,4 +1,4 @@
-"""Paying by UPI: the link that opens a payment app with payee and amount filled in."""
+"""Build UPI links, which open a payment app with payee and amount filled in."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,18 +6,18 @@ from urllib.parse import quote
 
 from coachmaster.core.money import plain, to_paise
 
-# NPCI, UPI Linking Specifications: notes have at most 50 characters, references at most 35, letters and digits only.
+# NPCI, UPI Linking Specifications: a note has at most 50 characters, a reference at most 35,
+# letters and digits only.
 _NOTE, _REFERENCE, _NAME = 50, 35, 99
 
 
 def payment_link(
     *, upi_id: str, name: str, amount: Decimal, admission_number: str, reference: str
 ) -> str:
-    """The `upi://pay` link by which a student pays ``amount`` (rupees) to the institute.
+    """Return the `upi://pay` link for a payment of ``amount`` rupees to the institute.
 
-    The note is `Fees` and the admission number. Of the reference letters and digits count; an app may refuse a second
-    payment with the same one, so it should change with what is due. Raises ValueError when the amount is not above
-    zero or has parts of a paisa.
+    An app may reject a second payment with the same ``reference``, so it should differ for each
+    amount and day. Raise ValueError if the amount is not above zero or has fractions of a paisa.
     """
     if to_paise(amount) <= 0:
         raise ValueError(f"{amount} cannot be paid")
@@ -29,14 +29,14 @@ def payment_link(
         "tn": f"Fees {admission_number}"[:_NOTE],
         "tr": "".join(c for c in reference if c.isascii() and c.isalnum())[:_REFERENCE],
     }
-    # A space is %20: payment apps show a plus as a plus.
+    # Spaces become %20, because payment apps do not decode a plus.
     return "upi://pay?" + "&".join(
         f"{key}={quote(value, safe='@')}" for key, value in parts.items() if value
     )
 
 
 def link_for(student, institute, amount: Decimal, on: date) -> str:
-    """The link by which ``student`` pays ``amount`` (rupees) on that day; "" when the institute has no UPI id."""
+    """Return the link for ``student`` to pay ``amount`` rupees; "" if there is no UPI id."""
     if not institute.upi_id:
         return ""
     return payment_link(
