@@ -9,8 +9,9 @@ from django.db.models import Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from coachmaster.core.fields import ZERO_VALUE, MoneyField
 from coachmaster.core.importers import in_chunks
-from coachmaster.core.money import ZERO_VALUE, ZERO, MoneyField
+from coachmaster.core.money import ZERO
 
 from .ledger import amounts_paid, calculate_status
 from .models import Account, Charge, Concession, DayTotal, Mode, Payment, PaymentQuerySet

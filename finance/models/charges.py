@@ -1,5 +1,3 @@
-"""Money: what is owed, what was received, and what was taken back. Rows are added, never changed."""
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -16,8 +14,6 @@ from .querysets import OwnRowsQuerySet
 
 
 class ChargeKind(models.TextChoices):
-    """What a student is charged for."""
-
     TUITION = "tuition", "Tuition fee"
     REGISTRATION = "registration", "Registration fee"
     MATERIAL = "material", "Material"
@@ -31,25 +27,25 @@ class ChargeQuerySet(OwnRowsQuerySet):
     ACTIVE = Q(cancelled_on=None)
 
     def active(self):
-        """Charges that were not cancelled."""
         return self.filter(self.ACTIVE)
 
     def cancelled(self):
-        """Charges that were cancelled, the last one first, with their batch."""
-        found = self.filter(cancelled_on__isnull=False).select_related("enrollment__batch")
-        return found.order_by("-cancelled_on", "-pk")
+        charges = self.filter(cancelled_on__isnull=False).select_related("enrollment__batch")
+        return charges.order_by("-cancelled_on", "-pk")
 
     def unpaid(self):
-        """Charges of which something is to be paid, now or later."""
         return self.filter(open_now__isnull=False)
 
     def as_of(self, on):
-        """Charges that stood on that day: posted by then, not cancelled by then."""
+        """Charges posted by the day ``on`` and not cancelled by then."""
         return self.filter(Q(cancelled_on__gt=on) | Q(cancelled_on=None), posted_on__lte=on)
 
 
 class Charge(models.Model):
-    """Something a student owes from a due date on. Moving the date or the amount cancels it and posts another."""
+    """An amount to be paid from a due date on.
+
+    A new date or amount cancels the charge and posts another one.
+    """
 
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="charges")
     enrollment = models.ForeignKey(
@@ -58,15 +54,15 @@ class Charge(models.Model):
         null=True,
         blank=True,
         related_name="charges",
-        db_index=False,  # `charge_by_enrollment` is one
+        db_index=False,  # see `charge_by_enrollment`
     )
     kind = models.CharField(max_length=12, choices=ChargeKind.choices, default=ChargeKind.TUITION)
     label = SingleLineField(
         max_length=120,
         blank=True,
-        help_text="What exactly it is for, like “Test series, December”.",
+        help_text="Shown on statements, for example “Test series, December”.",
     )
-    #: One a posting of a charge to many: posted again, it charges nobody twice.
+    #: Shared by the charges of one form, so that a form sent twice charges nobody twice.
     token = models.CharField(max_length=64, blank=True)
     late_for = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="late_fees"
@@ -87,10 +83,10 @@ class Charge(models.Model):
     )
     cancel_reason = SingleLineField(max_length=200, blank=True)
 
-    #: What is to be paid of it now, None when nothing is; cached by `ledger.save_statuses` like the account.
+    #: Cached unpaid amount, None if nothing is unpaid: see `balances.save_statuses`.
     open_now = MoneyField(null=True, editable=False)
 
-    #: What was taken off it, in rupees, where the ledger has loaded that.
+    #: The approved concessions in rupees, annotated by the ledger.
     conceded = ZERO
 
     objects = ChargeQuerySet.as_manager()
@@ -98,17 +94,17 @@ class Charge(models.Model):
     class Meta:
         ordering = ["due_on", "pk"]
         indexes = [
-            # All that sums of one student's charges ask for stands in it.
+            # Covers the totals of a student.
             models.Index(
                 fields=["student", "due_on", "posted_on", "cancelled_on", "amount"],
                 name="charge_by_student",
             ),
-            # All that the sums of a batch's charges ask for.
+            # Covers the totals of a batch.
             models.Index(
                 fields=["enrollment", "due_on", "cancelled_on", "amount"],
                 name="charge_by_enrollment",
             ),
-            # All that the report of collections asks for.
+            # Covers the collections report.
             models.Index(
                 fields=["due_on", "enrollment", "amount"],
                 condition=Q(cancelled_on=None),
@@ -127,7 +123,7 @@ class Charge(models.Model):
                 condition=Q(cancelled_on=None, cancel_reason="")
                 | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
                 name="charge_cancelled_with_a_reason",
-                violation_error_message="Say why the charge is cancelled.",
+                violation_error_message="Enter the reason for cancelling the charge.",
             ),
             models.CheckConstraint(
                 condition=~Q(kind="tuition", enrollment=None),
@@ -152,10 +148,9 @@ class Charge(models.Model):
         ]
 
     def __str__(self):
-        words = self.label or self.get_kind_display()
-        return f"{words}, {self.enrollment.batch}" if self.enrollment_id else words
+        label = self.label or self.get_kind_display()
+        return f"{label}, {self.enrollment.batch}" if self.enrollment_id else label
 
     @property
     def is_cancelled(self):
-        """Whether it is no longer owed."""
         return self.cancelled_on is not None

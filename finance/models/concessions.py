@@ -12,8 +12,6 @@ from .querysets import OwnRowsQuerySet, sum_of
 
 
 class ConcessionKind(models.TextChoices):
-    """Why a student pays less."""
-
     SIBLING = "sibling", "Sibling"
     MERIT = "merit", "Merit"
     STAFF = "staff", "Child of staff"
@@ -26,11 +24,11 @@ class ConcessionQuerySet(OwnRowsQuerySet):
     ACTIVE = Q(approved_on__isnull=False, cancelled_on=None, charge__cancelled_on=None)
 
     def active(self):
-        """Concessions that count: approved, not taken back, on a charge that was not cancelled."""
+        """Approved concessions on active charges."""
         return self.filter(self.ACTIVE)
 
     def as_of(self, on):
-        """Concessions that counted on that day."""
+        """Concessions that were active on the day ``on``."""
         return self.filter(
             Q(cancelled_on__gt=on) | Q(cancelled_on=None),
             Q(charge__cancelled_on__gt=on) | Q(charge__cancelled_on=None),
@@ -38,25 +36,23 @@ class ConcessionQuerySet(OwnRowsQuerySet):
         )
 
     def waiting(self):
-        """Concessions that wait for an approval."""
         return self.filter(approved_on=None, cancelled_on=None, charge__cancelled_on=None)
 
     def count_concessions(self):
-        """Return how many concessions these rows belong to."""
         return self.aggregate(number=Count("token", distinct=True))["number"]
 
     def one_per_concession(self):
-        """Of the rows of each concession only the first."""
+        """Keep only the first row of each concession."""
         return self.filter(~Exists(self.filter(token=OuterRef("token"), pk__lt=OuterRef("pk"))))
 
     def with_total(self):
-        """With what the whole concession takes off, in rupees (``total``)."""
+        """Annotate the ``total`` (rupees) of the whole concession."""
         rows = Concession.objects.filter(token=OuterRef("token"), charge__cancelled_on=None)
         return self.annotate(total=sum_of(rows, by="token"))
 
 
 class Concession(models.Model):
-    """What is taken off one charge. It changes nothing before it is approved; taking it back cancels it."""
+    """The part of a concession for one charge. It counts from its approval."""
 
     student = models.ForeignKey(
         StudentProfile, on_delete=models.PROTECT, related_name="concessions"
@@ -65,7 +61,7 @@ class Concession(models.Model):
     amount = MoneyField()
     kind = models.CharField(max_length=10, choices=ConcessionKind.choices)
     reason = SingleLineField(max_length=200)
-    #: The rows of one concession that was spread over several charges; approved and taken back together.
+    #: Shared by the rows of one concession, which are approved and withdrawn together.
     token = models.CharField(max_length=64, db_index=True)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -104,7 +100,7 @@ class Concession(models.Model):
                 condition=Q(cancelled_on=None, cancel_reason="")
                 | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
                 name="concession_cancelled_with_a_reason",
-                violation_error_message="Say why the concession is taken back.",
+                violation_error_message="Enter the reason for withdrawing the concession.",
             ),
             *day_bounds("concession", "approved_on", "cancelled_on"),
         ]
@@ -114,5 +110,4 @@ class Concession(models.Model):
 
     @property
     def is_waiting(self):
-        """Whether somebody has to approve it first."""
         return self.approved_on is None and self.cancelled_on is None

@@ -8,12 +8,12 @@ from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineFiel
 
 
 class DayClose(models.Model):
-    """A person's day at the desk, counted and closed: what they enter later stands in the book of their next open day."""
+    """The closed day book of a person; later entries are counted on the next open day."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     closed_on = BoundedDateField("day")
     counted_cash = MoneyField("cash counted (₹)")
-    system_cash = MoneyField("cash by the book (₹)")
+    system_cash = MoneyField("expected cash (₹)")
     note = SingleLineField(max_length=200, blank=True)
     closed_at = models.DateTimeField(default=timezone.now)
 
@@ -24,12 +24,12 @@ class DayClose(models.Model):
             models.UniqueConstraint(
                 fields=["person", "closed_on"],
                 name="day_close_once",
-                violation_error_message="This day was closed already.",
+                violation_error_message="This day is already closed.",
             ),
             models.CheckConstraint(
                 condition=Q(counted_cash=F("system_cash")) | ~Q(note=""),
                 name="day_close_difference_has_a_note",
-                violation_error_message="Say in the note where the difference comes from.",
+                violation_error_message="Explain the difference in the note.",
             ),
             *day_bounds("day_close", "closed_on"),
         ]
@@ -39,5 +39,5 @@ class DayClose(models.Model):
 
     @property
     def difference(self):
-        """Counted less booked, in rupees: below zero when money is missing."""
+        """Counted less expected cash in rupees; negative if money is missing."""
         return self.counted_cash - self.system_cash

@@ -11,7 +11,7 @@ from .querysets import percent
 
 
 class FeePlan(models.Model):
-    """How a course's fee may be paid: at once, or in parts."""
+    """A way to pay the fee of a course: at once or in installments."""
 
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="fee_plans")
     name = SingleLineField(max_length=100)
@@ -23,7 +23,7 @@ class FeePlan(models.Model):
             models.UniqueConstraint(
                 fields=["course", "name"],
                 name="fee_plan_name_unique",
-                violation_error_message="The course has a plan of this name already.",
+                violation_error_message="The course already has a plan with this name.",
             ),
         ]
 
@@ -37,17 +37,17 @@ class FeePlan(models.Model):
 
 class FeePlanPartQuerySet(models.QuerySet):
     def offered_for(self, course):
-        """The parts of the plans that a course offers, by plan and in their order."""
+        """Return the parts of the active plans of a course, ordered by plan and position."""
         rows = self.filter(plan__course=course, plan__is_active=True).select_related("plan")
         return rows.order_by("plan__name", "plan", "position")
 
 
 class FeePlanPart(models.Model):
-    """One part of a plan: per cent of the fee or an amount, due some days after enrolling or on a fixed date."""
+    """An installment of a plan: a percentage or an amount, due after some days or on a date."""
 
     plan = models.ForeignKey(FeePlan, on_delete=models.CASCADE, related_name="parts")
     position = models.PositiveSmallIntegerField()
-    percent = models.DecimalField("per cent", max_digits=5, decimal_places=2, null=True, blank=True)
+    percent = models.DecimalField("percent", max_digits=5, decimal_places=2, null=True, blank=True)
     amount = MoneyField("amount (₹)", null=True, blank=True)
     days = models.PositiveSmallIntegerField("days after enrolling", null=True, blank=True)
     due_on = BoundedDateField("or on", null=True, blank=True)
@@ -63,29 +63,29 @@ class FeePlanPart(models.Model):
             models.CheckConstraint(
                 condition=Q(percent__gt=0, amount=None) | Q(percent=None, amount__gt=0),
                 name="fee_plan_part_has_a_share",
-                violation_error_message="Give each part either per cent or an amount.",
+                violation_error_message="Enter a percentage or an amount for each installment.",
             ),
             models.CheckConstraint(
                 condition=Q(days__isnull=False, due_on=None) | Q(days=None, due_on__isnull=False),
                 name="fee_plan_part_has_a_day",
-                violation_error_message="Give each part either days after enrolling or a date.",
+                violation_error_message="Enter the days or a date for each installment.",
             ),
             *day_bounds("fee_plan_part", "due_on"),
         ]
 
     def __str__(self):
-        return f"{self.plan}, part {self.position}"
+        return f"{self.plan}, installment {self.position}"
 
     @property
     def share_label(self):
-        """How much: `40 %` or `₹5,000.00`."""
+        """`40 %` or `₹5,000.00`."""
         return display(self.amount) if self.percent is None else percent(self.percent)
 
     @property
     def due_label(self):
-        """When: `on enrolling`, `after 30 days` or `on 24 Nov 2026`."""
+        """`on enrolling`, `after 30 days` or `on 24 Nov 2026`."""
         if self.due_on is not None:
             return f"on {format_date(self.due_on)}"
-        return (
-            f"after {self.days} day{'s' if self.days != 1 else ''}" if self.days else "on enrolling"
-        )
+        if not self.days:
+            return "on enrolling"
+        return f"after {self.days} day{'s' if self.days != 1 else ''}"

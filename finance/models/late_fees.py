@@ -9,28 +9,24 @@ from .querysets import percent
 
 
 class LateFeeRule(models.Model):
-    """When and how much a late fee is: a fixed amount, an amount a day up to a cap, or per cent of what is open."""
-
     class Kind(models.TextChoices):
-        """How the late fee is reckoned."""
-
         FIXED = "fixed", "Fixed amount"
-        PER_DAY = "per_day", "Amount a day"
-        PERCENT = "percent", "Per cent of what is open"
+        PER_DAY = "per_day", "Amount per day"
+        PERCENT = "percent", "Percent of the unpaid amount"
 
     name = SingleLineField(max_length=100)
     grace_days = models.PositiveSmallIntegerField(
-        "days of grace",
+        "grace period (days)",
         default=7,
-        help_text="The late fee is posted when an installment is overdue for longer.",
+        help_text="The late fee is charged when an installment is overdue for longer.",
     )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     amount = MoneyField(
-        "amount (₹)", null=True, blank=True, help_text="For a fixed amount, or for each day."
+        "amount (₹)", null=True, blank=True, help_text="Fixed amount, or amount per day."
     )
-    percent = models.DecimalField("per cent", max_digits=5, decimal_places=2, null=True, blank=True)
-    cap = MoneyField("at most (₹)", null=True, blank=True)
-    is_active = models.BooleanField("in force", default=True)
+    percent = models.DecimalField("percent", max_digits=5, decimal_places=2, null=True, blank=True)
+    cap = MoneyField("maximum (₹)", null=True, blank=True)
+    is_active = models.BooleanField("active", default=True)
 
     history = HistoricalRecords()
 
@@ -41,7 +37,7 @@ class LateFeeRule(models.Model):
                 condition=Q(kind="percent", percent__gt=0, percent__lte=100, amount=None)
                 | (Q(kind__in=["fixed", "per_day"], percent=None) & Q(amount__gt=0)),
                 name="late_fee_rule_has_its_figure",
-                violation_error_message="Give an amount for a fixed or daily late fee, or per cent for the other kind.",
+                violation_error_message="Enter an amount, or a percentage for that kind of rule.",
             ),
             models.CheckConstraint(
                 condition=Q(cap__gt=0) | Q(cap=None), name="late_fee_cap_above_zero"
@@ -53,7 +49,7 @@ class LateFeeRule(models.Model):
 
     @property
     def rate_label(self):
-        """How much: `₹250.00`, `₹20.00 a day` or `2.5 % of what is open`."""
+        """`₹250.00`, `₹20.00 per day` or `2.5 % of the unpaid amount`."""
         if self.percent is not None:
-            return f"{percent(self.percent)} of what is open"
-        return f"{display(self.amount)}{' a day' if self.kind == self.Kind.PER_DAY else ''}"
+            return f"{percent(self.percent)} of the unpaid amount"
+        return f"{display(self.amount)}{' per day' if self.kind == self.Kind.PER_DAY else ''}"

@@ -2,8 +2,6 @@ from django.db import models
 
 
 class Mode(models.TextChoices):
-    """How money was received."""
-
     CASH = "cash", "Cash"
     CARD = "card", "Card"
     UPI = "upi", "UPI"
@@ -12,5 +10,5 @@ class Mode(models.TextChoices):
 
     @property
     def needs_reference(self):
-        """Whether such a payment has a number that proves it: of the bank, or of the cheque."""
+        """Whether a bank reference or cheque number is required."""
         return self in (Mode.UPI, Mode.BANK_TRANSFER, Mode.CHEQUE)

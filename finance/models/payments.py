@@ -21,7 +21,7 @@ from .refunds import Refund
 
 
 def _number_ranges(digits):
-    """Ranges of the numbers that are written with these ``digits`` first."""
+    """Yield the ranges of receipt numbers that start with ``digits``."""
     for more in range(max(DIGITS - len(digits), 0), DIGITS + 3 - len(digits)):
         first = int(digits) * 10**more
         if len(digits) + more == DIGITS or digits[0] != "0":
@@ -29,24 +29,25 @@ def _number_ranges(digits):
 
 
 class PaymentQuerySet(OwnRowsQuerySet):
-    #: By the column that joins the two: of another one PostgreSQL guesses that nearly none stands.
+    #: Tests the joined column: for another one PostgreSQL expects nearly no active payments.
     ACTIVE = Q(reversal__payment=None)
 
     def active(self):
-        """Payments that stand."""
         return self.filter(self.ACTIVE)
 
     def as_of(self, on):
-        """Payments that stood on that day: received by then, not voided by then."""
+        """Payments received by the day ``on`` and not cancelled by then."""
         return self.filter(self.ACTIVE | Q(reversal__voided_on__gt=on), paid_on__lte=on)
 
-    def with_receipt_number(self, words):
-        """Those in whose receipt number ``words`` with a `/` occur: told as series and numbers, since a part of a text has no
-        index."""
-        head, _, digits = words.upper().rpartition("/")
+    def with_receipt_number(self, search):
+        """Filter by a part of the receipt number that contains a `/`.
+
+        Series and numbers are compared, because a search within the text cannot use an index.
+        """
+        head, _, digits = search.upper().rpartition("/")
         found = Q(pk__in=[])
         for series in ReceiptSeries.objects.exclude(kind=ReceiptSeries.Kind.REFUND):
-            if words.upper() in f"{series}/":
+            if search.upper() in f"{series}/":
                 found |= Q(series=series)
             elif str(series).endswith(head) and digits.isascii() and digits.isdigit():
                 for first, last in _number_ranges(digits):
@@ -54,13 +55,13 @@ class PaymentQuerySet(OwnRowsQuerySet):
         return self.filter(found)
 
     def with_refunded(self):
-        """With what was given back of each payment (``refunded``)."""
+        """Annotate the ``refunded`` amount of each payment."""
         return self.annotate(
             refunded=sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment")
         )
 
     def for_receipt(self):
-        """With all that a receipt says, and whether it ``was_printed`` already."""
+        """Join everything on a receipt, and annotate whether it ``was_printed``."""
         return (
             self.with_refunded()
             .select_related(
@@ -74,7 +75,6 @@ class PaymentQuerySet(OwnRowsQuerySet):
         )
 
     def for_list(self):
-        """With what a row of a list shows."""
         return self.select_related(
             "student__user", "enrollment__batch", "received_by", "reversal"
         ).only(
@@ -92,16 +92,16 @@ class PaymentQuerySet(OwnRowsQuerySet):
         )
 
     def update(self, **kwargs):
-        raise TypeError("A payment is never changed; void it and record another.")
+        raise TypeError("A payment cannot be changed. Cancel it and record another one.")
 
     def delete(self):
-        raise TypeError("A payment is never deleted; void it.")
+        raise TypeError("A payment cannot be deleted. Cancel it.")
 
     bulk_update = update
 
 
 class Payment(models.Model):
-    """Money received, with the receipt it was given. Only ever added: the database refuses to change or delete it."""
+    """Money received, and its receipt. Append-only: see `finance.triggers`."""
 
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="payments")
     enrollment = models.ForeignKey(
@@ -110,12 +110,12 @@ class Payment(models.Model):
         null=True,
         blank=True,
         related_name="payments",
-        db_index=False,  # `payment_by_enrollment` is one
-        help_text="What it was taken for; reports by course and batch use it.",
+        db_index=False,  # see `payment_by_enrollment`
+        help_text="Used by the reports by course and batch.",
     )
     amount = MoneyField()
     paid_on = BoundedDateField("date")
-    #: The day in whose book it stands: `paid_on`, or the next open day when that day was closed by who received it.
+    #: The day in the day book: `paid_on`, or the next open day if the cashier has closed that day.
     booked_on = BoundedDateField("counted on")
     mode = models.CharField(max_length=15, choices=Mode.choices)
     reference = SingleLineField(max_length=60, blank=True)
@@ -125,22 +125,24 @@ class Payment(models.Model):
     number = models.PositiveIntegerField()
     receipt_number = models.CharField(max_length=16, unique=True)
     token = models.CharField(
-        max_length=64, unique=True, help_text="One a form, so that a form sent twice pays once."
+        max_length=64,
+        unique=True,
+        help_text="Unique per form, so that a form sent twice is recorded once.",
     )
     received_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     recorded_at = models.DateTimeField(default=timezone.now)
-    #: What the receipt said on the day, as text: later changes must not alter a paper that was handed out.
+    #: The charges on the receipt, as text, because later changes must not alter a receipt.
     settled = models.JSONField(
-        default=list, help_text="What it settled: pairs of a name and an amount."
+        default=list, help_text="Paid charges: pairs of a name and an amount."
     )
     balance_after = MoneyField()
     letterhead = models.ForeignKey(Letterhead, on_delete=models.PROTECT, related_name="payments")
-    #: The state whose tax is in it, by its code; "" without tax.
+    #: The code of the state that the GST belongs to; "" without GST.
     place_of_supply = models.CharField(max_length=2, blank=True)
 
-    #: Whether `record_payment` was asked for it again, and so has not written it just now.
+    #: Set by `record_payment` if the payment was recorded by an earlier request.
     is_repeat = False
 
     objects = PaymentQuerySet.as_manager()
@@ -174,43 +176,44 @@ class Payment(models.Model):
 
     def save(self, **kwargs):
         if not self._state.adding:
-            raise ValidationError("A payment is never changed; void it and record another.")
+            raise ValidationError("A payment cannot be changed. Cancel it and record another one.")
         super().save(**{**kwargs, "force_insert": True})
 
     def get_absolute_url(self):
         return reverse("finance:receipt", args=[self.pk])
 
     def delete(self, **kwargs):
-        raise ValidationError("A payment is never deleted; void it.")
+        raise ValidationError("A payment cannot be deleted. Cancel it.")
 
     def get_mode_display(self):
-        """The mode in words, as Django says it, but without its look through all choices for each row of a list."""
+        # Faster than Django's own, which matters on long lists.
         return Mode(self.mode).label
 
     @property
     def is_cancelled(self):
-        """Whether it was reversed."""
         return hasattr(self, "reversal")
 
     @property
     def settled_lines(self):
-        """What the receipt said it settled: pairs of a name and rupees."""
+        """The charges on the receipt: pairs of a name and rupees."""
         return [(name, Decimal(amount)) for name, amount in self.settled]
 
     @property
     def advance_after(self):
-        """What it left in advance, in rupees."""
+        """The advance (rupees) on the receipt."""
         return max(-self.balance_after, ZERO)
 
 
 def normalised_reference(text):
-    """A bank reference as it is compared: without spaces and dashes, letter case ignored."""
+    """Return a bank reference without spaces, dashes and letter case, for comparison."""
     return folded("".join(c for c in text if c.isalnum()))
 
 
 def live_reference(payment):
-    """What `LiveReference` keeps of a payment: its bank's reference; of a cheque the number with the student, since
-    the cheques of two banks may bear one number. "" when it has none."""
+    """Return the reference that no other active payment may have; "" without one.
+
+    A cheque number is unique per student only, because two banks may use the same number.
+    """
     reference = normalised_reference(payment.reference)
     return (
         f"cheque{payment.student_id}.{reference}"
@@ -220,7 +223,7 @@ def live_reference(payment):
 
 
 class LiveReference(models.Model):
-    """A bank reference of a payment that stands; the void of the payment deletes it and frees the reference."""
+    """The bank reference of an active payment; cancelling the payment deletes it."""
 
     reference = models.CharField(max_length=90, primary_key=True)
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="live_reference")

@@ -12,22 +12,20 @@ from .querysets import DIGITS
 
 
 class ReceiptSeries(models.Model):
-    """The receipt numbers of one financial year (April to March), and the last one used.
+    """The receipt numbers of a financial year (April to March).
 
-    Numbers are consecutive, as rule 46(b) of the CGST Rules asks of invoices: at most 16 characters, unique for a
-    financial year.
+    They are consecutive, unique in the year and have at most 16 characters, as rule 46(b) of the
+    CGST Rules requires of invoices.
     """
 
     class Kind(models.TextChoices):
-        """What the numbers stand on."""
-
         RECEIPT = "receipt", "Receipts"
         REFUND = "refund", "Refund vouchers"
         OPENING = "opening", "Opening payments"
 
         @property
         def prefix(self):
-            """What its numbers begin with; of receipts the institute says it."""
+            """The fixed prefix; "" for receipts, which use the prefix of the institute."""
             return {"refund": "RV", "opening": "OP"}.get(self.value, "")
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RECEIPT)
@@ -40,7 +38,7 @@ class ReceiptSeries(models.Model):
     )
     last_number = models.PositiveIntegerField(default=0)
 
-    #: The last day that whoever makes an entry has closed, where `locks.lock_entry` has asked.
+    #: The last day closed by the cashier: see `locks.lock_entry`.
     last_closed = None
 
     class Meta:
@@ -54,7 +52,7 @@ class ReceiptSeries(models.Model):
         return f"{self.prefix}/{financial_year_label(self.year)}"
 
     def number(self, count):
-        """The receipt number with that count: `CM/26-27/00042`."""
+        """Format a receipt number: `CM/26-27/00042`."""
         return f"{self}/{count:0{DIGITS}d}"
 
 
@@ -66,17 +64,19 @@ def institute_with_letterhead():
 
 class LetterheadManager(models.Manager):
     def current(self):
-        """The institute as it is now and its letterhead, which is made when something of it has changed."""
+        """Return the institute and its current letterhead; create one if the institute changed."""
         (institute,) = institute_with_letterhead()
-        kept = {name: getattr(institute, name) for name in Letterhead.FIELDS}
+        values = {name: getattr(institute, name) for name in Letterhead.FIELDS}
         if institute.letterhead is None:
-            return institute, self.get_or_create(**kept)[0]
-        return institute, Letterhead(pk=institute.letterhead, **kept)
+            return institute, self.get_or_create(**values)[0]
+        return institute, Letterhead(pk=institute.letterhead, **values)
 
 
 class Letterhead(models.Model):
-    """The institute as receipts and vouchers show it: one row for each way it ever looked. Only ever added, so that a paper
-    keeps the head, and a receipt the tax, that it was given with."""
+    """The institute as printed on receipts and vouchers.
+
+    Append-only, so that a receipt keeps the letterhead and the GST rate it was issued with.
+    """
 
     FIELDS = ["name", "address", "phone", "email", "gstin", "state", "gst_percent"]
 
@@ -104,16 +104,16 @@ class Letterhead(models.Model):
 
     @property
     def home(self):
-        """The state that the institute is registered in, by its code."""
+        """The code of the state in which the institute is registered."""
         return self.state or self.gstin[:2]
 
     def place_of_supply(self, student):
-        """The state whose tax is in what ``student`` pays: that on record for them, else the institute's; "" without tax."""
+        """Return the code of the place of supply; "" without GST."""
         return place_of_supply(student.state, self.home) if self.gstin else ""
 
 
 class ReceiptPrint(models.Model):
-    """One printing of a receipt, on paper or as a PDF. The first is the original, all others say "Duplicate"."""
+    """A printed or downloaded copy of a receipt. Copies after the first are marked "Duplicate"."""
 
     payment = models.ForeignKey("finance.Payment", on_delete=models.PROTECT, related_name="prints")
     copy = models.PositiveIntegerField(help_text="1 is the original.")

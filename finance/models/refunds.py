@@ -15,12 +15,12 @@ from .receipts import Letterhead, ReceiptSeries
 
 class RefundQuerySet(OwnRowsQuerySet):
     def as_of(self, on):
-        """Refunds paid by that day."""
+        """Refunds paid by the day ``on``."""
         return self.filter(refunded_on__lte=on)
 
 
 class Refund(models.Model):
-    """Money given back of one payment, with a voucher of its own series. Only ever added."""
+    """A refund of a payment, with its voucher. Append-only."""
 
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="refunds")
     payment = models.ForeignKey("finance.Payment", on_delete=models.PROTECT, related_name="refunds")
@@ -38,7 +38,7 @@ class Refund(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     recorded_at = models.DateTimeField(default=timezone.now)
-    #: None in vouchers of before it was kept.
+    #: None for vouchers issued before letterheads were stored.
     letterhead = models.ForeignKey(
         Letterhead, on_delete=models.PROTECT, null=True, related_name="refunds"
     )
@@ -67,5 +67,5 @@ class Refund(models.Model):
 
     @property
     def head(self):
-        """The institute as the voucher shows it; where that was not kept, as the receipt of the payment has it."""
+        """The letterhead of the voucher, otherwise that of the receipt."""
         return self.letterhead or self.payment.letterhead

@@ -6,7 +6,7 @@ from coachmaster.core.reminders import SentReminder
 
 
 class Reminder(SentReminder):
-    """A reminder about fees that somebody sent or opened to send."""
+    """A fee reminder that was sent, or opened in WhatsApp."""
 
     student = models.ForeignKey(
         StudentProfile, on_delete=models.CASCADE, related_name="fee_reminders"

@@ -10,14 +10,11 @@ from .payments import Payment
 
 
 class Reversal(models.Model):
-    """The void of a payment that was entered wrongly, or of a cheque that bounced. One to one: a second cannot be
-    written."""
+    """The cancellation of a receipt that was entered by mistake, or of a bounced cheque."""
 
     class Kind(models.TextChoices):
-        """Why the money does not count."""
-
-        VOID = "void", "Wrong entry"
-        BOUNCED = "bounced", "Cheque bounced"
+        VOID = "void", "Cancelled"
+        BOUNCED = "bounced", "Bounced"
 
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="reversal")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.VOID)
@@ -38,9 +35,8 @@ class Reversal(models.Model):
         ]
 
     def __str__(self):
-        return f"Void of {self.payment}"
+        return f"Cancellation of {self.payment}"
 
     @property
     def label(self):
-        """One word for it, beside the receipt's number."""
-        return "Bounced" if self.kind == self.Kind.BOUNCED else "Void"
+        return self.get_kind_display()

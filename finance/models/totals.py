@@ -11,16 +11,18 @@ from .reminders import Reminder
 
 class AccountQuerySet(models.QuerySet):
     def owing(self):
-        """Students who owe something, now or later."""
+        """Accounts with a balance to be paid, now or later."""
         return self.filter(balance__gt=0)
 
     def overdue(self, on):
-        """Those who owed something before that day."""
+        """Accounts with dues before the day ``on``."""
         return self.filter(first_due_on__lt=on)
 
     def with_last_contact(self, on, end):
-        """With the day of the last active payment (``last_paid_on``) and the time of the last reminder (``reminded_at``), both
-        as of the day ``on``, which ends at the moment ``end``."""
+        """Annotate the day of the last payment and the time of the last reminder.
+
+        Both are as of the day ``on``, which ends at the time ``end``.
+        """
         paid = Payment.objects.as_of(on).filter(student=OuterRef("pk")).order_by("-paid_on")
         reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by(
             "-sent_at"
@@ -32,23 +34,23 @@ class AccountQuerySet(models.QuerySet):
 
 
 class Account(models.Model):
-    """A student's cached balance, and since when something of it is due, so that sums over everybody are quick.
+    """The cached balance of a student.
 
-    `ledger.save_statuses` writes it in the transaction that changed a row of the student. The account's row is also the
-    lock that keeps two actions on one student apart.
+    `balances.save_statuses` updates it in the transaction that changes a row of the student. The
+    account is also the row to lock before any such change.
     """
 
     student = models.OneToOneField(
         StudentProfile, on_delete=models.PROTECT, primary_key=True, related_name="account"
     )
     balance = MoneyField(default=0)
-    #: When the oldest charge was due of which something is open; None when nothing is.
+    #: The due date of the oldest unpaid charge, or None.
     first_due_on = BoundedDateField(null=True, editable=False, db_index=True)
 
     objects = AccountQuerySet.as_manager()
 
     class Meta:
-        # All that the list of dues sorts, counts and sums by.
+        # Covers the order and the totals of the list of dues.
         indexes = [
             models.Index(fields=["balance", "student", "first_due_on"], name="account_by_balance")
         ]
@@ -58,10 +60,9 @@ class Account(models.Model):
 
 
 class DayTotal(models.Model):
-    """The cached total of a day and mode, of payments that were not reversed, for charts and dashboards.
+    """The cached total of the active payments of a day and mode.
 
-    A payment is added to it by `ledger.add_to_day`, everything else recalculates it by `ledger.refresh_days`, while the
-    receipt series of the day is locked.
+    `balances` updates it while the receipt series of the day is locked.
     """
 
     paid_on = BoundedDateField()
