@@ -34,8 +34,6 @@ CREATED_BY_MIGRATE = [
 ]
 
 _ROWS_A_CHUNK = 2000
-#: PostgreSQL takes 65,535 parameters a statement, SQLite fewer; more than this gains nothing.
-_PARAMETERS_A_STATEMENT = 5000
 _LONGEST_CELL = 100_000_000
 _NULL = r"\N"
 
@@ -95,30 +93,22 @@ class TableFile:
                 lines = csv.reader(file, strict=True)
                 if next(lines, None) != self.columns:
                     raise ValueError(f"its columns are not {', '.join(self.columns)}")
-                for chunk in in_chunks(lines, self._rows_a_statement):
-                    cursor.execute(
-                        self._insert(len(chunk)),
+                # psycopg sends these in one pipeline; multi-row inserts were measured: no faster.
+                for chunk in in_chunks(lines, _ROWS_A_CHUNK):
+                    cursor.executemany(
+                        self._insert(),
                         [
-                            read(cell)
+                            [read(cell) for read, cell in zip(readers, line, strict=True)]
                             for line in chunk
-                            for read, cell in zip(readers, line, strict=True)
                         ],
                     )
                     advance(len(chunk))
         finally:
             csv.field_size_limit(limit)
 
-    @property
-    def _rows_a_statement(self):
-        if any(isinstance(field, models.BinaryField) for field in self.fields):
-            return 1  # files of several megabytes
-        limit = connection.features.max_query_params or _PARAMETERS_A_STATEMENT
-        return max(min(limit, _PARAMETERS_A_STATEMENT) // len(self.columns), 1)
-
-    def _insert(self, rows):
-        names = '", "'.join(self.columns)
-        row = f"({', '.join(['%s'] * len(self.columns))})"
-        return f'INSERT INTO "{self.name}" ("{names}") VALUES {", ".join([row] * rows)}'
+    def _insert(self):
+        names, values = '", "'.join(self.columns), ", ".join(["%s"] * len(self.columns))
+        return f'INSERT INTO "{self.name}" ("{names}") VALUES ({values})'
 
 
 def _flush(buffer, digest, file):
