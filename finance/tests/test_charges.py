@@ -252,7 +252,7 @@ def test_rules_are_added_listed_and_edited(client_of, admin):
     )
 
     page = client.get(reverse("finance:late-fee-rules")).content.decode()
-    for words in ("₹20.00 a day", "Not in force", "2.5 % of what is open", "₹500.00"):
+    for words in ("₹20.00 per day", "Not in force", "2.5 % of the unpaid amount", "₹500.00"):
         assert words in page
 
 

@@ -425,7 +425,7 @@ def test_a_course_has_one_plan_of_a_name(client_of, admin):
         reverse("finance:plan-create", args=[course.pk]), parts_typed(HALF, HALF)
     )
 
-    assert "The course has a plan of this name already." in response.content.decode()
+    assert "The course already has a plan with this name." in response.content.decode()
 
 
 def test_a_student_does_not_see_the_plans_of_a_course(client_of, student):
