@@ -3,8 +3,6 @@ from django.db.models.signals import post_delete
 
 
 class AttendanceConfig(AppConfig):
-    """Sheets and marks: who came."""
-
     name = "attendance"
 
     def ready(self):

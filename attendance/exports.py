@@ -15,7 +15,7 @@ MARK_COLUMNS = [
 
 
 def _of_tally(name):
-    return lambda one: getattr(one.tally, name) if one.is_taken else None
+    return lambda one: getattr(one.tally, name) if one.is_marked else None
 
 
 #: `ClassDay`s.

@@ -1,4 +1,4 @@
-"""Who came: one sheet a batch and day, one mark a student on it, and what a mark was before."""
+"""Attendance sheets of a batch and a day, marks of students, and their cached counts."""
 
 from dataclasses import astuple
 
@@ -20,15 +20,12 @@ from .percentages import MarkStatus, Tally, least_expression, shortfall
 
 
 class MarkCountsQuerySet(ScopedQuerySet):
-    """Rows that keep their counts of marks."""
-
     def tally(self):
-        """The Tally of all marks of these rows, by one query."""
         return Tally(**{kind: count or 0 for kind, count in self.aggregate(**_sums()).items()})
 
-    def tallies_by(self, key):
-        """A Tally for each value of ``key``, a column ("batch") or a path of columns, by one query."""
-        rows = self.order_by().values_list(key).annotate(*_sums().values())
+    def tallies_by(self, column):
+        """Return a Tally for each value of ``column``."""
+        rows = self.order_by().values_list(column).annotate(*_sums().values())
         return {value: Tally(*counts) for value, *counts in rows}
 
 
@@ -37,10 +34,9 @@ def _sums():
 
 
 class MarkCounts(models.Model):
-    """How many marks of each kind belong to a row, kept so that no page counts marks.
+    """Cached number of marks of each status, so that no page counts marks.
 
-    Never added to: whoever writes marks rewrites the counts from the marks, in the same transaction, and `verify` proves
-    them. What a page shows as `34 of 40` is always one of these, or a sum of them.
+    Recalculated from the marks in the transaction that changes them. `manage.py verify` checks it.
     """
 
     present = models.PositiveIntegerField(default=0, editable=False)
@@ -53,7 +49,6 @@ class MarkCounts(models.Model):
 
     @property
     def tally(self):
-        """The counts as a Tally."""
         return Tally(self.present, self.absent, self.late, self.excused)
 
     @tally.setter
@@ -63,20 +58,19 @@ class MarkCounts(models.Model):
 
 class SheetQuerySet(MarkCountsQuerySet):
     def between(self, first, last):
-        """Sheets of the days from ``first`` to ``last``, both included, each bound optional."""
-        found = self
+        """Limit to days from ``first`` to ``last``, both included; None is no limit."""
+        sheets = self
         if first:
-            found = found.filter(held_on__gte=first)
+            sheets = sheets.filter(held_on__gte=first)
         if last:
-            found = found.filter(held_on__lte=last)
-        return found
+            sheets = sheets.filter(held_on__lte=last)
+        return sheets
 
-    def recorded_by(self, scope):
-        """Those of the batches `recorded_by` that ``scope``."""
-        return self if scope is None else self.filter(batch__instructor=scope)
+    def recorded_by(self, instructor_id):
+        return self if instructor_id is None else self.filter(batch__instructor=instructor_id)
 
     def for_list(self):
-        """With the name of who took them, and without what they were before."""
+        """Load ``taken_by`` and leave out ``earlier_saves``."""
         return self.select_related("taken_by").only(
             "batch",
             "held_on",
@@ -90,7 +84,7 @@ class SheetQuerySet(MarkCountsQuerySet):
 
 
 class Sheet(MarkCounts):
-    """The attendance of one batch on one day, however many classes the day has."""
+    """Attendance of one batch on one day, even if the day has several classes."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="sheets")
     held_on = BoundedDateField("date")
@@ -99,24 +93,24 @@ class Sheet(MarkCounts):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     taken_at = models.DateTimeField(default=timezone.now)
-    #: Counts the saves, so that a page that was opened before somebody else's save is noticed.
+    #: Number of saves, to detect a page opened before another person saved.
     version = models.PositiveIntegerField(default=1)
-    #: Students check themselves in, or a device has read them: the rest have no mark until somebody saves the sheet.
+    #: Marks came from check-ins or a device; other students have no mark until a person saves.
     is_open = models.BooleanField(default=False, editable=False)
-    #: How it stood before each further save, the oldest first, each as `last_save` says. Only ever added to.
+    #: ``last_save`` of each earlier version, oldest first. Append-only.
     earlier_saves = models.JSONField(default=list, editable=False)
 
     objects = SheetQuerySet.as_manager()
 
     class Meta:
         ordering = ["-held_on", "-pk"]
-        permissions = [("correct_any_day", "Can take and correct sheets of any day")]
+        permissions = [("correct_any_day", "Can mark and correct attendance of any day")]
         indexes = [models.Index(fields=["held_on", "batch", "is_open"], name="sheet_by_day")]
         constraints = [
             models.UniqueConstraint(
                 fields=["batch", "held_on"],
                 name="sheet_one_a_day",
-                violation_error_message="This batch has a sheet on this day already.",
+                violation_error_message="This batch already has an attendance sheet for this day.",
             ),
             *day_bounds("sheet", "held_on"),
         ]
@@ -129,29 +123,28 @@ class Sheet(MarkCounts):
 
     @property
     def last_save(self):
-        """Who saved it last, when, and with which topic, as `earlier_saves` keeps it once somebody else has saved."""
+        """The entry of ``earlier_saves`` for the current version."""
         return {"by": self.taken_by_id, "at": self.taken_at.isoformat(), "topic": self.topic}
 
 
 class MarkQuerySet(ScopedQuerySet):
     def owned_by(self, key):
-        """One's own, and those in batches that one teaches."""
+        """Limit to the student's own, and those in batches that the user teaches."""
         return self.filter(Q(student=key) | Q(sheet__batch__instructor=key))
 
-    def recorded_by(self, scope):
-        """Those of the batches `recorded_by` that ``scope``."""
-        return self if scope is None else self.filter(sheet__batch__instructor=scope)
+    def recorded_by(self, instructor_id):
+        return (
+            self if instructor_id is None else self.filter(sheet__batch__instructor=instructor_id)
+        )
 
 
 class Mark(models.Model):
-    """One student on one sheet."""
-
     sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="marks")
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="marks")
-    #: The enrollment under which the student was in the batch that day: the percentage is told for each.
+    #: The student's enrollment in the batch on that day; percentages are by enrollment.
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="marks")
     status = models.CharField(max_length=10, choices=MarkStatus.choices)
-    #: A word on the student that day; the student reads it too.
+    #: Visible to the student.
     note = SingleLineField(max_length=200, blank=True)
 
     objects = MarkQuerySet.as_manager()
@@ -172,14 +165,14 @@ class Mark(models.Model):
 
 
 class MarkChange(models.Model):
-    """What a mark was before it was corrected, who corrected it, when, and why. Only ever added."""
+    """A correction of a mark. Append-only."""
 
     mark = models.ForeignKey(Mark, on_delete=models.CASCADE, related_name="changes")
     before = models.CharField(max_length=10, choices=MarkStatus.choices)
     after = models.CharField(max_length=10, choices=MarkStatus.choices)
     note_before = SingleLineField(max_length=200, blank=True)
     note_after = SingleLineField(max_length=200, blank=True)
-    #: Asked for when the sheet could no longer be corrected by who took it.
+    #: Required once instructors may no longer correct the sheet.
     reason = SingleLineField(max_length=200, blank=True)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -195,13 +188,13 @@ class MarkChange(models.Model):
 
 
 class CheckIn(models.Model):
-    """A student who marked themselves by the code of a class. The database lets a device mark one student on a sheet."""
+    """A student who checked in by the code of a class; a device can check in one student."""
 
     sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="check_ins")
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="check_ins")
-    #: A name that the server gave to the browser, by a signed cookie.
+    #: Random id of the browser, from a signed cookie.
     device = models.CharField(max_length=64)
-    #: What the clock said; the mark may have been corrected since.
+    #: Status at check-in; the mark may have been corrected since.
     status = models.CharField(max_length=10, choices=MarkStatus.choices)
     at = models.DateTimeField(default=timezone.now)
 
@@ -219,7 +212,7 @@ class CheckIn(models.Model):
 
 
 class Reminder(SentReminder):
-    """A reminder about attendance that somebody sent or opened to send, with the figures that it told."""
+    """A reminder about attendance, with the figures at that time."""
 
     enrollment = models.ForeignKey(
         Enrollment, on_delete=models.CASCADE, related_name="attendance_reminders"
@@ -238,13 +231,13 @@ class Reminder(SentReminder):
 
 
 class RegisterReminder(models.Model):
-    """That an instructor was mailed which registers they have to take: at most once a day."""
+    """An email to an instructor about missing registers, at most one a day."""
 
     instructor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
     )
     sent_on = BoundedDateField()
-    registers = models.PositiveIntegerField(help_text="How many the mail named.")
+    registers = models.PositiveIntegerField(help_text="Number of registers in the email.")
 
     class Meta:
         ordering = ["-sent_on", "-pk"]
@@ -261,85 +254,95 @@ class RegisterReminder(models.Model):
 
 class PresenceQuerySet(MarkCountsQuerySet):
     def owned_by(self, key):
-        """One's own, and those in batches that one teaches."""
+        """Limit to the student's own, and those in batches that the user teaches."""
         return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))
 
-    def recorded_by(self, scope):
-        """Those of the batches `recorded_by` that ``scope``."""
-        return self if scope is None else self.filter(enrollment__batch__instructor=scope)
+    def recorded_by(self, instructor_id):
+        return (
+            self
+            if instructor_id is None
+            else self.filter(enrollment__batch__instructor=instructor_id)
+        )
 
     def active(self):
-        """Those of enrollments that go on."""
-        # Not by their status, by whose index SQLite would begin with everybody, and look up the counts of each.
+        """Limit to active enrollments."""
+        # With the index on status, SQLite would start from every active enrollment.
         return self.filter(enrollment__ended_on=None)
 
     def needing_attention(self, institute):
-        """Active ones that are short or away, or short after the next absence, as `Expected` judges them.
+        """Limit to active enrollments that are short, borderline or repeatedly absent.
 
-        With the share that their course expects (``expected``).
+        Annotate ``required_percent``, the percentage that the course requires.
         """
-        expected = Coalesce(
+        required = Coalesce(
             "enrollment__batch__course__low_attendance_percent",
             Value(institute.low_attendance_percent),
             output_field=models.IntegerField(),
         )
-        courses = Course.objects.exclude(low_attendance_percent=None).order_by(
-            "-low_attendance_percent"
+        is_repeatedly_absent = Q(absences_in_a_row__gte=institute.absences_in_a_row)
+        # Most rows meet the requirement of the strictest course, and need no join.
+        candidates = self.alias(
+            by_strictest=_next_shortfall(_strictest_percent(institute), institute)
         )
-        strictest = Greatest(
-            Coalesce(Subquery(courses.values("low_attendance_percent")[:1]), 0),
-            Value(institute.low_attendance_percent),
-            output_field=models.IntegerField(),
-        )
-
-        def after_next(percent):
-            classes = institute.low_attendance_classes
-            return shortfall(
-                F("present") + F("late"), F("absent") + 1, percent, classes, least_expression
-            )
-
-        away = Q(absences_in_a_row__gte=institute.absences_in_a_row)
-        # Who would be fine by what the strictest course expects is left out first: that spares most rows their joins.
-        near = self.alias(by_strictest=after_next(strictest)).filter(Q(by_strictest__gt=0) | away)
-        judged = near.active().annotate(expected=expected).alias(by_own=after_next(F("expected")))
-        return judged.filter(Q(by_own__gt=0) | away)
+        candidates = candidates.filter(Q(by_strictest__gt=0) | is_repeatedly_absent)
+        rows = candidates.active().annotate(required_percent=required)
+        rows = rows.alias(next_shortfall=_next_shortfall(F("required_percent"), institute))
+        return rows.filter(Q(next_shortfall__gt=0) | is_repeatedly_absent)
 
     def for_list(self):
-        """With student, batch and course, and when the last reminder was sent (``reminded_at``)."""
-        reminders = (
-            Reminder.objects.filter(enrollment=OuterRef("pk"))
-            .order_by("-sent_at")
-            .values("sent_at")
-        )
+        """Load student, batch and course; annotate ``reminded_at``, time of the last reminder."""
+        reminders = Reminder.objects.filter(enrollment=OuterRef("pk")).order_by("-sent_at")
         return (
             self.select_related("enrollment__student__user", "enrollment__batch__course")
-            .only(
-                *MarkStatus.values,
-                "absences_in_a_row",
-                *(
-                    f"enrollment__student__{name}"
-                    for name in ("admission_number", "guardian_name", "guardian_phone")
-                ),
-                *(
-                    f"enrollment__student__{name}"
-                    for name in ("guardian_email", "user__full_name", "user__phone")
-                ),
-                "enrollment__student__user__email",
-                "enrollment__batch__name",
-                "enrollment__batch__course__name",
-                "enrollment__batch__course__low_attendance_percent",
-            )
-            .annotate(reminded_at=Subquery(reminders[:1]))
+            .only(*MarkStatus.values, "absences_in_a_row", *_LIST_FIELDS)
+            .annotate(reminded_at=Subquery(reminders.values("sent_at")[:1]))
         )
+
+
+_LIST_FIELDS = [
+    "enrollment__student__admission_number",
+    "enrollment__student__guardian_name",
+    "enrollment__student__guardian_phone",
+    "enrollment__student__guardian_email",
+    "enrollment__student__user__full_name",
+    "enrollment__student__user__phone",
+    "enrollment__student__user__email",
+    "enrollment__batch__name",
+    "enrollment__batch__course__name",
+    "enrollment__batch__course__low_attendance_percent",
+]
+
+
+def _next_shortfall(percent, institute):
+    """Return the expression of the shortfall after the next absence."""
+    return shortfall(
+        F("present") + F("late"),
+        F("absent") + 1,
+        percent,
+        institute.low_attendance_classes,
+        least_expression,
+    )
+
+
+def _strictest_percent(institute):
+    """Return the expression of the highest percentage that any course requires."""
+    courses = Course.objects.exclude(low_attendance_percent=None).order_by(
+        "-low_attendance_percent"
+    )
+    return Greatest(
+        Coalesce(Subquery(courses.values("low_attendance_percent")[:1]), 0),
+        Value(institute.low_attendance_percent),
+        output_field=models.IntegerField(),
+    )
 
 
 class Presence(MarkCounts):
-    """The marks of one enrollment, counted. An enrollment without a mark may have none."""
+    """Cached counts of the marks of one enrollment; an enrollment without marks may have none."""
 
     enrollment = models.OneToOneField(
         Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="presence"
     )
-    #: How many absences stand after the last class the student came to; excused ones neither count nor interrupt.
+    #: Number of absences since the last class attended; excused classes are skipped.
     absences_in_a_row = models.PositiveIntegerField(default=0, editable=False)
 
     objects = PresenceQuerySet.as_manager()
@@ -349,8 +352,7 @@ class Presence(MarkCounts):
 
 
 class EarlierAttendance(MarkCounts):
-    """The classes of one enrollment from before CoachMaster, of which only the totals are known. Its `Presence` has them
-    too, so that they count wherever attendance is told of; no sheet and no month shows them."""
+    """Total classes of one enrollment from before CoachMaster, included in its Presence."""
 
     enrollment = models.OneToOneField(
         Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="earlier_attendance"
@@ -360,11 +362,11 @@ class EarlierAttendance(MarkCounts):
         return f"{self.enrollment}: {self.tally} before CoachMaster"
 
 
-#: What a list of enrollments loads beside them to have the `tally_of` each.
+#: Fields that ``tally_of()`` reads, for ``only()``.
 PRESENCE_COUNTS = [f"presence__{status}" for status in MarkStatus.values]
 
 
 def tally_of(enrollment):
-    """The Tally of an enrollment that was loaded with its ``presence``."""
+    """Return the Tally of an enrollment loaded with its ``presence``."""
     presence = getattr(enrollment, "presence", None)
     return presence.tally if presence else Tally()

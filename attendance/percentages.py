@@ -1,3 +1,5 @@
+"""Attendance counts, the percentage, and the rule for attendance shortage."""
+
 from collections import Counter
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -7,23 +9,21 @@ from django.db.models.functions import Least
 
 
 class MarkStatus(models.TextChoices):
-    """What a mark says of a student."""
-
     PRESENT = "present", "Present"
     ABSENT = "absent", "Absent"
     LATE = "late", "Late"
     EXCUSED = "excused", "Excused"
 
 
-#: By what the database holds, in their order: the class takes far longer to ask, and a page has a thousand marks.
+#: Faster than ``MarkStatus(value)``, for pages with a thousand marks.
 STATUS_BY_VALUE = {status.value: status for status in MarkStatus}
 
 
 @dataclass
 class Tally:
-    """How many marks there are of each kind, and the one percentage that follows from them.
+    """Number of marks of each status.
 
-    Late counts as attended; excused counts neither as attended nor as absent.
+    Late counts as attended. Excused counts neither as attended nor as absent.
     """
 
     present: int = 0
@@ -33,28 +33,26 @@ class Tally:
 
     @classmethod
     def of(cls, statuses):
-        """The Tally of statuses; None among them is no mark."""
-        counted = Counter(statuses)
-        return cls(**{status.value: counted[status] for status in MarkStatus})
+        """Count ``statuses``; None is no mark."""
+        counts = Counter(statuses)
+        return cls(**{status.value: counts[status] for status in MarkStatus})
 
     @property
     def attended(self):
-        """Classes the student came to."""
         return self.present + self.late
 
     @property
     def counted(self):
-        """Classes that count."""
+        """Number of classes in the percentage."""
         return self.attended + self.absent
 
     @property
     def total(self):
-        """All marks."""
         return self.counted + self.excused
 
     @property
     def percentage(self):
-        """Attended of counted in per cent, to one decimal; None when nothing counts yet."""
+        """Percentage of ``counted`` that was attended, to one decimal; None without a class."""
         if not self.counted:
             return None
         return (Decimal(100 * self.attended) / self.counted).quantize(
@@ -62,8 +60,12 @@ class Tally:
         )
 
     @property
+    def percentage_label(self):
+        return f"{self.percentage} %".replace(".0 ", " ") if self.counted else ""
+
+    @property
     def label(self):
-        """The counts in words: `36 present · 3 absent · 1 late`."""
+        """`36 present · 3 absent · 1 late`"""
         counts = (
             ("present", self.present),
             ("absent", self.absent),
@@ -74,17 +76,13 @@ class Tally:
 
     @property
     def calculation(self):
-        """How the percentage comes about: `36 present + 2 late = 38 attended; 38 ÷ (38 + 4 absent) = 90.5 %`."""
+        """`36 present + 2 late = 38 attended; 38 ÷ (38 + 4 absent) = 90.5 %`"""
         if not self.counted:
             return "no classes yet"
         attended = f"{self.present} present + {self.late} late = {self.attended} attended"
-        left_out = f"; {self.excused} excused left out" if self.excused else ""
-        return f"{attended}; {self.attended} ÷ ({self.attended} + {self.absent} absent) = {self.percentage_label}{left_out}"
-
-    @property
-    def percentage_label(self):
-        """The percentage in words: `85 %`, "" when nothing counts yet."""
-        return f"{self.percentage} %".replace(".0 ", " ") if self.counted else ""
+        counted = f"({self.attended} + {self.absent} absent)"
+        excused = f"; {self.excused} excused left out" if self.excused else ""
+        return f"{attended}; {self.attended} ÷ {counted} = {self.percentage_label}{excused}"
 
     def __add__(self, other):
         return Tally(
@@ -100,12 +98,16 @@ class Tally:
         return f"{self.attended} of {self.counted} · {self.percentage_label}"
 
 
-def shortfall(attended, absent, percent, classes, minimum=min):
-    """Return a number above 0 if at least ``classes`` count and less than ``percent`` per cent of them were attended.
+def shortfall(attended, absent, percent, minimum_classes, minimum=min):
+    """Return a number above 0 if there were enough classes and too few were attended.
 
-    Of whole numbers, or of the database's expressions with `_least`.
+    Too few is less than ``percent`` of them. The arguments are integers, or database expressions
+    with ``minimum=least_expression``.
     """
-    return minimum(attended + absent - classes + 1, percent * absent - (100 - percent) * attended)
+    return minimum(
+        attended + absent - minimum_classes + 1,
+        percent * absent - (100 - percent) * attended,
+    )
 
 
 def least_expression(*expressions):
@@ -114,28 +116,26 @@ def least_expression(*expressions):
 
 @dataclass(frozen=True)
 class AttendanceRequirement:
-    """What share of the classes is expected, in per cent, and after how many classes that is asked."""
+    """Percentage of classes that a student must attend, once there were ``minimum_classes``."""
 
     percent: int
-    classes: int
+    minimum_classes: int
 
     @classmethod
-    def of(cls, course, institute):
-        """The course's own share, else the institute's."""
+    def for_course(cls, course, institute):
         return cls(
             course.low_attendance_percent or institute.low_attendance_percent,
             institute.low_attendance_classes,
         )
 
     def is_short(self, tally):
-        """Whether enough classes count, and the share of them lies below what is expected."""
-        return shortfall(tally.attended, tally.absent, self.percent, self.classes) > 0
+        return shortfall(tally.attended, tally.absent, self.percent, self.minimum_classes) > 0
 
     def is_borderline(self, tally):
-        """Whether it would be short after the next absence, and is not yet."""
+        """Return whether the next absence makes the attendance short."""
         return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
 
     def classes_needed(self, tally):
-        """How many classes, none missed, bring back one that is short; None when nothing can (100 % after an absence)."""
+        """Return how many classes in a row end the shortage; None if no number can."""
         lack = self.percent * tally.counted - 100 * tally.attended
         return -(-lack // (100 - self.percent)) if self.percent < 100 else None

@@ -111,7 +111,7 @@ class AttendanceImporter(Importer):
         """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
         roll = rolls.of(batch.pk, held_on)
         why_not = sheets_services.reason_not_allowed(
-            batch, held_on, today=self.today, plan=rolls.plan(batch.pk, held_on)
+            batch, held_on, today=self.today, schedule=rolls.schedule(batch.pk, held_on)
         )
         marks, lines = {}, {}
         numbers = iter(numbers)

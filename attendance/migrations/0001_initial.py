@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-held_on', '-pk'],
-                'permissions': [('correct_any_day', 'Can take and correct sheets of any day')],
+                'permissions': [('correct_any_day', 'Can mark and correct attendance of any day')],
             },
         ),
         migrations.CreateModel(
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('sent_on', coachmaster.core.fields.BoundedDateField()),
-                ('registers', models.PositiveIntegerField(help_text='How many the mail named.')),
+                ('registers', models.PositiveIntegerField(help_text='Number of registers in the email.')),
                 ('instructor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='sheet',
-            constraint=models.UniqueConstraint(fields=('batch', 'held_on'), name='sheet_one_a_day', violation_error_message='This batch has a sheet on this day already.'),
+            constraint=models.UniqueConstraint(fields=('batch', 'held_on'), name='sheet_one_a_day', violation_error_message='This batch already has an attendance sheet for this day.'),
         ),
         migrations.AddConstraint(
             model_name='sheet',

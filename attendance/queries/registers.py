@@ -96,7 +96,7 @@ def batch_register(batch, first, last):
         found = marks.get(student.pk, [None] * len(sheets))
         name, number = student.user.full_name, student.admission_number
         rows[student.pk] = RegisterRow(student.pk, name, number, found, Tally.of(found), tally)
-    expected = AttendanceRequirement.of(batch.course, Institute.objects.current())
+    expected = AttendanceRequirement.for_course(batch.course, Institute.objects.current())
     for row in rows.values():
         row.is_low = expected.is_short(row.overall)
     for column, sheet in enumerate(sheets):

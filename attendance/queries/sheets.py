@@ -9,32 +9,28 @@ from coachmaster.core.compiled import compiled
 
 @dataclass
 class SheetSave:
-    """One save of a sheet: None for ``by`` is an import."""
+    """One save of a sheet; ``by`` is None for an import."""
 
     by: str | None
     at: datetime.datetime
     topic: str
-    #: The topic of the save before, None of the first one.
+    #: Topic of the previous save; None for the first one.
     topic_before: str | None = None
 
 
 def sheet_saves(sheet):
-    """Every `Save` of ``sheet`` that is known, the newest first: what it is now, and how it stood before. One query."""
-    kept = [*sheet.earlier_saves, sheet.last_save]
+    """Return a SheetSave for each save of ``sheet``, newest first."""
+    entries = [*sheet.earlier_saves, sheet.last_save]
     names = dict(
-        User.objects.filter(pk__in={one["by"] for one in kept}).values_list("pk", "full_name")
+        User.objects.filter(pk__in={entry["by"] for entry in entries}).values_list(
+            "pk", "full_name"
+        )
     )
     saves, topic = [], None
-    for one in kept:
-        saves.append(
-            SheetSave(
-                names.get(one["by"]),
-                datetime.datetime.fromisoformat(one["at"]),
-                one["topic"],
-                topic,
-            )
-        )
-        topic = one["topic"]
+    for entry in entries:
+        at = datetime.datetime.fromisoformat(entry["at"])
+        saves.append(SheetSave(names.get(entry["by"]), at, entry["topic"], topic))
+        topic = entry["topic"]
     return saves[::-1]
 
 
@@ -44,24 +40,19 @@ def _newest_sheets(*, batch, last):
 
 
 def sheet_and_previous(batch, held_on):
-    """``(sheet, earlier)``: the sheet of ``batch`` on that day or None, and the last five before it, the oldest first."""
-    found = _newest_sheets(batch=batch.pk, last=held_on)
-    sheet = found.pop(0) if found and found[0].held_on == held_on else None
-    return sheet, found[:5][::-1]
+    """Return the sheet of that day or None, and the last five before it, oldest first."""
+    sheets = _newest_sheets(batch=batch.pk, last=held_on)
+    sheet = sheets.pop(0) if sheets and sheets[0].held_on == held_on else None
+    return sheet, sheets[:5][::-1]
 
 
 def marks_by_student(sheets):
-    """``{student id: [Status or None, one a sheet]}`` of who has a mark on one of ``sheets`` (a list). One query."""
+    """Return ``{student id: [MarkStatus or None for each of the sheets]}``."""
     columns = {sheet.pk: column for column, sheet in enumerate(sheets)}
-    marks = {}
+    by_student = {}
     if columns:
-        found = (
-            Mark.objects.filter(sheet__in=columns)
-            .order_by()
-            .values_list("student", "sheet", "status")
-        )
-        for student_id, sheet_id, status in found:
-            marks.setdefault(student_id, [None] * len(columns))[columns[sheet_id]] = (
-                STATUS_BY_VALUE[status]
-            )
-    return marks
+        marks = Mark.objects.filter(sheet__in=columns).order_by()
+        for student_id, sheet_id, status in marks.values_list("student", "sheet", "status"):
+            statuses = by_student.setdefault(student_id, [None] * len(columns))
+            statuses[columns[sheet_id]] = STATUS_BY_VALUE[status]
+    return by_student

@@ -37,8 +37,10 @@ def enrollments_with_tally(student, user):
     found = _enrollments(student=student.pk, scope=restricted_id(user))
     for enrollment in found:
         enrollment.tally = tally_of(enrollment)
-        enrollment.expected = AttendanceRequirement.of(enrollment.batch.course, institute)
-        enrollment.is_short = enrollment.is_active and enrollment.expected.is_short(
+        enrollment.requirement = AttendanceRequirement.for_course(
+            enrollment.batch.course, institute
+        )
+        enrollment.is_short = enrollment.is_active and enrollment.requirement.is_short(
             enrollment.tally
         )
     return found

@@ -43,7 +43,7 @@ class EnrollmentsByDay:
         self.batches = Batch.objects.in_bulk(batch_ids)
         self._timetable = Timetable(self.batches.values(), first_day, last_day)
 
-    def plan(self, batch_id, held_on):
+    def schedule(self, batch_id, held_on):
         """What the timetable says of that day of the batch."""
         return self._timetable.schedule(self.batches[batch_id], held_on)
 

@@ -24,7 +24,7 @@ from attendance.models import CheckIn, Mark, Sheet
 from attendance.percentages import MarkStatus
 from coachmaster.core.dates import format_date
 
-from .sheets import day_plan, reason_not_allowed, save_sheet
+from .sheets import day_schedule, reason_not_allowed, save_sheet
 
 #: How long a code is shown. The one before it still counts, for who has just scanned it.
 CODE_SECONDS = 20
@@ -83,9 +83,9 @@ def read_code(code):
     return Ticket(int(batch), datetime.datetime.strptime(day, "%Y%m%d").date(), int(by), now)
 
 
-def held_classes(plan):
+def held_classes(schedule):
     """The classes of a `DaySchedule` that are held, by time."""
-    return [one for one in plan.classes if not one.not_held_reason]
+    return [one for one in schedule.classes if not one.not_held_reason]
 
 
 def at_time(day, at):
@@ -130,10 +130,10 @@ def check_allowed(ticket, student, device):
         raise CheckInRefused(
             "This code is of another day. Scan the one that your instructor shows now."
         )
-    plan = day_plan(batch, today)
-    if sentence := reason_not_allowed(batch, today, today=today, plan=plan):
+    schedule = day_schedule(batch, today)
+    if sentence := reason_not_allowed(batch, today, today=today, schedule=schedule):
         raise CheckInRefused(sentence)
-    one = current_class(held_classes(plan), now)
+    one = current_class(held_classes(schedule), now)
     if one is None:
         raise CheckInRefused(f"{batch} has no class now. Check in while the class is on.")
     if not Enrollment.objects.filter(batch=batch, student=student).on_roll(today).exists():

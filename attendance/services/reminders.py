@@ -44,7 +44,7 @@ def reminder_text(row, institute):
         "attended": row.tally.attended,
         "counted": row.tally.counted,
         "percent": f"{row.tally.percentage}".removesuffix(".0"),
-        "expected": row.expected.percent,
+        "expected": row.requirement.percent,
         "absences": row.absences_in_a_row,
         "institute": institute.name,
         "phone": institute.phone,

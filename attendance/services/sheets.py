@@ -66,12 +66,12 @@ def attendance_batch_or_404(user, pk):
     return get_object_or_404(attendance_batches(user).select_related("course", "instructor"), pk=pk)
 
 
-def day_plan(batch, held_on):
+def day_schedule(batch, held_on):
     """What the timetable says of that day of ``batch``, a `DaySchedule`."""
     return Timetable([batch], held_on, held_on).schedule(batch, held_on)
 
 
-def reason_not_allowed(batch, held_on, *, today, plan=None, user=None):
+def reason_not_allowed(batch, held_on, *, today, schedule=None, user=None):
     """The sentence that says why ``batch`` can have no sheet of that day, or "".
 
     ``plan`` is that of `plan_of`, where the caller has it. ``user`` None stands for an import, which may reach back as far
@@ -83,13 +83,13 @@ def reason_not_allowed(batch, held_on, *, today, plan=None, user=None):
         return f"{batch} starts on {format_date(batch.starts_on)}."
     if batch.is_over(held_on):
         return f"{batch} ended on {format_date(batch.ends_on)}."
-    plan = plan or day_plan(batch, held_on)
-    if plan.holiday:
-        return f"{format_date(held_on)} is a holiday: {plan.holiday}."
-    if plan.called_off and not plan.is_planned:
-        moved_to = plan.called_off.to_day
+    schedule = schedule or day_schedule(batch, held_on)
+    if schedule.holiday:
+        return f"{format_date(held_on)} is a holiday: {schedule.holiday}."
+    if schedule.called_off and not schedule.is_planned:
+        moved_to = schedule.called_off.to_day
         what = f"moved to {format_date(moved_to)}" if moved_to else "cancelled"
-        return f"The class of {format_date(held_on)} is {what}: {plan.called_off.reason}."
+        return f"The class of {format_date(held_on)} is {what}: {schedule.called_off.reason}."
     if user is not None and held_on < (first := first_editable_day(user, today) or held_on):
         days = (today - first).days
         reach = f"for {days} day{'s' if days != 1 else ''}" if days else "on the day itself only"
@@ -227,7 +227,7 @@ def _write(
 ):
     locked = Sheet.objects.select_for_update(of=("self",)).select_related("taken_by")
     sheet = locked.filter(batch=batch, held_on=held_on).first()
-    if sheet is None and not confirmed_unplanned and not day_plan(batch, held_on).is_planned:
+    if sheet is None and not confirmed_unplanned and not day_schedule(batch, held_on).is_planned:
         raise NoClassPlanned(
             f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one."
         )

@@ -184,7 +184,7 @@ def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
     }
     assert "1 of 2 have checked in" in page.content.decode()
     (day,) = classes_on(today)
-    assert not day.is_taken
+    assert not day.is_marked
     evening = at(20)
     assert [(row.batch, row.day) for row in missing_registers(evening, days=0)] == [
         ("Physics", today)

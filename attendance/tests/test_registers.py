@@ -111,7 +111,7 @@ def test_a_planned_class_without_a_sheet_is_not_taken_yet(client_of, instructor,
     response = register(client_of(instructor), batch, **{"from": "2026-06-12", "to": "2026-06-30"})
 
     found = response.context["register"]
-    assert [(one.day.day, one.is_taken) for one in found.days] == [
+    assert [(one.day.day, one.is_marked) for one in found.days] == [
         (12, False),
         (14, True),
         (15, False),

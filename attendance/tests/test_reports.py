@@ -55,7 +55,7 @@ def test_an_extra_class_is_among_the_classes_of_its_day(admin):
 
     (extra,) = classes_on(MONDAY)
 
-    assert (extra.batch, extra.slots, extra.is_taken) == (batch, [], True)
+    assert (extra.batch, extra.slots, extra.is_marked) == (batch, [], True)
 
 
 def test_on_a_holiday_only_a_sheet_taken_before_stands(admin):

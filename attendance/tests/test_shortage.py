@@ -86,7 +86,7 @@ def test_the_judgement_is_exact_and_the_list_has_whom_it_concerns(
 ):
     institute = Institute(low_attendance_percent=percent, low_attendance_classes=3)
     tally = Tally(present=present, late=late, absent=absent, excused=excused)
-    expected = AttendanceRequirement(percent, classes=3)
+    expected = AttendanceRequirement(percent, minimum_classes=3)
     assert (expected.is_short(tally), expected.is_borderline(tally)) == (short, edge)
 
     assert not short or expected.classes_needed(tally) == classes_needed
@@ -117,7 +117,7 @@ def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, a
     response = client_of(admin).get(SHORTAGE)
 
     assert [
-        (str(row.student), str(row.tally), row.state, row.classes_needed)
+        (str(row.student), str(row.tally), row.status, row.classes_needed)
         for row in response.context["rows"]
     ] == [
         ("Lower", "1 of 5 · 20 %", "Short", 11),
@@ -126,7 +126,12 @@ def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, a
         ("Away", "60 of 63 · 95.2 %", "", 0),
     ]
     totals = response.context["totals"]
-    assert (totals.listed, totals.short, totals.edge, totals.away) == (4, 2, 1, 2)
+    assert (totals.listed, totals.short, totals.borderline, totals.repeatedly_absent) == (
+        4,
+        2,
+        1,
+        2,
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_a_course_may_expect_more_than_the_institute(client_of, admin):
     enrolled_with(present=8, absent=2, batch=strict, student__user__full_name="Strict")
 
     (row,) = client_of(admin).get(SHORTAGE, {"show": "short"}).context["rows"]
-    assert (str(row.student), row.expected.percent, row.classes_needed) == ("Strict", 90, 10)
+    assert (str(row.student), row.requirement.percent, row.classes_needed) == ("Strict", 90, 10)
 
 
 def test_who_has_left_is_not_watched(client_of, admin):
@@ -224,12 +229,12 @@ def test_the_file_says_what_the_list_says(client_of, admin):
         "Guardian": "Anil",
         "Phone": "9876500001",
         "Attended": "7",
-        "Of classes": "10",
-        "Per cent": "70.0",
-        "Expected per cent": "75",
-        "State": "Short",
-        "Classes to get back": "2",
-        "Absent in a row": "2",
+        "Classes": "10",
+        "Percentage": "70.0",
+        "Required percentage": "75",
+        "Status": "Short",
+        "Classes needed": "2",
+        "Absences in a row": "2",
         "Last reminder": "",
     }
     assert b"".join(client.get(SHORTAGE, {"as": "xlsx"}))[:2] == b"PK"

@@ -126,15 +126,36 @@ def test_each_enrollment_of_a_student_keeps_its_own(asha):
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda: Sheet.objects.update(late=7), "0 / 1 / 7 / 0 are kept, the marks say 0 / 1 / 0 / 0."),
-        (lambda: Presence.objects.update(absent=3), "0 / 3 / 0 / 0 / 1 in a row are kept, the marks say 0 / 1 / 0 / 0 / 1"),
-        (lambda: Presence.objects.update(absences_in_a_row=0), "0 / 1 / 0 / 0 / 0 in a row are kept"),
-        (lambda: Presence.objects.all().delete(), "0 / 0 / 0 / 0 / 0 in a row are kept"),
-        (lambda: Enrollment.objects.update(last_marked_on=None), "has a mark later than the last one it keeps"),
-        (lambda: Enrollment.objects.update(enrolled_on=DAY + 9 * ONE), "the days of its enrollment"),
-        (lambda: Sheet.objects.update(batch=DailyBatchFactory()), "the batch or the days of its enrollment"),
+        (
+            lambda: Sheet.objects.update(late=7),
+            "cached counts are 0 / 1 / 7 / 0, its marks give 0 / 1 / 0 / 0.",
+        ),
+        (
+            lambda: Presence.objects.update(absent=3),
+            "cached counts are 0 / 3 / 0 / 0 / 1 in a row, its marks give 0 / 1 / 0 / 0 / 1",
+        ),
+        (
+            lambda: Presence.objects.update(absences_in_a_row=0),
+            "cached counts are 0 / 1 / 0 / 0 / 0 in a row",
+        ),
+        (
+            lambda: Presence.objects.all().delete(),
+            "cached counts are 0 / 0 / 0 / 0 / 0 in a row",
+        ),
+        (
+            lambda: Enrollment.objects.update(last_marked_on=None),
+            "has a mark later than its last_marked_on",
+        ),
+        (
+            lambda: Enrollment.objects.update(enrolled_on=DAY + 9 * ONE),
+            "the days of its enrollment",
+        ),
+        (
+            lambda: Sheet.objects.update(batch=DailyBatchFactory()),
+            "the batch or the days of its enrollment",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_broken_is_named(asha, damage, sentence, capsys):
     taken(asha.batch, DAY, **{f"s{asha.student_id}": "absent"})
     call_command("verify")

@@ -16,7 +16,7 @@ from attendance.models import CheckIn, Sheet
 from attendance.services import check_in as codes
 from attendance.services.sheets import (
     attendance_batch_or_404,
-    day_plan,
+    day_schedule,
     enrolled_count,
     reason_not_allowed,
 )
@@ -50,9 +50,9 @@ def instructor_page_part(request, pk):
 def _screen(request, pk):
     institute, today, now = _switched_on(), timezone.localdate(), timezone.now()
     batch = attendance_batch_or_404(request.user, pk)
-    plan = day_plan(batch, today)
-    sentence = reason_not_allowed(batch, today, today=today, plan=plan, user=request.user)
-    classes = [] if sentence else codes.held_classes(plan)
+    schedule = day_schedule(batch, today)
+    sentence = reason_not_allowed(batch, today, today=today, schedule=schedule, user=request.user)
+    classes = [] if sentence else codes.held_classes(schedule)
     one = codes.current_class(classes, now)
     coming = [later for later in classes if codes.at_time(today, later.slot.starts_at) > now]
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()

@@ -16,7 +16,7 @@ def day(request):
     filters = ClassDayFilter(request.GET, today=today)
     on, show = filters.day, filters.value("show")
     classes = classes_on(on, restricted_id(request.user))
-    shown = [one for one in classes if not show or one.is_taken == (show == "taken")]
+    shown = [one for one in classes if not show or one.is_marked == (show == "taken")]
     if form := asked_form(request):
         return table_answer(f"classes-of-{on}-{today}", CLASS_DAY_COLUMNS, shown, form=form)
     return render(
@@ -28,7 +28,7 @@ def day(request):
             "today": today,
             "show": show,
             "classes": paginate_rows(request, shown, {"time": ClassDay.by_time}, default="time"),
-            "taken": sum(one.is_taken for one in classes),
+            "taken": sum(one.is_marked for one in classes),
             "total": len(classes),
             "previous": on - datetime.timedelta(days=1),
             "next": on + datetime.timedelta(days=1),

@@ -19,7 +19,7 @@ from attendance.services import sheets
 from attendance.services.sheets import (
     attendance_batch_or_404,
     attendance_batches,
-    day_plan,
+    day_schedule,
     first_editable_day,
     needs_reason,
     reason_not_allowed,
@@ -67,12 +67,14 @@ class SheetRow:
 @comes_back
 def sheet(request, pk, held_on):
     batch = attendance_batch_or_404(request.user, pk)
-    today, plan = timezone.localdate(), day_plan(batch, held_on)
-    if sentence := reason_not_allowed(batch, held_on, today=today, plan=plan, user=request.user):
+    today, schedule = timezone.localdate(), day_schedule(batch, held_on)
+    if sentence := reason_not_allowed(
+        batch, held_on, today=today, schedule=schedule, user=request.user
+    ):
         return _closed_day(request, batch, held_on, sentence, today)
     if request.method != "POST":
         return _sheet_page(
-            request, batch, held_on, AttendanceSheetForm(typed_before(request)), plan
+            request, batch, held_on, AttendanceSheetForm(typed_before(request)), schedule
         )
     form = AttendanceSheetForm(request.POST)
     if form.is_valid():
@@ -85,7 +87,7 @@ def sheet(request, pk, held_on):
                 by=request.user,
                 version=form.cleaned_data["version"],
                 topic=form.cleaned_data["topic"],
-                confirmed_unplanned=form.cleaned_data["confirmed"] or plan.is_planned,
+                confirmed_unplanned=form.cleaned_data["confirmed"] or schedule.is_planned,
                 whole_roll=True,
                 reason=form.cleaned_data["reason"],
             )
@@ -99,10 +101,10 @@ def sheet(request, pk, held_on):
             if request.headers.get("X-Requested-With") == "fetch":
                 return JsonResponse({"saved": saved.sheet.get_absolute_url()})
             return redirect(saved.sheet)
-    return _sheet_page(request, batch, held_on, form, plan)
+    return _sheet_page(request, batch, held_on, form, schedule)
 
 
-def _sheet_page(request, batch, held_on, form, plan):
+def _sheet_page(request, batch, held_on, form, schedule):
     taken, earlier = sheet_and_previous(batch, held_on)
     version = taken.version if taken else 0
     roll = sheets.sheet_enrollments(batch, held_on, taken)
@@ -134,7 +136,7 @@ def _sheet_page(request, batch, held_on, form, plan):
             "rows": rows,
             "seen": " ".join(f"{row.enrollment.student_id}{row.saved[0]}" for row in rows),
             "fills": SheetFillForm.base_fields["fill"].choices[: 3 if earlier else 2],
-            "asks": not plan.is_planned and not taken,
+            "asks": not schedule.is_planned and not taken,
             "asks_reason": taken and needs_reason(request.user, held_on),
         },
     )
@@ -146,7 +148,7 @@ def _rows(batch, roll, form, recent, fills, *, is_open):
     Who has no mark yet is present, and on an open sheet, where students check themselves in, absent.
     """
     unmarked = MarkStatus.ABSENT if is_open else MarkStatus.PRESENT
-    expected = AttendanceRequirement.of(batch.course, Institute.objects.current())
+    expected = AttendanceRequirement.for_course(batch.course, Institute.objects.current())
     fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
     rows = []
     for enrollment in roll:

@@ -45,7 +45,7 @@ def _class_json(class_day):
         "batch_id": class_day.batch.pk,
         "batch_name": class_day.batch.name,
         "schedule_time": class_times.format_slots(class_day.slots),
-        "taken": class_day.is_taken,
+        "taken": class_day.is_marked,
     }
 
 
@@ -108,7 +108,7 @@ def admin_dashboard(request):
             "active_students": figures.active_students,
             "running_batches": figures.running_batches,
             "classes_today": figures.classes.total,
-            "classes_taken": figures.classes.taken,
+            "classes_taken": figures.classes.marked,
             "absences_today": figures.classes.absences,
             "registers_not_taken": len(missing_registers_for(request.user)),
             "recent_enrollments": recent,

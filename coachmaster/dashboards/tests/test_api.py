@@ -71,7 +71,7 @@ def test_admin_dashboard_equals_the_page(client_of, admin):
     assert answer["overdue"] == float(figures.dues.overdue)
     assert answer["active_students"] == figures.active_students
     assert answer["running_batches"] == figures.running_batches
-    assert answer["classes_taken"] == figures.classes.taken
+    assert answer["classes_taken"] == figures.classes.marked
     assert answer["classes_today"] == figures.classes.total == 1
 
 
@@ -163,7 +163,7 @@ def test_instructor_dashboard_equals_the_page(client_of, instructor):
         (batch.pk, batch.strength) for batch, _ in page["batches"]
     ]
     assert [(one["batch_id"], one["taken"]) for one in answer["classes_today"]] == [
-        (one.batch.pk, one.is_taken) for one in page["classes"]
+        (one.batch.pk, one.is_marked) for one in page["classes"]
     ]
 
 

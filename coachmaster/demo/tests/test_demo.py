@@ -71,7 +71,7 @@ def test_it_shows_every_state_an_institute_knows(today):
     assert Batch.objects.over(today).exists() and Batch.objects.upcoming(today).exists()
     assert Batch.objects.for_listing().filter(strength=F("capacity")).exists()
     assert any(
-        AttendanceRequirement(75, classes=1).is_short(tally)
+        AttendanceRequirement(75, minimum_classes=1).is_short(tally)
         for tally in Presence.objects.tallies_by("enrollment__student").values()
     )
     classes = [
