@@ -231,6 +231,8 @@ TIME_ZONE = env("TIME_ZONE", default="Asia/Kolkata")
 USE_TZ = True
 # Django has no formats for en-in and would read 05/04/2026 the American way.
 FORMAT_MODULE_PATH = ["coachmaster.formats"]
+# The country of phone numbers that are written without a country code.
+PHONE_REGION = env("PHONE_REGION", default="IN")
 
 # Static files ---------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"

@@ -5,9 +5,8 @@ from django.urls import reverse
 
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import display
-from coachmaster.core.phones import whatsapp_url
+from coachmaster.core.phones import display_phone, whatsapp_url
 from coachmaster.core.reminders import whatsapp_phone
-from coachmaster.core.templatetags.core_tags import phone
 from finance.gst import tax_within
 from finance.models import Mode
 from finance.verification import receipt_token
@@ -19,7 +18,11 @@ from .pdf import balance_label
 def letterhead_data(institute):
     """The institute, or a receipt's letterhead, as the top of a paper shows it."""
     return LetterheadData(
-        institute.name, institute.address, phone(institute.phone), institute.email, institute.gstin
+        institute.name,
+        institute.address,
+        display_phone(institute.phone),
+        institute.email,
+        institute.gstin,
     )
 
 

@@ -8,6 +8,7 @@ from django.utils.http import urlencode
 from coachmaster.core import money as money_money
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import display
+from coachmaster.core.phones import display_phone, phone_url
 
 register = template.Library()
 
@@ -66,16 +67,8 @@ def field_title(name):
     return name.replace("_", " ").capitalize()
 
 
-@register.filter
-def phone(number):
-    """A phone number in readable groups: 98765 43210."""
-    return f"{number[:5]} {number[5:]}" if len(number) == 10 else number
-
-
-@register.filter
-def dial(number):
-    """The link that calls a number, from a mobile and from abroad too: `tel:+919876543210`."""
-    return f"tel:+91{number}" if len(number) == 10 else f"tel:{number}"
+register.filter("phone", display_phone)
+register.filter("dial", phone_url)
 
 
 @register.filter
