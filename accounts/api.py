@@ -1,11 +1,11 @@
-"""The JSON API about people: signing in, and operations 1 to 7."""
+"""The JSON API of sign-in and people."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Path, Query, Router, Schema
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -21,6 +21,7 @@ from coachmaster.core.api import (
     Paging,
     ResultPage,
     cleaned,
+    error_examples,
     list_response,
     responses,
     sent_values,
@@ -32,30 +33,37 @@ from .roles import ADMIN, INSTRUCTOR, STUDENT, roles_within
 from .services import invitations, registration, sign_in
 from .tokens import Token
 
-auth = Router(tags=["Signing in"])
+auth = Router(tags=["Sign-in"])
 users = Router(tags=["People"])
 
 ROLES = {"admin": ADMIN, "instructor": INSTRUCTOR, "student": STUDENT}
+PHONE_HELP = "Ten digits, or with a country code."
+
+UserId = Annotated[Id, Field(description="Id of the person.")]
+UserPath = Annotated[Id, Path(description="Id of the person.")]
+StudentPath = Annotated[Id, Path(description="Id of the student.")]
 
 
 class UserOut(Schema):
-    """A person. What is not the caller's to see is null."""
+    """A person. Fields that the caller may not see are null."""
 
-    id: Id = Field(examples=[42])
+    id: UserId = Field(examples=[42])
     email: str | None = Field(
-        description="Empty for a student without one.", examples=["asha@example.com"]
+        description="Email address; empty for a student without one.", examples=["asha@example.com"]
     )
-    full_name: str = Field(examples=["Asha Verma"])
+    full_name: str = Field(description="Full name.", examples=["Asha Verma"])
     role: str = Field(
-        description="admin, instructor, student; or in small letters the name of a role that the institute made.",
+        description="admin, instructor, student, or the name of a custom role in lower case.",
         examples=["student"],
     )
-    phone: str | None = Field(examples=["9876543210"])
-    created_at: datetime | None = Field(examples=["2026-06-01T10:00:00+05:30"])
+    phone: str | None = Field(description="Phone number.", examples=["9876543210"])
+    created_at: datetime | None = Field(
+        description="When the person was added.", examples=["2026-06-01T10:00:00+05:30"]
+    )
 
 
 def user_json(person, *, phone=True, everything=True):
-    """A person as the API says them; ``person`` comes with the role, or `in_brief`."""
+    """Return a person, loaded with the role or from `in_brief`, as JSON."""
     return {
         "id": person.pk,
         "email": person.email if everything else None,
@@ -67,39 +75,37 @@ def user_json(person, *, phone=True, everything=True):
 
 
 def sees_all_details(user, person):
-    """Whether ``user`` may see of ``person`` what the page of a person keeps from instructors."""
+    """Return whether ``user`` may see the details hidden from instructors."""
     return person.pk == user.pk or user.has_perm("accounts.view_user")
 
 
-# Signing in ------------------------------------------------------------------------------------------------------
+# Sign-in ---------------------------------------------------------------------------------------
 
 
 class RegisterIn(Schema):
     """A new person."""
 
-    full_name: str = Field(examples=["Asha Verma"])
+    full_name: str = Field(description="Full name, as on receipts.", examples=["Asha Verma"])
     email: str = Field(
-        description="An Admin may leave it empty for a student without one.",
+        description="Email address. An Admin may leave a student's empty.",
         examples=["asha@example.com"],
     )
-    role: Literal["admin", "instructor", "student"]
+    role: Literal["admin", "instructor", "student"] = Field(description="Role of the person.")
     password: str | None = Field(
         None,
         validate_default=True,
-        description="Needed without an Admin's token.",
+        description="At least eight characters. Required without an Admin's token.",
         examples=["seven green parrots"],
     )
-    phone: str | None = Field(None, examples=["98765 43210"])
+    phone: str | None = Field(None, description=PHONE_HELP, examples=["98765 43210"])
 
     @field_validator("password")
     @classmethod
-    def _named_with_the_rest(cls, password, info: ValidationInfo):
-        # The form would miss it only when nothing else is missing. Which roles are not for nobody is said first.
-        if (
-            not password
-            and info.data.get("role") in (None, "student")
-            and not _may_add_people(info.context["request"])
-        ):
+    def _require_password(cls, password, info: ValidationInfo):
+        # Checked here, so that the error comes together with those of other missing fields.
+        # A role that the caller may not give is refused first, with 403.
+        is_student = info.data.get("role") in (None, "student")
+        if not password and is_student and not _may_add_people(info.context["request"]):
             raise PydanticCustomError("missing", "missing")
         return password
 
@@ -109,13 +115,13 @@ def _may_add_people(request):
 
 
 class RegisterOut(Message):
-    """The new person, and what comes next."""
+    """The new person."""
 
     message: str = Field(description="What happened.", examples=["Asha Verma added."])
     user: UserOut
     set_password_url: str | None = Field(
         None,
-        description="Where they set a password, when none was sent.",
+        description="Link to set a password, if none was sent.",
         examples=["https://coachmaster.example/accounts/invitation/NDI-9xkQ/"],
     )
 
@@ -126,30 +132,34 @@ class RegisterOut(Message):
     response=responses(201, RegisterOut, 400, 401, 403, 429),
     operation_id="register",
     summary="Register",
-    openapi_extra={"security": [{}]},
+    openapi_extra={
+        "security": [{}],
+        **error_examples(
+            (400, "email", "Somebody has this email address already."), retry_after=True
+        ),
+    },
 )
 def register(request, payload: RegisterIn):
-    """Anybody may register as a student, where the institute has that open. An Admin's token adds people of any role.
+    """Register as a student, where registration is open. With an Admin's token, add a person of any role.
 
-    An Admin may leave the password out: the answer then carries `set_password_url`, the link by which the person sets
-    one. It is told this once; pass it on.
+    An Admin may leave out the password. The response then contains `set_password_url`, the link where the person sets
+    one. It is shown only once: pass it on.
     """
     if not _may_add_people(request):
         return _self_registration(request, payload)
     role = ROLES[payload.role]
     if role not in {group.name for group in roles_within(request.user)}:
         raise PermissionDenied
-    form = (StudentForm if role == STUDENT else PersonForm)(
-        _person_fields(payload), instance=User()
-    )
+    form_class = StudentForm if role == STUDENT else PersonForm
+    form = form_class(_person_fields(payload), instance=User())
     cleaned(form)
     if payload.password is not None:
         _clean_with_password(NewPasswordForm, payload.password, user=form.instance)
     person = add_person(role=role, profile=form.record, password=payload.password, **form.person)
-    answer = {"message": f"{person} added.", "user": user_json(person)}
+    data = {"message": f"{person} added.", "user": user_json(person)}
     if payload.password is None:
-        answer["set_password_url"] = invitations.link_for(person, request)
-    return ApiResponse(answer, 201)
+        data["set_password_url"] = invitations.link_for(person, request)
+    return ApiResponse(data, 201)
 
 
 def _person_fields(payload):
@@ -157,7 +167,7 @@ def _person_fields(payload):
 
 
 def _clean_with_password(form_class, password, fields=(), **kwargs):
-    """The clean values of a form with a new password, which a program sends once."""
+    """Return the cleaned data of a form that asks for the password twice."""
     form = form_class({**dict(fields), "password": password, "password_again": password}, **kwargs)
     form.errors.pop("password_again", None)
     return {name: value for name, value in cleaned(form).items() if name != "password_again"}
@@ -165,33 +175,28 @@ def _clean_with_password(form_class, password, fields=(), **kwargs):
 
 def _self_registration(request, payload):
     if payload.role != "student":
-        raise PermissionDenied("Only an Admin adds people of that role.")
-    check_registration_open()  # before the form, which tells whose e-mail addresses are taken
+        raise PermissionDenied("Only an Admin can add people with that role.")
+    check_registration_open()  # before the form, which reveals whether an email is registered
     values = _clean_with_password(RegisterForm, payload.password or "", _person_fields(payload))
     person = registration.register(address=throttling.client_address(request), **values)
     number = person.student_profile.admission_number
-    return ApiResponse(
-        {
-            "message": f"Welcome, {person}. Your admission number is {number}.",
-            "user": user_json(person),
-        },
-        201,
-    )
+    message = f"Welcome, {person}. Your admission number is {number}."
+    return ApiResponse({"message": message, "user": user_json(person)}, 201)
 
 
 class LoginIn(Schema):
-    """Name and password."""
+    """Credentials."""
 
     email: str = Field(
-        description="An e-mail address or an admission number.", examples=["asha@example.com"]
+        description="Email address or admission number.", examples=["asha@example.com"]
     )
-    password: str = Field(examples=["seven green parrots"])
+    password: str = Field(description="Password.", examples=["seven green parrots"])
 
 
 class LoginOut(Schema):
-    """The token, told this once, and whose it is."""
+    """A new token and its person."""
 
-    token: str = Field(description="In force for 24 hours.", examples=["kq3…"])
+    token: str = Field(description="Valid for 24 hours; shown only once.", examples=["kq3…"])
     user: UserOut
 
 
@@ -200,26 +205,21 @@ class LoginOut(Schema):
     response=responses(200, LoginOut, 400, 401, 429),
     operation_id="login",
     summary="Sign in",
+    openapi_extra=error_examples((400, "password", "This field is required."), retry_after=True),
 )
 def login(request, payload: LoginIn):
-    """Answers a token for the header `Authorization: Bearer …` of every other call.
+    """Return a token for the header `Authorization: Bearer …` of all other calls.
 
-    It lasts 24 hours, and ends at once with signing out, a new password, another role or the closing of the account.
-    Tries are limited as on the login page: too many answer 429, and `Retry-After` says in how many seconds to try again.
+    It is valid for 24 hours, and ends with signing out, a new password, another role or deactivation. Tries are limited
+    as on the sign-in page: too many return 429, with the seconds to wait in `Retry-After`.
     """
-    name = payload.email.strip()
-    missing = {
-        field: "This field is required."
-        for field in ("email", "password")
-        if not getattr(payload, field).strip()
-    }
-    if missing:
-        raise ValidationError(missing)
-    # No name and no password is as long as this; no database is asked, and nothing hashed.
-    is_sensible = (
-        len(name) <= 254 and len(payload.password) <= 1000 and "\0" not in name + payload.password
-    )
-    person = sign_in.person_by_password(request, name, payload.password) if is_sensible else None
+    name, password = payload.email.strip(), payload.password
+    sent = {"email": name, "password": password.strip()}
+    if missing := [field for field, text in sent.items() if not text]:
+        raise ValidationError(dict.fromkeys(missing, "This field is required."))
+    # Longer names and passwords do not exist; refuse them without a query or a hash.
+    is_possible = len(name) <= 254 and len(password) <= 1000 and "\0" not in name + password
+    person = sign_in.person_by_password(request, name, password) if is_possible else None
     token = person and tokens.issue(person)
     if token is None:
         return ApiResponse({"message": sign_in.WRONG}, 401)
@@ -232,10 +232,10 @@ def login(request, payload: LoginIn):
     auth=Token(),
     response=responses(200, UserOut, 401),
     operation_id="me",
-    summary="Who am I",
+    summary="Get the signed-in person",
 )
 def me(request):
-    """The person whose token it is."""
+    """Return the person of the token."""
     return ApiResponse(user_json(request.user))
 
 
@@ -247,25 +247,25 @@ def me(request):
     summary="Sign out",
 )
 def logout(request):
-    """The token is dead from now on; other tokens and open pages of the person stay."""
+    """End the token. Other tokens and browser sessions of the person continue."""
     request.api_token.delete()
-    return ApiResponse({"message": "You are logged out."})
+    return ApiResponse({"message": "You are signed out."})
 
 
-# People ----------------------------------------------------------------------------------------------------------
+# People ----------------------------------------------------------------------------------------
 
 
 class UserList(ResultPage):
     """A page of people."""
 
-    users: list[UserOut]
+    users: list[UserOut] = Field(description="People on this page.")
 
 
 class UserQuery(Schema):
-    """Which people."""
+    """The filter of a list of people."""
 
     role: Literal["admin", "instructor", "student"] | None = Field(
-        None, description="Only people of that role."
+        None, description="Only people with this role."
     )
 
 
@@ -275,13 +275,14 @@ class UserQuery(Schema):
     response=responses(200, UserList, 400, 401, 403),
     operation_id="list_users",
     summary="List people",
+    openapi_extra=error_examples((400, "role", "Choose 'admin', 'instructor' or 'student'.")),
 )
-def list_users(request, paging: Query[Paging], asked: Query[UserQuery]):
-    """Everybody, by name."""
-    found = User.objects.in_brief().order_by("full_name", "pk")
-    if asked.role:
-        found = found.filter(membership__group__name=ROLES[asked.role])
-    return list_response(request, paging, "users", found, user_json)
+def list_users(request, paging: Query[Paging], query: Query[UserQuery]):
+    """Return all people, by name."""
+    people = User.objects.in_brief().order_by("full_name", "pk")
+    if query.role:
+        people = people.filter(membership__group__name=ROLES[query.role])
+    return list_response(request, paging, "users", people, user_json)
 
 
 def _visible_person(request, pk):
@@ -293,20 +294,26 @@ def _visible_person(request, pk):
     auth=Token(),
     response=responses(200, UserOut, 401, 404),
     operation_id="get_user",
-    summary="One person",
+    summary="Get a person",
 )
-def get_user(request, user_id: Id):
-    """An Admin sees everybody, an instructor the students of their batches (without e-mail), everybody themselves."""
+def get_user(request, user_id: UserPath):
+    """Return a person. Admins see everybody, instructors the students of their batches, others themselves."""
     person = _visible_person(request, user_id)
     return ApiResponse(user_json(person, everything=sees_all_details(request.user, person)))
 
 
 class UserIn(Schema):
-    """What changes; what is left out stays."""
+    """Changes to a person. Fields that are left out do not change."""
 
-    full_name: str | None = Field(None, examples=["Asha Verma"])
-    phone: str | None = Field(None, examples=["98765 43210"])
-    email: str | None = Field(None, description="By an Admin only.", examples=["asha@example.com"])
+    full_name: str | None = Field(
+        None, description="Full name, as on receipts.", examples=["Asha Verma"]
+    )
+    phone: str | None = Field(None, description=PHONE_HELP, examples=["98765 43210"])
+    email: str | None = Field(
+        None,
+        description="Email address. Only an Admin can change it.",
+        examples=["asha@example.com"],
+    )
 
 
 @users.put(
@@ -315,14 +322,15 @@ class UserIn(Schema):
     response=responses(200, UserOut, 400, 401, 403, 404),
     operation_id="update_user",
     summary="Edit a person",
+    openapi_extra=error_examples((400, "email", "Somebody has this email address already.")),
 )
-def update_user(request, user_id: Id, payload: UserIn):
-    """One's own name and phone; an Admin those of everybody, and their e-mail address."""
+def update_user(request, user_id: UserPath, payload: UserIn):
+    """Change one's own name and phone. An Admin can change those of everybody, and email addresses."""
     person = _visible_person(request, user_id)
     form_class = form_to_edit(person, request.user)
     changes = {name: value or "" for name, value in sent_values(payload).items()}
     if "email" not in form_class.base_fields and changes.get("email", person.email) != person.email:
-        raise PermissionDenied("Only an Admin changes an e-mail address.")
+        raise PermissionDenied("Only an Admin can change an email address.")
     form = form_class({**form_class(instance=person).initial, **changes}, instance=person)
     cleaned(form)
     update_person(person, profile=form.record, **form.person)

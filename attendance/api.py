@@ -1,4 +1,4 @@
-"""The JSON API about who came: operations 22 to 24."""
+"""The JSON API of attendance."""
 
 from datetime import date as day_type
 from datetime import datetime
@@ -11,6 +11,8 @@ from django.utils import timezone
 from ninja import Field, Query, Router, Schema
 from pydantic import WithJsonSchema
 
+from academics.api.batches import BatchId, BatchPath
+from accounts.api import StudentPath, UserId
 from accounts.tokens import Token
 from attendance.forms.sheets import AttendanceSheetForm
 from attendance.services.sheets import (
@@ -26,8 +28,10 @@ from coachmaster.core.api import (
     Id,
     IsoDate,
     Message,
+    NextPage,
     Paging,
     ResultPage,
+    error_examples,
     list_response,
     responses,
 )
@@ -40,27 +44,29 @@ attendance = Router(tags=["Attendance"])
 batches = Router(tags=["Attendance"])
 students = Router(tags=["Attendance"])
 
-StatusName = Literal["present", "absent", "late", "excused"]
+MarkStatus = Annotated[
+    Literal["present", "absent", "late", "excused"], Field(description="Status of the mark.")
+]
 
 
 class MarkOut(Schema):
-    """One student on one day."""
+    """A student's mark of one day."""
 
-    id: Id = Field(examples=[5120])
-    batch_id: Id = Field(examples=[12])
-    student_id: Id = Field(examples=[42])
-    date: day_type = Field(examples=["2026-11-24"])
-    status: StatusName
+    id: Id = Field(description="Id of the mark.", examples=[5120])
+    batch_id: BatchId = Field(examples=[12])
+    student_id: UserId = Field(description="Id of the student.", examples=[42])
+    date: day_type = Field(description="Day of the class.", examples=["2026-11-24"])
+    status: MarkStatus
     marked_by: Id | None = Field(
-        description="Who saved that day's sheet last; null after an import.", examples=[3]
+        description="Id of the person who last saved the sheet; null after an import.", examples=[3]
     )
     created_at: datetime = Field(
-        description="When that was.", examples=["2026-11-24T17:02:11+05:30"]
+        description="When the sheet was last saved.", examples=["2026-11-24T17:02:11+05:30"]
     )
 
 
 def mark_json(mark):
-    """A mark as the API says it; ``mark`` comes with its sheet."""
+    """Return a mark, loaded with its sheet, as JSON."""
     return {
         "id": mark.pk,
         "batch_id": mark.sheet.batch_id,
@@ -73,36 +79,38 @@ def mark_json(mark):
 
 
 class RecordIn(Schema):
-    """One student and whether they came."""
+    """The mark of one student."""
 
-    student_id: Id = Field(examples=[42])
-    status: StatusName
+    student_id: UserId = Field(description="Id of the student.", examples=[42])
+    status: MarkStatus
 
 
 class AttendanceIn(Schema):
-    """Who came to a batch on a day."""
+    """Marks of a batch on one day."""
 
-    batch_id: Id = Field(examples=[12])
-    date: IsoDate
-    records: list[RecordIn] = Field(min_length=1, max_length=1000)
+    batch_id: BatchId = Field(examples=[12])
+    date: IsoDate = Field(description="Day of the class.")
+    records: list[RecordIn] = Field(
+        min_length=1, max_length=1000, description="Marks; each student once."
+    )
     reason: str | None = Field(
         None,
-        description="Why marks are corrected so late: needed beyond the days that an instructor may correct.",
-        examples=["The register on paper says so"],
+        description="Required for a correction after the days in which instructors may correct.",
+        examples=["Corrected from the paper register"],
     )
 
 
 class AttendanceSaved(Message):
-    """What was saved."""
+    """A saved attendance sheet."""
 
     message: str = Field(
         description="What happened.", examples=["Attendance of JEE morning on 24 Nov 2026 saved."]
     )
-    count: int = Field(description="Students who were named.", examples=[40])
+    count: int = Field(description="Number of records sent.", examples=[40])
 
 
 def _clean_field(form_field, value, name):
-    """What ``value`` says to ``form_field``. Raises ValidationError for the field of that ``name``."""
+    """Return the cleaned ``value``; raise ValidationError for the field ``name``."""
     try:
         return form_field.clean(value)
     except ValidationError as error:
@@ -119,21 +127,21 @@ def _clean_day(value, name):
     response=responses(201, AttendanceSaved, 400, 401, 403, 404),
     operation_id="mark_attendance",
     summary="Mark attendance",
+    openapi_extra=error_examples(
+        (400, "records", "Not in JEE morning on 24 Nov 2026: student_id 43. Nothing was written.")
+    ),
 )
 def mark_attendance(request, payload: AttendanceIn):
-    """Makes the sheet of that day, or corrects it: only what differs is written, and what a mark was before is kept.
+    """Save the attendance sheet of a day, or correct it. Only changes are written; previous marks are recorded.
 
-    Students who are not named stay as they are, on a new sheet without a mark. When anybody named is not in the batch
-    on that day, nothing is written. A day without a planned class is taken as said; the future, a holiday, and days
-    outside of the batch's are refused, and so are days longer ago than an instructor may correct. An Admin may correct
-    these too, and says why in `reason`.
+    Marks of students who are not sent do not change. If a student is not in the batch on that day, nothing is written.
+    A day without a planned class is accepted. Future days, holidays, days before the batch starts or after it ends, and
+    days after the limit for corrections are refused. An Admin can correct after the limit, with a `reason`.
     """
     held_on = _clean_day(payload.date, "date")
     batch = attendance_batch_or_404(request.user, payload.batch_id)
-    if sentence := reason_not_allowed(
-        batch, held_on, today=timezone.localdate(), user=request.user
-    ):
-        raise ValidationError({"date": sentence})
+    if reason := reason_not_allowed(batch, held_on, today=timezone.localdate(), user=request.user):
+        raise ValidationError({"date": reason})
     reason = _clean_field(AttendanceSheetForm.base_fields["reason"], payload.reason or "", "reason")
     statuses = {record.student_id: record.status for record in payload.records}
     if len(statuses) < len(payload.records):
@@ -147,32 +155,27 @@ def mark_attendance(request, payload: AttendanceIn):
             confirmed_unplanned=True,
             reason=reason,
         )
-    except StudentsChanged as refusal:
-        who = ", ".join(str(pk) for pk in sorted(refusal.strangers))
-        sentence = (
-            f"Not in {batch} on {format_date(held_on)}: student_id {who}. Nothing was written."
+    except StudentsChanged as error:
+        ids = ", ".join(str(pk) for pk in sorted(error.strangers))
+        message = (
+            f"Not in {batch} on {format_date(held_on)}: student_id {ids}. Nothing was written."
         )
-        raise ValidationError({"records": sentence}) from refusal
-    return ApiResponse(
-        {
-            "message": f"Attendance of {batch} on {format_date(held_on)} saved.",
-            "count": len(statuses),
-        },
-        201,
-    )
+        raise ValidationError({"records": message}) from error
+    message = f"Attendance of {batch} on {format_date(held_on)} saved."
+    return ApiResponse({"message": message, "count": len(statuses)}, 201)
 
 
 class MarkList(ResultPage):
     """A page of marks."""
 
-    attendance: list[MarkOut]
+    attendance: list[MarkOut] = Field(description="Marks on this page.")
 
 
 class DateRange(Schema):
-    """Which days, both included."""
+    """A range of days, both included."""
 
-    first: IsoDate | None = Field(None, alias="from", description="The first day.")
-    last: IsoDate | None = Field(None, alias="to", description="The last day.")
+    first: IsoDate | None = Field(None, alias="from", description="First day.")
+    last: IsoDate | None = Field(None, alias="to", description="Last day.")
 
 
 @batches.get(
@@ -180,21 +183,21 @@ class DateRange(Schema):
     auth=Token("attendance.view_sheet"),
     response=responses(200, MarkList, 400, 401, 403, 404),
     operation_id="list_batch_attendance",
-    summary="A batch's attendance",
+    summary="List a batch's attendance",
+    openapi_extra=error_examples((400, "to", "Choose 24 Nov 2026 or a later day.")),
 )
-def list_batch_attendance(request, batch_id: Id, paging: Query[Paging], asked: Query[DateRange]):
-    """The marks of a batch, by day; those of all days where no bound is given."""
+def list_batch_attendance(
+    request, batch_id: BatchPath, paging: Query[Paging], days: Query[DateRange]
+):
+    """Return the marks of a batch, by day."""
     batch = get_object_or_404(attendance_batches(request.user), pk=batch_id)
-    first, last = _clean_day(asked.first, "from"), _clean_day(asked.last, "to")
+    first, last = _clean_day(days.first, "from"), _clean_day(days.last, "to")
     if first and last and first > last:
         raise ValidationError({"to": f"Choose {format_date(first)} or a later day."})
     sheets = Sheet.objects.filter(batch=batch).between(first, last)
-    found = (
-        Mark.objects.filter(sheet__in=sheets)
-        .select_related("sheet")
-        .order_by("sheet__held_on", "pk")
-    )
-    return list_response(request, paging, "attendance", found, mark_json)
+    marks = Mark.objects.filter(sheet__in=sheets).select_related("sheet")
+    rows = marks.order_by("sheet__held_on", "pk")
+    return list_response(request, paging, "attendance", rows, mark_json)
 
 
 Percentage = Annotated[
@@ -203,21 +206,21 @@ Percentage = Annotated[
 
 
 class AttendanceCounts(Schema):
-    """How many marks of each kind, and the percentage that follows."""
+    """Numbers of marks, and the percentage."""
 
     total: int = Field(description="All marks.", examples=[42])
-    present: int = Field(examples=[33])
-    absent: int = Field(examples=[6])
-    late: int = Field(examples=[1])
-    excused: int = Field(examples=[2])
+    present: int = Field(description="Days present.", examples=[33])
+    absent: int = Field(description="Days absent.", examples=[6])
+    late: int = Field(description="Days late.", examples=[1])
+    excused: int = Field(description="Days excused; not counted in the percentage.", examples=[2])
     percentage: Percentage | None = Field(
-        description="Present and late, of these and absent, to one decimal; null before the first class.",
+        description="Present and late in percent of present, late and absent, to one decimal; null without "
+        "marks.",
         examples=[85],
     )
 
 
 def attendance_counts_json(tally):
-    """A Tally as the API says it."""
     return {
         "total": tally.total,
         "present": tally.present,
@@ -229,12 +232,10 @@ def attendance_counts_json(tally):
 
 
 class StudentAttendance(AttendanceCounts):
-    """A student's marks with their sums over all of them."""
+    """A page of a student's marks, with the numbers of all marks."""
 
-    attendance: list[MarkOut]
-    next: str | None = Field(
-        None, description="The address of the next page; left out on the last one."
-    )
+    attendance: list[MarkOut] = Field(description="Marks on this page.")
+    next: NextPage = None
 
 
 @students.get(
@@ -242,10 +243,10 @@ class StudentAttendance(AttendanceCounts):
     auth=Token(),
     response=responses(200, StudentAttendance, 400, 401, 403, 404),
     operation_id="get_attendance",
-    summary="A student's attendance",
+    summary="Get a student's attendance",
 )
-def get_attendance(request, student_id: Id, paging: Query[Paging]):
-    """The sums over all marks that the caller may see, and the marks, the newest day first."""
+def get_attendance(request, student_id: StudentPath, paging: Query[Paging]):
+    """Return a student's marks, newest first, and the numbers of all marks that the caller may see."""
     student = attendance_student_or_404(request.user, student_id)
     marks = Mark.objects.visible_to(request.user).filter(student=student)
     found = marks.select_related("sheet").order_by("-sheet__held_on", "-pk")

@@ -1,7 +1,8 @@
-"""The JSON API about money: enrolling, paying, what is owed. Operations 17, and 19 to 21."""
+"""The JSON API of enrollments, payments and fees."""
 
 import hashlib
 import re
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Literal
 
@@ -11,9 +12,11 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Header, Query, Router, Schema
 
+from academics.api.batches import BatchId
 from academics.api.enrollments import EnrollmentOut, enrollment_json
 from academics.models import Batch
 from academics.services.clashes import find_student_clashes
+from accounts.api import StudentPath, UserId
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
 from coachmaster.core.api import (
@@ -25,6 +28,7 @@ from coachmaster.core.api import (
     ResultPage,
     Rupees,
     cleaned,
+    error_examples,
     inverse,
     list_response,
     responses,
@@ -46,25 +50,27 @@ payments = Router(tags=["Payments"])
 students = Router(tags=["Students"])
 
 
-# Enrolling -------------------------------------------------------------------------------------------------------
+# Enrollments -----------------------------------------------------------------------------------
 
 ENROLLMENT_FIELDS = {"batch_id": "batch", "enrollment_date": "enrolled_on"}
 
 
 class EnrollmentIn(Schema):
-    """Who joins which batch."""
+    """A new enrollment."""
 
-    student_id: Id = Field(examples=[42])
-    batch_id: Id = Field(examples=[12])
-    enrollment_date: IsoDate | None = Field(None, description="Today when left out.")
+    student_id: UserId = Field(description="Id of the student.", examples=[42])
+    batch_id: BatchId = Field(examples=[12])
+    enrollment_date: IsoDate | None = Field(
+        None, description="First day; today by default.", examples=["2026-11-24"]
+    )
 
 
 class SavedEnrollment(EnrollmentOut):
-    """The enrollment as it was saved."""
+    """A saved enrollment."""
 
     warnings: list[str] | None = Field(
         None,
-        description="Where the student has a class of another batch at the same time. Saved all the same.",
+        description="Classes of the student in another batch at the same time. Saved anyway.",
         examples=[["Asha Verma has JEE evening on Mon 17:00-18:30."]],
     )
 
@@ -75,17 +81,21 @@ class SavedEnrollment(EnrollmentOut):
     response=responses(201, SavedEnrollment, 400, 401, 403, 404, 409),
     operation_id="enroll",
     summary="Enroll a student",
+    openapi_extra=error_examples(
+        (400, "enrollment_date", "Enter a valid date, like 2026-11-24."),
+        (409, "batch_id", "JEE morning is full: all 40 seats are taken."),
+    ),
 )
 def enroll(request, payload: EnrollmentIn):
-    """The student joins the batch at the course's fee, all of it due on the day of enrolling.
+    """Enroll a student at the fee of the course, due on the day of enrollment.
 
-    409 when the student has an active enrollment already, or the batch is full or over.
+    409 if the student has an active enrollment, or the batch is full or has ended.
     """
     student = student_or_404(request.user, payload.student_id)
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=payload.batch_id)
     day = payload.enrollment_date or timezone.localdate().isoformat()
     with with_field_names(inverse(ENROLLMENT_FIELDS)):
-        # Whether the batch goes on is the service's to say: it answers with a conflict, not with an unknown batch.
+        # The form accepts any batch: for one that has ended, the service raises Conflict.
         form = EnrollmentForm(
             {"batch": batch.pk, "enrolled_on": day}, batches=Batch.objects.filter(pk=batch.pk)
         )
@@ -96,13 +106,12 @@ def enroll(request, payload: EnrollmentIn):
             enrolled_on=values["enrolled_on"],
             by=request.user,
         )
-    saved, clashes = enrollment_json(enrollment), find_student_clashes([student], batch)
-    return ApiResponse(
-        {**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, 201
-    )
+    clashes = find_student_clashes([student], batch)
+    warnings = {"warnings": [str(clash) for clash in clashes]} if clashes else {}
+    return ApiResponse({**enrollment_json(enrollment), **warnings}, 201)
 
 
-# Payments --------------------------------------------------------------------------------------------------------
+# Payments --------------------------------------------------------------------------------------
 
 PAYMENT_FIELDS = {
     "payment_date": "paid_on",
@@ -112,22 +121,26 @@ PAYMENT_FIELDS = {
 
 
 class PaymentOut(Schema):
-    """Money received, with the number of its receipt."""
+    """A payment and its receipt number."""
 
-    id: Id = Field(examples=[311])
-    student_id: Id = Field(examples=[42])
-    amount: Rupees = Field(examples=[5000])
-    payment_date: date = Field(examples=["2026-11-24"])
-    payment_mode: Literal["cash", "card", "upi", "bank_transfer", "cheque"]
-    notes: str = Field(examples=["First installment"])
-    created_at: datetime = Field(examples=["2026-11-24T17:02:11+05:30"])
-    receipt_number: str = Field(examples=["CM/26-27/00042"])
-    reference: str = Field(description="Of the bank.", examples=["632912345678"])
-    voided: bool = Field(description="Whether it was taken back; then it does not count.")
+    id: Id = Field(description="Id of the payment.", examples=[311])
+    student_id: UserId = Field(description="Id of the student.", examples=[42])
+    amount: Rupees = Field(description="In rupees.", examples=[5000])
+    payment_date: date = Field(description="Day it was received.", examples=["2026-11-24"])
+    payment_mode: Literal["cash", "card", "upi", "bank_transfer", "cheque"] = Field(
+        description="Payment mode."
+    )
+    notes: str = Field(description="Notes of the office.", examples=["First installment"])
+    created_at: datetime = Field(
+        description="When it was recorded.", examples=["2026-11-24T17:02:11+05:30"]
+    )
+    receipt_number: str = Field(description="Receipt number.", examples=["CM/26-27/00042"])
+    reference: str = Field(description="Bank reference.", examples=["632912345678"])
+    voided: bool = Field(description="Whether the receipt was cancelled.")
 
 
 def payment_json(payment, *, is_new=False):
-    """A payment as the API says it; ``payment`` comes with its reversal, or ``is_new`` and can have none yet."""
+    """Return a payment, loaded with its reversal or ``is_new``, as JSON."""
     return {
         "id": payment.pk,
         "student_id": payment.student_id,
@@ -143,35 +156,32 @@ def payment_json(payment, *, is_new=False):
 
 
 class PaymentIn(Schema):
-    """Money received."""
+    """A new payment."""
 
-    student_id: Id = Field(examples=[42])
+    student_id: UserId = Field(description="Id of the student.", examples=[42])
     amount: Amount = Field(
         description="In rupees, above 0, with at most two decimals.", examples=[5000]
     )
-    payment_date: IsoDate | None = Field(None, description="Today when left out.")
-    payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = Field("cash", examples=["upi"])
-    reference: str | None = Field(
-        None, description="Needed for upi and bank_transfer.", examples=["632912345678"]
+    payment_date: IsoDate | None = Field(
+        None, description="Today by default.", examples=["2026-11-24"]
     )
-    notes: str | None = Field(None, examples=["First installment"])
+    payment_mode: Literal["cash", "card", "upi", "bank_transfer"] = Field(
+        "cash", description="Payment mode.", examples=["upi"]
+    )
+    reference: str | None = Field(
+        None,
+        description="Bank reference; required for upi and bank_transfer.",
+        examples=["632912345678"],
+    )
+    notes: str | None = Field(None, description="Notes.", examples=["First installment"])
     advance: bool = Field(
-        False, strict=True, description="Keep what is more than owed as an advance."
+        False, strict=True, description="Keep an amount above the dues as an advance."
     )
     confirm_duplicate: bool = Field(
         False,
         strict=True,
-        description="Without an Idempotency-Key: record it although it is like one of the last ten minutes.",
+        description="Record it although a similar payment was recorded in the last ten minutes.",
     )
-
-
-def _token_for(key):
-    """The one-time token that stands for an Idempotency-Key: of the same length, and no form's."""
-    if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
-        raise ValidationError(
-            {"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."}
-        )
-    return f"api-{hashlib.sha256(key.encode()).hexdigest()[:60]}"
 
 
 @payments.post(
@@ -180,6 +190,10 @@ def _token_for(key):
     response={**responses(201, PaymentOut, 400, 401, 403, 404, 409), 200: PaymentOut},
     operation_id="record_payment",
     summary="Record a payment",
+    openapi_extra=error_examples(
+        (400, "reference", "Enter the reference of the UPI payment, as the bank shows it."),
+        (409, "amount", "Dues are ₹7,000.00. Send “advance”: true to keep the rest as an advance."),
+    ),
 )
 def record_payment(
     request,
@@ -187,58 +201,82 @@ def record_payment(
     idempotency_key: str | None = Header(
         None,
         alias="Idempotency-Key",
-        description="One for each payment, like a UUID, sent again with each retry.",
-        examples=["5b1d7a3e-6c52-4c6e-9a55-1f3f0a4f9a10"],
+        description="A new key for each payment, like a UUID; the same key for each retry.",
     ),
 ):
-    """Draws a receipt number. Send an `Idempotency-Key`: however often the call is repeated, one payment is recorded.
+    """Record a payment and issue its receipt. With an `Idempotency-Key`, repeated calls record one payment.
 
-    The same key again answers the same payment with 200; with other content 409. Without a key, a payment like one of
-    the last ten minutes (same student, same amount) is refused with 409 unless `confirm_duplicate` is true. More than
-    is owed is refused with 409 unless `advance` is true.
+    The same key again returns the same payment with 200, or 409 if the content differs. Without a key, a payment of the
+    same amount by the same student within ten minutes is refused with 409 unless `confirm_duplicate` is true. An amount
+    above the dues is refused with 409 unless `advance` is true.
     """
-    token = PaymentForm.new_token() if idempotency_key is None else _token_for(idempotency_key)
     student = student_or_404(request.user, payload.student_id)
-    values = sent_values(payload, PAYMENT_FIELDS)
+    values = _payment_values(payload, idempotency_key)
+    with with_field_names(inverse(PAYMENT_FIELDS)), _messages_for_programs():
+        payment = payments_services.record_payment(
+            student=student,
+            received=payments_services.ReceivedMoney(**cleaned(PaymentForm(values))),
+            by=request.user,
+        )
+    data = payment_json(payment, is_new=not payment.is_repeat)
+    return ApiResponse(data, 200 if payment.is_repeat else 201)
+
+
+def _payment_values(payload, idempotency_key):
+    """Return the data for `PaymentForm`."""
+    values = {"mode": Mode.CASH, **sent_values(payload, PAYMENT_FIELDS)}
     del values["student_id"]
-    values = {"mode": Mode.CASH, **values, "token": token}
-    if values.get("paid_on") is None:
-        # A retry after midnight says the same as the first try did.
-        earlier = None if idempotency_key is None else Payment.objects.filter(token=token).first()
-        values["paid_on"] = earlier.paid_on if earlier else timezone.localdate()
-    if idempotency_key is not None:
+    earlier = None
+    if idempotency_key is None:
+        values["token"] = PaymentForm.new_token()
+    else:
+        values["token"] = _token_for(idempotency_key)
         values["confirm_duplicate"] = True
-    with with_field_names(inverse(PAYMENT_FIELDS)):
-        try:
-            payment = payments_services.record_payment(
-                student=student,
-                received=payments_services.ReceivedMoney(**cleaned(PaymentForm(values))),
-                by=request.user,
-            )
-        except TokenAlreadyUsed as refusal:
-            raise TokenAlreadyUsed(
-                f"This Idempotency-Key was used for receipt {refusal.earlier} already, with other content. Nothing more "
-                "was saved. Use a new key for another payment."
-            ) from refusal
-        except ExceedsDues as refusal:
-            sentence = f"{display(refusal.dues)} is owed. Send “advance”: true to keep the rest as an advance."
-            raise ExceedsDues({"amount": sentence}) from refusal
-        except PossibleDuplicate as refusal:
-            raise PossibleDuplicate(
-                f"This is like receipt {refusal.earlier} of the last minutes. Send “confirm_duplicate”: true if it is a "
-                "second payment, and an Idempotency-Key with each payment to be safe."
-            ) from refusal
-    return ApiResponse(
-        payment_json(payment, is_new=not payment.is_repeat), 200 if payment.is_repeat else 201
-    )
+        earlier = Payment.objects.filter(token=values["token"]).first()
+    if values.get("paid_on") is None:
+        # A retry after midnight must have the same date as the first try.
+        values["paid_on"] = earlier.paid_on if earlier else timezone.localdate()
+    return values
+
+
+def _token_for(key):
+    """Return the one-time token for an Idempotency-Key; it never equals the token of a form."""
+    if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
+        raise ValidationError(
+            {"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."}
+        )
+    return f"api-{hashlib.sha256(key.encode()).hexdigest()[:60]}"
+
+
+@contextmanager
+def _messages_for_programs():
+    """Replace the messages that refer to the checkboxes of the payment form."""
+    try:
+        yield
+    except TokenAlreadyUsed as error:
+        raise TokenAlreadyUsed(
+            f"This Idempotency-Key was used for receipt {error.earlier} already, with other "
+            "content. Nothing more was saved. Use a new key for another payment."
+        ) from error
+    except ExceedsDues as error:
+        message = (
+            f"Dues are {display(error.dues)}. Send “advance”: true to keep the rest as an advance."
+        )
+        raise ExceedsDues({"amount": message}) from error
+    except PossibleDuplicate as error:
+        raise PossibleDuplicate(
+            f"Receipt {error.earlier} of the last minutes has the same amount. Send "
+            "“confirm_duplicate”: true if this is a second payment, and an Idempotency-Key "
+            "with each payment to be safe."
+        ) from error
 
 
 class PaymentList(ResultPage):
     """A page of a student's payments."""
 
-    payments: list[PaymentOut]
+    payments: list[PaymentOut] = Field(description="Payments on this page.")
     total_paid: Rupees = Field(
-        description="By payments that stand, less what was given back.", examples=[5000]
+        description="Payments less refunds; without cancelled receipts.", examples=[5000]
     )
 
 
@@ -247,49 +285,48 @@ class PaymentList(ResultPage):
     auth=Token("finance.view_payment"),
     response=responses(200, PaymentList, 400, 401, 403, 404),
     operation_id="list_payments",
-    summary="A student's payments",
+    summary="List a student's payments",
 )
-def list_payments(request, student_id: Id, paging: Query[Paging]):
-    """All payments, the newest first; voided ones are among them, but not in `total_paid`."""
+def list_payments(request, student_id: StudentPath, paging: Query[Paging]):
+    """Return all payments, newest first. Cancelled receipts are included, but not in `total_paid`."""
     student = student_or_404(request.user, student_id)
-    found = (
-        Payment.objects.filter(student=student)
-        .select_related("reversal")
-        .order_by("-paid_on", "-pk")
-    )
+    rows = Payment.objects.filter(student=student).select_related("reversal")
+    rows = rows.order_by("-paid_on", "-pk")
     total_paid = amount_paid(student.pk, timezone.localdate())
-    return list_response(request, paging, "payments", found, payment_json, total_paid=total_paid)
+    return list_response(request, paging, "payments", rows, payment_json, total_paid=total_paid)
 
 
-# What is owed ----------------------------------------------------------------------------------------------------
+# Fee status ------------------------------------------------------------------------------------
 
 
 class NextDue(Schema):
-    """The first charge that is open."""
+    """The next unpaid installment."""
 
-    due_date: date = Field(examples=["2026-12-01"])
-    amount: Rupees = Field(description="What is open of it.", examples=[2000])
+    due_date: date = Field(description="Due date.", examples=["2026-12-01"])
+    amount: Rupees = Field(description="Unpaid amount.", examples=[2000])
 
 
 class FeeStatusOut(Schema):
-    """How a student stands: total_fee − concessions − total_paid = balance. Amounts in rupees."""
+    """A student's fees: total_fee − concessions − total_paid = balance. Amounts in rupees."""
 
-    total_fee: Rupees = Field(description="All that was charged.", examples=[12000])
-    concessions: Rupees = Field(description="What was taken off it.", examples=[0])
-    total_paid: Rupees = Field(description="Less what was given back.", examples=[5000])
-    balance: Rupees = Field(
-        description="Still owed; below zero when more was paid.", examples=[7000]
+    total_fee: Rupees = Field(description="All charges.", examples=[12000])
+    concessions: Rupees = Field(description="All concessions.", examples=[0])
+    total_paid: Rupees = Field(description="Payments less refunds.", examples=[5000])
+    balance: Rupees = Field(description="Unpaid amount; negative for an advance.", examples=[7000])
+    status: Literal["advance", "paid", "overdue", "due", "upcoming"] = Field(
+        description="Status of the fees."
     )
-    status: Literal["advance", "paid", "overdue", "due", "upcoming"]
-    part_paid: bool = Field(description="Whether something was paid and something is owed.")
-    overdue: Rupees = Field(description="Owed before today.", examples=[5000])
-    next_due: NextDue | None
+    part_paid: bool = Field(description="Whether the fees are paid in part.")
+    overdue: Rupees = Field(
+        description="Unpaid amount with a due date before today.", examples=[5000]
+    )
+    next_due: NextDue | None = Field(description="null without unpaid installments.")
 
 
-def fee_status_json(key):
-    """Operation 21 for the student of that ``key``, as things stand today."""
-    fees = fee_status(key, timezone.localdate())
-    coming = fees.next_due
+def fee_status_json(student_id):
+    """Return the fee status of a student as of today."""
+    fees = fee_status(student_id, timezone.localdate())
+    next_due = fees.next_due
     return {
         "total_fee": fees.total_fee,
         "concessions": fees.conceded,
@@ -298,7 +335,7 @@ def fee_status_json(key):
         "status": fees.status,
         "part_paid": fees.is_part_paid,
         "overdue": fees.overdue,
-        "next_due": coming and {"due_date": coming.charge.due_on, "amount": coming.unpaid},
+        "next_due": next_due and {"due_date": next_due.charge.due_on, "amount": next_due.unpaid},
     }
 
 
@@ -307,10 +344,10 @@ def fee_status_json(key):
     auth=Token("finance.view_payment"),
     response=responses(200, FeeStatusOut, 401, 403, 404),
     operation_id="get_fee_status",
-    summary="A student's fee status",
+    summary="Get a student's fee status",
 )
-def get_fee_status(request, student_id: Id):
-    """What is owed and since when, as things stand today."""
+def get_fee_status(request, student_id: StudentPath):
+    """Return the fees, dues and balance of a student as of today."""
     if not StudentProfile.objects.visible_to(request.user).filter(pk=student_id).exists():
         raise Http404
     return ApiResponse(fee_status_json(student_id))

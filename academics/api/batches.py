@@ -1,17 +1,17 @@
 """The JSON API of batches and their students."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Path, Query, Router, Schema
 
 from academics import class_times
 from academics.forms.batches import BatchForm
 from academics.models import Batch, Enrollment
 from academics.services.batches import save_batch
-from accounts.api import UserOut, sees_all_details, user_json
+from accounts.api import UserId, UserOut, sees_all_details, user_json
 from accounts.tokens import Token
 from coachmaster.core.api import (
     ApiResponse,
@@ -20,6 +20,7 @@ from coachmaster.core.api import (
     Paging,
     ResultPage,
     cleaned,
+    error_examples,
     inverse,
     list_response,
     responses,
@@ -27,12 +28,11 @@ from coachmaster.core.api import (
     with_field_names,
 )
 
-from .courses import CourseOut, course_json
+from .courses import CourseId, CourseOut, course_json
 
 batches = Router(tags=["Batches"])
 
-
-#: What the API calls the fields of `BatchForm`.
+#: The API's names of the fields of `BatchForm`.
 BATCH_FIELDS = {
     "course_id": "course",
     "instructor_id": "instructor",
@@ -41,21 +41,30 @@ BATCH_FIELDS = {
     "end_date": "ends_on",
 }
 
+TIMES_HELP = "Weekly class times: weekdays with start and end, separated by `;`."
 
-_TIMES = "The weekly class times: weekdays with from and to, several separated by `;`."
+BatchId = Annotated[Id, Field(description="Id of the batch.")]
+BatchPath = Annotated[Id, Path(description="Id of the batch.")]
+InstructorId = Annotated[
+    Id | None, Field(description="Id of the instructor; null for none.", examples=[3])
+]
 
 
 class BatchOut(Schema):
-    """A group that takes a course together."""
+    """A batch of a course."""
 
-    id: Id = Field(examples=[12])
-    course_id: Id = Field(examples=[7])
-    instructor_id: Id | None = Field(description="null: nobody yet.", examples=[3])
-    batch_name: str = Field(examples=["JEE morning"])
-    start_date: date = Field(examples=["2026-06-01"])
-    end_date: date | None = Field(description="null: open-ended.", examples=["2027-03-31"])
-    schedule_time: str = Field(description=_TIMES, examples=["Mon-Fri 17:00-18:30"])
-    created_at: datetime = Field(examples=["2026-05-20T10:00:00+05:30"])
+    id: BatchId = Field(examples=[12])
+    course_id: CourseId = Field(examples=[7])
+    instructor_id: InstructorId
+    batch_name: str = Field(description="Name.", examples=["JEE morning"])
+    start_date: date = Field(description="First day.", examples=["2026-06-01"])
+    end_date: date | None = Field(
+        description="Last day; null for an open-ended batch.", examples=["2027-03-31"]
+    )
+    schedule_time: str = Field(description=TIMES_HELP, examples=["Mon-Fri 17:00-18:30"])
+    created_at: datetime = Field(
+        description="When the batch was added.", examples=["2026-05-20T10:00:00+05:30"]
+    )
 
 
 class BatchDetails(BatchOut):
@@ -63,22 +72,22 @@ class BatchDetails(BatchOut):
 
     course: CourseOut
     instructor: UserOut | None = Field(
-        description="null: nobody yet. Students and other instructors see the name only."
+        description="null for none. Students and other instructors see the name only."
     )
 
 
 class SavedBatch(BatchOut):
-    """The batch as it was saved."""
+    """A saved batch."""
 
     warnings: list[str] | None = Field(
         None,
-        description="Where the instructor or the room has another batch at the same time. Saved all the same.",
+        description="Classes of the instructor or in the room at the same time. Saved anyway.",
         examples=[["Imran Khan has JEE evening on Mon 17:00-18:30."]],
     )
 
 
 def batch_json(batch):
-    """A batch as the API says it; ``batch`` comes with its class times."""
+    """Return a batch, loaded with its class times, as JSON."""
     return {
         "id": batch.pk,
         "course_id": batch.course_id,
@@ -92,7 +101,7 @@ def batch_json(batch):
 
 
 def batch_details_json(batch, viewer):
-    """A batch, loaded `with_details`, with what ``viewer`` may see of its instructor."""
+    """Return a batch, loaded `with_details`, and what ``viewer`` may see of its instructor."""
     instructor = batch.instructor
     sees = instructor is not None and sees_all_details(viewer, instructor)
     return {
@@ -105,30 +114,36 @@ def batch_details_json(batch, viewer):
 class BatchList(ResultPage):
     """A page of batches."""
 
-    batches: list[BatchOut]
+    batches: list[BatchOut] = Field(description="Batches on this page.")
 
 
 class BatchIn(Schema):
     """A new batch."""
 
-    course_id: Id = Field(examples=[7])
-    instructor_id: Id | None = Field(description="null: nobody yet.", examples=[3])
-    batch_name: str = Field(examples=["JEE morning"])
-    start_date: IsoDate
-    end_date: IsoDate | None = None
-    schedule_time: str | None = Field(None, description=_TIMES, examples=["Mon-Fri 17:00-18:30"])
+    course_id: CourseId = Field(examples=[7])
+    instructor_id: InstructorId
+    batch_name: str = Field(description="Name.", examples=["JEE morning"])
+    start_date: IsoDate = Field(description="First day.")
+    end_date: IsoDate | None = Field(
+        None, description="Last day; null for an open-ended batch.", examples=["2027-03-31"]
+    )
+    schedule_time: str | None = Field(
+        None, description=TIMES_HELP, examples=["Mon-Fri 17:00-18:30"]
+    )
 
 
 class BatchUpdate(Schema):
-    """What changes of a batch; what is left out stays."""
+    """Changes to a batch. Fields that are left out do not change."""
 
-    course_id: Id | None = Field(None, examples=[7])
-    instructor_id: Id | None = Field(None, description="null: nobody.", examples=[3])
-    batch_name: str | None = Field(None, examples=["JEE morning"])
-    start_date: IsoDate | None = None
-    end_date: IsoDate | None = Field(None, description="null: open-ended.")
+    course_id: CourseId | None = Field(None, description="Id of the course.", examples=[7])
+    instructor_id: InstructorId = None
+    batch_name: str | None = Field(None, description="Name.", examples=["JEE morning"])
+    start_date: IsoDate | None = Field(None, description="First day.", examples=["2026-06-01"])
+    end_date: IsoDate | None = Field(
+        None, description="Last day; null for an open-ended batch.", examples=["2027-03-31"]
+    )
     schedule_time: str | None = Field(
-        None, description=_TIMES, examples=["Mon, Wed 17:00-18:30; Sat 09:00-11:00"]
+        None, description=TIMES_HELP, examples=["Mon, Wed 17:00-18:30; Sat 09:00-11:00"]
     )
 
 
@@ -140,13 +155,10 @@ class BatchUpdate(Schema):
     summary="List batches",
 )
 def list_batches(request, paging: Query[Paging]):
-    """An Admin's are all; an instructor's those they teach; a student's those they are, or were, enrolled in."""
-    found = (
-        Batch.objects.visible_to(request.user)
-        .prefetch_related("class_times")
-        .order_by("name", "pk")
-    )
-    return list_response(request, paging, "batches", found, batch_json)
+    """Return batches by name: an Admin's are all, an instructor's those they teach, a student's their own."""
+    visible = Batch.objects.visible_to(request.user)
+    rows = visible.prefetch_related("class_times").order_by("name", "pk")
+    return list_response(request, paging, "batches", rows, batch_json)
 
 
 @batches.post(
@@ -154,10 +166,11 @@ def list_batches(request, paging: Query[Paging]):
     auth=Token("academics.add_batch"),
     response=responses(201, SavedBatch, 400, 401, 403),
     operation_id="create_batch",
-    summary="Create a batch",
+    summary="Add a batch",
+    openapi_extra=error_examples((400, "end_date", "A batch cannot end before it starts.")),
 )
 def create_batch(request, payload: BatchIn):
-    """A new batch of a course that is on offer. The instructor must be somebody who may teach."""
+    """Add a batch of an active course. The instructor's role must permit teaching."""
     return _save(Batch(), payload, 201)
 
 
@@ -166,10 +179,10 @@ def create_batch(request, payload: BatchIn):
     auth=Token("academics.view_batch"),
     response=responses(200, BatchDetails, 401, 403, 404),
     operation_id="get_batch",
-    summary="One batch",
+    summary="Get a batch",
 )
-def get_batch(request, batch_id: Id):
-    """One batch with its course and instructor."""
+def get_batch(request, batch_id: BatchPath):
+    """Return one batch with its course and instructor."""
     batch = get_object_or_404(Batch.objects.visible_to(request.user).with_details(), pk=batch_id)
     return ApiResponse(batch_details_json(batch, request.user))
 
@@ -180,24 +193,27 @@ def get_batch(request, batch_id: Id):
     response=responses(200, SavedBatch, 400, 401, 403, 404),
     operation_id="update_batch",
     summary="Edit a batch",
+    openapi_extra=error_examples(
+        (
+            400,
+            "start_date",
+            "Attendance was taken on 3 Jun 2026. Choose that day or an earlier one.",
+        )
+    ),
 )
-def update_batch(request, batch_id: Id, payload: BatchUpdate):
-    """Enrollments and sheets bound what can change: the course of a batch with students stays, and so do its days."""
-    batch = get_object_or_404(
-        Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=batch_id
-    )
-    return _save(batch, payload, 200)
+def update_batch(request, batch_id: BatchPath, payload: BatchUpdate):
+    """Change a batch, as far as its enrollments and attendance sheets allow."""
+    visible = Batch.objects.visible_to(request.user).prefetch_related("class_times")
+    return _save(get_object_or_404(visible, pk=batch_id), payload, 200)
 
 
 def _save(batch, payload, status):
-    """Save ``batch`` with what was sent. A clash is told and not asked about: the call is the answer."""
+    """Save ``batch`` and return it; clashing classes are saved too, and reported as warnings."""
     changes = sent_values(payload, BATCH_FIELDS)
-    times = changes.pop("schedule_time", None)
-    slots = batch.slots if batch.pk else []
-    errors = {}
-    if times is not None or "schedule_time" in payload.dict(exclude_unset=True):
+    slots, errors = (batch.slots if batch.pk else []), {}
+    if "schedule_time" in changes:
         try:
-            slots = class_times.parse(times or "")
+            slots = class_times.parse(changes.pop("schedule_time") or "")
         except ValidationError as error:
             errors["schedule_time"] = error.messages
     with with_field_names(inverse(BATCH_FIELDS)):
@@ -207,31 +223,42 @@ def _save(batch, payload, status):
         cleaned(form)
         clashes = save_batch(form.instance, slots, despite_clash=True)
     saved = batch_json(Batch.objects.prefetch_related("class_times").get(pk=form.instance.pk))
-    return ApiResponse(
-        {**saved, "warnings": [str(clash) for clash in clashes]} if clashes else saved, status
-    )
+    warnings = {"warnings": [str(clash) for clash in clashes]} if clashes else {}
+    return ApiResponse({**saved, **warnings}, status)
+
+
+# Students of a batch ---------------------------------------------------------------------------
+
+EnrollmentId = Annotated[Id, Field(description="Id of the enrollment.")]
+EnrollmentDate = Annotated[
+    date, Field(description="First day of the enrollment.", examples=["2026-06-03"])
+]
+EnrollmentStatus = Annotated[
+    Literal["active", "completed", "dropped"], Field(description="Status of the enrollment.")
+]
 
 
 class BatchStudent(UserOut):
     """A student of a batch."""
 
-    admission_number: str = Field(examples=["26-00042"])
-    enrollment_id: Id = Field(examples=[91])
-    enrollment_date: date = Field(examples=["2026-06-03"])
-    status: Literal["active", "completed", "dropped"]
+    id: UserId = Field(examples=[42])
+    admission_number: str = Field(description="Admission number.", examples=["26-00042"])
+    enrollment_id: EnrollmentId = Field(examples=[91])
+    enrollment_date: EnrollmentDate
+    status: EnrollmentStatus
 
 
 class BatchStudentList(ResultPage):
     """A page of the students of a batch."""
 
-    students: list[BatchStudent]
+    students: list[BatchStudent] = Field(description="Students on this page.")
 
 
 class BatchStudentQuery(Schema):
-    """Which students of a batch."""
+    """The filter of the students of a batch."""
 
     status: Literal["active", "completed", "dropped", "all"] = Field(
-        "active", description="Those who go on, unless said otherwise."
+        "active", description="Only students with this status of enrollment."
     )
 
 
@@ -240,20 +267,17 @@ class BatchStudentQuery(Schema):
     auth=Token("academics.view_enrollment"),
     response=responses(200, BatchStudentList, 400, 401, 403, 404),
     operation_id="list_batch_students",
-    summary="Students of a batch",
+    summary="List the students of a batch",
 )
 def list_batch_students(
-    request, batch_id: Id, paging: Query[Paging], asked: Query[BatchStudentQuery]
+    request, batch_id: BatchPath, paging: Query[Paging], query: Query[BatchStudentQuery]
 ):
-    """Who is enrolled, by name."""
+    """Return the students of a batch, by name."""
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
-    found = (
-        Enrollment.objects.filter(batch=batch)
-        .by_name()
-        .select_related("student__user__membership__group")
-    )
-    if asked.status != "all":
-        found = found.filter(status=asked.status)
+    enrollments = Enrollment.objects.filter(batch=batch).by_name()
+    enrollments = enrollments.select_related("student__user__membership__group")
+    if query.status != "all":
+        enrollments = enrollments.filter(status=query.status)
     sees_everything = request.user.has_perm("accounts.view_user")
 
     def as_json(enrollment):
@@ -265,4 +289,4 @@ def list_batch_students(
             "status": enrollment.status,
         }
 
-    return list_response(request, paging, "students", found, as_json)
+    return list_response(request, paging, "students", enrollments, as_json)

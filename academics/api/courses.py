@@ -1,9 +1,10 @@
 """The JSON API of courses."""
 
 from datetime import datetime
+from typing import Annotated
 
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Path, Query, Router, Schema
 
 from academics.forms.courses import CourseForm
 from academics.models import Course
@@ -16,6 +17,7 @@ from coachmaster.core.api import (
     ResultPage,
     Rupees,
     cleaned,
+    error_examples,
     list_response,
     responses,
     sent_values,
@@ -23,19 +25,24 @@ from coachmaster.core.api import (
 
 courses = Router(tags=["Courses"])
 
+CourseId = Annotated[Id, Field(description="Id of the course.")]
+CoursePath = Annotated[Id, Path(description="Id of the course.")]
+SYLLABUS = "Physics, chemistry and mathematics for the JEE."
+
 
 class CourseOut(Schema):
-    """What is taught, and what it costs."""
+    """A course and its fee."""
 
-    id: Id = Field(examples=[7])
-    name: str = Field(examples=["JEE Two Year"])
-    description: str = Field(examples=["Physics, chemistry and mathematics for the JEE."])
+    id: CourseId = Field(examples=[7])
+    name: str = Field(description="Name.", examples=["JEE Two Year"])
+    description: str = Field(description="What is taught.", examples=[SYLLABUS])
     total_fee: Rupees = Field(description="In rupees, for new enrollments.", examples=[125000.5])
-    created_at: datetime = Field(examples=["2026-06-01T10:00:00+05:30"])
+    created_at: datetime = Field(
+        description="When the course was added.", examples=["2026-06-01T10:00:00+05:30"]
+    )
 
 
 def course_json(course):
-    """A course as the API says it."""
     return {
         "id": course.pk,
         "name": course.name,
@@ -48,29 +55,28 @@ def course_json(course):
 class CourseList(ResultPage):
     """A page of courses."""
 
-    courses: list[CourseOut]
+    courses: list[CourseOut] = Field(description="Courses on this page.")
 
 
 class CourseIn(Schema):
     """A new course."""
 
-    name: str = Field(examples=["JEE Two Year"])
+    name: str = Field(description="Name.", examples=["JEE Two Year"])
     total_fee: Amount = Field(description="In rupees; 0 for a free course.", examples=[125000.5])
-    description: str | None = Field(
-        None, examples=["Physics, chemistry and mathematics for the JEE."]
-    )
+    description: str | None = Field(None, description="What is taught.", examples=[SYLLABUS])
 
 
 class CourseUpdate(Schema):
-    """What changes of a course; what is left out stays."""
+    """Changes to a course. Fields that are left out do not change."""
 
-    name: str | None = Field(None, examples=["JEE Two Year"])
+    name: str | None = Field(None, description="Name.", examples=["JEE Two Year"])
     total_fee: Amount | None = Field(
-        None, description="In rupees. Counts for new enrollments only.", examples=["125000.50"]
+        None, description="In rupees, for new enrollments only.", examples=["125000.50"]
     )
-    description: str | None = Field(
-        None, examples=["Physics, chemistry and mathematics for the JEE."]
-    )
+    description: str | None = Field(None, description="What is taught.", examples=[SYLLABUS])
+
+
+_FEE_ERROR = error_examples((400, "total_fee", "An amount cannot be negative."))
 
 
 @courses.get(
@@ -81,10 +87,9 @@ class CourseUpdate(Schema):
     summary="List courses",
 )
 def list_courses(request, paging: Query[Paging]):
-    """All courses, by name."""
-    return list_response(
-        request, paging, "courses", Course.objects.order_by("name", "pk"), course_json
-    )
+    """Return all courses, by name."""
+    rows = Course.objects.order_by("name", "pk")
+    return list_response(request, paging, "courses", rows, course_json)
 
 
 @courses.post(
@@ -92,10 +97,11 @@ def list_courses(request, paging: Query[Paging]):
     auth=Token("academics.add_course"),
     response=responses(201, CourseOut, 400, 401, 403),
     operation_id="create_course",
-    summary="Create a course",
+    summary="Add a course",
+    openapi_extra=_FEE_ERROR,
 )
 def create_course(request, payload: CourseIn):
-    """A new course, on offer at once."""
+    """Add an active course."""
     form = CourseForm({"is_active": True, **sent_values(payload)})
     cleaned(form)
     return ApiResponse(course_json(form.save()), 201)
@@ -106,10 +112,10 @@ def create_course(request, payload: CourseIn):
     auth=Token("academics.view_course"),
     response=responses(200, CourseOut, 401, 403, 404),
     operation_id="get_course",
-    summary="One course",
+    summary="Get a course",
 )
-def get_course(request, course_id: Id):
-    """One course."""
+def get_course(request, course_id: CoursePath):
+    """Return one course."""
     return ApiResponse(course_json(get_object_or_404(Course, pk=course_id)))
 
 
@@ -119,12 +125,12 @@ def get_course(request, course_id: Id):
     response=responses(200, CourseOut, 400, 401, 403, 404),
     operation_id="update_course",
     summary="Edit a course",
+    openapi_extra=_FEE_ERROR,
 )
-def update_course(request, course_id: Id, payload: CourseUpdate):
-    """Another fee counts for new enrollments; those that go on keep what was agreed."""
+def update_course(request, course_id: CoursePath, payload: CourseUpdate):
+    """Change a course. A new fee applies to new enrollments only."""
     course = get_object_or_404(Course, pk=course_id)
-    form = CourseForm(
-        {**CourseForm(instance=course).initial, **sent_values(payload)}, instance=course
-    )
+    data = {**CourseForm(instance=course).initial, **sent_values(payload)}
+    form = CourseForm(data, instance=course)
     cleaned(form)
     return ApiResponse(course_json(form.save()))

@@ -1,34 +1,35 @@
 """The JSON API of a student's enrollment."""
 
-from datetime import date
-from typing import Literal
-
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema
 
 from academics.models import Enrollment
+from accounts.api import StudentPath, UserId
 from accounts.models import StudentProfile
 from accounts.tokens import Token
-from coachmaster.core.api import (
-    ApiResponse,
-    Id,
-    responses,
-)
+from coachmaster.core.api import ApiResponse, responses
 
-from .batches import BatchDetails, batch_details_json
+from .batches import (
+    BatchDetails,
+    BatchId,
+    EnrollmentDate,
+    EnrollmentId,
+    EnrollmentStatus,
+    batch_details_json,
+)
 
 students = Router(tags=["Students"])
 
 
 class EnrollmentOut(Schema):
-    """A student in a batch, from a day on."""
+    """A student's enrollment in a batch."""
 
-    id: Id = Field(examples=[91])
-    student_id: Id = Field(examples=[42])
-    batch_id: Id = Field(examples=[12])
-    enrollment_date: date = Field(examples=["2026-06-03"])
-    status: Literal["active", "completed", "dropped"]
+    id: EnrollmentId = Field(examples=[91])
+    student_id: UserId = Field(description="Id of the student.", examples=[42])
+    batch_id: BatchId = Field(examples=[12])
+    enrollment_date: EnrollmentDate
+    status: EnrollmentStatus
 
 
 class EnrollmentDetails(EnrollmentOut):
@@ -38,15 +39,12 @@ class EnrollmentDetails(EnrollmentOut):
 
 
 class CurrentEnrollment(EnrollmentDetails):
-    """The enrollment that goes on, else the latest, and those beside it."""
+    """The active enrollment, otherwise the latest, and the student's other enrollments."""
 
-    history: list[EnrollmentOut] = Field(
-        description="The student's other enrollments, the newest first."
-    )
+    history: list[EnrollmentOut] = Field(description="Other enrollments, newest first.")
 
 
 def enrollment_json(enrollment):
-    """An enrollment as the API says it."""
     return {
         "id": enrollment.pk,
         "student_id": enrollment.student_id,
@@ -57,18 +55,12 @@ def enrollment_json(enrollment):
 
 
 def current_enrollment_json(student, viewer):
-    """Operation 18 for ``student`` (a record) as ``viewer`` may see it; None without an enrollment."""
-    found = (
-        Enrollment.objects.visible_to(viewer)
-        .filter(student=student)
-        .latest_first()
-        .select_related("batch__instructor__membership__group")
-        .prefetch_related("batch__class_times")
-    )
-    enrollments = list(found)
-    if not enrollments:
+    """Return the enrollments of a student that ``viewer`` may see, or None without any."""
+    visible = Enrollment.objects.visible_to(viewer).filter(student=student).latest_first()
+    visible = visible.select_related("batch__instructor__membership__group")
+    current, *others = list(visible.prefetch_related("batch__class_times")) or [None]
+    if current is None:
         return None
-    current, *others = enrollments
     return {
         **enrollment_json(current),
         "batch": batch_details_json(current.batch, viewer),
@@ -81,14 +73,13 @@ def current_enrollment_json(student, viewer):
     auth=Token(),
     response=responses(200, CurrentEnrollment, 401, 404),
     operation_id="get_enrollment",
-    summary="A student's enrollment",
+    summary="Get a student's enrollment",
 )
-def get_enrollment(request, student_id: Id):
-    """The current enrollment, else the latest, with batch, course and instructor; 404 when there is none."""
-    student = get_object_or_404(
-        StudentProfile.objects.visible_to(request.user).select_related("user"), pk=student_id
-    )
-    found = current_enrollment_json(student, request.user)
-    if found is None:
+def get_enrollment(request, student_id: StudentPath):
+    """Return the active enrollment, otherwise the latest; 404 without any."""
+    visible = StudentProfile.objects.visible_to(request.user).select_related("user")
+    student = get_object_or_404(visible, pk=student_id)
+    enrollment = current_enrollment_json(student, request.user)
+    if enrollment is None:
         raise Http404(f"{student} has no enrollment.")
-    return ApiResponse(found)
+    return ApiResponse(enrollment)

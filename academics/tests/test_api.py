@@ -225,9 +225,9 @@ def test_a_batch_needs_course_name_and_first_day(admin, field):
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("start_date", "01/06/2026", "Write a date that exists, like 2026-11-24."),
-        ("start_date", "2026-02-30", "Write a date that exists, like 2026-11-24."),
-        ("start_date", "20260601", "Write a date that exists, like 2026-11-24."),
+        ("start_date", "01/06/2026", "Enter a valid date, like 2026-11-24."),
+        ("start_date", "2026-02-30", "Enter a valid date, like 2026-11-24."),
+        ("start_date", "20260601", "Enter a valid date, like 2026-11-24."),
         ("start_date", "0001-01-01", "Enter a date between 1900 and 2100."),
         ("start_date", 5, "Send text."),
         ("end_date", "2026-05-31", "A batch cannot end before it starts."),

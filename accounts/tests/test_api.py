@@ -23,7 +23,7 @@ from .factories import PASSWORD, StudentFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-DEAD = (401, {"message": "Sign in: send a token that is in force, as “Authorization: Bearer …”."})
+DEAD = (401, {"message": "Sign in: send a valid token, as “Authorization: Bearer …”."})
 TAKEN = {
     "message": "Check email.",
     "errors": {"email": ["Somebody has this e-mail address already."]},
@@ -174,7 +174,7 @@ def test_a_dead_token_is_refused_where_none_is_needed_too():
 def test_signing_out_kills_the_token_and_no_other(student):
     phone, tablet = Caller(student), Caller(student)
 
-    assert phone("POST", "/auth/logout") == (200, {"message": "You are logged out."})
+    assert phone("POST", "/auth/logout") == (200, {"message": "You are signed out."})
 
     assert phone("GET", "/auth/me") == DEAD
     assert tablet("GET", "/auth/me")[0] == 200
@@ -298,7 +298,7 @@ def test_anybody_registers_as_a_student(db):
 
 @pytest.mark.parametrize("role", ["admin", "instructor"])
 def test_nobody_registers_as_anything_else(db, student, role):
-    refused = (403, {"message": "Only an Admin adds people of that role."})
+    refused = (403, {"message": "Only an Admin can add people with that role."})
 
     assert (
         nobody("POST", "/auth/register", {**ASHA, "email": "new@example.com", "role": role})
@@ -522,7 +522,7 @@ def test_one_edits_ones_own_name_and_phone(student):
 
 
 def test_only_an_admin_changes_an_e_mail_address(student, admin):
-    refused = (403, {"message": "Only an Admin changes an e-mail address."})
+    refused = (403, {"message": "Only an Admin can change an email address."})
 
     assert Caller(student)("PUT", f"/users/{student.pk}", {"email": "new@example.com"}) == refused
     # Who sends back what they were told has changed nothing.

@@ -60,5 +60,5 @@ def sign_in_page(request, form=None, *, next, typed):
 @require_POST
 def sign_out(request):
     logout(request)
-    messages.success(request, "You are logged out.")
+    messages.success(request, "You are signed out.")
     return redirect(settings.LOGOUT_REDIRECT_URL)

@@ -193,7 +193,7 @@ def test_a_day_without_a_planned_class_is_taken_as_said(instructor, today):
 @pytest.mark.parametrize(
     ("change", "errors"),
     [
-        ({"date": "2026-02-30"}, {"date": "Write a date that exists, like 2026-11-24."}),
+        ({"date": "2026-02-30"}, {"date": "Enter a valid date, like 2026-11-24."}),
         ({"date": "0001-01-01"}, {"date": "Enter a date between 1900 and 2100."}),
         ({"records": []}, {"records": "At least 1."}),
         ({"records": {}}, {"records": "Send a list."}),
@@ -245,7 +245,7 @@ def test_a_batchs_attendance_comes_by_day_within_the_range(batch, pupils, instru
     }
     assert caller.get(f"{path}?from={today - DAY}&to={today - DAY}")["total"] == 3
     assert caller("GET", f"{path}?from=2026-02-30") == wrong(
-        **{"from": "Write a date that exists, like 2026-11-24."}
+        **{"from": "Enter a valid date, like 2026-11-24."}
     )
     assert caller("GET", f"{path}?from={today}&to={today - DAY}") == wrong(
         to=f"Choose {words(today)} or a later day."

@@ -1,8 +1,4 @@
-"""What every operation of the JSON API stands on: how values are read and written, lists, and refusals.
-
-Operations answer plain dicts by `Answer`; the schemas beside them describe these for the document, and the tests hold
-the two against each other. Checking each row once more while it is written would double the time of a long list.
-"""
+"""Values, lists and errors that the JSON APIs of all apps share."""
 
 import datetime
 import json
@@ -16,7 +12,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Field, Schema
 from ninja.parser import Parser
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
 from .money import parse_amount
@@ -24,47 +20,42 @@ from .money import parse_amount
 LARGEST_ID = 2**63 - 1
 MAX_PER_PAGE = 1000
 
-# Values that come in ---------------------------------------------------------------------------------------------
+# Values in requests ----------------------------------------------------------------------------
 
 
 def _refuse_constant(name):
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 class ExactParser(Parser):
-    """Bodies as JSON says them: a fraction stays decimal, and text that no database can hold is refused."""
+    """Parse numbers as Decimal, and refuse NaN, unpaired surrogates and bodies without an object."""
 
     def parse_body(self, request):
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_refuse_constant)
         if b"\\u" in request.body:
-            json.dumps(
-                body, ensure_ascii=False, default=str
-            ).encode()  # half of a surrogate pair is no text
+            # No database stores half of a surrogate pair.
+            json.dumps(body, ensure_ascii=False, default=str).encode()
         if not isinstance(body, dict):
             raise ValueError("not an object")
         return body
 
 
 def read_json_amount(value):
-    """An amount as `parse_amount` says, from a JSON number or text. Raises PydanticCustomError with its sentence."""
-    if (
-        isinstance(value, Decimal)
-        and abs(value.adjusted()) < 20
-        and len(value.as_tuple().digits) < 20
-    ):
-        value = f"{value:f}"
-    elif isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+    """Return the amount in a JSON number or text; raise PydanticCustomError with a message."""
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         value = "?"
+    elif isinstance(value, Decimal):
+        is_short = abs(value.adjusted()) < 20 and len(value.as_tuple().digits) < 20
+        value = f"{value:f}" if is_short else str(value)
+    elif isinstance(value, int) and abs(value) >= 10**20:
+        value = "9" * 20  # Python refuses to write integers of thousands of digits.
     try:
-        # As text of bounded length: an integer of thousands of digits cannot even be written.
-        return parse_amount(
-            str(value) if not isinstance(value, int) or abs(value) < 10**20 else "9" * 20
-        )
+        return parse_amount(value)
     except ValidationError as error:
-        raise PydanticCustomError("amount", "{sentence}", {"sentence": error.messages[0]}) from None
+        raise PydanticCustomError("amount", "{message}", {"message": error.messages[0]}) from None
 
 
-_AMOUNT_TEXT = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
+_AMOUNT_PATTERN = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
 Amount = Annotated[
     Decimal,
     BeforeValidator(read_json_amount),
@@ -72,7 +63,7 @@ Amount = Annotated[
         {
             "anyOf": [
                 {"type": "number", "minimum": 0, "maximum": 99999999.99, "multipleOf": 0.01},
-                {"type": "string", "pattern": _AMOUNT_TEXT},
+                {"type": "string", "pattern": _AMOUNT_PATTERN},
             ]
         },
         mode="validation",
@@ -81,41 +72,41 @@ Amount = Annotated[
 
 
 def _refuse_bool(value):
-    if isinstance(value, bool):  # to Python `true` is 1, and somebody has that key
-        raise PydanticCustomError("int_type", "no whole number")
+    if isinstance(value, bool):  # True is 1 to Python, and 1 is an id.
+        raise PydanticCustomError("int_type", "not an integer")
     return value
 
 
-Id = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=1, le=LARGEST_ID)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_refuse_bool)]
 
 
-def _refuse_missing_day(text):
+def _check_day_exists(text):
     try:
         datetime.date.fromisoformat(text)
     except ValueError:
-        raise PydanticCustomError("day", "Write a date that exists, like 2026-11-24.") from None
+        raise PydanticCustomError("day", "Enter a valid date, like 2026-11-24.") from None
     return text
 
 
-#: A date as the API writes it, still text; whether it lies within bounds is the form's question.
+#: A date as text; the form decides whether it lies within bounds.
 IsoDate = Annotated[
     str,
-    AfterValidator(_refuse_missing_day),
     Field(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
         json_schema_extra={"format": "date"},
         examples=["2026-11-24"],
     ),
+    AfterValidator(_check_day_exists),
 ]
 
-# Values that go out ----------------------------------------------------------------------------------------------
+# Values in responses ---------------------------------------------------------------------------
 
-#: An amount of rupees in an answer: a JSON number with at most two decimals.
+#: An amount of rupees: a JSON number with at most two decimals.
 Rupees = Annotated[Decimal, WithJsonSchema({"type": "number"}, mode="serialization")]
 
 
 def json_number(amount):
-    """A Decimal as JSON writes it. Fifteen digits pass through a float unharmed, and no sum of ours has more."""
+    """Return ``amount`` as int or float; a float is exact up to fifteen digits."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
@@ -126,15 +117,15 @@ def _json_default(zone, value):
         return value.astimezone(zone).isoformat()
     if isinstance(value, datetime.date):
         return value.isoformat()
-    raise TypeError(f"{value!r} has no place in an answer")
+    raise TypeError(f"{value!r} is not JSON serializable")
 
 
 class ApiResponse(HttpResponse):
-    """Plain data as JSON, kept by no cache."""
+    """Plain data as JSON, never cached."""
 
     def __init__(self, data, status=200, **headers):
-        plain = partial(_json_default, timezone.get_current_timezone())
-        content = json.dumps(data, default=plain, ensure_ascii=False, separators=(",", ":"))
+        default = partial(_json_default, timezone.get_current_timezone())
+        content = json.dumps(data, default=default, ensure_ascii=False, separators=(",", ":"))
         headers = {
             "Cache-Control": "no-store",
             **{name.replace("_", "-"): value for name, value in headers.items()},
@@ -142,122 +133,69 @@ class ApiResponse(HttpResponse):
         super().__init__(content, content_type="application/json", status=status, headers=headers)
 
 
-# Lists -----------------------------------------------------------------------------------------------------------
+# Lists -----------------------------------------------------------------------------------------
+
+NextPage = Annotated[
+    str | None,
+    Field(
+        description="Address of the next page; left out on the last page.",
+        examples=["https://coachmaster.example/api/v1/courses?page=2"],
+    ),
+]
 
 
 class Paging(Schema):
-    """Which rows of a list."""
+    """The page of a list."""
 
-    page: int = Field(1, ge=1, le=10**9, description="Which page, from 1 on.")
-    per_page: int = Field(MAX_PER_PAGE, ge=1, le=MAX_PER_PAGE, description="Rows a page.")
+    page: int = Field(1, ge=1, le=10**9, description="Page number, from 1.")
+    per_page: int = Field(MAX_PER_PAGE, ge=1, le=MAX_PER_PAGE, description="Rows per page.")
 
 
 class ResultPage(Schema):
-    """What stands beside the rows of a list."""
+    """A page of a list."""
 
     total: int = Field(description="Rows on all pages.", examples=[1])
-    next: str | None = Field(
-        None, description="The address of the next page; left out on the last one."
-    )
+    next: NextPage = None
 
 
-def list_response(request, paging, name, rows, as_json, **beside):
-    """The answer of a list: the page asked for of ``rows`` (an ordered queryset), under ``name``."""
+def list_response(request, paging, name, rows, as_json, **extra):
+    """Return the requested page of ``rows``, an ordered queryset, under ``name``."""
     first = (paging.page - 1) * paging.per_page
-    found = list(rows[first : first + paging.per_page])
-    is_whole = paging.page == 1 and len(found) < paging.per_page
-    total = len(found) if is_whole else rows.count()
-    data = {name: [as_json(row) for row in found], "total": total, **beside}
-    if first + len(found) < total and found:
+    page = list(rows[first : first + paging.per_page])
+    is_only_page = paging.page == 1 and len(page) < paging.per_page
+    total = len(page) if is_only_page else rows.count()
+    data = {name: [as_json(row) for row in page], "total": total, **extra}
+    if page and first + len(page) < total:
         query = request.GET.copy()
         query["page"] = paging.page + 1
         data["next"] = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
     return ApiResponse(data)
 
 
-# Refusals --------------------------------------------------------------------------------------------------------
+# Errors ----------------------------------------------------------------------------------------
 
-
-class Message(Schema):
-    """One sentence."""
-
-    message: str = Field(
-        description="What happened, or what to do.", examples=["You are logged out."]
-    )
-
-
-class FieldErrors(Message):
-    """A sentence, and sentences by field where the refusal belongs to fields."""
-
-    errors: dict[str, list[str]] | None = Field(None, description="By the field they belong to.")
-
-
-#: What is said of a body that cannot be read.
 BODY_REQUIRED = "Send a JSON object as the body."
 
-#: What each code means, and the sentence it comes with where nothing better is known.
+#: The message of a status where no other message is known.
 STATUS_MESSAGES = {
-    400: "This is not understood. Check what was sent.",
-    401: "Sign in: send a token that is in force, as “Authorization: Bearer …”.",
-    403: "This is not for your role.",
-    404: "This is not there, or not yours to see.",
-    405: "This address does not take that method.",
-    409: "What is there already stands against it.",
-    413: "This is too large.",
+    400: "The request is invalid. Check what was sent.",
+    401: "Sign in: send a valid token, as “Authorization: Bearer …”.",
+    403: "Your role does not permit this.",
+    404: "Not found, or not visible to you.",
+    405: "This address does not accept this method.",
+    409: "This conflicts with existing records.",
+    413: "The request is too large.",
     429: "Too many tries. Wait 15 minutes, then try again.",
-    500: "Something went wrong here. Nothing was saved.",
+    500: "Something went wrong on the server. Nothing was saved.",
     503: "The database is busy, and nothing was saved. Try again in a minute.",
 }
-
-
-def responses(status, schema, *refusals):
-    """The answers of an operation for the document: the good one, the refusals named, and those of every call."""
-    return {
-        status: schema,
-        **{code: FieldErrors if code in (400, 409) else Message for code in (*refusals, 503)},
-    }
-
-
-def error_body(refusal):
-    """What the API says of a ValidationError."""
-    if not hasattr(refusal, "error_dict"):
-        return {"message": " ".join(refusal.messages)}
-    errors = {
-        name: [text for error in several for text in error.messages]
-        for name, several in refusal.error_dict.items()
-    }
-    own = " ".join(errors.pop(NON_FIELD_ERRORS, []))
-    if not errors:
-        return {"message": own}
-    return {"message": own or f"Check {', '.join(errors)}.", "errors": errors}
-
-
-@contextmanager
-def with_field_names(names):
-    """Inside, a ValidationError comes out with the API's ``names`` of its fields: `{"paid_on": "payment_date"}`."""
-    try:
-        yield
-    except ValidationError as refusal:
-        if hasattr(refusal, "error_dict"):
-            refusal.error_dict = {
-                names.get(name, name): errors for name, errors in refusal.error_dict.items()
-            }
-        raise
-
-
-def cleaned(form):
-    """The clean values of ``form``. Raises ValidationError with what it says of its fields."""
-    if not form.is_valid():
-        raise ValidationError(form.errors.as_data())
-    return form.cleaned_data
-
 
 _TYPE_MESSAGES = {
     "missing": "This field is required.",
     "string_type": "Send text.",
     "bool_type": "Send true or false.",
     "bool_parsing": "Send true or false.",
-    "string_pattern_mismatch": "Write a date that exists, like 2026-11-24.",
+    "string_pattern_mismatch": "Enter a valid date, like 2026-11-24.",
     "list_type": "Send a list.",
     "model_type": "Send a JSON object.",
     "model_attributes_type": "Send a JSON object.",
@@ -269,34 +207,111 @@ _TYPE_MESSAGES = {
 }
 
 
+class Message(Schema):
+    """A sentence for people."""
+
+    message: str = Field(description="What happened.", examples=["You are signed out."])
+
+
+class FieldErrors(Message):
+    """A message, and messages by field where they belong to fields."""
+
+    errors: dict[str, list[str]] | None = Field(
+        None, description="Messages by field.", examples=[{"email": ["This field is required."]}]
+    )
+
+
+def _error_schema(status):
+    base = FieldErrors if status in (400, 409) else Message
+    description = "What went wrong and what to do."
+    message = Field(description=description, examples=[STATUS_MESSAGES[status]])
+    return create_model(f"Error{status}", __base__=base, message=(str, message))
+
+
+_ERROR_SCHEMAS = {status: _error_schema(status) for status in (400, 401, 403, 404, 409, 429, 503)}
+
+
+def responses(status, schema, *errors):
+    """Return the response schemas of an operation by status. Every operation may answer 503."""
+    return {status: schema, **{code: _ERROR_SCHEMAS[code] for code in (*errors, 503)}}
+
+
+def error_examples(*examples, retry_after=False):
+    """Return ``openapi_extra`` with an example for each ``(status, field, message)``."""
+    documented = {}
+    for status, field, message in examples:
+        body = {"message": f"Check {field}.", "errors": {field: [message]}}
+        documented[status] = {"content": {"application/json": {"example": body}}}
+    if retry_after:
+        header = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        documented[429] = {"headers": {"Retry-After": header}}
+    return {"responses": documented}
+
+
+def error_body(error):
+    """Return the JSON body for a ValidationError."""
+    if not hasattr(error, "error_dict"):
+        return {"message": " ".join(error.messages)}
+    errors = {
+        name: [message for one in field_errors for message in one.messages]
+        for name, field_errors in error.error_dict.items()
+    }
+    message = " ".join(errors.pop(NON_FIELD_ERRORS, []))
+    if not errors:
+        return {"message": message}
+    return {"message": message or f"Check {', '.join(errors)}.", "errors": errors}
+
+
 def schema_error_body(errors):
-    """What the API says where a schema was not met: ``(status, body)`` from the errors that ninja collected."""
+    """Return ``(status, body)`` for the errors that Ninja collected from a schema."""
     by_field = {}
     for error in errors:
-        source, *place = error["loc"]
+        source, *path = error["loc"]
         if source == "path":
             return 404, {"message": STATUS_MESSAGES[404]}
-        # The first word within a body is ours for the whole of it.
-        place = place[1:] if source == "body" and len(place) > 1 else place
-        sentence = _TYPE_MESSAGES.get(error["type"])
-        if sentence:
-            sentence = sentence.format(**error.get("ctx", {}))
-        elif error["type"].startswith("int"):
-            sentence = "Send a whole number."
-        else:
-            sentence = error["msg"]
-        if source == "body" and len(error["loc"]) == 2:
+        if source == "body" and len(path) == 1:
             return 400, {"message": BODY_REQUIRED}
-        words = [f"row {word + 1}" if isinstance(word, int) else str(word) for word in place[1:]]
-        field = str(place[0]) if source == "body" else str(place[-1])
-        if words and source == "body":
-            sentence = f"In {', '.join(words)}: {sentence[0].lower()}{sentence[1:]}"
-        by_field.setdefault(field, []).append(sentence)
+        # Ninja puts the name of the argument, `payload`, before the fields of a body.
+        field, *place = path[1:] if source == "body" else path[-1:]
+        message = _schema_message(error)
+        if place:
+            steps = (f"row {step + 1}" if isinstance(step, int) else str(step) for step in place)
+            message = f"In {', '.join(steps)}: {message[0].lower()}{message[1:]}"
+        by_field.setdefault(str(field), []).append(message)
     return 400, {"message": f"Check {', '.join(by_field)}.", "errors": by_field}
 
 
+def _schema_message(error):
+    if message := _TYPE_MESSAGES.get(error["type"]):
+        return message.format(**error.get("ctx", {}))
+    return "Send a whole number." if error["type"].startswith("int") else error["msg"]
+
+
+# Forms -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def with_field_names(names):
+    """Rename the fields of a ValidationError raised inside, from ``names``' keys to values."""
+    try:
+        yield
+    except ValidationError as error:
+        if hasattr(error, "error_dict"):
+            error.error_dict = {
+                names.get(name, name): errors for name, errors in error.error_dict.items()
+            }
+        raise
+
+
+def cleaned(form):
+    """Return the cleaned data of ``form``; raise ValidationError with its errors."""
+    if not form.is_valid():
+        raise ValidationError(form.errors.as_data())
+    return form.cleaned_data
+
+
 def sent_values(payload, names=None) -> dict[str, Any]:
-    """The fields that a body named, under the names that our forms have for them."""
+    """Return the fields that the request contains, renamed by ``names`` to those of a form."""
     names = names or {}
     return {
         names.get(name, name): value for name, value in payload.dict(exclude_unset=True).items()
@@ -304,5 +319,4 @@ def sent_values(payload, names=None) -> dict[str, Any]:
 
 
 def inverse(names):
-    """The way back: from the names of our forms to those of the API."""
-    return {ours: theirs for theirs, ours in names.items()}
+    return {value: name for name, value in names.items()}

@@ -1,3 +1,5 @@
+"""The JSON API of the dashboards."""
+
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
@@ -5,7 +7,7 @@ from django.utils import timezone
 from ninja import Field, Router, Schema
 
 from academics import class_times
-from academics.api.batches import BatchOut, batch_json
+from academics.api.batches import BatchId, BatchOut, batch_json
 from academics.api.enrollments import (
     CurrentEnrollment,
     EnrollmentOut,
@@ -17,7 +19,7 @@ from attendance.api import AttendanceCounts, attendance_counts_json
 from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import missing_registers_for
 from attendance.queries.student_attendance import student_tally
-from coachmaster.core.api import ApiResponse, Id, Rupees, responses
+from coachmaster.core.api import ApiResponse, Rupees, responses
 from coachmaster.dashboards.queries.institute import (
     courses_on,
     institute_figures,
@@ -32,8 +34,8 @@ dashboard = Router(tags=["Dashboards"])
 class ClassOut(Schema):
     """The classes of a batch today."""
 
-    batch_id: Id = Field(examples=[12])
-    batch_name: str = Field(examples=["JEE morning"])
+    batch_id: BatchId = Field(examples=[12])
+    batch_name: str = Field(description="Name of the batch.", examples=["JEE morning"])
     schedule_time: str = Field(
         description="Today's times; empty for an unplanned class.", examples=["Tue 17:00-18:30"]
     )
@@ -52,29 +54,35 @@ def _class_json(class_day):
 class RecentEnrollment(EnrollmentOut):
     """A recent enrollment."""
 
-    student_name: str = Field(examples=["Asha Verma"])
-    batch_name: str = Field(examples=["JEE morning"])
-    created_at: datetime = Field(examples=["2026-11-24T17:02:11+05:30"])
+    student_name: str = Field(description="Name of the student.", examples=["Asha Verma"])
+    batch_name: str = Field(description="Name of the batch.", examples=["JEE morning"])
+    created_at: datetime = Field(
+        description="When the student was enrolled.", examples=["2026-11-24T17:02:11+05:30"]
+    )
 
 
 class AdminDashboard(Schema):
     """The figures of the institute today. Amounts in rupees."""
 
-    collected_today: Rupees = Field(examples=[15000])
-    collected_this_month: Rupees = Field(examples=[240000])
+    collected_today: Rupees = Field(description="Payments of today.", examples=[15000])
+    collected_this_month: Rupees = Field(description="Payments of this month.", examples=[240000])
     owed: Rupees = Field(
         description="Dues of all students, including future installments.", examples=[510000]
     )
-    students_who_owe: int = Field(examples=[61])
+    students_who_owe: int = Field(description="Students with dues.", examples=[61])
     overdue: Rupees = Field(description="Dues with a due date before today.", examples=[82000])
-    students_overdue: int = Field(examples=[14])
-    active_students: int = Field(examples=[212])
-    running_batches: int = Field(examples=[11])
-    classes_today: int = Field(examples=[6])
-    classes_taken: int = Field(examples=[4])
-    absences_today: int = Field(examples=[9])
-    registers_not_taken: int = Field(examples=[2])
-    recent_enrollments: list[RecentEnrollment]
+    students_overdue: int = Field(description="Students with overdue dues.", examples=[14])
+    active_students: int = Field(description="Students with an active enrollment.", examples=[212])
+    running_batches: int = Field(
+        description="Batches that have started and not ended.", examples=[11]
+    )
+    classes_today: int = Field(description="Classes of today.", examples=[6])
+    classes_taken: int = Field(description="Classes of today with attendance marked.", examples=[4])
+    absences_today: int = Field(description="Absences in classes of today.", examples=[9])
+    registers_not_taken: int = Field(description="Classes without attendance marked.", examples=[2])
+    recent_enrollments: list[RecentEnrollment] = Field(
+        description="Latest enrollments, newest first."
+    )
 
 
 @dashboard.get(
@@ -126,7 +134,7 @@ class InstructorDashboard(Schema):
     """The batches and classes of the instructor."""
 
     batches: list[TaughtBatch] = Field(description="Batches that have not ended.")
-    classes_today: list[ClassOut]
+    classes_today: list[ClassOut] = Field(description="Own classes of today.")
 
 
 @dashboard.get(
@@ -155,7 +163,7 @@ def instructor_dashboard(request):
 class StudentDashboard(Schema):
     """The student's enrollment, attendance and fees."""
 
-    enrollment: CurrentEnrollment | None
+    enrollment: CurrentEnrollment | None = Field(description="null without any.")
     attendance: AttendanceCounts
     fee_status: FeeStatusOut
 

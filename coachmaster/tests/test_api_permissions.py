@@ -234,7 +234,7 @@ def test_a_student_reads_another_students_nothing(people):
     other = Caller(people["other student"])
     pk = people["objects"]["students"]
 
-    refusal = (404, {"message": "This is not there, or not yours to see."})
+    refusal = (404, {"message": "Not found, or not visible to you."})
     for path in ("enrollment", "payments", "fee-status", "attendance"):
         assert other("GET", f"/students/{pk}/{path}") == refusal
         assert other("GET", f"/students/{2**63 - 1}/{path}") == refusal

@@ -126,7 +126,7 @@ def test_a_second_active_enrollment_a_full_batch_and_one_that_is_over_are_confli
 
 
 def test_who_or_what_is_not_there_is_not_found(desk, student):
-    missing = (404, {"message": "This is not there, or not yours to see."})
+    missing = (404, {"message": "Not found, or not visible to you."})
 
     assert (
         desk("POST", "/enrollments", {"student_id": 2**63 - 1, "batch_id": BatchFactory().pk})
@@ -247,8 +247,9 @@ def test_without_a_key_a_payment_like_one_of_the_last_minutes_is_asked_about(des
     assert desk("POST", "/payments", {**body, "payment_mode": "card"}) == (
         409,
         {
-            "message": f"This is like receipt {receipt} of the last minutes. Send “confirm_duplicate”: true if it is a "
-            "second payment, and an Idempotency-Key with each payment to be safe."
+            "message": f"Receipt {receipt} of the last minutes has the same amount. Send "
+            "“confirm_duplicate”: true if this is a second payment, and an Idempotency-Key with each "
+            "payment to be safe."
         },
     )
     assert desk("POST", "/payments", {**body, "confirm_duplicate": True})[0] == 201
@@ -263,7 +264,7 @@ def test_more_than_is_owed_is_kept_only_as_an_advance(desk, owing):
     body = {"student_id": owing.pk, "amount": "12000.01"}
 
     assert desk("POST", "/payments", body) == wrong(
-        409, amount="₹12,000.00 is owed. Send “advance”: true to keep the rest as an advance."
+        409, amount="Dues are ₹12,000.00. Send “advance”: true to keep the rest as an advance."
     )
     assert desk("POST", "/payments", {**body, "advance": True})[0] == 201
     assert desk.get(f"/students/{owing.pk}/fee-status")["balance"] == -0.01
@@ -295,7 +296,7 @@ def test_more_than_is_owed_is_kept_only_as_an_advance(desk, owing):
             "2026-10-01",
             "Payments can be dated back 30 days. Choose 25 Oct 2026 or a later day.",
         ),
-        ("payment_date", "2026-02-30", "Write a date that exists, like 2026-11-24."),
+        ("payment_date", "2026-02-30", "Enter a valid date, like 2026-11-24."),
         ("payment_mode", "upi", "Enter the reference of the UPI payment, as the bank shows it."),
         (
             "payment_mode",

@@ -22,7 +22,7 @@ from finance.services import concessions, installments, late_fees, refunds
 from finance.tests.factories import enrolled, paid
 from finance.verification import receipt_token
 
-from .conftest import DESK, PHONE, look_over, sideways
+from .conftest import DESK, PHONE, faults, look_over, sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -268,7 +268,6 @@ def of_visitors(made):
     yield "accounts:password-reset-done"
     yield "finance:receipt-check", receipt_token(made["payment"].pk)
     yield "finance:receipt-check", receipt_token(made["void"].pk)
-    yield "api:docs"
 
 
 def addresses(pages):
@@ -353,3 +352,15 @@ def test_the_longest_names_and_crores_stay_within_the_page(browse, admin):
         for size in (PHONE["viewport"], DESK["viewport"]):
             page.set_viewport_size(size)
             assert sideways(page) == [], address
+
+
+def test_api_documentation_renders_on_phone_and_desk(browse):
+    page = browse(None)
+    page.goto(reverse("api:docs"))
+    page.wait_for_selector(".opblock")
+    assert page.locator(".opblock").count() == 27
+    for size in (PHONE["viewport"], DESK["viewport"]):
+        page.set_viewport_size(size)
+        assert sideways(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert faults(page, "color-contrast") == []
