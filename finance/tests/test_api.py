@@ -488,7 +488,7 @@ def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, owing)
     assert (told["status"], told["part_paid"]) == (fees.status, fees.is_part_paid)
     assert Decimal(str(told["next_due"]["amount"])) == fees.next_due.unpaid
     assert Decimal(str(listed["total_paid"])) == payments["total_paid"] == Decimal("3300.30")
-    assert [one["id"] for one in listed["payments"]] == [one.pk for one in payments["payments"]]
+    assert [one["id"] for one in listed["payments"]] == [one.pk for one in payments["page"]]
 
 
 @pytest.mark.parametrize("call", ["fee-status", "payments?per_page=5"])
