@@ -1,6 +1,6 @@
-"""The demo institute: invented, the same every time, its days counted from today.
+"""The demo institute: invented, the same every time, with dates counted from today.
 
-`make` writes it in bulk, in one transaction, with the totals and histories that the services would have kept.
+It is written in bulk in one transaction, with the totals and histories of the services.
 """
 
 from django.contrib.auth import authenticate
@@ -10,12 +10,15 @@ from academics.models import Batch, Course
 from accounts.models import User
 from finance.models import Payment
 
-from .academy import Academy
-from .classes import change_classes
-from .fees import collect
-from .sheets import take_sheets
+from .academy import CHUNK, Academy
+from .attendance import create_sheets
+from .batches import create_batches, create_institute
+from .class_changes import change_classes
+from .enrollments import create_enrollments, plan_students
+from .fees import create_fees
+from .people import create_staff, create_students
 
-#: Who can sign in to it, and with which password.
+#: Email and password of an Admin, an instructor and a student.
 LOGINS = {
     "admin@coachmaster.example": "open-the-desk-7",
     "instructor@coachmaster.example": "chalk-and-duster-7",
@@ -24,26 +27,35 @@ LOGINS = {
 
 
 def is_empty():
-    """Whether nothing was entered yet into the database."""
+    """Return whether the database has no people, courses, batches or payments."""
     return not any(model.objects.exists() for model in (User, Course, Batch, Payment))
 
 
 def working_logins():
-    """The pairs of `LOGINS` that open a door in this database: none in an institute that is not the demo."""
+    """Return the pairs of `LOGINS` that can sign in to this database."""
     return [
         pair for pair in LOGINS.items() if authenticate(None, username=pair[0], password=pair[1])
     ]
 
 
 @transaction.atomic
-def make(*, scale=1, today, progress=lambda steps, words: steps):
-    """Write the demo institute, ``scale`` times the size of a small one, into an empty database.
+def create_demo(*, scale=1, today, progress=lambda steps, label: steps):
+    """Write the demo institute into an empty database; return the Academy.
 
-    ``progress`` wraps a list of steps that takes a while, with words for it.
+    ``scale`` multiplies its size. ``progress(steps, label)`` may wrap a list of steps.
     """
     academy = Academy(today=today, scale=scale, passwords=LOGINS)
-    academy.build(progress)
-    take_sheets(academy, progress)
-    collect(academy, progress)
+    create_institute(academy)
+    create_staff(academy)
+    create_batches(academy)
+    plan_students(academy)
+    students = academy.students
+    chunks = [students[start : start + CHUNK] for start in range(0, len(students), CHUNK)]
+    for chunk in progress(chunks, "Students"):
+        create_students(academy, chunk)
+        create_enrollments(academy, [row for row in chunk if row.enrollments], 0)
+        create_enrollments(academy, [row for row in chunk if len(row.enrollments) > 1], 1)
+    create_sheets(academy, progress)
+    create_fees(academy, progress)
     change_classes(academy)
     return academy

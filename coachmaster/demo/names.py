@@ -1,17 +1,17 @@
-"""Invented people with names as a class in Pune has them: from many regions, some written in Devanagari."""
+"""Invented names and addresses of a class in Pune; some are written in Devanagari."""
 
 from typing import NamedTuple
 
 
 class Region(NamedTuple):
-    """Names that go together. ``weight``: how often they come up."""
+    """Names of one region; ``weight`` is how often they are chosen."""
 
     weight: int
     girls: list[str]
     boys: list[str]
     mothers: list[str]
     fathers: list[str]
-    #: Empty where a child's second name is the father's own.
+    #: Empty if the father's name is the child's second name.
     families: list[str]
 
 
@@ -223,7 +223,7 @@ HOUSES = [
     "Rohan Residency",
 ]
 
-TEACHERS = [
+INSTRUCTORS = [
     "Kavita Deshmukh",
     "Farhan Shaikh",
     "Meera Krishnan",
@@ -234,12 +234,12 @@ TEACHERS = [
 
 
 def phone(rng):
-    """An Indian mobile number that is plainly nobody's: five digits of an empty range, five at random."""
+    """Return an Indian mobile number that nobody has."""
     return f"{rng.choice('789')}0000{rng.randrange(100_000):05d}"
 
 
 def family(rng):
-    """A student and a guardian: ``(full name, guardian's name)``."""
+    """Return the full names of a student and a guardian."""
     region = rng.choices(REGIONS, [region.weight for region in REGIONS])[0]
     first = rng.choice(region.girls if rng.random() < 0.47 else region.boys)
     father = rng.choice(region.fathers)
@@ -249,6 +249,5 @@ def family(rng):
 
 
 def address(rng):
-    """Where a student lives, in two lines."""
     area, pin = rng.choice(AREAS)
     return f"{rng.randrange(1, 40)}, {rng.choice(HOUSES)}, {area}\nPune {pin}"

@@ -1,5 +1,3 @@
-"""The crowd that `manage.py demo --crowd` adds for measuring is an institute like any other, only large."""
-
 import datetime
 
 import pytest
@@ -7,18 +5,15 @@ from django.core.management import call_command
 
 from attendance.models import Mark, Presence, Sheet
 from attendance.percentages import MarkStatus
-from coachmaster.demo import crowd
+from coachmaster.demo.crowd import CrowdSize, add_crowd
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db]
 
 
-def test_the_counts_of_a_crowd_are_those_of_its_marks(monkeypatch, capsys):
-    monkeypatch.setattr(crowd, "STUDENTS_A_BATCH", 5)
-    monkeypatch.setattr(crowd, "SHEETS_A_BATCH", 20)
-
-    crowd.add(3, today=datetime.date(2026, 11, 24))
+def test_statistics_of_crowd_equal_its_marks(capsys):
+    add_crowd(3, today=datetime.date(2026, 11, 24), size=CrowdSize(students=5, sheets=20))
 
     assert (Sheet.objects.count(), Mark.objects.count(), Presence.objects.count()) == (60, 300, 15)
     assert set(Mark.objects.values_list("status", flat=True)) == set(MarkStatus.values)
     call_command("verify")
-    assert "The books are right." in capsys.readouterr().out
+    assert "No problems found." in capsys.readouterr().out

@@ -1,5 +1,3 @@
-"""The demo institute: believable, the same every time, and as true as one that was typed in."""
-
 import datetime
 from itertools import pairwise
 
@@ -29,12 +27,10 @@ def today(request, time_machine):
     return request.param
 
 
-def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
-    institute.make(today=today)
+def test_money_and_marks_of_demo_obey_all_rules(today):
+    institute.create_demo(today=today)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "ANALYZE"
-        )  # to PostgreSQL's planner, tables that were filled a moment ago may be empty still
+        cursor.execute("ANALYZE")  # PostgreSQL's planner may still take the new tables for empty
 
     call_command("verify")
     numbers = Payment.objects.order_by("series", "number").values_list(
@@ -47,21 +43,21 @@ def test_its_money_and_marks_obey_every_rule_of_those_that_were_typed_in(today):
             assert after[1] == 1
     for account in Account.objects.select_related("student"):
         assert account.balance == fee_status(account.student, today).balance
-    kept = DayTotal.objects.order_by("paid_on", "mode").values_list(
+    cached = DayTotal.objects.order_by("paid_on", "mode").values_list(
         "paid_on", "mode", "amount", "receipts"
     )
     refresh_day_totals(Payment.objects.values_list("paid_on", flat=True).distinct())
-    assert list(kept.all()) == list(kept)
-    strays = Mark.objects.exclude(
+    assert list(cached.all()) == list(cached)
+    wrong = Mark.objects.exclude(
         enrollment__enrolled_on__lte=F("sheet__held_on")
     ) | Mark.objects.filter(enrollment__ended_on__lte=F("sheet__held_on"))
-    assert not strays.exists()
+    assert not wrong.exists()
     assert Account.objects.count() == StudentProfile.objects.count() == 240
     assert Enrollment.history.count() == 246 + Enrollment.objects.exclude(ended_on=None).count()
 
 
-def test_it_shows_every_state_an_institute_knows(today):
-    academy = institute.make(today=today)
+def test_demo_has_every_status(today):
+    academy = institute.create_demo(today=today)
 
     statuses = {fee_status(student, today).status for student in StudentProfile.objects.all()}
     assert statuses == set(PaymentStatus)
@@ -75,17 +71,17 @@ def test_it_shows_every_state_an_institute_knows(today):
         for tally in Presence.objects.tallies_by("enrollment__student").values()
     )
     classes = [
-        one.batch for one in expected(Batch.objects.taught_by(academy.teachers[0]), today, today)
+        one.batch for one in expected(Batch.objects.taught_by(academy.instructors[0]), today, today)
     ]
     assert len(classes) == 2
     assert Sheet.objects.filter(held_on=today, batch__in=classes).count() == 1
 
 
-def test_made_twice_it_is_the_same():
+def test_demo_is_the_same_every_time():
     made = []
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), institute.transaction.atomic():
-            institute.make(today=TUESDAY)
+            institute.create_demo(today=TUESDAY)
             made.append(
                 [
                     list(User.objects.order_by("pk").values_list("full_name", "email", "phone")),
@@ -104,7 +100,7 @@ def test_made_twice_it_is_the_same():
     assert made[0] == made[1]
 
 
-def test_it_is_never_mixed_with_other_data(admin, settings):
+def test_demo_requires_empty_database(admin, settings):
     settings.DEBUG = True
     with pytest.raises(CommandError, match="There is data in this database"):
         call_command("demo")
@@ -112,13 +108,13 @@ def test_it_is_never_mixed_with_other_data(admin, settings):
     assert User.objects.get() == admin
 
 
-def test_it_is_not_made_where_debug_is_off_unless_forced():
+def test_demo_requires_debug_or_force():
     with pytest.raises(CommandError, match="DEBUG is off"):
         call_command("demo")
     assert not User.objects.exists()
 
 
-def test_its_logins_are_told_one_a_line_and_only_while_they_work(settings, capsys):
+def test_command_prints_logins_that_work(settings, capsys):
     settings.DEBUG = True
     call_command("demo", "--if-empty")
     _, *lines = capsys.readouterr().out.splitlines()

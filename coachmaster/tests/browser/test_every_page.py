@@ -15,7 +15,7 @@ from academics.timetable import Timetable
 from accounts.models import User
 from accounts.tests.factories import StudentFactory
 from coachmaster.core.tests.workbooks import xlsx
-from coachmaster.demo.institute import make
+from coachmaster.demo.institute import create_demo
 from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
 from finance.services import concessions, installments, late_fees, refunds
@@ -30,12 +30,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def institute(live_server):
     """The demo institute, by the people and rows that pages are about."""
-    academy = make(today=timezone.localdate())
+    academy = create_demo(today=timezone.localdate())
     Institute.objects.update(check_in_by_code=True)
-    enrollment = academy.demo_pupil.stays[0].enrollment
+    enrollment = academy.demo_student.enrollments[0].enrollment
     return {
         "admin": academy.owner,
-        "instructor": academy.teachers[0],
+        "instructor": academy.instructors[0],
         "student": User.objects.get(pk=enrollment.student_id),
         "batch": enrollment.batch,
         "enrollment": enrollment,

@@ -1,4 +1,4 @@
-"""A week is never quite as planned: one class is cancelled, one moved, one added."""
+"""A cancelled, a moved and an added class in the next two weeks."""
 
 import datetime
 
@@ -8,17 +8,17 @@ from academics.timetable import Timetable
 
 
 def change_classes(academy):
-    """Change a few classes of the coming days, in the batches of the demo's instructor."""
+    """Change a class of each batch of the demo's instructor."""
     first = academy.today + datetime.timedelta(days=1)
-    batches = Batch.objects.taught_by(academy.teachers[0]).running(first).order_by("pk")
+    batches = Batch.objects.taught_by(academy.instructors[0]).running(first).order_by("pk")
     timetable = Timetable(batches, first, first + datetime.timedelta(days=13))
     by = academy.owner
     for place, batch in enumerate(timetable.batches):
         coming = next(timetable.held(batch), None)
         if coming is None:
             continue
-        named = {"batch": batch, "day": coming.day, "starts_at": coming.slot.starts_at, "by": by}
-        there = {
+        planned = {"batch": batch, "day": coming.day, "starts_at": coming.slot.starts_at, "by": by}
+        new = {
             "to_day": coming.day,
             "to_starts_at": datetime.time(6),
             "to_ends_at": datetime.time(7),
@@ -26,8 +26,8 @@ def change_classes(academy):
             "despite_clash": True,
         }
         if place % 3 == 0:
-            class_changes.move_class(**named, **there, reason="The room is being painted")
+            class_changes.move_class(**planned, **new, reason="The room is being painted")
         elif place % 3 == 1:
-            class_changes.cancel_class(**named, reason="The instructor is at a wedding")
+            class_changes.cancel_class(**planned, reason="The instructor is at a wedding")
         else:
-            class_changes.add_class(batch=batch, by=by, **there, reason="Revision before the test")
+            class_changes.add_class(batch=batch, by=by, **new, reason="Revision before the test")
