@@ -6,7 +6,8 @@ from django.utils import timezone
 from academics.forms.batch_filters import batch_filter_choices
 from coachmaster.core.form_fields import AmountField, DateFormField
 from coachmaster.core.forms import FilterForm
-from finance.reports.dues import AGE_GROUP_BY_KEY, AGE_GROUPS, OVERDUE, dues_on
+from finance.reports.age_groups import AGE_GROUP_BY_KEY, AGE_GROUPS, OVERDUE
+from finance.reports.dues import dues_on
 
 
 class DuesFilter(FilterForm):

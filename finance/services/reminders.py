@@ -15,7 +15,7 @@ from coachmaster.core.money import ZERO, display
 from coachmaster.core.reminders import Notice, filled, to_send
 from finance import upi
 from finance.models import Account, Reminder
-from finance.reports.dues import CurrentDues
+from finance.reports.current_dues import CurrentDues
 
 
 @dataclass

@@ -16,7 +16,9 @@ from finance.balances import refresh_accounts
 from finance.ledger import fee_status
 from finance.models import Account
 from finance.reports import summaries
-from finance.reports.dues import AGE_GROUP_BY_KEY, AGE_GROUPS, CurrentDues, PastDues
+from finance.reports.age_groups import AGE_GROUP_BY_KEY, AGE_GROUPS
+from finance.reports.current_dues import CurrentDues
+from finance.reports.past_dues import PastDues
 from finance.services import concessions, refunds
 from finance.services.cancellations import cancel_receipt
 from finance.services.enrollments import drop
@@ -428,13 +430,13 @@ def test_the_filtered_list_is_downloaded_as_csv(client_of, admin, institute_with
         both.admission_number,
         overdue.admission_number,
     ]
-    assert [(row["Owed"], row["Overdue"], row["Due today"]) for row in rows] == [
+    assert [(row["Dues"], row["Overdue"], row["Due today"]) for row in rows] == [
         ("900.00", "300.00", "600.00"),
         ("700.00", "700.00", "0.00"),
     ]
     assert (rows[1]["Guardian"], rows[1]["Phone"]) == ("'=HYPERLINK()", "9876500000")
     for row in rows:
-        assert sum(Decimal(row[age.label]) for age in AGE_GROUPS) == Decimal(row["Owed"])
+        assert sum(Decimal(row[age.label]) for age in AGE_GROUPS) == Decimal(row["Dues"])
 
 
 def test_the_list_is_downloaded_for_a_spreadsheet(client_of, admin, institute_with_dues):
