@@ -1,7 +1,7 @@
-"""A day at the desk: what was received in which mode and by whom, voids and refunds apart; and its close.
+"""The day book: receipts by mode and person, cancellations and refunds of a day.
 
-An entry stands in the book of its ``booked_on``, and stays there: a receipt that is voided later counts on its own day,
-and the void on the day of the void.
+An entry is counted on its ``booked_on`` for good: a receipt that is cancelled later stays on its
+own day, and the cancellation is counted on the day of the cancellation.
 """
 
 import datetime
@@ -15,13 +15,13 @@ from coachmaster.core.exports import Column, Kind
 from coachmaster.core.money import ZERO
 from finance.models import Mode, Payment, Refund, Reversal
 
-#: Who has recorded what no person has: the commands that bring in files.
+#: The name for entries without a person, which were imported at the shell.
 IMPORTED = "Imported"
 
 
 @dataclass
 class PersonReceipts:
-    """What one person received on a day, in rupees by mode."""
+    """The receipts of a person on a day; ``amounts`` in rupees by mode."""
 
     name: str
     amounts: dict = field(default_factory=lambda: defaultdict(lambda: ZERO))
@@ -29,7 +29,6 @@ class PersonReceipts:
 
     @property
     def total(self):
-        """In all modes together."""
         return sum(self.amounts.values(), ZERO)
 
     def cells(self):
@@ -39,9 +38,9 @@ class PersonReceipts:
 
 @dataclass
 class Cancellation:
-    """A void, a bounced cheque or a refund: of which payment, by whom and why."""
+    """A cancelled receipt, a bounced cheque or a refund."""
 
-    what: str
+    label: str
     number: str
     payment_id: int
     receipt_number: str
@@ -56,40 +55,26 @@ class Cancellation:
 
     @property
     def mode_label(self):
-        """How the money was received, or given back."""
         return Mode(self.mode).label
 
 
-#: What the reversals of each kind are called.
-REVERSAL_LABELS = {Reversal.Kind.VOID: "Void", Reversal.Kind.BOUNCED: "Bounced"}
+@dataclass
+class DayBookEntry:
+    """A row of the day book as a file; cancellations and refunds are negative."""
 
-
-def _cancellation(what, number, payment, mode, amount, by, reason):
-    student = payment.student
-    return Cancellation(
-        what,
-        number,
-        payment.pk,
-        payment.receipt_number,
-        payment.paid_on,
-        student.user.full_name,
-        student.admission_number,
-        mode,
-        amount,
-        by and by.pk,
-        by and by.full_name,
-        reason,
-    )
-
-
-def receipts_on(on, person):
-    """The payments that stand in the book of that day, voided ones included; of one ``person`` (a key) alone when given."""
-    found = Payment.objects.filter(booked_on=on)
-    return found if person is None else found.filter(received_by=person)
+    label: str
+    number: str
+    paid_on: datetime.date
+    student: str
+    admission_number: str
+    mode: str
+    amount: Decimal
+    by: str
+    note: str
 
 
 class DayBook:
-    """The book of the day ``on``; of one ``person`` (an id) alone when given. Three queries, however many entries."""
+    """The day book of the day ``on``, or of one ``person`` (an id), with three queries."""
 
     def __init__(self, on, person=None):
         self.on, self.person = on, person
@@ -103,92 +88,87 @@ class DayBook:
             "received_by", "received_by__full_name", "mode"
         )
         sums = groups.annotate(Sum("amount"), Count("pk"))
-        found = {}
+        rows = {}
         for key, name, mode, amount, number in sums.order_by(
             "received_by__full_name", "received_by", "mode"
         ):
             self.names[key] = name or IMPORTED
             if self.person in (None, key):
-                row = found.setdefault(key, PersonReceipts(self.names[key]))
+                row = rows.setdefault(key, PersonReceipts(self.names[key]))
                 row.amounts[Mode(mode)] += amount
                 row.receipts += number
-        return list(found.values())
+        return list(rows.values())
 
     def _cancellations(self):
-        rows = Reversal.objects.filter(booked_on=self.on).select_related(
+        reversals = Reversal.objects.filter(booked_on=self.on).select_related(
             "payment__student__user", "voided_by"
         )
-        for row in rows.order_by("payment__receipt_number"):
-            paid = row.payment
+        for reversal in reversals.order_by("payment__receipt_number"):
+            payment = reversal.payment
             yield _cancellation(
-                REVERSAL_LABELS[row.kind],
-                paid.receipt_number,
-                paid,
-                paid.mode,
-                paid.amount,
-                row.voided_by,
-                row.reason,
+                payment,
+                label=reversal.label,
+                number=payment.receipt_number,
+                mode=payment.mode,
+                amount=payment.amount,
+                by=reversal.voided_by,
+                reason=reversal.reason,
             )
 
     def _refunds(self):
-        rows = Refund.objects.filter(booked_on=self.on).select_related(
+        refunds = Refund.objects.filter(booked_on=self.on).select_related(
             "payment__student__user", "refunded_by"
         )
-        for row in rows.order_by("voucher_number"):
+        for refund in refunds.order_by("voucher_number"):
             yield _cancellation(
-                "Refund",
-                row.voucher_number,
-                row.payment,
-                row.mode,
-                row.amount,
-                row.refunded_by,
-                row.reason,
+                refund.payment,
+                label="Refund",
+                number=refund.voucher_number,
+                mode=refund.mode,
+                amount=refund.amount,
+                by=refund.refunded_by,
+                reason=refund.reason,
             )
 
-    def _of_person(self, undone):
-        """Return a list of ``undone`` by the person that was asked for, after noting everybody's names."""
-        rows = list(undone)
+    def _of_person(self, rows):
+        """Return the ``rows`` of the requested person, after collecting all names."""
+        rows = list(rows)
         self.names |= {row.by: row.by_name or IMPORTED for row in rows}
         return [row for row in rows if self.person in (None, row.by)]
 
     @property
     def people(self):
-        """Who made an entry: pairs of a key and a name."""
-        return sorted(
-            ((key, name) for key, name in self.names.items() if key), key=lambda pair: pair[1]
-        )
+        """Pairs of id and name of everybody with an entry, ordered by name."""
+        people = ((key, name) for key, name in self.names.items() if key)
+        return sorted(people, key=lambda pair: pair[1])
 
     def payments(self):
-        """The payments of the receipts, voided ones included."""
+        """Return the payments of the day, including cancelled ones."""
         return receipts_on(self.on, self.person)
 
     @property
     def total(self):
-        """What everybody received together."""
-        together = PersonReceipts("Together")
+        total = PersonReceipts("Total")
         for row in self.received:
-            together.receipts += row.receipts
+            total.receipts += row.receipts
             for mode, amount in row.amounts.items():
-                together.amounts[mode] += amount
-        return together
+                total.amounts[mode] += amount
+        return total
 
     @property
     def cancelled_total(self):
-        """The sum of the voids."""
-        return sum((void.amount for void in self.cancellations), ZERO)
+        return sum((row.amount for row in self.cancellations), ZERO)
 
     @property
     def refunded_total(self):
-        """The sum of the refunds."""
         return sum((refund.amount for refund in self.refunds), ZERO)
 
     @property
     def net(self):
-        """What the day brought."""
         return self.total.total - self.cancelled_total - self.refunded_total
 
     def entries(self):
-        """Every entry as an Entry, the receipts first, one by one."""
+        """Yield a DayBookEntry for each entry, receipts first."""
         rows = self.payments().select_related("student__user", "received_by").order_by("pk")
         for payment in rows.iterator(500):
             student = payment.student
@@ -203,37 +183,42 @@ class DayBook:
                 str(payment.received_by or IMPORTED),
                 payment.reference,
             )
-        for one in [*self.cancellations, *self.refunds]:
+        for row in [*self.cancellations, *self.refunds]:
             yield DayBookEntry(
-                one.what,
-                one.number,
-                one.paid_on,
-                one.student,
-                one.admission_number,
-                one.mode,
-                -one.amount,
-                one.by_name or IMPORTED,
-                one.reason,
+                row.label,
+                row.number,
+                row.paid_on,
+                row.student,
+                row.admission_number,
+                row.mode,
+                -row.amount,
+                row.by_name or IMPORTED,
+                row.reason,
             )
 
 
-@dataclass
-class DayBookEntry:
-    """One line of a day book as a file; voids and refunds are negative."""
+def receipts_on(on, person=None):
+    """Return the payments in the day book of a day, including cancelled ones."""
+    payments = Payment.objects.filter(booked_on=on)
+    return payments if person is None else payments.filter(received_by=person)
 
-    what: str
-    number: str
-    paid_on: datetime.date
-    student: str
-    admission_number: str
-    mode: str
-    amount: Decimal
-    by: str
-    note: str
+
+def _cancellation(payment, *, by, **fields):
+    student = payment.student
+    return Cancellation(
+        payment_id=payment.pk,
+        receipt_number=payment.receipt_number,
+        paid_on=payment.paid_on,
+        student=student.user.full_name,
+        admission_number=student.admission_number,
+        by=by and by.pk,
+        by_name=by and by.full_name,
+        **fields,
+    )
 
 
 COLUMNS = [
-    Column("Entry", Kind.TEXT, lambda entry: entry.what),
+    Column("Entry", Kind.TEXT, lambda entry: entry.label),
     Column("Number", Kind.TEXT, lambda entry: entry.number),
     Column("Paid on", Kind.DAY, lambda entry: entry.paid_on),
     Column("Student", Kind.TEXT, lambda entry: entry.student),

@@ -1,4 +1,4 @@
-"""Sums of money over many students, as plain data."""
+"""Totals of the institute for dashboards."""
 
 import datetime
 from collections import defaultdict
@@ -14,18 +14,16 @@ from finance.models import Account, Charge, DayTotal, Mode
 
 @dataclass
 class CollectionsSummary:
-    """What was received by payments that stand, in rupees."""
+    """Money received by active payments, in rupees."""
 
     today: Decimal
     month: Decimal
-    by_mode: list[tuple[Mode, Decimal]]  # of this month, modes with something only
-    months: list[
-        tuple[datetime.date, Decimal]
-    ]  # the last twelve by their first days, the oldest first
+    by_mode: list[tuple[Mode, Decimal]]  # of this month, without empty modes
+    months: list[tuple[datetime.date, Decimal]]  # the last twelve, oldest first
 
 
 def last_months(on, count=12):
-    """The first days of the ``count`` months that end with the month of ``on``, the oldest first."""
+    """Return the first days of the ``count`` months up to that of ``on``, oldest first."""
     months = [month_start(on)]
     while len(months) < count:
         months.insert(0, month_start(months[0] - datetime.timedelta(days=1)))
@@ -33,13 +31,13 @@ def last_months(on, count=12):
 
 
 def collections_summary(on):
-    """What was received on the day ``on``, in its month, and in the twelve months up to it."""
+    """Return the CollectionsSummary as of the day ``on``."""
     firsts = last_months(on)
     days = DayTotal.objects.filter(paid_on__lte=on).order_by()
     by_day = dict(
         days.filter(paid_on__gte=firsts[0]).values_list("paid_on").annotate(Sum("amount"))
     )
-    # Not by the database's months, which SQLite asks Python for, row by row.
+    # Grouped by day, because SQLite calls Python for the month of each row.
     by_month = defaultdict(lambda: ZERO)
     for day, amount in by_day.items():
         by_month[month_start(day)] += amount
@@ -55,7 +53,7 @@ def collections_summary(on):
 
 @dataclass
 class DuesSummary:
-    """What all students together owe, in rupees, and how many they are."""
+    """The dues of all students in rupees, and how many have dues."""
 
     amount: Decimal
     students: int
@@ -64,14 +62,17 @@ class DuesSummary:
 
 
 def dues_summary(on):
-    """What is owed now or later, and what of it was owed before the day ``on``."""
-    late = Count("pk", filter=Q(first_due_on__lt=on))
-    found = Account.objects.owing().aggregate(
-        amount=Sum("balance"), students=Count("pk"), overdue_students=late
+    """Return the DuesSummary as of the day ``on``, which must be today."""
+    numbers = Account.objects.owing().aggregate(
+        amount=Sum("balance"),
+        students=Count("pk"),
+        overdue_students=Count("pk", filter=Q(first_due_on__lt=on)),
     )
-    overdue = (
-        Charge.objects.unpaid().filter(due_on__lt=on).aggregate(total=Sum("open_now"))["total"]
-    )
+    charges = Charge.objects.unpaid().filter(due_on__lt=on)
+    overdue = charges.aggregate(total=Sum("open_now"))["total"]
     return DuesSummary(
-        found["amount"] or ZERO, found["students"], overdue or ZERO, found["overdue_students"]
+        amount=numbers["amount"] or ZERO,
+        students=numbers["students"],
+        overdue=overdue or ZERO,
+        overdue_students=numbers["overdue_students"],
     )

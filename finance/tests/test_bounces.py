@@ -162,10 +162,10 @@ def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
 
         assert (reversal.voided_on, reversal.booked_on) == (day + DAY, day + 2 * DAY)
         book = DayBook(day + 2 * DAY)
-        assert [(void.what, void.receipt_number) for void in book.cancellations] == [
+        assert [(void.label, void.receipt_number) for void in book.cancellations] == [
             ("Bounced", str(cheque))
         ]
-        assert [entry.what for entry in book.entries()] == ["Bounced"]
+        assert [entry.label for entry in book.entries()] == ["Bounced"]
         assert list(checks.find_problems()) == []
 
 

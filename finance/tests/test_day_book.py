@@ -122,7 +122,7 @@ def test_the_book_is_downloaded_with_signs(client_of, admin, day):
     answer = client_of(admin).get(BOOK, {"as": "csv"})
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
 
-    assert [row["Entry"] for row in rows] == ["Receipt"] * 4 + ["Void", "Refund"]
+    assert [row["Entry"] for row in rows] == ["Receipt"] * 4 + ["Cancelled", "Refund"]
     assert sum(Decimal(row["Amount"]) for row in rows) == rupees("190.00")
     assert b"".join(client_of(admin).get(BOOK, {"as": "xlsx"}).streaming_content)[:2] == b"PK"
 
