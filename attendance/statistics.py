@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 
 from academics.models import Enrollment
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.compiled import compiled
-from coachmaster.core.importers import in_chunks
 
 from .models import EarlierAttendance, Mark, Presence, Sheet
 from .percentages import MarkStatus, Tally

@@ -9,8 +9,8 @@ from django.db.models import Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.fields import ZERO_VALUE, MoneyField
-from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO
 
 from .ledger import amounts_paid, calculate_status

@@ -6,8 +6,8 @@ Call these functions inside a transaction; the locks are held until it ends.
 import datetime
 
 from academics.models import Batch, Institute
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import financial_year
-from coachmaster.core.importers import in_chunks
 
 from .models import Account, DayClose, ReceiptSeries
 

@@ -6,7 +6,7 @@ from academics.models import Batch, Course
 from academics.services.batches import save_batch
 from accounts.models import User
 from coachmaster.core.form_fields import MultiLineFormField, WholeNumberField
-from coachmaster.core.importers import Column, Importer, ReferenceColumn, set_changes
+from coachmaster.core.importers import ImportColumn, Importer, ReferenceColumn, set_changes
 from coachmaster.core.text import folded
 
 from .columns import NamedRows, refuse_repeated
@@ -24,19 +24,19 @@ class BatchImporter(Importer):
 
     noun = ("batch", "batches")
     model = Batch
-    labels = ("name", "course")
+    label_columns = ("name", "course")
     columns = [
-        Column.of(Batch, "name", "batch name", "batch", "title"),
-        Column.of(Batch, "code", "batch code", "short name"),
+        ImportColumn.of(Batch, "name", "batch name", "batch", "title"),
+        ImportColumn.of(Batch, "code", "batch code", "short name"),
         ReferenceColumn("course", "course code", "course name", "course id", "course_id:id", "programme", "program"),
         ReferenceColumn("instructor", "instructor email", "instructor name", "teacher", "teacher email", "teacher name",
                         "faculty", "faculty email", "faculty name", required=False),
-        Column.of(Batch, "starts_on", "start date", "starts", "start", "first day", "from", "begins on", "date start"),
-        Column.of(Batch, "ends_on", "end date", "ends", "end", "last day", "to", "until", "date end"),
-        Column("capacity", WholeNumberField(least=1, most=32767, required=False), "seats", "strength", "size",
+        ImportColumn.of(Batch, "starts_on", "start date", "starts", "start", "first day", "from", "begins on", "date start"),
+        ImportColumn.of(Batch, "ends_on", "end date", "ends", "end", "last day", "to", "until", "date end"),
+        ImportColumn("capacity", WholeNumberField(least=1, most=32767, required=False), "seats", "strength", "size",
                "max students"),
-        Column.of(Batch, "room", "room no", "room number", "classroom", "hall"),
-        Column("class_times", ClassTimesField(required=False), "timings", "timing", "time", "schedule", "class time",
+        ImportColumn.of(Batch, "room", "room no", "room number", "classroom", "hall"),
+        ImportColumn("class_times", ClassTimesField(required=False), "timings", "timing", "time", "schedule", "class time",
                "timetable", "days and times"),
     ]  # fmt: skip
 
@@ -56,7 +56,7 @@ class BatchImporter(Importer):
                 if not refuse_repeated(row, batch, lines, result):
                     self._write(row, batch, courses, teachers, known, result)
             except ValidationError as error:
-                result.refuse_fields(row, error, "name")
+                result.add_errors(row, error, "name")
             advance(1)
 
     def _write(self, row, batch, courses, teachers, known, result):
@@ -68,20 +68,20 @@ class BatchImporter(Importer):
         if is_new:
             batch = Batch(**values)
             slots = row.get("class_times", ())
-            result.create(row)
+            result.add_created(row)
         else:
             slots = row.get("class_times", batch.slots)
             changes = set_changes(batch, values)
             if list(slots) != batch.slots:
                 changes["class_times"] = (batch.slots, slots)
-            result.count(row, changes, batch.pk)
+            result.add_existing(row, changes, batch.pk)
             if not changes:
                 return
         clashes = save_batch(batch, slots, despite_clash=True)
         if is_new:
-            result.made.append(batch.pk)
+            result.created_ids.append(batch.pk)
         known.add(batch)
-        result.notes += [f"Line {row.line}: {clash}" for clash in clashes]
+        result.notes += [f"Row {row.line}: {clash}" for clash in clashes]
 
 
 def _resolved(name, find, row):
@@ -105,8 +105,8 @@ class _Teachers:
         people = self._found.get(folded(word), [])
         if not people:
             raise ValidationError(
-                "Nobody who may teach has this e-mail or name. Write it as stored, or add them first."
+                "Nobody who may teach has this email or name. Write it as stored, or add them first."
             )
         if len(people) > 1:
-            raise ValidationError("More than one instructor has this name. Write the e-mail.")
+            raise ValidationError("More than one instructor has this name. Write the email.")
         return people[0]

@@ -54,10 +54,10 @@ def refuse_repeated(row, standing, lines, result):
     keys.append(("code", folded(row["code"])) if "code" in row else ("name", folded(row["name"])))
     for key in keys:
         if first := lines.get(key):
-            result.refuse(
+            result.add_error(
                 row,
                 "code" if "code" in row else "name",
-                f"Line {first} is the same one. Keep one of them.",
+                f"Row {first} is the same one. Keep one of them.",
             )
             return True
     lines.update(dict.fromkeys(keys, row.line))
@@ -81,5 +81,5 @@ def batch_of(row, batches, result):
     try:
         return batches.named(row["batch"])
     except ValidationError as error:
-        result.refuse(row, "batch", error)
+        result.add_error(row, "batch", error)
         return None

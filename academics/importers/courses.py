@@ -2,7 +2,8 @@ from django.core.exceptions import ValidationError
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from academics.models import Course
-from coachmaster.core.importers import Column, Importer, in_chunks, set_changes
+from coachmaster.core.chunks import in_chunks
+from coachmaster.core.importers import ImportColumn, Importer, set_changes
 
 from .columns import NamedRows, refuse_repeated
 
@@ -12,13 +13,13 @@ class CourseImporter(Importer):
 
     noun = ("course", "courses")
     model = Course
-    labels = ("name", "code")
+    label_columns = ("name", "code")
     columns = [
-        Column.of(Course, "name", "course name", "course", "title", "programme", "program"),
-        Column.of(Course, "code", "course code", "short name"),
-        Column.of(Course, "total_fee", "fee", "fees", "total fees", "course fee", "course fees", "amount", "price",
+        ImportColumn.of(Course, "name", "course name", "course", "title", "programme", "program"),
+        ImportColumn.of(Course, "code", "course code", "short name"),
+        ImportColumn.of(Course, "total_fee", "fee", "fees", "total fees", "course fee", "course fees", "amount", "price",
                   allow_zero=True, required=True),
-        Column.of(Course, "description", "about", "details"),
+        ImportColumn.of(Course, "description", "about", "details"),
     ]  # fmt: skip
 
     def write(self, rows, result, advance):
@@ -29,22 +30,22 @@ class CourseImporter(Importer):
                 try:
                     course = known.same_as(row)
                 except ValidationError as error:
-                    result.refuse(row, "name", error)
+                    result.add_error(row, "name", error)
                     continue
                 if refuse_repeated(row, course, lines, result):
                     continue
                 if course is None:
                     new.append(Course(**row))
-                    result.create(row)
+                    result.add_created(row)
                 elif changes := set_changes(course, row):
                     changed.append(course)
                     fields.update(changes)
-                    result.change(row, changes, course.pk)
+                    result.add_changed(row, changes, course.pk)
                 else:
                     result.unchanged += 1
-            if result.is_clean:
+            if result.is_valid:
                 bulk_create_with_history(new, Course)
                 if changed:
                     bulk_update_with_history(changed, Course, sorted(fields), batch_size=200)
-                result.made += [course.pk for course in new]
+                result.created_ids += [course.pk for course in new]
             advance(len(chunk))

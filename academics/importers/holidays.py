@@ -6,7 +6,7 @@ from academics.services.holidays import (
 )
 from coachmaster.core.dates import days_between, format_date
 from coachmaster.core.form_fields import DateFormField
-from coachmaster.core.importers import Column, Importer, set_changes
+from coachmaster.core.importers import ImportColumn, Importer, set_changes
 
 
 class HolidayImporter(Importer):
@@ -14,12 +14,12 @@ class HolidayImporter(Importer):
 
     noun = ("holiday", "holidays")
     model = Holiday
-    labels = ("name", "first")
+    label_columns = ("name", "first")
     columns = [
-        Column.of(
+        ImportColumn.of(
             Holiday, "name", "holiday", "holiday name", "occasion", "festival", "event", "title"
         ),
-        Column(
+        ImportColumn(
             "first",
             DateFormField(),
             "date",
@@ -30,7 +30,9 @@ class HolidayImporter(Importer):
             "start date",
             "holiday date",
         ),
-        Column("last", DateFormField(required=False), "last day", "to", "until", "end", "end date"),
+        ImportColumn(
+            "last", DateFormField(required=False), "last day", "to", "until", "end", "end date"
+        ),
     ]
 
     def check(self, row):
@@ -42,10 +44,10 @@ class HolidayImporter(Importer):
             new, changed = [], {}
             for day in days_between(row["first"], row.get("last", row["first"])):
                 if first := lines.get(day):
-                    result.refuse(
+                    result.add_error(
                         row,
                         "first",
-                        f"Line {first} has {format_date(day)} already. Keep one of them.",
+                        f"Row {first} has {format_date(day)} already. Keep one of them.",
                     )
                     break
                 lines[day] = row.line
@@ -54,13 +56,13 @@ class HolidayImporter(Importer):
                 elif changes := set_changes(known[day], {"name": row["name"]}):
                     changed[known[day]] = changes
             if new:
-                result.create(row)
+                result.add_created(row)
             else:
                 one = next(iter(changed), None)
-                result.count(row, changed.get(one, {}), one and one.pk)
-            if result.is_clean:
-                result.made += [holiday.pk for holiday in Holiday.objects.bulk_create(new)]
+                result.add_existing(row, changed.get(one, {}), one and one.pk)
+            if result.is_valid:
+                result.created_ids += [holiday.pk for holiday in Holiday.objects.bulk_create(new)]
                 Holiday.objects.bulk_update(changed, ["name"])
             advance(1)
-        if result.is_clean and (sheets := count_sheets_on(list(lines))):
+        if result.is_valid and (sheets := count_sheets_on(list(lines))):
             result.notes.append(existing_sheets_message(sheets))

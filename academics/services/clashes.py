@@ -13,8 +13,8 @@ from academics.models import (
     class_label,
     room_label,
 )
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.exceptions import Conflict
-from coachmaster.core.importers import in_chunks
 from coachmaster.core.text import folded
 
 

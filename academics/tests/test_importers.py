@@ -70,12 +70,12 @@ def test_a_fee_has_to_be_given(file):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name,fee\nA,-1\n", "line 2, fee: “-1”: An amount cannot be negative."),
+        ("name,fee\nA,-1\n", "row 2, fee: “-1”: An amount cannot be negative."),
         (
             "name,code,fee\nA,X,1\nB,x,2\n",
-            "line 3, code: “x”: Line 2 is the same one. Keep one of them.",
+            "row 3, code: “x”: Row 2 is the same one. Keep one of them.",
         ),
-        ("name,fee\nTwin,1\n", "line 2, name: “Twin”: More than one has this name. Add the code."),
+        ("name,fee\nTwin,1\n", "row 2, name: “Twin”: More than one has this name. Add the code."),
         ("name,code,fee\nA,%s,1\n" % ("x" * 31), "Ensure this value has at most 30 characters"),
     ],
 )
@@ -150,7 +150,7 @@ def test_a_clash_is_told_and_does_not_keep_the_file_out(file, course):
     run = run_import("import_batches", file(text))
 
     assert run.code == 0
-    assert "Line 3: Imran Khan has Morning on Mon 17:00-18:30." in run.out
+    assert "Row 3: Imran Khan has Morning on Mon 17:00-18:30." in run.out
 
 
 def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
@@ -169,31 +169,31 @@ def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
     [
         (
             "X,,Latin,,01/06/2026,,,,",
-            "line 2, Course: “Latin”: There is none with this code or name.",
+            "row 2, Course: “Latin”: There is none with this code or name.",
         ),
         (
             "X,,JEE-2Y,nobody,01/06/2026,,,,",
-            "line 2, Teacher: “nobody”: Nobody who may teach has this e-mail or name.",
+            "row 2, Teacher: “nobody”: Nobody who may teach has this email or name.",
         ),
         (
             "X,,JEE-2Y,asha@example.com,01/06/2026,,,,",
-            "line 2, Teacher: “asha@example.com”: Nobody who may teach",
+            "row 2, Teacher: “asha@example.com”: Nobody who may teach",
         ),
         (
             "X,,JEE-2Y,,02/06/2026,01/06/2026,,,",
-            "line 2, End Date: “01/06/2026”: A batch cannot end before it starts.",
+            "row 2, End Date: “01/06/2026”: A batch cannot end before it starts.",
         ),
-        ("X,,JEE-2Y,,01/06/2026,,0,,", "line 2, Seats: “0”: Enter a whole number from 1 to 32767."),
-        ("X,,JEE-2Y,,01/06/2026,,1e2,,", "line 2, Seats: “1e2”: Enter a whole number"),
+        ("X,,JEE-2Y,,01/06/2026,,0,,", "row 2, Seats: “0”: Enter a whole number from 1 to 32767."),
+        ("X,,JEE-2Y,,01/06/2026,,1e2,,", "row 2, Seats: “1e2”: Enter a whole number"),
         (
             "X,,JEE-2Y,,01/06/2026,,,,5pm daily",
-            "line 2, Timings: “5pm daily”: “5pm daily” is not understood.",
+            "row 2, Timings: “5pm daily”: “5pm daily” is not understood.",
         ),
         ("X,,JEE-2Y,,01/06/2026,,,,Mon 10:00-09:00", "A class on Mon must end after it starts."),
-        ("X,,JEE-2Y,,,,,,", "line 2, Start Date: Fill in this cell"),
+        ("X,,JEE-2Y,,,,,,", "row 2, Start Date: Fill in this cell"),
         (
             "Full,FULL,Course of Full,,01/06/2026,,1,,",
-            "line 2, Seats: “1”: 2 students are enrolled.",
+            "row 2, Seats: “1”: 2 students are enrolled.",
         ),
     ],
 )
@@ -214,7 +214,7 @@ def test_an_instructor_whose_name_two_have_is_not_guessed(file, course):
     run = run_import("import_batches", file(BATCHES))
 
     assert (
-        "line 3, Teacher: “IMRAN KHAN”: More than one instructor has this name. Write the e-mail."
+        "row 3, Teacher: “IMRAN KHAN”: More than one instructor has this name. Write the email."
         in run.said
     )
     assert not Batch.objects.exists()
@@ -254,20 +254,20 @@ def test_a_day_that_is_a_holiday_takes_the_name_of_the_file_and_sheets_are_kept(
     [
         (
             "Diwali,08/11/2026,07/11/2026",
-            "line 2, last: “07/11/2026”: The last day cannot be before the first.",
+            "row 2, last: “07/11/2026”: The last day cannot be before the first.",
         ),
         (
             "Diwali,08/11/2026,08/11/2027",
-            "line 2, last: “08/11/2027”: At most 120 days at once. Check the year.",
+            "row 2, last: “08/11/2027”: At most 120 days at once. Check the year.",
         ),
         (
             "Diwali,31/02/2026,",
-            "line 2, first: “31/02/2026”: Enter a date that exists, like 24/11/2026.",
+            "row 2, first: “31/02/2026”: Enter a date that exists, like 24/11/2026.",
         ),
-        (",08/11/2026,", "line 2, name"),
+        (",08/11/2026,", "row 2, name"),
         (
             "Diwali,08/11/2026,10/11/2026\nFair,10/11/2026,",
-            "line 3, first: “10/11/2026”: Line 2 has 10 Nov 2026 already.",
+            "row 3, first: “10/11/2026”: Row 2 has 10 Nov 2026 already.",
         ),
     ],
 )

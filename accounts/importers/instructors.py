@@ -1,6 +1,7 @@
 from accounts.models import User
 from accounts.roles import INSTRUCTOR
-from coachmaster.core.importers import Column, in_chunks, set_changes
+from coachmaster.core.chunks import in_chunks
+from coachmaster.core.importers import ImportColumn, set_changes
 
 from .people import (
     EMAIL,
@@ -20,9 +21,9 @@ class InstructorImporter(PeopleImporter):
     noun = ("instructor", "instructors")
     role = INSTRUCTOR
     columns = [
-        Column.of(User, "full_name", *FULL_NAME, parts=NAME_PARTS),
-        Column.of(User, "email", *EMAIL, required=True),
-        Column.of(User, "phone", *PHONE, is_code=True),
+        ImportColumn.of(User, "full_name", *FULL_NAME, parts=NAME_PARTS),
+        ImportColumn.of(User, "email", *EMAIL, required=True),
+        ImportColumn.of(User, "phone", *PHONE, is_code=True),
     ]
 
     def write(self, rows, result, advance):
@@ -36,29 +37,29 @@ class InstructorImporter(PeopleImporter):
             for row in chunk:
                 email = row["email"]
                 if first := lines.get(email):
-                    result.refuse(
-                        row, "email", f"Line {first} has this e-mail address too. Keep one of them."
+                    result.add_error(
+                        row, "email", f"Row {first} has this email too. Keep one of them."
                     )
                     continue
                 lines[email] = row.line
                 if email not in known:
                     new.append(new_user(row))
-                    result.create(row)
+                    result.add_created(row)
                     continue
                 pk, name, role, _ = known[email]
                 if role != INSTRUCTOR:
-                    result.refuse(
+                    result.add_error(
                         row,
                         "email",
-                        f"{name} has this e-mail address ({role}). Leave this line out.",
+                        f"{name} has this email ({role}). Skip this row.",
                     )
                     continue
                 changes = set_changes(people[pk], row)
                 changed.add(people[pk], changes and [*changes, "search_text"])
-                result.count(row, changes, pk)
-            if result.is_clean:
+                result.add_existing(row, changes, pk)
+            if result.is_valid:
                 self._new_people(new)
                 refresh_search_text(changed.rows)
                 changed.write()
-                result.made += [user.pk for user in new]
+                result.created_ids += [user.pk for user in new]
             advance(len(chunk))

@@ -5,7 +5,8 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from accounts.models import Membership, StudentProfile, User
-from coachmaster.core.importers import Importer, in_chunks
+from coachmaster.core.chunks import in_chunks
+from coachmaster.core.importers import Importer
 from coachmaster.core.text import folded
 
 FULL_NAME = (
@@ -72,7 +73,7 @@ class PeopleImporter(Importer):
     """What instructors and students have in common."""
 
     model = User
-    labels = ("full_name", "email")
+    label_columns = ("full_name", "email")
     role = ""
 
     def _who_has_the_emails(self, rows):

@@ -1,7 +1,8 @@
 from django.core.exceptions import ValidationError
 
 from accounts.models import StudentProfile
-from coachmaster.core.importers import ReferenceColumn, in_chunks
+from coachmaster.core.chunks import in_chunks
+from coachmaster.core.importers import ReferenceColumn
 from coachmaster.core.text import folded
 
 from .people import ADMISSION_NUMBER, EMAIL, identity
@@ -40,7 +41,7 @@ class StudentsByKey:
             pk, name, _, is_student = self.owners[email]
             if number and folded(name) != folded(row["full_name"]):
                 raise ValidationError(
-                    f"{name} has the e-mail address of this line. Change it in one of them."
+                    f"{name} has the email of this row. Change it in one of them."
                 )
             return pk if is_student else None
         key = identity(row)
@@ -51,7 +52,7 @@ class StudentsByKey:
         alike = without_email if email or without_email else [pk for pk, _ in alike]
         if len(alike) > 1:
             raise ValidationError(
-                "More than one student is like this one. Add the admission number or the e-mail."
+                "More than one student is like this one. Add the admission number or the email."
             )
         return alike[0] if alike else None
 
@@ -103,11 +104,11 @@ class StudentFinder:
         """The student's key. Raises ValidationError."""
         if word in self._ambiguous:
             raise ValidationError(
-                "More than one student has this name. Write the admission number or the e-mail."
+                "More than one student has this name. Write the admission number or the email."
             )
         if word not in self._found:
             raise ValidationError(
-                "There is no such student. Write the admission number, e-mail or full name as stored."
+                "There is no such student. Write the admission number, email or full name as stored."
             )
         return self._found[word]
 
@@ -116,5 +117,5 @@ class StudentFinder:
         try:
             return self[row["student"]]
         except ValidationError as error:
-            result.refuse(row, "student", error)
+            result.add_error(row, "student", error)
             return None

@@ -3,7 +3,8 @@ from django.core.exceptions import ValidationError
 from accounts.models import StudentProfile, User
 from accounts.roles import STUDENT
 from accounts.services.admission_numbers import draw_admission_numbers
-from coachmaster.core.importers import Column, in_chunks, set_changes
+from coachmaster.core.chunks import in_chunks
+from coachmaster.core.importers import ImportColumn, set_changes
 
 from .people import (
     ADMISSION_NUMBER,
@@ -26,17 +27,17 @@ class StudentImporter(PeopleImporter):
     noun = ("student", "students")
     role = STUDENT
     columns = [
-        Column.of(User, "full_name", *FULL_NAME, parts=NAME_PARTS),
-        Column.of(User, "email", *EMAIL),
-        Column.of(User, "phone", *PHONE, is_code=True),
-        Column.of(StudentProfile, "admission_number", *ADMISSION_NUMBER, required=False, is_code=True),
-        Column.of(StudentProfile, "birth_on", "date of birth", "birth date", "birthday", "dob", "born on"),
-        Column.of(StudentProfile, "guardian_name", "guardian", "parent", "parent name", "father", "father name",
+        ImportColumn.of(User, "full_name", *FULL_NAME, parts=NAME_PARTS),
+        ImportColumn.of(User, "email", *EMAIL),
+        ImportColumn.of(User, "phone", *PHONE, is_code=True),
+        ImportColumn.of(StudentProfile, "admission_number", *ADMISSION_NUMBER, required=False, is_code=True),
+        ImportColumn.of(StudentProfile, "birth_on", "date of birth", "birth date", "birthday", "dob", "born on"),
+        ImportColumn.of(StudentProfile, "guardian_name", "guardian", "parent", "parent name", "father", "father name",
                   "fathers name", "mother name"),
-        Column.of(StudentProfile, "guardian_phone", "parent phone", "parent mobile", "guardian mobile", "father phone",
+        ImportColumn.of(StudentProfile, "guardian_phone", "parent phone", "parent mobile", "guardian mobile", "father phone",
                   "father mobile", "guardian contact", is_code=True),
-        Column.of(StudentProfile, "guardian_email", "parent email", "father email", "guardian e-mail"),
-        Column.of(StudentProfile, "address", "postal address", "residential address", "home address"),
+        ImportColumn.of(StudentProfile, "guardian_email", "parent email", "father email", "guardian e-mail"),
+        ImportColumn.of(StudentProfile, "address", "postal address", "residential address", "home address"),
     ]  # fmt: skip
     _of_user = ("full_name", "email", "phone")
     #: Where a dict is put here: ``{line: (student, changes)}`` of the lines that were let in.
@@ -55,7 +56,7 @@ class StudentImporter(PeopleImporter):
                 try:
                     found[row.line] = known.find(row) or self.otherwise.get(row.line)
                 except ValidationError as error:
-                    result.refuse(row, "full_name", error)
+                    result.add_error(row, "full_name", error)
             students = StudentProfile.objects.select_related("user").in_bulk(
                 [pk for pk in found.values() if pk]
             )
@@ -78,15 +79,15 @@ class StudentImporter(PeopleImporter):
                     )
                     if changes or user_changes:
                         changed_users.add(student.user, [*user_changes, "search_text"])
-                    result.count(row, {**user_changes, **changes}, pk)
+                    result.add_existing(row, {**user_changes, **changes}, pk)
                     self._tell(row, student, {**user_changes, **changes})
                 else:
                     user = new_user(row)
                     users.append(user)
                     profiles.append(StudentProfile(user=user, **of_profile))
-                    result.create(row)
+                    result.add_created(row)
                     self._tell(row, profiles[-1], {})
-            if result.is_clean:
+            if result.is_valid:
                 without = [profile for profile in profiles if not profile.admission_number]
                 numbers = (
                     draw_admission_numbers(self.today.year, len(without), known.numbers)
@@ -99,7 +100,7 @@ class StudentImporter(PeopleImporter):
                 refresh_search_text(changed_users.rows)
                 changed_users.write()
                 changed_profiles.write()
-                result.made += [user.pk for user in users]
+                result.created_ids += [user.pk for user in users]
             advance(len(chunk))
 
     def _tell(self, row, student, changes):
@@ -113,17 +114,17 @@ class StudentImporter(PeopleImporter):
             keys["full_name"] = pk or identity(row)
         for name, value in keys.items():
             if first := lines[name].get(value):
-                what = {"admission_number": "admission number", "email": "e-mail address"}.get(
+                what = {"admission_number": "admission number", "email": "email"}.get(
                     name, "student"
                 )
-                result.refuse(row, name, f"Line {first} has this {what} too. Keep one of them.")
+                result.add_error(row, name, f"Row {first} has this {what} too. Keep one of them.")
                 return False
         owner = owners.get(row.get("email"))
         if owner and owner[0] != pk:
-            result.refuse(
+            result.add_error(
                 row,
                 "email",
-                f"{owner[1]} ({owner[2]}) has this e-mail address. Enter another, or none.",
+                f"{owner[1]} ({owner[2]}) has this email. Enter another, or none.",
             )
             return False
         for name, value in keys.items():

@@ -112,7 +112,7 @@ def test_one_bad_row_keeps_all_out_and_is_named(file):
     for flags in ([], ["--dry-run"]):
         run = run_import("import_students", path, *flags)
         assert run.code == 1
-        assert "line 3, email: “ravi@example,com”: Enter a valid email address." in run.said
+        assert "row 3, email: “ravi@example,com”: Enter a valid email address." in run.said
         assert "rows.csv was not imported: 1 problem. Nothing was written." in run.said
         assert not StudentProfile.objects.exists()
 
@@ -186,7 +186,7 @@ def test_students_that_are_alike_are_not_guessed(file):
 
     assert run.code == 1
     assert (
-        "line 2, name: “ravi iyer”: More than one student is like this one. Add the admission number"
+        "row 2, name: “ravi iyer”: More than one student is like this one. Add the admission number"
         in run.said
     )
 
@@ -196,20 +196,20 @@ def test_students_that_are_alike_are_not_guessed(file):
     [
         (
             "name,email\nA,a@b.in\nB,A@B.in\n",
-            "line 3, email: “A@B.in”: Line 2 has this e-mail address too.",
+            "row 3, email: “A@B.in”: Row 2 has this email too.",
         ),
-        ("name,roll no\nA,7\nB,7\n", "line 3, roll no: “7”: Line 2 has this admission number too."),
+        ("name,roll no\nA,7\nB,7\n", "row 3, roll no: “7”: Row 2 has this admission number too."),
         (
             "name,phone\nA,9876543210\nA,98765 43210\n",
-            "line 3, name: “A”: Line 2 has this student too.",
+            "row 3, name: “A”: Row 2 has this student too.",
         ),
         (
             "name,email\nA,anita@example.com\n",
-            "email: “anita@example.com”: Anita Rao (Admin) has this e-mail address.",
+            "email: “anita@example.com”: Anita Rao (Admin) has this email.",
         ),
         (
             "name,roll no,email\nB,new,asha@example.com\n",
-            "Asha Verma has the e-mail address of this line.",
+            "Asha Verma has the email of this row.",
         ),
     ],
 )
@@ -272,15 +272,15 @@ def test_changed_cells_change_the_instructor(file, instructor):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name,email\nA,\n", "line 2, email: Fill in this cell"),
+        ("name,email\nA,\n", "row 2, email: Fill in this cell"),
         ("name\nA\n", "email: There is no such column. Found: name."),
         (
             "name,email\nA,a@b.in\nB,a@b.in\n",
-            "line 3, email: “a@b.in”: Line 2 has this e-mail address too.",
+            "row 3, email: “a@b.in”: Row 2 has this email too.",
         ),
         (
             "name,email\nA,asha@example.com\n",
-            "Asha Verma has this e-mail address (Student). Leave this line out.",
+            "Asha Verma has this email (Student). Skip this row.",
         ),
     ],
 )
@@ -304,7 +304,7 @@ def test_an_instructor_needs_an_email_of_their_own(file, student, text, sentence
             "--map colour=red: there is no field “colour”. Fields: full_name, email",
         ),
         (["--default", "birth_on=soon"], "--default birth_on=soon: Enter a date that exists"),
-        (["--skip-line", "1"], "the first line is the header"),
+        (["--skip-line", "1"], "row 1 is the header"),
         (["--encoding", "klingon"], "There is no encoding “klingon”."),
         (["--encoding", "rot13"], "--encoding: "),
         (["--encoding", "base64"], "--encoding: "),
@@ -327,7 +327,7 @@ def test_stopping_it_leaves_everything_as_it_was(file, monkeypatch):
     run = run_import("import_students", file(STUDENTS))
 
     assert run.code == 130
-    assert "A file comes in whole or not at all" in run.said
+    assert "A file is imported in full or not at all" in run.said
     assert not User.objects.exists()
 
 
@@ -352,13 +352,13 @@ def test_two_imports_at_once_are_kept_apart(file):
         [],
     )
 
-    def bring_in():
+    def import_table():
         try:
             runs.append(run_import("import_students", path))
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=bring_in) for _ in range(3)]
+    threads = [threading.Thread(target=import_table) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,7 +1,7 @@
 from django.core.exceptions import ValidationError
 
 from coachmaster.core.form_fields import DateFormField
-from coachmaster.core.importers import Column, plain_day
+from coachmaster.core.importers import ImportColumn, plain_day
 
 from .sheets import AttendanceImporter, StatusField
 
@@ -9,18 +9,18 @@ from .sheets import AttendanceImporter, StatusField
 class AttendanceGridImporter(AttendanceImporter):
     """A register as it hangs on the wall: a line a student, a column a day, headed by its date. Empty cells are no mark."""
 
-    labels = ("student", "batch")
+    label_columns = ("student", "batch")
     columns = AttendanceImporter.columns[:1] + AttendanceImporter.columns[2:3]
 
     def prepare(self, header):
         self.days = {day.isoformat(): day for day in map(_day_of, header) if day}
         of_days = [
-            Column(day.isoformat(), StatusField(required=False), name, is_fixed=True)
+            ImportColumn(day.isoformat(), StatusField(required=False), name, is_fixed=True)
             for name in header
             if (day := _day_of(name))
         ]
         if not of_days:
-            of_days = [Column("a date", StatusField())]
+            of_days = [ImportColumn("a date", StatusField())]
         self.columns = [*self.columns, *of_days]
 
     def _marks(self, row):

@@ -16,9 +16,10 @@ from attendance.percentages import MarkStatus
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.check_in import current_class, status_at
 from attendance.services.sheets import save_sheet
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
 from coachmaster.core.form_fields import DateFormField
-from coachmaster.core.importers import Column, Importer, ReferenceColumn, in_chunks
+from coachmaster.core.importers import ImportColumn, Importer, ReferenceColumn
 
 #: How long before a class a reading counts for it, and how long after it is somebody leaving.
 AROUND = datetime.timedelta(minutes=30)
@@ -64,15 +65,15 @@ class PunchImporter(Importer):
     """
 
     noun = ("mark", "marks")
-    labels = ("student", "at")
+    label_columns = ("student", "at")
     columns = [
         ReferenceColumn(
             "student", *ADMISSION_NUMBER, "admission number", "person number", "person id", "user id", "employee id",
             "employee code", "emp code", "enroll id", "id number", "pin",
         ),
-        Column("at", MomentField(), "date time", "datetime", "timestamp", "punch time", "punched at", "log date",
+        ImportColumn("at", MomentField(), "date time", "datetime", "timestamp", "punch time", "punched at", "log date",
                "log time", "check time", "time"),
-        Column("on", DateFormField(required=False), "date", "punch date", "day", "attendance date"),
+        ImportColumn("on", DateFormField(required=False), "date", "punch date", "day", "attendance date"),
     ]  # fmt: skip
 
     def __init__(self, *, marks_absent=False, leaves_out=False):
@@ -108,11 +109,11 @@ class PunchImporter(Importer):
     def _cannot_place(self, row, column, sentence, result):
         """Say what is wrong with a reading: it keeps the file out, or is left out alone."""
         if not self.leaves_out:
-            result.refuse(row, column, sentence)
+            result.add_error(row, column, sentence)
             return
         result.skipped.append(row.line)
         if len(result.skipped) <= 100:
-            result.notes.append(f"line {row.line} left out: {sentence}")
+            result.notes.append(f"Row {row.line} skipped: {sentence}")
 
     def _place(self, rows, result):
         """``{(batch, day): {student: (row, status)}}``: the first reading of each student in each class."""
@@ -183,7 +184,7 @@ class PunchImporter(Importer):
                     enrollment, before = roll.get(student, (None, None))
                     if before is None:
                         fresh[student] = enrollment, status
-                        result.create(row)
+                        result.add_created(row)
                     else:
                         result.unchanged += 1
                 if self.marks_absent:
@@ -193,10 +194,10 @@ class PunchImporter(Importer):
                             result.created += 1
                 if (batch_id, day) not in rolls.taken:
                     new.append((batch_id, day, fresh))
-                elif result.is_clean:
+                elif result.is_valid:
                     self._add(rolls.batches[batch_id], day, fresh)
-        if result.is_clean:
-            result.made += create_sheets(new, by=self.by, is_open=not self.marks_absent)
+        if result.is_valid:
+            result.created_ids += create_sheets(new, by=self.by, is_open=not self.marks_absent)
 
     def _add(self, batch, day, fresh):
         """Add marks to a sheet that is there."""

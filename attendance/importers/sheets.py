@@ -14,8 +14,9 @@ from attendance.percentages import MarkStatus
 from attendance.services import sheets as sheets_services
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.sheets import save_sheet
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
-from coachmaster.core.importers import Column, Importer, Row, in_chunks, normalised
+from coachmaster.core.importers import ImportColumn, Importer, ImportRow, normalised
 
 #: So many batches are looked up and written together.
 BATCHES_AT_ONCE = 50
@@ -47,7 +48,7 @@ class StatusField(forms.CharField):
             return self.known[normalised(super().to_python(value))]
         except KeyError as error:
             raise ValidationError(
-                "Write P, A, L or E, or present, absent, late or excused. Skip lines that are none of these."
+                "Write P, A, L or E, or present, absent, late or excused. Skip rows that are none of these."
             ) from error
 
 
@@ -56,12 +57,12 @@ class AttendanceImporter(Importer):
 
     noun = ("mark", "marks")
     model = Sheet
-    labels = ("held_on", "batch", "student")
+    label_columns = ("held_on", "batch", "student")
     columns = [
         batch_column(),
-        Column.of(Sheet, "held_on", "date", "day", "class date", "attendance date"),
+        ImportColumn.of(Sheet, "held_on", "date", "day", "class date", "attendance date"),
         student_column(),
-        Column("status", StatusField(), "attendance", "mark", "present", "attendance status"),
+        ImportColumn("status", StatusField(), "attendance", "mark", "present", "attendance status"),
     ]
 
     def look_up(self, rows, result):
@@ -104,8 +105,8 @@ class AttendanceImporter(Importer):
             elif marks:
                 new.append((batch_id, held_on, marks))
             advance(len(numbers) // 3)
-        if result.is_clean:
-            result.made += create_sheets(new, by=self.by)
+        if result.is_valid:
+            result.created_ids += create_sheets(new, by=self.by)
 
     def _take(self, batch, held_on, numbers, rolls, result):
         """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
@@ -116,27 +117,27 @@ class AttendanceImporter(Importer):
         marks, lines = {}, {}
         numbers = iter(numbers)
         for line, student, number in zip(numbers, numbers, numbers, strict=True):
-            row, status = Row(line), _IN_ORDER[number]
+            row, status = ImportRow(line), _IN_ORDER[number]
             enrollment, before = roll.get(student, (None, None))
             if first := lines.get(student):
-                sentence = f"Line {first} marks the same student on this day. Keep one of them."
-                result.refuse(row, self._column("student", held_on), sentence)
+                sentence = f"Row {first} marks the same student on this day. Keep one of them."
+                result.add_error(row, self._column("student", held_on), sentence)
             elif before == status:
                 result.unchanged += 1
             elif why_not:
-                result.refuse(row, self._column("held_on", held_on), why_not)
+                result.add_error(row, self._column("held_on", held_on), why_not)
             elif student not in roll:
                 sentence = (
                     f"Not enrolled in {batch} on {format_date(held_on)}. Check batch and date."
                 )
-                result.refuse(row, self._column("student", held_on), sentence)
+                result.add_error(row, self._column("student", held_on), sentence)
             else:
                 marks[student] = enrollment, status
                 if before is None:
-                    result.create(row)
+                    result.add_created(row)
                 else:
                     changes = (MarkStatus(before).label, MarkStatus(status).label)
-                    result.change(
+                    result.add_changed(
                         row,
                         {self._column("status", held_on): changes},
                         rolls.taken[batch.pk, held_on],
@@ -146,7 +147,7 @@ class AttendanceImporter(Importer):
 
     def _correct(self, batch, held_on, marks, result):
         """Write what differs on a sheet that was taken already."""
-        if result.is_clean:
+        if result.is_valid:
             saved = save_sheet(
                 batch=batch,
                 held_on=held_on,
@@ -154,4 +155,4 @@ class AttendanceImporter(Importer):
                 by=self.by,
                 confirmed_unplanned=True,
             )
-            result.made.append(saved.sheet.pk)
+            result.created_ids.append(saved.sheet.pk)

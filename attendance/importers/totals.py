@@ -5,8 +5,9 @@ from academics.models import Enrollment
 from accounts.importers.student_finder import StudentFinder, student_column
 from attendance.models import EarlierAttendance
 from attendance.statistics import update_presences
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.form_fields import WholeNumberField
-from coachmaster.core.importers import Column, Importer, in_chunks, set_changes
+from coachmaster.core.importers import ImportColumn, Importer, set_changes
 
 
 def _count(*, required=False):
@@ -27,11 +28,11 @@ class AttendanceTotalsImporter(Importer):
 
     noun = ("total", "totals")
     model = Enrollment
-    labels = ("student", "batch")
+    label_columns = ("student", "batch")
     columns = [
         batch_column(),
         student_column(),
-        Column(
+        ImportColumn(
             "attended",
             _count(required=True),
             "present",
@@ -40,7 +41,7 @@ class AttendanceTotalsImporter(Importer):
             "days present",
             "p",
         ),
-        Column(
+        ImportColumn(
             "held",
             _count(),
             "classes held",
@@ -50,8 +51,8 @@ class AttendanceTotalsImporter(Importer):
             "working days",
             "out of",
         ),
-        Column("absent", _count(), "classes missed", "missed", "days absent", "a"),
-        Column("excused", _count(), "leave", "on leave", "e"),
+        ImportColumn("absent", _count(), "classes missed", "missed", "days absent", "a"),
+        ImportColumn("excused", _count(), "leave", "on leave", "e"),
     ]
 
     def check(self, row):
@@ -81,21 +82,21 @@ class AttendanceTotalsImporter(Importer):
             for row in chunk:
                 key = row["student"], row["batch"].pk
                 if key not in enrollments:
-                    result.refuse(
+                    result.add_error(
                         row,
                         "student",
                         f"Was never enrolled in {row['batch']}. Check student and batch.",
                     )
                 elif first := lines.get(key):
-                    result.refuse(
+                    result.add_error(
                         row,
                         "student",
-                        f"Line {first} is the same student in this batch. Keep one of them.",
+                        f"Row {first} is the same student in this batch. Keep one of them.",
                     )
                 else:
                     changed += self._take(row, enrollments[key], before, result)
                 lines.setdefault(key, row.line)
-            if result.is_clean:
+            if result.is_valid:
                 EarlierAttendance.objects.bulk_create(
                     changed,
                     update_conflicts=True,
@@ -114,10 +115,10 @@ class AttendanceTotalsImporter(Importer):
         }
         if enrollment.pk in before:
             changes = set_changes(before[enrollment.pk], said)
-            result.count(row, changes, enrollment.pk)
+            result.add_existing(row, changes, enrollment.pk)
             return [before[enrollment.pk]] if changes else []
-        result.create(row)
-        result.made.append(enrollment.pk)
+        result.add_created(row)
+        result.created_ids.append(enrollment.pk)
         return [EarlierAttendance(enrollment=enrollment, **said)]
 
 

@@ -7,9 +7,9 @@ from operator import attrgetter
 
 from attendance.models import Presence
 from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.compiled import compiled
 from coachmaster.core.exports import Column, Kind
-from coachmaster.core.importers import in_chunks
 from coachmaster.core.querysets import restricted_id
 from coachmaster.core.reminders import whatsapp_phone
 

@@ -7,7 +7,7 @@ from academics.timetable import Timetable
 from attendance.models import Mark, Sheet
 from attendance.percentages import Tally
 from attendance.statistics import update_last_marked_on, update_presences
-from coachmaster.core.importers import in_chunks
+from coachmaster.core.chunks import in_chunks
 
 
 class EnrollmentsByDay:

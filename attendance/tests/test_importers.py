@@ -75,21 +75,21 @@ def test_a_holiday_made_since_does_not_trouble_a_second_run(file, batch):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ("15/06/2026,M1,A,here", "line 2, Status: “here”: Write P, A, L or E"),
-        ("15/06/2026,M1,C,P", "line 2, Student: “C”: There is no such student."),
-        ("15/06/2026,M9,A,P", "line 2, Batch: “M9”: There is none with this code or name."),
+        ("15/06/2026,M1,A,here", "row 2, Status: “here”: Write P, A, L or E"),
+        ("15/06/2026,M1,C,P", "row 2, Student: “C”: There is no such student."),
+        ("15/06/2026,M9,A,P", "row 2, Batch: “M9”: There is none with this code or name."),
         (
             "15/06/2026,Noon,A,P",
-            "line 2, Student: “A”: Not enrolled in Noon on 15 Jun 2026. Check batch and date.",
+            "row 2, Student: “A”: Not enrolled in Noon on 15 Jun 2026. Check batch and date.",
         ),
-        ("31/05/2026,M1,A,P", "line 2, Date: “31/05/2026”: Morning starts on 1 Jun 2026."),
-        ("31/05/2099,M1,A,P", "line 2, Date: “31/05/2099”: 31 May 2099 lies in the future."),
-        ("17/06/2026,M1,A,P", "line 2, Date: “17/06/2026”: 17 Jun 2026 is a holiday: Diwali."),
+        ("31/05/2026,M1,A,P", "row 2, Date: “31/05/2026”: Morning starts on 1 Jun 2026."),
+        ("31/05/2099,M1,A,P", "row 2, Date: “31/05/2099”: 31 May 2099 lies in the future."),
+        ("17/06/2026,M1,A,P", "row 2, Date: “17/06/2026”: 17 Jun 2026 is a holiday: Diwali."),
         (
             "15/06/2026,M1,A,P\n15/06/2026,Morning,a,A",
-            "line 3, Student: “a”: Line 2 marks the same student on this day.",
+            "row 3, Student: “a”: Row 2 marks the same student on this day.",
         ),
-        ("15/06/2026,M1,A,P\n15/06/2026,M1,B,", "line 3, Status: Fill in this cell"),
+        ("15/06/2026,M1,A,P\n15/06/2026,M1,B,", "row 3, Status: Fill in this cell"),
     ],
 )
 def test_a_mark_that_cannot_be_is_refused_and_no_sheet_made(file, batch, rows, sentence):
@@ -132,13 +132,13 @@ def test_a_grid_of_a_workbook_has_dates_for_headings(file, batch):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("A,Morning,P", "A,Morning,X", "line 2, 15/06/2026: “X”: Write P, A, L or E"),
-        ("A,Morning,P", "C,Morning,P", "line 2, Student: “C”: There is no such student."),
-        ("15/06/2026", "31/05/2026", "line 2, 31/05/2026: “P”: "),
+        ("A,Morning,P", "A,Morning,X", "row 2, 15/06/2026: “X”: Write P, A, L or E"),
+        ("A,Morning,P", "C,Morning,P", "row 2, Student: “C”: There is no such student."),
+        ("15/06/2026", "31/05/2026", "row 2, 31/05/2026: “P”: "),
         (
             "B,Morning,,L",
             "A,Morning,,L",
-            "line 3, 2026-06-16 00:00: “L”: Line 2 marks the same student on this day.",
+            "row 3, 2026-06-16 00:00: “L”: Row 2 marks the same student on this day.",
         ),
     ],
 )
@@ -222,7 +222,7 @@ def test_totals_that_differ_take_the_place_of_the_old_ones(file, batch):
         ("40,36", ",36", "Attended: “36”: Say of how many"),
         ("40,36", "40,-1", "Attended: “-1”: Enter a whole number from 0 to 5000."),
         ("A,Morning", "C,Morning", "Student: “C”: There is no such student."),
-        ("B,M1", "A,M1", "line 3, Student: “A”: Line 2 is the same student in this batch."),
+        ("B,M1", "A,M1", "row 3, Student: “A”: Row 2 is the same student in this batch."),
     ],
 )
 def test_totals_that_cannot_be_are_refused(file, batch, old, new, said):

@@ -28,8 +28,8 @@ def batch():
 
 
 @pytest.fixture
-def bring_in(file):
-    """`bring_in("26-1,2026-06-15 17:02", ...)`: the import of a file with these readings."""
+def import_table(file):
+    """`import_table("26-1,2026-06-15 17:02", ...)`: the import of a file with these readings."""
 
     def run(*readings, options=(), header="Person number,Punch time"):
         return run_import(
@@ -57,17 +57,17 @@ def marks():
         ("18:29:59", "late"),
     ],
 )
-def test_the_time_of_the_first_reading_says_present_or_late(batch, bring_in, at, status):
-    run = bring_in(f"26-1,2026-06-15 {at}", f"26-1,2026-06-15 {at}")
+def test_the_time_of_the_first_reading_says_present_or_late(batch, import_table, at, status):
+    run = import_table(f"26-1,2026-06-15 {at}", f"26-1,2026-06-15 {at}")
 
     assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
     assert marks() == [f"15 Physics Asha {status}"]
 
 
-def test_the_grace_is_the_institutes(batch, bring_in):
+def test_the_grace_is_the_institutes(batch, import_table):
     Institute.objects.update(late_after_minutes=30)
 
-    bring_in("26-1,2026-06-15 17:30", "26-2,2026-06-15 17:31")
+    import_table("26-1,2026-06-15 17:30", "26-2,2026-06-15 17:31")
     assert marks() == ["15 Physics Asha present", "15 Physics Bela late"]
 
 
@@ -81,13 +81,13 @@ def test_the_grace_is_the_institutes(batch, bring_in):
         ("User ID,Timestamp,Door", "26-1,2026-06-15 17:02,2"),
     ],
 )
-def test_date_and_time_are_read_as_devices_write_them(batch, bring_in, header, reading):
-    assert bring_in(reading, header=header).code == 0
+def test_date_and_time_are_read_as_devices_write_them(batch, import_table, header, reading):
+    assert import_table(reading, header=header).code == 0
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_reading_again_and_leaving_change_nothing(batch, bring_in):
-    run = bring_in(
+def test_reading_again_and_leaving_change_nothing(batch, import_table):
+    run = import_table(
         "26-1,2026-06-15 16:58",
         "26-1,2026-06-15 17:20",
         "26-1,2026-06-15 18:31",
@@ -98,7 +98,7 @@ def test_reading_again_and_leaving_change_nothing(batch, bring_in):
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_two_classes_in_a_row_have_a_reading_each(batch, bring_in):
+def test_two_classes_in_a_row_have_a_reading_each(batch, import_table):
     Institute.objects.update(several_batches_at_once=True)
     student = batch.enrollments.get(student__admission_number="26-1").student
     batch.enrollments.update(is_exclusive=False)
@@ -108,27 +108,27 @@ def test_two_classes_in_a_row_have_a_reading_each(batch, bring_in):
     )
     EnrollmentFactory(batch=maths, student=student, is_exclusive=False)
 
-    bring_in("26-1,2026-06-15 17:15", "26-1,2026-06-15 18:25")
+    import_table("26-1,2026-06-15 17:15", "26-1,2026-06-15 18:25")
     assert marks() == ["15 Maths Asha present", "15 Physics Asha late"]
 
 
 def test_a_second_class_of_the_batch_that_day_is_on_the_same_sheet_and_its_first_reading_says_nothing_new(
-    batch, bring_in
+    batch, import_table
 ):
     ClassTime.objects.create(
         batch=batch, weekday=0, starts_at=datetime.time(19), ends_at=datetime.time(20)
     )
 
-    run = bring_in("26-1,2026-06-15 17:00", "26-1,2026-06-15 19:30")
+    run = import_table("26-1,2026-06-15 17:00", "26-1,2026-06-15 19:30")
 
     assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch, bring_in):
-    bring_in("26-1,2026-06-15 17:02")
-    again = bring_in("26-1,2026-06-15 17:02")
-    longer = bring_in("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:40", "26-1,2026-06-16 17:00")
+def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch, import_table):
+    import_table("26-1,2026-06-15 17:02")
+    again = import_table("26-1,2026-06-15 17:02")
+    longer = import_table("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:40", "26-1,2026-06-16 17:00")
 
     assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
     assert longer.summary == "2 marks created, 0 changed, 1 unchanged, 0 skipped."
@@ -136,29 +136,29 @@ def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch
     assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
-def test_a_mark_that_is_there_stays(batch, bring_in, instructor):
+def test_a_mark_that_is_there_stays(batch, import_table, instructor):
     one = batch.enrollments.get(student__admission_number="26-1").student
     taken(batch, MONDAY, by=instructor, **{f"s{one.pk}": "excused"})
 
-    run = bring_in("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:50")
+    run = import_table("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:50")
 
     assert run.summary == "0 marks created, 0 changed, 2 unchanged, 0 skipped."
     assert marks() == ["15 Physics Asha excused", "15 Physics Bela present"]
     assert not MarkChange.objects.exists() and not Sheet.objects.get().is_open
 
 
-def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, bring_in):
-    bring_in("26-1,2026-06-15 17:02")
+def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, import_table):
+    import_table("26-1,2026-06-15 17:02")
     assert (marks(), Sheet.objects.get().is_open) == (["15 Physics Asha present"], True)
 
-    run = bring_in("26-1,2026-06-15 17:02", options=["--absent"])
+    run = import_table("26-1,2026-06-15 17:02", options=["--absent"])
     assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
     assert (marks(), Sheet.objects.get().is_open) == (
         ["15 Physics Asha present", "15 Physics Bela absent"],
         False,
     )
 
-    again = bring_in("26-1,2026-06-15 17:02", options=["--absent"])
+    again = import_table("26-1,2026-06-15 17:02", options=["--absent"])
     assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
     assert [problem for check in checks.CHECKS for problem in check()] == []
 
@@ -166,38 +166,40 @@ def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, b
 @pytest.mark.parametrize(
     ("reading", "sentence"),
     [
-        ("26-9,2026-06-15 17:02", "line 3, Person number: “26-9”: There is no such student."),
+        ("26-9,2026-06-15 17:02", "row 3, Person number: “26-9”: There is no such student."),
         (
             "26-2,2026-06-15 16:29:59",
-            "line 3, Punch time: “2026-06-15 16:29:59”: No class of the student's batches on 15 Jun 2026 then.",
+            "row 3, Punch time: “2026-06-15 16:29:59”: No class of the student's batches on 15 Jun 2026 then.",
         ),
         (
             "26-2,2026-06-15 18:30",
-            "line 3, Punch time: “2026-06-15 18:30”: No class of the student's batches on 15 Jun 2026 then.",
+            "row 3, Punch time: “2026-06-15 18:30”: No class of the student's batches on 15 Jun 2026 then.",
         ),
         (
             "26-2,2026-05-15 17:02",
-            "line 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 May 2026 then.",
+            "row 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 May 2026 then.",
         ),
         (
             "26-2,2099-06-15 17:02",
-            "line 3, Punch time: “2099-06-15 17:02”: This lies in the future.",
+            "row 3, Punch time: “2099-06-15 17:02”: This lies in the future.",
         ),
-        ("26-2,17:02", "line 3"),
+        ("26-2,17:02", "row 3"),
         ("26-2,yesterday", "Write date and time, like 15/06/2026 17:03"),
         ("26-2,31/02/2026 17:02", "Enter a date that exists"),
         ("26-2,15/06/2026 25:02", "Write date and time"),
     ],
 )
-def test_what_cannot_be_placed_is_named_and_keeps_the_file_out(batch, bring_in, reading, sentence):
-    run = bring_in("26-1,2026-06-15 17:02", reading)
+def test_what_cannot_be_placed_is_named_and_keeps_the_file_out(
+    batch, import_table, reading, sentence
+):
+    run = import_table("26-1,2026-06-15 17:02", reading)
 
     assert run.code == 1 and sentence in run.said
     assert marks() == [] and not Sheet.objects.exists()
 
 
-def test_what_cannot_be_placed_may_be_left_out(batch, bring_in):
-    run = bring_in(
+def test_what_cannot_be_placed_may_be_left_out(batch, import_table):
+    run = import_table(
         "26-9,2026-06-15 17:02",
         "26-1,2026-06-15 17:02",
         "26-2,2026-06-15 12:00",
@@ -206,23 +208,23 @@ def test_what_cannot_be_placed_may_be_left_out(batch, bring_in):
 
     assert run.summary == "1 mark created, 0 changed, 0 unchanged, 2 skipped."
     assert (
-        "line 2 left out: There is no such student." in run.out
-        and "line 4 left out: No class" in run.out
+        "Row 2 skipped: There is no such student." in run.out
+        and "Row 4 skipped: No class" in run.out
     )
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_a_holiday_and_the_day_one_left_have_no_class(batch, bring_in):
+def test_a_holiday_and_the_day_one_left_have_no_class(batch, import_table):
     Holiday.objects.create(day=MONDAY, name="Rain")
     batch.enrollments.filter(student__admission_number="26-2").update(
         status="dropped", ended_on=MONDAY + datetime.timedelta(days=1)
     )
 
-    run = bring_in("26-1,2026-06-15 17:02", "26-2,2026-06-16 17:02")
+    run = import_table("26-1,2026-06-15 17:02", "26-2,2026-06-16 17:02")
     assert run.said.count("No class of the student's batches") == 2
 
 
-def test_a_dry_run_writes_nothing(batch, bring_in):
-    run = bring_in("26-1,2026-06-15 17:02", options=["--dry-run"])
+def test_a_dry_run_writes_nothing(batch, import_table):
+    run = import_table("26-1,2026-06-15 17:02", options=["--dry-run"])
 
     assert "Would have: 1 mark created" in run.out and marks() == []

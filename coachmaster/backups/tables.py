@@ -14,8 +14,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 from django.db.models.functions import Collate
 
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.exports import harmless
-from coachmaster.core.importers import in_chunks
 
 #: Not exported: sessions and attempts, and what `migrate` creates in every database.
 EXCLUDED = [

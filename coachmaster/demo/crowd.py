@@ -14,7 +14,7 @@ from accounts.models import Membership, StudentProfile, User
 from accounts.roles import INSTRUCTOR, STUDENT
 from attendance.models import Mark, Sheet
 from attendance.statistics import update_presences
-from coachmaster.core.importers import in_chunks
+from coachmaster.core.chunks import in_chunks
 
 BATCHES_AN_INSTRUCTOR = 10
 

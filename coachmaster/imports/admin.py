@@ -1,5 +1,3 @@
-"""Files that were brought in, to look up."""
-
 from django.contrib import admin
 
 from coachmaster.core.admin import ReadOnlyAdmin
@@ -9,7 +7,7 @@ from .models import Import
 
 @admin.register(Import)
 class ImportAdmin(ReadOnlyAdmin):
-    """What each file did; a file that waits is its uploader's alone, and not shown here."""
+    """Finished imports only: a waiting file is visible to its uploader alone."""
 
     fields = [
         "file_name",
@@ -30,4 +28,4 @@ class ImportAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request):
-        return super().get_queryset(request).applied().defer("content", "report", "made")
+        return super().get_queryset(request).applied().defer("content", "report", "created_ids")

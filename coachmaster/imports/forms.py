@@ -1,26 +1,23 @@
-"""The forms of the import pages."""
-
 from django import forms
 from django.core.exceptions import ValidationError
 
 from . import services
+from .reports import SHOWN
 
-NOT_USED = "Not used"
+_MEGABYTES = services.MOST_BYTES // 1024 // 1024
 
 
 class UploadForm(forms.Form):
-    """Which kind of file, and the file."""
-
     kind = forms.ChoiceField(label="What is in the file?", widget=forms.RadioSelect)
     file = forms.FileField(
         label="File",
-        help_text=f"XLSX, ODS or CSV, at most {services.MOST_BYTES // 1024 // 1024} MB and "
-        f"{services.MOST_ROWS:,} rows. The first row contains the column names.",
+        help_text=f"XLSX, ODS or CSV, at most {_MEGABYTES} MB and {services.MOST_ROWS:,} rows. "
+        "The first row contains the column names.",
         widget=forms.FileInput(attrs={"accept": ".xlsx,.ods,.csv,.txt,.tsv"}),
         error_messages={"required": "Choose a file.", "empty": "The file is empty."},
     )
     encoding = forms.ChoiceField(
-        label="Letters of a CSV file",
+        label="CSV encoding",
         choices=[
             ("", "UTF-8 (usual)"),
             ("cp1252", "Windows, from an older Excel (cp1252)"),
@@ -37,16 +34,14 @@ class UploadForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > services.MOST_BYTES:
             raise ValidationError(
-                f"More than {services.MOST_BYTES // 1024 // 1024} MB. Split the file, or ask "
-                "whoever runs the server to import it with the import command."
+                f"More than {_MEGABYTES} MB. Split the file, or ask whoever runs the server to "
+                "import it with the import command."
             )
         return file
 
 
-class SheetForm(forms.Form):
-    """Which sheet of the workbook."""
-
-    sheet = forms.ChoiceField(label="Which sheet is it?", widget=forms.RadioSelect)
+class SheetChoiceForm(forms.Form):
+    sheet = forms.ChoiceField(label="Which sheet should be imported?", widget=forms.RadioSelect)
 
     def __init__(self, *args, sheets, **kwargs):
         super().__init__(*args, **kwargs)
@@ -54,31 +49,25 @@ class SheetForm(forms.Form):
 
 
 class ColumnsForm(forms.Form):
-    """What each column of the file is, and what is taken where the file has nothing."""
+    """A field for each column of the file, and one for the default of each known column."""
 
     def __init__(self, data=None, *, upload):
         super().__init__(data)
-        self.importer = services.importer_for(
-            upload, [column["name"] for column in upload.report["columns"]]
-        )
-        fixed = {column.name for column in self.importer.columns if column.is_fixed}
-        self.columns = [
-            column for column in upload.report["columns"] if column["field"] not in fixed
-        ]
-        self.importer.columns = [column for column in self.importer.columns if not column.is_fixed]
-        choices = [
-            ("", NOT_USED),
-            *((column.name, column.title) for column in self.importer.columns),
-        ]
+        columns = upload.report["columns"]
+        importer = services.importer_for(upload, [column["name"] for column in columns])
+        fixed = {column.name for column in importer.columns if column.is_fixed}
+        self.columns = [column for column in columns if column["field"] not in fixed]
+        self.known = [column for column in importer.columns if not column.is_fixed]
+        choices = [("", "Not used"), *((column.name, column.title) for column in self.known)]
         for column in self.columns:
             self.fields[f"column_{column['place']}"] = forms.ChoiceField(
-                label=f"“{column['name']}” is",
+                label=f"“{column['name']}” contains",
                 choices=choices,
                 initial=column["field"],
                 required=False,
                 widget=forms.Select(attrs={"class": "form-select"}),
             )
-        for column in self.importer.columns:
+        for column in self.known:
             self.fields[f"default_{column.name}"] = forms.CharField(
                 label=column.title,
                 initial=upload.defaults.get(column.name, ""),
@@ -88,22 +77,24 @@ class ColumnsForm(forms.Form):
             )
 
     def rows(self):
-        """``(column, its field)`` of each column of the file."""
+        """Return each column of the file with its field."""
         return [(column, self[f"column_{column['place']}"]) for column in self.columns]
 
     def defaults(self):
-        """``(field, whether the file has such a column, whether every line needs it)``."""
+        """Return ``(field, is in the file, is required)`` of each known column."""
         used = {self[f"column_{column['place']}"].value() for column in self.columns}
-        return [(self[f"default_{column.name}"], column.name in used, column.is_required)
-                for column in self.importer.columns]  # fmt: skip
+        return [
+            (self[f"default_{column.name}"], column.name in used, column.is_required)
+            for column in self.known
+        ]
 
     def clean(self):
-        picked: dict[str, list[str]] = {column.name: [] for column in self.importer.columns}
+        chosen: dict[str, list[str]] = {column.name: [] for column in self.known}
         for column in self.columns:
             if name := self.cleaned_data.get(f"column_{column['place']}"):
-                picked[name].append(column["name"])
+                chosen[name].append(column["name"])
         defaults = {}
-        for column in self.importer.columns:
+        for column in self.known:
             field = f"default_{column.name}"
             text = self.cleaned_data.get(field, "")
             if text:
@@ -111,28 +102,26 @@ class ColumnsForm(forms.Form):
                     defaults[column.name] = column.default(text)
                 except ValidationError as error:
                     self.add_error(field, error.messages)
-            elif column.is_required and not picked[column.name]:
+            elif column.is_required and not chosen[column.name]:
                 self.add_error(
-                    field, f"Say which column is “{column.title}”, or give one value for all lines."
+                    field, f"Choose the column for “{column.title}”, or enter a value for all rows."
                 )
-        self.cleaned_data["picked"] = picked
-        self.cleaned_data["defaults"] = defaults
-        return self.cleaned_data
+        return {**self.cleaned_data, "columns": chosen, "defaults": defaults}
 
 
 class CorrectionForm(forms.Form):
-    """Cells as they should be, lines to leave out, and lines to take in again."""
+    """Fields for cells with problems, and checkboxes to skip rows or to include them again."""
 
     def __init__(self, data=None, *, upload):
         super().__init__(data)
         report = upload.report
-        self.problems = report["problems"][: services.SHOWN]
+        self.problems = report["problems"][:SHOWN]
         self.more = len(report["problems"]) - len(self.problems)
         for problem in self.problems:
             if problem["field"]:
                 name = f"fix_{problem['line']}_{problem['field']}"
                 self.fields[name] = forms.CharField(
-                    label=f"{problem['column']} in line {problem['line']}",
+                    label=f"{problem['column']} in row {problem['line']}",
                     initial=problem["value"],
                     required=False,
                     max_length=32_000,
@@ -140,40 +129,46 @@ class CorrectionForm(forms.Form):
                 )
         lines = {problem["line"]: None for problem in self.problems if problem["line"]}
         for line in lines:
-            self.fields[f"leave_{line}"] = forms.BooleanField(
-                label=f"Leave line {line} out", required=False
+            self.fields[f"skip_{line}"] = forms.BooleanField(
+                label=f"Skip row {line}", required=False
             )
-        for line in report["skipped"][: services.SHOWN]:
-            self.fields[f"back_{line}"] = forms.BooleanField(
-                label=f"Take line {line} in again", required=False
+        for line in report["skipped"][:SHOWN]:
+            self.fields[f"include_{line}"] = forms.BooleanField(
+                label=f"Include row {line} again", required=False
             )
 
     def rows(self):
-        """``(problem, the field of its cell or None, the tick that leaves its line out or None)``."""
+        """Yield each problem with the field of its cell, and the checkbox to skip its row.
+
+        Both are None if there is none, or if it comes with an earlier problem.
+        """
         seen = set()
         for problem in self.problems:
             line, name = problem["line"], f"fix_{problem['line']}_{problem['field']}"
-            first = (line, problem["field"]) not in seen
-            tick = self[f"leave_{line}"] if line and line not in {at for at, _ in seen} else None
+            is_first = (line, problem["field"]) not in seen
+            skip = None
+            if line and all(line != earlier for earlier, _ in seen):
+                skip = self[f"skip_{line}"]
             seen.add((line, problem["field"]))
-            yield problem, self[name] if name in self.fields and first else None, tick
+            yield problem, self[name] if name in self.fields and is_first else None, skip
 
-    def left_out(self):
-        """``(line, the tick that takes it in again)`` of the lines that are left out."""
+    def skipped(self):
+        """Return each skipped line with the checkbox to include it again."""
         return [
-            (name.removeprefix("back_"), self[name])
+            (name.removeprefix("include_"), self[name])
             for name in self.fields
-            if name.startswith("back_")
+            if name.startswith("include_")
         ]
 
     def apply_to(self, upload):
-        """Note on ``upload`` what was corrected and left out."""
         for name in self.changed_data:
-            act, _, rest = name.partition("_")
+            action, _, rest = name.partition("_")
             line, _, field = rest.partition("_")
-            if act == "fix":
+            if action == "fix":
                 upload.corrections.setdefault(line, {})[field] = self.cleaned_data[name]
-            elif act == "leave":
-                upload.left_out = sorted({*upload.left_out, int(line)})
+            elif action == "skip":
+                upload.skipped_lines = sorted({*upload.skipped_lines, int(line)})
             else:
-                upload.left_out = [one for one in upload.left_out if one != int(line)]
+                upload.skipped_lines = [
+                    skipped for skipped in upload.skipped_lines if skipped != int(line)
+                ]

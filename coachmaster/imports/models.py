@@ -1,5 +1,3 @@
-"""Files that people bring in through the pages."""
-
 import contextlib
 import datetime
 import tempfile
@@ -15,49 +13,52 @@ from coachmaster.core.importers import open_table
 
 #: Bytes of a workbook after unpacking.
 MOST_UNPACKED = 100 * 1024 * 1024
-#: How long a file waits to be brought in.
-KEPT = datetime.timedelta(days=1)
+#: An uploaded file that is not imported is deleted after this time.
+EXPIRES_AFTER = datetime.timedelta(days=1)
 
 
 class ImportQuerySet(models.QuerySet):
-    """Imports, by who may see them."""
-
     def waiting(self):
-        """Uploaded and not brought in yet; a file that waited too long is gone."""
-        return self.filter(applied_at=None, uploaded_at__gt=timezone.now() - KEPT)
+        """Limit to uploaded files that are not imported yet."""
+        return self.filter(applied_at=None, uploaded_at__gt=timezone.now() - EXPIRES_AFTER)
 
     def applied(self):
-        """Brought in."""
         return self.exclude(applied_at=None)
 
     def visible_to(self, user):
-        """A file that waits is its uploader's alone; what was brought in, everybody's who sees the whole institute."""
+        """Limit to own files; imported ones are visible to all who see the whole institute."""
         own = Q(by=user)
-        waits = Q(applied_at=None, uploaded_at__gt=timezone.now() - KEPT)
-        done = Q(applied_at__isnull=False)
-        return self.filter((own & waits) | (done if sees_whole_institute(user) else done & own))
+        waiting = Q(applied_at=None, uploaded_at__gt=timezone.now() - EXPIRES_AFTER)
+        applied = Q(applied_at__isnull=False)
+        return self.filter(
+            (own & waiting) | (applied if sees_whole_institute(user) else applied & own)
+        )
 
-    def forget_old(self):
-        """Delete files that nobody brought in for a day; how many there were."""
-        deleted, _ = self.filter(applied_at=None, uploaded_at__lte=timezone.now() - KEPT).delete()
+    def for_list(self):
+        return self.select_related("by").defer("content", "report", "created_ids")
+
+    def delete_expired(self):
+        """Delete old files that were not imported, and return their number."""
+        expired = self.filter(applied_at=None, uploaded_at__lte=timezone.now() - EXPIRES_AFTER)
+        deleted, _ = expired.delete()
         return deleted
 
 
 class Import(models.Model):
-    """A file that was uploaded: kept until it is brought in or thrown away, then only what it did."""
+    """An uploaded file. After the import its content is removed, and what it did remains."""
 
     kind = models.CharField(max_length=20)
     file_name = SingleLineField(max_length=200)
     content = models.BinaryField(null=True)
     encoding = models.CharField(max_length=20, blank=True)
     sheet = models.CharField(max_length=200, blank=True)
-    #: What its header is known by: the next file with the same one takes `columns` and `defaults` from here.
+    #: The next file with the same header starts with these `columns` and `defaults`.
     header_key = models.CharField(max_length=64, blank=True, db_index=True)
     columns = models.JSONField(default=dict)
     defaults = models.JSONField(default=dict)
     corrections = models.JSONField(default=dict)
-    left_out = models.JSONField(default=list)
-    #: What was found when it was checked last; plain data for the page.
+    skipped_lines = models.JSONField(default=list)
+    #: The result of the last check, then of the import, as plain data.
     report = models.JSONField(default=dict)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     uploaded_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -65,8 +66,7 @@ class Import(models.Model):
     created = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
-    #: The keys of what it created.
-    made = models.JSONField(default=list)
+    created_ids = models.JSONField(default=list)
 
     objects = ImportQuerySet.as_manager()
 
@@ -75,7 +75,7 @@ class Import(models.Model):
 
     @contextlib.contextmanager
     def table(self):
-        """The file as a table. Raises `Unreadable`."""
+        """Open the file as a table. Raise `Unreadable`."""
         with tempfile.NamedTemporaryFile() as file:
             file.write(self.content)
             file.flush()

@@ -1,4 +1,4 @@
-"""How far an import is, for the page that waits for it: beside the database, into whose transaction nobody sees."""
+"""Progress of an import in a file, since other requests cannot look into its transaction."""
 
 import contextlib
 import hmac
@@ -10,31 +10,32 @@ from django.conf import settings
 
 
 class Progress:
-    """What an import has done of what it has to do, in a file on this machine that is gone with it."""
+    """The share of an import that is done. The file is deleted at the end."""
 
     def __init__(self, key):
+        # The name cannot be guessed, so that nobody can put a file there before.
         name = hmac.new(
             settings.SECRET_KEY.encode(), f"progress {key}".encode(), "sha256"
-        ).hexdigest()[:40]  # nobody can lie in wait there
+        ).hexdigest()[:40]
         self._path = Path(tempfile.gettempdir()) / f"coachmaster-{name}"
         self._done = 0
 
     def __call__(self, stage, count, total):
-        """Note that ``count`` rows more are checked or written, of ``total``: each row is both."""
+        """Add ``count`` rows as checked or written; each of ``total`` rows is both."""
         self._done += count
         with contextlib.suppress(OSError):
-            following = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-            with os.fdopen(os.open(self._path, following, 0o600), "w") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+            with os.fdopen(os.open(self._path, flags, 0o600), "w") as file:
                 file.write(f"{self._done} {2 * total}")
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *what):
+    def __exit__(self, *exception):
         self._path.unlink(missing_ok=True)
 
     def share(self):
-        """How much is done, from 0 to 1; None when nobody is at it."""
+        """Return the share from 0 to 1, or None if nothing is running."""
         try:
             done, total = map(int, self._path.read_text().split())
         except (OSError, ValueError):

@@ -1,5 +1,3 @@
-"""The pages that bring files in: upload, match the columns, look at what would happen, correct, apply."""
-
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -10,16 +8,17 @@ from django.views.decorators.http import require_POST
 
 from coachmaster.core.exports import Column, list_file, table_answer
 from coachmaster.core.exports import Kind as Cell
-from coachmaster.core.pagination import all_rows, paginate
+from coachmaster.core.importers import Unreadable
+from coachmaster.core.pagination import all_rows
+from coachmaster.core.views import list_page
 
-from . import services
-from .forms import ColumnsForm, CorrectionForm, SheetForm, UploadForm
+from . import reports, services
+from .forms import ColumnsForm, CorrectionForm, SheetChoiceForm, UploadForm
+from .kinds import KINDS, kinds_for
 from .models import Import
 from .progress import Progress
-from .services import KINDS, AlreadyDone, Unreadable
 
-#: What was brought in, as a file.
-HISTORY = [
+HISTORY_COLUMNS = [
     Column("File", Cell.TEXT, lambda upload: upload.file_name),
     Column("Kind", Cell.TEXT, lambda upload: KINDS[upload.kind].title),
     Column("By", Cell.TEXT, lambda upload: upload.by),
@@ -27,30 +26,28 @@ HISTORY = [
     Column("New", Cell.NUMBER, lambda upload: upload.created),
     Column("Changed", Cell.NUMBER, lambda upload: upload.changed),
     Column("Unchanged", Cell.NUMBER, lambda upload: upload.unchanged),
-    Column("Left out", Cell.NUMBER, lambda upload: len(upload.left_out)),
+    Column("Skipped", Cell.NUMBER, lambda upload: len(upload.skipped_lines)),
 ]
 
 
-#: What an import did, as a file.
-EFFECTS = [
-    Column("What", Cell.TEXT, lambda effect: effect.what),
-    Column("Line", Cell.NUMBER, lambda effect: effect.line),
-    Column("Which", Cell.TEXT, lambda effect: effect.label),
-    Column("Column", Cell.TEXT, lambda effect: effect.field.replace("_", " ").capitalize()),
-    Column("Before", Cell.TEXT, lambda effect: effect.before),
-    Column("After", Cell.TEXT, lambda effect: effect.after),
-    Column(
-        "Page",
-        Cell.TEXT,
-        lambda effect: (
-            f"{settings.SITE_URL}{effect.record.get_absolute_url()}" if effect.record else ""
-        ),
-    ),
+def _record_url(change):
+    return f"{settings.SITE_URL}{change.record.get_absolute_url()}" if change.record else ""
+
+
+CHANGE_COLUMNS = [
+    Column("Action", Cell.TEXT, lambda change: change.action),
+    Column("Row", Cell.NUMBER, lambda change: change.line),
+    Column("Record", Cell.TEXT, lambda change: change.label),
+    Column("Column", Cell.TEXT, lambda change: change.field.replace("_", " ").capitalize()),
+    Column("Before", Cell.TEXT, lambda change: change.before),
+    Column("After", Cell.TEXT, lambda change: change.after),
+    Column("Page", Cell.TEXT, _record_url),
 ]
+_BY_KEY = {"key": ["pk"]}
 
 
-def _waiting(request, pk):
-    """An uploaded file that waits to be brought in by the person who asks."""
+def _waiting_upload(request, pk):
+    """Return the user's own upload that is not imported yet."""
     upload = get_object_or_404(Import.objects.waiting().visible_to(request.user), pk=pk)
     if not request.user.has_perm(KINDS[upload.kind].permission):
         raise PermissionDenied
@@ -58,8 +55,7 @@ def _waiting(request, pk):
 
 
 def import_list(request):
-    """What was brought in, and the form that takes the next file."""
-    kinds = services.kinds_for(request.user)
+    kinds = kinds_for(request.user)
     form = UploadForm(
         request.POST or None,
         request.FILES or None,
@@ -67,47 +63,42 @@ def import_list(request):
         initial={"kind": request.GET.get("kind", "students")},
     )
     if form.is_valid():
-        data = form.cleaned_data
         try:
             upload = services.receive(
-                kind=KINDS[data["kind"]],
-                file=data["file"],
-                encoding=data["encoding"],
+                kind=KINDS[form.cleaned_data["kind"]],
+                file=form.cleaned_data["file"],
+                encoding=form.cleaned_data["encoding"],
                 by=request.user,
             )
-        except Unreadable as unreadable:
-            where = f"Line {unreadable.line}: " if unreadable.line else ""
-            form.add_error("file", f"{where}{unreadable.sentence}")
+        except Unreadable as error:
+            where = f"Row {error.line}: " if error.line else ""
+            form.add_error("file", f"{where}{error.sentence}")
         else:
             return _next_step(upload)
-    visible = (
-        Import.objects.visible_to(request.user)
-        .select_related("by")
-        .defer("content", "report", "made")
-    )
-    listed = (request, visible.applied(), {"when": ["applied_at"], "file": ["file_name"]})
-    if file := list_file(request, "imports", HISTORY, all_rows(*listed, default="-when")):
-        return file
-    imports = paginate(*listed, default="-when")
-    for upload in imports:
-        upload.title = KINDS[upload.kind].title
-    return render(
+    uploads = Import.objects.visible_to(request.user).for_list()
+    waiting = uploads.waiting().order_by("-uploaded_at")[:10]
+    return list_page(
         request,
-        "imports/list.html",
-        {
-            "form": form,
-            "kinds": kinds,
-            "waiting": [
-                (upload, KINDS[upload.kind])
-                for upload in visible.waiting().order_by("-uploaded_at")[:10]
-            ],
-            "imports": imports,
-        },
+        uploads.applied(),
+        template="imports/list.html",
+        sorts={"when": ["applied_at"], "file": ["file_name"]},
+        default_sort="-when",
+        export=HISTORY_COLUMNS,
+        filename="imports",
+        as_rows=_with_kind_titles,
+        context=lambda: {"form": form, "kinds": kinds, "waiting": _with_kind_titles(waiting)},
     )
+
+
+def _with_kind_titles(uploads):
+    uploads = list(uploads)
+    for upload in uploads:
+        upload.kind_title = KINDS[upload.kind].title
+    return uploads
 
 
 def _next_step(upload):
-    """To the page on which the file's next question is answered."""
+    """Redirect to the page with the next question about the file."""
     if "sheets" in upload.report:
         return redirect("imports:import-sheet", upload.pk)
     if upload.report["missing"]:
@@ -115,38 +106,36 @@ def _next_step(upload):
     return redirect("imports:import-detail", upload.pk)
 
 
-def _checked(request, upload):
-    """Check the file anew and go to its next question; what cannot be read is said."""
+def _check(request, upload):
     try:
         services.check(upload)
-    except Unreadable as unreadable:
-        messages.error(request, unreadable.sentence)
+    except Unreadable as error:
+        messages.error(request, error.sentence)
     return _next_step(upload)
 
 
 def import_sheet(request, pk):
-    """Pick the sheet of a workbook."""
-    upload = _waiting(request, pk)
+    upload = _waiting_upload(request, pk)
     sheets = upload.report.get("sheets", [])
     if not sheets:
         return _next_step(upload)
-    form = SheetForm(request.POST or None, sheets=sheets)
+    form = SheetChoiceForm(request.POST or None, sheets=sheets)
     if form.is_valid():
         upload.sheet = form.cleaned_data["sheet"]
-        return _checked(request, upload)
+        return _check(request, upload)
     return render(
         request, "imports/sheet.html", {"upload": upload, "form": form, "kind": KINDS[upload.kind]}
     )
 
 
 def import_columns(request, pk):
-    """Say what each column is, and what is taken where the file has nothing."""
-    upload = _waiting(request, pk)
+    upload = _waiting_upload(request, pk)
     if "sheets" in upload.report:
         return _next_step(upload)
     form = ColumnsForm(request.POST or None, upload=upload)
     if form.is_valid():
-        upload.columns, upload.defaults = form.cleaned_data["picked"], form.cleaned_data["defaults"]
+        upload.columns = form.cleaned_data["columns"]
+        upload.defaults = form.cleaned_data["defaults"]
         services.check(upload)
         return redirect("imports:import-detail", upload.pk)
     return render(
@@ -157,31 +146,40 @@ def import_columns(request, pk):
 
 
 def import_detail(request, pk):
-    """What a file would do, with every problem at its cell; once it is brought in, what it made."""
-    upload = get_object_or_404(
-        Import.objects.visible_to(request.user).select_related("by").defer("content"), pk=pk
-    )
-    kind = KINDS[upload.kind]
+    """Show what a waiting file would do, or what a finished import did."""
+    uploads = Import.objects.visible_to(request.user).select_related("by").defer("content")
+    upload = get_object_or_404(uploads, pk=pk)
     if upload.applied_at:
-        listed = (request, services.made(upload), {"key": ["pk"]})
-        effects = services.effects(upload, all_rows(*listed, default="key"))
-        if file := list_file(request, f"import-{upload.pk}", EFFECTS, effects):
-            return file
-        return render(
-            request,
-            "imports/done.html",
-            {
-                "upload": upload,
-                "kind": kind,
-                "made": paginate(*listed, default="key"),
-                "changed_ones": services.changed(upload, services.SHOWN),
-            },
-        )
-    if not request.user.has_perm(kind.permission):
+        return _applied_page(request, upload)
+    if not request.user.has_perm(KINDS[upload.kind].permission):
         raise PermissionDenied
     if "sheets" in upload.report:
         return _next_step(upload)
-    report = upload.report
+    return _preview_page(request, upload)
+
+
+def _applied_page(request, upload):
+    created = reports.created_records(upload)
+    changes = reports.import_changes(upload, all_rows(request, created, _BY_KEY, default="key"))
+    if file := list_file(request, f"import-{upload.pk}", CHANGE_COLUMNS, changes):
+        return file
+    return list_page(
+        request,
+        created,
+        template="imports/done.html",
+        sorts=_BY_KEY,
+        default_sort="key",
+        context=lambda: {
+            "upload": upload,
+            "kind": KINDS[upload.kind],
+            "changed_rows": reports.changed_rows(upload, reports.SHOWN),
+        },
+    )
+
+
+def _preview_page(request, upload):
+    report, kind = upload.report, KINDS[upload.kind]
+    rows = report["created"] + report["changed"]
     return render(
         request,
         "imports/preview.html",
@@ -192,14 +190,12 @@ def import_detail(request, pk):
             "form": CorrectionForm(upload=upload),
             "columns": [column for column in report["columns"] if not column.get("is_fixed")],
             "fixed": sum(column.get("is_fixed", False) for column in report["columns"]),
-            "not_used": [
-                column["name"][:40] for column in report["columns"] if not column["field"]
-            ],
-            "comes_in": kind.counted(report["created"] + report["changed"]),
-            "makes_something": report["created"] + report["changed"] > 0,
+            "unused": [column["name"][:40] for column in report["columns"] if not column["field"]],
+            "rows": rows,
+            "counted": kind.counted(rows),
             "corrected": [
                 (line, field, text)
-                for line, cells in sorted(upload.corrections.items(), key=lambda pair: int(pair[0]))
+                for line, cells in sorted(upload.corrections.items(), key=lambda item: int(item[0]))
                 for field, text in cells.items()
             ],
         },
@@ -208,8 +204,8 @@ def import_detail(request, pk):
 
 @require_POST
 def import_correct(request, pk):
-    """Take corrected cells and lines to leave out, and check again."""
-    upload = _waiting(request, pk)
+    """Save corrected cells and skipped rows, and check again."""
+    upload = _waiting_upload(request, pk)
     if "problems" not in upload.report:
         return _next_step(upload)
     if "undo" in request.POST:
@@ -222,29 +218,27 @@ def import_correct(request, pk):
             )
             return redirect("imports:import-detail", upload.pk)
         form.apply_to(upload)
-    return _checked(request, upload)
+    return _check(request, upload)
 
 
 @require_POST
 def import_apply(request, pk):
-    """Bring the file in: all of it, or nothing."""
-    upload = _waiting(request, pk)
+    upload = _waiting_upload(request, pk)
     if "sheets" in upload.report:
         return _next_step(upload)
     try:
-        is_done = services.apply(upload)
-    except AlreadyDone:
-        messages.info(request, f"{upload} was brought in already.")
+        is_applied = services.apply(upload)
+    except services.AlreadyDone:
+        messages.info(request, f"{upload} was already imported.")
         return redirect("imports:import-detail", upload.pk)
-    except Unreadable as unreadable:
-        messages.error(request, f"{unreadable.sentence} Nothing was written.")
+    except Unreadable as error:
+        messages.error(request, f"{error.sentence} Nothing was written.")
         return redirect("imports:import-detail", upload.pk)
-    if is_done:
+    if is_applied:
         upload.refresh_from_db(fields=["created", "changed"])
-        kind = KINDS[upload.kind]
+        counted = KINDS[upload.kind].counted(upload.created)
         messages.success(
-            request,
-            f"{upload} is in: {kind.counted(upload.created)} created, {upload.changed:,} changed.",
+            request, f"{upload} imported: {counted} created, {upload.changed:,} changed."
         )
     else:
         messages.error(
@@ -255,47 +249,45 @@ def import_apply(request, pk):
 
 
 def import_progress(request, pk):
-    """How far the file is that is being brought in, from 0 to 1; null when nobody is at it."""
+    """Return the share of the import that is done, from 0 to 1; null if none is running."""
     get_object_or_404(Import.objects.visible_to(request.user).only("pk"), pk=pk)
     return JsonResponse({"share": Progress(pk).share()})
 
 
 @require_POST
 def import_discard(request, pk):
-    """Throw an uploaded file away."""
-    upload = _waiting(request, pk)
+    upload = _waiting_upload(request, pk)
     upload.delete()
-    messages.success(request, f"{upload} was thrown away. Nothing was written.")
+    messages.success(request, f"{upload} was removed. Nothing was written.")
     return redirect("imports:import-list")
 
 
 def import_problems(request, pk):
-    """The lines that have problems, as they stand in the file, with the reasons in a column of their own."""
-    upload = _waiting(request, pk)
+    """Download the rows with problems as they are in the file, with the reasons."""
+    upload = _waiting_upload(request, pk)
     if "problems" not in upload.report:
         raise Http404
-    header, rows = services.bad_rows(upload)
+    header, rows = reports.problem_rows(upload)
 
     def cell(place):
         return lambda row: row[1][place] if place < len(row[1]) else ""
 
     columns = [
         *(Column(name, Cell.TEXT, cell(place)) for place, name in enumerate(header)),
-        Column("Line", Cell.NUMBER, lambda row: row[0]),
-        Column("What is wrong", Cell.TEXT, lambda row: row[2]),
+        Column("Row", Cell.NUMBER, lambda row: row[0]),
+        Column("Problem", Cell.TEXT, lambda row: row[2]),
     ]
-    return table_answer(
-        f"{upload.kind}-to-correct-{timezone.localdate()}", columns, rows, form=_form(request)
-    )
+    name = f"{upload.kind}-to-correct-{timezone.localdate()}"
+    return table_answer(name, columns, rows, form=_file_format(request))
 
 
 def import_example(request, kind):
-    """A file to fill in: the usual columns, with an example or two."""
+    """Download a file with the usual columns and an example or two, to fill in."""
     if kind not in KINDS or not request.user.has_perm(KINDS[kind].permission):
         raise Http404
     columns, rows = KINDS[kind].example_table()
-    return table_answer(f"{kind}-example", columns, rows, form=_form(request))
+    return table_answer(f"{kind}-example", columns, rows, form=_file_format(request))
 
 
-def _form(request):
+def _file_format(request):
     return "xlsx" if request.GET.get("as") == "xlsx" else "csv"

@@ -48,34 +48,34 @@ BAD = {
         lambda good: good.decode().encode("utf-16-be"),
         "it looks like UTF-16.",
     ),
-    "cp1252": (lambda good: good + "René".encode("cp1252"), "line 4: This is not text in UTF-8."),
-    "cut off": (lambda good: good + "अ".encode()[:-1], "line 4: This is not text in UTF-8."),
+    "cp1252": (lambda good: good + "René".encode("cp1252"), "row 4: This is not text in UTF-8."),
+    "cut off": (lambda good: good + "अ".encode()[:-1], "row 4: This is not text in UTF-8."),
     "NUL": (lambda good: good.replace(b"\n", b"\n\0", 2), "This cell holds a NUL character."),
     "a quote never closed": (
         lambda good: good + b'"x',
-        'line 4: A quote (") is opened on this line and never closed.',
+        'row 4: A quote (") is opened in this row and never closed.',
     ),
     "a quote closed too early": (
         lambda good: good + b'"x"y\n',
-        'line 4: A quote (") in this line is closed before',
+        'row 4: A quote (") in this row is closed before',
     ),
-    "a short line": (lambda good: good + b"x\n", "line 4: This line has 1 cell, the header has"),
+    "a short line": (lambda good: good + b"x\n", "row 4: This row has 1 cell, the header has"),
     "a long line": (
         lambda good: _wider(good, None, b"x"),
-        "This cell stands in no column of the header.",
+        "This cell is in no column of the header.",
     ),
     "200,000 characters": (
         lambda good: good + b"x" * 200_000,
-        "line 4: A cell that begins on this line has more than",
+        "row 4: A cell that begins in this row has more than",
     ),
-    "a line twice": (lambda good: good + good.splitlines(keepends=True)[-1], "line 4, "),
+    "a line twice": (lambda good: good + good.splitlines(keepends=True)[-1], "row 4, "),
     "a cell emptied": (
         lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"", 1),
-        "line 2, ",
+        "row 2, ",
     ),
     "300 letters": (
         lambda good: good.replace(good.split(b"\n")[1].split(b",")[0], b"x" * 300, 1),
-        "line 2, ",
+        "row 2, ",
     ),
     "a workbook": (lambda good: b"PK\x03\x04" + good, "This workbook is damaged."),
     "two sheets": (
@@ -95,7 +95,7 @@ BAD = {
         lambda good: _workbook_with(good, "#REF!"),
         "The spreadsheet shows an error here.",
     ),
-    "a workbook with a cell emptied": (lambda good: _workbook_with(good, ""), "line 2, "),
+    "a workbook with a cell emptied": (lambda good: _workbook_with(good, ""), "row 2, "),
 }
 
 #: The columns of text of each import, and how many characters they take.
@@ -215,6 +215,6 @@ def test_a_text_that_is_too_long_is_named_by_its_cell_and_keeps_the_file_out(
     run = run_import(command, file("\n".join(map(",".join, rows))))
 
     assert run.code == 1
-    assert f"line 2, {column}: " in run.said
+    assert f"row 2, {column}: " in run.said
     assert f"at most {most} characters (it has {most + 1})." in run.said
     assert rows_of_every_table() == before

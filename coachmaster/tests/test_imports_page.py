@@ -17,7 +17,7 @@ from attendance.importers.sheets import AttendanceImporter
 from attendance.importers.totals import AttendanceTotalsImporter
 from coachmaster.core.tests.imports import run_import
 from finance.importers.enrollments import EnrollmentImporter
-from finance.importers.opening_balances import WorkbookImporter
+from finance.importers.opening_balances import OpeningBalanceImporter
 from finance.importers.payments import PaymentImporter
 
 PAGE = (settings.BASE_DIR / "docs" / "imports.md").read_text()
@@ -33,7 +33,7 @@ SECTIONS = {
     "Attendance as a grid": AttendanceGridImporter,
     "Readings of a device": PunchImporter,
     "Attendance as totals": AttendanceTotalsImporter,
-    "Switching over": WorkbookImporter,
+    "Switching over": OpeningBalanceImporter,
 }
 
 

@@ -6,8 +6,9 @@ from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from academics.services.clashes import enrollment_clash_messages
 from accounts.importers.student_finder import StudentFinder, student_column
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.form_fields import AmountField
-from coachmaster.core.importers import Column, Importer, Result, in_chunks
+from coachmaster.core.importers import ImportColumn, Importer, ImportResult
 from finance.services.bulk_enrollments import BulkEnrollment
 
 
@@ -16,15 +17,15 @@ class EnrollmentImporter(Importer):
 
     noun = ("enrollment", "enrollments")
     model = Enrollment
-    labels = ("student", "batch")
+    label_columns = ("student", "batch")
     columns = [
         student_column(),
         batch_column(),
-        Column.of(Enrollment, "enrolled_on", "date", "enrollment date", "enrolment date", "admission date",
+        ImportColumn.of(Enrollment, "enrolled_on", "date", "enrollment date", "enrolment date", "admission date",
                   "date of admission", "joining date", "joined on", "date of joining", "start date", required=False),
-        Column("agreed_fee", AmountField(allow_zero=True, required=False), "fee", "fees", "total fee", "total fees",
+        ImportColumn("agreed_fee", AmountField(allow_zero=True, required=False), "fee", "fees", "total fee", "total fees",
                "fee agreed", "final fee"),
-        Column.of(Enrollment, "fee_reason", "reason", "discount reason", "concession", "scholarship"),
+        ImportColumn.of(Enrollment, "fee_reason", "reason", "discount reason", "concession", "scholarship"),
     ]  # fmt: skip
 
     def look_up(self, rows, result):
@@ -44,7 +45,7 @@ class EnrollmentImporter(Importer):
             imported=True,
         )
         del places
-        lines, nothing, beside = {}, Result(), []
+        lines, nothing, beside = {}, ImportResult(), []
         for chunk in in_chunks(rows):
             for row in chunk:
                 row["student"], row["batch"] = (
@@ -57,13 +58,13 @@ class EnrollmentImporter(Importer):
                 if not (row["student"] and row["batch"]):
                     continue
                 key = (row["student"], row["batch"].pk)
-                has_day = "enrolled_on" in row and "enrolled_on" not in row.filled
+                has_day = "enrolled_on" in row and "enrolled_on" not in row.defaulted
                 once = (*key, row["enrolled_on"] if has_day else None)
                 if first := lines.get(once):
-                    result.refuse(
+                    result.add_error(
                         row,
                         "student",
-                        f"Line {first} enrolls the same student there too. Keep one of them.",
+                        f"Row {first} enrolls the same student there too. Keep one of them.",
                     )
                     continue
                 lines[once] = row.line
@@ -81,16 +82,16 @@ class EnrollmentImporter(Importer):
                         fee_reason=row.get("fee_reason", ""),
                     )
                 except ValidationError as error:
-                    result.refuse_fields(row, error, "student")
+                    result.add_errors(row, error, "student")
                 else:
                     new.append(enrollment)
-                    result.create(row)
-            if result.is_clean:
+                    result.add_created(row)
+            if result.is_valid:
                 enrolling.write(new)
-                result.made += [enrollment.pk for enrollment in new]
+                result.created_ids += [enrollment.pk for enrollment in new]
                 beside += [enrollment.pk for enrollment in new if not enrollment.is_exclusive]
             advance(len(chunk))
-        if result.is_clean:
+        if result.is_valid:
             enrolling.finish()
             result.notes += enrollment_clash_messages(beside) if beside else []
 

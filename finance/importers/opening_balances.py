@@ -19,9 +19,10 @@ from academics.importers.columns import all_batches, batch_column, batch_of
 from academics.models import Enrollment
 from accounts.importers.students import StudentImporter
 from accounts.models import StudentProfile
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
 from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
-from coachmaster.core.importers import Column, Importer, Result, Row, in_chunks, normalised
+from coachmaster.core.importers import ImportColumn, Importer, ImportResult, ImportRow, normalised
 from coachmaster.core.money import ZERO, display, split_in_proportion
 from coachmaster.core.text import folded
 from finance.models import (
@@ -53,13 +54,13 @@ _OF_PERSON = {column.name for column in StudentImporter.columns}
 def _installment_columns():
     for number in range(1, INSTALLMENTS + 1):
         names = [f"{word} {number}" for word in ("installment", "instalment", "inst", "emi")]
-        yield Column(
+        yield ImportColumn(
             f"installment_{number}_on",
             DateFormField(required=False),
             *(f"{name} {word}" for name in names for word in ("date", "due", "due date", "due on")),
             f"due date {number}",
         )
-        yield Column(
+        yield ImportColumn(
             f"installment_{number}_amount",
             AmountField(allow_zero=True, required=False),
             *(name for name in names),
@@ -112,29 +113,29 @@ class Comparison:
         ]
 
 
-class WorkbookImporter(Importer):
+class OpeningBalanceImporter(Importer):
     """A line is a student in a batch, with the fee, what is taken off, the installments and what was paid so far."""
 
-    noun = ("line", "lines")
+    noun = ("row", "rows")
     model = Enrollment
-    labels = ("full_name", "batch")
+    label_columns = ("full_name", "batch")
     columns = [
         *StudentImporter.columns,
         batch_column(),
-        Column.of(Enrollment, "enrolled_on", "date of admission", "admission date", "joining date", "joined on", "joined",
+        ImportColumn.of(Enrollment, "enrolled_on", "date of admission", "admission date", "joining date", "joined on", "joined",
                   "date of joining", "enrollment date", "doj", required=False),
-        Column("agreed_fee", AmountField(allow_zero=True, required=False), "fee", "fees", "total fee", "total fees",
+        ImportColumn("agreed_fee", AmountField(allow_zero=True, required=False), "fee", "fees", "total fee", "total fees",
                "fee agreed", "final fee"),
-        Column("concession", AmountField(allow_zero=True, required=False), "discount", "scholarship", "concession amount",
+        ImportColumn("concession", AmountField(allow_zero=True, required=False), "discount", "scholarship", "concession amount",
                "discount amount", "taken off"),
-        Column("concession_reason", SingleLineFormField(max_length=200, required=False), "reason", "discount reason"),
-        Column("paid", AmountField(allow_zero=True, required=False), "paid so far", "total paid", "fees paid", "fee paid",
+        ImportColumn("concession_reason", SingleLineFormField(max_length=200, required=False), "reason", "discount reason"),
+        ImportColumn("paid", AmountField(allow_zero=True, required=False), "paid so far", "total paid", "fees paid", "fee paid",
                "amount paid", "received"),
-        Column("paid_on", DateFormField(required=False), "last paid on", "payment date", "receipt date", "paid date"),
-        Column("mode", ModeField(required=False), "payment mode", "mode of payment", "paid by"),
-        Column("receipt_numbers", forms.CharField(max_length=200, required=False), "receipt no", "receipt nos",
+        ImportColumn("paid_on", DateFormField(required=False), "last paid on", "payment date", "receipt date", "paid date"),
+        ImportColumn("mode", ModeField(required=False), "payment mode", "mode of payment", "paid by"),
+        ImportColumn("receipt_numbers", forms.CharField(max_length=200, required=False), "receipt no", "receipt nos",
                "receipt number", "old receipt no", "old receipt nos", "old receipt numbers", "receipts", is_code=True),
-        Column("balance", AmountField(allow_zero=True, required=False), "due", "dues", "balance due", "pending",
+        ImportColumn("balance", AmountField(allow_zero=True, required=False), "due", "dues", "balance due", "pending",
                "fees due", "outstanding", "remaining"),
         *_installment_columns(),
     ]  # fmt: skip
@@ -145,7 +146,7 @@ class WorkbookImporter(Importer):
     def prepare(self, header):
         self.totals = []
 
-    def sums_up(self, line, text):
+    def is_total(self, line, text):
         """A line “Total” without a batch is left out, and what it says compared with the lines above."""
         found = _TOTAL.fullmatch(normalised(text("full_name")))
         if not found or text("batch"):
@@ -186,7 +187,7 @@ class WorkbookImporter(Importer):
             row["batch"] = batch_of(row, batches, result)
         rows = [row for row in rows if row["batch"]]
         for row in rows:
-            row["told"] = frozenset(row) - frozenset(row.filled)
+            row["told"] = frozenset(row) - frozenset(row.defaulted)
             row.setdefault("enrolled_on", row["batch"].starts_on)
             row.setdefault("agreed_fee", row["batch"].course.total_fee)
             row["paid_on"] = row.get("paid_on") or min(row["enrolled_on"], self.today)
@@ -208,10 +209,10 @@ class WorkbookImporter(Importer):
             if "enrollment" not in row:
                 continue
             if row["is_new"]:
-                result.create(row)
+                result.add_created(row)
             else:
-                result.count(row, row["changes"], row["enrollment"].pk)
-        if result.is_clean:
+                result.add_existing(row, row["changes"], row["enrollment"].pk)
+        if result.is_valid:
             result.comparison = self._compare(rows)
             self._compare_total(result)
 
@@ -264,10 +265,10 @@ class WorkbookImporter(Importer):
             student, key = people[row.line], (people[row.line].pk, row["batch"].pk)
             row["key"], row["is_new"] = key, False
             if other := lines.setdefault(key, row.line) != row.line and lines[key]:
-                result.refuse(
+                result.add_error(
                     row,
                     "batch",
-                    f"Line {other} is the same student in this batch. Keep one of them.",
+                    f"Row {other} is the same student in this batch. Keep one of them.",
                 )
                 continue
             if key in standing:
@@ -290,7 +291,7 @@ class WorkbookImporter(Importer):
                     installments=charges,
                 )
             except ValidationError as error:
-                result.refuse_fields(row, error, "agreed_fee")
+                result.add_errors(row, error, "agreed_fee")
                 continue
             row["enrollment"], row["is_new"] = enrollment, True
             new.append(enrollment)
@@ -298,7 +299,7 @@ class WorkbookImporter(Importer):
                 to_concede.append((row, enrollment, shares))
         for chunk in in_chunks(new):
             enrolling.write(chunk)
-        result.made += [enrollment.pk for enrollment in new]
+        result.created_ids += [enrollment.pk for enrollment in new]
         self._concede(to_concede)
         self._enrolling = enrolling
 
@@ -312,14 +313,14 @@ class WorkbookImporter(Importer):
             ("concession", taken_off, row.get("concession", taken_off)),
         ):
             if stands != says:
-                result.refuse(
+                result.add_error(
                     row,
                     name,
                     f"{display(stands)} stands in CoachMaster. Change it on the student's page, or put it back here.",
                 )
         if row["enrolled_on"] != enrollment.enrolled_on and "enrolled_on" in row["told"]:
             result.notes.append(
-                f"Line {row.line}: the enrollment stands since {format_date(enrollment.enrolled_on)}, and stays so."
+                f"Row {row.line}: the enrollment stands since {format_date(enrollment.enrolled_on)}, and stays so."
             )
 
     def _note_other_installments(self, row, charged, taken_off, result):
@@ -331,7 +332,7 @@ class WorkbookImporter(Importer):
         try:
             told, _ = _charges_and_shares({"concession": taken_off, **row})
         except ValidationError as error:
-            result.refuse_fields(row, error, "agreed_fee")
+            result.add_errors(row, error, "agreed_fee")
             return
         if sorted(told) != charged:
             stand = (
@@ -340,7 +341,7 @@ class WorkbookImporter(Importer):
             )
             before = ", before what is taken off" if taken_off else ""
             result.notes.append(
-                f"Line {row.line}: the installments stand as {stand}{before}, and stay so. Change them on the student's page."
+                f"Row {row.line}: the installments stand as {stand}{before}, and stay so. Change them on the student's page."
             )
 
     def _concede(self, lines):
@@ -382,7 +383,7 @@ class WorkbookImporter(Importer):
             count, amount, last = before[row["key"]]
             difference = row.get("paid", amount) - amount
             if difference < ZERO:
-                result.refuse(
+                result.add_error(
                     row,
                     "paid",
                     f"{display(amount)} was brought in before. Money is never taken away: void the opening payment.",
@@ -394,7 +395,7 @@ class WorkbookImporter(Importer):
                     row["changes"]["paid"] = (amount, row["paid"])
             elif last and not _tells_of(row, *last):
                 result.notes.append(
-                    f"Line {row.line}: the date, mode or old receipts of what was paid are others than were brought in, "
+                    f"Row {row.line}: the date, mode or old receipts of what was paid are others than were brought in, "
                     "which stay. Void the opening payment to bring it in anew."
                 )
             self._check_balance(row, result)
@@ -431,12 +432,12 @@ class WorkbookImporter(Importer):
                         )
                     )
                 except ValidationError as error:
-                    result.refuse_fields(row, error, "paid")
+                    result.add_errors(row, error, "paid")
                 else:
                     stand[student.pk] = stand[student.pk].after(amount)
-            if result.is_clean:
+            if result.is_valid:
                 receiving.write(payments)
-        if result.is_clean:
+        if result.is_valid:
             receiving.finish()  # the accounts of all of them, also of who paid nothing
 
     def _check_balance(self, row, result):
@@ -445,7 +446,7 @@ class WorkbookImporter(Importer):
             return
         balance = row["agreed_fee"] - row.get("concession", ZERO) - row.get("paid", ZERO)
         if balance != row["balance"]:
-            result.refuse(
+            result.add_error(
                 row,
                 "balance",
                 f"By fee, concession and paid it is {display(balance)}. Correct one of them.",
@@ -471,14 +472,12 @@ class WorkbookImporter(Importer):
             return
         lines = ", ".join(str(line) for line, *_ in self.totals)
         many = "s" if len(self.totals) > 1 else ""
-        result.notes.append(
-            f"Line{many} {lines}: taken as the sum of the lines above, and left out."
-        )
+        result.notes.append(f"Row{many} {lines}: taken as the sum of the rows above, and skipped.")
         wholes = [(line, said) for line, said, is_part in self.totals if not is_part]
         if not wholes:
             return
         line, said = wholes[-1]
-        in_all = Comparison(f"Total of line {line}")
+        in_all = Comparison(f"Total in row {line}")
         for name in ("students", *_SUMS.values()):
             for side in ("file", "stands"):
                 sums = sum(getattr(getattr(one, side), name) for one in result.comparison)
@@ -490,7 +489,7 @@ class WorkbookImporter(Importer):
             result.comparison.append(in_all)
 
 
-class _Anyway(Result):
+class _Anyway(ImportResult):
     """Lets the good lines be written while others are refused, so that all of them are looked at; it is all taken back."""
 
     is_clean = True
@@ -503,7 +502,7 @@ def _sum_told(text):
 
 
 def _person(row):
-    person = Row(row.line)
+    person = ImportRow(row.line)
     person.update({name: value for name, value in row.items() if name in _OF_PERSON})
     return person
 

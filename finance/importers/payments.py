@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from accounts.importers.student_finder import StudentFinder, student_column
 from accounts.models import StudentProfile
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import financial_year
-from coachmaster.core.importers import Column, Importer, in_chunks, normalised
+from coachmaster.core.importers import ImportColumn, Importer, normalised
 from coachmaster.core.money import display
 from coachmaster.core.text import folded
 from finance.models import LiveReference, Mode, Payment, live_reference, normalised_reference
@@ -51,20 +52,20 @@ class PaymentImporter(Importer):
 
     noun = ("payment", "payments")
     model = Payment
-    labels = ("student", "amount", "paid_on")
+    label_columns = ("student", "amount", "paid_on")
     columns = [
         student_column(),
-        Column.of(Payment, "amount", "amount paid", "paid", "paid amount", "fee paid", "fees paid", "received",
+        ImportColumn.of(Payment, "amount", "amount paid", "paid", "paid amount", "fee paid", "fees paid", "received",
                   "amount received"),
-        Column.of(Payment, "paid_on", "date", "payment date", "date of payment", "receipt date", "received on"),
-        Column("mode", ModeField(), "payment mode", "mode of payment", "method", "payment method", "paid by", "via"),
-        Column.of(Payment, "reference", "ref", "reference no", "reference number", "utr", "utr no", "utr number",
+        ImportColumn.of(Payment, "paid_on", "date", "payment date", "date of payment", "receipt date", "received on"),
+        ImportColumn("mode", ModeField(), "payment mode", "mode of payment", "method", "payment method", "paid by", "via"),
+        ImportColumn.of(Payment, "reference", "ref", "reference no", "reference number", "utr", "utr no", "utr number",
                   "transaction id", "transaction no", "txn id", "upi ref", "upi reference", "cheque no", "cheque number",
                   is_code=True),
-        Column.of(Payment, "cheque_on", "cheque date", "date of cheque"),
-        Column("receipt_number", forms.CharField(max_length=60, required=False), "receipt", "receipt no",
+        ImportColumn.of(Payment, "cheque_on", "cheque date", "date of cheque"),
+        ImportColumn("receipt_number", forms.CharField(max_length=60, required=False), "receipt", "receipt no",
                "old receipt number", "old receipt no", "bill no", "voucher no", is_code=True),
-        Column.of(Payment, "notes", "note", "remarks", "remark", "comment", "comments", "narration"),
+        ImportColumn.of(Payment, "notes", "note", "remarks", "remark", "comment", "comments", "narration"),
     ]  # fmt: skip
 
     def check(self, row):
@@ -86,14 +87,14 @@ class PaymentImporter(Importer):
         )
         for row in rows:
             row["number"] = receiving.reserve_number(row["paid_on"])
-            result.create(row)
+            result.add_created(row)
         rows.sort(key=lambda row: (row["student"], row["paid_on"], row.line))
         by_student = (
             list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["student"])
         )
         for chunk in in_chunks(by_student, 500):
             self._receive(list(itertools.chain.from_iterable(chunk)), receiving, result, advance)
-        if result.is_clean:
+        if result.is_valid:
             receiving.finish()
 
     def _receive(self, rows, receiving, result, advance):
@@ -123,12 +124,12 @@ class PaymentImporter(Importer):
                     )
                 )
             except ValidationError as error:
-                result.refuse_fields(row, error, "student")
+                result.add_errors(row, error, "student")
             else:
                 stand[row["student"]] = stand[row["student"]].after(row["amount"])
-        if result.is_clean:
+        if result.is_valid:
             receiving.write(payments)
-            result.made += [payment.pk for payment in payments]
+            result.created_ids += [payment.pk for payment in payments]
         advance(len(rows))
 
     def _new_ones(self, rows, result):
@@ -150,24 +151,24 @@ class PaymentImporter(Importer):
             )
             for row in chunk:
                 if first := lines.get(row["token"]):
-                    result.refuse(
+                    result.add_error(
                         row,
                         "receipt_number",
-                        f"Line {first} has this receipt number too. Give each its own.",
+                        f"Row {first} has this receipt number too. Give each its own.",
                     )
                 elif first := row["kept"] and lines.get(("reference", row["kept"])):
-                    result.refuse(
+                    result.add_error(
                         row,
                         "reference",
-                        f"Line {first} has this reference too. Correct one of them.",
+                        f"Row {first} has this reference too. Correct one of them.",
                     )
                 elif earlier := before.get(row["token"]):
                     self._compare(row, earlier, result)
                 elif other := taken.get(row["kept"]):
-                    result.refuse(
+                    result.add_error(
                         row,
                         "reference",
-                        f"Receipt {other.payment} has this reference already. Check the line.",
+                        f"Receipt {other.payment} has this reference already. Check the row.",
                     )
                 else:
                     new.append(row)
@@ -195,11 +196,11 @@ class PaymentImporter(Importer):
         if then == now:
             result.unchanged += 1
         else:
-            result.refuse(
+            result.add_error(
                 row,
                 "receipt_number",
                 f"This was brought in before as {earlier} with other content ({display(earlier.amount)}). "
-                "A payment is never changed: void that one and record it anew, or correct the line.",
+                "A payment is never changed: void that one and record it anew, or correct the row.",
             )
 
 

@@ -12,7 +12,7 @@ from simple_history.utils import bulk_create_with_history
 from academics.models import Batch, Enrollment, Institute
 from academics.services.enrollments import new_enrollment, past_enrollment
 from accounts.models import StudentProfile
-from coachmaster.core.importers import in_chunks
+from coachmaster.core.chunks import in_chunks
 from finance.balances import refresh_accounts
 from finance.locks import lock_accounts
 from finance.models import Charge

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import StudentProfile
-from coachmaster.core.importers import in_chunks
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.money import ZERO, share
 from finance.balances import refresh_accounts
 from finance.ledger import allocate, amounts_paid, charges_as_of

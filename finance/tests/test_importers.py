@@ -129,7 +129,7 @@ def test_a_lower_fee_needs_a_reason(file, asha, batch):
         "import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n')
     )
 
-    assert "line 2, fee_reason: Say why the fee is lower than the course's fee." in refused.said
+    assert "row 2, fee_reason: Say why the fee is lower than the course's fee." in refused.said
     assert taken.code == 0
     assert balance(asha) == Decimal("10000.00")
 
@@ -145,32 +145,32 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
     )
 
     assert run.code == 1
-    assert "line 3, batch: “M1”: Morning is full: all 2 seats are taken." in run.said
+    assert "row 3, batch: “M1”: Morning is full: all 2 seats are taken." in run.said
     assert Enrollment.objects.count() == 1
 
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ("x@example.com,M1,", "line 2, student: “x@example.com”: There is no such student."),
-        ("26-77701,Latin,", "line 2, batch: “Latin”: There is none with this code or name."),
-        ("26-77701,Twin,", "line 2, batch: “Twin”: More than one has this name. Write the code."),
-        ("Twin Person,M1,", "line 2, student: “Twin Person”: More than one student has this name."),
+        ("x@example.com,M1,", "row 2, student: “x@example.com”: There is no such student."),
+        ("26-77701,Latin,", "row 2, batch: “Latin”: There is none with this code or name."),
+        ("26-77701,Twin,", "row 2, batch: “Twin”: More than one has this name. Write the code."),
+        ("Twin Person,M1,", "row 2, student: “Twin Person”: More than one student has this name."),
         (
             "gone@example.com,M1,",
-            "line 2, student: “gone@example.com”: Gone Person is inactive. Activate the person first.",
+            "row 2, student: “gone@example.com”: Gone Person is inactive. Activate the person first.",
         ),
         ("26-77701,M1,\n26-77701,M2,", "Asha Verma has an active enrollment in Morning already."),
         (
             "26-77701,M1,\nasha@example.com,Morning,",
-            "line 3, student: “asha@example.com”: Line 2 enrolls the same student",
+            "row 3, student: “asha@example.com”: Row 2 enrolls the same student",
         ),
         ("26-77701,M1,\n26-77701,M1,02/06/2026", "Asha Verma is enrolled in Morning already."),
         (
             "26-77701,Old,01/06/2026",
-            "line 2, date: “01/06/2026”: Old ended on 29 Apr 2016. Enter a day on or before it.",
+            "row 2, date: “01/06/2026”: Old ended on 29 Apr 2016. Enter a day on or before it.",
         ),
-        (",M1,", "line 2, student: Fill in this cell"),
+        (",M1,", "row 2, student: Fill in this cell"),
     ],
 )
 def test_what_the_desk_would_refuse_the_import_refuses(file, asha, batch, rows, sentence):
@@ -343,7 +343,7 @@ def test_a_payment_that_was_brought_in_is_never_changed(file, asha):
 
     assert run.code == 1
     assert (
-        "line 2, Receipt No: “B/17”: This was brought in before as CM/26-27/00002 with other content (₹5,000.00)."
+        "row 2, Receipt No: “B/17”: This was brought in before as CM/26-27/00002 with other content (₹5,000.00)."
         in run.said
     )
     assert Payment.objects.count() == 3
@@ -376,38 +376,38 @@ def test_a_hostile_amount_is_no_payment(file, asha, amount):
     )
 
     assert run.code == 1
-    assert "line 2, amount: " in run.said
+    assert "row 2, amount: " in run.said
     assert not Payment.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ("26-77701,1,05/06/2026,gold,,", "line 2, mode: “gold”: This way to pay is not known."),
+        ("26-77701,1,05/06/2026,gold,,", "row 2, mode: “gold”: This way to pay is not known."),
         (
             "26-77701,1,05/06/2099,cash,,",
-            "line 2, date: “05/06/2099”: A payment cannot be dated in the future.",
+            "row 2, date: “05/06/2099”: A payment cannot be dated in the future.",
         ),
         (
             "26-77701,1,05/06/1999,cash,,",
-            "line 2, date: “05/06/1999”: Enter a date from 1 Apr 2000 on.",
+            "row 2, date: “05/06/1999”: Enter a date from 1 Apr 2000 on.",
         ),
-        ("nobody,1,05/06/2026,cash,,", "line 2, student: “nobody”: There is no such student."),
+        ("nobody,1,05/06/2026,cash,,", "row 2, student: “nobody”: There is no such student."),
         (
             "26-77701,1,05/06/2026,upi,4.12346E+11,",
-            "line 2, ref: “4.12346E+11”: A spreadsheet has rounded this number.",
+            "row 2, ref: “4.12346E+11”: A spreadsheet has rounded this number.",
         ),
         (
             "26-77701,1,05/06/2026,upi,A-1,\n26-77701,2,05/06/2026,upi,a 1,7",
-            "line 3, ref: “a 1”: Line 2 has this reference",
+            "row 3, ref: “a 1”: Row 2 has this reference",
         ),
         (
             "26-77701,1,05/06/2026,cash,,7\n26-77701,2,06/06/2026,cash,,7",
-            "line 3, receipt: “7”: Line 2 has this receipt",
+            "row 3, receipt: “7”: Row 2 has this receipt",
         ),
         (
             "26-77701,1,05/06/2026,upi,UTR 9,",
-            "line 2, ref: “UTR 9”: Receipt CM/26-27/00001 has this reference already.",
+            "row 2, ref: “UTR 9”: Receipt CM/26-27/00001 has this reference already.",
         ),
     ],
 )

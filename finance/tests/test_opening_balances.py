@@ -67,7 +67,7 @@ def balances():
 def test_a_line_makes_the_person_the_enrollment_its_charges_and_the_opening_payment(file, batches):
     run = switch(file, KIRAN, LEELA, MEERA)
 
-    assert (run.code, run.summary) == (0, "3 lines created, 0 changed, 0 unchanged, 0 skipped."), (
+    assert (run.code, run.summary) == (0, "3 rows created, 0 changed, 0 unchanged, 0 skipped."), (
         run.said
     )
     assert balances() == {"Kiran Rao": 40_000, "Leela Nair": 75_000, "Meera Das": 40_000}
@@ -120,7 +120,7 @@ def test_again_it_changes_nothing(file, batches):
 
     run = switch(file, KIRAN, LEELA, MEERA)
 
-    assert run.summary == "0 lines created, 0 changed, 3 unchanged, 0 skipped."
+    assert run.summary == "0 rows created, 0 changed, 3 unchanged, 0 skipped."
     after = (
         Charge.objects.count(),
         Concession.objects.count(),
@@ -139,7 +139,7 @@ def test_more_paid_adds_the_difference_and_other_cells_change_the_person(file, b
         LEELA.replace("25000,,B/33,75000", "35000,,B/33,65000").replace(",,JEE", ",Anil Nair,JEE"),
     )
 
-    assert run.summary == "0 lines created, 1 changed, 1 unchanged, 0 skipped."
+    assert run.summary == "0 rows created, 1 changed, 1 unchanged, 0 skipped."
     leela = StudentProfile.objects.get(user__full_name="Leela Nair")
     assert leela.guardian_name == "Anil Nair"
     assert sorted(payment.amount for payment in leela.payments.all()) == [10_000, 25_000]
@@ -152,8 +152,8 @@ def test_a_changed_phone_changes_the_student_and_makes_no_second_one(file, batch
 
     run = switch(file, KIRAN.replace("9876543220", "9876543299"), LEELA)
 
-    assert run.summary == "0 lines created, 1 changed, 1 unchanged, 0 skipped."
-    assert "  line 2, Kiran Rao · JEE-M1: phone 9876543220 → 9876543299\n" in run.out
+    assert run.summary == "0 rows created, 1 changed, 1 unchanged, 0 skipped."
+    assert "  row 2, Kiran Rao · JEE-M1: phone 9876543220 → 9876543299\n" in run.out
     assert StudentProfile.objects.get(user__full_name="Kiran Rao").user.phone == "9876543299"
     assert balances() == {"Kiran Rao": 40_000, "Leela Nair": 75_000}
 
@@ -203,7 +203,7 @@ def test_installments_that_were_changed_in_the_file_are_named_and_stay(file, bat
 
     assert run.code == 0
     assert (
-        "Line 2: the installments stand as ₹50,000.00 on 1 Jun 2026, ₹50,000.00 on 1 Dec 2026, before what is taken off, "
+        "Row 2: the installments stand as ₹50,000.00 on 1 Jun 2026, ₹50,000.00 on 1 Dec 2026, before what is taken off, "
         "and stay so." in run.out
     )
     assert list(Charge.objects.values_list("due_on", "amount")) == before
@@ -218,8 +218,8 @@ def test_another_day_or_receipt_of_what_was_paid_is_named_and_stays(file, batche
 
     run = switch(file, KIRAN.replace(old, new), LEELA)
 
-    assert f"Line 2: {sentence}, which stay." in run.out
-    assert "Line 3" not in run.out
+    assert f"Row 2: {sentence}, which stay." in run.out
+    assert "Row 3" not in run.out
     assert list(Payment.objects.values_list("paid_on", "notes")) == before
 
 
@@ -270,7 +270,7 @@ def test_a_line_that_does_not_add_up_is_refused(file, batches, old, new, sentenc
     run = switch(file, LEELA, KIRAN.replace(old, new))
 
     assert run.code == 1
-    assert "line 3" in run.said and sentence in run.said
+    assert "row 3" in run.said and sentence in run.said
     assert not StudentProfile.objects.exists()
 
 
@@ -283,7 +283,7 @@ def test_every_line_is_looked_at_although_one_is_refused(file, batches):
     )
 
     assert run.code == 1
-    assert [line in run.said for line in ("line 2", "line 3", "line 4")] == [True, True, True]
+    assert [line in run.said for line in ("row 2", "row 3", "row 4")] == [True, True, True]
 
 
 def test_installments_may_add_up_to_the_fee_or_to_the_fee_less_the_concession(file, batches):
@@ -351,7 +351,7 @@ def test_the_same_line_twice_is_refused(file, batches):
     run = switch(file, KIRAN, KIRAN)
 
     assert run.code == 1
-    assert "line 3, Batch: “JEE-M1”: Line 2 is the same student in this batch." in run.said
+    assert "row 3, Batch: “JEE-M1”: Row 2 is the same student in this batch." in run.said
 
 
 def test_the_totals_are_compared_batch_by_batch(file, batches, admin):
@@ -400,10 +400,10 @@ def test_a_line_of_totals_is_left_out_and_compared_with_the_lines_above(
     run = switch(file, KIRAN, LEELA, MEERA, total)
 
     assert run.code == 0, run.said
-    assert "3 lines created" in run.out
-    assert "Line 5: taken as the sum of the lines above, and left out." in run.out
-    assert ("Total of line 5 (differs)" in run.out) is not agrees
-    assert "Total of line 5" in run.out
+    assert "3 rows created" in run.out
+    assert "Row 5: taken as the sum of the rows above, and skipped." in run.out
+    assert ("Total in row 5 (differs)" in run.out) is not agrees
+    assert "Total in row 5" in run.out
     assert StudentProfile.objects.count() == 3
 
 
@@ -423,6 +423,6 @@ def test_sums_of_a_part_are_left_out_too(file, batches):
     run = switch(file, KIRAN, LEELA, first, MEERA, last)
 
     assert run.code == 0, run.said
-    assert "Lines 4, 6: taken as the sum of the lines above, and left out." in run.out
-    assert "Total of line 6\n" in run.out
+    assert "Rows 4, 6: taken as the sum of the rows above, and skipped." in run.out
+    assert "Total in row 6\n" in run.out
     assert "differs" not in run.out

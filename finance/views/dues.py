@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.shortcuts import render
 
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.exports import asked_form, table_answer
-from coachmaster.core.importers import in_chunks
 from finance.forms.dues import DuesFilter
 from finance.reports.dues import COLUMNS
 

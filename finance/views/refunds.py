@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from accounts.models import User
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.exports import list_file
 from coachmaster.core.forms import add_errors
-from coachmaster.core.importers import in_chunks
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.pagination import all_rows, paginate
 from finance.exports import REFUNDS_DUE

@@ -1,41 +1,29 @@
-"""Bringing tables of other programs in: read, check, write, each apart from the others.
+"""Import of tables from files: all rows, or none and a report.
 
-`reading` turns a file into numbered rows of cells (`workbooks` for XLSX and ODS), `columns` says what a table's columns are called and how a cell is
-cleaned, `pipeline` checks every row and lets an `Importer` write them all or none, `command` is its face in a shell.
-What comes out is plain data (`Result`, `Problem`), so that a page can show the same.
+`reader` turns a file into numbered rows of cells (`workbooks` for XLSX and ODS), `columns` and
+`mapping` find and clean its columns, `importer` checks and writes the rows, `command` is its
+command line.
 """
 
-from coachmaster.core.importers.columns import Column, ReferenceColumn, normalised, plain_day
-from coachmaster.core.importers.importer import (
-    Importer,
-    Problem,
-    Result,
-    Row,
-    Rows,
-    bring_in,
-    in_chunks,
-    sentences,
-    set_changes,
-)
+from coachmaster.core.importers.columns import ImportColumn, ReferenceColumn, normalised, plain_day
+from coachmaster.core.importers.importer import Importer, import_table, set_changes
 from coachmaster.core.importers.limits import SeveralSheets, Unreadable
 from coachmaster.core.importers.reader import CsvTable, open_table
+from coachmaster.core.importers.results import ImportResult
+from coachmaster.core.importers.rows import ImportRow
 
 __all__ = [
-    "Column",
     "CsvTable",
+    "ImportColumn",
+    "ImportResult",
+    "ImportRow",
     "Importer",
-    "Problem",
     "ReferenceColumn",
-    "Result",
-    "Row",
-    "Rows",
     "SeveralSheets",
     "Unreadable",
-    "bring_in",
-    "in_chunks",
+    "import_table",
     "normalised",
     "open_table",
     "plain_day",
-    "sentences",
     "set_changes",
 ]

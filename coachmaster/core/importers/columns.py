@@ -1,4 +1,4 @@
-"""What the columns of a table are called, and how a cell becomes a value."""
+"""The columns of a table: their names, and how the text of a cell becomes a value."""
 
 import functools
 import re
@@ -12,17 +12,16 @@ from coachmaster.core.text import folded
 
 from .special_cells import UNCALCULATED
 
-# 9.87654E+09: what a spreadsheet makes of a long number; its last digits are lost.
-_MANGLED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
-# What spreadsheets show where a formula came to nothing.
-_FAILED = re.compile(
+# 9.87654E+09: a long number as spreadsheets write it, without its last digits.
+_ROUNDED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
+_FORMULA_ERROR = re.compile(
     r"#(REF|N/A|VALUE|DIV/0|NAME|NUM|NULL|SPILL|CALC|GETTING_DATA)[!?]?|Err:[0-9]{3}", re.IGNORECASE
 )
 _TIME_OF_DAY = re.compile(
     r"(?<=^[0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$"
 )
-# 5-Apr-26, 24 November 2026: how spreadsheets show dates, and so write them into a CSV file.
-_DAY_BY_MONTHS_NAME = re.compile(
+# 5-Apr-26, 24 November 2026: as spreadsheets write dates into a CSV file.
+_DAY_WITH_MONTH_NAME = re.compile(
     r"([0-9]{1,2})[- /.]?([A-Za-z]{3,9})[- /.,]{0,2}([0-9]{4}|[0-9]{2})"
 )
 _MONTHS = [
@@ -35,12 +34,12 @@ _SEPARATORS = re.compile(r"\(.*?\)|[\s_\-:/.,*#₹'’]+")
 
 
 def plain_day(text):
-    """A date without the time of day that other programs put behind it, and `5-Apr-26` as `5/4/2026`.
+    """Return a date without time of day, and `5-Apr-26` as `5/4/2026`; other texts unchanged.
 
-    Years of two digits are those of 1969 to 2068. Any other text stays as it is.
+    Years of two digits are 1969 to 2068.
     """
     text = _TIME_OF_DAY.sub("", text)
-    found = _DAY_BY_MONTHS_NAME.fullmatch(text)
+    found = _DAY_WITH_MONTH_NAME.fullmatch(text)
     if not found:
         return text
     month = next((name for name in _MONTHS if name.startswith(found[2].lower())), None)
@@ -53,16 +52,16 @@ def plain_day(text):
 
 
 def normalised(name):
-    """A column's name as it is compared: `Full Name`, `full_name`, `FULL-NAME *` and `FullName` are one."""
+    """Return a name for comparison: `Full Name`, `full_name` and `FULL-NAME *` are the same."""
     return _SEPARATORS.sub("", folded(name))
 
 
-class Column:
-    """One column: ``name`` (in --map and --default), the form field that cleans its cells, and its other names.
+class ImportColumn:
+    """A column: its name (in --map and --default), form field and synonyms.
 
-    ``is_code`` marks numbers that are names (phones, references): there a spreadsheet's rounding is noticed.
-    ``is_fixed`` marks columns that follow from the file's own headings, so that there is nothing to pick.
-    ``parts`` are other programs' names of the columns of which it is joined, in order; the last one tells that it is.
+    ``is_code`` marks numbers such as phones, where rounding by a spreadsheet is an error.
+    ``is_fixed`` marks columns known from the file's headings, with nothing to choose.
+    ``parts`` are other programs' columns that are joined, used if the last of them is there.
     """
 
     def __init__(self, name, field, *synonyms, is_code=False, parts=(), is_fixed=False):
@@ -77,7 +76,7 @@ class Column:
 
     @classmethod
     def of(cls, model, name, *synonyms, is_code=False, parts=(), **field_options):
-        """The column of a model's field, cleaned as the model's own form would."""
+        """Return a column with the form field of a model's field."""
         return cls(
             name,
             model._meta.get_field(name).formfield(**field_options),
@@ -87,7 +86,7 @@ class Column:
         )
 
     def found_in(self, places):
-        """The places of the file's columns that make it up; ``places`` by normalised names."""
+        """Return the places of its cells in a row; ``places`` are those of normalised names."""
         own = next(([places[name]] for name in self.names if name in places), [])
         if self.parts and any(name in places for name in self.parts[-1]):
             found = [
@@ -99,47 +98,37 @@ class Column:
 
     @property
     def title(self):
-        """Its name for people: `full_name` → `Full name`."""
         return self.name.replace("_", " ").capitalize()
 
     @property
     def is_required(self):
-        """Whether every row needs it."""
         return self.field.required
 
     @property
     def is_date(self):
-        """Whether its values are dates."""
         return isinstance(self.field, forms.DateField)
 
     def default(self, text):
-        """``text`` as a value for every line, checked; `today` is a date too. Raises ValidationError."""
+        """Return ``text`` if it is a valid value for all rows; a date may be `today`."""
         if self.is_date and text.lower() == "today":
             text = timezone.localdate().isoformat()
         self.clean(text)
         return text
 
     def _clean(self, text):
-        """The value of a cell that is not empty. Raises ValidationError."""
+        """Return the value of a cell that is not empty."""
         if "\0" in text:
             raise ValidationError("This cell holds a NUL character. Type it again.")
         if text[0] in "#Ee":
-            if text == UNCALCULATED:
-                raise ValidationError(
-                    "The file holds a formula here without its result. Open it in the spreadsheet and save it, "
-                    "or type the value."
-                )
-            if _FAILED.fullmatch(text):
-                raise ValidationError(
-                    "The spreadsheet shows an error here. Correct its formula, or type the value."
-                )
-        # Our own exports, like spreadsheets, put an apostrophe before text that would be run as a formula.
+            _refuse_formula_error(text)
+        # Exports and spreadsheets put an apostrophe before text that looks like a formula.
         if text[0] == "'" and text[1:2] in ("=", "+", "-", "@", "\t"):
             text = text[1:]
         if self.is_code:
-            if _MANGLED.fullmatch(text):
+            if _ROUNDED.fullmatch(text):
                 raise ValidationError(
-                    "A spreadsheet has rounded this number. Set the column's format to “Text” and type it again."
+                    "A spreadsheet has rounded this number. Set the column's format to “Text” "
+                    "and type it again."
                 )
             text = _POINT_ZERO.sub(r"\1", text) if _POINT_ZERO.fullmatch(text) else text
         elif self.is_date:
@@ -149,8 +138,20 @@ class Column:
         return self.field.clean(text)
 
 
-class ReferenceColumn(Column):
-    """A column that names a row of another table; which one it is, the importer finds out."""
+def _refuse_formula_error(text):
+    if text == UNCALCULATED:
+        raise ValidationError(
+            "The file holds a formula here without its result. Open it in the spreadsheet and "
+            "save it, or type the value."
+        )
+    if _FORMULA_ERROR.fullmatch(text):
+        raise ValidationError(
+            "The spreadsheet shows an error here. Correct its formula, or type the value."
+        )
+
+
+class ReferenceColumn(ImportColumn):
+    """A column that names a record of another table, which the importer looks up."""
 
     def __init__(self, name, *synonyms, required=True):
         super().__init__(

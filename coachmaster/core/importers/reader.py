@@ -248,15 +248,15 @@ def _csv_sentence(error):
     """Return what to do about an error of Python's CSV reader."""
     if "unexpected end" in str(error):
         return (
-            'A quote (") is opened on this line and never closed. Close it, or write it twice '
+            'A quote (") is opened in this row and never closed. Close it, or write it twice '
             '("") when it is meant.'
         )
     if "field larger" in str(error):
         return (
-            f"A cell that begins on this line has more than {MOST_CHARACTERS:,} characters. "
+            f"A cell that begins in this row has more than {MOST_CHARACTERS:,} characters. "
             'Shorten it, or close its quote (").'
         )
     return (
-        'A quote (") in this line is closed before its cell ends. '
+        'A quote (") in this row is closed before its cell ends. '
         "Put the whole cell in quotes, and write a quote inside it twice."
     )

@@ -15,7 +15,7 @@ from coachmaster.core.form_fields import (
     PhoneFormField,
     SingleLineFormField,
 )
-from coachmaster.core.importers import Column, Importer, Unreadable, bring_in, open_table
+from coachmaster.core.importers import ImportColumn, Importer, Unreadable, import_table, open_table
 
 pytestmark = pytest.mark.django_db
 
@@ -24,11 +24,11 @@ class Visitors(Importer):
     """A table without a table: what would be written is kept in a list."""
 
     columns = [
-        Column("full_name", SingleLineFormField(max_length=150), "name"),
-        Column("phone", PhoneFormField(required=False), "mobile", is_code=True),
-        Column("born_on", DateFormField(required=False), "dob"),
-        Column("fee", AmountField(required=False)),
-        Column("email", LowercaseEmailFormField(required=False)),
+        ImportColumn("full_name", SingleLineFormField(max_length=150), "name"),
+        ImportColumn("phone", PhoneFormField(required=False), "mobile", is_code=True),
+        ImportColumn("born_on", DateFormField(required=False), "dob"),
+        ImportColumn("fee", AmountField(required=False)),
+        ImportColumn("email", LowercaseEmailFormField(required=False)),
     ]
 
     def __init__(self):
@@ -49,7 +49,7 @@ def brought_in(path, content, **options):
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     visitors = Visitors()
     encoding = options.pop("encoding", None)
-    result = bring_in(visitors, open_table(path, encoding), **options)
+    result = import_table(visitors, open_table(path, encoding), **options)
     return visitors.written, result
 
 
@@ -59,11 +59,11 @@ def refused(path, content, **options):
         rows, result = brought_in(path, content, **options)
     except Unreadable as unreadable:
         return [
-            f"line {unreadable.line}: {unreadable.sentence}"
+            f"row {unreadable.line}: {unreadable.sentence}"
             if unreadable.line
             else unreadable.sentence
         ]
-    assert not result.is_clean, rows
+    assert not result.is_valid, rows
     return [str(problem) for problem in result.problems]
 
 
@@ -144,7 +144,7 @@ def test_dates_with_the_months_name_are_read_as_spreadsheets_show_them(tmp_path,
 def test_a_date_without_its_century_is_asked_for_in_full(tmp_path):
     (said,) = refused(tmp_path, "name,dob\nAsha,05/04/26\n")
 
-    assert said == "line 2, dob: “05/04/26”: Enter a date with its year in full, like 24/11/2026."
+    assert said == "row 2, dob: “05/04/26”: Enter a date with its year in full, like 24/11/2026."
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_line_has_the_number_that_a_spreadsheet_shows(tmp_path):
     content = 'name,dob\n"Asha\nVerma",01/01/2008\n\nRavi,32/01/2008\n'
 
     assert refused(tmp_path, content) == [
-        "line 4, dob: “32/01/2008”: Enter a date that exists, like 24/11/2026."
+        "row 4, dob: “32/01/2008”: Enter a date that exists, like 24/11/2026."
     ]
 
 
@@ -200,39 +200,39 @@ BAD_FILES = {
     "a needed column missing": (b"phone\n9876543210\n", "full_name: There is no such column. Found: phone."),
     "a column twice": (b"name,phone,Name\nA,9876543210,B\n", "Name: Two columns have this name."),
     "one name written two ways": (b"name,dob,D-O-B\nA,,\n", "D-O-B: Two columns have this name."),
-    "cp1252": ("name\nAsha\nRené\n".encode("cp1252"), f"line 3: {NOT_UTF_8}"),
-    "cp1252 in the header": ("name,prénom\nA,B\n".encode("cp1252"), f"line 1: {NOT_UTF_8}"),
-    "cut off in a letter": ("name\nAsha\nअनिता".encode()[:-1], f"line 3: {NOT_UTF_8}"),
-    "overlong UTF-8": (b"name\nA\xc0\xafB\n", f"line 2: {NOT_UTF_8}"),
-    "half of a surrogate": (b"name\nA\xed\xa0\x80B\n", f"line 2: {NOT_UTF_8}"),
+    "cp1252": ("name\nAsha\nRené\n".encode("cp1252"), f"row 3: {NOT_UTF_8}"),
+    "cp1252 in the header": ("name,prénom\nA,B\n".encode("cp1252"), f"row 1: {NOT_UTF_8}"),
+    "cut off in a letter": ("name\nAsha\nअनिता".encode()[:-1], f"row 3: {NOT_UTF_8}"),
+    "overlong UTF-8": (b"name\nA\xc0\xafB\n", f"row 2: {NOT_UTF_8}"),
+    "half of a surrogate": (b"name\nA\xed\xa0\x80B\n", f"row 2: {NOT_UTF_8}"),
     "UTF-16 little end first": (codecs.BOM_UTF16_LE + "name\nA\n".encode("utf-16-le"), "This file is in UTF-16."),
     "UTF-16 big end first": (codecs.BOM_UTF16_BE + "name\nA\n".encode("utf-16-be"), "This file is in UTF-16."),
-    "UTF-16 without a mark": ("name\nA\n".encode("utf-16-le"), "line 1: This is not text in UTF-8, it looks like UTF-16."),
+    "UTF-16 without a mark": ("name\nA\n".encode("utf-16-le"), "row 1: This is not text in UTF-8, it looks like UTF-16."),
     "a workbook": (b"PK\x03\x04\x14\x00", "This workbook is damaged."),
     "an old workbook": (b"\xd0\xcf\x11\xe0\xa1", "This is an old Excel workbook"),
     "a PDF": (b"%PDF-1.7\n", "This is a PDF, not a table."),
     "compressed": (b"\x1f\x8b\x08\x00", "This is a compressed file."),
-    "NUL in a cell": (b"name\nAs\0ha\n", "line 2, name: “As ha”: This cell holds a NUL character."),
-    "NUL in the header": (b"na\0me\nAsha\n", "line 1: This is not text in UTF-8, it looks like UTF-16."),
-    "a quote never closed": (b'name,phone\nA,\n"B,9876543210\nC,\n', 'line 3: A quote (") is opened on this line and never'),
-    "a quote never closed, at the end": (b'name\n"A', 'line 2: A quote (") is opened on this line and never'),
-    "a quote closed too early": (b'name\n"A"B\n', 'line 2: A quote (") in this line is closed before its cell ends.'),
-    "a quote swallowing lines": (b'name,phone\n"A,1\nB,"2"\n', 'line 2: A quote (") in this line is closed before'),
-    "a quote in the header never closed": (b'name,"phone\nA,1\n', 'line 1: A quote (") is opened on this line and never'),
-    "a short line": (b"name,phone,dob\nA,9876543210\n", "line 2: This line has 2 cells, the header has 3."),
-    "a line of one cell": (b"name,phone\nA\n", "line 2: This line has 1 cell, the header has 2."),
-    "a long line": (b"name,phone\nVerma, Asha,9876543210\n", "line 2, cell 3: “9876543210”: This cell stands in no column"),
-    "text under no heading": (b"name,,phone\nA,B,9876543210\n", "line 2, cell 2: “B”: This cell stands in no column"),
-    "a needed cell empty": (b"name,phone\n,9876543210\n", "line 2, name: Fill in this cell, or give a value for all lines. (--default full_name=VALUE)"),
-    "a needed cell of spaces": ("name,phone\n \u00a0 ,9876543210\n".encode(), "line 2, name: Fill in this cell"),
-    "a cell of invisible characters": ("name,phone\n\u202e,9876543210\n".encode(), "line 2, name: “ ”: This field is required."),
-    "a name too long": (b"name\n" + b"x" * 151 + b"\n", "line 2, name: “"),
+    "NUL in a cell": (b"name\nAs\0ha\n", "row 2, name: “As ha”: This cell holds a NUL character."),
+    "NUL in the header": (b"na\0me\nAsha\n", "row 1: This is not text in UTF-8, it looks like UTF-16."),
+    "a quote never closed": (b'name,phone\nA,\n"B,9876543210\nC,\n', 'row 3: A quote (") is opened in this row and never'),
+    "a quote never closed, at the end": (b'name\n"A', 'row 2: A quote (") is opened in this row and never'),
+    "a quote closed too early": (b'name\n"A"B\n', 'row 2: A quote (") in this row is closed before its cell ends.'),
+    "a quote swallowing lines": (b'name,phone\n"A,1\nB,"2"\n', 'row 2: A quote (") in this row is closed before'),
+    "a quote in the header never closed": (b'name,"phone\nA,1\n', 'row 1: A quote (") is opened in this row and never'),
+    "a short line": (b"name,phone,dob\nA,9876543210\n", "row 2: This row has 2 cells, the header has 3."),
+    "a line of one cell": (b"name,phone\nA\n", "row 2: This row has 1 cell, the header has 2."),
+    "a long line": (b"name,phone\nVerma, Asha,9876543210\n", "row 2, cell 3: “9876543210”: This cell is in no column"),
+    "text under no heading": (b"name,,phone\nA,B,9876543210\n", "row 2, cell 2: “B”: This cell is in no column"),
+    "a needed cell empty": (b"name,phone\n,9876543210\n", "row 2, name: Fill in this cell, or give a value for all rows. (--default full_name=VALUE)"),
+    "a needed cell of spaces": ("name,phone\n \u00a0 ,9876543210\n".encode(), "row 2, name: Fill in this cell"),
+    "a cell of invisible characters": ("name,phone\n\u202e,9876543210\n".encode(), "row 2, name: “ ”: This field is required."),
+    "a name too long": (b"name\n" + b"x" * 151 + b"\n", "row 2, name: “"),
     "a cell of 32,001 characters": (b"name\n" + b"x" * 32_001 + b"\n", "At most 32,000 characters."),
-    "a cell of 200,000 characters": (b"name\n" + b"x" * 200_000 + b"\n", "line 2: A cell that begins on this line has more"),
-    "a phone that a spreadsheet rounded": (b"name,phone\nA,9.87654E+09\n", "line 2, phone: “9.87654E+09”: A spreadsheet has"),
-    "letters for a phone": (b"name,phone\nA,call me\n", "line 2, phone: “call me”: Enter a phone number with its digits"),
-    "an e-mail with a comma": (b'name,email\nA,"a@b,com"\n', "line 2, email: “a@b,com”: Enter a valid email address."),
-    "a rule of the table": (b"name\nNobody\n", "line 2, name: “Nobody”: Nobody cannot come in."),
+    "a cell of 200,000 characters": (b"name\n" + b"x" * 200_000 + b"\n", "row 2: A cell that begins in this row has more"),
+    "a phone that a spreadsheet rounded": (b"name,phone\nA,9.87654E+09\n", "row 2, phone: “9.87654E+09”: A spreadsheet has"),
+    "letters for a phone": (b"name,phone\nA,call me\n", "row 2, phone: “call me”: Enter a phone number with its digits"),
+    "an e-mail with a comma": (b'name,email\nA,"a@b,com"\n', "row 2, email: “a@b,com”: Enter a valid email address."),
+    "a rule of the table": (b"name\nNobody\n", "row 2, name: “Nobody”: Nobody cannot come in."),
 }  # fmt: skip
 
 
@@ -252,7 +252,7 @@ BAD_AMOUNTS = ["0", "-0", "-5", "NaN", "sNaN", "Infinity", "1e309", "1e5", "1_00
 def test_a_hostile_amount_is_refused(tmp_path, amount):
     (said,) = refused(tmp_path, f'name,fee\nAsha,"{amount}"\n')
 
-    assert said.startswith(f"line 2, fee: “{amount[:59]}")
+    assert said.startswith(f"row 2, fee: “{amount[:59]}")
 
 
 BAD_DAYS = ["31/02/2026", "29/02/2025", "0001-01-01", "9999-12-31", "24/13/2026", "11/24/2026", "24/11/26", "30-Feb-26", "5-Foo-26", "45000",
@@ -263,7 +263,7 @@ BAD_DAYS = ["31/02/2026", "29/02/2025", "0001-01-01", "9999-12-31", "24/13/2026"
 def test_a_date_that_does_not_exist_or_could_be_two_is_refused(tmp_path, day):
     (said,) = refused(tmp_path, f"name,dob\nAsha,{day}\n")
 
-    assert said.startswith(f"line 2, dob: “{day}”: Enter a date")
+    assert said.startswith(f"row 2, dob: “{day}”: Enter a date")
 
 
 def test_every_bad_cell_is_reported(tmp_path):
@@ -327,7 +327,7 @@ def test_columns_can_be_joined(tmp_path):
     )
 
     assert [row["full_name"] for row in rows] == ["Asha Verma", "Ravi K Iyer"]
-    assert result.not_used == []
+    assert result.unused_columns == []
 
 
 def test_a_mapped_column_that_is_not_there_is_named(tmp_path):
@@ -342,7 +342,7 @@ def test_a_default_fills_a_missing_column_and_an_empty_cell(tmp_path):
     )
 
     assert [str(rows[0][name]) for name in ("born_on", "fee")] == ["2008-01-01", "500.00"]
-    assert set(rows[0].filled) == {"born_on", "fee"}
+    assert set(rows[0].defaulted) == {"born_on", "fee"}
 
 
 def test_an_empty_cell_says_nothing(tmp_path):
@@ -356,13 +356,13 @@ def test_a_skipped_line_may_be_wrong(tmp_path):
 
     assert [row["full_name"] for row in rows] == ["Ravi"]
     assert result.skipped == [2]
-    assert result.notes == ["Nothing to skip on line 9."]
+    assert result.notes == ["Nothing to skip in row 9."]
 
 
 def test_columns_that_are_not_known_are_named_and_ignored(tmp_path):
     _, result = brought_in(tmp_path, "name,Blood Group,mobile,phone\nAsha,B+,1,9876543210\n")
 
-    assert result.not_used == ["Blood Group", "mobile"]
+    assert result.unused_columns == ["Blood Group", "mobile"]
 
 
 def test_progress_is_told_by_stage(tmp_path):
@@ -375,7 +375,7 @@ def test_progress_is_told_by_stage(tmp_path):
 
 
 def test_a_form_field_of_any_kind_can_be_a_column():
-    column = Column("colour", forms.ChoiceField(choices=[("r", "Red")]))
+    column = ImportColumn("colour", forms.ChoiceField(choices=[("r", "Red")]))
 
     with pytest.raises(ValidationError):
         column.clean("blue")

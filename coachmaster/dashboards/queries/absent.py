@@ -10,7 +10,7 @@ from accounts.models import StudentProfile, User
 from attendance.models import Mark, Reminder
 from attendance.percentages import MarkStatus
 from attendance.queries.shortage import ShortageRow, presences_for, shortage_rows_of_students
-from coachmaster.core.importers import in_chunks
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.money import ZERO
 from coachmaster.core.querysets import restricted_id
 from coachmaster.core.reminders import whatsapp_phone

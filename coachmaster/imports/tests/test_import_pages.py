@@ -22,6 +22,7 @@ from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.tests.workbooks import ods, xlsx
 from coachmaster.imports import services
+from coachmaster.imports.kinds import KINDS
 from coachmaster.imports.models import Import
 from coachmaster.imports.progress import Progress
 from finance.models import Payment
@@ -130,7 +131,7 @@ def test_what_an_import_changed_is_said_once_it_is_in(desk):
 
     page = desk.open().content.decode()
 
-    assert "What it changed" in page
+    assert "Changed records" in page
     assert "<del>9876543210</del> → <ins>9876543299</ins>" in page
 
 
@@ -193,7 +194,7 @@ def test_a_problem_is_shown_with_line_column_value_and_cure(desk):
     page = desk.open().content.decode()
 
     assert desk.problems == [(3, "email", "meera@example,com")]
-    for words in ("E-mail in line 3", "meera@example,com", "Enter a valid email address."):
+    for words in ("E-mail in row 3", "meera@example,com", "Enter a valid email address."):
         assert words in page
     assert reverse("imports:import-apply", args=[desk.file.pk]) not in page
 
@@ -229,14 +230,14 @@ def test_a_correction_that_is_wrong_too_is_shown_as_it_was_typed(desk):
 def test_a_line_is_left_out_on_purpose_and_taken_in_again(desk):
     desk.upload(BROKEN)
 
-    desk.send("correct", leave_3="on", fix_3_email="meera@example,com")
-    assert (desk.problems, desk.file.left_out) == ([], [3])
-    desk.send("correct", back_3="on")
-    assert (len(desk.problems), desk.file.left_out) == (1, [])
-    desk.send("correct", leave_3="on")
+    desk.send("correct", skip_3="on", fix_3_email="meera@example,com")
+    assert (desk.problems, desk.file.skipped_lines) == ([], [3])
+    desk.send("correct", include_3="on")
+    assert (len(desk.problems), desk.file.skipped_lines) == (1, [])
+    desk.send("correct", skip_3="on")
     desk.send("apply")
 
-    assert (desk.file.created, desk.file.left_out) == (2, [3])
+    assert (desk.file.created, desk.file.skipped_lines) == (2, [3])
     assert not User.objects.filter(full_name="Meera Das").exists()
 
 
@@ -253,11 +254,11 @@ def test_only_cells_with_a_problem_can_be_corrected(desk):
     desk.upload(BROKEN)
 
     desk.send(
-        "correct", fix_2_email="other@example.com", fix_3_email="meera@example.com", leave_4="on"
+        "correct", fix_2_email="other@example.com", fix_3_email="meera@example.com", skip_4="on"
     )
 
     assert desk.file.corrections == {"3": {"email": "meera@example.com"}}
-    assert desk.file.left_out == []
+    assert desk.file.skipped_lines == []
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
@@ -276,7 +277,7 @@ def test_the_bad_lines_are_downloaded_with_the_reason(desk, form):
         ]
     reason = "E-mail: Enter a valid email address."
     assert rows == [
-        ["Name", "E-mail", "Line", "What is wrong"],
+        ["Name", "E-mail", "Row", "Problem"],
         ["Meera Das", "meera@example,com", "3", reason],
         ["'=1+1" if form == "csv" else "=1+1", "x", "5", reason],
     ]
@@ -358,7 +359,7 @@ def test_a_needed_column_is_picked_or_filled(desk):
     bad = desk.send("columns", column_0="name", default_total_fee="lots")
     taken = desk.send("columns", column_0="name", default_total_fee="50,000")
 
-    assert "or give one value for all lines" in refused.content.decode()
+    assert "or enter a value for all rows" in refused.content.decode()
     assert bad.status_code == 200 and "lots" in bad.content.decode()
     assert taken.status_code == 302
     desk.send("apply")
@@ -459,7 +460,7 @@ def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
         assert desk.problems == [(3, field, "ma@demo,com")]
         desk.send(
             "correct",
-            **({f"fix_3_{field}": "ma@demo.com"} if way == "corrected" else {"leave_3": "on"}),
+            **({f"fix_3_{field}": "ma@demo.com"} if way == "corrected" else {"skip_3": "on"}),
         )
         desk.send("apply")
 
@@ -480,7 +481,7 @@ def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
         (b"", "The file is empty."),
         (b"%PDF-1.7", "This is a PDF"),
         (b"PK\x03\x04 rubbish", "This workbook is damaged."),
-        ("name\nRené\n".encode("cp1252"), "Line 2: This is not text in UTF-8."),
+        ("name\nRené\n".encode("cp1252"), "Row 2: This is not text in UTF-8."),
         (b'name\n"x\n', "A quote"),
         (
             b"name,dob\n" + b"x,never\n" * 50_001,
@@ -528,30 +529,24 @@ def test_what_is_not_offered_is_refused(desk, data):
 # How far it is, and what came of it -----------------------------------------------------------------------------
 
 
-def test_who_waits_sees_how_far_the_import_is(desk, monkeypatch):
+def test_progress_of_running_import_is_shown(desk):
     desk.upload(STUDENTS)
     address = reverse("imports:import-progress", args=[desk.file.pk])
-    seen = []
-    run = services._run
+    shown = []
 
-    def looked_at(upload, table, **options):
-        def progress(*rows):
-            options["progress"](*rows)
-            seen.append(desk.client.get(address).json()["share"])
+    class WatchedProgress(Progress):
+        def __call__(self, *rows):
+            super().__call__(*rows)
+            shown.append(desk.client.get(address).json()["share"])
 
-        return run(upload, table, **{**options, "progress": progress})
-
-    monkeypatch.setattr(services, "_run", looked_at)
     assert desk.client.get(address).json() == {"share": None}
-
     with Progress(desk.file.pk) as progress:
         progress("Checking", 2, 2)
         assert desk.client.get(address).json() == {"share": 0.5}
-    desk.send("apply")
 
-    assert seen == [
-        0.5
-    ]  # two lines written; fewer than a thousand are not counted while they are checked
+    services.apply(desk.file, progress=WatchedProgress(desk.file.pk))
+
+    assert shown == [0.5]  # both rows written; checked rows are counted by the thousand
     assert desk.client.get(address).json() == {"share": None}
 
 
@@ -578,7 +573,7 @@ def test_what_was_made_and_changed_is_linked_and_comes_as_a_file(desk, settings)
     assert f'href="{asha.get_absolute_url()}"' in page
     assert (
         f'href="{ravi.user.get_absolute_url()}"'
-        in page.split("What it changed")[1].split("</table>")[0]
+        in page.split("Changed records")[1].split("</table>")[0]
     )
 
     rows = list(
@@ -587,7 +582,7 @@ def test_what_was_made_and_changed_is_linked_and_comes_as_a_file(desk, settings)
         )
     )
     assert rows == [
-        ["What", "Line", "Which", "Column", "Before", "After", "Page"],
+        ["Action", "Row", "Record", "Column", "Before", "After", "Page"],
         ["New", "", "Asha Verma", "", "", "", f"{settings.SITE_URL}{asha.get_absolute_url()}"],
         ["Changed", "3", "Ravi Iyer · ravi@example.com", "Phone", "9876500000", "9876543211",
          f"{settings.SITE_URL}{ravi.user.get_absolute_url()}"],
@@ -659,7 +654,7 @@ def test_who_lacks_a_kinds_right_cannot_bring_it_in(desk, client_of, admin):
 def test_the_examples_come_in_one_after_the_other(desk, form):
     with time_machine.travel("2026-11-24 10:00+05:30", tick=False):
         desk.client.force_login(User.objects.get(email="anita@example.com"))
-        for kind in services.KINDS.values():
+        for kind in KINDS.values():
             answer = desk.client.get(
                 reverse("imports:import-example", args=[kind.slug]), {"as": form}
             )

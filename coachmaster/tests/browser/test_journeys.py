@@ -281,10 +281,8 @@ def test_who_brings_a_file_in_sees_that_it_is_being_done(browse, admin):
         "addEventListener('submit', (event) => event.preventDefault())"
     )  # the answer is long in coming
 
-    page.get_by_role("button", name="Bring 1 student in").click()
+    page.get_by_role("button", name="Import 1 student").click()
 
-    expect(page.get_by_role("status")).to_contain_text(
-        "Bringing 1 student in: all of it, or nothing."
-    )
+    expect(page.get_by_role("status")).to_contain_text("Importing 1 student: all rows, or none.")
     expect(page.get_by_role("progressbar")).to_be_visible()
     assert sideways(page) == look_over(page) == []

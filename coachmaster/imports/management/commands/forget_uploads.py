@@ -4,9 +4,10 @@ from coachmaster.imports.models import Import
 
 
 class Command(BaseCommand):
-    """Deletes uploaded files that nobody brought in for a day. The next upload does so too; cron makes sure."""
+    """For cron. Each upload does the same."""
 
-    help = "Delete uploaded files that nobody brought in for a day."
+    help = "Delete uploaded files that were not imported within a day."
 
     def handle(self, **options):
-        self.stdout.write(f"{Import.objects.forget_old()} forgotten.")
+        deleted = Import.objects.delete_expired()
+        self.stdout.write(f"{deleted} upload{'' if deleted == 1 else 's'} deleted.")

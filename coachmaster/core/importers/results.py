@@ -1,0 +1,133 @@
+"""What an import did, or why it was refused. Plain data for the command and the pages."""
+
+import datetime
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+
+from coachmaster.core.dates import format_date
+from coachmaster.core.money import display
+
+#: Rows listed one by one; further ones are only counted.
+MOST_LISTED = 10_000
+
+
+@dataclass
+class ImportProblem:
+    """A reason why the file is refused, with its place and the value found there."""
+
+    line: int | None
+    column: str
+    #: None until `fill_in_values` reads it from the file.
+    value: str | None
+    sentence: str
+    #: The name of the column in --map; empty if the problem belongs to no known column.
+    field: str = ""
+    #: The command-line option that helps.
+    option: str = ""
+
+    def __str__(self):
+        sentence = f"{self.sentence} ({self.option})" if self.option else self.sentence
+        where = ", ".join(filter(None, [f"row {self.line}" if self.line else "", self.column]))
+        value = f"“{_printable(self.value)}”: " if self.value else ""
+        return f"{where}: {value}{sentence}" if where else f"{value}{sentence}"
+
+
+def _printable(text):
+    """Shorten ``text`` and remove terminal control characters."""
+    text = "".join(c if c.isprintable() else " " for c in text[:80])
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+@dataclass
+class ImportedRow:
+    """A row that creates a record, or changes ``(field, before, after)`` of one."""
+
+    line: int
+    changes: list[tuple[str, str, str]]
+    label: str = ""
+    #: The key of the changed record.
+    key: int | None = None
+
+    def __str__(self):
+        changes = ", ".join(
+            f"{name} {_printable(old)} → {_printable(new)}" for name, old, new in self.changes
+        )
+        return f"row {self.line}, {_printable(self.label)}: {changes}"
+
+
+@dataclass
+class ImportResult:
+    """Counts and lists of what was created and changed, and the problems."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    skipped: list[int] = field(default_factory=list)
+    unused_columns: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[ImportProblem] = field(default_factory=list)
+    #: Keys of the created records, of the importer's `model`.
+    created_ids: list[int] = field(default_factory=list)
+    #: Of opening balances: totals of the file and of CoachMaster by batch.
+    comparison: list = field(default_factory=list)
+    created_rows: list[ImportedRow] = field(default_factory=list)
+    changed_rows: list[ImportedRow] = field(default_factory=list)
+
+    @property
+    def is_valid(self):
+        return not self.problems
+
+    def add_created(self, row):
+        self.created += 1
+        if len(self.created_rows) < MOST_LISTED:
+            self.created_rows.append(ImportedRow(row.line, []))
+
+    def add_changed(self, row, changes, key):
+        """Count a row that changes the record ``key``; ``changes`` come from `set_changes`."""
+        self.changed += 1
+        if len(self.changed_rows) < MOST_LISTED:
+            values = [
+                (name, value_text(before), value_text(after))
+                for name, (before, after) in changes.items()
+            ]
+            self.changed_rows.append(ImportedRow(row.line, values, key=key))
+
+    def add_existing(self, row, changes, key):
+        """Count a row of an existing record as changed or unchanged."""
+        if changes:
+            self.add_changed(row, changes, key)
+        else:
+            self.unchanged += 1
+
+    def add_error(self, row, column, error):
+        """Add a sentence, or a ValidationError, as problem of a row."""
+        for sentence in error_sentences(error):
+            self.problems.append(ImportProblem(row.line, column, None, sentence))
+
+    def add_errors(self, row, error, default_column):
+        """Add a ValidationError by its fields; those of no field go to ``default_column``."""
+        if not hasattr(error, "error_dict"):
+            self.add_error(row, default_column, error)
+            return
+        for column, sentences in error.message_dict.items():
+            for sentence in sentences:
+                self.add_error(row, default_column if column == "__all__" else column, sentence)
+
+
+def value_text(value):
+    """Return the value of a record as a sentence shows it."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, datetime.date):
+        return format_date(value)
+    if isinstance(value, Decimal):
+        return display(value)
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value)) or "–"
+    return str(value)
+
+
+def error_sentences(error):
+    return error.messages if isinstance(error, ValidationError) else [error]

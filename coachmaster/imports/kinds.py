@@ -1,0 +1,223 @@
+"""The kinds of files that can be imported, each with an example to fill in."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from academics.importers.batches import BatchImporter
+from academics.importers.courses import CourseImporter
+from academics.importers.holidays import HolidayImporter
+from accounts.importers.instructors import InstructorImporter
+from accounts.importers.students import StudentImporter
+from attendance.importers.grid import AttendanceGridImporter
+from attendance.importers.sheets import AttendanceImporter
+from attendance.importers.totals import AttendanceTotalsImporter
+from coachmaster.core.exports import Column
+from coachmaster.core.exports import Kind as Cell
+from coachmaster.core.importers import Importer
+from finance.importers.enrollments import EnrollmentImporter
+from finance.importers.opening_balances import OpeningBalanceImporter
+from finance.importers.payments import PaymentImporter
+
+
+@dataclass(frozen=True)
+class ImportKind:
+    """A kind of file with its importer and the permission that it needs."""
+
+    slug: str
+    title: str
+    about: str
+    importer_class: type[Importer]
+    permission: str
+    example: list[list[Any]]
+    #: Adds to the queryset of created records what their page shows.
+    with_related: Callable[[Any], Any] = lambda queryset: queryset
+
+    @property
+    def command(self):
+        return f"import_{self.slug.replace('-', '_')}"
+
+    @property
+    def required_columns(self):
+        return [column.title for column in self.importer_class.columns if column.is_required]
+
+    def counted(self, number):
+        """Return `1 student` or `1,200 students`."""
+        one, many = self.importer_class.noun
+        return f"{number:,} {one if number == 1 else many}"
+
+    def example_table(self):
+        """Return the columns and rows of the example file."""
+        headings, *rows = self.example
+        cell_kinds = {datetime.date: Cell.DAY, Decimal: Cell.AMOUNT}
+
+        def column(place, heading):
+            types = [type(row[place]) for row in rows]
+            kind = next((cell_kinds[known] for known in types if known in cell_kinds), Cell.TEXT)
+            return Column(heading, kind, lambda row: row[place])
+
+        return [column(place, heading) for place, heading in enumerate(headings)], rows
+
+
+_DAY = datetime.date
+_KINDS = [
+    ImportKind(
+        "instructors",
+        "Instructors",
+        "One row an instructor, identified by email.",
+        InstructorImporter,
+        "accounts.add_user",
+        [
+            ["Name", "E-mail", "Mobile"],
+            ["Imran Khan", "imran@example.com", "98765 43210"],
+            ["Maya Das", "maya@example.com", None],
+        ],
+    ),
+    ImportKind(
+        "courses",
+        "Courses",
+        "One row a course with its fee, identified by code, else by name.",
+        CourseImporter,
+        "academics.add_course",
+        [
+            ["Course", "Code", "Fee"],
+            ["JEE Two Years", "JEE-2Y", Decimal("125000")],
+            ["NEET Crash", "NEET-C", Decimal("40000")],
+        ],
+    ),
+    ImportKind(
+        "batches",
+        "Batches",
+        "One row a batch of a course, identified by code, else by name.",
+        BatchImporter,
+        "academics.add_batch",
+        [
+            ["Batch", "Code", "Course", "Instructor", "Start date", "End date", "Seats", "Room",
+             "Timings"],
+            ["JEE Morning", "JEE-M1", "JEE-2Y", "imran@example.com", _DAY(2026, 6, 1), None, "40",
+             "Hall 2", "Mon, Wed, Fri 07:00-08:30; Sat 09:00-11:00"],
+            ["NEET 2025", "NEET-25", "NEET Crash", "Maya Das", _DAY(2025, 4, 1),
+             _DAY(2025, 6, 30), None, None, None],
+        ],
+    ),
+    ImportKind(
+        "holidays",
+        "Holidays",
+        "One row a holiday of one or several days, identified by date.",
+        HolidayImporter,
+        "academics.add_holiday",
+        [
+            ["Holiday", "Date", "Until"],
+            ["Diwali", _DAY(2026, 11, 8), _DAY(2026, 11, 11)],
+            ["Republic Day", _DAY(2027, 1, 26), None],
+        ],
+    ),
+    ImportKind(
+        "students",
+        "Students",
+        "One row a student, identified by admission number, else email, else full name with phone "
+        "or date of birth.",
+        StudentImporter,
+        "accounts.add_user",
+        [
+            ["First name", "Last name", "E-mail", "Mobile", "DOB", "Father's name",
+             "Parent mobile", "Address"],
+            ["Asha", "Verma", "asha@example.com", "98765 43211", _DAY(2009, 11, 24),
+             "Anil Verma", "98765 43212", "4 MG Road, Pune"],
+            ["Ravi", "Iyer", None, "98765 43213", _DAY(2009, 1, 2), None, None, None],
+        ],
+    ),
+    ImportKind(
+        "enrollments",
+        "Enrollments",
+        "One row a student in a batch, with the agreed fee.",
+        EnrollmentImporter,
+        "academics.add_enrollment",
+        [
+            ["Student", "Batch", "Date", "Fee", "Reason"],
+            ["asha@example.com", "JEE-M1", _DAY(2026, 6, 1), Decimal("120000"), "Sister here"],
+            ["Ravi Iyer", "NEET 2025", None, None, None],
+        ],
+    ),
+    ImportKind(
+        "payments",
+        "Payments",
+        "One row a payment, which gets a receipt number of your own series. Identified by its old "
+        "receipt number, else the bank reference.",
+        PaymentImporter,
+        "finance.add_payment",
+        [
+            ["Student", "Amount", "Date", "Mode", "UTR", "Receipt no", "Remarks"],
+            ["asha@example.com", Decimal("50000"), _DAY(2026, 6, 5), "GPay", "412345678901",
+             "B/17", "by father"],
+            ["asha@example.com", Decimal("20000"), _DAY(2026, 6, 10), "cash", None, "B/18", None],
+            ["Ravi Iyer", Decimal("40000"), _DAY(2025, 4, 2), "cheque", "000123", "A/5", None],
+        ],
+        lambda payments: payments.select_related("student__user", "series"),
+    ),
+    ImportKind(
+        "attendance",
+        "Attendance",
+        "One row a student on one day of a batch: P, A, L or E.",
+        AttendanceImporter,
+        "attendance.correct_any_day",
+        [
+            ["Date", "Batch", "Student", "Status"],
+            [_DAY(2026, 6, 1), "JEE-M1", "asha@example.com", "P"],
+            [_DAY(2026, 6, 2), "JEE-M1", "asha@example.com", "absent"],
+        ],
+    ),
+    ImportKind(
+        "attendance-grid",
+        "Attendance register",
+        "One row a student in a batch, and a column for each day with the date as its heading: "
+        "P, A, L or E.",
+        AttendanceGridImporter,
+        "attendance.correct_any_day",
+        [
+            ["Student", "Batch", "03/06/2026", "05/06/2026"],
+            ["asha@example.com", "JEE-M1", "P", "A"],
+        ],
+    ),
+    ImportKind(
+        "attendance-totals",
+        "Attendance totals",
+        "One row a student in a batch: classes held and attended before CoachMaster.",
+        AttendanceTotalsImporter,
+        "attendance.correct_any_day",
+        [
+            ["Student", "Batch", "Classes held", "Attended"],
+            ["asha@example.com", "JEE-M1", "40", "36"],
+            ["Ravi Iyer", "NEET 2025", "25", "20"],
+        ],
+    ),
+    ImportKind(
+        "workbook",
+        "Opening balances",
+        "One row a student in a batch: the person, the agreed fee, concession, installments, and "
+        "the amount paid so far with its old receipt numbers. Import batches first. Totals are "
+        "compared batch by batch.",
+        OpeningBalanceImporter,
+        "finance.add_payment",
+        [
+            ["Name", "Mobile", "Guardian", "Parent mobile", "Batch", "Joined on", "Fee",
+             "Concession", "Inst 1 date", "Inst 1", "Inst 2 date", "Inst 2", "Paid so far",
+             "Last paid on", "Receipt nos", "Balance"],
+            ["Kiran Rao", "98765 43220", "Mohan Rao", "98765 43221", "JEE-M1", _DAY(2026, 6, 1),
+             Decimal("120000"), Decimal("20000"), _DAY(2026, 6, 1), Decimal("50000"),
+             _DAY(2026, 12, 1), Decimal("50000"), Decimal("50000"), _DAY(2026, 6, 3),
+             "B/21, B/40", Decimal("50000")],
+            ["Leela Nair", "98765 43222", None, None, "JEE-M1", _DAY(2026, 6, 15),
+             Decimal("125000"), None, None, None, None, None, Decimal("25000"), None, "B/33",
+             Decimal("100000")],
+        ],
+    ),
+]  # fmt: skip
+KINDS = {kind.slug: kind for kind in _KINDS}
+
+
+def kinds_for(user):
+    """Return the kinds that ``user`` may import, in the order in which they need each other."""
+    return [kind for kind in _KINDS if user.has_perm(kind.permission)]
