@@ -1,4 +1,4 @@
-"""Forms that are sent again and again, each time for something that was not saved before. What they send is written."""
+"""Endless forms for measuring saves; each is sent once. What they save stays in the database."""
 
 import datetime
 import itertools
@@ -12,19 +12,18 @@ from attendance.models import Sheet
 from finance.forms.payments import PaymentForm
 from finance.models import Account
 
-#: A sheet that is saved has from so many to so many students.
-FEWEST, MOST = 30, 50
+MIN_STUDENTS, MAX_STUDENTS = 30, 50
 
 
-def next_of(forms):
-    """The next address and its fields; raises CommandError at the end."""
+def next_form(forms):
+    """Return the next pair of address and fields; raise CommandError at the end."""
     if form := next(forms, None):
         return form
-    raise CommandError("Everything that could be saved is saved: measure on a copy.")
+    raise CommandError("There is nothing left to save. Measure on a copy of the database.")
 
 
 def payments():
-    """Yield the address of the payment form and its fields: ten rupees of one who owes something, without end."""
+    """Yield pairs of address and fields: payments of ₹10 by students with dues."""
     students = list(Account.objects.owing().order_by("pk").values_list("pk", flat=True)[:500])
     for student in itertools.cycle(students):
         fields = {
@@ -39,26 +38,23 @@ def payments():
 
 
 def sheets():
-    """Yield the address and fields of sheets that were not taken yet, the newest days first, of a batch each in turn."""
+    """Yield pairs of address and fields: sheets that are not saved yet, the newest first."""
     today = timezone.localdate()
     batches = list(
-        Batch.objects.running(today).with_strength().filter(strength__range=(FEWEST, MOST))[:100]
+        Batch.objects.running(today)
+        .with_strength()
+        .filter(strength__range=(MIN_STUDENTS, MAX_STUDENTS))[:100]
     )
     holidays = set(Holiday.objects.values_list("day", flat=True))
     for day in (today - datetime.timedelta(number) for number in range(366)):
-        taken = set(Sheet.objects.filter(held_on=day).values_list("batch", flat=True))
+        saved = set(Sheet.objects.filter(held_on=day).values_list("batch", flat=True))
         for batch in batches:
-            if day in holidays or day < batch.starts_on or batch.pk in taken:
+            if day in holidays or day < batch.starts_on or batch.pk in saved:
                 continue
-            roll = list(
-                Enrollment.objects.on_roll(day)
-                .filter(batch=batch)
-                .values_list("student", flat=True)
-            )
-            if len(roll) >= FEWEST:
-                marks = {
-                    f"mark-{student}": "present" if student % 8 else "absent" for student in roll
-                }
+            enrollments = Enrollment.objects.on_roll(day).filter(batch=batch)
+            students = list(enrollments.values_list("student", flat=True))
+            if len(students) >= MIN_STUDENTS:
+                marks = {f"mark-{pk}": "present" if pk % 8 else "absent" for pk in students}
                 yield (
                     reverse("attendance:sheet", args=[batch.pk, day]),
                     {"version": "0", "topic": "", "confirmed": "on", **marks},

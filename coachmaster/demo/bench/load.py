@@ -1,4 +1,4 @@
-"""Eight people at work at once: forms sent to a gunicorn of our own. What is sent is written."""
+"""Eight clients that save forms at the same time."""
 
 import itertools
 import threading
@@ -7,26 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 from accounts.models import User
 
-from .visitors import Visitor
+from .requesters import Requester
 
 CLIENTS = 8
-#: How many forms each sends before the clock starts, so that every worker of the server is warm.
-WARMING = 5
+#: Forms that each client sends before the clock starts, to warm up every worker.
+WARM_UP_FORMS = 5
 
 
-def per_second(port, forms, *, seconds, clients=CLIENTS):
-    """How many of ``forms`` (addresses and their fields) are saved in a second for so many clients at once.
+def saves_per_second(port, forms, *, seconds, clients=CLIENTS):
+    """Return how many of ``forms`` the server on ``port`` saves in a second.
 
-    Ends earlier where the forms do. Raises Refused when one is not taken.
+    Stop early when there are no more forms. Raise UnexpectedResponse if one is refused.
     """
     admins = list(User.objects.filter(membership__group__name="Admin").order_by("pk")[:clients])
     desks = [
-        Visitor(admin).through(port) for admin in itertools.islice(itertools.cycle(admins), clients)
+        Requester(admin).http_client(port)
+        for admin in itertools.islice(itertools.cycle(admins), clients)
     ]
     forms, lock = iter(forms), threading.Lock()
 
     def save(desk):
-        """Send the next form; False at the end."""
         with lock:
             form = next(forms, None)
         if form:
@@ -39,9 +39,9 @@ def per_second(port, forms, *, seconds, clients=CLIENTS):
             count += 1
         return count
 
-    for desk in desks * WARMING:
+    for desk in desks * WARM_UP_FORMS:
         save(desk)
-    began = time.perf_counter()
+    start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        count = sum(pool.map(lambda desk: save_until(began + seconds, desk), desks))
-    return count / (time.perf_counter() - began)
+        count = sum(pool.map(lambda desk: save_until(start + seconds, desk), desks))
+    return count / (time.perf_counter() - start)

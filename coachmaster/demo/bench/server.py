@@ -1,5 +1,3 @@
-"""A gunicorn of our own on a free port of this machine, stopped at the end in any case."""
-
 import contextlib
 import os
 import socket
@@ -12,10 +10,10 @@ from django.conf import settings
 
 @contextlib.contextmanager
 def gunicorn(*, workers=2, threads=4, compiled=True):
-    """Serve the site and the floors on the same database, with DEBUG off; yields the port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Run gunicorn with the site and the floors on a free port; yield the port."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "coachmaster.wsgi", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--threads", str(threads), "--log-level", "warning"]
     environment = {
@@ -30,7 +28,7 @@ def gunicorn(*, workers=2, threads=4, compiled=True):
     try:
         for _ in range(200):
             if server.poll() is not None:
-                raise RuntimeError(f"gunicorn ended with {server.returncode}.")
+                raise RuntimeError(f"gunicorn exited with {server.returncode}.")
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break

@@ -1,10 +1,10 @@
-"""Settings of the server that is measured: the site, with the floor pages beside it."""
+"""Settings of the measured server: the site with the floor pages."""
 
 from coachmaster.settings import *  # noqa: F403
 from coachmaster.settings import BASE_DIR, STORAGES
 
 ROOT_URLCONF = "coachmaster.demo.bench.urls"
-# Static files as they are in the source, so that nothing has to be collected before.
+# Static files are served from the source, so that collectstatic is not needed.
 STATIC_ROOT, STATICFILES_DIRS = BASE_DIR / "static", []
 STORAGES = {
     **STORAGES,

@@ -1,4 +1,4 @@
-"""The table that is printed: of Markdown, to be pasted into a note."""
+"""The printed table, in Markdown."""
 
 COLUMNS = [
     "queries",
@@ -12,29 +12,31 @@ COLUMNS = [
     "plain",
     "limit",
 ]
-NAME, WIDTH = 34, 8
+NAME_WIDTH, WIDTH = 34, 8
 
 
-def head():
-    """The two lines above the first row."""
-    rule = ["-" * NAME, *("-" * (WIDTH - 1) + ":" for _ in COLUMNS)]
-    return f"{_line('page', COLUMNS)}\n| {' | '.join(rule)} |"
+def header():
+    rule = ["-" * NAME_WIDTH, *("-" * (WIDTH - 1) + ":" for _ in COLUMNS)]
+    return f"{_row('page', COLUMNS)}\n| {' | '.join(rule)} |"
 
 
-def row(name, queries, inside, through, limit):
-    """One line; ``inside`` and ``through`` are the `Times` with compiled queries and without, or nothing."""
+def row(name, queries, cpu, wall, limit):
+    """Return a row; ``cpu`` and ``wall`` are Timings, compiled and plain, or empty."""
     figures = [
         figure
-        for times in (inside, through)
-        for figure in [*(one.milliseconds for one in times), *(one.floors for one in times)]
+        for timings in (cpu, wall)
+        for figure in [
+            *(timing.milliseconds for timing in timings),
+            *(timing.floors for timing in timings),
+        ]
         or [None] * 4
     ]
-    return _line(name, [queries, *figures, limit])
+    return _row(name, [queries, *figures, limit])
 
 
-def _line(name, cells):
-    written = (
+def _row(name, cells):
+    texts = (
         "" if cell is None else f"{cell:.1f}" if isinstance(cell, float) else str(cell)
         for cell in cells
     )
-    return f"| {name:<{NAME}} | {' | '.join(cell.rjust(WIDTH) for cell in written)} |"
+    return f"| {name:<{NAME_WIDTH}} | {' | '.join(text.rjust(WIDTH) for text in texts)} |"

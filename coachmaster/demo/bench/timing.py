@@ -1,4 +1,4 @@
-"""How long requests take, each in turns with the floor, so that a noisy machine does not tilt the comparison."""
+"""Measure requests in turns with the floor, so that a busy machine affects both alike."""
 
 import statistics
 import time
@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from django.db import connection
 from django.test.utils import override_settings
 
-#: As often each is asked for before the clock starts: PostgreSQL's driver prepares a statement at its sixth use.
-WARMING = 6
+#: PostgreSQL's driver prepares a statement at its sixth use.
+WARM_UP_ROUNDS = 6
 
 
 @dataclass
-class Times:
-    """The median time in milliseconds, and the median of its multiples of the floor beside it."""
+class Timing:
+    """Median milliseconds, and the median multiple of the floor."""
 
     milliseconds: float
     floors: float
 
 
-class Counter:
-    """Counts the queries that pass through it."""
-
+class QueryCounter:
     count = 0
 
     def __call__(self, execute, *args):
@@ -29,47 +27,46 @@ class Counter:
         return execute(*args)
 
 
-def queries(line):
-    """How many queries the line takes."""
-    client, counter = line.visitor.inside(), Counter()
-    client.send(*line.request())
+def count_queries(case):
+    client, counter = case.requester.in_process_client(), QueryCounter()
+    client.send(*case.request())
     with connection.execute_wrapper(counter):
-        client.send(*line.request())
+        client.send(*case.request())
     return counter.count
 
 
-def in_process(line, floor, rounds):
-    """The `Times` of processor, with compiled queries and without."""
-    send = line.visitor.inside().send
-    return _in_turns(
-        line, floor.inside().send, [(send, True), (send, False)], rounds, time.process_time
-    )
+def in_process(case, floor, rounds):
+    """Return Timings of processor time, with compiled and with plain queries."""
+    send = case.requester.in_process_client().send
+    floor_send = floor.in_process_client().send
+    return _measure(case, floor_send, [(send, True), (send, False)], rounds, time.process_time)
 
 
-def through_gunicorn(line, floor, ports, rounds):
-    """The `Times` on the clock, of the server with compiled queries and of the one without."""
-    sends = [(line.visitor.through(port).send, True) for port in ports]
-    return _in_turns(line, floor.through(ports[0]).send, sends, rounds, time.perf_counter)
+def through_gunicorn(case, floor, ports, rounds):
+    """Return Timings of wall time, one for the server on each of ``ports``."""
+    sends = [(case.requester.http_client(port).send, True) for port in ports]
+    floor_send = floor.http_client(ports[0]).send
+    return _measure(case, floor_send, sends, rounds, time.perf_counter)
 
 
-def _in_turns(line, floor, sends, rounds, clock):
-    """The `Times` of each of ``sends``: functions, and whether they run with compiled queries in this process."""
-    base, *columns = [], *([] for _ in sends)
-    warming = min(WARMING, rounds)
-    for _ in range(warming + rounds):
-        base.append(_timed(clock, True, floor, line.floor))
+def _measure(case, floor_send, sends, rounds, clock):
+    """Return a Timing for each pair of a send function and whether queries are compiled."""
+    floors, *columns = [], *([] for _ in sends)
+    warm_up = min(WARM_UP_ROUNDS, rounds)
+    for _ in range(warm_up + rounds):
+        floors.append(_time(clock, True, floor_send, case.floor))
         for column, (send, compiled) in zip(columns, sends, strict=True):
-            column.append(_timed(clock, compiled, send, *line.request()))
-    return [_median(column[warming:], base[warming:]) for column in columns]
+            column.append(_time(clock, compiled, send, *case.request()))
+    return [_medians(column[warm_up:], floors[warm_up:]) for column in columns]
 
 
-def _timed(clock, compiled, send, *request):
+def _time(clock, compiled, send, *request):
     with override_settings(COMPILED_QUERIES=compiled):
-        began = clock()
+        start = clock()
         send(*request)
-        return clock() - began
+        return clock() - start
 
 
-def _median(times, base):
-    floors = [took / floor for took, floor in zip(times, base, strict=True)]
-    return Times(statistics.median(times) * 1000, statistics.median(floors))
+def _medians(times, floors):
+    multiples = [took / floor for took, floor in zip(times, floors, strict=True)]
+    return Timing(statistics.median(times) * 1000, statistics.median(multiples))

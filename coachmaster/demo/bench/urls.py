@@ -1,4 +1,4 @@
-"""The site's addresses, and the floors that they are compared with."""
+"""The URLs of the site, and the floors that they are compared with."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -13,25 +13,25 @@ from accounts.tokens import Token
 from coachmaster.api import by_token_only
 from coachmaster.core.api import ApiResponse
 
-#: Where a session of the bench holds whose it is.
-PERSON = "person"
-SMALL = "<!doctype html><title>Floor</title><p>Hello, {{ name }}</p>"
+#: The session key with the user's id, for the floor.
+SESSION_USER = "user_id"
+TEMPLATE = "<!doctype html><title>Floor</title><p>Hello, {{ name }}</p>"
 
 
 @login_not_required
 def floor(request):
-    """The smallest page of a signed-in person, as Django loads a session and its user by itself."""
+    """Load a session and its user as Django does, and render a small template."""
     session = SessionStore(request.COOKIES[settings.SESSION_COOKIE_NAME])
-    user = User.objects.get(pk=session[PERSON])
-    return HttpResponse(engines["django"].from_string(SMALL).render({"name": user.full_name}))
+    user = User.objects.get(pk=session[SESSION_USER])
+    return HttpResponse(engines["django"].from_string(TEMPLATE).render({"name": user.full_name}))
 
 
 calls = NinjaAPI(urls_namespace="floor", docs_url=None, openapi_url=None)
 
 
 @calls.get("", auth=Token())
-def floor_of_calls(request):
-    """The smallest call: it only checks its token."""
+def call_floor(request):
+    """Check the token only."""
     return ApiResponse({"message": "Hello"})
 
 

@@ -1,8 +1,8 @@
-"""manage.py bench: how long pages, forms and calls of the JSON API take on the database at hand, against the floor.
+"""Measure pages, forms and API calls on this database against a floor.
 
-The floor of pages is one that loads a session and its user as Django does by itself and renders a small template, that of
-calls one that only checks its token. Each line is measured with compiled queries and with plain ones: by processor time
-within this process, and on the clock through gunicorn. Figures are medians; nothing is judged.
+The floor of a page loads a session and its user as Django does and renders a small template; the
+floor of a call checks its token. Figures are medians, with compiled and with plain queries: by
+processor time in this process, and by wall time through gunicorn.
 """
 
 import contextlib
@@ -18,25 +18,25 @@ from accounts import tokens
 from accounts.models import User
 from attendance.models import Mark
 from coachmaster.demo.bench import forms, load, table, timing
-from coachmaster.demo.bench import settings as served
-from coachmaster.demo.bench.lines import CALL_FLOOR, Cast, lines
+from coachmaster.demo.bench import settings as server_settings
+from coachmaster.demo.bench.cases import CALL_FLOOR, Subjects, all_cases
+from coachmaster.demo.bench.requesters import HOST, Requester
 from coachmaster.demo.bench.server import gunicorn
-from coachmaster.demo.bench.visitors import HOST, Visitor
 from finance.models import Account, Payment
 
-#: Payments that eight desks are to record in a second.
-AT_LEAST = {("payments", "sqlite"): 40, ("payments", "postgresql"): 60}
+#: Payments a second that eight desks have to reach.
+TARGETS = {("payments", "sqlite"): 40, ("payments", "postgresql"): 60}
 
 
 class Command(BaseCommand):
-    help = "Measure pages and API calls against one that only loads its user."
+    help = "Measure pages and API calls against a page that only loads its user."
 
     def add_arguments(self, parser):
         parser.add_argument(
-            "--rounds", type=int, default=25, help="How often each page is asked for."
+            "--rounds", type=int, default=25, help="How often each page is requested."
         )
         parser.add_argument(
-            "--only", default="", help="Measure lines only whose name begins so, like API."
+            "--only", default="", help="Measure only rows whose name begins with this, like API."
         )
         parser.add_argument(
             "--seconds", type=int, default=10, help="How long eight clients save at once."
@@ -45,78 +45,76 @@ class Command(BaseCommand):
         parser.add_argument(
             "--write",
             action="store_true",
-            help="Measure saving too, and how much eight clients save in a second. It stays in the database: use a copy.",
+            help="Also measure saving. What is saved stays in the database: use a copy.",
         )
 
     def handle(self, *, only, write, **options):
         gc.freeze()  # as the server does, see wsgi.py
         if connection.vendor == "postgresql":
-            connection.cursor().execute(
-                "ANALYZE"
-            )  # as PostgreSQL does by itself a while after a table was filled
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE")  # a newly filled table has no statistics yet
         with override_settings(
             ALLOWED_HOSTS=[HOST],
             DEBUG=False,
-            ROOT_URLCONF=served.ROOT_URLCONF,
+            ROOT_URLCONF=server_settings.ROOT_URLCONF,
             SECRET_KEY=secrets.token_urlsafe(64),
             SECURE_SSL_REDIRECT=False,
-            STATIC_ROOT=served.STATIC_ROOT,
-            STORAGES=served.STORAGES,
+            STATIC_ROOT=server_settings.STATIC_ROOT,
+            STORAGES=server_settings.STORAGES,
         ):
-            cast = Cast()
-            own = [tokens.issue(cast.admin), tokens.issue(cast.student.user)]
+            subjects = Subjects()
+            issued = [tokens.issue(subjects.admin), tokens.issue(subjects.student.user)]
+            floors = [Requester(subjects.admin), Requester(token=issued[0])]
             try:
-                found = [
-                    line
-                    for line in lines(cast, tokens=own, writes=write)
-                    if line.name.startswith(only)
+                cases = [
+                    case
+                    for case in all_cases(subjects, tokens=issued, writes=write)
+                    if case.name.startswith(only)
                 ]
-                self.measure(
-                    cast, found, floors=[Visitor(cast.admin), Visitor(token=own[0])], **options
-                )
+                self._print_size(subjects)
+                self._measure(cases, floors, options["rounds"], options["in_process"])
                 if write and not options["in_process"]:
-                    self.measure_load(options["seconds"])
+                    self._measure_load(options["seconds"])
             finally:
-                for token in own:
+                for token in issued:
                     tokens.find(token).delete()
 
-    def measure(self, cast, found, *, floors, rounds, in_process, **options):
-        """Print the table of the lines that were ``found``."""
+    def _print_size(self, subjects):
+        students = User.objects.filter(student_profile__isnull=False).count()
         self.stdout.write(
-            f"{connection.vendor}; {User.objects.filter(student_profile__isnull=False).count():,} students, "
-            f"{Mark.objects.count():,} marks, {Payment.objects.count():,} payments, "
-            f"{Account.objects.owing().count():,} who owe; the sheet has {cast.batch.strength} rows\n\n{table.head()}"
+            f"{connection.vendor}; {students:,} students, {Mark.objects.count():,} marks, "
+            f"{Payment.objects.count():,} payments, {Account.objects.owing().count():,} students "
+            f"with dues; the sheet has {subjects.batch.strength} rows\n"
         )
+
+    def _measure(self, cases, floors, rounds, in_process):
+        self.stdout.write(table.header())
         with contextlib.ExitStack() as servers:
-            kinds = () if in_process else (True, False)
             ports = [
-                servers.enter_context(gunicorn(workers=1, threads=1, compiled=kind))
-                for kind in kinds
+                servers.enter_context(gunicorn(workers=1, threads=1, compiled=compiled))
+                for compiled in (() if in_process else (True, False))
             ]
-            for line in found:
-                floor = floors[line.floor == CALL_FLOOR]
-                inside = timing.in_process(line, floor, rounds)
-                through = timing.through_gunicorn(line, floor, ports, rounds) if ports else []
-                limit = line.limit and line.limit[connection.vendor != "sqlite"]
+            for case in cases:
+                floor = floors[case.floor == CALL_FLOOR]
+                cpu = timing.in_process(case, floor, rounds)
+                wall = timing.through_gunicorn(case, floor, ports, rounds) if ports else []
+                limit = case.limit and case.limit[connection.vendor != "sqlite"]
                 self.stdout.write(
-                    table.row(line.name, timing.queries(line), inside, through, limit)
+                    table.row(case.name, timing.count_queries(case), cpu, wall, limit)
                 )
 
-    def measure_load(self, seconds):
+    def _measure_load(self, seconds):
         """Print how many payments and sheets eight clients save in a second."""
         sheets = list(itertools.islice(forms.sheets(), 2000))
-        kinds = {
-            True: {"payments": forms.payments(), "sheets": sheets[::2]},
-            False: {"payments": forms.payments(), "sheets": sheets[1::2]},
-        }
         rates = {"payments": [], "sheets": []}
-        for compiled, sent in kinds.items():
+        for compiled in (True, False):
+            half = sheets[::2] if compiled else sheets[1::2]
             with gunicorn(compiled=compiled) as port:
-                for name, saved in sent.items():
-                    rates[name].append(load.per_second(port, saved, seconds=seconds))
+                for name, rows in {"payments": forms.payments(), "sheets": half}.items():
+                    rates[name].append(load.saves_per_second(port, rows, seconds=seconds))
         self.stdout.write(
-            f"\n| by eight clients in a second | compiled | plain | at least |\n|{' --- |' * 4}"
+            f"\n| eight clients, saves a second | compiled | plain | target |\n|{' --- |' * 4}"
         )
-        for name, (fast, plain) in rates.items():
-            least = AT_LEAST.get((name, connection.vendor), "")
-            self.stdout.write(f"| {name} | {fast:.0f} | {plain:.0f} | {least} |")
+        for name, (compiled_rate, plain_rate) in rates.items():
+            target = TARGETS.get((name, connection.vendor), "")
+            self.stdout.write(f"| {name} | {compiled_rate:.0f} | {plain_rate:.0f} | {target} |")

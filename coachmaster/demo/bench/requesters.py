@@ -1,4 +1,4 @@
-"""Who asks for pages: within this process, or through gunicorn. Both have ``send(address, fields=None)``."""
+"""Clients that request pages in this process or through gunicorn."""
 
 import http.client
 import secrets
@@ -8,64 +8,61 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.test import Client
 
-from .urls import PERSON
+from .urls import SESSION_USER
 
 HOST = "localhost"
 
 
+class UnexpectedResponse(Exception):
+    """The status was not 200 for a page, or not 302 for a form."""
+
+
 @dataclass
-class Visitor:
-    """A person with a session, a program with a token, or nobody."""
+class Requester:
+    """A person with a session, a program with a token, or an anonymous visitor."""
 
     user: object = None
     token: str = ""
 
-    def inside(self):
-        """A client within this process."""
-        return InProcess(self._client())
+    def in_process_client(self):
+        return InProcessClient(self._client())
 
-    def through(self, port):
-        """A client of the gunicorn on that port."""
-        return OverHttp(port, self._client().cookies, self.token)
+    def http_client(self, port):
+        return HttpClient(port, self._client().cookies, self.token)
 
     def _client(self):
-        client = Client(
-            headers={
-                "host": HOST,
-                **({"authorization": f"Bearer {self.token}"} if self.token else {}),
-            }
-        )
+        headers = {"host": HOST}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        client = Client(headers=headers)
         if self.user:
             client.force_login(self.user)
             session = client.session
-            session[PERSON] = self.user.pk
+            session[SESSION_USER] = self.user.pk
             session.save()
         return client
 
 
-class Refused(Exception):
-    """A page answered something else than 200, or a form something else than a redirect."""
-
-
 def _check(status, address, fields, content):
     if status != (302 if fields else 200):
-        raise Refused(f"{address} answered {status}: {content[:2000].decode(errors='replace')}")
+        text = content[:2000].decode(errors="replace")
+        raise UnexpectedResponse(f"{address} answered {status}: {text}")
 
 
-class InProcess:
+class InProcessClient:
     """Django's test client."""
 
     def __init__(self, client):
         self.client = client
 
     def send(self, address, fields=None):
-        """Ask for a page, or send a form; raises Refused."""
+        """Request a page or submit a form. Raise UnexpectedResponse."""
         response = self.client.post(address, fields) if fields else self.client.get(address)
         _check(response.status_code, address, fields, response.content)
 
 
-class OverHttp:
-    """A browser that opens a connection for each request, as nginx does."""
+class HttpClient:
+    """A client that opens a connection for each request, as nginx does."""
 
     def __init__(self, port, cookies, token=""):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -78,7 +75,7 @@ class OverHttp:
             self.headers["Authorization"] = f"Bearer {token}"
 
     def send(self, address, fields=None):
-        """Ask for a page, or send a form; raises Refused."""
+        """Request a page or submit a form. Raise UnexpectedResponse."""
         headers = {
             **self.headers,
             "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
@@ -88,8 +85,8 @@ class OverHttp:
         self.connection.request(
             "POST" if fields else "GET", address, urlencode(fields) if fields else None, headers
         )
-        answer = self.connection.getresponse()
-        for header in answer.headers.get_all("Set-Cookie") or []:
+        response = self.connection.getresponse()
+        for header in response.headers.get_all("Set-Cookie") or []:
             name, _, value = header.partition(";")[0].partition("=")
             self.cookies[name] = value
-        _check(answer.status, address, fields, answer.read())
+        _check(response.status, address, fields, response.read())
