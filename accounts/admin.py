@@ -19,7 +19,7 @@ from .models import (
     User,
 )
 from .roles import PERMISSIONS
-from .services import mails
+from .services import emails
 
 
 @admin.register(User)
@@ -59,13 +59,13 @@ class UserAdmin(HistoryAdmin, NeverDeleted, LargeTable):
         """Not the account of somebody who has rights that one lacks."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (
-            obj is None or User.objects.within_reach_of(request.user).filter(pk=obj.pk).exists()
+            obj is None or User.objects.manageable_by(request.user).filter(pk=obj.pk).exists()
         )
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
         if "email" in form.changed_data and form.initial["email"]:
-            mails.tell_address_changed(obj, form.initial["email"])
+            emails.notify_email_changed(obj, form.initial["email"])
 
     @admin.display(ordering="membership__group__name")
     def role(self, person):
@@ -162,8 +162,7 @@ class ApiTokenAdmin(ReadOnlyAdmin, LargeTable):
         if not admin.ModelAdmin.has_delete_permission(self, request, obj):
             return False
         return (
-            obj is None
-            or User.objects.within_reach_of(request.user).filter(pk=obj.user_id).exists()
+            obj is None or User.objects.manageable_by(request.user).filter(pk=obj.user_id).exists()
         )
 
 

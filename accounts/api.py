@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from accounts.forms.passwords import NewPasswordForm
 from accounts.forms.people import PersonForm, StudentForm, form_to_edit
-from accounts.forms.registration import RegisterForm
+from accounts.forms.registration import RegistrationForm
 from accounts.services.people import add_person, update_person
 from accounts.services.registration import check_registration_open
 from coachmaster.core.api import (
@@ -29,7 +29,7 @@ from coachmaster.core.api import (
 
 from . import throttling, tokens
 from .models import User
-from .roles import ADMIN, INSTRUCTOR, STUDENT, roles_within
+from .roles import ADMIN, INSTRUCTOR, STUDENT, assignable_roles
 from .services import invitations, registration, sign_in
 from .tokens import Token
 
@@ -63,7 +63,7 @@ class UserOut(Schema):
 
 
 def user_json(person, *, phone=True, everything=True):
-    """Return a person, loaded with the role or from `in_brief`, as JSON."""
+    """Return a person, loaded with the role or from `for_api`, as JSON."""
     return {
         "id": person.pk,
         "email": person.email if everything else None,
@@ -148,7 +148,7 @@ def register(request, payload: RegisterIn):
     if not _may_add_people(request):
         return _self_registration(request, payload)
     role = ROLES[payload.role]
-    if role not in {group.name for group in roles_within(request.user)}:
+    if role not in {group.name for group in assignable_roles(request.user)}:
         raise PermissionDenied
     form_class = StudentForm if role == STUDENT else PersonForm
     form = form_class(_person_fields(payload), instance=User())
@@ -158,7 +158,7 @@ def register(request, payload: RegisterIn):
     person = add_person(role=role, profile=form.record, password=payload.password, **form.person)
     data = {"message": f"{person} added.", "user": user_json(person)}
     if payload.password is None:
-        data["set_password_url"] = invitations.link_for(person, request)
+        data["set_password_url"] = invitations.invitation_link(person, request)
     return ApiResponse(data, 201)
 
 
@@ -177,7 +177,7 @@ def _self_registration(request, payload):
     if payload.role != "student":
         raise PermissionDenied("Only an Admin can add people with that role.")
     check_registration_open()  # before the form, which reveals whether an email is registered
-    values = _clean_with_password(RegisterForm, payload.password or "", _person_fields(payload))
+    values = _clean_with_password(RegistrationForm, payload.password or "", _person_fields(payload))
     person = registration.register(address=throttling.client_address(request), **values)
     number = person.student_profile.admission_number
     message = f"Welcome, {person}. Your admission number is {number}."
@@ -219,11 +219,11 @@ def login(request, payload: LoginIn):
         raise ValidationError(dict.fromkeys(missing, "This field is required."))
     # Longer names and passwords do not exist; refuse them without a query or a hash.
     is_possible = len(name) <= 254 and len(password) <= 1000 and "\0" not in name + password
-    person = sign_in.person_by_password(request, name, password) if is_possible else None
+    person = sign_in.authenticate_person(request, name, password) if is_possible else None
     token = person and tokens.issue(person)
     if token is None:
-        return ApiResponse({"message": sign_in.WRONG}, 401)
-    sign_in.note_last_sign_in(person)
+        return ApiResponse({"message": sign_in.WRONG_CREDENTIALS}, 401)
+    sign_in.record_last_sign_in(person)
     return ApiResponse({"token": token, "user": user_json(person)})
 
 
@@ -279,7 +279,7 @@ class UserQuery(Schema):
 )
 def list_users(request, paging: Query[Paging], query: Query[UserQuery]):
     """Return all people, by name."""
-    people = User.objects.in_brief().order_by("full_name", "pk")
+    people = User.objects.for_api().order_by("full_name", "pk")
     if query.role:
         people = people.filter(membership__group__name=ROLES[query.role])
     return list_response(request, paging, "users", people, user_json)

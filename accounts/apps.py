@@ -15,7 +15,7 @@ class AccountsConfig(AppConfig):
         from . import roles
         from .services import sign_in
 
-        post_migrate.connect(roles.keep_in_step, dispatch_uid="accounts.roles")
+        post_migrate.connect(roles.update_roles, dispatch_uid="accounts.roles")
         # Django's own would write a line of history for every sign-in.
         user_logged_in.disconnect(update_last_login, dispatch_uid="update_last_login")
-        user_logged_in.connect(sign_in.note_sign_in, dispatch_uid="accounts.last_login")
+        user_logged_in.connect(sign_in.record_sign_in, dispatch_uid="accounts.last_login")

@@ -8,7 +8,7 @@ def _of_student(name):
 
 
 #: The list of people: what its page shows, and of students what is needed to bring them in elsewhere.
-PEOPLE = [
+PERSON_COLUMNS = [
     Column("Name", Kind.TEXT, lambda person: person.full_name),
     Column("Role", Kind.TEXT, lambda person: person.role),
     Column("Phone", Kind.TEXT, lambda person: person.phone),
@@ -24,7 +24,7 @@ PEOPLE = [
 ]
 
 #: Students that were found, as the page of the search shows them.
-STUDENTS = [
+STUDENT_COLUMNS = [
     Column("Student", Kind.TEXT, lambda person: person.full_name),
     Column("Admission number", Kind.TEXT, _of_student("admission_number")),
     Column("Phone", Kind.TEXT, lambda person: person.phone),

@@ -101,7 +101,7 @@ PERMISSIONS = {
 
 
 @transaction.atomic
-def keep_in_step(sender=None, **kwargs):
+def update_roles(sender=None, **kwargs):
     """Make the three groups and give them exactly the permissions of the table.
 
     Runs after each app's migrations; the last run sees all permissions.
@@ -127,7 +127,7 @@ def sees_whole_institute(user):
     return user.has_perm(SEE_WHOLE_INSTITUTE)
 
 
-def roles_within(user):
+def assignable_roles(user):
     """The roles, as groups, that ``user`` may give to others: Student, and those that give no right which ``user`` lacks."""
     from django.contrib.auth.models import Group, Permission
 

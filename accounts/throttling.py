@@ -64,7 +64,7 @@ class TooManyTries(Exception):
 
 
 @transaction.atomic(durable=True)
-def count(*tries):
+def count_tries(*tries):
     """Count one try against each (limit, subject). Raises TooManyTries, and counts nothing, when one is used up."""
     now = timezone.now()
     limits = {}
@@ -125,19 +125,19 @@ def _sign_in_tries(request, name):
 
 def count_sign_in(request, name):
     """Count one password for ``name`` from where the request comes. Raises TooManyTries."""
-    count(*_sign_in_tries(request, name))
+    count_tries(*_sign_in_tries(request, name))
 
 
-def sign_in_succeeded(request, name):
+def forgive_sign_in(request, name):
     """Forget the failures of this name from here; the try itself was none, so it is taken back everywhere else."""
     pair, *others = (limit.key(subject) for limit, subject in _sign_in_tries(request, name))
     Attempts.objects.filter(key=pair).delete()
     Attempts.objects.filter(key__in=others, count__gt=0).update(count=F("count") - 1)
-    forget_ended()
+    delete_expired()
 
 
 @transaction.atomic
-def forget_ended():
+def delete_expired():
     """Delete some rows whose time is over; those that somebody is counting in stay."""
     ended = Attempts.objects.filter(ends_at__lt=timezone.now() - _DAY).select_for_update(
         skip_locked=True
@@ -145,7 +145,7 @@ def forget_ended():
     Attempts.objects.filter(key__in=list(ended.values_list("key", flat=True)[:100])).delete()
 
 
-def slowed(view):
+def throttled(view):
     """Wraps a view: where a limit is used up, the page that says how long to wait (429)."""
 
     @functools.wraps(view)

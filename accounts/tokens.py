@@ -15,7 +15,7 @@ from ninja.security import HttpBearer
 
 from .models import ApiToken, User
 
-LASTS = datetime.timedelta(hours=24)
+LIFETIME = datetime.timedelta(hours=24)
 
 
 def _digest(token):
@@ -36,14 +36,14 @@ def issue(user):
     token, now = secrets.token_urlsafe(32), timezone.now()
     ApiToken.objects.filter(user=user, expires_at__lte=now).delete()
     ApiToken.objects.create(
-        digest=_digest(token), user=user, created_at=now, expires_at=now + LASTS
+        digest=_digest(token), user=user, created_at=now, expires_at=now + LIFETIME
     )
     return token
 
 
 def find(token):
     """The ApiToken in force that ``token`` is the text of, with its person, role and record; None without one."""
-    people = ApiToken.objects.in_force().select_related(
+    people = ApiToken.objects.valid().select_related(
         "user__membership__group", "user__student_profile"
     )
     return people.filter(digest=_digest(token)).first()

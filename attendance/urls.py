@@ -3,7 +3,7 @@
 from django.urls import path
 
 from accounts.roles import requires
-from accounts.views.reminders import remind_by_mail, remind_by_whatsapp
+from accounts.views.reminders import remind_by_email, remind_by_whatsapp
 from attendance.services.reminders import SHORTAGE
 
 from .views import (
@@ -37,7 +37,7 @@ urlpatterns = [
     path("attendance/shortage/", sees_sheets(shortage.shortage_list), name="shortage"),
     path(
         "attendance/shortage/remind/",
-        reminds(remind_by_mail),
+        reminds(remind_by_email),
         {"kind": SHORTAGE},
         name="remind-by-mail",
     ),

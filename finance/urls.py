@@ -3,7 +3,7 @@
 from django.urls import path
 
 from accounts.roles import requires
-from accounts.views.reminders import remind_by_mail, remind_by_whatsapp
+from accounts.views.reminders import remind_by_email, remind_by_whatsapp
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from finance.services.reminders import FEE_REMINDERS
 
@@ -230,7 +230,7 @@ urlpatterns = [
     ),
     path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
     path("day-book/close/", requires("finance.add_dayclose")(day_book.day_close), name="day-close"),
-    path("dues/remind/", reminds(remind_by_mail), {"kind": FEE_REMINDERS}, name="remind-by-mail"),
+    path("dues/remind/", reminds(remind_by_email), {"kind": FEE_REMINDERS}, name="remind-by-mail"),
     path(
         "students/<int:pk>/remind/",
         reminds(remind_by_whatsapp),

@@ -103,7 +103,7 @@ class BatchForm(EditForm):
             Q(is_active=True) | Q(pk=self.instance.course_id)
         )
         self.fields["course"].empty_label = "Choose a course"
-        teaching = User.objects.who_can_teach().values("pk")
+        teaching = User.objects.able_to_teach().values("pk")
         offered = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
         self.fields["instructor"].queryset = offered.only("full_name")
         self.fields["instructor"].empty_label = "Nobody yet"

@@ -96,7 +96,7 @@ class _Teachers:
 
     def __init__(self):
         self._found = {}
-        for user in User.objects.who_can_teach():
+        for user in User.objects.able_to_teach():
             for word in filter(None, (user.email, folded(user.full_name))):
                 self._found.setdefault(word, []).append(user)
 

@@ -41,8 +41,8 @@ def batch_with(text, **fields):
 
 
 def address(user):
-    link = calendar_links.renew(user)
-    return reverse("academics:calendar-feed", args=[user.pk, calendar_links.token_of(link)])
+    link = calendar_links.renew_link(user)
+    return reverse("academics:calendar-feed", args=[user.pk, calendar_links.link_token(link)])
 
 
 def events(text):

@@ -124,7 +124,7 @@ def _taken(batches, first, last):
 @require_safe
 def calendar_feed(request, pk, token):
     """Serve a person's classes to a phone, which has the token of the link and no session."""
-    person = calendar_links.find(pk, token)
+    person = calendar_links.link_owner(pk, token)
     if person is None:
         raise Http404
     # 0.1 s and 10 MB, which no other page needs.

@@ -13,7 +13,7 @@ class PasswordField(forms.CharField):
         super().__init__(**{"strip": False, "max_length": 1000, "widget": widget, **kwargs})
 
 
-class PasswordAgainMixin:
+class ConfirmPasswordMixin:
     """For forms whose act is not undone easily: asks for one's own password when it was last typed over ten minutes ago.
 
     Takes the keyword ``request``. A right password is noted for the next ten minutes, wrong ones count as failed sign-ins.
@@ -23,13 +23,13 @@ class PasswordAgainMixin:
     def __init__(self, *args, request, **kwargs):
         super().__init__(*args, **kwargs)
         self.request = request
-        if not sign_in.password_is_fresh(request):
+        if not sign_in.is_password_confirmed(request):
             self.fields["own_password"] = PasswordField(
                 label="Your password", help_text="You typed it a while ago; this step asks again."
             )
 
     def clean_own_password(self):
-        sign_in.check_own_password(self.request, self.cleaned_data["own_password"])
+        sign_in.confirm_password(self.request, self.cleaned_data["own_password"])
         return ""
 
     def clean(self):
@@ -82,11 +82,11 @@ class PasswordChangeForm(NewPasswordForm):
         self.request = request
 
     def clean_old_password(self):
-        sign_in.check_own_password(self.request, self.cleaned_data["old_password"])
+        sign_in.confirm_password(self.request, self.cleaned_data["old_password"])
         return ""
 
 
-class ResetForm(forms.Form):
+class PasswordResetForm(forms.Form):
     """Whose password is forgotten."""
 
     email = LowercaseEmailFormField(

@@ -8,7 +8,7 @@ from coachmaster.core.concurrency import EditForm
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.statuses import State
 
-from .passwords import PasswordAgainMixin
+from .passwords import ConfirmPasswordMixin
 
 
 class PeopleFilter(FilterForm):
@@ -51,7 +51,7 @@ class PeopleFilter(FilterForm):
         return people
 
 
-class OwnDetailsForm(EditForm):
+class ProfileForm(EditForm):
     """What people change about themselves."""
 
     class Meta:
@@ -69,12 +69,12 @@ class OwnDetailsForm(EditForm):
         return None
 
 
-class PersonForm(OwnDetailsForm):
+class PersonForm(ProfileForm):
     """A person, by an Admin."""
 
     needs_email = True
 
-    class Meta(OwnDetailsForm.Meta):
+    class Meta(ProfileForm.Meta):
         fields = ["full_name", "email", "phone"]
 
     def __init__(self, *args, **kwargs):
@@ -129,18 +129,18 @@ def form_to_edit(person, by):
     if by.has_perm("accounts.change_user"):
         # An e-mail address is a key to the account: not to one that may do what one may not oneself.
         return (
-            OwnDetailsForm
-            if not person.in_reach
+            ProfileForm
+            if not person.is_manageable
             else StudentForm
             if person.is_student
             else PersonForm
         )
     if person.pk == by.pk:
-        return OwnDetailsForm
+        return ProfileForm
     raise PermissionDenied
 
 
-class RoleForm(PasswordAgainMixin, forms.Form):
+class RoleForm(ConfirmPasswordMixin, forms.Form):
     """Another role for somebody."""
 
     role = forms.ModelChoiceField(

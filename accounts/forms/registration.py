@@ -3,7 +3,7 @@ from accounts.models import User
 from .passwords import NewPasswordForm
 
 
-class RegisterForm(NewPasswordForm):
+class RegistrationForm(NewPasswordForm):
     """A new student, by themselves."""
 
     full_name = User._meta.get_field("full_name").formfield(label="Your full name")

@@ -28,6 +28,6 @@ class SignInForm(forms.Form):
                 "Enter your e-mail address or admission number, and your password."
             )
         values = self.cleaned_data
-        self.user = sign_in.person_by_password(self.request, values["name"], values["password"])
+        self.user = sign_in.authenticate_person(self.request, values["name"], values["password"])
         if self.user is None:
-            raise ValidationError(sign_in.WRONG)
+            raise ValidationError(sign_in.WRONG_CREDENTIALS)

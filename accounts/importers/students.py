@@ -2,7 +2,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import StudentProfile, User
 from accounts.roles import STUDENT
-from accounts.services.admission_numbers import draw_admission_numbers
+from accounts.services.admission_numbers import next_admission_numbers
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.importers import ImportColumn, set_changes
 
@@ -90,7 +90,7 @@ class StudentImporter(PeopleImporter):
             if result.is_valid:
                 without = [profile for profile in profiles if not profile.admission_number]
                 numbers = (
-                    draw_admission_numbers(self.today.year, len(without), known.numbers)
+                    next_admission_numbers(self.today.year, len(without), known.numbers)
                     if without
                     else []
                 )

@@ -5,10 +5,10 @@ from accounts.models import AdmissionSeries, StudentProfile
 
 def next_admission_number(year):
     """The next free number of ``year``, like `26-00042`. Call inside a transaction: the counter stays locked until its end."""
-    return draw_admission_numbers(year, 1)[0]
+    return next_admission_numbers(year, 1)[0]
 
 
-def draw_admission_numbers(year, count, spoken_for=()):
+def next_admission_numbers(year, count, spoken_for=()):
     """The next ``count`` free numbers of ``year``, like `next_admission_number`; those ``spoken_for`` are passed over."""
     AdmissionSeries.objects.get_or_create(year=year)
     series = AdmissionSeries.objects.select_for_update().get(year=year)
@@ -29,7 +29,7 @@ def draw_admission_numbers(year, count, spoken_for=()):
     return numbers
 
 
-def one_more_look(write):
+def retry_on_conflict(write):
     """Runs ``write`` in a transaction. When somebody else took a unique value in the meantime, once more: then its own
     checks see that, and refuse with a sentence instead of an IntegrityError."""
     try:

@@ -16,21 +16,23 @@ from accounts.models import User
 _SALT = "accounts.invitation"
 
 
-def _state(user):
+def _fingerprint(user):
     return salted_hmac(_SALT, f"{user.password}\n{user.email}", algorithm="sha256").hexdigest()[:32]
 
 
-def path_for(user):
+def invitation_path(user):
     """The path of the page on which ``user`` sets their password."""
-    return reverse("accounts:invitation", args=[signing.dumps([user.pk, _state(user)], salt=_SALT)])
+    return reverse(
+        "accounts:invitation", args=[signing.dumps([user.pk, _fingerprint(user)], salt=_SALT)]
+    )
 
 
-def link_for(user, request):
+def invitation_link(user, request):
     """The address that ``user`` opens to set their password."""
-    return request.build_absolute_uri(path_for(user))
+    return request.build_absolute_uri(invitation_path(user))
 
 
-def person_invited_by(token):
+def invited_person(token):
     """The active person a link was made for, or None when it is no link of ours, too old, or used."""
     try:
         pk, state = signing.loads(
@@ -39,4 +41,4 @@ def person_invited_by(token):
     except (signing.BadSignature, ValueError, TypeError):
         return None
     user = User.objects.filter(pk=pk, is_active=True).first()
-    return user if user and constant_time_compare(state, _state(user)) else None
+    return user if user and constant_time_compare(state, _fingerprint(user)) else None

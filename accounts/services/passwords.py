@@ -1,6 +1,6 @@
 from django.db import transaction
 
-from . import mails
+from . import emails
 
 
 def set_password(user, password):
@@ -10,4 +10,4 @@ def set_password(user, password):
     with transaction.atomic():
         user.save(update_fields=["password"])
         if had_one:
-            mails.tell(user, "The password of your account was changed.")
+            emails.notify_account_changed(user, "The password of your account was changed.")

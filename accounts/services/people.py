@@ -9,8 +9,8 @@ from accounts import tokens
 from accounts.models import Membership, StudentProfile, User
 from accounts.roles import STUDENT
 
-from . import mails
-from .admission_numbers import next_admission_number, one_more_look
+from . import emails
+from .admission_numbers import next_admission_number, retry_on_conflict
 
 
 def add_person(*, full_name, role, email="", phone="", password=None, profile=None):
@@ -39,7 +39,7 @@ def add_person(*, full_name, role, email="", phone="", password=None, profile=No
         Membership.objects.create(user=user, group=Group.objects.get(name=role))
         return user
 
-    return one_more_look(write)
+    return retry_on_conflict(write)
 
 
 def update_person(user, *, profile=None, **fields):
@@ -62,18 +62,18 @@ def update_person(user, *, profile=None, **fields):
         person.full_clean()
         # All of it again, so that the text people are found by follows the record too.
         person.save(update_fields=[*fields, "search_text"])
-        mails.tell_address_changed(person, email_before)
+        emails.notify_email_changed(person, email_before)
         return person
 
-    return one_more_look(write)
+    return retry_on_conflict(write)
 
 
-def _keep_an_admin(person):
+def _check_admin_remains(person):
     """Raises ValidationError when ``person`` is the last one who is active and may change roles.
 
     Locks those who may, in order, so that two Admins cannot take the role from each other at once.
     """
-    keepers = User.objects.who_may("change_membership")
+    keepers = User.objects.with_permission("change_membership")
     keys = list(
         Membership.objects.filter(user__in=keepers)
         .select_for_update()
@@ -82,7 +82,7 @@ def _keep_an_admin(person):
     )
     if (
         person.pk in keys
-        and not User.objects.who_may("change_membership").exclude(pk=person.pk).exists()
+        and not User.objects.with_permission("change_membership").exclude(pk=person.pk).exists()
     ):
         raise ValidationError(f"{person} is the last active Admin. Make somebody else Admin first.")
 
@@ -107,13 +107,13 @@ def change_role(person, group, *, by):
             "A student needs a record with an admission number: add them as a new student."
         )
     if not group.permissions.filter(codename="change_membership").exists():
-        _keep_an_admin(person)
+        _check_admin_remains(person)
     membership = Membership.objects.select_for_update().get(user=person)
     if membership.group_id != group.pk:
         membership.group = group
         membership.save(update_fields=["group"])
         tokens.revoke_all(person)
-        mails.tell(person, f"Your role is now {group.name}.")
+        emails.notify_account_changed(person, f"Your role is now {group.name}.")
     return membership
 
 
@@ -127,7 +127,7 @@ def check_can_deactivate(person, *, by):
 def deactivate(person, *, by):
     """End the sign-in of ``person`` and their tokens; open sessions end with their next request. Raises ValidationError."""
     check_can_deactivate(person, by=by)
-    _keep_an_admin(person)
+    _check_admin_remains(person)
     person.is_active = False
     person.save(update_fields=["is_active"])
     tokens.revoke_all(person)

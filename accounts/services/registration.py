@@ -19,5 +19,5 @@ def register(*, address, **person):
     Raises what `check_registration_open` and `add_person` raise, and TooManyTries.
     """
     check_registration_open()
-    throttling.count((throttling.REGISTER, address))
+    throttling.count_tries((throttling.REGISTER, address))
     return add_person(role=STUDENT, **person)

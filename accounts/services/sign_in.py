@@ -9,46 +9,46 @@ from django.utils import timezone
 from accounts import throttling
 
 #: How long a typed password vouches for who sits there, for acts like voiding a payment.
-FRESH = datetime.timedelta(minutes=10)
+CONFIRMATION_LASTS = datetime.timedelta(minutes=10)
 
 _ENTERED_AT = "password_entered_at"
 
 
 #: What is said of a name and password that do not go together, whichever of the two is wrong.
-WRONG = "This name and password do not go together. Check both and try again."
+WRONG_CREDENTIALS = "This name and password do not go together. Check both and try again."
 
 
-def person_by_password(request, name, password):
+def authenticate_person(request, name, password):
     """The person who signs in by ``name`` and ``password``, or None. Raises TooManyTries before looking at it."""
     throttling.count_sign_in(request, name)
     person = authenticate(request, username=name, password=password)
     if person:
-        throttling.sign_in_succeeded(request, name)
+        throttling.forgive_sign_in(request, name)
     return person
 
 
-def note_last_sign_in(user):
+def record_last_sign_in(user):
     """Keep when a person last signed in, without a line of history."""
     user.last_login = timezone.now()
     type(user).objects.filter(pk=user.pk).update(last_login=user.last_login)
 
 
-def note_sign_in(sender, request, user, **kwargs):
+def record_sign_in(sender, request, user, **kwargs):
     """Keep when a person last signed in, and that the password was typed in this session."""
-    note_last_sign_in(user)
+    record_last_sign_in(user)
     if request is not None and hasattr(request, "session"):
-        note_password(request)
+        record_password_entry(request)
 
 
-def note_password(request):
+def record_password_entry(request):
     """The password was typed, and right, just now."""
     request.session[_ENTERED_AT] = timezone.now().timestamp()
 
 
-def password_is_fresh(request):
+def is_password_confirmed(request):
     """Whether the password was typed in this session within the last ten minutes."""
     age = timezone.now().timestamp() - request.session.get(_ENTERED_AT, 0)
-    return 0 <= age < FRESH.total_seconds()
+    return 0 <= age < CONFIRMATION_LASTS.total_seconds()
 
 
 def sign_in_name(user):
@@ -58,7 +58,7 @@ def sign_in_name(user):
     )
 
 
-def check_own_password(request, password):
+def confirm_password(request, password):
     """Note that the signed-in person typed their password again. Raises ValidationError when it is wrong, or too often was."""
     name = sign_in_name(request.user)
     try:
@@ -67,5 +67,5 @@ def check_own_password(request, password):
         raise ValidationError(error.sentence, code="throttled") from error
     if not request.user.check_password(password):
         raise ValidationError("This is not your password. Type it again.", code="wrong")
-    throttling.sign_in_succeeded(request, name)
-    note_password(request)
+    throttling.forgive_sign_in(request, name)
+    record_password_entry(request)

@@ -7,7 +7,7 @@ from django.core import mail
 from django.urls import reverse
 
 from accounts.models import Attempts, User
-from accounts.throttling import ADDRESS, count
+from accounts.throttling import ADDRESS, count_tries
 
 from .factories import StudentFactory, UserFactory
 
@@ -56,7 +56,7 @@ def test_every_table_is_listed_with_the_same_queries_however_long(
     client_of, owner, table, queries_of
 ):
     StudentFactory()
-    count((ADDRESS, "10.0.0.9"))
+    count_tries((ADDRESS, "10.0.0.9"))
     client = client_of(owner)
     page = admin_page(f"{table}_changelist")
     assert client.get(page).status_code == 200
@@ -191,7 +191,7 @@ def test_a_records_history_can_be_read_but_not_put_back(client_of, admin, studen
 
 
 def test_counted_tries_can_be_looked_at_only(client_of, owner):
-    count((ADDRESS, "10.0.0.9"))
+    count_tries((ADDRESS, "10.0.0.9"))
     row = Attempts.objects.get()
 
     assert (

@@ -375,7 +375,7 @@ def test_registering_can_be_closed_but_not_for_the_office(admin, settings):
 
 def test_registering_is_slowed(db):
     for _ in range(20):
-        throttling.count((throttling.REGISTER, "127.0.0.1"))
+        throttling.count_tries((throttling.REGISTER, "127.0.0.1"))
 
     answer = nobody.send("POST", "/auth/register", ASHA)
 
@@ -395,7 +395,7 @@ def test_an_admin_adds_people_of_any_role_who_set_their_password_by_a_link(admin
     assert data["message"] == "New added."
     assert data["user"] == as_json(person, role=role)
     assert (
-        invitations.person_invited_by(data["set_password_url"].rstrip("/").rsplit("/", 1)[-1])
+        invitations.invited_person(data["set_password_url"].rstrip("/").rsplit("/", 1)[-1])
         == person
     )
     assert not person.has_usable_password()

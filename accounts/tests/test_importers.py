@@ -255,7 +255,7 @@ def test_instructors_come_in_by_their_email_and_a_second_run_changes_nothing(fil
         INSTRUCTOR,
         False,
     )
-    assert User.objects.who_can_teach().count() == 2
+    assert User.objects.able_to_teach().count() == 2
 
 
 def test_changed_cells_change_the_instructor(file, instructor):
@@ -289,7 +289,7 @@ def test_an_instructor_needs_an_email_of_their_own(file, student, text, sentence
 
     assert run.code == 1
     assert sentence in run.said
-    assert not User.objects.who_can_teach().exists()
+    assert not User.objects.able_to_teach().exists()
 
 
 # Usage ----------------------------------------------------------------------------------------------------------

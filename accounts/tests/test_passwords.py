@@ -32,7 +32,7 @@ def invited(db):
 
 @pytest.fixture
 def link_to(rf):
-    return lambda user: invitations.link_for(user, rf.get("/"))
+    return lambda user: invitations.invitation_link(user, rf.get("/"))
 
 
 def ask(client, email, **more):

@@ -48,7 +48,7 @@ def test_two_admins_cannot_take_the_role_from_each_other():
     )
 
     assert [type(result) for result in results].count(ValidationError) == 1
-    assert User.objects.who_may("change_membership").count() == 1
+    assert User.objects.with_permission("change_membership").count() == 1
 
 
 def test_one_address_registered_by_several_at_once_makes_one_person_and_refusals():

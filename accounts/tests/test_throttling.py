@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts import throttling
 from accounts.models import Attempts
-from accounts.throttling import Limit, TooManyTries, client_address, count
+from accounts.throttling import Limit, TooManyTries, client_address, count_tries
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def tries_let_through(limit, subject, asked):
     passed = 0
     for _ in range(asked):
         try:
-            count((limit, subject))
+            count_tries((limit, subject))
             passed += 1
         except TooManyTries:
             pass
@@ -44,7 +44,7 @@ def test_the_time_to_wait_is_what_is_left_and_then_tries_come_back():
         tries_let_through(THREE_AN_HOUR, "asha", 3)
         clock.shift(datetime.timedelta(minutes=50))
         with pytest.raises(TooManyTries) as refused:
-            count((THREE_AN_HOUR, "asha"))
+            count_tries((THREE_AN_HOUR, "asha"))
         assert refused.value.seconds == 600
         assert refused.value.sentence == "Too many tries. Wait 10 minutes, then try again."
         clock.shift(datetime.timedelta(minutes=10))
@@ -55,7 +55,7 @@ def test_what_one_limit_refuses_is_not_counted_by_the_others():
     other = Limit("other", 5, datetime.timedelta(hours=1))
     for _ in range(10):
         with contextlib.suppress(TooManyTries):
-            count((THREE_AN_HOUR, "asha"), (other, "desk"))
+            count_tries((THREE_AN_HOUR, "asha"), (other, "desk"))
 
     assert tries_let_through(other, "desk", 10) == 2
 
@@ -74,7 +74,7 @@ def test_after_a_slowed_limit_one_try_a_minute_is_left():
 
 
 def test_rows_say_nothing_about_who_they_count():
-    count((THREE_AN_HOUR, "asha@example.com"))
+    count_tries((THREE_AN_HOUR, "asha@example.com"))
 
     row = Attempts.objects.get()
     assert (row.what, row.count, len(row.key)) == ("test", 1, 64)
@@ -83,10 +83,10 @@ def test_rows_say_nothing_about_who_they_count():
 
 def test_rows_that_ended_a_day_ago_are_forgotten():
     with time_machine.travel(NOON, tick=False) as clock:
-        count((THREE_AN_HOUR, "asha"))
+        count_tries((THREE_AN_HOUR, "asha"))
         clock.shift(datetime.timedelta(hours=26))
-        count((THREE_AN_HOUR, "ravi"))
-        throttling.forget_ended()
+        count_tries((THREE_AN_HOUR, "ravi"))
+        throttling.delete_expired()
 
     assert [row.key for row in Attempts.objects.all()] == [THREE_AN_HOUR.key("ravi")]
 

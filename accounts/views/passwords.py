@@ -7,27 +7,27 @@ from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from accounts import throttling
-from accounts.forms.passwords import NewPasswordForm, ResetForm
+from accounts.forms.passwords import NewPasswordForm, PasswordResetForm
 from accounts.models import User
-from accounts.services import invitations, mails
+from accounts.services import emails, invitations
 from accounts.services.passwords import set_password
 
-from .sign_in import open_page
+from .sign_in import public_page
 
 
-@open_page
+@public_page
 def password_reset(request):
-    form = ResetForm(request.POST or None)
+    form = PasswordResetForm(request.POST or None)
     if settings.SENDS_MAIL and form.is_valid():
         email = form.cleaned_data["email"]
-        throttling.count(
+        throttling.count_tries(
             (throttling.RESET_NAME, email),
             (throttling.RESET_ADDRESS, throttling.client_address(request)),
         )
         person = User.objects.filter(email=email, is_active=True).first()
-        answer = mails.RedirectThenSend(reverse("accounts:password-reset-done"))
+        answer = emails.RedirectAndSend(reverse("accounts:password-reset-done"))
         if person:
-            answer.message = mails.reset(person, _reset_link(request, person))
+            answer.message = emails.password_reset_email(person, _reset_link(request, person))
         return answer
     return render(
         request, "accounts/passwords/reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL}
@@ -42,12 +42,12 @@ def _reset_link(request, person):
     )
 
 
-@open_page
+@public_page
 def password_reset_done(request):
     return render(request, "accounts/passwords/reset_done.html")
 
 
-@open_page
+@public_page
 def password_reset_confirm(request, uidb64, token):
     try:
         person = User.objects.filter(pk=int(urlsafe_base64_decode(uidb64)), is_active=True).first()
@@ -58,9 +58,9 @@ def password_reset_confirm(request, uidb64, token):
     return _set_password(request, person)
 
 
-@open_page
+@public_page
 def invitation(request, token):
-    return _set_password(request, invitations.person_invited_by(token))
+    return _set_password(request, invitations.invited_person(token))
 
 
 def _set_password(request, person):

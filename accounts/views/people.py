@@ -6,11 +6,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from accounts.exports import PEOPLE
+from accounts.exports import PERSON_COLUMNS
 from accounts.forms.people import PeopleFilter, PersonForm, RoleForm, StudentForm, form_to_edit
 from accounts.models import User
-from accounts.roles import STUDENT, roles_within
-from accounts.services import invitations, mails
+from accounts.roles import STUDENT, assignable_roles
+from accounts.services import emails, invitations
 from accounts.services.people import (
     activate,
     add_person,
@@ -34,12 +34,12 @@ SORTS = {
 
 def person_list(request):
     filters = PeopleFilter(request.GET)
-    found = filters.filter(User.objects.for_listing())
+    found = filters.filter(User.objects.for_list())
     if request.GET.get("sort", "").endswith("role"):
         # Everybody has one. That being said, the database reads people along their roles.
         found = found.filter(membership__isnull=False)
     if file := list_file(
-        request, "people", PEOPLE, all_rows(request, found, SORTS, default="name")
+        request, "people", PERSON_COLUMNS, all_rows(request, found, SORTS, default="name")
     ):
         return file
     people = paginate(request, found, SORTS, default="name", ids_first=True)
@@ -63,7 +63,7 @@ def person_detail(request, pk):
             "is_self": is_self,
             "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
             "can_edit": is_self or may_change,
-            "can_manage": may_change and person.in_reach,
+            "can_manage": may_change and person.is_manageable,
             # That the role and the record were made goes without saying.
             "changes": [
                 change for change in changes(*history) if change.fields or change.label == "Person"
@@ -77,7 +77,7 @@ def person_detail(request, pk):
 
 def person_create(request):
     roles = sorted(
-        (group.name for group in roles_within(request.user)), key=lambda name: name != STUDENT
+        (group.name for group in assignable_roles(request.user)), key=lambda name: name != STUDENT
     )
     role = request.POST.get("role", request.GET.get("role", ""))
     if role not in roles:
@@ -145,7 +145,7 @@ def person_update(request, pk):
 def _person_in_reach(request, pk):
     """The person, for an act that would hand their rights on or take them: 403 when they have more than oneself."""
     person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
-    if not person.in_reach:
+    if not person.is_manageable:
         raise PermissionDenied
     return person
 
@@ -154,7 +154,7 @@ def _invite_by_mail(request, person):
     """Whether a link to set the password went out by mail."""
     if not (settings.SENDS_MAIL and person.email):
         return False
-    return mails.invite(person, invitations.link_for(person, request))
+    return emails.send_invitation(person, invitations.invitation_link(person, request))
 
 
 def _show_link(request, person):
@@ -186,7 +186,7 @@ def person_invite(request, pk):
         "accounts/people/invite.html",
         {
             "person": person,
-            "link": invitations.link_for(person, request) if is_shown else "",
+            "link": invitations.invitation_link(person, request) if is_shown else "",
             "can_mail": settings.SENDS_MAIL and person.email,
             "days": settings.INVITATION_DAYS,
         },
@@ -203,7 +203,7 @@ def person_role(request, pk):
     form = RoleForm(
         request.POST or None,
         request=request,
-        roles=roles_within(request.user).exclude(name=STUDENT),
+        roles=assignable_roles(request.user).exclude(name=STUDENT),
         initial={"role": person.membership.group_id},
     )
     if not refusal and form.is_valid():

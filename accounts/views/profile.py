@@ -6,7 +6,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts.forms.passwords import PasswordChangeForm
-from accounts.forms.people import OwnDetailsForm
+from accounts.forms.people import ProfileForm
 from accounts.models import ApiToken, CalendarLink, User
 from accounts.services import calendar_links
 from accounts.services.passwords import set_password
@@ -14,7 +14,7 @@ from accounts.services.people import update_person
 
 
 def me(request):
-    form = OwnDetailsForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if form.is_valid():
         update_person(request.user, **form.person)
         messages.success(request, "Your name and phone are saved.")
@@ -25,9 +25,9 @@ def me(request):
         "accounts/profile/detail.html",
         {
             "form": form,
-            "tokens": ApiToken.objects.in_force().filter(user=request.user),
+            "tokens": ApiToken.objects.valid().filter(user=request.user),
             "calendar_link": link,
-            "calendar_token": link and calendar_links.token_of(link),
+            "calendar_token": link and calendar_links.link_token(link),
         },
     )
 
@@ -35,7 +35,7 @@ def me(request):
 @require_POST
 def calendar_link_renew(request):
     had_one = CalendarLink.objects.filter(user=request.user).exists()
-    calendar_links.renew(request.user)
+    calendar_links.renew_link(request.user)
     said = (
         "The link to your calendar is new; the old one is dead."
         if had_one

@@ -5,20 +5,20 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
 
 from accounts import throttling
-from accounts.forms.registration import RegisterForm
+from accounts.forms.registration import RegistrationForm
 from accounts.services import registration
 from coachmaster.core.forms import add_errors
 
-from .sign_in import open_page
+from .sign_in import public_page
 
 
-@open_page
+@public_page
 def register(request):
     if request.user.is_authenticated:
         return redirect(settings.LOGIN_REDIRECT_URL)
     if not settings.REGISTRATION_OPEN:
         return render(request, "accounts/registration/closed.html", status=404)
-    form = RegisterForm(request.POST or None)
+    form = RegistrationForm(request.POST or None)
     if form.is_valid():
         try:
             person = registration.register(

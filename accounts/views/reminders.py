@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from accounts.services import mails
+from accounts.services import emails
 from coachmaster.core.pagination import PAGE_SIZE
 from coachmaster.core.reminders import Channel, RemindedAlready, RemindForm
 
@@ -64,7 +64,7 @@ def open_whatsapp(request, remind, *, back, otherwise):
 
 
 @require_POST
-def remind_by_mail(request, kind):
+def remind_by_email(request, kind):
     """Send a mail to each family that was ticked."""
     back = f"{reverse(kind.list_page)}?{request.GET.urlencode()}"
     if not settings.SENDS_MAIL:
@@ -85,16 +85,16 @@ def remind_by_mail(request, kind):
             "includes/remind_again.html",
             {"form": form, "recent": asked.notices, "back": back},
         )
-    went_out = mails.send_each(
+    went_out = emails.send_all(
         [EmailMessage(one.subject, one.text, to=[one.email]) for one in notices]
     )
     left_out = len(ids) - len(notices)
     words = f", {left_out} left out ({kind.reasons})" if left_out else ""
-    _tell_of_mails(request, notices, went_out, left_out=words)
+    _show_results(request, notices, went_out, left_out=words)
     return redirect(back)
 
 
-def _tell_of_mails(request, notices, went_out, *, left_out):
+def _show_results(request, notices, went_out, *, left_out):
     """Say which of ``notices`` went out, and delete the reminders of the others."""
     lost = [notice for notice, is_sent in zip(notices, went_out, strict=True) if not is_sent]
     for notice in lost:

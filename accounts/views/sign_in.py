@@ -13,13 +13,12 @@ from django.views.decorators.http import require_POST
 
 from accounts import throttling
 from accounts.forms.sign_in import SignInForm
+from accounts.unsaved_input import store_unsaved_input
 
-from . import session_expired
 
-
-def open_page(view):
+def public_page(view):
     """A page for people who are not signed in; it takes passwords, so neither caches nor error reports keep any of it."""
-    return login_not_required(never_cache(sensitive_post_parameters()(throttling.slowed(view))))
+    return login_not_required(never_cache(sensitive_post_parameters()(throttling.throttled(view))))
 
 
 def _after_sign_in(request):
@@ -32,7 +31,7 @@ def _after_sign_in(request):
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-@open_page
+@public_page
 def sign_in(request):
     form = SignInForm(request.POST or None, request=request)
     if not request.user.is_authenticated:
@@ -41,7 +40,7 @@ def sign_in(request):
             return sign_in_page(request, form, next=wanted, typed=request.POST.get("typed", ""))
         login(request, form.user)
     wanted = _after_sign_in(request)
-    session_expired.keep_typed(request, wanted)
+    store_unsaved_input(request, wanted)
     return HttpResponseRedirect(wanted)
 
 

@@ -152,7 +152,7 @@ SHORTAGE_COLUMNS = [
     Column("Batch", Kind.TEXT, lambda row: row.enrollment.batch.name),
     Column("Course", Kind.TEXT, lambda row: row.enrollment.batch.course.name),
     Column("Guardian", Kind.TEXT, lambda row: row.student.guardian_name),
-    Column("Phone", Kind.TEXT, lambda row: row.student.phone_to_call),
+    Column("Phone", Kind.TEXT, lambda row: row.student.contact_phone),
     Column("Attended", Kind.NUMBER, lambda row: row.tally.attended),
     Column("Classes", Kind.NUMBER, lambda row: row.tally.counted),
     Column("Percentage", Kind.NUMBER, lambda row: row.tally.percentage),

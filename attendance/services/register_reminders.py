@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.services import mails
+from accounts.services import emails
 from attendance.models import RegisterReminder
 from attendance.queries.missing_registers import days_back, missing_registers
 
@@ -60,10 +60,10 @@ def _mail(person, rows, today):
         for row in rows
     ]
     number = f"{len(rows)} register{'s' if len(rows) > 1 else ''}"
-    message = mails.compose(
+    message = emails.compose_email(
         "attendance/mail/registers", f"{number} to take", person.email, user=person, links=links
     )
-    if mails.send(message):
+    if emails.send_email(message):
         return "mailed"
     kept.delete()
     return "failed"

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
-from accounts.views.session_expired import comes_back, typed_before
+from accounts.unsaved_input import restored_input, restores_input
 from attendance.forms.sheets import AttendanceSheetForm, SheetDayForm, SheetFillForm
 from attendance.models import MarkChange, Sheet
 from attendance.percentages import STATUS_BY_VALUE, AttendanceRequirement, MarkStatus, Tally
@@ -64,7 +64,7 @@ class SheetRow:
         return self.enrollment.noted or ""
 
 
-@comes_back
+@restores_input
 def sheet(request, pk, held_on):
     batch = attendance_batch_or_404(request.user, pk)
     today, schedule = timezone.localdate(), day_schedule(batch, held_on)
@@ -74,7 +74,7 @@ def sheet(request, pk, held_on):
         return _closed_day(request, batch, held_on, sentence, today)
     if request.method != "POST":
         return _sheet_page(
-            request, batch, held_on, AttendanceSheetForm(typed_before(request)), schedule
+            request, batch, held_on, AttendanceSheetForm(restored_input(request)), schedule
         )
     form = AttendanceSheetForm(request.POST)
     if form.is_valid():

@@ -45,6 +45,6 @@ def shortage_list(request):
             "may_remind": may_remind,
             "may_mail": may_remind
             and settings.SENDS_MAIL
-            and any(row.student.email_to_write_to for row in rows),
+            and any(row.student.contact_email for row in rows),
         },
     )

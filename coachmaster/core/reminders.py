@@ -54,7 +54,7 @@ class Notice:
     @property
     def email(self):
         """Where a mail goes: to the guardian, else to the student."""
-        return self.student.email_to_write_to
+        return self.student.contact_email
 
     @property
     def link(self):

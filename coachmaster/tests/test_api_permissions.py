@@ -14,7 +14,7 @@ from academics.models import Batch
 from academics.tests.factories import DailyBatchFactory
 from accounts.models import StudentProfile
 from accounts.roles import INSTRUCTOR
-from accounts.services.sign_in import WRONG
+from accounts.services.sign_in import WRONG_CREDENTIALS
 from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.tests.factories import taken
 from coachmaster.api import api
@@ -150,7 +150,7 @@ def test_each_refusal_is_its_sentence_and_nothing_more(people):
         for key, paths in told.items()
         if key[1:] != ("message", STATUS_MESSAGES[int(key[0])])
     }
-    assert others == {("401", "message", WRONG): {"/auth/login"}}
+    assert others == {("401", "message", WRONG_CREDENTIALS): {"/auth/login"}}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from django import forms
 
-from accounts.forms.passwords import PasswordAgainMixin
+from accounts.forms.passwords import ConfirmPasswordMixin
 from coachmaster.core.form_fields import AmountField, PercentField, SingleLineFormField
 from coachmaster.core.money import ZERO, display
 from finance.models import ChargeKind, ConcessionKind
@@ -56,7 +56,7 @@ class ConcessionForm(OneTimeForm):
         return [line.charge for line in self._charges[self.cleaned_data["on"]][1]]
 
 
-class ApprovalForm(PasswordAgainMixin, forms.Form):
+class ApprovalForm(ConfirmPasswordMixin, forms.Form):
     """A concession above the limit is let through, by somebody whose password is fresh."""
 
 

@@ -5,7 +5,7 @@ import secrets
 from django import forms
 from django.db.models import Q
 
-from accounts.forms.passwords import PasswordAgainMixin
+from accounts.forms.passwords import ConfirmPasswordMixin
 from accounts.models import User
 from coachmaster.core.form_fields import (
     AmountField,
@@ -69,7 +69,7 @@ class PaymentForm(forms.Form):
         return super().clean()
 
 
-class ReceiptCancelForm(PasswordAgainMixin, forms.Form):
+class ReceiptCancelForm(ConfirmPasswordMixin, forms.Form):
     """Why a payment is voided; with the password again when it was typed a while ago."""
 
     reason = SingleLineFormField(
@@ -80,7 +80,7 @@ class ReceiptCancelForm(PasswordAgainMixin, forms.Form):
     )
 
 
-class BounceForm(PasswordAgainMixin, forms.Form):
+class BounceForm(ConfirmPasswordMixin, forms.Form):
     """A cheque came back from the bank; with the password again when it was typed a while ago."""
 
     bounced_on = DateFormField(label="Returned by the bank on")

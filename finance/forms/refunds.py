@@ -1,6 +1,6 @@
 from django import forms
 
-from accounts.forms.passwords import PasswordAgainMixin
+from accounts.forms.passwords import ConfirmPasswordMixin
 from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
 from coachmaster.core.forms import FilterForm
 from finance.models import Mode
@@ -14,7 +14,7 @@ class RefundDueFilter(FilterForm):
         self.fields["q"].label = "Student"
 
 
-class RefundForm(PasswordAgainMixin, forms.Form):
+class RefundForm(ConfirmPasswordMixin, forms.Form):
     """Money given back. The token is made once a form, so that sending it twice gives back once."""
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)

@@ -211,4 +211,4 @@ class StudentDues:
 
     @property
     def phone(self):
-        return self.account.student.phone_to_call
+        return self.account.student.contact_phone

@@ -42,7 +42,7 @@ def cheque(student, admin):
 @pytest.fixture
 def desk(client_of, admin, monkeypatch):
     """The owner's client, with the password typed just now."""
-    monkeypatch.setattr("accounts.services.sign_in.password_is_fresh", lambda request: True)
+    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
     return client_of(admin)
 
 
@@ -170,7 +170,7 @@ def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
 
 
 def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, cheque, monkeypatch):
-    monkeypatch.setattr("accounts.services.sign_in.password_is_fresh", lambda request: False)
+    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: False)
 
     assert "own_password" in returned(client_of(admin), cheque).context["form"].errors
     assert not Reversal.objects.exists()

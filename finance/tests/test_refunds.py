@@ -44,7 +44,7 @@ def give_back(client, payment, **changes):
 @pytest.fixture
 def desk(client_of, admin, monkeypatch):
     """The owner's client, with the password typed just now."""
-    monkeypatch.setattr("accounts.services.sign_in.password_is_fresh", lambda request: True)
+    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
     return client_of(admin)
 
 
@@ -167,7 +167,7 @@ def test_a_voucher_of_before_heads_were_kept_shows_that_of_the_receipt(payment):
 
 
 def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, payment, monkeypatch):
-    monkeypatch.setattr("accounts.services.sign_in.password_is_fresh", lambda request: False)
+    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: False)
 
     response = give_back(client_of(admin), payment)
 

@@ -179,7 +179,7 @@ def test_a_mail_that_the_server_refuses_is_no_reminder(
     other.guardian_email = "m@example.com"
     other.save()
     monkeypatch.setattr(
-        "accounts.services.mails.send_each",
+        "accounts.services.emails.send_all",
         lambda messages: [message.to == ["m@example.com"] for message in messages],
     )
 

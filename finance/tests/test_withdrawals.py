@@ -52,7 +52,7 @@ def enrollment(june, student):
 @pytest.fixture
 def desk(client_of, admin, monkeypatch):
     """The owner's client, with the password typed just now."""
-    monkeypatch.setattr("accounts.services.sign_in.password_is_fresh", lambda request: True)
+    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
     return client_of(admin)
 
 

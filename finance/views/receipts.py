@@ -71,10 +71,10 @@ CHECKS = throttling.Limit("receipt check: address", 60, datetime.timedelta(hours
 
 @login_not_required
 @never_cache
-@throttling.slowed
+@throttling.throttled
 def receipt_check(request, token):
     """Whether a receipt is genuine and stands, for anyone who holds it; it tells no more than the paper in their hand."""
-    throttling.count((CHECKS, throttling.client_address(request)))
+    throttling.count_tries((CHECKS, throttling.client_address(request)))
     payments = Payment.objects.select_related("student__user", "reversal").with_refunded()
     payment = payments.filter(pk=verification.payment_id_from_token(token)).first()
     first_name = payment.student.user.full_name.partition(" ")[0] if payment else ""

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         )
         if password is None:
             self.stdout.write(f"Set the password within {settings.INVITATION_DAYS} days, here:")
-            self.stdout.write(f"{settings.SITE_URL}{invitations.path_for(owner)}")
+            self.stdout.write(f"{settings.SITE_URL}{invitations.invitation_path(owner)}")
 
     def password(self, person, from_stdin):
         """The password: from standard input, from OWNER_PASSWORD, or typed twice on a terminal; None without any."""

@@ -1,6 +1,6 @@
 from django.shortcuts import redirect, render
 
-from accounts.exports import STUDENTS
+from accounts.exports import STUDENT_COLUMNS
 from coachmaster.core.exports import list_file
 from coachmaster.core.pagination import all_rows, paginate
 from coachmaster.dashboards.forms.search import SearchForm
@@ -15,7 +15,7 @@ def search(request):
     text = SearchForm(request.GET).text
     found = students_matching(request.user, text)
     rows = all_rows(request, found, SORTS, default="name")
-    if file := list_file(request, "students", STUDENTS, rows):
+    if file := list_file(request, "students", STUDENT_COLUMNS, rows):
         return file
     students = paginate(request, found, SORTS, default="name")
     if students.total == 1:

@@ -7,14 +7,14 @@ import time_machine
 from django import forms
 from django.utils import timezone
 
-from accounts.forms.passwords import PasswordAgainMixin
+from accounts.forms.passwords import ConfirmPasswordMixin
 
 from .factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
 
-class ActForm(PasswordAgainMixin, forms.Form):
+class ActForm(ConfirmPasswordMixin, forms.Form):
     reason = forms.CharField()
 
 

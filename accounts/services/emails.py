@@ -13,13 +13,13 @@ from django.template.loader import render_to_string
 logger = logging.getLogger(__name__)
 
 
-def compose(template, subject, to, **words):
+def compose_email(template, subject, to, **words):
     """A mail from the text ``template`` (without its ending), which knows ``site`` and ``words``; not sent yet."""
     text = render_to_string(f"{template}.txt", {"site": settings.SITE_URL, **words})
     return EmailMessage(subject, text, to=[to])
 
 
-def send(message):
+def send_email(message):
     """Whether the message went out; why not is in the log."""
     try:
         return bool(message.send())
@@ -28,12 +28,12 @@ def send(message):
         return False
 
 
-def invite(user, link):
+def send_invitation(user, link):
     """Send the link to set a password. Returns whether it went out."""
     days = settings.INVITATION_DAYS
-    return send(
-        compose(
-            "accounts/mail/invitation",
+    return send_email(
+        compose_email(
+            "accounts/emails/invitation",
             "Your CoachMaster account",
             user.email,
             user=user,
@@ -43,33 +43,35 @@ def invite(user, link):
     )
 
 
-def reset(user, link):
+def password_reset_email(user, link):
     """The mail with the link to set a new password; it is not sent yet."""
-    return compose("accounts/mail/reset", "Set a new password", user.email, user=user, link=link)
+    return compose_email(
+        "accounts/emails/password_reset", "Set a new password", user.email, user=user, link=link
+    )
 
 
-def tell(user, sentence, to=None):
+def notify_account_changed(user, sentence, to=None):
     """Tell the owner of an account what changed, once it is committed. Nothing where no mail goes out."""
     address = to or user.email
     if settings.SENDS_MAIL and address:
-        message = compose(
-            "accounts/mail/change",
+        message = compose_email(
+            "accounts/emails/account_changed",
             "Your CoachMaster account was changed",
             address,
             user=user,
             sentence=sentence,
         )
-        transaction.on_commit(lambda: send(message))
+        transaction.on_commit(lambda: send_email(message))
 
 
-def tell_address_changed(user, before):
+def notify_email_changed(user, before):
     """Tell a person, at the address they had ``before``, that it is another one now."""
     if before and before != user.email:
         now = f"was changed to {user.email}" if user.email else "was taken out"
-        tell(user, f"The e-mail address of your account {now}.", to=before)
+        notify_account_changed(user, f"The e-mail address of your account {now}.", to=before)
 
 
-class RedirectThenSend(HttpResponseRedirect):
+class RedirectAndSend(HttpResponseRedirect):
     """Leads on, and sends a message once that answer is out: how long it takes then says nothing about who exists."""
 
     message = None
@@ -77,11 +79,11 @@ class RedirectThenSend(HttpResponseRedirect):
     def close(self):
         super().close()
         if self.message:
-            send(self.message)
+            send_email(self.message)
             self.message = None
 
 
-def send_each(messages):
+def send_all(messages):
     """Send ``messages`` over one connection, outside a transaction; for each whether it went out. Why not is in the log.
 
     One that the server refuses keeps none of the others back. When the server is gone, the rest is not tried: each

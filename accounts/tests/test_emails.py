@@ -6,7 +6,7 @@ import threading
 import pytest
 from django.core.mail import EmailMessage
 
-from accounts.services import mails
+from accounts.services import emails
 
 
 class Talk(socketserver.StreamRequestHandler):
@@ -61,18 +61,18 @@ def to(*names):
 
 
 def test_one_that_is_refused_keeps_none_of_the_others_back(server):
-    assert mails.send_each(to("asha", "nobody", "ravi")) == [True, False, True]
+    assert emails.send_all(to("asha", "nobody", "ravi")) == [True, False, True]
     assert server.taken == ["asha@example.com", "ravi@example.com"]
     assert server.connections == 1
 
 
 def test_when_the_server_goes_the_rest_is_not_tried(server):
-    assert mails.send_each(to("asha", "gone", "ravi")) == [True, False, False]
+    assert emails.send_all(to("asha", "gone", "ravi")) == [True, False, False]
     assert server.connections == 1
 
 
 def test_where_no_server_is_nothing_goes_out(server, settings):
     settings.EMAIL_PORT = 1
 
-    assert mails.send_each(to("asha", "ravi")) == [False, False]
-    assert mails.send_each([]) == []
+    assert emails.send_all(to("asha", "ravi")) == [False, False]
+    assert emails.send_all([]) == []
