@@ -8,7 +8,7 @@ from academics.services.batches import check_batch_change, check_removed_times
 from academics.services.clashes import check_clashes, find_clashes
 from academics.services.holidays import count_sheets_on, existing_sheets_message
 from academics.services.institute import lock_and_check_settings, save_institute
-from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
+from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
 
 from . import class_times
 from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, Institute
@@ -26,7 +26,7 @@ class InstituteAdminForm(InstituteForm):
 
 
 @admin.register(Institute)
-class InstituteAdmin(HistoryAdmin, NeverDeleted):
+class InstituteAdmin(HistoryAdmin, NoDeleteAdmin):
     """The one row about the institute."""
 
     form = InstituteAdminForm
@@ -43,7 +43,7 @@ class InstituteAdmin(HistoryAdmin, NeverDeleted):
 
 
 @admin.register(Course)
-class CourseAdmin(HistoryAdmin, NeverDeleted):
+class CourseAdmin(HistoryAdmin, NoDeleteAdmin):
     """Courses."""
 
     list_display = ["name", "code", "total_fee", "is_active"]
@@ -114,7 +114,7 @@ class BatchAdminForm(forms.ModelForm):
 
 
 @admin.register(Batch)
-class BatchAdmin(HistoryAdmin, NeverDeleted):
+class BatchAdmin(HistoryAdmin, NoDeleteAdmin):
     """Batches."""
 
     form = BatchAdminForm
@@ -174,7 +174,7 @@ class HolidayAdmin(admin.ModelAdmin):
 
 
 @admin.register(Enrollment)
-class EnrollmentAdmin(HistoryAdmin, NeverDeleted, LargeTable):
+class EnrollmentAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
     """Enrollments, to look up: enrolling, dropping and moving have pages of their own, since money follows them."""
 
     list_display = ["student", "batch", "status", "enrolled_on", "ended_on", "agreed_fee"]

@@ -5,7 +5,7 @@ import string
 
 from django.core.exceptions import ValidationError
 
-from coachmaster.core.statuses import State
+from coachmaster.core.states import State
 
 ATTENDANCE_PLACEHOLDERS = [
     "name", "admission_number", "batch", "attended", "counted", "percent", "expected", "absences", "institute", "phone",

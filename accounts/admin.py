@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from coachmaster.core.admin import HistoryAdmin, LargeTable, NeverDeleted, ReadOnlyAdmin
+from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
 
 from .models import (
     AdmissionSeries,
@@ -23,7 +23,7 @@ from .services import emails
 
 
 @admin.register(User)
-class UserAdmin(HistoryAdmin, NeverDeleted, LargeTable):
+class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
     """People."""
 
     list_display = ["full_name", "role", "phone", "email", "is_active", "created_at"]
@@ -81,7 +81,7 @@ class UserAdmin(HistoryAdmin, NeverDeleted, LargeTable):
 
 
 @admin.register(StudentProfile)
-class StudentProfileAdmin(HistoryAdmin, NeverDeleted, LargeTable):
+class StudentProfileAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
     """Students' records."""
 
     list_display = ["admission_number", "user", "guardian_name", "guardian_phone"]
@@ -112,7 +112,7 @@ class StudentProfileAdmin(HistoryAdmin, NeverDeleted, LargeTable):
 
 
 @admin.register(Membership)
-class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin, LargeTable):
+class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin, LargeTableAdmin):
     """Who has which role, and had."""
 
     list_display = ["user", "group"]
@@ -139,7 +139,7 @@ class AttemptsAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CalendarLink)
-class CalendarLinkAdmin(ReadOnlyAdmin, LargeTable):
+class CalendarLinkAdmin(ReadOnlyAdmin, LargeTableAdmin):
     """Who has a link to their classes for a phone. They make, and renew, it themselves."""
 
     list_display = ["user", "made_at"]
@@ -149,7 +149,7 @@ class CalendarLinkAdmin(ReadOnlyAdmin, LargeTable):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnlyAdmin, LargeTable):
+class ApiTokenAdmin(ReadOnlyAdmin, LargeTableAdmin):
     """Who is signed in on the JSON API. To delete a token is to revoke it."""
 
     list_display = ["user", "created_at", "expires_at"]

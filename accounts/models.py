@@ -12,7 +12,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from coachmaster.core.compiled import compiled
-from coachmaster.core.constraints import day_bounds
+from coachmaster.core.constraints import date_bounds
 from coachmaster.core.fields import (
     BoundedDateField,
     LowercaseEmailField,
@@ -21,7 +21,7 @@ from coachmaster.core.fields import (
     SingleLineField,
 )
 from coachmaster.core.querysets import ScopedQuerySet, restricted_id
-from coachmaster.core.statuses import State
+from coachmaster.core.states import State
 from coachmaster.core.text import folded
 
 from .roles import ADMIN, assignable_roles
@@ -319,7 +319,7 @@ class StudentProfile(models.Model):
             models.CheckConstraint(
                 condition=~Q(admission_number=""), name="student_admission_number_given"
             ),
-            *day_bounds("student", "birth_on"),
+            *date_bounds("student", "birth_on"),
         ]
 
     def __str__(self):

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from coachmaster.core.admin import LargeTable, ReadOnlyAdmin
+from coachmaster.core.admin import LargeTableAdmin, ReadOnlyAdmin
 
 from .models import (
     CheckIn,
@@ -16,7 +16,7 @@ from .models import (
 )
 
 
-class LookupAdmin(ReadOnlyAdmin, LargeTable):
+class LookupAdmin(ReadOnlyAdmin, LargeTableAdmin):
     """Tables with a row for each class or mark: their days are filters, since to tell which years there are reads them all."""
 
 

@@ -1,16 +1,16 @@
 """What a student's marks and the classes of a day are as files."""
 
-from coachmaster.core.exports import Column, Kind
+from coachmaster.core.exports import CellType, ExportColumn
 
 from .percentages import MarkStatus
 
 #: `MarkOfStudent`s.
 MARK_COLUMNS = [
-    Column("Day", Kind.DAY, lambda mark: mark.day),
-    Column("Mark", Kind.TEXT, lambda mark: MarkStatus(mark.status).label),
-    Column("Batch", Kind.TEXT, lambda mark: mark.batch),
-    Column("Topic", Kind.TEXT, lambda mark: mark.topic),
-    Column("Note", Kind.TEXT, lambda mark: mark.note),
+    ExportColumn("Day", CellType.DATE, lambda mark: mark.day),
+    ExportColumn("Mark", CellType.TEXT, lambda mark: MarkStatus(mark.status).label),
+    ExportColumn("Batch", CellType.TEXT, lambda mark: mark.batch),
+    ExportColumn("Topic", CellType.TEXT, lambda mark: mark.topic),
+    ExportColumn("Note", CellType.TEXT, lambda mark: mark.note),
 ]
 
 
@@ -20,15 +20,18 @@ def _of_tally(name):
 
 #: `ClassDay`s.
 CLASS_DAY_COLUMNS = [
-    Column("Day", Kind.DAY, lambda one: one.day),
-    Column("Batch", Kind.TEXT, lambda one: one.batch.name),
-    Column("Course", Kind.TEXT, lambda one: one.batch.course.name),
-    Column("Room", Kind.TEXT, lambda one: one.batch.room),
-    Column(
+    ExportColumn("Day", CellType.DATE, lambda one: one.day),
+    ExportColumn("Batch", CellType.TEXT, lambda one: one.batch.name),
+    ExportColumn("Course", CellType.TEXT, lambda one: one.batch.course.name),
+    ExportColumn("Room", CellType.TEXT, lambda one: one.batch.room),
+    ExportColumn(
         "Time",
-        Kind.TEXT,
+        CellType.TEXT,
         lambda one: ", ".join(f"{slot.starts_at:%H:%M}-{slot.ends_at:%H:%M}" for slot in one.slots),
     ),
-    Column("Instructor", Kind.TEXT, lambda one: one.batch.instructor),
-    *(Column(status.label, Kind.NUMBER, _of_tally(status.value)) for status in MarkStatus),
+    ExportColumn("Instructor", CellType.TEXT, lambda one: one.batch.instructor),
+    *(
+        ExportColumn(status.label, CellType.NUMBER, _of_tally(status.value))
+        for status in MarkStatus
+    ),
 ]

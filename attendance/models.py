@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile
-from coachmaster.core.constraints import day_bounds, one_of
+from coachmaster.core.constraints import date_bounds, valid_choice
 from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.reminders import SentReminder
@@ -112,7 +112,7 @@ class Sheet(MarkCounts):
                 name="sheet_one_a_day",
                 violation_error_message="This batch already has an attendance sheet for this day.",
             ),
-            *day_bounds("sheet", "held_on"),
+            *date_bounds("sheet", "held_on"),
         ]
 
     def __str__(self):
@@ -157,7 +157,7 @@ class Mark(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["sheet", "student"], name="mark_one_a_sheet"),
-            one_of("mark", "status", MarkStatus),
+            valid_choice("mark", "status", MarkStatus),
         ]
 
     def __str__(self):
@@ -204,7 +204,7 @@ class CheckIn(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["sheet", "student"], name="check_in_once"),
             models.UniqueConstraint(fields=["sheet", "device"], name="check_in_one_a_device"),
-            one_of("check_in", "status", MarkStatus),
+            valid_choice("check_in", "status", MarkStatus),
         ]
 
     def __str__(self):
@@ -245,7 +245,7 @@ class RegisterReminder(models.Model):
             models.UniqueConstraint(
                 fields=["instructor", "sent_on"], name="register_reminder_one_a_day"
             ),
-            *day_bounds("register_reminder", "sent_on"),
+            *date_bounds("register_reminder", "sent_on"),
         ]
 
     def __str__(self):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from coachmaster.core.money import PAISA, ZERO, to_paise
-from coachmaster.core.statuses import State
+from coachmaster.core.states import State
 
 #: Services accounting code: commercial training and coaching services.
 SAC = "999293"

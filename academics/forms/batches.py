@@ -116,22 +116,22 @@ class BatchForm(EditForm):
 
     # Class times have no history: the page remembers them as text.
 
-    def current(self):
+    def current_values(self):
         return {
-            **super().current(),
+            **super().current_values(),
             "rows": ("Weekly class times", class_times.format_slots(self.slots)),
         }
 
-    def differs(self, name, value):
+    def is_changed(self, name, value):
         if name == "rows":
             return not self.rows.is_valid() or class_times.format_slots(self.rows.slots) != value
-        return super().differs(name, value)
+        return super().is_changed(name, value)
 
-    def show(self, name, value):
+    def show_value(self, name, value):
         if name == "rows":
             self.rows = class_time_formset(None, self.slots)
         else:
-            super().show(name, value)
+            super().show_value(name, value)
 
 
 class StudentsFilter(FilterForm):

@@ -1,6 +1,6 @@
 from django import forms
 
-from coachmaster.core.concurrency import OneAtATime
+from coachmaster.core.concurrency import ConflictCheckForm
 from coachmaster.core.form_fields import DateFormField, SingleLineFormField
 from coachmaster.core.forms import FilterForm
 
@@ -43,7 +43,7 @@ class HolidayDeleteForm(forms.Form):
             del self.fields["all_days"]
 
 
-class HolidayForm(OneAtATime, forms.Form):
+class HolidayForm(ConflictCheckForm, forms.Form):
     """One holiday, or several days in a row with one name."""
 
     name = SingleLineFormField(max_length=100, help_text="Like Diwali, or Summer break.")

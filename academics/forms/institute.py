@@ -1,7 +1,7 @@
 from academics.models import Institute
 from coachmaster.core.concurrency import EditForm
 from coachmaster.core.form_fields import PercentField, SingleLineFormField, WholeNumberField
-from coachmaster.core.statuses import State
+from coachmaster.core.states import State
 
 #: The settings of the institute, by headings.
 INSTITUTE_GROUPS = {

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['name', 'pk'],
                 'indexes': [models.Index(fields=['name', 'id'], name='course_by_name')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('code', ''), _negated=True), fields=('code',), name='course_code_unique', violation_error_message='Another course has this code.'), models.CheckConstraint(condition=models.Q(('total_fee__gte', Decimal('0.00'))), name='course_fee_not_negative', violation_error_message='A fee cannot be negative.'), coachmaster.core.constraints.Net(condition=models.Q(('low_attendance_percent__range', (1, 100)), ('low_attendance_percent', None), _connector='OR'), name='course_low_attendance_is_a_percentage')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('code', ''), _negated=True), fields=('code',), name='course_code_unique', violation_error_message='Another course has this code.'), models.CheckConstraint(condition=models.Q(('total_fee__gte', Decimal('0.00'))), name='course_fee_not_negative', violation_error_message='A fee cannot be negative.'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('low_attendance_percent__range', (1, 100)), ('low_attendance_percent', None), _connector='OR'), name='course_low_attendance_is_a_percentage')],
             },
         ),
         migrations.CreateModel(
@@ -246,7 +246,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['day'],
-                'constraints': [coachmaster.core.constraints.Net(condition=models.Q(('day__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('day__isnull', True), _connector='OR'), name='holiday_day_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('day__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('day__isnull', True), _connector='OR'), name='holiday_day_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.CreateModel(
@@ -306,7 +306,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'changes of class',
                 'ordering': ['-changed_at', '-pk'],
                 'indexes': [models.Index(fields=['day'], name='class_change_by_day'), models.Index(fields=['to_day'], name='class_change_by_to_day')],
-                'constraints': [models.UniqueConstraint(fields=('batch', 'day', 'starts_at'), name='class_change_one_a_class', violation_error_message='This class is cancelled or moved already.'), models.UniqueConstraint(fields=('batch', 'to_day', 'to_starts_at'), name='class_change_one_at_a_time', violation_error_message='Another class of this batch was put at this time already.'), models.CheckConstraint(condition=models.Q(models.Q(('day', None), ('ends_at', None), ('starts_at', None)), models.Q(('day__isnull', False), ('ends_at__gt', models.F('starts_at')), ('ends_at__isnull', False), ('starts_at__isnull', False)), _connector='OR'), name='class_change_original_class_complete', violation_error_message='Name the day of the class, and its times.'), models.CheckConstraint(condition=models.Q(models.Q(('to_day', None), ('to_ends_at', None), ('to_starts_at', None)), models.Q(('to_day__isnull', False), ('to_ends_at__gt', models.F('to_starts_at')), ('to_ends_at__isnull', False), ('to_starts_at__isnull', False)), _connector='OR'), name='class_change_new_class_complete', violation_error_message='Enter the day and both times; a class must end after it starts.'), models.CheckConstraint(condition=models.Q(('day__isnull', False), ('to_day__isnull', False), _connector='OR'), name='class_change_not_empty', violation_error_message='A change takes a class out, or puts one in.'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='class_change_has_a_reason', violation_error_message='Say why.'), coachmaster.core.constraints.Net(condition=models.Q(('day__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('day__isnull', True), _connector='OR'), name='class_change_day_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'), coachmaster.core.constraints.Net(condition=models.Q(('to_day__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('to_day__isnull', True), _connector='OR'), name='class_change_to_day_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.UniqueConstraint(fields=('batch', 'day', 'starts_at'), name='class_change_one_a_class', violation_error_message='This class is cancelled or moved already.'), models.UniqueConstraint(fields=('batch', 'to_day', 'to_starts_at'), name='class_change_one_at_a_time', violation_error_message='Another class of this batch was put at this time already.'), models.CheckConstraint(condition=models.Q(models.Q(('day', None), ('ends_at', None), ('starts_at', None)), models.Q(('day__isnull', False), ('ends_at__gt', models.F('starts_at')), ('ends_at__isnull', False), ('starts_at__isnull', False)), _connector='OR'), name='class_change_original_class_complete', violation_error_message='Name the day of the class, and its times.'), models.CheckConstraint(condition=models.Q(models.Q(('to_day', None), ('to_ends_at', None), ('to_starts_at', None)), models.Q(('to_day__isnull', False), ('to_ends_at__gt', models.F('to_starts_at')), ('to_ends_at__isnull', False), ('to_starts_at__isnull', False)), _connector='OR'), name='class_change_new_class_complete', violation_error_message='Enter the day and both times; a class must end after it starts.'), models.CheckConstraint(condition=models.Q(('day__isnull', False), ('to_day__isnull', False), _connector='OR'), name='class_change_not_empty', violation_error_message='A change takes a class out, or puts one in.'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='class_change_has_a_reason', violation_error_message='Say why.'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('day__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('day__isnull', True), _connector='OR'), name='class_change_day_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('to_day__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('to_day__isnull', True), _connector='OR'), name='class_change_to_day_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.CreateModel(
@@ -345,11 +345,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='batch',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('starts_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('starts_on__isnull', True), _connector='OR'), name='batch_starts_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('starts_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('starts_on__isnull', True), _connector='OR'), name='batch_starts_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='batch',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('ends_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('ends_on__isnull', True), _connector='OR'), name='batch_ends_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('ends_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('ends_on__isnull', True), _connector='OR'), name='batch_ends_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='enrollment',
@@ -373,7 +373,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='enrollment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('status__in', ['active', 'completed', 'dropped'])), name='enrollment_status_known'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('status__in', ['active', 'completed', 'dropped'])), name='enrollment_status_known'),
         ),
         migrations.AddConstraint(
             model_name='enrollment',
@@ -397,10 +397,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='enrollment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('enrolled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('enrolled_on__isnull', True), _connector='OR'), name='enrollment_enrolled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('enrolled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('enrolled_on__isnull', True), _connector='OR'), name='enrollment_enrolled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='enrollment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('ended_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('ended_on__isnull', True), _connector='OR'), name='enrollment_ended_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('ended_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('ended_on__isnull', True), _connector='OR'), name='enrollment_ended_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
     ]

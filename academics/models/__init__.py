@@ -7,10 +7,6 @@ from academics.models.classes import (
     room_label,
 )
 from academics.models.courses import Course, CourseQuerySet
-from academics.models.enrollments import (
-    Enrollment,
-    EnrollmentQuerySet,
-    EnrollmentStatus,
-)
+from academics.models.enrollments import Enrollment, EnrollmentQuerySet, EnrollmentStatus
 from academics.models.holidays import Holiday
 from academics.models.institute import Institute, InstituteManager

@@ -7,7 +7,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from academics import class_times
-from coachmaster.core.constraints import day_bounds, errors_beside
+from coachmaster.core.constraints import date_bounds, errors_by_field
 from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet
 
@@ -151,7 +151,7 @@ class Batch(models.Model):
                 name="batch_has_a_seat",
                 violation_error_message="A batch has at least one seat.",
             ),
-            *day_bounds("batch", "starts_on", "ends_on"),
+            *date_bounds("batch", "starts_on", "ends_on"),
         ]
 
     def __str__(self):
@@ -161,7 +161,7 @@ class Batch(models.Model):
         return reverse("academics:batch-detail", args=[self.pk])
 
     def validate_constraints(self, exclude=None):
-        with errors_beside(self, batch_code_unique="code", batch_ends_after_it_starts="ends_on"):
+        with errors_by_field(self, batch_code_unique="code", batch_ends_after_it_starts="ends_on"):
             super().validate_constraints(exclude)
 
     def is_over(self, on):

@@ -6,7 +6,7 @@ from django.utils.formats import date_format
 from simple_history.models import HistoricalRecords
 
 from academics import class_times
-from coachmaster.core.constraints import day_bounds
+from coachmaster.core.constraints import date_bounds
 from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.text import folded
 
@@ -123,7 +123,7 @@ class ClassChange(models.Model):
                 name="class_change_has_a_reason",
                 violation_error_message="Say why.",
             ),
-            *day_bounds("class_change", "day", "to_day"),
+            *date_bounds("class_change", "day", "to_day"),
         ]
 
     def __str__(self):

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from coachmaster.core.constraints import Net, errors_beside
+from coachmaster.core.constraints import DatabaseOnlyConstraint, errors_by_field
 from coachmaster.core.fields import MoneyField, MultiLineField, SingleLineField
 from coachmaster.core.money import ZERO
 
@@ -73,7 +73,7 @@ class Course(models.Model):
                 name="course_fee_not_negative",
                 violation_error_message="A fee cannot be negative.",
             ),
-            Net(
+            DatabaseOnlyConstraint(
                 condition=Q(low_attendance_percent__range=(1, 100))
                 | Q(low_attendance_percent=None),
                 name="course_low_attendance_is_a_percentage",
@@ -87,5 +87,5 @@ class Course(models.Model):
         return reverse("academics:course-detail", args=[self.pk])
 
     def validate_constraints(self, exclude=None):
-        with errors_beside(self, course_code_unique="code"):
+        with errors_by_field(self, course_code_unique="code"):
             super().validate_constraints(exclude)

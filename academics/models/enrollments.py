@@ -5,7 +5,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from accounts.models import StudentProfile, User
-from coachmaster.core.constraints import day_bounds, one_of
+from coachmaster.core.constraints import date_bounds, valid_choice
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 from coachmaster.core.money import ZERO
 from coachmaster.core.querysets import ScopedQuerySet
@@ -104,7 +104,7 @@ class Enrollment(models.Model):
                 name="enrollment_one_active_in_batch",
                 violation_error_message="This student is enrolled in this batch already.",
             ),
-            one_of("enrollment", "status", EnrollmentStatus),
+            valid_choice("enrollment", "status", EnrollmentStatus),
             models.CheckConstraint(
                 condition=Q(status="active", ended_on=None)
                 | (~Q(status="active") & Q(ended_on__isnull=False)),
@@ -133,7 +133,7 @@ class Enrollment(models.Model):
                 name="enrollment_lower_fee_has_reason",
                 violation_error_message="Say why the fee is lower than the course's fee.",
             ),
-            *day_bounds("enrollment", "enrolled_on", "ended_on"),
+            *date_bounds("enrollment", "enrolled_on", "ended_on"),
         ]
 
     def __str__(self):

@@ -1,7 +1,7 @@
 from django.db import models
 from django.urls import reverse
 
-from coachmaster.core.constraints import day_bounds
+from coachmaster.core.constraints import date_bounds
 from coachmaster.core.fields import BoundedDateField, SingleLineField
 
 
@@ -15,7 +15,7 @@ class Holiday(models.Model):
 
     class Meta:
         ordering = ["day"]
-        constraints = day_bounds("holiday", "day")
+        constraints = date_bounds("holiday", "day")
 
     def __str__(self):
         return f"{self.name}, {self.day:%d %b %Y}"

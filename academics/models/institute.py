@@ -24,7 +24,7 @@ from coachmaster.core.fields import (
     SingleLineField,
 )
 from coachmaster.core.money import ZERO
-from coachmaster.core.statuses import State
+from coachmaster.core.states import State
 
 _CACHE_KEY = "institute"
 

@@ -12,8 +12,8 @@ from academics.services.batches import save_batch
 from academics.services.clashes import TimetableConflict
 from academics.timetable import LOOK_AHEAD, Timetable
 from accounts.roles import sees_whole_institute
-from coachmaster.core.concurrency import one_at_a_time
-from coachmaster.core.exports import list_file
+from coachmaster.core.concurrency import lock_on_post
+from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
 from coachmaster.core.pagination import all_rows, paginate
 
@@ -36,7 +36,7 @@ def batch_list(request):
         request.GET, batches=visible, by_instructor=sees_whole_institute(request.user)
     )
     listed = (request, filters.filter(visible, today).for_list(), BATCH_SORTS)
-    if file := list_file(
+    if file := requested_export(
         request, "batches", batch_columns(request.user), all_rows(*listed, default="name")
     ):
         return file
@@ -96,7 +96,9 @@ def batch_students(request, pk):
     enrollments = Enrollment.objects.filter(batch=batch).select_related("student__user")
     listed = (request, filters.filter(enrollments), STUDENTS_SORTS)
     name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
-    if file := list_file(request, name, BATCH_STUDENT_COLUMNS, all_rows(*listed, default="name")):
+    if file := requested_export(
+        request, name, BATCH_STUDENT_COLUMNS, all_rows(*listed, default="name")
+    ):
         return file
     enrollments = paginate(*listed, default="name")
     return render(
@@ -123,7 +125,7 @@ def batch_create(request):
     )
 
 
-@one_at_a_time(Batch)
+@lock_on_post(Batch)
 def batch_update(request, pk):
     batch = get_object_or_404(
         Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=pk

@@ -10,7 +10,7 @@ from academics.exports import course_columns
 from academics.forms.courses import CourseFilter, CourseForm
 from academics.models import Batch, Course, Enrollment
 from accounts.roles import sees_whole_institute
-from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.pagination import paginate
 from coachmaster.core.views import form_page, list_page
 
@@ -78,7 +78,7 @@ def course_create(request):
     )
 
 
-@one_at_a_time(Course)
+@lock_on_post(Course)
 def course_update(request, pk):
     course = get_object_or_404(Course, pk=pk)
     title, back_label = f"Edit {course}", str(course)

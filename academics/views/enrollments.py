@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from academics.models import Enrollment
 from accounts.models import student_or_404
-from coachmaster.core.history import changes
+from coachmaster.core.history import recent_changes
 
 
 def student_enrollment(request, pk):
@@ -19,7 +19,7 @@ def student_enrollment(request, pk):
             "student": student,
             "current": [enrollment for enrollment in enrollments if enrollment.is_active],
             "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
-            "changes": changes(Enrollment.history.filter(student=student), limit=10)
+            "changes": recent_changes(Enrollment.history.filter(student=student), limit=10)
             if can_change
             else [],
             "today": timezone.localdate(),

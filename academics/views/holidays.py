@@ -13,9 +13,9 @@ from academics.services.holidays import (
     existing_sheets_message,
     update_holidays,
 )
-from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.dates import format_date
-from coachmaster.core.exports import list_file
+from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
 from coachmaster.core.pagination import all_rows, paginate
 
@@ -28,7 +28,9 @@ def holiday_list(request):
         filters.filter(Holiday.objects.all()),
         {"date": ["day"], "name": ["name", "day"]},
     )
-    if file := list_file(request, "holidays", HOLIDAY_COLUMNS, all_rows(*listed, default="date")):
+    if file := requested_export(
+        request, "holidays", HOLIDAY_COLUMNS, all_rows(*listed, default="date")
+    ):
         return file
     holidays = paginate(*listed, default="date")
     return render(
@@ -62,7 +64,7 @@ def holiday_create(request):
     )
 
 
-@one_at_a_time(Institute, pk=Institute.ONLY)
+@lock_on_post(Institute, pk=Institute.ONLY)
 def holiday_update(request, pk):
     run = consecutive_days(get_object_or_404(Holiday, pk=pk))
     holiday, last = run[0], run[-1].day if len(run) > 1 else None

@@ -5,12 +5,12 @@ from django.shortcuts import redirect, render
 from academics.forms.institute import InstituteForm
 from academics.models import Institute
 from academics.services.institute import save_institute
-from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.forms import add_errors
-from coachmaster.core.history import changes
+from coachmaster.core.history import recent_changes
 
 
-@one_at_a_time(Institute, pk=Institute.ONLY)
+@lock_on_post(Institute, pk=Institute.ONLY)
 def institute(request):
     form = InstituteForm(request.POST or None, instance=Institute.objects.current())
     if form.is_valid():
@@ -28,6 +28,6 @@ def institute(request):
             "form": form,
             "heading": "Institute",
             "submit": "Save settings",
-            "changes": changes(Institute.history.all(), limit=10),
+            "changes": recent_changes(Institute.history.all(), limit=10),
         },
     )

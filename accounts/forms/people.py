@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from accounts.models import StudentProfile, User
 from coachmaster.core.concurrency import EditForm
 from coachmaster.core.forms import FilterForm
-from coachmaster.core.statuses import State
+from coachmaster.core.states import State
 
 from .passwords import ConfirmPasswordMixin
 
@@ -116,7 +116,7 @@ class StudentForm(PersonForm):
             }
 
     @property
-    def records(self):
+    def edited_records(self):
         return [self.instance, self.instance.student_profile]
 
     @property

@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'student',
                 'indexes': [models.Index(fields=['guardian_phone'], name='student_by_guardian_phone')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('admission_number', ''), _negated=True), name='student_admission_number_given'), coachmaster.core.constraints.Net(condition=models.Q(('birth_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('birth_on__isnull', True), _connector='OR'), name='student_birth_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('admission_number', ''), _negated=True), name='student_admission_number_given'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('birth_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('birth_on__isnull', True), _connector='OR'), name='student_birth_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.AddIndex(

@@ -19,10 +19,10 @@ from accounts.services.people import (
     deactivate,
     update_person,
 )
-from coachmaster.core.concurrency import one_at_a_time
-from coachmaster.core.exports import list_file
+from coachmaster.core.concurrency import lock_on_post
+from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
-from coachmaster.core.history import changes
+from coachmaster.core.history import recent_changes
 from coachmaster.core.pagination import all_rows, paginate
 
 SORTS = {
@@ -38,7 +38,7 @@ def person_list(request):
     if request.GET.get("sort", "").endswith("role"):
         # Everybody has one. That being said, the database reads people along their roles.
         found = found.filter(membership__isnull=False)
-    if file := list_file(
+    if file := requested_export(
         request, "people", PERSON_COLUMNS, all_rows(request, found, SORTS, default="name")
     ):
         return file
@@ -66,7 +66,9 @@ def person_detail(request, pk):
             "can_manage": may_change and person.is_manageable,
             # That the role and the record were made goes without saying.
             "changes": [
-                change for change in changes(*history) if change.fields or change.label == "Person"
+                change
+                for change in recent_changes(*history)
+                if change.fields or change.label == "Person"
             ],
         },
     )
@@ -113,7 +115,7 @@ def _after_adding(request, person):
     return redirect(person) if is_mailed else _show_link(request, person)
 
 
-@one_at_a_time(User)
+@lock_on_post(User)
 def person_update(request, pk):
     person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
     form_class = form_to_edit(person, request.user)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.services import emails
 from coachmaster.core.pagination import PAGE_SIZE
-from coachmaster.core.reminders import Channel, RemindedAlready, RemindForm
+from coachmaster.core.reminders import Channel, RecentlyReminded, ReminderForm
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def open_whatsapp(request, remind, *, back, otherwise):
     """
     try:
         notices = remind(again="again" in request.POST)
-    except RemindedAlready as asked:
+    except RecentlyReminded as asked:
         return render(
             request, "includes/remind_again.html", {"recent": asked.notices, "back": back}
         )
@@ -70,7 +70,7 @@ def remind_by_email(request, kind):
     if not settings.SENDS_MAIL:
         messages.error(request, "No mail goes out from here: the mail server is not set up.")
         return redirect(back)
-    form = RemindForm(request.POST, name=kind.rows_name, rows=kind.rows(request.user))
+    form = ReminderForm(request.POST, name=kind.rows_name, rows=kind.rows(request.user))
     if not form.is_valid():
         messages.error(
             request, f"Nobody was reminded. Tick up to {PAGE_SIZE} students of the list."
@@ -79,7 +79,7 @@ def remind_by_email(request, kind):
     ids = [row.pk for row in form.ticked]
     try:
         notices = kind.remind(ids, channel=Channel.EMAIL, by=request.user, **form.choice)
-    except RemindedAlready as asked:
+    except RecentlyReminded as asked:
         return render(
             request,
             "includes/remind_again.html",

@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-sent_on', '-pk'],
-                'constraints': [models.UniqueConstraint(fields=('instructor', 'sent_on'), name='register_reminder_one_a_day'), coachmaster.core.constraints.Net(condition=models.Q(('sent_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('sent_on__isnull', True), _connector='OR'), name='register_reminder_sent_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.UniqueConstraint(fields=('instructor', 'sent_on'), name='register_reminder_one_a_day'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('sent_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('sent_on__isnull', True), _connector='OR'), name='register_reminder_sent_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.CreateModel(
@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='sheet',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('held_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('held_on__isnull', True), _connector='OR'), name='sheet_held_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('held_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('held_on__isnull', True), _connector='OR'), name='sheet_held_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='mark',
@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='mark',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='mark_status_known'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='mark_status_known'),
         ),
         migrations.AddConstraint(
             model_name='checkin',
@@ -181,6 +181,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='checkin',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='check_in_status_known'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('status__in', ['present', 'absent', 'late', 'excused'])), name='check_in_status_known'),
         ),
     ]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment, Institute
 from academics.timetable import Timetable, candidate_days
 from attendance.models import Sheet
-from coachmaster.core.exports import Column, Kind
+from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.querysets import restricted_id
 
 #: No list reaches further back, however long instructors may correct.
@@ -29,9 +29,9 @@ class MissingRegister(NamedTuple):
 
 #: The list as a file.
 MISSING_REGISTER_COLUMNS = [
-    Column("Day", Kind.DAY, lambda row: row.day),
-    Column("Batch", Kind.TEXT, lambda row: row.batch),
-    Column("Instructor", Kind.TEXT, lambda row: row.instructor),
+    ExportColumn("Day", CellType.DATE, lambda row: row.day),
+    ExportColumn("Batch", CellType.TEXT, lambda row: row.batch),
+    ExportColumn("Instructor", CellType.TEXT, lambda row: row.instructor),
 ]
 
 

@@ -9,7 +9,7 @@ from attendance.models import PRESENCE_COUNTS, Mark, Sheet, tally_of
 from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
 from attendance.services.sheets import attendance_batches
 from coachmaster.core.dates import format_date, months_between
-from coachmaster.core.exports import Column, Kind
+from coachmaster.core.exports import CellType, ExportColumn
 
 from .days import ClassDay
 from .sheets import marks_by_student
@@ -132,17 +132,20 @@ def register_columns(found):
         return lambda row: getattr(getattr(row, of), kind)
 
     return [
-        Column("Student", Kind.TEXT, lambda row: row.name),
-        Column("Admission number", Kind.TEXT, lambda row: row.admission_number),
+        ExportColumn("Student", CellType.TEXT, lambda row: row.name),
+        ExportColumn("Admission number", CellType.TEXT, lambda row: row.admission_number),
         *(
-            Column(format_date(sheet.held_on), Kind.TEXT, mark_of(column))
+            ExportColumn(format_date(sheet.held_on), CellType.TEXT, mark_of(column))
             for column, sheet in enumerate(found.sheets)
         ),
-        *(Column(status.label, Kind.NUMBER, count(status.value, "tally")) for status in MarkStatus),
-        Column("Attended", Kind.NUMBER, count("attended", "tally")),
-        Column("Of", Kind.NUMBER, count("counted", "tally")),
-        Column("%", Kind.NUMBER, count("percentage", "tally")),
-        Column("Attended in all", Kind.NUMBER, count("attended", "overall")),
-        Column("Of in all", Kind.NUMBER, count("counted", "overall")),
-        Column("% in all", Kind.NUMBER, count("percentage", "overall")),
+        *(
+            ExportColumn(status.label, CellType.NUMBER, count(status.value, "tally"))
+            for status in MarkStatus
+        ),
+        ExportColumn("Attended", CellType.NUMBER, count("attended", "tally")),
+        ExportColumn("Of", CellType.NUMBER, count("counted", "tally")),
+        ExportColumn("%", CellType.NUMBER, count("percentage", "tally")),
+        ExportColumn("Attended in all", CellType.NUMBER, count("attended", "overall")),
+        ExportColumn("Of in all", CellType.NUMBER, count("counted", "overall")),
+        ExportColumn("% in all", CellType.NUMBER, count("percentage", "overall")),
     ]

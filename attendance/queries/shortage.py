@@ -9,7 +9,7 @@ from attendance.models import Presence
 from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.compiled import compiled
-from coachmaster.core.exports import Column, Kind
+from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.querysets import restricted_id
 from coachmaster.core.reminders import whatsapp_phone
 
@@ -147,18 +147,18 @@ def shortage_rows_of_students(students, user, institute):
 
 
 SHORTAGE_COLUMNS = [
-    Column("Student", Kind.TEXT, lambda row: row.name),
-    Column("Admission number", Kind.TEXT, lambda row: row.student.admission_number),
-    Column("Batch", Kind.TEXT, lambda row: row.enrollment.batch.name),
-    Column("Course", Kind.TEXT, lambda row: row.enrollment.batch.course.name),
-    Column("Guardian", Kind.TEXT, lambda row: row.student.guardian_name),
-    Column("Phone", Kind.TEXT, lambda row: row.student.contact_phone),
-    Column("Attended", Kind.NUMBER, lambda row: row.tally.attended),
-    Column("Classes", Kind.NUMBER, lambda row: row.tally.counted),
-    Column("Percentage", Kind.NUMBER, lambda row: row.tally.percentage),
-    Column("Required percentage", Kind.NUMBER, lambda row: row.requirement.percent),
-    Column("Status", Kind.TEXT, lambda row: row.status),
-    Column("Classes needed", Kind.NUMBER, lambda row: row.classes_needed),
-    Column("Absences in a row", Kind.NUMBER, lambda row: row.absences_in_a_row),
-    Column("Last reminder", Kind.MOMENT, lambda row: row.reminded_at),
+    ExportColumn("Student", CellType.TEXT, lambda row: row.name),
+    ExportColumn("Admission number", CellType.TEXT, lambda row: row.student.admission_number),
+    ExportColumn("Batch", CellType.TEXT, lambda row: row.enrollment.batch.name),
+    ExportColumn("Course", CellType.TEXT, lambda row: row.enrollment.batch.course.name),
+    ExportColumn("Guardian", CellType.TEXT, lambda row: row.student.guardian_name),
+    ExportColumn("Phone", CellType.TEXT, lambda row: row.student.contact_phone),
+    ExportColumn("Attended", CellType.NUMBER, lambda row: row.tally.attended),
+    ExportColumn("Classes", CellType.NUMBER, lambda row: row.tally.counted),
+    ExportColumn("Percentage", CellType.NUMBER, lambda row: row.tally.percentage),
+    ExportColumn("Required percentage", CellType.NUMBER, lambda row: row.requirement.percent),
+    ExportColumn("Status", CellType.TEXT, lambda row: row.status),
+    ExportColumn("Classes needed", CellType.NUMBER, lambda row: row.classes_needed),
+    ExportColumn("Absences in a row", CellType.NUMBER, lambda row: row.absences_in_a_row),
+    ExportColumn("Last reminder", CellType.DATETIME, lambda row: row.reminded_at),
 ]

@@ -12,11 +12,11 @@ from attendance.models import Presence, Reminder, tally_of
 from attendance.percentages import Tally
 from attendance.queries.shortage import shortage_rows
 from coachmaster.core.dates import format_date
-from coachmaster.core.reminders import Channel, Notice, filled, to_send
+from coachmaster.core.reminders import Channel, ReminderDraft, fill_template, sendable_drafts
 
 
 @dataclass
-class AttendanceNotice(Notice):
+class AttendanceNotice(ReminderDraft):
     """A reminder to one family about one enrollment."""
 
     enrollment_id: int
@@ -29,7 +29,7 @@ class AttendanceNotice(Notice):
 
 
 @dataclass
-class AbsenceNotice(Notice):
+class AbsenceNotice(ReminderDraft):
     """A word to one family about the classes that were missed on a day."""
 
     words: str
@@ -49,7 +49,7 @@ def reminder_text(row, institute):
         "institute": institute.name,
         "phone": institute.phone,
     }
-    return filled(institute.attendance_reminder, words)
+    return fill_template(institute.attendance_reminder, words)
 
 
 @transaction.atomic
@@ -81,7 +81,7 @@ def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
         for row in shortage_rows(ids, institute)
         if row.needs_attention
     ]
-    notices = to_send(
+    notices = sendable_drafts(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )
     rows = _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
@@ -118,10 +118,12 @@ def record_absence_notice(student, day, marks, *, by, again=False):
     about = f"absent from {words['batch']} on {words['day']}"
     subject, text = (
         f"Attendance of {student} at {institute.name}",
-        filled(institute.absence_message, words),
+        fill_template(institute.absence_message, words),
     )
     notices = [AbsenceNotice(student, subject, text, reminded_at, about)] if missed else []
-    notices = to_send(notices, channel=Channel.WHATSAPP, days=institute.reminder_days, again=again)
+    notices = sendable_drafts(
+        notices, channel=Channel.WHATSAPP, days=institute.reminder_days, again=again
+    )
     if notices:
         _keep(
             [(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments],

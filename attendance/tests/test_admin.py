@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance.models import Mark
-from coachmaster.core.admin import CountedSoFar
+from coachmaster.core.admin import CappedPaginator
 
 from .factories import taken
 
@@ -66,7 +66,7 @@ def test_the_marks_of_a_person_are_found_by_who_it_is(client_of, admin):
 def test_a_large_table_is_counted_no_further_than_anybody_turns_pages(
     client_of, admin, monkeypatch
 ):
-    monkeypatch.setattr(CountedSoFar, "MOST", 2)
+    monkeypatch.setattr(CappedPaginator, "MOST", 2)
     batch = DailyBatchFactory()
     for _ in range(3):
         EnrollmentFactory(batch=batch)

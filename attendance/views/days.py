@@ -6,7 +6,7 @@ from django.utils import timezone
 from attendance.exports import CLASS_DAY_COLUMNS
 from attendance.forms.days import ClassDayFilter
 from attendance.queries.days import ClassDay, classes_on
-from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.exports import export_format, export_response
 from coachmaster.core.pagination import paginate_rows
 from coachmaster.core.querysets import restricted_id
 
@@ -17,8 +17,10 @@ def day(request):
     on, show = filters.day, filters.value("show")
     classes = classes_on(on, restricted_id(request.user))
     shown = [one for one in classes if not show or one.is_marked == (show == "taken")]
-    if form := asked_form(request):
-        return table_answer(f"classes-of-{on}-{today}", CLASS_DAY_COLUMNS, shown, form=form)
+    if form := export_format(request):
+        return export_response(
+            f"classes-of-{on}-{today}", CLASS_DAY_COLUMNS, shown, file_format=form
+        )
     return render(
         request,
         "attendance/days/list.html",

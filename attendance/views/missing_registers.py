@@ -9,7 +9,7 @@ from attendance.queries.missing_registers import (
     days_back,
     missing_registers_for,
 )
-from coachmaster.core.exports import list_file
+from coachmaster.core.exports import requested_export
 from coachmaster.core.pagination import paginate_rows
 
 
@@ -20,7 +20,7 @@ def missing_list(request):
     choices = {"by_instructor": count_by_instructor(rows), "days": usual, "most_days": MAX_DAYS}
     filters = MissingRegisterFilter(request.GET, **choices) if sees_all else None
     shown = filters.filter(rows) if filters else rows
-    if file := list_file(request, "registers-not-taken", MISSING_REGISTER_COLUMNS, shown):
+    if file := requested_export(request, "registers-not-taken", MISSING_REGISTER_COLUMNS, shown):
         return file
     return render(
         request,

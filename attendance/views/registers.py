@@ -7,7 +7,7 @@ from attendance.queries import registers
 from attendance.queries.registers import register_batch_or_404, register_columns
 from attendance.services.sheets import first_editable_day
 from coachmaster.core.dates import month_end, months_between
-from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.exports import export_format, export_response
 
 
 def register(request, pk):
@@ -21,9 +21,9 @@ def register(request, pk):
     )
     first, last = form.range
     found = registers.batch_register(batch, first, min(last, today))
-    if file := asked_form(request):
+    if file := export_format(request):
         name = f"attendance-{batch.code or batch.pk}-{first}-{last}"
-        return table_answer(name, register_columns(found), found.rows, form=file)
+        return export_response(name, register_columns(found), found.rows, file_format=file)
     return render(
         request,
         "attendance/registers/month.html",

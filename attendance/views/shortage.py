@@ -14,7 +14,7 @@ from attendance.queries.shortage import (
     presences_for,
     shortage_rows,
 )
-from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.exports import export_format, export_response
 from coachmaster.core.pagination import paginate_rows
 
 
@@ -25,10 +25,13 @@ def shortage_list(request):
     presences = filters.narrow(presences_for(user).needing_attention(institute))
     found = enrollment_shortages(presences, institute)
     shown = filters.filter(found)
-    if form := asked_form(request):
+    if form := export_format(request):
         ids = [row.pk for row in sorted(shown, key=SHORTAGE_SORTS["share"])]
-        return table_answer(
-            "attendance-shortage", SHORTAGE_COLUMNS, all_shortage_rows(ids, institute), form=form
+        return export_response(
+            "attendance-shortage",
+            SHORTAGE_COLUMNS,
+            all_shortage_rows(ids, institute),
+            file_format=form,
         )
     page = paginate_rows(request, shown, SHORTAGE_SORTS, default="share")
     rows = shortage_rows([row.pk for row in page], institute)

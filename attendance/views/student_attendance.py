@@ -11,7 +11,7 @@ from attendance.queries.student_attendance import (
     month_marks,
 )
 from attendance.services.sheets import attendance_student_or_404
-from coachmaster.core.exports import list_file
+from coachmaster.core.exports import requested_export
 
 
 def student_attendance(request, pk):
@@ -21,7 +21,9 @@ def student_attendance(request, pk):
     months = MonthForm(request.GET, months=enrolled_months(enrollments, today))
     batches = sorted({enrollment.batch_id for enrollment in enrollments})
     marks = month_marks(student, request.user, batches, months.first) if months.first else []
-    if file := list_file(request, f"attendance-{student.admission_number}", MARK_COLUMNS, marks):
+    if file := requested_export(
+        request, f"attendance-{student.admission_number}", MARK_COLUMNS, marks
+    ):
         return file
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(

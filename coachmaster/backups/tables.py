@@ -15,7 +15,7 @@ from django.db import connection, models
 from django.db.models.functions import Collate
 
 from coachmaster.core.chunks import in_chunks
-from coachmaster.core.exports import harmless
+from coachmaster.core.exports import escape_formula
 
 #: Not exported: sessions and attempts, and what `migrate` creates in every database.
 EXCLUDED = [
@@ -149,7 +149,7 @@ def _writer(field):
 def _text_cell(value):
     if value is None:
         return _NULL
-    return f"'{value}" if value[:1] in ("'", "\\") else harmless(value)
+    return f"'{value}" if value[:1] in ("'", "\\") else escape_formula(value)
 
 
 def _cell(value):

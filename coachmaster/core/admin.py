@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from simple_history.admin import SimpleHistoryAdmin
 
 
-class BackOffice(admin.AdminSite):
+class BackOfficeSite(admin.AdminSite):
     """Django admin without a sign-in of its own: throttle and rules of signing in stand in one place."""
 
     site_header = "CoachMaster"
@@ -61,7 +61,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
-class CountedSoFar(Paginator):
+class CappedPaginator(Paginator):
     """Counts no further than anybody turns pages."""
 
     MOST = 10_000
@@ -71,11 +71,11 @@ class CountedSoFar(Paginator):
         return self.object_list.order_by()[: self.MOST].count()  # type: ignore[attr-defined]
 
 
-class LargeTable(admin.ModelAdmin):
+class LargeTableAdmin(admin.ModelAdmin):
     """A table that grows with the students. It is not counted in whole, and where the first of ``search_fields`` is what a
     person is found by, these are found first, and then their rows."""
 
-    paginator = CountedSoFar
+    paginator = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
 
@@ -89,7 +89,7 @@ class LargeTable(admin.ModelAdmin):
         return queryset.filter(**{f"{path or 'pk'}__in": people.values("pk")}), False
 
 
-class NeverDeleted(admin.ModelAdmin):
+class NoDeleteAdmin(admin.ModelAdmin):
     """Rows that may be added and corrected, but have history and stay."""
 
     def has_delete_permission(self, request, obj=None):

@@ -22,4 +22,4 @@ class BackOfficeConfig(admin_apps.AdminConfig):
     """Django admin, on our own site."""
 
     default = False
-    default_site = "coachmaster.core.admin.BackOffice"
+    default_site = "coachmaster.core.admin.BackOfficeSite"

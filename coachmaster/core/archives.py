@@ -30,7 +30,7 @@ class _Outlet:
         return taken
 
 
-def zipped(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+def zip_chunks(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     """The ZIP of ``files`` (pairs of a name and the content) in chunks, one a file; no more than one is held at a time.
 
     They are stored as they are: a PDF is compressed already. A name that comes twice is numbered the second time.
@@ -56,8 +56,8 @@ def _free(name, names):
     return free
 
 
-def zip_answer(name: str, files: Iterable[tuple[str, bytes]]) -> StreamingHttpResponse:
+def zip_response(name: str, files: Iterable[tuple[str, bytes]]) -> StreamingHttpResponse:
     """The response that downloads ``files`` as ``name``.zip; the name is the server's own."""
-    answer = StreamingHttpResponse(zipped(files), content_type="application/zip")
+    answer = StreamingHttpResponse(zip_chunks(files), content_type="application/zip")
     answer["Content-Disposition"] = content_disposition_header(True, f"{name}.zip")
     return answer

@@ -1,18 +1,16 @@
-"""Charts as plain data for an SVG template: no scripts, they print, and a screen reader gets the table beside them."""
+"""Bar charts as SVG: no scripts, printable, with their values in a table for screen readers."""
 
 from dataclasses import dataclass
 
 WIDTH = 600
-_HEIGHT = 220
+_COLUMN_CHART_HEIGHT = 220
 _FOOT = 26
 _HEAD = 18
-_ROW = 52
+_BAR_HEIGHT = 52
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: where it lies in the drawing, what it stands for, and the list it counts."""
-
     label: str
     value: str
     href: str | None
@@ -22,25 +20,20 @@ class Bar:
     height: float
 
     @property
-    def middle(self):
-        """Where its label goes, across."""
+    def label_x(self):
         return self.x + self.width / 2
 
     @property
-    def end(self):
-        """Where its value goes, along."""
+    def value_x(self):
         return self.x + self.width + 6
 
     @property
-    def line(self):
-        """The base line of text beside it."""
+    def baseline(self):
         return self.y + self.height / 2 + 6
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing of bars, upright or lying. Two of the same figures are the same."""
-
     title: str
     heading: str
     bars: tuple[Bar, ...]
@@ -51,47 +44,51 @@ class Chart:
 
     @property
     def floor(self):
-        """Where upright bars stand."""
+        """Return the y of the foot of upright bars."""
         return self.height - _FOOT
 
 
-def columns(title, heading, rows):
-    """Upright bars for a course of time. ``rows``: label, value as a number, value as text, address."""
-    top = max((float(value) for _, value, _, _ in rows), default=0) or 1
+def column_chart(title, heading, rows):
+    """Return a Chart of upright bars. ``rows``: label, number, number as text, URL or None."""
+    top = _largest(rows)
     step = WIDTH / max(len(rows), 1)
-    usable = _HEIGHT - _FOOT - _HEAD
+    usable = _COLUMN_CHART_HEIGHT - _FOOT - _HEAD
     bars = []
-    for index, (label, value, text, href) in enumerate(rows):
-        height = round(float(value) / top * usable, 1)
+    for index, (label, number, text, href) in enumerate(rows):
+        height = round(float(number) / top * usable, 1)
         bars.append(
             Bar(
                 label,
                 text,
                 href,
-                round(index * step + step * 0.16, 1),
-                _HEIGHT - _FOOT - height,
-                round(step * 0.68, 1),
-                height,
+                x=round(index * step + step * 0.16, 1),
+                y=_COLUMN_CHART_HEIGHT - _FOOT - height,
+                width=round(step * 0.68, 1),
+                height=height,
             )
         )
-    return Chart(title, heading, tuple(bars), _HEIGHT, is_upright=True)
+    return Chart(title, heading, tuple(bars), _COLUMN_CHART_HEIGHT, is_upright=True)
 
 
-def rows(title, heading, rows):
-    """Lying bars for a comparison. ``rows`` as for `columns`; the longest bar leaves room for the longest value,
-    in the larger letters of a phone too."""
+def bar_chart(title, heading, rows):
+    """Return a Chart of horizontal bars, with rows as in ``column_chart``."""
+    # The longest bar leaves room for the longest value, in the larger letters of a phone.
     room = 14 + 11 * max((len(text) for _, _, text, _ in rows), default=0)
-    top = max((float(value) for _, value, _, _ in rows), default=0) or 1
+    top = _largest(rows)
     bars = tuple(
         Bar(
             label,
             text,
             href,
-            0,
-            index * _ROW + 28,
-            round(max(float(value) / top * (WIDTH - room), 2), 1),
-            16,
+            x=0,
+            y=index * _BAR_HEIGHT + 28,
+            width=round(max(float(number) / top * (WIDTH - room), 2), 1),
+            height=16,
         )
-        for index, (label, value, text, href) in enumerate(rows)
+        for index, (label, number, text, href) in enumerate(rows)
     )
-    return Chart(title, heading, bars, len(rows) * _ROW, is_upright=False)
+    return Chart(title, heading, bars, len(rows) * _BAR_HEIGHT, is_upright=False)
+
+
+def _largest(rows):
+    return max((float(number) for _, number, _, _ in rows), default=0) or 1

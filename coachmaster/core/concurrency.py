@@ -17,7 +17,7 @@ from .form_fields import AmountField
 from .money import display
 
 
-def one_at_a_time(model, pk=None):
+def lock_on_post(model, pk=None):
     """For a view that changes the record named by its ``pk``: once the form is sent, others who change it wait until the
     answer is ready, so that what the form compares with cannot change under it."""
 
@@ -36,7 +36,7 @@ def one_at_a_time(model, pk=None):
     return wrap
 
 
-class OneAtATime(forms.BaseForm):
+class ConflictCheckForm(forms.BaseForm):
     """A form that is refused once where somebody else saved other values since its page was opened.
 
     The page remembers what it showed in the hidden field `form.shown`, signed. What was typed stays, and a field that
@@ -49,7 +49,7 @@ class OneAtATime(forms.BaseForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.is_of_a_record:
+        if self.edits_record:
             self.fields["shown"] = forms.CharField(
                 widget=forms.HiddenInput,
                 required=False,
@@ -57,13 +57,13 @@ class OneAtATime(forms.BaseForm):
             )
 
     @property
-    def is_of_a_record(self):
+    def edits_record(self):
         """Whether there is something yet that others can change."""
         return bool(self.initial)
 
     # Forms that show more than their fields override these.
 
-    def current(self):
+    def current_values(self):
         """Return ``{name: (label, value)}`` of what is stored now."""
         named = ((name, field) for name, field in self.fields.items() if name in self.initial)
         return {
@@ -73,9 +73,9 @@ class OneAtATime(forms.BaseForm):
 
     def shown_values(self):
         """Return ``{name: value}`` of what the page has to remember: here all that it shows."""
-        return {name: value for name, (_, value) in self.current().items()}
+        return {name: value for name, (_, value) in self.current_values().items()}
 
-    def values_of(self, shown):
+    def restored_values(self, shown):
         """Return ``{name: value}`` of a page that remembered ``shown``."""
         values = {}
         for name, value in shown.items():
@@ -85,15 +85,15 @@ class OneAtATime(forms.BaseForm):
                 values[name] = getattr(value, "pk", value)
         return values
 
-    def who_saved(self, shown):
+    def saved_by(self, shown):
         """Return the name of who saved the record after the page remembered ``shown``."""
         return "somebody else"
 
-    def differs(self, name, value):
+    def is_changed(self, name, value):
         """Whether something else than ``value`` was sent for a name."""
         return self.fields[name].has_changed(value, self[name].data)
 
-    def show(self, name, value):
+    def show_value(self, name, value):
         """Show ``value`` instead of what was sent."""
         self.data[self.add_prefix(name)] = value
 
@@ -104,25 +104,25 @@ class OneAtATime(forms.BaseForm):
         return cleaned
 
     def _compare(self, remembered):
-        shown = self.values_of(remembered)
+        shown = self.restored_values(remembered)
         changed = {
             name: (label, value)
-            for name, (label, value) in self.current().items()
-            if shown.get(name, value) != value and self.differs(name, value)
+            for name, (label, value) in self.current_values().items()
+            if shown.get(name, value) != value and self.is_changed(name, value)
         }
         if changed:
-            self._refuse(changed, shown, self.who_saved(remembered))
+            self._refuse(changed, shown, self.saved_by(remembered))
 
     def _refuse(self, changed, shown, who):
         said = [
             f"{label} (now {_words(self.fields.get(name), value)})"
             for name, (label, value) in changed.items()
         ]
-        untouched = [name for name in changed if not self.differs(name, shown[name])]
+        untouched = [name for name in changed if not self.is_changed(name, shown[name])]
         self.data = self.data.copy()
         self.data[self.add_prefix("shown")] = _sealed(self.shown_values())
         for name in untouched:
-            self.show(name, changed[name][1])
+            self.show_value(name, changed[name][1])
         self.add_error(
             None,
             f"Nothing is saved yet. Since you opened this page, {who} changed {', '.join(said)}. What you typed is "
@@ -130,15 +130,15 @@ class OneAtATime(forms.BaseForm):
         )
 
 
-class EditForm(OneAtATime, forms.ModelForm):
+class EditForm(ConflictCheckForm, forms.ModelForm):
     """The form of one row. Its page remembers the id of the row's last history record, where it has one."""
 
     @property
-    def is_of_a_record(self):
+    def edits_record(self):
         return self.instance.pk is not None
 
     @property
-    def records(self):
+    def edited_records(self):
         """The rows whose fields the form shows."""
         return [self.instance]
 
@@ -156,22 +156,22 @@ class EditForm(OneAtATime, forms.ModelForm):
             **{name: value for name, value in shown.items() if name not in self.fields},
         }
 
-    def values_of(self, shown):
-        values = super().values_of(shown)
+    def restored_values(self, shown):
+        values = super().restored_values(shown)
         for _, row in self._history_of(shown):
             values.update(forms.model_to_dict(row.instance, fields=list(self.fields)))
         return values
 
-    def who_saved(self, shown):
+    def saved_by(self, shown):
         names: dict = {}
         for record, row in self._history_of(shown):
             later = record.history.filter(pk__gt=row.pk).exclude(history_user=None).order_by("pk")
             names.update(dict.fromkeys(later.values_list("history_user__full_name", flat=True)))
-        return " and ".join(names) or super().who_saved(shown)
+        return " and ".join(names) or super().saved_by(shown)
 
     @property
     def _tracked(self):
-        return [record for record in self.records if hasattr(record, "history")]
+        return [record for record in self.edited_records if hasattr(record, "history")]
 
     def _history_of(self, shown):
         """Return those of `records` that were saved since, each with the history record that the page showed."""

@@ -10,7 +10,7 @@ from .dates import FIRST_DAY, LAST_DAY
 from .money import ZERO
 
 
-class Net(CheckConstraint):
+class DatabaseOnlyConstraint(CheckConstraint):
     """A constraint that repeats what the field's own validator says, for writes that go past it.
 
     Forms need not ask the database about it: each such question would be a query.
@@ -21,7 +21,7 @@ class Net(CheckConstraint):
 
 
 @contextlib.contextmanager
-def errors_beside(model, **fields):
+def errors_by_field(model, **fields):
     """Say what a constraint refuses beside a field; ``fields`` maps names of constraints to names of fields."""
     try:
         yield
@@ -34,10 +34,10 @@ def errors_beside(model, **fields):
         raise ValidationError(placed) from error
 
 
-def day_bounds(table, *fields):
+def date_bounds(table, *fields):
     """One constraint a field: the date is between 1900 and 2100, or empty."""
     return [
-        Net(
+        DatabaseOnlyConstraint(
             condition=Q(**{f"{field}__range": (FIRST_DAY, LAST_DAY)})
             | Q(**{f"{field}__isnull": True}),
             name=f"{table}_{field}_in_bounds",
@@ -47,7 +47,7 @@ def day_bounds(table, *fields):
     ]
 
 
-def above_zero(table, field="amount"):
+def amount_above_zero(table, field="amount"):
     """The amount is above zero."""
     return CheckConstraint(
         condition=Q(**{f"{field}__gt": ZERO}),
@@ -56,6 +56,8 @@ def above_zero(table, field="amount"):
     )
 
 
-def one_of(table, field, choices):
+def valid_choice(table, field, choices):
     """The value is one of the choices; Django's `choices` alone do not bind the database."""
-    return Net(condition=Q(**{f"{field}__in": choices.values}), name=f"{table}_{field}_known")
+    return DatabaseOnlyConstraint(
+        condition=Q(**{f"{field}__in": choices.values}), name=f"{table}_{field}_known"
+    )

@@ -1,8 +1,4 @@
-"""Lists as files: CSV for other programs, XLSX for people.
-
-Both read their rows one by one and keep none, so a list of a hundred thousand rows needs no more memory than a short one
-(give them `queryset.iterator()`). Text from people never becomes a formula.
-"""
+"""Export of lists as CSV and XLSX, row by row, so that long lists need no more memory."""
 
 import csv
 import io
@@ -23,121 +19,119 @@ from .money import plain, to_paise
 logger = logging.getLogger(__name__)
 
 
-class Kind(Enum):
-    """What a column holds, and so how each file writes it. None is an empty cell in all of them."""
+class CellType(Enum):
+    """Type of the values of a column. None is an empty cell."""
 
     TEXT = "text"
     #: Decimal rupees: `125000.00` in CSV, a number with Indian commas in XLSX.
     AMOUNT = "amount"
     #: A count or a percentage.
     NUMBER = "number"
-    #: A date: `2026-11-24` in CSV, a date in XLSX.
-    DAY = "day"
-    #: A moment, told in local time: `2026-11-24 17:30:05` in CSV, a date with time in XLSX.
-    MOMENT = "moment"
+    #: `2026-11-24` in CSV.
+    DATE = "date"
+    #: Local time: `2026-11-24 17:30:05` in CSV.
+    DATETIME = "datetime"
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column: its heading, what it holds, and how a row answers for it."""
+class ExportColumn:
+    """Column of an exported list; ``value`` takes a row."""
 
     heading: str
-    kind: Kind
+    type: CellType
     value: Callable[[Any], Any]
 
 
-#: What a spreadsheet may take for the beginning of a formula, full-width twins included, or skip to reach one.
+#: Characters that start a formula in a spreadsheet, or that it skips before one.
 _FORMULA_STARTS = tuple("=+-@\t\r\n\0＝＋－＠")
 
-_ROWS_A_CHUNK = 500
+_CHUNK = 500
 _FORMATS = {
-    # Lakhs and crores: a number format knows three cases, so a negative amount beyond a lakh has commas in threes.
-    Kind.AMOUNT: r"[>=10000000]##\,##\,##\,##0.00;[>=100000]##\,##\,##0.00;#,##0.00",
-    Kind.DAY: "dd/mm/yyyy",
-    Kind.MOMENT: "dd/mm/yyyy hh:mm",
+    # A number format has three cases, so negative amounts get no Indian commas.
+    CellType.AMOUNT: r"[>=10000000]##\,##\,##\,##0.00;[>=100000]##\,##\,##0.00;#,##0.00",
+    CellType.DATE: "dd/mm/yyyy",
+    CellType.DATETIME: "dd/mm/yyyy hh:mm",
 }
-_WIDTHS = {Kind.AMOUNT: 16, Kind.NUMBER: 8, Kind.DAY: 12, Kind.MOMENT: 18}
-_WIDEST = 50
+_WIDTHS = {CellType.AMOUNT: 16, CellType.NUMBER: 8, CellType.DATE: 12, CellType.DATETIME: 18}
+_MAX_WIDTH = 50
 
 
-def list_file(request, name: str, columns: list[Column], rows: Iterable):
-    """The list at hand as the file that is asked for, called by ``name`` and the day; None when the page is asked for.
-
-    ``rows`` are not looked at before.
-    """
-    form = asked_form(request)
-    return (
-        table_answer(f"{name}-{timezone.localdate()}", columns, rows, form=form) if form else None
-    )
+def requested_export(request, name: str, columns: list[ExportColumn], rows: Iterable):
+    """Return the list as a file named ``name`` with today's date; None if a page is requested."""
+    if file_format := export_format(request):
+        filename = f"{name}-{timezone.localdate()}"
+        return export_response(filename, columns, rows, file_format=file_format)
+    return None
 
 
-def asked_form(request):
-    """The form of file that `?as=csv` or `?as=xlsx` asks for; None for the page. Who takes what out is logged."""
-    form = request.GET.get("as")
-    if form not in ("csv", "xlsx"):
+def export_format(request):
+    """Return "csv" or "xlsx" as `?as=` asks for, and log who exports; None for a page."""
+    file_format = request.GET.get("as")
+    if file_format not in ("csv", "xlsx"):
         return None
-    logger.info("user %s takes out %s", request.user.pk, request.get_full_path())
-    return form
+    logger.info("user %s exports %s", request.user.pk, request.get_full_path())
+    return file_format
 
 
-def table_answer(name: str, columns: list[Column], rows: Iterable, *, form: str = "csv"):
-    """The response that downloads ``rows`` as ``name``.csv or ``name``.xlsx (``form``); the name is the server's own.
+def export_response(
+    filename: str, columns: list[ExportColumn], rows: Iterable, *, file_format: str = "csv"
+):
+    """Return a response that downloads ``rows``; the suffix is added to ``filename``.
 
-    Raises ValueError for another form. A row that cannot be read ends the download of a CSV half-way, since it is on
-    its way already; of an XLSX it raises before anything was sent.
+    An error in a row ends a CSV half-way, since its start was sent; XLSX raises it before.
     """
-    if form == "csv":
-        answer = StreamingHttpResponse(_csv(columns, rows), content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = content_disposition_header(True, f"{name}.csv")
-        return answer
-    if form == "xlsx":
+    if file_format == "csv":
+        response = StreamingHttpResponse(
+            _csv(columns, rows), content_type="text/csv; charset=utf-8"
+        )
+        response["Content-Disposition"] = content_disposition_header(True, f"{filename}.csv")
+        return response
+    if file_format == "xlsx":
         return FileResponse(
             _xlsx(columns, rows),
             as_attachment=True,
-            filename=f"{name}.xlsx",
+            filename=f"{filename}.xlsx",
             content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         )
-    raise ValueError(f"{form} is no form of a table")
+    raise ValueError(f"Unknown file format: {file_format}")
 
 
-def harmless(text) -> str:
-    """Text as a cell of a CSV that no spreadsheet runs: what could start a formula gets a `'` in front."""
+def escape_formula(text) -> str:
+    """Return ``text`` with `'` in front if a spreadsheet could run it as a formula."""
     text = str(text)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _csv(columns, rows) -> Iterator[bytes]:
-    """The file in chunks: UTF-8 with a byte order mark, without which Excel would guess another encoding."""
     page = io.StringIO(newline="")
     writer = csv.writer(page)
-    writer.writerow([harmless(column.heading) for column in columns])
-    yield b"\xef\xbb\xbf"
+    writer.writerow([escape_formula(column.heading) for column in columns])
+    yield b"\xef\xbb\xbf"  # Without this byte order mark, Excel guesses another encoding.
     for count, row in enumerate(rows, start=1):
-        writer.writerow([_csv_cell(column.kind, column.value(row)) for column in columns])
-        if count % _ROWS_A_CHUNK == 0:
+        writer.writerow([_csv_cell(column.type, column.value(row)) for column in columns])
+        if count % _CHUNK == 0:
             yield page.getvalue().encode()
             page.seek(0)
             page.truncate()
     yield page.getvalue().encode()
 
 
-def _csv_cell(kind, value):
+def _csv_cell(cell_type, value):
     if value is None:
         return ""
-    if kind is Kind.AMOUNT:
-        to_paise(value)  # refuses parts of a paisa rather than round them away
+    if cell_type is CellType.AMOUNT:
+        to_paise(value)  # Raise an error for parts of a paisa instead of rounding.
         return plain(value)
-    if kind is Kind.NUMBER:
+    if cell_type is CellType.NUMBER:
         return value
-    if kind is Kind.DAY:
+    if cell_type is CellType.DATE:
         return value.isoformat()
-    if kind is Kind.MOMENT:
+    if cell_type is CellType.DATETIME:
         return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
-    return harmless(value)
+    return escape_formula(value)
 
 
 def _xlsx(columns, rows):
-    """A temporary file with the workbook, which is gone when it is closed."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
         _write_workbook(file, columns, rows)
@@ -158,35 +152,35 @@ def _write_workbook(file, columns, rows):
     with xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet()
         formats = {
-            kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()
+            cell_type: book.add_format({"num_format": pattern})
+            for cell_type, pattern in _FORMATS.items()
         }
         heading = book.add_format({"bold": True, "bottom": 1})
-        widths = [
-            max(len(column.heading) + 4, _WIDTHS.get(column.kind, 0)) for column in columns
-        ]  # 4: filter's arrow
-        for at, column in enumerate(columns):
-            sheet.write_string(0, at, column.heading, heading)
+        # Four characters more than the heading leave room for the filter button.
+        widths = [max(len(column.heading) + 4, _WIDTHS.get(column.type, 0)) for column in columns]
+        for place, column in enumerate(columns):
+            sheet.write_string(0, place, column.heading, heading)
         last = 0
         for last, row in enumerate(rows, start=1):
-            for at, column in enumerate(columns):
+            for place, column in enumerate(columns):
                 value = column.value(row)
                 if value is None:
                     continue
-                if column.kind is Kind.AMOUNT:
+                if column.type is CellType.AMOUNT:
                     to_paise(value)
-                    sheet.write_number(last, at, value, formats[Kind.AMOUNT])
-                elif column.kind is Kind.NUMBER:
-                    sheet.write_number(last, at, value)
-                elif column.kind is Kind.DAY:
-                    sheet.write_datetime(last, at, value, formats[Kind.DAY])
-                elif column.kind is Kind.MOMENT:
+                    sheet.write_number(last, place, value, formats[CellType.AMOUNT])
+                elif column.type is CellType.NUMBER:
+                    sheet.write_number(last, place, value)
+                elif column.type is CellType.DATE:
+                    sheet.write_datetime(last, place, value, formats[CellType.DATE])
+                elif column.type is CellType.DATETIME:
                     local = timezone.localtime(value).replace(tzinfo=None)
-                    sheet.write_datetime(last, at, local, formats[Kind.MOMENT])
+                    sheet.write_datetime(last, place, local, formats[CellType.DATETIME])
                 else:
                     text = str(value)
-                    sheet.write_string(last, at, text)
-                    widths[at] = max(widths[at], len(text) + 1)
-        for at, width in enumerate(widths):
-            sheet.set_column(at, at, min(width, _WIDEST))
+                    sheet.write_string(last, place, text)
+                    widths[place] = max(widths[place], len(text) + 1)
+        for place, width in enumerate(widths):
+            sheet.set_column(place, place, min(width, _MAX_WIDTH))
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, last, len(columns) - 1)

@@ -33,7 +33,7 @@ def _words(row, field):
     return str(getattr(row, f"get_{field.name}_display")() if field.choices else value)
 
 
-def changes(*histories, limit=20):
+def recent_changes(*histories, limit=20):
     """The last changes of one or several records, newest first; saves that changed nothing are left out.
 
     ``histories`` are `record.history.all()` or a queryset over several records of one table, with `select_related` for

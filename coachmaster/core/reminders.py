@@ -40,7 +40,7 @@ class SentReminder(models.Model):
 
 
 @dataclass
-class Notice:
+class ReminderDraft:
     """A reminder to the family of ``student``, and when the last one about the same was sent."""
 
     student: Any
@@ -69,7 +69,7 @@ class Notice:
         )
 
 
-class RemindedAlready(ValidationError):
+class RecentlyReminded(ValidationError):
     """Some were reminded a few days ago: to be confirmed. ``notices`` are those to them."""
 
     def __init__(self, notices):
@@ -86,12 +86,12 @@ def whatsapp_phone(student):
     return next(filter(whatsapp_number, [student.guardian_phone, student.user.phone]), "")
 
 
-def filled(text, words):
+def fill_template(text, words):
     """``text`` with each `{word}` of ``words`` filled in; braces within what is filled in stay as they are."""
     return re.sub("{(" + "|".join(words) + ")}", lambda match: str(words[match[1]]), text).strip()
 
 
-def to_send(notices, *, channel, days, again=False, leave_out=False):
+def sendable_drafts(notices, *, channel, days, again=False, leave_out=False):
     """Those of ``notices`` that can go out by ``channel``.
 
     Raises RemindedAlready when some were reminded within so many days, unless they are reminded ``again`` or to
@@ -104,11 +104,11 @@ def to_send(notices, *, channel, days, again=False, leave_out=False):
         return sendable
     recent = [notice for notice in sendable if notice.was_reminded(days)]
     if recent and not leave_out:
-        raise RemindedAlready(recent)
+        raise RecentlyReminded(recent)
     return [notice for notice in sendable if notice not in recent]
 
 
-class RemindForm(forms.Form):
+class ReminderForm(forms.Form):
     """The rows of a list that were ticked (``name`` says what they are), and what to do with those who were reminded a
     few days ago."""
 

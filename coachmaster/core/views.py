@@ -1,6 +1,6 @@
 from django.shortcuts import render
 
-from .exports import list_file
+from .exports import requested_export
 from .pagination import all_rows, paginate
 
 
@@ -57,7 +57,7 @@ def list_page(
     """
     if export:
         rows = all_rows(request, queryset, sorts, default=default_sort, as_rows=as_rows)
-        if file := list_file(request, filename, export, rows):
+        if file := requested_export(request, filename, export, rows):
             return file
     page = paginate(
         request, queryset, sorts, default=default_sort, total=total, ids_first=ids_first

@@ -12,7 +12,7 @@ from coachmaster.core.money import display, grouped
 def collected_by_month(months):
     """Return a chart of ``months``: pairs of a month's first day and the rupees collected."""
     payments = reverse("finance:payment-list")
-    return charts.columns(
+    return charts.column_chart(
         "Collected by month",
         "Month",
         [
@@ -28,7 +28,7 @@ def _month_filter(first):
 
 
 def enrollments_by_course(courses):
-    return charts.rows(
+    return charts.bar_chart(
         "Active enrollments by course",
         "Course",
         [

@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from coachmaster.core.exports import Column, list_file, table_answer
-from coachmaster.core.exports import Kind as Cell
+from coachmaster.core.exports import CellType as Cell
+from coachmaster.core.exports import ExportColumn, export_response, requested_export
 from coachmaster.core.importers import Unreadable
 from coachmaster.core.pagination import all_rows
 from coachmaster.core.views import list_page
@@ -19,14 +19,14 @@ from .models import Import
 from .progress import Progress
 
 HISTORY_COLUMNS = [
-    Column("File", Cell.TEXT, lambda upload: upload.file_name),
-    Column("Kind", Cell.TEXT, lambda upload: KINDS[upload.kind].title),
-    Column("By", Cell.TEXT, lambda upload: upload.by),
-    Column("When", Cell.MOMENT, lambda upload: upload.applied_at),
-    Column("New", Cell.NUMBER, lambda upload: upload.created),
-    Column("Changed", Cell.NUMBER, lambda upload: upload.changed),
-    Column("Unchanged", Cell.NUMBER, lambda upload: upload.unchanged),
-    Column("Skipped", Cell.NUMBER, lambda upload: len(upload.skipped_lines)),
+    ExportColumn("File", Cell.TEXT, lambda upload: upload.file_name),
+    ExportColumn("CellType", Cell.TEXT, lambda upload: KINDS[upload.kind].title),
+    ExportColumn("By", Cell.TEXT, lambda upload: upload.by),
+    ExportColumn("When", Cell.DATETIME, lambda upload: upload.applied_at),
+    ExportColumn("New", Cell.NUMBER, lambda upload: upload.created),
+    ExportColumn("Changed", Cell.NUMBER, lambda upload: upload.changed),
+    ExportColumn("Unchanged", Cell.NUMBER, lambda upload: upload.unchanged),
+    ExportColumn("Skipped", Cell.NUMBER, lambda upload: len(upload.skipped_lines)),
 ]
 
 
@@ -35,13 +35,15 @@ def _record_url(change):
 
 
 CHANGE_COLUMNS = [
-    Column("Action", Cell.TEXT, lambda change: change.action),
-    Column("Row", Cell.NUMBER, lambda change: change.line),
-    Column("Record", Cell.TEXT, lambda change: change.label),
-    Column("Column", Cell.TEXT, lambda change: change.field.replace("_", " ").capitalize()),
-    Column("Before", Cell.TEXT, lambda change: change.before),
-    Column("After", Cell.TEXT, lambda change: change.after),
-    Column("Page", Cell.TEXT, _record_url),
+    ExportColumn("Action", Cell.TEXT, lambda change: change.action),
+    ExportColumn("Row", Cell.NUMBER, lambda change: change.line),
+    ExportColumn("Record", Cell.TEXT, lambda change: change.label),
+    ExportColumn(
+        "ExportColumn", Cell.TEXT, lambda change: change.field.replace("_", " ").capitalize()
+    ),
+    ExportColumn("Before", Cell.TEXT, lambda change: change.before),
+    ExportColumn("After", Cell.TEXT, lambda change: change.after),
+    ExportColumn("Page", Cell.TEXT, _record_url),
 ]
 _BY_KEY = {"key": ["pk"]}
 
@@ -161,7 +163,7 @@ def import_detail(request, pk):
 def _applied_page(request, upload):
     created = reports.created_records(upload)
     changes = reports.import_changes(upload, all_rows(request, created, _BY_KEY, default="key"))
-    if file := list_file(request, f"import-{upload.pk}", CHANGE_COLUMNS, changes):
+    if file := requested_export(request, f"import-{upload.pk}", CHANGE_COLUMNS, changes):
         return file
     return list_page(
         request,
@@ -273,12 +275,12 @@ def import_problems(request, pk):
         return lambda row: row[1][place] if place < len(row[1]) else ""
 
     columns = [
-        *(Column(name, Cell.TEXT, cell(place)) for place, name in enumerate(header)),
-        Column("Row", Cell.NUMBER, lambda row: row[0]),
-        Column("Problem", Cell.TEXT, lambda row: row[2]),
+        *(ExportColumn(name, Cell.TEXT, cell(place)) for place, name in enumerate(header)),
+        ExportColumn("Row", Cell.NUMBER, lambda row: row[0]),
+        ExportColumn("Problem", Cell.TEXT, lambda row: row[2]),
     ]
     name = f"{upload.kind}-to-correct-{timezone.localdate()}"
-    return table_answer(name, columns, rows, form=_file_format(request))
+    return export_response(name, columns, rows, file_format=_file_format(request))
 
 
 def import_example(request, kind):
@@ -286,7 +288,7 @@ def import_example(request, kind):
     if kind not in KINDS or not request.user.has_perm(KINDS[kind].permission):
         raise Http404
     columns, rows = KINDS[kind].example_table()
-    return table_answer(f"{kind}-example", columns, rows, form=_file_format(request))
+    return export_response(f"{kind}-example", columns, rows, file_format=_file_format(request))
 
 
 def _file_format(request):

@@ -209,13 +209,13 @@ def test_another_form_is_the_page(desk):
     assert "text/html" in desk.get(reverse("academics:course-list"), {"as": "exe"})["Content-Type"]
 
 
-def test_who_takes_a_list_out_is_logged(desk, admin, caplog):
+def test_export_of_a_list_is_logged_with_the_user(desk, admin, caplog):
     caplog.set_level("INFO")
     HolidayFactory(day=datetime.date(2026, 6, 1))
 
     table(desk, "academics:holiday-list")
 
-    assert f"user {admin.pk} takes out /holidays/?as=csv" in caplog.text
+    assert f"user {admin.pk} exports /holidays/?as=csv" in caplog.text
 
 
 def test_queries_grow_by_the_chunk_and_not_by_the_row(desk, queries_of):

@@ -30,20 +30,20 @@ class FeePlanForm(EditForm):
         self.parts = parts
         self.rows = part_formset(self.data if self.is_bound else None, parts)
 
-    def current(self):
-        return {**super().current(), "rows": ("Parts", _parts_label(self.parts))}
+    def current_values(self):
+        return {**super().current_values(), "rows": ("Parts", _parts_label(self.parts))}
 
-    def differs(self, name, value):
+    def is_changed(self, name, value):
         if name == "rows":
             sent = [FeePlanPart(**part) for part in self.rows.parts] if self.rows.is_valid() else []
             return _parts_label(sent) != value
-        return super().differs(name, value)
+        return super().is_changed(name, value)
 
-    def show(self, name, value):
+    def show_value(self, name, value):
         if name == "rows":
             self.rows = part_formset(None, self.parts)
         else:
-            super().show(name, value)
+            super().show_value(name, value)
 
 
 def _parts_label(parts):

@@ -302,7 +302,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-asked_at', '-pk'],
                 'permissions': [('approve_concession', 'Can approve concessions above the limit')],
                 'indexes': [models.Index(fields=['student'], name='concession_by_student'), models.Index(condition=models.Q(('approved_on', None), ('cancelled_on', None)), fields=['asked_at'], name='concession_waiting')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', Decimal('0.00'))), name='concession_amount_above_zero', violation_error_message='The amount must be above zero.'), coachmaster.core.constraints.Net(condition=models.Q(('kind__in', ['sibling', 'merit', 'staff', 'hardship', 'late_fee', 'other'])), name='concession_kind_known'), coachmaster.core.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='concession_has_a_reason'), models.UniqueConstraint(fields=('token', 'charge'), name='concession_once_a_charge'), models.CheckConstraint(condition=models.Q(models.Q(('cancel_reason', ''), ('cancelled_on', None)), models.Q(('cancelled_on__isnull', False), models.Q(('cancel_reason', ''), _negated=True)), _connector='OR'), name='concession_cancelled_with_a_reason', violation_error_message='Enter the reason for withdrawing the concession.'), coachmaster.core.constraints.Net(condition=models.Q(('approved_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('approved_on__isnull', True), _connector='OR'), name='concession_approved_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'), coachmaster.core.constraints.Net(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='concession_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', Decimal('0.00'))), name='concession_amount_above_zero', violation_error_message='The amount must be above zero.'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('kind__in', ['sibling', 'merit', 'staff', 'hardship', 'late_fee', 'other'])), name='concession_kind_known'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('reason', ''), _negated=True), name='concession_has_a_reason'), models.UniqueConstraint(fields=('token', 'charge'), name='concession_once_a_charge'), models.CheckConstraint(condition=models.Q(models.Q(('cancel_reason', ''), ('cancelled_on', None)), models.Q(('cancelled_on__isnull', False), models.Q(('cancel_reason', ''), _negated=True)), _connector='OR'), name='concession_cancelled_with_a_reason', violation_error_message='Enter the reason for withdrawing the concession.'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('approved_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('approved_on__isnull', True), _connector='OR'), name='concession_approved_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='concession_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.CreateModel(
@@ -319,7 +319,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'day close',
                 'ordering': ['-closed_on', 'person'],
-                'constraints': [models.UniqueConstraint(fields=('person', 'closed_on'), name='day_close_once', violation_error_message='This day is already closed.'), models.CheckConstraint(condition=models.Q(('counted_cash', models.F('system_cash')), models.Q(('note', ''), _negated=True), _connector='OR'), name='day_close_difference_has_a_note', violation_error_message='Explain the difference in the note.'), coachmaster.core.constraints.Net(condition=models.Q(('closed_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('closed_on__isnull', True), _connector='OR'), name='day_close_closed_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
+                'constraints': [models.UniqueConstraint(fields=('person', 'closed_on'), name='day_close_once', violation_error_message='This day is already closed.'), models.CheckConstraint(condition=models.Q(('counted_cash', models.F('system_cash')), models.Q(('note', ''), _negated=True), _connector='OR'), name='day_close_difference_has_a_note', violation_error_message='Explain the difference in the note.'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('closed_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('closed_on__isnull', True), _connector='OR'), name='day_close_closed_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
             },
         ),
         migrations.AddConstraint(
@@ -340,7 +340,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='feeplanpart',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='fee_plan_part_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='fee_plan_part_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='charge',
@@ -364,7 +364,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('kind__in', ['tuition', 'registration', 'material', 'exam', 'late_fee', 'bounce', 'other'])), name='charge_kind_known'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('kind__in', ['tuition', 'registration', 'material', 'exam', 'late_fee', 'bounce', 'other'])), name='charge_kind_known'),
         ),
         migrations.AddConstraint(
             model_name='charge',
@@ -388,15 +388,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('posted_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('posted_on__isnull', True), _connector='OR'), name='charge_posted_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('posted_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('posted_on__isnull', True), _connector='OR'), name='charge_posted_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='charge_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='charge_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='charge',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='charge_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('cancelled_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cancelled_on__isnull', True), _connector='OR'), name='charge_cancelled_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='receiptprint',
@@ -436,7 +436,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='payment_mode_known'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='payment_mode_known'),
         ),
         migrations.AddConstraint(
             model_name='payment',
@@ -444,7 +444,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('token', ''), _negated=True), name='payment_has_a_token'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('token', ''), _negated=True), name='payment_has_a_token'),
         ),
         migrations.AddConstraint(
             model_name='payment',
@@ -452,15 +452,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('paid_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('paid_on__isnull', True), _connector='OR'), name='payment_paid_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('paid_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('paid_on__isnull', True), _connector='OR'), name='payment_paid_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='payment_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='payment_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('cheque_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cheque_on__isnull', True), _connector='OR'), name='payment_cheque_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('cheque_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('cheque_on__isnull', True), _connector='OR'), name='payment_cheque_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='refund',
@@ -476,7 +476,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='refund_mode_known'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('mode__in', ['cash', 'card', 'upi', 'bank_transfer', 'cheque'])), name='refund_mode_known'),
         ),
         migrations.AddConstraint(
             model_name='refund',
@@ -484,15 +484,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='refund_has_a_reason'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('reason', ''), _negated=True), name='refund_has_a_reason'),
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('refunded_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('refunded_on__isnull', True), _connector='OR'), name='refund_refunded_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('refunded_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('refunded_on__isnull', True), _connector='OR'), name='refund_refunded_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='refund',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='refund_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='refund_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddIndex(
             model_name='reminder',
@@ -504,14 +504,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='reversal',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('reason', ''), _negated=True), name='reversal_has_a_reason'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('reason', ''), _negated=True), name='reversal_has_a_reason'),
         ),
         migrations.AddConstraint(
             model_name='reversal',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('voided_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('voided_on__isnull', True), _connector='OR'), name='reversal_voided_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('voided_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('voided_on__isnull', True), _connector='OR'), name='reversal_voided_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
         migrations.AddConstraint(
             model_name='reversal',
-            constraint=coachmaster.core.constraints.Net(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='reversal_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+            constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='reversal_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
         ),
     ]

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from academics.models import Enrollment
 from accounts.models import StudentProfile
-from coachmaster.core.constraints import above_zero, day_bounds, one_of
+from coachmaster.core.constraints import amount_above_zero, date_bounds, valid_choice
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 from coachmaster.core.money import ZERO
 
@@ -117,8 +117,8 @@ class Charge(models.Model):
             ),
         ]
         constraints = [
-            above_zero("charge"),
-            one_of("charge", "kind", ChargeKind),
+            amount_above_zero("charge"),
+            valid_choice("charge", "kind", ChargeKind),
             models.CheckConstraint(
                 condition=Q(cancelled_on=None, cancel_reason="")
                 | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
@@ -144,7 +144,7 @@ class Charge(models.Model):
                 condition=~Q(token=""),
                 name="charge_posted_once_a_student",
             ),
-            *day_bounds("charge", "posted_on", "due_on", "cancelled_on"),
+            *date_bounds("charge", "posted_on", "due_on", "cancelled_on"),
         ]
 
     def __str__(self):

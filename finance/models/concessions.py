@@ -4,7 +4,12 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import StudentProfile
-from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
+from coachmaster.core.constraints import (
+    DatabaseOnlyConstraint,
+    amount_above_zero,
+    date_bounds,
+    valid_choice,
+)
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 
 from .charges import Charge
@@ -92,9 +97,9 @@ class Concession(models.Model):
             ),
         ]
         constraints = [
-            above_zero("concession"),
-            one_of("concession", "kind", ConcessionKind),
-            Net(condition=~Q(reason=""), name="concession_has_a_reason"),
+            amount_above_zero("concession"),
+            valid_choice("concession", "kind", ConcessionKind),
+            DatabaseOnlyConstraint(condition=~Q(reason=""), name="concession_has_a_reason"),
             models.UniqueConstraint(fields=["token", "charge"], name="concession_once_a_charge"),
             models.CheckConstraint(
                 condition=Q(cancelled_on=None, cancel_reason="")
@@ -102,7 +107,7 @@ class Concession(models.Model):
                 name="concession_cancelled_with_a_reason",
                 violation_error_message="Enter the reason for withdrawing the concession.",
             ),
-            *day_bounds("concession", "approved_on", "cancelled_on"),
+            *date_bounds("concession", "approved_on", "cancelled_on"),
         ]
 
     def __str__(self):

@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from coachmaster.core.constraints import day_bounds
+from coachmaster.core.constraints import date_bounds
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 
 
@@ -31,7 +31,7 @@ class DayClose(models.Model):
                 name="day_close_difference_has_a_note",
                 violation_error_message="Explain the difference in the note.",
             ),
-            *day_bounds("day_close", "closed_on"),
+            *date_bounds("day_close", "closed_on"),
         ]
 
     def __str__(self):

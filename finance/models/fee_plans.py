@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from academics.models import Course
-from coachmaster.core.constraints import day_bounds, errors_beside
+from coachmaster.core.constraints import date_bounds, errors_by_field
 from coachmaster.core.dates import format_date
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 from coachmaster.core.money import display
@@ -31,7 +31,7 @@ class FeePlan(models.Model):
         return self.name
 
     def validate_constraints(self, exclude=None):
-        with errors_beside(self, fee_plan_name_unique="name"):
+        with errors_by_field(self, fee_plan_name_unique="name"):
             super().validate_constraints(exclude)
 
 
@@ -70,7 +70,7 @@ class FeePlanPart(models.Model):
                 name="fee_plan_part_has_a_day",
                 violation_error_message="Enter the days or a date for each installment.",
             ),
-            *day_bounds("fee_plan_part", "due_on"),
+            *date_bounds("fee_plan_part", "due_on"),
         ]
 
     def __str__(self):

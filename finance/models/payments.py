@@ -9,7 +9,12 @@ from django.utils import timezone
 
 from academics.models import Enrollment
 from accounts.models import StudentProfile
-from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
+from coachmaster.core.constraints import (
+    DatabaseOnlyConstraint,
+    amount_above_zero,
+    date_bounds,
+    valid_choice,
+)
 from coachmaster.core.fields import BoundedDateField, MoneyField, MultiLineField, SingleLineField
 from coachmaster.core.money import ZERO
 from coachmaster.core.text import folded
@@ -158,17 +163,17 @@ class Payment(models.Model):
             models.Index(fields=["booked_on"], name="payment_by_book"),
         ]
         constraints = [
-            above_zero("payment"),
-            one_of("payment", "mode", Mode),
+            amount_above_zero("payment"),
+            valid_choice("payment", "mode", Mode),
             models.UniqueConstraint(fields=["series", "number"], name="payment_number_unique"),
-            Net(condition=~Q(token=""), name="payment_has_a_token"),
+            DatabaseOnlyConstraint(condition=~Q(token=""), name="payment_has_a_token"),
             models.CheckConstraint(
                 condition=Q(mode="cheque", cheque_on__isnull=False)
                 | (~Q(mode="cheque") & Q(cheque_on=None)),
                 name="payment_cheque_has_a_date",
                 violation_error_message="Enter the date of the cheque.",
             ),
-            *day_bounds("payment", "paid_on", "booked_on", "cheque_on"),
+            *date_bounds("payment", "paid_on", "booked_on", "cheque_on"),
         ]
 
     def __str__(self):

@@ -5,7 +5,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import StudentProfile
-from coachmaster.core.constraints import Net, above_zero, day_bounds, one_of
+from coachmaster.core.constraints import (
+    DatabaseOnlyConstraint,
+    amount_above_zero,
+    date_bounds,
+    valid_choice,
+)
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 
 from .modes import Mode
@@ -52,11 +57,11 @@ class Refund(models.Model):
             models.Index(fields=["booked_on"], name="refund_by_day"),
         ]
         constraints = [
-            above_zero("refund"),
-            one_of("refund", "mode", Mode),
+            amount_above_zero("refund"),
+            valid_choice("refund", "mode", Mode),
             models.UniqueConstraint(fields=["series", "number"], name="refund_number_unique"),
-            Net(condition=~Q(reason=""), name="refund_has_a_reason"),
-            *day_bounds("refund", "refunded_on", "booked_on"),
+            DatabaseOnlyConstraint(condition=~Q(reason=""), name="refund_has_a_reason"),
+            *date_bounds("refund", "refunded_on", "booked_on"),
         ]
 
     def __str__(self):

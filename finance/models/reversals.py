@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from coachmaster.core.constraints import Net, day_bounds
+from coachmaster.core.constraints import DatabaseOnlyConstraint, date_bounds
 from coachmaster.core.fields import BoundedDateField, SingleLineField
 
 from .payments import Payment
@@ -30,8 +30,8 @@ class Reversal(models.Model):
         ordering = ["-voided_at"]
         indexes = [models.Index(fields=["booked_on"], name="reversal_by_book")]
         constraints = [
-            Net(condition=~Q(reason=""), name="reversal_has_a_reason"),
-            *day_bounds("reversal", "voided_on", "booked_on"),
+            DatabaseOnlyConstraint(condition=~Q(reason=""), name="reversal_has_a_reason"),
+            *date_bounds("reversal", "voided_on", "booked_on"),
         ]
 
     def __str__(self):

@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 
 from academics.models import Batch, Course, Enrollment
 from coachmaster.core.dates import month_end, month_start
-from coachmaster.core.exports import Column, Kind
+from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.money import ZERO
 from finance.models import Charge, Concession, DayTotal, Payment, Refund
 
@@ -209,11 +209,11 @@ def _largest_first(pairs):
 
 
 COLUMNS = [
-    Column("Month", Kind.TEXT, lambda row: f"{row.month:%Y-%m}"),
-    Column("Course", Kind.TEXT, lambda row: row.course.name if row.course else ""),
-    Column("Batch", Kind.TEXT, lambda row: row.batch.name if row.batch else ""),
-    Column("Due", Kind.AMOUNT, lambda row: row.totals.due),
-    Column("Received", Kind.AMOUNT, lambda row: row.totals.received),
-    Column("Refunded", Kind.AMOUNT, lambda row: row.totals.refunded),
-    Column("Received less refunds", Kind.AMOUNT, lambda row: row.totals.net),
+    ExportColumn("Month", CellType.TEXT, lambda row: f"{row.month:%Y-%m}"),
+    ExportColumn("Course", CellType.TEXT, lambda row: row.course.name if row.course else ""),
+    ExportColumn("Batch", CellType.TEXT, lambda row: row.batch.name if row.batch else ""),
+    ExportColumn("Due", CellType.AMOUNT, lambda row: row.totals.due),
+    ExportColumn("Received", CellType.AMOUNT, lambda row: row.totals.received),
+    ExportColumn("Refunded", CellType.AMOUNT, lambda row: row.totals.refunded),
+    ExportColumn("Received less refunds", CellType.AMOUNT, lambda row: row.totals.net),
 ]

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Sum
 
-from coachmaster.core.exports import Column, Kind
+from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.money import ZERO
 from finance.models import Mode, Payment, Refund, Reversal
 
@@ -218,13 +218,13 @@ def _cancellation(payment, *, by, **fields):
 
 
 COLUMNS = [
-    Column("Entry", Kind.TEXT, lambda entry: entry.label),
-    Column("Number", Kind.TEXT, lambda entry: entry.number),
-    Column("Paid on", Kind.DAY, lambda entry: entry.paid_on),
-    Column("Student", Kind.TEXT, lambda entry: entry.student),
-    Column("Admission number", Kind.TEXT, lambda entry: entry.admission_number),
-    Column("Mode", Kind.TEXT, lambda entry: Mode(entry.mode).label),
-    Column("Amount", Kind.AMOUNT, lambda entry: entry.amount),
-    Column("By", Kind.TEXT, lambda entry: entry.by),
-    Column("Reference or reason", Kind.TEXT, lambda entry: entry.note),
+    ExportColumn("Entry", CellType.TEXT, lambda entry: entry.label),
+    ExportColumn("Number", CellType.TEXT, lambda entry: entry.number),
+    ExportColumn("Paid on", CellType.DATE, lambda entry: entry.paid_on),
+    ExportColumn("Student", CellType.TEXT, lambda entry: entry.student),
+    ExportColumn("Admission number", CellType.TEXT, lambda entry: entry.admission_number),
+    ExportColumn("Mode", CellType.TEXT, lambda entry: Mode(entry.mode).label),
+    ExportColumn("Amount", CellType.AMOUNT, lambda entry: entry.amount),
+    ExportColumn("By", CellType.TEXT, lambda entry: entry.by),
+    ExportColumn("Reference or reason", CellType.TEXT, lambda entry: entry.note),
 ]

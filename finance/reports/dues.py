@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from coachmaster.core.exports import Column, Kind
+from coachmaster.core.exports import CellType, ExportColumn
 
 from .age_groups import AGE_GROUPS
 from .current_dues import CurrentDues
@@ -14,26 +14,28 @@ def dues_on(day):
 
 
 COLUMNS = [
-    Column("Student", Kind.TEXT, lambda debtor: debtor.account.student.user.full_name),
-    Column("Admission number", Kind.TEXT, lambda debtor: debtor.account.student.admission_number),
-    Column(
+    ExportColumn("Student", CellType.TEXT, lambda debtor: debtor.account.student.user.full_name),
+    ExportColumn(
+        "Admission number", CellType.TEXT, lambda debtor: debtor.account.student.admission_number
+    ),
+    ExportColumn(
         "Batch",
-        Kind.TEXT,
+        CellType.TEXT,
         lambda debtor: (debtor.oldest_unpaid and debtor.oldest_unpaid.batch) or "",
     ),
-    Column("Guardian", Kind.TEXT, lambda debtor: debtor.account.student.guardian_name),
-    Column("Phone", Kind.TEXT, lambda debtor: debtor.phone),
-    Column("Dues", Kind.AMOUNT, lambda debtor: debtor.account.dues),
-    Column("Overdue", Kind.AMOUNT, lambda debtor: debtor.overdue),
+    ExportColumn("Guardian", CellType.TEXT, lambda debtor: debtor.account.student.guardian_name),
+    ExportColumn("Phone", CellType.TEXT, lambda debtor: debtor.phone),
+    ExportColumn("Dues", CellType.AMOUNT, lambda debtor: debtor.account.dues),
+    ExportColumn("Overdue", CellType.AMOUNT, lambda debtor: debtor.overdue),
     *(
-        Column(age.label, Kind.AMOUNT, lambda debtor, age=age: debtor.amount_in(age))
+        ExportColumn(age.label, CellType.AMOUNT, lambda debtor, age=age: debtor.amount_in(age))
         for age in AGE_GROUPS
     ),
-    Column(
+    ExportColumn(
         "Oldest due date",
-        Kind.DAY,
+        CellType.DATE,
         lambda debtor: debtor.oldest_unpaid and debtor.oldest_unpaid.due_on,
     ),
-    Column("Last payment", Kind.DAY, lambda debtor: debtor.account.last_paid_on),
-    Column("Last reminder", Kind.MOMENT, lambda debtor: debtor.account.reminded_at),
+    ExportColumn("Last payment", CellType.DATE, lambda debtor: debtor.account.last_paid_on),
+    ExportColumn("Last reminder", CellType.DATETIME, lambda debtor: debtor.account.reminded_at),
 ]

@@ -12,14 +12,14 @@ from accounts.models import StudentProfile, student_or_404
 from accounts.views.reminders import ReminderKind
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
-from coachmaster.core.reminders import Notice, filled, to_send
+from coachmaster.core.reminders import ReminderDraft, fill_template, sendable_drafts
 from finance import upi
 from finance.models import Account, Reminder
 from finance.reports.current_dues import CurrentDues
 
 
 @dataclass
-class FeeNotice(Notice):
+class FeeNotice(ReminderDraft):
     """A reminder to one family: ``amount`` rupees are due now, the oldest since ``due_on``."""
 
     amount: Decimal
@@ -42,7 +42,7 @@ def reminder_text(student, institute, amount, due_on):
         "phone": institute.phone,
         "upi_link": upi.link_for(student, institute, amount, timezone.localdate()),
     }
-    return filled(institute.fee_reminder, words)
+    return fill_template(institute.fee_reminder, words)
 
 
 @transaction.atomic
@@ -71,7 +71,7 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
                     student, subject, text, debtor.account.reminded_at, debtor.due_now, due_on
                 )
             )
-    notices = to_send(
+    notices = sendable_drafts(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )
     for notice in notices:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from academics.validators import gstin_check_digit, validate_gstin
-from coachmaster.core.statuses import State
+from coachmaster.core.states import State
 from finance.gst import SAC, percent, place_of_supply, tax_within
 
 RAJASTHAN, DELHI, CHANDIGARH = State.RAJASTHAN, State.DELHI, State.CHANDIGARH

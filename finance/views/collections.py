@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from coachmaster.core import charts
 from coachmaster.core.dates import financial_year_label, month_end
-from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.exports import export_format, export_response
 from coachmaster.core.money import display
 from coachmaster.core.pagination import paginate_rows
 from finance.forms.collections import CollectionsFilter
@@ -21,9 +21,9 @@ def collections(request):
     year = filters.value("year") or filters.this_year
     course = filters.value("course")
     collected = CollectionsReport(months_of(year), course)
-    if form := asked_form(request):
+    if form := export_format(request):
         name = f"collections-{financial_year_label(year)}"
-        return table_answer(name, COLUMNS, collected.rows, form=form)
+        return export_response(name, COLUMNS, collected.rows, file_format=form)
     by_month, by_course = collected.by_month, collected.by_course
     batches = paginate_rows(request, collected.by_batch)
     shown = batches_by_id(key for key, _ in batches)
@@ -39,7 +39,7 @@ def collections(request):
             "by_course": by_course,
             "batches": batches,
             "by_batch": [(shown.get(key), flow) for key, flow in batches],
-            "months": charts.columns(
+            "months": charts.column_chart(
                 "Received by month",
                 "Month",
                 [
@@ -52,7 +52,7 @@ def collections(request):
                     for first, flow in by_month
                 ],
             ),
-            "courses": charts.rows(
+            "courses": charts.bar_chart(
                 "Received by course",
                 "Course",
                 [

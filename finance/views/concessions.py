@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.models import student_or_404
-from coachmaster.core.exports import list_file
+from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.pagination import all_rows, paginate
@@ -97,7 +97,7 @@ def concession_list(request):
     )
     rows = waiting.select_related("student__user", "charge__enrollment__batch", "asked_by")
     listed = (request, rows, {"asked": ["asked_at"]})
-    if file := list_file(
+    if file := requested_export(
         request, "concessions-waiting", CONCESSIONS, all_rows(*listed, default="asked")
     ):
         return file

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from coachmaster.core.dates import LAST_DAY, format_date
-from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.exports import export_format, export_response
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from coachmaster.core.pagination import paginate
@@ -28,8 +28,8 @@ def day_book(request):
     today = timezone.localdate()
     filters = DayBookFilter(request.GET, today=today)
     book = DayBook(filters.value("on") or today, filters.value("person"))
-    if form := asked_form(request):
-        return table_answer(f"day-book-{book.on}", COLUMNS, book.entries(), form=form)
+    if form := export_format(request):
+        return export_response(f"day-book-{book.on}", COLUMNS, book.entries(), file_format=form)
     filters.show(book.people)
     in_all = book.total
     closes = DayClose.objects.filter(

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.shortcuts import render
 
 from coachmaster.core.chunks import in_chunks
-from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.exports import export_format, export_response
 from finance.forms.dues import DuesFilter
 from finance.reports.dues import COLUMNS
 
@@ -14,10 +14,10 @@ def dues(request):
     filters = DuesFilter(request.GET)
     dues = filters.dues
     found = filters.find(dues)
-    if form := asked_form(request):
+    if form := export_format(request):
         chunks = in_chunks(found.ids(), 500)
         rows = (debtor for ids in chunks for debtor in dues.debtors(ids))
-        return table_answer(f"dues-{dues.on}", COLUMNS, rows, form=form)
+        return export_response(f"dues-{dues.on}", COLUMNS, rows, file_format=form)
     page = found.page(request)
     debtors = dues.debtors(page)
     may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past

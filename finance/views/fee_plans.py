@@ -3,7 +3,7 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 
 from academics.models import Course
-from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from finance.forms.fee_plans import FeePlanForm
@@ -18,7 +18,7 @@ def plan_create(request, pk):
     )
 
 
-@one_at_a_time(FeePlan)
+@lock_on_post(FeePlan)
 def plan_update(request, pk):
     plan = get_object_or_404(
         FeePlan.objects.select_related("course").prefetch_related("parts"), pk=pk

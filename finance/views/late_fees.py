@@ -4,7 +4,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from coachmaster.core.concurrency import one_at_a_time
+from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.money import ZERO, display
 from finance.forms.late_fees import LateFeeRuleForm
 from finance.models import LateFeeRule
@@ -26,7 +26,7 @@ def late_fee_rule_create(request):
     return _rule_page(request, None, "Add a rule for late fees", "Add rule")
 
 
-@one_at_a_time(LateFeeRule)
+@lock_on_post(LateFeeRule)
 def late_fee_rule_update(request, pk):
     rule = get_object_or_404(LateFeeRule, pk=pk)
     return _rule_page(request, rule, f"Edit {rule}", "Save")

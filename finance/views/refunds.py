@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from coachmaster.core.chunks import in_chunks
-from coachmaster.core.exports import list_file
+from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.pagination import all_rows, paginate
@@ -35,7 +35,7 @@ def refund_due_list(request):
         for accounts_at_once in every
         for refund in withdrawals.list_refunds_due(accounts_at_once, today)
     )
-    if file := list_file(request, "refunds-due", REFUNDS_DUE, due):
+    if file := requested_export(request, "refunds-due", REFUNDS_DUE, due):
         return file
     totals = withdrawals.refund_due_totals(accounts, today)
     page = paginate(*listed, default="due", total=totals.students)

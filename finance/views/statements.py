@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from academics.models import Batch, Institute
 from accounts.models import student_or_404
-from coachmaster.core.archives import zip_answer
-from coachmaster.core.exports import list_file
+from coachmaster.core.archives import zip_response
+from coachmaster.core.exports import requested_export
 from coachmaster.core.qr import qr_svg
 from finance.documents import pdf as pdf_pdf
 from finance.documents import statements
@@ -21,7 +21,7 @@ def statement(request, pk):
     student = student_or_404(request.user, pk)
     data = statements.statement_data(student, Institute.objects.cached(), timezone.localdate())
     balances = itertools.accumulate(line.amount for line in data.lines)
-    if file := list_file(
+    if file := requested_export(
         request,
         f"statement-{student.admission_number}",
         STATEMENT,
@@ -54,6 +54,6 @@ def batch_statements(request, pk):
     made = statements.statements_of(
         statements.students_with_fees(batch=batch), Institute.objects.cached(), today
     )
-    return zip_answer(
+    return zip_response(
         safe_filename(f"statements-{batch.code or batch.name}-{today}"), statement_pdfs(made)
     )

@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.models import student_or_404
-from coachmaster.core.exports import list_file
+from coachmaster.core.exports import requested_export
 from coachmaster.core.qr import qr_svg
 from finance.documents import statements
 from finance.exports import CHARGES
@@ -15,7 +15,9 @@ from finance.services import concessions
 def student_fees(request, pk):
     student = student_or_404(request.user, pk)
     fees = fee_status(student, timezone.localdate())
-    if file := list_file(request, f"charges-{student.admission_number}", CHARGES, fees.lines):
+    if file := requested_export(
+        request, f"charges-{student.admission_number}", CHARGES, fees.lines
+    ):
         return file
     pay = statements.pay_by_upi(student, Institute.objects.cached(), fees)
     return render(

@@ -12,7 +12,7 @@ def figure(chart):
 
 def test_a_chart_is_drawn_with_its_figures_as_a_table():
     drawn = figure(
-        charts.columns(
+        charts.column_chart(
             "Received", "Month", [("Apr", 0, "₹0.00", None), ("<May>", 5, "₹5.00", "/payments/")]
         )
     )
@@ -25,7 +25,7 @@ def test_a_chart_is_drawn_with_its_figures_as_a_table():
 
 def test_other_figures_are_another_drawing():
     first, second = (
-        figure(charts.rows("Enrolled", "Course", [("JEE", number, str(number), None)]))
+        figure(charts.bar_chart("Enrolled", "Course", [("JEE", number, str(number), None)]))
         for number in (41, 42)
     )
 

@@ -10,14 +10,14 @@ from operator import itemgetter
 import openpyxl
 import pytest
 
-from coachmaster.core.exports import Column, Kind, table_answer
+from coachmaster.core.exports import CellType, ExportColumn, export_response
 
 COLUMNS = [
-    Column("Student", Kind.TEXT, itemgetter("name")),
-    Column("Owed", Kind.AMOUNT, itemgetter("owed")),
-    Column("Receipts", Kind.NUMBER, itemgetter("receipts")),
-    Column("Due on", Kind.DAY, itemgetter("due_on")),
-    Column("Reminded", Kind.MOMENT, itemgetter("reminded_at")),
+    ExportColumn("Student", CellType.TEXT, itemgetter("name")),
+    ExportColumn("Owed", CellType.AMOUNT, itemgetter("owed")),
+    ExportColumn("Receipts", CellType.NUMBER, itemgetter("receipts")),
+    ExportColumn("Due on", CellType.DATE, itemgetter("due_on")),
+    ExportColumn("Reminded", CellType.DATETIME, itemgetter("reminded_at")),
 ]
 ASHA = {
     "name": "Asha Verma",
@@ -43,14 +43,14 @@ def content(answer):
 
 
 def as_csv(rows, columns=COLUMNS):
-    body = content(table_answer("dues", columns, rows))
+    body = content(export_response("dues", columns, rows))
     assert body.startswith(b"\xef\xbb\xbf")
     return list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")))
 
 
 def as_sheet(rows, columns=COLUMNS):
     return openpyxl.load_workbook(
-        io.BytesIO(content(table_answer("dues", columns, rows, form="xlsx")))
+        io.BytesIO(content(export_response("dues", columns, rows, file_format="xlsx")))
     ).active
 
 
@@ -118,7 +118,7 @@ def test_text_never_becomes_a_formula(name):
 
 
 def test_a_heading_is_no_formula_either():
-    columns = [Column("=cmd", Kind.TEXT, str)]
+    columns = [ExportColumn("=cmd", CellType.TEXT, str)]
     assert as_csv([], columns) == [["'=cmd"]]
     assert as_sheet([], columns)["A1"].value == "=cmd"
     assert as_sheet([], columns)["A1"].data_type != "f"
@@ -131,7 +131,9 @@ def test_a_negative_amount_stays_a_number():
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_parts_of_a_paisa_are_refused_rather_than_rounded(form):
     with pytest.raises(ValueError, match="parts of a paisa"):
-        content(table_answer("dues", COLUMNS, [{**ASHA, "owed": Decimal("0.001")}], form=form))
+        content(
+            export_response("dues", COLUMNS, [{**ASHA, "owed": Decimal("0.001")}], file_format=form)
+        )
 
 
 def test_nothing_is_an_empty_cell():
@@ -149,10 +151,10 @@ def test_an_empty_list_is_a_heading():
 
 @pytest.mark.django_db  # closing an answer looks at the database's connection
 def test_the_file_is_downloaded_under_the_servers_name():
-    answer = table_answer("dues-2026-04-05", COLUMNS, [])
+    answer = export_response("dues-2026-04-05", COLUMNS, [])
     assert answer["Content-Disposition"] == 'attachment; filename="dues-2026-04-05.csv"'
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    answer = table_answer("dues-2026-04-05", COLUMNS, [], form="xlsx")
+    answer = export_response("dues-2026-04-05", COLUMNS, [], file_format="xlsx")
     assert answer["Content-Disposition"] == 'attachment; filename="dues-2026-04-05.xlsx"'
     assert (
         answer["Content-Type"]
@@ -161,15 +163,15 @@ def test_the_file_is_downloaded_under_the_servers_name():
     answer.close()
 
 
-def test_another_form_is_refused():
-    with pytest.raises(ValueError, match="exe is no form of a table"):
-        table_answer("dues", COLUMNS, [], form="exe")
+def test_unknown_file_format_is_refused():
+    with pytest.raises(ValueError, match="Unknown file format: exe"):
+        export_response("dues", COLUMNS, [], file_format="exe")
 
 
 def test_csv_is_sent_while_the_rows_are_still_read():
     read = []
     rows = (read.append(number) or ASHA for number in range(10_000))
-    chunks = iter(table_answer("dues", COLUMNS, rows).streaming_content)
+    chunks = iter(export_response("dues", COLUMNS, rows).streaming_content)
     next(chunks), next(chunks)
     assert len(read) <= 1000
 
@@ -179,8 +181,8 @@ def test_csv_is_sent_while_the_rows_are_still_read():
 def test_memory_does_not_grow_with_the_rows(form):
     def peak(count):
         tracemalloc.start()
-        for _chunk in table_answer(
-            "dues", COLUMNS, (ASHA for _ in range(count)), form=form
+        for _chunk in export_response(
+            "dues", COLUMNS, (ASHA for _ in range(count)), file_format=form
         ).streaming_content:
             pass
         _now, most = tracemalloc.get_traced_memory()

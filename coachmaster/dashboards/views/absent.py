@@ -7,7 +7,7 @@ from accounts.models import student_or_404
 from accounts.views.reminders import open_whatsapp
 from attendance.models import Mark
 from attendance.services.reminders import record_absence_notice
-from coachmaster.core.exports import asked_form, table_answer
+from coachmaster.core.exports import export_format, export_response
 from coachmaster.core.pagination import paginate
 from coachmaster.dashboards.exports import ABSENT_COLUMNS, ABSENT_FEES_COLUMN
 from coachmaster.dashboards.forms.absent import AbsentFilter
@@ -20,10 +20,10 @@ def absent(request):
     filters = AbsentFilter(request.GET, today=today, shows_fees=shows_fees)
     absences = Absences(user, filters.day, shows_fees=shows_fees)
     profiles = absences.profiles(filters)
-    if file_format := asked_form(request):
+    if file_format := export_format(request):
         rows = absences.load_all(profiles.order_by("user__full_name", "pk"))
         columns = [*ABSENT_COLUMNS, ABSENT_FEES_COLUMN] if shows_fees else ABSENT_COLUMNS
-        return table_answer(f"absent-{filters.day}", columns, rows, form=file_format)
+        return export_response(f"absent-{filters.day}", columns, rows, file_format=file_format)
     page = paginate(request, profiles, {"name": ["user__full_name"]}, default="name")
     return render(
         request,

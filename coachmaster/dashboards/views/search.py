@@ -1,7 +1,7 @@
 from django.shortcuts import redirect, render
 
 from accounts.exports import STUDENT_COLUMNS
-from coachmaster.core.exports import list_file
+from coachmaster.core.exports import requested_export
 from coachmaster.core.pagination import all_rows, paginate
 from coachmaster.dashboards.forms.search import SearchForm
 from coachmaster.dashboards.queries.search import students_matching
@@ -15,7 +15,7 @@ def search(request):
     text = SearchForm(request.GET).text
     found = students_matching(request.user, text)
     rows = all_rows(request, found, SORTS, default="name")
-    if file := list_file(request, "students", STUDENT_COLUMNS, rows):
+    if file := requested_export(request, "students", STUDENT_COLUMNS, rows):
         return file
     students = paginate(request, found, SORTS, default="name")
     if students.total == 1:

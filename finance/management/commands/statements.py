@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from academics.importers.columns import NamedRows
 from academics.models import Batch, Course, Institute
-from coachmaster.core.archives import zipped
+from coachmaster.core.archives import zip_chunks
 from coachmaster.core.dates import format_date, validate_date
 from finance.documents.pdf import statement_pdfs
 from finance.documents.statements import statements_of, students_with_fees
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         )
         try:
             with unfinished.open("wb") as file:
-                for part in zipped(
+                for part in zip_chunks(
                     tqdm(statement_pdfs(statements), total=number, unit=" statements", disable=None)
                 ):
                     file.write(part)
