@@ -75,7 +75,7 @@ def test_a_fee_has_to_be_given(file):
             "name,code,fee\nA,X,1\nB,x,2\n",
             "row 3, code: “x”: Row 2 is the same one. Keep one of them.",
         ),
-        ("name,fee\nTwin,1\n", "row 2, name: “Twin”: More than one has this name. Add the code."),
+        ("name,fee\nTwin,1\n", "row 2, name: “Twin”: Several have this name. Add the code."),
         ("name,code,fee\nA,%s,1\n" % ("x" * 31), "Ensure this value has at most 30 characters"),
     ],
 )
@@ -214,7 +214,7 @@ def test_an_instructor_whose_name_two_have_is_not_guessed(file, course):
     run = run_import("import_batches", file(BATCHES))
 
     assert (
-        "row 3, Teacher: “IMRAN KHAN”: More than one instructor has this name. Write the email."
+        "row 3, Teacher: “IMRAN KHAN”: Several instructors have this name. Write the email."
         in run.said
     )
     assert not Batch.objects.exists()

@@ -8,7 +8,7 @@ from .people import (
     FULL_NAME,
     NAME_PARTS,
     PHONE,
-    Changed,
+    ChangedRecords,
     PeopleImporter,
     new_user,
     refresh_search_text,
@@ -16,7 +16,7 @@ from .people import (
 
 
 class InstructorImporter(PeopleImporter):
-    """Instructors, known by their e-mail address."""
+    """Instructors are identified by email."""
 
     noun = ("instructor", "instructors")
     role = INSTRUCTOR
@@ -28,38 +28,36 @@ class InstructorImporter(PeopleImporter):
 
     def write(self, rows, result, advance):
         super().write(rows, result, advance)
-        known, lines = self._who_has_the_emails(rows), {}
+        owners, lines = self._email_owners(rows), {}
         for chunk in in_chunks(rows):
-            people = User.objects.in_bulk(
-                [known[row["email"]][0] for row in chunk if row["email"] in known]
-            )
-            new, changed = [], Changed(User)
-            for row in chunk:
-                email = row["email"]
-                if first := lines.get(email):
-                    result.add_error(
-                        row, "email", f"Row {first} has this email too. Keep one of them."
-                    )
-                    continue
-                lines[email] = row.line
-                if email not in known:
-                    new.append(new_user(row))
-                    result.add_created(row)
-                    continue
-                pk, name, role, _ = known[email]
-                if role != INSTRUCTOR:
-                    result.add_error(
-                        row,
-                        "email",
-                        f"{name} has this email ({role}). Skip this row.",
-                    )
-                    continue
-                changes = set_changes(people[pk], row)
-                changed.add(people[pk], changes and [*changes, "search_text"])
-                result.add_existing(row, changes, pk)
-            if result.is_valid:
-                self._new_people(new)
-                refresh_search_text(changed.rows)
-                changed.write()
-                result.created_ids += [user.pk for user in new]
+            self._write_chunk(chunk, owners, lines, result)
             advance(len(chunk))
+
+    def _write_chunk(self, rows, owners, lines, result):
+        users = User.objects.in_bulk(
+            [owners[row["email"]][0] for row in rows if row["email"] in owners]
+        )
+        new, changed = [], ChangedRecords(User)
+        for row in rows:
+            email = row["email"]
+            if first := lines.get(email):
+                sentence = f"Row {first} has this email too. Keep one of them."
+                result.add_error(row, "email", sentence)
+                continue
+            lines[email] = row.line
+            if email not in owners:
+                new.append(new_user(row))
+                result.add_created(row)
+                continue
+            pk, name, role, _ = owners[email]
+            if role != INSTRUCTOR:
+                result.add_error(row, "email", f"{name} has this email ({role}). Skip this row.")
+                continue
+            changes = set_changes(users[pk], row)
+            changed.add(users[pk], changes and [*changes, "search_text"])
+            result.add_existing(row, changes, pk)
+        if result.is_valid:
+            self._create(new)
+            refresh_search_text(changed.records)
+            changed.save()
+            result.created_ids += [user.pk for user in new]

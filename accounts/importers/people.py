@@ -1,5 +1,3 @@
-"""Instructors and students from other programs, and how files name a student."""
-
 from django.contrib.auth.models import Group
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
@@ -9,75 +7,54 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.importers import Importer
 from coachmaster.core.text import folded
 
+# Synonyms of columns.
 FULL_NAME = (
-    "name",
-    "student name",
-    "student",
-    "instructor",
-    "instructor name",
-    "teacher",
-    "teacher name",
-    "faculty",
-)
-
-
+    "name", "student name", "student", "instructor", "instructor name", "teacher",
+    "teacher name", "faculty",
+)  # fmt: skip
 NAME_PARTS = (
     ("first name", "given name", "name"),
     ("middle name",),
     ("last name", "surname", "family name"),
 )
-
-
 EMAIL = ("e-mail", "email address", "email id", "mail", "mail id")
-
-
 PHONE = (
-    "phone number",
-    "phone no",
-    "mobile",
-    "mobile number",
-    "mobile no",
-    "contact",
-    "contact number",
-    "whatsapp",
-)
-
-
+    "phone number", "phone no", "mobile", "mobile number", "mobile no", "contact",
+    "contact number", "whatsapp",
+)  # fmt: skip
 ADMISSION_NUMBER = (
-    "admission no",
-    "admission id",
-    "roll number",
-    "roll no",
-    "enrolment no",
+    "admission no", "admission id", "roll number", "roll no", "enrolment no",
     "registration number",
-)
+)  # fmt: skip
 
 
-class Changed:
-    """Rows of a model that a chunk has changed, with the fields."""
+class ChangedRecords:
+    """Changed records of a model with the names of their changed fields."""
 
     def __init__(self, model):
-        self.model, self.rows, self.fields = model, [], set()
+        self.model, self.records, self.fields = model, [], set()
 
-    def add(self, instance, fields):
+    def add(self, record, fields):
         if fields:
-            self.rows.append(instance)
+            self.records.append(record)
             self.fields.update(fields)
 
-    def write(self):
-        if self.rows:
-            bulk_update_with_history(self.rows, self.model, sorted(self.fields), batch_size=200)
+    def save(self):
+        if self.records:
+            bulk_update_with_history(self.records, self.model, sorted(self.fields), batch_size=200)
 
 
 class PeopleImporter(Importer):
-    """What instructors and students have in common."""
-
     model = User
     label_columns = ("full_name", "email")
     role = ""
 
-    def _who_has_the_emails(self, rows):
-        """``{e-mail: (key, name, role, whether a student)}`` of everybody who has one of the rows' addresses."""
+    def write(self, rows, result, advance):
+        self.group = Group.objects.get(name=self.role)
+        self.today = timezone.localdate()
+
+    def _email_owners(self, rows):
+        """Return ``{email: (user id, name, role, is a student)}`` for the emails of the rows."""
         emails = (row["email"] for row in rows if "email" in row)
         return {
             email: (pk, name, role, bool(student))
@@ -87,8 +64,8 @@ class PeopleImporter(Importer):
             )
         }
 
-    def _new_people(self, users, profiles=()):
-        """Write new ``users``, with their ``profiles`` when they are students. They have no password yet."""
+    def _create(self, users, profiles=()):
+        """Create users with their role, and the profiles of students in the same order."""
         bulk_create_with_history(users, User)
         if profiles:
             for user, profile in zip(users, profiles, strict=True):
@@ -96,10 +73,6 @@ class PeopleImporter(Importer):
             bulk_create_with_history(profiles, StudentProfile)
         memberships = [Membership(user_id=user.pk, group_id=self.group.pk) for user in users]
         bulk_create_with_history(memberships, Membership)
-
-    def write(self, rows, result, advance):
-        self.group = Group.objects.get(name=self.role)
-        self.today = timezone.localdate()
 
 
 def new_user(row):
@@ -109,13 +82,13 @@ def new_user(row):
 
 
 def refresh_search_text(users):
-    """Bulk updates do not compute it by themselves."""
+    """Set the search text, which a bulk update does not."""
     for user in users:
         user.search_text = user.searchable_text()
 
 
 def identity(row):
-    """What a student without admission number and e-mail is known by."""
+    """Return what identifies a student without admission number and email."""
     name = folded(row["full_name"])
     if "phone" in row:
         return name, row["phone"]

@@ -8,37 +8,39 @@ from coachmaster.core.text import folded
 from .people import ADMISSION_NUMBER, EMAIL, identity
 
 
-class StudentsByKey:
-    """The students that a file may mean, found by one pass over all of them."""
+class StudentMatcher:
+    """Finds the students that the rows of a students' file describe."""
 
     def __init__(self, rows, owners):
-        self.owners = owners
-        self.numbers = {row["admission_number"] for row in rows if "admission_number" in row}
+        self._owners = owners
+        self.admission_numbers = {
+            row["admission_number"] for row in rows if "admission_number" in row
+        }
         identities = {
             identity(row)
             for row in rows
             if "admission_number" not in row and row.get("email") not in owners
         }
-        self.by_number, self.by_identity = {}, {}
+        self._by_number, self._by_identity = {}, {}
         students = StudentProfile.objects.order_by().values_list(
             "pk", "admission_number", "user__email", "user__full_name", "user__phone", "birth_on"
         )
         for pk, number, email, full_name, phone, birth_on in students.iterator(chunk_size=2000):
-            if number in self.numbers:
-                self.by_number[number] = pk
-            # A row with nothing but a name means a student of whom neither phone nor date of birth is known.
+            if number in self.admission_numbers:
+                self._by_number[number] = pk
+            # A row with only a name means a student with neither phone nor date of birth.
             name = folded(full_name)
             for key in {(name, known) for known in (phone, birth_on) if known} or {(name, None)}:
                 if key in identities:
-                    self.by_identity.setdefault(key, []).append((pk, bool(email)))
+                    self._by_identity.setdefault(key, []).append((pk, bool(email)))
 
     def find(self, row):
-        """The key of the student that the row means, or None. Raises ValidationError when it could be two."""
+        """Return a student's id, or None. Raise ValidationError if several are possible."""
         number, email = row.get("admission_number"), row.get("email")
-        if number in self.by_number:
-            return self.by_number[number]
-        if email in self.owners:
-            pk, name, _, is_student = self.owners[email]
+        if number in self._by_number:
+            return self._by_number[number]
+        if email in self._owners:
+            pk, name, _, is_student = self._owners[email]
             if number and folded(name) != folded(row["full_name"]):
                 raise ValidationError(
                     f"{name} has the email of this row. Change it in one of them."
@@ -47,18 +49,18 @@ class StudentsByKey:
         key = identity(row)
         if number or (email and key[1] is None):
             return None
-        alike = self.by_identity.get(key, [])
-        without_email = [pk for pk, has_email in alike if not has_email]
-        alike = without_email if email or without_email else [pk for pk, _ in alike]
-        if len(alike) > 1:
+        matches = self._by_identity.get(key, [])
+        without_email = [pk for pk, has_email in matches if not has_email]
+        found = without_email if email or without_email else [pk for pk, _ in matches]
+        if len(found) > 1:
             raise ValidationError(
-                "More than one student is like this one. Add the admission number or the email."
+                "Several students match this row. Add the admission number or the email."
             )
-        return alike[0] if alike else None
+        return found[0] if found else None
 
 
 def student_column():
-    """The column by which enrollments, payments and attendance name their student."""
+    """Return the column that names a student in files of enrollments, payments and attendance."""
     return ReferenceColumn(
         "student",
         *ADMISSION_NUMBER,
@@ -71,49 +73,52 @@ def student_column():
 
 
 class StudentFinder:
-    """Finds the students that the cells of a file name by admission number, e-mail address or full name."""
+    """Finds students by admission number, email or full name."""
 
-    def __init__(self, words):
+    def __init__(self, texts):
         self._found, self._ambiguous = {}, set()
         names = {}
-        for chunk in in_chunks(set(words)):
-            lowered = {word.lower(): word for word in chunk}
-            rows = StudentProfile.objects.order_by()
-            for pk, number in rows.filter(admission_number__in=chunk).values_list(
+        for chunk in in_chunks(set(texts)):
+            lowered = {text.lower(): text for text in chunk}
+            students = StudentProfile.objects.order_by()
+            for pk, number in students.filter(admission_number__in=chunk).values_list(
                 "pk", "admission_number"
             ):
                 self._found[number] = pk
-            emails = [word for word in lowered if "@" in word]
-            for pk, email in rows.filter(user__email__in=emails).values_list("pk", "user__email"):
+            emails = [text for text in lowered if "@" in text]
+            for pk, email in students.filter(user__email__in=emails).values_list(
+                "pk", "user__email"
+            ):
                 self._found.setdefault(lowered[email], pk)
-            for word in chunk:
-                if word not in self._found and "@" not in word:
-                    names.setdefault(folded(word), []).append(word)
+            for text in chunk:
+                if text not in self._found and "@" not in text:
+                    names.setdefault(folded(text), []).append(text)
         if names:
             self._find_names(names)
 
     def _find_names(self, names):
-        """One pass over all names: letter case does not count, and SQLite alone would heed it beyond ASCII."""
-        everybody = StudentProfile.objects.order_by().values_list("pk", "user__full_name")
-        for pk, full_name in everybody.iterator(chunk_size=2000):
-            for word in names.get(folded(full_name), ()):
-                if self._found.setdefault(word, pk) != pk:
-                    self._ambiguous.add(word)
+        # In Python, since SQLite ignores case only of ASCII letters.
+        students = StudentProfile.objects.order_by().values_list("pk", "user__full_name")
+        for pk, full_name in students.iterator(chunk_size=2000):
+            for text in names.get(folded(full_name), ()):
+                if self._found.setdefault(text, pk) != pk:
+                    self._ambiguous.add(text)
 
-    def __getitem__(self, word):
-        """The student's key. Raises ValidationError."""
-        if word in self._ambiguous:
+    def __getitem__(self, text):
+        """Return the id of a student. Raise ValidationError."""
+        if text in self._ambiguous:
             raise ValidationError(
-                "More than one student has this name. Write the admission number or the email."
+                "Several students have this name. Write the admission number or the email."
             )
-        if word not in self._found:
+        if text not in self._found:
             raise ValidationError(
-                "There is no such student. Write the admission number, email or full name as stored."
+                "There is no such student. Write the admission number, email or full name as "
+                "stored."
             )
-        return self._found[word]
+        return self._found[text]
 
     def get(self, row, result):
-        """The key of the student that the row names; None when there is none, which is then said."""
+        """Return the id of the row's student, or None with an error in ``result``."""
         try:
             return self[row["student"]]
         except ValidationError as error:

@@ -186,7 +186,7 @@ def test_students_that_are_alike_are_not_guessed(file):
 
     assert run.code == 1
     assert (
-        "row 2, name: “ravi iyer”: More than one student is like this one. Add the admission number"
+        "row 2, name: “ravi iyer”: Several students match this row. Add the admission number"
         in run.said
     )
 
@@ -334,7 +334,7 @@ def test_stopping_it_leaves_everything_as_it_was(file, monkeypatch):
 def test_a_clash_with_somebody_at_work_leaves_everything_as_it_was(file, monkeypatch):
     UserFactory(email="om@example.com")
     monkeypatch.setattr(
-        "accounts.importers.people.PeopleImporter._who_has_the_emails", lambda self, rows: {}
+        "accounts.importers.people.PeopleImporter._email_owners", lambda self, rows: {}
     )
 
     run = run_import("import_instructors", file(FACULTY))

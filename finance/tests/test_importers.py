@@ -154,8 +154,8 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
     [
         ("x@example.com,M1,", "row 2, student: “x@example.com”: There is no such student."),
         ("26-77701,Latin,", "row 2, batch: “Latin”: There is none with this code or name."),
-        ("26-77701,Twin,", "row 2, batch: “Twin”: More than one has this name. Write the code."),
-        ("Twin Person,M1,", "row 2, student: “Twin Person”: More than one student has this name."),
+        ("26-77701,Twin,", "row 2, batch: “Twin”: Several have this name. Write the code."),
+        ("Twin Person,M1,", "row 2, student: “Twin Person”: Several students have this name."),
         (
             "gone@example.com,M1,",
             "row 2, student: “gone@example.com”: Gone Person is inactive. Activate the person first.",
@@ -343,7 +343,7 @@ def test_a_payment_that_was_brought_in_is_never_changed(file, asha):
 
     assert run.code == 1
     assert (
-        "row 2, Receipt No: “B/17”: This was brought in before as CM/26-27/00002 with other content (₹5,000.00)."
+        "row 2, Receipt No: “B/17”: This was imported before as CM/26-27/00002 with other content (₹5,000.00)."
         in run.said
     )
     assert Payment.objects.count() == 3

@@ -196,15 +196,15 @@ def test_somebody_else_of_the_same_name_is_a_student_of_their_own(file, batches,
 )
 def test_installments_that_were_changed_in_the_file_are_named_and_stay(file, batches, old, new):
     switch(file, KIRAN, LEELA)
-    assert "the installments stand" not in switch(file, KIRAN, LEELA).out
+    assert "has the installments" not in switch(file, KIRAN, LEELA).out
     before = list(Charge.objects.values_list("due_on", "amount"))
 
     run = switch(file, KIRAN.replace(old, new), LEELA)
 
     assert run.code == 0
     assert (
-        "Row 2: the installments stand as ₹50,000.00 on 1 Jun 2026, ₹50,000.00 on 1 Dec 2026, before what is taken off, "
-        "and stay so." in run.out
+        "Row 2: CoachMaster has the installments ₹50,000.00 on 1 Jun 2026, "
+        "₹50,000.00 on 1 Dec 2026, before the concession, which are not changed." in run.out
     )
     assert list(Charge.objects.values_list("due_on", "amount")) == before
 
@@ -212,13 +212,13 @@ def test_installments_that_were_changed_in_the_file_are_named_and_stay(file, bat
 @pytest.mark.parametrize(("old", "new"), [("03/06/2026,B", "04/06/2026,B"), ("B/21 B/40", "B/21")])
 def test_another_day_or_receipt_of_what_was_paid_is_named_and_stays(file, batches, old, new):
     switch(file, KIRAN, LEELA)
-    sentence = "the date, mode or old receipts of what was paid are others than were brought in"
+    sentence = "the date, mode or old receipts of the payment differ from those imported before"
     assert sentence not in switch(file, KIRAN, LEELA).out
     before = list(Payment.objects.values_list("paid_on", "notes"))
 
     run = switch(file, KIRAN.replace(old, new), LEELA)
 
-    assert f"Row 2: {sentence}, which stay." in run.out
+    assert f"Row 2: {sentence}, which are not changed." in run.out
     assert "Row 3" not in run.out
     assert list(Payment.objects.values_list("paid_on", "notes")) == before
 
@@ -226,10 +226,10 @@ def test_another_day_or_receipt_of_what_was_paid_is_named_and_stays(file, batche
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("40000,03/06/2026,B/21 B/40,40000", "30000,03/06/2026,,50000", "40,000.00 was brought in before."),
-        (",100000,20000,", ",90000,10000,", "100,000.00 stands in CoachMaster"),
+        ("40000,03/06/2026,B/21 B/40,40000", "30000,03/06/2026,,50000", "40,000.00 was imported before."),
+        (",100000,20000,", ",90000,10000,", "CoachMaster has ₹100,000.00"),
         (",20000,01/06/2026,40000,01/12/2026,40000,40000,03/06/2026,B/21 B/40,40000",
-         ",30000,01/06/2026,35000,01/12/2026,35000,40000,03/06/2026,,30000", "20,000.00 stands in CoachMaster"),
+         ",30000,01/06/2026,35000,01/12/2026,35000,40000,03/06/2026,,30000", "CoachMaster has ₹20,000.00"),
     ],
 )  # fmt: skip
 def test_what_money_says_otherwise_now_is_refused(file, batches, old, new, sentence):
@@ -246,13 +246,13 @@ def test_what_money_says_otherwise_now_is_refused(file, batches, old, new, sente
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        (",40000\n", ",39999\n", "By fee, concession and paid it is ₹40,000.00."),
+        (",40000\n", ",39999\n", "Fee, concession and paid give ₹40,000.00."),
         (
             "01/12/2026,40000,40000",
             "01/12/2026,30000,40000",
             "The installments add up to ₹70,000.00, not to the fee of",
         ),
-        ("01/12/2026,40000,40000", ",40000,40000", "Say when ₹40,000.00 is due."),
+        ("01/12/2026,40000,40000", ",40000,40000", "Enter when ₹40,000.00 is due."),
         (",100000,20000,", ",100000,200000,", "At most ₹1,00,000.00, the fee."),
         (
             ",100000,20000,01/06/2026,40000,01/12/2026,40000,40000",
@@ -361,7 +361,7 @@ def test_the_totals_are_compared_batch_by_batch(file, batches, admin):
 
     text = " ".join(run.out.split())
     assert (
-        "JEE Morning in the file in CoachMaster students 2 2 fee ₹2,00,000.00 ₹2,00,000.00 taken off ₹20,000.00"
+        "JEE Morning in the file in CoachMaster students 2 2 fee ₹2,00,000.00 ₹2,00,000.00 concession ₹20,000.00"
         in text
     )
     assert "paid ₹65,000.00 ₹65,000.00 balance ₹1,15,000.00 ₹1,15,000.00" in text

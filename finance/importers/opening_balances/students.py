@@ -1,0 +1,82 @@
+import collections
+
+from academics.models import Enrollment
+from accounts.importers.students import StudentImporter
+from accounts.models import StudentProfile
+from coachmaster.core.chunks import in_chunks
+from coachmaster.core.importers import ImportResult, ImportRow
+from coachmaster.core.text import folded
+
+_COLUMNS = {column.name for column in StudentImporter.columns}
+
+
+class _DryResult(ImportResult):
+    """Lets valid rows be written while others are refused, so that all of them are checked.
+
+    The caller rolls everything back.
+    """
+
+    is_valid = True
+
+
+def save_students(balances, result):
+    """Create or change the students, and set `student` and `changes` of each row.
+
+    A student may have a row for each batch. The first of them is imported as a student.
+    """
+    first, first_lines = {}, {}
+    for balance in balances:
+        key = balance.get("admission_number") or balance.get("email") or _identity(balance)
+        first.setdefault(key, balance)
+        first_lines[balance.line] = first[key].line
+    importer, found = StudentImporter(), _DryResult()
+    importer.saved, importer.fallback_ids = {}, {}
+    for line, student_id in _students_of_batches(balances).items():
+        importer.fallback_ids.setdefault(first_lines[line], student_id)
+    importer.write([_student_row(row) for row in first.values()], found, lambda count: None)
+    result.problems += found.problems
+    ids = {line: student.pk for line, (student, _) in importer.saved.items()}
+    students = {}
+    for chunk in in_chunks(set(ids.values())):
+        students.update(StudentProfile.objects.select_related("user").in_bulk(chunk))
+    for balance in balances:
+        if first_lines[balance.line] in ids:
+            balance.student = students[ids[first_lines[balance.line]]]
+        if balance.line in importer.saved:
+            balance.changes = dict(importer.saved[balance.line][1])
+
+
+def _student_row(row):
+    return ImportRow(row.line, {name: row[name] for name in row if name in _COLUMNS})
+
+
+def _identity(row):
+    return folded(row["full_name"]), row.get("phone"), row.get("birth_on")
+
+
+def _students_of_batches(balances):
+    """Return ``{line: student id}`` by name, batch and joining date, where these are unique.
+
+    With a changed phone or email, the row still means the same student.
+    """
+    rows, students = collections.defaultdict(list), collections.defaultdict(list)
+    for balance in balances:
+        rows[balance.batch.pk, folded(balance["full_name"])].append(balance)
+    enrollments = (
+        Enrollment.objects.filter(batch__in={balance.batch.pk for balance in balances})
+        .order_by()
+        .values_list(
+            "batch", "enrolled_on", "student", "student__user__full_name", "student__birth_on"
+        )
+    )
+    for batch, enrolled_on, student, name, birth_on in enrollments.iterator():
+        students[batch, folded(name)].append((student, enrolled_on, birth_on))
+    found = {}
+    for key, same_name in rows.items():
+        if len(same_name) > 1 or len(students[key]) != 1:
+            continue
+        (row,), ((student, enrolled_on, birth_on),) = same_name, students[key]
+        same_birth = not birth_on or row.get("birth_on", birth_on) == birth_on
+        if "admission_number" not in row and row["enrolled_on"] == enrolled_on and same_birth:
+            found[row.line] = student
+    return found
