@@ -61,8 +61,7 @@ def create_backup(name, keep=None):
 def restore_backup(path, *, force, report):
     """Replace the contents of the database by a backup, or change nothing.
 
-    A database that has people is replaced only with ``force``. ``report`` is called with a
-    sentence about the progress. Raise BackupError.
+    A database that has people is replaced only with ``force``. Raise BackupError.
     """
     path = Path(path)
     try:
@@ -128,7 +127,6 @@ def _sync(path):
 
 
 def _remove_older(keep, name):
-    """Delete all but the newest ``keep`` backups named like ``name``; return their paths."""
     pattern = re.escape(name.name)
     for placeholder, (_, form) in _PLACEHOLDERS.items():
         pattern = pattern.replace(re.escape(placeholder), f"({form})")

@@ -44,7 +44,6 @@ def run_command(url, *command):
 
 
 def environment(url):
-    """Return the environment variables of a process that uses the database at ``url``."""
     return {
         **os.environ,
         "DATABASE_URL": url,
@@ -76,10 +75,7 @@ def _without_passed(output):
 
 
 def needs_migration(applied):
-    """Return whether ``applied``, pairs of app and migration name, lack some of this version.
-
-    Raise BackupError if they include migrations of a newer version.
-    """
+    """Return whether ``applied`` lacks migrations; raise BackupError for a newer version."""
     known = {
         (app.label, module.name)
         for app in apps.get_app_configs()
@@ -96,7 +92,6 @@ def needs_migration(applied):
 
 
 def migrate_and_verify(url, applied):
-    """Migrate the database at ``url`` from its ``applied`` migrations. Raise BackupError."""
     if needs_migration(applied):
         succeeded, output = run_command(url, "migrate", "--verbosity", "0")
         if not succeeded:
@@ -106,7 +101,6 @@ def migrate_and_verify(url, applied):
 
 
 def is_migrated():
-    """Return whether all migrations are applied to this database."""
     try:
         call_command("migrate", check_unapplied=True, verbosity=0)
     except SystemExit:

@@ -36,10 +36,7 @@ _VARIABLES = {
 
 
 def write_backup(database, path):
-    """Write an archive into the file ``path``; return what `verify` finds in the database.
-
-    Archive, row counts and verification read the same snapshot.
-    """
+    """Write an archive of one snapshot; return what `verify` finds in it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
@@ -63,13 +60,11 @@ def write_backup(database, path):
 
 
 def check(path):
-    """Read an archive from end to end. Raise BackupError."""
     if "django_migrations" not in _count_rows(path):
         raise BackupError(f"{path} is not a backup of CoachMaster: it has none of its tables.")
 
 
 def count_people(database):
-    """Return the number of people in the database; 0 if it has no tables."""
     with connection.cursor() as cursor:
         if "accounts_user" not in connection.introspection.table_names(cursor):
             return 0
@@ -78,11 +73,7 @@ def count_people(database):
 
 
 def restore(database, path, report):
-    """Replace the contents of the database by the backup at ``path``.
-
-    It is unpacked into a schema beside `public`, checked and migrated there, and replaces
-    `public` in one short transaction.
-    """
+    """Unpack the backup into a schema beside `public`, check it there, and swap the schemas."""
     check(path)
     _check_no_extensions()
     try:
@@ -105,10 +96,7 @@ def restore(database, path, report):
 
 
 def _unpack(path):
-    """Unpack an archive into RESTORED_SCHEMA.
-
-    An archive can only be unpacked into `public`, so `public` is renamed within the transaction.
-    """
+    # An archive can only be unpacked into `public`, which is renamed within the transaction.
     begin = (
         f"BEGIN; DROP SCHEMA IF EXISTS {RESTORED_SCHEMA} CASCADE; "
         f"ALTER SCHEMA public RENAME TO {OLD_SCHEMA}; CREATE SCHEMA public;\n"
@@ -161,7 +149,6 @@ def _swap_schemas():
 
 
 def _grant_permissions(database):
-    """Grant the application's own database role its permissions on the new tables."""
     application = settings.APPLICATION_ROLE
     if application and application != database["USER"]:
         _run(
@@ -231,7 +218,6 @@ def _output_of(program, *arguments):
 
 
 def _run(program, *arguments):
-    """Run a PostgreSQL program on this database. Raise BackupError if it fails."""
     done = subprocess.run(
         [_program(program), *arguments],
         env=_environment(),

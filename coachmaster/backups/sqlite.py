@@ -44,7 +44,6 @@ def check(path):
 
 
 def count_people(database):
-    """Return the number of people in the database; 0 if it has no tables."""
     path = Path(database["NAME"])
     if not path.exists() or not path.stat().st_size:
         return 0
@@ -63,10 +62,7 @@ def count_people(database):
 
 
 def restore(database, path, report):
-    """Replace the contents of the database by the backup at ``path``.
-
-    A copy beside the database is checked and migrated first, then copied in one transaction.
-    """
+    """Check a copy of the backup beside the database, and copy it there in one transaction."""
     live = Path(database["NAME"])
     staged = live.with_name(f"{live.name}.restoring")
     _remove(staged)
@@ -117,7 +113,6 @@ def _open(path):
 
 
 def _applied_migrations(database, path):
-    """Return pairs of app and migration name. Raise BackupError without such a table."""
     try:
         return database.execute("SELECT app, name FROM django_migrations").fetchall()
     except sqlite3.OperationalError as error:

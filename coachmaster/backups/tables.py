@@ -1,4 +1,4 @@
-"""Tables as CSV files for export and import; every value is read back exactly."""
+"""Tables as CSV files for export and import."""
 
 import base64
 import csv
@@ -41,9 +41,9 @@ _NULL = r"\N"
 class TableFile:
     r"""A table and its CSV file: all columns by their database names, ordered by primary key.
 
-    In text columns, `\N` is NULL, and text that looks like NULL or a formula has a `'` in front.
-    In other columns, an empty cell is NULL. Amounts are in rupees, timestamps in UTC. Permissions
-    and content types are written by name, since their ids differ between databases.
+    In text columns, `\N` is NULL, and a `'` is put before text that looks like NULL or a formula.
+    Amounts are in rupees, timestamps in UTC. Permissions and content types are written by name,
+    since their ids differ between databases.
     """
 
     def __init__(self, model):
@@ -57,10 +57,7 @@ class TableFile:
         return self.model._base_manager.count()
 
     def write(self, file, advance):
-        """Write the rows to a binary ``file``; return their number and the file's SHA-256.
-
-        ``advance`` is called with the number of rows of each chunk.
-        """
+        """Write the rows to a binary ``file``; return their number and the SHA-256."""
         rows = self._rows()
         writers = [_writer(field) for field in self.fields]
         buffer, digest, count = io.StringIO(newline=""), hashlib.sha256(), 0
@@ -120,7 +117,6 @@ def _flush(buffer, digest, file):
 
 
 def all_tables():
-    """Return a TableFile for each exported table."""
     return [
         TableFile(model)
         for model in apps.get_models(include_auto_created=True)

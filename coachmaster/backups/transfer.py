@@ -53,7 +53,6 @@ def export_database(folder, progress):
 
 @contextlib.contextmanager
 def _snapshot(folder):
-    """Within this context, the default connection reads one state of the database."""
     if connection.vendor == "postgresql":
         with transaction.atomic():
             with connection.cursor() as cursor:
@@ -156,7 +155,6 @@ def _read_manifest(folder):
 
 
 def _check_versions(manifest, tables):
-    """Raise BackupError if export and database have different migrations or tables."""
     if not is_migrated():
         raise BackupError("This database is not migrated. Run manage.py migrate first.")
     if different := set(manifest["migrations"]) ^ set(_migrations()):
@@ -172,7 +170,6 @@ def _check_versions(manifest, tables):
 
 
 def _check_files(folder, manifest, tables):
-    """Raise BackupError if a file is not the one that was exported."""
     for table in tables:
         path = folder / table.file
         with path.open("rb") as file:
@@ -184,7 +181,6 @@ def _check_files(folder, manifest, tables):
 
 
 def _clear_initial_rows(tables):
-    """Delete what `migrate` created. Raise BackupError if there are other rows."""
     full = [
         table.name
         for table in tables
@@ -230,7 +226,6 @@ class _NullFile:
 
 
 def _check_imported(tables, manifest, advance):
-    """Raise BackupError if the imported tables or ledger totals differ from the exported ones."""
     for table in tables:
         exported = manifest["tables"][table.name]
         if table.write(_NullFile(), advance) != (exported["rows"], exported["sha256"]):

@@ -50,7 +50,6 @@ class PlannedReceipt:
 
 
 def create_fees(academy, progress):
-    """Create fee plans and charges, and the payments in order of time."""
     for course in Course.objects.all():
         parts = [
             {"percent": 100 // INSTALLMENTS, "days": 30 * number} for number in range(INSTALLMENTS)
@@ -100,7 +99,6 @@ def _pace(academy, student, plan, before):
 
 
 def _installments(academy, student, plan, pace, before):
-    """Return pairs of due date and amount."""
     is_single = pace == "at once" or before or plan.final_fee is not None
     if is_single or student is academy.demo_student:
         return [(plan.due_on, plan.agreed_fee)]
@@ -172,7 +170,6 @@ def _hundreds(amount):
 
 
 def _amounts(rng, fee, pace):
-    """Return the amounts that are paid of a fee."""
     if pace == "nothing" or fee <= ZERO:
         return []
     if pace == "at once":

@@ -1,7 +1,4 @@
-"""The demo institute: invented, the same every time, with dates counted from today.
-
-It is written in bulk in one transaction, with the totals and histories of the services.
-"""
+"""The demo institute: invented, and the same every time."""
 
 from django.contrib.auth import authenticate
 from django.db import transaction
@@ -27,12 +24,10 @@ LOGINS = {
 
 
 def is_empty():
-    """Return whether the database has no people, courses, batches or payments."""
     return not any(model.objects.exists() for model in (User, Course, Batch, Payment))
 
 
 def working_logins():
-    """Return the pairs of `LOGINS` that can sign in to this database."""
     return [
         pair for pair in LOGINS.items() if authenticate(None, username=pair[0], password=pair[1])
     ]

@@ -10,7 +10,6 @@ from accounts.models import StudentProfile, User
 from attendance.models import Mark, Reminder
 from attendance.percentages import MarkStatus
 from attendance.queries.shortage import ShortageRow, presences_for, shortage_rows_of_students
-from coachmaster.core.chunks import in_chunks
 from coachmaster.core.money import ZERO
 from coachmaster.core.querysets import restricted_id
 from coachmaster.core.reminders import whatsapp_phone
@@ -90,11 +89,6 @@ class Absences:
             for student_id, amount in self._overdue(students):
                 students[student_id].overdue = amount
         return list(students.values())
-
-    def load_all(self, profiles):
-        """Yield an AbsentStudent for each profile of a long queryset."""
-        for chunk in in_chunks(profiles.iterator(500), 500):
-            yield from self.load(chunk)
 
     def _marks_of(self, student_ids):
         # A range makes SQLite start from the few students instead of the day's sheets.

@@ -8,10 +8,12 @@ from accounts.views.reminders import open_whatsapp
 from attendance.models import Mark
 from attendance.services.reminders import record_absence_notice
 from coachmaster.core.exports import export_format, export_response
-from coachmaster.core.pagination import paginate
+from coachmaster.core.pagination import all_rows, paginate
 from coachmaster.dashboards.exports import ABSENT_COLUMNS, ABSENT_FEES_COLUMN
 from coachmaster.dashboards.forms.absent import AbsentFilter
 from coachmaster.dashboards.queries.absent import Absences, absent_on
+
+SORTS = {"name": ["user__full_name"]}
 
 
 def absent(request):
@@ -21,10 +23,10 @@ def absent(request):
     absences = Absences(user, filters.day, shows_fees=shows_fees)
     profiles = absences.profiles(filters)
     if file_format := export_format(request):
-        rows = absences.load_all(profiles.order_by("user__full_name", "pk"))
+        rows = all_rows(request, profiles, SORTS, default="name", as_rows=absences.load)
         columns = [*ABSENT_COLUMNS, ABSENT_FEES_COLUMN] if shows_fees else ABSENT_COLUMNS
         return export_response(f"absent-{filters.day}", columns, rows, file_format=file_format)
-    page = paginate(request, profiles, {"name": ["user__full_name"]}, default="name")
+    page = paginate(request, profiles, SORTS, default="name")
     return render(
         request,
         "dashboards/absent/list.html",

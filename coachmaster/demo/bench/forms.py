@@ -16,7 +16,6 @@ MIN_STUDENTS, MAX_STUDENTS = 30, 50
 
 
 def next_form(forms):
-    """Return the next pair of address and fields; raise CommandError at the end."""
     if form := next(forms, None):
         return form
     raise CommandError("There is nothing left to save. Measure on a copy of the database.")

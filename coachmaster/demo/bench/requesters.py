@@ -50,13 +50,10 @@ def _check(status, address, fields, content):
 
 
 class InProcessClient:
-    """Django's test client."""
-
     def __init__(self, client):
         self.client = client
 
     def send(self, address, fields=None):
-        """Request a page or submit a form. Raise UnexpectedResponse."""
         response = self.client.post(address, fields) if fields else self.client.get(address)
         _check(response.status_code, address, fields, response.content)
 
@@ -75,7 +72,6 @@ class HttpClient:
             self.headers["Authorization"] = f"Bearer {token}"
 
     def send(self, address, fields=None):
-        """Request a page or submit a form. Raise UnexpectedResponse."""
         headers = {
             **self.headers,
             "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),

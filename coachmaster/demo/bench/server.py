@@ -24,7 +24,7 @@ def gunicorn(*, workers=2, threads=4, compiled=True):
         "SITE_URL": "http://localhost:8000",
         "COMPILED_QUERIES": "on" if compiled else "off",
     }
-    server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment)  # noqa: S603 # nosec B603
+    server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment)  # noqa: S603
     try:
         for _ in range(200):
             if server.poll() is not None:

@@ -50,7 +50,6 @@ def through_gunicorn(case, floor, ports, rounds):
 
 
 def _measure(case, floor_send, sends, rounds, clock):
-    """Return a Timing for each pair of a send function and whether queries are compiled."""
     floors, *columns = [], *([] for _ in sends)
     warm_up = min(WARM_UP_ROUNDS, rounds)
     for _ in range(warm_up + rounds):
