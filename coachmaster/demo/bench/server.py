@@ -1,7 +1,7 @@
 import contextlib
 import os
 import socket
-import subprocess  # nosec B404
+import subprocess
 import sys
 import time
 
