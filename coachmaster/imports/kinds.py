@@ -14,8 +14,7 @@ from accounts.importers.students import StudentImporter
 from attendance.importers.grid import AttendanceGridImporter
 from attendance.importers.sheets import AttendanceImporter
 from attendance.importers.totals import AttendanceTotalsImporter
-from coachmaster.core.exports import CellType as Cell
-from coachmaster.core.exports import ExportColumn
+from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.importers import Importer
 from finance.importers.enrollments import EnrollmentImporter
 from finance.importers.opening_balances import OpeningBalanceImporter
@@ -51,11 +50,13 @@ class ImportKind:
     def example_table(self):
         """Return the columns and rows of the example file."""
         headings, *rows = self.example
-        cell_kinds = {datetime.date: Cell.DATE, Decimal: Cell.AMOUNT}
+        cell_kinds = {datetime.date: CellType.DATE, Decimal: CellType.AMOUNT}
 
         def column(place, heading):
             types = [type(row[place]) for row in rows]
-            kind = next((cell_kinds[known] for known in types if known in cell_kinds), Cell.TEXT)
+            kind = next(
+                (cell_kinds[known] for known in types if known in cell_kinds), CellType.TEXT
+            )
             return ExportColumn(heading, kind, lambda row: row[place])
 
         return [column(place, heading) for place, heading in enumerate(headings)], rows

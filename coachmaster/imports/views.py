@@ -6,8 +6,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from coachmaster.core.exports import CellType as Cell
-from coachmaster.core.exports import ExportColumn, export_response, requested_export
+from coachmaster.core.exports import (
+    CellType,
+    ExportColumn,
+    export_response,
+    requested_export,
+)
 from coachmaster.core.importers import Unreadable
 from coachmaster.core.pagination import all_rows
 from coachmaster.core.views import list_page
@@ -19,15 +23,19 @@ from .models import Import
 from .progress import Progress
 
 HISTORY_COLUMNS = [
-    ExportColumn("File", Cell.TEXT, lambda upload: upload.file_name),
-    ExportColumn("CellType", Cell.TEXT, lambda upload: KINDS[upload.kind].title),
-    ExportColumn("By", Cell.TEXT, lambda upload: upload.by),
-    ExportColumn("When", Cell.DATETIME, lambda upload: upload.applied_at),
-    ExportColumn("New", Cell.NUMBER, lambda upload: upload.created),
-    ExportColumn("Changed", Cell.NUMBER, lambda upload: upload.changed),
-    ExportColumn("Unchanged", Cell.NUMBER, lambda upload: upload.unchanged),
-    ExportColumn("Skipped", Cell.NUMBER, lambda upload: len(upload.skipped_lines)),
+    ExportColumn("File", CellType.TEXT, lambda upload: upload.file_name),
+    ExportColumn("Kind", CellType.TEXT, lambda upload: KINDS[upload.kind].title),
+    ExportColumn("By", CellType.TEXT, lambda upload: upload.by),
+    ExportColumn("When", CellType.DATETIME, lambda upload: upload.applied_at),
+    ExportColumn("New", CellType.NUMBER, lambda upload: upload.created),
+    ExportColumn("Changed", CellType.NUMBER, lambda upload: upload.changed),
+    ExportColumn("Unchanged", CellType.NUMBER, lambda upload: upload.unchanged),
+    ExportColumn("Skipped", CellType.NUMBER, lambda upload: len(upload.skipped_lines)),
 ]
+
+
+def _field_title(name):
+    return name.replace("_", " ").capitalize()
 
 
 def _record_url(change):
@@ -35,15 +43,13 @@ def _record_url(change):
 
 
 CHANGE_COLUMNS = [
-    ExportColumn("Action", Cell.TEXT, lambda change: change.action),
-    ExportColumn("Row", Cell.NUMBER, lambda change: change.line),
-    ExportColumn("Record", Cell.TEXT, lambda change: change.label),
-    ExportColumn(
-        "ExportColumn", Cell.TEXT, lambda change: change.field.replace("_", " ").capitalize()
-    ),
-    ExportColumn("Before", Cell.TEXT, lambda change: change.before),
-    ExportColumn("After", Cell.TEXT, lambda change: change.after),
-    ExportColumn("Page", Cell.TEXT, _record_url),
+    ExportColumn("Action", CellType.TEXT, lambda change: change.action),
+    ExportColumn("Row", CellType.NUMBER, lambda change: change.line),
+    ExportColumn("Record", CellType.TEXT, lambda change: change.label),
+    ExportColumn("Column", CellType.TEXT, lambda change: _field_title(change.field)),
+    ExportColumn("Before", CellType.TEXT, lambda change: change.before),
+    ExportColumn("After", CellType.TEXT, lambda change: change.after),
+    ExportColumn("Page", CellType.TEXT, _record_url),
 ]
 _BY_KEY = {"key": ["pk"]}
 
@@ -275,9 +281,9 @@ def import_problems(request, pk):
         return lambda row: row[1][place] if place < len(row[1]) else ""
 
     columns = [
-        *(ExportColumn(name, Cell.TEXT, cell(place)) for place, name in enumerate(header)),
-        ExportColumn("Row", Cell.NUMBER, lambda row: row[0]),
-        ExportColumn("Problem", Cell.TEXT, lambda row: row[2]),
+        *(ExportColumn(name, CellType.TEXT, cell(place)) for place, name in enumerate(header)),
+        ExportColumn("Row", CellType.NUMBER, lambda row: row[0]),
+        ExportColumn("Problem", CellType.TEXT, lambda row: row[2]),
     ]
     name = f"{upload.kind}-to-correct-{timezone.localdate()}"
     return export_response(name, columns, rows, file_format=_file_format(request))
