@@ -1,5 +1,3 @@
-"""The institute, courses, batches, holidays and enrollments in Django admin: the pages' rules hold here too."""
-
 from django import forms
 from django.contrib import admin, messages
 
@@ -15,7 +13,7 @@ from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, 
 
 
 class InstituteAdminForm(InstituteForm):
-    """The settings. Django admin checks and saves in one transaction, so the lock of the check holds until the end."""
+    """Settings checked under a lock, since Django admin checks and saves in one transaction."""
 
     def clean(self):
         cleaned = super().clean()
@@ -27,8 +25,6 @@ class InstituteAdminForm(InstituteForm):
 
 @admin.register(Institute)
 class InstituteAdmin(HistoryAdmin, NoDeleteAdmin):
-    """The one row about the institute."""
-
     form = InstituteAdminForm
     fieldsets = [(heading, {"fields": names}) for heading, names in INSTITUTE_GROUPS.items()]
     list_display = ["name", "phone", "several_batches_at_once"]
@@ -44,8 +40,6 @@ class InstituteAdmin(HistoryAdmin, NoDeleteAdmin):
 
 @admin.register(Course)
 class CourseAdmin(HistoryAdmin, NoDeleteAdmin):
-    """Courses."""
-
     list_display = ["name", "code", "total_fee", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["name", "code"]
@@ -55,24 +49,22 @@ class CourseAdmin(HistoryAdmin, NoDeleteAdmin):
 
 
 class ClassTimeFormSet(forms.BaseInlineFormSet):
-    """The class times of a batch; none overlaps another, and one that meets another batch's is asked about."""
-
     def clean(self):
         super().clean()
         if any(self.errors):
             return
         slots = class_times.check(self.slots)
-        batch, was = self.instance, self.instance.slots if self.instance.pk else []
+        batch = self.instance
+        stored = batch.slots if batch.pk else []
         starts = {(slot.weekday, slot.starts_at) for slot in slots}
-        check_removed_times(
-            batch, [one for one in was if (one.weekday, one.starts_at) not in starts]
-        )
+        removed = [slot for slot in stored if (slot.weekday, slot.starts_at) not in starts]
+        check_removed_times(batch, removed)
         if batch.starts_on:
             check_clashes(batch, slots, despite_clash="despite_clash" in self.data)
 
     @property
     def slots(self):
-        """The class times that stay, in order of the week."""
+        """The class times after saving, in order."""
         kept = [
             form.cleaned_data
             for form in self.forms
@@ -89,20 +81,16 @@ class ClassTimeFormSet(forms.BaseInlineFormSet):
 
 
 class ClassTimeInline(admin.TabularInline):
-    """The weekly class times of a batch."""
-
     model = ClassTime
     formset = ClassTimeFormSet
     extra = 1
 
 
 class BatchAdminForm(forms.ModelForm):
-    """A batch; what happened in it bounds what can be changed."""
-
     despite_clash = forms.BooleanField(
         label="Save despite a clash",
         required=False,
-        help_text="When the instructor, the room or a student has another batch at the same time.",
+        help_text="If the instructor, the room or a student has another class at the same time.",
     )
 
     def clean(self):
@@ -115,8 +103,6 @@ class BatchAdminForm(forms.ModelForm):
 
 @admin.register(Batch)
 class BatchAdmin(HistoryAdmin, NoDeleteAdmin):
-    """Batches."""
-
     form = BatchAdminForm
     inlines = [ClassTimeInline]
     list_display = [
@@ -142,14 +128,14 @@ class BatchAdmin(HistoryAdmin, NoDeleteAdmin):
         super().save_related(request, form, formsets, change)
         batch = Batch.objects.with_class_times().get(pk=form.instance.pk)
         for clash in find_clashes(batch, batch.slots):
-            messages.warning(request, f"Saved all the same: {clash}")
+            messages.warning(request, f"Saved despite a clash: {clash}")
 
 
 @admin.register(ClassChange)
 class ClassChangeAdmin(HistoryAdmin, ReadOnlyAdmin):
-    """Cancelled, moved and extra classes, to look up: the pages of a batch make and take back changes."""
+    """Read only: changes are made and undone on the pages of a batch."""
 
-    list_display = ["batch", "words", "reason", "changed_by", "changed_at"]
+    list_display = ["batch", "description", "reason", "changed_by", "changed_at"]
     list_select_related = ["batch", "changed_by"]
     search_fields = ["batch__name", "batch__code", "reason"]
     date_hierarchy = "changed_at"
@@ -160,8 +146,6 @@ class ClassChangeAdmin(HistoryAdmin, ReadOnlyAdmin):
 
 @admin.register(Holiday)
 class HolidayAdmin(admin.ModelAdmin):
-    """Holidays."""
-
     list_display = ["day", "name"]
     search_fields = ["name"]
     date_hierarchy = "day"
@@ -175,7 +159,7 @@ class HolidayAdmin(admin.ModelAdmin):
 
 @admin.register(Enrollment)
 class EnrollmentAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
-    """Enrollments, to look up: enrolling, dropping and moving have pages of their own, since money follows them."""
+    """Read only but the reason: enrolling, transfers and drops also change fees."""
 
     list_display = ["student", "batch", "status", "enrolled_on", "ended_on", "agreed_fee"]
     list_filter = ["status", "batch__course"]

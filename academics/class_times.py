@@ -1,4 +1,4 @@
-"""Weekly class times as text: `Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00`, the form of imports and the API."""
+"""Weekly class times as text, for imports and the API: `Mon, Wed 17:00-18:30; Sat 09:00-11:00`."""
 
 import datetime
 import itertools
@@ -10,13 +10,14 @@ from django.core.exceptions import ValidationError
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _HELP = "Write class times like “Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”."
 _PART = re.compile(
-    r"(?P<days>[a-z][a-z,\s\-–]*?)\s+(?P<starts>\d{1,2}[:.]\d{2})\s*(?:-|–|to)\s*(?P<ends>\d{1,2}[:.]\d{2})",
+    r"(?P<days>[a-z][a-z,\s\-–]*?)\s+"
+    r"(?P<starts>\d{1,2}[:.]\d{2})\s*(?:-|–|to)\s*(?P<ends>\d{1,2}[:.]\d{2})",
     re.IGNORECASE,
 )
 
 
 class Slot(NamedTuple):
-    """One class a week: weekday (0 is Monday), from, to."""
+    """A weekly class; weekday 0 is Monday."""
 
     weekday: int
     starts_at: datetime.time
@@ -46,12 +47,12 @@ def _days(text):
 
 
 def parse(text):
-    """The slots that ``text`` names, in order of the week; `Mon-Fri` is a range. Raises ValidationError."""
+    """Return the slots of ``text`` in order; `Mon-Fri` is a range. Raise ValidationError."""
     slots = set()
     for part in filter(None, (piece.strip() for piece in re.split(r"[;\n]", text))):
         match = _PART.fullmatch(part)
         if not match:
-            raise ValidationError(f"“{part}” is not understood. {_HELP}")
+            raise ValidationError(f"“{part}” is not a class time. {_HELP}")
         starts_at, ends_at = _time(match["starts"]), _time(match["ends"])
         for weekday in _days(match["days"]):
             slots.add(Slot(weekday, starts_at, ends_at))
@@ -59,7 +60,7 @@ def parse(text):
 
 
 def check(slots):
-    """``slots`` when each ends after it starts and no two overlap. Raises ValidationError."""
+    """Return ``slots``. Raise ValidationError if one ends before it starts, or two overlap."""
     for slot in slots:
         if slot.ends_at <= slot.starts_at:
             raise ValidationError(f"A class on {WEEKDAYS[slot.weekday]} must end after it starts.")
@@ -69,15 +70,14 @@ def check(slots):
     return slots
 
 
-def _day_words(weekdays):
-    """`Mon-Fri` for three or more days in a row, else `Mon, Wed`."""
+def _format_days(weekdays):
     if len(weekdays) >= 3 and weekdays == list(range(weekdays[0], weekdays[-1] + 1)):
         return f"{WEEKDAYS[weekdays[0]]}-{WEEKDAYS[weekdays[-1]]}"
     return ", ".join(WEEKDAYS[weekday] for weekday in weekdays)
 
 
 def group_by_time(slots):
-    """``(weekdays, starts_at, ends_at)`` for each time of day, in order of the first day."""
+    """Return (weekdays, starts_at, ends_at) for each time of day."""
     groups: dict[tuple[datetime.time, datetime.time], list[int]] = {}
     for slot in sorted(slots):
         groups.setdefault((slot.starts_at, slot.ends_at), []).append(slot.weekday)
@@ -85,8 +85,8 @@ def group_by_time(slots):
 
 
 def format_slots(slots):
-    """``slots`` as text that `parse` reads back."""
+    """Return text for ``parse()``."""
     return "; ".join(
-        f"{_day_words(weekdays)} {starts_at:%H:%M}-{ends_at:%H:%M}"
+        f"{_format_days(weekdays)} {starts_at:%H:%M}-{ends_at:%H:%M}"
         for weekdays, starts_at, ends_at in group_by_time(slots)
     )

@@ -1,8 +1,6 @@
-"""What every page's head shows."""
-
 from .models import Institute
 
 
 def institute(request):
-    """The institute, for the name in the head of each page."""
+    """The settings, for the name at the top of each page."""
     return {"institute": Institute.objects.cached()}

@@ -1,11 +1,8 @@
-"""What the lists of courses, batches, students of a batch and holidays are as files."""
-
 from accounts.roles import sees_whole_institute
 from coachmaster.core.exports import CellType, ExportColumn
 
 
 def course_columns(user):
-    """The list of courses; how many go on and take part, for who sees the whole institute."""
     columns = [
         ExportColumn("Course", CellType.TEXT, lambda course: course.name),
         ExportColumn("Code", CellType.TEXT, lambda course: course.code),
@@ -22,7 +19,6 @@ def course_columns(user):
 
 
 def batch_columns(user):
-    """The list of batches; how many students, for who may see enrollments."""
     columns = [
         ExportColumn("Batch", CellType.TEXT, lambda batch: batch.name),
         ExportColumn("Code", CellType.TEXT, lambda batch: batch.code),

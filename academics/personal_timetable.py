@@ -1,4 +1,4 @@
-"""Whose classes are whose: the timetable of one person, for the week's page and the calendar on their phone."""
+"""The timetable of one person, for the week page and the calendar on a phone."""
 
 from collections import defaultdict
 
@@ -9,7 +9,7 @@ from .timetable import Timetable
 
 
 def personal_timetable(user, first, last):
-    """The `Timetable` of the classes that ``user`` teaches or, while enrolled, attends. Five queries."""
+    """Return the Timetable of the classes that ``user`` teaches, or attends while enrolled."""
     enrollments = defaultdict(list)
     for enrollment in Enrollment.objects.filter(student=user.pk).only(
         "batch", "enrolled_on", "ended_on"
@@ -21,15 +21,13 @@ def personal_timetable(user, first, last):
 
 
 class PersonalTimetable(Timetable):
-    """The classes one teaches, and those one attends on the days one is enrolled."""
-
     def __init__(self, user, enrollments, batches, first, last):
         self._user, self._enrollments = user, enrollments
         super().__init__(batches, first, last)
 
     def all_on(self, batch, day):
-        if batch.instructor_id != self._user.pk and not any(
-            one.covers(day) for one in self._enrollments[batch.pk]
-        ):
-            return []
-        return super().all_on(batch, day)
+        if batch.instructor_id == self._user.pk:
+            return super().all_on(batch, day)
+        if any(enrollment.covers(day) for enrollment in self._enrollments[batch.pk]):
+            return super().all_on(batch, day)
+        return []

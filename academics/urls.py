@@ -1,5 +1,3 @@
-"""The pages of this app and who may open them."""
-
 from django.urls import path
 
 from accounts.roles import requires
@@ -65,7 +63,7 @@ urlpatterns = [
         requires("academics.delete_classchange")(class_changes.class_change_undo),
         name="class-change-undo",
     ),
-    # For everybody: whose enrollment one may see is the view's question, and a student needs no right for their own.
+    # No permission: the view decides, since students may see their own enrollment.
     path(
         "students/<int:pk>/enrollment/", enrollments.student_enrollment, name="student-enrollment"
     ),

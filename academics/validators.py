@@ -1,5 +1,3 @@
-"""What the settings of the institute must look like."""
-
 import re
 import string
 
@@ -8,8 +6,17 @@ from django.core.exceptions import ValidationError
 from coachmaster.core.states import State
 
 ATTENDANCE_PLACEHOLDERS = [
-    "name", "admission_number", "batch", "attended", "counted", "percent", "expected", "absences", "institute", "phone",
-]  # fmt: skip
+    "name",
+    "admission_number",
+    "batch",
+    "attended",
+    "counted",
+    "percent",
+    "expected",
+    "absences",
+    "institute",
+    "phone",
+]
 ABSENCE_PLACEHOLDERS = ["name", "admission_number", "batch", "day", "institute", "phone"]
 FEE_PLACEHOLDERS = [
     "name",
@@ -26,10 +33,9 @@ _DIGITS = string.digits + string.ascii_uppercase
 
 
 def gstin_check_digit(first_fourteen):
-    """The last character of a GSTIN: the Luhn check digit to the base of 36 over the fourteen before it.
+    """Return the last character of a GSTIN, by the Luhn algorithm modulo 36.
 
-    The characters weigh 1 and 2 in turn from the left; a product counts as the sum of its two digits in base 36; the
-    check digit fills the sum up to a multiple of 36.
+    Characters are weighted 1 and 2 in turn. A product counts as the sum of its two base-36 digits.
     """
     total = 0
     for at, character in enumerate(first_fourteen):
@@ -39,11 +45,9 @@ def gstin_check_digit(first_fourteen):
 
 
 def validate_gstin(value):
-    """A validator: ``value`` is a GSTIN that can exist. Raises ValidationError with what to do.
+    """Check a GSTIN by rule 10 of the CGST Rules 2017: state, PAN, registration, check digit.
 
-    Rule 10 of the CGST Rules 2017: two characters for the state, ten for the PAN, two for the registration (the second
-    is Z), one check character. How that one is made is in no rule; the sample code that GSTN gives developers, and
-    `stdnum.in_.gstin` of the library python-stdnum, compute it by the Luhn algorithm modulo 36.
+    The rules do not define the check digit. GSTN's sample code and python-stdnum agree on it.
     """
     if not _GSTIN.fullmatch(value):
         raise ValidationError(
@@ -52,11 +56,12 @@ def validate_gstin(value):
         )
     if value[:2] not in State.values:
         raise ValidationError(
-            f"A GSTIN begins with a state's code, and {value[:2]} is none.", code="state"
+            f"A GSTIN begins with a state code, and {value[:2]} is not one.", code="state"
         )
     if value[-1] != gstin_check_digit(value[:-1]):
         raise ValidationError(
-            "This GSTIN has a typing error: its last character does not fit the others. Compare it with the certificate.",
+            "This GSTIN has a typing error: the last character does not match the others. "
+            "Compare it with the certificate.",
             code="check_digit",
         )
 
@@ -66,7 +71,6 @@ _UPI_ID = re.compile(r"[A-Za-z0-9._-]{2,256}@[A-Za-z][A-Za-z0-9.-]{1,63}")
 
 
 def validate_upi_id(value):
-    """A validator: ``value`` looks like a UPI id. Whether it exists only the bank knows. Raises ValidationError."""
     if not _UPI_ID.fullmatch(value):
         raise ValidationError(
             "Enter the UPI id as the bank shows it, like institute@okhdfcbank.", code="invalid"
@@ -74,22 +78,19 @@ def validate_upi_id(value):
 
 
 def validate_fee_reminder(value):
-    """Raises ValidationError when the text of a fee reminder has braces around anything but `FEE_PLACEHOLDERS`."""
-    _check_words(value, FEE_PLACEHOLDERS)
+    _validate_placeholders(value, FEE_PLACEHOLDERS)
 
 
 def validate_attendance_reminder(value):
-    """Raises ValidationError when that of an attendance reminder has braces around anything but `ATTENDANCE_PLACEHOLDERS`."""
-    _check_words(value, ATTENDANCE_PLACEHOLDERS)
+    _validate_placeholders(value, ATTENDANCE_PLACEHOLDERS)
 
 
 def validate_absence_message(value):
-    """Raises ValidationError when the text about an absence has braces around anything but `ABSENCE_PLACEHOLDERS`."""
-    _check_words(value, ABSENCE_PLACEHOLDERS)
+    _validate_placeholders(value, ABSENCE_PLACEHOLDERS)
 
 
-def _check_words(value, words):
-    rest = re.sub("{(" + "|".join(words) + ")}", "", value)
+def _validate_placeholders(value, names):
+    rest = re.sub("{(" + "|".join(names) + ")}", "", value)
     if "{" in rest or "}" in rest:
-        names = ", ".join(f"{{{word}}}" for word in words)
-        raise ValidationError(f"Braces may only stand around these words: {names}.")
+        allowed = ", ".join(f"{{{name}}}" for name in names)
+        raise ValidationError(f"Use only these placeholders in braces: {allowed}.")

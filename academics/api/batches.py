@@ -197,7 +197,7 @@ def get_batch(request, batch_id: BatchPath):
         (
             400,
             "start_date",
-            "Attendance was taken on 3 Jun 2026. Choose that day or an earlier one.",
+            "Attendance was marked on 3 Jun 2026. Choose that day or an earlier one.",
         )
     ),
 )

@@ -1,5 +1,3 @@
-"""Request data in, clean values out."""
-
 from django import forms
 from django.db.models import Q
 
@@ -14,8 +12,6 @@ from .class_times import class_time_formset
 
 
 class BatchFilter(FilterForm):
-    """The filters of the list of batches; the courses and instructors to choose from are those of ``batches``."""
-
     course = forms.ChoiceField(label="Course")
     instructor = forms.ChoiceField(label="Instructor")
     when = forms.ChoiceField(
@@ -41,16 +37,12 @@ class BatchFilter(FilterForm):
         ]
         if by_instructor:
             teaching = sorted_choices({pair[2:] for pair in pairs if pair[2]})
-            self.fields["instructor"].choices = [
-                ("", "Everybody"),
-                *teaching,
-                ("none", "Nobody yet"),
-            ]
+            everybody, nobody = ("", "All instructors"), ("none", "No instructor yet")
+            self.fields["instructor"].choices = [everybody, *teaching, nobody]
         else:
             del self.fields["instructor"]
 
     def filter(self, batches, on):
-        """The batches that were asked for, as things stand on that day."""
         when = self.value("when") or "not_over"
         if when != "all":
             batches = getattr(batches, when)(on)
@@ -62,15 +54,13 @@ class BatchFilter(FilterForm):
 
 
 def sorted_choices(pairs):
-    """Pairs of a key and a name as choices, by name."""
-    return [
-        (str(key), name)
-        for key, name in sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))
-    ]
+    """Return pairs of id and name as choices, sorted by name."""
+    by_name = sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))
+    return [(str(pk), name) for pk, name in by_name]
 
 
 class BatchForm(EditForm):
-    """A batch, and beside it the ``rows`` of its weekly class times, those in ``slots`` (`class_times.Slot`s)."""
+    """A batch, with ``rows``, the formset of its weekly class times."""
 
     capacity = WholeNumberField(
         label="Seats",
@@ -98,7 +88,7 @@ class BatchForm(EditForm):
         super().__init__(*args, **kwargs)
         self.slots = slots
         self.rows = class_time_formset(self.data if self.is_bound else None, slots)
-        # What a batch has is kept on offer, also when the course is no longer active or the person no longer teaches.
+        # The current course and instructor can be kept, even if no longer active.
         self.fields["course"].queryset = Course.objects.filter(
             Q(is_active=True) | Q(pk=self.instance.course_id)
         )
@@ -106,15 +96,15 @@ class BatchForm(EditForm):
         teaching = User.objects.able_to_teach().values("pk")
         offered = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
         self.fields["instructor"].queryset = offered.only("full_name")
-        self.fields["instructor"].empty_label = "Nobody yet"
+        self.fields["instructor"].empty_label = "No instructor yet"
 
     @property
-    def can_clash_anew(self):
-        """Whether what was typed moves the batch in time or place, or gives it to somebody else."""
+    def may_add_clashes(self):
+        """Whether times, dates, room or instructor have changed."""
         moved = {"starts_on", "ends_on", "instructor", "room"} & set(self.changed_data)
         return bool(moved) or sorted(self.rows.slots) != sorted(self.slots)
 
-    # Class times have no history: the page remembers them as text.
+    # Class times have no history, so the form compares them as text.
 
     def current_values(self):
         return {
@@ -135,8 +125,6 @@ class BatchForm(EditForm):
 
 
 class StudentsFilter(FilterForm):
-    """The filters of the students of a batch."""
-
     status = forms.ChoiceField(
         label="Show",
         choices=[
@@ -148,7 +136,6 @@ class StudentsFilter(FilterForm):
     )
 
     def filter(self, enrollments):
-        """The enrollments that were asked for."""
         status = self.value("status") or EnrollmentStatus.ACTIVE
         if status != "all":
             enrollments = enrollments.filter(status=status)

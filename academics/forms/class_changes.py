@@ -1,21 +1,18 @@
 from django import forms
 
+from academics.services.class_changes import NewTime
 from coachmaster.core.form_fields import DateFormField, SingleLineFormField
 
 from .class_times import TimeInput
 
 
 class ClassCancelForm(forms.Form):
-    """Why a class is called off."""
-
     reason = SingleLineFormField(
-        max_length=200, help_text="Students and the instructor read it, like “Hall is taken”."
+        max_length=200, help_text="Shown to students and the instructor, like “Hall is taken”."
     )
 
 
 class ClassChangeForm(ClassCancelForm):
-    """When and where one class is held, and why not as the timetable says."""
-
     to_day = DateFormField(label="Day")
     to_starts_at = forms.TimeField(
         label="From",
@@ -28,6 +25,13 @@ class ClassChangeForm(ClassCancelForm):
         error_messages={"invalid": "Enter a time of day, like 18:30."},
     )
     room = SingleLineFormField(
-        max_length=60, required=False, help_text="Empty: the room of the batch."
+        max_length=60, required=False, help_text="Leave empty for the room of the batch."
     )
     despite_clash = forms.BooleanField(label="Save anyway", required=False)
+
+    @property
+    def new_time(self):
+        values = self.cleaned_data
+        return NewTime(
+            values["to_day"], values["to_starts_at"], values["to_ends_at"], values["room"]
+        )

@@ -5,7 +5,7 @@ from academics import class_times
 
 
 class TimeInput(forms.TimeInput):
-    """The browser's own time picker; it sends and takes `17:30`."""
+    """The time picker of the browser, which sends `17:30`."""
 
     input_type = "time"
 
@@ -14,7 +14,7 @@ class TimeInput(forms.TimeInput):
 
 
 class ClassTimeForm(forms.Form):
-    """The weekdays that share a time of day; a row left empty is no class."""
+    """Weekdays that share a time of day. An empty row is ignored."""
 
     days = forms.TypedMultipleChoiceField(
         choices=list(enumerate(class_times.WEEKDAYS)),
@@ -41,14 +41,13 @@ class ClassTimeForm(forms.Form):
         if self.errors or not (values.get("days") or any(times)):
             return
         if not values["days"]:
-            raise ValidationError("Tick the days of this class. To remove it, empty its times too.")
+            raise ValidationError("Tick the days of this class, or clear its times to remove it.")
         if None in times:
-            raise ValidationError("Enter the time from and to.")
+            raise ValidationError("Enter both times.")
         class_times.check(self.slots)
 
     @property
     def slots(self):
-        """The row's classes as `class_times.Slot`s, in order of the week."""
         values = self.cleaned_data
         return sorted(
             class_times.Slot(day, values["starts_at"], values["ends_at"])
@@ -58,7 +57,7 @@ class ClassTimeForm(forms.Form):
 
 class _BaseClassTimeFormSet(forms.BaseFormSet):
     def clean(self):
-        """No class overlaps one of the rows above it; the row that does says so."""
+        """Add an error to each row that overlaps an earlier one."""
         if any(self.errors):
             return
         above = []
@@ -70,7 +69,6 @@ class _BaseClassTimeFormSet(forms.BaseFormSet):
 
     @property
     def slots(self):
-        """The classes of all rows, in order of the week."""
         return sorted(slot for row in self.forms for slot in row.slots)
 
 
@@ -80,7 +78,7 @@ _ClassTimeFormSet = forms.formset_factory(
 
 
 def class_time_formset(data, slots):
-    """The rows of class times of a form: one for each time of day in ``slots``, and two to fill in."""
+    """Return a formset with a row for each time of day in ``slots``, and two empty rows."""
     initial = [
         {"days": weekdays, "starts_at": starts_at, "ends_at": ends_at}
         for weekdays, starts_at, ends_at in class_times.group_by_time(slots)

@@ -7,20 +7,15 @@ from coachmaster.core.forms import FilterForm
 
 
 class CourseFilter(FilterForm):
-    """The filters of the list of courses."""
-
     show = forms.ChoiceField(label="Show", choices=[("", "Active courses"), ("all", "All courses")])
 
     def filter(self, courses):
-        """The courses that were asked for."""
         if self.value("show") != "all":
             courses = courses.filter(is_active=True)
         return courses.search(self.value("q") or "")
 
 
 class CourseForm(EditForm):
-    """A course."""
-
     total_fee = AmountField(
         label="Total fee (₹)",
         allow_zero=True,

@@ -6,8 +6,6 @@ from coachmaster.core.forms import FilterForm
 
 
 class HolidayFilter(FilterForm):
-    """The filters of the list of holidays: one year, this one unless said otherwise."""
-
     year = forms.ChoiceField(label="Year")
 
     def __init__(self, data, *, holidays, this_year, **kwargs):
@@ -22,7 +20,6 @@ class HolidayFilter(FilterForm):
         ]
 
     def filter(self, holidays):
-        """The holidays that were asked for."""
         year = self.value("year") or self.this_year
         if year != "all":
             holidays = holidays.filter(day__year=year)
@@ -32,20 +29,18 @@ class HolidayFilter(FilterForm):
 
 
 class HolidayDeleteForm(forms.Form):
-    """Whether one day goes, or all days in a row with its name."""
-
     all_days = forms.BooleanField(required=False)
 
     def __init__(self, data, *, number):
         super().__init__(data)
-        self.fields["all_days"].label = f"All {number} days in a row with this name"
+        self.fields["all_days"].label = f"Delete all {number} consecutive days with this name"
         if number == 1:
             del self.fields["all_days"]
 
 
 class HolidayForm(ConflictCheckForm, forms.Form):
-    """One holiday, or several days in a row with one name."""
-
-    name = SingleLineFormField(max_length=100, help_text="Like Diwali, or Summer break.")
+    name = SingleLineFormField(max_length=100, help_text="Like Diwali or Summer break.")
     first = DateFormField(label="First day")
-    last = DateFormField(label="Last day", required=False, help_text="Left empty, it is one day.")
+    last = DateFormField(
+        label="Last day", required=False, help_text="Leave empty for a single day."
+    )

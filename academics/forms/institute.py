@@ -3,7 +3,6 @@ from coachmaster.core.concurrency import EditForm
 from coachmaster.core.form_fields import PercentField, SingleLineFormField, WholeNumberField
 from coachmaster.core.states import State
 
-#: The settings of the institute, by headings.
 INSTITUTE_GROUPS = {
     "The institute": ["name", "address", "state", "phone", "email"],
     "Receipts": ["receipt_prefix", "gstin", "gst_percent", "upi_id"],
@@ -30,16 +29,14 @@ INSTITUTE_GROUPS = {
 
 
 class GstinField(SingleLineFormField):
-    """A GSTIN, however it was typed: spaces and small letters do not count."""
+    """Accepts spaces and small letters."""
 
     def to_python(self, value):
         return "".join(super().to_python(value).upper().split())
 
 
 class InstituteForm(EditForm):
-    """The settings of the institute, in groups."""
-
-    #: The bounds of the whole numbers.
+    #: Lowest and highest values.
     BOUNDS = {
         "back_dating_days": (0, 3650),
         "leaving_deduction_percent": (0, 100),
@@ -58,25 +55,24 @@ class InstituteForm(EditForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["state"].choices = [("", "Choose the state"), *State.choices]
+        self.fields["state"].choices = [("", "Choose a state"), *State.choices]
         for name in ("concession_limit", "bounce_charge"):
             self.fields[name].allow_zero = True
         self.fields["gstin"] = GstinField(
             label="GSTIN",
             max_length=20,
             required=False,
-            help_text="With it, receipts made from now on are tax invoices; older ones stay as they are. Without it they "
-            "name no tax.",
+            help_text="With a GSTIN, new receipts are tax invoices; earlier receipts do not change. "
+            "Without it receipts show no tax.",
         )
         self.fields["gst_percent"] = PercentField(
             label="GST rate (%)",
-            help_text="Counts with a GSTIN: fees include it. Coaching (SAC 999293) is taxed at 18 %.",
+            help_text="Included in the fees; used only with a GSTIN. "
+            "Coaching (SAC 999293) is taxed at 18 %.",
         )
         self.fields[
             "upi_id"
-        ].help_text = (
-            "Like sunrise@okaxis. With it, statements and reminders carry a way to pay by."
-        )
+        ].help_text = "Like sunrise@okaxis. Statements and reminders then show how to pay by UPI."
         for name, (least, most) in self.BOUNDS.items():
             old = self.fields[name]
             self.fields[name] = WholeNumberField(
@@ -85,7 +81,7 @@ class InstituteForm(EditForm):
 
     @property
     def groups(self):
-        """The fields as pairs of a heading and the fields under it."""
+        """Pairs of a heading and its fields."""
         return [
             (heading, [self[name] for name in names]) for heading, names in INSTITUTE_GROUPS.items()
         ]

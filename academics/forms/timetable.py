@@ -12,7 +12,7 @@ from .batches import sorted_choices
 
 
 class WeekForm(FilterForm):
-    """Which week of the calendar: the one of ``week``, of ``day`` where one day alone is asked for, or this one."""
+    """The week to show: that of ``week`` or ``day``, or this week."""
 
     q = None
     week = DateFormField(label="Week of")
@@ -22,13 +22,13 @@ class WeekForm(FilterForm):
         super().__init__(data)
         self.day = self.value("day")
         within = self.day or self.value("week") or today
-        #: Weeks at either end of what dates can be reach no further.
+        # The first and last possible weeks are shorter.
         self.monday = max(within - datetime.timedelta(days=within.weekday()), FIRST_DAY)
         self.sunday = min(self.monday + datetime.timedelta(days=6), LAST_DAY)
 
 
 class ClassFilter(FilterForm):
-    """Whose classes, in which room, of which batch; the choices are those of ``batches`` (loaded, with instructors)."""
+    """Filters for classes; the choices are those of a list of batches."""
 
     q = None
     instructor = forms.ChoiceField(label="Instructor")
@@ -38,14 +38,13 @@ class ClassFilter(FilterForm):
     def __init__(self, data, *, batches):
         super().__init__(data)
         rooms = {folded(batch.room): batch.room for batch in batches if batch.room}
-        teaching = sorted_choices(
-            {
-                (batch.instructor_id, batch.instructor.full_name)
-                for batch in batches
-                if batch.instructor
-            }
-        )
-        self.fields["instructor"].choices = [("", "Everybody"), *teaching, ("none", "Nobody yet")]
+        instructors = {batch.instructor for batch in batches if batch.instructor}
+        teaching = sorted_choices((user.pk, user.full_name) for user in instructors)
+        self.fields["instructor"].choices = [
+            ("", "All instructors"),
+            *teaching,
+            ("none", "No instructor yet"),
+        ]
         self.fields["room"].choices = [("", "All rooms"), *sorted_choices(rooms.items())]
         rows = [
             (batch.pk, batch.name, folded(batch.room), batch.instructor_id) for batch in batches
@@ -59,7 +58,7 @@ class ClassFilter(FilterForm):
             del self.fields["batch"]
 
     def narrow(self, batches):
-        """Return the ``batches`` (loaded) of the chosen instructor and batch; a room is of a class, not of a batch."""
+        """Return the batches of the chosen instructor, or the chosen batch."""
         instructor, pk = self.value("instructor"), self.value("batch")
         if instructor:
             wanted = None if instructor == "none" else int(instructor)
@@ -67,6 +66,8 @@ class ClassFilter(FilterForm):
         return [batch for batch in batches if str(batch.pk) == pk] if pk else batches
 
     def filter(self, classes):
-        """Those of ``classes``, of batches that were narrowed, that were asked for."""
+        """Return the classes in the chosen room, which can differ from that of the batch."""
         room = self.value("room")
-        return [one for one in classes if folded(one.room) == room] if room else classes
+        if not room:
+            return classes
+        return [scheduled for scheduled in classes if folded(scheduled.room) == room]

@@ -16,37 +16,33 @@ from .querysets import count_subquery
 
 
 class BatchQuerySet(ScopedQuerySet):
-    def owned_by(self, key):
-        """The batches that one teaches or is, or was, enrolled in."""
-        enrolled = Enrollment.objects.filter(student=key).values("batch")
-        return self.filter(Q(instructor=key) | Q(pk__in=enrolled))
+    def owned_by(self, user_id):
+        """Batches that this user teaches, attends or attended."""
+        enrolled = Enrollment.objects.filter(student=user_id).values("batch")
+        return self.filter(Q(instructor=user_id) | Q(pk__in=enrolled))
 
     def taught_by(self, user):
-        """The batches whose instructor ``user`` (a person or a key) is."""
         return self.filter(instructor=user)
 
-    def recorded_by(self, scope):
-        """The batches whose registers are kept in a ``scope`` (of `restricted_id`): all, or those that this person teaches."""
-        return self if scope is None else self.taught_by(scope)
+    def recorded_by(self, user_id):
+        """Batches in which this user marks attendance; all if ``user_id`` is None."""
+        return self if user_id is None else self.taught_by(user_id)
 
     def running(self, first, last=None):
-        """Batches that run on some day from ``first`` to ``last`` (left out: that one day)."""
+        """Batches that run on at least one day from ``first`` to ``last``."""
         return self.filter(Q(ends_on__gte=first) | Q(ends_on=None), starts_on__lte=last or first)
 
     def upcoming(self, on):
-        """Batches that start after that day."""
         return self.filter(starts_on__gt=on)
 
     def over(self, on):
-        """Batches that ended before that day."""
         return self.filter(ends_on__lt=on)
 
     def not_over(self, on):
-        """Batches that somebody can still be enrolled in."""
         return self.filter(Q(ends_on__gte=on) | Q(ends_on=None))
 
     def search(self, words):
-        """Batches in whose code, name or course every word occurs."""
+        """Batches that contain every word in their code, name or course."""
         found = self
         for word in words.split():
             found = found.filter(
@@ -55,15 +51,13 @@ class BatchQuerySet(ScopedQuerySet):
         return found
 
     def with_class_times(self):
-        """With course, instructor and weekly class times, in two queries."""
         return self.select_related("course", "instructor").prefetch_related("class_times")
 
     def with_details(self):
-        """With what the API tells of a batch: course, class times, and the instructor with their role."""
         return self.with_class_times().select_related("instructor__membership__group")
 
     def with_strength(self):
-        """With the number of students now enrolled (``strength``)."""
+        """Add ``strength``, the number of active students."""
         return self.annotate(
             strength=count_subquery(
                 Enrollment.objects.active().filter(batch=OuterRef("pk")), "batch"
@@ -71,17 +65,11 @@ class BatchQuerySet(ScopedQuerySet):
         )
 
     def for_timetable(self):
-        """With what a `Timetable` and its pages show of a batch, by name; nothing else is loaded."""
-        shown = "name", "room", "starts_on", "ends_on", "instructor__full_name"
-        return self.select_related("instructor").only(*shown).order_by("name", "pk")
-
-    def for_listing(self):
-        """Everything one row of the batch table shows."""
-        return self.with_class_times().with_strength()
+        fields = "name", "room", "starts_on", "ends_on", "instructor__full_name"
+        return self.select_related("instructor").only(*fields).order_by("name", "pk")
 
     def for_list(self):
-        """With what the list of batches shows; nothing else is loaded."""
-        shown = (
+        fields = (
             "name",
             "code",
             "room",
@@ -91,15 +79,11 @@ class BatchQuerySet(ScopedQuerySet):
             "course__name",
             "instructor__full_name",
         )
-        return self.for_listing().only(*shown)
+        return self.with_class_times().with_strength().only(*fields)
 
 
 class Batch(models.Model):
-    """A group that takes a course together: when, where, with whom."""
-
-    code = SingleLineField(
-        max_length=30, blank=True, help_text="A short name, like JEE-M1. May be left empty."
-    )
+    code = SingleLineField(max_length=30, blank=True, help_text="Optional short name, like JEE-M1.")
     course = models.ForeignKey("academics.Course", on_delete=models.PROTECT, related_name="batches")
     instructor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -111,14 +95,14 @@ class Batch(models.Model):
     name = SingleLineField(max_length=150)
     starts_on = BoundedDateField("first day")
     ends_on = BoundedDateField(
-        "last day", null=True, blank=True, help_text="May be left empty while it is open."
+        "last day", null=True, blank=True, help_text="Leave empty if not decided yet."
     )
     capacity = models.PositiveSmallIntegerField(
         "seats",
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Empty: as many as come.",
+        help_text="Leave empty for no limit.",
     )
     room = SingleLineField(max_length=60, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -149,7 +133,7 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(capacity__gte=1) | Q(capacity=None),
                 name="batch_has_a_seat",
-                violation_error_message="A batch has at least one seat.",
+                violation_error_message="A batch must have at least one seat.",
             ),
             *date_bounds("batch", "starts_on", "ends_on"),
         ]
@@ -165,21 +149,18 @@ class Batch(models.Model):
             super().validate_constraints(exclude)
 
     def is_over(self, on):
-        """Whether its last day lies before that day."""
         return self.ends_on is not None and self.ends_on < on
 
     def is_running(self, on):
-        """Whether that day lies between its first and last."""
         return self.starts_on <= on and not self.is_over(on)
 
     @property
     def seats_left(self):
-        """Seats that are free, with the ``strength`` of `with_strength`; None when there is no limit."""
+        """Free seats, or None without a limit. Needs ``with_strength()``."""
         return None if self.capacity is None else max(self.capacity - self.strength, 0)
 
     @property
     def slots(self):
-        """Its weekly class times as `class_times.Slot`s, in order of the week."""
         return sorted(
             class_times.Slot(row.weekday, row.starts_at, row.ends_at)
             for row in self.class_times.all()
@@ -187,10 +168,9 @@ class Batch(models.Model):
 
     @property
     def class_times_text(self):
-        """Its weekly class times as text: `Mon-Fri 17:00-18:30`."""
         return class_times.format_slots(self.slots)
 
     @property
     def class_time_pairs(self):
-        """Its weekly class times as pairs of words, days and times, one for each time of day."""
+        """Return [days, times] for each time of day: ``[["Mon-Fri", "17:00-18:30"]]``."""
         return [part.rsplit(" ", 1) for part in self.class_times_text.split("; ") if part]

@@ -14,8 +14,6 @@ from .batches import Batch
 
 
 class ClassTime(models.Model):
-    """One weekly class of a batch."""
-
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="class_times")
     weekday = models.PositiveSmallIntegerField(choices=list(enumerate(class_times.WEEKDAYS)))
     starts_at = models.TimeField("from")
@@ -43,16 +41,15 @@ class ClassTime(models.Model):
 
 class ClassChangeQuerySet(models.QuerySet):
     def touching(self, first, last):
-        """Changes that take out or put in a class from ``first`` to ``last``, both included."""
+        """Changes to classes from ``first`` to ``last``, or moved into these days."""
         return self.filter(Q(day__range=(first, last)) | Q(to_day__range=(first, last)))
 
 
 class ClassChange(models.Model):
-    """One change to the timetable of a batch: a class called off, moved, or held besides the weekly ones.
+    """A class that is cancelled, moved or added.
 
-    ``day`` and its times name the class that is taken out, ``to_day`` and its times the one that is put in. A cancelled
-    class has only the first, an extra one only the second, a moved one both. Taking the change back deletes it; its
-    history stays.
+    ``day`` and its times are those of the timetable, ``to_day`` and its times the new ones.
+    A cancelled class has no new day, an extra class only a new day. Undo deletes the row.
     """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="class_changes")
@@ -62,7 +59,9 @@ class ClassChange(models.Model):
     to_day = BoundedDateField("held on", null=True, blank=True)
     to_starts_at = models.TimeField("held from", null=True, blank=True)
     to_ends_at = models.TimeField("held to", null=True, blank=True)
-    room = SingleLineField(max_length=60, blank=True, help_text="Empty: the room of the batch.")
+    room = SingleLineField(
+        max_length=60, blank=True, help_text="Leave empty for the room of the batch."
+    )
     reason = SingleLineField(max_length=200)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -73,8 +72,8 @@ class ClassChange(models.Model):
     history = HistoricalRecords()
 
     class Meta:
-        verbose_name = "change of class"
-        verbose_name_plural = "changes of class"
+        verbose_name = "class change"
+        verbose_name_plural = "class changes"
         ordering = ["-changed_at", "-pk"]
         indexes = [
             models.Index(fields=["day"], name="class_change_by_day"),
@@ -84,12 +83,12 @@ class ClassChange(models.Model):
             models.UniqueConstraint(
                 fields=["batch", "day", "starts_at"],
                 name="class_change_one_a_class",
-                violation_error_message="This class is cancelled or moved already.",
+                violation_error_message="This class was already cancelled or moved.",
             ),
             models.UniqueConstraint(
                 fields=["batch", "to_day", "to_starts_at"],
                 name="class_change_one_at_a_time",
-                violation_error_message="Another class of this batch was put at this time already.",
+                violation_error_message="This batch already has another class at this time.",
             ),
             models.CheckConstraint(
                 condition=Q(day=None, starts_at=None, ends_at=None)
@@ -100,7 +99,7 @@ class ClassChange(models.Model):
                     ends_at__gt=F("starts_at"),
                 ),
                 name="class_change_original_class_complete",
-                violation_error_message="Name the day of the class, and its times.",
+                violation_error_message="Enter the day of the class and both times.",
             ),
             models.CheckConstraint(
                 condition=Q(to_day=None, to_starts_at=None, to_ends_at=None)
@@ -111,86 +110,84 @@ class ClassChange(models.Model):
                     to_ends_at__gt=F("to_starts_at"),
                 ),
                 name="class_change_new_class_complete",
-                violation_error_message="Enter the day and both times; a class must end after it starts.",
+                violation_error_message="Enter the day and both times. A class must end after it starts.",
             ),
             models.CheckConstraint(
                 condition=Q(day__isnull=False) | Q(to_day__isnull=False),
                 name="class_change_not_empty",
-                violation_error_message="A change takes a class out, or puts one in.",
+                violation_error_message="A class change needs a class or a new day.",
             ),
             models.CheckConstraint(
                 condition=~Q(reason=""),
                 name="class_change_has_a_reason",
-                violation_error_message="Say why.",
+                violation_error_message="Enter a reason.",
             ),
             *date_bounds("class_change", "day", "to_day"),
         ]
 
     def __str__(self):
-        return f"{self.batch}: {self.words}"
+        return f"{self.batch}: {self.description}"
 
     @property
     def is_cancelled(self):
-        """Whether the class is not held at all."""
         return self.to_day is None
 
     @property
     def is_extra(self):
-        """Whether the class is held besides those of the timetable."""
         return self.day is None
 
     @property
     def keeps_start(self):
-        """Whether the class begins when it would have: only its end or its room is another."""
+        """Whether only the end or the room has changed."""
         return self.day is not None and (self.day, self.starts_at) == (
             self.to_day,
             self.to_starts_at,
         )
 
     @property
-    def words(self):
-        """What was changed: `Moved from Mon 1 Jun, 17:00 to Tue 2 Jun, 18:00`."""
+    def description(self):
+        """For example `Moved from Mon 1 Jun, 17:00 to Tue 2 Jun, 18:00`."""
         if self.is_extra:
-            return f"Extra class on {class_label(self.to_day, self.to_starts_at)}{self._where}"
+            return f"Extra class on {self._new_label}{self._room_suffix}"
         if self.is_cancelled:
-            return f"Cancelled: the class of {class_label(self.day, self.starts_at)}"
+            return f"Cancelled: the class of {self._original_label}"
         if self.keeps_start:
-            return f"Changed: the class of {class_label(self.day, self.starts_at)}, until {self.to_ends_at:%H:%M}{self._where}"
-        when = class_label(self.to_day, self.to_starts_at)
-        return f"Moved from {class_label(self.day, self.starts_at)} to {when}{self._where}"
+            end = f"until {self.to_ends_at:%H:%M}{self._room_suffix}"
+            return f"Changed: the class of {self._original_label}, {end}"
+        return f"Moved from {self._original_label} to {self._new_label}{self._room_suffix}"
 
     @property
-    def _where(self):
+    def _original_label(self):
+        return class_label(self.day, self.starts_at)
+
+    @property
+    def _new_label(self):
+        return class_label(self.to_day, self.to_starts_at)
+
+    @property
+    def _room_suffix(self):
         return f" in {room_label(self.room)}" if self.room else ""
 
     @property
     def called_off_note(self):
-        """What stands at the class that is taken out: `Moved to Tue 2 Jun, 18:00: hall is taken`."""
-        what = (
-            "Cancelled"
-            if self.is_cancelled
-            else f"Moved to {class_label(self.to_day, self.to_starts_at)}"
-        )
-        return f"{what}: {self.reason}"
+        """The note at the original class: `Moved to Tue 2 Jun, 18:00: hall is taken`."""
+        action = "Cancelled" if self.is_cancelled else f"Moved to {self._new_label}"
+        return f"{action}: {self.reason}"
 
     @property
     def held_note(self):
-        """What stands at the class that is put in: `Moved from Mon 1 Jun, 17:00: hall is taken`."""
+        """The note at the new class: `Moved from Mon 1 Jun, 17:00: hall is taken`."""
         if self.keeps_start:
             return f"Changed: {self.reason}"
-        what = (
-            "Extra class"
-            if self.is_extra
-            else f"Moved from {class_label(self.day, self.starts_at)}"
-        )
-        return f"{what}: {self.reason}"
+        action = "Extra class" if self.is_extra else f"Moved from {self._original_label}"
+        return f"{action}: {self.reason}"
 
 
 def class_label(day, starts_at):
-    """When a class begins, as sentences name it: `Mon 1 Jun, 17:00`."""
+    """Return for example `Mon 1 Jun, 17:00`."""
     return f"{date_format(day, 'D j M')}, {starts_at:%H:%M}"
 
 
 def room_label(room):
-    """A room as sentences name it: `Room 2` for "2" and "Room 2" alike."""
+    """Return `Room 2` for both "2" and "Room 2"."""
     return room if folded(room).startswith("room") else f"Room {room}"

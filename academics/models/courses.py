@@ -16,14 +16,14 @@ from .querysets import count_subquery
 
 class CourseQuerySet(models.QuerySet):
     def search(self, words):
-        """Courses in whose code or name every word occurs."""
+        """Courses that contain every word in their code or name."""
         found = self
         for word in words.split():
             found = found.filter(Q(name__icontains=word) | Q(code__icontains=word))
         return found
 
-    def for_listing(self, on):
-        """With what one row of the course table shows: batches that run on that day, and active students."""
+    def with_counts(self, on):
+        """Add ``running_batches`` and ``active_students``."""
         batches = Batch.objects.filter(course=OuterRef("pk")).running(on)
         students = Enrollment.objects.active().filter(batch__course=OuterRef("pk"))
         return self.annotate(
@@ -33,25 +33,19 @@ class CourseQuerySet(models.QuerySet):
 
 
 class Course(models.Model):
-    """What is taught, and what it costs."""
-
-    code = SingleLineField(
-        max_length=30, blank=True, help_text="A short name, like JEE-2Y. May be left empty."
-    )
+    code = SingleLineField(max_length=30, blank=True, help_text="Optional short name, like JEE-2Y.")
     name = SingleLineField(max_length=150)
     description = MultiLineField(max_length=1000, blank=True)
-    total_fee = MoneyField(
-        default=ZERO, help_text="A later change counts for new enrollments only."
-    )
+    total_fee = MoneyField(default=ZERO, help_text="Changes apply to new enrollments only.")
     low_attendance_percent = models.PositiveSmallIntegerField(
         "low attendance below (%)",
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text="Empty: as the institute's settings say.",
+        help_text="Leave empty to use the institute's setting.",
     )
     is_active = models.BooleanField(
-        "active", default=True, help_text="Off: no new batches are offered for it."
+        "active", default=True, help_text="Untick to stop new batches of this course."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

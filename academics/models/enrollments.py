@@ -12,46 +12,42 @@ from coachmaster.core.querysets import ScopedQuerySet
 
 
 class EnrollmentStatus(models.TextChoices):
-    """Where an enrollment stands."""
-
     ACTIVE = "active", "Active"
     COMPLETED = "completed", "Completed"
     DROPPED = "dropped", "Dropped"
 
 
 class EnrollmentQuerySet(ScopedQuerySet):
-    def owned_by(self, key):
-        """One's own, and those in batches that one teaches."""
-        return self.filter(Q(student=key) | Q(batch__instructor=key))
+    def owned_by(self, user_id):
+        """Enrollments of this student, or in batches taught by this instructor."""
+        return self.filter(Q(student=user_id) | Q(batch__instructor=user_id))
 
     def active(self):
-        """Enrollments that go on."""
         return self.filter(status=EnrollmentStatus.ACTIVE)
 
-    def on_roll(self, on, *, or_else=None):
-        """Enrollments whose student is in the batch on that day, which the day they end is not; or for whom ``or_else`` holds."""
+    def on_roll(self, on, *, including=None):
+        """Enrollments active on that day, and those that match the Q ``including``.
+
+        The day on which an enrollment ends is no longer part of it.
+        """
         return self.filter(
-            Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (or_else or Q())
+            Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (including or Q())
         )
 
     def search(self, words):
-        """Enrollments of the students that `User.objects.search` finds."""
         return self.filter(student__user__in=User.objects.search(words)) if words.strip() else self
 
     def by_name(self):
-        """With the student, in the order of a roll."""
         return self.select_related("student__user").order_by("student__user__full_name", "pk")
 
     def latest_first(self):
-        """With batch and course; the active ones first, then the newest."""
+        """Active enrollments first, then by date, with batch and course."""
         return self.select_related("batch__course", "batch__instructor").order_by(
             F("ended_on").desc(nulls_first=True), "-enrolled_on", "-pk"
         )
 
 
 class Enrollment(models.Model):
-    """A student in a batch, from a day on, for an agreed fee. Ended ones stay as history."""
-
     student = models.ForeignKey(
         StudentProfile, on_delete=models.PROTECT, related_name="enrollments"
     )
@@ -64,7 +60,7 @@ class Enrollment(models.Model):
     )
     ended_on = BoundedDateField(null=True, blank=True)
     end_reason = SingleLineField("reason for ending", max_length=200, blank=True)
-    list_fee = MoneyField(help_text="The course's fee on the day of enrolling.")
+    list_fee = MoneyField(help_text="Fee of the course on the day of enrollment.")
     agreed_fee = MoneyField()
     fee_reason = SingleLineField("reason for a lower fee", max_length=200, blank=True)
     transferred_from = models.OneToOneField(
@@ -75,9 +71,9 @@ class Enrollment(models.Model):
         related_name="transferred_to",
         editable=False,
     )
-    #: Copied from the institute's setting, so that a unique index can hold "one active enrollment a student".
+    #: Copied from the institute's setting for the unique index on active enrollments.
     is_exclusive = models.BooleanField(default=True, editable=False)
-    #: Kept by `attendance` in the transaction that writes a mark, so that the database refuses to end before it.
+    #: Set when attendance is marked, so that the database refuses an earlier end.
     last_marked_on = BoundedDateField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -89,27 +85,27 @@ class Enrollment(models.Model):
         indexes = [
             models.Index(fields=["batch", "status"], name="enrollment_by_batch"),
             models.Index(fields=["-created_at", "-id"], name="enrollment_by_newest"),
-            models.Index(fields=["status", "student"], name="enrollment_by_state"),
+            models.Index(fields=["status", "student"], name="enrollment_by_status"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["student"],
                 condition=Q(status="active", is_exclusive=True),
                 name="enrollment_one_active",
-                violation_error_message="This student has an active enrollment already.",
+                violation_error_message="This student already has an active enrollment.",
             ),
             models.UniqueConstraint(
                 fields=["student", "batch"],
                 condition=Q(status="active"),
                 name="enrollment_one_active_in_batch",
-                violation_error_message="This student is enrolled in this batch already.",
+                violation_error_message="This student is already enrolled in this batch.",
             ),
             valid_choice("enrollment", "status", EnrollmentStatus),
             models.CheckConstraint(
                 condition=Q(status="active", ended_on=None)
                 | (~Q(status="active") & Q(ended_on__isnull=False)),
                 name="enrollment_ended_with_a_date",
-                violation_error_message="An enrollment that has ended needs the date it ended on.",
+                violation_error_message="Enter the date on which the enrollment ended.",
             ),
             models.CheckConstraint(
                 condition=Q(ended_on__gte=F("enrolled_on")) | Q(ended_on=None),
@@ -121,17 +117,17 @@ class Enrollment(models.Model):
                 | Q(ended_on=None)
                 | Q(last_marked_on=None),
                 name="enrollment_ends_after_last_mark",
-                violation_error_message="An enrollment cannot end before the student's last attendance mark.",
+                violation_error_message="An enrollment cannot end before the last attendance mark.",
             ),
             models.CheckConstraint(
                 condition=Q(agreed_fee__range=(ZERO, F("list_fee"))),
                 name="enrollment_fee_at_most_list",
-                violation_error_message="The agreed fee cannot be more than the course's fee, nor negative.",
+                violation_error_message="The agreed fee must be between 0 and the course fee.",
             ),
             models.CheckConstraint(
                 condition=Q(agreed_fee=F("list_fee")) | ~Q(fee_reason=""),
                 name="enrollment_lower_fee_has_reason",
-                violation_error_message="Say why the fee is lower than the course's fee.",
+                violation_error_message="Enter the reason for the lower fee.",
             ),
             *date_bounds("enrollment", "enrolled_on", "ended_on"),
         ]
@@ -144,7 +140,7 @@ class Enrollment(models.Model):
 
     @property
     def with_predecessors(self):
-        """This enrollment and those it was transferred from, the latest first."""
+        """This enrollment and those it was transferred from, latest first."""
         found = [self]
         while (before := found[-1].transferred_from) is not None:
             found.append(before)
@@ -152,9 +148,7 @@ class Enrollment(models.Model):
 
     @property
     def is_active(self):
-        """Whether it goes on."""
         return self.status == EnrollmentStatus.ACTIVE
 
     def covers(self, day):
-        """Whether the student is in the batch on that day."""
         return self.enrolled_on <= day and (self.ended_on is None or day < self.ended_on)

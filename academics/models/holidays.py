@@ -9,7 +9,7 @@ class Holiday(models.Model):
     """A day without classes in the whole institute."""
 
     day = BoundedDateField(
-        "date", unique=True, error_messages={"unique": "There is a holiday on this date already."}
+        "date", unique=True, error_messages={"unique": "There is already a holiday on this date."}
     )
     name = SingleLineField(max_length=100)
 

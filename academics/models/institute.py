@@ -1,5 +1,3 @@
-"""The institute, its courses and batches with their class times, holidays, and who is enrolled where."""
-
 from decimal import Decimal
 
 from django.core.cache import cache
@@ -31,16 +29,16 @@ _CACHE_KEY = "institute"
 
 class InstituteManager(models.Manager):
     def current(self):
-        """The institute's row, read now; `migrate` made it. What decides anything by the settings asks here."""
+        """Read the settings from the database, as every rule must."""
         return self.get(pk=Institute.ONLY)
 
     def cached(self):
-        """The institute's row, at most a minute old in other processes: for what is only shown."""
+        """Return the settings for display, up to a minute old after a change elsewhere."""
         return cache.get_or_set(_CACHE_KEY, self.current, 60)
 
 
 class Institute(models.Model):
-    """The one row about the institute itself."""
+    """The settings of the institute: a single row, created by `migrate`."""
 
     ONLY = 1
 
@@ -48,7 +46,7 @@ class Institute(models.Model):
     address = MultiLineField(max_length=300, blank=True)
     state = models.CharField(max_length=2, choices=State.choices, blank=True)
     phone = PhoneField()
-    email = LowercaseEmailField("e-mail", blank=True)
+    email = LowercaseEmailField("email", blank=True)
     receipt_prefix = SingleLineField(
         max_length=4,
         default="CM",
@@ -57,14 +55,15 @@ class Institute(models.Model):
                 r"^[A-Z0-9]{1,4}$", "Use one to four capital letters or digits, like CM."
             )
         ],
-        help_text="Receipts read CM/26-27/00042. A change takes effect with the next financial year's first receipt.",
+        help_text="Receipt numbers look like CM/26-27/00042. A change applies from the first receipt "
+        "of the next financial year.",
     )
     gstin = SingleLineField(
         "GSTIN",
         max_length=15,
         blank=True,
         validators=[validate_gstin],
-        help_text="With it, receipts become tax invoices. Without it they name no tax.",
+        help_text="With a GSTIN, receipts are tax invoices. Without it they show no tax.",
     )
     gst_percent = models.DecimalField(
         "GST rate (%)",
@@ -72,19 +71,19 @@ class Institute(models.Model):
         decimal_places=2,
         default=Decimal("18.00"),
         validators=[MinValueValidator(0), MaxValueValidator(28)],
-        help_text="Fees include it. Coaching is taxed at 18 % (SAC 999293).",
+        help_text="Included in the fees. Coaching is taxed at 18 % (SAC 999293).",
     )
     upi_id = SingleLineField(
         "UPI id",
         max_length=100,
         blank=True,
         validators=[validate_upi_id],
-        help_text="Like sunrise@okaxis. With it, statements show a code to pay by.",
+        help_text="Like sunrise@okaxis. With it, statements show a QR code for payment.",
     )
     concession_limit = MoneyField(
-        "concessions up to (₹)",
+        "concessions without approval up to (₹)",
         default=Decimal("5000.00"),
-        help_text="A larger concession waits for the approval of somebody who may approve.",
+        help_text="A larger concession must be approved.",
     )
     back_dating_days = models.PositiveSmallIntegerField(
         "days to back-date payments", default=30, validators=[MaxValueValidator(3650)]
@@ -92,15 +91,15 @@ class Institute(models.Model):
     cash_ceiling = MoneyField(
         "cash ceiling (₹)",
         default=Decimal("200000.00"),
-        help_text="Cash of this much or more from one student in a day, or for one enrollment, is refused: "
-        "section 269ST of the Income-tax Act sets two lakh rupees.",
+        help_text="Cash of this amount or more from one student in a day, or for one enrollment, "
+        "is refused. Section 269ST of the Income-tax Act sets ₹2,00,000.",
     )
     bounce_charge = MoneyField("charge for a bounced cheque (₹)", default=ZERO)
     leaving_deduction_percent = models.PositiveSmallIntegerField(
-        "deduction on leaving (% of the fee)", default=10, validators=[MaxValueValidator(100)]
+        "deduction on withdrawal (% of the fee)", default=10, validators=[MaxValueValidator(100)]
     )
     refund_days = models.PositiveSmallIntegerField(
-        "days to pay a refund in",
+        "days to pay a refund",
         default=15,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
@@ -108,40 +107,41 @@ class Institute(models.Model):
         "days between reminders",
         default=7,
         validators=[MaxValueValidator(365)],
-        help_text="A reminder sooner than that after the last one asks first.",
+        help_text="Ask before sending another reminder within this many days.",
     )
     fee_reminder = MultiLineField(
         "text of a fee reminder",
         max_length=1000,
         validators=[validate_fee_reminder],
-        default="Dear parent, {amount} of the fees of {name} ({admission_number}) was due on {due_on}. "
-        "Please pay at {institute}. {upi_link}",
-        help_text="May name {name}, {admission_number}, {amount}, {due_on}, {institute}, {phone} and {upi_link}.",
+        default="Dear parent, {amount} of the fees of {name} ({admission_number}) was due on "
+        "{due_on}. Please pay at {institute}. {upi_link}",
+        help_text="Placeholders: {name}, {admission_number}, {amount}, {due_on}, {institute}, "
+        "{phone} and {upi_link}.",
     )
     several_batches_at_once = models.BooleanField(
         default=False,
-        help_text="On: a student may be enrolled in several batches at the same time.",
+        help_text="Allow a student to be enrolled in several batches at the same time.",
     )
     attendance_edit_days = models.PositiveSmallIntegerField(
         "days to correct attendance",
         default=7,
         validators=[MaxValueValidator(365)],
-        help_text="How many days back instructors may take or correct a sheet. Admins always may.",
+        help_text="Instructors can mark or correct attendance for this many days. Admins always can.",
     )
     low_attendance_percent = models.PositiveSmallIntegerField(
         "low attendance below (%)",
         default=75,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text="A course may have its own.",
+        help_text="A course can have its own percentage.",
     )
     low_attendance_classes = models.PositiveSmallIntegerField(
-        "judged from so many classes on",
+        "minimum classes before a warning",
         default=5,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
-        help_text="Before, nobody's attendance is called low.",
+        help_text="With fewer classes, no student is shown with low attendance.",
     )
     absences_in_a_row = models.PositiveSmallIntegerField(
-        "absences in a row to be told of",
+        "absences in a row before a warning",
         default=3,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
@@ -149,29 +149,31 @@ class Institute(models.Model):
         "late after (minutes)",
         default=10,
         validators=[MaxValueValidator(120)],
-        help_text="Who checks in, or is read by a device, later than that after the class began is late.",
+        help_text="Students who check in more minutes than this after the start are marked late.",
     )
     check_in_by_code = models.BooleanField(
         "check-in by code",
         default=False,
-        help_text="On: an instructor can show a code for the class, and students scan it with their own phones.",
+        help_text="Instructors show a code in class, and students scan it with their own phones.",
     )
     attendance_reminder = MultiLineField(
-        "text about attendance",
+        "text of an attendance reminder",
         max_length=1000,
         validators=[validate_attendance_reminder],
-        default="Dear parent, {name} ({admission_number}) has attended {attended} of {counted} classes of {batch}: "
-        "{percent} %, where {expected} % are expected. Please call {institute}, {phone}.",
-        help_text="May name {name}, {admission_number}, {batch}, {attended}, {counted}, {percent}, {expected}, {absences} "
-        "(in a row), {institute} and {phone}.",
+        default="Dear parent, {name} ({admission_number}) has attended {attended} of {counted} "
+        "classes of {batch}: {percent} %, where {expected} % are expected. Please call "
+        "{institute}, {phone}.",
+        help_text="Placeholders: {name}, {admission_number}, {batch}, {attended}, {counted}, "
+        "{percent}, {expected}, {absences} (in a row), {institute} and {phone}.",
     )
     absence_message = MultiLineField(
-        "text about an absence",
+        "text of an absence message",
         max_length=1000,
         validators=[validate_absence_message],
-        default="Dear parent, {name} ({admission_number}) was absent from {batch} on {day}. Please call {institute}, {phone}.",
-        help_text="From the list of who is absent. May name {name}, {admission_number}, {batch}, {day}, {institute} and "
-        "{phone}.",
+        default="Dear parent, {name} ({admission_number}) was absent from {batch} on {day}. "
+        "Please call {institute}, {phone}.",
+        help_text="Sent from the list of absent students. Placeholders: {name}, "
+        "{admission_number}, {batch}, {day}, {institute} and {phone}.",
     )
 
     objects = InstituteManager()
@@ -199,13 +201,12 @@ class Institute(models.Model):
     def save(self, **kwargs):
         super().save(**kwargs)
         cache.delete(_CACHE_KEY)
-        transaction.on_commit(
-            lambda: cache.delete(_CACHE_KEY)
-        )  # somebody may have read the former row meanwhile
+        # Another request may have cached the old row before the commit.
+        transaction.on_commit(lambda: cache.delete(_CACHE_KEY))
 
     def clean(self):
-        of = self.gstin[:2]
-        if self.state and of in State.values and of != self.state:
+        code = self.gstin[:2]
+        if self.state and code in State.values and code != self.state:
             raise ValidationError(
-                {"gstin": f"This GSTIN is of {State(of).label}. Compare it with the state above."}
+                {"gstin": f"This GSTIN is of {State(code).label}. Check it and the state."}
             )

@@ -3,6 +3,6 @@ from django.db.models.functions import Coalesce
 
 
 def count_subquery(queryset, group):
-    """A subquery that counts ``queryset`` by ``group``: joins of two counts would multiply each other."""
+    """Count ``queryset`` by ``group`` in a subquery. Two joined counts would multiply."""
     counted = queryset.order_by().values(group).annotate(number=Count("pk")).values("number")
     return Coalesce(Subquery(counted), 0)

@@ -19,29 +19,29 @@ from coachmaster.core.text import folded
 
 
 class Clash(NamedTuple):
-    """Another batch with the same instructor, room or students at the same time: who and where, and when.
+    """Another batch with the same instructor, room or students at the same time.
 
-    ``slots`` are its weekly classes, ``changes`` those that are held there once.
+    ``shared`` names them, ``slots`` are the weekly classes and ``changes`` the single ones.
     """
 
     batch: Batch
-    whose: list
+    shared: list
     slots: list
     changes: list
 
     def __str__(self):
-        have = "has" if len(self.whose) == 1 and " and " not in self.whose[0] else "have"
-        once = [class_label(change.to_day, change.to_starts_at) for change in self.changes]
-        when = "; ".join(filter(None, [class_times.format_slots(self.slots), *once]))
-        return f"{' and '.join(self.whose)} {have} {self.batch} on {when}."
+        verb = "has" if len(self.shared) == 1 and " and " not in self.shared[0] else "have"
+        single = [class_label(change.to_day, change.to_starts_at) for change in self.changes]
+        times = "; ".join(filter(None, [class_times.format_slots(self.slots), *single]))
+        return f"{' and '.join(self.shared)} {verb} {self.batch} on {times}."
 
 
 class TimetableConflict(Conflict):
-    """The instructor, the room or a student is in another batch at the same time: to be confirmed."""
+    """Clashes that the user has to confirm."""
 
 
 def check_clashes(batch, slots, *, despite_clash):
-    """What `find_clashes` finds. Raises `TimetableConflict` when that is something, unless with ``despite_clash``."""
+    """Return the clashes. Raise TimetableConflict if there are any, unless ``despite_clash``."""
     clashes = find_clashes(batch, slots)
     if clashes and not despite_clash:
         raise TimetableConflict([str(clash) for clash in clashes])
@@ -49,49 +49,49 @@ def check_clashes(batch, slots, *, despite_clash):
 
 
 def find_clashes(batch, slots):
-    """Where ``batch``, at the class times ``slots``, meets another batch's instructor, room or students, as `Clash`es."""
+    """Return the Clash objects of ``batch`` with the weekly class times ``slots``."""
     active = Enrollment.objects.active()
-    shared = (
-        shared_students(active.filter(batch=batch.pk), active.exclude(batch=batch.pk))
-        if batch.pk
-        else {}
-    )
-    return _clashes(batch, slots, shared, instructor=batch.instructor_id, room=folded(batch.room))
+    students = {}
+    if batch.pk:
+        own, others = active.filter(batch=batch.pk), active.exclude(batch=batch.pk)
+        students = shared_students(own, others)
+    room = folded(batch.room)
+    return _find_clashes(batch, slots, students, instructor=batch.instructor_id, room=room)
 
 
 def find_student_clashes(students, batch, *, leaving=None):
-    """Where ``students``, who are to join ``batch``, are in another one at a time of its classes, as `Clash`es.
+    """Return the clashes of other batches of ``students`` with ``batch``.
 
-    The enrollment that one of them is ``leaving`` does not count, nor one that keeps them out anyway. At most three
-    queries.
+    The enrollment ``leaving`` is ignored, since a transfer ends it.
     """
     others = (
         Enrollment.objects.active()
         .filter(student__in=students, is_exclusive=False)
         .exclude(batch=batch)
     )
-    shared = _names_by_batch(others.exclude(pk=leaving and leaving.pk))
-    return _clashes(batch, batch.slots, shared) if shared else []
+    names = _names_by_batch(others.exclude(pk=leaving and leaving.pk))
+    return _find_clashes(batch, batch.slots, names) if names else []
 
 
-def enrollment_clash_messages(keys):
+def enrollment_clash_messages(ids):
     """Return a sentence for each pair of batches in which students have class at the same time.
 
-    Only the enrollments with these ``keys`` are checked. Of two batches the earlier enrollment is named first.
+    Only the enrollments with these ``ids`` are checked.
     """
-    clashes = {}
-    for chunk in in_chunks(keys):
-        for first, second, students, one in _clashing_pairs(chunk):
-            number, other = clashes.get((first, second), (0, one))
-            clashes[first, second] = number + students, min(one, other)
-    return [
-        f"{one} {f'and {students - 1:,} more have' if students > 1 else 'has'} class in {first} and {second} at one time."
-        for (first, second), (students, one) in sorted(clashes.items())
-    ]
+    pairs = {}
+    for chunk in in_chunks(ids):
+        for first, second, students, name in _clashing_pairs(chunk):
+            number, other_name = pairs.get((first, second), (0, name))
+            pairs[first, second] = number + students, min(name, other_name)
+    messages = []
+    for (first, second), (students, name) in sorted(pairs.items()):
+        others = f"and {students - 1:,} more have" if students > 1 else "has"
+        messages.append(f"{name} {others} class in {first} and {second} at one time.")
+    return messages
 
 
-def _clashing_pairs(keys):
-    """Two batches, how many students have class in both at once, and the name of one of them."""
+def _clashing_pairs(ids):
+    """Return (earlier batch, later batch, number of students, name of one student)."""
     other = "student__enrollments"
     times, others = "batch__class_times", f"{other}__batch__class_times"
     return (
@@ -100,7 +100,7 @@ def _clashing_pairs(keys):
             Q(batch__ends_on=None) | Q(batch__ends_on__gte=F(f"{other}__batch__starts_on")),
             Q(**{f"{other}__batch__ends_on": None})
             | Q(**{f"{other}__batch__ends_on__gte": F("batch__starts_on")}),
-            pk__in=keys,
+            pk__in=ids,
             is_exclusive=False,
             **{
                 f"{other}__pk__lt": F("pk"),
@@ -116,62 +116,68 @@ def _clashing_pairs(keys):
     )
 
 
-def _clashes(batch, slots, shared, *, instructor=None, room=""):
-    """Where ``batch`` at ``slots`` meets another one with this instructor, this room, or students who are ``shared``."""
-    if not slots or not (instructor or room or shared):
+def _find_clashes(batch, slots, students, *, instructor=None, room=""):
+    """Find other batches at ``slots`` with this instructor, this room or these students.
+
+    ``students`` maps batch ids to the names of students, as ``shared_students()`` returns it.
+    """
+    if not slots or not (instructor or room or students):
         return []
-    at_the_time = Q()
-    for slot in slots:
-        at_the_time |= Q(
-            weekday=slot.weekday, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
-        )
     others = Batch.objects.not_over(batch.starts_on).exclude(pk=batch.pk)
     if batch.ends_on:
         others = others.filter(starts_on__lte=batch.ends_on)
-    rows = (
-        ClassTime.objects.filter(at_the_time, batch__in=others)
-        .filter(
-            Q(batch__instructor=instructor, batch__instructor__isnull=False)
-            | (~Q(batch__room="") if room else Q(pk__in=[]))
-            | Q(batch__in=shared)
-        )
-        .select_related("batch__instructor")
-        .order_by("batch__name", "batch", "weekday", "starts_at")
-    )
     found = {}
 
-    def clash_with(other, its_room):
-        # Rooms are compared here and not in the query: SQLite ignores letter case for ASCII only.
+    def clash_with(other, other_room):
+        # Compared in Python, since SQLite ignores letter case only for ASCII.
         in_common = {
             str(other.instructor): instructor and other.instructor_id == instructor,
-            room_label(batch.room): room and folded(its_room) == room,
-            shared.get(other.pk): other.pk in shared,
+            room_label(batch.room): room and folded(other_room) == room,
+            students.get(other.pk): other.pk in students,
         }
-        whose = [name for name, is_same in in_common.items() if is_same]
-        return found.setdefault(other, Clash(other, whose, [], [])) if whose else None
+        shared = [name for name, is_same in in_common.items() if is_same]
+        return found.setdefault(other, Clash(other, shared, [], [])) if shared else None
 
-    for row in rows:
+    same = (
+        Q(batch__instructor=instructor, batch__instructor__isnull=False)
+        | (~Q(batch__room="") if room else Q(pk__in=[]))
+        | Q(batch__in=students)
+    )
+    for row in _weekly_classes(others, slots).filter(same):
         if clash := clash_with(row.batch, row.batch.room):
             clash.slots.append(class_times.Slot(row.weekday, row.starts_at, row.ends_at))
-    for change in _held_once(others, batch, slots):
+    for change in _single_classes(others, batch, slots):
         if clash := clash_with(change.batch, change.room or change.batch.room):
             clash.changes.append(change)
     return list(found.values())
 
 
-def _held_once(others, batch, slots):
-    """Moved and extra classes to come of the batches ``others``, at one of ``slots`` while ``batch`` runs. One query."""
+def _weekly_classes(batches, slots):
+    overlapping = Q()
+    for slot in slots:
+        overlapping |= Q(
+            weekday=slot.weekday, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
+        )
+    times = ClassTime.objects.filter(overlapping, batch__in=batches)
+    return times.select_related("batch__instructor").order_by(
+        "batch__name", "batch", "weekday", "starts_at"
+    )
+
+
+def _single_classes(batches, batch, slots):
+    """Return moved and extra classes of ``batches`` that overlap ``slots`` of ``batch``."""
     first = max(batch.starts_on, timezone.localdate())
-    changes = ClassChange.objects.filter(batch__in=others, to_day__gte=first)
+    changes = ClassChange.objects.filter(batch__in=batches, to_day__gte=first)
     if batch.ends_on:
         changes = changes.filter(to_day__lte=batch.ends_on)
+    changes = changes.select_related("batch__instructor").order_by(
+        "batch__name", "batch", "to_day", "to_starts_at"
+    )
     return [
         change
-        for change in changes.select_related("batch__instructor").order_by(
-            "batch__name", "batch", "to_day", "to_starts_at"
-        )
+        for change in changes
         if any(
-            slot.weekday == change.to_day.weekday()  # type: ignore[union-attr]  # asked for by its day
+            slot.weekday == change.to_day.weekday()  # type: ignore[union-attr]  # filtered above
             and slot.starts_at < change.to_ends_at
             and change.to_starts_at < slot.ends_at
             for slot in slots
@@ -180,7 +186,10 @@ def _held_once(others, batch, slots):
 
 
 def shared_students(own, others):
-    """Who of the enrollments ``own`` is among ``others`` too: ``{batch id: "Asha Verma and 2 more students"}``. One query."""
+    """Return the students of both querysets of enrollments, by batch of ``others``.
+
+    For example ``{12: "Asha Verma and 2 more students"}``.
+    """
     return _names_by_batch(others.filter(student__in=own.values("student")))
 
 
@@ -194,4 +203,6 @@ def _names_by_batch(enrollments):
 
 def _first_and_number(students):
     more = len(students) - 1
-    return students[0] + (f" and {more} more student{'s' if more > 1 else ''}" if more else "")
+    if not more:
+        return students[0]
+    return f"{students[0]} and {more} more student{'s' if more > 1 else ''}"

@@ -1,6 +1,6 @@
-"""Changes of single classes: cancel one, move one, add one, and take such a change back. Each act is one transaction."""
-
+import datetime
 import itertools
+from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,14 +15,24 @@ from coachmaster.core.text import folded
 from .clashes import Clash, TimetableConflict, shared_students
 
 
+@dataclass(frozen=True)
+class NewTime:
+    """When and where a moved or extra class is held; room "" is the batch's own."""
+
+    day: datetime.date
+    starts_at: datetime.time
+    ends_at: datetime.time
+    room: str = ""
+
+
 @transaction.atomic
 def cancel_class(*, batch, day, starts_at, reason, by):
-    """Call off the class of ``batch`` that begins at ``starts_at`` on ``day``; an extra one is taken out altogether.
+    """Cancel the class of ``batch`` on ``day``; an extra class is deleted.
 
-    Attendance that was taken stays. Returns the change, None for an extra class. Raises ValidationError when there is no
-    such class, or ``reason`` is empty.
+    Attendance already marked is not changed. Return the change, or None for an extra class. Raise
+    ValidationError if there is no such class.
     """
-    batch = _locked(batch)
+    batch = _lock(batch)
     change = _change_of(batch, day, starts_at)
     if change.is_extra:
         change._history_user, change._change_reason = by, reason[:100]
@@ -33,78 +43,61 @@ def cancel_class(*, batch, day, starts_at, reason, by):
 
 
 @transaction.atomic
-def move_class(
-    *,
-    batch,
-    day,
-    starts_at,
-    to_day,
-    to_starts_at,
-    to_ends_at,
-    room,
-    reason,
-    by,
-    despite_clash=False,
-):
-    """Hold the class of ``batch`` that begins at ``starts_at`` on ``day`` at another time, or in another room ("": its own).
+def move_class(*, batch, day, starts_at, to, reason, by, despite_clash=False):
+    """Move the class of ``batch`` on ``day`` to another time or room, a NewTime.
 
-    A class that was moved, or was extra, is moved once more. Returns the change and the clashes with other classes, which
-    with ``despite_clash`` do not stop it. Raises `TimetableConflict`, and ValidationError: one sentence for what stands in the way.
+    A class that was moved or added can be moved again. Return the change and its clashes. Raise
+    TimetableConflict if there are clashes, unless ``despite_clash``, and ValidationError.
     """
-    batch = _locked(batch)
+    batch = _lock(batch)
     change = _change_of(batch, day, starts_at)
-    there = (to_day, to_starts_at, to_ends_at, room)
-    weekly = (change.day, change.starts_at, change.ends_at, "")
-    now = (
-        (change.to_day, change.to_starts_at, change.to_ends_at, change.room)
-        if change.to_day
-        else weekly
-    )
-    if there == now:
+    weekly = NewTime(change.day, change.starts_at, change.ends_at)
+    current = weekly
+    if change.to_day:
+        current = NewTime(change.to_day, change.to_starts_at, change.to_ends_at, change.room)
+    if to == current:
         raise ValidationError(
-            "That is when and where the class is already. Choose another day, time or room."
+            "The class is already at this time and place. Choose another day, time or room."
         )
-    if there == weekly:
-        raise ValidationError("That is the time of the timetable. Take the change back instead.")
-    return _put_in(change, batch, *there, reason=reason, by=by, despite_clash=despite_clash)
+    if to == weekly:
+        raise ValidationError("This is the usual time of the class. Undo the change instead.")
+    return _save_new_time(change, to, reason=reason, by=by, despite_clash=despite_clash)
 
 
 @transaction.atomic
-def add_class(*, batch, to_day, to_starts_at, to_ends_at, room, reason, by, despite_clash=False):
-    """Hold one class of ``batch`` besides those of the timetable. Returns and raises as `move_class` does."""
-    batch = _locked(batch)
-    change = ClassChange(batch=batch)
-    there = (to_day, to_starts_at, to_ends_at, room)
-    return _put_in(change, batch, *there, reason=reason, by=by, despite_clash=despite_clash)
+def add_class(*, batch, to, reason, by, despite_clash=False):
+    """Add an extra class to ``batch``; return and raise the same as ``move_class()``."""
+    change = ClassChange(batch=_lock(batch))
+    return _save_new_time(change, to, reason=reason, by=by, despite_clash=despite_clash)
 
 
 @transaction.atomic
 def undo_class_change(change, *, by):
-    """Undo ``change``: the timetable stands again. Returns the clashes of the class that stands again, as `Clash`es.
+    """Delete ``change``; return the clashes of the class that is held again.
 
-    Raises ValidationError when that class would overlap another of the batch.
+    Raise ValidationError if that class would overlap another one of the batch.
     """
-    batch = _locked(change.batch)
+    batch = _lock(change.batch)
     change = ClassChange.objects.get(pk=change.pk)
     change._history_user = by
-    back = None if change.is_extra else Slot(change.day.weekday(), change.starts_at, change.ends_at)
     day = change.day
     change.delete()
-    if back is None or Timetable([batch], day, day).at(batch, day, back.starts_at) is None:
+    if day is None:
         return []
-    _refuse_overlap(batch, day)
-    return find_class_clashes(batch, day, back, batch.room)
+    slot = Slot(day.weekday(), change.starts_at, change.ends_at)
+    if Timetable([batch], day, day).at(batch, day, slot.starts_at) is None:
+        return []
+    _check_overlap(batch, day)
+    return find_class_clashes(batch, day, slot, batch.room)
 
 
 def count_sheets(batch, days):
-    """How many attendance sheets ``batch`` has on ``days``."""
-    return Batch.objects.filter(
-        pk=batch.pk, sheets__held_on__in=[day for day in days if day]
-    ).count()
+    days = [day for day in days if day]
+    return Batch.objects.filter(pk=batch.pk, sheets__held_on__in=days).count()
 
 
 def find_class_clashes(batch, day, slot, room):
-    """Where a class of ``batch`` at ``slot`` on ``day`` meets another's instructor, room or students, as `Clash`es."""
+    """Return the Clash objects of a single class of ``batch``."""
     others = (
         _with_class_at(day, slot)
         .exclude(pk=batch.pk)
@@ -112,83 +105,87 @@ def find_class_clashes(batch, day, slot, room):
         .order_by("name", "pk")
     )
     timetable = Timetable(others, day, day)
-    meeting = [
-        one
+    overlapping = [
+        scheduled
         for other in timetable.batches
-        for one in timetable.on(other, day)
-        if _overlap(one.slot, slot)
+        for scheduled in timetable.on(other, day)
+        if _overlap(scheduled.slot, slot)
     ]
-    if not meeting:
+    if not overlapping:
         return []
     on_roll = Enrollment.objects.on_roll(day)
-    shared = shared_students(
-        on_roll.filter(batch=batch), on_roll.filter(batch__in={one.batch for one in meeting})
-    )
+    batches = {scheduled.batch for scheduled in overlapping}
+    students = shared_students(on_roll.filter(batch=batch), on_roll.filter(batch__in=batches))
     found = {}
-    for one in meeting:
-        in_common = {
-            str(batch.instructor): batch.instructor_id
-            and one.batch.instructor_id == batch.instructor_id,
-            room_label(room): room and folded(one.room) == folded(room),
-            shared.get(one.batch.pk): one.batch.pk in shared,
-        }
-        if whose := [name for name, is_same in in_common.items() if is_same]:
-            found.setdefault((one.batch, *whose), Clash(one.batch, whose, [], [])).slots.append(
-                one.slot
-            )
+    for scheduled in overlapping:
+        if shared := _in_common(batch, room, scheduled, students):
+            key = (scheduled.batch, *shared)
+            clash = found.setdefault(key, Clash(scheduled.batch, shared, [], []))
+            clash.slots.append(scheduled.slot)
     return list(found.values())
 
 
+def _in_common(batch, room, scheduled, students):
+    """Return the names of the instructor, room and students that both classes need."""
+    other = scheduled.batch
+    in_common = {
+        str(batch.instructor): batch.instructor_id and other.instructor_id == batch.instructor_id,
+        room_label(room): room and folded(scheduled.room) == folded(room),
+        students.get(other.pk): other.pk in students,
+    }
+    return [name for name, is_same in in_common.items() if is_same]
+
+
 def _with_class_at(day, slot):
-    """Batches that run on ``day`` and may have a class that overlaps ``slot``."""
+    """Return batches that may have a class on ``day`` that overlaps ``slot``."""
     weekly = ClassTime.objects.filter(
         batch=OuterRef("pk"),
         weekday=day.weekday(),
         starts_at__lt=slot.ends_at,
         ends_at__gt=slot.starts_at,
     )
-    put_in = ClassChange.objects.filter(
+    moved_or_extra = ClassChange.objects.filter(
         batch=OuterRef("pk"),
         to_day=day,
         to_starts_at__lt=slot.ends_at,
         to_ends_at__gt=slot.starts_at,
     )
-    return Batch.objects.running(day).filter(Exists(weekly) | Exists(put_in))
+    return Batch.objects.running(day).filter(Exists(weekly) | Exists(moved_or_extra))
 
 
 def _overlap(one, other):
     return one.starts_at < other.ends_at and other.starts_at < one.ends_at
 
 
-def _locked(batch):
-    """The batch, locked, so that two changes of its classes wait for each other."""
+def _lock(batch):
+    """Lock ``batch``, so that two changes of its classes wait for each other."""
     return (
         Batch.objects.select_for_update(of=("self",)).select_related("instructor").get(pk=batch.pk)
     )
 
 
 def _change_of(batch, day, starts_at):
-    """The change that holds the class there, or a new one for a class of the timetable. Raises ValidationError."""
-    one = Timetable([batch], day, day).at(batch, day, starts_at)
-    if one is None:
-        raise ValidationError(
-            "This class stands in the timetable no more. Look at the calendar again."
-        )
-    if one.change:
-        return ClassChange.objects.get(pk=one.change.pk)
-    return ClassChange(batch=batch, day=day, starts_at=starts_at, ends_at=one.slot.ends_at)
+    """Return the stored change of this class, or a new one."""
+    scheduled = Timetable([batch], day, day).at(batch, day, starts_at)
+    if scheduled is None:
+        raise ValidationError("This class is no longer in the timetable. Open the timetable again.")
+    if scheduled.change:
+        change = ClassChange.objects.get(pk=scheduled.change.pk)
+        change.batch = batch
+        return change
+    return ClassChange(batch=batch, day=day, starts_at=starts_at, ends_at=scheduled.slot.ends_at)
 
 
-def _put_in(change, batch, to_day, to_starts_at, to_ends_at, room, *, reason, by, despite_clash):
-    if to_ends_at <= to_starts_at:
+def _save_new_time(change, to, *, reason, by, despite_clash):
+    batch = change.batch
+    if to.ends_at <= to.starts_at:
         raise ValidationError({"to_ends_at": "A class must end after it starts."})
-    _refuse_day(batch, to_day)
-    change.to_day, change.to_starts_at, change.to_ends_at = to_day, to_starts_at, to_ends_at
-    _save(change, room=room, reason=reason, by=by)
-    _refuse_overlap(batch, to_day)
-    clashes = find_class_clashes(
-        batch, to_day, Slot(to_day.weekday(), to_starts_at, to_ends_at), room or batch.room
-    )
+    _check_day(batch, to.day)
+    change.to_day, change.to_starts_at, change.to_ends_at = to.day, to.starts_at, to.ends_at
+    _save(change, room=to.room, reason=reason, by=by)
+    _check_overlap(batch, to.day)
+    slot = Slot(to.day.weekday(), to.starts_at, to.ends_at)
+    clashes = find_class_clashes(batch, to.day, slot, to.room or batch.room)
     if clashes and not despite_clash:
         raise TimetableConflict([str(clash) for clash in clashes])
     return change, clashes
@@ -203,38 +200,30 @@ def _save(change, *, room, reason, by):
     return change
 
 
-def _refuse_day(batch, day):
-    """Raises ValidationError when ``batch`` can have no class on ``day``."""
-    timetable = Timetable([batch], day, day)
+def _check_day(batch, day):
+    message = ""
+    holidays = Timetable([batch], day, day).holidays
     if day < batch.starts_on:
-        raise ValidationError(
-            {
-                "to_day": f"{batch} starts on {format_date(batch.starts_on)}. Choose that day or a later one."
-            }
-        )
-    if batch.is_over(day):
-        raise ValidationError(
-            {
-                "to_day": f"{batch} ends on {format_date(batch.ends_on)}. Choose that day or an earlier one."
-            }
-        )
-    if day in timetable.holidays:
-        raise ValidationError(
-            {
-                "to_day": f"{format_date(day)} is a holiday: {timetable.holidays[day]}. Choose another day."
-            }
-        )
+        first = format_date(batch.starts_on)
+        message = f"{batch} starts on {first}. Choose that day or a later one."
+    elif batch.is_over(day):
+        last = format_date(batch.ends_on)
+        message = f"{batch} ends on {last}. Choose that day or an earlier one."
+    elif day in holidays:
+        message = f"{format_date(day)} is a holiday: {holidays[day]}. Choose another day."
+    if message:
+        raise ValidationError({"to_day": message})
 
 
-def _refuse_overlap(batch, day):
-    """Raises ValidationError when two classes of ``batch`` on ``day`` overlap."""
+def _check_overlap(batch, day):
     classes = Timetable([batch], day, day).on(batch, day)
     for earlier, later in itertools.pairwise(classes):
         if _overlap(earlier.slot, later.slot):
             raise ValidationError(
-                f"{batch} would have two classes at once on {format_date(day)}: {_times(earlier)} and {_times(later)}."
+                f"{batch} would have two classes at once on {format_date(day)}: "
+                f"{_times(earlier)} and {_times(later)}."
             )
 
 
-def _times(one):
-    return f"{one.slot.starts_at:%H:%M}-{one.slot.ends_at:%H:%M}"
+def _times(scheduled):
+    return f"{scheduled.slot.starts_at:%H:%M}-{scheduled.slot.ends_at:%H:%M}"

@@ -13,10 +13,7 @@ from coachmaster.core.money import display
 def open_enrollment(
     *, student, batch, enrolled_on, agreed_fee=None, fee_reason="", transferred_from=None
 ):
-    """A new active enrollment. The caller holds the locks on the institute, the batch and the student.
-
-    Raises ValidationError: one sentence for each thing that stands in the way.
-    """
+    """Create an active enrollment. The caller has locked the institute, batch and student."""
     active = Enrollment.objects.active()
     enrollment = new_enrollment(
         student=student,
@@ -25,7 +22,7 @@ def open_enrollment(
         agreed_fee=agreed_fee,
         fee_reason=fee_reason,
         institute=Institute.objects.current(),
-        now_in=[
+        current_batches=[
             enrollment.batch
             for enrollment in active.filter(student=student).select_related("batch")
         ],
@@ -38,29 +35,37 @@ def open_enrollment(
 
 
 def new_enrollment(
-    *, student, batch, enrolled_on, agreed_fee, fee_reason, institute, now_in, seats_taken, today
+    *,
+    student,
+    batch,
+    enrolled_on,
+    agreed_fee,
+    fee_reason,
+    institute,
+    current_batches,
+    seats_taken,
+    today,
 ):
-    """An active enrollment that the rules allow, not saved yet.
+    """Return a valid active enrollment that is not saved yet.
 
-    ``now_in`` are the batches in which the student has an active enrollment, ``seats_taken`` how many students the
-    batch has. Raises ValidationError; `Conflict` when the batch is over or full, or the student enrolled already.
+    Raise Conflict if the batch is over or full, or the student is already enrolled, and
+    ValidationError for other reasons.
     """
     if not student.user.is_active:
         raise ValidationError(f"{student} is inactive. Activate the person first.")
     if batch.is_over(max(enrolled_on, today)):
         raise Conflict(
-            {
-                "batch": f"{batch} ended on {format_date(batch.ends_on)}. Choose a batch that goes on."
-            }
+            {"batch": f"{batch} ended on {format_date(batch.ends_on)}. Choose another batch."}
         )
     _check_day(enrolled_on, today, field="enrolled_on")
     if batch.starts_on > months_later(enrolled_on, 12):
+        starts_on = format_date(batch.starts_on)
         raise ValidationError(
             {
-                "enrolled_on": f"{batch} starts on {format_date(batch.starts_on)}, more than a year later. Correct the date."
+                "enrolled_on": f"{batch} starts on {starts_on}, more than a year later. Check the date."
             }
         )
-    _refuse_second_enrollment(student, batch, institute, now_in)
+    _check_second_enrollment(student, batch, institute, current_batches)
     if batch.capacity is not None and seats_taken >= batch.capacity:
         raise Conflict({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
     enrollment = Enrollment(
@@ -69,20 +74,16 @@ def new_enrollment(
         enrolled_on=enrolled_on,
         is_exclusive=not institute.several_batches_at_once,
     )
-    _agree_fee(enrollment, agreed_fee, fee_reason)
+    _set_fee(enrollment, agreed_fee, fee_reason)
     return enrollment
 
 
 def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
-    """A completed enrollment in a batch that is over, not saved yet: history that is brought in from elsewhere.
-
-    It ends with the batch. Raises ValidationError.
-    """
+    """Return a completed enrollment in a batch that is over, not saved yet, for an import."""
     if batch.is_over(enrolled_on):
+        ended_on = format_date(batch.ends_on)
         raise ValidationError(
-            {
-                "enrolled_on": f"{batch} ended on {format_date(batch.ends_on)}. Enter a day on or before it."
-            }
+            {"enrolled_on": f"{batch} ended on {ended_on}. Enter that day or an earlier one."}
         )
     enrollment = Enrollment(
         student_id=student.pk,
@@ -91,66 +92,62 @@ def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
         status=EnrollmentStatus.COMPLETED,
         ended_on=batch.ends_on + datetime.timedelta(days=1),
     )
-    _agree_fee(enrollment, agreed_fee, fee_reason)
+    _set_fee(enrollment, agreed_fee, fee_reason)
     return enrollment
 
 
-def _refuse_second_enrollment(student, batch, institute, now_in):
-    for other in now_in:
+def _check_second_enrollment(student, batch, institute, current_batches):
+    for other in current_batches:
         if other.pk == batch.pk:
-            raise Conflict(f"{student} is enrolled in {batch} already.")
+            raise Conflict(f"{student} is already enrolled in {batch}.")
         if not institute.several_batches_at_once:
             raise Conflict(
-                f"{student} has an active enrollment in {other} already. Complete, drop or transfer it first."
+                f"{student} already has an active enrollment in {other}. "
+                "Complete, drop or transfer it first."
             )
 
 
-_TYPED = ("enrolled_on", "agreed_fee", "fee_reason")
+_ENTERED = ("enrolled_on", "agreed_fee", "fee_reason")
+_NOT_ENTERED = {field.name for field in Enrollment._meta.get_fields() if field.name not in _ENTERED}
 
 
-_NOT_TYPED = {field.name for field in Enrollment._meta.get_fields() if field.name not in _TYPED}
-
-
-def _agree_fee(enrollment, agreed_fee, fee_reason):
-    """Copy the course's fee and what was agreed (None: the same). Raises ValidationError."""
+def _set_fee(enrollment, agreed_fee, fee_reason):
+    """Set the course fee and the agreed fee; None means that both are the same."""
     list_fee = enrollment.batch.course.total_fee
     agreed_fee = list_fee if agreed_fee is None else agreed_fee
     if agreed_fee > list_fee:
-        raise ValidationError({"agreed_fee": f"At most {display(list_fee)}, the course's fee."})
+        raise ValidationError({"agreed_fee": f"At most {display(list_fee)}, the course fee."})
     if agreed_fee < list_fee and not fee_reason:
-        raise ValidationError({"fee_reason": "Say why the fee is lower than the course's fee."})
-    enrollment.list_fee, enrollment.agreed_fee, enrollment.fee_reason = (
-        list_fee,
-        agreed_fee,
-        fee_reason,
-    )
-    enrollment.clean_fields(exclude=_NOT_TYPED)
+        raise ValidationError({"fee_reason": "Enter the reason for the lower fee."})
+    enrollment.list_fee, enrollment.agreed_fee = list_fee, agreed_fee
+    enrollment.fee_reason = fee_reason
+    enrollment.clean_fields(exclude=_NOT_ENTERED)
 
 
 def _check_day(day, today, *, field):
-    """Raises ValidationError, beside ``field``, for a day so far ahead that its year was typed wrongly."""
+    """Raise ValidationError for a day more than a year ahead, probably a wrong year."""
     if day > (last := months_later(today, 12)):
         raise ValidationError(
             {
-                field: f"Choose {format_date(last)} or an earlier day: this is more than a year ahead."
+                field: f"This is more than a year ahead. Choose {format_date(last)} or an earlier day."
             }
         )
 
 
 def end_enrollment(enrollment, status, *, ended_on, reason):
-    """End an active enrollment; the student is no longer in the batch from the day ``ended_on`` on.
+    """End an active enrollment; ``ended_on`` is the first day outside the batch.
 
-    Raises ValidationError when it has ended already, or would end before it began or before the last mark.
+    Raise ValidationError if it has already ended, or would end before its start or the last mark.
     """
-    enrollment = _locked(Enrollment.objects.filter(pk=enrollment.pk)).get()
+    enrollment = _lock(Enrollment.objects.filter(pk=enrollment.pk)).get()
     _end(enrollment, status, ended_on=ended_on, reason=reason)
     enrollment.save(update_fields=_ENDING)
     return enrollment
 
 
 def end_enrollments(enrollments, status, *, ended_on, reason):
-    """`end_enrollment` for all of ``enrollments`` (a queryset), by as many statements as for one; returns them."""
-    ended = list(_locked(enrollments).order_by("pk"))
+    """End all enrollments of a queryset as ``end_enrollment()`` does, and return them."""
+    ended = list(_lock(enrollments).order_by("pk"))
     for enrollment in ended:
         _end(enrollment, status, ended_on=ended_on, reason=reason)
     bulk_update_with_history(ended, Enrollment, _ENDING)
@@ -160,31 +157,28 @@ def end_enrollments(enrollments, status, *, ended_on, reason):
 _ENDING = ["status", "ended_on", "end_reason"]
 
 
-def _locked(enrollments):
+def _lock(enrollments):
     return enrollments.select_for_update(of=("self",)).select_related("student__user", "batch")
 
 
 def _end(enrollment, status, *, ended_on, reason):
     if not enrollment.is_active:
+        status = enrollment.get_status_display().lower()
         raise ValidationError(
-            f"{enrollment} has ended already ({enrollment.get_status_display().lower()} on {format_date(enrollment.ended_on)})."
+            f"{enrollment} has already ended ({status} on {format_date(enrollment.ended_on)})."
         )
     if ended_on < enrollment.enrolled_on:
-        raise ValidationError(
-            {
-                "ended_on": f"{enrollment.student} was enrolled on {format_date(enrollment.enrolled_on)}. Choose that day or a later one."
-            }
-        )
+        event = f"was enrolled on {format_date(enrollment.enrolled_on)}"
+        raise _ends_too_early(enrollment, event)
     _check_day(ended_on, timezone.localdate(), field="ended_on")
     if enrollment.last_marked_on and ended_on < enrollment.last_marked_on:
-        raise ValidationError(
-            {
-                "ended_on": f"{enrollment.student} has an attendance mark of {format_date(enrollment.last_marked_on)}. Choose that day or a later one."
-            }
-        )
-    enrollment.status, enrollment.ended_on, enrollment.end_reason = (
-        EnrollmentStatus(status),
-        ended_on,
-        reason,
-    )
+        event = f"has an attendance mark of {format_date(enrollment.last_marked_on)}"
+        raise _ends_too_early(enrollment, event)
+    enrollment.status, enrollment.ended_on = EnrollmentStatus(status), ended_on
+    enrollment.end_reason = reason
     enrollment.clean_fields(exclude=["student", "batch"])
+
+
+def _ends_too_early(enrollment, event):
+    message = f"{enrollment.student} {event}. Choose that day or a later one."
+    return ValidationError({"ended_on": message})

@@ -7,42 +7,41 @@ from django.db import transaction
 from academics.models import Batch, Holiday
 from coachmaster.core.dates import days_between
 
-#: More days in one go are a typing error.
+#: A longer holiday is probably a typing error.
 LONGEST_HOLIDAY = datetime.timedelta(days=120)
 
 
 class HolidayResult(NamedTuple):
-    """What adding holidays did: the days that are new, those that were holidays before, and sheets on the new ones."""
+    """The days added, the days that were holidays before, and the sheets on the added days."""
 
-    new: list
-    known: list
+    added: list
+    existing: list
     sheets: int
 
 
 @transaction.atomic
 def add_holidays(*, name, first, last=None):
-    """Make the days from ``first`` to ``last`` (left out: that one day) holidays; days that are holidays keep their name.
+    """Add holidays from ``first`` to ``last``; existing holidays and attendance are not changed.
 
-    Attendance that was taken on them stays. Raises ValidationError when the days are in the wrong order, too many, or
-    all holidays already.
+    Raise ValidationError if every day is already a holiday, or the dates are wrong.
     """
     last = last or first
     check_holiday_range(first, last)
-    standing = {
+    existing = {
         holiday.day: holiday for holiday in Holiday.objects.filter(day__range=(first, last))
     }
-    new = [day for day in days_between(first, last) if day not in standing]
-    if not new:
-        raise ValidationError({"first": f"There is a holiday already: {standing[first]}."})
-    holidays = [Holiday(day=day, name=name) for day in new]
+    added = [day for day in days_between(first, last) if day not in existing]
+    if not added:
+        raise ValidationError({"first": f"There is already a holiday: {existing[first]}."})
+    holidays = [Holiday(day=day, name=name) for day in added]
     for holiday in holidays:
         holiday.clean_fields()
     Holiday.objects.bulk_create(holidays, ignore_conflicts=True)
-    return HolidayResult(new, sorted(standing), count_sheets_on(new))
+    return HolidayResult(added, sorted(existing), count_sheets_on(added))
 
 
 def consecutive_days(holiday):
-    """The days in a row that have the name of ``holiday``, itself among them, in order."""
+    """Return the consecutive holidays with the same name as ``holiday``, itself included."""
     one = datetime.timedelta(days=1)
     around = (holiday.day - LONGEST_HOLIDAY, holiday.day + LONGEST_HOLIDAY)
     named = {row.day: row for row in Holiday.objects.filter(name=holiday.name, day__range=around)}
@@ -55,30 +54,28 @@ def consecutive_days(holiday):
 
 
 @transaction.atomic
-def update_holidays(run, *, name, first, last=None):
-    """Make the days of ``run`` (Holidays) those from ``first`` to ``last``, all with that name; returns HolidayResult.
+def update_holidays(holidays, *, name, first, last=None):
+    """Replace ``holidays`` by the days from ``first`` to ``last``; attendance is not changed.
 
-    Attendance that was taken on them stays. Raises ValidationError as `add_holidays`, and when another holiday is there.
+    Raise ValidationError if another holiday is on these days, or the dates are wrong.
     """
     last = last or first
     check_holiday_range(first, last)
     Holiday(day=first, name=name).clean_fields()
     wanted = set(days_between(first, last))
-    standing = {holiday.day: holiday.pk for holiday in run}
-    other = Holiday.objects.filter(day__in=wanted).exclude(pk__in=standing.values()).first()
+    stored = {holiday.day: holiday.pk for holiday in holidays}
+    other = Holiday.objects.filter(day__in=wanted).exclude(pk__in=stored.values()).first()
     if other:
-        raise ValidationError({"first": f"There is a holiday already: {other}."})
-    new = sorted(wanted - standing.keys())
-    Holiday.objects.filter(
-        pk__in=[pk for day, pk in standing.items() if day not in wanted]
-    ).delete()
-    Holiday.objects.filter(pk__in=standing.values()).update(name=name)
-    Holiday.objects.bulk_create(Holiday(day=day, name=name) for day in new)
-    return HolidayResult(new, [], count_sheets_on(new))
+        raise ValidationError({"first": f"There is already a holiday: {other}."})
+    added = sorted(wanted - stored.keys())
+    removed = [pk for day, pk in stored.items() if day not in wanted]
+    Holiday.objects.filter(pk__in=removed).delete()
+    Holiday.objects.filter(pk__in=stored.values()).update(name=name)
+    Holiday.objects.bulk_create(Holiday(day=day, name=name) for day in added)
+    return HolidayResult(added, [], count_sheets_on(added))
 
 
 def check_holiday_range(first, last):
-    """Raises ValidationError when the days are in the wrong order, or too many at once."""
     if last < first:
         raise ValidationError({"last": "The last day cannot be before the first."})
     if last - first >= LONGEST_HOLIDAY:
@@ -88,11 +85,11 @@ def check_holiday_range(first, last):
 
 
 def count_sheets_on(days):
-    """How many attendance sheets there are of ``days``."""
     return Batch.objects.filter(sheets__held_on__in=days).count()
 
 
 def existing_sheets_message(number):
-    """What a holiday over ``number`` sheets leaves as it is, as a sentence."""
-    sheets = "1 attendance sheet" if number == 1 else f"{number} attendance sheets"
-    return f"Attendance was taken already: {sheets} will be kept, and counted."
+    """Warn that attendance sheets on days without class still count."""
+    if number == 1:
+        return "Attendance was already marked: 1 attendance sheet is kept and counted."
+    return f"Attendance was already marked: {number} attendance sheets are kept and counted."

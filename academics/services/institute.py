@@ -7,20 +7,20 @@ from academics.models import Enrollment, Institute
 
 @transaction.atomic
 def save_institute(institute):
-    """Write the settings of the institute; "several batches at once" reaches the active enrollments with it.
+    """Save the settings, and update active enrollments if `several_batches_at_once` changes.
 
-    Raises ValidationError when the switch is turned off while somebody has two active enrollments.
+    Raise ValidationError if it is turned off while a student has two active enrollments.
     """
-    before = lock_and_check_settings(institute)
+    stored = lock_and_check_settings(institute)
     institute.save()
-    if institute.several_batches_at_once != before.several_batches_at_once:
+    if institute.several_batches_at_once != stored.several_batches_at_once:
         Enrollment.objects.active().update(is_exclusive=not institute.several_batches_at_once)
 
 
 def lock_and_check_settings(institute):
-    """The settings as they stand, locked until the transaction ends. Raises ValidationError as `save_institute` does."""
-    before = Institute.objects.select_for_update().get(pk=Institute.ONLY)
-    if before.several_batches_at_once and not institute.several_batches_at_once:
+    """Lock and return the stored settings; raise ValidationError as ``save_institute()`` does."""
+    stored = Institute.objects.select_for_update().get(pk=Institute.ONLY)
+    if stored.several_batches_at_once and not institute.several_batches_at_once:
         students = (
             Enrollment.objects.active()
             .order_by("student__user__full_name")
@@ -32,10 +32,9 @@ def lock_and_check_settings(institute):
             names = ", ".join(name for name, *_ in students[:3])
             more = f" and {number - 3} more" if number > 3 else ""
             have = "1 student has" if number == 1 else f"{number} students have"
-            raise ValidationError(
-                {
-                    "several_batches_at_once": f"{have} more than one active enrollment: {names}{more}. "
-                    "Complete or drop the others first."
-                }
+            message = (
+                f"{have} more than one active enrollment: {names}{more}. "
+                "Complete or drop the others first."
             )
-    return before
+            raise ValidationError({"several_batches_at_once": message})
+    return stored

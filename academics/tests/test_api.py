@@ -232,7 +232,7 @@ def test_a_batch_needs_course_name_and_first_day(admin, field):
         ("start_date", 5, "Send text."),
         ("end_date", "2026-05-31", "A batch cannot end before it starts."),
         ("schedule_time", "Mon 18:00-17:00", "A class on Mon must end after it starts."),
-        ("schedule_time", "Fooday 1", "“Fooday 1” is not understood. Write class times like “Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”."),
+        ("schedule_time", "Fooday 1", "“Fooday 1” is not a class time. Write class times like “Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”."),
         ("course_id", 2**63 - 1, "Select a valid choice. That choice is not one of the available choices."),
         ("course_id", 2**63, f"At most {2**63 - 1}."),
         ("course_id", "x", "Send a whole number."),
@@ -300,7 +300,7 @@ def test_a_change_of_a_batch_leaves_the_rest(admin):
 
 def test_the_course_of_a_batch_with_students_stays(admin):
     batch = EnrollmentFactory().batch
-    sentence = f"Students are enrolled at the fee of {batch.course}, so the course stays. Make a new batch."
+    sentence = f"Students are enrolled at the fee of {batch.course}, so the course cannot be changed. Add a new batch."
 
     assert Caller(admin)("PUT", f"/batches/{batch.pk}", {"course_id": CourseFactory().pk}) == wrong(
         course_id=sentence

@@ -148,8 +148,8 @@ def test_the_form_shows_a_row_for_each_time_and_two_empty_ones(client_of, admin)
     ("row", "sentence"),
     [
         ((["0"], "18:00", "17:00"), "A class on Mon must end after it starts."),
-        ((["0"], "17:00", ""), "Enter the time from and to."),
-        (([], "17:00", "18:00"), "Tick the days of this class. To remove it, empty its times too."),
+        ((["0"], "17:00", ""), "Enter both times."),
+        (([], "17:00", "18:00"), "Tick the days of this class, or clear its times to remove it."),
         ((["0"], "25:00", "26:00"), "Enter a time of day for “From”, like 17:30."),
         (
             (["7"], "17:00", "18:00"),
@@ -226,7 +226,7 @@ def test_seats_cannot_go_below_the_students_enrolled(client_of, admin):
 
     refused = edit(client, batch, capacity="1")
     assert refused.context["form"].errors["capacity"] == [
-        "2 students are enrolled. Enter at least 2, or drop or transfer some first."
+        "2 students are enrolled. Enter at least 2, or drop or transfer some students first."
     ]
     assert edit(client, batch, capacity="2").status_code == 302
 
@@ -238,7 +238,7 @@ def test_the_course_of_a_batch_with_enrollments_stays(client_of, admin):
     response = edit(client_of(admin), batch, course=other)
 
     assert response.context["form"].errors["course"] == [
-        "Students are enrolled at the fee of JEE, so the course stays. Make a new batch."
+        "Students are enrolled at the fee of JEE, so the course cannot be changed. Add a new batch."
     ]
 
 
@@ -261,10 +261,10 @@ def test_a_batch_keeps_the_days_on_which_attendance_was_taken(client_of, admin):
     early = edit(client, batch, ends_on="2026-06-09")
 
     assert late.context["form"].errors["starts_on"] == [
-        "Attendance was taken on 3 Jun 2026. Choose that day or an earlier one."
+        "Attendance was marked on 3 Jun 2026. Choose that day or an earlier one."
     ]
     assert early.context["form"].errors["ends_on"] == [
-        "Attendance was taken on 10 Jun 2026. Choose that day or a later one."
+        "Attendance was marked on 10 Jun 2026. Choose that day or a later one."
     ]
     assert edit(client, batch, starts_on="2026-06-03", ends_on="2026-06-10").status_code == 302
 
@@ -333,7 +333,8 @@ def test_a_clash_that_was_accepted_is_told_and_not_asked_about_while_what_clashe
 
     saved = edit(client, batch, **typed, capacity=30)
     assert (
-        "Saved all the same: Imran Khan has Chemistry B" in client.get(saved.url).content.decode()
+        "Saved despite a clash: Imran Khan has Chemistry B"
+        in client.get(saved.url).content.decode()
     )
     batch.refresh_from_db()
     assert batch.capacity == 30
@@ -474,9 +475,7 @@ def test_the_list_shows_all_batches_to_admins_and_their_own_to_others(client_of,
     def names(who):
         return {
             batch.name
-            for batch in client_of(cast[who])
-            .get(reverse("academics:batch-list"))
-            .context["batches"]
+            for batch in client_of(cast[who]).get(reverse("academics:batch-list")).context["page"]
         }
 
     assert len(names("admin")) == 3
@@ -543,7 +542,7 @@ def three(instructor):
     ],
 )
 def test_the_list_filters_and_sorts(client_of, admin, three, asked, names):
-    batches = client_of(admin).get(reverse("academics:batch-list"), asked).context["batches"]
+    batches = client_of(admin).get(reverse("academics:batch-list"), asked).context["page"]
 
     assert [batch.name for batch in batches] == names
 
@@ -559,8 +558,8 @@ def test_the_list_filters_by_course_and_instructor(client_of, admin, instructor,
         reverse("academics:batch-list"), {"when": "all", "instructor": instructor.pk}
     )
 
-    assert list(by_course.context["batches"]) == [over]
-    assert list(by_instructor.context["batches"]) == [running]
+    assert list(by_course.context["page"]) == [over]
+    assert list(by_instructor.context["page"]) == [running]
 
 
 def test_an_instructor_is_not_offered_other_peoples_courses(client_of, instructor, three):
@@ -595,7 +594,7 @@ def test_a_full_batch_says_so(client_of, admin):
     batch = EnrollmentFactory(batch__capacity=1).batch
     client = client_of(admin)
 
-    assert batch.pk == client.get(reverse("academics:batch-list")).context["batches"][0].pk
+    assert batch.pk == client.get(reverse("academics:batch-list")).context["page"][0].pk
     for address in (reverse("academics:batch-list"), batch.get_absolute_url()):
         assert "Full" in client.get(address).content.decode()
 
@@ -630,7 +629,7 @@ def test_the_students_of_a_batch_are_the_active_ones_unless_asked(client_of, cas
 
     def names(**asked):
         page = client.get(reverse("academics:batch-students", args=[batch.pk]), asked)
-        return [str(enrollment.student) for enrollment in page.context["enrollments"]]
+        return [str(enrollment.student) for enrollment in page.context["page"]]
 
     assert names() == ["Asha Verma"]
     assert names(status="dropped") == ["Bala"]
@@ -684,7 +683,7 @@ def test_the_list_costs_the_same_however_long(client_of, admin, instructor, who,
         for batch in BatchFactory.create_batch(batches, instructor=instructor):
             save_batch(batch, parse("Mon, Wed 17:00-18:30"), despite_clash=True)
             EnrollmentFactory(batch=batch)
-        return len(client.get(reverse("academics:batch-list")).context["batches"])
+        return len(client.get(reverse("academics:batch-list")).context["page"])
 
     assert add(1) == 1
     of_few = queries_of(lambda: client.get(reverse("academics:batch-list")))

@@ -60,25 +60,20 @@ def cancelled(batch, day, starts_at=FIVE, **fields):
     )
 
 
-def moved(batch, day, to_day, times="17:00-18:30", starts_at=FIVE, **fields):
-    return class_changes.move_class(
-        batch=batch, day=day, starts_at=starts_at, **{**there(to_day, times), "by": None, **fields}
-    )
+def moved(batch, day, to_day, times="17:00-18:30", starts_at=FIVE, room="", **fields):
+    values = {"reason": "Hall is taken", "by": None, **fields}
+    to = new_time(to_day, times, room)
+    return class_changes.move_class(batch=batch, day=day, starts_at=starts_at, to=to, **values)
 
 
-def added(batch, to_day, times="10:00-11:00", **fields):
-    return class_changes.add_class(batch=batch, **{**there(to_day, times), "by": None, **fields})
+def added(batch, to_day, times="10:00-11:00", room="", **fields):
+    values = {"reason": "Hall is taken", "by": None, **fields}
+    return class_changes.add_class(batch=batch, to=new_time(to_day, times, room), **values)
 
 
-def there(to_day, times, room="", reason="Hall is taken"):
+def new_time(to_day, times, room=""):
     starts_at, ends_at = (datetime.time.fromisoformat(time) for time in times.split("-"))
-    return {
-        "to_day": to_day,
-        "to_starts_at": starts_at,
-        "to_ends_at": ends_at,
-        "room": room,
-        "reason": reason,
-    }
+    return class_changes.NewTime(to_day, starts_at, ends_at, room)
 
 
 # Cancel ----------------------------------------------------------------------------------------------------------
@@ -88,7 +83,7 @@ def test_a_cancelled_class_keeps_why_by_whom_and_when(batch, admin):
     change = cancelled(batch, june(3), by=admin)
 
     assert (change.is_cancelled, change.reason, change.changed_by) == (True, "Fever", admin)
-    assert change.words == "Cancelled: the class of Wed 3 Jun, 17:00"
+    assert change.description == "Cancelled: the class of Wed 3 Jun, 17:00"
     assert class_days(batch, june(1), june(8)) == [june(1), june(8)]
     (row,) = ClassChange.history.all()
     assert (row.history_type, row.history_user) == ("+", admin)
@@ -103,7 +98,7 @@ def test_a_class_that_does_not_stand_cannot_be_cancelled(batch):
         (june(8), at(9)),
         (june(1) - 7 * ONE, at(17)),
     ]:
-        with pytest.raises(ValidationError, match="stands in the timetable no more"):
+        with pytest.raises(ValidationError, match="no longer in the timetable"):
             cancelled(batch, day, starts_at)
 
 
@@ -137,7 +132,7 @@ def test_a_class_moves_to_another_week_time_and_room(batch):
     change, clashes = moved(batch, june(3), june(9), "09:00-10:30", reason="Exam", room="Hall")
 
     assert clashes == []
-    assert change.words == "Moved from Wed 3 Jun, 17:00 to Tue 9 Jun, 09:00 in Room Hall"
+    assert change.description == "Moved from Wed 3 Jun, 17:00 to Tue 9 Jun, 09:00 in Room Hall"
     assert class_days(batch, june(1), june(10)) == [june(1), june(8), june(9), june(10)]
 
 
@@ -154,7 +149,7 @@ def test_a_moved_class_is_moved_once_more_by_the_same_change(batch):
 def test_only_the_room_of_a_class_can_change(batch):
     change, _ = moved(batch, june(3), june(3), room="Hall")
 
-    assert change.words == "Changed: the class of Wed 3 Jun, 17:00, until 18:30 in Room Hall"
+    assert change.description == "Changed: the class of Wed 3 Jun, 17:00, until 18:30 in Room Hall"
     assert change.held_note == "Changed: Hall is taken"
     assert class_days(batch, june(1), june(3)) == [june(1), june(3)]
 
@@ -198,10 +193,10 @@ def test_where_no_class_can_be_none_is_moved_or_added(batch, to_day, times, fiel
 
 
 def test_a_class_cannot_move_to_where_it_is(batch):
-    with pytest.raises(ValidationError, match="when and where the class is already"):
+    with pytest.raises(ValidationError, match="already at this time and place"):
         moved(batch, june(3), june(3))
     moved(batch, june(3), june(4))
-    with pytest.raises(ValidationError, match="Take the change back instead"):
+    with pytest.raises(ValidationError, match="Undo the change instead"):
         moved(batch, june(4), june(3))
 
 
@@ -216,9 +211,7 @@ def test_a_class_of_a_holiday_can_be_held_on_another_day(batch):
 def test_two_extra_classes_cannot_begin_at_the_same_time(batch):
     added(batch, june(7))
 
-    with pytest.raises(
-        ValidationError, match="Another class of this batch was put at this time already"
-    ):
+    with pytest.raises(ValidationError, match="This batch already has another class at this time"):
         added(batch, june(7))
     assert ClassChange.objects.count() == 1
 
@@ -324,7 +317,7 @@ def test_weekly_times_that_a_coming_change_needs_stay(batch):
     cancelled(batch, june(3))
 
     with pytest.raises(
-        ValidationError, match=r"Cancelled: the class of Wed 3 Jun, 17:00\. Take that back first"
+        ValidationError, match=r"Cancelled: the class of Wed 3 Jun, 17:00\. Undo that change first"
     ):
         save_batch(batch, parse("Mon 17:00-18:30"))
     save_batch(batch, parse("Mon, Wed 17:00-19:00"))
@@ -381,7 +374,7 @@ def test_a_clash_is_shown_before_a_move_is_saved_and_a_tick_saves_it(
     assert response.url == f"{reverse('academics:calendar')}?week=2026-06-04"
     assert messages_of(client.get(response.url)) == [
         "The class of Evening is now on Thu 4 Jun, 17:00.",
-        "Saved all the same: Imran Khan has Chemistry on Thu 17:00-18:00.",
+        "Saved despite a clash: Imran Khan has Chemistry on Thu 17:00-18:00.",
     ]
 
 
@@ -405,7 +398,7 @@ def test_an_extra_class_is_added_and_taken_back_on_the_pages(client_of, admin, b
     assert client.get(undo).status_code == 200
     response = client.post(undo, follow=True)
 
-    assert messages_of(response) == ["Taken back for Evening: Extra class on Sun 7 Jun, 10:00."]
+    assert messages_of(response) == ["Change of Evening undone: Extra class on Sun 7 Jun, 10:00."]
     assert client.post(undo).status_code == 404
 
 
@@ -421,7 +414,7 @@ def test_a_sheet_that_was_taken_is_kept_and_the_desk_is_told(client_of, admin, b
 
     assert (
         messages_of(response)[1]
-        == "Attendance was taken already: 1 attendance sheet will be kept, and counted."
+        == "Attendance was already marked: 1 attendance sheet is kept and counted."
     )
 
 

@@ -47,8 +47,8 @@ def test_nothing_written_is_no_class():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("Mon 17:00", "“Mon 17:00” is not understood."),
-        ("17:00-18:00", "“17:00-18:00” is not understood."),
+        ("Mon 17:00", "“Mon 17:00” is not a class time."),
+        ("17:00-18:00", "“17:00-18:00” is not a class time."),
         ("Mon 25:00-26:00", "“25:00” is not a time of day."),
         ("Mon 17:60-18:00", "“17:60” is not a time of day."),
         ("Mo 17:00-18:00", "“Mo” is not a day of the week."),
@@ -56,7 +56,7 @@ def test_nothing_written_is_no_class():
         ("Mon 18:00-17:00", "A class on Mon must end after it starts."),
         ("Mon 17:00-17:00", "A class on Mon must end after it starts."),
         ("Mon 17:00-18:30; Mon-Tue 18:00-19:00", "Two classes on Mon overlap."),
-        ("💥", "“💥” is not understood."),
+        ("💥", "“💥” is not a class time."),
     ],
 )
 def test_what_is_not_understood_gets_a_sentence(text, sentence):

@@ -93,7 +93,7 @@ def test_a_new_fee_leaves_what_was_agreed(client_of, admin):
     said = save(client_of(admin), enrollment.batch.course, total_fee="15,000")
 
     assert said == [
-        "Course JEE saved. The new fee is for new enrollments; 1 active one keeps the fee agreed."
+        "Course JEE saved. The new fee is for new enrollments; 1 student keeps the agreed fee."
     ]
     assert Enrollment.objects.get().agreed_fee == Decimal("12000.00")
 
@@ -104,9 +104,7 @@ def test_a_course_with_running_batches_can_be_made_inactive_and_they_go_on(clien
 
     said = save(client_of(admin), course, is_active="")
 
-    assert said == [
-        "Course JEE saved. 2 running or upcoming batches go on; no new ones are offered."
-    ]
+    assert said == ["Course JEE saved. No new batches can be added; 2 batches continue."]
     assert f'href="{reverse("academics:batch-create")}?course=' not in (
         client_of(admin).get(course.get_absolute_url()).content.decode()
     )
@@ -122,7 +120,7 @@ def test_everybody_sees_a_course_with_the_batches_they_may_see(
 
     def names(who):
         return [
-            batch.name for batch in client_of(who).get(course.get_absolute_url()).context["batches"]
+            batch.name for batch in client_of(who).get(course.get_absolute_url()).context["page"]
         ]
 
     assert names(admin) == ["Other", "Own"]
@@ -138,7 +136,7 @@ def test_a_course_with_many_batches_shows_them_by_the_page(client_of, admin):
         client_of(admin).get(course.get_absolute_url(), {"page": page}) for page in (1, 2)
     )
 
-    assert [len(page.context["batches"]) for page in (first, second)] == [PAGE_SIZE, 1]
+    assert [len(page.context["page"]) for page in (first, second)] == [PAGE_SIZE, 1]
     assert 'aria-label="Pages"' in first.content.decode()
 
 
@@ -161,7 +159,7 @@ def test_the_page_costs_the_same_however_many_batches(client_of, student, querie
     def add(batches):
         for batch in BatchFactory.create_batch(batches, course=course):
             EnrollmentFactory(student=student, batch=batch, is_exclusive=False)
-        return len(client.get(course.get_absolute_url()).context["batches"])
+        return len(client.get(course.get_absolute_url()).context["page"])
 
     assert add(1) == 1
     of_few = queries_of(lambda: client.get(course.get_absolute_url()))

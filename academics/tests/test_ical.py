@@ -139,10 +139,7 @@ def test_a_moved_class_stays_the_same_event_when_it_is_moved_once_more(client, i
             batch=batch,
             day=day,
             starts_at=datetime.time(starts_at),
-            to_day=to_day,
-            to_starts_at=datetime.time(9),
-            to_ends_at=datetime.time(10),
-            room="",
+            to=class_changes.NewTime(to_day, datetime.time(9), datetime.time(10)),
             reason="Exam",
             by=None,
         )

@@ -187,7 +187,7 @@ def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
         ("X,,JEE-2Y,,01/06/2026,,1e2,,", "row 2, Seats: “1e2”: Enter a whole number"),
         (
             "X,,JEE-2Y,,01/06/2026,,,,5pm daily",
-            "row 2, Timings: “5pm daily”: “5pm daily” is not understood.",
+            "row 2, Timings: “5pm daily”: “5pm daily” is not a class time.",
         ),
         ("X,,JEE-2Y,,01/06/2026,,,,Mon 10:00-09:00", "A class on Mon must end after it starts."),
         ("X,,JEE-2Y,,,,,,", "row 2, Start Date: Fill in this cell"),
@@ -245,7 +245,7 @@ def test_a_day_that_is_a_holiday_takes_the_name_of_the_file_and_sheets_are_kept(
     run = run_import("import_holidays", file("name,date\nDiwali,08/11/2026\n"))
 
     assert run.summary == "0 holidays created, 1 changed, 0 unchanged, 0 skipped."
-    assert "Attendance was taken already: 1 attendance sheet will be kept, and counted." in run.out
+    assert "Attendance was already marked: 1 attendance sheet is kept and counted." in run.out
     assert Holiday.objects.get().name == "Diwali"
 
 

@@ -163,7 +163,7 @@ def test_a_gstin_of_another_state_names_it(client_of, admin):
     response = save(client_of(admin), gstin="08AAPFU0939F1ZV")
 
     assert response.context["form"].errors["gstin"] == [
-        "This GSTIN is of Rajasthan. Compare it with the state above."
+        "This GSTIN is of Rajasthan. Check it and the state."
     ]
 
 
@@ -309,7 +309,7 @@ def test_an_admin_adds_days_in_a_row_and_those_that_were_holidays_keep_their_nam
     ]
     assert said(client) == [
         "Holiday Diwali added: 8 Nov 2026 to 10 Nov 2026, 2 days.",
-        "Already a holiday, under the name it has: 9 Nov 2026.",
+        "Already a holiday and not renamed: 9 Nov 2026.",
     ]
 
 
@@ -323,7 +323,7 @@ def test_a_holiday_over_a_sheet_keeps_the_sheet_and_says_so(client_of, admin):
 
         assert (
             said(client)[1]
-            == "Attendance was taken already: 1 attendance sheet will be kept, and counted."
+            == "Attendance was already marked: 1 attendance sheet is kept and counted."
         )
     sheet.refresh_from_db()
     assert sheet.marks.count() == 1
@@ -348,7 +348,7 @@ def test_a_holiday_over_a_sheet_keeps_the_sheet_and_says_so(client_of, admin):
         (
             {"first": "2026-08-15"},
             "first",
-            "There is a holiday already: Independence Day, 15 Aug 2026.",
+            "There is already a holiday: Independence Day, 15 Aug 2026.",
         ),
         ({"first": "2026-11-08", "name": ""}, "name", "This field is required."),
         (
@@ -375,7 +375,7 @@ def test_a_holiday_is_corrected_and_moved_to_another_day(client_of, admin):
 
     taken = client.post(holiday.get_absolute_url(), {"first": "2026-11-09", "name": "Diwali"})
     assert taken.context["form"].errors["first"] == [
-        "There is a holiday already: Bhai Dooj, 09 Nov 2026."
+        "There is already a holiday: Bhai Dooj, 09 Nov 2026."
     ]
     response = client.post(
         holiday.get_absolute_url(), {"first": "2026-11-07", "name": "Dhanteras"}, follow=True
@@ -387,7 +387,7 @@ def test_a_holiday_is_corrected_and_moved_to_another_day(client_of, admin):
     ]
     assert [str(message) for message in response.context["messages"]] == [
         "Holiday Dhanteras saved: 7 Nov 2026.",
-        "Attendance was taken already: 1 attendance sheet will be kept, and counted.",
+        "Attendance was already marked: 1 attendance sheet is kept and counted.",
     ]
 
 
@@ -476,7 +476,7 @@ def test_holidays_are_listed_by_year(client_of, admin, asked, names):
     with time_machine.travel(datetime.datetime(2026, 7, 1, 6, 30, tzinfo=datetime.UTC)):
         response = client_of(admin).get(reverse("academics:holiday-list"), asked)
 
-    assert [holiday.name for holiday in response.context["holidays"]] == names
+    assert [holiday.name for holiday in response.context["page"]] == names
 
 
 def test_the_list_of_holidays_costs_the_same_however_long(client_of, admin, queries_of):
@@ -485,7 +485,7 @@ def test_the_list_of_holidays_costs_the_same_however_long(client_of, admin, quer
     def add(days):
         for number in days:
             HolidayFactory(day=datetime.date(2026, 1, number))
-        return len(client.get(address).context["holidays"])
+        return len(client.get(address).context["page"])
 
     assert add([1]) == 1
     of_few = queries_of(lambda: client.get(address))

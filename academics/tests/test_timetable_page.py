@@ -1,5 +1,3 @@
-"""The week's classes: whose they are, what is said of them, and what they lead to."""
-
 import datetime
 
 import pytest
@@ -7,11 +5,17 @@ import time_machine
 from django.urls import reverse
 
 from academics.class_times import parse
-from academics.models import Enrollment
+from academics.models import Batch, ClassTime, Enrollment
 from academics.services.batches import save_batch
 from accounts.tests.factories import UserFactory
 
-from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
+from .factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    CourseFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+)
 
 pytestmark = pytest.mark.django_db
 WEEK = reverse("academics:calendar")
@@ -40,11 +44,11 @@ def batch_with(text, **fields):
 
 def shown(response):
     """What the page shows: `Mon 17:00 Evening`, with a note where there is one."""
+    scheduled = [item.scheduled for day in response.context["days"] for item in day.classes]
     return [
-        f"{day.day:%a} {card.one.slot.starts_at:%H:%M} {card.one.batch}"
-        + (f": {card.one.note}" if card.one.note else "")
-        for day in response.context["days"]
-        for card in day.classes
+        f"{class_.day:%a} {class_.slot.starts_at:%H:%M} {class_.batch}"
+        + (f": {class_.note}" if class_.note else "")
+        for class_ in scheduled
     ]
 
 
@@ -151,8 +155,8 @@ def test_a_class_leads_to_its_sheet_for_who_takes_it_and_else_to_the_batch(
 
     for user in (admin, instructor):
         response = client_of(user).get(WEEK)
-        cards = [card for day in response.context["days"] for card in day.classes]
-        assert [(card.has_sheet, card.is_taken) for card in cards] == [
+        items = [item for day in response.context["days"] for item in day.classes]
+        assert [(item.has_sheet, item.is_marked) for item in items] == [
             (True, True),
             (False, False),
             (False, False),
@@ -172,24 +176,49 @@ def test_only_who_may_change_classes_is_offered_it(client_of, admin, instructor)
     assert move not in client_of(instructor).get(batch.get_absolute_url()).content.decode()
 
 
-def test_too_many_classes_for_a_page_are_shown_a_day_at_a_time(client_of, admin, monkeypatch):
-    monkeypatch.setattr("academics.views.timetable.MOST_CLASSES", 3)
-    for number in range(4):
-        batch_with("Mon, Wed 17:00-18:30", name=f"B{number}")
+@pytest.fixture
+def many_classes():
+    """200 classes on Monday and Wednesday, too many for a page."""
+    course = CourseFactory()
+    batches = Batch.objects.bulk_create(
+        Batch(course=course, name=f"B{number:03}", starts_on=june(1)) for number in range(100)
+    )
+    for weekday in (0, 2):
+        ClassTime.objects.bulk_create(
+            ClassTime(
+                batch=batch,
+                weekday=weekday,
+                starts_at=datetime.time(17),
+                ends_at=datetime.time(18),
+            )
+            for batch in batches
+        )
+
+
+def test_day_is_shown_if_the_week_has_too_many_classes(client_of, admin, many_classes):
     client = client_of(admin)
 
     response = client.get(WEEK)
 
-    assert response.context["shown"] == june(10)
-    assert [day.number for day in response.context["week"]] == [4, 0, 4, 0, 0, 0, 0]
+    assert response.context["selected"] == june(10)
+    assert [day.number for day in response.context["week"]] == [100, 0, 100, 0, 0, 0, 0]
     (day,) = response.context["days"]
-    assert ([card.one.batch.name for card in day.classes], day.left_out) == (["B0", "B1", "B2"], 1)
-    assert client.get(f"{WEEK}?week=2026-06-20").context["shown"] == june(15)
+    assert (len(day.classes), day.hidden) == (100, 0)
+    assert client.get(f"{WEEK}?week=2026-06-20").context["selected"] == june(15)
 
 
-def test_the_day_of_such_a_week_shows_and_counts_the_same_as_the_whole_week(
-    client_of, admin, monkeypatch
-):
+def test_day_with_too_many_classes_shows_the_first_of_them(client_of, admin, many_classes):
+    for batch in Batch.objects.all():
+        batch.class_times.create(weekday=2, starts_at=datetime.time(8), ends_at=datetime.time(9))
+
+    (day,) = client_of(admin).get(f"{WEEK}?day=2026-06-10").context["days"]
+
+    assert (day.number, len(day.classes), day.hidden) == (200, 150, 50)
+    assert [str(item.scheduled.batch) for item in day.classes[:2]] == ["B000", "B001"]
+    assert "50 more." in client_of(admin).get(f"{WEEK}?day=2026-06-10").content.decode()
+
+
+def test_single_day_shows_the_same_as_the_whole_week(client_of, admin):
     evening = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", room="Room 1")
     batch_with("Mon, Wed 08:00-09:30; Wed 10:00-11:00", name="Morning")
     batch_with("Wed 08:00-09:30", name="Over", ends_on=june(9))
@@ -209,35 +238,34 @@ def test_the_day_of_such_a_week_shows_and_counts_the_same_as_the_whole_week(
     HolidayFactory(day=june(13), name="Diwali")
     client = client_of(admin)
     whole = client.get(WEEK).context["days"]
-    monkeypatch.setattr("academics.views.timetable.MOST_CLASSES", 3)
 
     for day in whole:
         response = client.get(WEEK, {"day": day.day})
-        assert [(one.number, one.holiday) for one in response.context["week"]] == [
-            (one.number, one.holiday) for one in whole
+        assert [(other.number, other.holiday) for other in response.context["week"]] == [
+            (other.number, other.holiday) for other in whole
         ]
         (alone,) = response.context["days"]
-        assert [card.one.note for card in alone.classes] == [card.one.note for card in day.classes][
-            :3
+        assert [item.scheduled.note for item in alone.classes] == [
+            item.scheduled.note for item in day.classes
         ]
 
 
-@pytest.mark.parametrize("several", [True, False])
-def test_of_too_many_batches_those_of_what_else_is_chosen_are_offered(
-    client_of, admin, instructor, monkeypatch, several
-):
-    if several:
-        monkeypatch.setattr("academics.forms.batch_filters.MAX_BATCH_CHOICES", 1)
+@pytest.mark.parametrize("many", [True, False])
+def test_long_list_of_batches_is_limited_by_the_other_filters(client_of, admin, instructor, many):
     own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor, room="Hall")
     other = batch_with("Tue 17:00-18:30", name="Other", room="Room 1")
+    if many:
+        Batch.objects.bulk_create(
+            Batch(course=own.course, name=f"B{number}", starts_on=june(1)) for number in range(499)
+        )
     client = client_of(admin)
 
     def offered(**query):
         fields = client.get(WEEK, query).context["filters"].fields
         return [key for key, _ in fields["batch"].choices if key] if "batch" in fields else []
 
-    assert offered() == ([] if several else [str(other.pk), str(own.pk)])
-    if several:
+    assert offered() == ([] if many else [str(other.pk), str(own.pk)])
+    if many:
         assert (
             offered(instructor=instructor.pk)
             == offered(room="hall")

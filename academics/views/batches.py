@@ -13,13 +13,11 @@ from academics.services.clashes import TimetableConflict
 from academics.timetable import LOOK_AHEAD, Timetable
 from accounts.roles import sees_whole_institute
 from coachmaster.core.concurrency import lock_on_post
-from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
-from coachmaster.core.pagination import all_rows, paginate
+from coachmaster.core.views import form_page, list_page
 
-#: How many days of coming classes, and how many changes of classes, the page of a batch shows.
-COMING_DAYS, CHANGES_SHOWN = 14, 10
-
+COMING_DAYS = 14
+CHANGES_SHOWN = 10
 
 BATCH_SORTS = {
     "name": ["name"],
@@ -27,62 +25,7 @@ BATCH_SORTS = {
     "starts": ["starts_on", "name"],
     "strength": ["strength", "name"],
 }
-
-
-def batch_list(request):
-    today = timezone.localdate()
-    visible = Batch.objects.visible_to(request.user)
-    filters = BatchFilter(
-        request.GET, batches=visible, by_instructor=sees_whole_institute(request.user)
-    )
-    listed = (request, filters.filter(visible, today).for_list(), BATCH_SORTS)
-    if file := requested_export(
-        request, "batches", batch_columns(request.user), all_rows(*listed, default="name")
-    ):
-        return file
-    batches = paginate(*listed, default="name")
-    return render(
-        request,
-        "academics/batches/list.html",
-        {"batches": batches, "filters": filters, "today": today},
-    )
-
-
-def batch_detail(request, pk):
-    batch = get_object_or_404(Batch.objects.visible_to(request.user).for_listing(), pk=pk)
-    now = timezone.localtime()
-    today = now.date()
-    first = max(today, batch.starts_on)
-    timetable = Timetable([batch], first, first + LOOK_AHEAD)
-    return render(
-        request,
-        "academics/batches/detail.html",
-        {
-            "batch": batch,
-            "today": today,
-            "is_over": batch.is_over(today),
-            "next_class": timetable.next_class(batch, now),
-            "coming": [
-                one for day in timetable.days(COMING_DAYS) for one in timetable.all_on(batch, day)
-            ],
-            "class_changes": _class_changes(batch)
-            if request.user.has_perm("academics.view_classchange")
-            else [],
-        },
-    )
-
-
-def _class_changes(batch):
-    """The last changes of single classes, newest first, those that were taken back too: rows of the history."""
-    rows = (
-        ClassChange.history.filter(batch=batch)
-        .select_related("history_user")
-        .order_by("-history_id")
-    )
-    return list(rows[:CHANGES_SHOWN])
-
-
-STUDENTS_SORTS = {
+STUDENT_SORTS = {
     "name": ["student__user__full_name"],
     "admission": ["student__admission_number"],
     "enrolled": ["enrolled_on"],
@@ -90,35 +33,81 @@ STUDENTS_SORTS = {
 }
 
 
+def batch_list(request):
+    today = timezone.localdate()
+    visible = Batch.objects.visible_to(request.user)
+    by_instructor = sees_whole_institute(request.user)
+    filters = BatchFilter(request.GET, batches=visible, by_instructor=by_instructor)
+    return list_page(
+        request,
+        filters.filter(visible, today).for_list(),
+        template="academics/batches/list.html",
+        filters=filters,
+        sorts=BATCH_SORTS,
+        default_sort="name",
+        export=batch_columns(request.user),
+        filename="batches",
+        context={"today": today},
+    )
+
+
+def batch_detail(request, pk):
+    batches = Batch.objects.visible_to(request.user).with_class_times().with_strength()
+    batch = get_object_or_404(batches, pk=pk)
+    now = timezone.localtime()
+    today = now.date()
+    first = max(today, batch.starts_on)
+    timetable = Timetable([batch], first, first + LOOK_AHEAD)
+    coming = [
+        scheduled
+        for day in timetable.days(COMING_DAYS)
+        for scheduled in timetable.all_on(batch, day)
+    ]
+    context = {
+        "batch": batch,
+        "today": today,
+        "is_over": batch.is_over(today),
+        "next_class": timetable.next_class(batch, now),
+        "coming": coming,
+    }
+    if request.user.has_perm("academics.view_classchange"):
+        context["class_changes"] = _class_changes(batch)
+    return render(request, "academics/batches/detail.html", context)
+
+
+def _class_changes(batch):
+    """Return history records of the latest class changes, including those undone."""
+    records = ClassChange.history.filter(batch=batch).select_related("history_user")
+    return list(records.order_by("-history_id")[:CHANGES_SHOWN])
+
+
 def batch_students(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).with_strength(), pk=pk)
     filters = StudentsFilter(request.GET)
     enrollments = Enrollment.objects.filter(batch=batch).select_related("student__user")
-    listed = (request, filters.filter(enrollments), STUDENTS_SORTS)
-    name = f"students-of-{slugify(batch.code or batch.name) or batch.pk}"
-    if file := requested_export(
-        request, name, BATCH_STUDENT_COLUMNS, all_rows(*listed, default="name")
-    ):
-        return file
-    enrollments = paginate(*listed, default="name")
-    return render(
+    return list_page(
         request,
-        "academics/batches/students.html",
-        {"batch": batch, "enrollments": enrollments, "filters": filters},
+        filters.filter(enrollments),
+        template="academics/batches/students.html",
+        filters=filters,
+        sorts=STUDENT_SORTS,
+        default_sort="name",
+        export=BATCH_STUDENT_COLUMNS,
+        filename=f"students-of-{slugify(batch.code or batch.name) or batch.pk}",
+        context={"batch": batch},
     )
 
 
 def batch_create(request):
     if not Course.objects.filter(is_active=True).exists():
-        messages.info(
-            request, "A batch is of a course, and no course is active. Add the course first."
-        )
+        messages.info(request, "A batch needs an active course. Add the course first.")
         return redirect("academics:course-create")
     return _batch_form(
         request,
         Batch(),
         initial={"course": request.GET.get("course")},
-        heading="Add a batch",
+        message="Batch {} added.",
+        title="Add a batch",
         submit="Add batch",
         back=reverse("academics:batch-list"),
         back_label="Batches",
@@ -127,42 +116,40 @@ def batch_create(request):
 
 @lock_on_post(Batch)
 def batch_update(request, pk):
-    batch = get_object_or_404(
-        Batch.objects.visible_to(request.user).prefetch_related("class_times"), pk=pk
-    )
+    batches = Batch.objects.visible_to(request.user).prefetch_related("class_times")
+    batch = get_object_or_404(batches, pk=pk)
     return _batch_form(
         request,
         batch,
-        heading=f"Edit {batch}",
-        submit="Save",
+        message="Batch {} saved.",
+        title=f"Edit {batch}",
         back=batch.get_absolute_url(),
         back_label=str(batch),
     )
 
 
-def _batch_form(request, batch, *, initial=None, **page):
-    """The form of a batch and its class times, saved when everything in it is right."""
+def _batch_form(request, batch, *, message, initial=None, **page):
+    """Show or save the form of a batch with its class times. ``page`` is for ``form_page()``."""
     slots = batch.slots if batch.pk else []
     form = BatchForm(request.POST or None, instance=batch, initial=initial, slots=slots)
     clashes = []
     if request.method == "POST" and all([form.is_valid(), form.rows.is_valid()]):
+        is_confirmed = form.cleaned_data["despite_clash"] or not form.may_add_clashes
         try:
-            was_seen = form.cleaned_data["despite_clash"] or not form.can_clash_anew
-            left = save_batch(form.instance, form.rows.slots, despite_clash=was_seen)
+            remaining = save_batch(form.instance, form.rows.slots, despite_clash=is_confirmed)
         except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as error:
             add_errors(form, error)
         else:
-            messages.success(
-                request,
-                f"Batch {batch} saved." if page["submit"] == "Save" else f"Batch {batch} added.",
-            )
-            for clash in left:
-                messages.warning(request, f"Saved all the same: {clash}")
+            messages.success(request, message.format(batch))
+            for clash in remaining:
+                messages.warning(request, f"Saved despite a clash: {clash}")
             return redirect(batch)
-    return render(
+    return form_page(
         request,
-        "academics/batches/form.html",
-        {"form": form, "rows": form.rows, "clashes": clashes, **page},
+        form,
+        template="academics/batches/form.html",
+        context={"rows": form.rows, "clashes": clashes},
+        **page,
     )

@@ -1,8 +1,6 @@
-"""Courses, batches, enrollments, the institute and its holidays: fetch, decide, render."""
-
 from django.contrib import messages
 from django.db.models import Count, Q
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,7 +9,6 @@ from academics.forms.courses import CourseFilter, CourseForm
 from academics.models import Batch, Course, Enrollment
 from accounts.roles import sees_whole_institute
 from coachmaster.core.concurrency import lock_on_post
-from coachmaster.core.pagination import paginate
 from coachmaster.core.views import form_page, list_page
 
 COURSE_SORTS = {
@@ -28,7 +25,7 @@ def course_list(request):
     today = timezone.localdate()
     return list_page(
         request,
-        filters.filter(Course.objects.for_listing(today)),
+        filters.filter(Course.objects.with_counts(today)),
         template="academics/courses/list.html",
         filters=filters,
         sorts=COURSE_SORTS,
@@ -42,23 +39,24 @@ def course_detail(request, pk):
     course = get_object_or_404(Course, pk=pk)
     today = timezone.localdate()
     batches = Batch.objects.visible_to(request.user).filter(course=course)
-    number = batches.aggregate(in_all=Count("pk"), over=Count("pk", filter=Q(ends_on__lt=today)))
-    going_on = batches.not_over(today).for_listing()
-    sorts, total = {"starts": ["starts_on", "name"]}, number["in_all"] - number["over"]
-    page = paginate(request, going_on, sorts, default="starts", total=total)
-    return render(
+    number = batches.aggregate(total=Count("pk"), over=Count("pk", filter=Q(ends_on__lt=today)))
+    context = {
+        "course": course,
+        "plans": course.fee_plans.order_by("-is_active", "name").prefetch_related("parts"),
+        "batches_over": number["over"],
+        "today": today,
+    }
+    if sees_whole_institute(request.user):
+        enrollments = Enrollment.objects.active().filter(batch__course=course)
+        context["active_students"] = enrollments.count()
+    return list_page(
         request,
-        "academics/courses/detail.html",
-        {
-            "course": course,
-            "plans": course.fee_plans.order_by("-is_active", "name").prefetch_related("parts"),
-            "batches": page,
-            "batches_over": number["over"],
-            "active_students": Enrollment.objects.active().filter(batch__course=course).count()
-            if sees_whole_institute(request.user)
-            else None,
-            "today": today,
-        },
+        batches.not_over(today).for_list(),
+        template="academics/courses/detail.html",
+        sorts={"starts": ["starts_on", "name"]},
+        default_sort="starts",
+        total=number["total"] - number["over"],
+        context=context,
     )
 
 
@@ -81,36 +79,28 @@ def course_create(request):
 @lock_on_post(Course)
 def course_update(request, pk):
     course = get_object_or_404(Course, pk=pk)
-    title, back_label = f"Edit {course}", str(course)
+    name = str(course)
     form = CourseForm(request.POST or None, instance=course)
     if form.is_valid():
         form.save()
-        messages.success(request, f"Course {course} saved.{_what_stays(form)}")
+        messages.success(request, " ".join([f"Course {course} saved.", *_unchanged(form)]))
         return redirect(course)
     return form_page(
-        request,
-        form,
-        title=title,
-        back=course.get_absolute_url(),
-        back_label=back_label,
+        request, form, title=f"Edit {name}", back=course.get_absolute_url(), back_label=name
     )
 
 
-def _what_stays(form):
-    """What a change of a course leaves as it is, as sentences."""
-    course, words = form.instance, ""
+def _unchanged(form):
+    """Return sentences about enrollments and batches that keep their fee or continue."""
+    course, sentences = form.instance, []
     if "total_fee" in form.changed_data:
         enrolled = Enrollment.objects.active().filter(batch__course=course).count()
         if enrolled:
-            keep = "1 active one keeps" if enrolled == 1 else f"{enrolled} active ones keep"
-            words += f" The new fee is for new enrollments; {keep} the fee agreed."
+            keep = "1 student keeps" if enrolled == 1 else f"{enrolled} students keep"
+            sentences.append(f"The new fee is for new enrollments; {keep} the agreed fee.")
     if "is_active" in form.changed_data and not course.is_active:
-        going_on = course.batches.not_over(timezone.localdate()).count()
-        if going_on:
-            go_on = (
-                "1 running or upcoming batch goes on"
-                if going_on == 1
-                else f"{going_on} running or upcoming batches go on"
-            )
-            words += f" {go_on}; no new ones are offered."
-    return words
+        batches = course.batches.not_over(timezone.localdate()).count()
+        if batches:
+            go_on = "1 batch continues" if batches == 1 else f"{batches} batches continue"
+            sentences.append(f"No new batches can be added; {go_on}.")
+    return sentences

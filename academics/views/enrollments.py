@@ -7,21 +7,16 @@ from coachmaster.core.history import recent_changes
 
 
 def student_enrollment(request, pk):
-    """A student's enrollments. The acts on them are pages of `finance`, since money follows them."""
     student = student_or_404(request.user, pk)
     enrollments = Enrollment.objects.visible_to(request.user).filter(student=student).latest_first()
     enrollments = enrollments.prefetch_related("batch__class_times")
     can_change = request.user.has_perm("academics.change_enrollment")
-    return render(
-        request,
-        "academics/enrollments/student.html",
-        {
-            "student": student,
-            "current": [enrollment for enrollment in enrollments if enrollment.is_active],
-            "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
-            "changes": recent_changes(Enrollment.history.filter(student=student), limit=10)
-            if can_change
-            else [],
-            "today": timezone.localdate(),
-        },
-    )
+    history = Enrollment.history.filter(student=student)
+    context = {
+        "student": student,
+        "current": [enrollment for enrollment in enrollments if enrollment.is_active],
+        "earlier": [enrollment for enrollment in enrollments if not enrollment.is_active],
+        "changes": recent_changes(history, limit=10) if can_change else [],
+        "today": timezone.localdate(),
+    }
+    return render(request, "academics/enrollments/student.html", context)

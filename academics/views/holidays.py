@@ -1,6 +1,6 @@
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,28 +15,23 @@ from academics.services.holidays import (
 )
 from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.dates import format_date
-from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
-from coachmaster.core.pagination import all_rows, paginate
+from coachmaster.core.views import form_page, list_page
 
 
 def holiday_list(request):
     today = timezone.localdate()
     filters = HolidayFilter(request.GET, holidays=Holiday.objects, this_year=today.year)
-    listed = (
+    return list_page(
         request,
         filters.filter(Holiday.objects.all()),
-        {"date": ["day"], "name": ["name", "day"]},
-    )
-    if file := requested_export(
-        request, "holidays", HOLIDAY_COLUMNS, all_rows(*listed, default="date")
-    ):
-        return file
-    holidays = paginate(*listed, default="date")
-    return render(
-        request,
-        "academics/holidays/list.html",
-        {"holidays": holidays, "filters": filters, "today": today},
+        template="academics/holidays/list.html",
+        filters=filters,
+        sorts={"date": ["day"], "name": ["name", "day"]},
+        default_sort="date",
+        export=HOLIDAY_COLUMNS,
+        filename="holidays",
+        context={"today": today},
     )
 
 
@@ -44,100 +39,91 @@ def holiday_create(request):
     form = HolidayForm(request.POST or None)
     if form.is_valid():
         try:
-            added = add_holidays(**form.cleaned_data)
+            result = add_holidays(**form.cleaned_data)
         except ValidationError as error:
             add_errors(form, error)
         else:
-            _say_what_was_added(request, form.cleaned_data["name"], added)
+            _show_result(request, form.cleaned_data["name"], result)
             return redirect("academics:holiday-list")
-    return render(
+    return _holiday_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": "Add a holiday",
-            "lead": "No batch has class on a holiday, and no attendance is taken.",
-            "submit": "Add holiday",
-            "back": reverse("academics:holiday-list"),
-            "back_label": "Holidays",
-        },
+        form,
+        title="Add a holiday",
+        lead="No batch has class on a holiday, and no attendance is marked.",
+        submit="Add holiday",
     )
 
 
 @lock_on_post(Institute, pk=Institute.ONLY)
 def holiday_update(request, pk):
-    run = consecutive_days(get_object_or_404(Holiday, pk=pk))
-    holiday, last = run[0], run[-1].day if len(run) > 1 else None
-    form = HolidayForm(
-        request.POST or None, initial={"name": holiday.name, "first": holiday.day, "last": last}
-    )
+    holidays = consecutive_days(get_object_or_404(Holiday, pk=pk))
+    holiday, last = holidays[0], holidays[-1].day if len(holidays) > 1 else None
+    initial = {"name": holiday.name, "first": holiday.day, "last": last}
+    form = HolidayForm(request.POST or None, initial=initial)
     if form.is_valid():
+        values = form.cleaned_data
         try:
-            changed = update_holidays(run, **form.cleaned_data)
+            result = update_holidays(holidays, **values)
         except ValidationError as error:
             add_errors(form, error)
         else:
-            words = _days_words(form.cleaned_data["first"], form.cleaned_data["last"])
-            messages.success(request, f"Holiday {form.cleaned_data['name']} saved: {words}.")
-            if changed.sheets:
-                messages.warning(request, existing_sheets_message(changed.sheets))
+            dates = _format_dates(values["first"], values["last"])
+            messages.success(request, f"Holiday {values['name']} saved: {dates}.")
+            if result.sheets:
+                messages.warning(request, existing_sheets_message(result.sheets))
             return redirect("academics:holiday-list")
-    return render(
+    return _holiday_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": f"Edit the holiday {holiday.name}",
-            "lead": f"{_days_words(holiday.day, last)}." if last else "",
-            "back": reverse("academics:holiday-list"),
-            "back_label": "Holidays",
-        },
+        form,
+        title=f"Edit the holiday {holiday.name}",
+        lead=f"{_format_dates(holiday.day, last)}." if last else "",
     )
-
-
-def _days_words(first, last=None):
-    """`8 Nov 2026`, or `8 Nov 2026 to 11 Nov 2026, 4 days`."""
-    number = (last - first).days + 1 if last else 1
-    return (
-        f"{format_date(first)} to {format_date(last)}, {number} days"
-        if number > 1
-        else format_date(first)
-    )
-
-
-def _say_what_was_added(request, name, added):
-    days = format_date(added.new[0])
-    if len(added.new) > 1:
-        days += f" to {format_date(added.new[-1])}, {len(added.new)} days"
-    messages.success(request, f"Holiday {name} added: {days}.")
-    if added.known:
-        days = ", ".join(map(format_date, added.known))
-        messages.info(request, f"Already a holiday, under the name it has: {days}.")
-    if added.sheets:
-        messages.warning(request, existing_sheets_message(added.sheets))
 
 
 def holiday_delete(request, pk):
     holiday = get_object_or_404(Holiday, pk=pk)
-    run = consecutive_days(holiday)
-    form = HolidayDeleteForm(request.POST if request.method == "POST" else None, number=len(run))
+    holidays = consecutive_days(holiday)
+    data = request.POST if request.method == "POST" else None
+    form = HolidayDeleteForm(data, number=len(holidays))
     if form.is_valid():
-        gone = run if form.cleaned_data.get("all_days") else [holiday]
-        Holiday.objects.filter(pk__in=[one.pk for one in gone]).delete()
-        days = _days_words(gone[0].day, gone[-1].day)
+        deleted = holidays if form.cleaned_data.get("all_days") else [holiday]
+        Holiday.objects.filter(pk__in=[row.pk for row in deleted]).delete()
+        dates = _format_dates(deleted[0].day, deleted[-1].day)
         messages.success(
-            request, f"Holiday {holiday.name} deleted: {days}. Batches have class again."
+            request, f"Holiday {holiday.name} deleted: {dates}. Batches have class again."
         )
         return redirect("academics:holiday-list")
-    return render(
+    return _holiday_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": f"Delete the holiday {holiday.name}?",
-            "lead": f"Batches will have class on {format_date(holiday.day)} as on any other {holiday.day:%A}.",
-            "submit": "Delete holiday",
-            "back": reverse("academics:holiday-list"),
-            "back_label": "Holidays",
-        },
+        form,
+        title=f"Delete the holiday {holiday.name}?",
+        lead=f"Batches will have class on {format_date(holiday.day)} as on any other "
+        f"{holiday.day:%A}.",
+        submit="Delete holiday",
     )
+
+
+def _holiday_page(request, form, **page):
+    back = reverse("academics:holiday-list")
+    return form_page(request, form, back=back, back_label="Holidays", **page)
+
+
+def _format_dates(first, last=None):
+    """Return `8 Nov 2026`, or `8 Nov 2026 to 11 Nov 2026, 4 days`."""
+    number = (last - first).days + 1 if last else 1
+    if number == 1:
+        return format_date(first)
+    return f"{format_date(first)} to {format_date(last)}, {number} days"
+
+
+def _show_result(request, name, result):
+    added = result.added
+    dates = format_date(added[0])
+    if len(added) > 1:
+        dates += f" to {format_date(added[-1])}, {len(added)} days"
+    messages.success(request, f"Holiday {name} added: {dates}.")
+    if result.existing:
+        existing = ", ".join(map(format_date, result.existing))
+        messages.info(request, f"Already a holiday and not renamed: {existing}.")
+    if result.sheets:
+        messages.warning(request, existing_sheets_message(result.sheets))

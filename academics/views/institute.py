@@ -1,6 +1,6 @@
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
 from academics.forms.institute import InstituteForm
 from academics.models import Institute
@@ -8,6 +8,7 @@ from academics.services.institute import save_institute
 from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.forms import add_errors
 from coachmaster.core.history import recent_changes
+from coachmaster.core.views import form_page
 
 
 @lock_on_post(Institute, pk=Institute.ONLY)
@@ -19,15 +20,13 @@ def institute(request):
         except ValidationError as error:
             add_errors(form, error)
         else:
-            messages.success(request, "Settings of the institute saved.")
+            messages.success(request, "Settings saved.")
             return redirect("academics:institute")
-    return render(
+    return form_page(
         request,
-        "academics/institute/form.html",
-        {
-            "form": form,
-            "heading": "Institute",
-            "submit": "Save settings",
-            "changes": recent_changes(Institute.history.all(), limit=10),
-        },
+        form,
+        title="Institute",
+        template="academics/institute/form.html",
+        submit="Save settings",
+        context={"changes": recent_changes(Institute.history.all(), limit=10)},
     )

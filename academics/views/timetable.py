@@ -1,5 +1,3 @@
-"""The week's classes, and the calendar for phones: fetch, decide, render."""
-
 import datetime
 import hashlib
 from collections import Counter
@@ -21,60 +19,50 @@ from accounts.services import calendar_links
 from coachmaster.core.dates import days_between
 
 _WEEK = datetime.timedelta(days=7)
-#: More classes than a person can read, or a phone load: then one day at a time, and of that the first so many.
-MOST_CLASSES = 150
+#: With more classes in a week, the page shows a single day, up to this number of classes.
+MAX_CLASSES = 150
 
 
 @dataclass
 class WeekClass:
-    """One class on the page."""
-
-    one: ScheduledClass
-    #: Whether its sheet is for who looks to take, and whether it exists.
+    scheduled: ScheduledClass
+    #: Whether to link to the attendance sheet.
     has_sheet: bool
-    is_taken: bool
+    is_marked: bool = False
 
 
 @dataclass
 class WeekDay:
-    """One day of the week on the page."""
-
     day: datetime.date
     holiday: str = ""
-    #: How many classes are held, shown or not.
+    #: Classes held, shown or not.
     number: int = 0
     classes: list[WeekClass] = field(default_factory=list)
-    #: How many are not among ``classes``, being too many.
-    left_out: int = 0
+    #: Classes not shown because there are too many.
+    hidden: int = 0
 
 
 def week(request):
     user, today = request.user, timezone.localdate()
-    asked = WeekForm(request.GET, today=today)
-    first, last, shown = asked.monday, asked.sunday, asked.day
-    if sees_whole_institute(user):
-        batches = list(Batch.objects.running(first, last).for_timetable())
-        filters = ClassFilter(request.GET, batches=batches)
-        classes = filters.filter(Timetable(filters.narrow(batches), first, last).classes())
-    else:
-        filters = None
-        classes = personal_timetable(user, first, last).classes()
-    if len(classes) > MOST_CLASSES and not shown:
-        shown = today if first <= today <= last else first
-    numbers = Counter(one.day for one in classes if not one.not_held_reason)
+    form = WeekForm(request.GET, today=today)
+    first, last, selected = form.monday, form.sunday, form.day
+    filters, classes = _filtered_classes(request, first, last)
+    if len(classes) > MAX_CLASSES and not selected:
+        selected = today if first <= today <= last else first
+    numbers = Counter(scheduled.day for scheduled in classes if not scheduled.not_held_reason)
     holidays = dict(Holiday.objects.filter(day__range=(first, last)).values_list("day", "name"))
     days = {
         day: WeekDay(day, holidays.get(day, ""), numbers[day]) for day in days_between(first, last)
     }
-    _fill(days, classes, user, today)
+    _add_classes(days, classes, user, today)
     return render(
         request,
         "academics/timetable/week.html",
         {
             "filters": filters,
-            "days": [days[shown]] if shown else days.values(),
-            "week": days.values() if shown else [],
-            "shown": shown,
+            "days": [days[selected]] if selected else days.values(),
+            "week": days.values() if selected else [],
+            "selected": selected,
             "today": today,
             "monday": first,
             "sunday": last,
@@ -85,39 +73,50 @@ def week(request):
     )
 
 
-def _fill(days, classes, user, today):
-    """Put the first of ``classes`` on their ``days``, as ``user`` sees them."""
-    keeps_sheets = user.has_perm("attendance.add_sheet")
-    keeps_all = keeps_sheets and sees_whole_institute(user)
-    found = []
-    for one in classes:
-        day = days[one.day]
-        if len(day.classes) < MOST_CLASSES:
-            card = WeekClass(
-                one, keeps_all or (keeps_sheets and one.batch.instructor_id == user.pk), False
-            )
-            day.classes.append(card)
-            found.append(card)
+def _filtered_classes(request, first, last):
+    """Return the filters, for users who see the whole institute, and the classes."""
+    if not sees_whole_institute(request.user):
+        return None, personal_timetable(request.user, first, last).classes()
+    batches = list(Batch.objects.running(first, last).for_timetable())
+    filters = ClassFilter(request.GET, batches=batches)
+    timetable = Timetable(filters.narrow(batches), first, last)
+    return filters, filters.filter(timetable.classes())
+
+
+def _add_classes(days, classes, user, today):
+    """Add ``classes`` to their ``days``, with links to the sheets that ``user`` can mark."""
+    marks = user.has_perm("attendance.add_sheet")
+    marks_all = marks and sees_whole_institute(user)
+    shown = []
+    for scheduled in classes:
+        day = days[scheduled.day]
+        if len(day.classes) < MAX_CLASSES:
+            own = marks and scheduled.batch.instructor_id == user.pk
+            item = WeekClass(scheduled, marks_all or own)
+            day.classes.append(item)
+            shown.append(item)
         else:
-            day.left_out += 1
-    if not (keeps_sheets and found):
-        return
-    shown = {card.one.batch.pk for card in found}
-    taken = set(_taken(shown, found[0].one.day, found[-1].one.day))
-    for card in found:
-        one = card.one
-        card.is_taken = (one.batch.pk, one.day) in taken
-        card.has_sheet = (
-            card.has_sheet and one.day <= today and (card.is_taken or not one.not_held_reason)
-        )
+            day.hidden += 1
+    if marks and shown:
+        _add_sheets(shown, today)
 
 
-def _taken(batches, first, last):
-    """Return batch and day of each attendance sheet; `sheets` are the attendance app's rows."""
-    sheets = Batch.objects.filter(
+def _add_sheets(items, today):
+    batches = {item.scheduled.batch.pk for item in items}
+    marked = set(_marked_days(batches, items[0].scheduled.day, items[-1].scheduled.day))
+    for item in items:
+        scheduled = item.scheduled
+        item.is_marked = (scheduled.batch.pk, scheduled.day) in marked
+        can_mark = item.is_marked or not scheduled.not_held_reason
+        item.has_sheet = item.has_sheet and scheduled.day <= today and can_mark
+
+
+def _marked_days(batches, first, last):
+    """Return (batch id, day) of attendance sheets. `sheets` belong to the attendance app."""
+    marked = Batch.objects.filter(
         pk__in=batches, sheets__held_on__range=(first, last), sheets__is_open=False
     )
-    return sheets.order_by().values_list("pk", "sheets__held_on")
+    return marked.order_by().values_list("pk", "sheets__held_on")
 
 
 @login_not_required

@@ -25,7 +25,7 @@ class ShortageFilter(FilterForm):
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
         ]
         scope = restricted_id(user)
-        batch_filter_choices(self.data, not_over_on=timezone.localdate(), scope=scope).offer_in(
+        batch_filter_choices(self.data, not_over_on=timezone.localdate(), user_id=scope).apply_to(
             self
         )
         if scope is not None:

@@ -143,7 +143,7 @@ def sheet_enrollments(batch, held_on, sheet, *, lock=False):
 def _on_roll(batch, held_on, marked):
     """Who was in the batch that day, and the enrollments ``marked`` (ids, or None)."""
     also = None if marked is None else Q(pk__in=marked)
-    found = Enrollment.objects.filter(batch=batch).on_roll(held_on, or_else=also)
+    found = Enrollment.objects.filter(batch=batch).on_roll(held_on, including=also)
     found = found.annotate(
         name=F("student__user__full_name"),
         number=F("student__admission_number"),

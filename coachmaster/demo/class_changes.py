@@ -18,13 +18,8 @@ def change_classes(academy):
         if coming is None:
             continue
         planned = {"batch": batch, "day": coming.day, "starts_at": coming.slot.starts_at, "by": by}
-        new = {
-            "to_day": coming.day,
-            "to_starts_at": datetime.time(6),
-            "to_ends_at": datetime.time(7),
-            "room": "Hall 2",
-            "despite_clash": True,
-        }
+        to = class_changes.NewTime(coming.day, datetime.time(6), datetime.time(7), "Hall 2")
+        new = {"to": to, "despite_clash": True}
         if place % 3 == 0:
             class_changes.move_class(**planned, **new, reason="The room is being painted")
         elif place % 3 == 1:

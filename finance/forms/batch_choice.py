@@ -40,7 +40,11 @@ class BatchChoiceField(forms.ModelChoiceField):
     widget, iterator = BatchSelect, BatchChoiceIterator
 
     def __init__(self, batches, *, words="", chosen=None, **kwargs):
-        self.batches, self.words, self.chosen = batches.for_listing(), words, chosen
+        self.batches, self.words, self.chosen = (
+            batches.with_class_times().with_strength(),
+            words,
+            chosen,
+        )
         super().__init__(self.batches, label="Batch", empty_label="Choose a batch", **kwargs)
 
     @cached_property

@@ -28,7 +28,7 @@ class DuesFilter(FilterForm):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student"
         self.today = timezone.localdate()
-        batch_filter_choices(self.data).offer_in(self)
+        batch_filter_choices(self.data).apply_to(self)
 
     def clean_as_of(self):
         """A day that is over, or today."""

@@ -84,7 +84,7 @@ class BulkEnrollment:
         enrollment = new_enrollment(
             **terms,
             institute=self.institute,
-            now_in=self._now_in.get(student.pk, ()),
+            current_batches=self._now_in.get(student.pk, ()),
             seats_taken=self._taken[batch_id],
             today=self.today,
         )

@@ -111,16 +111,16 @@ def test_a_second_active_enrollment_a_full_batch_and_one_that_is_over_are_confli
     assert enroll(student, BatchFactory()) == (
         409,
         {
-            "message": f"Asha Verma has an active enrollment in {there} already. Complete, drop or transfer it first."
+            "message": f"Asha Verma already has an active enrollment in {there}. Complete, drop or transfer it first."
         },
     )
     assert enroll(student, there) == (
         409,
-        {"message": f"Asha Verma is enrolled in {there} already."},
+        {"message": f"Asha Verma is already enrolled in {there}."},
     )
     assert enroll(other, full) == wrong(409, batch_id="Full is full: all 1 seats are taken.")
     assert enroll(other, over) == wrong(
-        409, batch_id="Over ended on 1 Jul 2026. Choose a batch that goes on."
+        409, batch_id="Over ended on 1 Jul 2026. Choose another batch."
     )
     assert Enrollment.objects.count() == 2
 

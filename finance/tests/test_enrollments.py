@@ -132,9 +132,7 @@ def test_a_lower_fee_needs_a_reason(client_of, admin, student):
     client = client_of(admin)
 
     refused = enroll(client, student, batch, agreed_fee="9,999.50")
-    assert refused.context["form"].errors["fee_reason"] == [
-        "Say why the fee is lower than the course's fee."
-    ]
+    assert refused.context["form"].errors["fee_reason"] == ["Enter the reason for the lower fee."]
     assert refused.context["form"]["agreed_fee"].value() == "9,999.50"
 
     enroll(client, student, batch, agreed_fee="9,999.50", fee_reason="sister in the batch")
@@ -186,9 +184,9 @@ def inactive(student):
         (ended_tomorrow, "Short ended on"),
         (
             elsewhere,
-            "Asha Verma has an active enrollment in NEET already. Complete, drop or transfer it first.",
+            "Asha Verma already has an active enrollment in NEET. Complete, drop or transfer it first.",
         ),
-        (same_batch, "Asha Verma is enrolled in NEET already."),
+        (same_batch, "Asha Verma is already enrolled in NEET."),
         (inactive, "Asha Verma is inactive. Activate the person first."),
     ],
 )
@@ -281,7 +279,7 @@ def test_of_several_at_once_those_with_other_classes_then_are_named(
 def test_where_one_batch_at_a_time_is_the_rule_the_refusal_comes_first(client_of, admin, student):
     enrolled(student=student, batch=DailyBatchFactory(name="Evening"))
 
-    assert "has an active enrollment in Evening already" in errors(
+    assert "already has an active enrollment in Evening" in errors(
         enroll(client_of(admin), student, DailyBatchFactory())
     )
 
@@ -455,7 +453,7 @@ def test_who_has_no_sibling_here_is_offered_no_concession_while_enrolling(
 
 @pytest.mark.parametrize(
     ("days", "sentence"),
-    [(400, "this is more than a year ahead."), (-500, "more than a year later. Correct the date.")],
+    [(400, "This is more than a year ahead."), (-500, "more than a year later. Check the date.")],
 )
 def test_nobody_joins_years_away(client_of, admin, student, days, sentence):
     batch = BatchFactory(starts_on=today())
@@ -477,7 +475,7 @@ def test_an_enrollment_ends_at_most_a_year_ahead(client_of, admin, student, act)
         reverse(f"finance:enrollment-{act}", args=[enrollment.pk]), sent
     )
 
-    assert "this is more than a year ahead." in response.context["form"].errors["ended_on"][0]
+    assert "This is more than a year ahead." in response.context["form"].errors["ended_on"][0]
     assert Enrollment.objects.active().get() == enrollment
 
 
@@ -732,7 +730,7 @@ def test_if_one_cannot_be_enrolled_nobody_is_and_each_is_named(client_of, admin,
     response = several(client_of(admin), batch, [student, free, busy, gone])
 
     assert response.context["form"].non_field_errors() == [
-        f"{busy} has an active enrollment in NEET already. Complete, drop or transfer it first.",
+        f"{busy} already has an active enrollment in NEET. Complete, drop or transfer it first.",
         f"{gone} is inactive. Activate the person first.",
     ]
     assert not batch.enrollments.exists()

@@ -164,7 +164,7 @@ def test_every_single_wrong_character_of_a_gstin_is_noticed(gstin):
         ("27AAPFU0939F1ZV\n", "15 capital letters and digits"),
         ("२७AAPFU0939F1ZV", "15 capital letters and digits"),
         ("27AAPFU0939F0ZV", "15 capital letters and digits"),
-        ("99AAPFU0939F1ZV", "99 is none"),
+        ("99AAPFU0939F1ZV", "99 is not one"),
         ("27AAPFU0939F1ZW", "typing error"),
     ],
 )

@@ -129,7 +129,7 @@ def test_a_lower_fee_needs_a_reason(file, asha, batch):
         "import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n')
     )
 
-    assert "row 2, fee_reason: Say why the fee is lower than the course's fee." in refused.said
+    assert "row 2, fee_reason: Enter the reason for the lower fee." in refused.said
     assert taken.code == 0
     assert balance(asha) == Decimal("10000.00")
 
@@ -160,15 +160,15 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
             "gone@example.com,M1,",
             "row 2, student: “gone@example.com”: Gone Person is inactive. Activate the person first.",
         ),
-        ("26-77701,M1,\n26-77701,M2,", "Asha Verma has an active enrollment in Morning already."),
+        ("26-77701,M1,\n26-77701,M2,", "Asha Verma already has an active enrollment in Morning."),
         (
             "26-77701,M1,\nasha@example.com,Morning,",
             "row 3, student: “asha@example.com”: Row 2 enrolls the same student",
         ),
-        ("26-77701,M1,\n26-77701,M1,02/06/2026", "Asha Verma is enrolled in Morning already."),
+        ("26-77701,M1,\n26-77701,M1,02/06/2026", "Asha Verma is already enrolled in Morning."),
         (
             "26-77701,Old,01/06/2026",
-            "row 2, date: “01/06/2026”: Old ended on 29 Apr 2016. Enter a day on or before it.",
+            "row 2, date: “01/06/2026”: Old ended on 29 Apr 2016. Enter that day or an earlier one.",
         ),
         (",M1,", "row 2, student: Fill in this cell"),
     ],

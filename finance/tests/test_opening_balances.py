@@ -257,7 +257,7 @@ def test_what_money_says_otherwise_now_is_refused(file, batches, old, new, sente
         (
             ",100000,20000,01/06/2026,40000,01/12/2026,40000,40000",
             ",200000,,,,,,40000",
-            "At most ₹1,00,000.00, the course's fee.",
+            "At most ₹1,00,000.00, the course fee.",
         ),
         ("JEE-M1", "JEE-M9", "There is none with this code or name."),
         ("03/06/2026,B", "03/06/2027,B", "A payment cannot be dated in the future."),

@@ -21,7 +21,9 @@ MAX_STUDENTS_SHOWN = 50
 
 
 def get_batch(request, pk):
-    return get_object_or_404(Batch.objects.visible_to(request.user).for_listing(), pk=pk)
+    return get_object_or_404(
+        Batch.objects.visible_to(request.user).with_class_times().with_strength(), pk=pk
+    )
 
 
 def batch_enroll(request, pk):

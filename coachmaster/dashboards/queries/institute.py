@@ -40,7 +40,7 @@ def institute_figures(user, today, courses):
 
 @compiled  # 0.7 ms instead of 3.7
 def _courses(*, on):
-    return Course.objects.for_listing(on).order_by("-active_students", "name", "pk")
+    return Course.objects.with_counts(on).order_by("-active_students", "name", "pk")
 
 
 def courses_on(today):

@@ -65,7 +65,7 @@ def test_demo_has_every_status(today):
     assert Reversal.objects.exists()
     assert set(Enrollment.objects.values_list("status", flat=True)) == set(EnrollmentStatus)
     assert Batch.objects.over(today).exists() and Batch.objects.upcoming(today).exists()
-    assert Batch.objects.for_listing().filter(strength=F("capacity")).exists()
+    assert Batch.objects.with_class_times().with_strength().filter(strength=F("capacity")).exists()
     assert any(
         AttendanceRequirement(75, minimum_classes=1).is_short(tally)
         for tally in Presence.objects.tallies_by("enrollment__student").values()

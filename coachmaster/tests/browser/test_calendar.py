@@ -60,7 +60,7 @@ def test_a_class_is_moved_over_a_clash_by_keyboard_and_the_student_reads_it_on_a
 
     phone = browse(batch.enrollments.get().student.user, phone=True)
     phone.goto("/")
-    phone.get_by_role("navigation", name="Main").get_by_role("link", name="Calendar").click()
+    phone.get_by_role("navigation", name="Main").get_by_role("link", name="Timetable").click()
     phone.goto(f"{reverse('academics:calendar')}?week={tomorrow}")
     expect(phone.get_by_text(re.compile("Moved from .*, 17:00: Hall is taken"))).to_be_visible()
     assert look_over(phone) == []
