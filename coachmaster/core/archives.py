@@ -1,4 +1,4 @@
-"""Many files as one ZIP that is sent while they are still being made."""
+"""ZIP archives that are sent while their files are still being made."""
 
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -8,14 +8,14 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 
-class _Outlet:
-    """A file that only takes: what was written to it is handed on and forgotten."""
+class _WriteBuffer:
+    """File object for ZipFile to write to; ``take()`` returns and forgets what was written."""
 
     def __init__(self):
-        self._written: list[bytes] = []
+        self._parts: list[bytes] = []
 
     def write(self, part: bytes) -> int:
-        self._written.append(bytes(part))
+        self._parts.append(bytes(part))
         return len(part)
 
     def flush(self) -> None:
@@ -25,39 +25,39 @@ class _Outlet:
         pass
 
     def take(self):
-        taken = b"".join(self._written)
-        self._written.clear()
-        return taken
+        written = b"".join(self._parts)
+        self._parts.clear()
+        return written
 
 
 def zip_chunks(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """The ZIP of ``files`` (pairs of a name and the content) in chunks, one a file; no more than one is held at a time.
+    """Yield the ZIP of ``files``, pairs of name and content, in one chunk a file.
 
-    They are stored as they are: a PDF is compressed already. A name that comes twice is numbered the second time.
+    Files are not compressed, since PDFs already are. A repeated name gets a number.
     """
-    outlet = _Outlet()
+    buffer = _WriteBuffer()
     names: set[str] = set()
     now = timezone.localtime().timetuple()[:6]
-    with zipfile.ZipFile(outlet, "w") as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files:
-            archive.writestr(zipfile.ZipInfo(_free(name, names), now), content)
-            yield outlet.take()
-    yield outlet.take()
+            unique = _unique_name(name, names)
+            names.add(unique)
+            archive.writestr(zipfile.ZipInfo(unique, now), content)
+            yield buffer.take()
+    yield buffer.take()
 
 
-def _free(name, names):
-    """``name``, or with a number before its suffix when it is among the ``names`` already; it is then among them."""
+def _unique_name(name, names):
     stem, dot, suffix = name.rpartition(".") if "." in name else (name, "", "")
-    free, count = name, 1
-    while free in names:
+    unique, count = name, 1
+    while unique in names:
         count += 1
-        free = f"{stem}-{count}{dot}{suffix}"
-    names.add(free)
-    return free
+        unique = f"{stem}-{count}{dot}{suffix}"
+    return unique
 
 
-def zip_response(name: str, files: Iterable[tuple[str, bytes]]) -> StreamingHttpResponse:
-    """The response that downloads ``files`` as ``name``.zip; the name is the server's own."""
-    answer = StreamingHttpResponse(zip_chunks(files), content_type="application/zip")
-    answer["Content-Disposition"] = content_disposition_header(True, f"{name}.zip")
-    return answer
+def zip_response(filename: str, files: Iterable[tuple[str, bytes]]) -> StreamingHttpResponse:
+    """Return a response that downloads ``files``; the suffix is added to ``filename``."""
+    response = StreamingHttpResponse(zip_chunks(files), content_type="application/zip")
+    response["Content-Disposition"] = content_disposition_header(True, f"{filename}.zip")
+    return response

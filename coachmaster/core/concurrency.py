@@ -1,4 +1,4 @@
-"""Two people with one form open: who saves second is told what changed meanwhile, and nobody's work is lost unseen."""
+"""Forms that two people edit at once: the second save shows what the first one changed."""
 
 import contextlib
 import datetime
@@ -18,33 +18,35 @@ from .money import display
 
 
 def lock_on_post(model, pk=None):
-    """For a view that changes the record named by its ``pk``: once the form is sent, others who change it wait until the
-    answer is ready, so that what the form compares with cannot change under it."""
+    """Lock the row of ``model`` with the view's ``pk`` while the view answers a POST.
 
-    def wrap(view):
+    The stored values that a ConflictCheckForm compares with cannot change under it.
+    """
+
+    def decorator(view):
         @functools.wraps(view)
-        def locking(request, **named):
+        def wrapper(request, **kwargs):
             if request.method != "POST":
-                return view(request, **named)
+                return view(request, **kwargs)
             with transaction.atomic():
-                rows = model._base_manager.select_for_update().filter(pk=pk or named["pk"])
+                rows = model._base_manager.select_for_update().filter(pk=pk or kwargs["pk"])
                 list(rows.values_list("pk"))
-                return view(request, **named)
+                return view(request, **kwargs)
 
-        return locking
+        return wrapper
 
-    return wrap
+    return decorator
 
 
 class ConflictCheckForm(forms.BaseForm):
-    """A form that is refused once where somebody else saved other values since its page was opened.
+    """Form that is invalid once if others saved different values after its page was opened.
 
-    The page remembers what it showed in the hidden field `form.shown`, signed. What was typed stays, and a field that
-    nobody touched here takes the new value. Sent again, the form is saved: by then the change was seen. Two people who
-    set a field alike are no conflict.
+    The page keeps the values that it showed, signed, in the hidden field `shown`. The input
+    stays, except that fields left alone take the new value. When sent again, the form is valid,
+    since the user has seen the change. Two users who enter the same value do not conflict.
     """
 
-    #: What was sent; a copy that can be changed once a new value is shown in it.
+    #: The query dictionary, replaced by a mutable copy after a conflict.
     data: Any
 
     def __init__(self, *args, **kwargs):
@@ -53,30 +55,30 @@ class ConflictCheckForm(forms.BaseForm):
             self.fields["shown"] = forms.CharField(
                 widget=forms.HiddenInput,
                 required=False,
-                initial=lambda: _sealed(self.shown_values()),
+                initial=lambda: _sign(self.shown_values()),
             )
 
     @property
     def edits_record(self):
-        """Whether there is something yet that others can change."""
+        """Whether the form edits something that exists and that others can change."""
         return bool(self.initial)
 
-    # Forms that show more than their fields override these.
+    # Forms that show more than their fields override these methods.
 
     def current_values(self):
-        """Return ``{name: (label, value)}`` of what is stored now."""
-        named = ((name, field) for name, field in self.fields.items() if name in self.initial)
+        """Return the stored values as ``{name: (label, value)}``."""
+        edited = ((name, field) for name, field in self.fields.items() if name in self.initial)
         return {
             name: (self[name].label, self.get_initial_for_field(field, name))
-            for name, field in named
+            for name, field in edited
         }
 
     def shown_values(self):
-        """Return ``{name: value}`` of what the page has to remember: here all that it shows."""
+        """Return what the page has to keep, as ``{name: value}``: here all that it shows."""
         return {name: value for name, (_, value) in self.current_values().items()}
 
     def restored_values(self, shown):
-        """Return ``{name: value}`` of a page that remembered ``shown``."""
+        """Return the values ``{name: value}`` of a page that kept ``shown``."""
         values = {}
         for name, value in shown.items():
             with contextlib.suppress(ValidationError):
@@ -86,52 +88,52 @@ class ConflictCheckForm(forms.BaseForm):
         return values
 
     def saved_by(self, shown):
-        """Return the name of who saved the record after the page remembered ``shown``."""
+        """Return the names of those who saved the record after the page kept ``shown``."""
         return "somebody else"
 
     def is_changed(self, name, value):
-        """Whether something else than ``value`` was sent for a name."""
+        """Whether the input for a name differs from ``value``."""
         return self.fields[name].has_changed(value, self[name].data)
 
     def show_value(self, name, value):
-        """Show ``value`` instead of what was sent."""
+        """Show ``value`` instead of the input."""
         self.data[self.add_prefix(name)] = value
 
     def clean(self):
         cleaned = super().clean()
         if "shown" in self.fields:
-            self._compare(_unsealed(self.cleaned_data.pop("shown", "")))
+            self._check_conflict(_unsign(self.cleaned_data.pop("shown", "")))
         return cleaned
 
-    def _compare(self, remembered):
-        shown = self.restored_values(remembered)
+    def _check_conflict(self, kept):
+        shown = self.restored_values(kept)
         changed = {
             name: (label, value)
             for name, (label, value) in self.current_values().items()
             if shown.get(name, value) != value and self.is_changed(name, value)
         }
         if changed:
-            self._refuse(changed, shown, self.saved_by(remembered))
+            self._add_conflict(changed, shown, self.saved_by(kept))
 
-    def _refuse(self, changed, shown, who):
-        said = [
-            f"{label} (now {_words(self.fields.get(name), value)})"
+    def _add_conflict(self, changed, shown, user_names):
+        labels = [
+            f"{label} (now {_display(self.fields.get(name), value)})"
             for name, (label, value) in changed.items()
         ]
         untouched = [name for name in changed if not self.is_changed(name, shown[name])]
         self.data = self.data.copy()
-        self.data[self.add_prefix("shown")] = _sealed(self.shown_values())
+        self.data[self.add_prefix("shown")] = _sign(self.shown_values())
         for name in untouched:
             self.show_value(name, changed[name][1])
         self.add_error(
             None,
-            f"Nothing is saved yet. Since you opened this page, {who} changed {', '.join(said)}. What you typed is "
-            "still here: look it over, and save again.",
+            f"Nothing is saved yet. Since you opened this page, {user_names} changed "
+            f"{', '.join(labels)}. Your input is still here: check it, and save again.",
         )
 
 
 class EditForm(ConflictCheckForm, forms.ModelForm):
-    """The form of one row. Its page remembers the id of the row's last history record, where it has one."""
+    """Form of one row; its page keeps the ids of the last history records where there are any."""
 
     @property
     def edits_record(self):
@@ -139,7 +141,7 @@ class EditForm(ConflictCheckForm, forms.ModelForm):
 
     @property
     def edited_records(self):
-        """The rows whose fields the form shows."""
+        """Return the rows that the form edits."""
         return [self.instance]
 
     def shown_values(self):
@@ -150,7 +152,8 @@ class EditForm(ConflictCheckForm, forms.ModelForm):
         for row in last:
             stored |= forms.model_to_dict(row.instance, fields=list(self.fields))
         if any(stored.get(name, value) != value for name, value in shown.items()):
-            return shown  # somebody saved after the form had read the row: the last record is not what it shows
+            # Somebody saved after the form was filled: the last record is not what it shows.
+            return shown
         return {
             "history": [row.history_id for row in last],
             **{name: value for name, value in shown.items() if name not in self.fields},
@@ -158,13 +161,13 @@ class EditForm(ConflictCheckForm, forms.ModelForm):
 
     def restored_values(self, shown):
         values = super().restored_values(shown)
-        for _, row in self._history_of(shown):
+        for _, row in self._saved_since(shown):
             values.update(forms.model_to_dict(row.instance, fields=list(self.fields)))
         return values
 
     def saved_by(self, shown):
         names: dict = {}
-        for record, row in self._history_of(shown):
+        for record, row in self._saved_since(shown):
             later = record.history.filter(pk__gt=row.pk).exclude(history_user=None).order_by("pk")
             names.update(dict.fromkeys(later.values_list("history_user__full_name", flat=True)))
         return " and ".join(names) or super().saved_by(shown)
@@ -173,8 +176,8 @@ class EditForm(ConflictCheckForm, forms.ModelForm):
     def _tracked(self):
         return [record for record in self.edited_records if hasattr(record, "history")]
 
-    def _history_of(self, shown):
-        """Return those of `records` that were saved since, each with the history record that the page showed."""
+    def _saved_since(self, shown):
+        """Return the records saved since the page, each with the history record it showed."""
         pairs = list(zip(self._tracked, shown.get("history", []), strict=False))
         saved = [(record, pk) for record, pk in pairs if record.history.filter(pk__gt=pk).exists()]
         return [
@@ -182,18 +185,18 @@ class EditForm(ConflictCheckForm, forms.ModelForm):
         ]
 
 
-def _sealed(values):
+def _sign(values):
     return signing.dumps(json.loads(json.dumps(values, cls=DjangoJSONEncoder)), salt="shown")
 
 
-def _unsealed(text):
+def _unsign(text):
     try:
         return signing.loads(text, salt="shown")
     except signing.BadSignature:
         return {}
 
 
-def _words(field, value):
+def _display(field, value):
     if value in (None, ""):
         return "empty"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Constraints that many tables declare: bounds that the database keeps when a write goes past every form."""
+"""Check constraints that many tables share."""
 
 import contextlib
 from collections import defaultdict
@@ -11,9 +11,9 @@ from .money import ZERO
 
 
 class DatabaseOnlyConstraint(CheckConstraint):
-    """A constraint that repeats what the field's own validator says, for writes that go past it.
+    """Constraint that repeats a validator of the field for writes that skip it.
 
-    Forms need not ask the database about it: each such question would be a query.
+    Model validation leaves it out, since each constraint would be a query.
     """
 
     def validate(self, *args, **kwargs):
@@ -22,20 +22,23 @@ class DatabaseOnlyConstraint(CheckConstraint):
 
 @contextlib.contextmanager
 def errors_by_field(model, **fields):
-    """Say what a constraint refuses beside a field; ``fields`` maps names of constraints to names of fields."""
+    """Attach the error of a constraint to a field: ``fields`` maps constraints to fields."""
     try:
         yield
     except ValidationError as error:
-        constraints = {one.violation_error_message: one.name for one in model._meta.constraints}
-        placed = defaultdict(list)
+        names = {
+            constraint.violation_error_message: constraint.name
+            for constraint in model._meta.constraints
+        }
+        by_field = defaultdict(list)
         for field, errors in error.error_dict.items():
             for one in errors:
-                placed[fields.get(constraints.get(one.message, ""), field)].append(one)
-        raise ValidationError(placed) from error
+                by_field[fields.get(names.get(one.message, ""), field)].append(one)
+        raise ValidationError(by_field) from error
 
 
 def date_bounds(table, *fields):
-    """One constraint a field: the date is between 1900 and 2100, or empty."""
+    """Return one constraint for each field: a date between 1900 and 2100, or empty."""
     return [
         DatabaseOnlyConstraint(
             condition=Q(**{f"{field}__range": (FIRST_DAY, LAST_DAY)})
@@ -48,7 +51,6 @@ def date_bounds(table, *fields):
 
 
 def amount_above_zero(table, field="amount"):
-    """The amount is above zero."""
     return CheckConstraint(
         condition=Q(**{f"{field}__gt": ZERO}),
         name=f"{table}_{field}_above_zero",
@@ -57,7 +59,7 @@ def amount_above_zero(table, field="amount"):
 
 
 def valid_choice(table, field, choices):
-    """The value is one of the choices; Django's `choices` alone do not bind the database."""
+    """Return a constraint for ``choices``, which Django checks in forms only."""
     return DatabaseOnlyConstraint(
         condition=Q(**{f"{field}__in": choices.values}), name=f"{table}_{field}_known"
     )

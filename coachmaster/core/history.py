@@ -1,5 +1,3 @@
-"""What was changed in a record, by whom and when: the rows of simple_history as sentences a page can show."""
-
 import datetime
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,7 +10,7 @@ from .money import display
 
 @dataclass
 class Change:
-    """One change: ``fields`` are (label, before, after); none when the record was made."""
+    """A saved change; ``fields`` holds (label, before, after), and nothing for a new record."""
 
     at: datetime.datetime
     by: object
@@ -20,7 +18,46 @@ class Change:
     fields: list
 
 
-def _words(row, field):
+def recent_changes(*histories, limit=20):
+    """Return the last changes of records as Change, newest first; unchanged saves are left out.
+
+    ``histories`` are querysets of django-simple-history, with ``select_related`` for foreign
+    keys. One query each.
+    """
+    found = []
+    for history in histories:
+        newest = history.select_related("history_user").order_by("-history_date", "-history_id")
+        rows = list(newest[: limit + 1])
+        for place, row in enumerate(rows):
+            if change := _change(row, rows[place + 1 :]):
+                found.append(change)
+    return sorted(found, key=lambda change: change.at, reverse=True)[:limit]
+
+
+def _change(row, older_rows):
+    """Return the Change that ``row`` recorded; None if nothing changed or it is unknown."""
+    meta = type(row).instance_type._meta
+    if row.history_type == "+":
+        fields = []
+    else:
+        pk = meta.pk.attname
+        same = (old for old in older_rows if getattr(old, pk) == getattr(row, pk))
+        before = next(same, None)
+        fields = _changed_fields(before, row) if before else []
+        if not fields:
+            return None
+    return Change(row.history_date, row.history_user, capfirst(meta.verbose_name), fields)
+
+
+def _changed_fields(before, row):
+    return [
+        (capfirst(field.verbose_name), _display(before, field), _display(row, field))
+        for field in row.tracked_fields
+        if field.editable and getattr(before, field.attname) != getattr(row, field.attname)
+    ]
+
+
+def _display(row, field):
     value = getattr(row, field.name)
     if value is None or value == "":
         return "empty"
@@ -31,42 +68,3 @@ def _words(row, field):
     if isinstance(value, Decimal):
         return display(value)
     return str(getattr(row, f"get_{field.name}_display")() if field.choices else value)
-
-
-def recent_changes(*histories, limit=20):
-    """The last changes of one or several records, newest first; saves that changed nothing are left out.
-
-    ``histories`` are `record.history.all()` or a queryset over several records of one table, with `select_related` for
-    the foreign keys whose names are to be shown. One query each.
-    """
-    found = []
-    for history in histories:
-        rows = list(
-            history.select_related("history_user").order_by("-history_date", "-history_id")[
-                : limit + 1
-            ]
-        )
-        for place, row in enumerate(rows):
-            key = type(row).instance_type._meta.pk.attname
-            before = next(
-                (old for old in rows[place + 1 :] if getattr(old, key) == getattr(row, key)), None
-            )
-            if row.history_type == "+":
-                fields = []
-            elif before is None:
-                continue
-            else:
-                fields = [
-                    (capfirst(field.verbose_name), _words(before, field), _words(row, field))
-                    for field in row.tracked_fields
-                    # What the program keeps for itself is nobody's change.
-                    if field.editable
-                    and getattr(before, field.attname) != getattr(row, field.attname)
-                ]
-                if not fields:
-                    continue
-            label = capfirst(type(row).instance_type._meta.verbose_name)
-            found.append(
-                Change(at=row.history_date, by=row.history_user, label=label, fields=fields)
-            )
-    return sorted(found, key=lambda change: change.at, reverse=True)[:limit]

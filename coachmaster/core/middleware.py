@@ -1,5 +1,3 @@
-"""Small middleware: what a browser may do with our pages, and two kinds of trouble answered with a sentence."""
-
 import logging
 import sqlite3
 
@@ -22,7 +20,7 @@ def browser_policies(get_response):
         response["Permissions-Policy"] = (
             "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
         )
-        # Only a request that loaded its user is a page of somebody's; static files stay cacheable.
+        # Static files load no user and stay cacheable.
         if getattr(request, "_cached_user", None) and request.user.is_authenticated:
             response.setdefault("Cache-Control", "no-store")
         return response
@@ -31,7 +29,7 @@ def browser_policies(get_response):
 
 
 def json_under_api(get_response):
-    """Whoever calls the API is a program: what was refused before a call was reached is told in JSON too, never in HTML."""
+    """Answer errors under /api/ in JSON, those raised before an operation too."""
 
     def middleware(request):
         response = get_response(request)
@@ -40,8 +38,8 @@ def json_under_api(get_response):
             and request.path.startswith("/api/")
             and not _is_json(response)
         ):
-            sentence = STATUS_MESSAGES.get(response.status_code, STATUS_MESSAGES[400])
-            return ApiResponse({"message": sentence}, response.status_code)
+            message = STATUS_MESSAGES.get(response.status_code, STATUS_MESSAGES[400])
+            return ApiResponse({"message": message}, response.status_code)
         return response
 
     return middleware
@@ -52,42 +50,40 @@ def _is_json(response):
 
 
 def refuse_nul(get_response):
-    """No text has a NUL in it; PostgreSQL refuses it deep inside a query, so it is refused at the door."""
+    """Refuse URLs with a NUL character, which PostgreSQL cannot store or compare."""
 
     def middleware(request):
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            raise BadRequest("The address holds a character that no text has.")
+            raise BadRequest("The address contains a NUL character.")
         return get_response(request)
 
     return middleware
 
 
 def busy_database(get_response):
-    """When the database stays locked (another process writes) or two acts are in each other's way (a deadlock), try the
-    page once more; then say that nothing was saved.
+    """Repeat a request once if the database is locked or in a deadlock, then answer 503.
 
-    An act is one transaction, and that is undone when it fails, so that it can be sent again as it was. A file that was
-    sent along has been read already: such a page is not tried again. What no waiting mends (a table that is not there, a
-    full disk) is a fault like any other.
+    A failed request was rolled back as a whole, so that it can be repeated. One with uploaded
+    files cannot, since they were read. Errors that waiting cannot cure are left to Django.
     """
 
     def middleware(request):
         return get_response(request)
 
     def process_exception(request, exception):
-        if not _may_pass(exception):
-            if _lacks_a_table(exception):
-                logger.error("the tables are not those of this version: run `manage.py migrate`")
+        if not _is_temporary(exception):
+            if _is_table_missing(exception):
+                logger.error("the database is of another version: run `manage.py migrate`")
             return None
         if not request.FILES:
             logger.warning("database busy, trying again: %s", request.path)
             view, args, kwargs = request.resolver_match
             try:
                 return view(request, *args, **kwargs)
-            except OperationalError as again:
-                if not _may_pass(again):
+            except OperationalError as error:
+                if not _is_temporary(error):
                     raise
-                exception = again
+                exception = error
         logger.error("database busy: %s", request.path, exc_info=exception)
         return render(request, "503.html", status=503)
 
@@ -95,17 +91,16 @@ def busy_database(get_response):
     return middleware
 
 
-def _lacks_a_table(exception):
-    """Whether the database has no such table or column: somebody forgot to migrate."""
-    said = str(exception)
+def _is_table_missing(exception):
+    """Whether a table or column is missing because migrations were not run."""
     return isinstance(exception, DatabaseError) and (
-        said.startswith(("no such table", "no such column"))
+        str(exception).startswith(("no such table", "no such column"))
         or getattr(exception.__cause__, "sqlstate", "") in ("42P01", "42703")
     )
 
 
-def _may_pass(exception):
-    """Whether waiting can help. SQLite calls all of its troubles operational; "busy" and "locked" alone pass by themselves."""
+def _is_temporary(exception):
+    """Whether waiting can help; of SQLite's operational errors only "busy" and "locked" pass."""
     if not isinstance(exception, OperationalError):
         return False
     cause = exception.__cause__

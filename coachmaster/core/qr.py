@@ -1,19 +1,16 @@
-"""QR codes as drawings."""
-
 import functools
 
 import segno
 from django.utils.safestring import mark_safe
 
 
-@functools.lru_cache(
-    maxsize=512
-)  # the search for the best of its eight masks takes longer than a page
+# Choosing the best of eight masks takes longer than the rest of a page.
+@functools.lru_cache(maxsize=512)
 def qr_svg(text: str, *, title: str = "", border: int = 4) -> str:
-    """The QR code of ``text`` as an SVG element, for a page (no style attributes, always black on white) or a PDF.
+    """Return a QR code as an SVG element without style attributes, black on white.
 
-    ``title`` says to a screen reader what it leads to. It takes the size of its frame; ``border`` is the white around it,
-    of which a reader wants four squares (on white paper there is enough).
+    ``title`` describes its target to screen readers. A scanner needs a ``border`` of four
+    modules, less on white paper.
     """
     svg = segno.make_qr(text, error="m").svg_inline(
         border=border,
