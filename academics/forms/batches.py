@@ -64,8 +64,8 @@ class BatchForm(EditForm):
 
     capacity = WholeNumberField(
         label="Seats",
-        least=1,
-        most=9999,
+        min_value=1,
+        max_value=9999,
         required=False,
         help_text=Batch._meta.get_field("capacity").help_text,
     )

@@ -23,8 +23,8 @@ class CourseForm(EditForm):
     )
     low_attendance_percent = WholeNumberField(
         label="Low attendance below (%)",
-        least=1,
-        most=100,
+        min_value=1,
+        max_value=100,
         required=False,
         help_text=Course._meta.get_field("low_attendance_percent").help_text,
     )

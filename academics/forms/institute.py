@@ -76,7 +76,7 @@ class InstituteForm(EditForm):
         for name, (least, most) in self.BOUNDS.items():
             old = self.fields[name]
             self.fields[name] = WholeNumberField(
-                label=old.label, help_text=old.help_text, least=least, most=most
+                label=old.label, help_text=old.help_text, min_value=least, max_value=most
             )
 
     @property

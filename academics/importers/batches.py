@@ -33,7 +33,7 @@ class BatchImporter(Importer):
                         "faculty", "faculty email", "faculty name", required=False),
         ImportColumn.of(Batch, "starts_on", "start date", "starts", "start", "first day", "from", "begins on", "date start"),
         ImportColumn.of(Batch, "ends_on", "end date", "ends", "end", "last day", "to", "until", "date end"),
-        ImportColumn("capacity", WholeNumberField(least=1, most=32767, required=False), "seats", "strength", "size",
+        ImportColumn("capacity", WholeNumberField(min_value=1, max_value=32767, required=False), "seats", "strength", "size",
                "max students"),
         ImportColumn.of(Batch, "room", "room no", "room number", "classroom", "hall"),
         ImportColumn("class_times", ClassTimesField(required=False), "timings", "timing", "time", "schedule", "class time",

@@ -60,7 +60,7 @@ def open_whatsapp(request, remind, *, back, otherwise):
     if not notices:
         messages.error(request, otherwise)
         return redirect(back)
-    return HttpResponseRedirect(notices[0].link)
+    return HttpResponseRedirect(notices[0].whatsapp_url)
 
 
 @require_POST
@@ -76,9 +76,9 @@ def remind_by_email(request, kind):
             request, f"Nobody was reminded. Tick up to {PAGE_SIZE} students of the list."
         )
         return redirect(back)
-    ids = [row.pk for row in form.ticked]
+    ids = [row.pk for row in form.selected]
     try:
-        notices = kind.remind(ids, channel=Channel.EMAIL, by=request.user, **form.choice)
+        notices = kind.remind(ids, channel=Channel.EMAIL, by=request.user, **form.options)
     except RecentlyReminded as asked:
         return render(
             request,
@@ -98,7 +98,7 @@ def _show_results(request, notices, went_out, *, left_out):
     """Say which of ``notices`` went out, and delete the reminders of the others."""
     lost = [notice for notice, is_sent in zip(notices, went_out, strict=True) if not is_sent]
     for notice in lost:
-        notice.kept.delete()
+        notice.record.delete()
     if len(lost) < len(notices) or not notices:
         messages.success(
             request, f"Reminders by e-mail: {len(notices) - len(lost)} sent{left_out}."

@@ -11,7 +11,7 @@ from coachmaster.core.importers import ImportColumn, Importer, set_changes
 
 
 def _count(*, required=False):
-    return WholeNumberField(least=0, most=5000, required=required)
+    return WholeNumberField(min_value=0, max_value=5000, required=required)
 
 
 def _resolved(rows, result):

@@ -12,11 +12,11 @@ from attendance.models import Presence, Reminder, tally_of
 from attendance.percentages import Tally
 from attendance.queries.shortage import shortage_rows
 from coachmaster.core.dates import format_date
-from coachmaster.core.reminders import Channel, ReminderDraft, fill_template, sendable_drafts
+from coachmaster.core.reminders import Channel, ReminderNotice, fill_template, sendable_notices
 
 
 @dataclass
-class AttendanceNotice(ReminderDraft):
+class AttendanceNotice(ReminderNotice):
     """A reminder to one family about one enrollment."""
 
     enrollment_id: int
@@ -29,7 +29,7 @@ class AttendanceNotice(ReminderDraft):
 
 
 @dataclass
-class AbsenceNotice(ReminderDraft):
+class AbsenceNotice(ReminderNotice):
     """A word to one family about the classes that were missed on a day."""
 
     words: str
@@ -81,12 +81,12 @@ def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
         for row in shortage_rows(ids, institute)
         if row.needs_attention
     ]
-    notices = sendable_drafts(
+    notices = sendable_notices(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )
     rows = _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
     for notice, row in zip(notices, rows, strict=True):
-        notice.kept = row
+        notice.record = row
     return notices
 
 
@@ -121,7 +121,7 @@ def record_absence_notice(student, day, marks, *, by, again=False):
         fill_template(institute.absence_message, words),
     )
     notices = [AbsenceNotice(student, subject, text, reminded_at, about)] if missed else []
-    notices = sendable_drafts(
+    notices = sendable_notices(
         notices, channel=Channel.WHATSAPP, days=institute.reminder_days, again=again
     )
     if notices:

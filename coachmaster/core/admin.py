@@ -1,5 +1,3 @@
-"""The site of Django admin, and what all its pages have in common."""
-
 from functools import update_wrapper
 
 from django.conf import settings
@@ -15,7 +13,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 
 class BackOfficeSite(admin.AdminSite):
-    """Django admin without a sign-in of its own: throttle and rules of signing in stand in one place."""
+    """Django admin behind the sign-in of the site, with its throttling and password rules."""
 
     site_header = "CoachMaster"
     site_title = "CoachMaster"
@@ -24,7 +22,7 @@ class BackOfficeSite(admin.AdminSite):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # It would take rows away without asking the rules of each.
+        # It would delete rows without the checks of each row.
         self.disable_action("delete_selected")
 
     def admin_view(self, view, cacheable=False):
@@ -49,7 +47,7 @@ class BackOfficeSite(admin.AdminSite):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows to look up: what writes them are the acts of the site."""
+    """Rows to look up; they are written by the pages of the site."""
 
     def has_add_permission(self, request, obj=None):
         return False
@@ -62,43 +60,48 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than anybody turns pages."""
+    """Paginator that stops counting at a page that nobody turns to."""
 
-    MOST = 10_000
+    MAX_COUNT = 10_000
 
     @cached_property
     def count(self):
-        return self.object_list.order_by()[: self.MOST].count()  # type: ignore[attr-defined]
+        return self.object_list.order_by()[: self.MAX_COUNT].count()  # type: ignore[attr-defined]
 
 
 class LargeTableAdmin(admin.ModelAdmin):
-    """A table that grows with the students. It is not counted in whole, and where the first of ``search_fields`` is what a
-    person is found by, these are found first, and then their rows."""
+    """Table that grows with the students, and is not counted as a whole.
+
+    If the first of ``search_fields`` is a person's `search_text`, people are searched first.
+    """
 
     paginator = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
 
     def get_search_results(self, request, queryset, search_term):
-        path, _, found_by = (
+        path, _, field = (
             self.search_fields[0].rpartition("__") if self.search_fields else ("", "", "")
         )
-        if not search_term or found_by != "search_text":
+        if not search_term or field != "search_text":
             return super().get_search_results(request, queryset, search_term)
         people = get_user_model().objects.search(search_term).order_by()
         return queryset.filter(**{f"{path or 'pk'}__in": people.values("pk")}), False
 
 
 class NoDeleteAdmin(admin.ModelAdmin):
-    """Rows that may be added and corrected, but have history and stay."""
+    """Rows that can be added and edited, but have a history and stay."""
 
     def has_delete_permission(self, request, obj=None):
         return False
 
 
 class HistoryAdmin(SimpleHistoryAdmin):
-    """Rows whose history can be read. Django Simple History's own page would, on POST, put old values back for everybody
-    who may look at them, past the rules of the record's form."""
+    """Rows with a readable history.
+
+    The page of django-simple-history would restore old values on POST, without the checks of
+    the form, for everybody who may view the row.
+    """
 
     object_history_list_template = "admin/_changes.html"
 

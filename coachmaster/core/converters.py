@@ -1,10 +1,12 @@
+"""URL converters."""
+
 import datetime
 
 from .dates import FIRST_DAY, LAST_DAY
 
 
 class TimeConverter:
-    """A time of day in an address: `1730`."""
+    """`1730`."""
 
     regex = r"[0-2]\d[0-5]\d"
 
@@ -16,7 +18,7 @@ class TimeConverter:
 
 
 class DateConverter:
-    """A date in an address: `2026-11-24`. One that does not exist, or lies out of bounds, is no address of ours."""
+    """`2026-11-24`, between 1900 and 2100."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
 

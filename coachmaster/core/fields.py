@@ -21,7 +21,7 @@ from .text import clean_text
 
 
 class MoneyField(models.Field):
-    """An amount in rupees: Decimal to Python and to forms, whole paise (a big integer) to the database."""
+    """Amount in rupees, stored as whole paise in a big integer."""
 
     description = "Amount of money"
 
@@ -68,7 +68,7 @@ class BoundedDateField(models.DateField):
 
 
 class SingleLineField(models.CharField):
-    """One line of text; cleaned wherever it comes from."""
+    """One line of text, cleaned on every write."""
 
     def to_python(self, value):
         value = super().to_python(value)
@@ -81,7 +81,7 @@ class SingleLineField(models.CharField):
 
 
 class MultiLineField(models.CharField):
-    """A few lines of text (an address, a note)."""
+    """Lines of text, cleaned on every write."""
 
     def to_python(self, value):
         value = super().to_python(value)
@@ -98,7 +98,7 @@ class MultiLineField(models.CharField):
 
 
 class PhoneField(models.CharField):
-    """A phone number, kept in one form so that the same number is found however it was typed."""
+    """Phone number in one spelling (see ``clean_phone``), so that it is found however typed."""
 
     def __init__(self, *args, **kwargs):
         kwargs.setdefault("max_length", 16)
@@ -120,7 +120,7 @@ class PhoneField(models.CharField):
 
 
 class LowercaseEmailField(models.EmailField):
-    """An e-mail address, kept in lower case: nobody has two that differ by it."""
+    """Email address in lower case."""
 
     def to_python(self, value):
         value = super().to_python(value)

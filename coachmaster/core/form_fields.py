@@ -11,7 +11,7 @@ from .text import clean_text
 
 
 class AmountField(forms.CharField):
-    """A form field for an amount in rupees. `allow_zero` lets ₹0 through (a free course; never a payment)."""
+    """Amount in rupees, above zero unless ``allow_zero``."""
 
     def __init__(self, *, allow_zero=False, **kwargs):
         self.allow_zero = allow_zero
@@ -44,8 +44,6 @@ class AmountField(forms.CharField):
 
 
 class DatePicker(forms.DateInput):
-    """The browser's own date picker; it sends and takes `2026-11-24`."""
-
     input_type = "date"
 
     def __init__(self, attrs=None):
@@ -55,7 +53,7 @@ class DatePicker(forms.DateInput):
 
 
 class DateFormField(forms.DateField):
-    """A date from a person: `2026-11-24` or `24/11/2026`."""
+    """Date between 1900 and 2100, typed as `2026-11-24` or `24/11/2026`."""
 
     widget = DatePicker
     default_validators = [validate_date]
@@ -63,15 +61,11 @@ class DateFormField(forms.DateField):
 
 
 class SingleLineFormField(forms.CharField):
-    """One line of text from a person."""
-
     def to_python(self, value):
         return clean_text(super().to_python(value))
 
 
 class MultiLineFormField(forms.CharField):
-    """Several lines of text from a person."""
-
     widget = forms.Textarea(attrs={"rows": 3})
 
     def to_python(self, value):
@@ -79,8 +73,6 @@ class MultiLineFormField(forms.CharField):
 
 
 class PhoneFormField(forms.CharField):
-    """A phone number."""
-
     widget = forms.TextInput(attrs={"type": "tel", "inputmode": "tel"})
 
     def to_python(self, value):
@@ -88,18 +80,16 @@ class PhoneFormField(forms.CharField):
 
 
 class LowercaseEmailFormField(forms.EmailField):
-    """An e-mail address."""
-
     def to_python(self, value):
         return (super().to_python(value) or "").lower()
 
 
-#: The largest key that a database holds.
+#: The largest id of a database.
 MAX_ID = 2**63 - 1
 
 
 class SelectedRowsField(forms.ModelMultipleChoiceField):
-    """Rows of a list that were ticked; a key that no database can hold is refused and not asked for."""
+    """Selected rows of a list; ids out of range are invalid without a query."""
 
     def clean(self, value):
         if any(
@@ -110,12 +100,12 @@ class SelectedRowsField(forms.ModelMultipleChoiceField):
 
 
 class WholeNumberField(forms.CharField):
-    """A whole number within bounds, in ASCII digits only: `1_000`, `1e3` and look-alikes are refused, not guessed."""
+    """Whole number in ASCII digits; `1_000` and `1e3` are invalid."""
 
     widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
 
-    def __init__(self, *, least, most, **kwargs):
-        self.least, self.most = least, most
+    def __init__(self, *, min_value, max_value, **kwargs):
+        self.min_value, self.max_value = min_value, max_value
         super().__init__(**kwargs)
 
     def to_python(self, value):
@@ -123,9 +113,9 @@ class WholeNumberField(forms.CharField):
             return None
         text = super().to_python(value) or ""
         number = int(text) if re.fullmatch("[0-9]{1,9}", text) else None
-        if number is None or not self.least <= number <= self.most:
+        if number is None or not self.min_value <= number <= self.max_value:
             raise ValidationError(
-                f"Enter a whole number from {self.least} to {self.most}.", code="invalid"
+                f"Enter a whole number from {self.min_value} to {self.max_value}.", code="invalid"
             )
         return number
 
@@ -137,7 +127,7 @@ class WholeNumberField(forms.CharField):
 
 
 class PercentField(forms.CharField):
-    """Per cent above 0 and up to 100, with at most two decimals, in ASCII digits: `12.5` gives Decimal("12.50")."""
+    """Percentage above 0 and up to 100, with at most two decimals."""
 
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 

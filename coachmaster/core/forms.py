@@ -1,12 +1,10 @@
-"""Bases of forms that every app uses."""
-
 from django import forms
 
 from .form_fields import SingleLineFormField
 
 
 class FilterForm(forms.Form):
-    """The filters above a list, sent by GET. A value that is not understood filters nothing, and the page says so beside it."""
+    """Filters of a list, sent by GET. An invalid value filters nothing and shows its error."""
 
     q = SingleLineFormField(
         label="Search",
@@ -23,25 +21,25 @@ class FilterForm(forms.Form):
             field.widget.attrs.setdefault("class", "form-select" if is_select else "form-control")
 
     def value(self, name):
-        """What was chosen for ``name``; None or "" when nothing or nonsense was."""
+        """Return the value of a field; None or "" if it is empty or invalid."""
         self.is_valid()
         return self.cleaned_data.get(name)
 
     @property
     def is_filtering(self):
-        """Whether anything is chosen: an empty list then says "nothing matches" and not "nothing yet"."""
         self.is_valid()
         return any(self.cleaned_data.get(name) not in (None, "") for name in self.fields)
 
 
-def add_errors(form, refusal, **renamed):
-    """Put what a service refused (a ValidationError) beside the fields it names.
+def add_errors(form, error, **fields):
+    """Add the ValidationError of a service to a form.
 
-    ``renamed`` maps a service's words to the form's fields; what belongs to no field stands above the form.
+    ``fields`` maps argument names of the service to field names. Errors of unknown fields go
+    above the form.
     """
-    if not hasattr(refusal, "error_dict"):
-        form.add_error(None, refusal)
+    if not hasattr(error, "error_dict"):
+        form.add_error(None, error)
         return
-    for name, errors in refusal.error_dict.items():
-        name = renamed.get(name, name)
+    for name, errors in error.error_dict.items():
+        name = fields.get(name, name)
         form.add_error(name if name in form.fields else None, errors)

@@ -1,7 +1,6 @@
-"""What an amount of money is: a Decimal with two places in Python, whole paise in the database.
+"""Amounts of money: Decimal rupees in Python, whole paise in the database.
 
-A decimal column on SQLite is a float, in which sums drift and "paid in full" may miss by a hair; an integer cannot.
-Nothing outside this module knows about paise.
+SQLite stores decimals as floats, whose sums are not exact; integers are.
 """
 
 import functools
@@ -11,16 +10,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.core.exceptions import ValidationError
 
 ZERO = Decimal("0.00")
-
 PAISA = Decimal("0.01")
-
-
-#: The largest amount one row may hold: ₹9,99,99,999.99 has eight digits before the point, and one more is a typing error.
+#: The largest amount in one row, ₹9,99,99,999.99; more is taken for a typing error.
 LIMIT = Decimal("99999999.99")
 
 
 def to_paise(amount):
-    """``amount`` (rupees) as whole paise. Raises ValueError when it is not finite or has parts of a paisa."""
+    """Return rupees as paise. Raise ValueError for parts of a paisa, infinity or NaN."""
     amount = Decimal(amount)
     if not amount.is_finite():
         raise ValueError(f"{amount} is not an amount of money")
@@ -30,23 +26,23 @@ def to_paise(amount):
     return int(paise)
 
 
+# Lists repeat the same amounts.
 @functools.lru_cache(maxsize=10_000)
 def from_paise(paise):
-    """Whole paise as rupees with two places. The same amounts come again and again: remembered, they cost little."""
     return Decimal(int(paise)).scaleb(-2)
 
 
-# Twelve digits, in threes and twos from the right (12,34,567) or in threes (1,234,567), or without commas.
+# Without commas, with Indian commas (12,34,567), or with commas in threes (1,234,567).
 _AMOUNT = re.compile(
-    r"(?P<rupees>[0-9]+|[0-9]{1,2}(,[0-9]{2})*,[0-9]{3}|[0-9]{1,3}(,[0-9]{3})+)(?P<paise>\.[0-9]{1,2})?"
+    r"(?P<rupees>[0-9]+|[0-9]{1,2}(,[0-9]{2})*,[0-9]{3}|[0-9]{1,3}(,[0-9]{3})+)"
+    r"(?P<paise>\.[0-9]{1,2})?"
 )
 
 
 def parse_amount(text):
-    """The amount a person wrote: `₹ 1,25,000.50`, `125000.5`, `Rs. 500`, `500/-`.
+    """Parse `₹ 1,25,000.50`, `125000.5`, `Rs. 500` or `500/-`.
 
-    Raises ValidationError with a sentence that says what to do. Only ASCII digits count: a look-alike from another
-    script is refused rather than guessed.
+    Raise ValidationError for other text, digits of other scripts included.
     """
     text = str(text).strip()
     bare = re.sub(r"^(₹|rs\.?|inr)\s*", "", text, flags=re.IGNORECASE).removesuffix("/-").strip()
@@ -67,15 +63,16 @@ def parse_amount(text):
 
 
 def split(total, count):
-    """``total`` in ``count`` parts that add up to it again; odd paise go to the first ones."""
+    """Split ``total`` into ``count`` equal amounts; odd paise go to the first ones."""
     each, odd = divmod(to_paise(total), count)
     return [from_paise(each + (part < odd)) for part in range(count)]
 
 
 def split_in_proportion(total, weights):
-    """``total`` in parts that are to each other as ``weights`` (amounts, not all zero) and add up to it again.
+    """Split ``total`` in proportion to ``weights``, at least one of them above zero.
 
-    No part is off by a paisa or more; odd paise go to the parts that lost most by rounding down, the first of equals.
+    The amounts add up to ``total``, and each is exact to less than a paisa. Odd paise go to the
+    amounts that lost most by rounding down.
     """
     total, weights = to_paise(total), [Decimal(weight) for weight in weights]
     whole = sum(weights)
@@ -88,12 +85,12 @@ def split_in_proportion(total, weights):
 
 
 def share(total, part, whole):
-    """``total`` × ``part`` ÷ ``whole``, to the nearest paisa, half up."""
+    """Return ``total`` × ``part`` ÷ ``whole``, rounded half up to a paisa."""
     return (Decimal(total) * part / whole).quantize(PAISA, rounding=ROUND_HALF_UP)
 
 
 def grouped(number):
-    """A whole number with Indian commas: the last three digits, then twos (12345678 → 1,23,45,678)."""
+    """Return `1,23,45,678` for 12345678."""
     digits = str(number)
     head, tail = digits[:-3], digits[-3:]
     groups = [tail]
@@ -104,12 +101,12 @@ def grouped(number):
 
 
 def plain(amount):
-    """An amount without the sign of the rupee, for cells and CSV: `125000.00`."""
+    """Return `125000.00`."""
     return f"{amount:.2f}"
 
 
 def display(amount):
-    """An amount as people read it: `₹1,25,000.00`, `−₹500.00`."""
+    """Return `₹1,25,000.00` or `−₹500.00`."""
     paise = to_paise(amount)
     rupees, rest = divmod(abs(paise), 100)
     return f"{'−' if paise < 0 else ''}₹{grouped(rupees)}.{rest:02d}"
@@ -168,7 +165,7 @@ def _number_in_words(number):
 
 
 def in_words(amount):
-    """An amount as a receipt says it: `Rupees twelve thousand and fifty and paise five only`."""
+    """Return `Rupees twelve thousand and fifty and paise five only`."""
     rupees, paise = divmod(to_paise(amount), 100)
     words = f"Rupees {_number_in_words(rupees)}"
     if paise:

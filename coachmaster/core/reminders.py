@@ -1,5 +1,3 @@
-"""Reminders to families, whatever they are about: how they go out, whom not to remind twice, and that they are kept."""
-
 import datetime
 import re
 from dataclasses import dataclass
@@ -18,14 +16,12 @@ from .phones import whatsapp_number, whatsapp_url
 
 
 class Channel(models.TextChoices):
-    """How a reminder goes out."""
-
     WHATSAPP = "whatsapp", "WhatsApp"
-    EMAIL = "email", "E-mail"
+    EMAIL = "email", "Email"
 
 
 class SentReminder(models.Model):
-    """A reminder that somebody sent or opened to send."""
+    """A reminder that was sent by email, or opened in WhatsApp to send."""
 
     Channel = Channel
 
@@ -40,25 +36,23 @@ class SentReminder(models.Model):
 
 
 @dataclass
-class ReminderDraft:
-    """A reminder to the family of ``student``, and when the last one about the same was sent."""
+class ReminderNotice:
+    """Text of a reminder to the family of ``student``, and when they were last reminded."""
 
     student: Any
     subject: str
     text: str
     reminded_at: datetime.datetime | None
 
-    #: The row by which it is written down that it was sent.
-    kept = None
+    #: The SentReminder that records it.
+    record = None
 
     @property
     def email(self):
-        """Where a mail goes: to the guardian, else to the student."""
         return self.student.contact_email
 
     @property
-    def link(self):
-        """The link that opens WhatsApp with the text, or ""."""
+    def whatsapp_url(self):
         return whatsapp_url(whatsapp_phone(self.student), self.text)
 
     def was_reminded(self, days):
@@ -70,35 +64,38 @@ class ReminderDraft:
 
 
 class RecentlyReminded(ValidationError):
-    """Some were reminded a few days ago: to be confirmed. ``notices`` are those to them."""
+    """Families in ``notices`` were reminded a few days ago; the user must confirm."""
 
     def __init__(self, notices):
         self.notices = notices
         names = ", ".join(
-            f"{one.student} on {format_date(timezone.localdate(one.reminded_at))}"
-            for one in notices
+            f"{notice.student} on {format_date(timezone.localdate(notice.reminded_at))}"
+            for notice in notices
         )
         super().__init__(f"Reminded already: {names}.")
 
 
 def whatsapp_phone(student):
-    """The mobile number to write to: the guardian's, else the student's own; "" when there is none."""
+    """Return the mobile number of the guardian, else of the student; "" if there is none."""
     return next(filter(whatsapp_number, [student.guardian_phone, student.user.phone]), "")
 
 
-def fill_template(text, words):
-    """``text`` with each `{word}` of ``words`` filled in; braces within what is filled in stay as they are."""
-    return re.sub("{(" + "|".join(words) + ")}", lambda match: str(words[match[1]]), text).strip()
+def fill_template(text, values):
+    """Fill in each `{name}` of ``values``; other braces stay as they are."""
+    pattern = "{(" + "|".join(values) + ")}"
+    return re.sub(pattern, lambda match: str(values[match[1]]), text).strip()
 
 
-def sendable_drafts(notices, *, channel, days, again=False, leave_out=False):
-    """Those of ``notices`` that can go out by ``channel``.
+def sendable_notices(notices, *, channel, days, again=False, leave_out=False):
+    """Return the notices with an address for ``channel``.
 
-    Raises RemindedAlready when some were reminded within so many days, unless they are reminded ``again`` or to
-    ``leave_out``.
+    Raise RecentlyReminded if a family was reminded within ``days``, unless all are reminded
+    ``again`` or these families are to ``leave_out``.
     """
     sendable = [
-        notice for notice in notices if (notice.email if channel == Channel.EMAIL else notice.link)
+        notice
+        for notice in notices
+        if (notice.email if channel == Channel.EMAIL else notice.whatsapp_url)
     ]
     if again:
         return sendable
@@ -109,8 +106,7 @@ def sendable_drafts(notices, *, channel, days, again=False, leave_out=False):
 
 
 class ReminderForm(forms.Form):
-    """The rows of a list that were ticked (``name`` says what they are), and what to do with those who were reminded a
-    few days ago."""
+    """Selected rows of a list, in the field ``name``, and the answer about recent reminders."""
 
     recent = forms.ChoiceField(
         choices=[("again", "Remind them again"), ("leave_out", "Leave them out")], required=False
@@ -122,16 +118,15 @@ class ReminderForm(forms.Form):
         self.fields[name] = SelectedRowsField(queryset=rows)
 
     def clean(self):
-        if len(self.ticked) > PAGE_SIZE:
+        if len(self.selected) > PAGE_SIZE:
             raise ValidationError(f"Tick at most {PAGE_SIZE} at a time.")
 
     @property
-    def ticked(self):
-        """The rows that were ticked."""
+    def selected(self):
         return self.cleaned_data.get(self.name, [])
 
     @property
-    def choice(self):
-        """What `to_send` is told of those who were reminded already."""
+    def options(self):
+        """Return ``again`` and ``leave_out`` for ``sendable_notices``."""
         recent = self.cleaned_data["recent"]
         return {"again": recent == "again", "leave_out": recent == "leave_out"}

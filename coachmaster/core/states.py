@@ -1,10 +1,8 @@
-"""The states and union territories of India."""
-
 from django.db import models
 
 
 class State(models.TextChoices):
-    """The states and union territories, by their codes for GST (first two digits of a GSTIN)."""
+    """Indian states and union territories by GST code, the first two digits of a GSTIN."""
 
     JAMMU_AND_KASHMIR = "01", "Jammu and Kashmir"
     HIMACHAL_PRADESH = "02", "Himachal Pradesh"

@@ -1,21 +1,19 @@
-"""Text that people typed: what is kept of it, and how it is compared."""
-
 import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
 
-# Zero width joiner and non-joiner shape Indic scripts and stay; overrides of writing direction can disguise a name.
+# Direction overrides can disguise a name. Zero-width joiners stay, since Indic scripts need them.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def clean_text(value, *, lines=False):
-    """NFC, trimmed, without control characters and bidi overrides; spaces in a row become one.
+    """Return text in NFC, trimmed, with single spaces and without control characters.
 
-    ``lines`` keeps line breaks, for notes and addresses. Raises ValidationError on a NUL, which no text has.
+    ``lines`` keeps line breaks. Raise ValidationError for a NUL character.
     """
     value = str(value)
-    if value.isascii() and value.isprintable():  # most text, and quick
+    if value.isascii() and value.isprintable():
         return " ".join(value.split())
     if "\0" in value:
         raise ValidationError("This text holds a NUL character. Type it again.")
@@ -30,5 +28,5 @@ def clean_text(value, *, lines=False):
 
 
 def folded(value):
-    """Text as it is searched: letter case and accents of form do not count, in any script."""
+    """Return text for comparison and search: letter case does not count, in any script."""
     return unicodedata.normalize("NFC", str(value).casefold())

@@ -56,7 +56,9 @@ class FeePlanPartForm(forms.Form):
 
     percent = PercentField(label="Per cent", required=False)
     amount = AmountField(label="Amount (₹)", required=False)
-    days = WholeNumberField(label="Days after enrolling", least=0, most=3650, required=False)
+    days = WholeNumberField(
+        label="Days after enrolling", min_value=0, max_value=3650, required=False
+    )
     due_on = DateFormField(label="Or on a date", required=False)
 
     def clean(self):

@@ -39,7 +39,9 @@ class TableActionForm(forms.Form):
     do = forms.ChoiceField(
         choices=[(name, name) for name in ("show", "split", "prorate")], required=False
     )
-    count = WholeNumberField(label="Parts", least=1, most=MAX_INSTALLMENTS - 1, required=False)
+    count = WholeNumberField(
+        label="Parts", min_value=1, max_value=MAX_INSTALLMENTS - 1, required=False
+    )
     offered = forms.CharField(max_length=5000, required=False)
     offered_for = forms.CharField(max_length=100, required=False)
 

@@ -8,8 +8,8 @@ class LateFeeRuleForm(EditForm):
 
     grace_days = WholeNumberField(
         label="Days of grace",
-        least=0,
-        most=365,
+        min_value=0,
+        max_value=365,
         help_text=LateFeeRule._meta.get_field("grace_days").help_text,
     )
     percent = PercentField(

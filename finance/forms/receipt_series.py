@@ -9,7 +9,7 @@ class ReceiptStartForm(forms.Form):
 
     first_number = WholeNumberField(
         label="First number",
-        least=1,
-        most=HIGHEST_START,
+        min_value=1,
+        max_value=HIGHEST_START,
         help_text="The one after the last receipt that was written elsewhere. It is fixed with the year’s first receipt.",
     )

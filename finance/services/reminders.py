@@ -12,14 +12,14 @@ from accounts.models import StudentProfile, student_or_404
 from accounts.views.reminders import ReminderKind
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
-from coachmaster.core.reminders import ReminderDraft, fill_template, sendable_drafts
+from coachmaster.core.reminders import ReminderNotice, fill_template, sendable_notices
 from finance import upi
 from finance.models import Account, Reminder
 from finance.reports.current_dues import CurrentDues
 
 
 @dataclass
-class FeeNotice(ReminderDraft):
+class FeeNotice(ReminderNotice):
     """A reminder to one family: ``amount`` rupees are due now, the oldest since ``due_on``."""
 
     amount: Decimal
@@ -71,14 +71,14 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
                     student, subject, text, debtor.account.reminded_at, debtor.due_now, due_on
                 )
             )
-    notices = sendable_drafts(
+    notices = sendable_notices(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )
     for notice in notices:
-        notice.kept = Reminder(
+        notice.record = Reminder(
             student=notice.student, channel=channel, amount=notice.amount, sent_by=by
         )
-    Reminder.objects.bulk_create([notice.kept for notice in notices])
+    Reminder.objects.bulk_create([notice.record for notice in notices])
     return notices
 
 
