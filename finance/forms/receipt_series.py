@@ -1,7 +1,7 @@
 from django import forms
 
 from coachmaster.core.form_fields import WholeNumberField
-from finance.services.receipt_series import HIGHEST_START
+from finance.services.receipt_series import MAX_FIRST_NUMBER
 
 
 class ReceiptStartForm(forms.Form):
@@ -10,6 +10,6 @@ class ReceiptStartForm(forms.Form):
     first_number = WholeNumberField(
         label="First number",
         min_value=1,
-        max_value=HIGHEST_START,
+        max_value=MAX_FIRST_NUMBER,
         help_text="The one after the last receipt that was written elsewhere. It is fixed with the year’s first receipt.",
     )

@@ -1,7 +1,4 @@
-"""The acts of the fee desk for many rows at once: the rules are those of `services`, the writes go by the thousand.
-
-Both classes take their locks when they are made, in the order of `services`, inside the caller's transaction.
-"""
+"""Enroll one or many students with bulk writes."""
 
 import collections
 
@@ -22,7 +19,11 @@ from .installments import check_installments, tuition_charges
 
 
 class BulkEnrollment:
-    """Enroll students, one or many; where they are ``imported``, those of a batch that is over as completed."""
+    """Enrolls students in batches, inside the transaction of the caller.
+
+    The institute, the batches and the accounts are locked when the object is created. With
+    ``imported``, enrollments in batches that are over are created as completed.
+    """
 
     def __init__(self, *, student_ids, batch_ids, by, imported=False):
         self.by, self.imported = by, imported
@@ -35,22 +36,22 @@ class BulkEnrollment:
         self.student_ids = set(student_ids)
         lock_accounts(self.student_ids)
         active = Enrollment.objects.active().order_by()
-        self._now_in = {}
+        self._batches_of = {}
         for chunk in in_chunks(self.student_ids):
             for enrollment in active.filter(student__in=chunk).select_related("batch"):
                 batch = self.batches.get(enrollment.batch_id, enrollment.batch)
-                self._now_in.setdefault(enrollment.student_id, []).append(batch)
+                self._batches_of.setdefault(enrollment.student_id, []).append(batch)
         taken = active.filter(batch__in=batch_ids).values_list("batch").annotate(Count("pk"))
-        self._taken = collections.Counter(dict(taken))
+        self._seats_taken = collections.Counter(dict(taken))
         self._installments = {}
 
     def seats_left(self, batch_id):
-        """Return how many students the batch still takes, None without a limit."""
+        """Return the number of free seats of the batch; None without a limit."""
         capacity = self.batches[batch_id].capacity
-        return None if capacity is None else capacity - self._taken[batch_id]
+        return None if capacity is None else capacity - self._seats_taken[batch_id]
 
     def students(self, student_ids):
-        """Return ``{id: student}`` with what the rules ask of a student."""
+        """Return ``{id: student}`` with what `enroll` needs."""
         rows = StudentProfile.objects.select_related("user").only(
             "user__full_name", "user__is_active"
         )
@@ -59,10 +60,7 @@ class BulkEnrollment:
     def enroll(
         self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None
     ):
-        """The enrollment of ``student``, counted for those that follow but not written yet.
-
-        Raises ValidationError.
-        """
+        """Return the unsaved enrollment, which takes a seat. Raise ValidationError."""
         enrollment = self._new(student, batch_id, enrolled_on, agreed_fee, fee_reason)
         enrollment.student = student
         if installments is not None:
@@ -84,16 +82,16 @@ class BulkEnrollment:
         enrollment = new_enrollment(
             **terms,
             institute=self.institute,
-            current_batches=self._now_in.get(student.pk, ()),
-            seats_taken=self._taken[batch_id],
+            current_batches=self._batches_of.get(student.pk, ()),
+            seats_taken=self._seats_taken[batch_id],
             today=self.today,
         )
-        self._now_in.setdefault(student.pk, []).append(batch)
-        self._taken[batch_id] += 1
+        self._batches_of.setdefault(student.pk, []).append(batch)
+        self._seats_taken[batch_id] += 1
         return enrollment
 
     def write(self, enrollments):
-        """Write ``enrollments`` with their tuition charges."""
+        """Save ``enrollments`` and their tuition charges."""
         bulk_create_with_history(enrollments, Enrollment, batch_size=BATCH_SIZE)
         charges = [
             charge
@@ -103,11 +101,10 @@ class BulkEnrollment:
             )
         ]
         for charge in charges:
-            charge.open_now = (
-                charge.amount
-            )  # of most it will be all; `finish` then has to write the others only
+            # Right for most students, so that `finish` has few charges to update.
+            charge.open_now = charge.amount
         Charge.objects.bulk_create(charges, batch_size=BATCH_SIZE)
 
     def finish(self):
-        """Bring the accounts up to date; once, after the last write."""
+        """Refresh the accounts. Call it once, after the last `write`."""
         refresh_accounts(self.student_ids)

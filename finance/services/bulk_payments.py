@@ -10,7 +10,11 @@ BATCH_SIZE = 500
 
 
 class BulkPayments:
-    """Records many payments by the rules of `services.record_payment`. Receipt numbers are reserved in order of date."""
+    """Records many payments, inside the transaction of the caller.
+
+    The receipt series and the accounts are locked when the object is created. Receipt numbers are
+    reserved in order of date, and the payments are built by `payments.build_payment`.
+    """
 
     def __init__(self, *, student_ids, days, by, kind=ReceiptSeries.Kind.RECEIPT):
         self.by = by
@@ -25,33 +29,31 @@ class BulkPayments:
         for series in self._series.values():
             series.last_closed = closed
         _, self.letterhead = Letterhead.objects.current()
-        self._days = set()  # of the payments that were written
+        self._days = set()
 
     def reserve_number(self, paid_on):
-        """The series and the next number for a payment of that day."""
+        """Return the series and the next number for a payment of that day."""
         series = self._series[financial_year(paid_on)]
         series.last_number += 1
         return series, series.last_number
 
     def statuses(self, student_ids):
-        """How each of these students stands now, as `ledger.FeeStatus` by key."""
+        """Return ``{student: FeeStatus}`` now."""
         return current_statuses(student_ids, active_charges(students=list(student_ids)))
 
     def write(self, payments):
-        """Write ``payments`` with their bank references."""
+        """Save ``payments`` and their bank references."""
         Payment.objects.bulk_create(payments, batch_size=BATCH_SIZE)
-        LiveReference.objects.bulk_create(
-            [
-                LiveReference(reference=reference, payment=payment)
-                for payment in payments
-                if (reference := live_reference(payment))
-            ],
-            batch_size=BATCH_SIZE,
-        )
+        references = [
+            LiveReference(reference=reference, payment=payment)
+            for payment in payments
+            if (reference := live_reference(payment))
+        ]
+        LiveReference.objects.bulk_create(references, batch_size=BATCH_SIZE)
         self._days.update(payment.paid_on for payment in payments)
 
     def finish(self):
-        """Keep the numbers used, and bring accounts and days up to date; once, after the last write."""
+        """Save the series, and refresh accounts and day totals. Call it once, at the end."""
         for series in self._series.values():
             series.save(update_fields=["last_number"])
         refresh_accounts(self.student_ids)

@@ -1,4 +1,4 @@
-"""Charges beside tuition: registration, material, exams; for one student or for many at once."""
+"""Post and cancel charges other than tuition."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,35 +13,17 @@ from finance.models import Charge, ChargeKind
 from . import installments
 
 
-def current_enrollments(students, batch=None):
-    """The active enrollment of each of ``students``, by their keys: in ``batch`` or, without one, the latest."""
-    active = Enrollment.objects.active().filter(student__in=students)
-    if batch is not None:
-        active = active.filter(batch=batch)
-    return {
-        enrollment.student_id: enrollment for enrollment in active.order_by("enrolled_on", "pk")
-    }
-
-
-def check_due_date(day):
-    """Raises ValidationError for a day so far away that its year was typed wrongly."""
-    first, last = months_later(timezone.localdate(), -12), installments.latest_due_date()
-    if not first <= day <= last:
-        raise ValidationError(
-            {"due_on": f"Choose a day from {format_date(first)} to {format_date(last)}."}
-        )
-
-
 @transaction.atomic
 def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None):
-    """Charge each of ``students`` ``amount`` rupees, due on ``due_on``; returns the charges that were posted now.
+    """Charge each of ``students`` ``amount`` rupees; return the new charges.
 
-    Who was charged with this ``token`` already is passed over, so that sending a form again charges nobody twice.
-    Raises ValidationError when the token was used for something else, or the kind has acts of its own.
+    Students already charged with the same ``token`` are skipped, so that a form sent twice charges
+    nobody twice. Raise ValidationError if the token was used for another charge, or if tuition or
+    late fees are posted.
     """
     if kind in (ChargeKind.TUITION, ChargeKind.LATE_FEE):
         raise ValidationError(
-            {"kind": "This kind is posted by enrolling or by the rules of late fees."}
+            {"kind": "Tuition is charged by enrolling, and late fees by their rules."}
         )
     if not token:
         raise ValidationError("This form has lost its one-time token. Open it again.")
@@ -49,11 +31,7 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
     keys = [student.pk for student in students]
     lock_accounts(keys)
     earlier = list(Charge.objects.filter(token=token))
-    content = {(kind, label, amount, due_on)}
-    if earlier and {(one.kind, one.label, one.amount, one.due_on) for one in earlier} != content:
-        raise ValidationError(
-            "This form was already used for another charge. Open it again for a further one."
-        )
+    _check_same(earlier, kind=kind, label=label, amount=amount, due_on=due_on)
     enrollments = current_enrollments(keys, batch)
     done = {charge.student_id for charge in earlier}
     today = timezone.localdate()
@@ -78,28 +56,52 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
     return charges
 
 
+def _check_same(earlier, **fields):
+    """Raise ValidationError if charges posted ``earlier`` have other ``fields``."""
+    if any(getattr(charge, name) != value for charge in earlier for name, value in fields.items()):
+        raise ValidationError(
+            "This form was already used for another charge. Open it again for a further one."
+        )
+
+
+def current_enrollments(students, batch=None):
+    """Return ``{student: active enrollment}``: in ``batch``, otherwise the latest one."""
+    active = Enrollment.objects.active().filter(student__in=students)
+    if batch is not None:
+        active = active.filter(batch=batch)
+    return {
+        enrollment.student_id: enrollment for enrollment in active.order_by("enrolled_on", "pk")
+    }
+
+
+def check_due_date(day):
+    """Raise ValidationError if ``day`` is so far away that its year must be wrong."""
+    first, last = months_later(timezone.localdate(), -12), installments.latest_due_date()
+    if not first <= day <= last:
+        message = f"Choose a day from {format_date(first)} to {format_date(last)}."
+        raise ValidationError({"due_on": message})
+
+
 def already_charged(students, *, kind, label):
-    """The keys of those of ``students`` who have a charge of this kind and label that stands."""
+    """Return the ids of ``students`` with an active charge of the same kind and label."""
     same = Charge.objects.active().filter(student__in=students, kind=kind, label__iexact=label)
     return set(same.values_list("student", flat=True))
 
 
 @transaction.atomic
 def cancel_charge(*, charge, reason, by):
-    """Cancel ``charge``: it is no longer owed, and what was paid for it counts for others or as an advance.
-
-    Raises ValidationError for tuition, which changes with its enrollment, and when it was cancelled already.
-    """
+    """Cancel a charge other than tuition. What was paid for it pays other charges."""
     if not reason:
-        raise ValidationError({"reason": "Say why the charge is cancelled."})
+        raise ValidationError({"reason": "Enter the reason for cancelling the charge."})
     lock_account(charge.student_id)
     charge = Charge.objects.get(pk=charge.pk)
     if charge.kind == ChargeKind.TUITION:
         raise ValidationError(
-            "Tuition changes by a concession, by its installments, or when the student leaves."
+            "Tuition cannot be cancelled. Grant a concession, change the installments, or drop "
+            "the student."
         )
     if charge.is_cancelled:
-        raise ValidationError("This charge was cancelled already.")
+        raise ValidationError("This charge is already cancelled.")
     installments.cancel_charges([charge], reason=reason, by=by)
     refresh_accounts([charge.student_id])
     return charge

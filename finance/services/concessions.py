@@ -1,4 +1,7 @@
-"""Concessions: asked for, approved, taken back. Each is one or more rows with a token in common, one row a charge."""
+"""Request, approve and withdraw concessions.
+
+A concession has one row for each charge, with a common token.
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -19,57 +22,40 @@ from finance.models import Concession
 
 
 def siblings(student):
-    """Active students whose guardian has the same phone, to suggest the sibling concession by."""
+    """Return active students with the same guardian phone."""
     if not student.guardian_phone:
         return StudentProfile.objects.none()
-    alike = StudentProfile.objects.filter(guardian_phone=student.guardian_phone).exclude(
-        pk=student.pk
+    active = Enrollment.objects.active().filter(student=OuterRef("pk"))
+    return (
+        StudentProfile.objects.filter(Exists(active), guardian_phone=student.guardian_phone)
+        .exclude(pk=student.pk)
+        .select_related("user")
     )
-    return alike.filter(
-        Exists(Enrollment.objects.active().filter(student=OuterRef("pk")))
-    ).select_related("user")
 
 
 def first_siblings(student):
-    """The first of them by name, as pages name them."""
     return list(siblings(student).order_by("user__full_name", "pk")[:5])
 
 
 @transaction.atomic
 def request_concession(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
-    """Take ``amount`` rupees, or ``percent`` of what is open, off ``charges`` of ``student``; returns the rows.
+    """Reduce the unpaid amount of ``charges`` by ``amount`` rupees or by ``percent``.
 
-    It is spread over what is open of them in proportion, none below zero. Where these charges would have more taken off
-    in all than the institute's limit, it waits for an approval and changes nothing until then. The same ``token`` gives
-    the rows of the first time. Raises ValidationError.
+    The concession is split over the charges in proportion. It waits for approval if the
+    concessions on these charges exceed the limit of the institute. Return its rows; the same
+    ``token`` returns the rows of the first request.
     """
     if not reason:
-        raise ValidationError({"reason": "Say why the student pays less."})
+        raise ValidationError({"reason": "Enter the reason for the concession."})
     lock_account(student.pk)
     if token and (earlier := list(Concession.objects.filter(token=token).select_related("charge"))):
-        return _same_concession(earlier, student, kind, reason)
-    today = timezone.localdate()
-    chosen = {charge.pk for charge in charges}
-    lines = [
-        line
-        for line in fee_status(student, today).lines
-        if line.charge.pk in chosen and line.unpaid > ZERO
-    ]
-    unpaid = sum((line.unpaid for line in lines), ZERO)
-    if not lines:
-        raise ValidationError("Nothing is open of these charges, so nothing can be taken off.")
-    if percent is not None:
-        amount = share(unpaid, percent, 100)
-    if amount is None or amount <= ZERO:
-        raise ValidationError({"amount": "Enter an amount above zero."})
-    if amount > unpaid:
-        raise ValidationError({"amount": f"At most {display(unpaid)}, what is still open."})
+        return _ensure_same(earlier, student, kind, reason)
+    lines = _unpaid_lines(student, charges)
+    amount = _checked_amount(lines, amount, percent)
     parts = split_in_proportion(amount, [line.unpaid for line in lines])
-    in_all = amount + sum(
-        (line.conceded for line in lines), ZERO
-    )  # several small ones are not a way round the limit
-    is_approved = in_all <= Institute.objects.current().concession_limit
-    now = timezone.now()
+    # Earlier concessions count, so that several small ones cannot exceed the limit.
+    total = amount + sum((line.conceded for line in lines), ZERO)
+    is_approved = total <= Institute.objects.current().concession_limit
     token = token or secrets.token_urlsafe(24)
     rows = [
         Concession(
@@ -80,13 +66,12 @@ def request_concession(*, student, charges, kind, reason, by, amount=None, perce
             reason=reason,
             token=token,
             asked_by=by,
-            approved_by=by if is_approved else None,
-            approved_on=today if is_approved else None,
-            approved_at=now if is_approved else None,
         )
         for line, part in zip(lines, parts, strict=True)
         if part > ZERO
     ]
+    if is_approved:
+        _set_approved(rows, by)
     for row in rows:
         row.clean_fields(exclude=["student", "charge", "asked_by", "approved_by"])
     Concession.objects.bulk_create(rows)
@@ -94,8 +79,38 @@ def request_concession(*, student, charges, kind, reason, by, amount=None, perce
     return rows
 
 
-def _same_concession(earlier, student, kind, reason):
-    """``earlier``, the rows that the token gave before. Raises ValidationError when it was about something else."""
+def _unpaid_lines(student, charges):
+    chosen = {charge.pk for charge in charges}
+    lines = [
+        line
+        for line in fee_status(student, timezone.localdate()).lines
+        if line.charge.pk in chosen and line.unpaid > ZERO
+    ]
+    if not lines:
+        raise ValidationError("These charges are paid, so no concession is possible.")
+    return lines
+
+
+def _checked_amount(lines, amount, percent):
+    """Return the amount of a concession on ``lines``. Raise ValidationError if it is invalid."""
+    unpaid = sum((line.unpaid for line in lines), ZERO)
+    if percent is not None:
+        amount = share(unpaid, percent, 100)
+    if amount is None or amount <= ZERO:
+        raise ValidationError({"amount": "Enter an amount above zero."})
+    if amount > unpaid:
+        raise ValidationError({"amount": f"At most {display(unpaid)}, the unpaid amount."})
+    return amount
+
+
+def _set_approved(rows, by):
+    today, now = timezone.localdate(), timezone.now()
+    for row in rows:
+        row.approved_by, row.approved_on, row.approved_at = by, today, now
+
+
+def _ensure_same(earlier, student, kind, reason):
+    """Return ``earlier``. Raise ValidationError if it is a different concession."""
     if {(row.student_id, row.kind, row.reason) for row in earlier} != {(student.pk, kind, reason)}:
         raise ValidationError(
             "This form was already used for another concession. Open it again for a further one."
@@ -104,7 +119,7 @@ def _same_concession(earlier, student, kind, reason):
 
 
 def _locked_rows(token):
-    """The rows of one concession and its student's account, locked."""
+    """Lock the account of the student, and return the rows of the concession."""
     first = Concession.objects.filter(token=token).first()
     if first is None:
         raise ValidationError("This concession does not exist.")
@@ -114,22 +129,20 @@ def _locked_rows(token):
 
 @transaction.atomic
 def approve_concession(*, token, by):
-    """Let a waiting concession count from today. Raises ValidationError when it no longer waits, or no longer fits."""
+    """Approve a waiting concession as of today. Raise ValidationError if too much is paid now."""
     rows = _locked_rows(token)
     if not all(row.is_waiting for row in rows):
-        raise ValidationError("This concession was decided already.")
-    today = timezone.localdate()
+        raise ValidationError("This concession is already decided.")
     student = rows[0].student
-    unpaid = {line.charge.pk: line.unpaid for line in fee_status(student, today).lines}
+    status = fee_status(student, timezone.localdate())
+    unpaid = {line.charge.pk: line.unpaid for line in status.lines}
     for row in rows:
-        if row.amount > unpaid.get(row.charge_id, ZERO):
+        if row.amount > (rest := unpaid.get(row.charge_id, ZERO)):
             raise ValidationError(
-                f"Of {row.charge} only {display(unpaid.get(row.charge_id, ZERO))} is still open. "
-                "Decline this concession and ask for one that fits."
+                f"Only {display(rest)} of {row.charge} is unpaid. "
+                "Decline this concession and request a smaller one."
             )
-    now = timezone.now()
-    for row in rows:
-        row.approved_by, row.approved_on, row.approved_at = by, today, now
+    _set_approved(rows, by)
     Concession.objects.bulk_update(rows, ["approved_by", "approved_on", "approved_at"])
     refresh_accounts([student.pk])
     return rows
@@ -137,12 +150,12 @@ def approve_concession(*, token, by):
 
 @transaction.atomic
 def withdraw_concession(*, token, reason, by):
-    """Decline a waiting concession, or take back one that counts. Raises ValidationError."""
+    """Decline a waiting concession, or withdraw an approved one."""
     if not reason:
-        raise ValidationError({"reason": "Say why."})
+        raise ValidationError({"reason": "Enter a reason."})
     rows = _locked_rows(token)
     if any(row.cancelled_on for row in rows):
-        raise ValidationError("This concession was taken back already.")
+        raise ValidationError("This concession is already withdrawn.")
     today = timezone.localdate()
     for row in rows:
         row.cancelled_on, row.cancelled_by, row.cancel_reason = today, by, reason[:200]
@@ -153,55 +166,53 @@ def withdraw_concession(*, token, reason, by):
 
 @dataclass
 class ConcessionRecord:
-    """One concession with all its rows, for its history: what its charges came to ``before`` and ``after``, in rupees."""
+    """A concession in the history of a student; ``before`` is the net amount without it."""
 
     rows: list[Concession]
     before: Decimal
 
     @property
     def first(self):
-        """The row that speaks for all: they have everything in common but charge and amount."""
+        """One row; all have the same values except charge and amount."""
         return self.rows[0]
 
     @property
     def amount(self):
-        """What it takes off, in rupees."""
         return sum((row.amount for row in self.rows), ZERO)
 
     @property
     def after(self):
-        """What its charges come to with it."""
         return self.before - self.amount
 
     @property
     def has_lapsed(self):
-        """Whether all its charges were cancelled, by which it counts no more."""
+        """Whether all its charges are cancelled."""
         return all(row.charge.cancelled_on for row in self.rows)
 
 
 def concession_history(student):
-    """Everything that was taken off the fees of ``student``, asked for or taken back: a list of Given, newest first."""
-    about = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
+    """Return a ConcessionRecord for each concession of ``student``, newest first."""
+    related = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
+    rows = Concession.objects.filter(student=student).select_related(*related)
     groups = {}
-    for row in (
-        Concession.objects.filter(student=student).select_related(*about).order_by("asked_at", "pk")
-    ):
+    for row in rows.order_by("asked_at", "pk"):
         groups.setdefault(row.token, []).append(row)
-    every = [row for group in groups.values() for row in group]
-    found = [
-        ConcessionRecord(rows=group, before=_before(group, every)) for group in groups.values()
+    all_rows = [row for group in groups.values() for row in group]
+    records = [
+        ConcessionRecord(rows=group, before=_amount_before(group, all_rows))
+        for group in groups.values()
     ]
-    return found[::-1]
+    return records[::-1]
 
 
-def _before(group, every):
-    """What the charges of ``group`` came to before it, less what of ``every`` row counted then."""
+def _amount_before(group, all_rows):
+    """Return the amount of the charges of ``group``, less the concessions that preceded it."""
     first = group[0]
     moment = first.approved_at or first.asked_at
     charges = {row.charge_id for row in group}
     counted = [
         row.amount
-        for row in every
+        for row in all_rows
         if row.charge_id in charges
         and row.token != first.token
         and row.approved_at

@@ -1,3 +1,5 @@
+"""Count the cash of a person and close their day."""
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Min
@@ -10,22 +12,22 @@ from finance.models import DayClose, Mode, Payment, ReceiptSeries, Refund, Rever
 
 
 def expected_cash(person, on):
-    """The cash (rupees) that ``person`` should have of the day ``on``.
+    """Return the cash in rupees that ``person`` should have from the day ``on``.
 
-    It is the cash they received on it that was not voided in the same book, less the cash of earlier days that they voided
-    on it, less the cash they gave back. So each void counts in one book, whenever a day is closed.
+    It is the cash received, less cash refunds, less cash of earlier days that the person
+    cancelled. A receipt cancelled in the same day book does not count.
     """
     received = Payment.objects.filter(received_by=person, booked_on=on, mode=Mode.CASH)
     received = received.exclude(reversal__booked_on__lte=on)
-    earlier = Payment.objects.filter(
+    cancelled = Payment.objects.filter(
         booked_on__lt=on, mode=Mode.CASH, reversal__voided_by=person, reversal__booked_on=on
     )
-    given_back = Refund.objects.filter(refunded_by=person, booked_on=on, mode=Mode.CASH)
-    return received.total() - earlier.total() - given_back.total()
+    refunded = Refund.objects.filter(refunded_by=person, booked_on=on, mode=Mode.CASH)
+    return received.total() - cancelled.total() - refunded.total()
 
 
 def first_open_day(person, after):
-    """The first day after ``after`` in whose book ``person`` has an entry, or None."""
+    """Return the first day after ``after`` with an entry of ``person``, or None."""
     days = [
         rows.filter(booked_on__gt=after).aggregate(first=Min("booked_on"))["first"]
         for rows in (
@@ -39,40 +41,41 @@ def first_open_day(person, after):
 
 @transaction.atomic
 def close_day(*, person, on, counted_cash, note=""):
-    """Close the day ``on`` of ``person``, who has counted so much cash (rupees); what they enter later stands in the book of
-    their next open day. Returns the close.
+    """Close the day ``on`` of ``person``; later entries are counted on their next open day.
 
-    Raises ValidationError when the day is to come or was closed, when an earlier one is still open, and when the cash
-    differs from the book's and no note says why.
+    Raise ValidationError for a future or closed day, if an earlier day is open, or if the cash
+    differs and no note explains it.
     """
-    today = timezone.localdate()
-    if on > today:
-        raise ValidationError(f"{format_date(on)} is still to come. Close it in its evening.")
-    # Every entry draws on a series, so nothing can enter the book while they are held.
+    if on > timezone.localdate():
+        raise ValidationError(f"{format_date(on)} is in the future. Close it that evening.")
+    # Every entry locks a series, so nothing is entered while all of them are locked.
     for kind in (ReceiptSeries.Kind.RECEIPT, ReceiptSeries.Kind.REFUND):
         lock_series(on, kind=kind)
     list(ReceiptSeries.objects.select_for_update().order_by("pk").values_list("pk"))
-    closed = closed_days(person).first()
-    if closed and closed >= on:
-        raise ValidationError(f"Your book is closed up to {format_date(closed)} already.")
-    if closed and (first := first_open_day(person, closed)) and first < on:
-        raise ValidationError(
-            f"Close {format_date(first)} first: it has entries of yours and is still open."
-        )
-    by_book = expected_cash(person, on)
-    if counted_cash != by_book and not note:
-        difference = counted_cash - by_book
-        words = (
-            f"{display(difference)} more" if difference > ZERO else f"{display(-difference)} less"
-        )
-        raise ValidationError(
-            {
-                "note": f"This is {words} than the book’s {display(by_book)}. Say in the note where it comes from."
-            }
-        )
-    closing = DayClose(
-        person=person, closed_on=on, counted_cash=counted_cash, system_cash=by_book, note=note
+    _check_order(person, on)
+    expected = expected_cash(person, on)
+    if counted_cash != expected and not note:
+        raise ValidationError({"note": _difference_message(counted_cash, expected)})
+    close = DayClose(
+        person=person, closed_on=on, counted_cash=counted_cash, system_cash=expected, note=note
     )
-    closing.clean_fields(exclude=["person"])
-    closing.save(force_insert=True)
-    return closing
+    close.clean_fields(exclude=["person"])
+    close.save(force_insert=True)
+    return close
+
+
+def _check_order(person, on):
+    """Raise ValidationError if the day is closed, or an earlier day is still open."""
+    closed = closed_days(person).first()
+    if not closed:
+        return
+    if closed >= on:
+        raise ValidationError(f"Your days up to {format_date(closed)} are already closed.")
+    if (first := first_open_day(person, closed)) and first < on:
+        raise ValidationError(f"Close {format_date(first)} first: it has entries of yours.")
+
+
+def _difference_message(counted, expected):
+    difference = counted - expected
+    amount = f"{display(abs(difference))} {'more' if difference > ZERO else 'less'}"
+    return f"This is {amount} than the expected {display(expected)}. Explain it in the note."

@@ -1,3 +1,5 @@
+"""Enroll students, and end enrollments, together with their tuition."""
+
 import datetime
 
 from django.core.exceptions import ValidationError
@@ -21,9 +23,10 @@ from .bulk_enrollments import BulkEnrollment
 def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", installments=None):
     """Enroll ``student`` in ``batch`` and post the tuition.
 
-    ``agreed_fee`` in rupees; left out, it is the course's fee. ``installments`` are pairs of a due date and rupees that
-    add up to it; left out, all of it is due on the day of enrolling. Raises ValidationError with a sentence when the batch is full or over, the student is inactive or has an
-    active enrollment, or the fee is lowered without a reason.
+    ``agreed_fee`` (rupees) defaults to the fee of the course. ``installments`` are pairs of a due
+    date and rupees; by default everything is due on the day of enrolling. Raise ValidationError
+    if the batch is full or over, the student is inactive or already enrolled, or the fee is
+    lowered without a reason.
     """
     enrolling = BulkEnrollment(student_ids=[student.pk], batch_ids=[batch.pk], by=by)
     enrollment = enrolling.enroll(
@@ -41,23 +44,22 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
 
 @transaction.atomic
 def enroll_several(*, students, batch, enrolled_on, by, plan=None):
-    """Enroll all ``students`` in ``batch`` at the course's fee, or none of them. Returns the enrollments.
+    """Enroll all ``students`` at the fee of the course, or none of them.
 
-    They pay by ``plan``, one of the course's; left out, at once.
-    Raises ValidationError with a sentence for the batch, or one for each student that stands in the way.
+    They pay by ``plan`` or at once. Raise ValidationError with one message for the batch, or one
+    for each student who cannot be enrolled.
     """
     enrolling = BulkEnrollment(
         student_ids=[student.pk for student in students], batch_ids=[batch.pk], by=by
     )
     batch, seats = enrolling.batches[batch.pk], enrolling.seats_left(batch.pk)
     if seats is not None and len(students) > seats:
-        raise ValidationError(
-            {
-                "batch": f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."
-            }
+        message = (
+            f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."
         )
+        raise ValidationError({"batch": message})
     rows = installments.plan_rows(plan, batch.course.total_fee, enrolled_on) if plan else None
-    enrollments, refusals = [], []
+    enrollments, errors = [], []
     for student in sorted(students, key=lambda student: student.pk):
         try:
             enrollments.append(
@@ -65,12 +67,12 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
                     student=student, batch_id=batch.pk, enrolled_on=enrolled_on, installments=rows
                 )
             )
-        except ValidationError as refusal:
-            if hasattr(refusal, "error_dict"):
-                raise  # about the batch or the day, and so the same for everybody
-            refusals.append(refusal)
-    if refusals:
-        raise ValidationError(refusals)
+        except ValidationError as error:
+            if hasattr(error, "error_dict"):
+                raise  # about the batch or the day, so the same for all students
+            errors.append(error)
+    if errors:
+        raise ValidationError(errors)
     enrolling.write(enrollments)
     enrolling.finish()
     return enrollments
@@ -78,30 +80,30 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
 
 @transaction.atomic
 def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
-    """End an active enrollment before its time, from the day ``ended_on`` on.
+    """End an active enrollment early, from the day ``ended_on`` on.
 
-    ``fee_to_keep`` (rupees) is the fee that stays charged for it; left out, nothing about the fee changes.
-    ``fee_reason`` says why it is another than what was proposed. Raises ValidationError.
+    ``fee_to_keep`` (rupees) is the tuition that stays charged; without it the fee does not change.
+    ``fee_reason`` explains a different amount than the proposed one.
     """
     if not reason:
-        raise ValidationError({"reason": "Say why the student leaves."})
+        raise ValidationError({"reason": "Enter the reason for leaving."})
     lock_account(enrollment.student_id)
-    words = f"{reason} (fee kept: {fee_reason})" if fee_reason else reason
+    note = f"{reason} (fee kept: {fee_reason})" if fee_reason else reason
     enrollment = end_enrollment(
-        enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=words
+        enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=note
     )
     if fee_to_keep is not None:
-        _retain_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {words}", by=by)
+        _retain_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {note}", by=by)
         refresh_accounts([enrollment.student_id])
     return enrollment
 
 
 def tuition_lines(enrollment, fees=None):
-    """The lines of the ledger about the tuition of ``enrollment`` and of those it was transferred from, by due date.
+    """Return the tuition lines of ``enrollment`` and of those it was transferred from.
 
-    ``fees`` spares asking how the student stands.
+    ``fees`` saves queries if the caller knows the FeeStatus of the student.
     """
-    chain = {one.pk for one in enrollment.with_predecessors}
+    chain = {earlier.pk for earlier in enrollment.with_predecessors}
     fees = fees or fee_status(enrollment.student, timezone.localdate())
     return [
         line
@@ -111,45 +113,42 @@ def tuition_lines(enrollment, fees=None):
 
 
 def _retain_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
-    """Cancel what is open of the tuition, so that ``fee_to_keep`` rupees stay to be paid for the enrollment in all.
+    """Reduce the tuition of ``enrollment`` to ``fee_to_keep`` rupees.
 
-    What is settled stays as it is while it fits; what goes is posted anew as far as it is kept, due when its first part
-    was, but not after the student has left. The rest of what was paid becomes an advance, to be given back. The caller
-    holds the account and refreshes it.
+    Paid charges stay as far as they fit. The others are cancelled, and the rest of the fee is
+    posted anew, due on the first of their dates, but not after the student has left. The caller
+    has locked the account and must refresh it.
     """
     lines = tuition_lines(enrollment)
     charged = sum((line.net for line in lines), ZERO)
     if fee_to_keep == charged:
         return
     if fee_to_keep > charged:
-        raise ValidationError(
-            {"fee_to_keep": f"At most {display(charged)}, the fee charged for this enrollment."}
-        )
-    rest, gone = fee_to_keep, []
+        message = f"At most {display(charged)}, the fee charged for this enrollment."
+        raise ValidationError({"fee_to_keep": message})
+    rest, cancelled = fee_to_keep, []
     for line in lines:
         if line.unpaid == ZERO and line.net <= rest:
             rest -= line.net
         else:
-            gone.append(line)
+            cancelled.append(line.charge)
     today = timezone.localdate()
-    installments.cancel_charges([line.charge for line in gone], reason=reason, by=by)
-    rows = [(min(gone[0].charge.due_on, max(ended_on, today)), rest)] if rest > ZERO else []
+    installments.cancel_charges(cancelled, reason=reason, by=by)
+    due_on = min(cancelled[0].due_on, max(ended_on, today))
+    rows = [(due_on, rest)] if rest > ZERO else []
     Charge.objects.bulk_create(installments.build_charges(enrollment, rows, on=today, by=by))
 
 
 @transaction.atomic
 def complete(*, enrollment, ended_on, by):
-    """End an active enrollment as completed, from the day ``ended_on`` on. What is owed stays owed."""
+    """Complete an active enrollment from the day ``ended_on`` on. Its dues do not change."""
     lock_account(enrollment.student_id)
     return end_enrollment(enrollment, EnrollmentStatus.COMPLETED, ended_on=ended_on, reason="")
 
 
 @transaction.atomic
 def complete_batch(*, batch, last_day, by):
-    """End a batch with ``last_day`` and complete all its active enrollments; returns how many.
-
-    Raises ValidationError when the day lies before the batch starts, before an enrollment or before its last mark.
-    """
+    """End a batch with ``last_day`` and complete its active enrollments; return their number."""
     batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
     if last_day < batch.starts_on:
         raise ValidationError(
@@ -159,8 +158,5 @@ def complete_batch(*, batch, last_day, by):
     batch.full_clean()
     batch.save(update_fields=["ends_on"])
     ended_on = last_day + datetime.timedelta(days=1)
-    return len(
-        end_enrollments(
-            batch.enrollments.active(), EnrollmentStatus.COMPLETED, ended_on=ended_on, reason=""
-        )
-    )
+    active = batch.enrollments.active()
+    return len(end_enrollments(active, EnrollmentStatus.COMPLETED, ended_on=ended_on, reason=""))

@@ -1,6 +1,6 @@
-"""Tuition in installments: the rows of a plan, posting them, and changing what is still open.
+"""Tuition in installments: fee plans, charges, changes and prorated fees.
 
-A row is a pair ``(due_on, amount)``: a date, and rupees to be paid.
+A row is a pair of a due date and rupees to be paid.
 """
 
 import datetime
@@ -21,33 +21,34 @@ from finance.locks import lock_account
 from finance.models import Charge, ChargeKind, Concession, FeePlanPart
 
 DAY = datetime.timedelta(days=1)
+#: A due date further ahead is a typing error.
+MAX_YEARS_AHEAD = 10
 
 
 def plan_rows(plan, fee, starts_on):
-    """The rows by which ``plan`` divides ``fee`` (rupees) for who starts on ``starts_on``, by date.
+    """Return the rows of ``plan`` for ``fee`` rupees and a student who starts on ``starts_on``.
 
-    Amounts of the plan are kept when they add up to the fee; otherwise, as per cent are, they are its proportions. What
-    had its fixed date before is due on the first day.
+    Amounts that do not add up to the fee are scaled, like percentages. A fixed date before the
+    start is moved to the start.
     """
     return rows_from_parts(list(plan.parts.all()), fee, starts_on)
 
 
 def rows_from_parts(parts, fee, starts_on):
-    """The same of the ``parts`` of a plan."""
+    """Return the rows for the ``parts`` of a plan: see `plan_rows`."""
     if not parts or fee <= ZERO:
         return [(starts_on, fee)] if fee > ZERO else []
-    amounts = split_in_proportion(
-        fee, [part.percent if part.amount is None else part.amount for part in parts]
-    )
+    weights = [part.percent if part.amount is None else part.amount for part in parts]
+    amounts = split_in_proportion(fee, weights)
     days = [max(part.due_on or starts_on + part.days * DAY, starts_on) for part in parts]
     return sorted((day, amount) for day, amount in zip(days, amounts, strict=True) if amount > ZERO)
 
 
 @transaction.atomic
 def save_plan(plan, parts):
-    """Save ``plan`` with ``parts`` (dictionaries of the fields of `FeePlanPart`) in the place of those it had.
+    """Save ``plan`` and replace its parts by ``parts``, dictionaries of `FeePlanPart` fields.
 
-    Who is enrolled already keeps their installments. Raises ValidationError.
+    Students who are enrolled keep their installments.
     """
     plan.full_clean()
     plan.save()
@@ -61,50 +62,42 @@ def save_plan(plan, parts):
 
 
 def split_rest(rows, total, count):
-    """``rows`` with what is missing to ``total`` rupees added as ``count`` further rows, a month apart.
-
-    Raises ValidationError when nothing is missing.
-    """
+    """Return ``rows`` and ``count`` further monthly rows, which add up to ``total`` rupees."""
     rest = total - sum((amount for _, amount in rows), ZERO)
     if rest <= ZERO:
         raise ValidationError(
-            "Nothing is left to split: the installments add up to the fee already."
+            "Nothing is left to split: the installments already add up to the fee."
         )
     last = max((due_on for due_on, _ in rows), default=timezone.localdate())
     parts = [part for part in split(rest, count) if part > ZERO]
-    return [
-        *rows,
-        *((months_later(last, number), part) for number, part in enumerate(parts, start=1)),
-    ]
+    new = [(months_later(last, number), part) for number, part in enumerate(parts, start=1)]
+    return [*rows, *new]
 
 
 def split_evenly(total, count, starts_on):
-    """``total`` rupees as ``count`` rows a month apart, the first on ``starts_on``; odd paise go to the first ones."""
+    """Return ``count`` monthly rows for ``total`` rupees, the first on ``starts_on``."""
     parts = [part for part in split(total, count) if part > ZERO]
     return [(months_later(starts_on, number), part) for number, part in enumerate(parts)]
 
 
-#: So many years ahead something is due at most: further, the year was typed wrongly.
-YEARS_AHEAD = 10
-
-
 def latest_due_date():
-    """The last day on which something can be due."""
-    return months_later(timezone.localdate(), 12 * YEARS_AHEAD)
+    return months_later(timezone.localdate(), 12 * MAX_YEARS_AHEAD)
 
 
 def check_installments(rows, total, *, not_before=None):
-    """Raises ValidationError unless ``rows`` are above zero and add up to ``total`` rupees, to the paisa, and none is due
-    before the day ``not_before`` or many years ahead."""
+    """Raise ValidationError unless ``rows`` are valid and add up to ``total`` rupees exactly.
+
+    No row may be due before the day ``not_before`` or after `latest_due_date`.
+    """
     if any(amount <= ZERO for _, amount in rows):
-        raise ValidationError("Each installment is above zero.")
+        raise ValidationError("Each installment must be above zero.")
     if not_before and any(due_on < not_before for due_on, _ in rows):
         raise ValidationError(
             f"No installment can be due before {format_date(not_before)}. Choose a later date."
         )
-    if any(due_on > (last := latest_due_date()) for due_on, _ in rows):
+    if any(due_on > (latest := latest_due_date()) for due_on, _ in rows):
         raise ValidationError(
-            f"No installment can be due after {format_date(last)}. Choose an earlier date."
+            f"No installment can be due after {format_date(latest)}. Choose an earlier date."
         )
     found = sum((amount for _, amount in rows), ZERO)
     if found != total:
@@ -116,7 +109,7 @@ def check_installments(rows, total, *, not_before=None):
 
 
 def build_charges(enrollment, rows, *, on, by):
-    """Tuition charges of ``enrollment`` for ``rows``, not saved yet, posted on the day ``on``."""
+    """Return unsaved tuition charges for ``rows``, posted on the day ``on``."""
     rows = sorted(rows)
     return [
         Charge(
@@ -134,24 +127,20 @@ def build_charges(enrollment, rows, *, on, by):
 
 
 def tuition_charges(enrollment, rows=None, *, by, today):
-    """The charges that enrolling posts ``today``, not saved yet. Raises ValidationError when ``rows`` miss the agreed fee."""
+    """Return the unsaved charges of a new enrollment; by default one for the agreed fee."""
     if rows is None:
-        rows = (
-            [(enrollment.enrolled_on, enrollment.agreed_fee)]
-            if enrollment.agreed_fee > ZERO
-            else []
-        )
+        fee = enrollment.agreed_fee
+        rows = [(enrollment.enrolled_on, fee)] if fee > ZERO else []
     check_installments(rows, enrollment.agreed_fee)
-    # Posted on the day it is agreed, also for a student who starts later: what is owed counts from now on.
+    # Posted today also for a later start, because the fee is agreed now.
     return build_charges(enrollment, rows, on=min(enrollment.enrolled_on, today), by=by)
 
 
 def unpaid_tuition(enrollment, on):
-    """The tuition lines of ``enrollment`` of which something is still to be paid."""
-    status = fee_status(enrollment.student, on)
+    """Return the unpaid tuition lines of ``enrollment``."""
     return [
         line
-        for line in status.lines
+        for line in fee_status(enrollment.student, on).lines
         if line.unpaid > ZERO
         and line.charge.enrollment_id == enrollment.pk
         and line.charge.kind == ChargeKind.TUITION
@@ -160,85 +149,92 @@ def unpaid_tuition(enrollment, on):
 
 @transaction.atomic
 def change_installments(*, enrollment, rows, reason, by):
-    """Put ``rows`` in the place of what is still open of the tuition of ``enrollment``. What is settled stays.
+    """Replace the unpaid tuition of ``enrollment`` by ``rows``.
 
-    The open charges are cancelled and posted anew; concessions on them are carried over, so that what is to be paid
-    is the same. Raises ValidationError when the rows do not add up to what is open or begin before the enrollment, or the
-    reason is missing.
+    The unpaid charges are cancelled and posted anew with their concessions, so that the unpaid
+    amount stays the same. Raise ValidationError if the rows do not add up to it, or begin too
+    early.
     """
     if not reason:
-        raise ValidationError({"reason": "Say why the installments change."})
+        raise ValidationError({"reason": "Enter the reason for changing the installments."})
     lock_account(enrollment.student_id)
     today = timezone.localdate()
     lines = unpaid_tuition(enrollment, today)
     if not lines:
-        raise ValidationError("Nothing of this fee is open any more.")
+        raise ValidationError("This fee is already paid.")
     first_day = min(enrollment.enrolled_on, *(line.charge.due_on for line in lines))
-    check_installments(rows, sum((line.unpaid for line in lines), ZERO), not_before=first_day)
-    # What is settled of a charge keeps its date, so that the same payments settle it again.
-    kept = [(line.charge.due_on, line.paid) for line in lines if line.paid > ZERO]
-    rows = sorted([*kept, *rows])
-    replace_charges(enrollment, [line.charge for line in lines], rows, reason=reason, by=by)
+    unpaid = sum((line.unpaid for line in lines), ZERO)
+    check_installments(rows, unpaid, not_before=first_day)
+    # Paid parts keep their dates, so that the same payments are allocated to them.
+    paid = [(line.charge.due_on, line.paid) for line in lines if line.paid > ZERO]
+    charges = [line.charge for line in lines]
+    replace_charges(enrollment, charges, sorted([*paid, *rows]), reason=reason, by=by)
     refresh_accounts([enrollment.student_id])
 
 
 def replace_charges(enrollment, charges, rows, *, reason, by, carry=True):
-    """Cancel ``charges`` and post ``rows`` for ``enrollment`` instead, with the concessions carried over in proportion.
+    """Cancel ``charges`` and post charges for ``rows``; return the new charges.
 
-    ``rows`` are what is to be paid; what is conceded comes on top of each. Without ``carry`` the concessions lapse.
-    The caller holds the account and refreshes it.
+    ``rows`` are amounts to be paid. The concessions on ``charges`` are added to them and carried
+    over in proportion; without ``carry`` they lapse. The caller has locked the account and must
+    refresh it.
     """
-    today = timezone.localdate()
-    carried = {}
-    standing = Concession.objects.filter(charge__in=charges if carry else [], cancelled_on=None)
-    for concession in standing.order_by("asked_at", "pk"):
-        carried.setdefault(concession.token, []).append(concession)
+    concessions = _split_concessions(charges, rows) if carry else []
     cancel_charges(charges, reason=reason, by=by)
-    conceded = [
-        (
-            group[0],
-            split_in_proportion(
-                sum((one.amount for one in group), ZERO), [amount for _, amount in rows]
-            ),
-        )
-        for group in carried.values()
-    ]
-    # One that still waits for its approval comes along too, but takes nothing off yet.
-    counted = [parts for concession, parts in conceded if not concession.is_waiting]
+    # Waiting concessions are carried over too, but do not count yet.
+    counted = [parts for concession, parts in concessions if not concession.is_waiting]
     gross = [
         (due_on, amount + sum((parts[index] for parts in counted), ZERO))
         for index, (due_on, amount) in enumerate(rows)
     ]
+    today = timezone.localdate()
     posted = Charge.objects.bulk_create(build_charges(enrollment, gross, on=today, by=by))
-    Concession.objects.bulk_create(
-        [
-            Concession(
-                student_id=enrollment.student_id,
-                charge=charge,
-                amount=part,
-                kind=concession.kind,
-                reason=concession.reason,
-                token=token,
-                asked_by=concession.asked_by,
-                asked_at=concession.asked_at,
-                approved_by=concession.approved_by,
-                approved_on=None if concession.is_waiting else today,
-                approved_at=concession.approved_at,
-            )
-            for concession, parts in conceded
-            for token in [secrets.token_urlsafe(24)]
-            for charge, part in zip(posted, parts, strict=True)
-            if part > ZERO
-        ]
-    )
+    copies = []
+    for concession, parts in concessions:
+        copies += _copy_concession(concession, posted, parts)
+    Concession.objects.bulk_create(copies)
     return posted
 
 
+def _split_concessions(charges, rows):
+    """Return pairs of a concession on ``charges`` and its parts, one for each of ``rows``."""
+    active = Concession.objects.filter(charge__in=charges, cancelled_on=None)
+    groups = {}
+    for concession in active.order_by("asked_at", "pk"):
+        groups.setdefault(concession.token, []).append(concession)
+    weights = [amount for _, amount in rows]
+    return [
+        (group[0], split_in_proportion(sum((row.amount for row in group), ZERO), weights))
+        for group in groups.values()
+    ]
+
+
+def _copy_concession(concession, charges, parts):
+    token = secrets.token_urlsafe(24)
+    return [
+        Concession(
+            student_id=concession.student_id,
+            charge=charge,
+            amount=part,
+            kind=concession.kind,
+            reason=concession.reason,
+            token=token,
+            asked_by=concession.asked_by,
+            asked_at=concession.asked_at,
+            approved_by=concession.approved_by,
+            approved_on=None if concession.is_waiting else timezone.localdate(),
+            approved_at=concession.approved_at,
+        )
+        for charge, part in zip(charges, parts, strict=True)
+        if part > ZERO
+    ]
+
+
 def cancel_charges(charges, *, reason, by):
-    """Cancel ``charges`` today. The caller holds the account and refreshes it."""
+    """Cancel ``charges`` today. The caller has locked the account and must refresh it."""
     today = timezone.localdate()
     for charge in charges:
-        # A charge cannot be cancelled before it was posted; that day is kept where it lies later.
+        # A charge cannot be cancelled before the day it is posted.
         charge.cancelled_on, charge.cancelled_by = max(today, charge.posted_on), by
         charge.cancel_reason, charge.open_now = reason[:200], None
     Charge.objects.bulk_update(
@@ -248,7 +244,7 @@ def cancel_charges(charges, *, reason, by):
 
 @dataclass
 class ProratedFee:
-    """A fee in proportion to classes, with its working: ``fee`` × ``counted`` ÷ ``all`` = ``amount`` (rupees)."""
+    """A fee in proportion to classes: ``fee`` × ``counted`` ÷ ``all`` = ``amount`` (rupees)."""
 
     fee: Decimal
     counted: int
@@ -257,9 +253,9 @@ class ProratedFee:
 
 
 def prorated_fee_from(batch, fee, joined_on):
-    """The Share of ``fee`` for the classes from ``joined_on`` on; None when the classes cannot be counted.
+    """Return the ProratedFee for the classes from ``joined_on`` on.
 
-    Classes are planned class days; an open-ended batch has no last one.
+    Return None if the batch has no end date or no planned classes.
     """
     if batch.ends_on is None:
         return None
@@ -271,9 +267,9 @@ def prorated_fee_from(batch, fee, joined_on):
 
 
 def prorated_fee_until(enrollment, fee, ended_on):
-    """The Share of ``fee`` for the classes held from the day of enrolling until before ``ended_on``; None as `fee_from`.
+    """Return the ProratedFee for the classes before ``ended_on``, or None: see above.
 
-    Classes in the batches that the student was transferred from count as held: the fee is for all of them.
+    Classes in the batches that the student was transferred from count as held.
     """
     current, *earlier = enrollment.with_predecessors
     if current.batch.ends_on is None:

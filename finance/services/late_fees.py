@@ -1,4 +1,4 @@
-"""Late fees: posted by rule, each installment once per rule and never again."""
+"""Post late fees by rule, once for each installment and rule."""
 
 import datetime
 from collections import defaultdict
@@ -17,7 +17,7 @@ from finance.models import Charge, ChargeKind, LateFeeRule
 
 
 def late_fee_amount(rule, line, on):
-    """The late fee (rupees) by ``rule`` on an overdue ``line`` of the ledger, on the day ``on``."""
+    """Return the late fee in rupees for an overdue ``line`` on the day ``on``."""
     if rule.kind == LateFeeRule.Kind.PERCENT:
         amount = share(line.unpaid, rule.percent, 100)
     elif rule.kind == LateFeeRule.Kind.PER_DAY:
@@ -28,11 +28,10 @@ def late_fee_amount(rule, line, on):
 
 
 def post_late_fees(*, on, by=None, progress=iter):
-    """Post the late fees that the rules in force ask for on the day ``on``; returns the charges.
+    """Post the late fees of all active rules as of the day ``on``; return the charges.
 
-    Tuition that is overdue for longer than the days of grace and still open counts, each charge once per rule, however
-    often this runs and however many at once. Students go by hundreds, and each hundred is kept when it is done.
-    ``progress`` is given the hundreds, and gives them back one by one.
+    Unpaid tuition is charged once per rule after its grace period, however often this runs.
+    Students are processed and committed in chunks of a hundred; ``progress`` wraps the chunks.
     """
     rules = list(LateFeeRule.objects.filter(is_active=True))
     if not rules:
@@ -45,49 +44,51 @@ def post_late_fees(*, on, by=None, progress=iter):
     students = StudentProfile.objects.filter(
         account__balance__gt=0, pk__in=overdue.values("student")
     )
-    hundreds = list(in_chunks(students.order_by("pk").values_list("pk", flat=True), 100))
+    chunks = list(in_chunks(students.order_by("pk").values_list("pk", flat=True), 100))
     return [
-        charge
-        for keys in progress(hundreds)
-        for charge in _post_for_students(keys, rules, on=on, by=by)
+        charge for keys in progress(chunks) for charge in _post_for_students(keys, rules, on, by)
     ]
 
 
 @transaction.atomic
-def _post_for_students(keys, rules, *, on, by):
-    """The same for the students with these keys."""
+def _post_for_students(keys, rules, on, by):
     lock_accounts(keys)
-    done = _already_posted(keys)
-    today = timezone.localdate()
-    charges = [
-        Charge(
-            student_id=line.charge.student_id,
-            enrollment_id=line.charge.enrollment_id,
-            kind=ChargeKind.LATE_FEE,
-            label=f"{rule} on {line.charge.label.lower() or 'tuition'}"[:120],
-            amount=amount,
-            posted_on=min(on, today),
-            due_on=on,
-            posted_by=by,
-            late_for=line.charge,
-            late_rule=rule,
-        )
-        for line in _overdue_tuition(keys, on)
-        for rule in rules
-        if not {(line.charge.pk, rule.pk), (line.charge.enrollment_id, line.charge.due_on, rule.pk)}
-        & done
-        and (on - line.charge.due_on).days > rule.grace_days
-        for amount in [late_fee_amount(rule, line, on)]
-        if amount > ZERO
-    ]
+    posted = _already_posted(keys)
+    charges = []
+    for line in _overdue_tuition(keys, on):
+        charge = line.charge
+        days = (on - charge.due_on).days
+        for rule in rules:
+            if days <= rule.grace_days or posted & {
+                (charge.pk, rule.pk),
+                (charge.enrollment_id, charge.due_on, rule.pk),
+            }:
+                continue
+            if (amount := late_fee_amount(rule, line, on)) > ZERO:
+                charges.append(_late_fee(charge, rule, amount, on, by))
     if charges:
         Charge.objects.bulk_create(charges)
         refresh_accounts({charge.student_id for charge in charges})
     return charges
 
 
+def _late_fee(charge, rule, amount, on, by):
+    return Charge(
+        student_id=charge.student_id,
+        enrollment_id=charge.enrollment_id,
+        kind=ChargeKind.LATE_FEE,
+        label=f"{rule} on {charge.label.lower() or 'tuition'}"[:120],
+        amount=amount,
+        posted_on=min(on, timezone.localdate()),
+        due_on=on,
+        posted_by=by,
+        late_for=charge,
+        late_rule=rule,
+    )
+
+
 def _overdue_tuition(keys, on):
-    """The lines of tuition that these students owed before the day ``on``."""
+    """Yield the tuition lines of these students that were overdue on the day ``on``."""
     charges = defaultdict(list)
     for charge in charges_as_of(on).filter(student__in=keys):
         charges[charge.student_id].append(charge)
@@ -98,14 +99,15 @@ def _overdue_tuition(keys, on):
 
 
 def _already_posted(keys):
-    """For which installments which rules have had their late fee: by the charge, and, where installments were changed
-    and the charge was posted anew, by the enrollment and the day it was due."""
-    posted = Charge.objects.filter(student__in=keys, kind=ChargeKind.LATE_FEE).select_related(
-        "late_for"
-    )
+    """Return the charges and rules for which a late fee was posted.
+
+    A charge that was cancelled and posted anew, because the installments changed, is identified
+    by enrollment and due date.
+    """
+    fees = Charge.objects.filter(student__in=keys, kind=ChargeKind.LATE_FEE)
     return {
-        (charge.late_for.enrollment_id, charge.late_for.due_on, charge.late_rule_id)
-        if charge.late_for.is_cancelled
-        else (charge.late_for_id, charge.late_rule_id)
-        for charge in posted
+        (fee.late_for.enrollment_id, fee.late_for.due_on, fee.late_rule_id)
+        if fee.late_for.is_cancelled
+        else (fee.late_for_id, fee.late_rule_id)
+        for fee in fees.select_related("late_for")
     }

@@ -1,4 +1,4 @@
-"""Giving money back: a refund of one payment, with a voucher of its own series."""
+"""Refund a payment and issue its voucher."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,54 +14,26 @@ from .payment_limits import check_back_dating
 
 @transaction.atomic
 def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, reference=""):
-    """Give ``amount`` rupees of ``payment`` back; returns the refund with its voucher number.
+    """Refund ``amount`` rupees of ``payment``; return the refund with its voucher number.
 
-    The same ``token`` gives the refund of the first time. Raises ValidationError when the payment is void, the amount
-    is more than was paid and not refunded yet, or the date lies before the payment, too far back or in the future.
+    The same ``token`` returns the first refund. Raise ValidationError if the payment is cancelled,
+    the amount is above the rest of it, or the date is before the payment or too far back.
     """
-    if not reason:
-        raise ValidationError({"reason": "Say why the money is given back."})
-    if not token:
-        raise ValidationError("This form has lost its one-time token. Open the form again.")
-    if refunded_on > timezone.localdate():
-        raise ValidationError({"refunded_on": "A refund cannot be dated in the future."})
-    if refunded_on < payment.paid_on:
-        raise ValidationError({"refunded_on": "A refund cannot be dated before the payment."})
-    if Mode(mode).needs_reference and not normalised_reference(reference):
-        words = (
-            "the number of the cheque"
-            if mode == Mode.CHEQUE
-            else f"the bank’s reference: {Mode(mode).label} has one"
-        )
-        raise ValidationError({"reference": f"Enter {words}."})
+    _check_form(reason, token)
+    _check_date(payment, refunded_on)
+    _check_reference(mode, reference)
     series = lock_entry(refunded_on, payment.student_id, by=by, kind=ReceiptSeries.Kind.REFUND)
     if earlier := Refund.objects.filter(token=token).first():
-        if (earlier.payment_id, earlier.amount, earlier.mode) != (payment.pk, amount, mode):
-            raise ValidationError(
-                f"This form was already used for voucher {earlier}. Nothing more was saved."
-            )
-        return earlier
+        return _ensure_same(earlier, payment, amount, mode)
     institute, letterhead = Letterhead.objects.current()
-    check_back_dating(
-        refunded_on, timezone.localdate(), field="refunded_on", what="Refunds", institute=institute
-    )
-    payment = (
-        Payment.objects.select_related("reversal", "enrollment").with_refunded().get(pk=payment.pk)
-    )
-    if payment.is_cancelled:
-        raise ValidationError(
-            f"Receipt {payment} is void: its money does not count, so none can be given back."
-        )
-    left = payment.amount - payment.refunded
-    if amount <= ZERO or amount > left:
-        raise ValidationError(
-            {
-                "amount": f"Enter an amount above zero and at most {display(left)}, what is left of it."
-            }
-        )
+    today = timezone.localdate()
+    check_back_dating(refunded_on, today, field="refunded_on", what="Refunds", institute=institute)
+    payments = Payment.objects.select_related("reversal", "enrollment").with_refunded()
+    payment = payments.get(pk=payment.pk)
+    _check_amount(payment, amount)
     series.last_number += 1
     series.save(update_fields=["last_number"])
-    given = Refund(
+    refund = Refund(
         student_id=payment.student_id,
         payment=payment,
         amount=amount,
@@ -77,7 +49,51 @@ def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, ref
         refunded_by=by,
         letterhead=letterhead,
     )
-    given.clean_fields(exclude=["student", "payment", "series", "refunded_by", "letterhead"])
-    given.save(force_insert=True)
+    refund.clean_fields(exclude=["student", "payment", "series", "refunded_by", "letterhead"])
+    refund.save(force_insert=True)
     refresh_accounts([payment.student_id])
-    return given
+    return refund
+
+
+def _check_form(reason, token):
+    if not reason:
+        raise ValidationError({"reason": "Enter the reason for the refund."})
+    if not token:
+        raise ValidationError("This form has lost its one-time token. Open the form again.")
+
+
+def _check_date(payment, refunded_on):
+    if refunded_on > timezone.localdate():
+        raise ValidationError({"refunded_on": "A refund cannot be dated in the future."})
+    if refunded_on < payment.paid_on:
+        raise ValidationError({"refunded_on": "A refund cannot be dated before the payment."})
+
+
+def _check_reference(mode, reference):
+    mode = Mode(mode)
+    if mode.needs_reference and not normalised_reference(reference):
+        missing = (
+            "the number of the cheque"
+            if mode == Mode.CHEQUE
+            else f"the bank’s reference: {mode.label} has one"
+        )
+        raise ValidationError({"reference": f"Enter {missing}."})
+
+
+def _check_amount(payment, amount):
+    if payment.is_cancelled:
+        raise ValidationError(f"Receipt {payment} is cancelled, so it cannot be refunded.")
+    left = payment.amount - payment.refunded
+    if amount <= ZERO or amount > left:
+        raise ValidationError(
+            {"amount": f"Enter an amount above zero and at most {display(left)}."}
+        )
+
+
+def _ensure_same(earlier, payment, amount, mode):
+    """Return ``earlier``. Raise ValidationError if it is a different refund."""
+    if (earlier.payment_id, earlier.amount, earlier.mode) != (payment.pk, amount, mode):
+        raise ValidationError(
+            f"This form was already used for voucher {earlier}. Nothing more was saved."
+        )
+    return earlier

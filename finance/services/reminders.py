@@ -1,4 +1,4 @@
-"""Reminders about fees: what they say, to whom they go, and that they were sent."""
+"""Write fee reminders and record that they were sent."""
 
 import datetime
 from dataclasses import dataclass
@@ -20,20 +20,19 @@ from finance.reports.current_dues import CurrentDues
 
 @dataclass
 class FeeNotice(ReminderNotice):
-    """A reminder to one family: ``amount`` rupees are due now, the oldest since ``due_on``."""
+    """A fee reminder: ``amount`` rupees are due now, the oldest part since ``due_on``."""
 
     amount: Decimal
     due_on: datetime.date
 
     @property
     def words(self):
-        """What it is about."""
         return f"{display(self.amount)} due"
 
 
 def reminder_text(student, institute, amount, due_on):
-    """The institute's text, filled for ``student`` who owes ``amount`` rupees since ``due_on``."""
-    words = {
+    """Fill the institute's text for a student with ``amount`` rupees due since ``due_on``."""
+    values = {
         "name": student.user.full_name,
         "admission_number": student.admission_number,
         "amount": display(amount),
@@ -42,15 +41,15 @@ def reminder_text(student, institute, amount, due_on):
         "phone": institute.phone,
         "upi_link": upi.link_for(student, institute, amount, timezone.localdate()),
     }
-    return fill_template(institute.fee_reminder, words)
+    return fill_template(institute.fee_reminder, values)
 
 
 @transaction.atomic
 def record_reminders(students, *, channel, by, again=False, leave_out=False):
-    """Write down that ``students`` (keys) are reminded of what is due now, and return the notices to send.
+    """Record reminders to ``students`` (ids) with dues today; return the notices to send.
 
-    Who owes nothing by today is left out, and by mail who has no address. Raises RemindedAlready when some were reminded
-    within the institute's days, unless they are reminded ``again`` or to ``leave_out``. Then nobody is reminded.
+    Raise RemindedAlready if some were reminded recently, unless they are reminded ``again`` or
+    ``leave_out`` skips them.
     """
     institute = Institute.objects.current()
     list(
@@ -66,11 +65,8 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
             student, due_on = debtor.account.student, debtor.oldest_unpaid.due_on
             text = reminder_text(student, institute, debtor.due_now, due_on)
             subject = f"Fees of {student} at {institute.name}"
-            notices.append(
-                FeeNotice(
-                    student, subject, text, debtor.account.reminded_at, debtor.due_now, due_on
-                )
-            )
+            reminded_at = debtor.account.reminded_at
+            notices.append(FeeNotice(student, subject, text, reminded_at, debtor.due_now, due_on))
     notices = sendable_notices(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )

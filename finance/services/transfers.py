@@ -1,3 +1,5 @@
+"""Transfer a student to another batch, together with the tuition."""
+
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -8,6 +10,7 @@ from academics.models import EnrollmentStatus
 from academics.services.enrollments import end_enrollment, open_enrollment
 from coachmaster.core.money import ZERO, split_in_proportion
 from finance.balances import refresh_accounts
+from finance.ledger import ChargeLine
 from finance.locks import lock_account, lock_batch
 
 from . import installments
@@ -16,25 +19,25 @@ from .enrollments import tuition_lines
 
 @transaction.atomic
 def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reason="", rows=None):
-    """Move a student to another batch: one enrollment ends and the other begins on the day ``on``.
+    """End ``enrollment`` and enroll the student in ``batch`` from the day ``on``.
 
-    Old tuition that was due before that day stays; the rest of it is cancelled, and of the new fee what does not stay
-    already is posted, by ``rows`` (pairs of a due date and rupees to be paid) or in proportion on the dates that were
-    open. No row is due before that day, unless what it stands for was. Concessions are carried over; what was paid stays paid. Without ``agreed_fee`` (rupees) the fee is that of `fee_after_transfer`. Raises ValidationError
-    as `enroll` does; then nothing has moved.
+    Tuition due before that day stays. The rest is cancelled and posted anew up to the new fee
+    (rupees, by default that of `fee_after_transfer`), by ``rows`` (pairs of a due date and rupees)
+    or in proportion on the old dates. Concessions are carried over. Raise ValidationError as
+    `enroll` does.
     """
     if batch.pk == enrollment.batch_id:
         raise ValidationError(
-            {"batch": "The student is in this batch already. Choose another one."}
+            {"batch": "The student is already in this batch. Choose another one."}
         )
     batch = lock_batch(batch)
     lock_account(enrollment.student_id)
     if agreed_fee is None:
         agreed_fee, fee_reason = fee_after_transfer(enrollment, batch)
-    words = (f"Transferred to {batch}" + (f": {reason}" if reason else ""))[:200]
-    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=on, reason=words)
-    settlement = transfer_terms(enrollment, agreed_fee, on)
-    moved = open_enrollment(
+    note = (f"Transferred to {batch}" + (f": {reason}" if reason else ""))[:200]
+    enrollment = end_enrollment(enrollment, EnrollmentStatus.DROPPED, ended_on=on, reason=note)
+    terms = transfer_terms(enrollment, agreed_fee, on)
+    new_enrollment = open_enrollment(
         student=enrollment.student,
         batch=batch,
         enrolled_on=on,
@@ -42,66 +45,80 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
         fee_reason=fee_reason,
         transferred_from=enrollment,
     )
-    first_day = min([on, *(due_on for due_on, _ in settlement.rows)])
     if rows is None:
-        rows = settlement.rows
-    installments.check_installments(rows, settlement.to_pay, not_before=first_day)
-    charges = [line.charge for line in settlement.cancelled]
+        rows = terms.rows
+    first_day = min([on, *(due_on for due_on, _ in terms.rows)])
+    installments.check_installments(rows, terms.to_pay, not_before=first_day)
     installments.replace_charges(
-        moved, charges, rows, reason=words, by=by, carry=settlement.conceded > ZERO
+        new_enrollment,
+        [line.charge for line in terms.cancelled],
+        rows,
+        reason=note,
+        by=by,
+        carry=terms.conceded > ZERO,
     )
     refresh_accounts([enrollment.student_id])
-    return moved
+    return new_enrollment
 
 
 @dataclass
 class TransferTerms:
-    """What a transfer does to the tuition, in rupees: what ``stays`` of the old fee, what is ``conceded`` of the rest of
-    the new one, and the ``rows`` by which the remainder is ``to_pay``."""
+    """The effect of a transfer on the tuition, in rupees.
+
+    Of the old fee ``stays`` stays charged. Of the rest of the new fee ``conceded`` is reduced by
+    concessions, and ``to_pay`` is charged by ``rows``.
+    """
 
     stays: Decimal
-    cancelled: list
+    cancelled: list[ChargeLine]
     conceded: Decimal
     to_pay: Decimal
     rows: list
 
     @property
     def cancelled_amount(self):
-        """What the charges that are cancelled cost, less what was taken off them."""
+        """The net amount of the cancelled charges."""
         return sum((line.net for line in self.cancelled), ZERO)
 
 
 def transfer_terms(enrollment, agreed_fee, on):
-    """The Settlement of a transfer from ``enrollment`` on the day ``on``, for a new fee of ``agreed_fee`` rupees."""
+    """Return the TransferTerms for a transfer on the day ``on`` with the fee ``agreed_fee``."""
     lines = tuition_lines(enrollment)
     cancelled = [line for line in lines if line.charge.due_on >= on]
     stays = sum((line.charge.amount for line in lines if line.charge.due_on < on), ZERO)
     if stays > agreed_fee:
-        # More was due already than the new course costs in all: the old fee goes, the new one takes its place.
+        # More was due than the new fee, so the new fee replaces the old one completely.
         cancelled, stays = lines, ZERO
     to_post = agreed_fee - stays
     conceded = sum((line.conceded for line in cancelled), ZERO)
     if conceded >= to_post:
-        conceded = ZERO  # a concession of more than the whole new fee lapses
+        conceded = ZERO  # concessions above the whole new fee lapse
     to_pay = to_post - conceded
-    weights = [(line.charge.due_on, line.net) for line in cancelled if line.net > ZERO]
-    if to_pay == ZERO:
-        rows = []
-    elif weights:
-        parts = split_in_proportion(to_pay, [amount for _, amount in weights])
-        rows = [
-            (due_on, part) for (due_on, _), part in zip(weights, parts, strict=True) if part > ZERO
-        ]
-    else:
-        rows = [(on, to_pay)]
+    rows = _rows_on_old_dates(cancelled, to_pay) or [(on, to_pay)]
     return TransferTerms(
-        stays=stays, cancelled=cancelled, conceded=conceded, to_pay=to_pay, rows=rows
+        stays=stays,
+        cancelled=cancelled,
+        conceded=conceded,
+        to_pay=to_pay,
+        rows=rows if to_pay > ZERO else [],
     )
 
 
+def _rows_on_old_dates(lines, amount):
+    """Split ``amount`` in proportion to the net amounts of ``lines``, on their due dates."""
+    lines = [line for line in lines if line.net > ZERO]
+    if not lines:
+        return []
+    parts = split_in_proportion(amount, [line.net for line in lines])
+    dates = [line.charge.due_on for line in lines]
+    return [(due_on, part) for due_on, part in zip(dates, parts, strict=True) if part > ZERO]
+
+
 def fee_after_transfer(enrollment, batch):
-    """The fee (rupees) that goes on in ``batch``, and the reason when it is lower than the course's: within a course
-    what was agreed stays agreed, in another course its fee counts."""
+    """Return the fee (rupees) in ``batch``, and the reason if it is below the course fee.
+
+    A lower agreed fee stays within a course; another course has its own fee.
+    """
     fee = batch.course.total_fee
     if batch.course_id != enrollment.batch.course_id or enrollment.agreed_fee >= fee:
         return fee, ""

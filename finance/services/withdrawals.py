@@ -1,4 +1,4 @@
-"""Leaving before the end: what of the fee is proposed to be kept, and who is owed money back. Amounts in rupees."""
+"""Propose the fee to keep when a student leaves, and list refunds that are due."""
 
 import datetime
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass
 class RetainedFee:
-    """What of the tuition is kept when a student leaves: the classes held in proportion, and the deduction on top."""
+    """The tuition to keep when a student leaves: classes held, and a deduction. In rupees."""
 
-    fee: Decimal  # what is charged for the enrollment, less what was taken off it
+    fee: Decimal  # the charges of the enrollment less concessions
     conceded: Decimal
-    held: installments.ProratedFee | None  # None: the classes cannot be counted
+    held: installments.ProratedFee | None  # None if the classes cannot be counted
     percent: int
     deduction: Decimal
     amount: Decimal
 
 
 def propose_retained_fee(enrollment, lines, ended_on):
-    """The Proposal for leaving on the day ``ended_on``; ``lines`` are the ledger's of the tuition.
+    """Return the RetainedFee for leaving on the day ``ended_on``; ``lines`` are the tuition.
 
-    Where the classes cannot be counted, all of the fee is kept.
+    If the classes cannot be counted, the whole fee is kept.
     """
     fee = sum((line.net for line in lines), ZERO)
     conceded = sum((line.conceded for line in lines), ZERO)
@@ -44,7 +44,7 @@ def propose_retained_fee(enrollment, lines, ended_on):
 
 @dataclass
 class WithdrawalResult:
-    """How a student stands once they have left: what is ``to_pay``, or ``to_refund`` by the day ``due_on``."""
+    """The balance after a student has left; a refund is due by ``due_on``. In rupees."""
 
     retained: Decimal
     balance: Decimal
@@ -52,33 +52,31 @@ class WithdrawalResult:
 
     @property
     def to_pay(self):
-        """What is still owed."""
         return max(self.balance, ZERO)
 
     @property
     def to_refund(self):
-        """What was paid beyond what is kept."""
         return max(-self.balance, ZERO)
 
 
-def withdrawal_result(proposal, fees, kept, ended_on):
-    """The Outcome of keeping ``kept`` of the fee, for a student who stands as ``fees`` says."""
-    return WithdrawalResult(kept, fees.balance - proposal.fee + kept, ended_on + refund_period())
+def withdrawal_result(proposal, fees, retained, ended_on):
+    """Return the WithdrawalResult of keeping ``retained`` rupees instead of the whole fee.
+
+    ``fees`` is the FeeStatus before.
+    """
+    balance = fees.balance - proposal.fee + retained
+    return WithdrawalResult(retained, balance, ended_on + refund_period())
 
 
 def refund_period():
-    """How long after leaving the institute may take to pay a refund."""
     return Institute.objects.current().refund_days * DAY
 
 
-# Refunds that are due -------------------------------------------------------------------------------------------
+# Refunds due --------------------------------------------------------------------------------------
 
 
 def accounts_with_refund_due():
-    """The accounts of those who have left and paid more than they owe, with the day they ``left_on``.
-
-    Nobody writes such a list: it follows from the balance, and a refund takes the student off it.
-    """
+    """Return the accounts in advance of students without active enrollment, with ``left_on``."""
     enrollments = Enrollment.objects.filter(student=OuterRef("pk"))
     return (
         Account.objects.filter(~Exists(enrollments.active()), balance__lt=0)
@@ -89,8 +87,6 @@ def accounts_with_refund_due():
 
 @dataclass
 class RefundDueTotals:
-    """What is to be given back in all, and what of it is overdue."""
-
     amount: Decimal
     students: int
     overdue: Decimal
@@ -98,25 +94,25 @@ class RefundDueTotals:
 
 
 def refund_due_totals(accounts, today):
-    """The DueTotals of ``accounts`` (of `refunds_due`), by one query."""
-    late = Q(left_on__lt=today - refund_period())
-    found = accounts.aggregate(
+    """Return the RefundDueTotals of ``accounts`` with one query."""
+    is_overdue = Q(left_on__lt=today - refund_period())
+    sums = accounts.aggregate(
         amount=Sum("balance"),
         students=Count("pk"),
-        late_amount=Sum("balance", filter=late),
-        late_students=Count("pk", filter=late),
+        overdue=Sum("balance", filter=is_overdue),
+        overdue_students=Count("pk", filter=is_overdue),
     )
     return RefundDueTotals(
-        amount=-(found["amount"] or ZERO),
-        students=found["students"],
-        overdue=-(found["late_amount"] or ZERO),
-        overdue_students=found["late_students"],
+        amount=-(sums["amount"] or ZERO),
+        students=sums["students"],
+        overdue=-(sums["overdue"] or ZERO),
+        overdue_students=sums["overdue_students"],
     )
 
 
 @dataclass
 class RefundDue:
-    """One student's money that is to go back, and the ``payment`` to give it back of."""
+    """A refund that is due, and the ``payment`` to refund."""
 
     account: Account
     due_on: datetime.date
@@ -125,33 +121,32 @@ class RefundDue:
 
     @property
     def amount(self):
-        """How much, in rupees."""
         return -self.account.balance
 
 
 def list_refunds_due(accounts, today):
-    """A RefundDue for each of ``accounts`` (a list), by two queries.
-
-    A refund is of one payment: of those with enough left the smallest, else the one with most left.
-    """
+    """Return a RefundDue for each of ``accounts`` (a list) with two queries."""
     payments = {}
-    found = (
+    refundable = (
         Payment.objects.active()
         .with_refunded()
-        .filter(student__in=[account.pk for account in accounts])
+        .filter(student__in=[account.pk for account in accounts], refunded__lt=F("amount"))
     )
-    for payment in found.filter(refunded__lt=F("amount")).order_by("pk"):
+    for payment in refundable.order_by("pk"):
         payments.setdefault(payment.student_id, []).append(payment)
-    listed, time = [], refund_period()
+    refunds, period = [], refund_period()
     for account in accounts:
-        due_on = account.left_on + time
+        due_on = account.left_on + period
         payment = payment_to_refund(payments.get(account.pk, []), -account.balance)
-        listed.append(RefundDue(account, due_on, due_on < today, payment))
-    return listed
+        refunds.append(RefundDue(account, due_on, due_on < today, payment))
+    return refunds
 
 
 def payment_to_refund(payments, amount):
-    """The one of ``payments`` (with what was ``refunded``) to give ``amount`` rupees back of, or None."""
+    """Return the smallest of ``payments`` with ``amount`` left to refund, otherwise the largest.
+
+    The payments have the annotation ``refunded``. Return None without payments.
+    """
 
     def left(payment):
         return payment.amount - payment.refunded

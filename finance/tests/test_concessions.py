@@ -123,7 +123,7 @@ def test_several_small_concessions_are_no_way_round_the_limit(client_of, admin):
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ({"amount": "12000.01"}, "At most ₹12,000.00, what is still open."),
+        ({"amount": "12000.01"}, "At most ₹12,000.00, the unpaid amount."),
         ({"amount": "", "percent": ""}, "Give either an amount or per cent."),
         ({"amount": "10", "percent": "10"}, "Give either an amount or per cent."),
         ({"amount": "", "percent": "100.01"}, "Enter per cent above 0 and up to 100"),
@@ -227,7 +227,7 @@ def test_what_no_longer_fits_is_not_approved(client_of, admin):
 
     response = client_of(admin).post(reverse("finance:concession-approve", args=[row.pk]))
 
-    assert "only ₹5,000.00 is still open" in response.content.decode()
+    assert "Only ₹5,000.00 of" in response.content.decode()
     assert balance(student) == Decimal("5000.00")
 
 

@@ -231,7 +231,7 @@ def test_a_difference_needs_a_note(client_of, admin, day):
 
     refused = client.post(CLOSE, {"counted_cash": "85"})
     assert refused.context["form"].errors["note"] == [
-        "This is ₹5.00 less than the book’s ₹90.00. Say in the note where it comes from."
+        "This is ₹5.00 less than the expected ₹90.00. Explain it in the note."
     ]
     assert not DayClose.objects.exists()
 
@@ -264,11 +264,11 @@ def test_after_the_close_entries_stand_in_the_next_open_day(admin, clerk):
 
 def test_a_day_is_closed_once_and_not_before_it_comes(admin, day):
     today = timezone.localdate()
-    with pytest.raises(ValidationError, match="still to come"):
+    with pytest.raises(ValidationError, match="in the future"):
         close_day(person=admin, on=today + DAY, counted_cash=rupees("0.00"))
     close_day(person=admin, on=today, counted_cash=rupees("90.00"))
     for on in (today, today - DAY):
-        with pytest.raises(ValidationError, match="is closed up to"):
+        with pytest.raises(ValidationError, match="are already closed"):
             close_day(person=admin, on=on, counted_cash=rupees("0.00"))
 
 

@@ -171,7 +171,7 @@ def test_twenty_voids_at_once_give_one_reversal(owner):
 
     assert Reversal.objects.count() == 1
     assert {refusal.messages[0] for refusal in refused(results)} == {
-        f"Receipt {payment} was voided already."
+        f"Receipt {payment} is already cancelled."
     }
     assert len(refused(results)) == 19
 

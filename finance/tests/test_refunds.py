@@ -109,7 +109,7 @@ def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
     cancellations.cancel_receipt(payment=payment, reason="wrong", by=admin)
 
     assert desk.get(page_of(payment)).url == payment.get_absolute_url()
-    assert "is void" in give_back(desk, payment).context["form"].non_field_errors()[0]
+    assert "is cancelled" in give_back(desk, payment).context["form"].non_field_errors()[0]
 
 
 def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_void_it(
