@@ -18,10 +18,10 @@ help: ## Show this list
 run: requirements ## Serve on 127.0.0.1:8000 (PORT=… for another) with the demo institute
 	@PORT=$(PORT) scripts/run
 
-test: requirements-dev ## Run every test: SQLite, browser, PostgreSQL (REQUIRE_ALL=1: none may be left out)
+test: requirements-dev ## Run all tests: SQLite, browser, PostgreSQL (REQUIRE_ALL=1: fail if one cannot run)
 	@scripts/test
 
-test-fast: requirements-dev ## Run the tests that take under two minutes: SQLite, no browser, no races, no size tests
+test-fast: requirements-dev ## Run the tests on SQLite without browser, races and large inputs: under two minutes
 	@scripts/test --fast
 
 check: requirements-dev ## Check format, lint, types, templates, imports, migrations, settings for production
@@ -36,20 +36,20 @@ check: requirements-dev ## Check format, lint, types, templates, imports, migrat
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 	$(PRODUCTION) $(MANAGE) collectstatic --noinput
 
-soak: requirements-dev ## Play 200 random histories of the fee desk and long races, proving the books after each
+soak: requirements-dev ## Run 200 random histories of payments and long races, verifying all totals after each
 	HISTORIES=$${HISTORIES:-200} HISTORY_STEPS=$${HISTORY_STEPS:-50} RACE_PAYMENTS=$${RACE_PAYMENTS:-50} \
 		$(TRIAL) $(VENV) -m pytest -q finance/tests/test_histories.py finance/tests/test_races.py
 
-bench: requirements ## Print the figures of pages on SQLite and PostgreSQL with 2,000 students (SCALE=1 CROWD=2000: five million marks); nothing is judged
+bench: requirements ## Measure pages on SQLite and PostgreSQL with 2,000 students (SCALE=1 CROWD=2000: five million marks)
 	@SCALE=$(SCALE) CROWD=$(CROWD) scripts/bench
 
-lock: requirements-dev ## Resolve requirements*.in anew into the pinned requirements*.txt
+lock: requirements-dev ## Resolve requirements*.in into the pinned requirements*.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
 
-clean: ## Remove what can be made again; the database, .env and the secret key stay
+clean: ## Delete generated files; the database, .env and the secret key stay
 	rm -rf staticfiles build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test*.sqlite3
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 	@if [ -L .venv ]; then rm .venv; else rm -rf .venv; fi
