@@ -13,7 +13,7 @@ from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, 
 
 
 class InstituteAdminForm(InstituteForm):
-    """Settings checked under a lock, since Django admin checks and saves in one transaction."""
+    """Checked under a lock, which the transaction of Django admin holds until the save."""
 
     def clean(self):
         cleaned = super().clean()
@@ -64,7 +64,6 @@ class ClassTimeFormSet(forms.BaseInlineFormSet):
 
     @property
     def slots(self):
-        """The class times after saving, in order."""
         kept = [
             form.cleaned_data
             for form in self.forms
@@ -159,7 +158,7 @@ class HolidayAdmin(admin.ModelAdmin):
 
 @admin.register(Enrollment)
 class EnrollmentAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
-    """Read only but the reason: enrolling, transfers and drops also change fees."""
+    """Read only, since enrolling, transfers and drops also change fees."""
 
     list_display = ["student", "batch", "status", "enrolled_on", "ended_on", "agreed_fee"]
     list_filter = ["status", "batch__course"]

@@ -3,7 +3,6 @@ from django.db.models.signals import post_migrate
 
 
 def create_institute(using="default", **kwargs):
-    """Create the settings row, which every page reads and every lock needs."""
     from .models import Institute
 
     Institute.objects.using(using).get_or_create(pk=Institute.ONLY)

@@ -1,4 +1,4 @@
-"""Weekly class times as text, for imports and the API: `Mon, Wed 17:00-18:30; Sat 09:00-11:00`."""
+"""Weekly class times as text: `Mon, Wed 17:00-18:30; Sat 09:00-11:00`."""
 
 import datetime
 import itertools
@@ -17,8 +17,6 @@ _PART = re.compile(
 
 
 class Slot(NamedTuple):
-    """A weekly class; weekday 0 is Monday."""
-
     weekday: int
     starts_at: datetime.time
     ends_at: datetime.time
@@ -47,7 +45,7 @@ def _days(text):
 
 
 def parse(text):
-    """Return the slots of ``text`` in order; `Mon-Fri` is a range. Raise ValidationError."""
+    """Return the slots in order; `Mon-Fri` is a range."""
     slots = set()
     for part in filter(None, (piece.strip() for piece in re.split(r"[;\n]", text))):
         match = _PART.fullmatch(part)
@@ -60,7 +58,7 @@ def parse(text):
 
 
 def check(slots):
-    """Return ``slots``. Raise ValidationError if one ends before it starts, or two overlap."""
+    """Return ``slots``; raise ValidationError if one ends before it starts or two overlap."""
     for slot in slots:
         if slot.ends_at <= slot.starts_at:
             raise ValidationError(f"A class on {WEEKDAYS[slot.weekday]} must end after it starts.")
@@ -85,7 +83,6 @@ def group_by_time(slots):
 
 
 def format_slots(slots):
-    """Return text for ``parse()``."""
     return "; ".join(
         f"{_format_days(weekdays)} {starts_at:%H:%M}-{ends_at:%H:%M}"
         for weekdays, starts_at, ends_at in group_by_time(slots)

@@ -1,4 +1,4 @@
-"""A person's classes as an iCalendar feed for phones."""
+"""Classes as an iCalendar feed for phones."""
 
 import datetime
 import functools
@@ -15,10 +15,7 @@ _ONE_DAY = datetime.timedelta(days=1)
 
 
 def class_feed(person, today, *, institute):
-    """Return the feed as bytes: the classes of ``person`` around ``today`` and the holidays.
-
-    The bytes are the same for a whole day while nothing changes, so that they can have an ETag.
-    """
+    """Return the feed as bytes, the same for a whole day while nothing changes."""
     timetable = personal_timetable(person, today - WEEKS_BACK, today + WEEKS_AHEAD)
     stamp = datetime.datetime.combine(today, datetime.time(), datetime.UTC)
     calendar = _empty_calendar(institute)
@@ -70,7 +67,7 @@ def _class_event(scheduled, stamp, institute):
 
 
 def _class_uid(scheduled):
-    """Return an id by the planned time, so that a moved class stays the same event on the phone."""
+    """Return an id that stays the same when a class is moved."""
     change = scheduled.change
     if change and change.is_extra:
         return f"extra-{change.pk}"

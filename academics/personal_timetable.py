@@ -1,5 +1,3 @@
-"""The timetable of one person, for the week page and the calendar on a phone."""
-
 from collections import defaultdict
 
 from django.db.models import Q
@@ -9,7 +7,7 @@ from .timetable import Timetable
 
 
 def personal_timetable(user, first, last):
-    """Return the Timetable of the classes that ``user`` teaches, or attends while enrolled."""
+    """Return the Timetable of the classes that ``user`` teaches or attends."""
     enrollments = defaultdict(list)
     for enrollment in Enrollment.objects.filter(student=user.pk).only(
         "batch", "enrolled_on", "ended_on"

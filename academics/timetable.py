@@ -1,4 +1,4 @@
-"""Which classes batches have on which days: weekly class times, holidays and class changes."""
+"""Which classes batches have on which days."""
 
 import datetime
 import itertools
@@ -21,8 +21,6 @@ MANY_BATCHES = 500
 
 
 class ScheduledClass(NamedTuple):
-    """A class of a batch on one day, held or not."""
-
     batch: Batch
     day: datetime.date
     slot: Slot
@@ -46,7 +44,6 @@ class ScheduledClass(NamedTuple):
 
     @property
     def note(self):
-        """How it differs from the weekly class times, or ""."""
         return self.not_held_reason or (self.change.held_note if self.change else "")
 
 
@@ -73,8 +70,6 @@ def _holidays(*, first, last):
 
 
 class DaySchedule(NamedTuple):
-    """The timetable of one batch on one day."""
-
     #: All classes, held or not.
     classes: list[ScheduledClass]
     #: Name of the holiday, or "".
@@ -96,7 +91,7 @@ class DaySchedule(NamedTuple):
 
 
 class Timetable:
-    """The classes of a list of batches from ``first`` to ``last``, loaded by three queries."""
+    """The classes of a list of batches in a period, loaded by three queries."""
 
     def __init__(self, batches, first, last):
         self.batches, self.first, self.last = list(batches), first, last
@@ -157,11 +152,9 @@ class Timetable:
         )
 
     def on(self, batch, day):
-        """Return the classes that are held, by time."""
         return [scheduled for scheduled in self.all_on(batch, day) if not scheduled.not_held_reason]
 
     def held(self, batch, first=None, last=None):
-        """Iterate over the classes that are held, by day and time."""
         first = max(self.first, batch.starts_on, first or self.first)
         last = min(self.last, batch.ends_on or self.last, last or self.last)
         return (scheduled for day in days_between(first, last) for scheduled in self.on(batch, day))
@@ -180,14 +173,13 @@ class Timetable:
         )
 
     def days(self, number=None):
-        """Iterate over the days, or the first ``number`` of them."""
         return itertools.islice(days_between(self.first, self.last), number)
 
     def class_days(self, batch, first=None, last=None):
         return list(dict.fromkeys(scheduled.day for scheduled in self.held(batch, first, last)))
 
     def classes(self):
-        """Return all classes of all batches by day and time, held or not."""
+        """Return all classes by day and time, held or not."""
         batches = sorted(self.batches, key=lambda batch: (batch.name, batch.pk))
         found = []
         for day in self.days():
@@ -199,11 +191,7 @@ class Timetable:
 
 
 def candidate_days(batches, first, last):
-    """Return (batch id, day) for each day on which a batch of the queryset may have class.
-
-    A fast upper bound: cancelled classes, the dates of batches and other batches are not
-    filtered out.
-    """
+    """Return (batch id, day) wherever there may be class, also where cancelled or over."""
     days, holidays = defaultdict(list), dict(_holidays(first=first, last=last))
     for day in days_between(first, last):
         if day not in holidays:
@@ -232,7 +220,6 @@ def next_class(batch, after):
 
 
 def earliest_class(batches, after):
-    """Return the first class of these batches that ends after ``after``, or None."""
     if not batches:
         return None
     today = timezone.localdate(after)

@@ -33,10 +33,7 @@ _DIGITS = string.digits + string.ascii_uppercase
 
 
 def gstin_check_digit(first_fourteen):
-    """Return the last character of a GSTIN, by the Luhn algorithm modulo 36.
-
-    Characters are weighted 1 and 2 in turn. A product counts as the sum of its two base-36 digits.
-    """
+    """Return the last character, by the Luhn algorithm modulo 36."""
     total = 0
     for at, character in enumerate(first_fourteen):
         high, low = divmod(_DIGITS.index(character) * (1 + at % 2), 36)
@@ -45,9 +42,9 @@ def gstin_check_digit(first_fourteen):
 
 
 def validate_gstin(value):
-    """Check a GSTIN by rule 10 of the CGST Rules 2017: state, PAN, registration, check digit.
+    """Check a GSTIN by rule 10 of the CGST Rules 2017.
 
-    The rules do not define the check digit. GSTN's sample code and python-stdnum agree on it.
+    The check digit is that of GSTN's sample code and of python-stdnum.
     """
     if not _GSTIN.fullmatch(value):
         raise ValidationError(

@@ -1,5 +1,3 @@
-"""Choices of courses, batches and instructors for the filters of lists."""
-
 from typing import NamedTuple
 
 from academics.models import Batch
@@ -14,7 +12,7 @@ class BatchFilterChoices(NamedTuple):
     instructor: list
 
     def apply_to(self, form):
-        """Set the choices of ``form``, and remove its batch field if there is nothing to choose."""
+        """Set the choices; remove the batch field if it has none."""
         for name, choices in self._asdict().items():
             form.fields[name].choices = choices
         if len(self.batch) == 1:
@@ -22,10 +20,7 @@ class BatchFilterChoices(NamedTuple):
 
 
 def batch_filter_choices(data=None, *, not_over_on=None, user_id=None):
-    """Return the choices of all batches, or of those of one instructor or not over on a day.
-
-    With ``data``, the data of the form, long lists of batches are limited to what it chooses.
-    """
+    """Return the choices; ``data`` of the form limits a long list of batches."""
     batches = Batch.objects.recorded_by(user_id).order_by("name", "pk")
     if not_over_on is not None:
         batches = batches.not_over(not_over_on)
@@ -42,10 +37,9 @@ def batch_filter_choices(data=None, *, not_over_on=None, user_id=None):
 
 
 def limit_batches(rows, data, **columns):
-    """Return the rows to offer: all, or if there are too many, those that match ``data``.
+    """Return all rows or, if there are too many, those that match ``data``.
 
-    The first value of a row is the id of the batch. ``columns`` maps the other fields of the form
-    to positions in a row.
+    ``columns`` maps fields of the form to positions in a row, which begins with the batch id.
     """
     if len(rows) <= MAX_BATCH_CHOICES:
         return rows

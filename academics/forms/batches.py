@@ -54,14 +54,11 @@ class BatchFilter(FilterForm):
 
 
 def sorted_choices(pairs):
-    """Return pairs of id and name as choices, sorted by name."""
     by_name = sorted(pairs, key=lambda pair: (pair[1].casefold(), pair[0]))
     return [(str(pk), name) for pk, name in by_name]
 
 
 class BatchForm(EditForm):
-    """A batch, with ``rows``, the formset of its weekly class times."""
-
     capacity = WholeNumberField(
         label="Seats",
         min_value=1,
@@ -100,7 +97,6 @@ class BatchForm(EditForm):
 
     @property
     def may_add_clashes(self):
-        """Whether times, dates, room or instructor have changed."""
         moved = {"starts_on", "ends_on", "instructor", "room"} & set(self.changed_data)
         return bool(moved) or sorted(self.rows.slots) != sorted(self.slots)
 

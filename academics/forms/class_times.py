@@ -5,8 +5,6 @@ from academics import class_times
 
 
 class TimeInput(forms.TimeInput):
-    """The time picker of the browser, which sends `17:30`."""
-
     input_type = "time"
 
     def __init__(self, attrs=None):
@@ -14,7 +12,7 @@ class TimeInput(forms.TimeInput):
 
 
 class ClassTimeForm(forms.Form):
-    """Weekdays that share a time of day. An empty row is ignored."""
+    """Weekdays that share a time of day."""
 
     days = forms.TypedMultipleChoiceField(
         choices=list(enumerate(class_times.WEEKDAYS)),
@@ -57,7 +55,6 @@ class ClassTimeForm(forms.Form):
 
 class _BaseClassTimeFormSet(forms.BaseFormSet):
     def clean(self):
-        """Add an error to each row that overlaps an earlier one."""
         if any(self.errors):
             return
         above = []
@@ -78,7 +75,6 @@ _ClassTimeFormSet = forms.formset_factory(
 
 
 def class_time_formset(data, slots):
-    """Return a formset with a row for each time of day in ``slots``, and two empty rows."""
     initial = [
         {"days": weekdays, "starts_at": starts_at, "ends_at": ends_at}
         for weekdays, starts_at, ends_at in class_times.group_by_time(slots)

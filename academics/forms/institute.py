@@ -62,8 +62,8 @@ class InstituteForm(EditForm):
             label="GSTIN",
             max_length=20,
             required=False,
-            help_text="With a GSTIN, new receipts are tax invoices; earlier receipts do not change. "
-            "Without it receipts show no tax.",
+            help_text="With a GSTIN, new receipts are tax invoices; earlier receipts do not "
+            "change. Without it receipts show no tax.",
         )
         self.fields["gst_percent"] = PercentField(
             label="GST rate (%)",
@@ -81,7 +81,6 @@ class InstituteForm(EditForm):
 
     @property
     def groups(self):
-        """Pairs of a heading and its fields."""
         return [
             (heading, [self[name] for name in names]) for heading, names in INSTITUTE_GROUPS.items()
         ]

@@ -28,8 +28,6 @@ class WeekForm(FilterForm):
 
 
 class ClassFilter(FilterForm):
-    """Filters for classes; the choices are those of a list of batches."""
-
     q = None
     instructor = forms.ChoiceField(label="Instructor")
     room = forms.ChoiceField(label="Room")
@@ -58,7 +56,6 @@ class ClassFilter(FilterForm):
             del self.fields["batch"]
 
     def narrow(self, batches):
-        """Return the batches of the chosen instructor, or the chosen batch."""
         instructor, pk = self.value("instructor"), self.value("batch")
         if instructor:
             wanted = None if instructor == "none" else int(instructor)
@@ -66,7 +63,6 @@ class ClassFilter(FilterForm):
         return [batch for batch in batches if str(batch.pk) == pk] if pk else batches
 
     def filter(self, classes):
-        """Return the classes in the chosen room, which can differ from that of the batch."""
         room = self.value("room")
         if not room:
             return classes

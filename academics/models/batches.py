@@ -17,7 +17,6 @@ from .querysets import count_subquery
 
 class BatchQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
-        """Batches that this user teaches, attends or attended."""
         enrolled = Enrollment.objects.filter(student=user_id).values("batch")
         return self.filter(Q(instructor=user_id) | Q(pk__in=enrolled))
 
@@ -25,11 +24,10 @@ class BatchQuerySet(ScopedQuerySet):
         return self.filter(instructor=user)
 
     def recorded_by(self, user_id):
-        """Batches in which this user marks attendance; all if ``user_id`` is None."""
+        """Batches whose attendance the user marks; all if ``user_id`` is None."""
         return self if user_id is None else self.taught_by(user_id)
 
     def running(self, first, last=None):
-        """Batches that run on at least one day from ``first`` to ``last``."""
         return self.filter(Q(ends_on__gte=first) | Q(ends_on=None), starts_on__lte=last or first)
 
     def upcoming(self, on):
@@ -42,7 +40,6 @@ class BatchQuerySet(ScopedQuerySet):
         return self.filter(Q(ends_on__gte=on) | Q(ends_on=None))
 
     def search(self, words):
-        """Batches that contain every word in their code, name or course."""
         found = self
         for word in words.split():
             found = found.filter(

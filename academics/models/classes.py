@@ -41,16 +41,11 @@ class ClassTime(models.Model):
 
 class ClassChangeQuerySet(models.QuerySet):
     def touching(self, first, last):
-        """Changes to classes from ``first`` to ``last``, or moved into these days."""
         return self.filter(Q(day__range=(first, last)) | Q(to_day__range=(first, last)))
 
 
 class ClassChange(models.Model):
-    """A class that is cancelled, moved or added.
-
-    ``day`` and its times are those of the timetable, ``to_day`` and its times the new ones.
-    A cancelled class has no new day, an extra class only a new day. Undo deletes the row.
-    """
+    """A class that is cancelled (no new day), moved, or added (only a new day)."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="class_changes")
     day = BoundedDateField("class of", null=True, blank=True)
@@ -110,7 +105,8 @@ class ClassChange(models.Model):
                     to_ends_at__gt=F("to_starts_at"),
                 ),
                 name="class_change_new_class_complete",
-                violation_error_message="Enter the day and both times. A class must end after it starts.",
+                violation_error_message="Enter the day and both times. "
+                "A class must end after it starts.",
             ),
             models.CheckConstraint(
                 condition=Q(day__isnull=False) | Q(to_day__isnull=False),
@@ -138,7 +134,6 @@ class ClassChange(models.Model):
 
     @property
     def keeps_start(self):
-        """Whether only the end or the room has changed."""
         return self.day is not None and (self.day, self.starts_at) == (
             self.to_day,
             self.to_starts_at,
@@ -146,7 +141,6 @@ class ClassChange(models.Model):
 
     @property
     def description(self):
-        """For example `Moved from Mon 1 Jun, 17:00 to Tue 2 Jun, 18:00`."""
         if self.is_extra:
             return f"Extra class on {self._new_label}{self._room_suffix}"
         if self.is_cancelled:
@@ -170,13 +164,13 @@ class ClassChange(models.Model):
 
     @property
     def called_off_note(self):
-        """The note at the original class: `Moved to Tue 2 Jun, 18:00: hall is taken`."""
+        """`Moved to Tue 2 Jun, 18:00: hall is taken`."""
         action = "Cancelled" if self.is_cancelled else f"Moved to {self._new_label}"
         return f"{action}: {self.reason}"
 
     @property
     def held_note(self):
-        """The note at the new class: `Moved from Mon 1 Jun, 17:00: hall is taken`."""
+        """`Moved from Mon 1 Jun, 17:00: hall is taken`."""
         if self.keeps_start:
             return f"Changed: {self.reason}"
         action = "Extra class" if self.is_extra else f"Moved from {self._original_label}"
@@ -184,7 +178,6 @@ class ClassChange(models.Model):
 
 
 def class_label(day, starts_at):
-    """Return for example `Mon 1 Jun, 17:00`."""
     return f"{date_format(day, 'D j M')}, {starts_at:%H:%M}"
 
 

@@ -16,14 +16,12 @@ from .querysets import count_subquery
 
 class CourseQuerySet(models.QuerySet):
     def search(self, words):
-        """Courses that contain every word in their code or name."""
         found = self
         for word in words.split():
             found = found.filter(Q(name__icontains=word) | Q(code__icontains=word))
         return found
 
     def with_counts(self, on):
-        """Add ``running_batches`` and ``active_students``."""
         batches = Batch.objects.filter(course=OuterRef("pk")).running(on)
         students = Enrollment.objects.active().filter(batch__course=OuterRef("pk"))
         return self.annotate(

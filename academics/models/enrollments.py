@@ -19,17 +19,13 @@ class EnrollmentStatus(models.TextChoices):
 
 class EnrollmentQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
-        """Enrollments of this student, or in batches taught by this instructor."""
         return self.filter(Q(student=user_id) | Q(batch__instructor=user_id))
 
     def active(self):
         return self.filter(status=EnrollmentStatus.ACTIVE)
 
     def on_roll(self, on, *, including=None):
-        """Enrollments active on that day, and those that match the Q ``including``.
-
-        The day on which an enrollment ends is no longer part of it.
-        """
+        """Enrollments active on that day, which their last day is not."""
         return self.filter(
             Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (including or Q())
         )
@@ -41,7 +37,6 @@ class EnrollmentQuerySet(ScopedQuerySet):
         return self.select_related("student__user").order_by("student__user__full_name", "pk")
 
     def latest_first(self):
-        """Active enrollments first, then by date, with batch and course."""
         return self.select_related("batch__course", "batch__instructor").order_by(
             F("ended_on").desc(nulls_first=True), "-enrolled_on", "-pk"
         )
@@ -140,7 +135,6 @@ class Enrollment(models.Model):
 
     @property
     def with_predecessors(self):
-        """This enrollment and those it was transferred from, latest first."""
         found = [self]
         while (before := found[-1].transferred_from) is not None:
             found.append(before)

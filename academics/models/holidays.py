@@ -6,8 +6,6 @@ from coachmaster.core.fields import BoundedDateField, SingleLineField
 
 
 class Holiday(models.Model):
-    """A day without classes in the whole institute."""
-
     day = BoundedDateField(
         "date", unique=True, error_messages={"unique": "There is already a holiday on this date."}
     )

@@ -29,16 +29,16 @@ _CACHE_KEY = "institute"
 
 class InstituteManager(models.Manager):
     def current(self):
-        """Read the settings from the database, as every rule must."""
+        """Read the settings anew, as every rule must."""
         return self.get(pk=Institute.ONLY)
 
     def cached(self):
-        """Return the settings for display, up to a minute old after a change elsewhere."""
+        """Return the settings for display, at most a minute old."""
         return cache.get_or_set(_CACHE_KEY, self.current, 60)
 
 
 class Institute(models.Model):
-    """The settings of the institute: a single row, created by `migrate`."""
+    """The settings: a single row, created by `migrate`."""
 
     ONLY = 1
 
@@ -55,8 +55,8 @@ class Institute(models.Model):
                 r"^[A-Z0-9]{1,4}$", "Use one to four capital letters or digits, like CM."
             )
         ],
-        help_text="Receipt numbers look like CM/26-27/00042. A change applies from the first receipt "
-        "of the next financial year.",
+        help_text="Receipt numbers look like CM/26-27/00042. A change applies from the first "
+        "receipt of the next financial year.",
     )
     gstin = SingleLineField(
         "GSTIN",
@@ -126,7 +126,8 @@ class Institute(models.Model):
         "days to correct attendance",
         default=7,
         validators=[MaxValueValidator(365)],
-        help_text="Instructors can mark or correct attendance for this many days. Admins always can.",
+        help_text="Instructors can mark or correct attendance for this many days. "
+        "Admins always can.",
     )
     low_attendance_percent = models.PositiveSmallIntegerField(
         "low attendance below (%)",

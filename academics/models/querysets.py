@@ -3,6 +3,6 @@ from django.db.models.functions import Coalesce
 
 
 def count_subquery(queryset, group):
-    """Count ``queryset`` by ``group`` in a subquery. Two joined counts would multiply."""
+    """Count in a subquery, since two joined counts would multiply."""
     counted = queryset.order_by().values(group).annotate(number=Count("pk")).values("number")
     return Coalesce(Subquery(counted), 0)

@@ -12,10 +12,9 @@ from .clashes import check_clashes
 
 @transaction.atomic
 def save_batch(batch, slots, *, despite_clash=False):
-    """Save ``batch`` with the weekly class times ``slots``; return its clashes with other batches.
+    """Save a batch with its weekly class times; return its clashes with other batches.
 
-    Raise TimetableConflict if there are clashes, unless ``despite_clash``. Raise ValidationError
-    if class times overlap, or contradict enrollments, attendance or changed classes.
+    Raise TimetableConflict for clashes, unless ``despite_clash``.
     """
     slots = class_times.check(sorted(set(slots)))
     if batch.pk:
@@ -28,7 +27,6 @@ def save_batch(batch, slots, *, despite_clash=False):
 
 
 def _save_class_times(batch, slots):
-    """Replace the class times of ``batch``. Rows that are the same stay."""
     stored = {
         class_times.Slot(row.weekday, row.starts_at, row.ends_at): row.pk
         for row in ClassTime.objects.filter(batch=batch)
@@ -46,10 +44,7 @@ def _save_class_times(batch, slots):
 
 
 def check_batch_change(batch):
-    """Lock the row of ``batch`` and compare the changed fields with enrollments and attendance.
-
-    Raise ValidationError if they contradict each other.
-    """
+    """Lock the batch; raise ValidationError if the change contradicts students or attendance."""
     stored = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
     enrollments = Enrollment.objects.filter(batch=batch)
     active = enrollments.active().count()
@@ -96,7 +91,7 @@ def _date_errors(batch, enrollments):
 
 
 def check_removed_times(batch, slots):
-    """Raise ValidationError if a coming class of these weekly times was cancelled or moved."""
+    """Raise ValidationError if a coming class at these times was changed."""
     starts = {(slot.weekday, slot.starts_at) for slot in slots}
     changes = ClassChange.objects.filter(batch=batch, day__gte=timezone.localdate())
     for change in changes.order_by("day", "starts_at"):

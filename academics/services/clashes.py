@@ -19,10 +19,7 @@ from coachmaster.core.text import folded
 
 
 class Clash(NamedTuple):
-    """Another batch with the same instructor, room or students at the same time.
-
-    ``shared`` names them, ``slots`` are the weekly classes and ``changes`` the single ones.
-    """
+    """Another batch at the same time, and the people or room in common (``shared``)."""
 
     batch: Batch
     shared: list
@@ -37,11 +34,11 @@ class Clash(NamedTuple):
 
 
 class TimetableConflict(Conflict):
-    """Clashes that the user has to confirm."""
+    """Clashes that were not confirmed."""
 
 
 def check_clashes(batch, slots, *, despite_clash):
-    """Return the clashes. Raise TimetableConflict if there are any, unless ``despite_clash``."""
+    """Return the clashes; raise TimetableConflict for any, unless ``despite_clash``."""
     clashes = find_clashes(batch, slots)
     if clashes and not despite_clash:
         raise TimetableConflict([str(clash) for clash in clashes])
@@ -49,7 +46,6 @@ def check_clashes(batch, slots, *, despite_clash):
 
 
 def find_clashes(batch, slots):
-    """Return the Clash objects of ``batch`` with the weekly class times ``slots``."""
     active = Enrollment.objects.active()
     students = {}
     if batch.pk:
@@ -60,10 +56,7 @@ def find_clashes(batch, slots):
 
 
 def find_student_clashes(students, batch, *, leaving=None):
-    """Return the clashes of other batches of ``students`` with ``batch``.
-
-    The enrollment ``leaving`` is ignored, since a transfer ends it.
-    """
+    """Find clashes of students who join ``batch`` and leave the enrollment ``leaving``."""
     others = (
         Enrollment.objects.active()
         .filter(student__in=students, is_exclusive=False)
@@ -74,10 +67,7 @@ def find_student_clashes(students, batch, *, leaving=None):
 
 
 def enrollment_clash_messages(ids):
-    """Return a sentence for each pair of batches in which students have class at the same time.
-
-    Only the enrollments with these ``ids`` are checked.
-    """
+    """Return a sentence for each pair of batches at one time, for these enrollments."""
     pairs = {}
     for chunk in in_chunks(ids):
         for first, second, students, name in _clashing_pairs(chunk):
@@ -91,7 +81,6 @@ def enrollment_clash_messages(ids):
 
 
 def _clashing_pairs(ids):
-    """Return (earlier batch, later batch, number of students, name of one student)."""
     other = "student__enrollments"
     times, others = "batch__class_times", f"{other}__batch__class_times"
     return (
@@ -117,10 +106,7 @@ def _clashing_pairs(ids):
 
 
 def _find_clashes(batch, slots, students, *, instructor=None, room=""):
-    """Find other batches at ``slots`` with this instructor, this room or these students.
-
-    ``students`` maps batch ids to the names of students, as ``shared_students()`` returns it.
-    """
+    """``students`` is the result of ``shared_students()``."""
     if not slots or not (instructor or room or students):
         return []
     others = Batch.objects.not_over(batch.starts_on).exclude(pk=batch.pk)
@@ -165,7 +151,6 @@ def _weekly_classes(batches, slots):
 
 
 def _single_classes(batches, batch, slots):
-    """Return moved and extra classes of ``batches`` that overlap ``slots`` of ``batch``."""
     first = max(batch.starts_on, timezone.localdate())
     changes = ClassChange.objects.filter(batch__in=batches, to_day__gte=first)
     if batch.ends_on:
@@ -186,10 +171,7 @@ def _single_classes(batches, batch, slots):
 
 
 def shared_students(own, others):
-    """Return the students of both querysets of enrollments, by batch of ``others``.
-
-    For example ``{12: "Asha Verma and 2 more students"}``.
-    """
+    """Return the students in both querysets: ``{12: "Asha Verma and 2 more students"}``."""
     return _names_by_batch(others.filter(student__in=own.values("student")))
 
 

@@ -17,7 +17,7 @@ from .clashes import Clash, TimetableConflict, shared_students
 
 @dataclass(frozen=True)
 class NewTime:
-    """When and where a moved or extra class is held; room "" is the batch's own."""
+    """When and where a class is held; room "" is that of the batch."""
 
     day: datetime.date
     starts_at: datetime.time
@@ -27,11 +27,7 @@ class NewTime:
 
 @transaction.atomic
 def cancel_class(*, batch, day, starts_at, reason, by):
-    """Cancel the class of ``batch`` on ``day``; an extra class is deleted.
-
-    Attendance already marked is not changed. Return the change, or None for an extra class. Raise
-    ValidationError if there is no such class.
-    """
+    """Cancel a class; an extra class is deleted, and None returned."""
     batch = _lock(batch)
     change = _change_of(batch, day, starts_at)
     if change.is_extra:
@@ -44,10 +40,9 @@ def cancel_class(*, batch, day, starts_at, reason, by):
 
 @transaction.atomic
 def move_class(*, batch, day, starts_at, to, reason, by, despite_clash=False):
-    """Move the class of ``batch`` on ``day`` to another time or room, a NewTime.
+    """Move a class, again if it was moved before; return the change and its clashes.
 
-    A class that was moved or added can be moved again. Return the change and its clashes. Raise
-    TimetableConflict if there are clashes, unless ``despite_clash``, and ValidationError.
+    Raise TimetableConflict for clashes, unless ``despite_clash``.
     """
     batch = _lock(batch)
     change = _change_of(batch, day, starts_at)
@@ -66,17 +61,13 @@ def move_class(*, batch, day, starts_at, to, reason, by, despite_clash=False):
 
 @transaction.atomic
 def add_class(*, batch, to, reason, by, despite_clash=False):
-    """Add an extra class to ``batch``; return and raise the same as ``move_class()``."""
     change = ClassChange(batch=_lock(batch))
     return _save_new_time(change, to, reason=reason, by=by, despite_clash=despite_clash)
 
 
 @transaction.atomic
 def undo_class_change(change, *, by):
-    """Delete ``change``; return the clashes of the class that is held again.
-
-    Raise ValidationError if that class would overlap another one of the batch.
-    """
+    """Delete the change; return the clashes of the class that is held again."""
     batch = _lock(change.batch)
     change = ClassChange.objects.get(pk=change.pk)
     change._history_user = by
@@ -97,7 +88,6 @@ def count_sheets(batch, days):
 
 
 def find_class_clashes(batch, day, slot, room):
-    """Return the Clash objects of a single class of ``batch``."""
     others = (
         _with_class_at(day, slot)
         .exclude(pk=batch.pk)
@@ -126,7 +116,6 @@ def find_class_clashes(batch, day, slot, room):
 
 
 def _in_common(batch, room, scheduled, students):
-    """Return the names of the instructor, room and students that both classes need."""
     other = scheduled.batch
     in_common = {
         str(batch.instructor): batch.instructor_id and other.instructor_id == batch.instructor_id,
@@ -137,7 +126,6 @@ def _in_common(batch, room, scheduled, students):
 
 
 def _with_class_at(day, slot):
-    """Return batches that may have a class on ``day`` that overlaps ``slot``."""
     weekly = ClassTime.objects.filter(
         batch=OuterRef("pk"),
         weekday=day.weekday(),
@@ -158,14 +146,12 @@ def _overlap(one, other):
 
 
 def _lock(batch):
-    """Lock ``batch``, so that two changes of its classes wait for each other."""
     return (
         Batch.objects.select_for_update(of=("self",)).select_related("instructor").get(pk=batch.pk)
     )
 
 
 def _change_of(batch, day, starts_at):
-    """Return the stored change of this class, or a new one."""
     scheduled = Timetable([batch], day, day).at(batch, day, starts_at)
     if scheduled is None:
         raise ValidationError("This class is no longer in the timetable. Open the timetable again.")

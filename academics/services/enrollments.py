@@ -13,7 +13,7 @@ from coachmaster.core.money import display
 def open_enrollment(
     *, student, batch, enrolled_on, agreed_fee=None, fee_reason="", transferred_from=None
 ):
-    """Create an active enrollment. The caller has locked the institute, batch and student."""
+    """Create an enrollment. The caller has locked institute, batch and student."""
     active = Enrollment.objects.active()
     enrollment = new_enrollment(
         student=student,
@@ -46,11 +46,7 @@ def new_enrollment(
     seats_taken,
     today,
 ):
-    """Return a valid active enrollment that is not saved yet.
-
-    Raise Conflict if the batch is over or full, or the student is already enrolled, and
-    ValidationError for other reasons.
-    """
+    """Return a valid enrollment, not saved. Raise Conflict if full, over or enrolled already."""
     if not student.user.is_active:
         raise ValidationError(f"{student} is inactive. Activate the person first.")
     if batch.is_over(max(enrolled_on, today)):
@@ -60,11 +56,8 @@ def new_enrollment(
     _check_day(enrolled_on, today, field="enrolled_on")
     if batch.starts_on > months_later(enrolled_on, 12):
         starts_on = format_date(batch.starts_on)
-        raise ValidationError(
-            {
-                "enrolled_on": f"{batch} starts on {starts_on}, more than a year later. Check the date."
-            }
-        )
+        message = f"{batch} starts on {starts_on}, more than a year later. Check the date."
+        raise ValidationError({"enrolled_on": message})
     _check_second_enrollment(student, batch, institute, current_batches)
     if batch.capacity is not None and seats_taken >= batch.capacity:
         raise Conflict({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
@@ -79,7 +72,7 @@ def new_enrollment(
 
 
 def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
-    """Return a completed enrollment in a batch that is over, not saved yet, for an import."""
+    """Return a completed enrollment in a batch that is over, not saved."""
     if batch.is_over(enrolled_on):
         ended_on = format_date(batch.ends_on)
         raise ValidationError(
@@ -112,7 +105,6 @@ _NOT_ENTERED = {field.name for field in Enrollment._meta.get_fields() if field.n
 
 
 def _set_fee(enrollment, agreed_fee, fee_reason):
-    """Set the course fee and the agreed fee; None means that both are the same."""
     list_fee = enrollment.batch.course.total_fee
     agreed_fee = list_fee if agreed_fee is None else agreed_fee
     if agreed_fee > list_fee:
@@ -125,20 +117,16 @@ def _set_fee(enrollment, agreed_fee, fee_reason):
 
 
 def _check_day(day, today, *, field):
-    """Raise ValidationError for a day more than a year ahead, probably a wrong year."""
+    """Raise ValidationError for a day so far ahead that the year must be wrong."""
     if day > (last := months_later(today, 12)):
+        latest = format_date(last)
         raise ValidationError(
-            {
-                field: f"This is more than a year ahead. Choose {format_date(last)} or an earlier day."
-            }
+            {field: f"This is more than a year ahead. Choose {latest} or an earlier day."}
         )
 
 
 def end_enrollment(enrollment, status, *, ended_on, reason):
-    """End an active enrollment; ``ended_on`` is the first day outside the batch.
-
-    Raise ValidationError if it has already ended, or would end before its start or the last mark.
-    """
+    """End an active enrollment; ``ended_on`` is the first day outside the batch."""
     enrollment = _lock(Enrollment.objects.filter(pk=enrollment.pk)).get()
     _end(enrollment, status, ended_on=ended_on, reason=reason)
     enrollment.save(update_fields=_ENDING)
@@ -146,7 +134,6 @@ def end_enrollment(enrollment, status, *, ended_on, reason):
 
 
 def end_enrollments(enrollments, status, *, ended_on, reason):
-    """End all enrollments of a queryset as ``end_enrollment()`` does, and return them."""
     ended = list(_lock(enrollments).order_by("pk"))
     for enrollment in ended:
         _end(enrollment, status, ended_on=ended_on, reason=reason)

@@ -12,7 +12,7 @@ LONGEST_HOLIDAY = datetime.timedelta(days=120)
 
 
 class HolidayResult(NamedTuple):
-    """The days added, the days that were holidays before, and the sheets on the added days."""
+    """Days added, days that were holidays before, attendance sheets on added days."""
 
     added: list
     existing: list
@@ -21,10 +21,7 @@ class HolidayResult(NamedTuple):
 
 @transaction.atomic
 def add_holidays(*, name, first, last=None):
-    """Add holidays from ``first`` to ``last``; existing holidays and attendance are not changed.
-
-    Raise ValidationError if every day is already a holiday, or the dates are wrong.
-    """
+    """Add holidays; existing holidays and attendance are not changed."""
     last = last or first
     check_holiday_range(first, last)
     existing = {
@@ -41,7 +38,6 @@ def add_holidays(*, name, first, last=None):
 
 
 def consecutive_days(holiday):
-    """Return the consecutive holidays with the same name as ``holiday``, itself included."""
     one = datetime.timedelta(days=1)
     around = (holiday.day - LONGEST_HOLIDAY, holiday.day + LONGEST_HOLIDAY)
     named = {row.day: row for row in Holiday.objects.filter(name=holiday.name, day__range=around)}
@@ -55,10 +51,7 @@ def consecutive_days(holiday):
 
 @transaction.atomic
 def update_holidays(holidays, *, name, first, last=None):
-    """Replace ``holidays`` by the days from ``first`` to ``last``; attendance is not changed.
-
-    Raise ValidationError if another holiday is on these days, or the dates are wrong.
-    """
+    """Replace ``holidays`` by other days or another name."""
     last = last or first
     check_holiday_range(first, last)
     Holiday(day=first, name=name).clean_fields()
@@ -89,7 +82,6 @@ def count_sheets_on(days):
 
 
 def existing_sheets_message(number):
-    """Warn that attendance sheets on days without class still count."""
     if number == 1:
         return "Attendance was already marked: 1 attendance sheet is kept and counted."
     return f"Attendance was already marked: {number} attendance sheets are kept and counted."

@@ -7,10 +7,7 @@ from academics.models import Enrollment, Institute
 
 @transaction.atomic
 def save_institute(institute):
-    """Save the settings, and update active enrollments if `several_batches_at_once` changes.
-
-    Raise ValidationError if it is turned off while a student has two active enrollments.
-    """
+    """Save the settings and what active enrollments copy of them."""
     stored = lock_and_check_settings(institute)
     institute.save()
     if institute.several_batches_at_once != stored.several_batches_at_once:
@@ -18,7 +15,7 @@ def save_institute(institute):
 
 
 def lock_and_check_settings(institute):
-    """Lock and return the stored settings; raise ValidationError as ``save_institute()`` does."""
+    """Return the stored settings, locked."""
     stored = Institute.objects.select_for_update().get(pk=Institute.ONLY)
     if stored.several_batches_at_once and not institute.several_batches_at_once:
         students = (

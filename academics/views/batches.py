@@ -76,7 +76,6 @@ def batch_detail(request, pk):
 
 
 def _class_changes(batch):
-    """Return history records of the latest class changes, including those undone."""
     records = ClassChange.history.filter(batch=batch).select_related("history_user")
     return list(records.order_by("-history_id")[:CHANGES_SHOWN])
 
@@ -129,7 +128,6 @@ def batch_update(request, pk):
 
 
 def _batch_form(request, batch, *, message, initial=None, **page):
-    """Show or save the form of a batch with its class times. ``page`` is for ``form_page()``."""
     slots = batch.slots if batch.pk else []
     form = BatchForm(request.POST or None, instance=batch, initial=initial, slots=slots)
     clashes = []

@@ -103,7 +103,6 @@ def class_add(request, pk):
 def _class_form(
     request, batch, save, *, initial, message, moved_from=None, cancel_class="", **page
 ):
-    """Show the form of a class, or save it by ``save()``. ``page`` is for ``form_page()``."""
     form = ClassChangeForm(request.POST or None, initial=initial)
     clashes = []
     if form.is_valid():

@@ -91,7 +91,6 @@ def course_update(request, pk):
 
 
 def _unchanged(form):
-    """Return sentences about enrollments and batches that keep their fee or continue."""
     course, sentences = form.instance, []
     if "total_fee" in form.changed_data:
         enrolled = Enrollment.objects.active().filter(batch__course=course).count()

@@ -74,7 +74,6 @@ def week(request):
 
 
 def _filtered_classes(request, first, last):
-    """Return the filters, for users who see the whole institute, and the classes."""
     if not sees_whole_institute(request.user):
         return None, personal_timetable(request.user, first, last).classes()
     batches = list(Batch.objects.running(first, last).for_timetable())
@@ -84,7 +83,6 @@ def _filtered_classes(request, first, last):
 
 
 def _add_classes(days, classes, user, today):
-    """Add ``classes`` to their ``days``, with links to the sheets that ``user`` can mark."""
     marks = user.has_perm("attendance.add_sheet")
     marks_all = marks and sees_whole_institute(user)
     shown = []
@@ -112,7 +110,7 @@ def _add_sheets(items, today):
 
 
 def _marked_days(batches, first, last):
-    """Return (batch id, day) of attendance sheets. `sheets` belong to the attendance app."""
+    """Return (batch id, day) of attendance sheets."""
     marked = Batch.objects.filter(
         pk__in=batches, sheets__held_on__range=(first, last), sheets__is_open=False
     )
@@ -122,7 +120,7 @@ def _marked_days(batches, first, last):
 @login_not_required
 @require_safe
 def calendar_feed(request, pk, token):
-    """Serve a person's classes to a phone, which has the token of the link and no session."""
+    """Serve classes to a phone, which has the token of the link and no session."""
     person = calendar_links.link_owner(pk, token)
     if person is None:
         raise Http404
