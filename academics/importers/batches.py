@@ -9,7 +9,7 @@ from coachmaster.core.form_fields import MultiLineFormField, WholeNumberField
 from coachmaster.core.importers import ImportColumn, Importer, ReferenceColumn, set_changes
 from coachmaster.core.text import folded
 
-from .columns import NamedRows, refuse_repeated
+from .columns import RecordsByName, is_repeated
 
 
 class ClassTimesField(forms.CharField):
@@ -20,7 +20,7 @@ class ClassTimesField(forms.CharField):
 
 
 class BatchImporter(Importer):
-    """Batches with their class times, known by code, else by name."""
+    """Batches are identified by code, else by name."""
 
     noun = ("batch", "batches")
     model = Batch
@@ -28,16 +28,30 @@ class BatchImporter(Importer):
     columns = [
         ImportColumn.of(Batch, "name", "batch name", "batch", "title"),
         ImportColumn.of(Batch, "code", "batch code", "short name"),
-        ReferenceColumn("course", "course code", "course name", "course id", "course_id:id", "programme", "program"),
-        ReferenceColumn("instructor", "instructor email", "instructor name", "teacher", "teacher email", "teacher name",
-                        "faculty", "faculty email", "faculty name", required=False),
-        ImportColumn.of(Batch, "starts_on", "start date", "starts", "start", "first day", "from", "begins on", "date start"),
-        ImportColumn.of(Batch, "ends_on", "end date", "ends", "end", "last day", "to", "until", "date end"),
-        ImportColumn("capacity", WholeNumberField(min_value=1, max_value=32767, required=False), "seats", "strength", "size",
-               "max students"),
+        ReferenceColumn(
+            "course", "course code", "course name", "course id", "course_id:id", "programme",
+            "program",
+        ),
+        ReferenceColumn(
+            "instructor", "instructor email", "instructor name", "teacher", "teacher email",
+            "teacher name", "faculty", "faculty email", "faculty name", required=False,
+        ),
+        ImportColumn.of(
+            Batch, "starts_on", "start date", "starts", "start", "first day", "from", "begins on",
+            "date start",
+        ),
+        ImportColumn.of(
+            Batch, "ends_on", "end date", "ends", "end", "last day", "to", "until", "date end"
+        ),
+        ImportColumn(
+            "capacity", WholeNumberField(min_value=1, max_value=32767, required=False), "seats",
+            "strength", "size", "max students",
+        ),
         ImportColumn.of(Batch, "room", "room no", "room number", "classroom", "hall"),
-        ImportColumn("class_times", ClassTimesField(required=False), "timings", "timing", "time", "schedule", "class time",
-               "timetable", "days and times"),
+        ImportColumn(
+            "class_times", ClassTimesField(required=False), "timings", "timing", "time",
+            "schedule", "class time", "timetable", "days and times",
+        ),
     ]  # fmt: skip
 
     def check(self, row):
@@ -47,23 +61,23 @@ class BatchImporter(Importer):
             )
 
     def write(self, rows, result, advance):
-        known, lines = NamedRows(Batch.objects.with_class_times()), {}
-        courses = NamedRows(Course.objects.all())
-        teachers = _Teachers()
+        self._batches, lines = RecordsByName(Batch.objects.with_class_times()), {}
+        self._courses = RecordsByName(Course.objects.all())
+        self._instructors = _Instructors()
         for row in rows:
             try:
-                batch = known.same_as(row)
-                if not refuse_repeated(row, batch, lines, result):
-                    self._write(row, batch, courses, teachers, known, result)
+                batch = self._batches.match(row)
+                if not is_repeated(row, batch, lines, result):
+                    self._save(row, batch, result)
             except ValidationError as error:
                 result.add_errors(row, error, "name")
             advance(1)
 
-    def _write(self, row, batch, courses, teachers, known, result):
+    def _save(self, row, batch, result):
         values = {name: value for name, value in row.items() if name != "class_times"}
-        values["course"] = _resolved("course", courses.named, row)
+        values["course"] = _found("course", self._courses, row)
         if "instructor" in row:
-            values["instructor"] = _resolved("instructor", teachers.named, row)
+            values["instructor"] = _found("instructor", self._instructors, row)
         is_new = batch is None
         if is_new:
             batch = Batch(**values)
@@ -80,33 +94,32 @@ class BatchImporter(Importer):
         clashes = save_batch(batch, slots, despite_clash=True)
         if is_new:
             result.created_ids.append(batch.pk)
-        known.add(batch)
+        self._batches.add(batch)
         result.notes += [f"Row {row.line}: {clash}" for clash in clashes]
 
 
-def _resolved(name, find, row):
+def _found(column, records, row):
     try:
-        return find(row[name])
+        return records.find(row[column])
     except ValidationError as error:
-        raise ValidationError({name: error.messages}) from error
+        raise ValidationError({column: error.messages}) from error
 
 
-class _Teachers:
-    """People who may teach, by e-mail address or name."""
+class _Instructors:
+    """Instructors by email or name."""
 
     def __init__(self):
-        self._found = {}
+        self._users = {}
         for user in User.objects.able_to_teach():
-            for word in filter(None, (user.email, folded(user.full_name))):
-                self._found.setdefault(word, []).append(user)
+            for key in filter(None, (user.email, folded(user.full_name))):
+                self._users.setdefault(key, []).append(user)
 
-    def named(self, word):
-        """The one whom ``word`` names. Raises ValidationError."""
-        people = self._found.get(folded(word), [])
-        if not people:
+    def find(self, text):
+        users = self._users.get(folded(text), [])
+        if not users:
             raise ValidationError(
-                "Nobody who may teach has this email or name. Write it as stored, or add them first."
+                "No instructor has this email or name. Write it as stored, or add them first."
             )
-        if len(people) > 1:
-            raise ValidationError("More than one instructor has this name. Write the email.")
-        return people[0]
+        if len(users) > 1:
+            raise ValidationError("Several instructors have this name. Write the email.")
+        return users[0]

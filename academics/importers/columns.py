@@ -1,5 +1,3 @@
-"""Courses and batches from other programs, and how files name a batch."""
-
 from django.core.exceptions import ValidationError
 
 from academics.models import Batch
@@ -7,79 +5,75 @@ from coachmaster.core.importers import ReferenceColumn
 from coachmaster.core.text import folded
 
 
-class NamedRows:
-    """Rows of a table by code, else by name; letter case does not count."""
+class RecordsByName:
+    """Courses or batches by code, else by name, ignoring case."""
 
-    def __init__(self, rows):
+    def __init__(self, records):
         self._by_code, self._by_name = {}, {}
-        for row in rows:
-            self.add(row)
+        for record in records:
+            self.add(record)
 
-    def add(self, row):
-        """Let a new or renamed row be found too."""
-        if row.code:
-            self._by_code[folded(row.code)] = row
-        same = self._by_name.setdefault(folded(row.name), [])
-        if row not in same:
-            same.append(row)
+    def add(self, record):
+        if record.code:
+            self._by_code[folded(record.code)] = record
+        same_name = self._by_name.setdefault(folded(record.name), [])
+        if record not in same_name:
+            same_name.append(record)
 
-    def named(self, word):
-        """The row whose code or name ``word`` is. Raises ValidationError when there is none, or more than one."""
-        if row := self._by_code.get(folded(word)):
-            return row
-        rows = self._by_name.get(folded(word), [])
-        if not rows:
+    def find(self, text):
+        """Return the record with this code or name. Raise ValidationError."""
+        if record := self._by_code.get(folded(text)):
+            return record
+        records = self._by_name.get(folded(text), [])
+        if not records:
             raise ValidationError(
-                "There is none with this code or name. Write it as stored, or bring it in first."
+                "There is none with this code or name. Write it as stored, or import it first."
             )
-        if len(rows) > 1:
-            raise ValidationError("More than one has this name. Write the code.")
-        return rows[0]
+        if len(records) > 1:
+            raise ValidationError("Several have this name. Write the code.")
+        return records[0]
 
-    def same_as(self, row):
-        """The stored row that a line means: that with its code; without one, the only one with its name; or None."""
-        if "code" in row and (found := self._by_code.get(folded(row["code"]))):
-            return found
-        rows = self._by_name.get(folded(row["name"]), [])
+    def match(self, row):
+        """Return the record that a row describes, or None for a new one."""
+        if "code" in row and (record := self._by_code.get(folded(row["code"]))):
+            return record
+        records = self._by_name.get(folded(row["name"]), [])
         if "code" in row:
-            rows = [found for found in rows if not found.code]
-        if len(rows) > 1:
-            raise ValidationError({"name": "More than one has this name. Add the code."})
-        return rows[0] if rows else None
+            records = [record for record in records if not record.code]
+        if len(records) > 1:
+            raise ValidationError({"name": "Several have this name. Add the code."})
+        return records[0] if records else None
 
 
-def refuse_repeated(row, standing, lines, result):
-    """Whether another line of the file means the same; said when it does."""
-    keys = [("pk", standing.pk)] if standing else []
-    keys.append(("code", folded(row["code"])) if "code" in row else ("name", folded(row["name"])))
+def is_repeated(row, record, lines, result):
+    """Return whether an earlier row is the same, with an error in ``result``."""
+    column = "code" if "code" in row else "name"
+    keys = [(column, folded(row[column]))]
+    if record:
+        keys.insert(0, ("pk", record.pk))
     for key in keys:
         if first := lines.get(key):
-            result.add_error(
-                row,
-                "code" if "code" in row else "name",
-                f"Row {first} is the same one. Keep one of them.",
-            )
+            result.add_error(row, column, f"Row {first} is the same one. Keep one of them.")
             return True
     lines.update(dict.fromkeys(keys, row.line))
     return False
 
 
 def batch_column():
-    """The column by which enrollments and attendance name their batch."""
+    """Return the column that names a batch in files of enrollments and attendance."""
     return ReferenceColumn(
         "batch", "batch code", "batch name", "batch id", "batch_id:id", "class", "section", "group"
     )
 
 
 def all_batches():
-    """Every batch with its course, by code or name."""
-    return NamedRows(Batch.objects.select_related("course"))
+    return RecordsByName(Batch.objects.select_related("course"))
 
 
 def batch_of(row, batches, result):
-    """The batch that the row names; None when there is none, which is then said."""
+    """Return the row's batch, or None with an error in ``result``."""
     try:
-        return batches.named(row["batch"])
+        return batches.find(row["batch"])
     except ValidationError as error:
         result.add_error(row, "batch", error)
         return None

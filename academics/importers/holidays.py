@@ -10,7 +10,7 @@ from coachmaster.core.importers import ImportColumn, Importer, set_changes
 
 
 class HolidayImporter(Importer):
-    """Holidays, one day or several in a row with one name; a day is known again by its date, and takes the file's name."""
+    """A row is a holiday of one or several days. A day that is a holiday already is renamed."""
 
     noun = ("holiday", "holidays")
     model = Holiday
@@ -20,49 +20,44 @@ class HolidayImporter(Importer):
             Holiday, "name", "holiday", "holiday name", "occasion", "festival", "event", "title"
         ),
         ImportColumn(
-            "first",
-            DateFormField(),
-            "date",
-            "day",
-            "first day",
-            "from",
-            "start",
-            "start date",
+            "first", DateFormField(), "date", "day", "first day", "from", "start", "start date",
             "holiday date",
         ),
         ImportColumn(
             "last", DateFormField(required=False), "last day", "to", "until", "end", "end date"
         ),
-    ]
+    ]  # fmt: skip
 
     def check(self, row):
         check_holiday_range(row["first"], row.get("last", row["first"]))
 
     def write(self, rows, result, advance):
-        known, lines = {holiday.day: holiday for holiday in Holiday.objects.all()}, {}
+        holidays = {holiday.day: holiday for holiday in Holiday.objects.all()}
+        lines = {}
         for row in rows:
-            new, changed = [], {}
-            for day in days_between(row["first"], row.get("last", row["first"])):
-                if first := lines.get(day):
-                    result.add_error(
-                        row,
-                        "first",
-                        f"Row {first} has {format_date(day)} already. Keep one of them.",
-                    )
-                    break
-                lines[day] = row.line
-                if day not in known:
-                    new.append(Holiday(day=day, name=row["name"]))
-                elif changes := set_changes(known[day], {"name": row["name"]}):
-                    changed[known[day]] = changes
-            if new:
-                result.add_created(row)
-            else:
-                one = next(iter(changed), None)
-                result.add_existing(row, changed.get(one, {}), one and one.pk)
-            if result.is_valid:
-                result.created_ids += [holiday.pk for holiday in Holiday.objects.bulk_create(new)]
-                Holiday.objects.bulk_update(changed, ["name"])
+            self._save(row, holidays, lines, result)
             advance(1)
         if result.is_valid and (sheets := count_sheets_on(list(lines))):
             result.notes.append(existing_sheets_message(sheets))
+
+    def _save(self, row, holidays, lines, result):
+        new, changed = [], {}
+        for day in days_between(row["first"], row.get("last", row["first"])):
+            if first := lines.get(day):
+                sentence = f"Row {first} has {format_date(day)} already. Keep one of them."
+                result.add_error(row, "first", sentence)
+                break
+            lines[day] = row.line
+            if day not in holidays:
+                new.append(Holiday(day=day, name=row["name"]))
+            elif changes := set_changes(holidays[day], {"name": row["name"]}):
+                changed[holidays[day]] = changes
+        if new:
+            result.add_created(row)
+        else:
+            holiday = next(iter(changed), None)
+            result.add_existing(row, changed.get(holiday, {}), holiday and holiday.pk)
+        if result.is_valid:
+            created = Holiday.objects.bulk_create(new)
+            result.created_ids += [holiday.pk for holiday in created]
+            Holiday.objects.bulk_update(changed, ["name"])

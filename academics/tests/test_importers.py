@@ -173,11 +173,11 @@ def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
         ),
         (
             "X,,JEE-2Y,nobody,01/06/2026,,,,",
-            "row 2, Teacher: “nobody”: Nobody who may teach has this email or name.",
+            "row 2, Teacher: “nobody”: No instructor has this email or name.",
         ),
         (
             "X,,JEE-2Y,asha@example.com,01/06/2026,,,,",
-            "row 2, Teacher: “asha@example.com”: Nobody who may teach",
+            "row 2, Teacher: “asha@example.com”: No instructor",
         ),
         (
             "X,,JEE-2Y,,02/06/2026,01/06/2026,,,",

@@ -7,21 +7,19 @@ from .sheets import AttendanceImporter, StatusField
 
 
 class AttendanceGridImporter(AttendanceImporter):
-    """A register as it hangs on the wall: a line a student, a column a day, headed by its date. Empty cells are no mark."""
+    """A register with a row for each student and a column for each date."""
 
     label_columns = ("student", "batch")
     columns = AttendanceImporter.columns[:1] + AttendanceImporter.columns[2:3]
 
     def prepare(self, header):
-        self.days = {day.isoformat(): day for day in map(_day_of, header) if day}
-        of_days = [
+        days = [(name, day) for name in header if (day := _parse_heading(name))]
+        self.days = {day.isoformat(): day for _, day in days}
+        date_columns = [
             ImportColumn(day.isoformat(), StatusField(required=False), name, is_fixed=True)
-            for name in header
-            if (day := _day_of(name))
+            for name, day in days
         ]
-        if not of_days:
-            of_days = [ImportColumn("a date", StatusField())]
-        self.columns = [*self.columns, *of_days]
+        self.columns = [*self.columns, *(date_columns or [ImportColumn("a date", StatusField())])]
 
     def _marks(self, row):
         return [(day, row[column]) for column, day in self.days.items() if column in row]
@@ -30,8 +28,8 @@ class AttendanceGridImporter(AttendanceImporter):
         return held_on.isoformat()
 
 
-def _day_of(heading):
-    """The date that a column is headed by, or None."""
+def _parse_heading(heading):
+    """Return the date of a heading, or None."""
     try:
         return DateFormField(required=False).clean(plain_day(heading))
     except ValidationError:

@@ -1,5 +1,3 @@
-"""What a fingerprint or card reader read, turned into marks: one reading a line, who and when."""
-
 import collections
 import datetime
 import re
@@ -21,66 +19,71 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.form_fields import DateFormField
 from coachmaster.core.importers import ImportColumn, Importer, ReferenceColumn
 
-#: How long before a class a reading counts for it, and how long after it is somebody leaving.
-AROUND = datetime.timedelta(minutes=30)
+from .sheets import BATCHES_PER_CHUNK
 
-BATCHES_AT_ONCE = 50
+#: A punch counts from so long before a class; one until so long after it is an exit.
+MARGIN = datetime.timedelta(minutes=30)
+_MOST_NOTES = 100
 
 
-class MomentField(forms.CharField):
-    """A moment at the institute, `2026-06-15 17:03:22` or `15/06/2026 5:03 pm`; or a time of day alone, for files that
-    have the date in a column of its own."""
+class DateTimeOrTimeField(forms.CharField):
+    """`2026-06-15 17:03:22`, `15/06/2026 5:03 pm`, or a time alone as ``datetime.time``."""
 
-    TIMES = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
+    FORMATS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
     _SHAPE = re.compile(r"(?:(.*\S) )?(\d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?)")
-    _WRONG = (
+    _INVALID = (
         "Write date and time, like 15/06/2026 17:03, or 17:03 with the date in a column of its own."
     )
 
     def to_python(self, value):
         text = re.sub(r"\s+", " ", super().to_python(value).replace("T", " ").upper()).strip()
-        text = re.sub(r"(?<=:\d\d)\.\d+", "", text)  # parts of a second
+        text = re.sub(r"(?<=:\d\d)\.\d+", "", text)  # fractions of a second
         match = self._SHAPE.fullmatch(text)
         if match is None:
-            raise ValidationError(self._WRONG)
+            raise ValidationError(self._INVALID)
         day, time = match.groups()
-        time = self._time(re.sub(r"(?<=\d)(?=[AP]M)", " ", time))
+        time = self._parse_time(re.sub(r"(?<=\d)(?=[AP]M)", " ", time))
         return datetime.datetime.combine(DateFormField().clean(day), time) if day else time
 
-    def _time(self, text):
-        for form in self.TIMES:
+    def _parse_time(self, text):
+        for time_format in self.FORMATS:
             try:
-                return datetime.datetime.strptime(text, form).time()
+                return datetime.datetime.strptime(text, time_format).time()
             except ValueError:
                 continue
-        raise ValidationError(self._WRONG)
+        raise ValidationError(self._INVALID)
 
 
 class PunchImporter(Importer):
-    """Readings, known by student and moment.
+    """Punches of a fingerprint or card reader become marks.
 
-    A reading counts for the class of one of the student's batches that is on then, or begins soon. The first one makes
-    the mark, present or late; a mark that is there stays, whoever made it. The sheet is left for the instructor to save;
-    with ``marks_absent`` who has no reading is absent, and the sheet is saved.
+    A punch counts for a class of the student that is on, or begins soon. The first one sets
+    present or late; existing marks stay. The sheet waits for the instructor to save it. With
+    ``marks_absent`` students without a punch are absent, and the sheet is saved. With
+    ``skips_unknown`` a punch that belongs to no class is skipped instead of refusing the file.
     """
 
     noun = ("mark", "marks")
     label_columns = ("student", "at")
     columns = [
         ReferenceColumn(
-            "student", *ADMISSION_NUMBER, "admission number", "person number", "person id", "user id", "employee id",
-            "employee code", "emp code", "enroll id", "id number", "pin",
+            "student", *ADMISSION_NUMBER, "admission number", "person number", "person id",
+            "user id", "employee id", "employee code", "emp code", "enroll id", "id number", "pin",
         ),
-        ImportColumn("at", MomentField(), "date time", "datetime", "timestamp", "punch time", "punched at", "log date",
-               "log time", "check time", "time"),
-        ImportColumn("on", DateFormField(required=False), "date", "punch date", "day", "attendance date"),
+        ImportColumn(
+            "at", DateTimeOrTimeField(), "date time", "datetime", "timestamp", "punch time",
+            "punched at", "log date", "log time", "check time", "time",
+        ),
+        ImportColumn(
+            "on", DateFormField(required=False), "date", "punch date", "day", "attendance date"
+        ),
     ]  # fmt: skip
 
-    def __init__(self, *, marks_absent=False, leaves_out=False):
-        self.marks_absent, self.leaves_out = marks_absent, leaves_out
+    def __init__(self, *, marks_absent=False, skips_unknown=False):
+        self.marks_absent, self.skips_unknown = marks_absent, skips_unknown
 
     def check(self, row):
-        """Put date and time together, where the file has them apart."""
+        """Combine date and time if they are in two columns."""
         if isinstance(row["at"], datetime.time):
             if "on" not in row:
                 raise ValidationError({"at": "Write the date too, here or in a column of its own."})
@@ -94,118 +97,129 @@ class PunchImporter(Importer):
             try:
                 row["student"] = students[row["student"]]
             except ValidationError as error:
-                self._cannot_place(row, "student", error.message, result)
+                self._add_unknown(row, "student", error.message, result)
             else:
                 known.append(row)
         advance(len(rows) - len(known))
-        marks = self._place(known, result)
-        advance(len(known))
         by_batch = collections.defaultdict(dict)
-        for (batch, day), found in marks.items():
-            by_batch[batch][day] = found
-        for chunk in in_chunks(sorted(by_batch.items()), BATCHES_AT_ONCE):
-            self._write(dict(chunk), result)
+        if known:
+            for (batch, day), marks in self._first_punches(known, result).items():
+                by_batch[batch][day] = marks
+        advance(len(known))
+        for chunk in in_chunks(sorted(by_batch.items()), BATCHES_PER_CHUNK):
+            self._write_batches(dict(chunk), result)
 
-    def _cannot_place(self, row, column, sentence, result):
-        """Say what is wrong with a reading: it keeps the file out, or is left out alone."""
-        if not self.leaves_out:
+    def _add_unknown(self, row, column, sentence, result):
+        if not self.skips_unknown:
             result.add_error(row, column, sentence)
             return
         result.skipped.append(row.line)
-        if len(result.skipped) <= 100:
+        if len(result.skipped) <= _MOST_NOTES:
             result.notes.append(f"Row {row.line} skipped: {sentence}")
 
-    def _place(self, rows, result):
-        """``{(batch, day): {student: (row, status)}}``: the first reading of each student in each class."""
-        if not rows:
-            return {}
-        days = [row["at"].date() for row in rows]
-        enrollments = collections.defaultdict(list)
-        for chunk in in_chunks({row["student"] for row in rows}):
-            found = (
-                Enrollment.objects.filter(student__in=chunk)
-                .order_by("pk")
-                .select_related("batch__course")
-            )
-            for enrollment in found:
-                enrollments[enrollment.student_id].append(enrollment)
-        batches = {one.batch_id: one.batch for own in enrollments.values() for one in own}
-        timetable, held = Timetable(batches.values(), min(days), max(days)), {}
-        marks, came = collections.defaultdict(dict), set()
+    # Which class ------------------------------------------------------------------------------
+
+    def _first_punches(self, rows, result):
+        """Return ``{(batch, date): {student: (row, status)}}``."""
+        classes_of = _StudentClasses(rows)
+        marks, used = collections.defaultdict(dict), set()
         for row in sorted(rows, key=lambda row: (row["student"], row["at"], row.line)):
             student, day = row["student"], row["at"].date()
             at = timezone.make_aware(row["at"])
             if at > self.now:
-                self._cannot_place(
-                    row, "at", "This lies in the future. Check the clock of the device.", result
-                )
+                sentence = "This is in the future. Check the clock of the device."
+                self._add_unknown(row, "at", sentence, result)
                 continue
-            classes = []
-            for enrollment in enrollments[student]:
-                if enrollment.covers(day):
-                    key = enrollment.batch_id, day
-                    if key not in held:
-                        held[key] = timetable.on(batches[enrollment.batch_id], day)
-                    classes += held[key]
-            classes.sort(key=lambda one: one.slot)
-            fresh = [
-                one for one in classes if (student, one.batch.pk, one.day, one.slot) not in came
-            ]
-            if one := current_class(fresh, at, early=AROUND):
-                came.add((student, one.batch.pk, one.day, one.slot))
-                first = marks[one.batch.pk, day].setdefault(
-                    student, (row, status_at(one, at, self.institute))
+            classes = classes_of.on(student, day)
+            punched = [scheduled for scheduled in classes if _class_key(student, scheduled) in used]
+            not_punched = [scheduled for scheduled in classes if scheduled not in punched]
+            if scheduled := current_class(not_punched, at, early=MARGIN):
+                used.add(_class_key(student, scheduled))
+                first = marks[scheduled.batch.pk, day].setdefault(
+                    student, (row, status_at(scheduled, at, self.institute))
                 )
                 if first[0] is not row:  # a second class of the batch that day
                     result.unchanged += 1
-            elif current_class(
-                [one for one in classes if one not in fresh], at, early=AROUND, after=AROUND
-            ):
-                result.unchanged += 1  # read again, or on the way out
+            elif current_class(punched, at, early=MARGIN, after=MARGIN):
+                result.unchanged += 1  # another punch, or the exit
             else:
-                self._cannot_place(
-                    row,
-                    "at",
-                    f"No class of the student's batches on {format_date(day)} then.",
-                    result,
-                )
+                sentence = f"No class of the student's batches on {format_date(day)} at this time."
+                self._add_unknown(row, "at", sentence, result)
         return marks
 
-    def _write(self, by_batch, result):
-        """Write the marks of some batches: ``{batch: {day: {student: (row, status)}}}``."""
-        days = [day for found in by_batch.values() for day in found]
-        rolls = EnrollmentsByDay(set(by_batch), min(days), max(days))
+    # Writing ----------------------------------------------------------------------------------
+
+    def _write_batches(self, by_batch, result):
+        """Write ``{batch: {date: {student: (row, status)}}}``."""
+        days = [day for by_day in by_batch.values() for day in by_day]
+        enrollments = EnrollmentsByDay(set(by_batch), min(days), max(days))
         new = []
-        for batch_id, of_days in by_batch.items():
-            for day, found in of_days.items():
-                roll = rolls.of(batch_id, day)
-                fresh = {}
-                for student, (row, status) in found.items():
-                    enrollment, before = roll.get(student, (None, None))
-                    if before is None:
-                        fresh[student] = enrollment, status
-                        result.add_created(row)
-                    else:
-                        result.unchanged += 1
-                if self.marks_absent:
-                    for student, (enrollment, before) in roll.items():
-                        if before is None and student not in fresh:
-                            fresh[student] = enrollment, MarkStatus.ABSENT
-                            result.created += 1
-                if (batch_id, day) not in rolls.taken:
-                    new.append((batch_id, day, fresh))
+        for batch_id, by_day in by_batch.items():
+            for day, punches in by_day.items():
+                marks = self._new_marks(punches, enrollments.of(batch_id, day), result)
+                if (batch_id, day) not in enrollments.taken:
+                    new.append((batch_id, day, marks))
                 elif result.is_valid:
-                    self._add(rolls.batches[batch_id], day, fresh)
+                    self._add_to_sheet(enrollments.batches[batch_id], day, marks)
         if result.is_valid:
             result.created_ids += create_sheets(new, by=self.by, is_open=not self.marks_absent)
 
-    def _add(self, batch, day, fresh):
-        """Add marks to a sheet that is there."""
+    def _new_marks(self, punches, students, result):
+        marks = {}
+        for student, (row, status) in punches.items():
+            enrollment, before = students.get(student, (None, None))
+            if before is None:
+                marks[student] = enrollment, status
+                result.add_created(row)
+            else:
+                result.unchanged += 1
+        if self.marks_absent:
+            for student, (enrollment, before) in students.items():
+                if before is None and student not in marks:
+                    marks[student] = enrollment, MarkStatus.ABSENT
+                    result.created += 1
+        return marks
+
+    def _add_to_sheet(self, batch, day, marks):
         save_sheet(
             batch=batch,
             held_on=day,
-            statuses={student: status for student, (_, status) in fresh.items()},
+            statuses={student: status for student, (_, status) in marks.items()},
             by=self.by,
             confirmed_unplanned=True,
             leaves_open=not self.marks_absent,
         )
+
+
+def _class_key(student, scheduled):
+    return student, scheduled.batch.pk, scheduled.day, scheduled.slot
+
+
+class _StudentClasses:
+    """The classes of the students in ``rows`` by date."""
+
+    def __init__(self, rows):
+        self._enrollments = collections.defaultdict(list)
+        for chunk in in_chunks({row["student"] for row in rows}):
+            enrollments = Enrollment.objects.filter(student__in=chunk).order_by("pk")
+            for enrollment in enrollments.select_related("batch__course"):
+                self._enrollments[enrollment.student_id].append(enrollment)
+        self._batches = {
+            enrollment.batch_id: enrollment.batch
+            for enrollments in self._enrollments.values()
+            for enrollment in enrollments
+        }
+        days = [row["at"].date() for row in rows]
+        self._timetable = Timetable(self._batches.values(), min(days), max(days))
+        self._classes = {}
+
+    def on(self, student, day):
+        classes = []
+        for enrollment in self._enrollments[student]:
+            if enrollment.covers(day):
+                key = enrollment.batch_id, day
+                if key not in self._classes:
+                    batch = self._batches[enrollment.batch_id]
+                    self._classes[key] = self._timetable.on(batch, day)
+                classes += self._classes[key]
+        return sorted(classes, key=lambda scheduled: scheduled.slot)

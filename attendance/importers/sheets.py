@@ -1,5 +1,3 @@
-"""Attendance from other programs: one mark a line."""
-
 import itertools
 from array import array
 
@@ -18,26 +16,19 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
 from coachmaster.core.importers import ImportColumn, Importer, ImportRow, normalised
 
-#: So many batches are looked up and written together.
-BATCHES_AT_ONCE = 50
-
-
+BATCHES_PER_CHUNK = 50
 _STATUSES = {
     MarkStatus.PRESENT: ["p", "pr", "1", "yes", "y", "attended", "✓"],
     MarkStatus.ABSENT: ["a", "ab", "0", "no", "n"],
     MarkStatus.LATE: ["l", "lt"],
     MarkStatus.EXCUSED: ["e", "ex", "leave", "on leave", "medical leave", "ml"],
 }
-
-
 _IN_ORDER = [status.value for status in MarkStatus]
-
-
 _NUMBERS = {status: number for number, status in enumerate(_IN_ORDER)}
 
 
 class StatusField(forms.CharField):
-    """What a register says of a student, in a letter or a word."""
+    """A mark of a register, as a letter or a word."""
 
     known = {
         normalised(word): status for status, words in _STATUSES.items() for word in (status, *words)
@@ -48,12 +39,13 @@ class StatusField(forms.CharField):
             return self.known[normalised(super().to_python(value))]
         except KeyError as error:
             raise ValidationError(
-                "Write P, A, L or E, or present, absent, late or excused. Skip rows that are none of these."
+                "Write P, A, L or E, or present, absent, late or excused. "
+                "Skip rows that are none of these."
             ) from error
 
 
 class AttendanceImporter(Importer):
-    """Marks, known by batch, day and student; a mark that differs is corrected, and what it was is kept."""
+    """Marks are identified by batch, date and student."""
 
     noun = ("mark", "marks")
     model = Sheet
@@ -66,41 +58,45 @@ class AttendanceImporter(Importer):
     ]
 
     def look_up(self, rows, result):
+        """Collect ``{(batch, date): line, student, status, line, …}``.
+
+        Numbers in arrays, since a million marks as objects take a gigabyte.
+        """
         students, batches = StudentFinder(row["student"] for row in rows), all_batches()
         self._sheets: dict = {}
         for row in rows:
             student, batch = students.get(row, result), batch_of(row, batches, result)
             if student and batch:
                 for day, status in self._marks(row):
-                    # Numbers in a row: a million marks as objects would need a gigabyte.
-                    sheet = self._sheets.setdefault((batch.pk, day), array("q"))
-                    sheet.extend((row.line, student, _NUMBERS[status]))
+                    marks = self._sheets.setdefault((batch.pk, day), array("q"))
+                    marks.extend((row.line, student, _NUMBERS[status]))
 
     def write(self, rows, result, advance):
         self.today, sheets = timezone.localdate(), self._sheets
         by_batch = itertools.groupby(sorted(sheets), key=lambda sheet: sheet[0])
-        for chunk in in_chunks((list(keys) for _, keys in by_batch), BATCHES_AT_ONCE):
-            self._take_batches(
+        for chunk in in_chunks((list(keys) for _, keys in by_batch), BATCHES_PER_CHUNK):
+            self._write_batches(
                 [(key, sheets.pop(key)) for keys in chunk for key in keys], result, advance
             )
 
     def _marks(self, row):
-        """``(day, status)`` of the marks that a line holds."""
+        """Return ``(date, status)`` of each mark in a row."""
         return [(row["held_on"], row["status"])]
 
     def _column(self, name, held_on):
-        """The column in which a mark of a day says what it is called by."""
+        """Return the column that an error about a mark refers to."""
         return name
 
-    def _take_batches(self, sheets, result, advance):
-        """Write the ``sheets`` of some batches: those that are new all at once, others one by one."""
+    def _write_batches(self, sheets, result, advance):
         days = [day for (_, day), _ in sheets]
-        rolls = EnrollmentsByDay({batch_id for (batch_id, _), _ in sheets}, min(days), max(days))
+        enrollments = EnrollmentsByDay(
+            {batch_id for (batch_id, _), _ in sheets}, min(days), max(days)
+        )
         new = []
         for (batch_id, held_on), numbers in sheets:
-            batch = rolls.batches[batch_id]
-            marks = self._take(batch, held_on, numbers, rolls, result)
-            if marks and (batch_id, held_on) in rolls.taken:
+            batch = enrollments.batches[batch_id]
+            marks = self._changed_marks(batch, held_on, numbers, enrollments, result)
+            if marks and (batch_id, held_on) in enrollments.taken:
                 self._correct(batch, held_on, marks, result)
             elif marks:
                 new.append((batch_id, held_on, marks))
@@ -108,45 +104,40 @@ class AttendanceImporter(Importer):
         if result.is_valid:
             result.created_ids += create_sheets(new, by=self.by)
 
-    def _take(self, batch, held_on, numbers, rolls, result):
-        """What the marks of one sheet change: ``{student: (enrollment, status)}``."""
-        roll = rolls.of(batch.pk, held_on)
-        why_not = sheets_services.reason_not_allowed(
-            batch, held_on, today=self.today, schedule=rolls.schedule(batch.pk, held_on)
+    def _changed_marks(self, batch, held_on, numbers, enrollments, result):
+        """Return ``{student: (enrollment, status)}`` of the marks that a sheet changes."""
+        students = enrollments.of(batch.pk, held_on)
+        reason_not_allowed = sheets_services.reason_not_allowed(
+            batch, held_on, today=self.today, schedule=enrollments.schedule(batch.pk, held_on)
         )
         marks, lines = {}, {}
         numbers = iter(numbers)
         for line, student, number in zip(numbers, numbers, numbers, strict=True):
             row, status = ImportRow(line), _IN_ORDER[number]
-            enrollment, before = roll.get(student, (None, None))
+            enrollment, before = students.get(student, (None, None))
             if first := lines.get(student):
                 sentence = f"Row {first} marks the same student on this day. Keep one of them."
                 result.add_error(row, self._column("student", held_on), sentence)
             elif before == status:
                 result.unchanged += 1
-            elif why_not:
-                result.add_error(row, self._column("held_on", held_on), why_not)
-            elif student not in roll:
-                sentence = (
-                    f"Not enrolled in {batch} on {format_date(held_on)}. Check batch and date."
-                )
+            elif reason_not_allowed:
+                result.add_error(row, self._column("held_on", held_on), reason_not_allowed)
+            elif student not in students:
+                day = format_date(held_on)
+                sentence = f"Not enrolled in {batch} on {day}. Check batch and date."
                 result.add_error(row, self._column("student", held_on), sentence)
             else:
                 marks[student] = enrollment, status
                 if before is None:
                     result.add_created(row)
                 else:
-                    changes = (MarkStatus(before).label, MarkStatus(status).label)
-                    result.add_changed(
-                        row,
-                        {self._column("status", held_on): changes},
-                        rolls.taken[batch.pk, held_on],
-                    )
+                    labels = (MarkStatus(before).label, MarkStatus(status).label)
+                    changes = {self._column("status", held_on): labels}
+                    result.add_changed(row, changes, enrollments.taken[batch.pk, held_on])
             lines.setdefault(student, line)
         return marks
 
     def _correct(self, batch, held_on, marks, result):
-        """Write what differs on a sheet that was taken already."""
         if result.is_valid:
             saved = save_sheet(
                 batch=batch,

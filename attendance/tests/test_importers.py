@@ -219,7 +219,7 @@ def test_totals_that_differ_take_the_place_of_the_old_ones(file, batch):
     ("old", "new", "said"),
     [
         ("40,36", "30,36", "Classes held: “30”: Attended, absent and excused do not add up to it."),
-        ("40,36", ",36", "Attended: “36”: Say of how many"),
+        ("40,36", ",36", "Attended: “36”: Enter of how many"),
         ("40,36", "40,-1", "Attended: “-1”: Enter a whole number from 0 to 5000."),
         ("A,Morning", "C,Morning", "Student: “C”: There is no such student."),
         ("B,M1", "A,M1", "row 3, Student: “A”: Row 2 is the same student in this batch."),

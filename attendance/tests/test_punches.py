@@ -169,19 +169,19 @@ def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, i
         ("26-9,2026-06-15 17:02", "row 3, Person number: “26-9”: There is no such student."),
         (
             "26-2,2026-06-15 16:29:59",
-            "row 3, Punch time: “2026-06-15 16:29:59”: No class of the student's batches on 15 Jun 2026 then.",
+            "row 3, Punch time: “2026-06-15 16:29:59”: No class of the student's batches on 15 Jun 2026 at this time.",
         ),
         (
             "26-2,2026-06-15 18:30",
-            "row 3, Punch time: “2026-06-15 18:30”: No class of the student's batches on 15 Jun 2026 then.",
+            "row 3, Punch time: “2026-06-15 18:30”: No class of the student's batches on 15 Jun 2026 at this time.",
         ),
         (
             "26-2,2026-05-15 17:02",
-            "row 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 May 2026 then.",
+            "row 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 May 2026 at this time.",
         ),
         (
             "26-2,2099-06-15 17:02",
-            "row 3, Punch time: “2099-06-15 17:02”: This lies in the future.",
+            "row 3, Punch time: “2099-06-15 17:02”: This is in the future.",
         ),
         ("26-2,17:02", "row 3"),
         ("26-2,yesterday", "Write date and time, like 15/06/2026 17:03"),

@@ -13,7 +13,7 @@ from finance.services.bulk_enrollments import BulkEnrollment
 
 
 class EnrollmentImporter(Importer):
-    """Enrollments, known by student, batch and day; by student and batch where the file has no day."""
+    """Enrollments are identified by student and batch, and by date if the file has one."""
 
     noun = ("enrollment", "enrollments")
     model = Enrollment
@@ -21,83 +21,100 @@ class EnrollmentImporter(Importer):
     columns = [
         student_column(),
         batch_column(),
-        ImportColumn.of(Enrollment, "enrolled_on", "date", "enrollment date", "enrolment date", "admission date",
-                  "date of admission", "joining date", "joined on", "date of joining", "start date", required=False),
-        ImportColumn("agreed_fee", AmountField(allow_zero=True, required=False), "fee", "fees", "total fee", "total fees",
-               "fee agreed", "final fee"),
-        ImportColumn.of(Enrollment, "fee_reason", "reason", "discount reason", "concession", "scholarship"),
+        ImportColumn.of(
+            Enrollment, "enrolled_on", "date", "enrollment date", "enrolment date",
+            "admission date", "date of admission", "joining date", "joined on", "date of joining",
+            "start date", required=False,
+        ),
+        ImportColumn(
+            "agreed_fee", AmountField(allow_zero=True, required=False), "fee", "fees",
+            "total fee", "total fees", "fee agreed", "final fee",
+        ),
+        ImportColumn.of(
+            Enrollment, "fee_reason", "reason", "discount reason", "concession", "scholarship"
+        ),
     ]  # fmt: skip
 
     def look_up(self, rows, result):
         self._students, self._batches = StudentFinder(row["student"] for row in rows), all_batches()
 
     def write(self, rows, result, advance):
-        students, batches, places = self._students, self._batches, set()
-        for row in rows:
-            student, batch = students.get(row, result), batch_of(row, batches, result)
-            if student and batch:
-                places.add((student, batch.pk))
-        standing = _standing_enrollments({student for student, _ in places})
-        enrolling = BulkEnrollment(
-            student_ids={student for student, _ in places},
-            batch_ids={batch for _, batch in places},
-            by=self.by,
-            imported=True,
-        )
-        del places
-        lines, nothing, beside = {}, ImportResult(), []
-        for chunk in in_chunks(rows):
-            for row in chunk:
-                row["student"], row["batch"] = (
-                    students.get(row, nothing),
-                    batch_of(row, batches, nothing),
-                )
-            people = enrolling.students(row["student"] for row in chunk)
-            new = []
-            for row in chunk:
-                if not (row["student"] and row["batch"]):
-                    continue
-                key = (row["student"], row["batch"].pk)
-                has_day = "enrolled_on" in row and "enrolled_on" not in row.defaulted
-                once = (*key, row["enrolled_on"] if has_day else None)
-                if first := lines.get(once):
-                    result.add_error(
-                        row,
-                        "student",
-                        f"Row {first} enrolls the same student there too. Keep one of them.",
-                    )
-                    continue
-                lines[once] = row.line
-                days = standing.get(key, ())
-                if row["enrolled_on"] in days if has_day else days:
-                    result.unchanged += 1
-                    continue
-                try:
-                    enrollment = enrolling.enroll(
-                        student=people[row["student"]],
-                        batch_id=row["batch"].pk,
-                        enrolled_on=row.get("enrolled_on")
-                        or enrolling.batches[row["batch"].pk].starts_on,
-                        agreed_fee=row.get("agreed_fee"),
-                        fee_reason=row.get("fee_reason", ""),
-                    )
-                except ValidationError as error:
-                    result.add_errors(row, error, "student")
-                else:
-                    new.append(enrollment)
-                    result.add_created(row)
+        bulk = self._lock(rows, result)
+        existing, lines = _enrollment_days(bulk.student_ids), {}
+        not_exclusive = []
+        for chunk in in_chunks(self._with_records(rows)):
+            new = self._enroll(chunk, bulk, existing, lines, result)
             if result.is_valid:
-                enrolling.write(new)
+                bulk.write(new)
                 result.created_ids += [enrollment.pk for enrollment in new]
-                beside += [enrollment.pk for enrollment in new if not enrollment.is_exclusive]
+                not_exclusive += [
+                    enrollment.pk for enrollment in new if not enrollment.is_exclusive
+                ]
             advance(len(chunk))
         if result.is_valid:
-            enrolling.finish()
-            result.notes += enrollment_clash_messages(beside) if beside else []
+            bulk.finish()
+            result.notes += enrollment_clash_messages(not_exclusive) if not_exclusive else []
+
+    def _lock(self, rows, result):
+        """Return the BulkEnrollment for all students and batches, which locks them."""
+        student_ids, batch_ids = set(), set()
+        for row in rows:
+            student = self._students.get(row, result)
+            batch = batch_of(row, self._batches, result)
+            if student and batch:
+                student_ids.add(student)
+                batch_ids.add(batch.pk)
+        return BulkEnrollment(
+            student_ids=student_ids, batch_ids=batch_ids, by=self.by, imported=True
+        )
+
+    def _with_records(self, rows):
+        """Yield rows with the student's id and the batch; None after an error in `_lock`."""
+        ignored = ImportResult()
+        for row in rows:
+            row["student"] = self._students.get(row, ignored)
+            row["batch"] = batch_of(row, self._batches, ignored)
+            yield row
+
+    def _enroll(self, rows, bulk, existing, lines, result):
+        students, new = bulk.students(row["student"] for row in rows), []
+        for row in rows:
+            if not (row["student"] and row["batch"]):
+                continue
+            key = row["student"], row["batch"].pk
+            has_date = "enrolled_on" in row and "enrolled_on" not in row.defaulted
+            if not self._is_new(row, key, has_date, existing, lines, result):
+                continue
+            try:
+                enrollment = bulk.enroll(
+                    student=students[row["student"]],
+                    batch_id=row["batch"].pk,
+                    enrolled_on=row.get("enrolled_on") or bulk.batches[row["batch"].pk].starts_on,
+                    agreed_fee=row.get("agreed_fee"),
+                    fee_reason=row.get("fee_reason", ""),
+                )
+            except ValidationError as error:
+                result.add_errors(row, error, "student")
+            else:
+                new.append(enrollment)
+                result.add_created(row)
+        return new
+
+    def _is_new(self, row, key, has_date, existing, lines, result):
+        line = lines.setdefault((*key, row["enrolled_on"] if has_date else None), row.line)
+        if line != row.line:
+            sentence = f"Row {line} enrolls the same student there too. Keep one of them."
+            result.add_error(row, "student", sentence)
+            return False
+        days = existing.get(key, ())
+        if (row["enrolled_on"] in days) if has_date else days:
+            result.unchanged += 1
+            return False
+        return True
 
 
-def _standing_enrollments(student_ids):
-    """``{(student, batch): {days}}`` of the enrollments that these students have, ended ones too."""
+def _enrollment_days(student_ids):
+    """Return ``{(student, batch): {dates}}`` of all enrollments, ended ones too."""
     found = collections.defaultdict(set)
     for chunk in in_chunks(student_ids):
         enrollments = Enrollment.objects.filter(student__in=chunk).order_by()

@@ -1,5 +1,3 @@
-"""Enrollments and payments from other programs: no enrollment without its charge, no payment without its receipt."""
-
 import collections
 import hashlib
 import itertools
@@ -23,15 +21,20 @@ from finance.services.payments import ReceivedMoney, build_payment
 _MODES = {
     Mode.CASH: ["cash", "by cash"],
     Mode.CARD: ["card", "credit card", "debit card", "pos", "swipe", "card swipe"],
-    Mode.UPI: ["upi", "gpay", "google pay", "g pay", "phonepe", "phone pe", "paytm", "bhim", "bhim upi", "qr", "qr code"],
-    Mode.BANK_TRANSFER: ["bank transfer", "bank", "transfer", "neft", "imps", "rtgs", "net banking", "netbanking",
-                         "online", "online transfer", "dd", "demand draft"],
+    Mode.UPI: [
+        "upi", "gpay", "google pay", "g pay", "phonepe", "phone pe", "paytm", "bhim", "bhim upi",
+        "qr", "qr code",
+    ],
+    Mode.BANK_TRANSFER: [
+        "bank transfer", "bank", "transfer", "neft", "imps", "rtgs", "net banking", "netbanking",
+        "online", "online transfer", "dd", "demand draft",
+    ],
     Mode.CHEQUE: ["cheque", "check", "chq", "by cheque"],
 }  # fmt: skip
 
 
 class ModeField(forms.CharField):
-    """How money was received, in the words of fee registers."""
+    """A mode of payment in the words of fee registers."""
 
     known = {normalised(word): mode for mode, words in _MODES.items() for word in (mode, *words)}
 
@@ -40,14 +43,15 @@ class ModeField(forms.CharField):
             return self.known[normalised(super().to_python(value))]
         except KeyError as error:
             raise ValidationError(
-                "This way to pay is not known. Write cash, card, UPI, bank transfer or cheque."
+                "This mode of payment is not known. Write cash, card, UPI, bank transfer or cheque."
             ) from error
 
 
 class PaymentImporter(Importer):
-    """Payments, known by their old receipt number, else by bank reference, else by student, day, mode and amount.
+    """Payments get receipts of the institute's own series in order of date.
 
-    They get receipt numbers of our own series, in order of date; more than is owed is kept as an advance.
+    They are identified by old receipt number, else bank reference, else student, date, mode and
+    amount. What exceeds the dues is an advance.
     """
 
     noun = ("payment", "payments")
@@ -55,17 +59,32 @@ class PaymentImporter(Importer):
     label_columns = ("student", "amount", "paid_on")
     columns = [
         student_column(),
-        ImportColumn.of(Payment, "amount", "amount paid", "paid", "paid amount", "fee paid", "fees paid", "received",
-                  "amount received"),
-        ImportColumn.of(Payment, "paid_on", "date", "payment date", "date of payment", "receipt date", "received on"),
-        ImportColumn("mode", ModeField(), "payment mode", "mode of payment", "method", "payment method", "paid by", "via"),
-        ImportColumn.of(Payment, "reference", "ref", "reference no", "reference number", "utr", "utr no", "utr number",
-                  "transaction id", "transaction no", "txn id", "upi ref", "upi reference", "cheque no", "cheque number",
-                  is_code=True),
+        ImportColumn.of(
+            Payment, "amount", "amount paid", "paid", "paid amount", "fee paid", "fees paid",
+            "received", "amount received",
+        ),
+        ImportColumn.of(
+            Payment, "paid_on", "date", "payment date", "date of payment", "receipt date",
+            "received on",
+        ),
+        ImportColumn(
+            "mode", ModeField(), "payment mode", "mode of payment", "method", "payment method",
+            "paid by", "via",
+        ),
+        ImportColumn.of(
+            Payment, "reference", "ref", "reference no", "reference number", "utr", "utr no",
+            "utr number", "transaction id", "transaction no", "txn id", "upi ref",
+            "upi reference", "cheque no", "cheque number", is_code=True,
+        ),
         ImportColumn.of(Payment, "cheque_on", "cheque date", "date of cheque"),
-        ImportColumn("receipt_number", forms.CharField(max_length=60, required=False), "receipt", "receipt no",
-               "old receipt number", "old receipt no", "bill no", "voucher no", is_code=True),
-        ImportColumn.of(Payment, "notes", "note", "remarks", "remark", "comment", "comments", "narration"),
+        ImportColumn(
+            "receipt_number", forms.CharField(max_length=60, required=False), "receipt",
+            "receipt no", "old receipt number", "old receipt no", "bill no", "voucher no",
+            is_code=True,
+        ),
+        ImportColumn.of(
+            Payment, "notes", "note", "remarks", "remark", "comment", "comments", "narration"
+        ),
     ]  # fmt: skip
 
     def check(self, row):
@@ -76,148 +95,153 @@ class PaymentImporter(Importer):
         students = StudentFinder(row["student"] for row in rows)
         for row in rows:
             row["student"] = students.get(row, result)
-        rows = sorted(
-            (row for row in rows if row["student"]), key=lambda row: (row["paid_on"], row.line)
-        )
-        rows = self._new_ones(rows, result)
-        receiving = BulkPayments(
+        rows = [row for row in rows if row["student"]]
+        rows.sort(key=lambda row: (row["paid_on"], row.line))
+        rows = _NewPayments(result).select(rows)
+        bulk = BulkPayments(
             student_ids={row["student"] for row in rows},
             days={row["paid_on"] for row in rows},
             by=self.by,
         )
         for row in rows:
-            row["number"] = receiving.reserve_number(row["paid_on"])
+            row["number"] = bulk.reserve_number(row["paid_on"])
             result.add_created(row)
         rows.sort(key=lambda row: (row["student"], row["paid_on"], row.line))
         by_student = (
-            list(lines) for _, lines in itertools.groupby(rows, key=lambda row: row["student"])
+            list(payments)
+            for _, payments in itertools.groupby(rows, key=lambda row: row["student"])
         )
         for chunk in in_chunks(by_student, 500):
-            self._receive(list(itertools.chain.from_iterable(chunk)), receiving, result, advance)
+            self._write_chunk(list(itertools.chain.from_iterable(chunk)), bulk, result, advance)
         if result.is_valid:
-            receiving.finish()
+            bulk.finish()
 
-    def _receive(self, rows, receiving, result, advance):
-        stand = receiving.statuses({row["student"] for row in rows})
-        people = StudentProfile.objects.in_bulk(stand)
+    def _write_chunk(self, rows, bulk, result, advance):
+        statuses = bulk.statuses({row["student"] for row in rows})
+        students = StudentProfile.objects.in_bulk(statuses)
         payments = []
         for row in rows:
             series, number = row["number"]
             try:
-                payments.append(
-                    build_payment(
-                        student=people[row["student"]],
-                        received=ReceivedMoney(
-                            amount=row["amount"],
-                            paid_on=row["paid_on"],
-                            mode=row["mode"],
-                            reference=row.get("reference", ""),
-                            cheque_on=row.get("cheque_on", row["paid_on"]),
-                            notes=_notes(row),
-                            token=row["token"],
-                        ),
-                        series=series,
-                        number=number,
-                        status=stand[row["student"]],
-                        letterhead=receiving.letterhead,
-                        by=receiving.by,
-                    )
+                payment = build_payment(
+                    student=students[row["student"]],
+                    received=ReceivedMoney(
+                        amount=row["amount"],
+                        paid_on=row["paid_on"],
+                        mode=row["mode"],
+                        reference=row.get("reference", ""),
+                        cheque_on=row.get("cheque_on", row["paid_on"]),
+                        notes=_notes(row),
+                        token=row["token"],
+                    ),
+                    series=series,
+                    number=number,
+                    status=statuses[row["student"]],
+                    letterhead=bulk.letterhead,
+                    by=bulk.by,
                 )
             except ValidationError as error:
                 result.add_errors(row, error, "student")
             else:
-                stand[row["student"]] = stand[row["student"]].after(row["amount"])
+                payments.append(payment)
+                statuses[row["student"]] = statuses[row["student"]].after(row["amount"])
         if result.is_valid:
-            receiving.write(payments)
+            bulk.write(payments)
             result.created_ids += [payment.pk for payment in payments]
         advance(len(rows))
 
-    def _new_ones(self, rows, result):
-        """The rows that were not brought in before; what is there twice, or with other content, is refused."""
-        new, lines, alike = [], {}, collections.Counter()
+
+class _NewPayments:
+    """Selects the rows that are not imported yet, and sets their ``token``.
+
+    Repeated rows, and rows that differ from the earlier import, are errors.
+    """
+
+    def __init__(self, result):
+        self._result = result
+        self._lines: dict = {}
+        self._same = collections.Counter()
+
+    def select(self, rows):
+        new = []
         for chunk in in_chunks(rows):
             for row in chunk:
                 payment = Payment(
                     student_id=row["student"], mode=row["mode"], reference=row.get("reference", "")
                 )
-                row["kept"] = live_reference(payment)
-                row["token"] = _token(row, alike)
-            before = {
-                p.token: p
-                for p in Payment.objects.filter(token__in=[row["token"] for row in chunk])
-            }
-            taken = LiveReference.objects.select_related("payment").in_bulk(
-                {row["kept"] for row in chunk}
+                row["live_reference"] = live_reference(payment)
+                row["token"] = self._token(row)
+            payments = Payment.objects.filter(token__in=[row["token"] for row in chunk])
+            imported = {payment.token: payment for payment in payments}
+            references = LiveReference.objects.select_related("payment").in_bulk(
+                {row["live_reference"] for row in chunk}
             )
-            for row in chunk:
-                if first := lines.get(row["token"]):
-                    result.add_error(
-                        row,
-                        "receipt_number",
-                        f"Row {first} has this receipt number too. Give each its own.",
-                    )
-                elif first := row["kept"] and lines.get(("reference", row["kept"])):
-                    result.add_error(
-                        row,
-                        "reference",
-                        f"Row {first} has this reference too. Correct one of them.",
-                    )
-                elif earlier := before.get(row["token"]):
-                    self._compare(row, earlier, result)
-                elif other := taken.get(row["kept"]):
-                    result.add_error(
-                        row,
-                        "reference",
-                        f"Receipt {other.payment} has this reference already. Check the row.",
-                    )
-                else:
-                    new.append(row)
-                lines.setdefault(row["token"], row.line)
-                if row["kept"]:
-                    lines.setdefault(("reference", row["kept"]), row.line)
+            new += [row for row in chunk if self._is_new(row, imported, references)]
         return new
 
-    def _compare(self, row, earlier, result):
-        """Count a row that was brought in before, or refuse it when it says something else now."""
-        then = (
-            earlier.student_id,
-            earlier.amount,
-            earlier.paid_on,
-            earlier.mode,
-            normalised_reference(earlier.reference),
+    def _is_new(self, row, imported, references):
+        token, reference, lines = row["token"], row["live_reference"], self._lines
+        column, sentence = "", ""
+        if first := lines.get(token):
+            column = "receipt_number"
+            sentence = f"Row {first} has this receipt number too. Give each its own."
+        elif first := reference and lines.get(("reference", reference)):
+            column = "reference"
+            sentence = f"Row {first} has this reference too. Correct one of them."
+        elif payment := imported.get(token):
+            self._compare(row, payment)
+        elif other := references.get(reference):
+            column = "reference"
+            sentence = f"Receipt {other.payment} has this reference already. Check the row."
+        is_new = not sentence and token not in imported
+        if sentence:
+            self._result.add_error(row, column, sentence)
+        lines.setdefault(token, row.line)
+        if reference:
+            lines.setdefault(("reference", reference), row.line)
+        return is_new
+
+    def _compare(self, row, payment):
+        """Count a row that was imported before. One with other content is an error."""
+        stored = (
+            payment.student_id,
+            payment.amount,
+            payment.paid_on,
+            payment.mode,
+            normalised_reference(payment.reference),
         )
-        now = (
+        in_file = (
             row["student"],
             row["amount"],
             row["paid_on"],
             row["mode"],
             normalised_reference(row.get("reference", "")),
         )
-        if then == now:
-            result.unchanged += 1
+        if stored == in_file:
+            self._result.unchanged += 1
         else:
-            result.add_error(
+            self._result.add_error(
                 row,
                 "receipt_number",
-                f"This was brought in before as {earlier} with other content ({display(earlier.amount)}). "
-                "A payment is never changed: void that one and record it anew, or correct the row.",
+                f"This was imported before as {payment} with other content "
+                f"({display(payment.amount)}). A payment is never changed: cancel that receipt "
+                "and record it again, or correct the row.",
             )
 
-
-def _token(row, alike):
-    """What a payment is known by, so that it is brought in once; ``alike`` counts those that differ in nothing."""
-    year = financial_year(row["paid_on"])  # receipt books begin anew each year
-    if "receipt_number" in row:
-        token = f"import:{year}:{folded(row['receipt_number'])}"
-    elif row["kept"]:
-        token = f"import-ref:{row['kept']}"
-    else:
-        token = f"import-row:{row['student']}:{row['paid_on']}:{row['amount']}:{row['mode']}"
-        alike[token] += 1
-        token = f"{token}:{alike[token]}"
-    return (
-        token if len(token) <= 64 else f"import#{hashlib.sha256(token.encode()).hexdigest()[:57]}"
-    )
+    def _token(self, row):
+        """Return what identifies a payment; rows without any number are counted."""
+        if "receipt_number" in row:
+            year = financial_year(row["paid_on"])  # receipt books start anew each year
+            token = f"import:{year}:{folded(row['receipt_number'])}"
+        elif row["live_reference"]:
+            token = f"import-ref:{row['live_reference']}"
+        else:
+            token = f"import-row:{row['student']}:{row['paid_on']}:{row['amount']}:{row['mode']}"
+            self._same[token] += 1
+            token = f"{token}:{self._same[token]}"
+        if len(token) <= 64:
+            return token
+        return f"import#{hashlib.sha256(token.encode()).hexdigest()[:57]}"
 
 
 def _notes(row):

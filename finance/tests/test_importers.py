@@ -383,7 +383,7 @@ def test_a_hostile_amount_is_no_payment(file, asha, amount):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ("26-77701,1,05/06/2026,gold,,", "row 2, mode: “gold”: This way to pay is not known."),
+        ("26-77701,1,05/06/2026,gold,,", "row 2, mode: “gold”: This mode of payment is not known."),
         (
             "26-77701,1,05/06/2099,cash,,",
             "row 2, date: “05/06/2099”: A payment cannot be dated in the future.",

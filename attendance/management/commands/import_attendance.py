@@ -29,7 +29,7 @@ class Command(ImportCommand):
     def importer(self, *, punches, absent, leave_out, **options):
         """The importer that the options ask for."""
         return (
-            PunchImporter(marks_absent=absent, leaves_out=leave_out)
+            PunchImporter(marks_absent=absent, skips_unknown=leave_out)
             if punches
             else AttendanceImporter()
         )

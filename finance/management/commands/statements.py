@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from academics.importers.columns import NamedRows
+from academics.importers.columns import RecordsByName
 from academics.models import Batch, Course, Institute
 from coachmaster.core.archives import zip_chunks
 from coachmaster.core.dates import format_date, validate_date
@@ -97,6 +97,6 @@ class Command(BaseCommand):
         if word is None:
             return None
         try:
-            return NamedRows(model.objects.all()).named(word)
+            return RecordsByName(model.objects.all()).find(word)
         except ValidationError as error:
             raise CommandError(f"--{what} {word}: {error.messages[0]}", returncode=2) from error
