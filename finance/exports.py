@@ -1,5 +1,4 @@
-"""What the lists of payments, charges, acts on a student's fees, concessions that wait and refunds that are due are as
-files."""
+"""Columns of the lists of finance in CSV and XLSX."""
 
 from coachmaster.core.exports import CellType, ExportColumn
 
@@ -19,9 +18,9 @@ PAYMENTS = [
     ExportColumn("Reference", CellType.TEXT, lambda payment: payment.reference),
     ExportColumn("Amount", CellType.AMOUNT, lambda payment: payment.amount),
     ExportColumn(
-        "State",
+        "Status",
         CellType.TEXT,
-        lambda payment: payment.reversal.label if payment.is_cancelled else "Standing",
+        lambda payment: payment.reversal.label if payment.is_cancelled else "Valid",
     ),
 ]
 
@@ -30,9 +29,9 @@ CONCESSIONS = [
     ExportColumn("Admission number", CellType.TEXT, lambda row: row.student.admission_number),
     ExportColumn("Kind", CellType.TEXT, lambda row: row.get_kind_display()),
     ExportColumn("Reason", CellType.TEXT, lambda row: row.reason),
-    ExportColumn("Off what", CellType.TEXT, lambda row: row.charge),
-    ExportColumn("Asked", CellType.DATETIME, lambda row: row.asked_at),
-    ExportColumn("Asked by", CellType.TEXT, lambda row: row.asked_by),
+    ExportColumn("Charge", CellType.TEXT, lambda row: row.charge),
+    ExportColumn("Requested", CellType.DATETIME, lambda row: row.asked_at),
+    ExportColumn("Requested by", CellType.TEXT, lambda row: row.asked_by),
     ExportColumn("Amount", CellType.AMOUNT, lambda row: row.total),
 ]
 
@@ -41,25 +40,25 @@ REFUNDS_DUE = [
     ExportColumn(
         "Admission number", CellType.TEXT, lambda refund: refund.account.student.admission_number
     ),
-    ExportColumn("Left", CellType.DATE, lambda refund: refund.account.left_on),
-    ExportColumn("To give back by", CellType.DATE, lambda refund: refund.due_on),
+    ExportColumn("Left on", CellType.DATE, lambda refund: refund.account.left_on),
+    ExportColumn("Refund by", CellType.DATE, lambda refund: refund.due_on),
     ExportColumn("Amount", CellType.AMOUNT, lambda refund: refund.amount),
 ]
 
-#: The `Line`s of the ledger.
+#: Rows are the lines of a FeeStatus.
 CHARGES = [
-    ExportColumn("What", CellType.TEXT, lambda line: line.charge),
-    ExportColumn("Due", CellType.DATE, lambda line: line.charge.due_on),
+    ExportColumn("Charge", CellType.TEXT, lambda line: line.charge),
+    ExportColumn("Due on", CellType.DATE, lambda line: line.charge.due_on),
     ExportColumn("Amount", CellType.AMOUNT, lambda line: line.charge.amount),
-    ExportColumn("Taken off", CellType.AMOUNT, lambda line: line.conceded),
-    ExportColumn("Settled", CellType.AMOUNT, lambda line: line.paid),
-    ExportColumn("Open", CellType.AMOUNT, lambda line: line.unpaid),
+    ExportColumn("Concession", CellType.AMOUNT, lambda line: line.conceded),
+    ExportColumn("Paid", CellType.AMOUNT, lambda line: line.paid),
+    ExportColumn("Balance", CellType.AMOUNT, lambda line: line.unpaid),
 ]
 
-#: Pairs of a `StatementLine` and the balance after it.
+#: Rows are pairs of a StatementLine and the balance after it.
 STATEMENT = [
     ExportColumn("Date", CellType.DATE, lambda pair: pair[0].on),
-    ExportColumn("For", CellType.TEXT, lambda pair: pair[0].what),
+    ExportColumn("Particulars", CellType.TEXT, lambda pair: pair[0].label),
     ExportColumn("Reference", CellType.TEXT, lambda pair: pair[0].reference),
     ExportColumn(
         "Charged", CellType.AMOUNT, lambda pair: pair[0].amount if pair[0].amount > 0 else None

@@ -1,4 +1,4 @@
-"""The pages of this app and who may open them."""
+"""The pages of finance, with the permission each needs."""
 
 from django.urls import path
 
@@ -40,7 +40,7 @@ urlpatterns = [
     ),
     path(
         "enrollments/<int:pk>/complete/",
-        requires("academics.change_enrollment")(withdrawals.enrollment_complete),
+        requires("academics.change_enrollment")(enrollments.enrollment_complete),
         name="enrollment-complete",
     ),
     path(
@@ -60,7 +60,7 @@ urlpatterns = [
     ),
     path(
         "batches/<int:pk>/complete/",
-        requires("academics.change_enrollment")(withdrawals.batch_complete),
+        requires("academics.change_enrollment")(enrollments.batch_complete),
         name="batch-complete",
     ),
     path(

@@ -24,7 +24,7 @@ def collected_by_month(months):
 
 def _month_filter(first):
     last = month_start(first + datetime.timedelta(days=32)) - datetime.timedelta(days=1)
-    return f"from={first}&to={last}&state=standing"
+    return f"from={first}&to={last}&status=valid"
 
 
 def enrollments_by_course(courses):

@@ -127,7 +127,7 @@ def refusal(response):
         ("course", "name", "Physics XI", "Physics XII", "Name (now “Physics XI”)"),
         ("person", "phone", "9876500001", "9876500002", "Phone (now “"),
         ("rule", "amount", "300", "275.50", "Amount (₹) (now ₹300.00)"),
-        ("rule", "grace_days", "10", "5", "Days of grace (now “10”)"),
+        ("rule", "grace_days", "10", "5", "Grace period (days) (now “10”)"),
         ("plan", "name", "Halves", "In halves", "Name (now “Halves”)"),
         (
             "person",
@@ -248,7 +248,7 @@ def test_parts_of_a_plan_that_somebody_else_changed_are_named_and_kept(desk, pla
 
     response = desk.post(page, {**ours, "name": "Halves"})
 
-    assert "Parts (now “40 % on enrolling; 60 % after 30 days”)" in refusal(response)
+    assert "Installments (now “40 % on enrolling; 60 % after 30 days”)" in refusal(response)
     assert [row["percent"].value() for row in response.context["rows"]][:2] == ["40", "60"]
     assert desk.post(page, {**opened(desk, page), "name": "Halves"}).status_code == 302
     assert list(plan.parts.values_list("percent", flat=True)) == [40, 60]
@@ -261,7 +261,7 @@ def test_parts_typed_here_stay_when_somebody_else_changed_them_too(desk, plan):
 
     response = desk.post(page, {**ours, "parts-0-percent": "30", "parts-1-percent": "70"})
 
-    assert "Parts (now “50 % on enrolling; 50 % after 60 days”)" in refusal(response)
+    assert "Installments (now “50 % on enrolling; 50 % after 60 days”)" in refusal(response)
     assert [row["percent"].value() for row in response.context["rows"]][:2] == ["30", "70"]
 
 

@@ -136,7 +136,7 @@ def test_numbers_are_numbers_and_dates_dates(desk, batch, admin):
         "Cash",
         "",
         "1500.50",
-        "Standing",
+        "Valid",
     ]
     assert (sheet_row[1].date(), sheet_row[7]) == (day, 1500.5)
 
@@ -256,7 +256,7 @@ def test_a_students_charges_and_statement_come_out_as_the_page_shows_them(desk, 
         ["Tuition fee, Morning", "2026-06-01", "100000.00", "0.00", "40000.00", "60000.00"]
     ]
     lines = table(desk, "finance:statement", student.pk)
-    assert lines[0] == ["Date", "For", "Reference", "Charged", "Credited", "Balance"]
+    assert lines[0] == ["Date", "Particulars", "Reference", "Charged", "Credited", "Balance"]
     assert [[line[0], *line[2:]] for line in lines[1:]] == [
         ["2026-06-01", "", "100000.00", "", "100000.00"],
         ["2026-06-05", str(payment), "", "40000.00", "60000.00"],

@@ -1,8 +1,4 @@
-"""Receipts and fee statements on paper: PDFs set by typst from the templates in `typst/`.
-
-What a paper says comes in as plain data: amounts are Decimal rupees, dates are dates, everything else is text that is
-printed as it stands. So this module asks the database nothing, and can run in any thread or process.
-"""
+"""Contents of receipts and statements: amounts in rupees, text that is printed unchanged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +12,7 @@ from finance.gst import Tax
 
 @dataclass(frozen=True)
 class LetterheadData:
-    """The institute at the top of a paper. The GSTIN is printed on statements, and on receipts with tax."""
+    """The GSTIN is printed on statements, and on receipts with tax."""
 
     name: str
     address: str = ""
@@ -27,13 +23,11 @@ class LetterheadData:
 
 @dataclass(frozen=True)
 class ReceiptData:
-    """What a receipt says.
+    """Contents of a receipt; with ``tax``, of a tax invoice cum receipt.
 
-    ``settled`` are pairs of what was settled and how much, which add up to ``amount``. ``reference`` is the bank's, or a
-    cheque's number and date. With ``tax`` the paper is a tax invoice cum receipt, without it no word of tax is on it.
-    ``check_url`` is where anyone can check the receipt. ``cancelled`` says when and why (`Cancelled on 5 Apr 2026:
-    entered twice`), and the paper then says so across; ``given_back`` are sentences about refunds of it. A negative
-    ``balance_after`` is an advance.
+    ``lines`` are pairs of a label and an amount that add up to ``amount``. A negative
+    ``balance_after`` is an advance. ``cancelled`` is the sentence with date and reason, empty for
+    a valid receipt; ``refunds`` are sentences too.
     """
 
     head: LetterheadData
@@ -41,7 +35,7 @@ class ReceiptData:
     paid_on: date
     student: str
     admission_number: str
-    settled: Sequence[tuple[str, Decimal]]
+    lines: Sequence[tuple[str, Decimal]]
     amount: Decimal
     mode: str
     balance_after: Decimal
@@ -53,11 +47,11 @@ class ReceiptData:
     check_url: str = ""
     is_duplicate: bool = False
     cancelled: str = ""
-    given_back: Sequence[str] = ()
+    refunds: Sequence[str] = ()
 
 
 class StatementTerm(Enum):
-    """The four terms of a balance, as a statement adds them up; the values are its words."""
+    """The terms of a balance, with their labels on statements."""
 
     CHARGES = "Fees and charges"
     CONCESSIONS = "Concessions"
@@ -67,12 +61,15 @@ class StatementTerm(Enum):
 
 @dataclass(frozen=True)
 class StatementLine:
-    """One act on a statement. ``amount`` is what it adds to the balance, in rupees: a charge, a reversal of a payment and
-    a refund are positive; a payment, a concession and a cancelled charge are negative. ``term`` is the sum that it
-    belongs to, a cancelled charge to the charges and a reversal to the payments. ``link`` is the page of its paper."""
+    """One entry of a statement.
+
+    ``amount`` is added to the balance: positive for charges, refunds and cancelled receipts,
+    negative for payments, concessions and cancelled charges. A cancelled entry has the ``term`` of
+    the entry it cancels. ``link`` is the page of the receipt or voucher.
+    """
 
     on: date
-    what: str
+    label: str
     term: StatementTerm
     amount: Decimal
     reference: str = ""
@@ -81,16 +78,16 @@ class StatementLine:
 
 @dataclass(frozen=True)
 class StatementDue:
-    """What of a charge is still open."""
+    """The unpaid amount of a charge."""
 
-    what: str
+    label: str
     due_on: date
     amount: Decimal
 
 
 @dataclass(frozen=True)
 class UpiPayment:
-    """How to pay what is due now: the UPI id, the amount, and the link of `upi.payment_link` with both."""
+    """How to pay the dues; ``link`` opens a UPI app with the amount filled in."""
 
     upi_id: str
     amount: Decimal
@@ -99,8 +96,7 @@ class UpiPayment:
 
 @dataclass(frozen=True)
 class StatementData:
-    """What a fee statement says. ``lines`` come in order of date; the running balance and the sums follow from them.
-    ``brought_forward`` is the balance before the first of them."""
+    """Contents of a fee statement; ``lines`` are in order of date."""
 
     head: LetterheadData
     on: date

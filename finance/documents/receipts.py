@@ -1,5 +1,3 @@
-"""What the receipt of a payment says: on paper, on its page, in a message, and to whoever checks it."""
-
 from django.conf import settings
 from django.urls import reverse
 
@@ -15,19 +13,15 @@ from .data import LetterheadData, ReceiptData
 from .pdf import balance_label
 
 
-def letterhead_data(institute):
-    """The institute, or a receipt's letterhead, as the top of a paper shows it."""
+def letterhead_data(head):
+    """Return the data of an institute, or of the letterhead stored with a receipt."""
     return LetterheadData(
-        institute.name,
-        institute.address,
-        display_phone(institute.phone),
-        institute.email,
-        institute.gstin,
+        head.name, head.address, display_phone(head.phone), head.email, head.gstin
     )
 
 
 def included_tax(payment):
-    """The tax within a payment, by the letterhead it was given with; None when that has no GSTIN."""
+    """Return the GST within a payment; None if its letterhead has no GSTIN."""
     head = payment.letterhead
     if not head.gstin:
         return None
@@ -37,36 +31,37 @@ def included_tax(payment):
 
 
 def reference_label(payment):
-    """The bank's reference, or a cheque's number and date; "" when it has none."""
+    """Return the bank's reference, or the number and date of a cheque."""
     if payment.mode == Mode.CHEQUE:
         return f"No. {payment.reference} dated {format_date(payment.cheque_on)}"
     return payment.reference
 
 
 def cancellation_note(payment):
-    """When and why a payment was voided; "" when it stands."""
+    """Return when and why a receipt was cancelled; an empty string if it is valid."""
     if not payment.is_cancelled:
         return ""
     return f"Cancelled on {format_date(payment.reversal.voided_on)}: {payment.reversal.reason}"
 
 
 def refunds_of(payment):
-    """What was given back of a payment loaded ``with_refunded``, in order of date; no query when nothing was."""
+    """Return the refunds of a payment of `with_refunded`, without a query if there are none."""
     return list(payment.refunds.order_by("refunded_on", "pk")) if payment.refunded else []
 
 
 def refund_note(refund):
-    """A refund as the receipt of its payment names it."""
-    return f"{display(refund.amount)} of it was given back on {format_date(refund.refunded_on)}, voucher {refund}."
+    return (
+        f"{display(refund.amount)} refunded on {format_date(refund.refunded_on)}, voucher {refund}."
+    )
 
 
 def check_url(payment):
-    """The address of the open page that shows whether the receipt is genuine."""
+    """Return the address of the public page that shows whether the receipt is genuine."""
     return settings.SITE_URL + reverse("finance:receipt-check", args=[receipt_token(payment.pk)])
 
 
 def receipt_data(payment, *, is_duplicate=False):
-    """What the receipt of ``payment``, loaded ``for_receipt``, says on paper."""
+    """Return the contents of a receipt; ``payment`` is a row of `for_receipt`."""
     batch = payment.enrollment.batch if payment.enrollment else None
     return ReceiptData(
         head=letterhead_data(payment.letterhead),
@@ -74,7 +69,7 @@ def receipt_data(payment, *, is_duplicate=False):
         paid_on=payment.paid_on,
         student=payment.student.user.full_name,
         admission_number=payment.student.admission_number,
-        settled=payment.settled_lines,
+        lines=payment.settled_lines,
         amount=payment.amount,
         mode=payment.get_mode_display(),
         balance_after=payment.balance_after,
@@ -86,18 +81,21 @@ def receipt_data(payment, *, is_duplicate=False):
         check_url=check_url(payment),
         is_duplicate=is_duplicate,
         cancelled=cancellation_note(payment),
-        given_back=[refund_note(refund) for refund in refunds_of(payment)],
+        refunds=[refund_note(refund) for refund in refunds_of(payment)],
     )
 
 
 def receipt_whatsapp_link(payment, institute):
-    """The link that opens WhatsApp with the receipt in words, to the guardian or the student; "" without a mobile number
-    or when the payment is void."""
+    """Return the link that opens WhatsApp with the receipt as text, to guardian or student.
+
+    It is empty without a mobile number or if the receipt is cancelled.
+    """
     if payment.is_cancelled:
         return ""
     text = (
-        f"{institute.name} received {display(payment.amount)} from {payment.student} on {format_date(payment.paid_on)}. "
-        f"Receipt {payment}. {balance_label(payment.balance_after).rstrip('.')}. "
+        f"{institute.name} received {display(payment.amount)} from {payment.student} "
+        f"on {format_date(payment.paid_on)}. Receipt {payment}. "
+        f"{balance_label(payment.balance_after).rstrip('.')}. "
         f"Check it at {check_url(payment)}"
     )
     return whatsapp_url(whatsapp_phone(payment.student), text)

@@ -6,7 +6,7 @@ from coachmaster.core.money import display, plain
 
 
 class BatchSelect(forms.Select):
-    """Batches with the fee of each, so that a script can offer it."""
+    """Options with the fee of each batch, for the script that fills in the agreed fee."""
 
     fee_of = staticmethod(lambda batch: batch.course.total_fee)
 
@@ -21,8 +21,6 @@ class BatchSelect(forms.Select):
 
 
 class BatchChoiceIterator(ModelChoiceIterator):
-    """The batches that a `BatchChoice` offers, and none yet."""
-
     def __init__(self, field):
         self.field = field
 
@@ -33,33 +31,30 @@ class BatchChoiceIterator(ModelChoiceIterator):
 
 
 class BatchChoiceField(forms.ModelChoiceField):
-    """A batch that goes on, with its times, fee and seats left. Of many the first that match ``words`` are offered, and the
-    ``chosen`` one (a key); any can be chosen."""
+    """A batch with its class times, seats left and fee.
 
-    MOST = 100
+    Any batch is valid, but only ``max_choices`` are offered: those that match ``query``, and the
+    one with the id ``chosen``.
+    """
+
     widget, iterator = BatchSelect, BatchChoiceIterator
 
-    def __init__(self, batches, *, words="", chosen=None, **kwargs):
-        self.batches, self.words, self.chosen = (
-            batches.with_class_times().with_strength(),
-            words,
-            chosen,
-        )
+    def __init__(self, batches, *, query="", chosen=None, max_choices=100, **kwargs):
+        self.batches = batches.with_class_times().with_strength()
+        self.query, self.chosen, self.max_choices = query, chosen, max_choices
         super().__init__(self.batches, label="Batch", empty_label="Choose a batch", **kwargs)
 
     @cached_property
     def _found(self):
-        return list(self.batches.search(self.words).order_by("name", "pk")[: self.MOST + 1])
+        return list(self.batches.search(self.query).order_by("name", "pk")[: self.max_choices + 1])
 
     @property
-    def asks_for_words(self):
-        """Whether there are too many to offer all."""
-        return bool(self.words) or len(self._found) > self.MOST
+    def needs_search(self):
+        return bool(self.query) or len(self._found) > self.max_choices
 
     @cached_property
     def offered(self):
-        """The batches to choose from at once, by name."""
-        found = self._found[: self.MOST]
+        found = self._found[: self.max_choices]
         if self.chosen and self.chosen not in {batch.pk for batch in found}:
             found += self.batches.filter(pk=self.chosen)
         return found
@@ -71,12 +66,10 @@ class BatchChoiceField(forms.ModelChoiceField):
 
 
 def seats_label(batch):
-    """How many seats a batch with its strength has left, in words; "" when it takes as many as come."""
+    """Return the seats left in words; an empty string if the batch has no limit."""
     if batch.capacity is None:
         return ""
-    left = max(batch.capacity - batch.strength, 0)
-    return (
-        f"{left} of {batch.capacity} seats left"
-        if left
-        else f"FULL, all {batch.capacity} seats taken"
-    )
+    left = batch.capacity - batch.strength
+    if left <= 0:
+        return f"FULL, all {batch.capacity} seats taken"
+    return f"{left} of {batch.capacity} seats left"

@@ -1,5 +1,3 @@
-"""The forms about what a student owes beside tuition, late fees, and what is taken off."""
-
 import secrets
 
 from django import forms
@@ -10,68 +8,59 @@ from finance.services import charges
 
 
 class OneTimeForm(forms.Form):
-    """A form whose one-time token lets it act once, however often it is sent."""
+    """A form with a one-time token, so that sending it twice has no further effect."""
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.initial.setdefault("token", secrets.token_urlsafe(24))
+        self.initial.setdefault("token", self.new_token())
+
+    @staticmethod
+    def new_token():
+        return secrets.token_urlsafe(24)
 
     def clean(self):
         if "token" in self.errors:
-            self.add_error(None, "This form has lost its one-time token. Open it again.")
+            self.add_error(None, "This form has expired. Open it again.")
         return super().clean()
 
 
 class CancelReasonForm(forms.Form):
-    """Why something is taken back."""
-
     reason = SingleLineFormField(
         max_length=200,
-        help_text="It is kept with your name and the day.",
+        help_text="Saved with your name and the date.",
         widget=forms.TextInput(attrs={"autofocus": True}),
     )
 
 
 class ChargeForm(OneTimeForm):
-    """Something that is charged beside tuition."""
+    """A charge other than tuition."""
 
-    kind = forms.ChoiceField(
-        choices=[
-            (kind.value, kind.label)
-            for kind in (
-                ChargeKind.REGISTRATION,
-                ChargeKind.MATERIAL,
-                ChargeKind.EXAM,
-                ChargeKind.OTHER,
-            )
-        ]
-    )
+    KINDS = (ChargeKind.REGISTRATION, ChargeKind.MATERIAL, ChargeKind.EXAM, ChargeKind.OTHER)
+
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in KINDS])
     label = SingleLineFormField(
-        label="What exactly",
+        label="Description",
         max_length=120,
         required=False,
-        help_text="Like “Test series, December”.",
+        help_text="For example “Test series, December”.",
     )
     amount = AmountField(label="Amount (₹)")
     due_on = DateFormField(label="Due on")
 
     def clean(self):
         cleaned = super().clean()
-        if (
-            cleaned.get("kind") == ChargeKind.OTHER
-            and not cleaned.get("label")
-            and "label" not in self.errors
-        ):
-            self.add_error("label", "Say what the charge is for.")
+        is_unnamed = not cleaned.get("label") and "label" not in self.errors
+        if cleaned.get("kind") == ChargeKind.OTHER and is_unnamed:
+            self.add_error("label", "Enter a description for this kind of charge.")
         if "due_on" in cleaned:
             charges.check_due_date(cleaned["due_on"])
         return cleaned
 
 
 class BatchChargeForm(ChargeForm):
-    """The same for several students of a batch: shown first, then charged."""
+    """A charge for several students of a batch, to be confirmed on a second page."""
 
     students = forms.ModelMultipleChoiceField(queryset=None, required=False)
     is_confirmed = forms.BooleanField(required=False)

@@ -8,8 +8,6 @@ from finance.models import ReceiptSeries
 
 
 class CollectionsFilter(FilterForm):
-    """Which financial year, and of which course."""
-
     q = None
     year = forms.TypedChoiceField(label="Financial year", coerce=int, empty_value=None)
     course = forms.TypedChoiceField(coerce=int, empty_value=None)

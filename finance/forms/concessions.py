@@ -9,19 +9,16 @@ from .charges import OneTimeForm
 
 
 class ConcessionForm(OneTimeForm):
-    """A student pays less: for one charge, or for all open installments of an enrollment."""
+    """A concession on one charge, or on all unpaid installments of an enrollment."""
 
-    on = forms.ChoiceField(label="Off what")
+    KINDS = [choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE]
+
+    on = forms.ChoiceField(label="Concession on")
     amount = AmountField(label="Amount (₹)", required=False)
-    percent = PercentField(label="Or per cent of what is open", required=False)
-    kind = forms.ChoiceField(
-        label="Kind",
-        choices=[
-            choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE
-        ],
-    )
+    percent = PercentField(label="or percent of the unpaid amount", required=False)
+    kind = forms.ChoiceField(label="Kind", choices=KINDS)
     reason = SingleLineFormField(
-        label="Reason", max_length=200, help_text="It is kept with your name and the day."
+        label="Reason", max_length=200, help_text="Saved with your name and the date."
     )
     field_order = ["token", "on", "amount", "percent", "kind", "reason"]
 
@@ -31,36 +28,34 @@ class ConcessionForm(OneTimeForm):
         for line in lines:
             if line.charge.kind == ChargeKind.TUITION:
                 tuition.setdefault(line.charge.enrollment, []).append(line)
-        self._charges = {
-            f"enrollment-{enrollment.pk}": (f"All of {enrollment.batch}", own)
+        self._options = {
+            f"enrollment-{enrollment.pk}": (f"All installments of {enrollment.batch}", own)
             for enrollment, own in tuition.items()
             if len(own) > 1
         }
-        self._charges |= {f"charge-{line.charge.pk}": (str(line.charge), [line]) for line in lines}
+        self._options |= {f"charge-{line.charge.pk}": (str(line.charge), [line]) for line in lines}
         self.fields["on"].choices = [
-            (key, f"{words} · {display(sum((line.unpaid for line in own), ZERO))} open")
-            for key, (words, own) in self._charges.items()
+            (key, f"{label} · {display(sum((line.unpaid for line in own), ZERO))} unpaid")
+            for key, (label, own) in self._options.items()
         ]
 
     def clean(self):
         cleaned = super().clean()
-        if not {"amount", "percent"} & set(self.errors) and (
-            (cleaned.get("amount") is None) == (cleaned.get("percent") is None)
-        ):
-            self.add_error("amount", "Give either an amount or per cent.")
+        has_amount = cleaned.get("amount") is not None
+        has_percent = cleaned.get("percent") is not None
+        if has_amount == has_percent and not {"amount", "percent"} & set(self.errors):
+            self.add_error("amount", "Enter either an amount or a percentage.")
         return cleaned
 
     @property
     def charges(self):
-        """The charges it is about."""
-        return [line.charge for line in self._charges[self.cleaned_data["on"]][1]]
+        _, lines = self._options[self.cleaned_data["on"]]
+        return [line.charge for line in lines]
 
 
 class ApprovalForm(ConfirmPasswordMixin, forms.Form):
-    """A concession above the limit is let through, by somebody whose password is fresh."""
+    """Confirm the approval of a concession, with the password if it was not typed recently."""
 
 
 class WaiveForm(OneTimeForm):
-    """Why a late fee is not asked for."""
-
-    reason = SingleLineFormField(max_length=200, help_text="It is kept with your name and the day.")
+    reason = SingleLineFormField(max_length=200, help_text="Saved with your name and the date.")

@@ -7,8 +7,6 @@ from .student_picker import IdField
 
 
 class DayBookFilter(FilterForm):
-    """Which day, and whose entries."""
-
     q = None
     on = DateFormField(label="Day")
     person = IdField(label="Entered by", widget=forms.Select)
@@ -19,17 +17,14 @@ class DayBookFilter(FilterForm):
 
     @property
     def is_filtering(self):
-        """Whether anything but all of today is shown."""
         return bool(self.value("person")) or self.value("on") not in (None, self.today)
 
-    def show(self, people):
-        """Offer ``people``, pairs of a key and a name."""
+    def set_people(self, people):
+        """Offer ``people``, pairs of an id and a name."""
         self.fields["person"].widget.choices = [("", "Everybody"), *people]
 
 
 class DayCloseForm(forms.Form):
-    """The cash that was counted."""
-
     counted_cash = AmountField(
         label="Cash counted (₹)",
         allow_zero=True,
@@ -41,5 +36,5 @@ class DayCloseForm(forms.Form):
         label="Note",
         max_length=200,
         required=False,
-        help_text="Needed when it is not what the book says.",
+        help_text="Required if the cash counted differs from the expected cash.",
     )

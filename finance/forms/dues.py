@@ -1,5 +1,3 @@
-"""The filters above the list of dues."""
-
 from django import forms
 from django.utils import timezone
 
@@ -11,8 +9,6 @@ from finance.reports.dues import dues_on
 
 
 class DuesFilter(FilterForm):
-    """Whose dues, how old, how much, and as they were on which day."""
-
     course = forms.TypedChoiceField(coerce=int, empty_value=None)
     batch = forms.TypedChoiceField(coerce=int, empty_value=None)
     instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
@@ -22,7 +18,7 @@ class DuesFilter(FilterForm):
     )
     due_before = DateFormField(label="Due before")
     at_least = AmountField(label="At least (₹)")
-    as_of = DateFormField(label="As it was on")
+    as_of = DateFormField(label="As on")
 
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
@@ -31,21 +27,16 @@ class DuesFilter(FilterForm):
         batch_filter_choices(self.data).apply_to(self)
 
     def clean_as_of(self):
-        """A day that is over, or today."""
         day = self.cleaned_data["as_of"]
         if day and day > self.today:
-            raise forms.ValidationError(
-                "Choose today or an earlier day: what will be owed later is not known."
-            )
+            raise forms.ValidationError("Choose today or an earlier day.")
         return day
 
     @property
     def dues(self):
-        """The Dues of the day that was asked for."""
         return dues_on(self.value("as_of") or self.today)
 
-    def find(self, dues):
-        """Those who were asked for."""
+    def apply(self, dues):
         paths = {"course": "batch__course", "batch": "batch", "instructor": "batch__instructor"}
         return dues.find(
             search=self.value("q"),

@@ -2,6 +2,7 @@ import re
 
 from django import forms
 
+from academics.services.clashes import TimetableConflict, find_student_clashes
 from coachmaster.core.form_fields import (
     AmountField,
     DateFormField,
@@ -9,6 +10,7 @@ from coachmaster.core.form_fields import (
     SelectedRowsField,
     SingleLineFormField,
 )
+from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
 from finance.services.transfers import fee_after_transfer
 
@@ -16,54 +18,72 @@ from .batch_choice import BatchChoiceField
 from .student_picker import IdField, StudentPickerForm
 
 
-class EnrollmentForm(forms.Form):
-    """A student joins a batch."""
+class ClashMixin:
+    """Ask for confirmation, by the box ``despite_clash``, if students have two classes at once."""
 
+    clashes = ()
+
+    def check_clashes(self, students, batch, *, leaving=None):
+        """Raise TimetableConflict if there are any and the box is not ticked."""
+        if self.cleaned_data["despite_clash"]:
+            return
+        if clashes := find_student_clashes(students, batch, leaving=leaving):
+            raise TimetableConflict([str(clash) for clash in clashes])
+
+    def refuse(self, refusal, **field_names):
+        """Show a ValidationError of a service; clashes are shown with the box."""
+        if isinstance(refusal, TimetableConflict):
+            self.clashes = refusal.messages
+        else:
+            add_errors(self, refusal, **field_names)
+
+
+class EnrollmentForm(ClashMixin, forms.Form):
     enrolled_on = DateFormField(label="From")
     agreed_fee = AmountField(
         label="Agreed fee (₹)",
         allow_zero=True,
         required=False,
-        help_text="Left empty: the fee shown with the batch.",
+        help_text="Leave empty for the fee shown with the batch.",
     )
     fee_reason = SingleLineFormField(
         label="Reason for a lower fee",
         max_length=200,
         required=False,
-        help_text="Only when it is lowered.",
+        help_text="Required only for a lower fee.",
     )
-    plan = IdField(label="How it is paid")
+    plan = IdField(label="Fee plan")
     despite_clash = forms.BooleanField(label="Enroll anyway", required=False)
     field_order = ["batch", "enrolled_on", "agreed_fee", "fee_reason"]
 
-    def __init__(self, *args, batches, words="", **kwargs):
+    def __init__(self, *args, batches, query="", **kwargs):
         super().__init__(*args, **kwargs)
-        chosen = StudentPickerForm(
-            {"batch": self.data.get("batch") or self.initial.get("batch")}
-        ).value("batch")
-        self.fields["batch"] = BatchChoiceField(batches, words=words or "", chosen=chosen)
+        batch = self.data.get("batch") or self.initial.get("batch")
+        chosen = StudentPickerForm({"batch": batch}).value("batch")
+        self.fields["batch"] = BatchChoiceField(batches, query=query or "", chosen=chosen)
         self.order_fields(self.field_order)
 
 
 class TransferForm(EnrollmentForm):
-    """A student moves to another batch."""
+    """A transfer. Unpaid installments keep their due dates, so there is no fee plan to choose."""
 
-    plan = None  # what was open is paid on the dates it had
-    despite_clash = forms.BooleanField(label="Move anyway", required=False)
-    reason = SingleLineFormField(label="Reason for the move", max_length=150, required=False)
+    plan = None
+    despite_clash = forms.BooleanField(label="Transfer anyway", required=False)
+    reason = SingleLineFormField(label="Reason for the transfer", max_length=150, required=False)
     field_order = ["batch", "enrolled_on", "reason", "agreed_fee", "fee_reason"]
 
     def __init__(self, *args, enrollment, batches, **kwargs):
         self.enrollment = enrollment
         super().__init__(*args, batches=batches.exclude(pk=enrollment.batch_id), **kwargs)
         self.fields["batch"].widget.fee_of = lambda batch: fee_after_transfer(enrollment, batch)[0]
-        self.fields["enrolled_on"].help_text = "The first day in the new batch."
-        self.fields[
-            "agreed_fee"
-        ].help_text = "Left empty: the fee shown with the batch. Within a course what was agreed stays agreed."
+        self.fields["enrolled_on"].help_text = "First day in the new batch."
+        self.fields["agreed_fee"].help_text = (
+            "Leave empty for the fee shown with the batch. "
+            "Within the same course the agreed fee does not change."
+        )
 
     def clean(self):
-        """The fee that was offered needs no new reason: it is left to the service, as when nothing was typed."""
+        """Drop a fee that equals the one offered, since it needs no reason."""
         cleaned = super().clean()
         if cleaned.get("batch") and not cleaned.get("fee_reason"):
             offered, _ = fee_after_transfer(self.enrollment, cleaned["batch"])
@@ -73,54 +93,50 @@ class TransferForm(EnrollmentForm):
 
 
 class CompletionForm(forms.Form):
-    """A student's time in a batch ends."""
-
     ended_on = DateFormField(
         label="Not in the batch from",
-        help_text="The first day without them; the day before was the last.",
+        help_text="The day after the student’s last day.",
     )
 
 
 class DropForm(CompletionForm):
-    """A student leaves before the end. ``shown`` is the fee that was proposed on the page that was sent."""
+    """A student leaves early. ``shown`` is the fee that the page proposed."""
 
     reason = SingleLineFormField(label="Reason", max_length=100)
     fee_to_keep = AmountField(
-        label="Another fee to keep (₹)",
+        label="Fee to retain (₹)",
         allow_zero=True,
         required=False,
-        help_text="Left empty: what is proposed.",
+        help_text="Leave empty for the proposed fee.",
     )
     fee_reason = SingleLineFormField(label="Reason for another fee", max_length=80, required=False)
     shown = AmountField(allow_zero=True, required=False, widget=forms.HiddenInput)
 
     def accepts(self, proposal):
-        """Whether the fee to keep is the one proposed, or a reason says why not; otherwise the form says so."""
-        kept = self.cleaned_data["fee_to_keep"]
-        if kept in (None, proposal.amount) or self.cleaned_data["fee_reason"]:
+        """Return whether the fee is the proposed one or has a reason; add an error if not."""
+        fee = self.cleaned_data["fee_to_keep"]
+        if fee in (None, proposal.amount) or self.cleaned_data["fee_reason"]:
             return True
         self.add_error(
-            "fee_reason", f"Say why it is not the {display(proposal.amount)} that is proposed."
+            "fee_reason",
+            f"Enter a reason for retaining another fee than the proposed "
+            f"{display(proposal.amount)}.",
         )
         return False
 
     def was_shown_another(self, proposal):
-        """Whether the proposal is about to be taken, and is not the one that was on the page."""
+        """Return whether the user accepts the proposed fee but was shown another amount."""
         shown = self.cleaned_data.pop("shown")
         return self.cleaned_data["fee_to_keep"] is None and shown not in (None, proposal.amount)
 
 
 class BatchCompletionForm(forms.Form):
-    """The last day of a batch."""
-
     last_day = DateFormField(
-        label="Last day", help_text="Everybody below completes it with this day."
+        label="Last day", help_text="The last day of all students listed on this page."
     )
 
 
 class PlanChoiceField(forms.ModelChoiceField):
-    """One of the plans of a course, with its parts in words."""
-
     widget = forms.RadioSelect
 
     def label_from_instance(self, plan):
@@ -128,7 +144,7 @@ class PlanChoiceField(forms.ModelChoiceField):
         return f"{plan}: {parts}" if parts else str(plan)
 
 
-class BatchEnrollForm(forms.Form):
+class BatchEnrollForm(ClashMixin, forms.Form):
     """Students ticked in the list, and admission numbers pasted below it."""
 
     q = SingleLineFormField(label="Find students", max_length=100, required=False)
@@ -137,17 +153,16 @@ class BatchEnrollForm(forms.Form):
         label="Or paste admission numbers",
         max_length=5000,
         required=False,
-        help_text="Separated by spaces, commas or lines.",
+        help_text="Separate them by spaces, commas or new lines.",
     )
     enrolled_on = DateFormField(label="From")
-    despite_clash = forms.BooleanField(label="Enroll them anyway", required=False)
-
+    despite_clash = forms.BooleanField(label="Enroll anyway", required=False)
     plan = PlanChoiceField(
-        label="How it is paid",
+        label="Installments",
         queryset=None,
         required=False,
         blank=True,
-        empty_label="All at once",
+        empty_label="Full payment",
         initial="",
     )
 
@@ -157,25 +172,23 @@ class BatchEnrollForm(forms.Form):
         self.fields["plan"].queryset = plans
 
     def clean_numbers(self):
-        """The students whose admission numbers were pasted."""
-        numbers = list(dict.fromkeys(re.split(r"[\s,;]+", self.cleaned_data["numbers"].strip())))
-        numbers = [number for number in numbers if number]
+        """Return the students with the pasted admission numbers."""
+        numbers = list(filter(None, re.split(r"[\s,;]+", self.cleaned_data["numbers"])))
         found = {
             student.admission_number: student
             for student in self.everybody.filter(admission_number__in=numbers)
         }
-        if unknown := [number for number in numbers if number not in found]:
+        if unknown := [number for number in dict.fromkeys(numbers) if number not in found]:
             raise forms.ValidationError(
                 f"No student has the admission number {', '.join(unknown[:20])}. Check it."
             )
-        return list(found.values())
+        return [found[number] for number in dict.fromkeys(numbers)]
 
     def clean(self):
         cleaned = super().clean()
         if "students" in cleaned and "numbers" in cleaned:
-            cleaned["chosen"] = list(
-                {s.pk: s for s in [*cleaned["students"], *cleaned["numbers"]]}.values()
-            )
+            students = [*cleaned["students"], *cleaned["numbers"]]
+            cleaned["chosen"] = list({student.pk: student for student in students}.values())
             if not cleaned["chosen"]:
                 self.add_error(
                     None, "Tick the students to enroll, or paste their admission numbers."

@@ -17,9 +17,9 @@ from .installments import MAX_INSTALLMENTS
 
 
 class FeePlanForm(EditForm):
-    """A plan by which a course's fee is paid, and beside it the ``rows`` of its parts, those in ``parts``."""
+    """A fee plan, with the formset of its ``parts``."""
 
-    name = SingleLineFormField(max_length=100, help_text="Like “Quarterly” or “Two halves”.")
+    name = SingleLineFormField(max_length=100, help_text="For example “Quarterly” or “Two halves”.")
 
     class Meta:
         model = FeePlan
@@ -28,69 +28,67 @@ class FeePlanForm(EditForm):
     def __init__(self, *args, parts=(), **kwargs):
         super().__init__(*args, **kwargs)
         self.parts = parts
-        self.rows = part_formset(self.data if self.is_bound else None, parts)
+        self.part_formset = part_formset(self.data if self.is_bound else None, parts)
 
     def current_values(self):
-        return {**super().current_values(), "rows": ("Parts", _parts_label(self.parts))}
+        return {**super().current_values(), "rows": ("Installments", _parts_label(self.parts))}
 
     def is_changed(self, name, value):
-        if name == "rows":
-            sent = [FeePlanPart(**part) for part in self.rows.parts] if self.rows.is_valid() else []
-            return _parts_label(sent) != value
-        return super().is_changed(name, value)
+        if name != "rows":
+            return super().is_changed(name, value)
+        rows = self.part_formset.parts if self.part_formset.is_valid() else []
+        return _parts_label([FeePlanPart(**row) for row in rows]) != value
 
     def show_value(self, name, value):
         if name == "rows":
-            self.rows = part_formset(None, self.parts)
+            self.part_formset = part_formset(None, self.parts)
         else:
             super().show_value(name, value)
 
 
 def _parts_label(parts):
-    """`40 % on enrolling; 60 % after 30 days`."""
+    """Return for example `40 % on enrollment; 60 % after 30 days`."""
     return "; ".join(f"{part.share_label} {part.due_label}" for part in parts)
 
 
 class FeePlanPartForm(forms.Form):
-    """One part of a plan; a row left empty is none."""
+    """One installment of a plan; an empty row is ignored."""
 
-    percent = PercentField(label="Per cent", required=False)
+    percent = PercentField(label="Percent", required=False)
     amount = AmountField(label="Amount (₹)", required=False)
     days = WholeNumberField(
-        label="Days after enrolling", min_value=0, max_value=3650, required=False
+        label="Days after enrollment", min_value=0, max_value=3650, required=False
     )
-    due_on = DateFormField(label="Or on a date", required=False)
+    due_on = DateFormField(label="or due date", required=False)
 
     def clean(self):
-        given = {name for name, value in self.cleaned_data.items() if value is not None}
-        if self.errors or not given:
+        filled = {name for name, value in self.cleaned_data.items() if value is not None}
+        if self.errors or not filled:
             return
-        if len(given & {"percent", "amount"}) != 1:
-            raise ValidationError("Give it either per cent or an amount.")
-        if len(given & {"days", "due_on"}) != 1:
-            raise ValidationError("Give it either days after enrolling or a date.")
+        if len(filled & {"percent", "amount"}) != 1:
+            raise ValidationError("Enter either a percentage or an amount.")
+        if len(filled & {"days", "due_on"}) != 1:
+            raise ValidationError("Enter either days after enrollment or a due date.")
 
 
 class _PartFormSetBase(forms.BaseFormSet):
     def clean(self):
-        """The parts of a plan are all per cent, adding up to 100, or all amounts."""
+        """Check that there are only amounts, or only percentages that add up to 100."""
         if any(self.errors):
             return
         parts = self.parts
         if not parts:
-            raise ValidationError("Enter at least one part.")
+            raise ValidationError("Enter at least one installment.")
         percents = [part["percent"] for part in parts if part["percent"] is not None]
         if percents and len(percents) < len(parts):
-            raise ValidationError("Give all parts per cent, or all of them amounts.")
+            raise ValidationError("Use either percentages or amounts in all rows.")
         total = sum(percents, Decimal(0))
         if percents and total != 100:
-            missing = 100 - total
-            miss = f"{missing:f} less" if missing > 0 else f"{-missing:f} more"
-            raise ValidationError(f"The parts add up to {total:f} per cent: {miss} than 100.")
+            raise ValidationError(f"The installments add up to {total:f} percent, not 100.")
 
     @property
     def parts(self):
-        """The parts in their order, as dictionaries of the fields of `FeePlanPart`."""
+        """Return the filled rows in order, as dictionaries of FeePlanPart fields."""
         rows = [form.cleaned_data for form in self.forms]
         return [row for row in rows if any(value is not None for value in row.values())]
 
@@ -105,10 +103,6 @@ _PartFormSet = forms.formset_factory(
 
 
 def part_formset(data, parts):
-    """The rows of parts of a plan: those it has, and four to fill in."""
     names = ("percent", "amount", "days", "due_on")
-    return _PartFormSet(
-        data,
-        initial=[{name: getattr(part, name) for name in names} for part in parts],
-        prefix="parts",
-    )
+    initial = [{name: getattr(part, name) for name in names} for part in parts]
+    return _PartFormSet(data, initial=initial, prefix="parts")

@@ -1,5 +1,3 @@
-"""The forms about installments: the rows of a student's fee, and the plans of a course."""
-
 from django import forms
 from django.core.exceptions import ValidationError
 
@@ -12,20 +10,19 @@ from coachmaster.core.form_fields import (
 from coachmaster.core.money import ZERO, plain
 from finance.services import installments
 
-#: So many installments a fee has at most.
 MAX_INSTALLMENTS = 60
 
 
 class InstallmentForm(forms.Form):
-    """One installment; a row left empty is none."""
+    """One installment; an empty row is ignored."""
 
     due_on = DateFormField(label="Due on", required=False)
     amount = AmountField(label="Amount (₹)", required=False)
 
     def clean(self):
-        values = self.cleaned_data
-        if not self.errors and (values.get("due_on") is None) != (values.get("amount") is None):
-            raise ValidationError("Give it both a date and an amount, or empty both.")
+        data = self.cleaned_data
+        if not self.errors and (data.get("due_on") is None) != (data.get("amount") is None):
+            raise ValidationError("Enter both a date and an amount, or leave both empty.")
 
 
 InstallmentFormSet = forms.formset_factory(
@@ -34,95 +31,90 @@ InstallmentFormSet = forms.formset_factory(
 
 
 class TableActionForm(forms.Form):
-    """What a button of the table asks for, and what the page has proposed."""
+    """The button of the table that was pressed, and the rows that the page proposed."""
 
     do = forms.ChoiceField(
         choices=[(name, name) for name in ("show", "split", "prorate")], required=False
     )
     count = WholeNumberField(
-        label="Parts", min_value=1, max_value=MAX_INSTALLMENTS - 1, required=False
+        label="Installments", min_value=1, max_value=MAX_INSTALLMENTS - 1, required=False
     )
     offered = forms.CharField(max_length=5000, required=False)
     offered_for = forms.CharField(max_length=100, required=False)
 
 
 class InstallmentTable:
-    """The rows of installments on a form: the page proposes them, and they follow it until somebody edits them."""
+    """Rows of installments on a form. The page proposes them until the user edits one."""
 
     def __init__(self, data=None):
-        self._step = TableActionForm(data or {})
-        self._step.is_valid()
-        self.formset = (
-            InstallmentFormSet(data, prefix="rows") if data and "rows-TOTAL_FORMS" in data else None
-        )
-        self.offered, self.offered_for = self._asked("offered"), self._asked("offered_for")
+        self._action_form = TableActionForm(data or {})
+        self._action_form.is_valid()
+        has_rows = data and "rows-TOTAL_FORMS" in data
+        self.formset = InstallmentFormSet(data, prefix="rows") if has_rows else None
+        self.offered, self.offered_for = self._sent("offered"), self._sent("offered_for")
         self.error = ""
         self.was_outdated = False
 
-    def _asked(self, name):
-        return self._step.cleaned_data.get(name) or ""
+    def _sent(self, name):
+        return self._action_form.cleaned_data.get(name) or ""
 
     @property
-    def step(self):
-        """ "show", "split" or "prorate" when one of the table's own buttons was pressed, else ""."""
-        return self._asked("do")
+    def action(self):
+        """Return "show", "split" or "prorate" for a button of the table; otherwise ""."""
+        return self._sent("do")
 
     @property
     def count(self):
-        """Into how many parts to split."""
-        return self._asked("count") or 3
+        """Return the number of installments to split into."""
+        return self._sent("count") or 3
 
     def is_valid(self):
-        """Whether each row is complete."""
         return self.formset is None or self.formset.is_valid()
 
     @property
     def rows(self):
-        """The rows as typed: pairs of a due date and rupees."""
+        """Return the rows sent: pairs of a due date and an amount in rupees."""
         if self.formset is None:
             return []
-        values = [form.cleaned_data for form in self.formset if form.is_valid()]
+        rows = [form.cleaned_data for form in self.formset if form.is_valid()]
         return [
             (row["due_on"], row["amount"])
-            for row in values
+            for row in rows
             if row.get("amount") and row.get("due_on")
         ]
 
     @property
     def total(self):
-        """What the rows add up to, in rupees."""
         rows = self.rows if self.formset is not None and self.formset.is_bound else self.proposed
         return sum((amount for _, amount in rows), ZERO)
 
     @property
     def is_edited(self):
-        """Whether somebody has changed what the page proposed."""
-        return self.formset is not None and (
-            not self.is_valid() or _serialize(self.rows) != self.offered
-        )
+        """Return whether the rows sent differ from those proposed."""
+        if self.formset is None:
+            return False
+        return not self.is_valid() or _serialize(self.rows) != self.offered
 
     def propose(self, rows, offered_for="", *, is_edited=False):
-        """Show ``rows``. With ``is_edited`` they stand for what the person wants, and follow nothing any more."""
+        """Show ``rows``. With ``is_edited`` the page does not replace them any more."""
         self.proposed = rows
         self.offered, self.offered_for = "" if is_edited else _serialize(rows), offered_for
-        self.formset = InstallmentFormSet(
-            initial=[{"due_on": due_on, "amount": amount} for due_on, amount in rows], prefix="rows"
-        )
+        initial = [{"due_on": due_on, "amount": amount} for due_on, amount in rows]
+        self.formset = InstallmentFormSet(initial=initial, prefix="rows")
         self.formset.extra = min(2, MAX_INSTALLMENTS - len(rows))
 
     def split(self, total, starts_on, offered_for=""):
-        """Split what the rows leave of ``total`` rupees into so many parts; all of it when they leave nothing."""
+        """Split the rest of ``total`` into ``count`` more rows; all of it if there is no rest."""
         if not self.is_valid():
             return
         rows = self.rows if self.is_edited else []
         if total <= ZERO:
-            self.error = "Nothing is left to split: the fee is ₹0.00."
+            self.error = "The fee is ₹0.00, so there is nothing to split."
             return
         if rows and sum((amount for _, amount in rows), ZERO) != total:
             try:
-                rows = installments.split_rest(
-                    rows, total, min(self.count, MAX_INSTALLMENTS - len(rows))
-                )
+                count = min(self.count, MAX_INSTALLMENTS - len(rows))
+                rows = installments.split_rest(rows, total, count)
             except ValidationError as refusal:
                 self.error = " ".join(refusal.messages)
                 return
@@ -132,11 +124,8 @@ class InstallmentTable:
 
 
 def _serialize(rows):
-    """Rows as one text, to be compared."""
     return "; ".join(f"{due_on:%Y-%m-%d} {plain(amount)}" for due_on, amount in rows)
 
 
 class InstallmentReasonForm(forms.Form):
-    """Why something that was agreed changes."""
-
-    reason = SingleLineFormField(max_length=150, help_text="It is kept with your name and the day.")
+    reason = SingleLineFormField(max_length=150, help_text="Saved with your name and the date.")

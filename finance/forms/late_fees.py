@@ -4,16 +4,14 @@ from finance.models import LateFeeRule
 
 
 class LateFeeRuleForm(EditForm):
-    """When and how much a late fee is."""
-
     grace_days = WholeNumberField(
-        label="Days of grace",
+        label="Grace period (days)",
         min_value=0,
         max_value=365,
         help_text=LateFeeRule._meta.get_field("grace_days").help_text,
     )
     percent = PercentField(
-        label="Per cent", required=False, help_text="Of what is open of the installment."
+        label="Percent", required=False, help_text="Of the unpaid amount of the installment."
     )
 
     class Meta:
@@ -22,15 +20,10 @@ class LateFeeRuleForm(EditForm):
 
     def clean(self):
         cleaned = super().clean()
-        needed, other = (
-            ("percent", "amount")
-            if cleaned.get("kind") == LateFeeRule.Kind.PERCENT
-            else ("amount", "percent")
-        )
+        is_percent = cleaned.get("kind") == LateFeeRule.Kind.PERCENT
+        needed, other = ("percent", "amount") if is_percent else ("amount", "percent")
         if cleaned.get(needed) is None and needed not in self.errors:
-            self.add_error(
-                needed,
-                "Enter per cent for this kind." if needed == "percent" else "Enter an amount.",
-            )
+            what = "a percentage" if is_percent else "an amount"
+            self.add_error(needed, f"Enter {what} for this kind of late fee.")
         cleaned[other] = None
         return cleaned

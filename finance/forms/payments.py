@@ -1,7 +1,3 @@
-"""Request data in, clean values out."""
-
-import secrets
-
 from django import forms
 from django.db.models import Q
 
@@ -17,27 +13,27 @@ from coachmaster.core.forms import FilterForm, add_errors
 from finance.models import Mode, ReceiptSeries, Reversal
 from finance.services.payments import ExceedsDues, PossibleDuplicate
 
+from .charges import OneTimeForm
 
-class PaymentForm(forms.Form):
-    """Money received. The token is made once a form, so that sending it twice pays once."""
 
-    token = forms.CharField(max_length=64, widget=forms.HiddenInput)
+class PaymentForm(OneTimeForm):
     amount = AmountField(
         label="Amount (₹)",
         widget=forms.TextInput(
             attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}
         ),
     )
-    mode = forms.ChoiceField(
-        label="How it was paid", choices=Mode.choices, widget=forms.RadioSelect
-    )
+    mode = forms.ChoiceField(label="Mode", choices=Mode.choices, widget=forms.RadioSelect)
     reference = SingleLineFormField(
         max_length=60,
         required=False,
-        help_text="UPI and bank transfer: as the bank shows it. Cheque: its number. Card: the slip’s number, if you like.",
+        help_text=(
+            "UPI or bank transfer: the bank’s reference. Cheque: its number. "
+            "Card: the slip number, optional."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    cheque_on = DateFormField(label="Date of the cheque", required=False)
+    cheque_on = DateFormField(label="Cheque date", required=False)
     paid_on = DateFormField(label="Date")
     notes = MultiLineFormField(
         label="Note", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
@@ -45,86 +41,79 @@ class PaymentForm(forms.Form):
     as_advance = forms.BooleanField(label="Keep the rest as an advance", required=False)
     confirm_duplicate = forms.BooleanField(label="Record it again", required=False)
 
-    #: The ticks are shown once a refusal has asked for them, and stay while the form does.
+    #: Whether to show the boxes that confirm an advance and a possible duplicate.
     asks_advance = asks_duplicate = False
 
-    @staticmethod
-    def new_token():
-        """192 random bits."""
-        return secrets.token_urlsafe(24)
-
     def refuse(self, refusal):
-        """Show why the payment was not taken, and the tick that takes it all the same, where there is one."""
+        """Show why the payment was refused, with the box that confirms it if there is one."""
         self.asks_advance = self["as_advance"].data or isinstance(refusal, ExceedsDues)
         self.asks_duplicate = self["confirm_duplicate"].data or isinstance(
             refusal, PossibleDuplicate
         )
         add_errors(self, refusal)
 
-    def clean(self):
-        if "token" in self.errors:
-            self.add_error(
-                None, "This form has lost its one-time token. Open the payment form again."
-            )
-        return super().clean()
-
 
 class ReceiptCancelForm(ConfirmPasswordMixin, forms.Form):
-    """Why a payment is voided; with the password again when it was typed a while ago."""
-
     reason = SingleLineFormField(
         max_length=200,
         label="Reason",
-        help_text="It stays on the receipt, with your name and the time.",
+        help_text="Shown on the receipt, with your name and the date.",
         widget=forms.TextInput(attrs={"autofocus": True}),
     )
 
 
 class BounceForm(ConfirmPasswordMixin, forms.Form):
-    """A cheque came back from the bank; with the password again when it was typed a while ago."""
-
-    bounced_on = DateFormField(label="Returned by the bank on")
+    bounced_on = DateFormField(label="Bounced on")
     reason = SingleLineFormField(
         max_length=200,
         label="Reason",
-        help_text="As the bank’s memo says, like “Funds insufficient”.",
+        help_text="From the bank’s memo, for example “Funds insufficient”.",
     )
     charge = AmountField(
-        label="Charge for it (₹)",
+        label="Bounce charge (₹)",
         allow_zero=True,
         required=False,
-        help_text="0 or empty: nothing is charged.",
+        help_text="Leave empty for no charge.",
     )
 
 
 class PaymentFilter(FilterForm):
-    """The filters of the list of payments."""
+    STATUSES = [("", "All"), ("valid", "Valid"), ("cancelled", "Cancelled")]
 
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student or receipt"
+        # `from` is a keyword of Python, so the fields cannot be declared in this order.
         self._add("from", DateFormField(label="From"))
         self._add("to", DateFormField(label="To"))
-        self._add(
-            "mode", forms.ChoiceField(label="Mode", choices=[("", "All modes"), *Mode.choices])
-        )
-        self._add(
-            "state",
-            forms.ChoiceField(
-                label="State", choices=[("", "All"), ("standing", "Standing"), ("void", "Void")]
-            ),
-        )
+        self._add("mode", forms.ChoiceField(choices=[("", "All modes"), *Mode.choices]))
+        self._add("status", forms.ChoiceField(choices=self.STATUSES))
 
     def _add(self, name, field):
-        """`from` cannot be declared: it is a word of Python."""
         field.required = False
-        field.widget.attrs["class"] = (
-            "form-select" if isinstance(field.widget, forms.Select) else "form-control"
-        )
+        is_select = isinstance(field.widget, forms.Select)
+        field.widget.attrs["class"] = "form-select" if is_select else "form-control"
         self.fields[name] = field
 
-    def _of_days_and_mode(self, rows):
-        """``rows`` (payments or day totals) of the days and the mode that were asked for."""
+    def apply(self, payments):
+        payments = self._filter_days_and_mode(payments)
+        if search := self.value("q"):
+            if "/" in search:
+                payments = payments.with_receipt_number(search)
+            else:
+                payments = payments.filter(self._student_or_number(search))
+        if self.shows_cancelled:
+            # A subquery, since few payments are cancelled.
+            return payments.filter(pk__in=Reversal.objects.values("payment"))
+        return payments.active() if self.value("status") else payments
+
+    def apply_to_day_totals(self, day_totals):
+        """Return the totals of valid payments; None if a filter needs the payments themselves."""
+        if self.value("q") or self.shows_cancelled:
+            return None
+        return self._filter_days_and_mode(day_totals)
+
+    def _filter_days_and_mode(self, rows):
         if first := self.value("from"):
             rows = rows.filter(paid_on__gte=first)
         if last := self.value("to"):
@@ -133,40 +122,14 @@ class PaymentFilter(FilterForm):
             rows = rows.filter(mode=mode)
         return rows
 
-    def filter(self, payments):
-        """The payments that were asked for."""
-        payments = self._of_days_and_mode(payments)
-        if words := self.value("q"):
-            payments = (
-                payments.with_receipt_number(words)
-                if "/" in words
-                else payments.filter(self._named(words))
-            )
-        if state := self.value("state"):
-            voided = Q(
-                pk__in=Reversal.objects.values("payment")
-            )  # few, and not looked for among all
-            payments = payments.filter(voided) if state == "void" else payments.active()
-        return payments
-
-    def filter_days(self, day_totals):
-        """The day totals that add up to the same payments that stand, or None when only the payments can tell."""
-        return (
-            None
-            if self.value("q") or self.value("state") == "void"
-            else self._of_days_and_mode(day_totals)
-        )
-
     @property
-    def shows_void(self):
-        """Whether only voided payments are asked for."""
-        return self.value("state") == "void"
+    def shows_cancelled(self):
+        return self.value("status") == "cancelled"
 
     @staticmethod
-    def _named(words):
-        """By the student, or by the count of a receipt number."""
-        by_student = Q(student__in=User.objects.order_by().matching(words).values("pk"))
-        if words.isascii() and words.isdigit() and len(words) <= 7:
-            numbers = [series.number(int(words)) for series in ReceiptSeries.objects.all()]
+    def _student_or_number(search):
+        by_student = Q(student__in=User.objects.order_by().matching(search).values("pk"))
+        if search.isascii() and search.isdigit() and len(search) <= 7:
+            numbers = [series.number(int(search)) for series in ReceiptSeries.objects.all()]
             return by_student | Q(receipt_number__in=numbers)
         return by_student

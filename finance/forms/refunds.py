@@ -7,32 +7,28 @@ from finance.models import Mode
 
 
 class RefundDueFilter(FilterForm):
-    """Whose money is to go back."""
-
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
         self.fields["q"].label = "Student"
 
 
 class RefundForm(ConfirmPasswordMixin, forms.Form):
-    """Money given back. The token is made once a form, so that sending it twice gives back once."""
+    """A refund, with a one-time token so that sending the form twice refunds once."""
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
     amount = AmountField(label="Amount (₹)", widget=forms.TextInput(attrs={"inputmode": "decimal"}))
     refunded_on = DateFormField(label="Date")
-    mode = forms.ChoiceField(
-        label="How it is given back", choices=Mode.choices, widget=forms.RadioSelect
-    )
+    mode = forms.ChoiceField(label="Mode", choices=Mode.choices, widget=forms.RadioSelect)
     reference = SingleLineFormField(
         max_length=60,
         required=False,
-        help_text="UPI and bank transfer: as the bank shows it. Cheque: its number.",
+        help_text="UPI or bank transfer: the bank’s reference. Cheque: its number.",
     )
     reason = SingleLineFormField(
-        label="Reason", max_length=200, help_text="It stands on the voucher."
+        label="Reason", max_length=200, help_text="Printed on the voucher."
     )
 
     def clean(self):
         if "token" in self.errors:
-            self.add_error(None, "This form has lost its one-time token. Open the form again.")
+            self.add_error(None, "This form has expired. Open it again.")
         return super().clean()

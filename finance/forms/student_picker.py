@@ -4,22 +4,22 @@ from coachmaster.core.form_fields import MAX_ID, SingleLineFormField
 
 
 class IdField(forms.IntegerField):
-    """The key of a row in an address."""
+    """The id of a row, in a query string."""
 
     def __init__(self, **kwargs):
         super().__init__(**{"required": False, "min_value": 1, "max_value": MAX_ID, **kwargs})
 
 
 class StudentPickerForm(forms.Form):
-    """Which student a form at the desk is about, and the words to find one by."""
+    """Query string of a page about one student: who it is, or words to find the student by."""
 
     student = IdField()
     batch = IdField()
     q = SingleLineFormField(required=False, max_length=100)
-    #: The words to find a batch by, where there are many.
+    #: Words to find a batch by.
     find = SingleLineFormField(required=False, max_length=100)
 
     def value(self, name):
-        """What the address says of ``name``; None or "" when nothing or nonsense."""
+        """Return a value; None or an empty string if it is missing or invalid."""
         self.is_valid()
         return self.cleaned_data.get(name)

@@ -79,7 +79,7 @@ def test_a_bounced_cheque_is_owed_again_with_the_charge_for_it(desk, cheque, adm
     assert balance(cheque) == Decimal("3250.00")
     assert not LiveReference.objects.exists(), "the cheque may be presented again"
     assert list(checks.find_problems()) == []
-    assert "₹1,250.00 is owed" in desk.get(response.url).content.decode()
+    assert "₹1,250.00 is due" in desk.get(response.url).content.decode()
     payments = desk.get(
         reverse("finance:student-payments", args=[cheque.student_id])
     ).content.decode()
@@ -199,7 +199,7 @@ def test_a_cheque_of_which_money_was_given_back_has_no_form_to_bounce_it(desk, c
     for response in (desk.get(page_of(cheque)), returned(desk, cheque)):
         assert response.status_code == 200
         page = response.content.decode()
-        assert "₹400.00 of this payment was given back" in page
+        assert "₹400.00 of it was refunded" in page
         charge = reverse("finance:student-charge", args=[cheque.student_id])
         assert f'href="{charge}">Charge ₹1,000.00</a>' in page
         assert "form" not in response.context

@@ -86,7 +86,7 @@ def test_a_student_without_an_enrollment_can_be_charged(client_of, admin, studen
     [
         ({"kind": "tuition"}, "Select a valid choice"),
         ({"kind": "late_fee"}, "Select a valid choice"),
-        ({"kind": "other", "label": " "}, "Say what the charge is for."),
+        ({"kind": "other", "label": " "}, "Enter a description for this kind of charge."),
         ({"label": "x" * 121}, "at most 120 characters"),
         ({"amount": "0"}, "above zero"),
         ({"amount": "NaN"}, "Enter an amount"),
@@ -96,7 +96,7 @@ def test_a_student_without_an_enrollment_can_be_charged(client_of, admin, studen
         ({"due_on": "0001-01-01"}, "between 1900 and 2100"),
         ({"due_on": "1926-12-10"}, "Choose a day from"),
         ({"due_on": "2099-12-10"}, "Choose a day from"),
-        ({"token": ""}, "one-time token"),
+        ({"token": ""}, "This form has expired"),
     ],
 )
 def test_what_cannot_be_charged_gets_a_sentence(client_of, admin, student, changes, sentence):
@@ -141,7 +141,7 @@ def test_a_batch_is_shown_first_then_charged_once_each(client_of, admin, three):
     )
     said = [str(message) for message in client.get(response.url).context["messages"]]
     assert said[0] == "₹1,500.00 charged to 3 students of JEE: Test series, December."
-    assert "3 had been charged by this form already" in said[1]
+    assert "3 had already been charged by this form" in said[1]
     assert Account.objects.get(pk=students[0].pk).balance == Decimal("13500.00")
 
 
@@ -164,7 +164,7 @@ def test_who_has_the_same_charge_is_not_ticked_again(client_of, admin, three):
     preview = charge_batch(client_of(admin), batch, token="later")
 
     assert preview.context["ticked"] == {students[1].pk, students[2].pk}
-    assert "Has this charge already" in preview.content.decode()
+    assert "Already charged" in preview.content.decode()
 
 
 def test_the_preview_costs_the_same_however_many(client_of, admin, queries_of):
@@ -196,7 +196,7 @@ def test_a_charge_is_cancelled_with_a_reason_and_the_money_counts_elsewhere(clie
     assert (posted.cancelled_by, posted.cancel_reason) == (admin, "Does not take part")
     assert fee_status(student, today()).advance == Decimal("500.00")
     again = client.post(address, {"reason": "Twice"})
-    assert "cancelled already" in str(list(client.get(again.url).context["messages"])[-1])
+    assert "already cancelled" in str(list(client.get(again.url).context["messages"])[-1])
 
 
 def test_tuition_is_not_cancelled_by_itself(client_of, admin):
@@ -252,7 +252,7 @@ def test_rules_are_added_listed_and_edited(client_of, admin):
     )
 
     page = client.get(reverse("finance:late-fee-rules")).content.decode()
-    for words in ("₹20.00 per day", "Not in force", "2.5 % of the unpaid amount", "₹500.00"):
+    for words in ("₹20.00 per day", "Inactive", "2.5 % of the unpaid amount", "₹500.00"):
         assert words in page
 
 
@@ -287,8 +287,8 @@ def test_the_button_posts_says_how_much_and_posts_nothing_twice(client_of, admin
 
     assert others().count() == 2
     said = [str(message) for message in client.get(response.url).context["messages"]]
-    assert said[0] == "2 late fees posted, ₹200.00 in all."
-    assert "No late fee is to be posted" in said[1]
+    assert said[0] == "2 late fees charged, total ₹200.00."
+    assert "No late fees to charge" in said[1]
 
 
 def test_without_a_rule_the_button_says_so(client_of, admin):
@@ -296,7 +296,7 @@ def test_without_a_rule_the_button_says_so(client_of, admin):
 
     response = client.post(reverse("finance:late-fees-post"))
 
-    assert "No rule for late fees" in str(*client.get(response.url).context["messages"])
+    assert "No late fee rule is active" in str(*client.get(response.url).context["messages"])
 
 
 def test_a_late_fee_that_was_cancelled_or_whose_installment_was_changed_does_not_come_back(admin):

@@ -98,7 +98,7 @@ def test_months_courses_and_batches_tell_what_came_in_and_what_fell_due(client_o
         (year["jee"], flow("950", "700.35", "100")),
         (year["neet"], flow("300", "120")),
     ]
-    assert (context["in_all"], context["in_all"].net, context["in_all"].percent) == (
+    assert (context["total"], context["total"].net, context["total"].percent) == (
         flow("1250", "820.35", "100"), Decimal("720.35"), 57,
     )  # fmt: skip
 
@@ -106,11 +106,11 @@ def test_months_courses_and_batches_tell_what_came_in_and_what_fell_due(client_o
 def test_a_year_and_a_course_can_be_chosen(client_of, admin, year):
     client = client_of(admin)
 
-    assert client.get(PAGE, {"year": 2025}).context["in_all"] == flow(received="9")
-    assert client.get(PAGE, {"course": year["neet"].course_id}).context["in_all"] == flow(
+    assert client.get(PAGE, {"year": 2025}).context["total"] == flow(received="9")
+    assert client.get(PAGE, {"course": year["neet"].course_id}).context["total"] == flow(
         "300", "120"
     )
-    assert client.get(PAGE, {"year": "x", "course": "9" * 30}).context["in_all"] == flow(
+    assert client.get(PAGE, {"year": "x", "course": "9" * 30}).context["total"] == flow(
         "1250", "820.35", "100"
     )
 
@@ -119,7 +119,7 @@ def test_all_reports_agree_to_the_paisa(client_of, admin, year):
     client = client_of(admin)
     today = timezone.localdate()
     collected = CollectionsReport(months_of(2026))
-    span = {"from": "2026-04-01", "to": "2027-03-31", "state": "standing"}
+    span = {"from": "2026-04-01", "to": "2027-03-31", "status": "valid"}
 
     received = collected.total.received
     assert received == client.get(reverse("finance:payment-list"), span).context["total"]
@@ -135,7 +135,7 @@ def test_all_reports_agree_to_the_paisa(client_of, admin, year):
     statements = [fee_status(year[name], today) for name in ("asha", "bela")]
     assert sum(status.total_paid for status in statements) == every.net
     assert sum(status.total_fee - status.conceded for status in statements) == every.due
-    owed = client.get(reverse("finance:dues")).context["owed"].amount
+    owed = client.get(reverse("finance:dues")).context["totals"].amount
     assert (
         owed
         == sum(max(status.balance, 0) for status in statements)
@@ -207,7 +207,7 @@ def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
 
 
 def test_an_empty_institute_has_an_empty_report(client_of, admin):
-    assert client_of(admin).get(PAGE).context["in_all"] == CollectionTotals()
+    assert client_of(admin).get(PAGE).context["total"] == CollectionTotals()
 
 
 def test_collections_are_for_the_desk(client_of, student, instructor):

@@ -72,7 +72,7 @@ def test_a_concession_within_the_limit_counts_at_once(client_of, admin):
 
     assert response.url == reverse("finance:student-fees", args=[student.pk])
     assert balance(student) == Decimal("11000.00")
-    assert messages_after(client, response) == [f"₹1,000.00 taken off the fees of {student}."]
+    assert messages_after(client, response) == [f"Concession of ₹1,000.00 added for {student}."]
 
 
 def test_per_cent_of_all_open_installments_is_spread_in_proportion(client_of, admin):
@@ -124,8 +124,8 @@ def test_several_small_concessions_are_no_way_round_the_limit(client_of, admin):
     ("typed", "sentence"),
     [
         ({"amount": "12000.01"}, "At most ₹12,000.00, the unpaid amount."),
-        ({"amount": "", "percent": ""}, "Give either an amount or per cent."),
-        ({"amount": "10", "percent": "10"}, "Give either an amount or per cent."),
+        ({"amount": "", "percent": ""}, "Enter either an amount or a percentage."),
+        ({"amount": "10", "percent": "10"}, "Enter either an amount or a percentage."),
         ({"amount": "", "percent": "100.01"}, "Enter per cent above 0 and up to 100"),
         ({"amount": "", "percent": "NaN"}, "Enter per cent above 0 and up to 100"),
         ({"amount": "1e3"}, "Enter an amount in rupees"),
@@ -136,7 +136,7 @@ def test_several_small_concessions_are_no_way_round_the_limit(client_of, admin):
         ({"on": "charge-999999"}, "Select a valid choice"),
         ({"on": "enrollment-x"}, "Select a valid choice"),
         ({"kind": "late_fee"}, "Select a valid choice"),
-        ({"token": ""}, "one-time token"),
+        ({"token": ""}, "This form has expired"),
     ],
 )
 def test_what_cannot_be_taken_off_gets_a_sentence(client_of, admin, typed, sentence):
@@ -177,12 +177,14 @@ def test_above_the_limit_it_waits_is_listed_and_counts_once_approved(client_of, 
     student = enrolled(fee="12000.00").student
     client = client_of(admin)
     response = ask(client, student, amount="6000")
-    assert "waits for approval; nothing has changed yet" in messages_after(client, response)[0]
+    assert (
+        "is pending approval. The dues have not changed yet" in messages_after(client, response)[0]
+    )
     assert balance(student) == Decimal("12000.00")
     row = Concession.objects.get()
     assert student.user.full_name in client.get(LIST).content.decode()
     assert (
-        "1 concession waits for approval"
+        "1 concession pending approval"
         in client.get(reverse("dashboards:admin-dashboard")).content.decode()
     )
 
@@ -191,7 +193,7 @@ def test_above_the_limit_it_waits_is_listed_and_counts_once_approved(client_of, 
     row.refresh_from_db()
     assert (balance(student), row.approved_by) == (Decimal("6000.00"), admin)
     again = client.post(reverse("finance:concession-approve", args=[row.pk]))
-    assert "decided already" in messages_after(client, again)[-1]
+    assert "already been approved or declined" in messages_after(client, again)[-1]
 
 
 def test_approving_asks_for_the_password_again_after_ten_minutes(client_of, admin, time_machine):
@@ -247,7 +249,7 @@ def test_declining_and_taking_back_need_a_reason_and_are_kept(client_of, admin):
     for words in (
         "Declined",
         "Not hard enough",
-        "Taken back",
+        "Cancelled",
         "Wrong student",
         "Anita Rao",
         "₹12,000.00 → ₹11,000.00",
@@ -341,7 +343,7 @@ def test_a_late_fee_is_waived_with_a_reason(client_of, admin):
     assert balance(student) == Decimal("4000.00")
     assert Concession.objects.get().kind == "late_fee"
     assert (
-        "Nothing is open"
+        "already paid or waived"
         in messages_after(client, client.post(address, {"reason": "Again", "token": "u"}))[-1]
     )
 

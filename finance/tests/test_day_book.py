@@ -75,7 +75,7 @@ def test_the_day_is_told_by_person_and_mode_with_voids_and_refunds_apart(
         "Anita Rao", rupees("100.00"), rupees("40.00"), 2, rupees("140.00"),
     )  # fmt: skip
     assert (bina.amounts["cash"], bina.receipts) == (rupees("65.00"), 2)
-    assert context["in_all"].total == rupees("205.00")
+    assert context["total"].total == rupees("205.00")
     assert (context["book"].cancelled_total, context["book"].refunded_total, context["book"].net) == (
         rupees("5.00"), rupees("10.00"), rupees("190.00"),
     )  # fmt: skip
@@ -212,11 +212,11 @@ def test_a_void_stands_in_no_book_before_its_receipt(admin, clerk):
 
 def test_a_day_that_agrees_is_closed_without_a_note(client_of, admin, day):
     client = client_of(admin)
-    assert client.get(CLOSE).context["by_book"] == rupees("90.00")
+    assert client.get(CLOSE).context["expected"] == rupees("90.00")
 
     answer = client.post(CLOSE, {"counted_cash": "90", "note": ""}, follow=True)
 
-    assert "is closed with ₹90.00 in cash." in answer.content.decode()
+    assert "closed with ₹90.00 in cash." in answer.content.decode()
     closing = DayClose.objects.get()
     assert (closing.person, closing.closed_on, closing.difference) == (
         admin,

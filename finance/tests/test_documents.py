@@ -22,12 +22,12 @@ from finance.documents.data import (
     UpiPayment,
 )
 from finance.documents.pdf import (
-    _receipt,
-    _typeset,
+    receipt_context,
     receipt_pdf,
     statement_context,
     statement_pdf,
     statement_pdfs,
+    typeset,
 )
 from finance.gst import tax_within
 from finance.upi import payment_link
@@ -41,7 +41,7 @@ RECEIPT = ReceiptData(
     paid_on=date(2026, 4, 5),
     student="Asha Verma",
     admission_number="26-00042",
-    settled=[("Tuition fee, due 5 Apr 2026", Decimal("12000.00")), ("Material", Decimal("500.50"))],
+    lines=[("Tuition fee, due 5 Apr 2026", Decimal("12000.00")), ("Material", Decimal("500.50"))],
     amount=Decimal("12500.50"),
     mode="UPI",
     balance_after=Decimal("37499.50"),
@@ -80,7 +80,7 @@ STATEMENT = StatementData(
         ),
         StatementLine(
             date(2026, 4, 6),
-            "Payment voided",
+            "Receipt cancelled",
             StatementTerm.PAYMENTS,
             Decimal("12500.50"),
             "CM/26-27/00042",
@@ -119,7 +119,7 @@ def text(pdf):
 
 def codes(template, told):
     """What a scanner reads on the printed paper."""
-    (png,) = [_typeset(template, told, format="png", ppi=150)]
+    (png,) = [typeset(template, told, format="png", ppi=150)]
     return [code.text for code in zxingcpp.read_barcodes(Image.open(io.BytesIO(png)).convert("L"))]
 
 
@@ -180,7 +180,7 @@ def test_for_a_student_of_another_state_the_invoice_has_igst():
 
 @pytest.mark.parametrize(
     ("balance", "words"),
-    [("-0.05", "Kept as an advance: ₹0.05"), ("0.00", "Nothing more is owed.")],
+    [("-0.05", "Advance after this payment: ₹0.05"), ("0.00", "No dues after this payment.")],
 )
 def test_a_receipt_says_when_nothing_is_left_or_an_advance_is_kept(balance, words):
     assert words in text(receipt_pdf(replace(RECEIPT, balance_after=Decimal(balance))))
@@ -195,7 +195,7 @@ def test_a_voided_receipt_says_cancelled_across_every_page_and_why():
     many = [(f"Part {number}", Decimal("1.00")) for number in range(60)]
     said = pages(
         receipt_pdf(
-            replace(RECEIPT, settled=many, cancelled="Cancelled on 6 Apr 2026: entered twice")
+            replace(RECEIPT, lines=many, cancelled="Cancelled on 6 Apr 2026: entered twice")
         )
     )
     assert len(said) > 1
@@ -206,7 +206,7 @@ def test_a_voided_receipt_says_cancelled_across_every_page_and_why():
 
 def test_the_code_on_a_receipt_leads_to_the_page_that_checks_it():
     for paper in ("a5", "a4"):
-        assert codes("receipt", _receipt(RECEIPT, paper)) == [RECEIPT.check_url]
+        assert codes("receipt", receipt_context(RECEIPT, paper)) == [RECEIPT.check_url]
     annotations = pypdf.PdfReader(io.BytesIO(receipt_pdf(RECEIPT))).pages[0]["/Annots"]
     assert [note.get_object()["/A"]["/URI"] for note in annotations] == [RECEIPT.check_url]
 
@@ -229,13 +229,13 @@ def test_the_smallest_receipt_is_printed():
 @pytest.mark.parametrize("paper", ["a5", "a4"])
 def test_a_receipt_of_sixty_lines_repeats_its_heading_and_numbers_its_pages(paper):
     many = [(f"Part {number} of a fee whose name takes more than a line on small paper, as some do", Decimal("1.00")) for number in range(60)]  # fmt: skip
-    said = pages(receipt_pdf(replace(RECEIPT, settled=many), paper=paper))
+    said = pages(receipt_pdf(replace(RECEIPT, lines=many), paper=paper))
     assert len(said) > 1
     for number, page in enumerate(said, start=1):
         assert f"Page {number} of {len(said)}" in page
         assert "CM/26-27/00042" in page
     assert (
-        sum("For Amount" in page for page in said) >= len(said) - 1
+        sum("Particulars Amount" in page for page in said) >= len(said) - 1
     )  # the last may hold the signature alone
     assert all(f"Part {number} of a fee" in "\n".join(said) for number in range(60))
 
@@ -282,10 +282,10 @@ def test_a_statement_tells_every_act_with_the_balance_after_it():
         "1 Apr 2026 Tuition fee, part 1 ₹50,000.00 ₹50,000.00",
         "2 Apr 2026 Sibling concession ₹5,000.00 ₹45,000.00",
         "5 Apr 2026 Payment by UPI CM/26-27/00042 ₹12,500.50 ₹32,499.50",
-        "6 Apr 2026 Payment voided CM/26-27/00042 ₹12,500.50 ₹45,000.00",
+        "6 Apr 2026 Receipt cancelled CM/26-27/00042 ₹12,500.50 ₹45,000.00",
         "6 Apr 2026 Payment in cash CM/26-27/00043 ₹50,000.00 −₹5,000.00",
         "8 Apr 2026 Refund RV/26-27/00001 ₹20,000.05 ₹15,000.05",
-        "Balance owed ₹15,000.05",
+        "Balance due ₹15,000.05",
     ]:
         assert line in said.splitlines()
 
@@ -293,9 +293,9 @@ def test_a_statement_tells_every_act_with_the_balance_after_it():
 def test_the_sums_of_a_statement_follow_the_equation():
     said = text(statement_pdf(STATEMENT))
     assert (
-        "How the balance comes about\n"
+        "Summary\n"
         "Fees and charges ₹50,000.00\nConcessions −₹5,000.00\nPayments −₹50,000.00\nRefunds ₹20,000.05\n"
-        "Balance owed ₹15,000.05\n"
+        "Balance due ₹15,000.05\n"
     ) in said
 
 
@@ -329,7 +329,7 @@ def test_the_code_on_a_statement_pays_the_exact_amount():
 
 
 def test_a_statement_of_nothing_says_so():
-    assert "Nothing was charged or paid yet." in text(
+    assert "No charges or payments yet." in text(
         statement_pdf(replace(STATEMENT, lines=[], dues=[], upi=None))
     )
 
@@ -346,15 +346,19 @@ def test_a_statement_of_eighty_lines_repeats_its_heading():
     ]
     said = pages(statement_pdf(replace(STATEMENT, lines=lines)))
     assert len(said) == 3
-    assert ["Date For Charged Credited Balance" in page for page in said] == [True, True, False]
+    assert ["Date Particulars Charged Credited Balance" in page for page in said] == [
+        True,
+        True,
+        False,
+    ]
     assert "Page 3 of 3" in said[2]
-    assert "Balance owed ₹0.80" in said[1]
+    assert "Balance due ₹0.80" in said[1]
 
 
 @pytest.mark.parametrize("template", ["receipt", "statement"])
 def test_a_paper_can_be_read_by_a_screen_reader(template):
-    told = _receipt(INVOICE, "a5") if template == "receipt" else statement_context(STATEMENT)
-    assert _typeset(template, told, pdf_standards="ua-1").startswith(
+    told = receipt_context(INVOICE, "a5") if template == "receipt" else statement_context(STATEMENT)
+    assert typeset(template, told, pdf_standards="ua-1").startswith(
         b"%PDF"
     )  # refused where a rule is broken
 

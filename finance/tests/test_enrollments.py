@@ -8,12 +8,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.class_times import parse
-from academics.models import Enrollment, Institute
+from academics.models import Batch, Enrollment, Institute
 from academics.services.batches import save_batch
 from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFactory
 from accounts.tests.factories import StudentFactory
 from coachmaster.core.dates import format_date
-from finance.forms.batch_choice import BatchChoiceField
 from finance.ledger import fee_status
 from finance.models import Account, Charge, FeePlan
 from finance.services import installments
@@ -76,7 +75,7 @@ def test_a_batch_is_offered_with_its_times_fee_and_seats(client_of, admin, stude
 
 
 def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(
-    client_of, admin, student, monkeypatch
+    client_of, admin, student
 ):
     course = CourseFactory(name="JEE")
     first, second, third = (
@@ -95,17 +94,21 @@ def test_of_many_batches_the_first_that_match_are_offered_and_any_can_be_chosen(
         return found, 'name="find"' in page.content.decode()
 
     assert offered() == (["Alpha", "Beta", "Gamma"], False)
-    monkeypatch.setattr(BatchChoiceField, "MOST", 2)
-    assert offered() == (["Alpha", "Beta"], True)
+    more = [
+        BatchFactory.build(name=f"Class {n:03}", course=course, instructor=first.instructor)
+        for n in range(1, 99)
+    ]
+    Batch.objects.bulk_create(more)
+    names, has_search = offered()
+    assert has_search
+    assert names == ["Alpha", "Beta", *(batch.name for batch in more)]
     assert offered(find="gamma jee") == (["Gamma"], True)
     assert offered(find="nothing", batch=second.pk) == (["Beta"], True)
     assert offered(find="nothing", batch="9" * 30) == ([], True)
     assert enroll(client, student, third).status_code == 302
     move = reverse("finance:enrollment-transfer", args=[Enrollment.objects.get().pk])
-    assert [batch.name for batch in client.get(move).context["form"].fields["batch"].offered] == [
-        "Alpha",
-        "Beta",
-    ]
+    offered_to_move = client.get(move).context["form"].fields["batch"].offered
+    assert [batch.name for batch in offered_to_move] == names
     assert 'name="find"' in client.get(move, {"find": "beta"}).content.decode()
 
 
@@ -227,7 +230,7 @@ def test_a_second_batch_at_the_same_time_is_asked_about_and_loses_nothing(
 
     asked = enroll(client, student, batch, agreed_fee="9000", fee_reason="Sibling")
 
-    assert asked.context["clashes"] == [CLASH]
+    assert asked.context["form"].clashes == [CLASH]
     page = asked.content.decode()
     assert "Nothing is saved yet" in page and "Enroll anyway" in page
     assert 'value="9000"' in page and 'value="Sibling"' in page
@@ -255,8 +258,8 @@ def test_a_move_asks_about_the_batches_that_one_stays_in_only(
 
     asked = move(client, moving, batch)
 
-    assert asked.context["clashes"] == [CLASH]
-    assert "Move anyway" in asked.content.decode()
+    assert asked.context["form"].clashes == [CLASH]
+    assert "Transfer anyway" in asked.content.decode()
     assert morning.enrollments.active().exists()
     assert move(client, in_the_evening, batch).status_code == 302
 
@@ -269,7 +272,7 @@ def test_of_several_at_once_those_with_other_classes_then_are_named(
 
     asked = several(client, batch, [student, other, free])
 
-    (clash,) = asked.context["clashes"]
+    (clash,) = asked.context["form"].clashes
     assert "and 1 more student have Evening on Mon-Sun 17:00-18:30." in clash
     assert not batch.enrollments.exists()
     several(client, batch, [student, other, free], despite_clash="on")
@@ -362,7 +365,11 @@ def test_a_fee_that_is_taken_back_becomes_an_advance(client_of, admin, student):
     [
         ({"reason": ""}, "reason", "This field is required."),
         ({"fee_to_keep": "12000.01"}, "fee_to_keep", "At most ₹12,000.00"),
-        ({"fee_reason": ""}, "fee_reason", "Say why it is not the ₹12,000.00 that is proposed."),
+        (
+            {"fee_reason": ""},
+            "fee_reason",
+            "Enter a reason for retaining another fee than the proposed ₹12,000.00.",
+        ),
         ({"ended_on": "2026-05-31"}, "ended_on", "was enrolled on 1 Jun 2026"),
         ({"ended_on": "2026-02-30"}, "ended_on", "Enter a date that exists"),
     ],
@@ -438,7 +445,7 @@ def test_a_sibling_is_suggested_while_enrolling_and_the_concession_follows(
 
     assert f'<a href="{ravi.get_absolute_url()}">Ravi Verma</a>' in page
     assert "Meena Iyer" not in page
-    assert "Enroll, then give a concession" in page
+    assert "Enroll and add concession" in page
     assert response.url == reverse("finance:concession-ask", args=[student.pk])
     assert client.get(response.url).context["form"].initial["kind"] == "sibling"
 
@@ -707,7 +714,7 @@ def test_several_pay_by_a_plan_of_the_course(client_of, admin, student):
     client = client_of(admin)
 
     page = client.get(reverse("finance:batch-enroll", args=[batch.pk])).content.decode()
-    assert "All at once" in page
+    assert "Full payment" in page
     assert "Two parts: 50 % on enrolling, 50 % after 30 days" in page
     refused = several(client, batch, [student, other], plan=others[0].pk)
     assert refused.context["form"].errors["plan"]
@@ -856,7 +863,7 @@ def test_where_no_batch_goes_on_the_form_leads_to_adding_one(client_of, admin, s
     page = f"{reverse('finance:enrollment-create')}?student={student.pk}"
     client = client_of(admin)
 
-    assert "There is no batch to choose" in client.get(page).content.decode()
+    assert "No batch is running or planned" in client.get(page).content.decode()
     assert reverse("academics:batch-create") in client.get(page).content.decode()
     BatchFactory()
-    assert "There is no batch to choose" not in client.get(page).content.decode()
+    assert "No batch is running or planned" not in client.get(page).content.decode()

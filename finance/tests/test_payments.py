@@ -67,7 +67,7 @@ def test_several_matches_are_links_that_say_who_owes_what(client_of, admin, owin
     page = client_of(admin).get(ADD, {"q": "asha"}).content.decode()
 
     assert f'href="{ADD}?student={owing.pk}"' in page
-    assert "owes ₹12,000.00" in page
+    assert "balance ₹12,000.00" in page
 
 
 def test_suggestions_are_links_to_the_form(client_of, admin, owing):
@@ -170,9 +170,7 @@ def test_a_token_of_another_student_is_refused(client_of, admin, owing):
 def test_a_form_without_its_token_is_refused(client_of, admin, owing):
     response = post(client_of(admin), owing, token="")
 
-    assert response.context["form"].non_field_errors() == [
-        "This form has lost its one-time token. Open the payment form again."
-    ]
+    assert response.context["form"].non_field_errors() == ["This form has expired. Open it again."]
     assert not Payment.objects.exists()
 
 
@@ -458,8 +456,8 @@ def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
 
     assert shown() == (4, Decimal("120.50"))
     assert shown(mode="upi") == (1, Decimal("20.00"))
-    assert shown(state="void") == (1, Decimal("3.00"))
-    assert shown(state="standing", **{"from": today.isoformat(), "to": today.isoformat()}) == (
+    assert shown(status="cancelled") == (1, Decimal("3.00"))
+    assert shown(status="valid", **{"from": today.isoformat(), "to": today.isoformat()}) == (
         2,
         Decimal("20.50"),
     )

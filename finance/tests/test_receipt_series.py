@@ -39,7 +39,7 @@ def test_the_start_is_fixed_by_the_first_receipt_even_a_void_one(client_of, admi
 
     response = client.post(START, {"first_number": "412"}, follow=True)
 
-    assert "has receipts already, so its numbers go on from 2." in response.content.decode()
+    assert "already has receipts. The next number is 2." in response.content.decode()
     with pytest.raises(ValidationError, match="already has receipts"):
         start_series(first_number=412, day=timezone.localdate())
     assert ReceiptSeries.objects.get().first_number == 1 and Payment.objects.get() == payment

@@ -97,8 +97,8 @@ def test_the_pdf_says_what_the_receipt_says(client_of, admin, payment):
             "Received from Asha Verma",
             f"Admission number {payment.student.admission_number}",
             f"Batch {batch.name}, {batch.course.name}",
-            "Paid by UPI · UTR400000000001",
-            "For Amount",
+            "Mode UPI · UTR400000000001",
+            "Particulars Amount",
             f"Tuition fee, {batch.name} ₹5,000.00",
             "Received ₹5,000.00",
             "Rupees five thousand only",
@@ -149,7 +149,7 @@ def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, insti
     )
     client = client_of(admin)
 
-    assert "Paid by Cheque · No. 000123 dated 20 Nov 2026" in said_by(pdf(client, cheque))
+    assert "Mode Cheque · No. 000123 dated 20 Nov 2026" in said_by(pdf(client, cheque))
     assert "Cheque, No. 000123 dated 20 Nov 2026" in page(client, cheque)
 
 
@@ -168,7 +168,9 @@ def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, insti
 
 def stamp(client, payment):
     """Whether the page shows that its receipt is a duplicate."""
-    (tag,) = re.findall(r'<p class="receipt-duplicate"[^>]*>Duplicate</p>', page(client, payment))
+    (tag,) = re.findall(
+        r'<p class="receipt-duplicate"[^>]*>\s*Duplicate\s*</p>', page(client, payment)
+    )
     return "hidden" not in tag
 
 
@@ -235,14 +237,8 @@ def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment
         ]
     shown, paper = both(client_of(admin), payment)
 
-    assert (
-        "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002. ₹1,500.00 of it was"
-        in paper
-    )
-    assert (
-        "₹0.50 of it was given back on 20 Nov 2026, voucher RV/26-27/00002 . ₹1,500.00 of it was"
-        in shown
-    )
+    assert "₹0.50 refunded on 20 Nov 2026, voucher RV/26-27/00002. ₹1,500.00 refunded on" in paper
+    assert "₹0.50 refunded on 20 Nov 2026, voucher RV/26-27/00002 . ₹1,500.00 refunded on" in shown
     assert all(
         f'href="/refunds/{voucher.pk}/"' in page(client_of(admin), payment) for voucher in vouchers
     )
@@ -425,7 +421,7 @@ def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(
 def test_the_code_on_the_page_leads_to_the_open_page(client_of, client, admin, payment, settings):
     settings.SITE_URL = "https://rao.example"
     svg = re.search(
-        r'<div class="receipt-check">(<svg.*?</svg>)', page(client_of(admin), payment), re.DOTALL
+        r'<div class="receipt-check">\s*(<svg.*?</svg>)', page(client_of(admin), payment), re.DOTALL
     )[1]
     client.logout()
 
@@ -442,7 +438,7 @@ def test_anyone_with_the_code_sees_that_the_receipt_stands_and_only_the_first_na
     shown = " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
     assert (
-        "Receipt CM/26-27/00001 Genuine This receipt was given here, and it stands. "
+        "Receipt CM/26-27/00001 Genuine This receipt was issued here and is valid. "
         "Date 20 Nov 2026 Amount ₹5,000.00 Received from Asha" in shown
     )
     assert "Verma" not in shown
@@ -454,14 +450,14 @@ def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client,
     cancel_receipt(payment=payment, by=admin, reason="entered twice")
 
     shown = check(client, payment).content.decode()
-    assert "It no longer proves a payment." in shown
+    assert "It is not proof of payment." in shown
     assert "Genuine" not in shown
     assert "entered twice" not in shown
 
 
 @pytest.mark.parametrize(
     ("amount", "words"),
-    [("1.00", "Partly given back"), ("4999.99", "Partly given back"), ("5000.00", "Given back")],
+    [("1.00", "Partly refunded"), ("4999.99", "Partly refunded"), ("5000.00", "Refunded")],
 )
 def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(
     client, payment, admin, amount, words
@@ -489,8 +485,8 @@ def test_a_token_that_was_not_made_here_says_so_and_nothing_else(
 
     assert response.status_code == 404
     shown = " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
-    assert "Not genuine No receipt was given here under this address." in shown
-    assert "the paper is not from Rao Classes: call 98765 43210 and ask." in shown
+    assert "Not genuine No receipt was issued here under this address." in shown
+    assert "the receipt is not from Rao Classes. Call 98765 43210 to ask." in shown
     assert payment.receipt_number not in shown
     assert "Asha" not in shown
 

@@ -58,7 +58,7 @@ def test_a_refund_leads_to_its_voucher_and_shows_on_receipt_and_payments(desk, p
     assert (given.amount, given.reason) == (Decimal("300.50"), "Left the city")
     assert "Rupees three hundred" in desk.get(response.url).content.decode()
     receipt = desk.get(payment.get_absolute_url()).content.decode()
-    assert "₹300.50 of it was given back" in receipt
+    assert "₹300.50 refunded" in receipt
     assert reverse("finance:payment-void", args=[payment.pk]) not in receipt
     page = desk.get(reverse("finance:student-payments", args=[payment.student_id]))
     assert page.context["total_paid"] == Decimal("699.50")
@@ -121,9 +121,9 @@ def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_vo
     for response in (desk.get(void), desk.post(void, {"reason": "wrong"})):
         page = response.content.decode()
         assert response.status_code == 200
-        assert "₹300.50 of this payment was given back" in page
+        assert "₹300.50 of it was refunded" in page
         assert Refund.objects.get().get_absolute_url() in page
-        assert f'href="{page_of(payment)}">Give ₹699.50 back</a>' in page
+        assert f'href="{page_of(payment)}">Refund ₹699.50</a>' in page
         assert "form" not in response.context
     assert not Reversal.objects.exists()
 

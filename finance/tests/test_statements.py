@@ -141,7 +141,7 @@ def test_every_act_stands_in_it_in_order_of_date(busy):
         str(Charge.objects.get(kind=kind)) for kind in ("tuition", "material", "exam")
     )
 
-    assert [(line.on.day, line.what, line.amount) for line in statement(busy, day(13)).lines] == [
+    assert [(line.on.day, line.label, line.amount) for line in statement(busy, day(13)).lines] == [
         (2, tuition, 12000),
         (3, f"Merit concession: {tuition}", -1000),
         (4, f"Sibling concession: {tuition}", -500),
@@ -151,11 +151,11 @@ def test_every_act_stands_in_it_in_order_of_date(busy):
         (6, "Payment (Cash)", -4000),
         (7, "Payment (UPI)", -2500),
         (8, "Payment (Cheque)", -600),
-        (9, f"Taken back: Sibling concession: {tuition}", 500),
-        (10, "Payment voided", 2500),
+        (9, f"Cancelled: Sibling concession: {tuition}", 500),
+        (10, "Receipt cancelled", 2500),
         (11, "Cheque bounced", 600),
         (12, f"Cancelled: {exam}", -300),
-        (12, f"Taken back: Child of staff concession: {exam}", 100),
+        (12, f"Cancelled: Child of staff concession: {exam}", 100),
         (13, "Refund (Cash)", 250),
     ]
 
@@ -180,7 +180,7 @@ def test_the_pdf_says_balance_dues_and_how_to_pay(client_of, admin, busy):
     batch = Charge.objects.get(kind="tuition").enrollment.batch.name
 
     # 12,000 − 1,000 + 700 − 4,000 + 250
-    assert "Balance owed ₹7,950.00" in said
+    assert "Balance due ₹7,950.00" in said
     assert f"Tuition fee, {batch} 2 Nov 2026 Overdue ₹7,250.00" in said
     assert f"Material, {batch} 20 Nov 2026 ₹700.00" in said
     assert "rao@okhdfcbank" in said
@@ -194,7 +194,7 @@ def test_a_student_without_any_fee_gets_one_too(client_of, admin, student):
     said = said_by(client_of(admin).get(reverse("finance:statement-pdf", args=[student.pk])))
 
     assert "Asha Verma" in said
-    assert "Nothing was charged or paid yet." in said
+    assert "No charges or payments yet." in said
 
 
 def test_a_student_prints_their_own_and_no_other(client_of, student):
@@ -235,11 +235,11 @@ def test_the_page_shows_every_act_with_the_balance_after_it_and_what_is_due(clie
         f"2 Nov 2026 {tuition} ₹12,000.00 ₹12,000.00",
         f"3 Nov 2026 Merit concession: {tuition} ₹1,000.00 ₹11,000.00",
         "6 Nov 2026 Payment (Cash) CM/26-27/00001 ₹4,000.00 ₹7,400.00",
-        "10 Nov 2026 Payment voided CM/26-27/00002 ₹2,500.00 ₹7,300.00",
+        "10 Nov 2026 Receipt cancelled CM/26-27/00002 ₹2,500.00 ₹7,300.00",
         "11 Nov 2026 Cheque bounced CM/26-27/00003 ₹600.00 ₹7,900.00",
-        f"12 Nov 2026 Taken back: Child of staff concession: Exam fee, {batch} ₹100.00 ₹7,700.00",
+        f"12 Nov 2026 Cancelled: Child of staff concession: Exam fee, {batch} ₹100.00 ₹7,700.00",
         "13 Nov 2026 Refund (Cash) RV/26-27/00001 ₹250.00 ₹7,950.00",
-        "Fees and charges ₹12,700.00 Concessions −₹1,000.00 Payments −₹4,000.00 Refunds ₹250.00 Balance owed ₹7,950.00",
+        "Fees and charges ₹12,700.00 Concessions −₹1,000.00 Payments −₹4,000.00 Refunds ₹250.00 Balance due ₹7,950.00",
         f"{tuition} Overdue 2 Nov 2026 ₹7,250.00",
         f"Material, {batch} 20 Nov 2026 ₹700.00",
         "Pay ₹7,250.00 by UPI",
@@ -262,7 +262,7 @@ def test_page_and_paper_say_the_same_lines(client_of, admin, busy):
                 None,
                 [
                     line[part]
-                    for part in ("date", "what", "reference", "charged", "credited", "balance")
+                    for part in ("date", "label", "reference", "charged", "credited", "balance")
                 ],
             )
         )
@@ -285,12 +285,12 @@ def test_the_code_of_page_and_paper_is_that_of_the_fees_page(client_of, busy):
 def test_a_student_reads_their_own_statement_and_no_other(client_of, student):
     address = reverse("finance:statement", args=[student.pk])
 
-    assert "Nothing was charged or paid yet" in client_of(student).get(address).content.decode()
+    assert "No charges or payments yet" in client_of(student).get(address).content.decode()
     assert client_of(StudentFactory()).get(address).status_code == 404
 
 
 def test_the_statement_on_a_day_tells_nothing_later(busy):
-    assert statement_context(statement(busy, day(6)))["outcome"] == ("Balance owed", "₹7,400.00")
+    assert statement_context(statement(busy, day(6)))["outcome"] == ("Balance due", "₹7,400.00")
     assert statement_context(statement(busy, day(1)))["lines"] == []
 
 
@@ -378,7 +378,7 @@ def test_everybody_who_was_ever_charged_gets_one(three, tmp_path):
 
     found = papers((tmp_path / "all.zip").read_bytes())
     assert list(found) == [f"statement-26-0000{number}.pdf" for number in (1, 2, 3)]
-    assert "Balance owed ₹500.00" in found["statement-26-00001.pdf"]
+    assert "Balance due ₹500.00" in found["statement-26-00001.pdf"]
     assert "Asha" in found["statement-26-00001.pdf"]
     assert "Chitra" not in found["statement-26-00001.pdf"]
     assert said.startswith(f"3 statements as on 2 Nov 2026 in {tmp_path / 'all.zip'}, ")
@@ -408,7 +408,7 @@ def test_a_statement_can_be_as_on_a_day_that_is_past(three, tmp_path, clock, adm
     run(tmp_path / "then.zip", "--on", "2026-11-02", "--batch", "NEET-E")
 
     assert (
-        "Balance owed ₹500.00"
+        "Balance due ₹500.00"
         in papers((tmp_path / "then.zip").read_bytes())["statement-26-00001.pdf"]
     )
 
@@ -480,4 +480,4 @@ def test_from_a_batch_page_all_its_statements_are_downloaded(client_of, admin, t
     )
     found = papers(b"".join(response.streaming_content))
     assert list(found) == ["statement-26-00001.pdf", "statement-26-00002.pdf"]
-    assert "Balance owed ₹500.00" in found["statement-26-00001.pdf"]
+    assert "Balance due ₹500.00" in found["statement-26-00001.pdf"]

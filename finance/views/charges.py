@@ -1,8 +1,6 @@
-"""The pages about charges beside tuition: one student's, a whole batch's, and late fees by rule."""
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
@@ -10,11 +8,12 @@ from academics.models import Batch
 from accounts.models import StudentProfile, student_or_404
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display
+from coachmaster.core.views import form_page
 from finance.forms.charges import BatchChargeForm, CancelReasonForm, ChargeForm
 from finance.models import Charge, ChargeKind
 from finance.services import charges
 
-CONTENT = ("kind", "label", "amount", "due_on", "token")
+CHARGE_FIELDS = ("kind", "label", "amount", "due_on", "token")
 
 
 def student_charge(request, pk):
@@ -22,89 +21,99 @@ def student_charge(request, pk):
     back = reverse("finance:student-fees", args=[student.pk])
     form = ChargeForm(request.POST or None, initial={"due_on": timezone.localdate()})
     if form.is_valid():
-        given = form.cleaned_data
         try:
-            charges.post_charges(
-                students=[student], by=request.user, **{name: given[name] for name in CONTENT}
-            )
+            charges.post_charges(students=[student], by=request.user, **_charge_data(form))
         except ValidationError as refusal:
             add_errors(form, refusal)
         else:
-            what = given["label"] or ChargeKind(given["kind"]).label
-            messages.success(request, f"{display(given['amount'])} charged to {student}: {what}.")
+            messages.success(request, _charge_message(form, student))
             return redirect(back)
-    return render(
+    return form_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": f"Charge {student}",
-            "lead": "For what is not tuition: registration, material, exams.",
-            "submit": "Charge",
-            "back": back,
-            "back_label": f"Fees of {student}",
-        },
+        form,
+        title=f"Charge {student}",
+        lead="For registration, study material, exams and other fees apart from tuition.",
+        submit="Charge",
+        back=back,
+        back_label=f"Fees of {student}",
     )
 
 
+def _charge_data(form):
+    return {name: form.cleaned_data[name] for name in CHARGE_FIELDS}
+
+
+def _charge_message(form, to):
+    data = form.cleaned_data
+    label = data["label"] or ChargeKind(data["kind"]).label
+    return f"{display(data['amount'])} charged to {to}: {label}."
+
+
 def batch_charge(request, pk):
-    """First who would be charged, then charging those who stay ticked."""
+    """Show the students of a batch, then charge those who are ticked."""
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=pk)
-    students = StudentProfile.objects.filter(
-        enrollments__batch=batch, enrollments__status="active"
-    ).select_related("user")
-    students = students.order_by("user__full_name", "pk")
+    students = (
+        StudentProfile.objects.filter(enrollments__batch=batch, enrollments__status="active")
+        .select_related("user")
+        .order_by("user__full_name", "pk")
+    )
     form = BatchChargeForm(
         request.POST or None, students=students, initial={"due_on": timezone.localdate()}
     )
     preview, ticked = None, set()
     if form.is_valid():
-        given = form.cleaned_data
-        content = {name: given[name] for name in CONTENT}
-        if given["is_confirmed"] and given["students"]:
-            try:
-                posted = charges.post_charges(
-                    students=given["students"], batch=batch, by=request.user, **content
-                )
-            except ValidationError as refusal:
-                add_errors(form, refusal)
-            else:
-                _tell(request, posted, given, batch)
+        if form.cleaned_data["is_confirmed"]:
+            charged = _charge_batch(request, form, batch)
+            if charged is not None:
+                messages.success(request, _batch_charge_message(form, batch, charged))
                 return redirect("academics:batch-students", pk=batch.pk)
-        elif given["is_confirmed"]:
-            form.add_error(None, "Tick at least one student.")
-        preview = list(students)
-        have_it = charges.already_charged(
-            [student.pk for student in preview], kind=given["kind"], label=given["label"]
-        )
-        ticked = {student.pk for student in preview} - have_it
-        if given["is_confirmed"]:
-            ticked = {student.pk for student in given["students"]}
-        for student in preview:
-            student.has_it = student.pk in have_it
-    return render(
+        preview, ticked = _preview(form, students)
+    return form_page(
         request,
-        "finance/charges/batch.html",
-        {
-            "form": form,
-            "batch": batch,
-            "preview": preview,
-            "ticked": ticked,
-            "heading": f"Charge the students of {batch}",
-            "back": batch.get_absolute_url(),
-            "back_label": str(batch),
-        },
+        form,
+        title=f"Charge students of {batch}",
+        template="finance/charges/batch.html",
+        back=batch.get_absolute_url(),
+        back_label=str(batch),
+        context={"batch": batch, "preview": preview, "ticked": ticked},
     )
 
 
-def _tell(request, posted, given, batch):
-    """Say how many were charged, and how many had been by the same form before."""
-    count, before = len(posted), len(given["students"]) - len(posted)
-    what = given["label"] or ChargeKind(given["kind"]).label
-    words = f"{display(given['amount'])} charged to {count} student{'s' if count != 1 else ''} of {batch}: {what}."
-    if before:
-        words += f" {before} had been charged by this form already."
-    messages.success(request, words)
+def _charge_batch(request, form, batch):
+    """Charge the ticked students. Return the new charges; None if the form has errors now."""
+    students = form.cleaned_data["students"]
+    if not students:
+        form.add_error(None, "Tick at least one student.")
+        return None
+    try:
+        return charges.post_charges(
+            students=students, batch=batch, by=request.user, **_charge_data(form)
+        )
+    except ValidationError as refusal:
+        add_errors(form, refusal)
+        return None
+
+
+def _preview(form, students):
+    """Return the students to choose from and the ids of the ticked ones."""
+    data = form.cleaned_data
+    preview = list(students)
+    ids = {student.pk for student in preview}
+    charged = charges.already_charged(list(ids), kind=data["kind"], label=data["label"])
+    for student in preview:
+        student.is_charged = student.pk in charged
+    if data["is_confirmed"]:
+        return preview, {student.pk for student in data["students"]}
+    return preview, ids - charged
+
+
+def _batch_charge_message(form, batch, charged):
+    count, total = len(charged), len(form.cleaned_data["students"])
+    students = f"{count} student{'s' if count != 1 else ''}"
+    message = _charge_message(form, f"{students} of {batch}")
+    if count < total:
+        message += f" {total - count} had already been charged by this form."
+    return message
 
 
 def charge_cancel(request, pk):
@@ -116,7 +125,7 @@ def charge_cancel(request, pk):
     )
     back = reverse("finance:student-fees", args=[charge.student_id])
     if charge.is_cancelled:
-        messages.error(request, f"{charge} was cancelled already.")
+        messages.error(request, f"{charge} is already cancelled.")
         return redirect(back)
     form = CancelReasonForm(request.POST or None)
     if form.is_valid():
@@ -131,15 +140,14 @@ def charge_cancel(request, pk):
                 request, f"{charge} of {display(charge.amount)} cancelled for {charge.student}."
             )
             return redirect(back)
-    return render(
+    return form_page(
         request,
-        "finance/charges/cancel.html",
-        {
-            "form": form,
-            "heading": f"Cancel {display(charge.amount)} of {charge.student}?",
-            "lead": f"{charge}. What was paid for it counts for other charges, or as an advance.",
-            "submit": "Cancel the charge",
-            "back": back,
-            "back_label": f"Fees of {charge.student}",
-        },
+        form,
+        title=f"Cancel charge of {display(charge.amount)}",
+        template="finance/charges/cancel.html",
+        lead=f"{charge}, {charge.student}. "
+        "Any amount paid for it counts for other charges or as an advance.",
+        submit="Cancel charge",
+        back=back,
+        back_label=f"Fees of {charge.student}",
     )

@@ -1,5 +1,3 @@
-"""The page of collections: what came in, against what fell due."""
-
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -11,60 +9,61 @@ from coachmaster.core.pagination import paginate_rows
 from finance.forms.collections import CollectionsFilter
 from finance.reports.collections import COLUMNS, CollectionsReport, batches_by_id, months_of
 
-#: How many bars the chart of courses has; the table has all.
+#: Bars of the chart by course; the table has all courses.
 MAX_BARS = 8
 
 
 def collections(request):
-    """A financial year by month, course and batch; with ``?as=csv`` or ``?as=xlsx`` as a file."""
+    """Show collections of a financial year by month, course and batch, or export them."""
     filters = CollectionsFilter(request.GET)
     year = filters.value("year") or filters.this_year
     course = filters.value("course")
-    collected = CollectionsReport(months_of(year), course)
+    report = CollectionsReport(months_of(year), course)
     if form := export_format(request):
         name = f"collections-{financial_year_label(year)}"
-        return export_response(name, COLUMNS, collected.rows, file_format=form)
-    by_month, by_course = collected.by_month, collected.by_course
-    batches = paginate_rows(request, collected.by_batch)
-    shown = batches_by_id(key for key, _ in batches)
+        return export_response(name, COLUMNS, report.rows, file_format=form)
+    by_month, by_course = report.by_month, report.by_course
+    page = paginate_rows(request, report.by_batch)
+    batches = batches_by_id(key for key, _ in page)
     return render(
         request,
         "finance/collections/report.html",
         {
             "filters": filters,
-            "year_words": financial_year_label(year),
-            "in_all": collected.total,
-            "together": [("Together", collected.total)],
+            "year_label": financial_year_label(year),
+            "total": report.total,
+            "total_row": [("Total", report.total)],
             "by_month": by_month,
             "by_course": by_course,
-            "batches": batches,
-            "by_batch": [(shown.get(key), flow) for key, flow in batches],
-            "months": charts.column_chart(
-                "Received by month",
-                "Month",
-                [
-                    (
-                        f"{first:%b}",
-                        flow.received,
-                        display(flow.received),
-                        None if course else _payments_of(first),
-                    )
-                    for first, flow in by_month
-                ],
-            ),
-            "courses": charts.bar_chart(
-                "Received by course",
-                "Course",
-                [
-                    (course.name, flow.received, display(flow.received), course.get_absolute_url())
-                    for course, flow in by_course
-                    if course and flow.received
-                ][:MAX_BARS],
-            ),
+            "batches": page,
+            "by_batch": [(batches.get(key), totals) for key, totals in page],
+            "months": _month_chart(by_month, with_links=not course),
+            "courses": _course_chart(by_course),
         },
     )
 
 
-def _payments_of(first):
-    """The list of payments of a month that stand."""
-    return f"{reverse('finance:payment-list')}?from={first}&to={month_end(first)}&state=standing"
+def _month_chart(by_month, *, with_links):
+    bars = [
+        (
+            f"{month:%b}",
+            totals.received,
+            display(totals.received),
+            _payments_url(month) if with_links else None,
+        )
+        for month, totals in by_month
+    ]
+    return charts.column_chart("Received by month", "Month", bars)
+
+
+def _course_chart(by_course):
+    bars = [
+        (course.name, totals.received, display(totals.received), course.get_absolute_url())
+        for course, totals in by_course
+        if course and totals.received
+    ]
+    return charts.bar_chart("Received by course", "Course", bars[:MAX_BARS])
+
+
+def _payments_url(month):
+    return f"{reverse('finance:payment-list')}?from={month}&to={month_end(month)}&status=valid"

@@ -1,5 +1,3 @@
-"""Dues: who owes, since when, how to reach them, and what they were told."""
-
 from django.conf import settings
 from django.shortcuts import render
 
@@ -10,15 +8,15 @@ from finance.reports.dues import COLUMNS
 
 
 def dues(request):
-    """Who owes; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
+    """List the students with dues, or export them."""
     filters = DuesFilter(request.GET)
     dues = filters.dues
-    found = filters.find(dues)
+    results = filters.apply(dues)
     if form := export_format(request):
-        chunks = in_chunks(found.ids(), 500)
+        chunks = in_chunks(results.ids(), 500)
         rows = (debtor for ids in chunks for debtor in dues.debtors(ids))
         return export_response(f"dues-{dues.on}", COLUMNS, rows, file_format=form)
-    page = found.page(request)
+    page = results.page(request)
     debtors = dues.debtors(page)
     may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past
     return render(
@@ -27,11 +25,11 @@ def dues(request):
         {
             "filters": filters,
             "dues": dues,
-            "owed": found.totals,
+            "totals": results.totals,
             "listing": page,
             "debtors": debtors,
             "may_remind": may_remind,
-            "may_mail": may_remind
+            "may_email": may_remind
             and settings.SENDS_MAIL
             and any(debtor.can_be_emailed for debtor in debtors),
         },

@@ -1,88 +1,53 @@
-from dataclasses import dataclass
-from decimal import Decimal
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from academics.models import Batch, Enrollment
-from academics.services.clashes import TimetableConflict, find_student_clashes
+from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display, plain
-from finance.forms.enrollments import EnrollmentForm
+from coachmaster.core.views import form_page
+from finance.forms.enrollments import BatchCompletionForm, CompletionForm, EnrollmentForm
 from finance.forms.installments import InstallmentTable
 from finance.forms.proposals import is_outdated, propose_enrollment, update_table
 from finance.forms.student_picker import StudentPickerForm
-from finance.ledger import fee_status
+from finance.reports.enrollment_dues import enrollment_dues
 from finance.services import concessions, enrollments, installments
 
+from .active_enrollment import enrollment_form_page, first_possible_end, with_active_enrollment
 from .student_picker import picked_student, student_picker
 
 
-def check_clashes(form, students, batch, **leaving):
-    """Raises `TimetableConflict` when these students have other classes at that time, unless the box of ``form`` is ticked."""
-    clashes = (
-        []
-        if form.cleaned_data["despite_clash"]
-        else find_student_clashes(students, batch, **leaving)
-    )
-    if clashes:
-        raise TimetableConflict([str(clash) for clash in clashes])
-
-
 def enrollment_create(request):
-    """Who, then which batch and for what fee."""
-    pick = StudentPickerForm(request.GET)
-    student = picked_student(request, pick)
+    """Pick a student, then the batch, the fee and its installments."""
+    picker = StudentPickerForm(request.GET)
+    student = picked_student(request, picker)
     if student is None:
-        return student_picker(request, pick, "enrollment")
+        return student_picker(request, picker, "enrollment")
     today = timezone.localdate()
-    batches = Batch.objects.visible_to(request.user).not_over(today)
-    offered = {"batches": batches, "words": pick.value("find")}
-    form = EnrollmentForm(
-        request.POST or None,
-        **offered,
-        initial={"enrolled_on": today, "batch": pick.value("batch")},
-    )
+    form = _enrollment_form(request, picker, request.POST or None)
     table = InstallmentTable(request.POST or None)
-    clashes, is_valid = [], form.is_valid()
+    is_valid = form.is_valid()
     terms = propose_enrollment(form, today)
-    if table.step == "prorate" and terms and terms.share:
-        typed = request.POST.copy()
-        typed["agreed_fee"], typed["fee_reason"] = plain(terms.share.amount), terms.share_reason
-        form = EnrollmentForm(typed, **offered)
+    if table.action == "prorate" and terms and terms.share:
+        form = _enrollment_form(request, picker, _with_prorated_fee(request.POST, terms))
         terms.fee = terms.share.amount
         table.propose(terms.rows, terms.key)
-    elif table.step == "split" and terms:
+    elif table.action == "split" and terms:
         table.split(terms.fee, terms.starts_on, terms.key)
-    elif table.step == "" and is_valid and table.is_valid() and not is_outdated(table, terms):
-        rows = table.rows if table.is_edited else terms.rows
-        given = {
-            name: value
-            for name, value in form.cleaned_data.items()
-            if name not in ("plan", "despite_clash")
-        }
-        try:
-            installments.check_installments(rows, terms.fee, not_before=terms.starts_on)
-            check_clashes(form, [student], given["batch"])
-            enrollment = enrollments.enroll(
-                student=student, by=request.user, installments=rows, **given
-            )
-        except TimetableConflict as error:
-            clashes = error.messages
-        except ValidationError as refusal:
-            add_errors(form, refusal)
-        else:
-            messages.success(
-                request,
-                f"{student} enrolled in {enrollment.batch} for {display(enrollment.agreed_fee)}.",
-            )
-            if "concession" in request.POST and enrollment.agreed_fee > ZERO:
-                return redirect("finance:concession-ask", pk=student.pk)
-            return redirect(student)
+    elif (
+        table.action == ""
+        and is_valid
+        and table.is_valid()
+        and not is_outdated(table, terms)
+        and (enrollment := _enroll(request, student, form, table, terms))
+    ):
+        return _after_enrollment(request, enrollment)
     if terms:
         update_table(table, terms)
+    may_concede = request.user.has_perm("finance.add_concession")
+    active = Enrollment.objects.active().filter(student=student)
     return render(
         request,
         "finance/enrollments/form.html",
@@ -91,43 +56,112 @@ def enrollment_create(request):
             "table": table,
             "terms": terms,
             "student": student,
-            "siblings": concessions.first_siblings(student)
-            if request.user.has_perm("finance.add_concession")
-            else [],
-            "clashes": clashes,
-            "active": list(
-                Enrollment.objects.active().filter(student=student).select_related("batch")
-            ),
+            "siblings": concessions.first_siblings(student) if may_concede else [],
+            "active": list(active.select_related("batch")),
         },
     )
 
 
-@dataclass
-class EnrollmentDues:
-    """What one enrollment was charged and how far it is settled, beside the student's whole balance. In rupees."""
-
-    charged: Decimal
-    conceded: Decimal
-    settled: Decimal
-    balance: Decimal
-
-    @property
-    def open(self):
-        """What is still owed for it."""
-        return self.charged - self.conceded - self.settled
-
-    @property
-    def advance(self):
-        """What the student paid beyond everything owed."""
-        return max(-self.balance, ZERO)
+def _enrollment_form(request, picker, data):
+    today = timezone.localdate()
+    return EnrollmentForm(
+        data,
+        batches=Batch.objects.visible_to(request.user).not_over(today),
+        query=picker.value("find"),
+        initial={"enrolled_on": today, "batch": picker.value("batch")},
+    )
 
 
-def enrollment_dues(enrollment):
-    fees = fee_status(enrollment.student, timezone.localdate(), paid=enrollment.paid)
-    own = [line for line in fees.lines if line.charge.enrollment_id == enrollment.pk]
-    return EnrollmentDues(
-        charged=sum((line.charge.amount for line in own), ZERO),
-        conceded=sum((line.conceded for line in own), ZERO),
-        settled=sum((line.paid for line in own), ZERO),
-        balance=fees.balance,
+def _with_prorated_fee(data, terms):
+    data = data.copy()
+    data["agreed_fee"], data["fee_reason"] = plain(terms.share.amount), terms.share_reason
+    return data
+
+
+def _enroll(request, student, form, table, terms):
+    """Return the new enrollment; None if the form has errors or clashes to confirm now."""
+    rows = table.rows if table.is_edited else terms.rows
+    data = form.cleaned_data
+    try:
+        installments.check_installments(rows, terms.fee, not_before=terms.starts_on)
+        form.check_clashes([student], data["batch"])
+        return enrollments.enroll(
+            student=student,
+            batch=data["batch"],
+            enrolled_on=data["enrolled_on"],
+            agreed_fee=data["agreed_fee"],
+            fee_reason=data["fee_reason"],
+            installments=rows,
+            by=request.user,
+        )
+    except ValidationError as refusal:
+        form.refuse(refusal)
+        return None
+
+
+def _after_enrollment(request, enrollment):
+    messages.success(
+        request,
+        f"{enrollment.student} enrolled in {enrollment.batch} "
+        f"for {display(enrollment.agreed_fee)}.",
+    )
+    if "concession" in request.POST and enrollment.agreed_fee > ZERO:
+        return redirect("finance:concession-ask", pk=enrollment.student_id)
+    return redirect(enrollment.student)
+
+
+@with_active_enrollment
+def enrollment_complete(request, enrollment):
+    form = CompletionForm(
+        request.POST or None, initial={"ended_on": first_possible_end(enrollment)}
+    )
+    if form.is_valid():
+        try:
+            enrollments.complete(enrollment=enrollment, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            add_errors(form, refusal)
+        else:
+            messages.success(request, f"{enrollment.student} has completed {enrollment.batch}.")
+            return redirect(enrollment)
+    return enrollment_form_page(
+        request,
+        form,
+        enrollment,
+        title=f"Complete {enrollment}",
+        template="finance/enrollments/complete.html",
+        submit="Complete",
+        context={"dues": enrollment_dues(enrollment, timezone.localdate())},
+    )
+
+
+def batch_complete(request, pk):
+    """Complete all active enrollments of a batch."""
+    batch = get_object_or_404(
+        Batch.objects.visible_to(request.user).with_class_times().with_strength(), pk=pk
+    )
+    form = BatchCompletionForm(
+        request.POST or None, initial={"last_day": batch.ends_on or timezone.localdate()}
+    )
+    if form.is_valid():
+        try:
+            count = enrollments.complete_batch(batch=batch, by=request.user, **form.cleaned_data)
+        except ValidationError as refusal:
+            add_errors(form, refusal, ended_on="last_day")
+        else:
+            last_day = format_date(form.cleaned_data["last_day"])
+            messages.success(
+                request,
+                f"{batch} completed by {count} student{'s' if count != 1 else ''}. "
+                f"Last day: {last_day}.",
+            )
+            return redirect(batch)
+    return form_page(
+        request,
+        form,
+        title=f"Complete {batch}",
+        template="finance/enrollments/complete_batch.html",
+        submit="Complete batch",
+        back=batch.get_absolute_url(),
+        back_label=str(batch),
+        context={"batch": batch, "enrollments": batch.enrollments.active().by_name()},
     )

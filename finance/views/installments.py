@@ -1,34 +1,32 @@
-"""How a fee is paid: the terms of enrolling, the installments of an enrollment, and the plans of a course."""
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Enrollment
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO
+from coachmaster.core.views import form_page
 from finance.forms.installments import InstallmentReasonForm, InstallmentTable
 from finance.services import installments
 
 
 def installments_update(request, pk):
-    """Other dates or amounts for what is still open of an enrollment's fee."""
+    """Change dates and amounts of the unpaid installments of an enrollment."""
     enrollment = get_object_or_404(
         Enrollment.objects.visible_to(request.user).select_related("student__user", "batch"), pk=pk
     )
-    today = timezone.localdate()
+    student, today = enrollment.student, timezone.localdate()
+    back = reverse("finance:student-fees", args=[student.pk])
     lines = installments.unpaid_tuition(enrollment, today)
-    back = reverse("finance:student-fees", args=[enrollment.student_id])
     if not lines:
-        messages.error(request, f"Nothing is open of the fee for {enrollment.batch}.")
+        messages.error(request, f"The fee for {enrollment.batch} is fully paid.")
         return redirect(back)
     total = sum((line.unpaid for line in lines), ZERO)
-    rows = [(line.charge.due_on, line.unpaid) for line in lines]
     form = InstallmentReasonForm(request.POST or None)
     table = InstallmentTable(request.POST or None)
-    if table.step == "split":
+    if table.action == "split":
         table.split(total, today)
         form = InstallmentReasonForm(initial={"reason": form["reason"].value()})
     elif form.is_valid() and table.is_valid():
@@ -42,22 +40,17 @@ def installments_update(request, pk):
         except ValidationError as refusal:
             add_errors(form, refusal)
         else:
-            messages.success(request, f"The installments of {enrollment.student} were changed.")
+            messages.success(request, f"Installments of {student} changed.")
             return redirect(back)
     if table.formset is None:
-        table.propose(rows)
-    return render(
+        table.propose([(line.charge.due_on, line.unpaid) for line in lines])
+    return form_page(
         request,
-        "finance/installments/form.html",
-        {
-            "form": form,
-            "table": table,
-            "total": total,
-            "lines": lines,
-            "enrollment": enrollment,
-            "student": enrollment.student,
-            "heading": f"Change the installments of {enrollment.student}",
-            "back": back,
-            "back_label": f"Fees of {enrollment.student}",
-        },
+        form,
+        title=f"Change installments of {student}",
+        template="finance/installments/form.html",
+        submit="Save",
+        back=back,
+        back_label=f"Fees of {student}",
+        context={"table": table, "total": total, "lines": lines, "enrollment": enrollment},
     )

@@ -1,5 +1,3 @@
-"""Payments, receipts, what is owed: fetch, decide, render. The acts on enrollments are in `enrolling`."""
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Sum
@@ -11,8 +9,8 @@ from academics.models import Enrollment, Institute
 from accounts.models import student_or_404
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display
-from coachmaster.core.views import list_page
-from finance.documents import receipts
+from coachmaster.core.views import form_page, list_page
+from finance.documents.receipts import refunds_of
 from finance.exports import PAYMENTS
 from finance.forms.payments import BounceForm, PaymentFilter, PaymentForm, ReceiptCancelForm
 from finance.forms.student_picker import StudentPickerForm
@@ -25,11 +23,11 @@ from .student_picker import picked_student, student_picker
 
 
 def payment_create(request):
-    """Who pays, then how much: the receipt follows."""
-    pick = StudentPickerForm(request.GET)
-    student = picked_student(request, pick)
+    """Pick a student, then record the payment and show its receipt."""
+    picker = StudentPickerForm(request.GET)
+    student = picked_student(request, picker)
     if student is None:
-        return student_picker(request, pick, "payment")
+        return student_picker(request, picker, "payment")
     form = PaymentForm(request.POST or None)
     if form.is_valid():
         try:
@@ -46,8 +44,7 @@ def payment_create(request):
     today = timezone.localdate()
     fees = fee_status(student, today)
     if not form.is_bound:
-        form.initial = {
-            "token": PaymentForm.new_token(),
+        form.initial |= {
             "amount": fees.due_now or (fees.next_due.unpaid if fees.next_due else None),
             "mode": "cash",
             "paid_on": today,
@@ -64,38 +61,35 @@ def payment_create(request):
     )
 
 
-def _to_take_back(request, pk):
-    payments = (
-        Payment.objects.visible_to(request.user)
-        .select_related("student__user", "reversal")
-        .with_refunded()
-    )
-    return get_object_or_404(payments, pk=pk)
+def _get_payment(request, pk):
+    payments = Payment.objects.visible_to(request.user).with_refunded()
+    return get_object_or_404(payments.select_related("student__user", "reversal"), pk=pk)
 
 
-def _stays(request, payment, heading, *, is_bounce=False):
-    """The page that says why a payment of which money was given back stays, and what can be done instead."""
+def _not_cancellable_page(request, payment, title, *, is_bounce=False):
+    """Explain why a payment with refunds cannot be cancelled, and what to do instead."""
     return render(
         request,
         "finance/payments/not_cancellable.html",
         {
             "payment": payment,
-            "refunds": receipts.refunds_of(payment),
+            "refunds": refunds_of(payment),
             "left": payment.amount - payment.refunded,
-            "heading": heading,
+            "title": title,
             "is_bounce": is_bounce,
         },
     )
 
 
 def payment_void(request, pk):
-    payment = _to_take_back(request, pk)
-    heading = f"Void receipt {payment}"
+    """Cancel a receipt that was entered by mistake."""
+    payment = _get_payment(request, pk)
+    title = f"Cancel receipt {payment}"
     if payment.is_cancelled:
-        messages.error(request, f"Receipt {payment} was voided already.")
+        messages.error(request, f"Receipt {payment} is already cancelled.")
         return redirect(payment)
     if payment.refunded:
-        return _stays(request, payment, heading)
+        return _not_cancellable_page(request, payment, title)
     form = ReceiptCancelForm(request.POST or None, request=request)
     if form.is_valid():
         try:
@@ -105,74 +99,78 @@ def payment_void(request, pk):
         else:
             messages.success(
                 request,
-                f"Receipt {payment} is void. {display(payment.amount)} is owed again by {payment.student}.",
+                f"Receipt {payment} of {payment.student} cancelled. "
+                f"{display(payment.amount)} is due again.",
             )
             return redirect(payment)
-    return render(
+    return form_page(
         request,
-        "finance/payments/void.html",
-        {
-            "form": form,
-            "payment": payment,
-            "heading": heading,
-            "submit": "Void this receipt",
-            "back": payment.get_absolute_url(),
-            "back_label": f"Receipt {payment}",
-        },
+        form,
+        title=title,
+        template="finance/payments/cancel.html",
+        submit="Cancel receipt",
+        back=payment.get_absolute_url(),
+        back_label=f"Receipt {payment}",
+        context={"payment": payment},
     )
 
 
 def payment_bounce(request, pk):
-    """A cheque came back: its amount is owed again, and what the bank takes for it."""
-    payment = _to_take_back(request, pk)
-    heading = f"The cheque of {payment} bounced"
+    """Cancel the receipt of a bounced cheque and charge for it."""
+    payment = _get_payment(request, pk)
+    title = f"Bounced cheque of receipt {payment}"
     if payment.is_cancelled or payment.mode != Mode.CHEQUE:
-        messages.error(request, f"Receipt {payment} is no cheque that stands, so it cannot bounce.")
+        reason = "is cancelled" if payment.is_cancelled else "was not paid by cheque"
+        messages.error(request, f"Receipt {payment} {reason}, so no cheque can bounce.")
         return redirect(payment)
     if payment.refunded:
-        return _stays(request, payment, heading, is_bounce=True)
+        return _not_cancellable_page(request, payment, title, is_bounce=True)
     usual = Institute.objects.current().bounce_charge
     form = BounceForm(
         request.POST or None,
         request=request,
         initial={"bounced_on": timezone.localdate(), "charge": usual or None},
     )
-    if form.is_valid():
-        given = form.cleaned_data
-        try:
-            bounce_cheque(
-                payment=payment,
-                bounced_on=given["bounced_on"],
-                reason=given["reason"],
-                charge=given["charge"] or ZERO,
-                by=request.user,
-            )
-        except ValidationError as refusal:
-            add_errors(form, refusal)
-        else:
-            owed = payment.amount + (given["charge"] or ZERO)
-            messages.success(
-                request,
-                f"The cheque of receipt {payment} bounced. {display(owed)} is owed by {payment.student}.",
-            )
-            return redirect(payment)
-    return render(
+    if form.is_valid() and _bounce(request, payment, form):
+        return redirect(payment)
+    return form_page(
         request,
-        "finance/payments/bounce.html",
-        {
-            "form": form,
-            "payment": payment,
-            "heading": heading,
-            "submit": "Take it back",
-            "back": payment.get_absolute_url(),
-            "back_label": f"Receipt {payment}",
-        },
+        form,
+        title=title,
+        template="finance/payments/bounce.html",
+        submit="Save bounced cheque",
+        back=payment.get_absolute_url(),
+        back_label=f"Receipt {payment}",
+        context={"payment": payment},
     )
+
+
+def _bounce(request, payment, form):
+    """Return whether the cheque was saved as bounced; if not, the form has errors now."""
+    data = form.cleaned_data
+    charge = data["charge"] or ZERO
+    try:
+        bounce_cheque(
+            payment=payment,
+            bounced_on=data["bounced_on"],
+            reason=data["reason"],
+            charge=charge,
+            by=request.user,
+        )
+    except ValidationError as refusal:
+        add_errors(form, refusal)
+        return False
+    messages.success(
+        request,
+        f"The cheque of receipt {payment} bounced. "
+        f"{display(payment.amount + charge)} is due from {payment.student}.",
+    )
+    return True
 
 
 def payment_list(request):
     filters = PaymentFilter(request.GET)
-    payments = filters.filter(Payment.objects.visible_to(request.user))
+    payments = filters.apply(Payment.objects.visible_to(request.user))
     return list_page(
         request,
         payments.for_list(),
@@ -183,15 +181,16 @@ def payment_list(request):
         ids_first=True,
         export=PAYMENTS,
         filename="payments",
-        context=lambda: {"total": _total_of_list(filters, payments)},
+        context=lambda: {"total": _list_total(filters, payments)},
     )
 
 
-def _total_of_list(filters, payments):
-    days = filters.filter_days(DayTotal.objects.all())
-    if days is not None:
-        return days.aggregate(total=Sum("amount"))["total"] or ZERO
-    return (payments if filters.shows_void else payments.active()).total()
+def _list_total(filters, payments):
+    """Return the amount received; the amount cancelled if only cancelled payments are listed."""
+    day_totals = filters.apply_to_day_totals(DayTotal.objects.all())
+    if day_totals is not None:
+        return day_totals.aggregate(total=Sum("amount"))["total"] or ZERO
+    return (payments if filters.shows_cancelled else payments.active()).total()
 
 
 def student_payments(request, pk):

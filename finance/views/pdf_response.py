@@ -5,7 +5,7 @@ from finance.documents.pdf import safe_filename
 
 
 def pdf_response(content, name):
-    """A PDF that the browser shows; saved, it has that name."""
+    """Return a response that shows a PDF in the browser; ``name`` is its file name if saved."""
     disposition = content_disposition_header(False, f"{safe_filename(name)}.pdf")
     return HttpResponse(
         content, content_type="application/pdf", headers={"Content-Disposition": disposition}

@@ -1,33 +1,29 @@
-"""The number that the receipts of a financial year start with."""
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from academics.models import Institute
 from coachmaster.core.dates import financial_year
 from coachmaster.core.forms import add_errors
+from coachmaster.core.views import form_page
 from finance.forms.receipt_series import ReceiptStartForm
 from finance.models import ReceiptSeries
 from finance.services.receipt_series import start_series
 
 
 def receipt_start(request):
-    """Where this year's receipts start, until the first one is given out."""
+    """Set the first receipt number of this financial year, before the first receipt."""
     today = timezone.localdate()
-    series = ReceiptSeries.objects.filter(
-        kind=ReceiptSeries.Kind.RECEIPT, year=financial_year(today)
-    ).first()
+    year = financial_year(today)
+    series = ReceiptSeries.objects.filter(kind=ReceiptSeries.Kind.RECEIPT, year=year).first()
     if series is None:
-        series = ReceiptSeries(
-            year=financial_year(today), prefix=Institute.objects.current().receipt_prefix
-        )
+        series = ReceiptSeries(year=year, prefix=Institute.objects.current().receipt_prefix)
     elif series.last_number >= series.first_number:
         messages.error(
             request,
-            f"{series} has receipts already, so its numbers go on from {series.last_number + 1}.",
+            f"{series} already has receipts. The next number is {series.last_number + 1}.",
         )
         return redirect("academics:institute")
     form = ReceiptStartForm(request.POST or None, initial={"first_number": series.first_number})
@@ -37,19 +33,15 @@ def receipt_start(request):
         except ValidationError as refusal:
             add_errors(form, refusal)
         else:
-            messages.success(
-                request, f"The first receipt will be {series.number(series.first_number)}."
-            )
+            number = series.number(series.first_number)
+            messages.success(request, f"The first receipt will be {number}.")
             return redirect("academics:institute")
-    return render(
+    return form_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": "Where receipt numbers start",
-            "lead": f"Until the first receipt of this financial year: now it would be {series.number(series.first_number)}.",
-            "submit": "Save",
-            "back": reverse("academics:institute"),
-            "back_label": "Institute",
-        },
+        form,
+        title="First receipt number",
+        lead=f"Can be changed until the first receipt of this financial year. "
+        f"Now: {series.number(series.first_number)}.",
+        back=reverse("academics:institute"),
+        back_label="Institute",
     )

@@ -9,7 +9,7 @@ from finance.documents import statements
 from finance.exports import CHARGES
 from finance.ledger import fee_status
 from finance.models import Charge
-from finance.services import concessions
+from finance.services.concessions import concession_history
 
 
 def student_fees(request, pk):
@@ -20,6 +20,7 @@ def student_fees(request, pk):
     ):
         return file
     pay = statements.pay_by_upi(student, Institute.objects.cached(), fees)
+    may_see_concessions = request.user.has_perm("finance.view_concession")
     return render(
         request,
         "finance/student_fees/detail.html",
@@ -29,9 +30,7 @@ def student_fees(request, pk):
             "pay": pay,
             "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
             "unpaid_enrollments": fees.unpaid_enrollments,
-            "concessions": concessions.concession_history(student)
-            if request.user.has_perm("finance.view_concession")
-            else [],
+            "concessions": concession_history(student) if may_see_concessions else [],
             "cancelled": Charge.objects.filter(student=student).cancelled(),
         },
     )

@@ -1,5 +1,3 @@
-"""Picking the student that a form at the desk is about."""
-
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -9,90 +7,85 @@ from academics.models import Batch
 from accounts.models import StudentProfile, User
 from finance.forms.student_picker import StudentPickerForm
 
-#: What a student is picked for: the heading, and the page that goes on.
+#: Title and URL name of the page that a student is picked for.
 PURPOSES = {
-    "payment": ("Take a payment", "finance:payment-create"),
-    "enrollment": ("Enroll a student", "finance:enrollment-create"),
+    "payment": ("Record payment", "finance:payment-create"),
+    "enrollment": ("Enroll student", "finance:enrollment-create"),
 }
-MATCHES = 20
-SUGGESTIONS = 8
+MAX_MATCHES = 20
+MAX_SUGGESTIONS = 8
 
 
-def picked_student(request, pick):
-    """The student whom the address names, or None when it names nobody. Raises Http404 for one who is not there."""
+def picked_student(request, picker):
+    """Return the student of the query string, or None. Raise Http404 if there is no such one."""
     if "student" not in request.GET:
         return None
     students = StudentProfile.objects.visible_to(request.user).select_related("user")
-    student = students.filter(pk=pick.value("student")).first() if pick.value("student") else None
+    pk = picker.value("student")
+    student = students.filter(pk=pk).first() if pk else None
     if student is None:
         raise Http404
     return student
 
 
-def _matches(user, words):
-    people = User.objects.visible_to(user).filter(student_profile__isnull=False).search(words)
-    return people.select_related("student_profile__account").order_by("full_name", "pk")
-
-
-def _address(pick, purpose, student):
-    parameters = {"student": student.pk}
-    if batch := pick.value("batch"):
-        parameters["batch"] = batch
-    return f"{reverse(PURPOSES[purpose][1])}?{urlencode(parameters)}"
-
-
-def _suggestions_address(pick, purpose):
-    address = reverse(f"finance:{purpose}-suggestions")
-    return (
-        f"{address}?{urlencode({'batch': pick.value('batch')})}" if pick.value("batch") else address
-    )
-
-
-def _batch(user, pick):
-    return (
-        pick.value("batch")
-        and Batch.objects.visible_to(user).filter(pk=pick.value("batch")).first()
-    )
-
-
-def _links(pick, purpose, people):
-    return [(person, _address(pick, purpose, person)) for person in people]
-
-
-def student_picker(request, pick, purpose):
-    """The page that asks which student it is about; a single match is picked at once."""
-    words = pick.value("q") or ""
-    people = list(_matches(request.user, words)[: MATCHES + 1]) if words else []
+def student_picker(request, picker, purpose):
+    """Ask for the student; go on at once if there is only one match."""
+    query = picker.value("q") or ""
+    people = list(_find_people(request.user, query)[: MAX_MATCHES + 1]) if query else []
     exact = [
         person
         for person in people
-        if person.student_profile.admission_number.casefold() == words.casefold()
+        if person.student_profile.admission_number.casefold() == query.casefold()
     ]
     if len(exact or people) == 1:
-        return redirect(_address(pick, purpose, (exact or people)[0]))
+        return redirect(_form_url(picker, purpose, (exact or people)[0]))
+    batch_id = picker.value("batch")
+    batches = Batch.objects.visible_to(request.user)
     return render(
         request,
         "finance/student_picker/list.html",
         {
-            "heading": PURPOSES[purpose][0],
+            "title": PURPOSES[purpose][0],
             "purpose": purpose,
-            "words": words,
-            "suggestions": _suggestions_address(pick, purpose),
-            "batch": pick.value("batch"),
-            "into": _batch(request.user, pick),
-            "links": _links(pick, purpose, people[:MATCHES]),
-            "has_more": len(people) > MATCHES,
+            "query": query,
+            "suggestions": _suggestions_url(picker, purpose),
+            "batch_id": batch_id,
+            "batch": batches.filter(pk=batch_id).first() if batch_id else None,
+            "links": _links(picker, purpose, people[:MAX_MATCHES]),
+            "has_more": len(people) > MAX_MATCHES,
         },
     )
 
 
 def student_suggestions(request, purpose):
-    """The first matches as links, for the list under the search box."""
-    pick = StudentPickerForm(request.GET)
-    words = pick.value("q") or ""
-    people = _matches(request.user, words)[:SUGGESTIONS] if words else []
+    """Render the first matches as links, for the list below the search box."""
+    picker = StudentPickerForm(request.GET)
+    query = picker.value("q") or ""
+    people = _find_people(request.user, query)[:MAX_SUGGESTIONS] if query else []
     return render(
         request,
         "finance/student_picker/_links.html",
-        {"links": _links(pick, purpose, people), "words": words, "purpose": purpose},
+        {"links": _links(picker, purpose, people), "query": query, "purpose": purpose},
     )
+
+
+def _find_people(user, query):
+    people = User.objects.visible_to(user).filter(student_profile__isnull=False).search(query)
+    return people.select_related("student_profile__account").order_by("full_name", "pk")
+
+
+def _links(picker, purpose, people):
+    return [(person, _form_url(picker, purpose, person)) for person in people]
+
+
+def _form_url(picker, purpose, student):
+    parameters = {"student": student.pk}
+    if batch := picker.value("batch"):
+        parameters["batch"] = batch
+    return f"{reverse(PURPOSES[purpose][1])}?{urlencode(parameters)}"
+
+
+def _suggestions_url(picker, purpose):
+    url = reverse(f"finance:{purpose}-suggestions")
+    batch = picker.value("batch")
+    return f"{url}?{urlencode({'batch': batch})}" if batch else url

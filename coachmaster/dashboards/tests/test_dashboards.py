@@ -136,7 +136,7 @@ def test_each_figure_equals_the_list_it_links_to(client_of, admin):
     overdue = client.get(reverse("finance:dues"), {"age": "overdue"}).context
     students = client.get(reverse("accounts:person-list"), {"show": "enrolled"}).context["people"]
     batches = client.get(reverse("academics:batch-list"), {"when": "running"}).context["page"]
-    payments = client.get(reverse("finance:payment-list"), {"state": "standing"}).context["page"]
+    payments = client.get(reverse("finance:payment-list"), {"status": "valid"}).context["page"]
 
     assert (
         sum(debtor.account.dues for debtor in dues["debtors"])

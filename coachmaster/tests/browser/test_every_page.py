@@ -99,7 +99,7 @@ def of_admins(made):
     yield "finance:batch-complete", batch
     yield "finance:refund-due-list"
     yield "finance:payment-list"
-    yield "finance:payment-list", "?state=void"
+    yield "finance:payment-list", "?status=cancelled"
     yield "finance:payment-create", "?q=a"
     yield "finance:payment-create", f"?student={student}"
     yield "finance:receipt", made["payment"].pk

@@ -1,0 +1,35 @@
+from dataclasses import dataclass
+from decimal import Decimal
+
+from coachmaster.core.money import ZERO
+from finance.ledger import fee_status
+
+
+@dataclass
+class EnrollmentDues:
+    """Tuition of one enrollment in rupees, with the ``balance`` of the student."""
+
+    charged: Decimal
+    conceded: Decimal
+    paid: Decimal
+    balance: Decimal
+
+    @property
+    def unpaid(self):
+        return self.charged - self.conceded - self.paid
+
+    @property
+    def advance(self):
+        return max(-self.balance, ZERO)
+
+
+def enrollment_dues(enrollment, on):
+    """Return the dues of ``enrollment``, a row of `with_amount_paid`."""
+    status = fee_status(enrollment.student, on, paid=enrollment.paid)
+    lines = [line for line in status.lines if line.charge.enrollment_id == enrollment.pk]
+    return EnrollmentDues(
+        charged=sum((line.charge.amount for line in lines), ZERO),
+        conceded=sum((line.conceded for line in lines), ZERO),
+        paid=sum((line.paid for line in lines), ZERO),
+        balance=status.balance,
+    )

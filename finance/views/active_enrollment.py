@@ -1,0 +1,60 @@
+"""What the pages that end an enrollment have in common: transfer, drop, complete."""
+
+import functools
+
+from django.contrib import messages
+from django.db.models import OuterRef, Subquery
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+
+from academics.models import Enrollment
+from coachmaster.core.dates import format_date
+from coachmaster.core.views import form_page
+from finance.ledger import with_amount_paid
+
+
+def with_active_enrollment(view):
+    """Give ``view`` the active enrollment in place of its ``pk``, or redirect to one that ended.
+
+    Its attribute ``goes_on_in`` is the name of another batch that the student is in, or None.
+    """
+
+    @functools.wraps(view)
+    def page(request, pk):
+        others = (
+            Enrollment.objects.active()
+            .filter(student=OuterRef("student"))
+            .exclude(pk=OuterRef("pk"))
+        )
+        enrollments = with_amount_paid(Enrollment.objects.visible_to(request.user)).annotate(
+            goes_on_in=Subquery(others.values("batch__name")[:1])
+        )
+        enrollment = get_object_or_404(
+            enrollments.select_related("student__user", "batch__course", "transferred_from__batch"),
+            pk=pk,
+        )
+        if not enrollment.is_active:
+            messages.error(
+                request,
+                f"{enrollment} already ended on {format_date(enrollment.ended_on)} "
+                f"({enrollment.get_status_display().lower()}).",
+            )
+            return redirect(enrollment)
+        return view(request, enrollment)
+
+    return page
+
+
+def first_possible_end(enrollment):
+    return max(timezone.localdate(), enrollment.enrolled_on)
+
+
+def enrollment_form_page(request, form, enrollment, *, context, **options):
+    return form_page(
+        request,
+        form,
+        back=enrollment.get_absolute_url(),
+        back_label=str(enrollment.student),
+        context={"enrollment": enrollment, **context},
+        **options,
+    )
