@@ -23,8 +23,7 @@ class AttendanceNotice(ReminderNotice):
     tally: Tally
 
     @property
-    def words(self):
-        """What it is about."""
+    def description(self):
         return str(self.tally)
 
 
@@ -32,7 +31,7 @@ class AttendanceNotice(ReminderNotice):
 class AbsenceNotice(ReminderNotice):
     """A word to one family about the classes that were missed on a day."""
 
-    words: str
+    description: str
 
 
 def reminder_text(row, institute):

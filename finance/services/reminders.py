@@ -26,7 +26,7 @@ class FeeNotice(ReminderNotice):
     due_on: datetime.date
 
     @property
-    def words(self):
+    def description(self):
         return f"{display(self.amount)} due"
 
 
