@@ -6,7 +6,6 @@ class BackupError(Exception):
 
 
 def from_os_error(error, path):
-    """Return a BackupError that explains an OSError about ``path``."""
     if error.errno == errno.ENOSPC:
         return BackupError(
             f"The disk of {path} is full. Free some space or choose another place. "

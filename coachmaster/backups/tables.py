@@ -1,5 +1,3 @@
-"""Tables as CSV files for export and import."""
-
 import base64
 import csv
 import hashlib
@@ -129,7 +127,6 @@ def _is_text(field):
 
 
 def _writer(field):
-    """Return the function that writes a value of ``field`` as a cell."""
     if field.is_relation:
         if field.related_model in (ContentType, Permission):
             names = {pk: name for name, pk in _ids_by_name(field.related_model).items()}

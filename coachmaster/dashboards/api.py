@@ -1,5 +1,3 @@
-"""The JSON API of the dashboards."""
-
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied

@@ -1,5 +1,3 @@
-"""Columns of the exported list of absent students."""
-
 from coachmaster.core.exports import CellType, ExportColumn
 
 ABSENT_COLUMNS = [

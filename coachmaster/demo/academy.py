@@ -16,8 +16,6 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass
 class EnrollmentPlan:
-    """An enrollment before it is written."""
-
     batch: Batch
     enrolled_on: datetime.date
     agreed_on: datetime.date
@@ -36,8 +34,6 @@ class EnrollmentPlan:
 
 @dataclass
 class StudentPlan:
-    """A student before they are written."""
-
     full_name: str
     guardian: str
     admitted_on: datetime.date
@@ -69,5 +65,4 @@ class Academy:
         )
 
     def desk_hour(self, day):
-        """Return a random time at which the desk is open."""
         return self.at(day, self.rng.randrange(9, 19), self.rng.randrange(60))

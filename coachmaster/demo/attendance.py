@@ -23,7 +23,6 @@ TOPICS = {
 
 
 def create_sheets(academy, progress):
-    """Create the sheets of the last three months and of this morning."""
     probabilities = {}
     enrollments = {}
     for student in academy.students:
@@ -124,7 +123,6 @@ def _probability(academy, student):
 
 
 def _create_corrections(academy, batch, marks):
-    """Let some late students be marked absent first."""
     late = [
         mark
         for mark in marks

@@ -1,5 +1,3 @@
-"""The institute, its holidays, courses and batches."""
-
 from decimal import Decimal
 from typing import NamedTuple
 

@@ -8,7 +8,6 @@ from academics.timetable import Timetable
 
 
 def change_classes(academy):
-    """Change a class of each batch of the demo's instructor."""
     first = academy.today + datetime.timedelta(days=1)
     batches = Batch.objects.taught_by(academy.instructors[0]).running(first).order_by("pk")
     timetable = Timetable(batches, first, first + datetime.timedelta(days=13))

@@ -149,7 +149,6 @@ _COUNTS = """
 
 
 def _mark(first, last):
-    """Mark everybody on the sheets with ids from ``first`` to ``last``."""
     models = {"mark": Mark, "sheet": Sheet, "enrollment": Enrollment}
     tables = {name: model._meta.db_table for name, model in models.items()}
     with connection.cursor() as cursor:

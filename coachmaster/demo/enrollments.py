@@ -81,7 +81,6 @@ def _new_student(academy, admitted_on):
 
 
 def _plan_student(academy, batch, enrolled_on):
-    """Add a new student with an enrollment in ``batch``."""
     rng = academy.rng
     days_before = rng.randrange(7)
     agreed_on = min(enrolled_on - days_before * DAY, academy.today - rng.randrange(12) * DAY)

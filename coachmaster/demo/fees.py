@@ -1,5 +1,3 @@
-"""Fee plans and charges of the demo, and how each fee is paid."""
-
 import datetime
 from dataclasses import dataclass
 from decimal import Decimal

@@ -239,7 +239,6 @@ def phone(rng):
 
 
 def family(rng):
-    """Return the full names of a student and a guardian."""
     region = rng.choices(REGIONS, [region.weight for region in REGIONS])[0]
     first = rng.choice(region.girls if rng.random() < 0.47 else region.boys)
     father = rng.choice(region.fathers)

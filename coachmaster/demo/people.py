@@ -1,5 +1,3 @@
-"""Staff and students as database rows."""
-
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from simple_history.utils import bulk_create_with_history
@@ -61,7 +59,6 @@ def _create_users(users):
 
 
 def create_students(academy, students):
-    """Create users and profiles of StudentPlans."""
     series = {}
     users = []
     for student in students:

@@ -41,8 +41,6 @@ def create_payments(academy, receipts, charges, progress):
 
 
 class _Numbering:
-    """The receipt series of each financial year."""
-
     def __init__(self):
         self.institute, self.letterhead = Letterhead.objects.current()
         self.series = {}
@@ -104,7 +102,6 @@ def _payment(academy, receipt, status, numbering, references):
 
 
 def _mode(rng, references):
-    """Return a payment mode and an unused bank reference."""
     mode = rng.choices(list(MODES), MODES.values())[0]
     while mode != Mode.CASH:
         number = rng.randrange(10**11, 10**12)

@@ -4,8 +4,6 @@ from coachmaster.core.form_fields import SingleLineFormField
 
 
 class SearchForm(forms.Form):
-    """The search box of the top bar."""
-
     q = SingleLineFormField(required=False, max_length=100)
 
     @property

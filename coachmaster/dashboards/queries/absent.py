@@ -62,7 +62,6 @@ class Absences:
         self.marks = Mark.objects.recorded_by(restricted_id(user))
 
     def profiles(self, filters):
-        """Return the profiles of the absent students that match an AbsentFilter."""
         absent = absent_on(self.marks, self.day).order_by().values("student")
         if filters.value("also") == "shortage":
             shortages = presences_for(self.user).needing_attention(self.institute)
@@ -75,7 +74,6 @@ class Absences:
         return found.only(*LOADED_FIELDS)
 
     def load(self, profiles):
-        """Return an AbsentStudent for each of a list of profiles."""
         students = {profile.pk: AbsentStudent(profile) for profile in profiles}
         for mark in self._marks_of(students):
             student = students[mark.student_id]

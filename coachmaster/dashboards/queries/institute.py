@@ -16,8 +16,6 @@ COURSES_SHOWN = 8
 
 @dataclass
 class InstituteFigures:
-    """The figures of the admin dashboard."""
-
     collections: summaries.CollectionsSummary
     dues: summaries.DuesSummary
     active_students: int

@@ -28,7 +28,6 @@ def home(request):
 
 
 def dashboard(request):
-    """Redirect to the user's own dashboard."""
     user = request.user
     if user.has_perm("accounts.view_admin_dashboard"):
         return redirect("dashboards:admin-dashboard")

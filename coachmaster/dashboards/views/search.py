@@ -26,7 +26,6 @@ def search(request):
 
 
 def search_suggestions(request):
-    """Render the first matches as links, for the list under the search box."""
     text = SearchForm(request.GET).text
     students = students_matching(request.user, text).order_by("full_name", "pk")[:SUGGESTIONS]
     return render(

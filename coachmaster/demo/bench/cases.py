@@ -33,7 +33,6 @@ class BenchmarkCase:
 
     @property
     def floor(self):
-        """The address that this case is compared with."""
         return CALL_FLOOR if self.requester.token else PAGE_FLOOR
 
 
@@ -43,8 +42,6 @@ def _page(name, requester, limit, route, *args, **query):
 
 
 class Subjects:
-    """The people and the batch that the cases are about."""
-
     def __init__(self):
         people = User.objects.order_by("pk")
         self.today = timezone.localdate()

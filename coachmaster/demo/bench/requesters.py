@@ -14,7 +14,7 @@ HOST = "localhost"
 
 
 class UnexpectedResponse(Exception):
-    """The status was not 200 for a page, or not 302 for a form."""
+    pass
 
 
 @dataclass

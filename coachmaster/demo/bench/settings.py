@@ -1,5 +1,3 @@
-"""Settings of the measured server: the site with the floor pages."""
-
 from coachmaster.settings import *  # noqa: F403
 from coachmaster.settings import BASE_DIR, STORAGES
 

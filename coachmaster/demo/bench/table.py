@@ -1,5 +1,3 @@
-"""The printed table, in Markdown."""
-
 COLUMNS = [
     "queries",
     "cpu ms",

@@ -1,5 +1,3 @@
-"""The URLs of the site, and the floors that they are compared with."""
-
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sessions.backends.db import SessionStore
@@ -31,7 +29,6 @@ calls = NinjaAPI(urls_namespace="floor", docs_url=None, openapi_url=None)
 
 @calls.get("", auth=Token())
 def call_floor(request):
-    """Check the token only."""
     return ApiResponse({"message": "Hello"})
 
 

@@ -9,8 +9,6 @@ from coachmaster.core.money import display
 
 
 class ProgressBars:
-    """A progress bar for each step, on a terminal only."""
-
     def __init__(self):
         self.bar = None
 

@@ -104,7 +104,6 @@ class Command(BaseCommand):
                 )
 
     def _measure_load(self, seconds):
-        """Print how many payments and sheets eight clients save in a second."""
         sheets = list(itertools.islice(forms.sheets(), 2000))
         rates = {"payments": [], "sheets": []}
         for compiled in (True, False):
