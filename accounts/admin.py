@@ -1,4 +1,4 @@
-"""People in Django admin: to look up and to correct; roles, invitations and deactivation have their own pages."""
+"""People in Django admin. Roles, invitations and deactivation have pages on the site."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
@@ -24,8 +24,6 @@ from .services import emails
 
 @admin.register(User)
 class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
-    """People."""
-
     list_display = ["full_name", "role", "phone", "email", "is_active", "created_at"]
     list_filter = ["is_active", "groups"]
     search_fields = ["search_text"]
@@ -36,12 +34,12 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         "email",
         "phone",
         "role",
-        "state",
+        "account_status",
         "is_superuser",
         "last_login",
         "created_at",
     ]
-    readonly_fields = ["role", "state", "last_login", "created_at"]
+    readonly_fields = ["role", "account_status", "last_login", "created_at"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("membership__group")
@@ -50,13 +48,13 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         return [name for name in self.fields if name != "is_superuser" or request.user.is_superuser]
 
     def add_view(self, request, form_url="", extra_context=None):
-        """People are added on the site, where they get a link to set their password."""
+        """Redirect to the site, where new people get a link to set their password."""
         if not self.has_add_permission(request):
             return super().add_view(request, form_url, extra_context)
         return redirect("accounts:person-create")
 
     def has_change_permission(self, request, obj=None):
-        """Not the account of somebody who has rights that one lacks."""
+        """Exclude people with permissions that the user lacks."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (
             obj is None or User.objects.manageable_by(request.user).filter(pk=obj.pk).exists()
@@ -69,21 +67,18 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
 
     @admin.display(ordering="membership__group__name")
     def role(self, person):
-        """The role, with the page that changes it."""
         return person.role
 
-    @admin.display(description="sign-in")
-    def state(self, person):
-        """Whether they may sign in, with the page on which that changes."""
-        words = "invited" if person.is_invited else "active" if person.is_active else "inactive"
+    @admin.display(description="status")
+    def account_status(self, person):
+        status = "invited" if person.is_invited else "active" if person.is_active else "inactive"
         page = reverse("accounts:person-detail", args=[person.pk])
-        return format_html('{} (<a href="{}">role, invitation and deactivation</a>)', words, page)
+        link = '{} (<a href="{}">change role, invite, activate or deactivate</a>)'
+        return format_html(link, status, page)
 
 
 @admin.register(StudentProfile)
 class StudentProfileAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
-    """Students' records."""
-
     list_display = ["admission_number", "user", "guardian_name", "guardian_phone"]
     list_select_related = ["user"]
     search_fields = ["user__search_text"]
@@ -101,7 +96,7 @@ class StudentProfileAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
     readonly_fields = ["user"]
 
     def add_view(self, request, form_url="", extra_context=None):
-        """Students are added on the site, with the person they are."""
+        """Redirect to the site, which adds the person and the record together."""
         if not self.has_add_permission(request):
             return super().add_view(request, form_url, extra_context)
         return redirect("accounts:person-create")
@@ -113,8 +108,6 @@ class StudentProfileAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin, LargeTableAdmin):
-    """Who has which role, and had."""
-
     list_display = ["user", "group"]
     list_filter = ["group"]
     list_select_related = ["user", "group"]
@@ -124,33 +117,27 @@ class MembershipAdmin(HistoryAdmin, ReadOnlyAdmin, LargeTableAdmin):
 
 @admin.register(AdmissionSeries)
 class AdmissionSeriesAdmin(ReadOnlyAdmin):
-    """Where the counters of admission numbers stand."""
-
     list_display = ["year", "last_number"]
 
 
 @admin.register(Attempts)
 class AttemptsAdmin(ReadOnlyAdmin):
-    """What is being slowed down."""
-
-    list_display = ["what", "count", "ends_at"]
-    list_filter = ["what"]
+    list_display = ["limit", "count", "ends_at"]
+    list_filter = ["limit"]
     ordering = ["-ends_at"]
 
 
 @admin.register(CalendarLink)
 class CalendarLinkAdmin(ReadOnlyAdmin, LargeTableAdmin):
-    """Who has a link to their classes for a phone. They make, and renew, it themselves."""
-
-    list_display = ["user", "made_at"]
+    list_display = ["user", "created_at"]
     list_select_related = ["user"]
     search_fields = ["user__search_text"]
-    ordering = ["-made_at"]
+    ordering = ["-created_at"]
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin, LargeTableAdmin):
-    """Who is signed in on the JSON API. To delete a token is to revoke it."""
+    """Tokens of the JSON API. Deleting a token revokes it."""
 
     list_display = ["user", "created_at", "expires_at"]
     list_select_related = ["user"]
@@ -158,7 +145,7 @@ class ApiTokenAdmin(ReadOnlyAdmin, LargeTableAdmin):
     ordering = ["-created_at", "-pk"]
 
     def has_delete_permission(self, request, obj=None):
-        """For who may close the account of its person."""
+        """Only tokens of people that the user may manage."""
         if not admin.ModelAdmin.has_delete_permission(self, request, obj):
             return False
         return (
@@ -171,17 +158,17 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
-    """Roles. The three that the code keeps are only to be read; further ones are the institute's."""
+    """Roles. The three built-in ones are read-only."""
 
     def get_queryset(self, request):
-        """With what is written of each permission, which would be a query a line."""
+        """Join the content types of the permissions, otherwise a query each."""
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
-    def _is_ours(self, group):
+    def _is_built_in(self, group):
         return group is not None and group.name in PERMISSIONS
 
     def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and not self._is_ours(obj)
+        return super().has_change_permission(request, obj) and not self._is_built_in(obj)
 
     def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and not self._is_ours(obj)
+        return super().has_delete_permission(request, obj) and not self._is_built_in(obj)

@@ -140,10 +140,10 @@ class RegisterOut(Message):
     },
 )
 def register(request, payload: RegisterIn):
-    """Register as a student, where registration is open. With an Admin's token, add a person of any role.
+    """Register as a student, where registration is open. An Admin's token adds people of any role.
 
-    An Admin may leave out the password. The response then contains `set_password_url`, the link where the person sets
-    one. It is shown only once: pass it on.
+    An Admin may leave out the password. The response then contains `set_password_url`, the link
+    where the person sets one. It is shown only once: pass it on.
     """
     if not _may_add_people(request):
         return _self_registration(request, payload)
@@ -210,8 +210,9 @@ class LoginOut(Schema):
 def login(request, payload: LoginIn):
     """Return a token for the header `Authorization: Bearer …` of all other calls.
 
-    It is valid for 24 hours, and ends with signing out, a new password, another role or deactivation. Tries are limited
-    as on the sign-in page: too many return 429, with the seconds to wait in `Retry-After`.
+    It is valid for 24 hours, and ends with signing out, a new password, another role or
+    deactivation. Tries are limited as on the sign-in page: too many return 429, with the seconds to
+    wait in `Retry-After`.
     """
     name, password = payload.email.strip(), payload.password
     sent = {"email": name, "password": password.strip()}
@@ -297,7 +298,10 @@ def _visible_person(request, pk):
     summary="Get a person",
 )
 def get_user(request, user_id: UserPath):
-    """Return a person. Admins see everybody, instructors the students of their batches, others themselves."""
+    """Return a person.
+
+    Admins see everybody, instructors the students of their batches, others themselves.
+    """
     person = _visible_person(request, user_id)
     return ApiResponse(user_json(person, everything=sees_all_details(request.user, person)))
 
@@ -325,7 +329,10 @@ class UserIn(Schema):
     openapi_extra=error_examples((400, "email", "Somebody has this email address already.")),
 )
 def update_user(request, user_id: UserPath, payload: UserIn):
-    """Change one's own name and phone. An Admin can change those of everybody, and email addresses."""
+    """Change one's own name and phone.
+
+    An Admin can change those of everybody, and email addresses.
+    """
     person = _visible_person(request, user_id)
     form_class = form_to_edit(person, request.user)
     changes = {name: value or "" for name, value in sent_values(payload).items()}

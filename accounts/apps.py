@@ -3,8 +3,6 @@ from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
-    """People, roles, permissions, signing in."""
-
     name = "accounts"
     verbose_name = "People"
 
@@ -16,6 +14,6 @@ class AccountsConfig(AppConfig):
         from .services import sign_in
 
         post_migrate.connect(roles.update_roles, dispatch_uid="accounts.roles")
-        # Django's own would write a line of history for every sign-in.
+        # Django's own receiver writes a history record for every sign-in.
         user_logged_in.disconnect(update_last_login, dispatch_uid="update_last_login")
         user_logged_in.connect(sign_in.record_sign_in, dispatch_uid="accounts.last_login")

@@ -1,5 +1,3 @@
-"""Sign in with an e-mail address or an admission number."""
-
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission
@@ -9,13 +7,13 @@ from coachmaster.core.compiled import compiled
 User = get_user_model()
 
 
-# 1.0 ms becomes 0.2, on every request of somebody who is signed in.
+# 1.0 ms becomes 0.2, on every request of a signed-in person.
 @compiled
 def _user(*, pk):
     return User.objects.filter(pk=pk).select_related("membership__group", "student_profile")
 
 
-# 0.8 ms becomes 0.2, on every request of somebody who is signed in.
+# 0.8 ms becomes 0.2, on every request of a signed-in person.
 @compiled
 def _permissions(*, user_id):
     return (
@@ -26,7 +24,7 @@ def _permissions(*, user_id):
 
 
 class EmailOrAdmissionNumberBackend(ModelBackend):
-    """Find the person by e-mail (in any letter case) or admission number."""
+    """Sign in with an email address, in any case, or an admission number."""
 
     def authenticate(self, request, username=None, password=None, **kwargs):
         name = (username or kwargs.get("email") or "").strip()
@@ -34,25 +32,23 @@ class EmailOrAdmissionNumberBackend(ModelBackend):
             return None
         user = self.find(name)
         if user is None:
-            User().set_password(
-                password
-            )  # as much work as a wrong password, so that time does not tell
+            # Takes as long as a wrong password, so that the time does not reveal who exists.
+            User().set_password(password)
             return None
         return user if user.check_password(password) and self.user_can_authenticate(user) else None
 
     def find(self, name):
-        """Return the person who signs in by ``name``, or None."""
+        """Return the person with this email address or admission number, or None."""
         people = User.objects.with_role()
         if "@" in name:
             return people.filter(email=name.lower()).first()
         return people.filter(student_profile__admission_number__iexact=name).first()
 
     def get_user_permissions(self, user_obj, obj=None):
-        """Return no permission: rights are given to roles only, so that one table says who may do what."""
+        """Return nothing: only roles have permissions."""
         return set()
 
     def get_group_permissions(self, user_obj, obj=None):
-        """Return the permissions of the role."""
         if not user_obj.is_active or user_obj.is_superuser or obj is not None:
             return super().get_group_permissions(user_obj, obj)
         return {f"{app}.{codename}" for app, codename in _permissions(user_id=user_obj.pk)}

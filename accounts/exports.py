@@ -1,4 +1,4 @@
-"""What lists of people are as files."""
+"""Columns of the lists of people as files."""
 
 from coachmaster.core.exports import CellType, ExportColumn
 
@@ -7,23 +7,23 @@ def _of_student(name):
     return lambda person: getattr(person.student_profile, name) if person.is_student else None
 
 
-#: The list of people: what its page shows, and of students what is needed to bring them in elsewhere.
+#: Includes what is needed to import students elsewhere.
 PERSON_COLUMNS = [
     ExportColumn("Name", CellType.TEXT, lambda person: person.full_name),
     ExportColumn("Role", CellType.TEXT, lambda person: person.role),
     ExportColumn("Phone", CellType.TEXT, lambda person: person.phone),
-    ExportColumn("E-mail", CellType.TEXT, lambda person: person.email),
+    ExportColumn("Email", CellType.TEXT, lambda person: person.email),
     ExportColumn("Admission number", CellType.TEXT, _of_student("admission_number")),
     ExportColumn("Date of birth", CellType.DATE, _of_student("birth_on")),
     ExportColumn("Guardian", CellType.TEXT, _of_student("guardian_name")),
     ExportColumn("Guardian phone", CellType.TEXT, _of_student("guardian_phone")),
-    ExportColumn("Guardian e-mail", CellType.TEXT, _of_student("guardian_email")),
+    ExportColumn("Guardian email", CellType.TEXT, _of_student("guardian_email")),
     ExportColumn("Address", CellType.TEXT, _of_student("address")),
     ExportColumn("Active", CellType.TEXT, lambda person: "Yes" if person.is_active else "No"),
     ExportColumn("Added", CellType.DATETIME, lambda person: person.created_at),
 ]
 
-#: Students that were found, as the page of the search shows them.
+#: Search results.
 STUDENT_COLUMNS = [
     ExportColumn("Student", CellType.TEXT, lambda person: person.full_name),
     ExportColumn("Admission number", CellType.TEXT, _of_student("admission_number")),

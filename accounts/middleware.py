@@ -6,18 +6,18 @@ from .unsaved_input import unsaved_input
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """To the sign-in page; with what was typed, where a form was sent and not by a script, which keeps it itself."""
+    """Carry the unsaved input of a form to the sign-in page; scripts keep theirs."""
 
     def handle_no_permission(self, request, view_func):
         by_script = request.headers.get("X-Requested-With") == "fetch"
-        if not by_script and (typed := unsaved_input(request, view_func)):
-            return _sign_in_page(request, next=request.path, typed=typed)
+        if not by_script and (text := unsaved_input(request, view_func)):
+            return _sign_in_page(request, next=request.path, unsaved=text)
         return super().handle_no_permission(request, view_func)
 
 
 @never_cache
 @sensitive_post_parameters()
-def _sign_in_page(request, **carried):
+def _sign_in_page(request, **context):
     from accounts.views.sign_in import sign_in_page
 
-    return sign_in_page(request, **carried)
+    return sign_in_page(request, **context)

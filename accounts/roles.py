@@ -1,11 +1,9 @@
-"""Who may do what: the three roles are Django groups, and this table is the one place that fills them.
+"""Roles and their permissions.
 
-Two kinds of permission meet on a page. A *right* opens a kind of page or act (`finance.add_payment`). The *scope*
-`accounts.see_whole_institute` widens the rows from one's own (own batches, oneself) to everybody's; the querysets'
-`visible_to(user)` asks for it. No view asks for a group's name, so an institute can make a further group ("Front desk")
-in Django admin, give it the scope and the rights it needs, and put people in it.
-
-`manage.py migrate` puts the permissions of the three groups back to this table; other groups are left alone.
+The three roles are Django groups, filled from the table below after each `migrate`. A permission
+opens a kind of page or action (`finance.add_payment`). `accounts.see_whole_institute` extends the
+visible rows from a person's own to all (see `ScopedQuerySet`). Code asks for permissions, never for
+roles, so an institute can add roles in Django admin.
 """
 
 from django.apps import apps
@@ -102,10 +100,7 @@ PERMISSIONS = {
 
 @transaction.atomic
 def update_roles(sender=None, **kwargs):
-    """Make the three groups and give them exactly the permissions of the table.
-
-    Runs after each app's migrations; the last run sees all permissions.
-    """
+    """Set the permissions of the three groups; receiver of `post_migrate` of the last app."""
     if (
         sender is not None
         and sender != [app for app in apps.get_app_configs() if app.models_module][-1]
@@ -123,21 +118,21 @@ def update_roles(sender=None, **kwargs):
 
 
 def sees_whole_institute(user):
-    """Whether ``user`` sees everybody's records and not only their own."""
+    """Return whether ``user`` may see all records, not only their own."""
     return user.has_perm(SEE_WHOLE_INSTITUTE)
 
 
 def assignable_roles(user):
-    """The roles, as groups, that ``user`` may give to others: Student, and those that give no right which ``user`` lacks."""
+    """Return the groups that ``user`` may assign: Student, and those within their permissions."""
     from django.contrib.auth.models import Group, Permission
 
     roles = Group.objects.order_by("pk")
     if user.is_superuser:
         return roles
-    beyond = Permission.objects.exclude(group__user=user)
-    return roles.filter(Q(name=STUDENT) | ~Q(permissions__in=beyond)).distinct()
+    missing = Permission.objects.exclude(group__user=user)
+    return roles.filter(Q(name=STUDENT) | ~Q(permissions__in=missing)).distinct()
 
 
 def requires(permission):
-    """Wraps a view in a `urls.py`: without that permission, the 403 page. So the file of addresses is the access table."""
+    """Decorator for views in `urls.py`: show the 403 page without the permission."""
     return permission_required(permission, raise_exception=True)

@@ -1,7 +1,7 @@
-"""What is slowed down after too many tries, counted in the database that all processes share.
+"""Limits for sign-in and other tries, counted in the database.
 
-A try is counted before it is looked at, in a transaction of its own: however many come at once, no more than the limit
-get through. What a key stands for (a name, an address) is kept as a keyed hash only.
+A try is counted before it is checked, in a transaction of its own, so concurrent tries cannot
+exceed a limit. Names and addresses are stored as keyed hashes only.
 """
 
 import datetime
@@ -24,85 +24,81 @@ from .models import Attempts
 
 @dataclass(frozen=True)
 class Limit:
-    """At most ``most`` tries ``within`` a span of time that starts with the first; ``then`` is what is left after it."""
+    """At most ``max_tries`` in ``period`` from the first try, then the tries of ``next``."""
 
-    what: str
-    most: int
-    within: datetime.timedelta
-    then: "Limit | None" = None
+    name: str
+    max_tries: int
+    period: datetime.timedelta
+    next: "Limit | None" = None
 
     def key(self, subject):
-        """The key of the row that counts for ``subject``."""
-        return salted_hmac(
-            f"accounts.throttling.{self.what}", subject, algorithm="sha256"
-        ).hexdigest()
+        salt = f"accounts.throttling.{self.name}"
+        return salted_hmac(salt, subject, algorithm="sha256").hexdigest()
+
+    def chain(self):
+        """Return this limit and those that follow it."""
+        return [self, *(self.next.chain() if self.next else ())]
 
 
 _MINUTE, _HOUR, _DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
 
 PAIR = Limit("sign-in: name and address", 10, 15 * _MINUTE)
 ADDRESS = Limit("sign-in: address", 100, _HOUR)
-# Slowed rather than locked: whoever knows a name could otherwise keep its owner out.
-NAME = Limit("sign-in: name", 30, _DAY, then=Limit("sign-in: name, slowed", 1, _MINUTE))
+# Slowed down, not locked: otherwise anybody could lock out a person by their name.
+NAME = Limit("sign-in: name", 30, _DAY, next=Limit("sign-in: name, slowed", 1, _MINUTE))
 REGISTER = Limit("register: address", 20, _HOUR)
-RESET_NAME = Limit("reset mail: name", 5, _HOUR)
-RESET_ADDRESS = Limit("reset mail: address", 20, _HOUR)
+RESET_NAME = Limit("password reset: name", 5, _HOUR)
+RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
 
 
 class TooManyTries(Exception):
-    """A limit is used up; ``seconds`` from now the next try is let through."""
+    """Raised when a limit is reached; ``seconds`` is the time until the next try."""
 
     def __init__(self, seconds):
         self.seconds = max(1, math.ceil(seconds))
-        super().__init__(self.sentence)
-
-    @property
-    def sentence(self):
-        """What to do, for the person."""
         minutes = math.ceil(self.seconds / 60)
-        return f"Too many tries. Wait {minutes} minute{'s' * (minutes > 1)}, then try again."
+        self.message = (
+            f"Too many tries. Wait {minutes} minute{'s' * (minutes > 1)}, then try again."
+        )
+        super().__init__(self.message)
 
 
 @transaction.atomic(durable=True)
 def count_tries(*tries):
-    """Count one try against each (limit, subject). Raises TooManyTries, and counts nothing, when one is used up."""
+    """Count one try for each (limit, subject); raise TooManyTries and count nothing at a limit."""
     now = timezone.now()
-    limits = {}
-    for limit, subject in tries:
-        while limit:
-            limits[limit.key(subject)] = limit
-            limit = limit.then
-    # Writing `what` again locks the row; keys in order, so that two requests never wait for each other.
+    limits = {limit.key(subject): limit for first, subject in tries for limit in first.chain()}
+    # Updating `limit` locks the row; sorted keys prevent deadlocks.
     Attempts.objects.bulk_create(
         [
-            Attempts(key=key, what=limit.what, count=0, ends_at=now)
+            Attempts(key=key, limit=limit.name, count=0, ends_at=now)
             for key, limit in sorted(limits.items())
         ],
         update_conflicts=True,
         unique_fields=["key"],
-        update_fields=["what"],
+        update_fields=["limit"],
     )
     rows = Attempts.objects.in_bulk(list(limits))
-    counted = []
-    for limit, subject in tries:
-        while limit:
-            row = rows[limit.key(subject)]
-            if row.ends_at <= now:
-                row.count, row.ends_at = 0, now + limit.within
-            if row.count < limit.most:
-                row.count += 1
-                counted.append(row)
-                break
-            if not limit.then:
-                raise TooManyTries((row.ends_at - now).total_seconds())
-            limit = limit.then
+    counted = [_count_try(rows, limit, subject, now) for limit, subject in tries]
     Attempts.objects.bulk_update(counted, ["count", "ends_at"])
 
 
-def client_address(request):
-    """The network address that asks: reported by the right-most proxy that is not ours, or the connection's own.
+def _count_try(rows, first, subject, now):
+    """Count a try in the row of the first limit in the chain with tries left, and return it."""
+    for limit in first.chain():
+        row = rows[limit.key(subject)]
+        if row.ends_at <= now:
+            row.count, row.ends_at = 0, now + limit.period
+        if row.count < limit.max_tries:
+            row.count += 1
+            return row
+    raise TooManyTries((row.ends_at - now).total_seconds())
 
-    Of an IPv6 address the first half counts: the other half is its owner's to change at will.
+
+def client_address(request):
+    """Return the client's address, as reported by trusted proxies.
+
+    For IPv6 this is the /64 network, since clients choose the other half freely.
     """
     address = request.META.get("REMOTE_ADDR", "")
     if settings.TRUSTED_PROXIES:
@@ -124,12 +120,12 @@ def _sign_in_tries(request, name):
 
 
 def count_sign_in(request, name):
-    """Count one password for ``name`` from where the request comes. Raises TooManyTries."""
+    """Count a password entered for ``name``; raise TooManyTries at a limit."""
     count_tries(*_sign_in_tries(request, name))
 
 
 def forgive_sign_in(request, name):
-    """Forget the failures of this name from here; the try itself was none, so it is taken back everywhere else."""
+    """Reset the count of this name and address, and do not count the try elsewhere."""
     pair, *others = (limit.key(subject) for limit, subject in _sign_in_tries(request, name))
     Attempts.objects.filter(key=pair).delete()
     Attempts.objects.filter(key__in=others, count__gt=0).update(count=F("count") - 1)
@@ -138,7 +134,7 @@ def forgive_sign_in(request, name):
 
 @transaction.atomic
 def delete_expired():
-    """Delete some rows whose time is over; those that somebody is counting in stay."""
+    """Delete up to 100 expired rows that are not locked."""
     ended = Attempts.objects.filter(ends_at__lt=timezone.now() - _DAY).select_for_update(
         skip_locked=True
     )
@@ -146,20 +142,16 @@ def delete_expired():
 
 
 def throttled(view):
-    """Wraps a view: where a limit is used up, the page that says how long to wait (429)."""
+    """Decorator: show how long to wait, with status 429, when a limit is reached."""
 
     @functools.wraps(view)
     def inner(request, *args, **kwargs):
         try:
             return view(request, *args, **kwargs)
         except TooManyTries as error:
-            answer = render(
-                request,
-                "accounts/sign_in/too_many_tries.html",
-                {"sentence": error.sentence},
-                status=429,
-            )
-            answer["Retry-After"] = error.seconds
-            return answer
+            context = {"message": error.message}
+            page = render(request, "accounts/sign_in/too_many_tries.html", context, status=429)
+            page["Retry-After"] = error.seconds
+            return page
 
     return inner

@@ -1,6 +1,6 @@
-"""Tokens of the JSON API: given at sign-in, kept as a digest, in force for a day. To revoke one is to delete its row.
+"""Tokens of the JSON API, stored as digests.
 
-A token of 256 random bits needs no slow hash: nobody tries them all.
+A token has 256 random bits, so a fast hash is safe.
 """
 
 import datetime
@@ -24,9 +24,9 @@ def _digest(token):
 
 @transaction.atomic
 def issue(user):
-    """A new token for ``user``, as text that is told this once; their tokens whose time is over go.
+    """Return a new token for ``user``, and delete their expired ones.
 
-    None when since ``user`` was loaded the password was changed or the account closed, which had to end this token too.
+    Return None if the password was changed or the person deactivated since ``user`` was loaded.
     """
     unchanged = User.objects.select_for_update(no_key=True).filter(
         password=user.password, is_active=True
@@ -42,34 +42,28 @@ def issue(user):
 
 
 def find(token):
-    """The ApiToken in force that ``token`` is the text of, with its person, role and record; None without one."""
-    people = ApiToken.objects.valid().select_related(
-        "user__membership__group", "user__student_profile"
-    )
-    return people.filter(digest=_digest(token)).first()
+    """Return the valid ApiToken with its person, role and student record, or None."""
+    tokens = ApiToken.objects.valid().filter(digest=_digest(token))
+    return tokens.select_related("user__membership__group", "user__student_profile").first()
 
 
 def revoke_all(user):
-    """End every token of ``user``."""
     ApiToken.objects.filter(user=user).delete()
 
 
 class Token(HttpBearer):
-    """Who may call an operation: anybody with a token, with ``right`` only who has that permission (else 403).
+    """Require a token and a permission; ``optional`` also admits calls without a token."""
 
-    ``optional`` lets people without a token in as nobody; a dead token is refused there too. The session never counts.
-    """
-
-    def __init__(self, right=None, *, optional=False):
+    def __init__(self, permission=None, *, optional=False):
         super().__init__()
-        self.right, self.optional = right, optional
+        self.permission, self.optional = permission, optional
 
     def __call__(self, request):
         if self.optional and "Authorization" not in request.headers:
             request.user = AnonymousUser()
             return request.user
         person = super().__call__(request)
-        if person and self.right and not person.has_perm(self.right):
+        if person and self.permission and not person.has_perm(self.permission):
             raise PermissionDenied
         return person
 

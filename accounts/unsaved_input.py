@@ -1,44 +1,43 @@
-"""What was typed on a page whose session had expired: it is carried through signing in, and shown again, not saved.
+"""Input of a form that was sent after the session expired.
 
-The sign-in form carries it in a hidden field, so that nothing is kept for people who are not signed in. Then it waits in
-the session for the page that it was typed on, and for no other.
+The sign-in form carries the input in a hidden field, so nothing is stored for people who are not
+signed in. After sign-in it waits in the session for its page, which shows it again, unsaved.
 """
 
 from django.http import QueryDict
 
-#: More is not carried: a sheet of two hundred students with a note each.
+#: Enough for an attendance sheet of 200 students with a note each.
 MAX_LENGTH = 100_000
-
 
 _SESSION_KEY = "typed"
 
 
 def restores_input(view):
-    """Mark a page that shows again what `typed_before` has of it."""
+    """Decorator for views that call `restored_input`."""
     view.restores_input = True
     return view
 
 
 def unsaved_input(request, view):
-    """What was typed on a page that `comes_back`, as text; else ""."""
+    """Return the posted form as text, if ``view`` restores input; otherwise an empty string."""
     if request.method != "POST" or not getattr(view, "restores_input", False):
         return ""
-    typed = request.POST.copy()
-    typed.pop("csrfmiddlewaretoken", None)
-    text = typed.urlencode()
+    data = request.POST.copy()
+    data.pop("csrfmiddlewaretoken", None)
+    text = data.urlencode()
     return text if len(text) <= MAX_LENGTH else ""
 
 
 def store_unsaved_input(request, path):
-    """Keep what the sign-in form carried for the page at ``path``; call it once somebody is signed in."""
-    if 0 < len(typed := request.POST.get("typed", "")) <= MAX_LENGTH:
-        request.session[_SESSION_KEY] = [path, typed]
+    """Store the input in the sign-in form for the page at ``path``; call it after sign-in."""
+    if 0 < len(text := request.POST.get("typed", "")) <= MAX_LENGTH:
+        request.session[_SESSION_KEY] = [path, text]
 
 
 def restored_input(request):
-    """What was typed on this page before signing in, as a form reads it, once; or None."""
-    path, typed = request.session.get(_SESSION_KEY, [None, ""])
+    """Return the stored input of this page as a QueryDict, once; otherwise None."""
+    path, text = request.session.get(_SESSION_KEY, [None, ""])
     if path != request.path:
         return None
     del request.session[_SESSION_KEY]
-    return QueryDict(typed)
+    return QueryDict(text)

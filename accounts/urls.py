@@ -1,5 +1,3 @@
-"""The pages of this app and who may open them."""
-
 from django.urls import path
 
 from .roles import requires
@@ -24,7 +22,7 @@ urlpatterns = [
     path("accounts/invitation/<str:token>/", passwords.invitation, name="invitation"),
     path("people/", requires("accounts.view_user")(people.person_list), name="person-list"),
     path("people/add/", requires("accounts.add_user")(people.person_create), name="person-create"),
-    # Everybody has a page: whose one may see is a matter of rows.
+    # The querysets decide which people are visible.
     path("people/<int:pk>/", people.person_detail, name="person-detail"),
     path("people/<int:pk>/edit/", people.person_update, name="person-update"),
     path(

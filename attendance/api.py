@@ -132,11 +132,13 @@ def _clean_day(value, name):
     ),
 )
 def mark_attendance(request, payload: AttendanceIn):
-    """Save the attendance sheet of a day, or correct it. Only changes are written; previous marks are recorded.
+    """Save the attendance sheet of a day, or correct it.
 
-    Marks of students who are not sent do not change. If a student is not in the batch on that day, nothing is written.
-    A day without a planned class is accepted. Future days, holidays, days before the batch starts or after it ends, and
-    days after the limit for corrections are refused. An Admin can correct after the limit, with a `reason`.
+    Only changes are written; previous marks are recorded. Marks of students who are not sent do not
+    change. If a student is not in the batch on that day, nothing is written. A day without a
+    planned class is accepted. Future days, holidays, days outside of the batch's dates, and days
+    after the limit for corrections are refused. An Admin can correct after the limit, with a
+    `reason`.
     """
     held_on = _clean_day(payload.date, "date")
     batch = attendance_batch_or_404(request.user, payload.batch_id)
@@ -214,8 +216,8 @@ class AttendanceCounts(Schema):
     late: int = Field(description="Days late.", examples=[1])
     excused: int = Field(description="Days excused; not counted in the percentage.", examples=[2])
     percentage: Percentage | None = Field(
-        description="Present and late in percent of present, late and absent, to one decimal; null without "
-        "marks.",
+        description="Present and late in percent of present, late and absent, to one decimal; "
+        "null without marks.",
         examples=[85],
     )
 
@@ -246,7 +248,7 @@ class StudentAttendance(AttendanceCounts):
     summary="Get a student's attendance",
 )
 def get_attendance(request, student_id: StudentPath, paging: Query[Paging]):
-    """Return a student's marks, newest first, and the numbers of all marks that the caller may see."""
+    """Return a student's marks, newest first, and the numbers of all visible marks."""
     student = attendance_student_or_404(request.user, student_id)
     marks = Mark.objects.visible_to(request.user).filter(student=student)
     found = marks.select_related("sheet").order_by("-sheet__held_on", "-pk")

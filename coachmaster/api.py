@@ -43,12 +43,13 @@ logger = logging.getLogger(__name__)
 DESCRIPTION = """\
 The operations of CoachMaster as JSON, with the same rules and permissions as its pages.
 
-**Sign-in.** `POST /auth/login` returns a token. Every other call sends it as `Authorization: Bearer …`. A token is valid
-for 24 hours, and ends with signing out, a new password, another role or deactivation.
+**Sign-in.** `POST /auth/login` returns a token. Every other call sends it as
+`Authorization: Bearer …`. A token is valid for 24 hours, and ends with signing out, a new password,
+another role or deactivation.
 
-**Values.** Dates are `YYYY-MM-DD`, times ISO 8601 with offset. Amounts are rupees as JSON numbers with at most two
-decimals; in requests they may be text. Lists take `page` and `per_page`, and return `total`, and `next` if there is
-another page.
+**Values.** Dates are `YYYY-MM-DD`, times ISO 8601 with offset. Amounts are rupees as JSON numbers
+with at most two decimals; in requests they may be text. Lists take `page` and `per_page`, and
+return `total`, and `next` if there is another page.
 
 **Errors** are `{"message": "…"}`, or `{"message": "…", "errors": {"<field>": ["…"]}}`.
 """
@@ -132,7 +133,7 @@ def handle_http_error(request, error):
 
 @api.exception_handler(TooManyTries)
 def handle_too_many_tries(request, error):
-    return error_response(429, error.sentence, Retry_After=error.seconds)
+    return error_response(429, error.message, Retry_After=error.seconds)
 
 
 @api.exception_handler(OperationalError)

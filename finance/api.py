@@ -204,10 +204,11 @@ def record_payment(
         description="A new key for each payment, like a UUID; the same key for each retry.",
     ),
 ):
-    """Record a payment and issue its receipt. With an `Idempotency-Key`, repeated calls record one payment.
+    """Record a payment and issue its receipt.
 
-    The same key again returns the same payment with 200, or 409 if the content differs. Without a key, a payment of the
-    same amount by the same student within ten minutes is refused with 409 unless `confirm_duplicate` is true. An amount
+    With an `Idempotency-Key`, repeated calls record one payment: the same key again returns it with
+    200, or 409 if the content differs. Without a key, a payment of the same amount by the same
+    student within ten minutes is refused with 409 unless `confirm_duplicate` is true. An amount
     above the dues is refused with 409 unless `advance` is true.
     """
     student = student_or_404(request.user, payload.student_id)
@@ -288,7 +289,7 @@ class PaymentList(ResultPage):
     summary="List a student's payments",
 )
 def list_payments(request, student_id: StudentPath, paging: Query[Paging]):
-    """Return all payments, newest first. Cancelled receipts are included, but not in `total_paid`."""
+    """Return all payments, newest first; `total_paid` is without cancelled receipts."""
     student = student_or_404(request.user, student_id)
     rows = Payment.objects.filter(student=student).select_related("reversal")
     rows = rows.order_by("-paid_on", "-pk")

@@ -155,7 +155,10 @@ class BatchUpdate(Schema):
     summary="List batches",
 )
 def list_batches(request, paging: Query[Paging]):
-    """Return batches by name: an Admin's are all, an instructor's those they teach, a student's their own."""
+    """Return batches, by name.
+
+    Admins see all, instructors those they teach, students those of their enrollments.
+    """
     visible = Batch.objects.visible_to(request.user)
     rows = visible.prefetch_related("class_times").order_by("name", "pk")
     return list_response(request, paging, "batches", rows, batch_json)

@@ -6,7 +6,7 @@ from coachmaster.core.form_fields import LowercaseEmailFormField
 
 
 class PasswordField(forms.CharField):
-    """A password that exists already; spaces at its ends belong to it."""
+    """An existing password, or a new one with ``autocomplete="new-password"``; never stripped."""
 
     def __init__(self, *, autocomplete="current-password", **kwargs):
         widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
@@ -14,10 +14,10 @@ class PasswordField(forms.CharField):
 
 
 class ConfirmPasswordMixin:
-    """For forms whose act is not undone easily: asks for one's own password when it was last typed over ten minutes ago.
+    """Ask for the user's password if it was entered more than ten minutes ago.
 
-    Takes the keyword ``request``. A right password is noted for the next ten minutes, wrong ones count as failed sign-ins.
-    Call `is_valid()` outside of a transaction: the count has to outlast a refusal.
+    Wrong passwords count as failed sign-ins. Call `is_valid()` outside of a transaction, so that a
+    rollback does not undo the count.
     """
 
     def __init__(self, *args, request, **kwargs):
@@ -25,7 +25,7 @@ class ConfirmPasswordMixin:
         self.request = request
         if not sign_in.is_password_confirmed(request):
             self.fields["own_password"] = PasswordField(
-                label="Your password", help_text="You typed it a while ago; this step asks again."
+                label="Your password", help_text="Enter your password again to confirm this step."
             )
 
     def clean_own_password(self):
@@ -34,21 +34,19 @@ class ConfirmPasswordMixin:
 
     def clean(self):
         cleaned = super().clean()
-        # Once it was right, a form that comes back for another reason does not ask again.
+        # A form with other errors does not ask for a confirmed password again.
         if "own_password" in self.fields and "own_password" not in self.errors:
             del self.fields["own_password"]
         return cleaned
 
 
 class NewPasswordForm(forms.Form):
-    """A password set by the person themselves, typed twice."""
-
     password = PasswordField(
         label="New password",
         autocomplete="new-password",
-        help_text="At least 8 characters; a few words are better than one.",
+        help_text="At least 8 characters. Several words are better than one.",
     )
-    password_again = PasswordField(label="The same again", autocomplete="new-password")
+    password_again = PasswordField(label="New password again", autocomplete="new-password")
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
@@ -59,21 +57,20 @@ class NewPasswordForm(forms.Form):
         return self.cleaned_data["password"]
 
     def person(self):
-        """Whom the password must not be about."""
+        """Return the person whose details the password must not contain."""
         return self.user
 
     def clean(self):
         cleaned = super().clean()
         again = self.cleaned_data.get("password_again")
         if again and "password" in self.cleaned_data and again != self.cleaned_data["password"]:
-            self.add_error("password_again", "The two passwords differ. Type the same one twice.")
+            message = "The two passwords differ. Enter the same password twice."
+            self.add_error("password_again", message)
         return cleaned
 
 
 class PasswordChangeForm(NewPasswordForm):
-    """One's own password: the old one vouches for who sits there."""
-
-    old_password = PasswordField(label="Your password until now")
+    old_password = PasswordField(label="Current password")
 
     field_order = ["old_password", "password", "password_again"]
 
@@ -87,10 +84,8 @@ class PasswordChangeForm(NewPasswordForm):
 
 
 class PasswordResetForm(forms.Form):
-    """Whose password is forgotten."""
-
     email = LowercaseEmailFormField(
-        label="Your e-mail address",
+        label="Your email address",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )

@@ -12,8 +12,6 @@ from .passwords import ConfirmPasswordMixin
 
 
 class PeopleFilter(FilterForm):
-    """The filters of the list of people."""
-
     role = forms.ChoiceField(label="Role")
     show = forms.ChoiceField(
         label="Show",
@@ -32,27 +30,25 @@ class PeopleFilter(FilterForm):
         self.fields["role"].choices = [("", "All roles"), *((name, name) for name in self.roles)]
 
     def filter(self, people):
-        """The people who were asked for."""
         if role := self.value("role"):
             people = people.filter(membership__group=self.roles[role])
         show = self.value("show")
         if show == "enrolled":
-            return self._named(people.enrolled())
+            return self._search(people.enrolled())
         if show:
-            # `in`, since a bare boolean column in WHERE finds no index on SQLite.
+            # `in`, since SQLite uses no index for a bare boolean column.
             people = people.filter(is_active__in=[show != "inactive"])
         if show == "invited":
             people = people.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
-        return self._named(people)
+        return self._search(people)
 
-    def _named(self, people):
-        if words := self.value("q"):
-            people = people.search(words)
-        return people
+    def _search(self, people):
+        text = self.value("q")
+        return people.search(text) if text else people
 
 
 class ProfileForm(EditForm):
-    """What people change about themselves."""
+    """The details that people can change themselves."""
 
     class Meta:
         model = User
@@ -60,36 +56,35 @@ class ProfileForm(EditForm):
 
     @property
     def person(self):
-        """The fields of the person."""
         return {name: self.cleaned_data[name] for name in self.Meta.fields}
 
     @property
     def record(self):
-        """The fields of the student's record; None where there is none."""
+        """Return the fields of the student's record, or None without a record."""
         return None
 
 
 class PersonForm(ProfileForm):
-    """A person, by an Admin."""
+    """A person without a student's record."""
 
-    needs_email = True
+    requires_email = True
 
     class Meta(ProfileForm.Meta):
         fields = ["full_name", "email", "phone"]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.needs_email:
+        if self.requires_email:
             self.fields["email"].required = True
-            self.fields["email"].help_text = "They sign in with it."
+            self.fields["email"].help_text = "Used to sign in."
 
 
 class StudentForm(PersonForm):
-    """A student with their record, by an Admin."""
+    """A student and their record."""
 
-    needs_email = False
+    requires_email = False
 
-    RECORD = [
+    RECORD_FIELDS = [
         "admission_number",
         "birth_on",
         "guardian_name",
@@ -101,17 +96,17 @@ class StudentForm(PersonForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        for name, field in forms.fields_for_model(StudentProfile, self.RECORD).items():
+        for name, field in forms.fields_for_model(StudentProfile, self.RECORD_FIELDS).items():
             self.fields[name] = field
-        self.fields["state"].choices = [("", "As the institute"), *State.choices]
+        self.fields["state"].choices = [("", "Same as the institute"), *State.choices]
         self.fields["guardian_name"].label = "Guardian's name"
         is_new = self.instance.pk is None
         self.fields["admission_number"].required = not is_new
         if is_new:
-            self.fields["admission_number"].help_text = "Left empty, the next one is given."
+            self.fields["admission_number"].help_text = "Leave empty for the next number."
         else:
             self.initial = {
-                **forms.model_to_dict(self.instance.student_profile, self.RECORD),
+                **forms.model_to_dict(self.instance.student_profile, self.RECORD_FIELDS),
                 **self.initial,
             }
 
@@ -121,28 +116,25 @@ class StudentForm(PersonForm):
 
     @property
     def record(self):
-        return {name: self.cleaned_data[name] for name in self.RECORD}
+        return {name: self.cleaned_data[name] for name in self.RECORD_FIELDS}
 
 
 def form_to_edit(person, by):
-    """The form by which ``by`` may edit ``person`` (loaded `for_page`). Raises PermissionDenied when there is none."""
-    if by.has_perm("accounts.change_user"):
-        # An e-mail address is a key to the account: not to one that may do what one may not oneself.
-        return (
-            ProfileForm
-            if not person.is_manageable
-            else StudentForm
-            if person.is_student
-            else PersonForm
-        )
-    if person.pk == by.pk:
+    """Return the form class by which ``by`` may edit ``person``, loaded `for_page`.
+
+    Whoever controls the email address can take over the account, so it can be changed only for
+    people without permissions that ``by`` lacks. Raise PermissionDenied if ``by`` may not edit.
+    """
+    if not by.has_perm("accounts.change_user"):
+        if person.pk != by.pk:
+            raise PermissionDenied
         return ProfileForm
-    raise PermissionDenied
+    if not person.is_manageable:
+        return ProfileForm
+    return StudentForm if person.is_student else PersonForm
 
 
 class RoleForm(ConfirmPasswordMixin, forms.Form):
-    """Another role for somebody."""
-
     role = forms.ModelChoiceField(
         queryset=Group.objects.none(), empty_label=None, widget=forms.RadioSelect
     )

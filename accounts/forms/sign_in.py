@@ -1,5 +1,3 @@
-"""Request data in, clean values out."""
-
 from django import forms
 from django.core.exceptions import ValidationError
 
@@ -10,7 +8,7 @@ from .passwords import PasswordField
 
 
 class SignInForm(forms.Form):
-    """Name and password. Valid, it has the ``user``."""
+    """A valid form has the ``user``."""
 
     name = SingleLineFormField(max_length=254)
     password = PasswordField()
@@ -22,10 +20,10 @@ class SignInForm(forms.Form):
         self.request = request
 
     def clean(self):
-        """Raises TooManyTries before the password is looked at."""
+        """Raise TooManyTries before checking the password."""
         if self.errors:
             raise ValidationError(
-                "Enter your e-mail address or admission number, and your password."
+                "Enter your email address or admission number, and your password."
             )
         values = self.cleaned_data
         self.user = sign_in.authenticate_person(self.request, values["name"], values["password"])

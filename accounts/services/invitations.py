@@ -1,7 +1,6 @@
-"""Links by which a person sets a password that nobody else has seen.
+"""Links by which people set their own password.
 
-A link is signed, lasts for a number of days, and works once: it is bound to the password (or the lack of one) and the
-e-mail address that the person had when it was made.
+A link is signed, expires, and works once: it depends on the person's current password and email.
 """
 
 import datetime
@@ -21,24 +20,20 @@ def _fingerprint(user):
 
 
 def invitation_path(user):
-    """The path of the page on which ``user`` sets their password."""
-    return reverse(
-        "accounts:invitation", args=[signing.dumps([user.pk, _fingerprint(user)], salt=_SALT)]
-    )
+    token = signing.dumps([user.pk, _fingerprint(user)], salt=_SALT)
+    return reverse("accounts:invitation", args=[token])
 
 
 def invitation_link(user, request):
-    """The address that ``user`` opens to set their password."""
     return request.build_absolute_uri(invitation_path(user))
 
 
 def invited_person(token):
-    """The active person a link was made for, or None when it is no link of ours, too old, or used."""
+    """Return the active person of an invitation, or None if it is invalid, expired or used."""
+    max_age = datetime.timedelta(days=settings.INVITATION_DAYS)
     try:
-        pk, state = signing.loads(
-            token, salt=_SALT, max_age=datetime.timedelta(days=settings.INVITATION_DAYS)
-        )
+        pk, fingerprint = signing.loads(token, salt=_SALT, max_age=max_age)
     except (signing.BadSignature, ValueError, TypeError):
         return None
     user = User.objects.filter(pk=pk, is_active=True).first()
-    return user if user and constant_time_compare(state, _fingerprint(user)) else None
+    return user if user and constant_time_compare(fingerprint, _fingerprint(user)) else None

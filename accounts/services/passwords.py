@@ -4,10 +4,13 @@ from . import emails
 
 
 def set_password(user, password):
-    """A new password: it ends sessions elsewhere, tokens, links that were handed out, and is told to its owner."""
-    had_one = user.has_usable_password()
+    """Save a new password and notify the person.
+
+    This ends other sessions, API tokens and links to set a password.
+    """
+    had_password = user.has_usable_password()
     user.set_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
-        if had_one:
+        if had_password:
             emails.notify_account_changed(user, "The password of your account was changed.")

@@ -1,4 +1,4 @@
-"""Writes about people that span tables, and what the person concerned is told of them."""
+"""Add, change, activate and deactivate people, and notify them."""
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
@@ -14,13 +14,13 @@ from .admission_numbers import next_admission_number, retry_on_conflict
 
 
 def add_person(*, full_name, role, email="", phone="", password=None, profile=None):
-    """A new person with the role ``role`` (a group's name); for a student also their record.
+    """Add a person with a role, and a student's record from ``profile``.
 
-    ``profile`` holds fields of the student's record; without an admission number the next one is drawn. Without a
-    password the person can set one by invitation only. Raises ValidationError, saying which field is wrong.
+    A student without an admission number gets the next one. A person without a password needs an
+    invitation. Raise ValidationError with the fields.
     """
     unsaved = User()
-    unsaved.set_password(password)  # slow on purpose, so before the transaction
+    unsaved.set_password(password)  # hashing is slow, so before the transaction
 
     def write():
         user = User(full_name=full_name, email=email, phone=phone, password=unsaved.password)
@@ -43,14 +43,14 @@ def add_person(*, full_name, role, email="", phone="", password=None, profile=No
 
 
 def update_person(user, *, profile=None, **fields):
-    """Change fields of a person (`full_name`, `phone`, `email`), and with ``profile`` fields of a student's record.
+    """Change a person's fields, and those of a student's record by ``profile``.
 
-    A person whose e-mail address changes is told so at the old one. Raises ValidationError, saying which field is wrong.
+    A new email address is notified to the old one. Raise ValidationError with the fields.
     """
 
     def write():
         person = User.objects.select_for_update().get(pk=user.pk)
-        email_before = person.email
+        old_email = person.email
         for name, value in fields.items():
             setattr(person, name, value)
         if profile is not None:
@@ -60,51 +60,46 @@ def update_person(user, *, profile=None, **fields):
             record.full_clean()
             record.save()
         person.full_clean()
-        # All of it again, so that the text people are found by follows the record too.
+        # The search text also contains fields of the record.
         person.save(update_fields=[*fields, "search_text"])
-        emails.notify_email_changed(person, email_before)
+        emails.notify_email_changed(person, old_email)
         return person
 
     return retry_on_conflict(write)
 
 
 def _check_admin_remains(person):
-    """Raises ValidationError when ``person`` is the last one who is active and may change roles.
+    """Raise ValidationError if ``person`` is the last active person who can change roles.
 
-    Locks those who may, in order, so that two Admins cannot take the role from each other at once.
+    Lock all of them, ordered, so that two Admins cannot remove each other at the same time.
     """
-    keepers = User.objects.with_permission("change_membership")
-    keys = list(
-        Membership.objects.filter(user__in=keepers)
-        .select_for_update()
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    if (
-        person.pk in keys
-        and not User.objects.with_permission("change_membership").exclude(pk=person.pk).exists()
-    ):
+    admins = User.objects.with_permission("change_membership")
+    locked = Membership.objects.filter(user__in=admins).select_for_update().order_by("pk")
+    ids = list(locked.values_list("pk", flat=True))
+    # Asked again after the lock.
+    others = User.objects.with_permission("change_membership").exclude(pk=person.pk)
+    if person.pk in ids and not others.exists():
         raise ValidationError(f"{person} is the last active Admin. Make somebody else Admin first.")
 
 
 def check_can_change_role(person, *, by):
-    """Raises ValidationError, saying why, when the role of ``person`` is not for ``by`` to change."""
+    """Raise ValidationError if ``by`` cannot change the role of ``person``."""
     if person.pk == by.pk:
-        raise ValidationError("Nobody changes their own role: ask another Admin.")
+        raise ValidationError("You cannot change your own role. Ask another Admin.")
     if person.is_student:
         raise ValidationError(
-            f"{person} has a student's record and stays a student. For another role, add a second person with an e-mail "
-            "address of their own."
+            f"{person} has a student record and must remain a student. For another role, add a "
+            "second person with another email address."
         )
 
 
 @transaction.atomic
 def change_role(person, group, *, by):
-    """Give ``person`` the role ``group``, and tell them. Raises ValidationError when a rule forbids it."""
+    """Change the role of ``person`` to ``group`` and notify them; raise ValidationError."""
     check_can_change_role(person, by=by)
     if group.name == STUDENT:
         raise ValidationError(
-            "A student needs a record with an admission number: add them as a new student."
+            "A student needs an admission number: add this person as a new student."
         )
     if not group.permissions.filter(codename="change_membership").exists():
         _check_admin_remains(person)
@@ -118,14 +113,13 @@ def change_role(person, group, *, by):
 
 
 def check_can_deactivate(person, *, by):
-    """Raises ValidationError, saying why, when ``by`` cannot deactivate ``person``."""
     if person.pk == by.pk:
-        raise ValidationError("You cannot deactivate yourself: ask another Admin.")
+        raise ValidationError("You cannot deactivate yourself. Ask another Admin.")
 
 
 @transaction.atomic
 def deactivate(person, *, by):
-    """End the sign-in of ``person`` and their tokens; open sessions end with their next request. Raises ValidationError."""
+    """End the sign-in, sessions and tokens of ``person``; raise ValidationError."""
     check_can_deactivate(person, by=by)
     _check_admin_remains(person)
     person.is_active = False
@@ -135,6 +129,5 @@ def deactivate(person, *, by):
 
 @transaction.atomic
 def activate(person):
-    """Let ``person`` sign in again."""
     person.is_active = True
     person.save(update_fields=["is_active"])

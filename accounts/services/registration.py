@@ -8,15 +8,15 @@ from .people import add_person
 
 
 def check_registration_open():
-    """Raises PermissionDenied where the institute has registration closed."""
     if not settings.REGISTRATION_OPEN:
-        raise PermissionDenied("Registration is closed. Ask the office.")
+        raise PermissionDenied("Registration is closed. Ask the office for an account.")
 
 
 def register(*, address, **person):
-    """Add somebody who registers themselves from that network ``address``: a student, never anything else.
+    """Add a student who registers from the network ``address``.
 
-    Raises what `check_registration_open` and `add_person` raise, and TooManyTries.
+    Raise PermissionDenied if registration is closed, TooManyTries at a limit, and ValidationError
+    for invalid fields.
     """
     check_registration_open()
     throttling.count_tries((throttling.REGISTER, address))

@@ -1,4 +1,4 @@
-"""What happens beside a sign-in, and when the password has to be typed again."""
+"""Sign-in by name and password, and confirmation of the password for risky actions."""
 
 import datetime
 
@@ -8,18 +8,14 @@ from django.utils import timezone
 
 from accounts import throttling
 
-#: How long a typed password vouches for who sits there, for acts like voiding a payment.
 CONFIRMATION_LASTS = datetime.timedelta(minutes=10)
+WRONG_CREDENTIALS = "Wrong name or password. Check both and try again."
 
-_ENTERED_AT = "password_entered_at"
-
-
-#: What is said of a name and password that do not go together, whichever of the two is wrong.
-WRONG_CREDENTIALS = "This name and password do not go together. Check both and try again."
+_CONFIRMED_AT = "password_entered_at"
 
 
 def authenticate_person(request, name, password):
-    """The person who signs in by ``name`` and ``password``, or None. Raises TooManyTries before looking at it."""
+    """Return the person with this name and password, or None; raise TooManyTries at a limit."""
     throttling.count_sign_in(request, name)
     person = authenticate(request, username=name, password=password)
     if person:
@@ -28,44 +24,43 @@ def authenticate_person(request, name, password):
 
 
 def record_last_sign_in(user):
-    """Keep when a person last signed in, without a line of history."""
+    """Save the time without a history record."""
     user.last_login = timezone.now()
     type(user).objects.filter(pk=user.pk).update(last_login=user.last_login)
 
 
 def record_sign_in(sender, request, user, **kwargs):
-    """Keep when a person last signed in, and that the password was typed in this session."""
+    """Receiver of `user_logged_in`."""
     record_last_sign_in(user)
     if request is not None and hasattr(request, "session"):
         record_password_entry(request)
 
 
 def record_password_entry(request):
-    """The password was typed, and right, just now."""
-    request.session[_ENTERED_AT] = timezone.now().timestamp()
+    request.session[_CONFIRMED_AT] = timezone.now().timestamp()
 
 
 def is_password_confirmed(request):
-    """Whether the password was typed in this session within the last ten minutes."""
-    age = timezone.now().timestamp() - request.session.get(_ENTERED_AT, 0)
+    """Return whether the password was entered in this session within the last ten minutes."""
+    age = timezone.now().timestamp() - request.session.get(_CONFIRMED_AT, 0)
     return 0 <= age < CONFIRMATION_LASTS.total_seconds()
 
 
 def sign_in_name(user):
-    """The name ``user`` signs in by: their e-mail address, else their admission number."""
-    return user.email or (
-        user.student_profile.admission_number if user.is_student else f"#{user.pk}"
-    )
+    """Return the email address, otherwise the admission number."""
+    if user.email or not user.is_student:
+        return user.email or f"#{user.pk}"
+    return user.student_profile.admission_number
 
 
 def confirm_password(request, password):
-    """Note that the signed-in person typed their password again. Raises ValidationError when it is wrong, or too often was."""
+    """Record that the signed-in person entered their password again; raise ValidationError."""
     name = sign_in_name(request.user)
     try:
         throttling.count_sign_in(request, name)
     except throttling.TooManyTries as error:
-        raise ValidationError(error.sentence, code="throttled") from error
+        raise ValidationError(error.message, code="throttled") from error
     if not request.user.check_password(password):
-        raise ValidationError("This is not your password. Type it again.", code="wrong")
+        raise ValidationError("This is not your password. Enter it again.", code="wrong")
     throttling.forgive_sign_in(request, name)
     record_password_entry(request)

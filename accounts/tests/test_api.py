@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 DEAD = (401, {"message": "Sign in: send a valid token, as “Authorization: Bearer …”."})
 TAKEN = {
     "message": "Check email.",
-    "errors": {"email": ["Somebody has this e-mail address already."]},
+    "errors": {"email": ["Somebody has this email address already."]},
 }
 nobody = Caller()
 
@@ -109,7 +109,7 @@ def test_signing_in_needs_both(student, body, errors):
     ],
 )
 def test_a_wrong_name_or_password_is_told_in_one_sentence(student, email, password):
-    wrong = {"message": "This name and password do not go together. Check both and try again."}
+    wrong = {"message": "Wrong name or password. Check both and try again."}
 
     assert nobody("POST", "/auth/login", {"email": email, "password": password}) == (401, wrong)
     assert not ApiToken.objects.exists()
@@ -364,7 +364,7 @@ def test_a_weak_password_is_refused(db):
 
 def test_registering_can_be_closed_but_not_for_the_office(admin, settings):
     settings.REGISTRATION_OPEN = False
-    closed = (403, {"message": "Registration is closed. Ask the office."})
+    closed = (403, {"message": "Registration is closed. Ask the office for an account."})
 
     assert nobody("POST", "/auth/register", ASHA) == closed
     assert nobody("POST", "/auth/register", {**ASHA, "email": admin.email}) == closed, (

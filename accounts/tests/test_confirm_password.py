@@ -50,7 +50,7 @@ def test_a_wrong_password_is_refused_with_a_sentence(request_of, admin):
         {"reason": "typo", "own_password": "wrong"}, request=request_of(admin, minutes=11)
     )
 
-    assert form.errors == {"own_password": ["This is not your password. Type it again."]}
+    assert form.errors == {"own_password": ["This is not your password. Enter it again."]}
 
 
 def test_the_right_password_counts_for_the_next_ten_minutes(request_of, admin):

@@ -77,5 +77,5 @@ def test_a_weak_password_is_refused_and_nobody_made(create_owner, typed, sentenc
 def test_an_address_that_is_taken_is_refused(create_owner):
     UserFactory(email="owner@example.com")
 
-    with pytest.raises(CommandError, match="Somebody has this e-mail address already"):
+    with pytest.raises(CommandError, match="Somebody has this email address already"):
         create_owner("--link")

@@ -106,7 +106,7 @@ def test_a_link_that_is_none_of_ours_is_over(client, db, uid):
     response = client.get(reverse("accounts:password-reset-confirm", args=[uid, "abc-def"]))
 
     assert response.status_code == 404
-    assert "This link does not work any more" in response.content.decode()
+    assert "This link is not valid any more" in response.content.decode()
 
 
 def test_reset_mails_are_limited_by_name_and_by_address(client, student):

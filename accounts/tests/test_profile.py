@@ -62,8 +62,8 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(client_of,
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("old_password", "wrong", "This is not your password. Type it again."),
-        ("password_again", "another", "The two passwords differ. Type the same one twice."),
+        ("old_password", "wrong", "This is not your password. Enter it again."),
+        ("password_again", "another", "The two passwords differ. Enter the same password twice."),
         ("password", "asha verma", "The password is too similar to the full name."),
     ],
 )

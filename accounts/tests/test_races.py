@@ -59,7 +59,7 @@ def test_one_address_registered_by_several_at_once_makes_one_person_and_refusals
 
     assert sorted(type(result).__name__ for result in results) == ["User"] + ["ValidationError"] * 5
     refusal = next(result for result in results if isinstance(result, ValidationError))
-    assert refusal.message_dict == {"email": ["Somebody has this e-mail address already."]}
+    assert refusal.message_dict == {"email": ["Somebody has this email address already."]}
 
 
 def test_students_added_at_once_get_consecutive_admission_numbers():

@@ -14,7 +14,7 @@ from .factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
-REFUSAL = "This name and password do not go together. Check both and try again."
+REFUSAL = "Wrong name or password. Check both and try again."
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_form_that_is_not_filled_in_says_what_to_enter(sign_in, student, name,
     response = sign_in(name, password)
 
     assert response.context["form"].non_field_errors() == [
-        "Enter your e-mail address or admission number, and your password."
+        "Enter your email address or admission number, and your password."
     ]
 
 

@@ -46,7 +46,7 @@ def test_the_time_to_wait_is_what_is_left_and_then_tries_come_back():
         with pytest.raises(TooManyTries) as refused:
             count_tries((THREE_AN_HOUR, "asha"))
         assert refused.value.seconds == 600
-        assert refused.value.sentence == "Too many tries. Wait 10 minutes, then try again."
+        assert refused.value.message == "Too many tries. Wait 10 minutes, then try again."
         clock.shift(datetime.timedelta(minutes=10))
         assert tries_let_through(THREE_AN_HOUR, "asha", 5) == 3
 
@@ -65,7 +65,7 @@ def test_after_a_slowed_limit_one_try_a_minute_is_left():
         "slow",
         2,
         datetime.timedelta(days=1),
-        then=Limit("slower", 1, datetime.timedelta(minutes=1)),
+        next=Limit("slower", 1, datetime.timedelta(minutes=1)),
     )
     with time_machine.travel(NOON, tick=False) as clock:
         assert tries_let_through(slowed, "asha", 5) == 3
@@ -77,7 +77,7 @@ def test_rows_say_nothing_about_who_they_count():
     count_tries((THREE_AN_HOUR, "asha@example.com"))
 
     row = Attempts.objects.get()
-    assert (row.what, row.count, len(row.key)) == ("test", 1, 64)
+    assert (row.limit, row.count, len(row.key)) == ("test", 1, 64)
     assert "asha" not in row.key
 
 

@@ -25,10 +25,10 @@ def password_reset(request):
             (throttling.RESET_ADDRESS, throttling.client_address(request)),
         )
         person = User.objects.filter(email=email, is_active=True).first()
-        answer = emails.RedirectAndSend(reverse("accounts:password-reset-done"))
+        response = emails.RedirectAndSend(reverse("accounts:password-reset-done"))
         if person:
-            answer.message = emails.password_reset_email(person, _reset_link(request, person))
-        return answer
+            response.message = emails.password_reset_email(person, _reset_link(request, person))
+        return response
     return render(
         request, "accounts/passwords/reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL}
     )
@@ -64,18 +64,14 @@ def invitation(request, token):
 
 
 def _set_password(request, person):
-    """The page behind a link: it sets the password of ``person``, for whom the link vouches, and signs them in."""
+    """Let the ``person`` of a valid link set a password, and sign them in."""
     if person is None:
-        return render(
-            request,
-            "accounts/passwords/link_expired.html",
-            {"sends_mail": settings.SENDS_MAIL},
-            status=404,
-        )
+        context = {"sends_mail": settings.SENDS_MAIL}
+        return render(request, "accounts/passwords/link_expired.html", context, status=404)
     form = NewPasswordForm(request.POST or None, user=person)
     if form.is_valid():
         set_password(person, form.cleaned_data["password"])
         login(request, person)
-        messages.success(request, "Your password is set, and you are signed in.")
+        messages.success(request, "Password set. You are signed in.")
         return redirect(settings.LOGIN_REDIRECT_URL)
     return render(request, "accounts/passwords/set.html", {"form": form, "person": person})

@@ -1,5 +1,3 @@
-"""The pages about people: fetch, decide, render."""
-
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -20,10 +18,9 @@ from accounts.services.people import (
     update_person,
 )
 from coachmaster.core.concurrency import lock_on_post
-from coachmaster.core.exports import requested_export
 from coachmaster.core.forms import add_errors
 from coachmaster.core.history import recent_changes
-from coachmaster.core.pagination import all_rows, paginate
+from coachmaster.core.views import form_page, list_page
 
 SORTS = {
     "name": ["full_name"],
@@ -34,181 +31,188 @@ SORTS = {
 
 def person_list(request):
     filters = PeopleFilter(request.GET)
-    found = filters.filter(User.objects.for_list())
+    people = filters.filter(User.objects.for_list())
     if request.GET.get("sort", "").endswith("role"):
-        # Everybody has one. That being said, the database reads people along their roles.
-        found = found.filter(membership__isnull=False)
-    if file := requested_export(
-        request, "people", PERSON_COLUMNS, all_rows(request, found, SORTS, default="name")
-    ):
-        return file
-    people = paginate(request, found, SORTS, default="name", ids_first=True)
-    return render(request, "accounts/people/list.html", {"people": people, "filters": filters})
+        # True for everybody, but lets the database read people in the order of their roles.
+        people = people.filter(membership__isnull=False)
+    return list_page(
+        request,
+        people,
+        template="accounts/people/list.html",
+        sorts=SORTS,
+        default_sort="name",
+        filters=filters,
+        export=PERSON_COLUMNS,
+        filename="people",
+        ids_first=True,
+    )
 
 
 def person_detail(request, pk):
-    person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+    person = _visible_person(request, pk)
     is_self = person.pk == request.user.pk
     may_change = request.user.has_perm("accounts.change_user")
-    history = []
-    if may_change:
-        history = [person.history.all(), person.membership.history.select_related("group")]
-        if person.is_student:
-            history.append(person.student_profile.history.all())
-    return render(
-        request,
-        "accounts/people/detail.html",
-        {
-            "person": person,
-            "is_self": is_self,
-            "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
-            "can_edit": is_self or may_change,
-            "can_manage": may_change and person.is_manageable,
-            # That the role and the record were made goes without saying.
-            "changes": [
-                change
-                for change in recent_changes(*history)
-                if change.fields or change.label == "Person"
-            ],
-        },
-    )
+    context = {
+        "person": person,
+        "is_self": is_self,
+        "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
+        "can_edit": is_self or may_change,
+        "can_manage": may_change and person.is_manageable,
+        "changes": _changes(person) if may_change else [],
+    }
+    return render(request, "accounts/people/detail.html", context)
 
 
-# Adding and editing ---------------------------------------------------------------------------------------------
+def _visible_person(request, pk):
+    return get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+
+
+def _changes(person):
+    history = [person.history.all(), person.membership.history.select_related("group")]
+    if person.is_student:
+        history.append(person.student_profile.history.all())
+    # Leave out that the role and the student's record were added with the person.
+    return [
+        change for change in recent_changes(*history) if change.fields or change.label == "Person"
+    ]
+
+
+# Adding and editing ----------------------------------------------------------------------------
 
 
 def person_create(request):
-    roles = sorted(
-        (group.name for group in assignable_roles(request.user)), key=lambda name: name != STUDENT
-    )
+    roles = [group.name for group in assignable_roles(request.user)]
+    roles.sort(key=lambda name: name != STUDENT)
     role = request.POST.get("role", request.GET.get("role", ""))
     if role not in roles:
         role = STUDENT
-    form = (StudentForm if role == STUDENT else PersonForm)(request.POST or None, instance=User())
+    form_class = StudentForm if role == STUDENT else PersonForm
+    form = form_class(request.POST or None, instance=User())
     if form.is_valid():
         try:
             person = add_person(role=role, profile=form.record, **form.person)
-        except ValidationError as refusal:
-            add_errors(form, refusal)
+        except ValidationError as error:
+            add_errors(form, error)
         else:
             return _after_adding(request, person)
-    return render(
-        request, "accounts/people/form.html", {"form": form, "role": role, "roles": roles}
+    return form_page(
+        request,
+        form,
+        title="Add a person",
+        template="accounts/people/form.html",
+        lead="They get a link to set their own password.",
+        back=reverse("accounts:person-list"),
+        back_label="People",
+        context={"role": role, "roles": roles},
     )
 
 
 def _after_adding(request, person):
-    number = (
-        f" with admission number {person.student_profile.admission_number}"
-        if person.is_student
-        else ""
-    )
-    is_mailed = _invite_by_mail(request, person)
-    mailed = f" A link to set a password was sent to {person.email}." if is_mailed else ""
-    messages.success(request, f"{person} added{number}.{mailed}")
+    message = f"{person} added."
+    if person.is_student:
+        number = person.student_profile.admission_number
+        message = f"{person} added with admission number {number}."
+    is_invited = _email_invitation(request, person)
+    if is_invited:
+        message += f" A link to set a password was sent to {person.email}."
+    messages.success(request, message)
     if "enroll" in request.POST:
-        if not is_mailed:
-            messages.info(
-                request, f"A link for {person} to set a password can be had from their page."
-            )
+        if not is_invited:
+            messages.info(request, f"Open {person}’s page to get a link to set a password.")
         return redirect(f"{reverse('finance:enrollment-create')}?student={person.pk}")
-    return redirect(person) if is_mailed else _show_link(request, person)
+    return redirect(person) if is_invited else _show_link(request, person)
 
 
 @lock_on_post(User)
 def person_update(request, pk):
-    person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+    person = _visible_person(request, pk)
     form_class = form_to_edit(person, request.user)
     name = str(person)
     form = form_class(request.POST or None, instance=person)
     if form.is_valid():
         try:
             update_person(person, profile=form.record, **form.person)
-        except ValidationError as refusal:
-            add_errors(form, refusal)
+        except ValidationError as error:
+            add_errors(form, error)
         else:
             messages.success(request, f"{person} saved.")
             return redirect(person)
-    return render(
+    return form_page(
         request,
-        "accounts/people/form.html",
-        {
-            "form": form,
-            "heading": f"Edit {name}",
-            "back": person.get_absolute_url(),
-            "back_label": name,
-        },
+        form,
+        title=f"Edit {name}",
+        template="accounts/people/form.html",
+        back=person.get_absolute_url(),
+        back_label=name,
     )
 
 
-# What an Admin does with an account -----------------------------------------------------------------------------
+# Account management ----------------------------------------------------------------------------
 
 
-def _person_in_reach(request, pk):
-    """The person, for an act that would hand their rights on or take them: 403 when they have more than oneself."""
-    person = get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+def _manageable_person(request, pk):
+    """Return the person; raise PermissionDenied if they have permissions that the user lacks."""
+    person = _visible_person(request, pk)
     if not person.is_manageable:
         raise PermissionDenied
     return person
 
 
-def _invite_by_mail(request, person):
-    """Whether a link to set the password went out by mail."""
+def _email_invitation(request, person):
+    """Send the link to set a password, if possible; return whether it was sent."""
     if not (settings.SENDS_MAIL and person.email):
         return False
     return emails.send_invitation(person, invitations.invitation_link(person, request))
 
 
 def _show_link(request, person):
-    """Leads to the page that shows a link to set the password, this once."""
+    """Redirect to the page that shows the link to set a password once."""
     request.session["shows_link_of"] = person.pk
     return redirect("accounts:person-invite", person.pk)
 
 
 def person_invite(request, pk):
-    person = _person_in_reach(request, pk)
+    person = _manageable_person(request, pk)
     if not person.is_active:
         messages.error(request, f"{person} is inactive. Activate them first.")
         return redirect(person)
+    can_email = settings.SENDS_MAIL and person.email
     if request.method == "POST":
-        if "show" in request.POST or not (settings.SENDS_MAIL and person.email):
+        if "show" in request.POST or not can_email:
             return _show_link(request, person)
-        if _invite_by_mail(request, person):
+        if _email_invitation(request, person):
             messages.success(request, f"A link to set a password was sent to {person.email}.")
             return redirect(person)
         messages.error(
             request,
-            f"The mail to {person.email} did not go out. Show the link and pass it on yourself.",
+            f"The email to {person.email} was not sent. Show the link and pass it on yourself.",
         )
-    is_shown = request.session.get("shows_link_of") == person.pk
-    if is_shown:
+    shows_link = request.session.get("shows_link_of") == person.pk
+    if shows_link:
         del request.session["shows_link_of"]
-    return render(
-        request,
-        "accounts/people/invite.html",
-        {
-            "person": person,
-            "link": invitations.invitation_link(person, request) if is_shown else "",
-            "can_mail": settings.SENDS_MAIL and person.email,
-            "days": settings.INVITATION_DAYS,
-        },
-    )
+    context = {
+        "person": person,
+        "link": invitations.invitation_link(person, request) if shows_link else "",
+        "can_email": can_email,
+        "days": settings.INVITATION_DAYS,
+    }
+    return render(request, "accounts/people/invite.html", context)
 
 
 def person_role(request, pk):
-    person = _person_in_reach(request, pk)
-    refusal = ""
+    person = _manageable_person(request, pk)
+    reason = ""
     try:
         check_can_change_role(person, by=request.user)
     except ValidationError as error:
-        refusal = error.message
+        reason = error.message
     form = RoleForm(
         request.POST or None,
         request=request,
         roles=assignable_roles(request.user).exclude(name=STUDENT),
         initial={"role": person.membership.group_id},
     )
-    if not refusal and form.is_valid():
+    if not reason and form.is_valid():
         try:
             change_role(person, form.cleaned_data["role"], by=request.user)
         except ValidationError as error:
@@ -216,31 +220,29 @@ def person_role(request, pk):
         else:
             messages.success(request, f"{person} is now {form.cleaned_data['role']}.")
             return redirect(person)
-    return render(
-        request, "accounts/people/role.html", {"person": person, "form": form, "refusal": refusal}
-    )
+    context = {"person": person, "form": form, "reason_not_allowed": reason}
+    return render(request, "accounts/people/role.html", context)
 
 
 def person_deactivate(request, pk):
-    person = _person_in_reach(request, pk)
-    refusal = ""
+    person = _manageable_person(request, pk)
+    reason = ""
     if request.method == "POST":
         try:
             deactivate(person, by=request.user)
         except ValidationError as error:
-            refusal = error.message
+            reason = error.message
         else:
-            messages.success(request, f"{person} is inactive and cannot sign in any more.")
+            messages.success(request, f"{person} was deactivated and cannot sign in any more.")
             return redirect(person)
-    return render(
-        request, "accounts/people/deactivate.html", {"person": person, "refusal": refusal}
-    )
+    context = {"person": person, "reason_not_allowed": reason}
+    return render(request, "accounts/people/deactivate.html", context)
 
 
 def person_activate(request, pk):
-    person = _person_in_reach(request, pk)
+    person = _manageable_person(request, pk)
     if request.method == "POST":
         activate(person)
-        messages.success(request, f"{person} is active again.")
+        messages.success(request, f"{person} was activated and can sign in.")
         return redirect(person)
     return render(request, "accounts/people/activate.html", {"person": person})

@@ -11,13 +11,14 @@ from accounts.models import ApiToken, CalendarLink, User
 from accounts.services import calendar_links
 from accounts.services.passwords import set_password
 from accounts.services.people import update_person
+from coachmaster.core.views import form_page
 
 
 def me(request):
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if form.is_valid():
         update_person(request.user, **form.person)
-        messages.success(request, "Your name and phone are saved.")
+        messages.success(request, "Name and phone saved.")
         return redirect("accounts:me")
     link = CalendarLink.objects.filter(user=request.user).first()
     return render(
@@ -34,21 +35,17 @@ def me(request):
 
 @require_POST
 def calendar_link_renew(request):
-    had_one = CalendarLink.objects.filter(user=request.user).exists()
+    had_link = CalendarLink.objects.filter(user=request.user).exists()
     calendar_links.renew_link(request.user)
-    said = (
-        "The link to your calendar is new; the old one is dead."
-        if had_one
-        else "The link to your calendar is made."
-    )
-    messages.success(request, said)
+    message = "New link created. The old link no longer works." if had_link else "Link created."
+    messages.success(request, message)
     return redirect(f"{reverse('accounts:me')}#calendar")
 
 
 @require_POST
 def token_revoke(request, pk):
     get_object_or_404(ApiToken, pk=pk, user=request.user).delete()
-    messages.success(request, "The program is signed out.")
+    messages.success(request, "The program was signed out.")
     return redirect("accounts:me")
 
 
@@ -58,19 +55,14 @@ def password_change(request):
     if form.is_valid():
         set_password(request.user, form.cleaned_data["password"])
         update_session_auth_hash(request, request.user)
-        messages.success(
-            request,
-            "Your password is changed. Wherever else you were signed in, you are logged out.",
-        )
+        message = "Password changed. You were signed out on all other devices."
+        messages.success(request, message)
         return redirect("accounts:me")
-    return render(
+    return form_page(
         request,
-        "form_page.html",
-        {
-            "form": form,
-            "heading": "Change your password",
-            "submit": "Change password",
-            "back": reverse("accounts:me"),
-            "back_label": "My account",
-        },
+        form,
+        title="Change your password",
+        submit="Change password",
+        back=reverse("accounts:me"),
+        back_label="My account",
     )

@@ -22,19 +22,13 @@ def register(request):
     if form.is_valid():
         try:
             person = registration.register(
-                address=throttling.client_address(request),
-                full_name=form.cleaned_data["full_name"],
-                email=form.cleaned_data["email"],
-                phone=form.cleaned_data["phone"],
-                password=form.cleaned_data["password"],
+                address=throttling.client_address(request), **form.person_fields
             )
         except ValidationError as error:
             add_errors(form, error)
         else:
             login(request, person)
-            messages.success(
-                request,
-                f"Welcome, {person}. Your admission number is {person.student_profile.admission_number}.",
-            )
+            number = person.student_profile.admission_number
+            messages.success(request, f"Welcome, {person}. Your admission number is {number}.")
             return redirect(settings.LOGIN_REDIRECT_URL)
     return render(request, "accounts/registration/form.html", {"form": form})

@@ -1,5 +1,3 @@
-"""Signing in and one's own account: fetch, decide, render. The pages about other people are in `people`."""
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
@@ -17,12 +15,12 @@ from accounts.unsaved_input import store_unsaved_input
 
 
 def public_page(view):
-    """A page for people who are not signed in; it takes passwords, so neither caches nor error reports keep any of it."""
+    """Decorator for pages open to everybody. They take passwords: no caching, no error details."""
     return login_not_required(never_cache(sensitive_post_parameters()(throttling.throttled(view))))
 
 
 def _after_sign_in(request):
-    """Where a person wanted to go, when that is a page of ours; else their dashboard."""
+    """Return the requested page if it is on this site, otherwise the dashboard."""
     wanted = request.POST.get("next", request.GET.get("next", ""))
     if url_has_allowed_host_and_scheme(
         wanted, {request.get_host()}, require_https=request.is_secure()
@@ -37,20 +35,21 @@ def sign_in(request):
     if not request.user.is_authenticated:
         if not form.is_valid():
             wanted = request.POST.get("next", request.GET.get("next", ""))
-            return sign_in_page(request, form, next=wanted, typed=request.POST.get("typed", ""))
+            unsaved = request.POST.get("typed", "")
+            return sign_in_page(request, form, next=wanted, unsaved=unsaved)
         login(request, form.user)
     wanted = _after_sign_in(request)
     store_unsaved_input(request, wanted)
     return HttpResponseRedirect(wanted)
 
 
-def sign_in_page(request, form=None, *, next, typed):
-    """The page to sign in, and to go to ``next`` then; what was ``typed`` there goes along."""
+def sign_in_page(request, form=None, *, next, unsaved):
+    """Render the sign-in page, which then leads to ``next`` with its ``unsaved`` input."""
     form = form or SignInForm(request=request)
     context = {
         "form": form,
         "next": next,
-        "typed": typed,
+        "unsaved": unsaved,
         "registration_open": settings.REGISTRATION_OPEN,
     }
     return render(request, "accounts/sign_in/form.html", context)

@@ -28,7 +28,7 @@ def _refuse_constant(name):
 
 
 class ExactParser(Parser):
-    """Parse numbers as Decimal, and refuse NaN, unpaired surrogates and bodies without an object."""
+    """Parse numbers as Decimal; refuse NaN, unpaired surrogates and anything but an object."""
 
     def parse_body(self, request):
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_refuse_constant)

@@ -1,5 +1,3 @@
-"""`manage.py create_owner`: the first Admin of a new institute."""
-
 import getpass
 import os
 import sys
@@ -16,45 +14,43 @@ from accounts.services.people import add_person
 
 
 class Command(BaseCommand):
-    help = "Make the first Admin, who may also do everything in Django admin."
+    help = "Add the first Admin, with all permissions in Django admin."
 
     def add_arguments(self, parser):
-        parser.add_argument("--email", required=True, help="They sign in with it.")
-        parser.add_argument("--name", required=True, help="Their full name.")
+        parser.add_argument("--email", required=True, help="Email address to sign in with.")
+        parser.add_argument("--name", required=True, help="Full name.")
         parser.add_argument(
             "--password-stdin", action="store_true", help="Read the password from standard input."
         )
         parser.add_argument(
-            "--link", action="store_true", help="Set no password: print a link to set it."
+            "--link", action="store_true", help="Do not set a password; print a link to set it."
         )
 
     def handle(self, *, email, name, password_stdin, link, **options):
-        password = (
-            None if link else self.password(User(full_name=name, email=email), password_stdin)
-        )
+        person = User(full_name=name, email=email)
+        password = None if link else self.read_password(person, password_stdin)
         try:
             owner = add_person(full_name=name, email=email, role=ADMIN, password=password)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         owner.is_superuser = True
         owner.save(update_fields=["is_superuser"])
-        self.stdout.write(
-            self.style.SUCCESS(f"{owner} is the owner and signs in with {owner.email}.")
-        )
+        message = f"{owner} added as owner. Sign in with {owner.email}."
+        self.stdout.write(self.style.SUCCESS(message))
         if password is None:
-            self.stdout.write(f"Set the password within {settings.INVITATION_DAYS} days, here:")
+            self.stdout.write(f"Set the password within {settings.INVITATION_DAYS} days:")
             self.stdout.write(f"{settings.SITE_URL}{invitations.invitation_path(owner)}")
 
-    def password(self, person, from_stdin):
-        """The password: from standard input, from OWNER_PASSWORD, or typed twice on a terminal; None without any."""
+    def read_password(self, person, from_stdin):
+        """Read it from standard input, OWNER_PASSWORD or the terminal; return None without any."""
         if from_stdin:
             password = sys.stdin.readline().rstrip("\r\n")
         elif "OWNER_PASSWORD" in os.environ:
             password = os.environ["OWNER_PASSWORD"]
         elif sys.stdin.isatty():
             password = getpass.getpass("Password: ")
-            if getpass.getpass("The same again: ") != password:
-                raise CommandError("The two passwords differ. Nothing was made.")
+            if getpass.getpass("Password again: ") != password:
+                raise CommandError("The two passwords differ. Nothing was added.")
         else:
             return None
         try:

@@ -134,7 +134,7 @@ def test_each_figure_equals_the_list_it_links_to(client_of, admin):
 
     dues = client.get(reverse("finance:dues")).context
     overdue = client.get(reverse("finance:dues"), {"age": "overdue"}).context
-    students = client.get(reverse("accounts:person-list"), {"show": "enrolled"}).context["people"]
+    students = client.get(reverse("accounts:person-list"), {"show": "enrolled"}).context["page"]
     batches = client.get(reverse("academics:batch-list"), {"when": "running"}).context["page"]
     payments = client.get(reverse("finance:payment-list"), {"status": "valid"}).context["page"]
 
