@@ -51,8 +51,6 @@ class ReceiptData:
 
 
 class StatementTerm(Enum):
-    """The terms of a balance, with their labels on statements."""
-
     CHARGES = "Fees and charges"
     CONCESSIONS = "Concessions"
     PAYMENTS = "Payments"
@@ -78,8 +76,6 @@ class StatementLine:
 
 @dataclass(frozen=True)
 class StatementDue:
-    """The unpaid amount of a charge."""
-
     label: str
     due_on: date
     amount: Decimal

@@ -47,7 +47,6 @@ def statement_pdfs(statements: Iterable[StatementData]) -> Iterator[tuple[str, b
 
 
 def safe_filename(text: str) -> str:
-    """Replace characters that are not allowed in file names on every system."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)
 
 
@@ -78,7 +77,6 @@ def typeset(template: str, context: dict[str, Any], **options: Any) -> bytes:
 
 
 def receipt_context(data: ReceiptData, paper: str) -> dict[str, Any]:
-    """Return the text of a receipt for its template."""
     tax = data.tax
     taxes = [("Taxable value", tax.taxable), *tax.rows] if tax else []
     return {

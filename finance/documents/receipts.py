@@ -14,7 +14,6 @@ from .pdf import balance_label
 
 
 def letterhead_data(head):
-    """Return the data of an institute, or of the letterhead stored with a receipt."""
     return LetterheadData(
         head.name, head.address, display_phone(head.phone), head.email, head.gstin
     )
@@ -31,7 +30,6 @@ def included_tax(payment):
 
 
 def reference_label(payment):
-    """Return the bank's reference, or the number and date of a cheque."""
     if payment.mode == Mode.CHEQUE:
         return f"No. {payment.reference} dated {format_date(payment.cheque_on)}"
     return payment.reference
@@ -56,7 +54,6 @@ def refund_note(refund):
 
 
 def check_url(payment):
-    """Return the address of the public page that shows whether the receipt is genuine."""
     return settings.SITE_URL + reverse("finance:receipt-check", args=[receipt_token(payment.pk)])
 
 

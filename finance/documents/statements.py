@@ -1,5 +1,3 @@
-"""Contents of fee statements: all entries of a student in order of date."""
-
 import itertools
 from collections import defaultdict
 from operator import attrgetter

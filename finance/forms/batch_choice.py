@@ -6,8 +6,6 @@ from coachmaster.core.money import display, plain
 
 
 class BatchSelect(forms.Select):
-    """Options with the fee of each batch, for the script that fills in the agreed fee."""
-
     fee_of = staticmethod(lambda batch: batch.course.total_fee)
 
     def __init__(self, attrs=None, choices=()):

@@ -35,8 +35,6 @@ class CancelReasonForm(forms.Form):
 
 
 class ChargeForm(OneTimeForm):
-    """A charge other than tuition."""
-
     KINDS = (ChargeKind.REGISTRATION, ChargeKind.MATERIAL, ChargeKind.EXAM, ChargeKind.OTHER)
 
     kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in KINDS])

@@ -9,8 +9,6 @@ from .charges import OneTimeForm
 
 
 class ConcessionForm(OneTimeForm):
-    """A concession on one charge, or on all unpaid installments of an enrollment."""
-
     KINDS = [choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE]
 
     on = forms.ChoiceField(label="Concession on")

@@ -20,7 +20,6 @@ class DayBookFilter(FilterForm):
         return bool(self.value("person")) or self.value("on") not in (None, self.today)
 
     def set_people(self, people):
-        """Offer ``people``, pairs of an id and a name."""
         self.fields["person"].widget.choices = [("", "Everybody"), *people]
 
 

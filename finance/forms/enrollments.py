@@ -172,7 +172,6 @@ class BatchEnrollForm(ClashMixin, forms.Form):
         self.fields["plan"].queryset = plans
 
     def clean_numbers(self):
-        """Return the students with the pasted admission numbers."""
         numbers = list(filter(None, re.split(r"[\s,;]+", self.cleaned_data["numbers"])))
         found = {
             student.admission_number: student

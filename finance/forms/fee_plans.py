@@ -47,7 +47,6 @@ class FeePlanForm(EditForm):
 
 
 def _parts_label(parts):
-    """Return for example `40 % on enrollment; 60 % after 30 days`."""
     return "; ".join(f"{part.share_label} {part.due_label}" for part in parts)
 
 

@@ -31,8 +31,6 @@ InstallmentFormSet = forms.formset_factory(
 
 
 class TableActionForm(forms.Form):
-    """The button of the table that was pressed, and the rows that the page proposed."""
-
     do = forms.ChoiceField(
         choices=[(name, name) for name in ("show", "split", "prorate")], required=False
     )
@@ -65,7 +63,6 @@ class InstallmentTable:
 
     @property
     def count(self):
-        """Return the number of installments to split into."""
         return self._sent("count") or 3
 
     def is_valid(self):
@@ -90,7 +87,6 @@ class InstallmentTable:
 
     @property
     def is_edited(self):
-        """Return whether the rows sent differ from those proposed."""
         if self.formset is None:
             return False
         return not self.is_valid() or _serialize(self.rows) != self.offered

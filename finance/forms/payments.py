@@ -45,7 +45,6 @@ class PaymentForm(OneTimeForm):
     asks_advance = asks_duplicate = False
 
     def refuse(self, refusal):
-        """Show why the payment was refused, with the box that confirms it if there is one."""
         self.asks_advance = self["as_advance"].data or isinstance(refusal, ExceedsDues)
         self.asks_duplicate = self["confirm_duplicate"].data or isinstance(
             refusal, PossibleDuplicate

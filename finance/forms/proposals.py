@@ -1,5 +1,3 @@
-"""Fee and installments that the pages of enrolling and transferring propose."""
-
 import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,7 +26,6 @@ class EnrollmentProposal:
 
     @property
     def key(self):
-        """Identify the choice that the installments are proposed for."""
         return f"{self.batch.pk}.{self.plan.pk if self.plan else ''}"
 
     @property
@@ -71,8 +68,6 @@ def propose_enrollment(form, today):
 
 @dataclass
 class TransferProposal:
-    """Fee in rupees in the new batch, and what happens to the old one."""
-
     batch: Batch
     fee: Decimal
     starts_on: datetime.date
@@ -106,7 +101,6 @@ def is_outdated(table, proposal):
 
 
 def update_table(table, proposal):
-    """Show the proposed installments, unless the user has edited them."""
     if table.formset is not None and not table.formset.is_bound:
         return
     if is_outdated(table, proposal):

@@ -4,8 +4,6 @@ from coachmaster.core.form_fields import MAX_ID, SingleLineFormField
 
 
 class IdField(forms.IntegerField):
-    """The id of a row, in a query string."""
-
     def __init__(self, **kwargs):
         super().__init__(**{"required": False, "min_value": 1, "max_value": MAX_ID, **kwargs})
 
@@ -20,6 +18,5 @@ class StudentPickerForm(forms.Form):
     find = SingleLineFormField(required=False, max_length=100)
 
     def value(self, name):
-        """Return a value; None or an empty string if it is missing or invalid."""
         self.is_valid()
         return self.cleaned_data.get(name)

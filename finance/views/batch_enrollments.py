@@ -52,7 +52,6 @@ def batch_enroll(request, pk):
 
 
 def _enroll(request, form, batch):
-    """Return the new enrollments; None if the form has errors or clashes to confirm now."""
     data = form.cleaned_data
     try:
         form.check_clashes(data["chosen"], batch)
@@ -69,7 +68,6 @@ def _enroll(request, form, batch):
 
 
 def _find_students(students, batch, query, ticked):
-    """Return active students who can be enrolled in ``batch``, one more than are shown."""
     blocking = Enrollment.objects.active().filter(
         Q(is_exclusive=True) | Q(batch=batch), student=OuterRef("pk")
     )

@@ -80,7 +80,6 @@ def batch_charge(request, pk):
 
 
 def _charge_batch(request, form, batch):
-    """Charge the ticked students. Return the new charges; None if the form has errors now."""
     students = form.cleaned_data["students"]
     if not students:
         form.add_error(None, "Tick at least one student.")
@@ -95,7 +94,6 @@ def _charge_batch(request, form, batch):
 
 
 def _preview(form, students):
-    """Return the students to choose from and the ids of the ticked ones."""
     data = form.cleaned_data
     preview = list(students)
     ids = {student.pk for student in preview}

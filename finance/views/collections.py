@@ -14,7 +14,6 @@ MAX_BARS = 8
 
 
 def collections(request):
-    """Show collections of a financial year by month, course and batch, or export them."""
     filters = CollectionsFilter(request.GET)
     year = filters.value("year") or filters.this_year
     course = filters.value("course")

@@ -69,7 +69,6 @@ def _fees_url(student):
 
 
 def _parse_id(text):
-    """Return an id from the query string; None if invalid."""
     try:
         return IdField().clean(text)
     except ValidationError:
@@ -110,7 +109,6 @@ def concession_list(request):
 
 
 def _concession_rows(request, pk):
-    """Return all rows of the concession that has the row ``pk``."""
     row = get_object_or_404(Concession.objects.visible_to(request.user), pk=pk)
     rows = Concession.objects.filter(token=row.token).order_by("pk")
     return list(
@@ -179,7 +177,6 @@ def concession_cancel(request, pk):
 
 
 def late_fee_waive(request, pk):
-    """Waive the unpaid amount of a late fee."""
     late_fees = Charge.objects.visible_to(request.user).filter(kind=ChargeKind.LATE_FEE)
     charge = get_object_or_404(
         late_fees.select_related("student__user", "enrollment__batch"), pk=pk

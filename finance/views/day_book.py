@@ -22,7 +22,6 @@ DAY = datetime.timedelta(days=1)
 
 
 def day_book(request):
-    """Show the entries of a day, or export them."""
     today = timezone.localdate()
     filters = DayBookFilter(request.GET, today=today)
     book = DayBook(filters.value("on") or today, filters.value("person"))
@@ -63,7 +62,6 @@ def day_book(request):
 
 
 def day_close(request):
-    """Close your own day with the cash counted."""
     today = timezone.localdate()
     on = DayBookFilter(request.GET, today=today).value("on") or today
     form = DayCloseForm(request.POST or None)

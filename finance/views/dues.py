@@ -8,7 +8,6 @@ from finance.reports.dues import COLUMNS
 
 
 def dues(request):
-    """List the students with dues, or export them."""
     filters = DuesFilter(request.GET)
     dues = filters.dues
     results = filters.apply(dues)

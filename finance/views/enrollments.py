@@ -20,7 +20,6 @@ from .student_picker import picked_student, student_picker
 
 
 def enrollment_create(request):
-    """Pick a student, then the batch, the fee and its installments."""
     picker = StudentPickerForm(request.GET)
     student = picked_student(request, picker)
     if student is None:
@@ -79,7 +78,6 @@ def _with_prorated_fee(data, terms):
 
 
 def _enroll(request, student, form, table, terms):
-    """Return the new enrollment; None if the form has errors or clashes to confirm now."""
     rows = table.rows if table.is_edited else terms.rows
     data = form.cleaned_data
     try:
@@ -135,7 +133,6 @@ def enrollment_complete(request, enrollment):
 
 
 def batch_complete(request, pk):
-    """Complete all active enrollments of a batch."""
     batch = get_object_or_404(
         Batch.objects.visible_to(request.user).with_class_times().with_strength(), pk=pk
     )

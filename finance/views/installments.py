@@ -13,7 +13,6 @@ from finance.services import installments
 
 
 def installments_update(request, pk):
-    """Change dates and amounts of the unpaid installments of an enrollment."""
     enrollment = get_object_or_404(
         Enrollment.objects.visible_to(request.user).select_related("student__user", "batch"), pk=pk
     )

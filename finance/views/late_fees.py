@@ -45,7 +45,6 @@ def _rule_page(request, rule, *, title, submit):
 
 @require_POST
 def late_fees_post(request):
-    """Charge today's late fees by the active rules."""
     charged = late_fees.post_late_fees(on=timezone.localdate(), by=request.user)
     if charged:
         amount = display(sum((charge.amount for charge in charged), ZERO))

@@ -23,7 +23,6 @@ from .student_picker import picked_student, student_picker
 
 
 def payment_create(request):
-    """Pick a student, then record the payment and show its receipt."""
     picker = StudentPickerForm(request.GET)
     student = picked_student(request, picker)
     if student is None:
@@ -67,7 +66,6 @@ def _get_payment(request, pk):
 
 
 def _not_cancellable_page(request, payment, title, *, is_bounce=False):
-    """Explain why a payment with refunds cannot be cancelled, and what to do instead."""
     return render(
         request,
         "finance/payments/not_cancellable.html",
@@ -146,7 +144,6 @@ def payment_bounce(request, pk):
 
 
 def _bounce(request, payment, form):
-    """Return whether the cheque was saved as bounced; if not, the form has errors now."""
     data = form.cleaned_data
     charge = data["charge"] or ZERO
     try:
@@ -186,7 +183,6 @@ def payment_list(request):
 
 
 def _list_total(filters, payments):
-    """Return the amount received; the amount cancelled if only cancelled payments are listed."""
     day_totals = filters.apply_to_day_totals(DayTotal.objects.all())
     if day_totals is not None:
         return day_totals.aggregate(total=Sum("amount"))["total"] or ZERO

@@ -56,7 +56,6 @@ def receipt_pdf(request, pk):
 
 @require_POST
 def receipt_printed(request, pk):
-    """Record a print of the receipt's page, reported by its script."""
     payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=pk)
     record_print(payment, by=request.user)
     return HttpResponse(status=204)

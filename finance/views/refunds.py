@@ -40,7 +40,6 @@ def refund_due_list(request):
 
 
 def refund_create(request, pk):
-    """Refund part or all of a payment, then show the voucher."""
     payments = Payment.objects.visible_to(request.user).with_refunded()
     payment = get_object_or_404(payments.select_related("student__user", "reversal"), pk=pk)
     left = payment.amount - payment.refunded
@@ -77,7 +76,6 @@ def refund_create(request, pk):
 
 
 def _refund(request, payment, form):
-    """Return the new refund; None if the form has errors now."""
     data = {name: form.cleaned_data[name] for name in RefundForm.base_fields}
     try:
         return refund_payment(payment=payment, by=request.user, **data)
@@ -94,7 +92,6 @@ def _refund_message(payment, refund, advance):
 
 
 def refund(request, pk):
-    """Show the voucher of a refund."""
     refunds = Refund.objects.visible_to(request.user).select_related(
         "student__user", "payment__letterhead", "refunded_by", "letterhead"
     )

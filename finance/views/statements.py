@@ -15,7 +15,6 @@ from .pdf_response import pdf_response
 
 
 def statement(request, pk):
-    """Show all charges, concessions, payments and refunds until today, with running balance."""
     student = student_or_404(request.user, pk)
     data = _statement_data(student)
     balances = itertools.accumulate(line.amount for line in data.lines)

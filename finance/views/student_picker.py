@@ -58,7 +58,6 @@ def student_picker(request, picker, purpose):
 
 
 def student_suggestions(request, purpose):
-    """Render the first matches as links, for the list below the search box."""
     picker = StudentPickerForm(request.GET)
     query = picker.value("q") or ""
     people = _find_people(request.user, query)[:MAX_SUGGESTIONS] if query else []

@@ -65,7 +65,6 @@ def enrollment_transfer(request, enrollment):
 
 
 def _transfer(request, enrollment, form, table):
-    """Return the new enrollment; None if the form has errors or clashes to confirm now."""
     data = form.cleaned_data
     try:
         form.check_clashes([enrollment.student], data["batch"], leaving=enrollment)

@@ -52,7 +52,6 @@ def enrollment_drop(request, enrollment):
 
 
 def _drop(request, enrollment, form, retained):
-    """Return whether the student was dropped; if not, the form has errors now."""
     data = {**form.cleaned_data, "fee_to_keep": retained}
     try:
         enrollments.drop(enrollment=enrollment, by=request.user, **data)
