@@ -1,4 +1,4 @@
-"""Attendance in Django admin: to look up. Sheets are taken and corrected on the site, which keeps what a mark was."""
+"""Attendance in the admin, read-only: sheets are saved on the site, which records corrections."""
 
 from django.contrib import admin
 
@@ -17,13 +17,11 @@ from .models import (
 
 
 class LookupAdmin(ReadOnlyAdmin, LargeTableAdmin):
-    """Tables with a row for each class or mark: their days are filters, since to tell which years there are reads them all."""
+    """Admin for tables with a row for each class or mark."""
 
 
 @admin.register(Sheet)
 class SheetAdmin(LookupAdmin):
-    """Sheets."""
-
     list_display = ["batch", "held_on", "topic", "taken_by", "taken_at", "version"]
     list_select_related = ["batch", "taken_by"]
     list_filter = ["held_on", "batch__course"]
@@ -33,8 +31,6 @@ class SheetAdmin(LookupAdmin):
 
 @admin.register(Mark)
 class MarkAdmin(LookupAdmin):
-    """Marks."""
-
     list_display = ["student", "status", "batch", "held_on"]
     list_select_related = ["student__user", "sheet__batch"]
     list_filter = ["status", "sheet__held_on"]
@@ -43,19 +39,15 @@ class MarkAdmin(LookupAdmin):
 
     @admin.display(description="batch", ordering="sheet__batch__name")
     def batch(self, mark):
-        """The batch of its sheet."""
         return mark.sheet.batch
 
     @admin.display(description="date", ordering="sheet__held_on")
     def held_on(self, mark):
-        """The day of its sheet."""
         return mark.sheet.held_on
 
 
 @admin.register(MarkChange)
 class MarkChangeAdmin(LookupAdmin):
-    """Corrections."""
-
     list_display = ["mark", "before", "after", "changed_by", "changed_at"]
     list_select_related = ["mark__student__user", "changed_by"]
     list_filter = ["after", "changed_at"]
@@ -65,8 +57,6 @@ class MarkChangeAdmin(LookupAdmin):
 
 @admin.register(RegisterReminder)
 class RegisterReminderAdmin(LookupAdmin):
-    """Which instructors were mailed the registers they have to take."""
-
     list_display = ["instructor", "sent_on", "registers"]
     list_select_related = ["instructor"]
     date_hierarchy = "sent_on"
@@ -75,8 +65,6 @@ class RegisterReminderAdmin(LookupAdmin):
 
 @admin.register(Reminder)
 class ReminderAdmin(LookupAdmin):
-    """Reminders about attendance."""
-
     list_display = ["enrollment", "channel", "attended", "counted", "sent_by", "sent_at"]
     list_select_related = ["enrollment__student__user", "enrollment__batch", "sent_by"]
     list_filter = ["channel"]
@@ -85,29 +73,16 @@ class ReminderAdmin(LookupAdmin):
     ordering = ["-sent_at", "-pk"]
 
 
+@admin.register(Presence, EarlierAttendance)
 class MarkCountsAdmin(LookupAdmin):
-    """Counts of marks, an enrollment a row."""
-
     list_display = ["enrollment", "present", "absent", "late", "excused"]
     list_select_related = ["enrollment__student__user", "enrollment__batch"]
     search_fields = ["enrollment__student__user__search_text"]
     ordering = ["-pk"]
 
 
-@admin.register(Presence)
-class PresenceAdmin(MarkCountsAdmin):
-    """What is kept of the marks of an enrollment."""
-
-
-@admin.register(EarlierAttendance)
-class EarlierAttendanceAdmin(MarkCountsAdmin):
-    """What was before CoachMaster."""
-
-
 @admin.register(CheckIn)
 class CheckInAdmin(LookupAdmin):
-    """Check-ins by code."""
-
     list_display = ["student", "sheet", "status", "at", "device"]
     list_select_related = ["student__user", "sheet__batch"]
     list_filter = ["status", "at"]

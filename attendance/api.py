@@ -16,6 +16,7 @@ from accounts.api import StudentPath, UserId
 from accounts.tokens import Token
 from attendance.forms.sheets import AttendanceSheetForm
 from attendance.services.sheets import (
+    SheetContent,
     StudentsChanged,
     attendance_batch_or_404,
     attendance_batches,
@@ -152,10 +153,9 @@ def mark_attendance(request, payload: AttendanceIn):
         save_sheet(
             batch=batch,
             held_on=held_on,
-            statuses=statuses,
+            content=SheetContent(statuses, reason=reason),
             by=request.user,
-            confirmed_unplanned=True,
-            reason=reason,
+            allow_unplanned=True,
         )
     except StudentsChanged as error:
         ids = ", ".join(str(pk) for pk in sorted(error.strangers))

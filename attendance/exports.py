@@ -1,10 +1,9 @@
-"""What a student's marks and the classes of a day are as files."""
+"""Columns of the exports of a student's marks and of the classes of a day."""
 
 from coachmaster.core.exports import CellType, ExportColumn
 
 from .percentages import MarkStatus
 
-#: `MarkOfStudent`s.
 MARK_COLUMNS = [
     ExportColumn("Day", CellType.DATE, lambda mark: mark.day),
     ExportColumn("Mark", CellType.TEXT, lambda mark: MarkStatus(mark.status).label),
@@ -14,24 +13,20 @@ MARK_COLUMNS = [
 ]
 
 
-def _of_tally(name):
-    return lambda one: getattr(one.tally, name) if one.is_marked else None
+def _count(name):
+    return lambda row: getattr(row.tally, name) if row.is_marked else None
 
 
-#: `ClassDay`s.
 CLASS_DAY_COLUMNS = [
-    ExportColumn("Day", CellType.DATE, lambda one: one.day),
-    ExportColumn("Batch", CellType.TEXT, lambda one: one.batch.name),
-    ExportColumn("Course", CellType.TEXT, lambda one: one.batch.course.name),
-    ExportColumn("Room", CellType.TEXT, lambda one: one.batch.room),
+    ExportColumn("Day", CellType.DATE, lambda row: row.day),
+    ExportColumn("Batch", CellType.TEXT, lambda row: row.batch.name),
+    ExportColumn("Course", CellType.TEXT, lambda row: row.batch.course.name),
+    ExportColumn("Room", CellType.TEXT, lambda row: row.batch.room),
     ExportColumn(
         "Time",
         CellType.TEXT,
-        lambda one: ", ".join(f"{slot.starts_at:%H:%M}-{slot.ends_at:%H:%M}" for slot in one.slots),
+        lambda row: ", ".join(f"{slot.starts_at:%H:%M}-{slot.ends_at:%H:%M}" for slot in row.slots),
     ),
-    ExportColumn("Instructor", CellType.TEXT, lambda one: one.batch.instructor),
-    *(
-        ExportColumn(status.label, CellType.NUMBER, _of_tally(status.value))
-        for status in MarkStatus
-    ),
+    ExportColumn("Instructor", CellType.TEXT, lambda row: row.batch.instructor),
+    *(ExportColumn(status.label, CellType.NUMBER, _count(status.value)) for status in MarkStatus),
 ]

@@ -4,8 +4,6 @@ from coachmaster.core.forms import FilterForm
 
 
 class MissingRegisterFilter(FilterForm):
-    """Whose missing registers, and how far back; the choices are the instructors who have some."""
-
     q = None
     instructor = forms.ChoiceField(label="Instructor")
     back = forms.ChoiceField(label="Days before today")
@@ -16,12 +14,11 @@ class MissingRegisterFilter(FilterForm):
         if days >= most_days:
             del self.fields["back"]
         people = [
-            (str(key or "none"), f"{name or 'Nobody yet'} ({number})")
+            (str(key or "none"), f"{name or 'No instructor'} ({number})")
             for key, name, number in by_instructor
         ]
-        self.fields["instructor"].choices = [("", "Everybody"), *people]
+        self.fields["instructor"].choices = [("", "All instructors"), *people]
 
     def filter(self, rows):
-        """The rows that were asked for."""
-        wanted = self.value("instructor")
-        return [row for row in rows if not wanted or str(row.instructor_id or "none") == wanted]
+        chosen = self.value("instructor")
+        return [row for row in rows if not chosen or str(row.instructor_id or "none") == chosen]

@@ -4,12 +4,12 @@ from django.core.exceptions import ValidationError
 from coachmaster.core.dates import format_date, month_end, month_start
 from coachmaster.core.form_fields import DateFormField, DatePicker
 
-#: The longest range a register shows: a term, and a table that a browser and a sheet of paper can hold.
+#: Longest range of a register: about one term.
 REGISTER_DAYS = 92
 
 
 class RegisterRangeForm(forms.Form):
-    """The range of days of a register: `?from=&to=`."""
+    """First and last day of a register, `?from=&to=`."""
 
     def __init__(self, data, *, first, last):
         super().__init__(data or None)
@@ -24,19 +24,17 @@ class RegisterRangeForm(forms.Form):
 
     def clean(self):
         cleaned = super().clean()
-        first, last = self._asked(cleaned)
+        first, last = self._range(cleaned)
         if first > last:
-            raise ValidationError(
-                f"The range ends before it begins: choose a last day from {format_date(first)} on."
-            )
+            raise ValidationError(f"The last day must not be before {format_date(first)}.")
         if (last - first).days >= REGISTER_DAYS:
             raise ValidationError(
-                f"A register shows at most {REGISTER_DAYS} days: choose a shorter range."
+                f"A register shows at most {REGISTER_DAYS} days. Choose a shorter range."
             )
         return cleaned
 
-    def _asked(self, cleaned):
-        """The range asked for; one end alone means the month that it lies in."""
+    def _range(self, cleaned):
+        """Return the range asked for; one end alone means its month."""
         first, last = cleaned.get("from"), cleaned.get("to")
         if first and not last:
             last = max(first, min(self.default[1], month_end(first)))
@@ -46,5 +44,5 @@ class RegisterRangeForm(forms.Form):
 
     @property
     def range(self):
-        """First and last day to show; the default where what was asked for cannot be shown."""
-        return self._asked(self.cleaned_data) if self.is_bound and self.is_valid() else self.default
+        """Return the first and last day, or the default range if the form is invalid."""
+        return self._range(self.cleaned_data) if self.is_bound and self.is_valid() else self.default

@@ -1,5 +1,3 @@
-"""Request data in, clean values out."""
-
 import re
 
 from django import forms
@@ -10,11 +8,11 @@ from coachmaster.core.form_fields import DateFormField, SingleLineFormField
 
 
 class AttendanceSheetForm(forms.Form):
-    """The whole sheet, read without a form field for each student.
+    """A whole attendance sheet, read without a form field for each student.
 
-    A student has `mark-<id>`, `note-<id>` and, where a note was saved, `was-<id>`: what it was when the page was opened.
-    `seen` holds the marks as the page was opened, like `12p 13a`: who is named there and has no `mark-` of their own stands
-    as they were.
+    A student has `mark-<id>` and `note-<id>`, and `was-<id>` for a note that the page showed.
+    `seen` holds the marks that the page showed, like `12p 13a`. A student in `seen` without
+    `mark-<id>` keeps the mark.
     """
 
     topic = SingleLineFormField(
@@ -35,17 +33,13 @@ class AttendanceSheetForm(forms.Form):
     _FIELD = re.compile(r"(mark|note|was)-([0-9]{1,18})")
     _SEEN = re.compile(r"([0-9]{1,18})([pale])")
     _LETTERS = {status.value[0]: status for status in MarkStatus}
-    _NOT_UNDERSTOOD = (
-        "This page was sent in a way that is not understood. Check the list and save again."
-    )
+    _MALFORMED = "This page sent incomplete data. Check the list and save again."
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        #: What was chosen, as far as it was understood: {student id: Status}.
-        self.statuses = {}
-        #: What was typed beside the students, and what is wrong with it: {student id: text}.
-        self.notes, self.note_errors = {}, {}
-        self._seen, self._were, self._odd = None, {}, False
+        #: Valid statuses and notes, and errors of notes, by student id.
+        self.statuses, self.notes, self.note_errors = {}, {}, {}
+        self._seen, self._seen_notes, self._is_malformed = None, {}, False
         if self.is_bound:
             self._read()
 
@@ -53,23 +47,23 @@ class AttendanceSheetForm(forms.Form):
         for name, value in self.data.items():
             match = self._FIELD.fullmatch(name)
             if match:
-                self._take(match[1], int(match[2]), value)
+                self._read_field(match[1], int(match[2]), value)
             elif name.startswith(("mark-", "note-")):
-                self._odd = True
+                self._is_malformed = True
         if seen := self.data.get("seen"):
             parts = [self._SEEN.fullmatch(part) for part in seen.split()]
-            self._odd = self._odd or not all(parts)
+            self._is_malformed = self._is_malformed or not all(parts)
             self._seen = {int(part[1]): self._LETTERS[part[2]] for part in parts if part}
             self.statuses = self._seen | self.statuses
 
-    def _take(self, kind, student_id, value):
+    def _read_field(self, kind, student_id, value):
         if kind == "mark":
             if status := STATUS_BY_VALUE.get(value):
                 self.statuses[student_id] = status
             else:
-                self._odd = True
+                self._is_malformed = True
         elif kind == "was":
-            self._were[student_id] = value
+            self._seen_notes[student_id] = value
         else:
             try:
                 self.notes[student_id] = value and _NOTE.clean(value)
@@ -77,28 +71,27 @@ class AttendanceSheetForm(forms.Form):
                 self.notes[student_id] = value
                 self.note_errors[student_id] = error.messages[0]
 
-    def seen(self, student_id):
-        """The mark of this student as the page was opened, None when it does not say."""
+    def seen_status(self, student_id):
+        """Return the status that the page showed, or None."""
         return (self._seen or {}).get(student_id)
 
-    def is_own(self, student_id):
-        """Whether who sent the page chose the mark of this student, and did not leave it as the page had it."""
+    def is_changed(self, student_id):
+        """Return whether the user changed the status that the page showed."""
         return self._seen is None or self.statuses.get(student_id) != self._seen.get(student_id)
 
-    def is_own_note(self, student_id):
-        """Whether who sent the page typed this note, and did not leave it as the page had it."""
-        return self.notes.get(student_id, "") != self._were.get(student_id, "")
+    def is_note_changed(self, student_id):
+        return self.notes.get(student_id, "") != self._seen_notes.get(student_id, "")
 
     def clean(self):
-        if self._odd:
+        if self._is_malformed:
             raise ValidationError(
                 "Choose Present, Absent, Late or Excused for each student, and save again."
             )
         if "version" in self.errors:
             del self.errors["version"]
-            raise ValidationError(self._NOT_UNDERSTOOD)
+            raise ValidationError(self._MALFORMED)
         if self.note_errors:
-            raise ValidationError("A note cannot be kept as it is: see below.")
+            raise ValidationError("Correct the notes that are marked below.")
         return self.cleaned_data
 
     def clean_version(self):
@@ -109,15 +102,19 @@ _NOTE = SingleLineFormField(max_length=200, required=False)
 
 
 class SheetFillForm(forms.Form):
-    """What a sheet is filled with before it is marked: `?fill=`."""
+    """How to fill a sheet before marking it, `?fill=`."""
 
     fill = forms.ChoiceField(
-        choices=[("present", "All present"), ("absent", "All absent"), ("last", "As last time")]
+        choices=[
+            ("present", "All present"),
+            ("absent", "All absent"),
+            ("last", "Same as last class"),
+        ]
     )
 
 
 class SheetDayForm(forms.Form):
-    """Where to go from a sheet: to a day, or to the class day before or after it."""
+    """Which sheet to open: that of a day, or of the class day before or after it."""
 
     on = DateFormField(label="Day")
     step = forms.ChoiceField(choices=[("previous", "Previous"), ("next", "Next")], required=False)

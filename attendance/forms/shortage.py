@@ -8,8 +8,6 @@ from coachmaster.core.querysets import restricted_id
 
 
 class ShortageFilter(FilterForm):
-    """Whose attendance, and what is wrong with it; of the batches that are not over, for who is not staff those they teach."""
-
     show = forms.ChoiceField(label="Show")
     course = forms.TypedChoiceField(coerce=int, empty_value=None)
     batch = forms.TypedChoiceField(coerce=int, empty_value=None)
@@ -20,7 +18,7 @@ class ShortageFilter(FilterForm):
         self.fields["q"].label = "Student"
         self.fields["show"].choices = [
             ("", "All"),
-            ("short", "Short of attendance"),
+            ("short", "Attendance shortage"),
             ("edge", "Short after the next absence"),
             ("away", f"Absent {institute.absences_in_a_row} times in a row or more"),
         ]
@@ -32,23 +30,21 @@ class ShortageFilter(FilterForm):
             del self.fields["instructor"]
 
     def narrow(self, presences):
-        """Those of the students, batches, courses and instructors that were asked for."""
+        """Limit Presence rows to the chosen student, batch, course and instructor."""
         for name, path in (
             ("course", "batch__course"),
             ("batch", "batch"),
             ("instructor", "batch__instructor"),
         ):
-            if key := self.value(name):
-                presences = presences.filter(**{f"enrollment__{path}": key})
-        if words := self.value("q"):
-            presences = presences.filter(
-                enrollment__student__user__in=User.objects.search(words).order_by()
-            )
+            if pk := self.value(name):
+                presences = presences.filter(**{f"enrollment__{path}": pk})
+        if text := self.value("q"):
+            users = User.objects.search(text).order_by()
+            presences = presences.filter(enrollment__student__user__in=users)
         return presences
 
     def filter(self, rows):
-        """Those `Judged` that are on the list for the reason that was asked for."""
-        shown = {"short": "is_short", "edge": "is_borderline", "away": "is_repeatedly_absent"}.get(
-            self.value("show")
-        )
-        return [row for row in rows if getattr(row, shown)] if shown else rows
+        """Limit EnrollmentShortage rows to the chosen reason."""
+        reasons = {"short": "is_short", "edge": "is_borderline", "away": "is_repeatedly_absent"}
+        reason = reasons.get(self.value("show"))
+        return [row for row in rows if getattr(row, reason)] if reason else rows

@@ -2,7 +2,7 @@ from django import forms
 
 
 class MonthForm(forms.Form):
-    """One month out of those there are: `?month=2026-06`; the newest unless another is chosen."""
+    """Choice of one of ``months``, `?month=2026-06`; the newest by default."""
 
     def __init__(self, data, *, months):
         self.months = {f"{day:%Y-%m}": day for day in months}
@@ -17,20 +17,18 @@ class MonthForm(forms.Form):
 
     @property
     def first(self):
-        """The first day of the month to show; None when there is none."""
+        """First day of the month; None if there are no months."""
         return self.months.get(self.month)
 
     @property
     def earlier(self):
-        """The month before, None at the oldest."""
-        return self._beside(1)
+        return self._month_at(1)
 
     @property
     def later(self):
-        """The month after, None at the newest."""
-        return self._beside(-1)
+        return self._month_at(-1)
 
-    def _beside(self, step):
+    def _month_at(self, step):
         months = list(self.months.values())
-        at = months.index(self.first) + step if months else -1
-        return months[at] if 0 <= at < len(months) else None
+        position = months.index(self.first) + step if months else -1
+        return months[position] if 0 <= position < len(months) else None

@@ -13,7 +13,7 @@ from accounts.importers.student_finder import StudentFinder
 from attendance.percentages import MarkStatus
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.check_in import current_class, status_at
-from attendance.services.sheets import save_sheet
+from attendance.services.sheets import SheetContent, save_sheet
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
 from coachmaster.core.form_fields import DateFormField
@@ -157,7 +157,7 @@ class PunchImporter(Importer):
         for batch_id, by_day in by_batch.items():
             for day, punches in by_day.items():
                 marks = self._new_marks(punches, enrollments.of(batch_id, day), result)
-                if (batch_id, day) not in enrollments.taken:
+                if (batch_id, day) not in enrollments.sheet_ids:
                     new.append((batch_id, day, marks))
                 elif result.is_valid:
                     self._add_to_sheet(enrollments.batches[batch_id], day, marks)
@@ -184,10 +184,10 @@ class PunchImporter(Importer):
         save_sheet(
             batch=batch,
             held_on=day,
-            statuses={student: status for student, (_, status) in marks.items()},
+            content=SheetContent({student: status for student, (_, status) in marks.items()}),
             by=self.by,
-            confirmed_unplanned=True,
-            leaves_open=not self.marks_absent,
+            allow_unplanned=True,
+            keep_open=not self.marks_absent,
         )
 
 

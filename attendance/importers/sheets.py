@@ -11,7 +11,7 @@ from attendance.models import Sheet
 from attendance.percentages import MarkStatus
 from attendance.services import sheets as sheets_services
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
-from attendance.services.sheets import save_sheet
+from attendance.services.sheets import SheetContent, save_sheet
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
 from coachmaster.core.importers import ImportColumn, Importer, ImportRow, normalised
@@ -96,7 +96,7 @@ class AttendanceImporter(Importer):
         for (batch_id, held_on), numbers in sheets:
             batch = enrollments.batches[batch_id]
             marks = self._changed_marks(batch, held_on, numbers, enrollments, result)
-            if marks and (batch_id, held_on) in enrollments.taken:
+            if marks and (batch_id, held_on) in enrollments.sheet_ids:
                 self._correct(batch, held_on, marks, result)
             elif marks:
                 new.append((batch_id, held_on, marks))
@@ -133,7 +133,7 @@ class AttendanceImporter(Importer):
                 else:
                     labels = (MarkStatus(before).label, MarkStatus(status).label)
                     changes = {self._column("status", held_on): labels}
-                    result.add_changed(row, changes, enrollments.taken[batch.pk, held_on])
+                    result.add_changed(row, changes, enrollments.sheet_ids[batch.pk, held_on])
             lines.setdefault(student, line)
         return marks
 
@@ -142,8 +142,8 @@ class AttendanceImporter(Importer):
             saved = save_sheet(
                 batch=batch,
                 held_on=held_on,
-                statuses={student: status for student, (_, status) in marks.items()},
+                content=SheetContent({student: status for student, (_, status) in marks.items()}),
                 by=self.by,
-                confirmed_unplanned=True,
+                allow_unplanned=True,
             )
             result.created_ids.append(saved.sheet.pk)

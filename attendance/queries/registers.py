@@ -16,17 +16,14 @@ from .sheets import marks_by_student
 
 
 def register_batch_or_404(user, pk):
-    """The batch of that ``pk`` with its class times and the Tally of all its sheets (``overall_tally``).
-
-    Raises Http404 for one whose register is not ``user``'s to keep.
-    """
+    """Return a batch with its class times and the ``overall_tally`` of all its sheets."""
     batch = get_object_or_404(attendance_batches(user).with_class_times(), pk=pk)
     batch.overall_tally = batch.sheets.all().tally()
     return batch
 
 
 def enrolled_months(enrollments, today):
-    """The first days of the months in which these enrollments ran, the newest first."""
+    """Return the first day of each month with one of ``enrollments``, newest first."""
     months = {
         month
         for enrollment in enrollments
@@ -40,112 +37,113 @@ def enrolled_months(enrollments, today):
 
 @dataclass
 class RegisterRow:
-    """One student of a register: a mark, or None, for each sheet of the range."""
+    """One student of a register, with a status or None for each sheet."""
 
     student_id: int
     name: str
     admission_number: str
     marks: list[MarkStatus | None]
-    #: Of the range, and of all classes since the student joined the batch.
     tally: Tally
+    #: All classes since the student was enrolled.
     overall: Tally
-    is_low: bool = False
+    is_short: bool = False
 
 
 @dataclass
 class Register:
-    """The sheets of a batch in a range of days, and who came."""
+    """Attendance of a batch in a range of days."""
 
-    #: Every day with a sheet or a planned class, the oldest first.
+    #: Every day with a sheet or a planned class, oldest first.
     days: list[ClassDay]
     rows: list[RegisterRow]
     tally: Tally
 
     @property
     def sheets(self):
-        """The sheets, the oldest first."""
-        return [one.sheet for one in self.days if one.sheet]
+        return [class_day.sheet for class_day in self.days if class_day.sheet]
 
     @property
     def missing(self):
-        """How many planned classes have no sheet."""
+        """Number of planned classes without a sheet."""
         return len(self.days) - len(self.sheets)
 
     @property
     def overall(self):
-        """The Tally of all classes of these students."""
         return sum((row.overall for row in self.rows), Tally())
 
 
 def batch_register(batch, first, last):
-    """The `Register` of ``batch`` from ``first`` to ``last``; shares of all classes below what its course expects are low.
-
-    ``batch`` comes with its class times. Four queries; no marks are read but those of the range.
-    """
+    """Return the Register of ``batch``, loaded with its class times, from ``first`` to ``last``."""
     sheets = list(
         Sheet.objects.filter(batch=batch).between(first, last).for_list().order_by("held_on")
     )
     marks = marks_by_student(sheets)
     rows = {}
-    for enrollment in _roll_of_range(batch, first, last, sheets):
+    for enrollment in _enrollments_between(batch, first, last, sheets):
         student = enrollment.student
         tally = tally_of(enrollment)
-        if row := rows.get(student.pk):  # somebody who left and came back
+        if row := rows.get(student.pk):  # the student left and returned
             row.overall += tally
             continue
-        found = marks.get(student.pk, [None] * len(sheets))
-        name, number = student.user.full_name, student.admission_number
-        rows[student.pk] = RegisterRow(student.pk, name, number, found, Tally.of(found), tally)
-    expected = AttendanceRequirement.for_course(batch.course, Institute.objects.current())
+        statuses = marks.get(student.pk, [None] * len(sheets))
+        rows[student.pk] = RegisterRow(
+            student.pk,
+            student.user.full_name,
+            student.admission_number,
+            statuses,
+            Tally.of(statuses),
+            tally,
+        )
+    requirement = AttendanceRequirement.for_course(batch.course, Institute.objects.current())
     for row in rows.values():
-        row.is_low = expected.is_short(row.overall)
+        row.is_short = requirement.is_short(row.overall)
     for column, sheet in enumerate(sheets):
         sheet.tally = Tally.of(row.marks[column] for row in rows.values())
-    taken = {sheet.held_on: sheet for sheet in sheets}
+    by_day = {sheet.held_on: sheet for sheet in sheets}
     planned = set(class_days(batch, first, last)) if first <= last else set()
     return Register(
-        days=[ClassDay(batch, day, sheet=taken.get(day)) for day in sorted(planned | taken.keys())],
+        days=[
+            ClassDay(batch, day, sheet=by_day.get(day)) for day in sorted(planned | by_day.keys())
+        ],
         rows=list(rows.values()),
         tally=sum((row.tally for row in rows.values()), Tally()),
     )
 
 
-def _roll_of_range(batch, first, last, sheets):
-    """The enrollments of who was in the batch in those days, or has a mark on one of ``sheets``, by name, with their counts."""
+def _enrollments_between(batch, first, last, sheets):
+    """Return the enrollments in those days or with a mark on one of ``sheets``, by name."""
     in_batch = Q(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
     marked = Q(pk__in=Mark.objects.filter(sheet__in=sheets).order_by().values("enrollment"))
-    found = (
-        Enrollment.objects.filter(in_batch | marked, batch=batch)
-        .by_name()
-        .select_related("presence")
+    enrollments = Enrollment.objects.filter(in_batch | marked, batch=batch).by_name()
+    return enrollments.select_related("presence").only(
+        "student__admission_number", "student__user__full_name", *PRESENCE_COUNTS
     )
-    return found.only("student__admission_number", "student__user__full_name", *PRESENCE_COUNTS)
 
 
-def register_columns(found):
-    """The columns of a `Register` as a file: its days, the range in counts, and all classes since joining."""
+def register_columns(register):
+    """Return the export columns of a Register: one for each sheet, then the counts."""
 
     def mark_of(column):
         return lambda row: row.marks[column].label[0] if row.marks[column] else None
 
-    def count(kind, of):
-        return lambda row: getattr(getattr(row, of), kind)
+    def count(name, tally):
+        return lambda row: getattr(getattr(row, tally), name)
 
     return [
         ExportColumn("Student", CellType.TEXT, lambda row: row.name),
         ExportColumn("Admission number", CellType.TEXT, lambda row: row.admission_number),
         *(
             ExportColumn(format_date(sheet.held_on), CellType.TEXT, mark_of(column))
-            for column, sheet in enumerate(found.sheets)
+            for column, sheet in enumerate(register.sheets)
         ),
         *(
             ExportColumn(status.label, CellType.NUMBER, count(status.value, "tally"))
             for status in MarkStatus
         ),
         ExportColumn("Attended", CellType.NUMBER, count("attended", "tally")),
-        ExportColumn("Of", CellType.NUMBER, count("counted", "tally")),
+        ExportColumn("Classes", CellType.NUMBER, count("counted", "tally")),
         ExportColumn("%", CellType.NUMBER, count("percentage", "tally")),
-        ExportColumn("Attended in all", CellType.NUMBER, count("attended", "overall")),
-        ExportColumn("Of in all", CellType.NUMBER, count("counted", "overall")),
-        ExportColumn("% in all", CellType.NUMBER, count("percentage", "overall")),
+        ExportColumn("Total attended", CellType.NUMBER, count("attended", "overall")),
+        ExportColumn("Total classes", CellType.NUMBER, count("counted", "overall")),
+        ExportColumn("Total %", CellType.NUMBER, count("percentage", "overall")),
     ]

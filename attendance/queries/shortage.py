@@ -93,14 +93,17 @@ class ShortageRow(EnrollmentShortage):
 
     def __init__(self, presence, institute):
         self.enrollment = presence.enrollment
+        self.batch = self.enrollment.batch
         self.student = self.enrollment.student
+        self.phone = self.student.contact_phone
+        self.email = self.student.contact_email
         self.reminded_at = presence.reminded_at
         super().__init__(
             presence.pk,
             self.student.user.full_name,
             presence.tally,
             presence.absences_in_a_row,
-            AttendanceRequirement.for_course(self.enrollment.batch.course, institute),
+            AttendanceRequirement.for_course(self.batch.course, institute),
             institute,
         )
 
@@ -109,10 +112,29 @@ class ShortageRow(EnrollmentShortage):
         return bool(whatsapp_phone(self.student))
 
     @property
+    def guardian(self):
+        """Name of the guardian if the phone is theirs, else ""."""
+        return self.student.guardian_phone and (self.student.guardian_name or "guardian")
+
+    @property
     def status(self):
         if self.is_short:
             return "Short"
         return "Short after the next absence" if self.is_borderline else ""
+
+    @property
+    def status_class(self):
+        return "status-bad" if self.is_short else "status-warn"
+
+    @property
+    def classes_needed_label(self):
+        """`8 classes to reach 75 %`"""
+        if not self.is_short:
+            return "–"
+        number, percent = self.classes_needed, self.requirement.percent
+        if number is None:
+            return f"cannot reach {percent} %"
+        return f"{number} class{'' if number == 1 else 'es'} to reach {percent} %"
 
     @property
     def reason(self):
@@ -149,10 +171,10 @@ def shortage_rows_of_students(students, user, institute):
 SHORTAGE_COLUMNS = [
     ExportColumn("Student", CellType.TEXT, lambda row: row.name),
     ExportColumn("Admission number", CellType.TEXT, lambda row: row.student.admission_number),
-    ExportColumn("Batch", CellType.TEXT, lambda row: row.enrollment.batch.name),
-    ExportColumn("Course", CellType.TEXT, lambda row: row.enrollment.batch.course.name),
+    ExportColumn("Batch", CellType.TEXT, lambda row: row.batch.name),
+    ExportColumn("Course", CellType.TEXT, lambda row: row.batch.course.name),
     ExportColumn("Guardian", CellType.TEXT, lambda row: row.student.guardian_name),
-    ExportColumn("Phone", CellType.TEXT, lambda row: row.student.contact_phone),
+    ExportColumn("Phone", CellType.TEXT, lambda row: row.phone),
     ExportColumn("Attended", CellType.NUMBER, lambda row: row.tally.attended),
     ExportColumn("Classes", CellType.NUMBER, lambda row: row.tally.counted),
     ExportColumn("Percentage", CellType.NUMBER, lambda row: row.tally.percentage),

@@ -12,30 +12,30 @@ from coachmaster.core.querysets import restricted_id
 
 
 def batch_tallies(batches, first=None, last=None):
-    """``{batch id: Tally}`` with an entry for each of ``batches`` (any iterable), over all days or those given."""
+    """Return ``{batch id: Tally}``, limited to days from ``first`` to ``last`` if given."""
     ids = [batch.pk for batch in batches]
-    found = Sheet.objects.filter(batch__in=ids).between(first, last).tallies_by("batch")
-    return {pk: found.get(pk, Tally()) for pk in ids}
+    tallies = Sheet.objects.filter(batch__in=ids).between(first, last).tallies_by("batch")
+    return {pk: tallies.get(pk, Tally()) for pk in ids}
 
 
 def student_tally(student):
-    """The Tally of all marks of ``student`` (a record or an id)."""
     return Presence.objects.filter(enrollment__student=student).tally()
 
 
 @compiled  # 1.5 to 0.3 ms, with each page of a student
-def _enrollments(*, student, scope):
-    found = Enrollment.objects.restricted_to(scope).filter(student=student)
-    return found.latest_first().select_related("presence", "earlier_attendance")
+def _enrollments(*, student, user_id):
+    enrollments = Enrollment.objects.restricted_to(user_id).filter(student=student)
+    return enrollments.latest_first().select_related("presence", "earlier_attendance")
 
 
 def enrollments_with_tally(student, user):
-    """The enrollments of ``student`` that ``user`` may see, each with the ``tally`` of its marks, what is ``expected``, and
-    whether it ``is_short``: one that goes on and lies below that. The active ones first, then the newest. One query.
+    """Return the enrollments of ``student`` that ``user`` may see, active and newest first.
+
+    Each has its ``tally``, its ``requirement`` and ``is_short``, which only active ones can be.
     """
     institute = Institute.objects.current()
-    found = _enrollments(student=student.pk, scope=restricted_id(user))
-    for enrollment in found:
+    enrollments = _enrollments(student=student.pk, user_id=restricted_id(user))
+    for enrollment in enrollments:
         enrollment.tally = tally_of(enrollment)
         enrollment.requirement = AttendanceRequirement.for_course(
             enrollment.batch.course, institute
@@ -43,12 +43,12 @@ def enrollments_with_tally(student, user):
         enrollment.is_short = enrollment.is_active and enrollment.requirement.is_short(
             enrollment.tally
         )
-    return found
+    return enrollments
 
 
 @dataclass
 class CalendarDay:
-    """One day of a student's month: their marks, one a batch that had class."""
+    """One day of a student's month, with a mark for each batch."""
 
     day: datetime.date
     is_inside: bool
@@ -57,7 +57,7 @@ class CalendarDay:
 
 @dataclass
 class StudentMark:
-    """What a student reads of one of their marks; ``changes`` are its corrections, the newest first."""
+    """A mark on the student's page, with its corrections, newest first."""
 
     pk: int
     status: str
@@ -69,24 +69,23 @@ class StudentMark:
 
 
 @compiled  # 1.2 to 0.3 ms, with each page of a student's attendance
-def _marks(*, student, scope, batches, first, last):
-    # Sheets are found by batch and day.
-    found = Mark.objects.restricted_to(scope).filter(
+def _marks(*, student, user_id, batches, first, last):
+    # The batches make use of the index on batch and day.
+    marks = Mark.objects.restricted_to(user_id).filter(
         student=student, sheet__batch__in=batches, sheet__held_on__range=(first, last)
     )
-    rows = found.order_by("sheet__held_on", "pk")
-    return rows.values_list(
+    return marks.order_by("sheet__held_on", "pk").values_list(
         "pk", "status", "note", "sheet__held_on", "sheet__topic", "sheet__batch__name"
     )
 
 
 def month_marks(student, user, batches, first):
-    """The marks of ``student`` in the month of ``first`` that ``user`` may see, by day, as `MarkOfStudent`s.
+    """Return the StudentMarks of ``student`` in a month that ``user`` may see, by day.
 
-    ``batches`` (ids) are those that the marks may be in. Two queries.
+    ``batches`` are the ids of the student's batches.
     """
     days = {"first": first, "last": month_end(first)}
-    rows = _marks(student=student.pk, scope=restricted_id(user), batches=batches, **days)
+    rows = _marks(student=student.pk, user_id=restricted_id(user), batches=batches, **days)
     marks = [StudentMark(*row, changes=[]) for row in rows]
     changes = MarkChange.objects.filter(mark__in=[mark.pk for mark in marks]).select_related(
         "changed_by"
@@ -98,7 +97,7 @@ def month_marks(student, user, batches, first):
 
 
 def month_calendar(first, marks):
-    """The weeks of the month of ``first``, Monday to Sunday, as lists of `CalendarDay`."""
+    """Return the weeks of a month from Monday to Sunday, as lists of CalendarDay."""
     by_day = defaultdict(list)
     for mark in marks:
         by_day[mark.day].append(mark)

@@ -1,6 +1,6 @@
-"""Taking many sheets at once: the rules are those of `services`, the looks and the writes go by the thousand."""
+"""Saving many new attendance sheets at once, for imports."""
 
-import collections
+from collections import defaultdict
 
 from academics.models import Batch, Enrollment
 from academics.timetable import Timetable
@@ -11,55 +11,64 @@ from coachmaster.core.chunks import in_chunks
 
 
 class EnrollmentsByDay:
-    """Who stood on the sheets of some batches on some days, and what is marked there already.
+    """Enrollments and marks of some batches on some days.
 
-    The enrollments are locked until the transaction ends, as by `services.roll`.
+    The enrollments are locked until the transaction ends, as in ``sheet_enrollments()``.
     """
 
     def __init__(self, batch_ids, first_day, last_day):
         between = {"held_on__range": (first_day, last_day)}
         sheets = Sheet.objects.filter(batch__in=batch_ids, **between).order_by()
-        #: The keys of the sheets that are there, by batch and day.
-        self.taken = {
+        #: Ids of existing sheets, by batch and day.
+        self.sheet_ids = {
             (batch, day): pk for pk, batch, day in sheets.values_list("pk", "batch", "held_on")
         }
-        self._enrollments, self._marked = (
-            collections.defaultdict(list),
-            collections.defaultdict(dict),
-        )
-        enrollments = Enrollment.objects.filter(batch__in=batch_ids).select_for_update(
-            of=("self",), no_key=True
-        )
-        for enrollment in enrollments.order_by("pk").only(
-            "batch", "student", "enrolled_on", "ended_on"
-        ):
-            self._enrollments[enrollment.batch_id].append(enrollment)
-        if self.taken:
-            marks = Mark.objects.filter(sheet__in=sheets.values("pk")).order_by()
-            for batch, held_on, student, status in marks.values_list(
-                "sheet__batch", "sheet__held_on", "student", "status"
-            ):
-                self._marked[batch, held_on][student] = status
+        self._enrollments = _locked_by_batch(batch_ids)
+        self._statuses = _statuses_by_day(sheets) if self.sheet_ids else {}
         self.batches = Batch.objects.in_bulk(batch_ids)
         self._timetable = Timetable(self.batches.values(), first_day, last_day)
 
     def schedule(self, batch_id, held_on):
-        """What the timetable says of that day of the batch."""
         return self._timetable.schedule(self.batches[batch_id], held_on)
 
     def of(self, batch_id, held_on):
-        """``{student: (key of the enrollment, what is marked or None)}`` of a sheet."""
-        marked = self._marked.get((batch_id, held_on), {})
-        found = {student: (None, status) for student, status in marked.items()}
+        """Return ``{student: (enrollment id, status)}``.
+
+        A student with a mark has no enrollment id, one without a mark no status.
+        """
+        statuses = self._statuses.get((batch_id, held_on), {})
+        students = {student: (None, status) for student, status in statuses.items()}
         for enrollment in self._enrollments[batch_id]:
-            if enrollment.student_id not in marked and enrollment.covers(held_on):
-                found[enrollment.student_id] = enrollment.pk, None
-        return found
+            if enrollment.student_id not in statuses and enrollment.covers(held_on):
+                students[enrollment.student_id] = enrollment.pk, None
+        return students
+
+
+def _locked_by_batch(batch_ids):
+    by_batch = defaultdict(list)
+    enrollments = Enrollment.objects.filter(batch__in=batch_ids).order_by("pk")
+    enrollments = enrollments.select_for_update(of=("self",), no_key=True)
+    for enrollment in enrollments.only("batch", "student", "enrolled_on", "ended_on"):
+        by_batch[enrollment.batch_id].append(enrollment)
+    return by_batch
+
+
+def _statuses_by_day(sheets):
+    """Return ``{(batch, day): {student: status}}``."""
+    by_day = defaultdict(dict)
+    marks = Mark.objects.filter(sheet__in=sheets.values("pk")).order_by()
+    rows = marks.values_list("sheet__batch", "sheet__held_on", "student", "status")
+    for batch, held_on, student, status in rows:
+        by_day[batch, held_on][student] = status
+    return by_day
 
 
 def create_sheets(sheets, *, by, is_open=False):
-    """Write sheets that are not there yet: ``sheets`` are ``(batch, day, {student: (enrollment, status)})``, checked by
-    the caller, who holds the enrollments. With ``is_open`` somebody is still to save them. Returns their keys."""
+    """Create sheets that do not exist yet and return their ids.
+
+    ``sheets`` are ``(batch id, day, {student id: (enrollment id, status)})``, valid and with the
+    enrollments locked. Open sheets are still to be saved by a person.
+    """
     if not sheets:
         return []
     new, last_day = [], {}

@@ -13,7 +13,7 @@ from attendance.queries.missing_registers import days_back, missing_registers
 
 
 class RegisterReminderResult(NamedTuple):
-    """What became of the reminder of one instructor: ``outcome`` is mailed, told, failed or unreachable."""
+    """Result for one instructor: ``outcome`` is sent, already_sent, failed or no_email."""
 
     instructor: User
     rows: list
@@ -21,49 +21,51 @@ class RegisterReminderResult(NamedTuple):
 
 
 def send_register_reminders(now, *, dry_run=False):
-    """Mail each active instructor the list of their registers that are missing, once a day. Returns a `Told` for each.
+    """Email each active instructor the list of their missing registers, once a day.
 
-    With ``dry_run`` nothing is mailed nor kept, and the outcome is what it would be.
+    Return a RegisterReminderResult for each. ``dry_run`` sends nothing and predicts the outcome.
     """
     rows = [row for row in missing_registers(now, days=days_back()) if row.instructor_id]
     rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
     people = User.objects.filter(is_active=True).in_bulk({row.instructor_id for row in rows})
     today = timezone.localdate(now)
-    told_today = set(
-        RegisterReminder.objects.filter(sent_on=today).values_list("instructor", flat=True)
-    )
-    found = []
-    for key, own in groupby(rows, key=lambda row: row.instructor_id):
-        if person := people.get(key):
-            own = list(own)
-            if key in told_today:
-                outcome = "told"
-            elif not person.email:
-                outcome = "unreachable"
+    reminders = RegisterReminder.objects.filter(sent_on=today)
+    reminded = set(reminders.values_list("instructor", flat=True))
+    results = []
+    for instructor_id, group in groupby(rows, key=lambda row: row.instructor_id):
+        if instructor := people.get(instructor_id):
+            missing = list(group)
+            if instructor_id in reminded:
+                outcome = "already_sent"
+            elif not instructor.email:
+                outcome = "no_email"
             else:
-                outcome = "mailed" if dry_run else _mail(person, own, today)
-            found.append(RegisterReminderResult(person, own, outcome))
-    return sorted(found, key=lambda told: (told.instructor.full_name, told.instructor.pk))
+                outcome = "sent" if dry_run else _send(instructor, missing, today)
+            results.append(RegisterReminderResult(instructor, missing, outcome))
+    return sorted(results, key=lambda result: (result.instructor.full_name, result.instructor.pk))
 
 
-def _mail(person, rows, today):
-    """Mail one instructor unless somebody does so at this moment; the outcome."""
+def _send(instructor, rows, today):
+    """Email one instructor, unless another process does so now, and return the outcome."""
     try:
         with transaction.atomic():
-            kept = RegisterReminder.objects.create(
-                instructor=person, sent_on=today, registers=len(rows)
+            reminder = RegisterReminder.objects.create(
+                instructor=instructor, sent_on=today, registers=len(rows)
             )
     except IntegrityError:
-        return "told"
+        return "already_sent"
     links = [
         (row, settings.SITE_URL + reverse("attendance:sheet", args=[row.batch_id, row.day]))
         for row in rows
     ]
-    number = f"{len(rows)} register{'s' if len(rows) > 1 else ''}"
     message = emails.compose_email(
-        "attendance/mail/registers", f"{number} to take", person.email, user=person, links=links
+        "attendance/mail/registers",
+        f"{len(rows)} missing register{'s' if len(rows) > 1 else ''}",
+        instructor.email,
+        user=instructor,
+        links=links,
     )
     if emails.send_email(message):
-        return "mailed"
-    kept.delete()
+        return "sent"
+    reminder.delete()
     return "failed"

@@ -1,4 +1,4 @@
-"""Reminders about attendance: what they say, to whom they go, and that they were sent."""
+"""Reminders to families about attendance shortage and absences."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from coachmaster.core.reminders import Channel, ReminderNotice, fill_template, s
 
 
 @dataclass
-class AttendanceNotice(ReminderNotice):
+class ShortageNotice(ReminderNotice):
     """A reminder to one family about one enrollment."""
 
     enrollment_id: int
@@ -29,14 +29,14 @@ class AttendanceNotice(ReminderNotice):
 
 @dataclass
 class AbsenceNotice(ReminderNotice):
-    """A word to one family about the classes that were missed on a day."""
+    """A reminder to one family about the classes missed on a day."""
 
     description: str
 
 
 def reminder_text(row, institute):
-    """The institute's text, filled for one `Watched` row."""
-    words = {
+    """Return the institute's text, filled in for one ShortageRow."""
+    values = {
         "name": row.student.user.full_name,
         "admission_number": row.student.admission_number,
         "batch": row.enrollment.batch.name,
@@ -48,28 +48,23 @@ def reminder_text(row, institute):
         "institute": institute.name,
         "phone": institute.phone,
     }
-    return fill_template(institute.attendance_reminder, words)
+    return fill_template(institute.attendance_reminder, values)
 
 
 @transaction.atomic
 def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
-    """Write down that the families of ``enrollments`` (keys) are reminded of attendance; return the notices to send.
+    """Record reminders about ``enrollments`` (ids) and return the notices to send.
 
-    Who is not on the list of those to be watched is left out, and who cannot be reached by ``channel``. Raises
-    RemindedAlready when some were reminded within the institute's days, unless they are reminded ``again`` or to
-    ``leave_out``. Then nobody is reminded.
+    Enrollments that need no attention, and families that ``channel`` cannot reach, are left out.
+    Raise RecentlyReminded if some were reminded within the institute's days, unless ``again`` or
+    ``leave_out``; then none is recorded.
     """
     institute = Institute.objects.current()
-    list(
-        Presence.objects.select_for_update()
-        .filter(pk__in=enrollments)
-        .order_by("pk")
-        .values_list("pk")
-    )
+    _lock_presences(enrollments)
     active = Presence.objects.filter(pk__in=enrollments).active()
     ids = active.order_by("enrollment__student__user__full_name", "pk").values_list("pk", flat=True)
     notices = [
-        AttendanceNotice(
+        ShortageNotice(
             row.student,
             f"Attendance of {row.student} at {institute.name}",
             reminder_text(row, institute),
@@ -83,27 +78,24 @@ def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
     notices = sendable_notices(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )
-    rows = _keep([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
-    for notice, row in zip(notices, rows, strict=True):
-        notice.record = row
+    reminders = _record([(notice.enrollment_id, notice.tally) for notice in notices], channel, by)
+    for notice, reminder in zip(notices, reminders, strict=True):
+        notice.record = reminder
     return notices
 
 
 @transaction.atomic
 def record_absence_notice(student, day, marks, *, by, again=False):
-    """Write down that the family of ``student`` is told by WhatsApp of ``marks``, the absences of that day.
+    """Record a WhatsApp message about the absences ``marks`` of that day.
 
-    Return a list of the notice to send; an empty list if the student was not absent or cannot be reached.
-
-    Raises RemindedAlready as `remind` does: a word about an absence is a reminder about attendance.
+    Return a list of the notice to send; an empty list if the student was not absent or cannot be
+    reached. Raise RecentlyReminded, as ``record_reminders()`` does: the message is a reminder too.
     """
     institute = Institute.objects.current()
     missed = {mark.enrollment_id: mark.sheet.batch.name for mark in marks}
-    list(
-        Presence.objects.select_for_update().filter(pk__in=missed).order_by("pk").values_list("pk")
-    )
+    _lock_presences(missed)
     enrollments = list(Enrollment.objects.filter(pk__in=missed).select_related("presence"))
-    words = {
+    values = {
         "name": student.user.full_name,
         "admission_number": student.admission_number,
         "batch": ", ".join(missed.values()),
@@ -111,38 +103,42 @@ def record_absence_notice(student, day, marks, *, by, again=False):
         "institute": institute.name,
         "phone": institute.phone,
     }
-    reminded_at = Reminder.objects.filter(enrollment__in=missed).aggregate(last=Max("sent_at"))[
-        "last"
-    ]
-    about = f"absent from {words['batch']} on {words['day']}"
-    subject, text = (
+    earlier = Reminder.objects.filter(enrollment__in=missed).aggregate(last=Max("sent_at"))
+    notice = AbsenceNotice(
+        student,
         f"Attendance of {student} at {institute.name}",
-        fill_template(institute.absence_message, words),
+        fill_template(institute.absence_message, values),
+        earlier["last"],
+        f"absent from {values['batch']} on {values['day']}",
     )
-    notices = [AbsenceNotice(student, subject, text, reminded_at, about)] if missed else []
     notices = sendable_notices(
-        notices, channel=Channel.WHATSAPP, days=institute.reminder_days, again=again
+        [notice] if missed else [],
+        channel=Channel.WHATSAPP,
+        days=institute.reminder_days,
+        again=again,
     )
     if notices:
-        _keep(
-            [(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments],
-            Channel.WHATSAPP,
-            by,
-        )
+        tallies = [(enrollment.pk, tally_of(enrollment)) for enrollment in enrollments]
+        _record(tallies, Channel.WHATSAPP, by)
     return notices
 
 
-def _keep(told, channel, by):
-    """Write down who was reminded: ``(enrollment's key, Tally)`` each. Returns the rows."""
+def _lock_presences(enrollment_ids):
+    rows = Presence.objects.select_for_update().filter(pk__in=enrollment_ids).order_by("pk")
+    list(rows.values_list("pk"))
+
+
+def _record(tallies, channel, by):
+    """Create a Reminder for each ``(enrollment id, Tally)``."""
     return Reminder.objects.bulk_create(
         Reminder(
-            enrollment_id=key,
+            enrollment_id=pk,
             channel=channel,
             attended=tally.attended,
             counted=tally.counted,
             sent_by=by,
         )
-        for key, tally in told
+        for pk, tally in tallies
     )
 
 
@@ -157,6 +153,6 @@ SHORTAGE = ReminderKind(
     row_or_404=lambda user, pk: get_object_or_404(_enrollments(user), pk=pk),
     student_of=lambda enrollment: enrollment.student,
     remind=record_reminders,
-    reason="is not short of attendance, or has no mobile number",
-    reasons="not short, no address, or reminded already",
+    reason="has no attendance shortage or no mobile number",
+    reasons="no shortage, no email address, or already reminded",
 )

@@ -1,4 +1,4 @@
-"""Taking attendance: the rules of a sheet and the one write."""
+"""Attendance sheets: permission, students and saving."""
 
 import datetime
 from dataclasses import dataclass, field
@@ -23,37 +23,57 @@ _NOTE, _REASON = Mark._meta.get_field("note"), MarkChange._meta.get_field("reaso
 
 
 class StaleSheet(ValidationError):
-    """The sheet was saved by somebody after this page was opened."""
+    """Another person saved the sheet after this page was opened."""
 
 
 class StudentsChanged(ValidationError):
-    """The page showed other students than stand on the roll now; ``strangers`` are the ids of those who do not."""
+    """The students of the batch are not those on the page; ``strangers`` has the ids not in it."""
 
     strangers: frozenset[int] = frozenset()
 
 
 class NoClassPlanned(ValidationError):
-    """The batch has no class on this weekday: to be confirmed."""
+    """The batch has no class on this day of the week; the user may confirm it."""
+
+
+@dataclass(frozen=True)
+class SheetContent:
+    """What to save on an attendance sheet."""
+
+    #: By student id; other students keep their mark.
+    statuses: dict[int, MarkStatus]
+    #: By student id; other students keep their note.
+    notes: dict[int, str] = field(default_factory=dict)
+    #: None keeps the topic.
+    topic: str | None = None
+    #: Why an old sheet is corrected; None does not require a reason.
+    reason: str | None = None
+    #: Version that the page showed, 0 for a new sheet; None skips the check.
+    version: int | None = None
+    #: Every student of the batch must have a status.
+    is_complete: bool = False
 
 
 @dataclass
 class SaveResult:
-    """What a save did."""
-
     sheet: Sheet
     created: list[Mark] = field(default_factory=list)
     changed: list[Mark] = field(default_factory=list)
 
 
 def attendance_batches(user):
-    """The batches whose sheets ``user`` may open: all for staff, those they teach for others."""
+    """Return the batches that ``user`` may mark: all of them, or those the instructor teaches."""
     return Batch.objects.recorded_by(restricted_id(user))
 
 
-def attendance_student_or_404(user, pk):
-    """The student whose attendance ``user`` may see: one's own, and with the right those within one's scope.
+def attendance_batch_or_404(user, pk):
+    return get_object_or_404(attendance_batches(user).select_related("course", "instructor"), pk=pk)
 
-    Raises Http404 for one who is not there or out of scope, PermissionDenied without the right.
+
+def attendance_student_or_404(user, pk):
+    """Return a student whose attendance ``user`` may see: themselves, or those visible to staff.
+
+    Raise PermissionDenied without the permission to see attendance.
     """
     student = student_or_404(user, pk)
     if student.pk != user.pk and not user.has_perm("attendance.view_sheet"):
@@ -61,24 +81,17 @@ def attendance_student_or_404(user, pk):
     return student
 
 
-def attendance_batch_or_404(user, pk):
-    """The batch of that ``pk``; raises Http404 for one whose register is not ``user``'s to keep."""
-    return get_object_or_404(attendance_batches(user).select_related("course", "instructor"), pk=pk)
-
-
 def day_schedule(batch, held_on):
-    """What the timetable says of that day of ``batch``, a `DaySchedule`."""
     return Timetable([batch], held_on, held_on).schedule(batch, held_on)
 
 
 def reason_not_allowed(batch, held_on, *, today, schedule=None, user=None):
-    """The sentence that says why ``batch`` can have no sheet of that day, or "".
+    """Return a sentence why ``batch`` cannot have a sheet for this day, or "".
 
-    ``plan`` is that of `plan_of`, where the caller has it. ``user`` None stands for an import, which may reach back as far
-    as it likes; instructors may reach back as many days as the institute's settings say.
+    ``user`` is None for imports, which have no limit into the past.
     """
     if held_on > today:
-        return f"{format_date(held_on)} lies in the future. Attendance is taken on the day."
+        return f"{format_date(held_on)} is in the future. Mark attendance on the day of the class."
     if held_on < batch.starts_on:
         return f"{batch} starts on {format_date(batch.starts_on)}."
     if batch.is_over(held_on):
@@ -88,274 +101,242 @@ def reason_not_allowed(batch, held_on, *, today, schedule=None, user=None):
         return f"{format_date(held_on)} is a holiday: {schedule.holiday}."
     if schedule.called_off and not schedule.is_planned:
         moved_to = schedule.called_off.to_day
-        what = f"moved to {format_date(moved_to)}" if moved_to else "cancelled"
-        return f"The class of {format_date(held_on)} is {what}: {schedule.called_off.reason}."
+        change = f"moved to {format_date(moved_to)}" if moved_to else "cancelled"
+        return f"The class of {format_date(held_on)} is {change}: {schedule.called_off.reason}."
     if user is not None and held_on < (first := first_editable_day(user, today) or held_on):
         days = (today - first).days
-        reach = f"for {days} day{'s' if days != 1 else ''}" if days else "on the day itself only"
-        return f"Sheets can be taken and corrected {reach}. Ask the office to correct this one."
+        limit = f"for {days} day{'s' if days != 1 else ''}" if days else "on the same day only"
+        return (
+            f"Attendance can be marked and corrected {limit}. Ask the office to correct this sheet."
+        )
     return ""
 
 
-def _correction_days():
+def _edit_period():
     return datetime.timedelta(
         days=Institute.objects.values_list("attendance_edit_days", flat=True).get()
     )
 
 
 def first_editable_day(user, today):
-    """The earliest day whose sheet ``user`` may still take or correct; None when there is no such limit."""
-    return None if user.has_perm("attendance.correct_any_day") else today - _correction_days()
+    """Return the earliest day whose sheet ``user`` may save, or None for no limit."""
+    return None if user.has_perm("attendance.correct_any_day") else today - _edit_period()
 
 
 def needs_reason(user, held_on):
-    """Whether ``user`` must say why when correcting marks of that day: it lies beyond the days of correction."""
-    return user is not None and held_on < timezone.localdate() - _correction_days()
+    """Return whether ``user`` must give a reason to correct the sheet of this day."""
+    return user is not None and held_on < timezone.localdate() - _edit_period()
 
 
 def sheet_enrollments(batch, held_on, sheet, *, lock=False):
-    """The enrollments that stand on a sheet, by name: who was in the batch that day, and who has a mark on ``sheet``.
+    """Return the enrollments on a sheet by name: those of that day, and those with a mark.
 
-    ``sheet`` is None before it is taken. Each comes with the ``name`` and ``number`` of the student, the ``tally`` of the
-    enrollment, and ``mark_id``, ``marked`` (its status) and ``noted`` (its note), None where there is no mark yet. With
-    ``lock`` they are locked until the transaction ends: of two sheets of a batch, one is written after the other.
+    Each has the ``name`` and ``admission_number`` of the student, the ``tally``, and ``mark_id``,
+    ``mark_status`` and ``mark_note``, None without a mark. ``lock`` locks the enrollments, so that
+    two sheets of a batch are written one after the other.
     """
-    read = _locked_roll if lock else _roll
-    enrollments = read(batch=batch.pk, held_on=held_on, marked=None)
+    query = _locked_enrollments if lock else _enrollments
+    enrollments = query(batch=batch.pk, held_on=held_on, marked=None)
     marks = _marks_of(sheet) if sheet else {}
-    if marks.keys() - {
-        enrollment.pk for enrollment in enrollments
-    }:  # somebody has left the batch since
-        enrollments = read(batch=batch.pk, held_on=held_on, marked=list(marks))
-    # Who left and came back the same day has two enrollments that day, and one row: the one with the mark.
+    if marks.keys() - {enrollment.pk for enrollment in enrollments}:
+        # A student with a mark left the batch later.
+        enrollments = query(batch=batch.pk, held_on=held_on, marked=list(marks))
+    # A student who left and returned on one day has two enrollments: use the one with the mark.
     rows = {}
     for enrollment in enrollments:
-        enrollment.mark_id, enrollment.marked, enrollment.noted = marks.get(
-            enrollment.pk, (None, None, None)
-        )
+        mark = marks.get(enrollment.pk, (None, None, None))
+        enrollment.mark_id, enrollment.mark_status, enrollment.mark_note = mark
         enrollment.tally = Tally(*(getattr(enrollment, status) or 0 for status in STATUS_BY_VALUE))
-        known = rows.get(enrollment.student_id)
-        if known is None or known.mark_id is None:
+        other = rows.get(enrollment.student_id)
+        if other is None or other.mark_id is None:
             rows[enrollment.student_id] = enrollment
     return list(rows.values())
 
 
-def _on_roll(batch, held_on, marked):
-    """Who was in the batch that day, and the enrollments ``marked`` (ids, or None)."""
+def _enrollments_on(batch, held_on, marked):
+    """Return the enrollments of that day, and those with the ids ``marked`` (None for none)."""
     also = None if marked is None else Q(pk__in=marked)
-    found = Enrollment.objects.filter(batch=batch).on_roll(held_on, including=also)
-    found = found.annotate(
+    enrollments = Enrollment.objects.filter(batch=batch).on_roll(held_on, including=also)
+    enrollments = enrollments.annotate(
         name=F("student__user__full_name"),
-        number=F("student__admission_number"),
+        admission_number=F("student__admission_number"),
         **{status: F(f"presence__{status}") for status in MarkStatus.values},
     )
-    return found.order_by("name", "pk").only("student")
+    return enrollments.order_by("name", "pk").only("student")
 
 
 @compiled  # 1.4 to 0.4 ms, with each page of a sheet
-def _roll(*, batch, held_on, marked):
-    return _on_roll(batch, held_on, marked)
+def _enrollments(*, batch, held_on, marked):
+    return _enrollments_on(batch, held_on, marked)
 
 
 @compiled  # 1.3 to 0.4 ms, while the sheet is locked
-def _locked_roll(*, batch, held_on, marked):
-    return _on_roll(batch, held_on, marked).select_for_update(of=("self",), no_key=True)
+def _locked_enrollments(*, batch, held_on, marked):
+    return _enrollments_on(batch, held_on, marked).select_for_update(of=("self",), no_key=True)
 
 
 def _marks_of(sheet):
     """Return ``{enrollment id: (mark id, status, note)}``."""
-    marks = (
-        Mark.objects.filter(sheet=sheet)
-        .order_by()
-        .values_list("enrollment", "pk", "status", "note")
-    )
-    return {enrollment: mark for enrollment, *mark in marks}
+    marks = Mark.objects.filter(sheet=sheet).order_by()
+    rows = marks.values_list("enrollment", "pk", "status", "note")
+    return {enrollment: mark for enrollment, *mark in rows}
 
 
 def enrolled_count(batch, held_on):
-    """How many students are in the batch on that day."""
     return Enrollment.objects.filter(batch=batch).on_roll(held_on).count()
 
 
-def save_sheet(
-    *,
-    batch,
-    held_on,
-    statuses,
-    by,
-    notes=None,
-    version=None,
-    topic=None,
-    confirmed_unplanned=False,
-    whole_roll=False,
-    reason=None,
-    leaves_open=False,
-):
-    """Write the sheet of ``batch`` on one day; on a sheet that exists, correct what differs.
+def save_sheet(*, batch, held_on, content, by, allow_unplanned=False, keep_open=False):
+    """Save the sheet of ``batch`` for one day; correct the marks that differ.
 
-    ``statuses`` maps student ids to statuses; students left out stay as they are, unless ``whole_roll`` says that
-    nobody may be left out. ``notes`` maps some of them to a note. ``version`` is the save that the page had seen (0:
-    none), None when the caller does not keep count. ``reason`` says why an Admin corrects a sheet older than the days
-    of correction, None when the caller does not ask. ``leaves_open``: these are check-ins, and somebody is still to save
-    the sheet; a sheet that was saved stays so, and an open one is closed by a save after which everybody has a mark.
-    ``confirmed_unplanned``: the timetable is not asked whether there is a class. Returns what was written; a save without a difference writes nothing, whatever its version. Raises `Stale`, `RollChanged`,
-    `NotPlanned` and ValidationError; whether the day can have a sheet at all is `why_not`'s to say.
+    ``allow_unplanned`` accepts a day without a planned class. ``keep_open`` is for check-ins: a
+    new or open sheet stays open until a person saves it. Without a difference nothing is written,
+    whatever the version. Raise StaleSheet, StudentsChanged, NoClassPlanned or ValidationError. The
+    caller checks ``reason_not_allowed()``.
     """
-    arguments = (
-        batch, held_on, statuses, notes or {}, by, version, topic, confirmed_unplanned, whole_roll, reason, leaves_open,
-    )  # fmt: skip
+    arguments = batch, held_on, content, by, allow_unplanned, keep_open
     try:
-        return _write(*arguments)
+        return _save(*arguments)
     except IntegrityError:
-        # Somebody made the sheet, or ended an enrollment, between our look and our write: look again.
-        return _write(*arguments)
+        # Another request created the sheet or ended an enrollment. Read both again.
+        return _save(*arguments)
 
 
 @transaction.atomic
-def _write(
-    batch,
-    held_on,
-    statuses,
-    notes,
-    by,
-    version,
-    topic,
-    confirmed_unplanned,
-    whole_roll,
-    reason,
-    leaves_open,
-):
+def _save(batch, held_on, content, by, allow_unplanned, keep_open):
     locked = Sheet.objects.select_for_update(of=("self",)).select_related("taken_by")
     sheet = locked.filter(batch=batch, held_on=held_on).first()
-    if sheet is None and not confirmed_unplanned and not day_schedule(batch, held_on).is_planned:
+    if sheet is None and not allow_unplanned and not day_schedule(batch, held_on).is_planned:
         raise NoClassPlanned(
             f"{batch} has no class planned on a {held_on:%A}. Tick the box if there was one."
         )
-    on_roll = {
-        enrollment.student_id: enrollment
-        for enrollment in sheet_enrollments(batch, held_on, sheet, lock=True)
-    }
-    _check_roll(batch, held_on, statuses, on_roll, whole_roll)
-    differing = {}
-    for pk, status in statuses.items():
-        row = on_roll[pk]
-        note = notes.get(pk, row.noted or "")
-        note = note and _NOTE.clean(note, None)
-        if (status, note) != (row.marked, row.noted):
-            differing[pk] = status, note
-    retitled = topic is not None and topic != (sheet.topic if sheet else "")
-    marked = {pk: row.marked for pk, row in on_roll.items()} | {
-        pk: status for pk, (status, _) in differing.items()
-    }
-    closes = sheet and sheet.is_open and not leaves_open and all(marked.values())
-    if sheet and not differing and not retitled and not closes:
+    rows = sheet_enrollments(batch, held_on, sheet, lock=True)
+    enrollments = {enrollment.student_id: enrollment for enrollment in rows}
+    _check_students(batch, held_on, content, enrollments)
+    differing = _differing_marks(content, enrollments)
+    statuses = {pk: enrollment.mark_status for pk, enrollment in enrollments.items()}
+    statuses |= {pk: status for pk, (status, _) in differing.items()}
+    is_saved = not keep_open and all(statuses.values())
+    closes = sheet is not None and sheet.is_open and is_saved
+    if sheet and not differing and not closes and not _topic_differs(content, sheet):
         return SaveResult(sheet)
-    if version is not None and version != (sheet.version if sheet else 0):
-        raise StaleSheet(_who_was_faster(sheet))
+    if content.version is not None and content.version != (sheet.version if sheet else 0):
+        raise StaleSheet(_stale_message(sheet))
     if not differing and not sheet:
         raise ValidationError(
-            f"Nobody was enrolled in {batch} on {format_date(held_on)}: there is nothing to save."
+            f"No student was enrolled in {batch} on {format_date(held_on)}: "
+            "there is nothing to save."
         )
-    corrects = any(on_roll[pk].mark_id for pk in differing)
-    if corrects and reason == "" and needs_reason(by, held_on):
-        raise ValidationError({"reason": "Say why this sheet is corrected so late."})
+    corrects = any(enrollments[pk].mark_id for pk in differing)
+    if corrects and content.reason == "" and needs_reason(by, held_on):
+        raise ValidationError({"reason": "Enter a reason for correcting this old sheet."})
+    sheet = sheet or Sheet(batch=batch, held_on=held_on, is_open=keep_open)
+    _write_sheet(sheet, content.topic, Tally.of(statuses.values()), by, is_saved=is_saved)
+    return _write_marks(sheet, differing, enrollments, by, content.reason)
 
-    tally = Tally.of(marked.values())
-    if sheet is None:
-        sheet = Sheet(
-            batch=batch, held_on=held_on, taken_by=by, topic=topic or "", is_open=leaves_open
-        )
-        sheet.tally = tally
-        sheet.clean_fields(exclude=["batch", "taken_by"])
-        sheet.save(force_insert=True)
-    else:
-        if not sheet.is_open:  # check-ins are kept one by one
+
+def _topic_differs(content, sheet):
+    return content.topic is not None and content.topic != sheet.topic
+
+
+def _differing_marks(content, enrollments):
+    """Return ``{student id: (status, note)}`` of the marks to write."""
+    differing = {}
+    for pk, status in content.statuses.items():
+        enrollment = enrollments[pk]
+        note = content.notes.get(pk, enrollment.mark_note or "")
+        note = note and _NOTE.clean(note, None)
+        if (status, note) != (enrollment.mark_status, enrollment.mark_note):
+            differing[pk] = status, note
+    return differing
+
+
+def _write_sheet(sheet, topic, tally, by, *, is_saved):
+    is_new = sheet.pk is None
+    if not is_new:
+        if not sheet.is_open:  # Check-ins are recorded one by one.
             sheet.earlier_saves.append(sheet.last_save)
         sheet.version += 1
-        sheet.taken_by, sheet.taken_at = by, timezone.now()
-        sheet.topic = sheet.topic if topic is None else topic
-        sheet.is_open = sheet.is_open and not closes
-        sheet.tally = tally
-        sheet.clean_fields(exclude=["batch", "taken_by"])
-        sheet.save(
-            update_fields=[
-                "version",
-                "taken_by",
-                "taken_at",
-                "topic",
-                "is_open",
-                "earlier_saves",
-                *MarkStatus.values,
-            ]
-        )
-    return _write_marks(sheet, differing, on_roll, by, reason)
+        sheet.taken_at = timezone.now()
+    sheet.taken_by = by
+    sheet.topic = sheet.topic if topic is None else topic
+    sheet.is_open = sheet.is_open and not is_saved
+    sheet.tally = tally
+    sheet.clean_fields(exclude=["batch", "taken_by"])
+    if is_new:
+        sheet.save(force_insert=True)
+    else:
+        fields = ["version", "taken_by", "taken_at", "topic", "is_open", "earlier_saves"]
+        sheet.save(update_fields=[*fields, *MarkStatus.values])
 
 
-def _write_marks(sheet, differing, on_roll, by, reason):
-    """Make or change the marks in ``differing``, keep what they were, and note day and counts on the enrollments."""
-    saved, changes = SaveResult(sheet), []
+def _write_marks(sheet, differing, enrollments, by, reason):
+    """Write the ``differing`` marks, record what they were, and update the enrollments."""
+    result, changes = SaveResult(sheet), []
     if not differing:
-        return saved
+        return result
     for student_id, (status, note) in differing.items():
-        enrollment = on_roll[student_id]
+        enrollment = enrollments[student_id]
         mark = Mark(
             sheet=sheet, student_id=student_id, enrollment=enrollment, status=status, note=note
         )
         if enrollment.mark_id is None:
-            saved.created.append(mark)
+            result.created.append(mark)
         else:
-            saved.changed.append(mark)
+            result.changed.append(mark)
             changes.append(
                 MarkChange(
                     mark_id=enrollment.mark_id,
-                    before=enrollment.marked,
+                    before=enrollment.mark_status,
                     after=status,
-                    note_before=enrollment.noted,
+                    note_before=enrollment.mark_note,
                     note_after=note,
                     reason=_REASON.clean(reason or "", None),
                     changed_by=by,
                 )
             )
+    marks = result.created + result.changed
     Mark.objects.bulk_create(
-        saved.created + saved.changed,
+        marks,
         update_conflicts=True,
         unique_fields=["sheet", "student"],
         update_fields=["status", "note"],
     )
     MarkChange.objects.bulk_create(changes)
-    update_presences(mark.enrollment_id for mark in saved.created + saved.changed)
-    update_last_marked_on({mark.enrollment_id: sheet.held_on for mark in saved.created})
-    return saved
+    update_presences(mark.enrollment_id for mark in marks)
+    update_last_marked_on({mark.enrollment_id: sheet.held_on for mark in result.created})
+    return result
 
 
-def _check_roll(batch, held_on, statuses, on_roll, whole_roll):
-    """Raises `RollChanged` when ``statuses`` names students who are not on the roll, or leaves out any of the whole."""
-    if strangers := statuses.keys() - on_roll.keys():
+def _check_students(batch, held_on, content, enrollments):
+    """Raise StudentsChanged if the students of ``content`` are not those of the batch."""
+    if strangers := content.statuses.keys() - enrollments.keys():
         known = Enrollment.objects.filter(batch=batch, student__in=strangers).by_name()
         names = sorted({str(enrollment.student) for enrollment in known})
         if len(names) < len(strangers):
             names.append(
-                "somebody who was never enrolled in it" if names else "Somebody on this page"
+                "a student who was never enrolled in it" if names else "a student on this page"
             )
-        refusal = StudentsChanged(
-            f"Not in {batch} on {format_date(held_on)}: {', '.join(names)}. The list is as it stands now: check it and save."
+        error = StudentsChanged(
+            f"Not in {batch} on {format_date(held_on)}: {', '.join(names)}. "
+            "The list below is up to date: check it and save."
         )
-        refusal.strangers = frozenset(strangers)
-        raise refusal
-    if whole_roll and (newcomers := [row for pk, row in on_roll.items() if pk not in statuses]):
-        who = ", ".join(row.name for row in newcomers)
+        error.strangers = frozenset(strangers)
+        raise error
+    added = [row.name for pk, row in enrollments.items() if pk not in content.statuses]
+    if content.is_complete and added:
         raise StudentsChanged(
-            f"In {batch} since you opened this page: {who}. Check the list and save."
+            f"Added to {batch} since you opened this page: {', '.join(added)}. "
+            "Check the list and save."
         )
 
 
-def _who_was_faster(sheet):
-    """The sentence that refuses a page opened before another save."""
+def _stale_message(sheet):
     if sheet is None:
-        return "This sheet is not taken yet. Check the list and save."
+        return "This sheet is not saved yet. Check the list and save."
     taken_at = timezone.localtime(sheet.taken_at)
     day = "" if taken_at.date() == timezone.localdate() else f"on {format_date(taken_at)} "
     return (
-        f"{sheet.taken_by or 'Somebody'} saved this sheet {day}at {taken_at:%H:%M}, after you opened it. Yours is not saved "
-        "yet: check the rows where the two differ, and save again."
+        f"{sheet.taken_by or 'Another person'} saved this sheet {day}at {taken_at:%H:%M}, after "
+        "you opened it. Your changes are not saved yet: check the rows that differ and save again."
     )

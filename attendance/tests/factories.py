@@ -1,7 +1,5 @@
-"""Sheets in tests are taken by the service that takes them in the product."""
-
 from attendance.percentages import MarkStatus
-from attendance.services.sheets import save_sheet, sheet_enrollments
+from attendance.services.sheets import SheetContent, save_sheet, sheet_enrollments
 
 
 def taken(batch, held_on, by=None, **statuses):
@@ -15,7 +13,12 @@ def taken(batch, held_on, by=None, **statuses):
     return save_sheet(
         batch=batch,
         held_on=held_on,
-        statuses=marks,
+        content=SheetContent(marks),
         by=by,
-        confirmed_unplanned=True,
+        allow_unplanned=True,
     ).sheet
+
+
+def text_of(response):
+    """Return the HTML of a page with each run of white space as one space."""
+    return " ".join(response.content.decode().split())

@@ -66,7 +66,7 @@ def test_the_marks_of_a_person_are_found_by_who_it_is(client_of, admin):
 def test_a_large_table_is_counted_no_further_than_anybody_turns_pages(
     client_of, admin, monkeypatch
 ):
-    monkeypatch.setattr(CappedPaginator, "MOST", 2)
+    monkeypatch.setattr(CappedPaginator, "MAX_COUNT", 2)
     batch = DailyBatchFactory()
     for _ in range(3):
         EnrollmentFactory(batch=batch)

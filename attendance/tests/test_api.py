@@ -120,7 +120,7 @@ def test_who_corrects_a_sheet_of_long_ago_says_why(batch, pupils, admin, today):
     correction = body(batch, day, (a, "present"), (b, "present"))
 
     assert caller("POST", "/attendance", correction) == wrong(
-        reason="Say why this sheet is corrected so late."
+        reason="Enter a reason for correcting this old sheet."
     )
     assert not MarkChange.objects.exists()
     status, _ = caller(
@@ -171,12 +171,12 @@ def test_days_that_can_have_no_sheet_are_refused(batch, pupils, instructor, toda
 
     ahead, before = today + DAY, datetime.date(2026, 5, 31)
     assert mark(ahead) == wrong(
-        date=f"{words(ahead)} lies in the future. Attendance is taken on the day."
+        date=f"{words(ahead)} is in the future. Mark attendance on the day of the class."
     )
     assert mark(before) == wrong(date="JEE starts on 1 Jun 2026.")
     assert mark(today - DAY) == wrong(date=f"{words(today - DAY)} is a holiday: Diwali.")
     assert mark(today - 8 * DAY) == wrong(
-        date="Sheets can be taken and corrected for 7 days. Ask the office to correct this one."
+        date="Attendance can be marked and corrected for 7 days. Ask the office to correct this sheet."
     )
 
 

@@ -22,7 +22,7 @@ from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import missing_registers
 from attendance.queries.sheets import sheet_saves
 from attendance.services import check_in
-from attendance.services.sheets import save_sheet
+from attendance.services.sheets import SheetContent, save_sheet
 from finance.tests.test_races import at_once
 
 from .factories import taken
@@ -152,12 +152,12 @@ def test_who_is_not_signed_in_signs_in_first_and_comes_back(asha, batch, instruc
 def test_the_screen_shows_a_code_and_who_has_arrived(asha, batch, instructor):
     EnrollmentFactory(batch=batch)
     before = screen(batch, instructor)
-    assert "0 of 2 here" in before.content.decode() and "<svg" in before.content.decode()
+    assert "0 of 2 checked in" in before.content.decode() and "<svg" in before.content.decode()
 
     scan_and_confirm(phone_of(asha), batch, instructor)
 
     after = screen(batch, instructor, "check-in-now").content.decode()
-    assert "1 of 2 here" in after and "Asha Verma" in after and "<html" not in after
+    assert "1 of 2 checked in" in after and "Asha Verma" in after and "<html" not in after
 
 
 def test_the_code_changes_every_twenty_seconds(batch, instructor, clock):
@@ -238,7 +238,7 @@ def test_a_code_counts_while_it_is_shown_and_as_long_again(
     assert answer.status_code == (200 if counts else 410)
     phone.post(CHECK_IN)
     assert Mark.objects.exists() == counts
-    assert counts or "This code is over" in answer.content.decode()
+    assert counts or "This code has expired" in answer.content.decode()
 
 
 def test_a_code_of_the_future_or_of_somebody_elses_making_is_refused(
@@ -252,10 +252,10 @@ def test_a_code_of_the_future_or_of_somebody_elses_making_is_refused(
     clock.shift(-60)
     phone = phone_of(asha)
 
-    assert "This code is over" in refusal(phone.get(address))
+    assert "This code has expired" in refusal(phone.get(address))
     for token in (forged, "x", f"{batch.pk}-20260615-1-89", "a.b.c"):
         answer = phone.get(reverse("attendance:check-in-scan", args=[token]))
-        assert answer.status_code == 410 and "not a code of ours" in refusal(answer)
+        assert answer.status_code == 410 and "This code is invalid" in refusal(answer)
     assert "Scan the code" in refusal(phone.post(CHECK_IN))
     assert the_mark() == []
 
@@ -264,11 +264,11 @@ def test_a_ticket_is_used_once_and_within_minutes(asha, batch, instructor, clock
     phone = phone_of(asha)
     phone.get(code(batch, instructor), follow=True)
     clock.shift(301)
-    assert "Too much time has passed" in refusal(phone.post(CHECK_IN))
+    assert "You scanned the code too long ago" in refusal(phone.post(CHECK_IN))
 
     scan_and_confirm(phone, batch, instructor)
     assert "Scan the code" in refusal(phone.post(CHECK_IN))  # the same form sent again
-    assert "You are marked already: present." in refusal(scan_and_confirm(phone, batch, instructor))
+    assert "You are already marked present." in refusal(scan_and_confirm(phone, batch, instructor))
     assert len(the_mark()) == CheckIn.objects.count() == 1
 
 
@@ -289,7 +289,7 @@ def test_a_second_student_on_the_same_device_is_refused(asha, batch, instructor)
     scan_and_confirm(phone, batch, instructor)
 
     phone.force_login(friend.user)
-    assert "This device has checked in another student" in refusal(
+    assert "This device has already checked in another student" in refusal(
         scan_and_confirm(phone, batch, instructor)
     )
     assert the_mark() == [("Asha Verma", "present")]
@@ -311,7 +311,7 @@ def test_a_device_name_that_was_made_up_does_not_count(asha, batch, instructor):
     phone.get(code(batch, instructor), follow=True)
     phone.cookies["device"] = "made-up"
 
-    assert "keeps no cookies" in refusal(phone.post(CHECK_IN))
+    assert "does not accept cookies" in refusal(phone.post(CHECK_IN))
     assert the_mark() == []
 
 
@@ -338,10 +338,10 @@ def test_a_sheet_that_is_saved_takes_no_check_ins(asha, batch, instructor):
     late = EnrollmentFactory(batch=batch, enrolled_on=timezone.localdate())
     Sheet.objects.create(batch=batch, held_on=timezone.localdate(), taken_by=instructor)
 
-    assert "is closed already" in refusal(
+    assert "is already saved" in refusal(
         scan_and_confirm(phone_of(late.student), batch, instructor)
     )
-    assert "The sheet is saved already" in screen(batch, instructor).content.decode()
+    assert "The sheet is already saved" in screen(batch, instructor).content.decode()
     assert the_mark() == []
 
 
@@ -441,9 +441,9 @@ def test_services_leave_a_saved_sheet_saved(asha, batch, instructor):
     save_sheet(
         batch=batch,
         held_on=sheet.held_on,
-        statuses={asha.pk: "late"},
+        content=SheetContent({asha.pk: "late"}),
         by=None,
-        leaves_open=True,
+        keep_open=True,
     )
     assert not Sheet.objects.get().is_open
 
@@ -458,7 +458,7 @@ def test_a_save_of_some_leaves_an_open_sheet_open(asha, batch, instructor):
         save_sheet(
             batch=batch,
             held_on=today,
-            statuses={student.pk: "late"},
+            content=SheetContent({student.pk: "late"}),
             by=instructor,
         )
         assert Sheet.objects.get().is_open == still_open

@@ -83,7 +83,7 @@ def test_a_holiday_made_since_does_not_trouble_a_second_run(file, batch):
             "row 2, Student: “A”: Not enrolled in Noon on 15 Jun 2026. Check batch and date.",
         ),
         ("31/05/2026,M1,A,P", "row 2, Date: “31/05/2026”: Morning starts on 1 Jun 2026."),
-        ("31/05/2099,M1,A,P", "row 2, Date: “31/05/2099”: 31 May 2099 lies in the future."),
+        ("31/05/2099,M1,A,P", "row 2, Date: “31/05/2099”: 31 May 2099 is in the future."),
         ("17/06/2026,M1,A,P", "row 2, Date: “17/06/2026”: 17 Jun 2026 is a holiday: Diwali."),
         (
             "15/06/2026,M1,A,P\n15/06/2026,Morning,a,A",

@@ -201,4 +201,4 @@ def test_the_same_figure_stands_everywhere(client_of, admin, instructor, student
         for row in csv.DictReader(io.StringIO(b"".join(file.streaming_content).decode("utf-8-sig")))
         if row["Admission number"] == student.admission_number
     )
-    assert (row["Attended in all"], row["Of in all"], row["% in all"]) == ("3", "6", "50.0")
+    assert (row["Total attended"], row["Total classes"], row["Total %"]) == ("3", "6", "50.0")

@@ -89,7 +89,7 @@ def test_who_attends_again_is_neither_offered_nor_reminded(client_of, admin, abs
         not in client.get(SHORTAGE).content.decode()
     )
     answer = client.post(reverse("attendance:remind", args=[absentee.pk]), follow=True)
-    assert "Asha Verma is not short of attendance" in answer.content.decode()
+    assert "Asha Verma has no attendance shortage" in answer.content.decode()
     assert not Reminder.objects.exists()
 
 

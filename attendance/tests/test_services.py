@@ -9,7 +9,7 @@ from academics.models import Batch, Enrollment
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance.models import Mark, MarkChange
 from attendance.percentages import MarkStatus, Tally
-from attendance.services.sheets import StaleSheet, save_sheet, sheet_enrollments
+from attendance.services.sheets import SheetContent, StaleSheet, save_sheet, sheet_enrollments
 
 from .factories import taken
 
@@ -65,8 +65,7 @@ def test_a_page_opened_before_somebody_elses_save_is_refused(instructor, admin):
         save_sheet(
             batch=Batch.objects.get(),
             held_on=DAY,
-            statuses={enrollment.student_id: "absent"},
+            content=SheetContent({enrollment.student_id: "absent"}, version=0),
             by=instructor,
-            version=0,
         )
     assert Mark.objects.get().status == MarkStatus.PRESENT

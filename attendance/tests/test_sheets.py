@@ -25,7 +25,7 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.models import Mark, MarkChange, Sheet
 from attendance.percentages import MarkStatus
 
-from .factories import taken
+from .factories import taken, text_of
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 6, 15)
@@ -61,8 +61,8 @@ def marks_of(batch, **statuses):
     return fields | {f"mark-{key[1:]}": status for key, status in statuses.items()}
 
 
-def remarks(row):
-    return [remark.words for remark in row.remarks]
+def messages_of(row):
+    return [message.text for message in row.messages]
 
 
 def sentence(response):
@@ -86,7 +86,7 @@ def test_a_new_sheet_opens_with_everybody_present_in_the_order_of_names(
         ("Asha", "present"),
         ("Zoya", "present"),
     ]
-    assert "Not taken yet" in response.content.decode()
+    assert "Not marked yet" in response.content.decode()
 
 
 def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, batch):
@@ -108,7 +108,7 @@ def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, b
     assert (
         str(message) == "Attendance of Morning on 15 Jun 2026 saved: 1 present · 1 absent · 1 late."
     )
-    assert "Taken by Imran Khan, 15 Jun 18:40" in response.content.decode()
+    assert "Marked by Imran Khan, 15 Jun 18:40" in response.content.decode()
 
 
 def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(
@@ -130,7 +130,7 @@ def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(
     )
     assert Sheet.objects.get().version == 2
     assert history(batch) in response.content.decode()
-    page = client_of(instructor).get(history(batch)).content.decode()
+    page = text_of(client_of(instructor).get(history(batch)))
     assert "<del>Absent</del> → Present" in page
     assert "last saved by Imran Khan, 15 Jun 2026, 18:40" in page
 
@@ -286,7 +286,7 @@ def test_a_note_is_kept_with_the_mark_and_its_correction_in_the_history(
     change = MarkChange.objects.get()
     assert (change.before, change.after) == ("present", "present")
     assert (change.note_before, change.note_after) == ("Left at 18:00", "Left at 17:30")
-    assert "<del>Left at 18:00</del> → Left at 17:30" in client.get(history(batch)).content.decode()
+    assert "<del>Left at 18:00</del> → Left at 17:30" in text_of(client.get(history(batch)))
 
 
 def test_a_note_left_out_stays_and_one_emptied_goes(client_of, instructor, batch):
@@ -339,11 +339,14 @@ def test_each_row_shows_the_last_five_marks_and_the_figure_so_far(client_of, ins
 
     rows = {row.enrollment.student_id: row for row in response.context["rows"]}
     assert rows[student.pk].recent == ["present", "late", "excused", "present", "absent"]
-    assert (str(rows[student.pk].tally), rows[student.pk].is_low) == ("3 of 5 · 60 %", True)
-    assert (rows[newcomer.pk].recent, rows[newcomer.pk].is_low) == ([], False)
+    assert (str(rows[student.pk].enrollment.tally), rows[student.pk].is_short) == (
+        "3 of 5 · 60 %",
+        True,
+    )
+    assert (rows[newcomer.pk].recent, rows[newcomer.pk].is_short) == ([], False)
     page = response.content.decode()
     assert "Last classes: present, late, excused, present, absent." in page
-    assert page.count("Low</span>") == 1
+    assert page.count("Short</span>") == 1
 
 
 def test_marks_in_other_batches_are_not_among_the_last_ones(client_of, instructor, batch):
@@ -354,7 +357,7 @@ def test_marks_in_other_batches_are_not_among_the_last_ones(client_of, instructo
 
     (row,) = client_of(instructor).get(address(batch)).context["rows"]
 
-    assert (row.recent, row.tally.total) == ([], 0)
+    assert (row.recent, row.enrollment.tally.total) == ([], 0)
 
 
 def test_a_sheet_can_be_filled_as_all_absent_or_as_last_time_without_being_saved(
@@ -381,9 +384,9 @@ def test_as_last_time_is_offered_once_there_was_one(client_of, instructor, batch
     EnrollmentFactory(batch=batch)
     client = client_of(instructor)
 
-    assert "As last time" not in client.get(address(batch)).content.decode()
+    assert "Same as last class" not in client.get(address(batch)).content.decode()
     taken(batch, DAY - ONE)
-    assert "As last time" in client.get(address(batch)).content.decode()
+    assert "Same as last class" in client.get(address(batch)).content.decode()
 
 
 # Two at it -------------------------------------------------------------------------------------------------------
@@ -407,10 +410,10 @@ def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(
     )
     rows = {row.enrollment.student_id: row for row in response.context["rows"]}
     assert (rows[mine.student_id].status, rows[mine.student_id].note) == ("late", "Bus")
-    assert remarks(rows[mine.student_id]) == ["Now saved: Present. Save again to make it Late."]
-    assert (rows[theirs.student_id].status, remarks(rows[theirs.student_id])) == (
+    assert messages_of(rows[mine.student_id]) == ["Saved as Present. Save again to make it Late."]
+    assert (rows[theirs.student_id].status, messages_of(rows[theirs.student_id])) == (
         "absent",
-        ["Absent since that save."],
+        ["Changed to Absent by that save."],
     )
     assert (response.context["version"], response.context["topic"]) == (1, "Waves")
     assert not MarkChange.objects.exists()
@@ -440,9 +443,9 @@ def test_a_page_that_does_not_say_what_it_had_seen_keeps_all_its_choices(
         .context["rows"]
     )
 
-    assert (row.status, remarks(row)) == (
+    assert (row.status, messages_of(row)) == (
         "present",
-        ["Now saved: Absent. Save again to make it Present."],
+        ["Saved as Absent. Save again to make it Present."],
     )
 
 
@@ -474,7 +477,7 @@ def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_
 
     assert (
         sentence(response)
-        == "In Morning since you opened this page: Ravi. Check the list and save."
+        == "Added to Morning since you opened this page: Ravi. Check the list and save."
     )
     assert {row.enrollment.name: row.status for row in response.context["rows"]} == {
         str(one.student): "late",
@@ -540,7 +543,7 @@ def test_two_people_saving_the_same_new_sheet_make_one_and_one_is_told(instructo
         (datetime.date(2026, 6, 12), "Morning ended on 11 Jun 2026."),
         (
             datetime.date(2026, 6, 16),
-            "16 Jun 2026 lies in the future. Attendance is taken on the day.",
+            "16 Jun 2026 is in the future. Mark attendance on the day of the class.",
         ),
         (datetime.date(2026, 6, 10), "10 Jun 2026 is a holiday: Diwali."),
     ],
@@ -558,7 +561,7 @@ def test_a_day_that_can_have_no_sheet_says_why_and_a_post_writes_nothing(
         client.get(address(batch, day)),
         client.post(address(batch, day), {**marks_of(batch), "version": "0"}),
     ):
-        assert response.context["sentence"] == words
+        assert response.context["reason"] == words
         assert '<form method="post" class="sheet"' not in response.content.decode()
         assert datetime.date(2026, 6, 11) in response.context["other_days"]
     assert not Sheet.objects.exists()
@@ -578,9 +581,9 @@ def test_a_day_whose_class_was_called_off_takes_no_sheet_and_says_why(client_of,
     cancelled = client.post(address(batch), {**marks_of(batch), "version": "0"})
     moved = client.get(address(batch, DAY - ONE))
 
-    assert cancelled.context["sentence"] == "The class of 15 Jun 2026 is cancelled: Fever."
+    assert cancelled.context["reason"] == "The class of 15 Jun 2026 is cancelled: Fever."
     assert (
-        moved.context["sentence"]
+        moved.context["reason"]
         == "The class of 14 Jun 2026 is moved to 16 Jun 2026: Hall is taken."
     )
     assert not Sheet.objects.exists()
@@ -592,8 +595,8 @@ def test_on_the_day_a_class_was_moved_to_or_added_the_sheet_asks_nothing(client_
     ClassChangeFactory(batch=batch, class_of=(DAY - ONE, "17:00-18:30"), held=(DAY, "09:00-10:00"))
     client = client_of(instructor)
 
-    assert client.get(address(batch)).context["asks"] is False
-    assert client.get(address(batch, DAY - 2 * ONE)).context["asks"] is True
+    assert client.get(address(batch)).context["asks_confirmation"] is False
+    assert client.get(address(batch, DAY - 2 * ONE)).context["asks_confirmation"] is True
 
 
 def test_a_class_cancelled_over_a_sheet_keeps_it_and_says_so(client_of, admin, batch):
@@ -603,8 +606,8 @@ def test_a_class_cancelled_over_a_sheet_keeps_it_and_says_so(client_of, admin, b
 
     response = client_of(admin).get(address(batch))
 
-    assert response.context["sentence"] == "The class of 15 Jun 2026 is cancelled: Fever."
-    assertContains(response, "The sheet that was taken is kept as it is: ")
+    assert response.context["reason"] == "The class of 15 Jun 2026 is cancelled: Fever."
+    assertContains(response, "The saved sheet is unchanged: ")
 
 
 def test_a_holiday_added_over_a_sheet_keeps_it_and_says_so(client_of, admin, batch):
@@ -614,8 +617,8 @@ def test_a_holiday_added_over_a_sheet_keeps_it_and_says_so(client_of, admin, bat
 
     response = client_of(admin).get(address(batch))
 
-    assert response.context["sentence"] == "15 Jun 2026 is a holiday: Diwali."
-    assert "The sheet that was taken is kept as it is: 1 present." in response.content.decode()
+    assert response.context["reason"] == "15 Jun 2026 is a holiday: Diwali."
+    assert "The saved sheet is unchanged: 1 present." in response.content.decode()
 
 
 def test_a_day_without_a_planned_class_asks_first_and_loses_nothing(client_of, instructor):
@@ -637,7 +640,7 @@ def test_a_day_without_a_planned_class_asks_first_and_loses_nothing(client_of, i
     assert not Sheet.objects.exists()
 
     assert client.post(address(batch), {**fields, "confirmed": "on"}).status_code == 302
-    assert client.get(address(batch)).context["asks"] is False
+    assert client.get(address(batch)).context["asks_confirmation"] is False
 
 
 def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(
@@ -649,8 +652,8 @@ def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(
 
     assert "form" in client.get(address(batch, DAY - 3 * ONE)).context
     response = client.post(address(batch, DAY - 4 * ONE), {**marks_of(batch), "version": "0"})
-    assert response.context["sentence"] == (
-        "Sheets can be taken and corrected for 3 days. Ask the office to correct this one."
+    assert response.context["reason"] == (
+        "Attendance can be marked and corrected for 3 days. Ask the office to correct this sheet."
     )
     assert not Sheet.objects.exists()
 
@@ -671,9 +674,12 @@ def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_k
     assert "Reason for correcting" not in client.get(address(batch, DAY - 3 * ONE)).content.decode()
 
     response = client.post(address(batch, DAY - 4 * ONE), {**fields, "topic": "Waves"})
-    assert response.context["form"].errors["reason"] == ["Say why this sheet is corrected so late."]
+    assert response.context["form"].errors["reason"] == [
+        "Enter a reason for correcting this old sheet."
+    ]
     assert (
-        '<a href="#id_reason">Reason for the correction</a>: Say why' in response.content.decode()
+        '<a href="#id_reason">Reason for the correction</a>: Enter a reason'
+        in response.content.decode()
     )
     assert ([row.status for row in response.context["rows"]], response.context["topic"]) == (
         ["excused"],
@@ -706,9 +712,9 @@ def test_a_sheet_taken_late_needs_no_reason_and_a_save_without_a_difference_none
 def test_a_sheet_without_students_says_so(client_of, instructor, batch):
     client = client_of(instructor)
 
-    assert "Nobody was enrolled on this day" in client.get(address(batch)).content.decode()
+    assert "No student was enrolled on this day" in client.get(address(batch)).content.decode()
     response = client.post(address(batch), {"version": "0"})
-    assert sentence(response).startswith("Nobody was enrolled in Morning on 15 Jun 2026")
+    assert sentence(response).startswith("No student was enrolled in Morning on 15 Jun 2026")
     assert not Sheet.objects.exists()
 
 
@@ -826,14 +832,14 @@ def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(
     page = sign_in_with(client, wrong, instructor)
 
     assert page.redirect_chain[-1][0] == address(batch)
-    assertContains(page, "Not saved yet: what was marked before you signed in is put back below.")
+    assertContains(page, "Not saved yet: the marks from before you signed in are restored below.")
     assert [(row.status, row.note) for row in page.context["rows"]] == [
         ("absent", "Fever & “cough”"),
         ("present", ""),
     ]
     assert page.context["topic"] == "Optics"
     assert not Sheet.objects.exists()
-    assertNotContains(client.get(address(batch)), "put back below")
+    assertNotContains(client.get(address(batch)), "restored below")
 
 
 def test_what_was_typed_can_then_be_saved(client, instructor, batch, typed):
@@ -852,15 +858,17 @@ def test_what_was_typed_before_somebody_elses_save_is_compared_with_it(
 
     page = sign_in_with(client, asked, instructor)
 
-    assertContains(page, "The sheet was saved meanwhile")
-    assert remarks(page.context["rows"][0]) == ["Now saved: Present. Save again to make it Absent."]
+    assertContains(page, "Another person saved this sheet meanwhile")
+    assert messages_of(page.context["rows"][0]) == [
+        "Saved as Present. Save again to make it Absent."
+    ]
 
 
 def test_what_was_typed_is_for_its_own_sheet_only(client, instructor, batch, typed):
     sign_in_with(client, client.post(address(batch), typed), instructor, follow=False)
 
-    assertNotContains(client.get(address(batch, DAY - ONE)), "put back below")
-    assertContains(client.get(address(batch)), "put back below")
+    assertNotContains(client.get(address(batch, DAY - ONE)), "restored below")
+    assertContains(client.get(address(batch)), "restored below")
 
 
 def test_who_may_not_see_the_sheet_sees_nothing_of_what_was_typed(client, batch, typed):
@@ -884,7 +892,7 @@ def test_a_page_opened_before_signing_in_anew_is_refused_and_opens_again_with_wh
     assertContains(refused, "Nothing was saved", status_code=403)
     carried = {name: hidden(refused, name) for name in ("next", "typed", "csrfmiddlewaretoken")}
     page = client.post(reverse("accounts:login"), carried, follow=True)
-    assertContains(page, "put back below")
+    assertContains(page, "restored below")
     assert (page.context["rows"][0].status, page.context["topic"]) == ("absent", "Optics")
     assert not Sheet.objects.exists()
 
@@ -937,7 +945,7 @@ def test_a_student_of_another_batch_or_of_none_is_refused_without_a_name(
             address(batch), {**marks_of(batch), f"mark-{pk}": "absent", "version": "0"}
         )
         assert sentence(response).startswith(
-            "Not in Morning on 15 Jun 2026: Somebody on this page."
+            "Not in Morning on 15 Jun 2026: a student on this page."
         )
         assert "Secret" not in response.content.decode()
     assert not Sheet.objects.exists()
@@ -964,10 +972,7 @@ def test_a_version_that_is_no_number_is_refused(client_of, instructor, batch, ve
 
     response = client_of(instructor).post(address(batch), fields)
 
-    assert (
-        sentence(response)
-        == "This page was sent in a way that is not understood. Check the list and save again."
-    )
+    assert sentence(response) == "This page sent incomplete data. Check the list and save again."
     assert not Sheet.objects.exists()
 
 
@@ -976,7 +981,7 @@ def test_a_version_of_a_sheet_that_does_not_exist_is_refused(client_of, instruct
 
     response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "7"})
 
-    assert sentence(response) == "This sheet is not taken yet. Check the list and save."
+    assert sentence(response) == "This sheet is not saved yet. Check the list and save."
 
 
 def test_ten_thousand_fields_are_refused_and_an_empty_post_is_a_sentence(

@@ -10,7 +10,7 @@ from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance import checks
 from attendance.models import Mark, Presence, Sheet
 from attendance.percentages import Tally
-from attendance.services.sheets import save_sheet
+from attendance.services.sheets import SheetContent, save_sheet
 from finance.tests.test_races import at_once
 
 from .factories import taken
@@ -177,7 +177,7 @@ def test_sheets_of_one_batch_saved_at_once_count_each_others_marks(instructor):
         return save_sheet(
             batch=batch,
             held_on=day,
-            statuses={row.student_id: "absent" for row in rows},
+            content=SheetContent({row.student_id: "absent" for row in rows}),
             by=instructor,
         )
 

@@ -1,4 +1,4 @@
-"""Check-in by code: the instructor's screen, and the page that a scanned code leads to."""
+"""Check-in by code: the instructor's page with the code, and the student's page."""
 
 import secrets
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from attendance.models import CheckIn, Sheet
-from attendance.services import check_in as codes
+from attendance.services import check_in as services
 from attendance.services.sheets import (
     attendance_batch_or_404,
     day_schedule,
@@ -23,118 +23,120 @@ from attendance.services.sheets import (
 from coachmaster.core.qr import qr_svg
 
 _TICKET, _DEVICE = "check-in", "device"
-_A_YEAR = 365 * 24 * 3600
+_ONE_YEAR = 365 * 24 * 3600
 
 
-def _switched_on():
-    """Raises Http404 where the institute does without."""
+def _institute_or_404():
+    """Return the institute. Raise Http404 if check-in by code is switched off."""
     institute = Institute.objects.current()
     if not institute.check_in_by_code:
         raise Http404
     return institute
 
 
-# The instructor's screen ----------------------------------------------------------------------------------------
-
-
 def instructor_page(request, pk):
-    """The code of the class that is on, and who has arrived."""
-    return render(request, "attendance/check_in/screen.html", _screen(request, pk))
+    context = _instructor_context(request, pk)
+    return render(request, "attendance/check_in/instructor.html", context)
 
 
 def instructor_page_part(request, pk):
-    """The part of the screen that changes."""
-    return render(request, "attendance/check_in/_now.html", _screen(request, pk))
+    """Render the part of the page that refreshes."""
+    return render(request, "attendance/check_in/_code.html", _instructor_context(request, pk))
 
 
-def _screen(request, pk):
-    institute, today, now = _switched_on(), timezone.localdate(), timezone.now()
+def _instructor_context(request, pk):
+    institute, today, now = _institute_or_404(), timezone.localdate(), timezone.now()
     batch = attendance_batch_or_404(request.user, pk)
     schedule = day_schedule(batch, today)
-    sentence = reason_not_allowed(batch, today, today=today, schedule=schedule, user=request.user)
-    classes = [] if sentence else codes.held_classes(schedule)
-    one = codes.current_class(classes, now)
-    coming = [later for later in classes if codes.at_time(today, later.slot.starts_at) > now]
+    reason = reason_not_allowed(batch, today, today=today, schedule=schedule, user=request.user)
+    classes = [] if reason else services.held_classes(schedule)
+    current = services.current_class(classes, now)
+    starts = [services.at_time(today, one.slot.starts_at) for one in classes]
+    next_start = next((start for start in starts if start > now), None)
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()
     context = {
         "batch": batch,
         "today": today,
-        "sentence": sentence,
-        "one": one,
-        "opens_at": coming and codes.at_time(today, coming[0].slot.starts_at) - codes.EARLY,
+        "reason": reason,
+        "current": current,
+        "opens_at": next_start and next_start - services.EARLY,
         "late_after": institute.late_after_minutes,
         "sheet": sheet,
-        "seconds": codes.CODE_SECONDS,
+        "seconds": services.CODE_SECONDS,
     }
-    if one and not (sheet and not sheet.is_open):
-        code = codes.make_code(batch, today, request.user)
-        address = request.build_absolute_uri(reverse("attendance:check-in-scan", args=[code]))
+    if current and not (sheet and not sheet.is_open):
+        code = services.make_code(batch, today, request.user)
+        url = request.build_absolute_uri(reverse("attendance:check-in-scan", args=[code]))
+        check_ins = CheckIn.objects.filter(sheet=sheet).select_related("student__user")
         context |= {
-            "code": qr_svg(address, title="QR code to check in to this class"),
-            "arrived": CheckIn.objects.filter(sheet=sheet).select_related("student__user")
-            if sheet
-            else [],
-            "expected": enrolled_count(batch, today),
+            "code": qr_svg(url, title="QR code to check in to this class"),
+            "check_ins": check_ins if sheet else [],
+            "enrolled": enrolled_count(batch, today),
         }
     return context
 
 
-# The student's page ---------------------------------------------------------------------------------------------
-
-
 @login_not_required
 def scan(request, token):
-    """What the code leads to: it is exchanged for a ticket in the session, which waits while its owner signs in."""
-    _switched_on()
+    """Exchange a scanned code for a ticket in the session, which survives signing in."""
+    _institute_or_404()
     try:
-        request.session[_TICKET] = codes.read_code(token).kept
-    except codes.CheckInRefused as refusal:
+        request.session[_TICKET] = services.read_code(token).for_session()
+    except services.CheckInRefused as error:
         return render(
-            request, "attendance/check_in/student.html", {"refusal": refusal.message}, status=410
+            request, "attendance/check_in/student.html", {"refusal": error.message}, status=410
         )
     return redirect("attendance:check-in")
 
 
 def check_in(request):
-    """The student's own yes. Asks first, so that a link alone marks nobody."""
-    _switched_on()
+    """Ask the student before checking in, so that following a link alone marks nobody."""
+    _institute_or_404()
     if not request.user.is_student:
         raise PermissionDenied
-    student, ticket = request.user.student_profile, codes.Ticket.of(request.session.get(_TICKET))
+    ticket = services.Ticket.from_session(request.session.get(_TICKET))
     device = request.get_signed_cookie(_DEVICE, default="", salt=_DEVICE)
+    if ticket and request.method == "POST":
+        return _check_in(request, ticket, device)
     context, new_device = {}, ""
     if ticket is None:
-        context["refusal"] = (
-            "Scan the code that your instructor shows, with the camera of your phone."
-        )
-    elif request.method == "POST":
-        try:
-            done = codes.check_in(ticket, student, device)
-        except codes.CheckInRefused as refusal:
-            context["refusal"] = refusal.message
-        else:
-            del request.session[_TICKET]
-            at = timezone.localtime(done.at)
-            messages.success(
-                request,
-                f"Checked in to {done.sheet.batch} at {at:%H:%M}: {done.get_status_display().lower()}.",
-            )
-            return redirect("attendance:student-attendance", student.pk)
+        context["refusal"] = "Scan the code that your instructor shows with your phone’s camera."
     else:
         new_device = device or secrets.token_urlsafe(16)
         try:
-            context["batch"], context["status"] = codes.check_allowed(ticket, student, new_device)
-        except codes.CheckInRefused as refusal:
-            context["refusal"] = refusal.message
-    answer = render(request, "attendance/check_in/student.html", context)
+            context["batch"], context["status"] = services.check_allowed(
+                ticket, request.user.student_profile, new_device
+            )
+        except services.CheckInRefused as error:
+            context["refusal"] = error.message
+    response = render(request, "attendance/check_in/student.html", context)
     if new_device and not device:
-        answer.set_signed_cookie(
-            _DEVICE,
-            new_device,
-            salt=_DEVICE,
-            max_age=_A_YEAR,
-            secure=settings.HTTPS,
-            httponly=True,
-            samesite="Lax",
-        )
-    return answer
+        _set_device(response, new_device)
+    return response
+
+
+def _check_in(request, ticket, device):
+    student = request.user.student_profile
+    try:
+        done = services.check_in(ticket, student, device)
+    except services.CheckInRefused as error:
+        return render(request, "attendance/check_in/student.html", {"refusal": error.message})
+    del request.session[_TICKET]
+    at = timezone.localtime(done.at)
+    messages.success(
+        request,
+        f"Checked in to {done.sheet.batch} at {at:%H:%M}: {done.get_status_display().lower()}.",
+    )
+    return redirect("attendance:student-attendance", student.pk)
+
+
+def _set_device(response, device):
+    response.set_signed_cookie(
+        _DEVICE,
+        device,
+        salt=_DEVICE,
+        max_age=_ONE_YEAR,
+        secure=settings.HTTPS,
+        httponly=True,
+        samesite="Lax",
+    )

@@ -16,7 +16,7 @@ def day(request):
     filters = ClassDayFilter(request.GET, today=today)
     on, show = filters.day, filters.value("show")
     classes = classes_on(on, restricted_id(request.user))
-    shown = [one for one in classes if not show or one.is_marked == (show == "taken")]
+    shown = [row for row in classes if not show or row.is_marked == (show == "taken")]
     if form := export_format(request):
         return export_response(
             f"classes-of-{on}-{today}", CLASS_DAY_COLUMNS, shown, file_format=form
@@ -30,7 +30,7 @@ def day(request):
             "today": today,
             "show": show,
             "classes": paginate_rows(request, shown, {"time": ClassDay.by_time}, default="time"),
-            "taken": sum(one.is_marked for one in classes),
+            "marked": sum(row.is_marked for row in classes),
             "total": len(classes),
             "previous": on - datetime.timedelta(days=1),
             "next": on + datetime.timedelta(days=1),

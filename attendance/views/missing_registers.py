@@ -14,13 +14,17 @@ from coachmaster.core.pagination import paginate_rows
 
 
 def missing_list(request):
-    sees_all, usual = sees_whole_institute(request.user), days_back()
-    days = MAX_DAYS if sees_all and request.GET.get("back") == "most" else usual
+    sees_all, usual_days = sees_whole_institute(request.user), days_back()
+    days = MAX_DAYS if sees_all and request.GET.get("back") == "most" else usual_days
     rows = missing_registers_for(request.user, days=days)
-    choices = {"by_instructor": count_by_instructor(rows), "days": usual, "most_days": MAX_DAYS}
+    choices = {
+        "by_instructor": count_by_instructor(rows),
+        "days": usual_days,
+        "most_days": MAX_DAYS,
+    }
     filters = MissingRegisterFilter(request.GET, **choices) if sees_all else None
     shown = filters.filter(rows) if filters else rows
-    if file := requested_export(request, "registers-not-taken", MISSING_REGISTER_COLUMNS, shown):
+    if file := requested_export(request, "missing-registers", MISSING_REGISTER_COLUMNS, shown):
         return file
     return render(
         request,
@@ -29,6 +33,6 @@ def missing_list(request):
             "filters": filters,
             "days": days,
             "missing": paginate_rows(request, shown),
-            "in_all": len(rows),
+            "total": len(rows),
         },
     )

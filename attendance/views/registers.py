@@ -11,7 +11,7 @@ from coachmaster.core.exports import export_format, export_response
 
 
 def register(request, pk):
-    """A month, or the days of `?from=&to=`; with `?as=csv` or `?as=xlsx` as a file."""
+    """Show or export a month, `?month=`, or the days of `?from=&to=`."""
     batch = register_batch_or_404(request.user, pk)
     today = timezone.localdate()
     last = min(batch.ends_on or today, today)
@@ -37,7 +37,7 @@ def register(request, pk):
             "today": today,
             "register": found,
             "overall_tally": batch.overall_tally,
-            "first_open_day": first_editable_day(request.user, today),
+            "first_editable_day": first_editable_day(request.user, today),
             "today_is_open": batch.is_running(today),
         },
     )

@@ -1,5 +1,3 @@
-"""Sheets, registers and percentages: fetch, decide, render."""
-
 from dataclasses import dataclass, field
 
 from django.contrib import messages
@@ -15,8 +13,8 @@ from attendance.models import MarkChange, Sheet
 from attendance.percentages import STATUS_BY_VALUE, AttendanceRequirement, MarkStatus, Tally
 from attendance.queries.days import adjacent_class_day, nearby_class_days
 from attendance.queries.sheets import marks_by_student, sheet_and_previous, sheet_saves
-from attendance.services import sheets
 from attendance.services.sheets import (
+    SheetContent,
     attendance_batch_or_404,
     attendance_batches,
     day_schedule,
@@ -24,6 +22,7 @@ from attendance.services.sheets import (
     needs_reason,
     reason_not_allowed,
     save_sheet,
+    sheet_enrollments,
 )
 from coachmaster.core.dates import format_date
 from coachmaster.core.pagination import paginate
@@ -31,9 +30,9 @@ from coachmaster.core.pagination import paginate
 
 @dataclass
 class RowMessage:
-    """What is to be said beside a student of what is saved."""
+    """A message about one student on the page of a sheet."""
 
-    words: str
+    text: str
     is_warning: bool = False
 
 
@@ -42,84 +41,83 @@ class SheetRow:
     """One student on the page of a sheet."""
 
     enrollment: Enrollment
-    #: What is saved; what a page that is not saved yet starts from.
+    #: The saved status, or the one that an unsaved sheet starts with.
     saved: MarkStatus
     status: MarkStatus
     note: str
-    #: The marks of the last sheets before this one, the oldest first.
+    #: Statuses on the last sheets before this one, oldest first.
     recent: list[MarkStatus | None]
-    tally: Tally
-    is_low: bool
+    is_short: bool
     note_error: str = ""
-    remarks: list[RowMessage] = field(default_factory=list)
+    messages: list[RowMessage] = field(default_factory=list)
 
     @property
     def last(self):
-        """The mark of the last sheet before this one, or ""."""
+        """Status on the last sheet, or ""."""
         return (self.recent and self.recent[-1]) or ""
 
     @property
-    def noted(self):
-        """The note that is saved."""
-        return self.enrollment.noted or ""
+    def saved_note(self):
+        return self.enrollment.mark_note or ""
 
 
 @restores_input
 def sheet(request, pk, held_on):
     batch = attendance_batch_or_404(request.user, pk)
     today, schedule = timezone.localdate(), day_schedule(batch, held_on)
-    if sentence := reason_not_allowed(
+    if reason := reason_not_allowed(
         batch, held_on, today=today, schedule=schedule, user=request.user
     ):
-        return _closed_day(request, batch, held_on, sentence, today)
+        return _closed_sheet(request, batch, held_on, reason, today)
     if request.method != "POST":
-        return _sheet_page(
-            request, batch, held_on, AttendanceSheetForm(restored_input(request)), schedule
-        )
+        form = AttendanceSheetForm(restored_input(request))
+        return _sheet_form(request, batch, held_on, form, schedule)
     form = AttendanceSheetForm(request.POST)
     if form.is_valid():
         try:
-            saved = save_sheet(
+            result = save_sheet(
                 batch=batch,
                 held_on=held_on,
-                statuses=form.statuses,
-                notes=form.notes,
+                content=SheetContent(
+                    form.statuses,
+                    form.notes,
+                    topic=form.cleaned_data["topic"],
+                    reason=form.cleaned_data["reason"],
+                    version=form.cleaned_data["version"],
+                    is_complete=True,
+                ),
                 by=request.user,
-                version=form.cleaned_data["version"],
-                topic=form.cleaned_data["topic"],
-                confirmed_unplanned=form.cleaned_data["confirmed"] or schedule.is_planned,
-                whole_roll=True,
-                reason=form.cleaned_data["reason"],
+                allow_unplanned=form.cleaned_data["confirmed"] or schedule.is_planned,
             )
         except ValidationError as error:
             form.add_error(None, error)
         else:
+            marks = Tally.of(form.statuses.values()).label
             messages.success(
-                request,
-                f"Attendance of {batch} on {format_date(held_on)} saved: {Tally.of(form.statuses.values()).label}.",
+                request, f"Attendance of {batch} on {format_date(held_on)} saved: {marks}."
             )
             if request.headers.get("X-Requested-With") == "fetch":
-                return JsonResponse({"saved": saved.sheet.get_absolute_url()})
-            return redirect(saved.sheet)
-    return _sheet_page(request, batch, held_on, form, schedule)
+                return JsonResponse({"saved": result.sheet.get_absolute_url()})
+            return redirect(result.sheet)
+    return _sheet_form(request, batch, held_on, form, schedule)
 
 
-def _sheet_page(request, batch, held_on, form, schedule):
-    taken, earlier = sheet_and_previous(batch, held_on)
-    version = taken.version if taken else 0
-    roll = sheets.sheet_enrollments(batch, held_on, taken)
-    is_open = taken is not None and taken.is_open
-    rows = _rows(
-        batch, roll, form, marks_by_student(earlier), SheetFillForm(request.GET), is_open=is_open
-    )
+def _sheet_form(request, batch, held_on, form, schedule):
+    saved, earlier = sheet_and_previous(batch, held_on)
+    version = saved.version if saved else 0
+    enrollments = sheet_enrollments(batch, held_on, saved)
+    is_open = saved is not None and saved.is_open
+    fill = SheetFillForm(request.GET)
+    rows = _rows(batch, enrollments, form, marks_by_student(earlier), fill, is_open=is_open)
     is_outdated = form.is_bound and form.data.get("version") != str(version)
     if is_outdated:
-        _compare(rows, form)
-    for row in rows:
-        if taken and not row.enrollment.mark_id:
-            row.remarks.append(
-                RowMessage("Has not checked in." if is_open else "Not on the saved sheet yet.")
-            )
+        _add_differences(rows, form)
+    if saved:
+        text = "Has not checked in." if is_open else "Not on the saved sheet yet."
+        for row in rows:
+            if not row.enrollment.mark_id:
+                row.messages.append(RowMessage(text))
+    topic = saved.topic if saved else ""
     return render(
         request,
         "attendance/sheets/form.html",
@@ -127,78 +125,78 @@ def _sheet_page(request, batch, held_on, form, schedule):
             "batch": batch,
             "held_on": held_on,
             "today": timezone.localdate(),
-            "sheet": taken,
+            "sheet": saved,
             "version": version,
             "form": form,
             "is_restored": form.is_bound and request.method != "POST",
             "is_outdated": is_outdated,
-            "topic": form.data.get("topic", "") if form.is_bound else taken.topic if taken else "",
+            "topic": form.data.get("topic", "") if form.is_bound else topic,
             "rows": rows,
             "seen": " ".join(f"{row.enrollment.student_id}{row.saved[0]}" for row in rows),
             "fills": SheetFillForm.base_fields["fill"].choices[: 3 if earlier else 2],
-            "asks": not schedule.is_planned and not taken,
-            "asks_reason": taken and needs_reason(request.user, held_on),
+            "asks_confirmation": not schedule.is_planned and not saved,
+            "asks_reason": saved and needs_reason(request.user, held_on),
         },
     )
 
 
-def _rows(batch, roll, form, recent, fills, *, is_open):
-    """A `Row` for each student: as saved, or as the sheet is to be filled, or as who sent the form chose and typed.
+def _rows(batch, enrollments, form, recent, fill_form, *, is_open):
+    """Return a SheetRow for each student, with the status saved, filled in or sent.
 
-    Who has no mark yet is present, and on an open sheet, where students check themselves in, absent.
+    A student without a mark is present, on a sheet with check-ins absent.
     """
     unmarked = MarkStatus.ABSENT if is_open else MarkStatus.PRESENT
-    expected = AttendanceRequirement.for_course(batch.course, Institute.objects.current())
-    fill = fills.cleaned_data["fill"] if fills.is_valid() else ""
+    requirement = AttendanceRequirement.for_course(batch.course, Institute.objects.current())
+    fill = fill_form.cleaned_data["fill"] if fill_form.is_valid() else ""
     rows = []
-    for enrollment in roll:
+    for enrollment in enrollments:
         student_id = enrollment.student_id
-        status = saved = STATUS_BY_VALUE.get(enrollment.marked, unmarked)
+        status = saved = STATUS_BY_VALUE.get(enrollment.mark_status, unmarked)
         before = recent.get(student_id, [])
-        if fill:
-            status = (
-                ((before and before[-1]) or MarkStatus.PRESENT)
-                if fill == "last"
-                else MarkStatus(fill)
-            )
-        if student_id in form.statuses and form.is_own(student_id):
+        if fill == "last":
+            status = (before and before[-1]) or MarkStatus.PRESENT
+        elif fill:
+            status = MarkStatus(fill)
+        if student_id in form.statuses and form.is_changed(student_id):
             status = form.statuses[student_id]
-        own_note = student_id in form.notes and form.is_own_note(student_id)
+        note = enrollment.mark_note or ""
+        if student_id in form.notes and form.is_note_changed(student_id):
+            note = form.notes[student_id]
         rows.append(
             SheetRow(
                 enrollment,
                 saved=saved,
                 status=status,
-                note=form.notes[student_id] if own_note else enrollment.noted or "",
+                note=note,
                 recent=before,
-                tally=enrollment.tally,
-                is_low=expected.is_short(enrollment.tally),
+                is_short=requirement.is_short(enrollment.tally),
                 note_error=form.note_errors.get(student_id, ""),
             )
         )
     return rows
 
 
-def _compare(rows, form):
-    """Say beside the rows what somebody else saved after the page of ``form`` was opened."""
+def _add_differences(rows, form):
+    """Add messages about marks that another person saved after the page was opened."""
     for row in rows:
-        if not row.enrollment.marked:
+        if not row.enrollment.mark_status:
             continue
-        if row.status != row.saved or row.note != row.noted:
-            note = f" (“{row.noted}”)" if row.noted and row.note != row.noted else ""
-            words = f"Now saved: {row.saved.label}{note}. Save again to make it {row.status.label}."
-            row.remarks.append(RowMessage(words, is_warning=True))
-        elif form.seen(row.enrollment.student_id) not in (None, row.saved):
-            row.remarks.append(RowMessage(f"{row.saved.label} since that save."))
+        if row.status != row.saved or row.note != row.saved_note:
+            differs = row.saved_note and row.note != row.saved_note
+            note = f" (“{row.saved_note}”)" if differs else ""
+            text = f"Saved as {row.saved.label}{note}. Save again to make it {row.status.label}."
+            row.messages.append(RowMessage(text, is_warning=True))
+        elif form.seen_status(row.enrollment.student_id) not in (None, row.saved):
+            row.messages.append(RowMessage(f"Changed to {row.saved.label} by that save."))
 
 
 def sheet_history(request, pk, held_on):
     batch = get_object_or_404(attendance_batches(request.user).select_related("course"), pk=pk)
-    taken = get_object_or_404(
+    saved = get_object_or_404(
         Sheet.objects.select_related("taken_by"), batch=batch, held_on=held_on
     )
-    saves = sheet_saves(taken)
-    changes = MarkChange.objects.filter(mark__sheet=taken).select_related(
+    saves = sheet_saves(saved)
+    changes = MarkChange.objects.filter(mark__sheet=saved).select_related(
         "changed_by", "mark__student__user"
     )
     return render(
@@ -207,43 +205,44 @@ def sheet_history(request, pk, held_on):
         {
             "batch": batch,
             "held_on": held_on,
-            "sheet": taken,
+            "sheet": saved,
             "saves": saves if len(saves) > 1 else [],
             "changes": paginate(request, changes, {"when": ["changed_at"]}, default="-when"),
         },
     )
 
 
-def _closed_day(request, batch, held_on, sentence, today):
-    taken = Sheet.objects.select_related("taken_by").filter(batch=batch, held_on=held_on).first()
-    earliest = max(first_editable_day(request.user, today) or batch.starts_on, batch.starts_on)
+def _closed_sheet(request, batch, held_on, reason, today):
+    saved = Sheet.objects.select_related("taken_by").filter(batch=batch, held_on=held_on).first()
+    first = max(first_editable_day(request.user, today) or batch.starts_on, batch.starts_on)
     return render(
         request,
         "attendance/sheets/closed.html",
         {
             "batch": batch,
             "held_on": held_on,
-            "sentence": sentence,
-            "sheet": taken,
-            "rows": sheets.sheet_enrollments(batch, held_on, taken) if taken else [],
-            "other_days": nearby_class_days(batch, held_on, earliest, today),
+            "reason": reason,
+            "sheet": saved,
+            "rows": sheet_enrollments(batch, held_on, saved) if saved else [],
+            "other_days": nearby_class_days(batch, held_on, first, today),
         },
     )
 
 
 def sheet_go(request, pk):
+    """Redirect to the sheet of the chosen day, or of the class day before or after it."""
     batch = get_object_or_404(attendance_batches(request.user), pk=pk)
     form = SheetDayForm(request.GET)
     if not form.is_valid():
-        messages.error(request, "Choose a day that exists, like 24/11/2026.")
+        messages.error(request, "Enter a valid date, like 24/11/2026.")
         return redirect("attendance:batch-attendance", pk)
     day, step = form.cleaned_data["on"], form.cleaned_data["step"]
     if step:
-        found = adjacent_class_day(batch, day, forward=step == "next", last=timezone.localdate())
-        if found is None:
-            way = "after" if step == "next" else "before"
-            messages.info(
-                request, f"{batch} has no class {way} {format_date(day)} to take attendance of."
-            )
-        day = found or day
+        other_day = adjacent_class_day(
+            batch, day, forward=step == "next", last=timezone.localdate()
+        )
+        if other_day is None:
+            order = "after" if step == "next" else "before"
+            messages.info(request, f"{batch} has no class to mark {order} {format_date(day)}.")
+        day = other_day or day
     return redirect("attendance:sheet", pk, day)

@@ -1,5 +1,3 @@
-"""Who needs attention: fetch, decide, render."""
-
 from django.conf import settings
 from django.shortcuts import render
 
@@ -19,12 +17,12 @@ from coachmaster.core.pagination import paginate_rows
 
 
 def shortage_list(request):
-    """Who is short, on the edge, or has stayed away; with ``?as=csv`` or ``?as=xlsx`` the same list as a file."""
+    """List or export the enrollments that need attention."""
     user, institute = request.user, Institute.objects.current()
     filters = ShortageFilter(request.GET, user=user, institute=institute)
     presences = filters.narrow(presences_for(user).needing_attention(institute))
-    found = enrollment_shortages(presences, institute)
-    shown = filters.filter(found)
+    all_rows = enrollment_shortages(presences, institute)
+    shown = filters.filter(all_rows)
     if form := export_format(request):
         ids = [row.pk for row in sorted(shown, key=SHORTAGE_SORTS["share"])]
         return export_response(
@@ -35,19 +33,17 @@ def shortage_list(request):
         )
     page = paginate_rows(request, shown, SHORTAGE_SORTS, default="share")
     rows = shortage_rows([row.pk for row in page], institute)
-    may_remind = user.has_perm("attendance.add_reminder")
+    can_remind = user.has_perm("attendance.add_reminder")
     return render(
         request,
         "attendance/shortage/list.html",
         {
             "filters": filters,
             "institute_settings": institute,
-            "totals": ShortageTotals.of(found),
-            "listing": page,
+            "totals": ShortageTotals.of(all_rows),
+            "page": page,
             "rows": rows,
-            "may_remind": may_remind,
-            "may_mail": may_remind
-            and settings.SENDS_MAIL
-            and any(row.student.contact_email for row in rows),
+            "can_remind": can_remind,
+            "can_email": can_remind and settings.SENDS_MAIL and any(row.email for row in rows),
         },
     )

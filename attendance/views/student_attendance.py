@@ -28,13 +28,13 @@ def student_attendance(request, pk):
     tally = sum((enrollment.tally for enrollment in enrollments), Tally())
     return render(
         request,
-        "attendance/student/detail.html",
+        "attendance/student_attendance/detail.html",
         {
             "student": student,
             "today": today,
             "enrollments": [enrollment for enrollment in enrollments if enrollment.tally.total],
             "tally": tally,
-            "is_low": any(enrollment.is_short for enrollment in enrollments),
+            "is_short": any(enrollment.is_short for enrollment in enrollments),
             "months": months,
             "weeks": month_calendar(months.first, marks) if months.first else [],
             "marks": marks[::-1],

@@ -1,5 +1,3 @@
-"""`manage.py remind_registers`: mails instructors which registers they have to take."""
-
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -7,47 +5,43 @@ from django.utils import timezone
 from attendance.services.register_reminders import send_register_reminders
 
 _OUTCOMES = {
-    "mailed": "mailed",
-    "told": "was mailed today already",
-    "failed": "the mail did not go out, see the log",
-    "unreachable": "has no e-mail address",
+    "sent": "email sent",
+    "already_sent": "an email was already sent today",
+    "failed": "the email was not sent, see the log",
+    "no_email": "has no email address",
 }
 
 
 class Command(BaseCommand):
-    """Mails each instructor one list a day; meant to run every evening. Running it again mails nobody twice."""
-
-    help = "Mails each instructor the list of classes without attendance. Safe to run as often as you like."
+    help = (
+        "Email each instructor the list of missing registers. Run it every evening; "
+        "running it again sends no second email."
+    )
 
     def add_arguments(self, parser):
-        parser.add_argument(
-            "--dry-run", action="store_true", help="say who would be mailed what, and mail nobody"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="show the emails, but send none")
 
-    def handle(self, **options):
-        dry_run = options["dry_run"]
+    def handle(self, *, dry_run, verbosity, **options):
         if not settings.SENDS_MAIL and not dry_run:
+            raise CommandError("Set EMAIL_URL to send email. No email was sent.", returncode=2)
+        results = send_register_reminders(timezone.now(), dry_run=dry_run)
+        for result in results:
+            self._write_result(result, dry_run=dry_run, lists_registers=dry_run or verbosity > 1)
+        sent = sum(result.outcome == "sent" for result in results)
+        verb = "Would send" if dry_run else "Sent"
+        self.stdout.write(self.style.SUCCESS(f"{verb} {sent} email{'s' if sent != 1 else ''}."))
+        if any(result.outcome == "failed" for result in results):
             raise CommandError(
-                "No mail leaves this site: set EMAIL_URL first. Nobody was mailed.", returncode=2
+                "Some emails were not sent. Run the command again: it skips those already sent.",
+                returncode=1,
             )
-        told = send_register_reminders(timezone.now(), dry_run=dry_run)
-        for one in told:
-            number = len(one.rows)
-            outcome = (
-                "would be mailed" if dry_run and one.outcome == "mailed" else _OUTCOMES[one.outcome]
-            )
-            self.stdout.write(
-                f"{one.instructor}, {number} register{'s' if number > 1 else ''}: {outcome}."
-            )
-            if dry_run or options["verbosity"] > 1:
-                for row in one.rows:
-                    self.stdout.write(f"  {row.day:%Y-%m-%d} {row.batch}")
-        mailed = sum(one.outcome == "mailed" for one in told)
-        verb = "would be mailed" if dry_run else "mailed"
-        self.stdout.write(
-            self.style.SUCCESS(f"{mailed} instructor{'s' if mailed != 1 else ''} {verb}.")
-        )
-        if any(one.outcome == "failed" for one in told):
-            raise CommandError(
-                "Not every mail went out. Run it again: who was mailed is left out.", returncode=1
-            )
+
+    def _write_result(self, result, *, dry_run, lists_registers):
+        number = len(result.rows)
+        would_send = dry_run and result.outcome == "sent"
+        outcome = "would get an email" if would_send else _OUTCOMES[result.outcome]
+        registers = f"{number} missing register{'s' if number > 1 else ''}"
+        self.stdout.write(f"{result.instructor}, {registers}: {outcome}.")
+        if lists_registers:
+            for row in result.rows:
+                self.stdout.write(f"  {row.day:%Y-%m-%d} {row.batch}")

@@ -74,10 +74,10 @@ def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, in
     phone.get_by_label("E-mail or admission number").fill(student("Bela Rao").email)
     phone.get_by_label("Password").fill(PASSWORD)
     phone.get_by_role("button", name="Sign in").tap()
-    expect(phone.get_by_text("This device has checked in another student")).to_be_visible()
+    expect(phone.get_by_text("This device has already checked in another student")).to_be_visible()
 
     # The last word: Bela was there after all.
-    screen.get_by_role("link", name="To the sheet").click()
+    screen.get_by_role("link", name="Open sheet").click()
     expect(screen.get_by_text("1 of 2 have checked in")).to_be_visible()
     screen.get_by_role("listitem").filter(has_text="Bela Rao").get_by_text(
         "Present", exact=True
@@ -102,7 +102,7 @@ def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(
         )
         over = check_in.make_code(batch, timezone.localdate(), instructor)
     phone.goto(reverse("attendance:check-in-scan", args=[over]))
-    expect(phone.get_by_text("This code is over")).to_be_visible()
+    expect(phone.get_by_text("This code has expired")).to_be_visible()
     assert look_over(phone) == []
 
     code = scanned(screen)

@@ -122,7 +122,7 @@ def test_all_are_marked_absent_or_as_last_time_without_losing_the_page(
 
     page.get_by_role("link", name="All absent").click()
     expect(page.locator("[data-totals]")).to_have_text("3 absent")
-    page.get_by_role("link", name="As last time").click()
+    page.get_by_role("link", name="Same as last class").click()
     expect(page.locator("[data-totals]")).to_have_text("2 present · 1 late")
     save(page)
 
