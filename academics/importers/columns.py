@@ -6,7 +6,7 @@ from coachmaster.core.text import folded
 
 
 class RecordsByName:
-    """Courses or batches by code, else by name, ignoring case."""
+    """Courses or batches by code, else by name."""
 
     def __init__(self, records):
         self._by_code, self._by_name = {}, {}
@@ -21,7 +21,6 @@ class RecordsByName:
             same_name.append(record)
 
     def find(self, text):
-        """Return the record with this code or name. Raise ValidationError."""
         if record := self._by_code.get(folded(text)):
             return record
         records = self._by_name.get(folded(text), [])
@@ -60,7 +59,6 @@ def is_repeated(row, record, lines, result):
 
 
 def batch_column():
-    """Return the column that names a batch in files of enrollments and attendance."""
     return ReferenceColumn(
         "batch", "batch code", "batch name", "batch id", "batch_id:id", "class", "section", "group"
     )

@@ -29,8 +29,6 @@ ADMISSION_NUMBER = (
 
 
 class ChangedRecords:
-    """Changed records of a model with the names of their changed fields."""
-
     def __init__(self, model):
         self.model, self.records, self.fields = model, [], set()
 
@@ -65,7 +63,6 @@ class PeopleImporter(Importer):
         }
 
     def _create(self, users, profiles=()):
-        """Create users with their role, and the profiles of students in the same order."""
         bulk_create_with_history(users, User)
         if profiles:
             for user, profile in zip(users, profiles, strict=True):

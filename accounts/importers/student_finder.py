@@ -35,7 +35,7 @@ class StudentMatcher:
                     self._by_identity.setdefault(key, []).append((pk, bool(email)))
 
     def find(self, row):
-        """Return a student's id, or None. Raise ValidationError if several are possible."""
+        """Return an id, or None. Raise ValidationError if several are possible."""
         number, email = row.get("admission_number"), row.get("email")
         if number in self._by_number:
             return self._by_number[number]
@@ -60,7 +60,6 @@ class StudentMatcher:
 
 
 def student_column():
-    """Return the column that names a student in files of enrollments, payments and attendance."""
     return ReferenceColumn(
         "student",
         *ADMISSION_NUMBER,
@@ -105,7 +104,6 @@ class StudentFinder:
                     self._ambiguous.add(text)
 
     def __getitem__(self, text):
-        """Return the id of a student. Raise ValidationError."""
         if text in self._ambiguous:
             raise ValidationError(
                 "Several students have this name. Write the admission number or the email."

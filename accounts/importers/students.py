@@ -125,7 +125,6 @@ class StudentImporter(PeopleImporter):
                 profile.admission_number = number
 
     def _is_unique(self, row, pk, result):
-        """Return whether no other row and no other person has its number, email or name."""
         keys = {name: row[name] for name in ("admission_number", "email") if name in row}
         if pk or not keys:
             keys["full_name"] = pk or identity(row)

@@ -55,12 +55,10 @@ class DateTimeOrTimeField(forms.CharField):
 
 
 class PunchImporter(Importer):
-    """Punches of a fingerprint or card reader become marks.
+    """The first punch of a student in a class sets present or late; existing marks stay.
 
-    A punch counts for a class of the student that is on, or begins soon. The first one sets
-    present or late; existing marks stay. The sheet waits for the instructor to save it. With
-    ``marks_absent`` students without a punch are absent, and the sheet is saved. With
-    ``skips_unknown`` a punch that belongs to no class is skipped instead of refusing the file.
+    With ``marks_absent`` the others are absent and the sheet is saved, otherwise it waits for
+    the instructor. With ``skips_unknown`` punches of no class do not refuse the file.
     """
 
     noun = ("mark", "marks")
@@ -83,7 +81,6 @@ class PunchImporter(Importer):
         self.marks_absent, self.skips_unknown = marks_absent, skips_unknown
 
     def check(self, row):
-        """Combine date and time if they are in two columns."""
         if isinstance(row["at"], datetime.time):
             if "on" not in row:
                 raise ValidationError({"at": "Write the date too, here or in a column of its own."})
@@ -196,8 +193,6 @@ def _class_key(student, scheduled):
 
 
 class _StudentClasses:
-    """The classes of the students in ``rows`` by date."""
-
     def __init__(self, rows):
         self._enrollments = collections.defaultdict(list)
         for chunk in in_chunks({row["student"] for row in rows}):

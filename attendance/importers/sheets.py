@@ -28,8 +28,6 @@ _NUMBERS = {status: number for number, status in enumerate(_IN_ORDER)}
 
 
 class StatusField(forms.CharField):
-    """A mark of a register, as a letter or a word."""
-
     known = {
         normalised(word): status for status, words in _STATUSES.items() for word in (status, *words)
     }
@@ -58,10 +56,7 @@ class AttendanceImporter(Importer):
     ]
 
     def look_up(self, rows, result):
-        """Collect ``{(batch, date): line, student, status, line, …}``.
-
-        Numbers in arrays, since a million marks as objects take a gigabyte.
-        """
+        """Collect ``{(batch, date): array of line, student, status}``, to save memory."""
         students, batches = StudentFinder(row["student"] for row in rows), all_batches()
         self._sheets: dict = {}
         for row in rows:
@@ -84,7 +79,7 @@ class AttendanceImporter(Importer):
         return [(row["held_on"], row["status"])]
 
     def _column(self, name, held_on):
-        """Return the column that an error about a mark refers to."""
+        """Return the column for an error about a mark."""
         return name
 
     def _write_batches(self, sheets, result, advance):

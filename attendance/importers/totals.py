@@ -80,7 +80,6 @@ class AttendanceTotalsImporter(Importer):
 
 
 def _with_records(rows, result):
-    """Return the valid rows, with the student's id and the batch instead of their names."""
     rows = list(rows)
     students, batches = StudentFinder(row["student"] for row in rows), all_batches()
     for row in rows:
@@ -105,7 +104,7 @@ def _changed_totals(row, enrollment, stored, result):
 
 
 def _last_enrollments(students):
-    """Lock the enrollments of students, and return the last as ``{(student, batch): …}``."""
+    """Lock all enrollments of students, and return the last in each batch."""
     enrollments = Enrollment.objects.select_for_update(no_key=True).filter(student__in=students)
     return {
         (enrollment.student_id, enrollment.batch_id): enrollment

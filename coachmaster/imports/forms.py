@@ -49,8 +49,6 @@ class SheetChoiceForm(forms.Form):
 
 
 class ColumnsForm(forms.Form):
-    """A field for each column of the file, and one for the default of each known column."""
-
     def __init__(self, data=None, *, upload):
         super().__init__(data)
         columns = upload.report["columns"]
@@ -77,7 +75,6 @@ class ColumnsForm(forms.Form):
             )
 
     def rows(self):
-        """Return each column of the file with its field."""
         return [(column, self[f"column_{column['place']}"]) for column in self.columns]
 
     def defaults(self):
@@ -110,8 +107,6 @@ class ColumnsForm(forms.Form):
 
 
 class CorrectionForm(forms.Form):
-    """Fields for cells with problems, and checkboxes to skip rows or to include them again."""
-
     def __init__(self, data=None, *, upload):
         super().__init__(data)
         report = upload.report
@@ -138,10 +133,7 @@ class CorrectionForm(forms.Form):
             )
 
     def rows(self):
-        """Yield each problem with the field of its cell, and the checkbox to skip its row.
-
-        Both are None if there is none, or if it comes with an earlier problem.
-        """
+        """Yield ``(problem, field of its cell, checkbox to skip its row)``, once for each."""
         seen = set()
         for problem in self.problems:
             line, name = problem["line"], f"fix_{problem['line']}_{problem['field']}"
@@ -153,7 +145,6 @@ class CorrectionForm(forms.Form):
             yield problem, self[name] if name in self.fields and is_first else None, skip
 
     def skipped(self):
-        """Return each skipped line with the checkbox to include it again."""
         return [
             (name.removeprefix("include_"), self[name])
             for name in self.fields

@@ -1,5 +1,3 @@
-"""The kinds of files that can be imported, each with an example to fill in."""
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +21,6 @@ from finance.importers.payments import PaymentImporter
 
 @dataclass(frozen=True)
 class ImportKind:
-    """A kind of file with its importer and the permission that it needs."""
-
     slug: str
     title: str
     about: str
@@ -48,7 +44,6 @@ class ImportKind:
         return f"{number:,} {one if number == 1 else many}"
 
     def example_table(self):
-        """Return the columns and rows of the example file."""
         headings, *rows = self.example
         cell_kinds = {datetime.date: CellType.DATE, Decimal: CellType.AMOUNT}
 
@@ -220,5 +215,5 @@ KINDS = {kind.slug: kind for kind in _KINDS}
 
 
 def kinds_for(user):
-    """Return the kinds that ``user`` may import, in the order in which they need each other."""
+    """Return the permitted kinds, in the order in which they need each other."""
     return [kind for kind in _KINDS if user.has_perm(kind.permission)]

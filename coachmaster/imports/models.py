@@ -19,14 +19,13 @@ EXPIRES_AFTER = datetime.timedelta(days=1)
 
 class ImportQuerySet(models.QuerySet):
     def waiting(self):
-        """Limit to uploaded files that are not imported yet."""
         return self.filter(applied_at=None, uploaded_at__gt=timezone.now() - EXPIRES_AFTER)
 
     def applied(self):
         return self.exclude(applied_at=None)
 
     def visible_to(self, user):
-        """Limit to own files; imported ones are visible to all who see the whole institute."""
+        """Limit to own files, and imported ones of the whole institute."""
         own = Q(by=user)
         waiting = Q(applied_at=None, uploaded_at__gt=timezone.now() - EXPIRES_AFTER)
         applied = Q(applied_at__isnull=False)
@@ -38,14 +37,14 @@ class ImportQuerySet(models.QuerySet):
         return self.select_related("by").defer("content", "report", "created_ids")
 
     def delete_expired(self):
-        """Delete old files that were not imported, and return their number."""
+        """Delete old files that were not imported. Return their number."""
         expired = self.filter(applied_at=None, uploaded_at__lte=timezone.now() - EXPIRES_AFTER)
         deleted, _ = expired.delete()
         return deleted
 
 
 class Import(models.Model):
-    """An uploaded file. After the import its content is removed, and what it did remains."""
+    """An uploaded file; its content is removed after the import."""
 
     kind = models.CharField(max_length=20)
     file_name = SingleLineField(max_length=200)

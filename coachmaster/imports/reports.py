@@ -1,5 +1,3 @@
-"""What an import would do, and did, as plain data for the pages and for files."""
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +11,7 @@ SHOWN = 100
 
 
 def storable(value):
-    """Return plain data without NUL characters, which PostgreSQL cannot store."""
+    """Replace NUL characters, which PostgreSQL cannot store."""
     if isinstance(value, str):
         return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, dict):
@@ -22,7 +20,6 @@ def storable(value):
 
 
 def preview_report(upload, importer, table, result):
-    """Return the result, with the columns of the file as they are read."""
     mapping = ColumnMapping(importer, table.header, upload.columns, upload.defaults)
     report = {
         "columns": _columns(mapping, table),
@@ -92,7 +89,7 @@ def _comparison(result):
 
 
 def problem_rows(upload):
-    """Return the header, and ``(line, cells, reasons)`` of the rows with problems."""
+    """Return the header, and ``(line, cells, reasons)`` of rows with problems."""
     reasons: dict[int, list[str]] = {}
     for problem in upload.report["problems"]:
         if problem["line"]:
@@ -104,7 +101,6 @@ def problem_rows(upload):
 
 
 def created_records(upload):
-    """Return those records created by the import that still exist."""
     return _records(upload, upload.created_ids)
 
 
@@ -114,7 +110,7 @@ def _records(upload, keys):
 
 
 def changed_rows(upload, first=None):
-    """Return the ``first`` rows that changed a ``record``, which is None if it was deleted."""
+    """Return rows with their changed ``record``, None if it was deleted."""
     rows = upload.report.get("changed_rows", [])[:first]
     records = _records(upload, {row["key"] for row in rows if row.get("key")}).in_bulk()
     return [{**row, "record": records.get(row.get("key"))} for row in rows]
@@ -122,8 +118,6 @@ def changed_rows(upload, first=None):
 
 @dataclass(frozen=True)
 class ImportChange:
-    """A record that an import created, or a value that it changed."""
-
     action: str
     record: Any
     line: int | None = None
@@ -134,7 +128,6 @@ class ImportChange:
 
 
 def import_changes(upload, created):
-    """Yield everything an import did; ``created`` are the records that it created."""
     for record in created:
         yield ImportChange("New", record, label=str(record))
     for row in changed_rows(upload):

@@ -1,5 +1,3 @@
-"""Import of uploaded files: the same pipeline as the commands, with the report in the database."""
-
 import hashlib
 
 from django.utils import timezone
@@ -17,11 +15,11 @@ MOST_ROWS = 50_000
 
 
 class AlreadyDone(Exception):
-    """The file was imported, or removed, by another request."""
+    """Another request imported or removed the file."""
 
 
 def receive(*, kind, file, encoding, by):
-    """Store an uploaded file and check it. Raise `Unreadable` and store nothing."""
+    """Store and check an uploaded file. Raise `Unreadable`."""
     Import.objects.delete_expired()
     upload = Import(
         kind=kind.slug,
@@ -43,7 +41,7 @@ def _file_name(name):
 
 
 def check(upload):
-    """Find out what the import would do, and save that as the report. Raise `Unreadable`."""
+    """Save what the import would do as the report. Raise `Unreadable`."""
     with upload.table() as table:
         _check_size(table, upload)
         key = _header_key(upload.kind, table.header)
@@ -118,7 +116,6 @@ def _header_key(kind, header):
 
 
 def _copy_earlier_columns(upload):
-    """Copy the chosen columns of the last file with the same header."""
     last = (
         Import.objects.filter(header_key=upload.header_key)
         .exclude(pk=upload.pk)

@@ -55,7 +55,6 @@ _BY_KEY = {"key": ["pk"]}
 
 
 def _waiting_upload(request, pk):
-    """Return the user's own upload that is not imported yet."""
     upload = get_object_or_404(Import.objects.waiting().visible_to(request.user), pk=pk)
     if not request.user.has_perm(KINDS[upload.kind].permission):
         raise PermissionDenied
@@ -106,7 +105,6 @@ def _with_kind_titles(uploads):
 
 
 def _next_step(upload):
-    """Redirect to the page with the next question about the file."""
     if "sheets" in upload.report:
         return redirect("imports:import-sheet", upload.pk)
     if upload.report["missing"]:
@@ -154,7 +152,6 @@ def import_columns(request, pk):
 
 
 def import_detail(request, pk):
-    """Show what a waiting file would do, or what a finished import did."""
     uploads = Import.objects.visible_to(request.user).select_related("by").defer("content")
     upload = get_object_or_404(uploads, pk=pk)
     if upload.applied_at:
@@ -212,7 +209,6 @@ def _preview_page(request, upload):
 
 @require_POST
 def import_correct(request, pk):
-    """Save corrected cells and skipped rows, and check again."""
     upload = _waiting_upload(request, pk)
     if "problems" not in upload.report:
         return _next_step(upload)
@@ -257,7 +253,7 @@ def import_apply(request, pk):
 
 
 def import_progress(request, pk):
-    """Return the share of the import that is done, from 0 to 1; null if none is running."""
+    """Return the share that is done, from 0 to 1; null if no import is running."""
     get_object_or_404(Import.objects.visible_to(request.user).only("pk"), pk=pk)
     return JsonResponse({"share": Progress(pk).share()})
 
@@ -271,7 +267,6 @@ def import_discard(request, pk):
 
 
 def import_problems(request, pk):
-    """Download the rows with problems as they are in the file, with the reasons."""
     upload = _waiting_upload(request, pk)
     if "problems" not in upload.report:
         raise Http404
@@ -290,7 +285,6 @@ def import_problems(request, pk):
 
 
 def import_example(request, kind):
-    """Download a file with the usual columns and an example or two, to fill in."""
     if kind not in KINDS or not request.user.has_perm(KINDS[kind].permission):
         raise Http404
     columns, rows = KINDS[kind].example_table()

@@ -30,10 +30,10 @@ SECTIONS = {
     "Enrollments": EnrollmentImporter,
     "Payments": PaymentImporter,
     "Attendance": AttendanceImporter,
-    "Attendance as a grid": AttendanceGridImporter,
-    "Readings of a device": PunchImporter,
-    "Attendance as totals": AttendanceTotalsImporter,
-    "Switching over": OpeningBalanceImporter,
+    "Attendance register": AttendanceGridImporter,
+    "Punches of a device": PunchImporter,
+    "Attendance totals": AttendanceTotalsImporter,
+    "Opening balances": OpeningBalanceImporter,
 }
 
 

@@ -56,7 +56,6 @@ class EnrollmentImporter(Importer):
             result.notes += enrollment_clash_messages(not_exclusive) if not_exclusive else []
 
     def _lock(self, rows, result):
-        """Return the BulkEnrollment for all students and batches, which locks them."""
         student_ids, batch_ids = set(), set()
         for row in rows:
             student = self._students.get(row, result)
@@ -69,7 +68,7 @@ class EnrollmentImporter(Importer):
         )
 
     def _with_records(self, rows):
-        """Yield rows with the student's id and the batch; None after an error in `_lock`."""
+        """Yield rows with the student's id and the batch, or None if unknown."""
         ignored = ImportResult()
         for row in rows:
             row["student"] = self._students.get(row, ignored)

@@ -34,8 +34,6 @@ _MODES = {
 
 
 class ModeField(forms.CharField):
-    """A mode of payment in the words of fee registers."""
-
     known = {normalised(word): mode for mode, words in _MODES.items() for word in (mode, *words)}
 
     def to_python(self, value):
@@ -48,11 +46,7 @@ class ModeField(forms.CharField):
 
 
 class PaymentImporter(Importer):
-    """Payments get receipts of the institute's own series in order of date.
-
-    They are identified by old receipt number, else bank reference, else student, date, mode and
-    amount. What exceeds the dues is an advance.
-    """
+    """Payments are identified by receipt number, else reference, else student, date and amount."""
 
     noun = ("payment", "payments")
     model = Payment
@@ -152,10 +146,7 @@ class PaymentImporter(Importer):
 
 
 class _NewPayments:
-    """Selects the rows that are not imported yet, and sets their ``token``.
-
-    Repeated rows, and rows that differ from the earlier import, are errors.
-    """
+    """Selects the rows that are not imported yet, and sets their ``token``."""
 
     def __init__(self, result):
         self._result = result
@@ -202,7 +193,6 @@ class _NewPayments:
         return is_new
 
     def _compare(self, row, payment):
-        """Count a row that was imported before. One with other content is an error."""
         stored = (
             payment.student_id,
             payment.amount,
@@ -229,7 +219,6 @@ class _NewPayments:
             )
 
     def _token(self, row):
-        """Return what identifies a payment; rows without any number are counted."""
         if "receipt_number" in row:
             year = financial_year(row["paid_on"])  # receipt books start anew each year
             token = f"import:{year}:{folded(row['receipt_number'])}"

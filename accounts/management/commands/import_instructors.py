@@ -3,6 +3,4 @@ from coachmaster.core.importers.command import ImportCommand
 
 
 class Command(ImportCommand):
-    """Brings instructors in from a CSV file."""
-
     importer_class = InstructorImporter

@@ -4,8 +4,6 @@ from coachmaster.core.importers.command import ImportCommand
 
 
 class Command(ImportCommand):
-    """Brings attendance in from a file of marks, or with `--punches` from what a fingerprint or card reader read."""
-
     importer_class = AttendanceImporter
 
     def add_arguments(self, parser):
@@ -13,23 +11,21 @@ class Command(ImportCommand):
         parser.add_argument(
             "--punches",
             action="store_true",
-            help="The file holds readings of a device: columns student (admission number), at (date and time).",
+            help="The file contains punches of a device: student (admission number) and date and "
+            "time.",
         )
         parser.add_argument(
             "--absent",
             action="store_true",
-            help="With --punches: who has no reading in a class is absent, and the sheet is saved.",
+            help="With --punches: mark students without a punch absent, and save the sheet.",
         )
         parser.add_argument(
             "--leave-out",
             action="store_true",
-            help="With --punches: readings that belong nowhere are reported and left out, and keep no file out.",
+            help="With --punches: report and skip punches that belong to no class.",
         )
 
     def importer(self, *, punches, absent, leave_out, **options):
-        """The importer that the options ask for."""
-        return (
-            PunchImporter(marks_absent=absent, skips_unknown=leave_out)
-            if punches
-            else AttendanceImporter()
-        )
+        if punches:
+            return PunchImporter(marks_absent=absent, skips_unknown=leave_out)
+        return AttendanceImporter()

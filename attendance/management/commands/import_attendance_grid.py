@@ -3,6 +3,4 @@ from coachmaster.core.importers.command import ImportCommand
 
 
 class Command(ImportCommand):
-    """Brings attendance in from a register: a line a student, a column a day."""
-
     importer_class = AttendanceGridImporter

@@ -1,5 +1,3 @@
-"""The columns of a table: their names, and how the text of a cell becomes a value."""
-
 import functools
 import re
 
@@ -57,11 +55,10 @@ def normalised(name):
 
 
 class ImportColumn:
-    """A column: its name (in --map and --default), form field and synonyms.
+    """A column with a form field.
 
-    ``is_code`` marks numbers such as phones, where rounding by a spreadsheet is an error.
-    ``is_fixed`` marks columns known from the file's headings, with nothing to choose.
-    ``parts`` are other programs' columns that are joined, used if the last of them is there.
+    ``is_code`` marks numbers such as phones, which a spreadsheet must not round. ``is_fixed``
+    columns cannot be chosen. ``parts`` are joined if the file has the last of them.
     """
 
     def __init__(self, name, field, *synonyms, is_code=False, parts=(), is_fixed=False):
@@ -76,7 +73,6 @@ class ImportColumn:
 
     @classmethod
     def of(cls, model, name, *synonyms, is_code=False, parts=(), **field_options):
-        """Return a column with the form field of a model's field."""
         return cls(
             name,
             model._meta.get_field(name).formfield(**field_options),
@@ -86,7 +82,7 @@ class ImportColumn:
         )
 
     def found_in(self, places):
-        """Return the places of its cells in a row; ``places`` are those of normalised names."""
+        """Return the places of its cells; ``places`` are given by normalised name."""
         own = next(([places[name]] for name in self.names if name in places), [])
         if self.parts and any(name in places for name in self.parts[-1]):
             found = [
@@ -109,14 +105,13 @@ class ImportColumn:
         return isinstance(self.field, forms.DateField)
 
     def default(self, text):
-        """Return ``text`` if it is a valid value for all rows; a date may be `today`."""
+        """Return ``text`` if it is valid; `today` becomes a date."""
         if self.is_date and text.lower() == "today":
             text = timezone.localdate().isoformat()
         self.clean(text)
         return text
 
     def _clean(self, text):
-        """Return the value of a cell that is not empty."""
         if "\0" in text:
             raise ValidationError("This cell holds a NUL character. Type it again.")
         if text[0] in "#Ee":
@@ -151,7 +146,7 @@ def _refuse_formula_error(text):
 
 
 class ReferenceColumn(ImportColumn):
-    """A column that names a record of another table, which the importer looks up."""
+    """A column that names a record of another table."""
 
     def __init__(self, name, *synonyms, required=True):
         super().__init__(

@@ -1,5 +1,3 @@
-"""Base of the `manage.py import_…` commands."""
-
 import contextlib
 import gc
 import sys
@@ -72,7 +70,6 @@ class ImportCommand(BaseCommand):
         )
 
     def importer(self, **options):
-        """Return the importer for these options."""
         return self.importer_class()
 
     def handle(self, *, file, dry_run, encoding, sheet, **options):
@@ -98,7 +95,6 @@ class ImportCommand(BaseCommand):
         self._write_report(result, Path(file).name, dry_run)
 
     def _pairs(self, option, texts, importer):
-        """Return ``FIELD=TEXT`` pairs as a dict."""
         names = {normalised(column.name): column.name for column in importer.columns}
         pairs = {}
         for text in texts:
@@ -144,7 +140,6 @@ class ImportCommand(BaseCommand):
                 raise CommandError(f"--encoding: {error}", returncode=USAGE) from error
 
     def _write_report(self, result, name, dry_run):
-        """Write what was done. Raise CommandError if the file was refused."""
         if result.unused_columns:
             self.stdout.write(f"Columns not used: {', '.join(map(str, result.unused_columns))}.")
         if result.skipped:
@@ -194,7 +189,6 @@ class ImportCommand(BaseCommand):
 
 @contextlib.contextmanager
 def _refusals(file):
-    """Turn errors of the file, the database and the keyboard into CommandErrors."""
     try:
         yield
     except SeveralSheets as error:
@@ -237,8 +231,6 @@ def _less_garbage_collection():
 
 
 class _ProgressBar:
-    """One bar for each stage."""
-
     def __init__(self):
         self.stage, self.bar = None, None
 

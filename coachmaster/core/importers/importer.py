@@ -14,7 +14,7 @@ _LOCK = 0x696D706F  # any number, the same for all imports
 
 
 class Importer:
-    """Base of the importers: the columns of a table, and how its rows are written."""
+    """Base of the importers."""
 
     #: Singular and plural, for sentences.
     noun = ("row", "rows")
@@ -39,10 +39,9 @@ class Importer:
         """Find the records that ``rows`` refer to, before other writers are locked out."""
 
     def write(self, rows, result, advance):
-        """Write ``rows`` within the transaction, and count them in ``result``.
+        """Check all rows, and write them while ``result`` is valid.
 
-        Check all rows and add problems to ``result``; once it is not valid, nothing needs to be
-        written. Call ``advance(n)`` after each n rows.
+        Called in the transaction. Call ``advance(n)`` after each n rows.
         """
         raise NotImplementedError
 
@@ -73,12 +72,8 @@ def import_table(
 ):
     """Import all rows of ``table``, or none if the returned `ImportResult` has problems.
 
-    ``mapping`` gives the columns of the file that make up a column (several are joined by
-    spaces), ``defaults`` the values for empty cells, ``skip`` the lines to leave out,
-    ``corrections`` new texts of cells as ``{line: {column: text}}``.
-
-    ``progress(stage, rows, total)`` is called on the way, ``before_commit(result)`` inside the
-    transaction after everything is written. A dry run does the same and rolls back.
+    ``mapping`` names the file's columns that are joined to a column, ``corrections`` gives cells
+    as ``{line: {column: text}}``. ``before_commit(result)`` is called in the transaction.
 
     Raise ValidationError for an invalid default, OperationalError if the database stays locked.
     """
@@ -94,22 +89,13 @@ def import_table(
     def advance(stage):
         return lambda count: progress and progress(stage, count, total)
 
-    rows = RowStore()
-    try:
-        reader = RowReader(importer, columns, corrections, result)
-        rows = reader.read(table, set(skip), advance("Checking"))
-    except Unreadable as error:
-        result.problems.append(
-            ImportProblem(error.line, "", "", error.sentence, option=error.option)
-        )
-    if missing := sorted(set(skip) - set(result.skipped)):
-        result.notes.append(f"Nothing to skip in row {', '.join(map(str, missing))}.")
-
     def finish():
         if before_commit and result.is_valid and not dry_run:
             _fill_in_values(importer, table, columns, corrections, result)
             before_commit(result)
 
+    reader = RowReader(importer, columns, corrections, result)
+    rows = _read(reader, table, set(skip), result, advance("Checking"))
     if rows:
         _write(importer, rows, result, advance("Writing"), dry_run, finish)
     elif before_commit and result.is_valid:
@@ -118,6 +104,18 @@ def import_table(
     _fill_in_values(importer, table, columns, corrections, result)
     result.problems.sort(key=lambda problem: problem.line or 0)
     return result
+
+
+def _read(reader, table, skip, result, advance):
+    try:
+        rows = reader.read(table, skip, advance)
+    except Unreadable as error:
+        problem = ImportProblem(error.line, "", "", error.sentence, option=error.option)
+        result.problems.append(problem)
+        rows = RowStore()
+    if missing := sorted(skip - set(result.skipped)):
+        result.notes.append(f"Nothing to skip in row {', '.join(map(str, missing))}.")
+    return rows
 
 
 def _write(importer, rows, result, advance, dry_run, finish):
@@ -134,7 +132,6 @@ def _write(importer, rows, result, advance, dry_run, finish):
 
 @contextlib.contextmanager
 def _transaction():
-    """Allow one import at a time, without a time limit, while everybody can read."""
     if connection.vendor == "sqlite":
         # Without this, SQLite writes a large transaction to the file early and locks out readers.
         _execute("PRAGMA cache_spill = OFF")
@@ -156,7 +153,7 @@ def _execute(sql, parameters=None):
 
 
 def _fill_in_values(importer, table, columns, corrections, result):
-    """Add the texts of the file to problems without a value, and labels to imported rows."""
+    """Read the values of problems and the labels of rows from the file."""
     waiting = {}
     for problem in result.problems:
         if problem.value is None:

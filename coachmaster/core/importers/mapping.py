@@ -1,14 +1,9 @@
-"""Which cells of a file make up which column."""
-
 from .columns import normalised
 from .results import ImportProblem
 
 
 class ColumnMapping:
-    """The columns found in a header. ``problems`` name those that are missing or ambiguous.
-
-    ``mapping`` and ``defaults`` are what the user chose, by the name of the importer's column.
-    """
+    """The importer's columns in a file. ``problems`` name those missing or ambiguous."""
 
     def __init__(self, importer, header, mapping, defaults):
         self.header = header
@@ -60,10 +55,7 @@ class ColumnMapping:
         )
 
     def _chosen(self, column, text, places):
-        """Return the places of the columns in ``text``: a list, or names separated by spaces.
-
-        Of several names that fit, the longest wins.
-        """
+        """Return the places of columns: a list of names, or a text where the longest names win."""
         if not isinstance(text, str):
             return [places[name] for name in map(normalised, text) if name in places]
         words, found = text.split(), []
@@ -81,7 +73,6 @@ class ColumnMapping:
         return found
 
     def heading(self, column_name):
-        """Return the file's own name of a column."""
         for column, places in self.columns:
             if column.name == column_name and places:
                 return " ".join(self.header[place] for place in places)
@@ -91,7 +82,6 @@ class ColumnMapping:
         return any(column.name == column_name for column, _ in self.columns)
 
     def text(self, column_name, cells):
-        """Return the text of a column in a row of cells."""
         for column, places in self.columns:
             if column.name == column_name:
                 return joined(places, cells)

@@ -1,5 +1,3 @@
-"""Files as numbered rows of cells. What cannot be read exactly is refused, nothing is guessed."""
-
 import codecs
 import csv
 import io
@@ -38,10 +36,7 @@ def check_encoding(name):
 
 
 def open_table(path, encoding=None, sheet=None, *, most_unpacked=MOST_UNPACKED):
-    """Open a CSV file or a sheet of an XLSX or ODS workbook. Raise `Unreadable`.
-
-    ``encoding`` is for CSV files only, ``sheet`` for workbooks with several sheets.
-    """
+    """Open a CSV file, or a sheet of an XLSX or ODS workbook. Raise `Unreadable`."""
     path = Path(path)
     if _first_bytes(path) == _ZIP:
         return SheetTable(path, sheet, most_unpacked)
@@ -51,7 +46,6 @@ def open_table(path, encoding=None, sheet=None, *, most_unpacked=MOST_UNPACKED):
 
 
 def _first_bytes(path):
-    """Return the first four bytes. Raise `Unreadable` for anything that is no table."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -75,9 +69,9 @@ def _first_bytes(path):
 
 
 class FileTable:
-    """A ``header`` and, by iteration, ``(line, cells)`` of each row that is not blank.
+    """Has a ``header``, and yields ``(line, cells)`` of each row that is not blank.
 
-    A line has the number that a spreadsheet shows: the first is 1, and blank ones count.
+    Lines are numbered as in a spreadsheet, from 1 and with blank ones.
     """
 
     def _find_header(self):
@@ -96,7 +90,7 @@ class FileTable:
                 yield line, cells
 
     def count(self):
-        """Return the number of rows below the header, as far as the file can be read."""
+        """Count the rows below the header, as far as the file can be read."""
         rows = 0
         try:
             for line, cells in self._records():
@@ -159,7 +153,7 @@ class SheetTable(FileTable):
 
 
 class CsvTable(FileTable):
-    """A CSV file with commas, semicolons or tabs. A cell with line breaks is one line."""
+    """A CSV file with commas, semicolons or tabs."""
 
     def __init__(self, path, encoding=None):
         self.path = Path(path)
@@ -179,7 +173,6 @@ class CsvTable(FileTable):
             )
 
     def _find_delimiter(self):
-        """Return the delimiter that splits the first line into the most cells."""
         try:
             with self.path.open(encoding=self.encoding, newline="") as file:
                 lines = iter(lambda: file.readline(MOST_CHARACTERS), "")
@@ -245,7 +238,6 @@ def _decodes(text):
 
 
 def _csv_sentence(error):
-    """Return what to do about an error of Python's CSV reader."""
     if "unexpected end" in str(error):
         return (
             'A quote (") is opened in this row and never closed. Close it, or write it twice '

@@ -1,5 +1,3 @@
-"""What an import did, or why it was refused. Plain data for the command and the pages."""
-
 import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,7 +13,7 @@ MOST_LISTED = 10_000
 
 @dataclass
 class ImportProblem:
-    """A reason why the file is refused, with its place and the value found there."""
+    """A reason why the file is refused."""
 
     line: int | None
     column: str
@@ -35,14 +33,13 @@ class ImportProblem:
 
 
 def _printable(text):
-    """Shorten ``text`` and remove terminal control characters."""
     text = "".join(c if c.isprintable() else " " for c in text[:80])
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 @dataclass
 class ImportedRow:
-    """A row that creates a record, or changes ``(field, before, after)`` of one."""
+    """``changes`` are ``(field, before, after)``; none of a new record."""
 
     line: int
     changes: list[tuple[str, str, str]]
@@ -59,8 +56,6 @@ class ImportedRow:
 
 @dataclass
 class ImportResult:
-    """Counts and lists of what was created and changed, and the problems."""
-
     created: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -95,19 +90,18 @@ class ImportResult:
             self.changed_rows.append(ImportedRow(row.line, values, key=key))
 
     def add_existing(self, row, changes, key):
-        """Count a row of an existing record as changed or unchanged."""
         if changes:
             self.add_changed(row, changes, key)
         else:
             self.unchanged += 1
 
     def add_error(self, row, column, error):
-        """Add a sentence, or a ValidationError, as problem of a row."""
+        """Add a sentence or a ValidationError."""
         for sentence in error_sentences(error):
             self.problems.append(ImportProblem(row.line, column, None, sentence))
 
     def add_errors(self, row, error, default_column):
-        """Add a ValidationError by its fields; those of no field go to ``default_column``."""
+        """Add a ValidationError by field, else in the ``default_column``."""
         if not hasattr(error, "error_dict"):
             self.add_error(row, default_column, error)
             return

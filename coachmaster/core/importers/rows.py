@@ -1,5 +1,3 @@
-"""Rows of a file with cleaned values."""
-
 import functools
 import pickle
 import tempfile
@@ -14,10 +12,7 @@ from .results import ImportProblem
 
 
 class ImportRow(dict):
-    """The cleaned values of a row by column. An empty cell has no entry.
-
-    ``defaulted`` names the columns with a default value instead of one of the file.
-    """
+    """Cleaned values by column; an empty cell has none. ``defaulted`` columns have a default."""
 
     __slots__ = ("defaulted", "line")
 
@@ -28,10 +23,7 @@ class ImportRow(dict):
 
 
 class RowStore:
-    """Rows in a temporary file; each iteration returns them anew, as they were added.
-
-    A million rows of attendance in a list take 500 MB.
-    """
+    """Rows in a temporary file, since a million in a list take 500 MB. Yields copies."""
 
     def __init__(self):
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - deleted with the rows
@@ -63,8 +55,6 @@ class RowStore:
 
 
 class RowReader:
-    """Cleans the rows of a table and adds the problems of the others to ``result``."""
-
     def __init__(self, importer, mapping, corrections, result):
         self._importer, self._mapping = importer, mapping
         self._corrections, self._result = corrections, result

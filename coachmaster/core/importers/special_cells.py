@@ -1,8 +1,7 @@
-"""Cells of a workbook that calamine does not return as the spreadsheet shows them.
+"""Cells that calamine does not return as shown.
 
-It returns errors and formulas without a saved result as empty, and 42 for a number shown as 0042.
-It also allocates memory for the whole area up to the last cell, so the size of that is checked
-here, before calamine reads the sheet.
+Errors and formulas without a saved result are empty there, and a number shown as 0042 is 42.
+calamine also allocates memory up to the last cell, so its place is checked before.
 """
 
 import collections
@@ -19,14 +18,14 @@ _MOST_REPEATED = 100_000
 
 
 class SpecialCells:
-    """``texts`` of special cells, ``{line: {place: text}}``, and a check of the sheet's size."""
+    """``texts`` are ``{line: {place: text}}``."""
 
     def __init__(self):
         self.texts = collections.defaultdict(dict)
         self._lines = self._columns = 0
 
     def add(self, line, place, text="", *, times=1):
-        """Note that a cell is not empty; a ``text`` is used instead of what calamine reads."""
+        """Check the place of a filled cell, and add its ``text`` if it is special."""
         if place + times > MOST_COLUMNS:
             raise Unreadable(f"More than {MOST_COLUMNS} columns. Remove those that are not needed.")
         self._lines, self._columns = max(self._lines, line), max(self._columns, place + times)
@@ -43,8 +42,6 @@ class SpecialCells:
 
 
 class XlsxSheets:
-    """The visible sheets of an XLSX package."""
-
     def __init__(self, package):
         self._package = package
         roots = self._relations("", "_rels/.rels", "officeDocument")
@@ -60,7 +57,6 @@ class XlsxSheets:
         }
 
     def _relations(self, folder, part, kind=""):
-        """Return ``{id: part}`` of the parts that a part refers to."""
         return {
             attributes.get("Id"): posixpath.normpath(
                 posixpath.join("/", folder, attributes.get("Target", ""))
@@ -156,8 +152,6 @@ def _column_number(name):
 
 
 class OdsSheets:
-    """The sheets of an ODS package."""
-
     def __init__(self, package):
         kind = package.read("mimetype")[:200].decode("ascii", "replace").strip()
         if not kind.startswith("application/vnd.oasis.opendocument.spreadsheet"):
@@ -173,7 +167,7 @@ class OdsSheets:
 
 
 class _OdsTables:
-    """Finds the special cells of every table; tables within tables are not sheets."""
+    """Reads all tables; tables within tables are not sheets."""
 
     _CELLS = ("table:table-cell", "table:covered-table-cell")
 

@@ -1,5 +1,3 @@
-"""Sheets of XLSX and ODS workbooks as rows of texts, like those of a CSV file."""
-
 import datetime
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -29,7 +27,6 @@ class Workbook:
             raise Unreadable(BROKEN) from error
 
     def sheets(self):
-        """Return the names of the worksheets that are not hidden."""
         return [
             sheet.name
             for sheet in self._book.sheets_metadata
@@ -37,7 +34,7 @@ class Workbook:
         ]
 
     def rows(self, name):
-        """Yield ``(line, texts)`` of each row of a sheet that is not empty."""
+        """Yield ``(line, texts)`` of each row that is not empty."""
         special_cells = self._sheets.special_cells(name)
         try:
             sheet = self._book.get_sheet_by_name(name)
@@ -85,10 +82,9 @@ def cell_text(value):
 
 
 def number_text(number):
-    """Return a number with at most 15 digits, as spreadsheets count; whole ones without a point.
+    """Return a number with at most 15 digits, as spreadsheets do.
 
-    A number of more digits was rounded by the spreadsheet. It stays in the form that shows this,
-    `1.23456789012346E+17`. Raise `Unreadable` for infinity.
+    `1.23456789012346E+17` shows that the spreadsheet has rounded it.
     """
     try:
         is_whole = number == int(number)

@@ -15,10 +15,7 @@ from .columns import installments_of
 
 
 def save_enrollments(balances, result, *, by):
-    """Enroll new students, compare the others, and return the ids of all students.
-
-    Set `enrollment` of the rows without problems.
-    """
+    """Set `enrollment` of the valid rows, and return the ids of all students."""
     bulk = BulkEnrollment(
         student_ids={balance.student.pk for balance in balances},
         batch_ids={balance.batch.pk for balance in balances},
@@ -81,10 +78,9 @@ def _enroll(balances, bulk, result, *, by):
 
 
 def _installments_and_shares(row):
-    """Return ``(due date, amount)`` of each installment, and its share of the concession.
+    """Return ``(due date, amount)`` and the concession of each installment.
 
-    Installments add up to the fee, or to the fee less the concession. In the second case they
-    are the amounts to be paid, and the shares are added to them.
+    Installments add up to the fee, or to the fee less the concession.
     """
     fee, concession = row["agreed_fee"], row.get("concession", ZERO)
     if concession > fee:
@@ -148,7 +144,6 @@ def _compare(balances, result):
 
 
 def _refuse_other_terms(balance, concession, result):
-    """Refuse another fee or concession: they are changed on the student's page."""
     enrollment = balance.enrollment
     if "agreed_fee" not in balance.filled:
         balance["agreed_fee"] = enrollment.agreed_fee
@@ -200,7 +195,7 @@ def _stored_concessions(enrollment_ids):
 
 
 def _stored_installments(enrollment_ids):
-    """Return ``{enrollment id: [(due date, amount)]}`` of its tuition before concessions."""
+    """Return ``{enrollment id: [(due date, amount)]}`` before concessions."""
     found = collections.defaultdict(list)
     for chunk in in_chunks(enrollment_ids):
         charges = Charge.objects.active().filter(enrollment__in=chunk, kind=ChargeKind.TUITION)

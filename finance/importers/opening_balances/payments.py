@@ -22,7 +22,6 @@ class _StoredPayments:
 
 
 def save_payments(balances, student_ids, bulk, result):
-    """Record what is paid and not recorded yet as opening payments."""
     bulk.student_ids = student_ids
     stored, due = _stored_payments(student_ids), []
     for balance in balances:
@@ -110,7 +109,6 @@ def _stored_payments(student_ids):
 
 
 def _differs(balance, paid_on, mode, notes):
-    """Return whether the filled cells differ from the payment that was imported before."""
     return (
         ("paid_on" in balance.filled and balance["paid_on"] != paid_on)
         or ("mode" in balance.filled and balance["mode"] != mode)

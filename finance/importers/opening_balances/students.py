@@ -11,19 +11,13 @@ _COLUMNS = {column.name for column in StudentImporter.columns}
 
 
 class _DryResult(ImportResult):
-    """Lets valid rows be written while others are refused, so that all of them are checked.
-
-    The caller rolls everything back.
-    """
+    """Lets all rows be checked after one is refused; the caller rolls back."""
 
     is_valid = True
 
 
 def save_students(balances, result):
-    """Create or change the students, and set `student` and `changes` of each row.
-
-    A student may have a row for each batch. The first of them is imported as a student.
-    """
+    """Set `student` and `changes` of each row. A student may have a row for each batch."""
     first, first_lines = {}, {}
     for balance in balances:
         key = balance.get("admission_number") or balance.get("email") or _identity(balance)
@@ -55,10 +49,7 @@ def _identity(row):
 
 
 def _students_of_batches(balances):
-    """Return ``{line: student id}`` by name, batch and joining date, where these are unique.
-
-    With a changed phone or email, the row still means the same student.
-    """
+    """Return ``{line: student id}`` by unique name, batch and joining date."""
     rows, students = collections.defaultdict(list), collections.defaultdict(list)
     for balance in balances:
         rows[balance.batch.pk, folded(balance["full_name"])].append(balance)
