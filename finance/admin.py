@@ -1,4 +1,4 @@
-"""Money in Django admin is there to look up: it is changed by the acts of the fee desk only."""
+"""Read-only admin pages; money is changed by the services only."""
 
 from django.contrib import admin
 
@@ -25,8 +25,6 @@ from .models import (
 
 
 class MoneyAdmin(admin.ModelAdmin):
-    """Search and look; nothing is added, changed or deleted here."""
-
     actions = None
     list_per_page = 50
     show_full_result_count = False
@@ -42,7 +40,6 @@ class MoneyAdmin(admin.ModelAdmin):
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, row):
-        """The amount as people read it."""
         return rupees(row.amount)
 
 
@@ -89,8 +86,6 @@ class ConcessionAdmin(MoneyAdmin):
 
 
 class FeePlanPartInline(admin.TabularInline):
-    """The parts of a plan."""
-
     model = FeePlanPart
     can_delete = False
     extra = 0
@@ -127,9 +122,8 @@ class PaymentAdmin(MoneyAdmin):
     search_fields = ["receipt_number", "reference", "student__user__search_text"]
     date_hierarchy = "paid_on"
 
-    @admin.display(boolean=True, description="void")
+    @admin.display(boolean=True, description="cancelled")
     def is_cancelled(self, payment):
-        """Whether it was voided."""
         return payment.is_cancelled
 
 
@@ -192,7 +186,6 @@ class AccountAdmin(MoneyAdmin):
 
     @admin.display(description="balance", ordering="balance")
     def shown_balance(self, account):
-        """The balance as people read it."""
         return rupees(account.balance)
 
 
@@ -202,7 +195,7 @@ class DayCloseAdmin(MoneyAdmin):
         "closed_on",
         "person",
         "shown_counted",
-        "shown_by_the_book",
+        "shown_expected",
         "note",
         "closed_at",
     ]
@@ -213,12 +206,10 @@ class DayCloseAdmin(MoneyAdmin):
 
     @admin.display(description="cash counted", ordering="counted_cash")
     def shown_counted(self, close):
-        """What was counted, as people read it."""
         return rupees(close.counted_cash)
 
-    @admin.display(description="cash by the book", ordering="system_cash")
-    def shown_by_the_book(self, close):
-        """What the book said, as people read it."""
+    @admin.display(description="expected cash", ordering="system_cash")
+    def shown_expected(self, close):
         return rupees(close.system_cash)
 
 

@@ -98,13 +98,13 @@ def forget_a_charge():
     ("damage", "sentence"),
     [
         (lose_a_receipt, "the counter says 4"),
-        (break_a_balance, "the balance kept is ₹0.01"),
-        (open_a_settled_charge, "₹0.07 is kept as open, the payments leave ₹0.00."),
-        (forget_since_when, "owes since None by what is kept, since 2026-06-01 by the charges."),
-        (break_a_day, "₹0.01 in 1 receipts is kept, the rows say ₹333.33 in 1."),
-        (free_a_reference, "does not hold its reference U-1"),
+        (break_a_balance, "the cached balance is ₹0.01"),
+        (open_a_settled_charge, "the cached unpaid amount is ₹0.07, the payments leave ₹0.00."),
+        (forget_since_when, "the cached oldest due date is None, the charges say 2026-06-01."),
+        (break_a_day, "the cached total is ₹0.01 in 1 receipts, the rows say ₹333.33 in 1."),
+        (free_a_reference, "does not have its reference U-1"),
         (overfill, "has 2 students on 1 seats"),
-        (forget_a_charge, "₹0.00 is charged of the agreed ₹12,000.00"),
+        (forget_a_charge, "₹0.00 is charged, ₹12,000.00 was agreed."),
     ],
 )
 def test_what_is_broken_is_named(books, damage, sentence, capsys):
@@ -144,11 +144,11 @@ def test_a_place_of_supply_without_a_gstin_and_a_lost_copy_are_named(admin):
     )
     receipt_prints.record_print(payment, by=admin)
     assert list(checks.taxes()) == [
-        f"{other}: its place of supply does not fit the GSTIN it was given with."
+        f"{other}: its place of supply does not match the GSTIN of its letterhead."
     ]
 
     ReceiptPrint.objects.create(payment=payment, copy=3)
-    assert list(checks.taxes())[1:] == [f"{payment}: 2 printings are kept, the last is copy 3."]
+    assert list(checks.taxes())[1:] == [f"{payment}: there are 2 prints, the last is copy 3."]
 
 
 def test_numbers_fit_the_financial_year_of_the_date():
@@ -168,7 +168,7 @@ def test_a_refund_of_more_than_was_paid_is_named():
         reason="left", series=series, number=1, voucher_number=series.number(1), token="once",
     )  # fmt: skip
 
-    assert list(checks.refunds()) == [f"{refund}: ₹5.01 was given back of {payment}, ₹5.00."]
+    assert list(checks.refunds()) == [f"{refund}: ₹5.01 of {payment} was refunded, ₹5.00 was paid."]
 
 
 def test_a_late_fee_on_anything_but_the_students_own_tuition_is_named():
@@ -179,5 +179,5 @@ def test_a_late_fee_on_anything_but_the_students_own_tuition_is_named():
     )  # fmt: skip
 
     assert list(checks.late_fees()) == [
-        f"Late fee {late.pk} is another student's than its installment."
+        f"Late fee {late.pk} and its installment belong to different students."
     ]

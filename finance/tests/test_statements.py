@@ -425,12 +425,12 @@ def test_without_a_name_the_file_is_called_after_the_day(three, tmp_path, monkey
     [
         (["--batch", "GATE"], "--batch GATE: There is none with this code or name."),
         (["--course", ""], "There is none with this code or name."),
-        (["--on", "2026-02-31"], "2026-02-31 is no date."),
-        (["--on", "0001-01-01"], "0001-01-01 is no date."),
-        (["--on", "yesterday"], "yesterday is no date."),
+        (["--on", "2026-02-31"], "2026-02-31 is not a date."),
+        (["--on", "0001-01-01"], "0001-01-01 is not a date."),
+        (["--on", "yesterday"], "yesterday is not a date."),
         (
             ["--batch", "NEET-E", "--course", "JEE"],
-            "None of these students was ever charged anything.",
+            "None of these students has charges.",
         ),
     ],
 )

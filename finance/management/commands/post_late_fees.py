@@ -1,5 +1,3 @@
-"""`manage.py post_late_fees`: what the rules of late fees ask for, once for each installment."""
-
 import datetime
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,16 +10,14 @@ from finance.services.late_fees import post_late_fees
 
 
 class Command(BaseCommand):
-    """Posts late fees; meant to run every morning. Running it again posts nothing twice."""
-
-    help = "Posts the late fees that the rules in force ask for. Safe to run as often as you like."
+    help = "Post late fees by the active rules. Run it every morning; it posts nothing twice."
 
     def add_arguments(self, parser):
         parser.add_argument(
-            "--on", metavar="DATE", help="as of that day, like 2026-11-24; today when left out"
+            "--on", metavar="DATE", help="as of this day, like 2026-11-24 (default: today)"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would be posted, and post nothing"
+            "--dry-run", action="store_true", help="show the late fees without posting them"
         )
 
     def handle(self, **options):
@@ -35,14 +31,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"{charge.student}  {display(charge.amount)}  {charge.label}")
         verb = "would be posted" if options["dry_run"] else "posted"
         amount = display(sum((charge.amount for charge in posted), ZERO))
-        self.stdout.write(
-            self.style.SUCCESS(
-                f"{len(posted)} late fee{'s' if len(posted) != 1 else ''} {verb} as of {format_date(on)}, {amount} in all."
-            )
-        )
+        fees = f"{len(posted)} late fee{'s' if len(posted) != 1 else ''}"
+        summary = f"{fees} {verb} as of {format_date(on)}, total {amount}."
+        self.stdout.write(self.style.SUCCESS(summary))
 
     def _day(self, text):
-        """The day that was asked for. Raises CommandError."""
         today = timezone.localdate()
         if text is None:
             return today
@@ -51,11 +44,11 @@ class Command(BaseCommand):
             validate_date(day)
         except Exception as error:
             raise CommandError(
-                f"{text} is no date. Write it like {today}.", returncode=2
+                f"{text} is not a date. Write it like {today}.", returncode=2
             ) from error
         if day > today:
             raise CommandError(
-                f"{format_date(day)} has not come yet. Choose today or an earlier day.",
+                f"{format_date(day)} is in the future. Choose today or an earlier day.",
                 returncode=2,
             )
         return day

@@ -1,5 +1,3 @@
-"""`manage.py statements`: the fee statements of many students, as PDFs in one ZIP."""
-
 import datetime
 from pathlib import Path
 
@@ -17,11 +15,7 @@ from finance.documents.statements import statements_of, students_with_fees
 
 
 class Command(BaseCommand):
-    """Writes a ZIP while it is being made; a run that is broken off leaves no file."""
-
-    help = (
-        "Writes the fee statements of all students, or of a batch or course, as PDFs into one ZIP."
-    )
+    help = "Write fee statements of all students, or of a batch or course, as PDFs into a ZIP file."
 
     def add_arguments(self, parser):
         parser.add_argument(
@@ -29,18 +23,20 @@ class Command(BaseCommand):
             metavar="FILE.zip",
             nargs="?",
             type=Path,
-            help="statements-DATE.zip here when left out",
+            help="default: statements-DATE.zip in the current directory",
         )
         parser.add_argument(
-            "--batch", metavar="CODE", help="only who is or was in this batch; its code or its name"
+            "--batch",
+            metavar="CODE",
+            help="only students of this batch, now or before; code or name",
         )
         parser.add_argument(
             "--course",
             metavar="CODE",
-            help="only who is or was in this course; its code or its name",
+            help="only students of this course, now or before; code or name",
         )
         parser.add_argument(
-            "--on", metavar="DATE", help="as on that day, like 2026-11-24; today when left out"
+            "--on", metavar="DATE", help="as of this day, like 2026-11-24 (default: today)"
         )
 
     def handle(self, **options):
@@ -51,9 +47,7 @@ class Command(BaseCommand):
         )
         number = students.count()
         if not number:
-            raise CommandError(
-                "None of these students was ever charged anything. Nothing was written."
-            )
+            raise CommandError("None of these students has charges. No file was written.")
         path = options["file"] or Path(f"statements-{on}.zip")
         unfinished = path.with_name(f"{path.name}.part")
         statements = statements_of(
@@ -68,7 +62,7 @@ class Command(BaseCommand):
             unfinished.replace(path)
         except OSError as error:
             raise CommandError(
-                f"{path} cannot be written ({error.strerror}). Nothing was kept."
+                f"{path} cannot be written ({error.strerror}). No file was saved."
             ) from error
         finally:
             unfinished.unlink(missing_ok=True)
@@ -80,7 +74,6 @@ class Command(BaseCommand):
         )
 
     def _day(self, text):
-        """The day that was asked for. Raises CommandError."""
         if text is None:
             return timezone.localdate()
         try:
@@ -88,12 +81,11 @@ class Command(BaseCommand):
             validate_date(day)
         except Exception as error:
             raise CommandError(
-                f"{text} is no date. Write it like {timezone.localdate()}.", returncode=2
+                f"{text} is not a date. Write it like {timezone.localdate()}.", returncode=2
             ) from error
         return day
 
     def _named(self, what, model, word):
-        """The batch or course of that code or name; None when none was asked for. Raises CommandError."""
         if word is None:
             return None
         try:
