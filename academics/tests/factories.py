@@ -1,18 +1,16 @@
-"""The smallest valid course, batch and enrollment."""
-
 import datetime
 from decimal import Decimal
 
 import factory
 
+from academics.class_times import parse
 from academics.models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday
+from academics.services.batches import save_batch
 from academics.timetable import Timetable
 from accounts.tests.factories import StudentFactory, UserFactory
 
 
 class CourseFactory(factory.django.DjangoModelFactory):
-    """A course for ₹12,000."""
-
     class Meta:
         model = Course
 
@@ -21,8 +19,6 @@ class CourseFactory(factory.django.DjangoModelFactory):
 
 
 class BatchFactory(factory.django.DjangoModelFactory):
-    """A batch from 1 June 2026 on, open-ended, without class times."""
-
     class Meta:
         model = Batch
 
@@ -33,7 +29,7 @@ class BatchFactory(factory.django.DjangoModelFactory):
 
 
 class DailyBatchFactory(BatchFactory):
-    """A batch with a class on each day of the week, 17:00 to 18:30."""
+    """Classes on each day of the week from 17:00 to 18:30."""
 
     @factory.post_generation
     def class_times(batch, create, extracted, **kwargs):
@@ -49,7 +45,7 @@ class DailyBatchFactory(BatchFactory):
 
 
 class EnrollmentFactory(factory.django.DjangoModelFactory):
-    """An active enrollment at the course's fee, without the charge that `finance.services.enrollments.enroll` posts."""
+    """An enrollment at the course fee, without the charge for it."""
 
     class Meta:
         model = Enrollment
@@ -62,8 +58,6 @@ class EnrollmentFactory(factory.django.DjangoModelFactory):
 
 
 class HolidayFactory(factory.django.DjangoModelFactory):
-    """A holiday."""
-
     class Meta:
         model = Holiday
 
@@ -71,7 +65,7 @@ class HolidayFactory(factory.django.DjangoModelFactory):
 
 
 class ClassChangeFactory(factory.django.DjangoModelFactory):
-    """A change of one class; `class_of` and `held` name what is taken out and put in as (day, "17:00-18:30")."""
+    """`class_of` and `held` are the original and the new class as (day, "17:00-18:30")."""
 
     class Meta:
         model = ClassChange
@@ -90,11 +84,21 @@ class ClassChangeFactory(factory.django.DjangoModelFactory):
     to_ends_at = factory.LazyAttribute(lambda row: _time(row.held, 1))
 
 
-def _time(of, place):
-    """Where a class begins (0) or ends (1): `("17:00-18:30", 1)` is 18:30."""
-    return of and datetime.time.fromisoformat(of[1].split("-")[place])
+def _time(class_, index):
+    return class_ and datetime.time.fromisoformat(class_[1].split("-")[index])
 
 
-def expected(batches, first, last):
-    """Every class of ``batches`` that is held from ``first`` to ``last``, by day and time."""
-    return [one for one in Timetable(batches, first, last).classes() if not one.not_held_reason]
+def june(day):
+    """Return a day of June 2026. The 1st is a Monday."""
+    return datetime.date(2026, 6, day)
+
+
+def batch_with(class_times, **fields):
+    batch = BatchFactory(**fields)
+    save_batch(batch, parse(class_times), despite_clash=True)
+    return batch
+
+
+def held_classes(batches, first, last):
+    classes = Timetable(batches, first, last).classes()
+    return [scheduled for scheduled in classes if not scheduled.not_held_reason]

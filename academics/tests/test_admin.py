@@ -1,5 +1,3 @@
-"""Django admin keeps the rules of the pages."""
-
 import datetime
 
 import pytest
@@ -31,7 +29,7 @@ def page(model, act="changelist", *args):
 
 
 def batch_values(batch, *rows, **changes):
-    """What the browser sends for a batch; ``rows`` are the class times that stand, then those to add."""
+    """Form data of a batch; ``rows`` are its stored class times, then new ones."""
     standing = list(batch.class_times.all())
     values = {
         "name": batch.name,
@@ -64,7 +62,7 @@ def batch_values(batch, *rows, **changes):
 
 
 @pytest.mark.parametrize("model", ["course", "batch", "holiday", "enrollment"])
-def test_lists_cost_the_same_however_long(client_of, admin, model, queries_of):
+def test_list_queries_do_not_grow_with_rows(client_of, admin, model, queries_of):
     client = client_of(admin)
 
     def add(days):
@@ -80,19 +78,19 @@ def test_lists_cost_the_same_however_long(client_of, admin, model, queries_of):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_each_table_can_be_searched_without_an_error(client_of, admin, model):
+def test_every_model_can_be_searched(client_of, admin, model):
     EnrollmentFactory()
 
     assert client_of(admin).get(page(model), {"q": "ash'a %_ 💥"}).status_code == 200
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_only_staff_come_in(client_of, instructor, model):
+def test_instructor_cannot_open_django_admin(client_of, instructor, model):
     assert client_of(instructor).get(page(model)).status_code == 403
 
 
 @pytest.mark.parametrize("model", ["institute", "course", "batch", "enrollment"])
-def test_not_even_a_superuser_deletes_what_has_history(client_of, admin, model):
+def test_superuser_cannot_delete_records_with_history(client_of, admin, model):
     admin.is_superuser = True
     admin.save()
     enrollment = EnrollmentFactory()
@@ -108,7 +106,7 @@ def test_not_even_a_superuser_deletes_what_has_history(client_of, admin, model):
     assert "delete_selected" not in client.get(page(model)).content.decode()
 
 
-def test_a_course_is_corrected(client_of, admin):
+def test_course_can_be_edited(client_of, admin):
     course = CourseFactory()
 
     client_of(admin).post(
@@ -121,7 +119,7 @@ def test_a_course_is_corrected(client_of, admin):
     assert Course.history.first().history_user == admin
 
 
-def test_the_settings_go_through_the_rule(client_of, admin):
+def test_settings_follow_the_rule_about_several_batches(client_of, admin):
     institute = Institute.objects.current()
     institute.several_batches_at_once = True
     save_institute(institute)
@@ -141,7 +139,7 @@ def test_the_settings_go_through_the_rule(client_of, admin):
     assert client.get(page("institute", "add")).status_code == 403
 
 
-def test_a_batch_gets_its_class_times_and_a_clash_is_asked_about(client_of, admin, instructor):
+def test_batch_is_added_and_clashes_need_confirmation(client_of, admin, instructor):
     save_batch(BatchFactory(name="Chemistry B", instructor=instructor), parse("Mon 17:00-18:30"))
     batch = BatchFactory(instructor=instructor)
     client, values = client_of(admin), batch_values(batch, (0, "18:00", "19:00"))
@@ -161,7 +159,7 @@ def test_a_batch_gets_its_class_times_and_a_clash_is_asked_about(client_of, admi
     )
 
 
-def test_class_times_that_overlap_are_refused(client_of, admin):
+def test_overlapping_class_times_are_refused(client_of, admin):
     batch = BatchFactory()
     save_batch(batch, parse("Mon 17:00-18:30"))
 
@@ -176,7 +174,7 @@ def test_class_times_that_overlap_are_refused(client_of, admin):
 
 
 @time_machine.travel(datetime.datetime(2026, 6, 1, 6, tzinfo=datetime.UTC), tick=False)
-def test_a_class_time_of_which_a_class_was_moved_stays_here_too(client_of, admin):
+def test_class_time_with_a_moved_class_cannot_be_deleted(client_of, admin):
     batch = BatchFactory()
     save_batch(batch, parse("Mon 17:00-18:30"))
     ClassChangeFactory(batch=batch, class_of=(datetime.date(2026, 6, 8), "17:00-18:30"))
@@ -190,7 +188,7 @@ def test_a_class_time_of_which_a_class_was_moved_stays_here_too(client_of, admin
     assert Batch.objects.get(pk=batch.pk).class_times_text == "Mon 17:00-18:30"
 
 
-def test_what_happened_in_a_batch_bounds_it_here_too(client_of, admin):
+def test_batch_cannot_contradict_its_enrollments_and_attendance(client_of, admin):
     batch = EnrollmentFactory().batch
 
     response = client_of(admin).post(
@@ -202,7 +200,7 @@ def test_what_happened_in_a_batch_bounds_it_here_too(client_of, admin):
     assert not Batch.objects.filter(name="New name").exists()
 
 
-def test_a_holiday_over_a_sheet_says_that_the_sheet_stays(client_of, admin):
+def test_holiday_warns_about_existing_attendance(client_of, admin):
     batch = EnrollmentFactory().batch
     taken(batch, datetime.date(2026, 6, 10))
 
@@ -214,7 +212,7 @@ def test_a_holiday_over_a_sheet_says_that_the_sheet_stays(client_of, admin):
     assert "1 attendance sheet is kept and counted." in response.content.decode()
 
 
-def test_an_enrollment_changes_by_its_acts_only(client_of, admin):
+def test_enrollment_is_read_only(client_of, admin):
     enrollment = EnrollmentFactory()
     other = BatchFactory()
     client = client_of(admin)
@@ -241,7 +239,7 @@ def test_an_enrollment_changes_by_its_acts_only(client_of, admin):
     assert client.get(page("enrollment", "add")).status_code == 403
 
 
-def test_the_history_can_be_read(client_of, admin):
+def test_history_page_opens(client_of, admin):
     enrollment = EnrollmentFactory()
     client = client_of(admin)
 

@@ -1,5 +1,3 @@
-"""Batches: their list, page, form, students, and who sees which."""
-
 import datetime
 
 import pytest
@@ -29,7 +27,7 @@ def today():
 
 
 def form(batch=None, times=(), **changes):
-    """What the browser sends for a batch; ``times`` are rows of days, from, to."""
+    """Form data of a batch; ``times`` are rows of (days, from, to)."""
     course = changes.pop("course", None) or (batch and batch.course) or CourseFactory()
     values = {
         "name": batch.name if batch else "Physics A",
@@ -58,10 +56,10 @@ def edit(client, batch, **changes):
     return client.post(reverse("academics:batch-update", args=[batch.pk]), form(batch, **changes))
 
 
-# Writing --------------------------------------------------------------------------------------------------------
+# Form
 
 
-def test_an_admin_adds_a_batch_with_its_class_times(client_of, admin, instructor):
+def test_admin_adds_batch_with_class_times(client_of, admin, instructor):
     course = CourseFactory()
 
     response = add(
@@ -87,7 +85,7 @@ def test_an_admin_adds_a_batch_with_its_class_times(client_of, admin, instructor
     assert batch.class_times_text == "Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00"
 
 
-def test_the_form_opens_with_the_course_that_was_asked_for(client_of, admin):
+def test_form_starts_with_the_course_of_the_link(client_of, admin):
     course = CourseFactory()
     client = client_of(admin)
 
@@ -98,9 +96,7 @@ def test_the_form_opens_with_the_course_that_was_asked_for(client_of, admin):
     assert f'<option value="{course.pk}" selected>' not in wrong.content.decode()
 
 
-def test_only_active_courses_and_people_who_teach_are_offered(
-    client_of, admin, instructor, student
-):
+def test_form_offers_active_courses_and_instructors(client_of, admin, instructor, student):
     active, _ = CourseFactory(), CourseFactory(is_active=False)
     UserFactory(is_active=False)
 
@@ -110,7 +106,7 @@ def test_only_active_courses_and_people_who_teach_are_offered(
     assert set(offered["instructor"].queryset) == {admin, instructor}
 
 
-def test_a_batch_keeps_a_course_and_an_instructor_that_are_no_longer_active(client_of, admin):
+def test_batch_can_keep_inactive_course_and_instructor(client_of, admin):
     batch = BatchFactory(course__is_active=False, instructor__is_active=False)
 
     response = edit(client_of(admin), batch, name="New name")
@@ -123,7 +119,7 @@ def test_a_batch_keeps_a_course_and_an_instructor_that_are_no_longer_active(clie
     )
 
 
-def test_only_class_times_that_changed_are_touched(client_of, admin):
+def test_unchanged_class_times_keep_their_rows(client_of, admin):
     batch = BatchFactory()
     save_batch(batch, parse("Mon, Wed 17:00-18:30"))
     monday = ClassTime.objects.get(weekday=0)
@@ -135,7 +131,7 @@ def test_only_class_times_that_changed_are_touched(client_of, admin):
     assert ClassTime.objects.get(weekday=0).pk == monday.pk
 
 
-def test_the_form_shows_a_row_for_each_time_and_two_empty_ones(client_of, admin):
+def test_form_shows_a_row_for_each_time_and_two_empty_rows(client_of, admin):
     batch = BatchFactory()
     save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00"))
 
@@ -158,7 +154,7 @@ def test_the_form_shows_a_row_for_each_time_and_two_empty_ones(client_of, admin)
         ((["4"], "10:30", "11:30"), "Two classes on Fri overlap."),
     ],
 )
-def test_a_row_that_is_wrong_says_so_and_nothing_is_saved(client_of, admin, row, sentence):
+def test_invalid_class_time_shows_error_and_saves_nothing(client_of, admin, row, sentence):
     response = add(client_of(admin), times=[(["4"], "10:00", "11:00"), row])
 
     first, second = response.context["rows"]
@@ -190,7 +186,7 @@ def test_a_row_that_is_wrong_says_so_and_nothing_is_saved(client_of, admin, row,
         ("instructor", "999999"),
     ],
 )
-def test_bad_values_get_a_sentence(client_of, admin, field, value):
+def test_invalid_value_shows_error(client_of, admin, field, value):
     response = client_of(admin).post(reverse("academics:batch-create"), {**form(), field: value})
 
     assert response.status_code == 200
@@ -199,7 +195,7 @@ def test_bad_values_get_a_sentence(client_of, admin, field, value):
 
 
 @pytest.mark.parametrize("name", ["Physics 🚀", "भौतिकी क", 'O\'Brien "A" <b>', "x" * 150])
-def test_names_are_kept_as_written(client_of, admin, name):
+def test_name_is_saved_as_typed(client_of, admin, name):
     client = client_of(admin)
     add(client, name=name)
 
@@ -207,7 +203,7 @@ def test_names_are_kept_as_written(client_of, admin, name):
     assert "<b>" not in client.get(reverse("academics:batch-list")).content.decode()
 
 
-def test_a_broken_form_of_class_times_is_refused(client_of, admin):
+def test_manipulated_class_time_form_is_refused(client_of, admin):
     values = {**form(), "times-TOTAL_FORMS": "many"}
 
     response = client_of(admin).post(reverse("academics:batch-create"), values)
@@ -216,10 +212,10 @@ def test_a_broken_form_of_class_times_is_refused(client_of, admin):
     assert not Batch.objects.exists()
 
 
-# What history forbids -------------------------------------------------------------------------------------------
+# Checks
 
 
-def test_seats_cannot_go_below_the_students_enrolled(client_of, admin):
+def test_seats_cannot_be_fewer_than_students(client_of, admin):
     batch = BatchFactory(capacity=5)
     EnrollmentFactory.create_batch(2, batch=batch)
     client = client_of(admin)
@@ -231,7 +227,7 @@ def test_seats_cannot_go_below_the_students_enrolled(client_of, admin):
     assert edit(client, batch, capacity="2").status_code == 302
 
 
-def test_the_course_of_a_batch_with_enrollments_stays(client_of, admin):
+def test_course_cannot_change_after_enrollments(client_of, admin):
     batch = EnrollmentFactory(batch__course__name="JEE", status="dropped", ended_on=TODAY).batch
     other = CourseFactory()
 
@@ -242,7 +238,7 @@ def test_the_course_of_a_batch_with_enrollments_stays(client_of, admin):
     ]
 
 
-def test_the_course_of_a_batch_without_enrollments_can_change(client_of, admin):
+def test_course_can_change_without_enrollments(client_of, admin):
     batch, other = BatchFactory(), CourseFactory()
 
     edit(client_of(admin), batch, course=other)
@@ -251,7 +247,7 @@ def test_the_course_of_a_batch_without_enrollments_can_change(client_of, admin):
     assert batch.course == other
 
 
-def test_a_batch_keeps_the_days_on_which_attendance_was_taken(client_of, admin):
+def test_dates_must_include_days_with_attendance(client_of, admin):
     batch = EnrollmentFactory().batch
     taken(batch, datetime.date(2026, 6, 3))
     taken(batch, datetime.date(2026, 6, 10))
@@ -269,7 +265,7 @@ def test_a_batch_keeps_the_days_on_which_attendance_was_taken(client_of, admin):
     assert edit(client, batch, starts_on="2026-06-03", ends_on="2026-06-10").status_code == 302
 
 
-def test_a_batch_cannot_end_before_a_student_starts(client_of, admin):
+def test_batch_cannot_end_before_a_student_starts(client_of, admin):
     batch = EnrollmentFactory(enrolled_on=datetime.date(2026, 6, 20)).batch
 
     response = edit(client_of(admin), batch, ends_on="2026-06-19")
@@ -279,25 +275,24 @@ def test_a_batch_cannot_end_before_a_student_starts(client_of, admin):
     ]
 
 
-def test_without_a_course_the_first_step_is_to_add_one(client_of, admin):
+def test_batch_needs_an_active_course(client_of, admin):
     response = client_of(admin).get(reverse("academics:batch-create"), follow=True)
 
     assert response.redirect_chain == [(reverse("academics:course-create"), 302)]
     assert "Add the course first." in response.content.decode()
 
 
-# TimetableConflict --------------------------------------------------------------------------------------------------------
+# Clashes
 
 
-def standing(**fields):
-    """A batch that is there already, Mon and Wed 17:00-18:30."""
+def other_batch(**fields):
     batch = BatchFactory(name="Chemistry B", **fields)
     save_batch(batch, parse("Mon, Wed 17:00-18:30"))
     return batch
 
 
-def test_an_instructors_clash_is_asked_about_and_loses_nothing(client_of, admin, instructor):
-    standing(instructor=instructor)
+def test_instructor_clash_needs_confirmation_and_keeps_the_input(client_of, admin, instructor):
+    other_batch(instructor=instructor)
     client = client_of(admin)
     typed = dict(instructor=instructor.pk, times=[(["0", "1"], "18:00", "19:00")], name="Physics A")
 
@@ -317,10 +312,8 @@ def test_an_instructors_clash_is_asked_about_and_loses_nothing(client_of, admin,
     )
 
 
-def test_a_clash_that_was_accepted_is_told_and_not_asked_about_while_what_clashes_stays(
-    client_of, admin, instructor
-):
-    standing(instructor=instructor)
+def test_confirmed_clash_is_not_asked_again_until_times_change(client_of, admin, instructor):
+    other_batch(instructor=instructor)
     client = client_of(admin)
     typed = dict(
         instructor=instructor.pk,
@@ -343,16 +336,16 @@ def test_a_clash_that_was_accepted_is_told_and_not_asked_about_while_what_clashe
     assert moved.context["clashes"] == ["Imran Khan has Chemistry B on Mon 17:00-18:30."]
 
 
-def test_a_rooms_clash_ignores_letter_case_in_any_script(client_of, admin):
-    standing(room="Größe")
+def test_room_clash_ignores_letter_case_in_any_script(client_of, admin):
+    other_batch(room="Größe")
 
     response = add(client_of(admin), room="GRÖSSE", times=[(["2"], "17:30", "18:00")])
 
     assert response.context["clashes"] == ["Room GRÖSSE has Chemistry B on Wed 17:00-18:30."]
 
 
-def test_a_batch_with_both_in_common_is_named_once(client_of, admin, instructor):
-    standing(instructor=instructor, room="Room 4")
+def test_batch_with_same_instructor_and_room_is_listed_once(client_of, admin, instructor):
+    other_batch(instructor=instructor, room="Room 4")
 
     response = add(
         client_of(admin),
@@ -366,9 +359,7 @@ def test_a_batch_with_both_in_common_is_named_once(client_of, admin, instructor)
     ]
 
 
-def test_a_class_that_another_batch_holds_once_is_a_clash_as_long_as_it_is_to_come(
-    client_of, admin
-):
+def test_single_class_of_another_batch_clashes_until_it_is_over(client_of, admin):
     other = BatchFactory(name="Chemistry B", room="Hall")
     for day in (datetime.date(2026, 6, 2), datetime.date(2026, 6, 9)):  # both are Tuesdays
         ClassChangeFactory(batch=other, held=(day, "17:00-18:30"), room="Room 4")
@@ -400,37 +391,36 @@ def test_a_class_that_another_batch_holds_once_is_a_clash_as_long_as_it_is_to_co
         {"times": [(["0"], "17:00", "18:30")], "instructor": "", "room": ""},
     ],
 )
-def test_batches_that_do_not_meet_do_not_clash(client_of, admin, instructor, changes):
-    standing(instructor=instructor, room="Room 4", ends_on=datetime.date(2026, 8, 31))
+def test_batches_at_other_times_do_not_clash(client_of, admin, instructor, changes):
+    other_batch(instructor=instructor, room="Room 4", ends_on=datetime.date(2026, 8, 31))
 
     response = add(client_of(admin), **{"instructor": instructor.pk, "room": "room 4", **changes})
 
     assert response.status_code == 302
 
 
-def test_batches_without_instructor_and_room_never_clash(client_of, admin):
-    standing(instructor=None)
+def test_batches_without_instructor_and_room_do_not_clash(client_of, admin):
+    other_batch(instructor=None)
 
     assert add(client_of(admin), times=[(["0"], "17:00", "18:30")]).status_code == 302
 
 
-def test_a_batch_does_not_clash_with_itself():
-    batch = standing(room="Room 4")
+def test_batch_does_not_clash_with_itself():
+    batch = other_batch(room="Room 4")
 
     assert save_batch(batch, parse("Mon 17:00-19:00")) == []
 
 
-def test_the_service_refuses_class_times_that_overlap():
+def test_service_refuses_overlapping_class_times():
     with pytest.raises(ValidationError, match="Two classes on Mon overlap"):
         save_batch(BatchFactory(), [*parse("Mon 17:00-18:00"), *parse("Mon 17:30-18:30")])
 
 
-# Who sees what --------------------------------------------------------------------------------------------------
+# Access
 
 
 @pytest.fixture
 def cast(admin, instructor):
-    """A batch with its people, and people who have nothing to do with it."""
     batch = BatchFactory(name="Physics A", instructor=instructor)
     own = EnrollmentFactory(batch=batch, student__user__full_name="Asha Verma").student
     return {
@@ -451,27 +441,27 @@ def cast(admin, instructor):
         ("batch-update", [200, 403, 403, 403, 403]),
     ],
 )
-def test_who_may_open_a_batchs_pages(client_of, cast, page, statuses):
+def test_batch_pages_by_role(client_of, cast, page, statuses):
     people = ["admin", "own instructor", "other instructor", "own student", "other student"]
     address = reverse(f"academics:{page}", args=[cast["batch"].pk])
 
     assert [client_of(cast[who]).get(address).status_code for who in people] == statuses
 
 
-def test_only_admins_add_batches(client_of, cast):
+def test_only_admin_adds_batches(client_of, cast):
     people = ["admin", "own instructor", "own student"]
     address = reverse("academics:batch-create")
 
     assert [client_of(cast[who]).get(address).status_code for who in people] == [200, 403, 403]
 
 
-def test_a_stranger_is_sent_to_sign_in(client, cast):
+def test_visitor_is_sent_to_sign_in(client, cast):
     for page in ("batch-detail", "batch-students", "batch-update"):
         address = reverse(f"academics:{page}", args=[cast["batch"].pk])
         assert client.get(address).url == f"{reverse('accounts:login')}?next={address}"
 
 
-def test_the_list_shows_all_batches_to_admins_and_their_own_to_others(client_of, cast):
+def test_list_shows_own_batches_or_all_to_admin(client_of, cast):
     def names(who):
         return {
             batch.name
@@ -484,7 +474,7 @@ def test_the_list_shows_all_batches_to_admins_and_their_own_to_others(client_of,
     assert names("other instructor") == {"Other"}
 
 
-def test_a_student_sees_the_batch_without_roster_and_buttons(client_of, cast):
+def test_student_sees_batch_without_students_and_buttons(client_of, cast):
     address = cast["batch"].get_absolute_url()
     links = [
         reverse("academics:batch-students", args=[cast["batch"].pk]),
@@ -504,12 +494,11 @@ def test_a_student_sees_the_batch_without_roster_and_buttons(client_of, cast):
     assert shown("own student") == [False] * 6
 
 
-# The list -------------------------------------------------------------------------------------------------------
+# List
 
 
 @pytest.fixture
 def three(instructor):
-    """A batch that is over, one that runs, one to come."""
     day = datetime.date
     over = BatchFactory(
         name="Over", starts_on=day(2026, 1, 1), ends_on=day(2026, 6, 30), course__name="Zoology"
@@ -541,13 +530,13 @@ def three(instructor):
         ({"sort": "password", "page": "99"}, ["Running", "Upcoming"]),
     ],
 )
-def test_the_list_filters_and_sorts(client_of, admin, three, asked, names):
+def test_list_filters_and_sorts(client_of, admin, three, asked, names):
     batches = client_of(admin).get(reverse("academics:batch-list"), asked).context["page"]
 
     assert [batch.name for batch in batches] == names
 
 
-def test_the_list_filters_by_course_and_instructor(client_of, admin, instructor, three):
+def test_list_filters_by_course_and_instructor(client_of, admin, instructor, three):
     over, running, _ = three
     client = client_of(admin)
 
@@ -562,7 +551,7 @@ def test_the_list_filters_by_course_and_instructor(client_of, admin, instructor,
     assert list(by_instructor.context["page"]) == [running]
 
 
-def test_an_instructor_is_not_offered_other_peoples_courses(client_of, instructor, three):
+def test_filter_offers_instructor_own_courses_only(client_of, instructor, three):
     filters = client_of(instructor).get(reverse("academics:batch-list")).context["filters"]
 
     assert [name for _, name in filters.fields["course"].choices] == [
@@ -572,7 +561,7 @@ def test_an_instructor_is_not_offered_other_peoples_courses(client_of, instructo
     assert "instructor" not in filters.fields
 
 
-def test_the_list_and_the_page_name_the_class_times_and_dates_alike(client_of, admin):
+def test_list_and_page_show_the_same_times_and_dates(client_of, admin):
     batch = BatchFactory(starts_on=datetime.date(2026, 6, 1), ends_on=None)
     save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00"), despite_clash=True)
     client = client_of(admin)
@@ -590,7 +579,7 @@ def test_the_list_and_the_page_name_the_class_times_and_dates_alike(client_of, a
         assert '<span class="nowrap">from 1 Jun 2026</span>' in page, address
 
 
-def test_a_full_batch_says_so(client_of, admin):
+def test_full_batch_is_marked(client_of, admin):
     batch = EnrollmentFactory(batch__capacity=1).batch
     client = client_of(admin)
 
@@ -599,10 +588,10 @@ def test_a_full_batch_says_so(client_of, admin):
         assert "Full" in client.get(address).content.decode()
 
 
-# The page and the students --------------------------------------------------------------------------------------
+# Detail and students
 
 
-def test_the_page_names_the_next_class_and_the_seats_left(client_of, admin):
+def test_page_shows_next_class_and_seats_left(client_of, admin):
     batch = EnrollmentFactory(batch__capacity=30).batch
     save_batch(batch, parse("Wed 17:00-18:30"))
 
@@ -611,7 +600,7 @@ def test_the_page_names_the_next_class_and_the_seats_left(client_of, admin):
     assert (context["next_class"].day, context["batch"].seats_left) == (TODAY, 29)
 
 
-def test_the_students_of_a_batch_are_the_active_ones_unless_asked(client_of, cast):
+def test_students_page_shows_active_students_by_default(client_of, cast):
     batch = cast["batch"]
     EnrollmentFactory(
         batch=batch,
@@ -640,7 +629,7 @@ def test_the_students_of_a_batch_are_the_active_ones_unless_asked(client_of, cas
     assert names(status="nonsense") == ["Asha Verma"]
 
 
-def test_the_students_are_listed_with_phones_to_call_and_a_link_to_each(client_of, cast):
+def test_students_page_links_to_phones_and_student_pages(client_of, cast):
     student = StudentFactory(
         user__full_name="Dev", user__phone="9876543210", guardian_phone="9123456780"
     )
@@ -656,7 +645,7 @@ def test_the_students_are_listed_with_phones_to_call_and_a_link_to_each(client_o
     assert f'href="{student.get_absolute_url()}"' in text
 
 
-def test_only_admins_are_offered_the_acts_on_an_enrollment(client_of, cast):
+def test_only_admin_sees_enrollment_actions(client_of, cast):
     enrollment = cast["batch"].enrollments.get()
     address = reverse("academics:batch-students", args=[cast["batch"].pk])
     acts = [
@@ -672,11 +661,11 @@ def test_only_admins_are_offered_the_acts_on_an_enrollment(client_of, cast):
     assert shown("own instructor") == [False] * 3
 
 
-# Costs ----------------------------------------------------------------------------------------------------------
+# Queries
 
 
 @pytest.mark.parametrize("who", ["admin", "instructor"])
-def test_the_list_costs_the_same_however_long(client_of, admin, instructor, who, queries_of):
+def test_list_queries_do_not_grow_with_rows(client_of, admin, instructor, who, queries_of):
     client = client_of({"admin": admin, "instructor": instructor}[who])
 
     def add(batches):
@@ -691,9 +680,7 @@ def test_the_list_costs_the_same_however_long(client_of, admin, instructor, who,
     assert queries_of(lambda: client.get(reverse("academics:batch-list"))) == of_few
 
 
-def test_each_page_of_a_batch_costs_the_same_however_many_students(
-    client_of, admin, instructor, queries_of
-):
+def test_batch_page_queries_do_not_grow_with_students(client_of, admin, instructor, queries_of):
     batch = BatchFactory(instructor=instructor)
     save_batch(batch, parse("Mon, Wed 17:00-18:30; Sat 09:00-10:00"))
     pages = [

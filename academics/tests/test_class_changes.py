@@ -1,5 +1,3 @@
-"""Cancel, move and add single classes, take that back, and what the pages show of it."""
-
 import datetime
 import threading
 
@@ -17,16 +15,11 @@ from academics.services.clashes import TimetableConflict, find_clashes
 from academics.timetable import class_days
 from accounts.tests.factories import StudentFactory
 
-from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
+from .factories import ClassChangeFactory, EnrollmentFactory, HolidayFactory, batch_with, june
 
 pytestmark = pytest.mark.django_db
 FIVE = datetime.time(17)
 ONE = datetime.timedelta(days=1)
-
-
-def june(number):
-    """A day of June 2026; the 1st is a Monday."""
-    return datetime.date(2026, 6, number)
 
 
 def at(hour, minute=0):
@@ -40,15 +33,8 @@ def _monday_noon():
         yield
 
 
-def batch_with(text, **fields):
-    batch = BatchFactory(starts_on=june(1), **fields)
-    save_batch(batch, parse(text), despite_clash=True)
-    return batch
-
-
 @pytest.fixture
 def batch(instructor):
-    """Mondays and Wednesdays, until the end of June."""
     return batch_with(
         "Mon, Wed 17:00-18:30", name="Evening", instructor=instructor, room="2", ends_on=june(30)
     )
@@ -76,10 +62,10 @@ def new_time(to_day, times, room=""):
     return class_changes.NewTime(to_day, starts_at, ends_at, room)
 
 
-# Cancel ----------------------------------------------------------------------------------------------------------
+# Cancel
 
 
-def test_a_cancelled_class_keeps_why_by_whom_and_when(batch, admin):
+def test_cancelled_class_records_reason_and_user(batch, admin):
     change = cancelled(batch, june(3), by=admin)
 
     assert (change.is_cancelled, change.reason, change.changed_by) == (True, "Fever", admin)
@@ -89,7 +75,7 @@ def test_a_cancelled_class_keeps_why_by_whom_and_when(batch, admin):
     assert (row.history_type, row.history_user) == ("+", admin)
 
 
-def test_a_class_that_does_not_stand_cannot_be_cancelled(batch):
+def test_class_must_be_in_the_timetable_to_be_cancelled(batch):
     cancelled(batch, june(3))
 
     for day, starts_at in [
@@ -102,7 +88,7 @@ def test_a_class_that_does_not_stand_cannot_be_cancelled(batch):
             cancelled(batch, day, starts_at)
 
 
-def test_a_moved_class_can_be_cancelled_and_then_is_held_nowhere(batch):
+def test_moved_class_can_be_cancelled(batch):
     moved(batch, june(3), june(4))
 
     change = cancelled(batch, june(4))
@@ -112,7 +98,7 @@ def test_a_moved_class_can_be_cancelled_and_then_is_held_nowhere(batch):
     assert class_days(batch, june(1), june(8)) == [june(1), june(8)]
 
 
-def test_an_extra_class_that_is_cancelled_is_gone_but_for_its_history(batch, admin):
+def test_cancelled_extra_class_is_deleted_with_history(batch, admin):
     added(batch, june(7))
 
     assert cancelled(batch, june(7), at(10), by=admin) is None
@@ -125,10 +111,10 @@ def test_an_extra_class_that_is_cancelled_is_gone_but_for_its_history(batch, adm
     )
 
 
-# Move and add ----------------------------------------------------------------------------------------------------
+# Move and add
 
 
-def test_a_class_moves_to_another_week_time_and_room(batch):
+def test_class_moves_to_another_day_time_and_room(batch):
     change, clashes = moved(batch, june(3), june(9), "09:00-10:30", reason="Exam", room="Hall")
 
     assert clashes == []
@@ -136,7 +122,7 @@ def test_a_class_moves_to_another_week_time_and_room(batch):
     assert class_days(batch, june(1), june(10)) == [june(1), june(8), june(9), june(10)]
 
 
-def test_a_moved_class_is_moved_once_more_by_the_same_change(batch):
+def test_moved_class_can_be_moved_again(batch):
     moved(batch, june(3), june(4))
 
     moved(batch, june(4), june(6), "10:00-11:30")
@@ -146,7 +132,7 @@ def test_a_moved_class_is_moved_once_more_by_the_same_change(batch):
     assert ClassChange.history.count() == 2
 
 
-def test_only_the_room_of_a_class_can_change(batch):
+def test_only_the_room_of_a_class_changes(batch):
     change, _ = moved(batch, june(3), june(3), room="Hall")
 
     assert change.description == "Changed: the class of Wed 3 Jun, 17:00, until 18:30 in Room Hall"
@@ -179,7 +165,7 @@ def test_only_the_room_of_a_class_can_change(batch):
         ),
     ],
 )
-def test_where_no_class_can_be_none_is_moved_or_added(batch, to_day, times, field, sentence):
+def test_class_cannot_move_to_invalid_day_or_time(batch, to_day, times, field, sentence):
     HolidayFactory(day=june(5))
 
     for act in (lambda: moved(batch, june(3), to_day, times), lambda: added(batch, to_day, times)):
@@ -192,7 +178,7 @@ def test_where_no_class_can_be_none_is_moved_or_added(batch, to_day, times, fiel
     assert not ClassChange.history.exists()
 
 
-def test_a_class_cannot_move_to_where_it_is(batch):
+def test_class_cannot_move_to_its_current_time(batch):
     with pytest.raises(ValidationError, match="already at this time and place"):
         moved(batch, june(3), june(3))
     moved(batch, june(3), june(4))
@@ -200,7 +186,7 @@ def test_a_class_cannot_move_to_where_it_is(batch):
         moved(batch, june(4), june(3))
 
 
-def test_a_class_of_a_holiday_can_be_held_on_another_day(batch):
+def test_class_on_a_holiday_can_be_moved(batch):
     HolidayFactory(day=june(3))
 
     moved(batch, june(3), june(4))
@@ -208,7 +194,7 @@ def test_a_class_of_a_holiday_can_be_held_on_another_day(batch):
     assert class_days(batch, june(1), june(8)) == [june(1), june(4), june(8)]
 
 
-def test_two_extra_classes_cannot_begin_at_the_same_time(batch):
+def test_two_extra_classes_cannot_start_at_the_same_time(batch):
     added(batch, june(7))
 
     with pytest.raises(ValidationError, match="This batch already has another class at this time"):
@@ -216,10 +202,10 @@ def test_two_extra_classes_cannot_begin_at_the_same_time(batch):
     assert ClassChange.objects.count() == 1
 
 
-# TimetableConflict ---------------------------------------------------------------------------------------------------------
+# Clashes
 
 
-def test_clashes_of_instructor_room_and_students_are_named_and_need_a_tick(batch, instructor):
+def test_clash_of_a_moved_class_needs_confirmation(batch, instructor):
     asha, ravi = (StudentFactory(user__full_name=name) for name in ("Asha Verma", "Ravi Kumar"))
     for student in (asha, ravi):
         EnrollmentFactory(student=student, batch=batch, is_exclusive=False)
@@ -243,9 +229,7 @@ def test_clashes_of_instructor_room_and_students_are_named_and_need_a_tick(batch
     assert [clash.batch.name for clash in left] == ["Chemistry", "Maths", "Physics"]
 
 
-def test_classes_called_off_clash_with_nothing_and_moved_ones_where_they_are_held(
-    batch, instructor
-):
+def test_moved_class_clashes_at_its_new_time_only(batch, instructor):
     other = batch_with("Thu 17:00-18:00", name="Chemistry", instructor=instructor)
     moved(other, june(4), june(6), "10:00-11:00")
 
@@ -255,7 +239,7 @@ def test_classes_called_off_clash_with_nothing_and_moved_ones_where_they_are_hel
         added(batch, june(6))
 
 
-def test_students_count_on_the_days_they_are_enrolled(batch):
+def test_students_clash_only_while_enrolled(batch):
     other = batch_with("Thu 17:00-18:00", name="Chemistry")
     student = EnrollmentFactory(batch=batch, is_exclusive=False).student
     left = EnrollmentFactory(batch=other, student=student, is_exclusive=False)
@@ -266,7 +250,7 @@ def test_students_count_on_the_days_they_are_enrolled(batch):
     assert clashes == []
 
 
-def test_weekly_times_name_the_students_of_both_batches_too(batch):
+def test_clash_names_the_students_of_both_batches(batch):
     student = EnrollmentFactory(
         batch=batch, student__user__full_name="Asha Verma", is_exclusive=False
     ).student
@@ -278,10 +262,10 @@ def test_weekly_times_name_the_students_of_both_batches_too(batch):
     ]
 
 
-# Take back -------------------------------------------------------------------------------------------------------
+# Undo
 
 
-def test_a_change_taken_back_lets_the_timetable_stand_again(batch, admin):
+def test_undone_change_restores_the_timetable(batch, admin):
     for change in (
         cancelled(batch, june(3)),
         moved(batch, june(8), june(9))[0],
@@ -296,9 +280,7 @@ def test_a_change_taken_back_lets_the_timetable_stand_again(batch, admin):
     )
 
 
-def test_a_class_comes_back_over_another_one_only_with_a_word_and_over_its_own_not_at_all(
-    batch, instructor
-):
+def test_undo_warns_of_clashes_and_refuses_overlap(batch, instructor):
     change = cancelled(batch, june(3))
     other = batch_with("Tue 17:00-18:00", name="Chemistry", instructor=instructor)
     added(other, june(3), "17:00-18:00")
@@ -313,7 +295,7 @@ def test_a_class_comes_back_over_another_one_only_with_a_word_and_over_its_own_n
     assert ClassChange.objects.filter(pk=change.pk).exists()
 
 
-def test_weekly_times_that_a_coming_change_needs_stay(batch):
+def test_class_time_with_a_coming_change_cannot_be_removed(batch):
     cancelled(batch, june(3))
 
     with pytest.raises(
@@ -326,7 +308,7 @@ def test_weekly_times_that_a_coming_change_needs_stay(batch):
     assert class_days(batch, june(1), june(8)) == [june(1), june(8)]
 
 
-# The pages -------------------------------------------------------------------------------------------------------
+# Pages
 
 
 def messages_of(response):
@@ -337,7 +319,7 @@ def move_address(batch):
     return reverse("academics:class-move", args=[batch.pk, june(3), FIVE])
 
 
-def test_an_admin_cancels_a_class_on_its_page(client_of, admin, batch):
+def test_admin_cancels_class(client_of, admin, batch):
     address = reverse("academics:class-cancel", args=[batch.pk, june(3), at(17)])
     client = client_of(admin)
 
@@ -350,9 +332,7 @@ def test_an_admin_cancels_a_class_on_its_page(client_of, admin, batch):
     assert client.get(address).status_code == 404
 
 
-def test_a_clash_is_shown_before_a_move_is_saved_and_a_tick_saves_it(
-    client_of, admin, batch, instructor
-):
+def test_move_with_a_clash_is_saved_after_confirmation(client_of, admin, batch, instructor):
     batch_with("Thu 17:00-18:00", name="Chemistry", instructor=instructor)
     client = client_of(admin)
     fields = {
@@ -378,7 +358,7 @@ def test_a_clash_is_shown_before_a_move_is_saved_and_a_tick_saves_it(
     ]
 
 
-def test_an_extra_class_is_added_and_taken_back_on_the_pages(client_of, admin, batch):
+def test_extra_class_is_added_and_undone(client_of, admin, batch):
     client = client_of(admin)
     address = reverse("academics:class-add", args=[batch.pk])
     fields = {
@@ -402,7 +382,7 @@ def test_an_extra_class_is_added_and_taken_back_on_the_pages(client_of, admin, b
     assert client.post(undo).status_code == 404
 
 
-def test_a_sheet_that_was_taken_is_kept_and_the_desk_is_told(client_of, admin, batch):
+def test_cancelling_a_marked_class_warns_and_keeps_the_sheet(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
     batch.sheets.create(held_on=june(1), taken_by=admin)
 
@@ -419,15 +399,13 @@ def test_a_sheet_that_was_taken_is_kept_and_the_desk_is_told(client_of, admin, b
 
 
 @pytest.mark.parametrize("words", ["2460", "2560", "9999"])
-def test_a_time_that_no_clock_shows_is_no_address(client_of, admin, batch, words):
+def test_invalid_time_in_the_url_is_not_found(client_of, admin, batch, words):
     address = move_address(batch).replace("/1700/", f"/{words}/")
 
     assert client_of(admin).get(address).status_code == 404
 
 
-def test_the_page_of_a_batch_costs_the_same_however_many_changes(
-    client_of, admin, batch, queries_of
-):
+def test_batch_page_queries_do_not_grow_with_changes(client_of, admin, batch, queries_of):
     client = client_of(admin)
 
     def add(days):
@@ -443,7 +421,7 @@ def test_the_page_of_a_batch_costs_the_same_however_many_changes(
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_two_people_who_change_one_class_at_once_leave_one_change(admin):
+def test_concurrent_changes_of_one_class_leave_one_change(admin):
     batch = batch_with("Mon, Wed 17:00-18:30", name="Evening", ends_on=june(30))
     outcomes, barrier = [], threading.Barrier(2)
 

@@ -1,5 +1,3 @@
-"""Class times as text, and back."""
-
 import datetime
 
 import pytest
@@ -29,18 +27,18 @@ MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
         ("Mon 17:00-18:30; Mon 17:00-18:30", [MON]),
     ],
 )
-def test_days_are_read_as_people_write_them(text, days):
+def test_days_are_parsed_in_common_spellings(text, days):
     assert parse(text) == [Slot(day, at("17:00"), at("18:30")) for day in days]
 
 
-def test_parts_may_have_times_of_their_own():
+def test_days_can_have_different_times():
     assert parse("Sat 09:00-11:00; Mon 17:00-18:30") == [
         Slot(MON, at("17:00"), at("18:30")),
         Slot(SAT, at("09:00"), at("11:00")),
     ]
 
 
-def test_nothing_written_is_no_class():
+def test_empty_text_is_no_class():
     assert parse("") == []
 
 
@@ -59,22 +57,22 @@ def test_nothing_written_is_no_class():
         ("💥", "“💥” is not a class time."),
     ],
 )
-def test_what_is_not_understood_gets_a_sentence(text, sentence):
+def test_invalid_text_shows_error(text, sentence):
     with pytest.raises(ValidationError) as refusal:
         parse(text)
     assert refusal.value.messages[0].startswith(sentence)
 
 
-def test_classes_one_after_the_other_do_not_overlap():
+def test_consecutive_classes_do_not_overlap():
     assert len(parse("Mon 17:00-18:00; Mon 18:00-19:00")) == 2
 
 
-def test_a_long_nonsense_is_refused_at_once():
+def test_long_invalid_text_is_refused_quickly():
     with pytest.raises(ValidationError):
         parse("Mon," * 20_000 + " 17:00")
 
 
-def test_slots_that_share_a_time_are_one_group():
+def test_slots_are_grouped_by_time():
     slots = parse("Mon, Wed 17:00-18:30; Sat 09:00-11:00")
 
     assert group_by_time(slots) == [
@@ -84,7 +82,7 @@ def test_slots_that_share_a_time_are_one_group():
     assert format_slots(slots) == "Mon, Wed 17:00-18:30; Sat 09:00-11:00"
 
 
-def test_three_days_in_a_row_are_written_as_a_range():
+def test_three_consecutive_days_are_formatted_as_range():
     assert format_slots(parse("Mon, Tue, Wed 17:00-18:30")) == "Mon-Wed 17:00-18:30"
 
 
@@ -93,7 +91,7 @@ weeks = st.sets(st.builds(Slot, st.integers(0, 6), times, times), max_size=12)
 
 
 @given(weeks)
-def test_what_is_written_reads_back_the_same(week):
+def test_formatted_slots_are_parsed_to_the_same_slots(week):
     try:
         slots = check(sorted(week))
     except ValidationError:

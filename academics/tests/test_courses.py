@@ -1,5 +1,3 @@
-"""Courses: their list, their page, and who may change them."""
-
 from decimal import Decimal
 
 import pytest
@@ -13,7 +11,7 @@ from .factories import BatchFactory, CourseFactory, EnrollmentFactory
 pytestmark = pytest.mark.django_db
 
 
-def test_an_admin_adds_a_course_with_its_fee(client_of, admin):
+def test_admin_adds_course_with_fee(client_of, admin):
     response = client_of(admin).post(
         reverse("academics:course-create"),
         {"name": "JEE Two Year", "total_fee": "1,25,000.50", "is_active": "on"},
@@ -27,7 +25,7 @@ def test_an_admin_adds_a_course_with_its_fee(client_of, admin):
 @pytest.mark.parametrize(
     "fee", ["-1", "NaN", "1e5", "12.345", "१२३", "1_000", "9" * 10_000, "५००", ""]
 )
-def test_a_fee_that_is_no_amount_is_refused_with_a_sentence(client_of, admin, fee):
+def test_invalid_fee_shows_error(client_of, admin, fee):
     response = client_of(admin).post(
         reverse("academics:course-create"), {"name": "JEE", "total_fee": fee}
     )
@@ -37,7 +35,7 @@ def test_a_fee_that_is_no_amount_is_refused_with_a_sentence(client_of, admin, fe
     assert not Course.objects.exists()
 
 
-def test_two_courses_cannot_share_a_code(client_of, admin):
+def test_course_code_must_be_unique(client_of, admin):
     CourseFactory(code="JEE")
 
     response = client_of(admin).post(
@@ -47,7 +45,7 @@ def test_two_courses_cannot_share_a_code(client_of, admin):
     assert response.context["form"].errors == {"code": ["Another course has this code."]}
 
 
-def test_the_list_costs_the_same_however_long(client_of, admin, queries_of):
+def test_list_queries_do_not_grow_with_rows(client_of, admin, queries_of):
     client = client_of(admin)
 
     def add(courses):
@@ -60,7 +58,7 @@ def test_the_list_costs_the_same_however_long(client_of, admin, queries_of):
     assert queries_of(lambda: client.get(reverse("academics:course-list"))) == of_few
 
 
-def test_the_list_sorts_by_fee_both_ways(client_of, admin):
+def test_list_sorts_by_fee_both_ways(client_of, admin):
     CourseFactory(name="dear", total_fee=Decimal("2.00"))
     CourseFactory(name="cheap", total_fee=Decimal("1.00"))
     client = client_of(admin)
@@ -73,7 +71,7 @@ def test_the_list_sorts_by_fee_both_ways(client_of, admin):
 
 
 def save(client, course, **changes):
-    """Send the form of ``course`` with ``changes``; what the next page says."""
+    """Save the form and return the messages of the next page."""
     values = {
         "name": course.name,
         "code": course.code,
@@ -87,7 +85,7 @@ def save(client, course, **changes):
     return [str(message) for message in response.context["messages"]]
 
 
-def test_a_new_fee_leaves_what_was_agreed(client_of, admin):
+def test_new_fee_does_not_change_agreed_fees(client_of, admin):
     enrollment = EnrollmentFactory(batch__course__name="JEE")
 
     said = save(client_of(admin), enrollment.batch.course, total_fee="15,000")
@@ -98,7 +96,7 @@ def test_a_new_fee_leaves_what_was_agreed(client_of, admin):
     assert Enrollment.objects.get().agreed_fee == Decimal("12000.00")
 
 
-def test_a_course_with_running_batches_can_be_made_inactive_and_they_go_on(client_of, admin):
+def test_batches_of_an_inactive_course_continue(client_of, admin):
     course = CourseFactory(name="JEE")
     BatchFactory.create_batch(2, course=course)
 
@@ -110,9 +108,7 @@ def test_a_course_with_running_batches_can_be_made_inactive_and_they_go_on(clien
     )
 
 
-def test_everybody_sees_a_course_with_the_batches_they_may_see(
-    client_of, admin, instructor, student
-):
+def test_course_page_shows_visible_batches(client_of, admin, instructor, student):
     course = CourseFactory()
     BatchFactory(name="Own", course=course, instructor=instructor)
     other = BatchFactory(name="Other", course=course)
@@ -128,7 +124,7 @@ def test_everybody_sees_a_course_with_the_batches_they_may_see(
     assert names(student) == ["Other"]
 
 
-def test_a_course_with_many_batches_shows_them_by_the_page(client_of, admin):
+def test_course_page_is_paginated(client_of, admin):
     course = CourseFactory()
     BatchFactory.create_batch(PAGE_SIZE + 1, course=course)
 
@@ -141,7 +137,7 @@ def test_a_course_with_many_batches_shows_them_by_the_page(client_of, admin):
 
 
 @pytest.mark.parametrize("page", ["course-create", "course-update"])
-def test_only_admins_change_courses(client_of, admin, instructor, student, page):
+def test_only_admin_edits_courses(client_of, admin, instructor, student, page):
     address = reverse(
         f"academics:{page}", args=[] if page == "course-create" else [CourseFactory().pk]
     )
@@ -153,7 +149,7 @@ def test_only_admins_change_courses(client_of, admin, instructor, student, page)
     ]
 
 
-def test_the_page_costs_the_same_however_many_batches(client_of, student, queries_of):
+def test_page_queries_do_not_grow_with_batches(client_of, student, queries_of):
     course, client = CourseFactory(), client_of(student)
 
     def add(batches):

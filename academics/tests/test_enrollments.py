@@ -1,5 +1,3 @@
-"""The page of a student's enrollment: who sees what of it."""
-
 import datetime
 
 import pytest
@@ -31,7 +29,7 @@ def batches(response):
 
 @pytest.fixture
 def moved(student, instructor, admin):
-    """Asha was in Imran's batch and is in somebody else's now, for less than the course costs."""
+    """Asha moved from Imran's batch to another one, at a lower fee."""
     first = BatchFactory(name="First", instructor=instructor, course__total_fee="12000.00")
     second = BatchFactory(name="Second", course__total_fee="20000.00")
     enrollment = enrolled(student=student, batch=first, by=admin)
@@ -47,7 +45,7 @@ def moved(student, instructor, admin):
     return student
 
 
-def test_it_shows_the_current_batch_and_the_earlier_ones(client_of, admin, moved):
+def test_page_shows_current_and_earlier_enrollments(client_of, admin, moved):
     response = client_of(admin).get(address(moved))
 
     assert batches(response) == [["Second"], ["First"]]
@@ -57,7 +55,7 @@ def test_it_shows_the_current_batch_and_the_earlier_ones(client_of, admin, moved
     assert "Transferred to Second: Moved house" in page
 
 
-def test_a_student_sees_their_own_with_its_fee_and_without_buttons(client_of, moved):
+def test_student_sees_own_enrollment_and_fee_without_buttons(client_of, moved):
     response = client_of(moved).get(address(moved))
 
     page = response.content.decode()
@@ -67,20 +65,20 @@ def test_a_student_sees_their_own_with_its_fee_and_without_buttons(client_of, mo
     assert response.context["changes"] == []
 
 
-def test_an_instructor_sees_what_was_in_own_batches_without_the_fee(client_of, instructor, moved):
+def test_instructor_sees_enrollments_of_own_batches_without_fee(client_of, instructor, moved):
     response = client_of(instructor).get(address(moved))
 
     assert batches(response) == [[], ["First"]]
     assert "₹" not in response.content.decode()
 
 
-def test_other_instructors_and_students_find_nothing(client_of, moved):
+def test_other_users_get_not_found(client_of, moved):
     others = [UserFactory(), EnrollmentFactory(batch__name="Elsewhere").student]
 
     assert [client_of(other).get(address(moved)).status_code for other in others] == [404, 404]
 
 
-def test_an_admin_is_offered_the_acts_and_the_changes(client_of, admin, moved):
+def test_admin_sees_actions_and_changes(client_of, admin, moved):
     response = client_of(admin).get(address(moved))
 
     page, enrollment = response.content.decode(), response.context["current"][0]
@@ -97,13 +95,13 @@ def test_an_admin_is_offered_the_acts_and_the_changes(client_of, admin, moved):
     ]
 
 
-def test_a_student_without_a_batch_can_be_enrolled_from_here(client_of, admin, student):
+def test_student_without_batch_can_be_enrolled(client_of, admin, student):
     page = client_of(admin).get(address(student)).content.decode()
 
     assert f'href="{reverse("finance:enrollment-create")}?student={student.pk}"' in page
 
 
-def test_a_person_who_is_no_student_has_no_enrollment(client_of, admin, instructor):
+def test_person_without_student_profile_is_not_found(client_of, admin, instructor):
     assert (
         client_of(admin)
         .get(reverse("academics:student-enrollment", args=[instructor.pk]))
@@ -113,9 +111,7 @@ def test_a_person_who_is_no_student_has_no_enrollment(client_of, admin, instruct
 
 
 @pytest.mark.parametrize("who", ["admin", "student"])
-def test_the_page_costs_the_same_however_many_enrollments(
-    client_of, admin, student, who, queries_of
-):
+def test_page_queries_do_not_grow_with_enrollments(client_of, admin, student, who, queries_of):
     client = client_of({"admin": admin, "student": student}[who])
     EnrollmentFactory(student=student)
 

@@ -1,5 +1,3 @@
-"""A person's classes in the calendar of their phone: who reads it, what it holds, and that it is iCalendar."""
-
 import datetime
 import re
 
@@ -8,14 +6,19 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from academics.class_times import parse
 from academics.models import Institute
 from academics.services import class_changes
-from academics.services.batches import save_batch
 from accounts.models import CalendarLink
 from accounts.services import calendar_links
 
-from .factories import BatchFactory, ClassChangeFactory, EnrollmentFactory, HolidayFactory
+from .factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    EnrollmentFactory,
+    HolidayFactory,
+    batch_with,
+    june,
+)
 
 pytestmark = pytest.mark.django_db
 TODAY = datetime.date(2026, 6, 10)
@@ -30,14 +33,8 @@ def _wednesday():
         yield
 
 
-def june(number):
-    return datetime.date(2026, 6, number)
-
-
-def batch_with(text, **fields):
-    batch = BatchFactory(starts_on=june(1), **{"ends_on": june(30), **fields})
-    save_batch(batch, parse(text), despite_clash=True)
-    return batch
+def batch_of_june(class_times, **fields):
+    return batch_with(class_times, **{"ends_on": june(30), **fields})
 
 
 def address(user):
@@ -46,7 +43,7 @@ def address(user):
 
 
 def events(text):
-    """The events of a calendar, as a reader takes it apart: `{"SUMMARY": …, "DTSTART": …}`."""
+    """Parse the events: `[{"SUMMARY": …, "DTSTART": …}]`."""
     lines = text.replace("\r\n ", "").split("\r\n")
     found, event = [], None
     for line in lines:
@@ -67,11 +64,11 @@ def read(client, user):
     return events(client.get(address(user)).content.decode())
 
 
-def test_the_feed_holds_ones_own_classes_with_time_place_and_a_link(client, instructor):
-    batch = batch_with(
+def test_feed_contains_own_classes(client, instructor):
+    batch = batch_of_june(
         "Wed 17:00-18:30", name="Evening", instructor=instructor, room="Room 2", ends_on=june(10)
     )
-    batch_with("Wed 17:00-18:30", name="Other")
+    batch_of_june("Wed 17:00-18:30", name="Other")
 
     first, second = read(client, instructor)
 
@@ -89,8 +86,8 @@ def test_the_feed_holds_ones_own_classes_with_time_place_and_a_link(client, inst
     assert second["DTSTART"] == "20260610T170000"
 
 
-def test_a_student_reads_the_classes_of_the_days_they_are_enrolled(client):
-    batch = batch_with("Mon, Wed 17:00-18:30")
+def test_student_feed_contains_classes_while_enrolled(client):
+    batch = batch_of_june("Mon, Wed 17:00-18:30")
     enrollment = EnrollmentFactory(batch=batch, enrolled_on=june(24))
 
     assert [event["DTSTART"][:8] for event in read(client, enrollment.student.user)] == [
@@ -99,8 +96,8 @@ def test_a_student_reads_the_classes_of_the_days_they_are_enrolled(client):
     ]
 
 
-def test_a_moved_class_is_the_same_event_and_one_called_off_is_cancelled(client, instructor):
-    batch = batch_with(
+def test_moved_class_keeps_its_uid_and_cancelled_class_its_event(client, instructor):
+    batch = batch_of_june(
         "Mon, Tue, Wed 17:00-18:30", name="Evening", instructor=instructor, ends_on=june(4)
     )
     before = {event["DTSTART"]: event["UID"] for event in read(client, instructor)}
@@ -131,8 +128,8 @@ def test_a_moved_class_is_the_same_event_and_one_called_off_is_cancelled(client,
     }
 
 
-def test_a_moved_class_stays_the_same_event_when_it_is_moved_once_more(client, instructor):
-    batch = batch_with("Mon 17:00-18:30", instructor=instructor, ends_on=june(6))
+def test_class_moved_again_keeps_its_uid(client, instructor):
+    batch = batch_of_june("Mon 17:00-18:30", instructor=instructor, ends_on=june(6))
     (before,) = read(client, instructor)
     for day, starts_at, to_day in ((june(1), 17, june(3)), (june(3), 9, june(4))):
         class_changes.move_class(
@@ -150,7 +147,7 @@ def test_a_moved_class_stays_the_same_event_when_it_is_moved_once_more(client, i
     assert after["DTSTART"] == "20260604T090000"
 
 
-def test_the_feed_reaches_four_weeks_back_and_twelve_ahead(client, instructor):
+def test_feed_covers_four_weeks_back_and_twelve_ahead(client, instructor):
     BatchFactory(starts_on=datetime.date(2026, 1, 1), instructor=instructor).class_times.create(
         weekday=2, starts_at=datetime.time(9), ends_at=datetime.time(10)
     )
@@ -160,10 +157,10 @@ def test_the_feed_reaches_four_weeks_back_and_twelve_ahead(client, instructor):
     assert (len(days), days[0], days[-1]) == (17, "20260513", "20260902")
 
 
-def test_it_is_icalendar_whatever_names_hold(client, instructor):
+def test_special_characters_and_long_lines_are_valid_icalendar(client, instructor):
     Institute.objects.update(name="Sunrise; \\ Academy, " + "नमस्ते " * 10)
     name = "Ω, “A;B” \\ " + "दोपहर का बैच " * 9
-    batch_with("Wed 17:00-18:30", name=name.strip(), instructor=instructor, ends_on=june(3))
+    batch_of_june("Wed 17:00-18:30", name=name.strip(), instructor=instructor, ends_on=june(3))
 
     response = client.get(address(instructor))
     raw = response.content
@@ -187,7 +184,7 @@ def timezone_lines(text):
 
 
 def test_times_are_given_in_the_institutes_time_zone(client, instructor):
-    batch_with("Wed 17:00-18:30", instructor=instructor)
+    batch_of_june("Wed 17:00-18:30", instructor=instructor)
 
     text = client.get(address(instructor)).content.decode()
 
@@ -222,10 +219,7 @@ def test_time_zone_includes_the_change_of_the_clocks(client, instructor, setting
     ]
 
 
-# Who reads it ----------------------------------------------------------------------------------------------------
-
-
-def test_whoever_has_the_link_reads_it_and_nobody_guesses_it(client, student, instructor):
+def test_feed_needs_the_token_and_no_session(client, student, instructor):
     good = address(instructor)
     other = address(student.user)
 
@@ -240,7 +234,7 @@ def test_whoever_has_the_link_reads_it_and_nobody_guesses_it(client, student, in
     assert client.post(good).status_code == 405
 
 
-def test_a_renewed_link_ends_the_one_before(client_of, instructor):
+def test_renewed_link_ends_the_old_link(client_of, instructor):
     client = client_of(instructor)
     me = reverse("accounts:me")
     assert client.get(me).context["calendar_link"] is None
@@ -269,7 +263,7 @@ def test_a_renewed_link_ends_the_one_before(client_of, instructor):
     assert first not in CalendarLink.objects.get().seed
 
 
-def test_a_new_key_of_the_site_ends_links_unless_the_old_one_is_kept(client, instructor, settings):
+def test_new_secret_key_ends_links_without_fallback(client, instructor, settings):
     link, old = address(instructor), settings.SECRET_KEY
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [old]
     assert client.get(link).status_code == 200
@@ -278,7 +272,7 @@ def test_a_new_key_of_the_site_ends_links_unless_the_old_one_is_kept(client, ins
     assert client.get(link).status_code == 404
 
 
-def test_who_may_not_sign_in_has_no_feed(client, instructor):
+def test_inactive_person_has_no_feed(client, instructor):
     link = address(instructor)
     instructor.is_active = False
     instructor.save(update_fields=["is_active"])
@@ -286,8 +280,8 @@ def test_who_may_not_sign_in_has_no_feed(client, instructor):
     assert client.get(link).status_code == 404
 
 
-def test_a_phone_that_has_it_already_is_told_so_and_no_one_in_between_keeps_it(client, instructor):
-    batch = batch_with("Wed 17:00-18:30", instructor=instructor)
+def test_unchanged_feed_answers_not_modified_and_is_private(client, instructor):
+    batch = batch_of_june("Wed 17:00-18:30", instructor=instructor)
     link = address(instructor)
     first = client.get(link)
 
@@ -300,12 +294,12 @@ def test_a_phone_that_has_it_already_is_told_so_and_no_one_in_between_keeps_it(c
     assert "Set-Cookie" not in first
 
 
-def test_the_feed_costs_the_same_however_many_classes(client, instructor, queries_of):
+def test_feed_queries_do_not_grow_with_classes(client, instructor, queries_of):
     link = address(instructor)
 
     def add(batches):
         for _ in range(batches):
-            batch = batch_with("Mon-Fri 17:00-18:30", instructor=instructor)
+            batch = batch_of_june("Mon-Fri 17:00-18:30", instructor=instructor)
             ClassChangeFactory(batch=batch, class_of=(june(8), "17:00-18:30"))
         return len(events(client.get(link).content.decode()))
 

@@ -1,27 +1,22 @@
-"""The institute's settings and its holidays."""
-
 import datetime
 import threading
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from django.urls import reverse
 
-from academics.models import Enrollment, EnrollmentStatus, Holiday, Institute
+from academics.models import Enrollment, EnrollmentStatus, Institute
 from academics.services.institute import save_institute
 from accounts.tests.factories import StudentFactory
-from attendance.tests.factories import taken
 
-from .factories import BatchFactory, EnrollmentFactory, HolidayFactory
+from .factories import BatchFactory, EnrollmentFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def settings(**changes):
-    """What the browser sends for the settings."""
     return {
         "name": "Rao Classes",
         "address": "12, MG Road\nPune",
@@ -61,10 +56,7 @@ def switch(on):
     save_institute(institute)
 
 
-# Settings -------------------------------------------------------------------------------------------------------
-
-
-def test_an_admin_changes_the_settings(client_of, admin):
+def test_admin_changes_settings(client_of, admin):
     client = client_of(admin)
 
     response = save(client)
@@ -84,7 +76,7 @@ def test_an_admin_changes_the_settings(client_of, admin):
     assert "Rao Classes" in client.get(reverse("academics:course-list")).content.decode()
 
 
-def test_changes_say_who_made_them(client_of, admin):
+def test_changes_show_the_user(client_of, admin):
     client = client_of(admin)
     save(client)
 
@@ -137,21 +129,21 @@ def test_changes_say_who_made_them(client_of, admin):
         ("fee_reminder", ""),
     ],
 )
-def test_a_bad_setting_gets_a_sentence_and_changes_nothing(client_of, admin, field, value):
+def test_invalid_setting_shows_error_and_saves_nothing(client_of, admin, field, value):
     response = save(client_of(admin), **{field: value})
 
     assert response.context["form"].errors[field]
     assert Institute.objects.current().name == "My institute"
 
 
-def test_every_setting_that_has_an_effect_stands_on_the_page(client_of, admin):
+def test_page_contains_every_setting(client_of, admin):
     page = client_of(admin).get(reverse("academics:institute")).content.decode()
 
     settings_of = {field.name for field in Institute._meta.fields} - {"id"}
     assert {name for name in settings_of if f'name="{name}"' not in page} == set()
 
 
-def test_a_gstin_is_taken_however_it_is_typed(client_of, admin):
+def test_gstin_can_have_spaces_and_small_letters(client_of, admin):
     response = save(client_of(admin), gstin=" 27aapfu 0939f1zv ", gst_percent="12.5 %")
 
     assert response.status_code == 302
@@ -159,7 +151,7 @@ def test_a_gstin_is_taken_however_it_is_typed(client_of, admin):
     assert (institute.gstin, institute.gst_percent) == ("27AAPFU0939F1ZV", Decimal("12.50"))
 
 
-def test_a_gstin_of_another_state_names_it(client_of, admin):
+def test_gstin_of_another_state_is_refused(client_of, admin):
     response = save(client_of(admin), gstin="08AAPFU0939F1ZV")
 
     assert response.context["form"].errors["gstin"] == [
@@ -167,7 +159,7 @@ def test_a_gstin_of_another_state_names_it(client_of, admin):
     ]
 
 
-def test_the_switch_reaches_the_active_enrollments(client_of, admin):
+def test_several_batches_setting_updates_active_enrollments(client_of, admin):
     active = EnrollmentFactory()
     ended = EnrollmentFactory(status=EnrollmentStatus.DROPPED, ended_on=datetime.date(2026, 7, 1))
     client = client_of(admin)
@@ -180,7 +172,7 @@ def test_the_switch_reaches_the_active_enrollments(client_of, admin):
     assert Enrollment.objects.get(pk=active.pk).is_exclusive is True
 
 
-def test_a_switch_turned_off_holds_in_the_database():
+def test_database_refuses_second_enrollment_after_switch_off():
     enrollment = EnrollmentFactory()
     switch(True)
     switch(False)
@@ -189,7 +181,7 @@ def test_a_switch_turned_off_holds_in_the_database():
         EnrollmentFactory(student=enrollment.student)
 
 
-def test_the_switch_stays_on_while_somebody_has_two(client_of, admin):
+def test_several_batches_cannot_be_switched_off_while_in_use(client_of, admin):
     switch(True)
     for name in ("Asha", "Bala", "Chitra", "Dev"):
         student = StudentFactory(user__full_name=name)
@@ -205,7 +197,7 @@ def test_the_switch_stays_on_while_somebody_has_two(client_of, admin):
     assert not Enrollment.objects.filter(is_exclusive=True).exists()
 
 
-def test_two_students_of_one_name_are_not_taken_for_one():
+def test_two_students_with_one_name_are_counted_separately():
     switch(True)
     for _ in range(2):
         EnrollmentFactory(student__user__full_name="Asha Verma", is_exclusive=False)
@@ -215,9 +207,7 @@ def test_two_students_of_one_name_are_not_taken_for_one():
     assert Institute.objects.current().several_batches_at_once is False
 
 
-def test_the_settings_page_costs_the_same_however_often_they_were_changed(
-    client_of, admin, queries_of
-):
+def test_settings_queries_do_not_grow_with_changes(client_of, admin, queries_of):
     client = client_of(admin)
 
     def change(times):
@@ -230,7 +220,7 @@ def test_the_settings_page_costs_the_same_however_often_they_were_changed(
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_nobody_has_two_enrollments_after_a_switch_off_that_met_an_enrollment():
+def test_switch_off_during_an_enrollment_leaves_one_enrollment():
     from finance.services.enrollments import enroll
 
     for _ in range(5):
@@ -271,223 +261,10 @@ def test_nobody_has_two_enrollments_after_a_switch_off_that_met_an_enrollment():
         )
 
 
-# Holidays -------------------------------------------------------------------------------------------------------
-
-
-def add(client, **values):
-    return client.post(
-        reverse("academics:holiday-create"), {"name": "Diwali", "first": "", "last": "", **values}
-    )
-
-
-def said(client):
-    page = client.get(reverse("academics:holiday-list"))
-    return [str(message) for message in page.context["messages"]]
-
-
-def test_an_admin_adds_one_day(client_of, admin):
-    client = client_of(admin)
-
-    add(client, first="08/11/2026")
-
-    assert [(holiday.day, holiday.name) for holiday in Holiday.objects.all()] == [
-        (datetime.date(2026, 11, 8), "Diwali")
-    ]
-    assert said(client) == ["Holiday Diwali added: 8 Nov 2026."]
-
-
-def test_an_admin_adds_days_in_a_row_and_those_that_were_holidays_keep_their_name(client_of, admin):
-    HolidayFactory(day=datetime.date(2026, 11, 9), name="Govardhan Puja")
-    client = client_of(admin)
-
-    add(client, first="2026-11-08", last="2026-11-10")
-
-    assert [str(holiday) for holiday in Holiday.objects.all()] == [
-        "Diwali, 08 Nov 2026",
-        "Govardhan Puja, 09 Nov 2026",
-        "Diwali, 10 Nov 2026",
-    ]
-    assert said(client) == [
-        "Holiday Diwali added: 8 Nov 2026 to 10 Nov 2026, 2 days.",
-        "Already a holiday and not renamed: 9 Nov 2026.",
-    ]
-
-
-def test_a_holiday_over_a_sheet_keeps_the_sheet_and_says_so(client_of, admin):
-    with time_machine.travel(datetime.datetime(2026, 7, 1, 6, 30, tzinfo=datetime.UTC)):
-        batch = EnrollmentFactory().batch
-        sheet = taken(batch, datetime.date(2026, 6, 10))
-        client = client_of(admin)
-
-        add(client, first="2026-06-10")
-
-        assert (
-            said(client)[1]
-            == "Attendance was already marked: 1 attendance sheet is kept and counted."
-        )
-    sheet.refresh_from_db()
-    assert sheet.marks.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("values", "field", "sentence"),
-    [
-        ({"first": "2026-02-31"}, "first", "Enter a date that exists, like 24/11/2026."),
-        ({"first": "0001-01-01"}, "first", "Enter a date between 1900 and 2100."),
-        ({"first": "9999-12-31"}, "first", "Enter a date between 1900 and 2100."),
-        (
-            {"first": "2026-11-08", "last": "2026-11-07"},
-            "last",
-            "The last day cannot be before the first.",
-        ),
-        (
-            {"first": "2026-11-08", "last": "2027-11-08"},
-            "last",
-            "At most 120 days at once. Check the year.",
-        ),
-        (
-            {"first": "2026-08-15"},
-            "first",
-            "There is already a holiday: Independence Day, 15 Aug 2026.",
-        ),
-        ({"first": "2026-11-08", "name": ""}, "name", "This field is required."),
-        (
-            {"first": "2026-11-08", "name": "x" * 101},
-            "name",
-            "Ensure this value has at most 100 characters (it has 101).",
-        ),
-    ],
-)
-def test_a_holiday_that_cannot_be_gets_a_sentence(client_of, admin, values, field, sentence):
-    HolidayFactory(day=datetime.date(2026, 8, 15), name="Independence Day")
-
-    response = add(client_of(admin), **values)
-
-    assert response.context["form"].errors[field] == [sentence]
-    assert Holiday.objects.count() == 1
-
-
-def test_a_holiday_is_corrected_and_moved_to_another_day(client_of, admin):
-    holiday = HolidayFactory(day=datetime.date(2026, 11, 8))
-    HolidayFactory(day=datetime.date(2026, 11, 9), name="Bhai Dooj")
-    BatchFactory().sheets.create(held_on=datetime.date(2026, 11, 7))
-    client = client_of(admin)
-
-    taken = client.post(holiday.get_absolute_url(), {"first": "2026-11-09", "name": "Diwali"})
-    assert taken.context["form"].errors["first"] == [
-        "There is already a holiday: Bhai Dooj, 09 Nov 2026."
-    ]
-    response = client.post(
-        holiday.get_absolute_url(), {"first": "2026-11-07", "name": "Dhanteras"}, follow=True
-    )
-
-    assert [str(one) for one in Holiday.objects.all()] == [
-        "Dhanteras, 07 Nov 2026",
-        "Bhai Dooj, 09 Nov 2026",
-    ]
-    assert [str(message) for message in response.context["messages"]] == [
-        "Holiday Dhanteras saved: 7 Nov 2026.",
-        "Attendance was already marked: 1 attendance sheet is kept and counted.",
-    ]
-
-
-def test_days_in_a_row_are_corrected_and_deleted_together(client_of, admin):
-    for day in (8, 9, 10):
-        middle = HolidayFactory(day=datetime.date(2026, 11, day), name="Diwali")
-    HolidayFactory(day=datetime.date(2026, 11, 12), name="Diwali")
-    client = client_of(admin)
-
-    page = client.get(middle.get_absolute_url())
-    assert page.context["form"].initial == {
-        "name": "Diwali",
-        "first": datetime.date(2026, 11, 8),
-        "last": datetime.date(2026, 11, 10),
-    }
-    response = client.post(
-        middle.get_absolute_url(),
-        {"name": "Diwali break", "first": "2026-11-07", "last": "2026-11-09"},
-        follow=True,
-    )
-    assert [str(one) for one in response.context["messages"]] == [
-        "Holiday Diwali break saved: 7 Nov 2026 to 9 Nov 2026, 3 days."
-    ]
-    assert [(one.day.day, one.name) for one in Holiday.objects.all()] == [
-        (7, "Diwali break"),
-        (8, "Diwali break"),
-        (9, "Diwali break"),
-        (12, "Diwali"),
-    ]
-
-    eighth = reverse("academics:holiday-delete", args=[Holiday.objects.get(day="2026-11-08").pk])
-    response = client.post(eighth, {"all_days": "on"}, follow=True)
-    assert [str(one) for one in response.context["messages"]] == [
-        "Holiday Diwali break deleted: 7 Nov 2026 to 9 Nov 2026, 3 days. Batches have class again."
-    ]
-    assert [one.day.day for one in Holiday.objects.all()] == [12]
-
-
-def test_a_holiday_is_deleted_by_post_after_asking(client_of, admin):
-    holiday = HolidayFactory(day=datetime.date(2026, 11, 8))
-    address = reverse("academics:holiday-delete", args=[holiday.pk])
-    client = client_of(admin)
-
-    asked = client.get(address)
-    assert "Delete the holiday Diwali?" in asked.content.decode()
-    assert Holiday.objects.exists()
-
-    client.post(address)
-    assert not Holiday.objects.exists()
-    assert client.post(address).status_code == 404
-
-
-@pytest.mark.parametrize("page", ["institute", "holiday-list", "holiday-create"])
-def test_only_admins_open_the_institutes_pages(client_of, admin, instructor, student, page):
+def test_only_admin_opens_settings(client_of, admin, instructor, student):
     codes = [
-        client_of(who).get(reverse(f"academics:{page}")).status_code
+        client_of(who).get(reverse("academics:institute")).status_code
         for who in (admin, instructor, student)
     ]
 
     assert codes == [200, 403, 403]
-
-
-def test_only_admins_delete_a_holiday(client_of, instructor):
-    holiday = HolidayFactory(day=datetime.date(2026, 11, 8))
-
-    response = client_of(instructor).post(reverse("academics:holiday-delete", args=[holiday.pk]))
-
-    assert response.status_code == 403
-    assert Holiday.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("asked", "names"),
-    [
-        ({}, ["Diwali"]),
-        ({"year": "2025"}, ["Holi"]),
-        ({"year": "all"}, ["Holi", "Diwali"]),
-        ({"year": "all", "q": "hol"}, ["Holi"]),
-        ({"year": "99999", "q": ""}, ["Diwali"]),
-        ({"year": "all", "sort": "-date"}, ["Diwali", "Holi"]),
-    ],
-)
-def test_holidays_are_listed_by_year(client_of, admin, asked, names):
-    HolidayFactory(day=datetime.date(2025, 3, 14), name="Holi")
-    HolidayFactory(day=datetime.date(2026, 11, 8), name="Diwali")
-    with time_machine.travel(datetime.datetime(2026, 7, 1, 6, 30, tzinfo=datetime.UTC)):
-        response = client_of(admin).get(reverse("academics:holiday-list"), asked)
-
-    assert [holiday.name for holiday in response.context["page"]] == names
-
-
-def test_the_list_of_holidays_costs_the_same_however_long(client_of, admin, queries_of):
-    client, address = client_of(admin), reverse("academics:holiday-list") + "?year=all"
-
-    def add(days):
-        for number in days:
-            HolidayFactory(day=datetime.date(2026, 1, number))
-        return len(client.get(address).context["page"])
-
-    assert add([1]) == 1
-    of_few = queries_of(lambda: client.get(address))
-    assert add(range(2, 7)) == 6
-    assert queries_of(lambda: client.get(address)) == of_few

@@ -1,37 +1,29 @@
-"""The calendar of a batch: class days and the next class."""
-
 import datetime
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from academics.class_times import parse
 from academics.models import Batch
-from academics.services.batches import save_batch
 from academics.timetable import Timetable, class_days, next_class
 
-from .factories import BatchFactory, ClassChangeFactory, HolidayFactory, expected
+from .factories import (
+    BatchFactory,
+    ClassChangeFactory,
+    HolidayFactory,
+    batch_with,
+    held_classes,
+    june,
+)
 
 pytestmark = pytest.mark.django_db
-
-
-def june(number):
-    """A day of June 2026; the 1st is a Monday."""
-    return datetime.date(2026, 6, number)
 
 
 def moment(day, hour, minute=0):
     return timezone.make_aware(datetime.datetime.combine(day, datetime.time(hour, minute)))
 
 
-def batch_with(text, **fields):
-    batch = BatchFactory(starts_on=june(1), **fields)
-    save_batch(batch, parse(text), despite_clash=True)
-    return batch
-
-
-def test_class_days_are_the_weekdays_of_the_class_times():
+def test_class_days_follow_weekly_class_times():
     batch = batch_with("Mon, Wed, Fri 17:00-18:30")
 
     assert class_days(batch, june(1), june(12)) == [
@@ -50,14 +42,14 @@ def test_two_classes_on_a_day_are_one_class_day():
     assert class_days(batch, june(1), june(14)) == [june(1), june(8)]
 
 
-def test_a_holiday_is_no_class_day():
+def test_holiday_is_not_a_class_day():
     batch = batch_with("Mon-Wed 17:00-18:30")
     HolidayFactory(day=june(2))
 
     assert class_days(batch, june(1), june(7)) == [june(1), june(3)]
 
 
-def test_class_days_lie_within_the_dates_of_the_batch():
+def test_class_days_are_within_the_dates_of_the_batch():
     batch = batch_with("Mon 17:00-18:30", ends_on=june(15))
 
     assert class_days(batch, datetime.date(2026, 1, 1), datetime.date(2026, 12, 31)) == [
@@ -67,18 +59,18 @@ def test_class_days_lie_within_the_dates_of_the_batch():
     ]
 
 
-def test_an_open_batch_has_class_days_as_far_as_one_asks():
+def test_batch_without_last_day_has_class_days_to_the_end():
     batch = batch_with("Mon 17:00-18:30")
 
     assert len(class_days(batch, june(1), datetime.date(2027, 5, 31))) == 53
 
 
-def test_a_batch_without_class_times_has_no_class_days():
+def test_batch_without_class_times_has_no_class_days():
     assert class_days(BatchFactory(starts_on=june(1)), june(1), june(30)) == []
 
 
 def with_changes(number):
-    """So many batches with class on Monday 1 and 8 June (cancelled, moved) and on Tuesday 9 June."""
+    """Batches with a cancelled class on 1 June, a moved one on 8 June, and classes on Tuesday."""
     batches = [
         batch_with("Mon, Tue 17:00-18:30", name=f"B{place}", ends_on=june(14))
         for place in range(number)
@@ -91,12 +83,15 @@ def with_changes(number):
     return batches
 
 
-def test_the_queries_of_a_timetable_do_not_grow_with_batches_and_changes(queries_of):
+def test_timetable_queries_do_not_grow_with_batches_and_changes(queries_of):
     HolidayFactory(day=june(2))
     batches = with_changes(6)
 
     def classes_of(some):
-        return [(one.batch.name, one.day) for one in expected(some, june(1), june(14))]
+        return [
+            (scheduled.batch.name, scheduled.day)
+            for scheduled in held_classes(some, june(1), june(14))
+        ]
 
     assert queries_of(lambda: classes_of(batches)) == queries_of(lambda: classes_of(batches[:1]))
     assert classes_of(batches) == [
@@ -105,22 +100,22 @@ def test_the_queries_of_a_timetable_do_not_grow_with_batches_and_changes(queries
     ]
 
 
-def test_hundreds_of_batches_have_the_classes_of_each():
+def test_timetable_of_hundreds_of_batches():
     (batch,) = with_changes(1)
     others = [Batch(course=batch.course, name="Other", starts_on=june(1)) for _ in range(600)]
     Batch.objects.bulk_create(others)
     batch_with("Tue 17:00-18:30")  # not asked for
 
-    found = expected([batch, *others], june(1), june(14))
+    found = held_classes([batch, *others], june(1), june(14))
 
-    assert [(one.batch, one.day) for one in found] == [
+    assert [(scheduled.batch, scheduled.day) for scheduled in found] == [
         (batch, june(2)),
         (batch, june(9)),
         (batch, june(10)),
     ]
 
 
-def test_the_plan_of_a_day_tells_holidays_and_what_was_called_off():
+def test_day_schedule_contains_holiday_and_cancelled_class():
     batch = batch_with("Mon, Tue, Thu 17:00-18:30")
     HolidayFactory(day=june(4), name="Diwali")
     ClassChangeFactory(batch=batch, class_of=(june(1), "17:00-18:30"), reason="Fever")
@@ -165,7 +160,7 @@ def test_the_plan_of_a_day_tells_holidays_and_what_was_called_off():
         (moment(datetime.date(2026, 5, 1), 12), june(1), "09:00"),  # before the batch starts
     ],
 )
-def test_the_next_class_is_the_first_that_has_not_ended(now, day, starts):
+def test_next_class_is_the_first_that_has_not_ended(now, day, starts):
     batch = batch_with("Mon 09:00-10:00; Mon 17:00-18:30")
 
     found = next_class(batch, now)
@@ -173,40 +168,41 @@ def test_the_next_class_is_the_first_that_has_not_ended(now, day, starts):
     assert (found.day, f"{found.slot.starts_at:%H:%M}") == (day, starts)
 
 
-def test_the_next_class_passes_over_holidays():
+def test_next_class_is_not_on_a_holiday():
     batch = batch_with("Mon 17:00-18:30")
     HolidayFactory(day=june(8))
 
     assert next_class(batch, moment(june(2), 12)).day == june(15)
 
 
-def test_a_batch_that_is_over_has_no_next_class():
+def test_ended_batch_has_no_next_class():
     batch = batch_with("Mon 17:00-18:30", ends_on=june(8))
 
     assert next_class(batch, moment(june(8), 18, 29)).day == june(8)
     assert next_class(batch, moment(june(8), 18, 30)) is None
 
 
-def test_the_clock_is_the_institutes():
+def test_next_class_uses_the_time_zone_of_the_institute():
     batch = batch_with("Mon 17:00-18:30")
     utc = datetime.datetime(2026, 6, 1, 13, 1, tzinfo=datetime.UTC)  # 18:31 in India
 
     assert next_class(batch, utc).day == june(8)
 
 
-# Single classes that are cancelled, moved or added ---------------------------------------------------------------
+# Class changes
 
 
 def classes(batch, first=datetime.date(2026, 6, 1), last=datetime.date(2026, 6, 14)):
-    """The classes of a batch as `(day of June, from, note)`, those that are not held with a leading `-`."""
+    """Return `3 17:00 note` for each class in June, with a `-` in front if it is not held."""
     return [
-        f"{'-' if one.not_held_reason else ''}{one.day.day} {one.slot.starts_at:%H:%M}"
-        + (f" {one.note}" if one.note else "")
-        for one in Timetable([batch], first, last).classes()
+        ("-" if scheduled.not_held_reason else "")
+        + f"{scheduled.day.day} {scheduled.slot.starts_at:%H:%M}"
+        + (f" {scheduled.note}" if scheduled.note else "")
+        for scheduled in Timetable([batch], first, last).classes()
     ]
 
 
-def test_a_cancelled_class_is_taken_out_and_still_stands_with_its_reason():
+def test_cancelled_class_is_listed_with_its_reason():
     batch = batch_with("Mon, Wed 17:00-18:30")
     ClassChangeFactory(batch=batch, class_of=(june(3), "17:00-18:30"), reason="Fever")
 
@@ -214,15 +210,17 @@ def test_a_cancelled_class_is_taken_out_and_still_stands_with_its_reason():
     assert classes(batch, last=june(8)) == ["1 17:00", "-3 17:00 Cancelled: Fever", "8 17:00"]
 
 
-def test_one_of_two_classes_of_a_day_can_be_cancelled():
+def test_one_of_two_classes_on_a_day_can_be_cancelled():
     batch = batch_with("Mon 09:00-10:00; Mon 17:00-18:30")
     ClassChangeFactory(batch=batch, class_of=(june(1), "09:00-10:00"))
 
     assert class_days(batch, june(1), june(7)) == [june(1)]
-    assert [one.slot.starts_at.hour for one in expected([batch], june(1), june(7))] == [17]
+    assert [
+        scheduled.slot.starts_at.hour for scheduled in held_classes([batch], june(1), june(7))
+    ] == [17]
 
 
-def test_a_class_moved_into_another_week_is_taken_out_of_one_and_put_into_the_other():
+def test_class_moved_to_another_week_is_in_both_weeks():
     batch = batch_with("Mon 17:00-18:30", room="Room 1")
     ClassChangeFactory(
         batch=batch,
@@ -237,30 +235,35 @@ def test_a_class_moved_into_another_week_is_taken_out_of_one_and_put_into_the_ot
         "8 17:00",
         "9 09:00 Moved from Mon 1 Jun, 17:00: Exam",
     ]
-    assert [one.room for one in expected([batch], june(1), june(14))] == ["Room 1", "Hall"]
+    assert [scheduled.room for scheduled in held_classes([batch], june(1), june(14))] == [
+        "Room 1",
+        "Hall",
+    ]
     # Either week alone tells the same.
     assert class_days(batch, june(1), june(7)) == []
     assert class_days(batch, june(8), june(14)) == [june(8), june(9)]
 
 
-def test_a_class_moved_within_its_day_leaves_the_day_a_class_day():
+def test_class_moved_within_a_day_keeps_the_class_day():
     batch = batch_with("Mon 17:00-18:30")
     ClassChangeFactory(
         batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(1), "07:00-08:30")
     )
 
     assert class_days(batch, june(1), june(7)) == [june(1)]
-    assert [one.slot.starts_at.hour for one in expected([batch], june(1), june(7))] == [7]
+    assert [
+        scheduled.slot.starts_at.hour for scheduled in held_classes([batch], june(1), june(7))
+    ] == [7]
 
 
-def test_an_extra_class_makes_a_class_day():
+def test_extra_class_adds_a_class_day():
     batch = batch_with("Mon 17:00-18:30")
     ClassChangeFactory(batch=batch, held=(june(7), "10:00-12:00"), reason="Revision")
 
     assert classes(batch, last=june(7)) == ["1 17:00", "7 10:00 Extra class: Revision"]
 
 
-def test_a_holiday_takes_out_weekly_moved_and_extra_classes_alike():
+def test_no_class_of_any_kind_is_held_on_a_holiday():
     batch = batch_with("Mon, Wed 17:00-18:30")
     ClassChangeFactory(
         batch=batch, class_of=(june(3), "17:00-18:30"), held=(june(8), "09:00-10:00"), reason="Exam"
@@ -276,7 +279,7 @@ def test_a_holiday_takes_out_weekly_moved_and_extra_classes_alike():
     ]
 
 
-def test_a_class_moved_away_from_a_holiday_is_held():
+def test_class_moved_away_from_a_holiday_is_held():
     batch = batch_with("Mon 17:00-18:30")
     HolidayFactory(day=june(1))
     ClassChangeFactory(
@@ -286,14 +289,14 @@ def test_a_class_moved_away_from_a_holiday_is_held():
     assert class_days(batch, june(1), june(7)) == [june(2)]
 
 
-def test_classes_put_in_lie_within_the_dates_of_the_batch_too():
+def test_moved_classes_outside_the_dates_of_the_batch_are_ignored():
     batch = batch_with("Mon 17:00-18:30", ends_on=june(8))
     ClassChangeFactory(batch=batch, held=(june(9), "10:00-12:00"))
 
     assert class_days(batch, june(1), june(30)) == [june(1), june(8)]
 
 
-def test_the_next_class_may_be_a_moved_one():
+def test_next_class_can_be_a_moved_class():
     batch = batch_with("Mon 17:00-18:30")
     ClassChangeFactory(
         batch=batch, class_of=(june(8), "17:00-18:30"), held=(june(4), "17:00-18:30")
@@ -303,7 +306,7 @@ def test_the_next_class_may_be_a_moved_one():
     assert next_class(batch, moment(june(4), 19)).day == june(15)
 
 
-def test_a_day_is_a_class_day_when_a_class_is_left_on_it():
+def test_class_day_needs_at_least_one_class_held():
     batch = batch_with("Mon 09:00-10:00; Mon, Wed, Thu 17:00-18:30", ends_on=june(18))
     HolidayFactory(day=june(11))
     for fields in [
@@ -323,7 +326,7 @@ def test_a_day_is_a_class_day_when_a_class_is_left_on_it():
     days = [june(day) for day in (1, 5, 8, 13, 15, 17, 18)]
 
     assert class_days(batch, june(1), june(25)) == days
-    for day in map(june, range(1, 26)):  # asked for one day alone, it is the same
+    for day in map(june, range(1, 26)):  # the same for a single day
         plan = Timetable([batch], day, day).schedule(batch, day)
         assert (plan.is_planned and not plan.holiday) == (day in days), day
 
@@ -340,14 +343,14 @@ def test_a_day_is_a_class_day_when_a_class_is_left_on_it():
         {"day": datetime.date(9999, 1, 1)},
     ],
 )
-def test_the_database_refuses_half_a_change(fields):
+def test_database_refuses_incomplete_change(fields):
     batch = batch_with("Mon 17:00-18:30")
 
     with pytest.raises(IntegrityError), transaction.atomic():
         ClassChangeFactory(batch=batch, **{"class_of": (june(1), "17:00-18:30"), **fields})
 
 
-def test_the_database_holds_one_change_a_class_and_one_class_at_a_time():
+def test_database_refuses_second_change_of_a_class():
     batch = batch_with("Mon, Tue 17:00-18:30")
     ClassChangeFactory(
         batch=batch, class_of=(june(1), "17:00-18:30"), held=(june(5), "09:00-10:00")

@@ -4,27 +4,21 @@ import pytest
 import time_machine
 from django.urls import reverse
 
-from academics.class_times import parse
 from academics.models import Batch, ClassTime, Enrollment
-from academics.services.batches import save_batch
 from accounts.tests.factories import UserFactory
 
 from .factories import (
-    BatchFactory,
     ClassChangeFactory,
     CourseFactory,
     EnrollmentFactory,
     HolidayFactory,
+    batch_with,
+    june,
 )
 
 pytestmark = pytest.mark.django_db
 WEEK = reverse("academics:calendar")
 ONE = datetime.timedelta(days=1)
-
-
-def june(number):
-    """A day of June 2026; the 1st is a Monday."""
-    return datetime.date(2026, 6, number)
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +30,8 @@ def _wednesday():
         yield
 
 
-def batch_with(text, **fields):
-    batch = BatchFactory(starts_on=june(1), **fields)
-    save_batch(batch, parse(text), despite_clash=True)
-    return batch
-
-
 def shown(response):
-    """What the page shows: `Mon 17:00 Evening`, with a note where there is one."""
+    """Return `Mon 17:00 Evening: note` for each class on the page."""
     scheduled = [item.scheduled for day in response.context["days"] for item in day.classes]
     return [
         f"{class_.day:%a} {class_.slot.starts_at:%H:%M} {class_.batch}"
@@ -52,9 +40,7 @@ def shown(response):
     ]
 
 
-def test_the_week_shows_its_classes_with_holidays_cancelled_moved_and_extra_ones_in_words(
-    client_of, admin
-):
+def test_week_shows_changed_classes_and_holidays(client_of, admin):
     evening = batch_with("Mon, Tue, Wed 17:00-18:30", name="Evening", room="Room 1")
     ClassChangeFactory(batch=evening, class_of=(june(8), "17:00-18:30"))
     ClassChangeFactory(
@@ -98,9 +84,7 @@ def test_the_week_shows_its_classes_with_holidays_cancelled_moved_and_extra_ones
         ("?day=%00", june(8), june(14)),
     ],
 )
-def test_a_week_is_that_of_any_day_in_it_and_nonsense_is_this_week(
-    client_of, admin, query, first, last
-):
+def test_any_day_selects_its_week_and_invalid_days_this_week(client_of, admin, query, first, last):
     response = client_of(admin).get(f"{WEEK}{query}")
 
     if "%00" in query:
@@ -110,7 +94,7 @@ def test_a_week_is_that_of_any_day_in_it_and_nonsense_is_this_week(
     assert (days[0], days[-1]) == (first, last)
 
 
-def test_everybody_sees_their_own_classes_and_an_admin_all(client_of, admin, instructor):
+def test_week_shows_own_classes_or_all_to_admin(client_of, admin, instructor):
     own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor)
     batch_with("Mon 17:00-18:30", name="Other", instructor=UserFactory())
     student = EnrollmentFactory(batch=own).student
@@ -121,7 +105,7 @@ def test_everybody_sees_their_own_classes_and_an_admin_all(client_of, admin, ins
     assert client_of(student).get(WEEK).context["filters"] is None
 
 
-def test_a_student_sees_classes_of_the_days_they_are_enrolled(client_of):
+def test_student_sees_classes_while_enrolled(client_of):
     batch = batch_with("Mon, Wed, Fri 17:00-18:30", name="Evening")
     enrollment = EnrollmentFactory(batch=batch, enrolled_on=june(10))
     Enrollment.objects.filter(pk=enrollment.pk).update(status="dropped", ended_on=june(12))
@@ -129,7 +113,7 @@ def test_a_student_sees_classes_of_the_days_they_are_enrolled(client_of):
     assert shown(client_of(enrollment.student).get(WEEK)) == ["Wed 17:00 Evening"]
 
 
-def test_an_admin_filters_by_instructor_room_and_batch(client_of, admin, instructor):
+def test_admin_filters_by_instructor_room_and_batch(client_of, admin, instructor):
     own = batch_with("Mon 17:00-18:30", name="Own", instructor=instructor, room="Hall")
     other = batch_with("Tue 17:00-18:30", name="Other", room="Room 1")
     ClassChangeFactory(batch=other, held=(june(11), "09:00-10:00"), room="hall", reason="Exam")
@@ -144,9 +128,7 @@ def test_an_admin_filters_by_instructor_room_and_batch(client_of, admin, instruc
     assert chosen("instructor=99999&room=attic&batch=x") == shown(client.get(WEEK))
 
 
-def test_a_class_leads_to_its_sheet_for_who_takes_it_and_else_to_the_batch(
-    client_of, instructor, admin
-):
+def test_class_links_to_its_sheet_or_to_the_batch(client_of, instructor, admin):
     batch = batch_with("Tue, Wed, Thu 17:00-18:30", name="Evening", instructor=instructor)
     student = EnrollmentFactory(batch=batch).student
     batch.sheets.create(held_on=june(9))
@@ -167,7 +149,7 @@ def test_a_class_leads_to_its_sheet_for_who_takes_it_and_else_to_the_batch(
     assert f'href="{batch.get_absolute_url()}"' in response.content.decode()
 
 
-def test_only_who_may_change_classes_is_offered_it(client_of, admin, instructor):
+def test_links_to_change_classes_need_permission(client_of, admin, instructor):
     batch = batch_with("Tue 17:00-18:30", instructor=instructor)
     move = reverse("academics:class-move", args=[batch.pk, june(9), datetime.time(17)])
 
@@ -275,7 +257,7 @@ def test_long_list_of_batches_is_limited_by_the_other_filters(client_of, admin, 
 
 
 @pytest.mark.parametrize("who", ["admin", "instructor", "student"])
-def test_the_week_costs_the_same_however_many_classes(
+def test_week_queries_do_not_grow_with_classes(
     client_of, admin, instructor, student, who, queries_of
 ):
     client = client_of({"admin": admin, "instructor": instructor, "student": student}[who])
