@@ -145,7 +145,6 @@ class ApiTokenAdmin(ReadOnlyAdmin, LargeTableAdmin):
     ordering = ["-created_at", "-pk"]
 
     def has_delete_permission(self, request, obj=None):
-        """Only tokens of people that the user may manage."""
         if not admin.ModelAdmin.has_delete_permission(self, request, obj):
             return False
         return (
@@ -158,8 +157,6 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
-    """Roles. The three built-in ones are read-only."""
-
     def get_queryset(self, request):
         """Join the content types of the permissions, otherwise a query each."""
         return super().get_queryset(request).prefetch_related("permissions__content_type")

@@ -75,7 +75,6 @@ def user_json(person, *, phone=True, everything=True):
 
 
 def sees_all_details(user, person):
-    """Return whether ``user`` may see the details hidden from instructors."""
     return person.pk == user.pk or user.has_perm("accounts.view_user")
 
 
@@ -83,8 +82,6 @@ def sees_all_details(user, person):
 
 
 class RegisterIn(Schema):
-    """A new person."""
-
     full_name: str = Field(description="Full name, as on receipts.", examples=["Asha Verma"])
     email: str = Field(
         description="Email address. An Admin may leave a student's empty.",
@@ -115,8 +112,6 @@ def _may_add_people(request):
 
 
 class RegisterOut(Message):
-    """The new person."""
-
     message: str = Field(description="What happened.", examples=["Asha Verma added."])
     user: UserOut
     set_password_url: str | None = Field(
@@ -185,8 +180,6 @@ def _self_registration(request, payload):
 
 
 class LoginIn(Schema):
-    """Credentials."""
-
     email: str = Field(
         description="Email address or admission number.", examples=["asha@example.com"]
     )
@@ -194,8 +187,6 @@ class LoginIn(Schema):
 
 
 class LoginOut(Schema):
-    """A new token and its person."""
-
     token: str = Field(description="Valid for 24 hours; shown only once.", examples=["kq3…"])
     user: UserOut
 
@@ -257,14 +248,10 @@ def logout(request):
 
 
 class UserList(ResultPage):
-    """A page of people."""
-
     users: list[UserOut] = Field(description="People on this page.")
 
 
 class UserQuery(Schema):
-    """The filter of a list of people."""
-
     role: Literal["admin", "instructor", "student"] | None = Field(
         None, description="Only people with this role."
     )

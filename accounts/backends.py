@@ -24,8 +24,6 @@ def _permissions(*, user_id):
 
 
 class EmailOrAdmissionNumberBackend(ModelBackend):
-    """Sign in with an email address, in any case, or an admission number."""
-
     def authenticate(self, request, username=None, password=None, **kwargs):
         name = (username or kwargs.get("email") or "").strip()
         if not name or password is None:
@@ -38,7 +36,6 @@ class EmailOrAdmissionNumberBackend(ModelBackend):
         return user if user.check_password(password) and self.user_can_authenticate(user) else None
 
     def find(self, name):
-        """Return the person with this email address or admission number, or None."""
         people = User.objects.with_role()
         if "@" in name:
             return people.filter(email=name.lower()).first()

@@ -1,5 +1,3 @@
-"""Columns of the lists of people as files."""
-
 from coachmaster.core.exports import CellType, ExportColumn
 
 

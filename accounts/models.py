@@ -1,5 +1,3 @@
-"""People, their roles and students' records."""
-
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.core.exceptions import ValidationError
@@ -75,7 +73,6 @@ class UserQuerySet(ScopedQuerySet):
         return self.for_list().annotate(is_manageable=Exists(manageable))
 
     def manageable_by(self, user):
-        """Filter people without permissions that ``user`` lacks."""
         if user.is_superuser:
             return self
         return self.filter(is_superuser=False, membership__group__in=assignable_roles(user))
@@ -96,7 +93,6 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
         return user
 
     def create_superuser(self, *, full_name, email, password=None, **fields):
-        """Create the owner: an Admin with all permissions in Django admin."""
         return self.create_user(
             full_name=full_name,
             role=ADMIN,
@@ -202,7 +198,6 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_staff(self):
-        """Return whether the person may open Django admin."""
         return self.has_perm("accounts.enter_admin")
 
     @property
@@ -233,8 +228,6 @@ class Membership(models.Model):
 
 
 class AdmissionSeries(models.Model):
-    """The last admission number of a year."""
-
     year = models.PositiveSmallIntegerField(primary_key=True)
     last_number = models.PositiveIntegerField(default=0)
 
@@ -251,7 +244,6 @@ class StudentProfileQuerySet(ScopedQuerySet):
         return self.filter(Q(pk=user_id) | Q(pk__in=students.values("pk")))
 
     def taught_by(self, user):
-        """Filter students with a past or present enrollment in a batch of ``user``, or their id."""
         return self.filter(enrollments__batch__instructor=user).order_by().distinct()
 
 
@@ -315,18 +307,15 @@ class StudentProfile(models.Model):
 
     @property
     def contact_phone(self):
-        """Return the guardian's phone, otherwise the student's own."""
         return self.guardian_phone or self.user.phone
 
     @property
     def contact_email(self):
-        """Return the guardian's email, otherwise the student's own."""
         return self.guardian_email or self.user.email
 
 
 class ApiTokenQuerySet(models.QuerySet):
     def valid(self):
-        """Filter tokens that have not expired, of active people."""
         return self.filter(expires_at__gt=timezone.now(), user__is_active=True)
 
 

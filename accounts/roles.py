@@ -1,9 +1,7 @@
 """Roles and their permissions.
 
-The three roles are Django groups, filled from the table below after each `migrate`. A permission
-opens a kind of page or action (`finance.add_payment`). `accounts.see_whole_institute` extends the
-visible rows from a person's own to all (see `ScopedQuerySet`). Code asks for permissions, never for
-roles, so an institute can add roles in Django admin.
+The three roles are Django groups, filled from this table after each `migrate`. Code asks for
+permissions, never for roles, so an institute can add roles in Django admin.
 """
 
 from django.apps import apps
@@ -118,7 +116,6 @@ def update_roles(sender=None, **kwargs):
 
 
 def sees_whole_institute(user):
-    """Return whether ``user`` may see all records, not only their own."""
     return user.has_perm(SEE_WHOLE_INSTITUTE)
 
 
@@ -134,5 +131,4 @@ def assignable_roles(user):
 
 
 def requires(permission):
-    """Decorator for views in `urls.py`: show the 403 page without the permission."""
     return permission_required(permission, raise_exception=True)

@@ -1,7 +1,6 @@
 """Limits for sign-in and other tries, counted in the database.
 
-A try is counted before it is checked, in a transaction of its own, so concurrent tries cannot
-exceed a limit. Names and addresses are stored as keyed hashes only.
+A try is counted before it is checked, so concurrent tries cannot exceed a limit.
 """
 
 import datetime
@@ -36,7 +35,6 @@ class Limit:
         return salted_hmac(salt, subject, algorithm="sha256").hexdigest()
 
     def chain(self):
-        """Return this limit and those that follow it."""
         return [self, *(self.next.chain() if self.next else ())]
 
 
@@ -52,8 +50,6 @@ RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
 
 
 class TooManyTries(Exception):
-    """Raised when a limit is reached; ``seconds`` is the time until the next try."""
-
     def __init__(self, seconds):
         self.seconds = max(1, math.ceil(seconds))
         minutes = math.ceil(self.seconds / 60)
@@ -120,7 +116,6 @@ def _sign_in_tries(request, name):
 
 
 def count_sign_in(request, name):
-    """Count a password entered for ``name``; raise TooManyTries at a limit."""
     count_tries(*_sign_in_tries(request, name))
 
 
@@ -134,7 +129,6 @@ def forgive_sign_in(request, name):
 
 @transaction.atomic
 def delete_expired():
-    """Delete up to 100 expired rows that are not locked."""
     ended = Attempts.objects.filter(ends_at__lt=timezone.now() - _DAY).select_for_update(
         skip_locked=True
     )

@@ -42,7 +42,6 @@ def issue(user):
 
 
 def find(token):
-    """Return the valid ApiToken with its person, role and student record, or None."""
     tokens = ApiToken.objects.valid().filter(digest=_digest(token))
     return tokens.select_related("user__membership__group", "user__student_profile").first()
 

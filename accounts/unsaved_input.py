@@ -1,7 +1,6 @@
-"""Input of a form that was sent after the session expired.
+"""Input of a form sent after the session expired.
 
-The sign-in form carries the input in a hidden field, so nothing is stored for people who are not
-signed in. After sign-in it waits in the session for its page, which shows it again, unsaved.
+The sign-in form carries it in a hidden field; after sign-in the session keeps it for its page.
 """
 
 from django.http import QueryDict
@@ -13,7 +12,6 @@ _SESSION_KEY = "typed"
 
 
 def restores_input(view):
-    """Decorator for views that call `restored_input`."""
     view.restores_input = True
     return view
 

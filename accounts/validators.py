@@ -2,8 +2,6 @@ from django.contrib.auth.password_validation import UserAttributeSimilarityValid
 
 
 class NotAboutThePersonValidator(UserAttributeSimilarityValidator):
-    """Refuse passwords similar to the person's name, email or phone."""
-
     def __init__(self):
         super().__init__(user_attributes=("full_name", "email", "phone"))
 

@@ -51,8 +51,6 @@ MarkStatus = Annotated[
 
 
 class MarkOut(Schema):
-    """A student's mark of one day."""
-
     id: Id = Field(description="Id of the mark.", examples=[5120])
     batch_id: BatchId = Field(examples=[12])
     student_id: UserId = Field(description="Id of the student.", examples=[42])
@@ -80,15 +78,11 @@ def mark_json(mark):
 
 
 class RecordIn(Schema):
-    """The mark of one student."""
-
     student_id: UserId = Field(description="Id of the student.", examples=[42])
     status: MarkStatus
 
 
 class AttendanceIn(Schema):
-    """Marks of a batch on one day."""
-
     batch_id: BatchId = Field(examples=[12])
     date: IsoDate = Field(description="Day of the class.")
     records: list[RecordIn] = Field(
@@ -102,8 +96,6 @@ class AttendanceIn(Schema):
 
 
 class AttendanceSaved(Message):
-    """A saved attendance sheet."""
-
     message: str = Field(
         description="What happened.", examples=["Attendance of JEE morning on 24 Nov 2026 saved."]
     )
@@ -111,7 +103,6 @@ class AttendanceSaved(Message):
 
 
 def _clean_field(form_field, value, name):
-    """Return the cleaned ``value``; raise ValidationError for the field ``name``."""
     try:
         return form_field.clean(value)
     except ValidationError as error:
@@ -168,14 +159,10 @@ def mark_attendance(request, payload: AttendanceIn):
 
 
 class MarkList(ResultPage):
-    """A page of marks."""
-
     attendance: list[MarkOut] = Field(description="Marks on this page.")
 
 
 class DateRange(Schema):
-    """A range of days, both included."""
-
     first: IsoDate | None = Field(None, alias="from", description="First day.")
     last: IsoDate | None = Field(None, alias="to", description="Last day.")
 
@@ -208,8 +195,6 @@ Percentage = Annotated[
 
 
 class AttendanceCounts(Schema):
-    """Numbers of marks, and the percentage."""
-
     total: int = Field(description="All marks.", examples=[42])
     present: int = Field(description="Days present.", examples=[33])
     absent: int = Field(description="Days absent.", examples=[6])
@@ -234,8 +219,6 @@ def attendance_counts_json(tally):
 
 
 class StudentAttendance(AttendanceCounts):
-    """A page of a student's marks, with the numbers of all marks."""
-
     attendance: list[MarkOut] = Field(description="Marks on this page.")
     next: NextPage = None
 

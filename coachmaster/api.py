@@ -1,4 +1,4 @@
-"""The JSON API at `/api/v1`: the routers of all apps, error responses and the documentation."""
+"""The JSON API at `/api/v1`."""
 
 import functools
 import logging
@@ -174,7 +174,6 @@ def not_found(request):
 
 @login_not_required
 def docs(request):
-    """Ninja's documentation page, by Swagger UI."""
     return api.docs.render_page(request, api)
 
 

@@ -56,8 +56,6 @@ ENROLLMENT_FIELDS = {"batch_id": "batch", "enrollment_date": "enrolled_on"}
 
 
 class EnrollmentIn(Schema):
-    """A new enrollment."""
-
     student_id: UserId = Field(description="Id of the student.", examples=[42])
     batch_id: BatchId = Field(examples=[12])
     enrollment_date: IsoDate | None = Field(
@@ -66,8 +64,6 @@ class EnrollmentIn(Schema):
 
 
 class SavedEnrollment(EnrollmentOut):
-    """A saved enrollment."""
-
     warnings: list[str] | None = Field(
         None,
         description="Classes of the student in another batch at the same time. Saved anyway.",
@@ -121,8 +117,6 @@ PAYMENT_FIELDS = {
 
 
 class PaymentOut(Schema):
-    """A payment and its receipt number."""
-
     id: Id = Field(description="Id of the payment.", examples=[311])
     student_id: UserId = Field(description="Id of the student.", examples=[42])
     amount: Rupees = Field(description="In rupees.", examples=[5000])
@@ -156,8 +150,6 @@ def payment_json(payment, *, is_new=False):
 
 
 class PaymentIn(Schema):
-    """A new payment."""
-
     student_id: UserId = Field(description="Id of the student.", examples=[42])
     amount: Amount = Field(
         description="In rupees, above 0, with at most two decimals.", examples=[5000]
@@ -224,7 +216,6 @@ def record_payment(
 
 
 def _payment_values(payload, idempotency_key):
-    """Return the data for `PaymentForm`."""
     values = {"mode": Mode.CASH, **sent_values(payload, PAYMENT_FIELDS)}
     del values["student_id"]
     earlier = None
@@ -273,8 +264,6 @@ def _messages_for_programs():
 
 
 class PaymentList(ResultPage):
-    """A page of a student's payments."""
-
     payments: list[PaymentOut] = Field(description="Payments on this page.")
     total_paid: Rupees = Field(
         description="Payments less refunds; without cancelled receipts.", examples=[5000]
@@ -301,8 +290,6 @@ def list_payments(request, student_id: StudentPath, paging: Query[Paging]):
 
 
 class NextDue(Schema):
-    """The next unpaid installment."""
-
     due_date: date = Field(description="Due date.", examples=["2026-12-01"])
     amount: Rupees = Field(description="Unpaid amount.", examples=[2000])
 
@@ -325,7 +312,6 @@ class FeeStatusOut(Schema):
 
 
 def fee_status_json(student_id):
-    """Return the fee status of a student as of today."""
     fees = fee_status(student_id, timezone.localdate())
     next_due = fees.next_due
     return {

@@ -51,8 +51,6 @@ InstructorId = Annotated[
 
 
 class BatchOut(Schema):
-    """A batch of a course."""
-
     id: BatchId = Field(examples=[12])
     course_id: CourseId = Field(examples=[7])
     instructor_id: InstructorId
@@ -68,8 +66,6 @@ class BatchOut(Schema):
 
 
 class BatchDetails(BatchOut):
-    """A batch with its course and instructor."""
-
     course: CourseOut
     instructor: UserOut | None = Field(
         description="null for none. Students and other instructors see the name only."
@@ -77,8 +73,6 @@ class BatchDetails(BatchOut):
 
 
 class SavedBatch(BatchOut):
-    """A saved batch."""
-
     warnings: list[str] | None = Field(
         None,
         description="Classes of the instructor or in the room at the same time. Saved anyway.",
@@ -112,14 +106,10 @@ def batch_details_json(batch, viewer):
 
 
 class BatchList(ResultPage):
-    """A page of batches."""
-
     batches: list[BatchOut] = Field(description="Batches on this page.")
 
 
 class BatchIn(Schema):
-    """A new batch."""
-
     course_id: CourseId = Field(examples=[7])
     instructor_id: InstructorId
     batch_name: str = Field(description="Name.", examples=["JEE morning"])
@@ -242,8 +232,6 @@ EnrollmentStatus = Annotated[
 
 
 class BatchStudent(UserOut):
-    """A student of a batch."""
-
     id: UserId = Field(examples=[42])
     admission_number: str = Field(description="Admission number.", examples=["26-00042"])
     enrollment_id: EnrollmentId = Field(examples=[91])
@@ -252,14 +240,10 @@ class BatchStudent(UserOut):
 
 
 class BatchStudentList(ResultPage):
-    """A page of the students of a batch."""
-
     students: list[BatchStudent] = Field(description="Students on this page.")
 
 
 class BatchStudentQuery(Schema):
-    """The filter of the students of a batch."""
-
     status: Literal["active", "completed", "dropped", "all"] = Field(
         "active", description="Only students with this status of enrollment."
     )

@@ -31,8 +31,6 @@ SYLLABUS = "Physics, chemistry and mathematics for the JEE."
 
 
 class CourseOut(Schema):
-    """A course and its fee."""
-
     id: CourseId = Field(examples=[7])
     name: str = Field(description="Name.", examples=["JEE Two Year"])
     description: str = Field(description="What is taught.", examples=[SYLLABUS])
@@ -53,14 +51,10 @@ def course_json(course):
 
 
 class CourseList(ResultPage):
-    """A page of courses."""
-
     courses: list[CourseOut] = Field(description="Courses on this page.")
 
 
 class CourseIn(Schema):
-    """A new course."""
-
     name: str = Field(description="Name.", examples=["JEE Two Year"])
     total_fee: Amount = Field(description="In rupees; 0 for a free course.", examples=[125000.5])
     description: str | None = Field(None, description="What is taught.", examples=[SYLLABUS])

@@ -23,8 +23,6 @@ students = Router(tags=["Students"])
 
 
 class EnrollmentOut(Schema):
-    """A student's enrollment in a batch."""
-
     id: EnrollmentId = Field(examples=[91])
     student_id: UserId = Field(description="Id of the student.", examples=[42])
     batch_id: BatchId = Field(examples=[12])
@@ -33,8 +31,6 @@ class EnrollmentOut(Schema):
 
 
 class EnrollmentDetails(EnrollmentOut):
-    """An enrollment with its batch."""
-
     batch: BatchDetails
 
 

@@ -6,8 +6,6 @@ from coachmaster.core.form_fields import LowercaseEmailFormField
 
 
 class PasswordField(forms.CharField):
-    """An existing password, or a new one with ``autocomplete="new-password"``; never stripped."""
-
     def __init__(self, *, autocomplete="current-password", **kwargs):
         widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
         super().__init__(**{"strip": False, "max_length": 1000, "widget": widget, **kwargs})

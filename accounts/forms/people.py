@@ -48,8 +48,6 @@ class PeopleFilter(FilterForm):
 
 
 class ProfileForm(EditForm):
-    """The details that people can change themselves."""
-
     class Meta:
         model = User
         fields = ["full_name", "phone"]
@@ -60,13 +58,10 @@ class ProfileForm(EditForm):
 
     @property
     def record(self):
-        """Return the fields of the student's record, or None without a record."""
         return None
 
 
 class PersonForm(ProfileForm):
-    """A person without a student's record."""
-
     requires_email = True
 
     class Meta(ProfileForm.Meta):
@@ -80,8 +75,6 @@ class PersonForm(ProfileForm):
 
 
 class StudentForm(PersonForm):
-    """A student and their record."""
-
     requires_email = False
 
     RECORD_FIELDS = [
@@ -120,16 +113,13 @@ class StudentForm(PersonForm):
 
 
 def form_to_edit(person, by):
-    """Return the form class by which ``by`` may edit ``person``, loaded `for_page`.
-
-    Whoever controls the email address can take over the account, so it can be changed only for
-    people without permissions that ``by`` lacks. Raise PermissionDenied if ``by`` may not edit.
-    """
+    """Return the form class by which ``by`` may edit ``person``, or raise PermissionDenied."""
     if not by.has_perm("accounts.change_user"):
         if person.pk != by.pk:
             raise PermissionDenied
         return ProfileForm
     if not person.is_manageable:
+        # By the email address, ``by`` could take over an account with more permissions.
         return ProfileForm
     return StudentForm if person.is_student else PersonForm
 

@@ -8,8 +8,6 @@ from .passwords import PasswordField
 
 
 class SignInForm(forms.Form):
-    """A valid form has the ``user``."""
-
     name = SingleLineFormField(max_length=254)
     password = PasswordField()
 

@@ -12,7 +12,6 @@ def next_admission_number(year):
 
 
 def next_admission_numbers(year, count, reserved=()):
-    """Return the next ``count`` free numbers of ``year`` that are not ``reserved``."""
     AdmissionSeries.objects.get_or_create(year=year)
     series = AdmissionSeries.objects.select_for_update().get(year=year)
     numbers = []

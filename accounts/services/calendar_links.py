@@ -10,7 +10,6 @@ from accounts.models import CalendarLink, User
 
 
 def renew_link(user):
-    """Create a link for ``user``; a previous link stops working."""
     link, _ = CalendarLink.objects.update_or_create(
         user=user, defaults={"seed": secrets.token_urlsafe(32), "created_at": timezone.now()}
     )
@@ -18,13 +17,11 @@ def renew_link(user):
 
 
 def link_token(link, key=None):
-    """Return the last part of the URL: 256 bits from the seed and the secret key."""
     seed = f"{link.pk}:{link.seed}"
     return salted_hmac("accounts.calendar_link", seed, secret=key, algorithm="sha256").hexdigest()
 
 
 def link_owner(user_id, token):
-    """Return the active person with this link, or None."""
     person = User.objects.filter(pk=user_id, is_active=True).select_related("calendar_link").first()
     link = getattr(person, "calendar_link", None)
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]

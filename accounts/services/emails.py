@@ -14,13 +14,11 @@ logger = logging.getLogger(__name__)
 
 
 def compose_email(template, subject, to, **context):
-    """Return an unsent email from ``template`` (a name without `.txt`)."""
     text = render_to_string(f"{template}.txt", {"site": settings.SITE_URL, **context})
     return EmailMessage(subject, text, to=[to])
 
 
 def send_email(message):
-    """Return whether the message was sent; log why not."""
     try:
         return bool(message.send())
     except OSError:  # includes the errors of smtplib
@@ -29,7 +27,6 @@ def send_email(message):
 
 
 def send_invitation(user, link):
-    """Send the link to set a password; return whether it was sent."""
     message = compose_email(
         "accounts/emails/invitation",
         "Your CoachMaster account",
@@ -62,7 +59,6 @@ def notify_account_changed(user, message, to=None):
 
 
 def notify_email_changed(user, old_email):
-    """Email the person at their previous address."""
     if old_email and old_email != user.email:
         change = f"was changed to {user.email}" if user.email else "was removed"
         message = f"The email address of your account {change}."
@@ -85,7 +81,7 @@ def send_all(messages):
     """Send ``messages`` over one connection; return for each whether it was sent. Log errors.
 
     Call it outside of a transaction. A refused message does not stop the others; a lost connection
-    does, as each further message would wait for it.
+    does.
     """
     sent = [False] * len(messages)
     if not messages:

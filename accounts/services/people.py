@@ -1,5 +1,3 @@
-"""Add, change, activate and deactivate people, and notify them."""
-
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,8 +14,7 @@ from .admission_numbers import next_admission_number, retry_on_conflict
 def add_person(*, full_name, role, email="", phone="", password=None, profile=None):
     """Add a person with a role, and a student's record from ``profile``.
 
-    A student without an admission number gets the next one. A person without a password needs an
-    invitation. Raise ValidationError with the fields.
+    A student without an admission number gets the next one. Raise ValidationError.
     """
     unsaved = User()
     unsaved.set_password(password)  # hashing is slow, so before the transaction
@@ -43,10 +40,7 @@ def add_person(*, full_name, role, email="", phone="", password=None, profile=No
 
 
 def update_person(user, *, profile=None, **fields):
-    """Change a person's fields, and those of a student's record by ``profile``.
-
-    A new email address is notified to the old one. Raise ValidationError with the fields.
-    """
+    """Change a person's fields, and a student's record by ``profile``; raise ValidationError."""
 
     def write():
         person = User.objects.select_for_update().get(pk=user.pk)
@@ -83,7 +77,6 @@ def _check_admin_remains(person):
 
 
 def check_can_change_role(person, *, by):
-    """Raise ValidationError if ``by`` cannot change the role of ``person``."""
     if person.pk == by.pk:
         raise ValidationError("You cannot change your own role. Ask another Admin.")
     if person.is_student:

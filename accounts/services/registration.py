@@ -13,11 +13,7 @@ def check_registration_open():
 
 
 def register(*, address, **person):
-    """Add a student who registers from the network ``address``.
-
-    Raise PermissionDenied if registration is closed, TooManyTries at a limit, and ValidationError
-    for invalid fields.
-    """
+    """Add a student; raise PermissionDenied, TooManyTries or ValidationError."""
     check_registration_open()
     throttling.count_tries((throttling.REGISTER, address))
     return add_person(role=STUDENT, **person)

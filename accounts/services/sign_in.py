@@ -1,5 +1,3 @@
-"""Sign-in by name and password, and confirmation of the password for risky actions."""
-
 import datetime
 
 from django.contrib.auth import authenticate
@@ -30,7 +28,6 @@ def record_last_sign_in(user):
 
 
 def record_sign_in(sender, request, user, **kwargs):
-    """Receiver of `user_logged_in`."""
     record_last_sign_in(user)
     if request is not None and hasattr(request, "session"):
         record_password_entry(request)
@@ -41,13 +38,11 @@ def record_password_entry(request):
 
 
 def is_password_confirmed(request):
-    """Return whether the password was entered in this session within the last ten minutes."""
     age = timezone.now().timestamp() - request.session.get(_CONFIRMED_AT, 0)
     return 0 <= age < CONFIRMATION_LASTS.total_seconds()
 
 
 def sign_in_name(user):
-    """Return the email address, otherwise the admission number."""
     if user.email or not user.is_student:
         return user.email or f"#{user.pk}"
     return user.student_profile.admission_number

@@ -64,7 +64,6 @@ def invitation(request, token):
 
 
 def _set_password(request, person):
-    """Let the ``person`` of a valid link set a password, and sign them in."""
     if person is None:
         context = {"sends_mail": settings.SENDS_MAIL}
         return render(request, "accounts/passwords/link_expired.html", context, status=404)

@@ -151,7 +151,6 @@ def person_update(request, pk):
 
 
 def _manageable_person(request, pk):
-    """Return the person; raise PermissionDenied if they have permissions that the user lacks."""
     person = _visible_person(request, pk)
     if not person.is_manageable:
         raise PermissionDenied
@@ -159,14 +158,12 @@ def _manageable_person(request, pk):
 
 
 def _email_invitation(request, person):
-    """Send the link to set a password, if possible; return whether it was sent."""
     if not (settings.SENDS_MAIL and person.email):
         return False
     return emails.send_invitation(person, invitations.invitation_link(person, request))
 
 
 def _show_link(request, person):
-    """Redirect to the page that shows the link to set a password once."""
     request.session["shows_link_of"] = person.pk
     return redirect("accounts:person-invite", person.pk)
 

@@ -1,5 +1,3 @@
-"""Views that send reminders to families from a list."""
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,8 +16,6 @@ from coachmaster.core.reminders import Channel, RecentlyReminded, ReminderForm
 
 @dataclass(frozen=True)
 class ReminderKind:
-    """A kind of reminders, an argument of the views in an app's `urls.py`."""
-
     #: The URL name of the list, and the name of its checkboxes.
     list_page: str
     rows_name: str
@@ -36,7 +32,6 @@ class ReminderKind:
 
 @require_POST
 def remind_by_whatsapp(request, pk, kind):
-    """Record a reminder and open WhatsApp with its text."""
     row = kind.row_or_404(request.user, pk)
     return open_whatsapp(
         request,
@@ -64,7 +59,6 @@ def open_whatsapp(request, remind, *, back, otherwise):
 
 @require_POST
 def remind_by_email(request, kind):
-    """Send an email to the family of each selected student."""
     back = f"{reverse(kind.list_page)}?{request.GET.urlencode()}"
     if not settings.SENDS_MAIL:
         messages.error(request, "Emails cannot be sent: the mail server is not set up.")
@@ -89,7 +83,6 @@ def remind_by_email(request, kind):
 
 
 def _show_results(request, notices, sent, suffix):
-    """Show which emails were sent, and delete the records of the others."""
     failed = [notice for notice, is_sent in zip(notices, sent, strict=True) if not is_sent]
     for notice in failed:
         notice.record.delete()

@@ -20,7 +20,6 @@ def public_page(view):
 
 
 def _after_sign_in(request):
-    """Return the requested page if it is on this site, otherwise the dashboard."""
     wanted = request.POST.get("next", request.GET.get("next", ""))
     if url_has_allowed_host_and_scheme(
         wanted, {request.get_host()}, require_https=request.is_secure()
@@ -44,7 +43,6 @@ def sign_in(request):
 
 
 def sign_in_page(request, form=None, *, next, unsaved):
-    """Render the sign-in page, which then leads to ``next`` with its ``unsaved`` input."""
     form = form or SignInForm(request=request)
     context = {
         "form": form,

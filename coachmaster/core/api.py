@@ -121,8 +121,6 @@ def _json_default(zone, value):
 
 
 class ApiResponse(HttpResponse):
-    """Plain data as JSON, never cached."""
-
     def __init__(self, data, status=200, **headers):
         default = partial(_json_default, timezone.get_current_timezone())
         content = json.dumps(data, default=default, ensure_ascii=False, separators=(",", ":"))
@@ -145,15 +143,11 @@ NextPage = Annotated[
 
 
 class Paging(Schema):
-    """The page of a list."""
-
     page: int = Field(1, ge=1, le=10**9, description="Page number, from 1.")
     per_page: int = Field(MAX_PER_PAGE, ge=1, le=MAX_PER_PAGE, description="Rows per page.")
 
 
 class ResultPage(Schema):
-    """A page of a list."""
-
     total: int = Field(description="Rows on all pages.", examples=[1])
     next: NextPage = None
 
@@ -208,14 +202,10 @@ _TYPE_MESSAGES = {
 
 
 class Message(Schema):
-    """A sentence for people."""
-
     message: str = Field(description="What happened.", examples=["You are signed out."])
 
 
 class FieldErrors(Message):
-    """A message, and messages by field where they belong to fields."""
-
     errors: dict[str, list[str]] | None = Field(
         None, description="Messages by field.", examples=[{"email": ["This field is required."]}]
     )
@@ -249,7 +239,6 @@ def error_examples(*examples, retry_after=False):
 
 
 def error_body(error):
-    """Return the JSON body for a ValidationError."""
     if not hasattr(error, "error_dict"):
         return {"message": " ".join(error.messages)}
     errors = {
@@ -304,7 +293,6 @@ def with_field_names(names):
 
 
 def cleaned(form):
-    """Return the cleaned data of ``form``; raise ValidationError with its errors."""
     if not form.is_valid():
         raise ValidationError(form.errors.as_data())
     return form.cleaned_data

@@ -30,8 +30,6 @@ dashboard = Router(tags=["Dashboards"])
 
 
 class ClassOut(Schema):
-    """The classes of a batch today."""
-
     batch_id: BatchId = Field(examples=[12])
     batch_name: str = Field(description="Name of the batch.", examples=["JEE morning"])
     schedule_time: str = Field(
@@ -50,8 +48,6 @@ def _class_json(class_day):
 
 
 class RecentEnrollment(EnrollmentOut):
-    """A recent enrollment."""
-
     student_name: str = Field(description="Name of the student.", examples=["Asha Verma"])
     batch_name: str = Field(description="Name of the batch.", examples=["JEE morning"])
     created_at: datetime = Field(
@@ -123,14 +119,10 @@ def admin_dashboard(request):
 
 
 class TaughtBatch(BatchOut):
-    """A batch of the instructor."""
-
     student_count: int = Field(description="Active enrollments.", examples=[38])
 
 
 class InstructorDashboard(Schema):
-    """The batches and classes of the instructor."""
-
     batches: list[TaughtBatch] = Field(description="Batches that have not ended.")
     classes_today: list[ClassOut] = Field(description="Own classes of today.")
 
@@ -159,8 +151,6 @@ def instructor_dashboard(request):
 
 
 class StudentDashboard(Schema):
-    """The student's enrollment, attendance and fees."""
-
     enrollment: CurrentEnrollment | None = Field(description="null without any.")
     attendance: AttendanceCounts
     fee_status: FeeStatusOut
