@@ -1,6 +1,4 @@
 #!/usr/bin/env python3
-"""Django's command line for this project."""
-
 import os
 import sys
 
@@ -13,8 +11,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as missing:
-        if os.path.exists(
-            os.path.join(os.path.dirname(__file__), str(missing.name).partition(".")[0])
-        ):
-            raise  # one of our own
+        package = str(missing.name).partition(".")[0]
+        if os.path.exists(os.path.join(os.path.dirname(__file__), package)):
+            raise  # A module of CoachMaster is missing, not a package.
         sys.exit(f"{missing}. Install what this version needs: make requirements")

@@ -1,4 +1,4 @@
-"""Settings: one file, steered by the environment. `.env.example` explains every variable."""
+"""Settings; `.env.example` explains the environment variables."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,6 @@ TESTING = "pytest" in sys.modules
 
 
 def read_secret_key():
-    """The key from SECRET_KEY or SECRET_KEY_FILE. Only with DEBUG on, one is made and kept in a private file."""
     if key := env("SECRET_KEY", default=""):
         return key
     path = Path(env("SECRET_KEY_FILE", default=str(BASE_DIR / ".secret-key")))
@@ -39,7 +38,7 @@ def read_secret_key():
 SECRET_KEY = read_secret_key()
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
-# Where people reach the site. One switch: https turns on everything that needs it.
+# With https, cookies, redirects and HSTS follow.
 SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
 HTTPS = SITE_URL.startswith("https://")
 ALLOWED_HOSTS = [urlsplit(SITE_URL).hostname, *env.list("EXTRA_HOSTS", default=[])]
@@ -90,7 +89,7 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
 
-# A sheet of a thousand students, with a mark and a note each.
+# An attendance sheet of a thousand students has a status and a note for each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4000
 
 ROOT_URLCONF = "coachmaster.urls"
@@ -113,14 +112,14 @@ TEMPLATES = [
         },
     },
 ]
-# So that templates/django/forms/widgets/ is looked at.
+# Finds templates/django/forms/widgets/.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 MESSAGE_TAGS = {messages.ERROR: "danger"}
 
-# Database -------------------------------------------------------------------------------------------------------
-# MIGRATE_DATABASE_URL: the owner role, for what makes or fills tables, where the app's own role may not change them.
+# Database -----------------------------------------------------------------------------------------
+# MIGRATE_DATABASE_URL: the role that owns the tables, for commands that create or fill them.
 _command = sys.argv[1] if len(sys.argv) > 1 and Path(sys.argv[0]).name == "manage.py" else ""
 _is_owner = _command in ("migrate", "restore", "import")
 _url = (_is_owner and env("MIGRATE_DATABASE_URL", default="")) or env("DATABASE_URL", default="")
@@ -130,42 +129,40 @@ _database = DATABASES["default"]
 _database["CONN_MAX_AGE"] = 60
 _database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"].endswith("sqlite3"):
-    # IMMEDIATE: a transaction that reads and then writes takes the write lock at once instead of failing on upgrade.
+    # IMMEDIATE: a transaction takes the write lock at once; after a read, it could fail to get it.
     # The journal stays the rollback journal: SQLite below 3.51.3 can lose commits in WAL mode.
-    # The driver keeps as many statements prepared as all pages together ask.
+    # The driver keeps the statements of all pages prepared.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "cached_statements": 500,
     }
-    # Tests in a file, as in production: threads of one test must meet at its locks, which memory does not have.
+    # A file, as in production: threads of one test must wait for its locks.
     _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
-    # A page must not wait long, nor keep others waiting; an import or a proof at a shell may take its time.
-    # To compile a query costs PostgreSQL half a second; no page's takes that long.
+    # Pages have time limits, imports and checks at a shell have none.
+    # JIT compilation takes PostgreSQL half a second, longer than any query of a page.
     _limits = ["jit=off"] + (["lock_timeout=5s"] if _command != "migrate" else [])
     if _command in ("", "runserver"):
         _limits += ["statement_timeout=15s", "idle_in_transaction_session_timeout=30s"]
-    _given = _database.setdefault("OPTIONS", {})
-    if _options := " ".join(
-        filter(None, [_given.get("options"), *(f"-c {limit}" for limit in _limits)])
-    ):
-        _given["options"] = _options
-    # PostgreSQL keeps the plan of a statement that a connection has asked five times.
+    _options = _database.setdefault("OPTIONS", {})
+    _flags = [_options.get("options"), *(f"-c {limit}" for limit in _limits)]
+    _options["options"] = " ".join(filter(None, _flags))
+    # PostgreSQL prepares a statement that a connection has run five times.
     SERVER_SIDE_BINDING = env.bool("SERVER_SIDE_BINDING", True)
-    _given["server_side_binding"] = SERVER_SIDE_BINDING
-    _given["prepare_threshold"] = 5 if SERVER_SIDE_BINDING else None
+    _options["server_side_binding"] = SERVER_SIDE_BINDING
+    _options["prepare_threshold"] = 5 if SERVER_SIDE_BINDING else None
     _database["DISABLE_SERVER_SIDE_CURSORS"] = not SERVER_SIDE_BINDING
-# The SQL of the busiest queries is remembered (see `core/compiled.py`); off, Django writes it anew each time.
+# Reuse the SQL of the busiest queries (see `core/compiled.py`).
 COMPILED_QUERIES = env.bool("COMPILED_QUERIES", True)
-# The role that the site works as; it is given its rights on tables that another one has made.
+# The database role of the site, which gets its privileges on tables that another role owns.
 APPLICATION_ROLE = env.db_url("DATABASE_URL")["USER"] if env("DATABASE_URL", default="") else ""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Signing in -----------------------------------------------------------------------------------------------------
+# Signing in ---------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.EmailOrAdmissionNumberBackend"]
-# W004: the e-mail address is unique in any letter case among those who have one, by a constraint of the database.
+# W004: a constraint makes emails unique in any letter case.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "dashboards:dashboard"
@@ -180,7 +177,7 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_RESET_TIMEOUT = 3600
 INVITATION_DAYS = 7
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", True)
-# How many proxies stand before us: only then is the address they report believed, for throttling and for https.
+# Number of proxies in front, whose report of the client's address and of https is trusted.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
 SESSION_COOKIE_AGE = 12 * 3600
@@ -188,7 +185,7 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
-# Says what to do, and opens some pages again with what was typed.
+# Explains what to do, and can open some pages again with the input.
 CSRF_FAILURE_VIEW = "accounts.views.csrf_failure.csrf_failure"
 
 SECURE_SSL_REDIRECT = HTTPS
@@ -207,36 +204,36 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        # WhatsApp: a reminder is written down by a form, which then leads to its link.
+        # The form of a reminder redirects to WhatsApp.
         "form-action": [SELF, "https://wa.me", "https://api.whatsapp.com"],
         "base-uri": [NONE],
         "object-src": [NONE],
         "frame-ancestors": [NONE],
     }
 }
-# What a record was is there to be read; putting it back is a change like any other, by its own form.
+# The history is for reading. Old values are restored with the form of the record.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 ADMIN_PATH = env("ADMIN_PATH", default="admin/").strip("/") + "/"
 
-# Mail -----------------------------------------------------------------------------------------------------------
-# Without EMAIL_URL no mail leaves the house, and the pages that would send one show the link instead.
+# Mail ---------------------------------------------------------------------------------------------
+# Without EMAIL_URL no email is sent, and pages show its link instead.
 SENDS_MAIL = bool(env("EMAIL_URL", default=""))
 vars().update(env.email_url_config(env("EMAIL_URL", default="") or "consolemail://"))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="CoachMaster <noreply@localhost>")
 
-# Language and time ----------------------------------------------------------------------------------------------
+# Language and time --------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-in"
-# One language: nothing looks for translations, and addresses and dates are written in half the time.
+# One language. Without translations, URLs and dates take half the time.
 USE_I18N = False
 TIME_ZONE = env("TIME_ZONE", default="Asia/Kolkata")
 USE_TZ = True
 # Django has no formats for en-in and would read 05/04/2026 the American way.
 FORMAT_MODULE_PATH = ["coachmaster.formats"]
-# The country of phone numbers that are written without a country code.
+# The country of phone numbers without a country code.
 PHONE_REGION = env("PHONE_REGION", default="IN")
 
-# Static files ---------------------------------------------------------------------------------------------------
+# Static files -------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -252,7 +249,7 @@ STORAGES = {
     },
 }
 
-# Tests sign in a lot; the strength of the hash is Django's to test.
+# Fast, since tests sign in often.
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

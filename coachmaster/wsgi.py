@@ -1,5 +1,3 @@
-"""The WSGI application that gunicorn serves."""
-
 import gc
 import os
 
@@ -9,6 +7,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "coachmaster.settings")
 
 application = get_wsgi_application()
 
-# What was loaded to start with stays as long as the process: no round of garbage collection need look through it.
+# Objects that were loaded at the start stay, and need no garbage collection.
 gc.collect()
 gc.freeze()

@@ -13,7 +13,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 
 class BackOfficeSite(admin.AdminSite):
-    """Django admin behind the sign-in of the site, with its throttling and password rules."""
+    """Django admin behind the sign-in page of the site."""
 
     site_header = "CoachMaster"
     site_title = "CoachMaster"
@@ -47,8 +47,6 @@ class BackOfficeSite(admin.AdminSite):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows to look up; they are written by the pages of the site."""
-
     def has_add_permission(self, request, obj=None):
         return False
 
@@ -60,7 +58,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 class CappedPaginator(Paginator):
-    """Paginator that stops counting at a page that nobody turns to."""
+    """Paginator that does not count very long tables to the end."""
 
     MAX_COUNT = 10_000
 
@@ -70,10 +68,7 @@ class CappedPaginator(Paginator):
 
 
 class LargeTableAdmin(admin.ModelAdmin):
-    """Table that grows with the students, and is not counted as a whole.
-
-    If the first of ``search_fields`` is a person's `search_text`, people are searched first.
-    """
+    """Table that grows with the students."""
 
     paginator = CappedPaginator
     show_full_result_count = False
@@ -90,18 +85,12 @@ class LargeTableAdmin(admin.ModelAdmin):
 
 
 class NoDeleteAdmin(admin.ModelAdmin):
-    """Rows that can be added and edited, but have a history and stay."""
-
     def has_delete_permission(self, request, obj=None):
         return False
 
 
 class HistoryAdmin(SimpleHistoryAdmin):
-    """Rows with a readable history.
-
-    The page of django-simple-history would restore old values on POST, without the checks of
-    the form, for everybody who may view the row.
-    """
+    """Rows with a history to read; the package's own page could restore rows without checks."""
 
     object_history_list_template = "admin/_changes.html"
 

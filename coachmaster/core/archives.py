@@ -9,8 +9,6 @@ from django.utils.http import content_disposition_header
 
 
 class _WriteBuffer:
-    """File object for ZipFile to write to; ``take()`` returns and forgets what was written."""
-
     def __init__(self):
         self._parts: list[bytes] = []
 
@@ -31,10 +29,7 @@ class _WriteBuffer:
 
 
 def zip_chunks(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """Yield the ZIP of ``files``, pairs of name and content, in one chunk a file.
-
-    Files are not compressed, since PDFs already are. A repeated name gets a number.
-    """
+    """Yield an uncompressed ZIP, one chunk a file. A repeated name gets a number."""
     buffer = _WriteBuffer()
     names: set[str] = set()
     now = timezone.localtime().timetuple()[:6]
@@ -57,7 +52,6 @@ def _unique_name(name, names):
 
 
 def zip_response(filename: str, files: Iterable[tuple[str, bytes]]) -> StreamingHttpResponse:
-    """Return a response that downloads ``files``; the suffix is added to ``filename``."""
     response = StreamingHttpResponse(zip_chunks(files), content_type="application/zip")
     response["Content-Disposition"] = content_disposition_header(True, f"{filename}.zip")
     return response

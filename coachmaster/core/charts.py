@@ -44,12 +44,11 @@ class Chart:
 
     @property
     def floor(self):
-        """Return the y of the foot of upright bars."""
         return self.height - _FOOT
 
 
 def column_chart(title, heading, rows):
-    """Return a Chart of upright bars. ``rows``: label, number, number as text, URL or None."""
+    """Return upright bars. ``rows``: label, number, number as text, URL or None."""
     top = _largest(rows)
     step = WIDTH / max(len(rows), 1)
     usable = _COLUMN_CHART_HEIGHT - _FOOT - _HEAD
@@ -71,7 +70,6 @@ def column_chart(title, heading, rows):
 
 
 def bar_chart(title, heading, rows):
-    """Return a Chart of horizontal bars, with rows as in ``column_chart``."""
     # The longest bar leaves room for the longest value, in the larger letters of a phone.
     room = 14 + 11 * max((len(text) for _, _, text, _ in rows), default=0)
     top = _largest(rows)

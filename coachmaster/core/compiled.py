@@ -18,7 +18,7 @@ TOO_LARGE = 2**62  # Placeholders for ids start here.
 
 
 def compiled(build):
-    """Decorate a function of keyword arguments that returns a queryset; calls return its rows.
+    """Decorate a function that returns a queryset; calling it with keywords returns the rows.
 
     The function must pass its arguments on unchanged: integers, text, dates, datetimes, lists of
     ids and None. A query that cannot be compiled is logged once and evaluated as usual.
@@ -46,11 +46,7 @@ def compiled(build):
 
 
 class CompiledQuery:
-    """SQL of a queryset, and the positions of its values among the parameters.
-
-    It is written for two sets of placeholders: other parameters that differ were changed by the
-    function.
-    """
+    """SQL of a queryset, and the positions of its values, found with two sets of placeholders."""
 
     def __init__(self, build, values):
         marks, others = (
@@ -120,7 +116,7 @@ def _is_unusual(value):
 
 
 def _mark(value, number):
-    """Return a placeholder of the type of ``value`` that no query contains by itself."""
+    """Return a placeholder of the same type."""
     if isinstance(value, list):
         return [_mark(one, (number + 1) * 10_000 + 2 * place) for place, one in enumerate(value)]
     if isinstance(value, str):

@@ -1,5 +1,3 @@
-"""Forms that two people edit at once: the second save shows what the first one changed."""
-
 import contextlib
 import datetime
 import functools
@@ -18,10 +16,7 @@ from .money import display
 
 
 def lock_on_post(model, pk=None):
-    """Lock the row of ``model`` with the view's ``pk`` while the view answers a POST.
-
-    The stored values that a ConflictCheckForm compares with cannot change under it.
-    """
+    """Lock the row that a view edits while the view answers a POST."""
 
     def decorator(view):
         @functools.wraps(view)
@@ -41,9 +36,8 @@ def lock_on_post(model, pk=None):
 class ConflictCheckForm(forms.BaseForm):
     """Form that is invalid once if others saved different values after its page was opened.
 
-    The page keeps the values that it showed, signed, in the hidden field `shown`. The input
-    stays, except that fields left alone take the new value. When sent again, the form is valid,
-    since the user has seen the change. Two users who enter the same value do not conflict.
+    The page keeps the values that it showed, signed, in the hidden field `shown`. Sent again, the
+    form is valid, since the user has seen the change.
     """
 
     #: The query dictionary, replaced by a mutable copy after a conflict.
@@ -60,7 +54,6 @@ class ConflictCheckForm(forms.BaseForm):
 
     @property
     def edits_record(self):
-        """Whether the form edits something that exists and that others can change."""
         return bool(self.initial)
 
     # Forms that show more than their fields override these methods.
@@ -74,11 +67,11 @@ class ConflictCheckForm(forms.BaseForm):
         }
 
     def shown_values(self):
-        """Return what the page has to keep, as ``{name: value}``: here all that it shows."""
+        """Return the values for the page to keep, as ``{name: value}``."""
         return {name: value for name, (_, value) in self.current_values().items()}
 
     def restored_values(self, shown):
-        """Return the values ``{name: value}`` of a page that kept ``shown``."""
+        """Return the values of a page that kept ``shown``."""
         values = {}
         for name, value in shown.items():
             with contextlib.suppress(ValidationError):
@@ -88,7 +81,7 @@ class ConflictCheckForm(forms.BaseForm):
         return values
 
     def saved_by(self, shown):
-        """Return the names of those who saved the record after the page kept ``shown``."""
+        """Return the names of those who saved the record since."""
         return "somebody else"
 
     def is_changed(self, name, value):
@@ -96,7 +89,6 @@ class ConflictCheckForm(forms.BaseForm):
         return self.fields[name].has_changed(value, self[name].data)
 
     def show_value(self, name, value):
-        """Show ``value`` instead of the input."""
         self.data[self.add_prefix(name)] = value
 
     def clean(self):
@@ -133,7 +125,7 @@ class ConflictCheckForm(forms.BaseForm):
 
 
 class EditForm(ConflictCheckForm, forms.ModelForm):
-    """Form of one row; its page keeps the ids of the last history records where there are any."""
+    """Form of one row; its page keeps the id of the last history record, if there is one."""
 
     @property
     def edits_record(self):
@@ -141,7 +133,6 @@ class EditForm(ConflictCheckForm, forms.ModelForm):
 
     @property
     def edited_records(self):
-        """Return the rows that the form edits."""
         return [self.instance]
 
     def shown_values(self):
@@ -177,7 +168,7 @@ class EditForm(ConflictCheckForm, forms.ModelForm):
         return [record for record in self.edited_records if hasattr(record, "history")]
 
     def _saved_since(self, shown):
-        """Return the records saved since the page, each with the history record it showed."""
+        """Return the records saved since, each with the history record that the page showed."""
         pairs = list(zip(self._tracked, shown.get("history", []), strict=False))
         saved = [(record, pk) for record, pk in pairs if record.history.filter(pk__gt=pk).exists()]
         return [

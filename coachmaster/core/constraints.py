@@ -11,10 +11,7 @@ from .money import ZERO
 
 
 class DatabaseOnlyConstraint(CheckConstraint):
-    """Constraint that repeats a validator of the field for writes that skip it.
-
-    Model validation leaves it out, since each constraint would be a query.
-    """
+    """Repeats a validator for writes that skip it; model validation saves its query."""
 
     def validate(self, *args, **kwargs):
         pass
@@ -22,7 +19,7 @@ class DatabaseOnlyConstraint(CheckConstraint):
 
 @contextlib.contextmanager
 def errors_by_field(model, **fields):
-    """Attach the error of a constraint to a field: ``fields`` maps constraints to fields."""
+    """Attach errors of constraints to fields: ``fields`` maps constraint names to field names."""
     try:
         yield
     except ValidationError as error:
@@ -38,7 +35,6 @@ def errors_by_field(model, **fields):
 
 
 def date_bounds(table, *fields):
-    """Return one constraint for each field: a date between 1900 and 2100, or empty."""
     return [
         DatabaseOnlyConstraint(
             condition=Q(**{f"{field}__range": (FIRST_DAY, LAST_DAY)})
@@ -59,7 +55,6 @@ def amount_above_zero(table, field="amount"):
 
 
 def valid_choice(table, field, choices):
-    """Return a constraint for ``choices``, which Django checks in forms only."""
     return DatabaseOnlyConstraint(
         condition=Q(**{f"{field}__in": choices.values}), name=f"{table}_{field}_known"
     )

@@ -22,7 +22,7 @@ def format_date(day):
 
 
 def financial_year(day):
-    """Return the year in which the financial year (April to March) of ``day`` starts."""
+    """Return the year in which the financial year (April to March) starts."""
     return day.year if day.month >= 4 else day.year - 1
 
 
@@ -40,14 +40,14 @@ def month_end(day):
 
 
 def months_later(day, months):
-    """Return the same day ``months`` later, or the last day of that month."""
+    """Return the same day of a later month, or its last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     first = datetime.date(year, month + 1, 1)
     return first.replace(day=min(day.day, month_end(first).day))
 
 
 def months_between(first, last):
-    """Return the first days of the months from ``first`` to ``last``, newest first."""
+    """Return the first days of the months, newest first."""
     months = [month_start(last)]
     while months[-1] > first:
         months.append(month_start(months[-1] - datetime.timedelta(days=1)))
@@ -55,5 +55,5 @@ def months_between(first, last):
 
 
 def days_between(first, last):
-    """Iterate over the days from ``first`` to ``last``, both included."""
+    """Iterate over the days, both included."""
     return (first + datetime.timedelta(days=number) for number in range((last - first).days + 1))

@@ -35,8 +35,6 @@ class CellType(Enum):
 
 @dataclass(frozen=True)
 class ExportColumn:
-    """Column of an exported list; ``value`` takes a row."""
-
     heading: str
     type: CellType
     value: Callable[[Any], Any]
@@ -57,7 +55,7 @@ _MAX_WIDTH = 50
 
 
 def requested_export(request, name: str, columns: list[ExportColumn], rows: Iterable):
-    """Return the list as a file named ``name`` with today's date; None if a page is requested."""
+    """Return a download named ``name`` with today's date; None if a page is requested."""
     if file_format := export_format(request):
         filename = f"{name}-{timezone.localdate()}"
         return export_response(filename, columns, rows, file_format=file_format)
@@ -65,7 +63,7 @@ def requested_export(request, name: str, columns: list[ExportColumn], rows: Iter
 
 
 def export_format(request):
-    """Return "csv" or "xlsx" as `?as=` asks for, and log who exports; None for a page."""
+    """Return "csv", "xlsx" or None for a page, and log exports."""
     file_format = request.GET.get("as")
     if file_format not in ("csv", "xlsx"):
         return None
@@ -76,10 +74,6 @@ def export_format(request):
 def export_response(
     filename: str, columns: list[ExportColumn], rows: Iterable, *, file_format: str = "csv"
 ):
-    """Return a response that downloads ``rows``; the suffix is added to ``filename``.
-
-    An error in a row ends a CSV half-way, since its start was sent; XLSX raises it before.
-    """
     if file_format == "csv":
         response = StreamingHttpResponse(
             _csv(columns, rows), content_type="text/csv; charset=utf-8"
@@ -97,7 +91,7 @@ def export_response(
 
 
 def escape_formula(text) -> str:
-    """Return ``text`` with `'` in front if a spreadsheet could run it as a formula."""
+    """Put `'` before text that a spreadsheet could run as a formula."""
     text = str(text)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 

@@ -21,7 +21,7 @@ from .text import clean_text
 
 
 class MoneyField(models.Field):
-    """Amount in rupees, stored as whole paise in a big integer."""
+    """Amount in rupees, stored as whole paise."""
 
     description = "Amount of money"
 
@@ -68,8 +68,6 @@ class BoundedDateField(models.DateField):
 
 
 class SingleLineField(models.CharField):
-    """One line of text, cleaned on every write."""
-
     def to_python(self, value):
         value = super().to_python(value)
         return value if value is None else clean_text(value)
@@ -81,8 +79,6 @@ class SingleLineField(models.CharField):
 
 
 class MultiLineField(models.CharField):
-    """Lines of text, cleaned on every write."""
-
     def to_python(self, value):
         value = super().to_python(value)
         return value if value is None else clean_text(value, lines=True)
@@ -98,7 +94,7 @@ class MultiLineField(models.CharField):
 
 
 class PhoneField(models.CharField):
-    """Phone number in one spelling (see ``clean_phone``), so that it is found however typed."""
+    """Phone number in one spelling: see ``clean_phone``."""
 
     def __init__(self, *args, **kwargs):
         kwargs.setdefault("max_length", 16)
@@ -120,8 +116,6 @@ class PhoneField(models.CharField):
 
 
 class LowercaseEmailField(models.EmailField):
-    """Email address in lower case."""
-
     def to_python(self, value):
         value = super().to_python(value)
         return clean_text(value).lower() if value else ""

@@ -4,7 +4,7 @@ from .form_fields import SingleLineFormField
 
 
 class FilterForm(forms.Form):
-    """Filters of a list, sent by GET. An invalid value filters nothing and shows its error."""
+    """Filters of a list. An invalid value filters nothing and shows its error."""
 
     q = SingleLineFormField(
         label="Search",
@@ -32,11 +32,7 @@ class FilterForm(forms.Form):
 
 
 def add_errors(form, error, **fields):
-    """Add the ValidationError of a service to a form.
-
-    ``fields`` maps argument names of the service to field names. Errors of unknown fields go
-    above the form.
-    """
+    """Add the ValidationError of a service; ``fields`` maps its argument names to field names."""
     if not hasattr(error, "error_dict"):
         form.add_error(None, error)
         return

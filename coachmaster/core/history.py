@@ -10,7 +10,7 @@ from .money import display
 
 @dataclass
 class Change:
-    """A saved change; ``fields`` holds (label, before, after), and nothing for a new record."""
+    """A saved change; ``fields`` holds (label, before, after)."""
 
     at: datetime.datetime
     by: object
@@ -19,11 +19,7 @@ class Change:
 
 
 def recent_changes(*histories, limit=20):
-    """Return the last changes of records as Change, newest first; unchanged saves are left out.
-
-    ``histories`` are querysets of django-simple-history, with ``select_related`` for foreign
-    keys. One query each.
-    """
+    """Return the last changes in histories of django-simple-history, newest first."""
     found = []
     for history in histories:
         newest = history.select_related("history_user").order_by("-history_date", "-history_id")
@@ -35,7 +31,6 @@ def recent_changes(*histories, limit=20):
 
 
 def _change(row, older_rows):
-    """Return the Change that ``row`` recorded; None if nothing changed or it is unknown."""
     meta = type(row).instance_type._meta
     if row.history_type == "+":
         fields = []

@@ -11,8 +11,6 @@ logger = logging.getLogger(__name__)
 
 
 def browser_policies(get_response):
-    """Keep other sites out of our pages, and pages of signed-in people out of caches."""
-
     def middleware(request):
         response = get_response(request)
         response["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -50,7 +48,7 @@ def _is_json(response):
 
 
 def refuse_nul(get_response):
-    """Refuse URLs with a NUL character, which PostgreSQL cannot store or compare."""
+    """Refuse URLs with a NUL character, which PostgreSQL cannot store."""
 
     def middleware(request):
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
@@ -61,11 +59,7 @@ def refuse_nul(get_response):
 
 
 def busy_database(get_response):
-    """Repeat a request once if the database is locked or in a deadlock, then answer 503.
-
-    A failed request was rolled back as a whole, so that it can be repeated. One with uploaded
-    files cannot, since they were read. Errors that waiting cannot cure are left to Django.
-    """
+    """Repeat a request once if the database is locked or in a deadlock, then answer 503."""
 
     def middleware(request):
         return get_response(request)
@@ -92,7 +86,6 @@ def busy_database(get_response):
 
 
 def _is_table_missing(exception):
-    """Whether a table or column is missing because migrations were not run."""
     return isinstance(exception, DatabaseError) and (
         str(exception).startswith(("no such table", "no such column"))
         or getattr(exception.__cause__, "sqlstate", "") in ("42P01", "42703")
@@ -100,7 +93,6 @@ def _is_table_missing(exception):
 
 
 def _is_temporary(exception):
-    """Whether waiting can help; of SQLite's operational errors only "busy" and "locked" pass."""
     if not isinstance(exception, OperationalError):
         return False
     cause = exception.__cause__

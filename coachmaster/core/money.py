@@ -1,7 +1,4 @@
-"""Amounts of money: Decimal rupees in Python, whole paise in the database.
-
-SQLite stores decimals as floats, whose sums are not exact; integers are.
-"""
+"""Amounts of money: Decimal rupees in Python, whole paise in the database."""
 
 import functools
 import re
@@ -16,7 +13,7 @@ LIMIT = Decimal("99999999.99")
 
 
 def to_paise(amount):
-    """Return rupees as paise. Raise ValueError for parts of a paisa, infinity or NaN."""
+    """Raise ValueError for parts of a paisa, infinity or NaN."""
     amount = Decimal(amount)
     if not amount.is_finite():
         raise ValueError(f"{amount} is not an amount of money")
@@ -40,10 +37,7 @@ _AMOUNT = re.compile(
 
 
 def parse_amount(text):
-    """Parse `₹ 1,25,000.50`, `125000.5`, `Rs. 500` or `500/-`.
-
-    Raise ValidationError for other text, digits of other scripts included.
-    """
+    """Parse `₹ 1,25,000.50`, `Rs. 500` or `500/-`. Raise ValidationError."""
     text = str(text).strip()
     bare = re.sub(r"^(₹|rs\.?|inr)\s*", "", text, flags=re.IGNORECASE).removesuffix("/-").strip()
     if bare.startswith(("-", "\N{MINUS SIGN}")):
@@ -63,17 +57,13 @@ def parse_amount(text):
 
 
 def split(total, count):
-    """Split ``total`` into ``count`` equal amounts; odd paise go to the first ones."""
+    """Split into equal amounts; odd paise go to the first ones."""
     each, odd = divmod(to_paise(total), count)
     return [from_paise(each + (part < odd)) for part in range(count)]
 
 
 def split_in_proportion(total, weights):
-    """Split ``total`` in proportion to ``weights``, at least one of them above zero.
-
-    The amounts add up to ``total``, and each is exact to less than a paisa. Odd paise go to the
-    amounts that lost most by rounding down.
-    """
+    """Split in proportion to ``weights``; odd paise go where rounding took most."""
     total, weights = to_paise(total), [Decimal(weight) for weight in weights]
     whole = sum(weights)
     exact = [total * weight / whole for weight in weights]
@@ -90,7 +80,7 @@ def share(total, part, whole):
 
 
 def grouped(number):
-    """Return `1,23,45,678` for 12345678."""
+    """Return `1,23,45,678`."""
     digits = str(number)
     head, tail = digits[:-3], digits[-3:]
     groups = [tail]
@@ -101,7 +91,6 @@ def grouped(number):
 
 
 def plain(amount):
-    """Return `125000.00`."""
     return f"{amount:.2f}"
 
 

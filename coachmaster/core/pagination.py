@@ -1,5 +1,3 @@
-"""Lists that are sorted and paged in the database, with their filters in the query string."""
-
 from array import array
 
 from django.core.paginator import Page, Paginator
@@ -9,8 +7,6 @@ _CHUNK = 500
 
 
 class ListPage(Page):
-    """One page of a list with its sort order, for column headings."""
-
     def __init__(self, page, rows, sort=""):
         super().__init__(rows, page.number, page.paginator)
         self.sort = sort
@@ -21,12 +17,11 @@ class ListPage(Page):
 
 
 def paginate(request, queryset, sorts, *, default, total=None, ids_first=False):
-    """Return the ListPage of ``queryset`` that `?page=` and `?sort=` ask for.
+    """Return the ListPage that `?page=` and `?sort=` ask for.
 
-    ``sorts`` maps sort names to columns, ``{"name": ["full_name"]}``; `-name` reverses them. The
-    id is always the last column, so that equal rows do not move between pages. ``total`` saves
-    the count. With ``ids_first`` only ids are sorted, and a second query loads the rows of the
-    page: for long tables with joins or annotations.
+    ``sorts`` maps sort names to columns, ``{"name": ["full_name"]}``; `-name` reverses them.
+    ``total`` saves the count. With ``ids_first`` joins and annotations are read for the rows of
+    the page only.
     """
     sort, ordered = _ordered(request, queryset, sorts, default)
     paginator = Paginator(ordered.values_list("pk", flat=True) if ids_first else ordered, PAGE_SIZE)
@@ -38,7 +33,7 @@ def paginate(request, queryset, sorts, *, default, total=None, ids_first=False):
 
 
 def paginate_rows(request, rows, sorts=None, *, default=""):
-    """Return the ListPage of ``rows``, a list; ``sorts`` maps sort names to key functions."""
+    """Return the ListPage of a list; ``sorts`` maps sort names to key functions."""
     sort = _sort(request, sorts or {}, default)
     if sort:
         rows = sorted(rows, key=sorts[sort.removeprefix("-")], reverse=sort.startswith("-"))
@@ -47,12 +42,9 @@ def paginate_rows(request, rows, sorts=None, *, default=""):
 
 
 def all_rows(request, queryset, sorts, *, default, as_rows=None):
-    """Yield every row of the list in the order asked for.
-
-    Only ids are kept in memory. Rows are loaded in chunks, since an open cursor would block
-    writers on SQLite during a slow download. ``as_rows`` turns each chunk into other rows.
-    """
+    """Yield every row in the order asked for; ``as_rows`` converts each chunk."""
     _, ordered = _ordered(request, queryset, sorts, default)
+    # Chunks of rows by their ids: on SQLite an open cursor would block writers during a download.
     ids = array("q", ordered.values_list("pk", flat=True).iterator(chunk_size=2000))
     for start in range(0, len(ids), _CHUNK):
         rows = _by_ids(queryset, list(ids[start : start + _CHUNK]))
@@ -72,6 +64,7 @@ def _sort(request, sorts, default):
 def _ordered(request, queryset, sorts, default):
     sort = _sort(request, sorts, default)
     columns = sorts[sort.removeprefix("-")]
+    # The id comes last, so that equal rows do not move between pages.
     if not sort.startswith("-"):
         return sort, queryset.order_by(*columns, "pk")
     return sort, queryset.order_by(*map(_reversed, columns), "-pk")

@@ -1,5 +1,3 @@
-"""Phone numbers: national digits in the region of the institute, else `+` and all digits."""
-
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -16,10 +14,7 @@ _cached = lru_cache(maxsize=4096)
 
 @_cached
 def clean_phone(value):
-    """Return a phone number as it is stored: `9876543210` for India, `+971501234567` for others.
-
-    Raise ValidationError for text that is no phone number, or more than one.
-    """
+    """Return a number as stored: `9876543210`, or `+971501234567`. Raise ValidationError."""
     text = clean_text(value)
     if not text:
         return ""
@@ -37,7 +32,7 @@ def clean_phone(value):
 
 
 def _is_whole(text, number):
-    """Whether ``number`` is of a possible length and all of ``text``, which may hold a note too."""
+    """Whether ``text`` holds nothing besides one number of a possible length."""
     digits = phonenumbers.normalize_digits_only(text)
     return (
         phonenumbers.is_possible_number(number)
@@ -51,7 +46,7 @@ def _country_code():
 
 
 def _parse(phone):
-    """Parse a stored number; return None for one without its area code, which has no country."""
+    """Return None for a number without its area code."""
     try:
         number = phonenumbers.parse(phone, settings.PHONE_REGION)
     except NumberParseException:
@@ -62,7 +57,7 @@ def _parse(phone):
 
 @_cached
 def display_phone(phone):
-    """Return a stored number in groups: `98765 43210`, `+971 50 123 4567`."""
+    """Return `98765 43210`."""
     number = _parse(phone)
     if number is None:
         return phone
@@ -72,7 +67,7 @@ def display_phone(phone):
 
 @_cached
 def phone_url(phone):
-    """Return the link that calls a stored number, from abroad too: `tel:+919876543210`."""
+    """Return `tel:+919876543210`."""
     number = _parse(phone)
     if number is None:
         return f"tel:{phone}"
@@ -81,7 +76,7 @@ def phone_url(phone):
 
 @_cached
 def whatsapp_number(phone):
-    """Return a stored mobile number for WhatsApp, `919876543210`; "" for other numbers."""
+    """Return `919876543210`; "" for other numbers than mobiles."""
     number = _parse(phone)
     mobile = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
     if number is None or phonenumbers.number_type(number) not in mobile:
@@ -90,6 +85,6 @@ def whatsapp_number(phone):
 
 
 def whatsapp_url(phone, text):
-    """Return the link that opens a chat with ``text`` typed in; "" for no mobile number."""
+    """Return the link to a chat with ``text`` typed in; "" without a mobile number."""
     number = whatsapp_number(phone)
     return f"https://wa.me/{number}?text={quote(text, safe='')}" if number else ""

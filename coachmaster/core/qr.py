@@ -7,11 +7,7 @@ from django.utils.safestring import mark_safe
 # Choosing the best of eight masks takes longer than the rest of a page.
 @functools.lru_cache(maxsize=512)
 def qr_svg(text: str, *, title: str = "", border: int = 4) -> str:
-    """Return a QR code as an SVG element without style attributes, black on white.
-
-    ``title`` describes its target to screen readers. A scanner needs a ``border`` of four
-    modules, less on white paper.
-    """
+    """Return an SVG element; scanners need four modules of ``border``, less on white paper."""
     svg = segno.make_qr(text, error="m").svg_inline(
         border=border,
         dark="#000",

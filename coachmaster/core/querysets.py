@@ -15,7 +15,7 @@ class ScopedQuerySet(models.QuerySet):
         return self.restricted_to(restricted_id(user))
 
     def restricted_to(self, user_id):
-        """Return all rows if ``user_id`` is None, as ``restricted_id()`` gives it."""
+        """Limit to own rows unless ``user_id`` is None."""
         return self if user_id is None else self.owned_by(user_id)
 
     def owned_by(self, user_id):

@@ -21,8 +21,6 @@ class Channel(models.TextChoices):
 
 
 class SentReminder(models.Model):
-    """A reminder that was sent by email, or opened in WhatsApp to send."""
-
     Channel = Channel
 
     channel = models.CharField(max_length=10, choices=Channel.choices)
@@ -56,7 +54,6 @@ class ReminderNotice:
         return whatsapp_url(whatsapp_phone(self.student), self.text)
 
     def was_reminded(self, days):
-        """Whether the last reminder was sent within so many days."""
         return (
             self.reminded_at is not None
             and self.reminded_at > timezone.now() - datetime.timedelta(days=days)
@@ -64,7 +61,7 @@ class ReminderNotice:
 
 
 class RecentlyReminded(ValidationError):
-    """Families in ``notices`` were reminded a few days ago; the user must confirm."""
+    """Families were reminded a few days ago; the user must confirm."""
 
     def __init__(self, notices):
         self.notices = notices
@@ -76,7 +73,7 @@ class RecentlyReminded(ValidationError):
 
 
 def whatsapp_phone(student):
-    """Return the mobile number of the guardian, else of the student; "" if there is none."""
+    """Return the guardian's mobile number, else the student's, else ""."""
     return next(filter(whatsapp_number, [student.guardian_phone, student.user.phone]), "")
 
 
@@ -87,11 +84,7 @@ def fill_template(text, values):
 
 
 def sendable_notices(notices, *, channel, days, again=False, leave_out=False):
-    """Return the notices with an address for ``channel``.
-
-    Raise RecentlyReminded if a family was reminded within ``days``, unless all are reminded
-    ``again`` or these families are to ``leave_out``.
-    """
+    """Return the notices with an address for ``channel``. May raise RecentlyReminded."""
     sendable = [
         notice
         for notice in notices
@@ -106,8 +99,6 @@ def sendable_notices(notices, *, channel, days, again=False, leave_out=False):
 
 
 class ReminderForm(forms.Form):
-    """Selected rows of a list, in the field ``name``, and the answer about recent reminders."""
-
     recent = forms.ChoiceField(
         choices=[("again", "Remind them again"), ("leave_out", "Leave them out")], required=False
     )
@@ -127,6 +118,5 @@ class ReminderForm(forms.Form):
 
     @property
     def options(self):
-        """Return ``again`` and ``leave_out`` for ``sendable_notices``."""
         recent = self.cleaned_data["recent"]
         return {"again": recent == "again", "leave_out": recent == "leave_out"}

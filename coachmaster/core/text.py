@@ -8,7 +8,7 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def clean_text(value, *, lines=False):
-    """Return text in NFC, trimmed, with single spaces and without control characters.
+    """Return text in NFC with single spaces and no control characters.
 
     ``lines`` keeps line breaks. Raise ValidationError for a NUL character.
     """
@@ -28,5 +28,5 @@ def clean_text(value, *, lines=False):
 
 
 def folded(value):
-    """Return text for comparison and search: letter case does not count, in any script."""
+    """Return text for comparison regardless of letter case."""
     return unicodedata.normalize("NFC", str(value).casefold())

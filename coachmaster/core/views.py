@@ -17,7 +17,7 @@ def form_page(
     back_label="Back",
     context=None,
 ):
-    """Render a page with one form. ``back`` is the URL of the page it was opened from."""
+    """Render a page with one form; ``back`` is the URL of the page that led to it."""
     return render(
         request,
         template,
@@ -49,11 +49,10 @@ def list_page(
     ids_first=False,
     context=None,
 ):
-    """Render a page of ``queryset`` as ``page``, or send all its rows as CSV or XLSX.
+    """Render the list as ``page``, or download ``export`` columns for `?as=csv` and `?as=xlsx`.
 
-    `?as=csv` and `?as=xlsx` download the columns ``export`` as ``filename`` with today's date.
-    ``as_rows`` turns a list of objects into the rows to show, in both. ``context`` may be a
-    function, called for the page only. Other arguments are those of ``paginate``.
+    ``as_rows`` converts a list of objects for both. ``context`` may be a function, which is
+    called for a page only.
     """
     if export:
         rows = all_rows(request, queryset, sorts, default=default_sort, as_rows=as_rows)

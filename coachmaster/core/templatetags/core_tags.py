@@ -19,31 +19,30 @@ register.filter("dial", phone_url)
 
 @register.filter(expects_localtime=True)
 def day(value):
-    """`{{ payment.paid_on|day }}`: 24 Nov 2026. Much faster than Django's `date` in a long list."""
+    """`{{ payment.paid_on|day }}`: 24 Nov 2026. Much faster than `date` in a long list."""
     return format_date(value) if value else ""
 
 
 @register.filter(expects_localtime=True)
 def moment(value):
-    """`{{ token.created_at|moment }}`: 24 Nov 2026, 17:30."""
+    """24 Nov 2026, 17:30."""
     return f"{format_date(value)}, {value:%H:%M}" if value else ""
 
 
 @register.filter(expects_localtime=True)
 def clock(value):
-    """`{{ slot.starts_at|clock }}`: 17:30."""
     return f"{value:%H:%M}" if value else ""
 
 
 @register.filter
 def rupees(amount):
-    """`{{ payment.amount|rupees }}`: ₹1,25,000.00."""
+    """₹1,25,000.00."""
     return "" if amount is None else money.display(amount)
 
 
 @register.filter
 def whole_rupees(amount):
-    """`{{ total|whole_rupees }}`: ₹1,25,000, with paise only where there are any."""
+    """₹1,25,000, with paise only where there are any."""
     return "" if amount is None else money.display(amount).removesuffix(".00")
 
 
@@ -55,7 +54,7 @@ def words(text):
 
 @register.filter
 def field_title(name):
-    """`{{ "full_name"|field_title }}`: Full name."""
+    """Full name, for `full_name`."""
     return name.replace("_", " ").capitalize()
 
 
@@ -73,20 +72,20 @@ def icon(context, name):
 
 @register.inclusion_tag("includes/email.html")
 def email(address):
-    """`{% email person.email %}`: an address that wraps before its @ only."""
+    """Let an email address wrap before its @ only."""
     local, _, host = address.partition("@")
     return {"local": local, "host": host}
 
 
 @register.inclusion_tag("includes/chart.html")
 def figure(chart):
-    """`{% figure by_month %}`: a chart of `core.charts` with its values as a table."""
+    """Draw a chart of `core.charts` with its values as a table."""
     return {"chart": chart}
 
 
 @register.inclusion_tag("includes/sort_heading.html", takes_context=True)
 def sort_heading(context, page, key, label, align=""):
-    """`{% sort_heading page "name" "Student" %}`: a heading that sorts; filters are kept."""
+    """`{% sort_heading page "name" "Student" %}`; filters are kept."""
     parameters = context["request"].GET.copy()
     parameters.pop("page", None)
     ascending = page.sort == key
@@ -101,7 +100,7 @@ def sort_heading(context, page, key, label, align=""):
 
 @register.inclusion_tag("includes/nav_link.html", takes_context=True)
 def nav_link(context, name, label, icon_name, prefixes="", *args):
-    """Link of the main navigation, current on its own page and below each of ``prefixes``."""
+    """Link of the main navigation, current below each of ``prefixes`` too."""
     path, href = context["request"].path, reverse(name, args=args)
     return {
         "href": href,
@@ -114,7 +113,7 @@ def nav_link(context, name, label, icon_name, prefixes="", *args):
 
 @register.filter
 def page_numbers(paginator, number):
-    """Return the page numbers around ``number`` for a pager, with None for a gap."""
+    """Return page numbers, and None for a gap."""
     return [
         n if isinstance(n, int) else None
         for n in paginator.get_elided_page_range(number, on_each_side=1, on_ends=1)
