@@ -1,4 +1,4 @@
-# The commands of this project; `make` alone lists them.
+# Commands of the project; `make` lists them.
 
 PORT ?= 8000
 VENV := .venv/bin/python
@@ -24,7 +24,7 @@ test: requirements-dev ## Run all tests: SQLite, browser, PostgreSQL (REQUIRE_AL
 test-fast: requirements-dev ## Run the tests on SQLite without browser, races and large inputs: under two minutes
 	@scripts/test --fast
 
-check: requirements-dev ## Check format, lint, types, templates, imports, migrations, settings for production
+check: requirements-dev ## Check format, lint, types, templates, imports, migrations, production settings
 	$(VENV) -m ruff format --check .
 	$(VENV) -m ruff check .
 	$(VENV) -m djlint --quiet --lint templates

@@ -1,13 +1,13 @@
--- What the application's own role may do in the database. Run as the owner of the tables after each `manage.py migrate`:
+-- Privileges of the application's role. Run as the owner of the tables after each `manage.py migrate`:
 --   psql "$MIGRATE_DATABASE_URL" -v app=coachmaster_app -f scripts/grants.sql
--- It may read and write, but not change tables, and not change or delete money that was received.
+-- The role can read and write rows, but cannot change tables, nor edit or delete payments.
 \set ON_ERROR_STOP on
 BEGIN;
 GRANT USAGE ON SCHEMA public TO :"app";
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"app";
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO :"app";
 REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM :"app";
--- The tables that are append-only by their triggers.
+-- Tables with an append-only trigger.
 SELECT format('REVOKE UPDATE, DELETE, TRUNCATE ON %s FROM %I', tgrelid::regclass, :'app')
 FROM pg_trigger WHERE tgname LIKE '%\_append\_only' \gexec
 COMMIT;

@@ -1,17 +1,17 @@
-// The screen of a check-in: fetch what changes, every few seconds. Without scripts the page loads itself again.
+// The check-in page reloads its changing part every few seconds; without scripts, the whole page.
 
 const live = document.querySelector("[data-live]");
 let shown = live.innerHTML;
 
 const refresh = async () => {
   try {
-    const answer = await fetch(live.dataset.live, { headers: { "X-Requested-With": "fetch" } });
-    // Signed out, or the class is another's now: the whole page says so.
-    if (answer.redirected || !answer.ok) return location.reload();
-    const now = await answer.text();
+    const response = await fetch(live.dataset.live, { headers: { "X-Requested-With": "fetch" } });
+    // Signed out, or no longer the instructor: the page explains it.
+    if (response.redirected || !response.ok) return location.reload();
+    const now = await response.text();
     if (now !== shown) live.innerHTML = shown = now;
   } catch {
-    // No connection: try again with the next turn.
+    // No connection: try again next time.
   }
 };
 setInterval(() => { if (!document.hidden) refresh(); }, 4000);

@@ -1,6 +1,6 @@
-// What makes the pages quicker to use. Everything works without it.
+// Conveniences: every page works without scripts.
 
-// A form is sent once: a second press while it is on its way does nothing.
+// A form is sent once: a second click before the response does nothing.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-once]")) return;
@@ -12,18 +12,18 @@ document.addEventListener("submit", (event) => {
   for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
   if (form.dataset.busy) showBusy(document.getElementById(form.dataset.busy));
 });
-// What takes a while says so; its bar asks the server how far it is.
+// Show the progress of a long task, asking the server for it.
 function showBusy(note) {
   note.hidden = false;
   const bar = note.querySelector("progress");
   if (!note.dataset.progress) return;
   setInterval(async () => {
-    const answer = await fetch(note.dataset.progress).catch(() => null);
-    const { share = null } = answer?.ok ? await answer.json() : {};
+    const response = await fetch(note.dataset.progress).catch(() => null);
+    const { share = null } = response?.ok ? await response.json() : {};
     if (share !== null) bar.value = share;
   }, 500);
 }
-// Coming back to a page by the browser's Back button makes its form usable again.
+// After the browser's Back button, the form can be sent again.
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("[data-once]")) {
     delete form.dataset.sent;
@@ -32,15 +32,15 @@ window.addEventListener("pageshow", () => {
   }
 });
 
-// A form that was refused opens at its first wrong field, unless a sentence above it says what is wrong.
-const wrong = "form[method=post] :is(.is-invalid, [aria-describedby*=row-errors] input, [aria-describedby*=part-errors] input)";
+// An invalid form opens at its first error, unless there is an error above the form.
+const invalid = "form[method=post] :is(.is-invalid, [aria-describedby*=row-errors] input, [aria-describedby*=part-errors] input)";
 if (!document.querySelector("form[method=post] :is([role=alert], .alert-danger, .errorlist.nonfield)")) {
-  const field = document.querySelector(wrong);
+  const field = document.querySelector(invalid);
   field?.scrollIntoView({ block: "center" });
   field?.focus({ preventScroll: true });
 }
 
-// Filters apply as soon as they are chosen; the button stays for who has no scripts.
+// Filters apply as soon as they are chosen.
 for (const form of document.querySelectorAll("form[data-filters]")) {
   form.classList.add("is-live");
   form.addEventListener("change", (event) => {
@@ -48,7 +48,7 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
   });
 }
 
-// On a phone the bars of links scroll sideways: where one is comes into view.
+// On a phone, scroll the navigation bars to the current link.
 for (const current of document.querySelectorAll(".side-nav [aria-current], .tabs [aria-current]")) {
   const bar = current.closest("ul");
   const [at, around] = [current.getBoundingClientRect(), bar.getBoundingClientRect()];
@@ -60,7 +60,7 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
-// A paper that was printed once says "Duplicate" from then on: here, and wherever it is printed next.
+// After printing, the receipt says "Duplicate": on this page, and from the server on.
 for (const form of document.querySelectorAll("form[data-printed]")) {
   window.addEventListener("beforeprint", () => fetch(form.action, { method: "POST", body: new FormData(form), keepalive: true }));
   window.addEventListener("afterprint", () => (document.getElementById(form.dataset.printed).hidden = false));
@@ -75,7 +75,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// A click beside an open menu closes it, Escape too.
+// A click outside or Escape closes an open menu.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
@@ -92,25 +92,25 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Suggestions under a search box: the server sends the list as HTML; arrows choose, Enter opens.
+// Suggestions under a search box, HTML from the server; arrow keys choose, Enter opens.
 for (const form of document.querySelectorAll("form[data-suggest]")) {
   const input = form.querySelector("input[type=search]");
   const list = document.createElement("div");
   list.className = "suggestions";
   list.hidden = true;
   form.append(list);
-  let asked = 0;
+  let latest = 0;
   let timer;
   const links = () => [...list.querySelectorAll("a")];
   const close = () => { list.hidden = true; };
   const ask = async () => {
-    const words = input.value.trim();
-    const number = ++asked;
-    if (words.length < 2) return close();
-    const address = new URL(form.dataset.suggest, location.href);
-    address.searchParams.set("q", words);
-    const response = await fetch(address, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
-    if (!response || !response.ok || response.redirected || number !== asked) return;
+    const text = input.value.trim();
+    const number = ++latest;
+    if (text.length < 2) return close();
+    const url = new URL(form.dataset.suggest, location.href);
+    url.searchParams.set("q", text);
+    const response = await fetch(url, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
+    if (!response || !response.ok || response.redirected || number !== latest) return;
     list.innerHTML = await response.text();
     list.hidden = false;
   };

@@ -1,4 +1,4 @@
-// What a form of the desk shows while it is filled in. The server computes the same again; everything works without.
+// Live figures in the forms of the desk. The server calculates them again.
 
 const paise = (text) => {
   const bare = text.trim().replace(/^(₹|rs\.?|inr)\s*/i, "").replace(/\/-$/, "").replaceAll(",", "").trim();
@@ -8,7 +8,7 @@ const paise = (text) => {
 };
 const rupees = (amount) => `₹${(Math.floor(amount / 100)).toLocaleString("en-IN")}.${String(amount % 100).padStart(2, "0")}`;
 
-// A payment: what the amount typed settles, the oldest first, and what is left.
+// Allocate the amount of a payment to the unpaid charges, oldest first.
 for (const form of document.querySelectorAll("form[data-payment]")) {
   const amount = form.elements.amount;
   const lines = [...document.querySelectorAll("[data-open]")];
@@ -22,14 +22,14 @@ for (const form of document.querySelectorAll("form[data-payment]")) {
       left -= part;
     }
     if (rest) rest.hidden = !left;
-    if (rest) rest.textContent = `${rupees(left)} more than is owed: it would be kept as an advance.`;
+    if (rest) rest.textContent = `${rupees(left)} more than the dues: it will be an advance.`;
   };
   amount.addEventListener("input", show);
   show();
   if (!form.querySelector(".is-invalid")) amount.select();
 }
 
-// An agreed fee follows the batch until somebody types another.
+// The agreed fee follows the batch until another fee is entered.
 for (const form of document.querySelectorAll("form[data-fees]")) {
   const batch = form.elements.batch;
   const fee = form.elements.agreed_fee;
@@ -42,33 +42,33 @@ for (const form of document.querySelectorAll("form[data-fees]")) {
   });
 }
 
-// How a fee is paid, or what leaving costs, follows what is typed; the server draws it again, and the rest stays.
+// The server renders the installments or the withdrawal again when an input changes.
 for (const form of document.querySelectorAll("form[data-terms-form]")) {
-  const draw = async (step) => {
+  const refresh = async (step) => {
     const data = new FormData(form);
     data.set("do", step);
     const response = await fetch(location.href, { method: "POST", body: data }).catch(() => null);
     if (!response || !response.ok || response.redirected) return false;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const now = form.querySelector("[data-terms]");
-    const drawn = page.querySelector("[data-terms]");
-    if (!drawn) return false;
+    const current = form.querySelector("[data-terms]");
+    const rendered = page.querySelector("[data-terms]");
+    if (!rendered) return false;
     const focused = document.activeElement?.closest("[data-terms]") && document.activeElement;
-    now.replaceWith(drawn);
-    if (focused) drawn.querySelector(`[name="${focused.name}"][value="${focused.value}"]`)?.focus();
+    current.replaceWith(rendered);
+    if (focused) rendered.querySelector(`[name="${focused.name}"][value="${focused.value}"]`)?.focus();
     return true;
   };
   form.addEventListener("change", (event) => {
     const batch = form.elements.batch;
-    if (event.target.matches("[name=batch], [name=plan], [name=agreed_fee], [name=enrolled_on], [name=ended_on], [name=fee_to_keep]") && (!batch || batch.value)) draw("show");
+    if (event.target.matches("[name=batch], [name=plan], [name=agreed_fee], [name=enrolled_on], [name=ended_on], [name=fee_to_keep]") && (!batch || batch.value)) refresh("show");
   });
   form.addEventListener("submit", async (event) => {
     const button = event.submitter;
     if (!button?.matches("[data-refresh]")) return;
     event.preventDefault();
     event.stopPropagation();
-    if (await draw(button.value)) return;
-    delete button.dataset.refresh; // the page itself, then
+    if (await refresh(button.value)) return;
+    delete button.dataset.refresh; // Load the whole page instead.
     form.requestSubmit(button);
   });
 }

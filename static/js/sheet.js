@@ -1,4 +1,4 @@
-// Taking attendance quickly: tap a row, or type P, A, L, E. The form itself works without this.
+// Mark attendance quickly: tap a row, or type P, A, L or E.
 const form = document.querySelector("[data-sheet]");
 if (form) {
   const order = ["present", "absent", "late", "excused"];
@@ -18,14 +18,14 @@ if (form) {
     totals.textContent = order.filter((status) => counts[status]).map((status) => `${counts[status]} ${status}`).join(" · ");
   };
 
-  // What is not saved yet is kept on this device, for this person and this sheet, until the server confirms it.
+  // Unsaved changes of this user and sheet stay on the device until the server confirms them.
   const place = `sheet ${form.dataset.sheet}`;
   const version = form.elements.version.value;
   const seen = Object.fromEntries(form.elements.seen.value.split(" ").map((one) => [`mark-${one.slice(0, -1)}`, letters[one.slice(-1)]]));
   const was = (name) => seen[name] ?? form.elements[`was-${name.replace("note-", "")}`]?.value ?? "";
   const names = new Set([...form.elements].map((element) => element.name).filter((name) => /^(mark|note)-|^(topic|reason)$/.test(name)));
   const unsaved = () => [...names].map((name) => [name, form.elements[name].value]).filter(([name, value]) => value !== was(name));
-  let isInDanger = false; // not saved, and not kept either
+  let isInDanger = false; // Neither saved nor stored on the device.
   const keep = () => {
     const fields = unsaved();
     isInDanger = false;
@@ -33,7 +33,7 @@ if (form) {
       if (fields.length) localStorage.setItem(place, JSON.stringify({ version, at: Date.now(), fields }));
       else localStorage.removeItem(place);
     } catch {
-      isInDanger = fields.length > 0; // the storage is full or closed: leaving the page asks first
+      isInDanger = fields.length > 0; // Storage is full or disabled: ask before leaving the page.
     }
     form.querySelector("[data-unsaved]").hidden = !fields.length || isInDanger;
   };
@@ -42,10 +42,10 @@ if (form) {
     try {
       localStorage.removeItem(place);
     } catch {
-      // a closed storage holds nothing
+      // Disabled storage holds nothing.
     }
   };
-  const kept = () => {
+  const stored = () => {
     try {
       return JSON.parse(localStorage.getItem(place));
     } catch {
@@ -60,7 +60,7 @@ if (form) {
     mark(row, status);
     changed();
   };
-  const putBack = (fields) => {
+  const restore = (fields) => {
     for (const [name, value] of fields) {
       if (!names.has(name)) continue;
       form.elements[name].value = value;
@@ -68,31 +68,31 @@ if (form) {
       if (details) details.open = true;
     }
   };
-  const say = (words, action) => {
+  const notify = (text, action) => {
     const notice = form.querySelector("[data-kept-notice]");
-    notice.replaceChildren(Object.assign(document.createElement("span"), { textContent: words }), ...(action ? [" ", action] : []));
+    notice.replaceChildren(Object.assign(document.createElement("span"), { textContent: text }), ...(action ? [" ", action] : []));
     notice.hidden = false;
     notice.scrollIntoView({ block: "center" });
   };
   const link = (href, textContent) => Object.assign(document.createElement("a"), { href, textContent, className: "btn btn-quiet btn-sm" });
 
-  const left = kept();
+  const left = stored();
   if (left && !("refused" in form.dataset)) {
-    putBack(left.fields);
+    restore(left.fields);
     if (unsaved().length) {
       const since = new Date(left.at).toLocaleString("en-IN", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-      const meanwhile = left.version === version ? "" : " The sheet was saved after that: look at what you had changed before you save.";
-      const away = Object.assign(document.createElement("button"), { type: "button", textContent: "Throw away", className: "btn btn-quiet btn-sm" });
-      away.addEventListener("click", () => {
+      const meanwhile = left.version === version ? "" : " The sheet was saved after that: check your changes before you save.";
+      const discard = Object.assign(document.createElement("button"), { type: "button", textContent: "Discard", className: "btn btn-quiet btn-sm" });
+      discard.addEventListener("click", () => {
         forget();
         location.assign(form.action);
       });
-      say(`Not saved yet: kept on this device since ${since}, and put back below. Save it, or throw it away.${meanwhile}`, away);
+      notify(`Not saved yet: stored on this device since ${since}, and restored below. Save it, or discard it.${meanwhile}`, discard);
     }
   }
   form.classList.add("is-scripted");
   changed();
-  window.addEventListener("pageshow", count); // going back to a page that the browser kept: its boxes may stand differently
+  window.addEventListener("pageshow", count); // After the Back button, the browser may have restored other choices.
   window.addEventListener("beforeunload", (event) => { if (isInDanger) event.preventDefault(); });
 
   // Marking.
@@ -128,9 +128,9 @@ if (form) {
     event.preventDefault();
   });
 
-  // Saving: by a request of our own, so that a lost connection or an expired session leaves this page standing.
-  const isKept = () => (isInDanger ? "Do not close this page." : "What you marked is kept on this device.");
-  // Marks and notes that stand as they were are left out: `seen` tells the server of them.
+  // Save by fetch(), so that a lost connection or an expired session does not lose this page.
+  const advice = () => (isInDanger ? "Do not close this page." : "Your marks are stored on this device.");
+  // Unchanged marks and notes are left out: the server knows them from `seen`.
   const toSend = () => {
     const fields = new FormData(form);
     const own = new Set(unsaved().map(([name]) => name));
@@ -144,22 +144,22 @@ if (form) {
   const send = async () => {
     const body = toSend();
     const request = { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout?.(30_000) };
-    const answer = await fetch(form.action, request).catch(() => null);
-    const words = await answer?.text().catch(() => "");
-    if (words && answer.headers.get("Content-Type").startsWith("application/json")) {
+    const response = await fetch(form.action, request).catch(() => null);
+    const text = await response?.text().catch(() => "");
+    if (text && response.headers.get("Content-Type").startsWith("application/json")) {
       forget();
-      location.assign(JSON.parse(words).saved);
+      location.assign(JSON.parse(text).saved);
       return;
     }
-    if (!answer || answer.status >= 500) {
-      say(`Not saved yet: ${answer ? "the server is busy" : "there is no connection"}. ${isKept()} Press Save once more when it is back.`);
-    } else if (answer.redirected) {
-      say(`Not saved yet: you are signed out. ${isKept()}`, link(answer.url, "Sign in and come back"));
-    } else if (answer.status === 403) {
-      say(`Not saved yet: you signed in anew since this page was opened. ${isKept()}`, link(form.action, "Open the sheet again"));
+    if (!response || response.status >= 500) {
+      notify(`Not saved yet: ${response ? "the server is busy" : "there is no connection"}. ${advice()} Press Save again when it is back.`);
+    } else if (response.redirected) {
+      notify(`Not saved yet: you are signed out. ${advice()}`, link(response.url, "Sign in and come back"));
+    } else if (response.status === 403) {
+      notify(`Not saved yet: you signed in again after this page was opened. ${advice()}`, link(form.action, "Open the sheet again"));
     } else {
       isInDanger = false;
-      form.submit(); // the server has something to say about it: its page tells, with everything as it was typed
+      form.submit(); // The page from the server shows the errors and the input.
       return;
     }
     button.removeAttribute("aria-disabled");
@@ -169,6 +169,6 @@ if (form) {
     event.preventDefault();
     if (button.hasAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
-    send().catch(() => form.submit()); // a browser that lacks something sends the form as ever
+    send().catch(() => form.submit()); // Fall back to an ordinary request.
   });
 }

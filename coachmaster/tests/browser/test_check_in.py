@@ -55,7 +55,7 @@ def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, in
 
     phone = browse(phone=True)  # not signed in yet
     phone.goto(scanned(screen))
-    phone.get_by_label("E-mail or admission number").fill(student("Asha Verma").email)
+    phone.get_by_label("Email or admission number").fill(student("Asha Verma").email)
     phone.get_by_label("Password").fill(PASSWORD)
     phone.get_by_role("button", name="Sign in").tap()
     expect(phone.get_by_role("heading", level=1)).to_have_text("JEE Morning")
@@ -71,7 +71,7 @@ def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, in
     # Bela has no phone with her and borrows Asha's.
     phone.context.clear_cookies(name="sessionid")
     phone.goto(scanned(screen))
-    phone.get_by_label("E-mail or admission number").fill(student("Bela Rao").email)
+    phone.get_by_label("Email or admission number").fill(student("Bela Rao").email)
     phone.get_by_label("Password").fill(PASSWORD)
     phone.get_by_role("button", name="Sign in").tap()
     expect(phone.get_by_text("This device has already checked in another student")).to_be_visible()

@@ -36,7 +36,7 @@ def batch(live_server, instructor):
 def sign_in(page, name):
     """By the form, as a person does."""
     page.goto("/")
-    page.get_by_label("E-mail or admission number").fill(name)
+    page.get_by_label("Email or admission number").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(re.compile("/dashboard/"))

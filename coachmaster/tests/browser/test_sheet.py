@@ -175,7 +175,7 @@ def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(
     page.goto(address(batch, today))
     row(page, "Bilal Shaikh").tap(position={"x": 150, "y": 20})
     page.get_by_label("Topic of the class").fill("Optics")
-    expect(page.get_by_text("Not saved yet: kept on this device")).to_be_visible()
+    expect(page.get_by_text("Not saved yet. Stored on this device.")).to_be_visible()
 
     page.context.set_offline(True)
     page.get_by_role("button", name="Save").tap()
@@ -191,7 +191,7 @@ def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(
     page.close()
     again.goto(address(batch, today))
     expect(again.locator("[data-kept-notice]")).to_contain_text(
-        "Not saved yet: kept on this device since"
+        "Not saved yet: stored on this device since"
     )
     expect(again.locator("[data-totals]")).to_have_text("2 present · 1 absent")
     expect(again.get_by_label("Topic of the class")).to_have_value("Optics")
@@ -230,7 +230,7 @@ def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_s
 
     page.get_by_role("button", name="Save").tap()
     page.get_by_role("link", name="Sign in and come back").tap()
-    page.get_by_label("E-mail or admission number").fill(instructor.email)
+    page.get_by_label("Email or admission number").fill(instructor.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").tap()
 
@@ -253,7 +253,7 @@ def test_without_scripts_what_was_marked_survives_an_expired_session_too(
 
     save(page)
     expect(page.get_by_role("status")).to_contain_text("what you had typed is there again")
-    page.get_by_label("E-mail or admission number").fill(instructor.email)
+    page.get_by_label("Email or admission number").fill(instructor.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").tap()
 
@@ -272,7 +272,7 @@ def test_what_was_marked_can_be_thrown_away(browse, instructor, batch, today):
     page.goto(address(batch, today))
     row(page, "Asha Verma").get_by_text("Late", exact=True).click()
     page.reload()
-    page.get_by_role("button", name="Throw away").click()
+    page.get_by_role("button", name="Discard").click()
 
     expect(page.locator("[data-kept-notice]")).to_be_hidden()
     expect(page.locator("[data-totals]")).to_have_text("3 present")
@@ -287,7 +287,7 @@ def test_what_one_person_left_on_a_shared_device_is_not_shown_to_another(
     row(page, "Asha Verma").get_by_text("Late", exact=True).click()
     page.context.clear_cookies()
     page.goto(f"/accounts/login/?next={address(batch, today)}")
-    page.get_by_label("E-mail or admission number").fill(admin.email)
+    page.get_by_label("Email or admission number").fill(admin.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
