@@ -3,6 +3,7 @@ import re
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,15 +19,15 @@ DAY = datetime.timedelta(days=1)
 
 
 @pytest.mark.parametrize(
-    ("who", "name"),
+    ("user", "name"),
     [
         ("admin", "admin-dashboard"),
         ("instructor", "instructor-dashboard"),
         ("student", "student-dashboard"),
     ],
 )
-def test_dashboard_redirects_to_own_dashboard(client_of, request, who, name):
-    client = client_of(request.getfixturevalue(who))
+def test_dashboard_redirects_to_own_dashboard(client_of, request, user, name):
+    client = client_of(request.getfixturevalue(user))
 
     assert client.get("/").url == reverse("dashboards:dashboard")
     assert client.get("/dashboard/").url == reverse(f"dashboards:{name}")
@@ -192,8 +193,6 @@ def test_student_without_fees_is_not_shown_as_paid(client_of, student):
 
 
 def test_group_made_by_institute_works_without_code(client_of):
-    from django.contrib.auth.models import Group, Permission
-
     desk = Group.objects.create(name="Front desk")
     desk.permissions.set(
         Permission.objects.filter(codename__in=["see_whole_institute", "view_user", "add_payment"])
@@ -211,9 +210,7 @@ def test_group_made_by_institute_works_without_code(client_of):
     "more", [(), ("view_payment",), ("view_payment", "view_account", "view_charge", "add_payment")]
 )
 def test_pages_do_not_link_to_forbidden_pages(client_of, more):
-    from django.contrib.auth.models import Group, Permission
-
-    rights = [
+    permissions = [
         "see_whole_institute",
         "view_admin_dashboard",
         "view_user",
@@ -222,7 +219,7 @@ def test_pages_do_not_link_to_forbidden_pages(client_of, more):
         "view_enrollment",
     ]
     desk = Group.objects.create(name="Front desk")
-    desk.permissions.set(Permission.objects.filter(codename__in=[*rights, *more]))
+    desk.permissions.set(Permission.objects.filter(codename__in=[*permissions, *more]))
     enrollment = enrolled(batch=DailyBatchFactory(), fee=1000)
     paid(student=enrollment.student, amount=400)
     taken(enrollment.batch, timezone.localdate(), **{f"s{enrollment.student_id}": "absent"})
@@ -240,7 +237,7 @@ def test_pages_do_not_link_to_forbidden_pages(client_of, more):
 
 
 @pytest.mark.parametrize(
-    ("page", "place"),
+    ("page", "section"),
     [
         ("/late-fees/", "Dues"),
         ("/concessions/", "Dues"),
@@ -250,7 +247,9 @@ def test_pages_do_not_link_to_forbidden_pages(client_of, more):
         ("/search/?q=zzz", "People"),
     ],
 )
-def test_navigation_marks_current_section(client_of, admin, page, place):
+def test_navigation_marks_current_section(client_of, admin, page, section):
     shown = client_of(admin).get(page).content.decode()
 
-    assert re.findall(r'aria-current="page">(?:<svg.*?</svg>)?\s*<span>(\w+)', shown) == [place]
+    assert re.findall(r'aria-current="page">\s*(?:<svg.*?</svg>)?\s*<span>(\w+)', shown) == [
+        section
+    ]
