@@ -38,9 +38,7 @@ def owing(student):
     return student
 
 
-def test_a_payment_that_met_a_deadlock_is_tried_again_and_recorded_once(
-    client_of, admin, owing, failing
-):
+def test_payment_after_deadlock_is_recorded_once(client_of, admin, owing, failing):
     client = client_of(admin)
     failing(1)
 
@@ -51,9 +49,7 @@ def test_a_payment_that_met_a_deadlock_is_tried_again_and_recorded_once(
     assert payment.number == 1
 
 
-def test_after_the_second_failure_a_page_says_that_nothing_was_saved(
-    client_of, admin, owing, failing
-):
+def test_second_failure_shows_busy_page(client_of, admin, owing, failing):
     client = client_of(admin)
     failing(2)
 
@@ -64,7 +60,7 @@ def test_after_the_second_failure_a_page_says_that_nothing_was_saved(
     assert not Payment.objects.exists()
 
 
-def test_a_page_that_failed_can_be_sent_again_as_it_was(client_of, admin, owing, failing):
+def test_failed_form_can_be_sent_again(client_of, admin, owing, failing):
     client = client_of(admin)
     failing(2)
 
@@ -75,9 +71,7 @@ def test_a_page_that_failed_can_be_sent_again_as_it_was(client_of, admin, owing,
     assert Payment.objects.get().amount == 5000
 
 
-def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(
-    client_of, admin, monkeypatch, caplog
-):
+def test_missing_table_is_a_server_error(client_of, admin, monkeypatch, caplog):
     def ask_it(*args):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM forgotten")
@@ -93,7 +87,7 @@ def test_a_table_that_is_not_there_is_a_fault_and_not_a_busy_moment(
     assert "run `manage.py migrate`" in caplog.text
 
 
-def test_a_file_of_sqlite_that_stays_locked_is_a_busy_moment(client_of, admin, monkeypatch):
+def test_locked_sqlite_file_shows_busy_page(client_of, admin, monkeypatch):
     def locked(*args):
         cause = sqlite3.OperationalError("database is locked")
         cause.sqlite_errorcode = sqlite3.SQLITE_BUSY

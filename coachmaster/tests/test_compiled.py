@@ -28,7 +28,7 @@ def warnings(caplog):
     return caplog
 
 
-def test_each_call_gives_the_rows_of_the_queryset(settings, warnings):
+def test_compiled_query_returns_rows_of_queryset(settings, warnings):
     def courses(*, least, day, code):
         found = Course.objects.filter(
             Q(pk__gte=least, batches__starts_on__lt=day) | Q(pk=least) | Q(code=code)
@@ -52,7 +52,7 @@ def test_each_call_gives_the_rows_of_the_queryset(settings, warnings):
     assert warnings.records == []
 
 
-def test_records_come_with_related_records_annotations_and_prefetched_rows(
+def test_compiled_rows_have_related_annotated_and_prefetched_data(
     instructor, warnings, django_assert_num_queries
 ):
     @compiled
@@ -83,7 +83,7 @@ def test_records_come_with_related_records_annotations_and_prefetched_rows(
     assert warnings.records == []
 
 
-def test_columns_that_were_left_out_are_loaded_when_they_are_read(django_assert_num_queries):
+def test_deferred_columns_are_loaded_on_access(django_assert_num_queries):
     rows = compiled(lambda: Batch.objects.select_related("course").only("name", "course__name"))
     BatchFactory(course__name="JEE", course__description="Two years")
 
@@ -94,7 +94,7 @@ def test_columns_that_were_left_out_are_loaded_when_they_are_read(django_assert_
         assert batch.course.description == "Two years"
 
 
-def test_a_list_of_ids_may_have_any_length(django_assert_num_queries):
+def test_list_of_ids_may_have_any_length(django_assert_num_queries):
     courses = CourseFactory.create_batch(10)
     rows = compiled(
         lambda *, ids: Course.objects.filter(pk__in=ids).order_by("pk").values_list("pk", flat=True)
@@ -107,7 +107,7 @@ def test_a_list_of_ids_may_have_any_length(django_assert_num_queries):
     assert rows(ids=[*ids, *range(-600, 0)]) == ids
 
 
-def test_none_and_a_value_are_told_apart():
+def test_none_and_a_value_are_separate_queries():
     rows = compiled(
         lambda *, code: Course.objects.filter(Q(code=code) if code else Q()).values_list(
             "name", flat=True
@@ -118,7 +118,7 @@ def test_none_and_a_value_are_told_apart():
     assert [rows(code="J"), rows(code=None), rows(code="K")] == [[course.name], [course.name], []]
 
 
-def test_moments_are_compared_as_moments():
+def test_datetimes_are_compared_as_datetimes():
     course, now = CourseFactory(name="JEE"), timezone.now()
     rows = compiled(
         lambda *, before: Course.objects.filter(created_at__lte=before).values_list("name")
@@ -143,9 +143,7 @@ def test_moments_are_compared_as_moments():
         ),
     ],
 )
-def test_a_value_that_is_not_passed_on_as_it_is_gives_the_plain_rows_and_one_warning(
-    build, warnings
-):
+def test_function_that_changes_a_value_is_not_compiled(build, warnings):
     rows, course = compiled(build), CourseFactory(name="JE", code="JEE")
 
     assert [rows(value="JE"), rows(value="JE")] == [[course], [course]]
@@ -153,7 +151,7 @@ def test_a_value_that_is_not_passed_on_as_it_is_gives_the_plain_rows_and_one_war
 
 
 @pytest.mark.parametrize("reason", ["setting", "version"])
-def test_it_can_be_switched_off_and_is_off_for_a_newer_django(
+def test_compilation_is_off_by_setting_and_for_newer_django(
     reason, settings, monkeypatch, warnings
 ):
     builds = []

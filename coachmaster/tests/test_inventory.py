@@ -31,7 +31,7 @@ def inventory():
     return sorted([*urls, *calls, *pages, *operations, *commands])
 
 
-def test_addresses_operations_access_and_commands_are_those_of_the_inventory():
+def test_urls_operations_access_and_commands_match_inventory():
     written = INVENTORY.read_text().splitlines()
 
     assert inventory() == written

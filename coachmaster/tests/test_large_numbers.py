@@ -24,7 +24,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("role", ["admin", "instructor"])
-def test_a_number_too_large_is_not_found(db, client_of, request, role):
+def test_too_large_id_is_not_found(db, client_of, request, role):
     client = client_of(request.getfixturevalue(role))
     client.raise_request_exception = False
 

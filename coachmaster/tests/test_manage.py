@@ -6,7 +6,7 @@ import sys
 from django.conf import settings
 
 
-def test_a_package_that_is_not_installed_is_named_with_what_to_do_and_without_a_traceback():
+def test_missing_package_is_named_without_traceback():
     without_packages = [sys.executable, "-S", "-E", "manage.py", "check"]
 
     done = subprocess.run(

@@ -217,14 +217,14 @@ def answer(name, people, person, method, **kwargs):
     )
 
 
-def test_every_route_stands_in_the_table_and_every_row_is_a_route():
+def test_table_lists_every_route():
     assert {name for _, name, *_ in ROWS} == set(ROUTES), (
         "Write a new route into the table, and who may open it."
     )
     assert all(len(row) == 2 + len(PEOPLE) for row in ROWS)
 
 
-def test_each_person_gets_what_the_table_says(people):
+def test_each_person_gets_the_status_in_the_table(people):
     got = [
         [method, name, *(answer(name, people, person, method) for person in PEOPLE)]
         for method, name, *_ in ROWS
@@ -233,7 +233,7 @@ def test_each_person_gets_what_the_table_says(people):
     assert [row for row in got if row not in ROWS] == []
 
 
-def test_who_may_not_open_a_page_may_not_send_its_form_either(people):
+def test_post_needs_the_permission_of_the_page(people):
     refusals = [
         (name, person, code)
         for method, name, *codes in ROWS
@@ -249,20 +249,20 @@ def test_who_may_not_open_a_page_may_not_send_its_form_either(people):
     assert refusals and wrong == []
 
 
-def test_a_form_without_its_token_is_refused(people):
+def test_form_without_csrf_token_is_refused(people):
     got = {name: answer(name, people, "admin", "POST", enforce_csrf_checks=True) for name in ROUTES}
 
     assert {name: code for name, code in got.items() if code != "403"} == {}
 
 
-def test_no_view_is_exempt_from_the_token_but_those_that_look_at_no_session():
+def test_only_views_without_session_are_csrf_exempt():
     exempt = {path for _, path, view in routes() if getattr(view, "csrf_exempt", False)}
 
     assert exempt
     assert {path for path in exempt if not path.startswith("api/")} == set()
 
 
-def test_the_pages_that_need_no_sign_in_are_these():
+def test_pages_without_sign_in_are_listed():
     opened = {
         name for name, (_, view) in ROUTES.items() if not getattr(view, "login_required", True)
     }
@@ -278,7 +278,7 @@ def admin_pages():
 
 
 @pytest.mark.parametrize("name", list(admin_pages()))
-def test_only_staff_enter_django_admin(name, people):
+def test_only_staff_can_enter_django_admin(name, people):
     owner = UserFactory(email="owner@example.com", is_superuser=True)
     people["owner"] = owner
 
@@ -292,5 +292,5 @@ def test_only_staff_enter_django_admin(name, people):
     assert {status(person) for person in PEOPLE if person != "admin"} <= {302, 403}
 
 
-def test_django_admin_lives_where_the_settings_say():
+def test_path_of_django_admin_is_a_setting():
     assert reverse("admin:index") == f"/{settings.ADMIN_PATH}"

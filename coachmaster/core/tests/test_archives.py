@@ -10,7 +10,7 @@ def opened(files):
     return zipfile.ZipFile(io.BytesIO(b"".join(zip_chunks(files))))
 
 
-def test_a_zip_gives_every_file_back():
+def test_zip_contains_every_file():
     archive = opened([("a.pdf", b"first"), ("आरव.pdf", b"\0" * 5000)])
     assert archive.testzip() is None
     assert {name: archive.read(name) for name in archive.namelist()} == {
@@ -19,7 +19,7 @@ def test_a_zip_gives_every_file_back():
     }
 
 
-def test_a_name_that_comes_again_is_numbered():
+def test_repeated_name_is_numbered():
     assert opened(
         [("a.b.pdf", b""), ("a.b.pdf", b""), ("a.b.pdf", b""), ("c", b""), ("c", b"")]
     ).namelist() == [
@@ -31,11 +31,11 @@ def test_a_name_that_comes_again_is_numbered():
     ]
 
 
-def test_a_zip_of_nothing_is_a_zip():
+def test_zip_without_files_is_valid():
     assert opened([]).namelist() == []
 
 
-def test_a_file_is_sent_before_the_next_is_made():
+def test_each_file_is_sent_before_the_next_is_made():
     made = []
     chunks = zip_chunks(
         (made.append(number) or f"{number}.pdf", b"x" * 100) for number in range(10)
@@ -44,7 +44,7 @@ def test_a_file_is_sent_before_the_next_is_made():
     assert made == [0]
 
 
-def test_the_zip_is_downloaded_under_the_servers_name():
+def test_zip_response_has_the_given_name():
     answer = zip_response("statements-2026-04-05", [("a.pdf", b"first")])
     assert answer["Content-Type"] == "application/zip"
     assert answer["Content-Disposition"] == 'attachment; filename="statements-2026-04-05.zip"'

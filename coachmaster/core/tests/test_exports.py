@@ -58,14 +58,14 @@ def named(name):
     return {**ASHA, "name": name}
 
 
-def test_csv_writes_amounts_exactly_and_dates_unmistakably_and_moments_in_local_time():
+def test_csv_has_exact_amounts_iso_dates_and_local_times():
     assert as_csv([ASHA]) == [
         ["Student", "Owed", "Receipts", "Due on", "Reminded"],
         ["Asha Verma", "125000.00", "3", "2026-04-05", "2026-04-06 17:30:05"],
     ]
 
 
-def test_xlsx_holds_numbers_as_numbers_and_dates_as_dates():
+def test_xlsx_cells_hold_numbers_and_dates():
     sheet = as_sheet([ASHA, {**ASHA, "owed": Decimal("-0.05")}])
     student, owed, receipts, due_on, reminded = sheet[2]
     assert student.value == "Asha Verma"
@@ -77,7 +77,7 @@ def test_xlsx_holds_numbers_as_numbers_and_dates_as_dates():
     assert sheet["B3"].value == -0.05
 
 
-def test_xlsx_has_a_bold_frozen_heading_with_filters_and_columns_as_wide_as_their_text():
+def test_xlsx_has_frozen_heading_filters_and_wide_columns():
     sheet = as_sheet([named("A rather long name of forty letters, yes"), named("x" * 300)])
     assert all(cell.font.bold for cell in sheet[1])
     assert sheet.freeze_panes == "A2"
@@ -86,7 +86,7 @@ def test_xlsx_has_a_bold_frozen_heading_with_filters_and_columns_as_wide_as_thei
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_text_comes_back_as_it_was(name):
+def test_text_is_exported_unchanged(name):
     assert as_csv([named(name)])[1][0] == name
     cell = as_sheet([named(name)])["A2"]
     assert cell.value == name
@@ -110,33 +110,33 @@ def test_text_comes_back_as_it_was(name):
         '=HYPERLINK("x")',
     ],
 )
-def test_text_never_becomes_a_formula(name):
+def test_text_is_never_exported_as_a_formula(name):
     assert as_csv([named(name)])[1][0] == f"'{name}"
     cell = as_sheet([named(name)])["A2"]
     assert cell.data_type in {"s", "inlineStr"}
     assert cell.value.replace("_x000D_", "\r") == name  # a carriage return is written by its number
 
 
-def test_a_heading_is_no_formula_either():
+def test_heading_is_never_exported_as_a_formula():
     columns = [ExportColumn("=cmd", CellType.TEXT, str)]
     assert as_csv([], columns) == [["'=cmd"]]
     assert as_sheet([], columns)["A1"].value == "=cmd"
     assert as_sheet([], columns)["A1"].data_type != "f"
 
 
-def test_a_negative_amount_stays_a_number():
+def test_negative_amount_is_a_number():
     assert as_csv([{**ASHA, "owed": Decimal("-500.50")}])[1][1] == "-500.50"
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_parts_of_a_paisa_are_refused_rather_than_rounded(form):
+def test_parts_of_a_paisa_are_an_error(form):
     with pytest.raises(ValueError, match="parts of a paisa"):
         content(
             export_response("dues", COLUMNS, [{**ASHA, "owed": Decimal("0.001")}], file_format=form)
         )
 
 
-def test_nothing_is_an_empty_cell():
+def test_none_is_an_empty_cell():
     nothing = dict.fromkeys(ASHA)
     assert as_csv([nothing])[1] == ["", "", "", "", ""]
     sheet = as_sheet([ASHA, nothing, ASHA])
@@ -144,13 +144,13 @@ def test_nothing_is_an_empty_cell():
     assert sheet["A4"].value == "Asha Verma"
 
 
-def test_an_empty_list_is_a_heading():
+def test_empty_list_has_a_heading():
     assert as_csv([]) == [["Student", "Owed", "Receipts", "Due on", "Reminded"]]
     assert as_sheet([]).max_row == 1
 
 
 @pytest.mark.django_db  # closing an answer looks at the database's connection
-def test_the_file_is_downloaded_under_the_servers_name():
+def test_response_has_the_given_file_name():
     answer = export_response("dues-2026-04-05", COLUMNS, [])
     assert answer["Content-Disposition"] == 'attachment; filename="dues-2026-04-05.csv"'
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
@@ -168,7 +168,7 @@ def test_unknown_file_format_is_refused():
         export_response("dues", COLUMNS, [], file_format="exe")
 
 
-def test_csv_is_sent_while_the_rows_are_still_read():
+def test_csv_is_sent_while_rows_are_read():
     read = []
     rows = (read.append(number) or ASHA for number in range(10_000))
     chunks = iter(export_response("dues", COLUMNS, rows).streaming_content)
@@ -178,7 +178,7 @@ def test_csv_is_sent_while_the_rows_are_still_read():
 
 @pytest.mark.size
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_memory_does_not_grow_with_the_rows(form):
+def test_memory_does_not_grow_with_rows(form):
     def peak(count):
         tracemalloc.start()
         for _chunk in export_response(

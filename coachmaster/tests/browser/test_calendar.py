@@ -29,7 +29,7 @@ def batch(tomorrow, instructor):
     return batch
 
 
-def test_a_class_is_moved_over_a_clash_by_keyboard_and_the_student_reads_it_on_a_phone(
+def test_class_is_rescheduled_by_keyboard_despite_a_clash(
     browse, admin, instructor, batch, tomorrow
 ):
     DailyBatchFactory(name="NEET Evening", instructor=instructor, starts_on=tomorrow)
@@ -66,7 +66,7 @@ def test_a_class_is_moved_over_a_clash_by_keyboard_and_the_student_reads_it_on_a
     assert look_over(phone) == []
 
 
-def test_a_class_is_cancelled_and_taken_back_without_scripts(browse, admin, batch, tomorrow):
+def test_class_is_cancelled_and_restored_without_scripts(browse, admin, batch, tomorrow):
     page = browse(admin, java_script_enabled=False)
     page.goto(batch.get_absolute_url())
     page.get_by_role(
@@ -85,7 +85,7 @@ def test_a_class_is_cancelled_and_taken_back_without_scripts(browse, admin, batc
     assert not ClassChange.objects.exists()
 
 
-def test_today_stands_first_on_a_phone_and_the_days_stand_in_a_row_on_a_desk(browse, admin, batch):
+def test_week_starts_today_on_a_phone_and_is_a_grid_on_a_desk(browse, admin, batch):
     page = browse(admin, phone=True)
     page.goto(reverse("academics:calendar"))
 
@@ -101,7 +101,7 @@ def test_today_stands_first_on_a_phone_and_the_days_stand_in_a_row_on_a_desk(bro
     assert len(set(tops())) == 1
 
 
-def test_the_address_for_ones_phone_is_made_shown_and_renewed(browse, instructor, batch):
+def test_calendar_feed_url_is_created_and_renewed(browse, instructor, batch):
     page = browse(instructor, phone=True)
     page.goto(reverse("accounts:me"))
     page.get_by_role("button", name="Make the address").click()

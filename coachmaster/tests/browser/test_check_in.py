@@ -46,7 +46,7 @@ def scanned(screen):
     return code.text
 
 
-def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, instructor):
+def test_instructor_sees_students_check_in(browse, batch, instructor):
     screen = browse(instructor)
     screen.goto(reverse("attendance:sheet", args=[batch.pk, timezone.localdate()]))
     screen.get_by_role("link", name="Check-in by code").click()
@@ -88,9 +88,7 @@ def test_a_class_checks_in_and_the_instructor_sees_them_arrive(browse, batch, in
     assert Mark.objects.count() == 2 and not Sheet.objects.get().is_open
 
 
-def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(
-    browse, batch, instructor, monkeypatch
-):
+def test_expired_or_foreign_code_marks_nobody(browse, batch, instructor, monkeypatch):
     now = time.time()
     screen = browse(instructor)
     screen.goto(reverse("attendance:check-in-screen", args=[batch.pk]))
@@ -120,9 +118,7 @@ def test_a_code_that_is_over_replayed_or_not_for_this_student_marks_nobody(
     assert Mark.objects.count() == 1
 
 
-def test_without_scripts_the_screen_loads_itself_again_and_a_phone_checks_in(
-    browse, batch, instructor
-):
+def test_check_in_works_without_scripts(browse, batch, instructor):
     screen = browse(instructor, java_script_enabled=False)
     screen.goto(reverse("attendance:check-in-screen", args=[batch.pk]))
     assert 'http-equiv="refresh" content="20"' in screen.content()

@@ -290,7 +290,7 @@ def addresses(pages):
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_every_page_is_readable_by_everybody(browse, institute, role, pages):
+def test_every_page_is_accessible(browse, institute, role, pages):
     page = browse(institute.get(role))
     wrong = {}
     for address in addresses(pages(institute)):
@@ -301,7 +301,7 @@ def test_every_page_is_readable_by_everybody(browse, institute, role, pages):
     assert wrong == {}, "\n".join(f"{address} {fault}" for fault, address in wrong.items())
 
 
-def test_pages_that_say_no_are_readable_too(browse, institute):
+def test_error_pages_are_accessible(browse, institute):
     page = browse(institute["student"])
     for address, status in [
         ("/people/", 403),
@@ -312,7 +312,7 @@ def test_pages_that_say_no_are_readable_too(browse, institute):
         assert look_over(page) == []
 
 
-def test_the_longest_names_and_crores_stay_within_the_page(browse, admin):
+def test_long_names_and_large_amounts_fit_the_page(browse, admin):
     name = "Venkatanarasimharajuvaripeta Subrahmanya Chandrasekhara Balasubramaniam-Krishnamoorthy"
     crores = Decimal("12345678.50")
     batch = BatchFactory(

@@ -42,9 +42,7 @@ def sign_in(page, name):
     expect(page).to_have_url(re.compile("/dashboard/"))
 
 
-def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints_on_one_page(
-    browse, admin, batch
-):
+def test_desk_enrolls_student_and_prints_receipt_on_one_page(browse, admin, batch):
     student = StudentFactory(user__full_name="Asha Verma", user__phone="9876543210")
     page = browse()
     sign_in(page, admin.email)
@@ -91,7 +89,7 @@ def test_at_the_desk_a_student_is_found_enrolled_and_pays_and_the_receipt_prints
     assert payment.prints.get().printed_by == admin
 
 
-def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, admin, batch):
+def test_desk_prorates_and_splits_a_fee_by_plan(browse, admin, batch):
     student = StudentFactory(user__full_name="Asha Verma")
     batch.starts_on, batch.ends_on = (
         timezone.localdate() - 28 * DAY,
@@ -129,7 +127,7 @@ def test_at_the_desk_a_fee_is_prorated_and_split_and_follows_the_plan(browse, ad
     assert list(charged) == [Decimal("600.00"), Decimal("1500.00"), Decimal("1500.00")]
 
 
-def test_at_the_desk_a_student_leaves_and_gets_the_rest_back(browse, admin, batch):
+def test_desk_drops_student_with_refund(browse, admin, batch):
     batch.starts_on, batch.ends_on = (
         timezone.localdate() - 15 * DAY,
         timezone.localdate() + 14 * DAY,
@@ -171,7 +169,7 @@ def test_at_the_desk_a_student_leaves_and_gets_the_rest_back(browse, admin, batc
     assert student.account.balance == 0
 
 
-def test_in_class_two_taps_and_save_take_the_attendance_on_a_phone(browse, instructor, batch):
+def test_attendance_is_marked_on_a_phone(browse, instructor, batch):
     names = ["Asha Verma", "Bilal Shaikh", "Chitra Iyer"]
     students = {
         name: enrolled(student=StudentFactory(user__full_name=name), batch=batch).student
@@ -199,7 +197,7 @@ def test_in_class_two_taps_and_save_take_the_attendance_on_a_phone(browse, instr
     assert len(students) == Mark.objects.count()
 
 
-def test_attendance_is_taken_without_a_mouse(browse, instructor, batch):
+def test_attendance_is_marked_without_a_mouse(browse, instructor, batch):
     for name in ("Asha Verma", "Bilal Shaikh", "Chitra Iyer"):
         enrolled(student=StudentFactory(user__full_name=name), batch=batch)
     page = browse(instructor)
@@ -221,7 +219,7 @@ def test_attendance_is_taken_without_a_mouse(browse, instructor, batch):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_on_the_bus_a_student_sees_attendance_fees_and_receipts(browse, student, batch, dark):
+def test_student_sees_attendance_fees_and_receipts_on_a_phone(browse, student, batch, dark):
     enrolled(student=student, batch=batch)
     payment = paid(student=student, amount="4500.00")
     page = browse(phone=True, dark=dark)
@@ -245,7 +243,7 @@ def test_on_the_bus_a_student_sees_attendance_fees_and_receipts(browse, student,
     expect(page.locator(".receipt")).to_contain_text("Rupees four thousand five hundred only")
 
 
-def test_without_scripts_the_day_still_works(browse, instructor, batch):
+def test_daily_work_is_possible_without_scripts(browse, instructor, batch):
     enrolled(student=StudentFactory(user__full_name="Asha Verma"), batch=batch)
     page = browse(instructor, phone=True, java_script_enabled=False)
     page.goto(reverse("attendance:sheet", args=[batch.pk, timezone.localdate()]))
@@ -256,7 +254,7 @@ def test_without_scripts_the_day_still_works(browse, instructor, batch):
     assert Mark.objects.get().status == "absent"
 
 
-def test_a_form_that_is_refused_opens_at_its_first_wrong_field(browse, admin):
+def test_invalid_form_opens_at_its_first_error(browse, admin):
     page = browse(admin, phone=True)
     page.goto(reverse("accounts:person-create"))
     page.get_by_label("Full name").fill("Asha Verma")
@@ -268,7 +266,7 @@ def test_a_form_that_is_refused_opens_at_its_first_wrong_field(browse, admin):
     expect(page.get_by_label("Full name")).to_have_value("Asha Verma")
 
 
-def test_who_brings_a_file_in_sees_that_it_is_being_done(browse, admin):
+def test_import_shows_its_progress(browse, admin):
     page = browse(admin)
     page.goto("/imports/")
     page.set_input_files(

@@ -30,9 +30,7 @@ def batch(live_server, instructor):
     return batch
 
 
-def test_a_month_of_forty_students_prints_on_one_landscape_page_and_goes_into_a_file(
-    browse, instructor, batch
-):
+def test_register_of_forty_students_prints_on_one_page(browse, instructor, batch):
     page = browse(instructor)
     page.goto(reverse("attendance:batch-attendance", args=[batch.pk]))
     expect(page.get_by_role("combobox", name="Month")).to_have_value("2026-06")
@@ -50,7 +48,7 @@ def test_a_month_of_forty_students_prints_on_one_landscape_page_and_goes_into_a_
     assert [[round(float(number)) for number in box.split()] for box in boxes] == [[0, 0, 842, 595]]
 
 
-def test_a_student_walks_through_the_months_on_a_phone(browse, student):
+def test_student_pages_through_months_on_a_phone(browse, student):
     today = timezone.localdate().replace(day=1)
     batch = DailyBatchFactory(starts_on=today - datetime.timedelta(days=70))
     EnrollmentFactory(batch=batch, student=student, enrolled_on=batch.starts_on)

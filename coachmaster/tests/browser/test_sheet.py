@@ -58,7 +58,7 @@ def saved(page):
     expect(page.locator(".messages")).to_contain_text("saved")
 
 
-def test_forty_students_with_three_absences_take_five_taps(browse, instructor, batch, today):
+def test_sheet_with_three_absences_takes_five_taps(browse, instructor, batch, today):
     EnrollmentFactory.create_batch(37, batch=batch, enrolled_on=batch.starts_on)
     absent = list(Enrollment.objects.order_by("student__user__full_name", "pk")[3:40:15])
     page = browse(instructor, phone=True)
@@ -89,9 +89,7 @@ def test_forty_students_with_three_absences_take_five_taps(browse, instructor, b
     assert Mark.objects.count() == 40
 
 
-def test_a_tap_walks_through_the_four_marks_and_the_buttons_choose_each(
-    browse, instructor, batch, today
-):
+def test_tap_cycles_through_statuses_and_buttons_choose_one(browse, instructor, batch, today):
     page = browse(instructor, phone=True)
     page.goto(address(batch, today))
     asha = row(page, "Asha Verma")
@@ -111,9 +109,7 @@ def test_a_tap_walks_through_the_four_marks_and_the_buttons_choose_each(
     assert Mark.objects.get(status="excused").note == "At a wedding"
 
 
-def test_all_are_marked_absent_or_as_last_time_without_losing_the_page(
-    browse, instructor, batch, today
-):
+def test_all_students_can_be_marked_at_once(browse, instructor, batch, today):
     chitra = Enrollment.objects.get(student__user__full_name="Chitra Iyer")
     taken(batch, today - DAY, **{f"s{chitra.student_id}": "late"})
     page = browse(instructor)
@@ -131,9 +127,7 @@ def test_all_are_marked_absent_or_as_last_time_without_losing_the_page(
     assert (sheet.topic, sheet.marks.get(status="late").enrollment) == ("Waves", chitra)
 
 
-def test_without_scripts_a_sheet_is_filled_noted_saved_and_corrected(
-    browse, instructor, batch, today
-):
+def test_sheet_works_without_scripts(browse, instructor, batch, today):
     page = browse(instructor, phone=True, java_script_enabled=False)
     page.goto(address(batch, today))
     page.get_by_role("link", name="All absent").tap()
@@ -152,7 +146,7 @@ def test_without_scripts_a_sheet_is_filled_noted_saved_and_corrected(
     assert MarkChange.objects.count() == 1
 
 
-def test_by_keyboard_the_arrow_enters_the_list_and_letters_mark(browse, instructor, batch, today):
+def test_sheet_works_by_keyboard(browse, instructor, batch, today):
     page = browse(instructor)
     page.goto(address(batch, today))
 
@@ -168,9 +162,7 @@ def test_by_keyboard_the_arrow_enters_the_list_and_letters_mark(browse, instruct
 # Not saved yet ---------------------------------------------------------------------------------------------------
 
 
-def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(
-    browse, instructor, batch, today
-):
+def test_marks_survive_lost_connection_and_closed_page(browse, instructor, batch, today):
     page = browse(instructor, phone=True, unsteady=True)
     page.goto(address(batch, today))
     row(page, "Bilal Shaikh").tap(position={"x": 150, "y": 20})
@@ -205,9 +197,7 @@ def test_what_was_marked_survives_a_lost_connection_and_a_closed_page(
     assert again.evaluate("localStorage.length") == 0
 
 
-def test_a_save_pressed_again_once_the_connection_is_back_is_one_save(
-    browse, instructor, batch, today
-):
+def test_save_after_lost_connection_is_one_save(browse, instructor, batch, today):
     page = browse(instructor, unsteady=True)
     page.goto(address(batch, today))
     page.context.set_offline(True)
@@ -220,9 +210,7 @@ def test_a_save_pressed_again_once_the_connection_is_back_is_one_save(
     assert Sheet.objects.get().version == 1
 
 
-def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_sheet(
-    browse, instructor, batch, today
-):
+def test_marks_survive_expired_session(browse, instructor, batch, today):
     page = browse(instructor, phone=True)
     page.goto(address(batch, today))
     row(page, "Chitra Iyer").tap(position={"x": 150, "y": 20})
@@ -242,9 +230,7 @@ def test_what_was_marked_survives_an_expired_session_and_one_comes_back_to_the_s
     assert marks() == ["present", "present", "absent"]
 
 
-def test_without_scripts_what_was_marked_survives_an_expired_session_too(
-    browse, instructor, batch, today
-):
+def test_marks_survive_expired_session_without_scripts(browse, instructor, batch, today):
     page = browse(instructor, phone=True, java_script_enabled=False)
     page.goto(address(batch, today))
     row(page, "Chitra Iyer").get_by_text("Absent", exact=True).tap()
@@ -267,7 +253,7 @@ def test_without_scripts_what_was_marked_survives_an_expired_session_too(
     assert (marks(), Sheet.objects.get().topic) == (["present", "present", "absent"], "Optics")
 
 
-def test_what_was_marked_can_be_thrown_away(browse, instructor, batch, today):
+def test_unsaved_marks_can_be_discarded(browse, instructor, batch, today):
     page = browse(instructor)
     page.goto(address(batch, today))
     row(page, "Asha Verma").get_by_text("Late", exact=True).click()
@@ -279,9 +265,7 @@ def test_what_was_marked_can_be_thrown_away(browse, instructor, batch, today):
     assert page.evaluate("localStorage.length") == 0
 
 
-def test_what_one_person_left_on_a_shared_device_is_not_shown_to_another(
-    browse, instructor, admin, batch, today
-):
+def test_unsaved_marks_are_not_shown_to_another_user(browse, instructor, admin, batch, today):
     page = browse(instructor)
     page.goto(address(batch, today))
     row(page, "Asha Verma").get_by_text("Late", exact=True).click()
@@ -298,9 +282,7 @@ def test_what_one_person_left_on_a_shared_device_is_not_shown_to_another(
 # Two tabs --------------------------------------------------------------------------------------------------------
 
 
-def test_the_second_of_two_tabs_is_refused_keeps_its_own_marks_and_saves_again(
-    browse, instructor, batch, today
-):
+def test_second_tab_keeps_its_marks_after_a_conflict(browse, instructor, batch, today):
     other = UserFactory(full_name="Anita Rao", role="Admin")
     mine, theirs = browse(instructor, phone=True), browse(other)
     for page in (mine, theirs):

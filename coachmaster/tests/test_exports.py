@@ -66,7 +66,7 @@ OF = {
 @pytest.mark.size
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 @pytest.mark.parametrize("name", LISTS)
-def test_each_list_comes_out_in_both_forms(people, client, name, form):
+def test_each_list_is_exported_as_csv_and_xlsx(people, client, name, form):
     client.force_login(people["admin"])
     args = {name: [people["objects"][kind]] for name, kind in OF.items()}
 
@@ -82,9 +82,7 @@ EMPTY = {"finance:refund-due-list", "attendance:shortage", "imports:import-list"
 @pytest.mark.parametrize(
     "name", [name for name in LISTS if name != "attendance:missing"]
 )  # that hangs on the hour
-def test_the_page_of_a_list_has_a_button_for_each_form_once_something_stands_in_it(
-    people, client, name
-):
+def test_list_with_rows_has_export_buttons(people, client, name):
     client.force_login(people["admin"])
     args = {name: [people["objects"][kind]] for name, kind in OF.items()}
 
@@ -100,7 +98,7 @@ def test_the_page_of_a_list_has_a_button_for_each_form_once_something_stands_in_
     assert buttons == ([0, 0] if name in EMPTY else [1, 1])
 
 
-def test_filters_and_order_are_those_of_the_page(desk):
+def test_export_uses_filters_and_order_of_page(desk):
     for name, fee in (("Arts", 3), ("Science", 1), ("Science II", 2)):
         CourseFactory(name=name, total_fee=Decimal(fee))
 
@@ -109,7 +107,7 @@ def test_filters_and_order_are_those_of_the_page(desk):
     assert [row[0] for row in rows] == ["Course", "Science II", "Science"]
 
 
-def test_all_pages_come_out_not_only_the_one_shown(desk):
+def test_export_contains_all_pages(desk):
     for number in range(70):
         CourseFactory(name=f"Course {number:02}")
 
@@ -118,7 +116,7 @@ def test_all_pages_come_out_not_only_the_one_shown(desk):
     assert [row[0] for row in rows[1:]] == [f"Course {number:02}" for number in range(70)]
 
 
-def test_numbers_are_numbers_and_dates_dates(desk, batch, admin):
+def test_xlsx_holds_numbers_and_dates(desk, batch, admin):
     student = StudentFactory(user__full_name="Asha Verma", admission_number="26-7")
     enrolled(student=student, batch=batch, by=admin)
     payment = paid(student=student, amount="1500.50", paid_on=datetime.date(2026, 6, 2), by=admin)
@@ -141,7 +139,7 @@ def test_numbers_are_numbers_and_dates_dates(desk, batch, admin):
     assert (sheet_row[1].date(), sheet_row[7]) == (day, 1500.5)
 
 
-def test_text_is_never_a_formula(desk):
+def test_exported_text_is_never_a_formula(desk):
     CourseFactory(name="=1+1", code="@x")
 
     assert table(desk, "academics:course-list")[1][:2] == ["'=1+1", "'@x"]
@@ -150,7 +148,7 @@ def test_text_is_never_a_formula(desk):
     assert (cell.value, cell.data_type) == ("=1+1", "s")
 
 
-def test_what_came_out_goes_in_again_and_changes_nothing(desk, file):
+def test_importing_an_export_changes_nothing(desk, file):
     course = CourseFactory(
         name="=SUM(1)", code="", total_fee=Decimal("125000.50"), description="-x\nसंस्कृत"
     )
@@ -173,9 +171,7 @@ def test_what_came_out_goes_in_again_and_changes_nothing(desk, file):
     assert Course.objects.get() == course
 
 
-def test_an_instructor_takes_out_what_the_page_shows_and_no_money(
-    batch, instructor, client_of, admin
-):
+def test_instructor_exports_own_rows_without_money(batch, instructor, client_of, admin):
     batch.instructor = instructor
     batch.save()
     BatchFactory(name="Not theirs")
@@ -192,7 +188,7 @@ def test_an_instructor_takes_out_what_the_page_shows_and_no_money(
         assert client.get(reverse(name), {"as": "csv"}).status_code == 403
 
 
-def test_a_student_takes_out_their_own_payments_and_nobody_elses(batch, client_of, admin, student):
+def test_student_exports_only_own_payments(batch, client_of, admin, student):
     enrolled(student=student, batch=batch, by=admin)
     paid(student=student, amount="10.00", by=admin)
     other = StudentFactory()
@@ -205,7 +201,7 @@ def test_a_student_takes_out_their_own_payments_and_nobody_elses(batch, client_o
     )
 
 
-def test_another_form_is_the_page(desk):
+def test_unknown_format_shows_the_page(desk):
     assert "text/html" in desk.get(reverse("academics:course-list"), {"as": "exe"})["Content-Type"]
 
 
@@ -218,7 +214,7 @@ def test_export_of_a_list_is_logged_with_the_user(desk, admin, caplog):
     assert f"user {admin.pk} exports /holidays/?as=csv" in caplog.text
 
 
-def test_queries_grow_by_the_chunk_and_not_by_the_row(desk, queries_of):
+def test_query_count_grows_with_chunks_not_rows(desk, queries_of):
     few = queries_of(lambda: table(desk, "accounts:person-list"))
     for _ in range(40):
         UserFactory()
@@ -227,7 +223,7 @@ def test_queries_grow_by_the_chunk_and_not_by_the_row(desk, queries_of):
 
 
 @pytest.mark.size
-def test_memory_does_not_grow_with_the_rows(desk):
+def test_memory_does_not_grow_with_rows(desk):
     def peak(count):
         Course.objects.bulk_create(
             Course(name=f"C {n}", total_fee=1, description="x" * 500) for n in range(count)
@@ -245,7 +241,7 @@ def test_memory_does_not_grow_with_the_rows(desk):
     assert peak(6000) < 2 * few
 
 
-def test_a_students_charges_and_statement_come_out_as_the_page_shows_them(desk, batch, admin):
+def test_charges_and_statement_of_student_are_exported_as_shown(desk, batch, admin):
     batch.course.total_fee = 100_000
     batch.course.save()
     student = StudentFactory()

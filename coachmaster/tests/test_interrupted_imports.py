@@ -74,7 +74,7 @@ def eventually(ask, wanted):
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
-def test_students_come_in_whole_or_not_at_all(file, by):
+def test_interrupted_import_of_students_changes_nothing(file, by):
     StudentFactory(user__full_name="Was here")
     history = User.history.count()
     path = file("Name,Phone\n" + "".join(f"Student {n},98765{n:05}\n" for n in range(2500)))
@@ -86,7 +86,7 @@ def test_students_come_in_whole_or_not_at_all(file, by):
     assert run_import("import_students", path).summary.startswith("2,500 students created")
 
 
-def test_marks_come_in_whole_or_not_at_all(file):
+def test_interrupted_import_of_attendance_changes_nothing(file):
     batch = BatchFactory(code="M1")
     students = [enrolled(batch=batch, fee="100").student for _ in range(3)]
     path = file(

@@ -43,7 +43,7 @@ def section(heading):
 
 
 @pytest.mark.django_db
-def test_the_examples_run_one_after_the_other_and_twice(file):
+def test_example_files_can_be_imported_in_order_and_twice(file):
     for verb in ("created", "unchanged"):
         for heading in SECTIONS:
             text = section(heading)
@@ -60,7 +60,7 @@ def test_the_examples_run_one_after_the_other_and_twice(file):
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
-def test_every_column_and_all_its_names_stand_on_the_page(heading):
+def test_imports_page_lists_every_column_and_its_names(heading):
     rows = [line for line in section(heading).splitlines() if line.startswith("| `")]
 
     assert rows == [

@@ -138,7 +138,7 @@ def refusal(response):
         ),
     ],
 )
-def test_who_saves_second_is_told_what_the_first_one_changed(
+def test_second_save_shows_changes_of_first(
     desk, admin, request, record, field, first, second, words
 ):
     record = (
@@ -162,7 +162,7 @@ def test_who_saves_second_is_told_what_the_first_one_changed(
     assert type(record).objects.values().get(pk=record.pk) == before
 
 
-def test_sent_again_after_it_was_seen_it_is_saved(desk, batch):
+def test_form_is_saved_when_sent_again(desk, batch):
     page = page_of(batch)
     ours = opened(desk, page)
     batch.capacity = 30
@@ -177,7 +177,7 @@ def test_sent_again_after_it_was_seen_it_is_saved(desk, batch):
     assert batch.capacity == 50
 
 
-def test_what_nobody_touched_here_shows_the_new_value_and_keeps_it(desk, batch):
+def test_untouched_field_takes_the_new_value(desk, batch):
     page = page_of(batch)
     ours = opened(desk, page)
     batch.capacity = 30
@@ -190,14 +190,14 @@ def test_what_nobody_touched_here_shows_the_new_value_and_keeps_it(desk, batch):
     assert (str(form["capacity"].value()), form["room"].value()) == ("30", "Hall 2")
 
 
-def test_what_both_set_alike_is_no_conflict_and_so_a_form_sent_twice_is_none(desk, batch):
+def test_equal_input_is_no_conflict(desk, batch):
     page = page_of(batch)
     sent = {**opened(desk, page), "capacity": "30"}
 
     assert [desk.post(page, sent).status_code for _ in range(2)] == [302, 302]
 
 
-def test_a_form_that_comes_back_for_another_reason_still_knows_what_it_showed(desk, batch):
+def test_invalid_form_remembers_shown_values(desk, batch):
     page = page_of(batch)
     sent = {**opened(desk, page), "capacity": "50", "name": ""}
     shown = desk.post(page, sent).context["form"]["shown"].value()
@@ -209,7 +209,7 @@ def test_a_form_that_comes_back_for_another_reason_still_knows_what_it_showed(de
     assert "Seats (now “30”)" in refusal(response)
 
 
-def test_class_times_that_somebody_else_changed_are_named_and_kept(desk, batch):
+def test_untouched_class_times_take_the_new_times(desk, batch):
     page = page_of(batch)
     ours = opened(desk, page)
     save_batch(batch, parse("Mon, Wed 17:00-18:30"))
@@ -224,7 +224,7 @@ def test_class_times_that_somebody_else_changed_are_named_and_kept(desk, batch):
     ) == ("Mon, Wed 17:00-18:30")
 
 
-def test_class_times_typed_here_stay_when_somebody_else_changed_them_too(desk, batch):
+def test_entered_class_times_stay_after_a_conflict(desk, batch):
     page = page_of(batch)
     ours = opened(desk, page)
     save_batch(batch, parse("Mon, Wed 17:00-18:30"))
@@ -238,7 +238,7 @@ def test_class_times_typed_here_stay_when_somebody_else_changed_them_too(desk, b
     assert response.context["rows"][0]["starts_at"].value() == "08:00"
 
 
-def test_parts_of_a_plan_that_somebody_else_changed_are_named_and_kept(desk, plan):
+def test_untouched_installments_of_plan_take_the_new_values(desk, plan):
     page = page_of(plan)
     ours = opened(desk, page)
     assert (
@@ -254,7 +254,7 @@ def test_parts_of_a_plan_that_somebody_else_changed_are_named_and_kept(desk, pla
     assert list(plan.parts.values_list("percent", flat=True)) == [40, 60]
 
 
-def test_parts_typed_here_stay_when_somebody_else_changed_them_too(desk, plan):
+def test_entered_installments_of_plan_stay_after_a_conflict(desk, plan):
     page = page_of(plan)
     ours = opened(desk, page)
     plan.parts.filter(position=2).update(days=60)
@@ -265,7 +265,7 @@ def test_parts_typed_here_stay_when_somebody_else_changed_them_too(desk, plan):
     assert [row["percent"].value() for row in response.context["rows"]][:2] == ["30", "70"]
 
 
-def test_everybody_who_saved_meanwhile_is_named(desk, admin, batch):
+def test_conflict_names_everybody_who_saved(desk, admin, batch):
     other = Client()
     other.force_login(UserFactory(full_name="Om Puri", role=ADMIN))
     page = page_of(batch)
@@ -278,7 +278,7 @@ def test_everybody_who_saved_meanwhile_is_named(desk, admin, batch):
     assert f"{admin} and Om Puri changed Room (now “Hall 3”)" in refusal(response)
 
 
-def test_days_of_a_holiday_are_held_alike(desk, diwali):
+def test_holidays_are_checked_for_conflicts(desk, diwali):
     page = page_of(diwali)
     ours = opened(desk, page)
     update_holidays(
@@ -299,7 +299,7 @@ def test_days_of_a_holiday_are_held_alike(desk, diwali):
     assert Holiday.objects.filter(name="Deepavali").count() == 5
 
 
-def test_settings_of_the_institute_are_held_alike(desk):
+def test_institute_settings_are_checked_for_conflicts(desk):
     page = reverse("academics:institute")
     ours = opened(desk, page)
     Institute(pk=Institute.ONLY, refund_days=45).save()
@@ -310,7 +310,7 @@ def test_settings_of_the_institute_are_held_alike(desk):
     assert Institute.objects.current().phone == ""
 
 
-def test_ones_own_name_and_phone_are_held_alike(desk, admin):
+def test_own_profile_is_checked_for_conflicts(desk, admin):
     page = reverse("accounts:me")
     ours = opened(desk, page)
     admin.phone = "+919876500009"
@@ -322,7 +322,7 @@ def test_ones_own_name_and_phone_are_held_alike(desk, admin):
 
 
 @pytest.mark.parametrize("shown", ["", "nonsense", ":", "12", "a:b " * 1000, "😀:\u202e"])
-def test_hidden_values_that_no_page_made_break_nothing(desk, batch, shown):
+def test_forged_hidden_values_are_ignored(desk, batch, shown):
     page = page_of(batch)
     sent = {**opened(desk, page), "capacity": "50", "shown": shown}
 
@@ -331,9 +331,7 @@ def test_hidden_values_that_no_page_made_break_nothing(desk, batch, shown):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_several_who_save_at_the_same_moment_one_is_first_and_the_others_are_told(
-    client_of, admin
-):
+def test_simultaneous_saves_have_one_winner(client_of, admin):
     batch = BatchFactory(capacity=40, starts_on=datetime.date(2026, 6, 1))
     page = page_of(batch)
     desk = client_of(admin)
@@ -358,7 +356,7 @@ def test_of_several_who_save_at_the_same_moment_one_is_first_and_the_others_are_
     assert sorted(statuses) == [200, 200, 200, 302]
 
 
-def test_a_save_between_reading_the_row_and_drawing_the_page_is_not_lost(desk, monkeypatch):
+def test_save_between_reading_and_rendering_is_noticed(desk, monkeypatch):
     course = CourseFactory(name="JEE", description="")
     read = CourseForm.__init__
 

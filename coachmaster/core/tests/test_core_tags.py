@@ -9,7 +9,7 @@ def shown(expression, value):
     return Template(f"{{{{ value|{expression} }}}}").render(Context({"value": value}))
 
 
-def test_dates_and_moments_are_shown_in_local_time():
+def test_filters_show_dates_in_local_time():
     late = datetime.datetime(2026, 11, 23, 20, 0, tzinfo=datetime.UTC)
 
     assert shown("day", datetime.date(2026, 9, 4)) == "4 Sep 2026"
@@ -19,5 +19,5 @@ def test_dates_and_moments_are_shown_in_local_time():
     assert shown("clock", datetime.time(0, 5)) == "00:05"
 
 
-def test_a_missing_date_is_empty():
+def test_filters_show_nothing_for_a_missing_date():
     assert [shown(name, None) for name in ("day", "moment", "clock")] == ["", "", ""]

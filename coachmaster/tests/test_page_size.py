@@ -46,7 +46,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page[0])
-def test_a_page_weighs_at_most_100_kb_the_first_time(client_of, admin, made, page):
+def test_first_visit_to_a_page_loads_at_most_100_kb(client_of, admin, made, page):
     name, *of = page
     values = {**made, "day": timezone.localdate()}
     response = client_of(admin).get(reverse(name, args=[values[one] for one in of]))

@@ -156,7 +156,7 @@ def rows_of_every_table():
 
 
 @pytest.mark.parametrize("command", GOOD)
-def test_the_good_file_comes_in(file, institute, command):
+def test_valid_file_is_imported(file, institute, command):
     run = run_import(command, file(GOOD[command]))
 
     assert run.code == 0, run.said
@@ -165,14 +165,14 @@ def test_the_good_file_comes_in(file, institute, command):
 
 @pytest.mark.parametrize("make", [xlsx, lambda rows: ods(Sheet=rows)], ids=["xlsx", "ods"])
 @pytest.mark.parametrize("command", GOOD)
-def test_the_good_file_comes_in_as_a_workbook_too(file, institute, command, make):
+def test_valid_workbook_is_imported(file, institute, command, make):
     run = run_import(command, file(make(_rows(GOOD[command])), "rows.xlsx"))
 
     assert run.code == 0, run.said
     assert run.summary.startswith("2 ")
 
 
-def test_a_sheet_is_picked_by_its_name(file, institute):
+def test_sheet_is_selected_by_name(file, institute):
     path = file(xlsx(Old=[["name"], ["x"]], New=_rows(GOOD["import_courses"])), "book.xlsx")
 
     assert run_import("import_courses", path).code == 2
@@ -183,7 +183,7 @@ def test_a_sheet_is_picked_by_its_name(file, institute):
 
 @pytest.mark.size
 @pytest.mark.parametrize("command", GOOD)
-def test_bad_files_stay_out(file, institute, command):
+def test_invalid_files_are_refused(file, institute, command):
     before = rows_of_every_table()
     for bad, (make, sentence) in BAD.items():
         if (command, bad) == TWO_ALIKE:
@@ -204,9 +204,7 @@ def test_bad_files_stay_out(file, institute, command):
     ("command", "column", "most"),
     [(command, *one) for command in LONGEST for one in LONGEST[command].items()],
 )
-def test_a_text_that_is_too_long_is_named_by_its_cell_and_keeps_the_file_out(
-    file, institute, command, column, most
-):
+def test_too_long_text_is_reported_by_its_cell(file, institute, command, column, most):
     before, rows = rows_of_every_table(), _rows(GOOD[command])
     if column not in rows[0]:
         rows = [[*cells, column if line == 1 else ""] for line, cells in enumerate(rows, start=1)]
