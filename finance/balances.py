@@ -18,8 +18,6 @@ from .models import Account, Charge, Concession, DayTotal, Mode, Payment, Paymen
 
 
 class ChargeRow(NamedTuple):
-    """The columns of a charge that `allocate` and `save_statuses` need."""
-
     student_id: int
     pk: int
     due_on: datetime.date
@@ -29,10 +27,7 @@ class ChargeRow(NamedTuple):
 
 
 def refresh_accounts(students):
-    """Recalculate the balances of ``students`` (ids) and the unpaid amounts of their charges.
-
-    Call it in the transaction that changed their rows, with their accounts locked.
-    """
+    """Recalculate balances and unpaid amounts, with the accounts of ``students`` (ids) locked."""
     for keys in in_chunks(sorted(set(students))):
         concessions = Concession.objects.active().filter(student__in=keys).order_by()
         conceded = dict(concessions.values_list("charge").annotate(Sum("amount")))
@@ -45,10 +40,7 @@ def refresh_accounts(students):
 
 
 def current_statuses(students, charges):
-    """Return ``{student: FeeStatus}`` for up to some hundreds of ids.
-
-    ``charges`` are all their active charges, oldest first.
-    """
+    """Return ``{student: FeeStatus}`` from all active charges, oldest first."""
     by_student = defaultdict(list)
     for charge in charges:
         by_student[charge.student_id].append(charge)
@@ -60,10 +52,7 @@ def current_statuses(students, charges):
 
 
 def save_statuses(statuses):
-    """Update accounts and charges from ``{student: FeeStatus}``.
-
-    Each status must contain all active charges of its student.
-    """
+    """Update accounts and charges; each status must contain all active charges."""
     accounts = []
     for key, status in statuses.items():
         due = status.next_due
@@ -96,7 +85,7 @@ def _save_unpaid_amounts(lines):
 
 
 def add_to_day_total(payment):
-    """Add a new payment to the total of its day. The caller has locked its receipt series."""
+    """Add a new payment, with its receipt series locked."""
     day = DayTotal.objects.filter(paid_on=payment.paid_on, mode=payment.mode)
     amount = Value(payment.amount, output_field=MoneyField())
     if not day.update(amount=F("amount") + amount, receipts=F("receipts") + 1):
@@ -106,11 +95,7 @@ def add_to_day_total(payment):
 
 
 def refresh_day_totals(days, modes=Mode.values):
-    """Recalculate the totals of ``days`` and ``modes`` from the active payments.
-
-    The caller has locked the receipt series of these days. A day without active payments
-    gets a total of zero.
-    """
+    """Recalculate the totals of ``days``, with their receipt series locked."""
     is_active = PaymentQuerySet.ACTIVE
     for chunk in in_chunks(sorted(set(days))):
         payments = Payment.objects.filter(paid_on__in=chunk, mode__in=modes).order_by()

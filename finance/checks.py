@@ -1,8 +1,4 @@
-"""Verify the books.
-
-The checks calculate in plain Python and not with the queries of the pages, so that an error in
-one is found by the other.
-"""
+"""Checks in plain Python, so that an error in the queries of the pages is found."""
 
 from collections import Counter, defaultdict
 
@@ -371,6 +367,5 @@ CHECKS = [
 
 
 def find_problems():
-    """Yield a sentence for each problem."""
     for check in CHECKS:
         yield from check()

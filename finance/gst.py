@@ -1,7 +1,4 @@
-"""Calculate the goods and services tax (GST) that is included in fees.
-
-An institute without a GSTIN charges no tax.
-"""
+"""Calculate the goods and services tax (GST) included in fees."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -25,9 +22,8 @@ _UNION_TERRITORIES = {
 
 @dataclass(frozen=True)
 class Tax:
-    """An amount (rupees) that includes tax, split into its taxable value and taxes.
+    """An amount (rupees) that includes tax. The rate is in percent.
 
-    ``rate`` is in percent, ``place`` the state of supply, ``home`` the state of the institute.
     Within the home state the tax is half CGST, half SGST (or UTGST), otherwise it is IGST.
     """
 
@@ -46,12 +42,10 @@ class Tax:
 
     @property
     def place_label(self) -> str:
-        """The place of supply as on invoices: `Rajasthan (08)`."""
         return f"{self.place.label} ({self.place.value})"
 
     @property
     def rows(self) -> list[tuple[str, Decimal]]:
-        """The taxes as on invoices: pairs of a name (`CGST 9%`) and an amount."""
         if self.place != self.home:
             return [(f"IGST {percent(self.rate)}", self.igst)]
         half = percent(self.rate / 2)
@@ -68,11 +62,8 @@ def percent(rate: Decimal) -> str:
 def tax_within(amount: Decimal, rate: Decimal, *, place: str, home: str) -> Tax:
     """Return the Tax included in ``amount`` (rupees) at ``rate`` (percent).
 
-    Each tax is rounded to the nearest paisa, half a paisa up; the rest is the taxable value. So
-    CGST and SGST are always equal, and the parts add up to the amount.
-
-    Raise ValueError for a negative amount, fractions of a paisa, a rate not from 0 to 100, or an
-    unknown state.
+    Each tax is rounded to the nearest paisa, half a paisa up; the rest is the taxable value. Raise
+    ValueError for an invalid amount, rate or state.
     """
     if to_paise(amount) < 0:
         raise ValueError(f"{amount} is negative")
@@ -93,8 +84,7 @@ def tax_within(amount: Decimal, rate: Decimal, *, place: str, home: str) -> Tax:
 def place_of_supply(student_state: str, home: str) -> str:
     """Return the recorded state of the student, otherwise that of the institute.
 
-    For an unregistered recipient the place of supply is the address on record (IGST Act 2017,
-    section 12(2)(b)), for classroom teaching the place of teaching (section 12(5)(b)). So a state
-    is recorded only for students of online courses in other states.
+    Sources: IGST Act 2017, sections 12(2)(b) and 12(5)(b). Classroom teaching is supplied where it
+    takes place, so a state is recorded only for online courses.
     """
     return student_state or home

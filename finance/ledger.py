@@ -1,9 +1,6 @@
-"""Calculate dues, payments and balances of students.
+"""Calculate dues: charges − concessions − payments + refunds = balance.
 
-    charges − concessions − payments + refunds = balance
-
-Cancelled rows do not count. Payments are allocated to the oldest charges first; the allocation is
-calculated and never stored.
+Cancelled rows do not count. Payments are allocated to the oldest charges first.
 """
 
 import datetime
@@ -29,7 +26,7 @@ class PaymentStatus(models.TextChoices):
 
 @dataclass
 class ChargeLine:
-    """A charge with its concessions and payments as of the day ``on``. Amounts in rupees."""
+    """A charge as of the day ``on``, in rupees."""
 
     charge: Charge
     conceded: Decimal
@@ -38,7 +35,6 @@ class ChargeLine:
 
     @property
     def net(self):
-        """The amount less concessions."""
         return self.charge.amount - self.conceded
 
     @property
@@ -52,7 +48,7 @@ class ChargeLine:
 
 @dataclass
 class FeeStatus:
-    """The dues and payments of a student as of the day ``on``. Amounts in rupees."""
+    """The dues and payments of a student as of the day ``on``, in rupees."""
 
     on: datetime.date
     total_fee: Decimal
@@ -62,7 +58,7 @@ class FeeStatus:
 
     @property
     def balance(self):
-        """The unpaid amount; negative if the student has paid in advance."""
+        """Negative if the student has paid in advance."""
         return self.total_fee - self.conceded - self.total_paid
 
     @property
@@ -75,17 +71,14 @@ class FeeStatus:
 
     @property
     def due_now(self):
-        """The overdue amount and what is due today."""
         return sum((line.unpaid for line in self.lines if line.charge.due_on <= self.on), ZERO)
 
     @property
     def next_due(self):
-        """The oldest unpaid line, or None."""
         return next((line for line in self.lines if line.unpaid > ZERO), None)
 
     @property
     def unpaid_enrollments(self):
-        """The enrollments with unpaid tuition, in order of due date."""
         enrollments = (
             line.charge.enrollment
             for line in self.lines
@@ -108,7 +101,6 @@ class FeeStatus:
         return self.total_paid > ZERO and self.balance > ZERO
 
     def after(self, amount):
-        """Return the FeeStatus after a further payment of ``amount`` rupees."""
         charges = [line.charge for line in self.lines]
         return calculate_status(charges, self.total_paid + amount, self.on)
 
@@ -117,10 +109,7 @@ class FeeStatus:
 
 
 def fee_status(student, on, *, paid=None):
-    """Return the FeeStatus of ``student`` (a profile or an id) at the end of the day ``on``.
-
-    ``paid`` saves a query if the caller knows the result of `amount_paid`.
-    """
+    """Return the FeeStatus of ``student`` (a profile or an id) at the end of the day ``on``."""
     key = getattr(student, "pk", student)
     if paid is None:
         paid = amount_paid(key, on)
@@ -128,7 +117,6 @@ def fee_status(student, on, *, paid=None):
 
 
 def calculate_status(charges, paid, on):
-    """Return the FeeStatus for ``charges`` (ordered by due date) and ``paid`` rupees."""
     return FeeStatus(
         on=on,
         total_fee=sum((charge.amount for charge in charges), ZERO),
@@ -139,10 +127,7 @@ def calculate_status(charges, paid, on):
 
 
 def allocate(charges, paid, on):
-    """Return a ChargeLine for each charge, with ``paid`` rupees allocated to the oldest first.
-
-    The charges are ordered by due date and have the attribute ``conceded``.
-    """
+    """Allocate ``paid`` rupees to ``charges``, which are ordered by due date."""
     lines = []
     for charge in charges:
         part = min(charge.amount - charge.conceded, max(paid, ZERO))
@@ -152,7 +137,7 @@ def allocate(charges, paid, on):
 
 
 def allocate_payment(status, amount):
-    """Return the (charge, rupees) pairs that a payment of ``amount`` pays; charge None: advance."""
+    """Return the (charge, rupees) pairs that ``amount`` pays; charge None: advance."""
     parts = []
     for line in status.lines:
         if amount > ZERO and line.unpaid > ZERO:
@@ -169,7 +154,7 @@ def allocate_payment(status, amount):
 
 @compiled  # 3.1 to 0.4 ms, with each payment, while the receipt series is locked
 def active_charges(*, students):
-    """Return the active charges of these students (ids), oldest first, with ``conceded``."""
+    """Return the active charges of students (ids), oldest first, with ``conceded``."""
     conceded = sum_of(Concession.objects.active().filter(charge=OuterRef("pk")), by="charge")
     charges = Charge.objects.active().filter(student__in=students)
     charges = charges.select_related("enrollment__batch")
@@ -178,7 +163,6 @@ def active_charges(*, students):
 
 @compiled  # 3.7 to 0.7 ms, with each page of one student's fees
 def student_charges_as_of(*, students, on):
-    """Return the charges of these students (ids) as of a day: see `charges_as_of`."""
     return charges_as_of(on).filter(student__in=students)
 
 
@@ -188,7 +172,6 @@ def charges_as_of(on):
 
 
 def with_concessions(charges, on):
-    """Annotate ``charges`` with what was ``conceded`` by the day ``on``, and join their batches."""
     concessions = Concession.objects.as_of(on).filter(charge=OuterRef("pk"))
     return charges.select_related("enrollment__batch").annotate(
         conceded=sum_of(concessions, by="charge")
@@ -204,15 +187,12 @@ def _amount_paid(*, student, on):
 
 
 def amount_paid(student, on):
-    """Return what a student (id) had paid by the end of the day ``on``, less refunds, in rupees."""
+    """Return the payments of a student (id) less refunds at the end of the day ``on``."""
     return next(iter(_amount_paid(student=student, on=on)), ZERO)
 
 
 def amounts_paid(students, on=None):
-    """Return ``{student: rupees paid, less refunds}`` for up to some hundreds of ids.
-
-    With ``on``, as of the end of that day.
-    """
+    """Return ``{student: payments less refunds}`` for up to some hundreds of ids."""
     rows, paid = rows_by_term(on), dict.fromkeys(students, ZERO)
     # Grouped, because a subquery per student is slow on PostgreSQL just after many rows were
     # added, before its statistics are updated.
@@ -224,7 +204,6 @@ def amounts_paid(students, on=None):
 
 
 def with_amount_paid(enrollments):
-    """Annotate ``enrollments`` with ``paid``, the `amount_paid` of their student."""
     paid, refunded = (
         sum_of(rows.filter(student=OuterRef("student")))
         for rows in (Payment.objects.active(), Refund.objects.all())
@@ -236,7 +215,7 @@ def with_amount_paid(enrollments):
 
 
 def rows_by_term(on=None):
-    """Return the querysets of the four terms of the equation; with ``on``, as of that day."""
+    """Return the querysets of the four terms of the equation."""
     if on is None:
         return {
             "charged": Charge.objects.active(),
@@ -253,7 +232,6 @@ def rows_by_term(on=None):
 
 
 def institute_totals():
-    """Return the totals (rupees) of the four terms and the balance, over all students."""
     terms = {
         term: rows.aggregate(total=Sum("amount"))["total"] or ZERO
         for term, rows in rows_by_term().items()

@@ -1,7 +1,4 @@
-"""Lock rows in one order: receipt series, institute, batch, account of the student, enrollments.
-
-Call these functions inside a transaction; the locks are held until it ends.
-"""
+"""Lock rows in one order: receipt series, institute, batch, account, enrollments."""
 
 import datetime
 
@@ -13,7 +10,6 @@ from .models import Account, DayClose, ReceiptSeries
 
 
 def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
-    """Lock and return the series of ``kind`` for the financial year of ``day``."""
     key = {"kind": kind, "year": financial_year(day)}
     locked = ReceiptSeries.objects.select_for_update()
     if kind == ReceiptSeries.Kind.OPENING:
@@ -27,10 +23,10 @@ def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
 
 
 def lock_entry(day, student_id, *, by, kind=ReceiptSeries.Kind.RECEIPT):
-    """Lock what an entry of ``by`` dated ``day`` needs: the series and the student's account.
+    """Lock the series and the account for an entry of ``by`` dated ``day``.
 
-    Return the series with ``last_closed``, the last day that ``by`` has closed. It is read under
-    the locks, because they may have waited for that close.
+    The series gets ``last_closed``, the last day that ``by`` has closed, read under the locks
+    because they may have waited for that close.
     """
     series = lock_series(day, kind=kind)
     lock_account(student_id)
@@ -45,7 +41,6 @@ def lock_batch(batch):
 
 
 def lock_account(student_id):
-    """Lock and return the account of a student; create a missing one."""
     locked = Account.objects.select_for_update()
     if account := locked.filter(pk=student_id).first():
         return account
@@ -54,7 +49,6 @@ def lock_account(student_id):
 
 
 def lock_accounts(students):
-    """Lock the accounts of ``students`` (ids) in order of id; create missing ones."""
     for keys in in_chunks(sorted(set(students))):
         accounts = Account.objects.filter(pk__in=keys)
         missing = set(keys).difference(accounts.values_list("pk", flat=True))
@@ -65,26 +59,21 @@ def lock_accounts(students):
 
 
 def closed_days(person):
-    """Return the days that ``person`` has closed, latest first."""
     closes = DayClose.objects.filter(person=person).order_by("-closed_on")
     return closes.values_list("closed_on", flat=True)
 
 
 def book_day(series, day):
-    """Return the day in whose day book an entry dated ``day`` is counted.
-
-    It is ``day``, or the day after the last closed one if that is later.
-    """
+    """Return ``day``, or the day after the last closed one if that is later."""
     if series.last_closed is None:
         return day
     return max(day, series.last_closed + datetime.timedelta(days=1))
 
 
 def first_cancellation_day(payment):
-    """Return the first day in whose day book a cancellation of ``payment`` can be counted.
+    """Return the day of the receipt, or the next one if the cashier has closed it.
 
-    If the cashier has closed the day of the receipt, the counted cash includes the payment, so
-    the cancellation is counted on a later day.
+    The cash counted at the close includes the payment.
     """
     closed = DayClose.objects.filter(
         person=payment.received_by_id, closed_on__gte=payment.booked_on

@@ -1,7 +1,6 @@
-"""Database triggers that make the tables of received money append-only.
+"""Triggers that make the tables of received money append-only.
 
-They are created after every `migrate` and not in a migration, because SQLite drops the triggers of
-a table when a migration rebuilds it.
+They are created after every `migrate`, because SQLite drops them when it rebuilds a table.
 """
 
 from django.db import connections
@@ -34,7 +33,6 @@ FOR EACH ROW EXECUTE FUNCTION coachmaster_append_only()
 
 
 def make_append_only(sender=None, using="default", **kwargs):
-    """Create missing triggers."""
     connection = connections[using]
     existing = set(connection.introspection.table_names())
     with connection.cursor() as cursor:

@@ -1,5 +1,3 @@
-"""Build UPI links, which open a payment app with payee and amount filled in."""
-
 from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
@@ -14,10 +12,10 @@ _NOTE, _REFERENCE, _NAME = 50, 35, 99
 def payment_link(
     *, upi_id: str, name: str, amount: Decimal, admission_number: str, reference: str
 ) -> str:
-    """Return the `upi://pay` link for a payment of ``amount`` rupees to the institute.
+    """Return the `upi://pay` link for a payment of ``amount`` rupees.
 
-    An app may reject a second payment with the same ``reference``, so it should differ for each
-    amount and day. Raise ValueError if the amount is not above zero or has fractions of a paisa.
+    An app may reject a second payment with the same ``reference``. Raise ValueError if the amount
+    is not above zero or has fractions of a paisa.
     """
     if to_paise(amount) <= 0:
         raise ValueError(f"{amount} cannot be paid")
@@ -36,7 +34,7 @@ def payment_link(
 
 
 def link_for(student, institute, amount: Decimal, on: date) -> str:
-    """Return the link for ``student`` to pay ``amount`` rupees; "" if there is no UPI id."""
+    """Return "" if the institute has no UPI id."""
     if not institute.upi_id:
         return ""
     return payment_link(

@@ -1,5 +1,3 @@
-"""Sign the ids of payments for the public page that verifies a receipt."""
-
 from django.core import signing
 
 
@@ -11,12 +9,10 @@ def _signer():
 
 
 def receipt_token(payment_pk: int) -> str:
-    """Return a token of letters, digits and `-_.` that never expires."""
     return _signer().sign(str(payment_pk))
 
 
 def payment_id_from_token(token: str) -> int | None:
-    """Return the id of the payment; None if the token is invalid."""
     try:
         return int(_signer().unsign(token))
     except signing.BadSignature:

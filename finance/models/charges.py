@@ -37,15 +37,11 @@ class ChargeQuerySet(OwnRowsQuerySet):
         return self.filter(open_now__isnull=False)
 
     def as_of(self, on):
-        """Charges posted by the day ``on`` and not cancelled by then."""
         return self.filter(Q(cancelled_on__gt=on) | Q(cancelled_on=None), posted_on__lte=on)
 
 
 class Charge(models.Model):
-    """An amount to be paid from a due date on.
-
-    A new date or amount cancels the charge and posts another one.
-    """
+    """An amount to be paid. A new date or amount cancels it and posts another one."""
 
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="charges")
     enrollment = models.ForeignKey(

@@ -33,7 +33,6 @@ class ConcessionQuerySet(OwnRowsQuerySet):
         return self.filter(self.ACTIVE)
 
     def as_of(self, on):
-        """Concessions that were active on the day ``on``."""
         return self.filter(
             Q(cancelled_on__gt=on) | Q(cancelled_on=None),
             Q(charge__cancelled_on__gt=on) | Q(charge__cancelled_on=None),
@@ -47,11 +46,9 @@ class ConcessionQuerySet(OwnRowsQuerySet):
         return self.aggregate(number=Count("token", distinct=True))["number"]
 
     def one_per_concession(self):
-        """Keep only the first row of each concession."""
         return self.filter(~Exists(self.filter(token=OuterRef("token"), pk__lt=OuterRef("pk"))))
 
     def with_total(self):
-        """Annotate the ``total`` (rupees) of the whole concession."""
         rows = Concession.objects.filter(token=OuterRef("token"), charge__cancelled_on=None)
         return self.annotate(total=sum_of(rows, by="token"))
 

@@ -8,7 +8,7 @@ from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineFiel
 
 
 class DayClose(models.Model):
-    """The closed day book of a person; later entries are counted on the next open day."""
+    """The closed day book of a person."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     closed_on = BoundedDateField("day")
@@ -39,5 +39,5 @@ class DayClose(models.Model):
 
     @property
     def difference(self):
-        """Counted less expected cash in rupees; negative if money is missing."""
+        """In rupees; negative if money is missing."""
         return self.counted_cash - self.system_cash

@@ -11,8 +11,6 @@ from .querysets import percent
 
 
 class FeePlan(models.Model):
-    """A way to pay the fee of a course: at once or in installments."""
-
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="fee_plans")
     name = SingleLineField(max_length=100)
     is_active = models.BooleanField("offered", default=True)
@@ -37,14 +35,11 @@ class FeePlan(models.Model):
 
 class FeePlanPartQuerySet(models.QuerySet):
     def offered_for(self, course):
-        """Return the parts of the active plans of a course, ordered by plan and position."""
         rows = self.filter(plan__course=course, plan__is_active=True).select_related("plan")
         return rows.order_by("plan__name", "plan", "position")
 
 
 class FeePlanPart(models.Model):
-    """An installment of a plan: a percentage or an amount, due after some days or on a date."""
-
     plan = models.ForeignKey(FeePlan, on_delete=models.CASCADE, related_name="parts")
     position = models.PositiveSmallIntegerField()
     percent = models.DecimalField("percent", max_digits=5, decimal_places=2, null=True, blank=True)

@@ -10,5 +10,4 @@ class Mode(models.TextChoices):
 
     @property
     def needs_reference(self):
-        """Whether a bank reference or cheque number is required."""
         return self in (Mode.UPI, Mode.BANK_TRANSFER, Mode.CHEQUE)

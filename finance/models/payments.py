@@ -41,14 +41,11 @@ class PaymentQuerySet(OwnRowsQuerySet):
         return self.filter(self.ACTIVE)
 
     def as_of(self, on):
-        """Payments received by the day ``on`` and not cancelled by then."""
         return self.filter(self.ACTIVE | Q(reversal__voided_on__gt=on), paid_on__lte=on)
 
     def with_receipt_number(self, search):
-        """Filter by a part of the receipt number that contains a `/`.
-
-        Series and numbers are compared, because a search within the text cannot use an index.
-        """
+        """Filter by a part of the receipt number that contains a `/`."""
+        # Series and numbers are compared, because a search in the text cannot use an index.
         head, _, digits = search.upper().rpartition("/")
         found = Q(pk__in=[])
         for series in ReceiptSeries.objects.exclude(kind=ReceiptSeries.Kind.REFUND):
@@ -60,13 +57,11 @@ class PaymentQuerySet(OwnRowsQuerySet):
         return self.filter(found)
 
     def with_refunded(self):
-        """Annotate the ``refunded`` amount of each payment."""
         return self.annotate(
             refunded=sum_of(Refund.objects.filter(payment=OuterRef("pk")), by="payment")
         )
 
     def for_receipt(self):
-        """Join everything on a receipt, and annotate whether it ``was_printed``."""
         return (
             self.with_refunded()
             .select_related(
@@ -200,24 +195,22 @@ class Payment(models.Model):
 
     @property
     def settled_lines(self):
-        """The charges on the receipt: pairs of a name and rupees."""
+        """Pairs of a name and rupees."""
         return [(name, Decimal(amount)) for name, amount in self.settled]
 
     @property
     def advance_after(self):
-        """The advance (rupees) on the receipt."""
         return max(-self.balance_after, ZERO)
 
 
 def normalised_reference(text):
-    """Return a bank reference without spaces, dashes and letter case, for comparison."""
     return folded("".join(c for c in text if c.isalnum()))
 
 
 def live_reference(payment):
     """Return the reference that no other active payment may have; "" without one.
 
-    A cheque number is unique per student only, because two banks may use the same number.
+    Two banks may use the same cheque number, so it is unique per student.
     """
     reference = normalised_reference(payment.reference)
     return (
@@ -228,7 +221,7 @@ def live_reference(payment):
 
 
 class LiveReference(models.Model):
-    """The bank reference of an active payment; cancelling the payment deletes it."""
+    """The bank reference of an active payment."""
 
     reference = models.CharField(max_length=90, primary_key=True)
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="live_reference")

@@ -25,7 +25,7 @@ DIGITS = 5
 
 
 def sum_of(rows, by="student"):
-    """Return a subquery with the total amount of ``rows``, which all have the same ``by``."""
+    """Return a subquery with the total of ``rows``, which all have the same ``by``."""
     return Coalesce(
         Subquery(rows.order_by().values(by).values(total=Sum("amount"))),
         ZERO_VALUE,

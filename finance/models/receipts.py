@@ -14,8 +14,7 @@ from .querysets import DIGITS
 class ReceiptSeries(models.Model):
     """The receipt numbers of a financial year (April to March).
 
-    They are consecutive, unique in the year and have at most 16 characters, as rule 46(b) of the
-    CGST Rules requires of invoices.
+    They are consecutive, unique and have at most 16 characters (CGST Rules, rule 46(b)).
     """
 
     class Kind(models.TextChoices):
@@ -25,7 +24,6 @@ class ReceiptSeries(models.Model):
 
         @property
         def prefix(self):
-            """The fixed prefix; "" for receipts, which use the prefix of the institute."""
             return {"refund": "RV", "opening": "OP"}.get(self.value, "")
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RECEIPT)
@@ -64,7 +62,7 @@ def institute_with_letterhead():
 
 class LetterheadManager(models.Manager):
     def current(self):
-        """Return the institute and its current letterhead; create one if the institute changed."""
+        """Return the institute and its letterhead; create one if the institute has changed."""
         (institute,) = institute_with_letterhead()
         values = {name: getattr(institute, name) for name in Letterhead.FIELDS}
         if institute.letterhead is None:
@@ -73,10 +71,7 @@ class LetterheadManager(models.Manager):
 
 
 class Letterhead(models.Model):
-    """The institute as printed on receipts and vouchers.
-
-    Append-only, so that a receipt keeps the letterhead and the GST rate it was issued with.
-    """
+    """The institute as printed on receipts. Append-only, so that a receipt does not change."""
 
     FIELDS = ["name", "address", "phone", "email", "gstin", "state", "gst_percent"]
 
@@ -104,16 +99,15 @@ class Letterhead(models.Model):
 
     @property
     def home(self):
-        """The code of the state in which the institute is registered."""
         return self.state or self.gstin[:2]
 
     def place_of_supply(self, student):
-        """Return the code of the place of supply; "" without GST."""
+        """Return the code of a state; "" without GST."""
         return place_of_supply(student.state, self.home) if self.gstin else ""
 
 
 class ReceiptPrint(models.Model):
-    """A printed or downloaded copy of a receipt. Copies after the first are marked "Duplicate"."""
+    """A copy of a receipt. Copies after the first are marked "Duplicate"."""
 
     payment = models.ForeignKey("finance.Payment", on_delete=models.PROTECT, related_name="prints")
     copy = models.PositiveIntegerField(help_text="1 is the original.")

@@ -20,7 +20,6 @@ from .receipts import Letterhead, ReceiptSeries
 
 class RefundQuerySet(OwnRowsQuerySet):
     def as_of(self, on):
-        """Refunds paid by the day ``on``."""
         return self.filter(refunded_on__lte=on)
 
 
@@ -72,5 +71,4 @@ class Refund(models.Model):
 
     @property
     def head(self):
-        """The letterhead of the voucher, otherwise that of the receipt."""
         return self.letterhead or self.payment.letterhead

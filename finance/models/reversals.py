@@ -10,7 +10,7 @@ from .payments import Payment
 
 
 class Reversal(models.Model):
-    """The cancellation of a receipt that was entered by mistake, or of a bounced cheque."""
+    """The cancellation of a receipt, or a bounced cheque."""
 
     class Kind(models.TextChoices):
         VOID = "void", "Cancelled"

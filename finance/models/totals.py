@@ -11,17 +11,15 @@ from .reminders import Reminder
 
 class AccountQuerySet(models.QuerySet):
     def owing(self):
-        """Accounts with a balance to be paid, now or later."""
         return self.filter(balance__gt=0)
 
     def overdue(self, on):
-        """Accounts with dues before the day ``on``."""
         return self.filter(first_due_on__lt=on)
 
     def with_last_contact(self, on, end):
-        """Annotate the day of the last payment and the time of the last reminder.
+        """Annotate the last payment and the last reminder as of the day ``on``.
 
-        Both are as of the day ``on``, which ends at the time ``end``.
+        That day ends at the time ``end``.
         """
         paid = Payment.objects.as_of(on).filter(student=OuterRef("pk")).order_by("-paid_on")
         reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by(
@@ -34,11 +32,7 @@ class AccountQuerySet(models.QuerySet):
 
 
 class Account(models.Model):
-    """The cached balance of a student.
-
-    `balances.save_statuses` updates it in the transaction that changes a row of the student. The
-    account is also the row to lock before any such change.
-    """
+    """The cached balance of a student, and the row to lock before it changes."""
 
     student = models.OneToOneField(
         StudentProfile, on_delete=models.PROTECT, primary_key=True, related_name="account"
@@ -60,10 +54,7 @@ class Account(models.Model):
 
 
 class DayTotal(models.Model):
-    """The cached total of the active payments of a day and mode.
-
-    `balances` updates it while the receipt series of the day is locked.
-    """
+    """The cached total of the active payments of a day and mode."""
 
     paid_on = BoundedDateField()
     mode = models.CharField(max_length=15, choices=Mode.choices)

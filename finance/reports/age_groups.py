@@ -32,5 +32,4 @@ AGE_GROUP_BY_KEY = {group.key: group for group in [*AGE_GROUPS, OVERDUE]}
 
 
 def age_group(days):
-    """Return the AgeGroup of dues that are ``days`` overdue."""
     return next(group for group in AGE_GROUPS if group.includes(days))

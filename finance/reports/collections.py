@@ -18,7 +18,7 @@ from finance.models import Charge, Concession, DayTotal, Payment, Refund
 
 @dataclass
 class CollectionTotals:
-    """Totals of a period in rupees: charges ``due`` less concessions, ``received``, ``refunded``."""
+    """Totals in rupees; ``due`` is less concessions."""
 
     due: Decimal = ZERO
     received: Decimal = ZERO
@@ -62,7 +62,7 @@ class CollectionRow:
 
 
 def months_of(year):
-    """Return the first days of the months of the financial year that begins in ``year``."""
+    """Return the first days of the months of the financial year beginning in ``year``."""
     return [datetime.date(year + (month < 4), month, 1) for month in (*range(4, 13), 1, 2, 3)]
 
 
@@ -81,7 +81,6 @@ class CollectionsReport:
 
     @cached_property
     def by_month(self):
-        """Pairs of the first day of a month and its totals."""
         totals = self._totals_by_month()
         return [(month, totals[month]) for month in self.months]
 
@@ -92,7 +91,6 @@ class CollectionsReport:
 
     @cached_property
     def by_course(self):
-        """Pairs of a course (or None) and its totals, largest first."""
         course_of = dict(Batch.objects.order_by().values_list("pk", "course"))
         by_course = defaultdict(CollectionTotals)
         for batch, totals in self.by_batch:
@@ -102,7 +100,6 @@ class CollectionsReport:
 
     @cached_property
     def rows(self):
-        """A CollectionRow for each month and batch."""
         by_month_and_batch = defaultdict(CollectionTotals)
         for name, rows, day in [
             ("due", self._charges, "due_on"),
@@ -148,11 +145,8 @@ class CollectionsReport:
         return {batch: totals for batch, totals in by_batch.items() if totals}
 
     def _sums_by_batch(self, rows):
-        """Return pairs of a batch and the total of its ``rows``.
-
-        SQLite needs half the time if it adds up the rows of each enrollment along their index;
-        PostgreSQL needs a sixth of the time if it joins the tables.
-        """
+        # SQLite needs half the time if it adds up the rows of each enrollment along their index;
+        # PostgreSQL needs a sixth of the time if it joins the tables.
         if connection.vendor != "sqlite":
             return self._of_course(rows).values_list("enrollment__batch").annotate(Sum("amount"))
         own = rows.filter(enrollment=OuterRef("pk")).values("enrollment")
@@ -166,7 +160,6 @@ class CollectionsReport:
 
     @cached_property
     def _concessions_and_refunds(self):
-        """Tuples of the name of a total, month, batch and rupees. There are few of them."""
         terms = [
             ("due", -1, Concession.objects.active(), "charge__due_on", "charge__enrollment"),
             ("refunded", 1, Refund.objects.all(), "refunded_on", "payment__enrollment"),
@@ -200,7 +193,6 @@ class CollectionsReport:
 
 
 def batches_by_id(keys):
-    """Return ``{id: batch}`` with their courses; None among ``keys`` is ignored."""
     return Batch.objects.select_related("course").in_bulk([key for key in keys if key])
 
 

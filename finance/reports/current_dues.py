@@ -1,5 +1,3 @@
-"""List the students with dues today, from the cached balances."""
-
 import datetime
 from collections import defaultdict
 from dataclasses import dataclass
@@ -35,11 +33,10 @@ class CurrentDues:
         return Charge.objects.active()
 
     def find(self, *, search="", enrollment=None, age=None, due_before=None, at_least=None):
-        """Return the results for students with dues who match all given filters.
+        """Find students with dues who match all given filters.
 
-        ``search`` is a part of the name, ``enrollment`` a dictionary of lookups for a charged
-        enrollment. The oldest unpaid charge is in the AgeGroup ``age`` and was due before the day
-        ``due_before``. The dues are ``at_least`` so many rupees.
+        ``enrollment`` is a dictionary of lookups. ``age`` is the AgeGroup of the oldest unpaid
+        charge.
         """
         accounts = self._of_students(Account.objects.owing(), search, enrollment)
         if age and age.min_days is not None:
@@ -54,7 +51,6 @@ class CurrentDues:
         return DuesResults(self, accounts, is_filtered=is_filtered)
 
     def _of_students(self, rows, search, enrollment):
-        """Filter ``rows`` by the name of the student and by charged enrollments."""
         if search:
             rows = rows.filter(student__in=User.objects.order_by().matching(search).values("pk"))
         charged = Exists(self.charges.filter(enrollment=OuterRef("pk")))
@@ -64,7 +60,7 @@ class CurrentDues:
         return rows
 
     def debtors(self, ids):
-        """Return a StudentDues for each student, in this order, with two queries."""
+        """Return a StudentDues for each student, with two queries."""
         ids = list(ids)
         end = timezone.make_aware(datetime.datetime.combine(self.on + DAY, datetime.time.min))
         accounts = {account.pk: account for account in _accounts(ids=ids, on=self.on, end=end)}
@@ -77,7 +73,6 @@ class CurrentDues:
         return account.balance
 
     def _unpaid_charges(self, ids):
-        """Return ``{student: [UnpaidCharge]}``, oldest first."""
         charges = defaultdict(list)
         for student, *charge in _unpaid_charges(ids=ids):
             charges[student].append(UnpaidCharge(*charge))
@@ -85,8 +80,6 @@ class CurrentDues:
 
 
 class UnpaidCharge(NamedTuple):
-    """The unpaid amount of a charge in rupees; ``batch`` is a name or None."""
-
     due_on: datetime.date
     amount: Decimal
     batch: str | None
@@ -108,14 +101,11 @@ def _unpaid_charges(*, ids):
 
 
 class DuesResults:
-    """The found ``accounts``, with their totals."""
-
     def __init__(self, dues, accounts, *, is_filtered):
         self.dues, self.accounts, self.is_filtered = dues, accounts, is_filtered
 
     @cached_property
     def totals(self):
-        """The DuesTotals, with two queries."""
         charges = Charge.objects.unpaid()
         if self.is_filtered:
             charges = charges.filter(student__in=self.accounts.values("pk"))
@@ -127,18 +117,16 @@ class DuesResults:
         return DuesTotals(list(ages.values()), **numbers)
 
     def page(self, request):
-        """Return the requested page of ids."""
         ids = self.accounts.values_list("pk", flat=True)
         return paginate(request, ids, self.dues.sorts, default="-owed", total=self.totals.students)
 
     def ids(self):
-        """Return all ids, largest balance first."""
         return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
 
 
 @dataclass
 class DuesTotals:
-    """The total dues in rupees by age, in the order of `AGE_GROUPS`, and numbers of students."""
+    """Amounts in rupees, in the order of `AGE_GROUPS`."""
 
     ages: list
     students: int
@@ -154,17 +142,12 @@ class DuesTotals:
 
     @property
     def by_age(self):
-        """Pairs of an AgeGroup and rupees."""
         return list(zip(AGE_GROUPS, self.ages, strict=True))
 
 
 @dataclass
 class StudentDues:
-    """The dues of a student on a day. Amounts in rupees.
-
-    ``account`` has ``dues`` and the annotations of `with_last_contact`; ``charges`` are the
-    unpaid ones, oldest first.
-    """
+    """The dues of a student in rupees; ``charges`` are unpaid, oldest first."""
 
     account: Account
     charges: list[UnpaidCharge]
@@ -180,16 +163,13 @@ class StudentDues:
 
     @property
     def due_now(self):
-        """The overdue amount and what is due on the day."""
         return sum((charge.amount for charge in self.charges if charge.due_on <= self.on), ZERO)
 
     @property
     def age(self):
-        """The AgeGroup of the oldest unpaid charge, or None."""
         return self._age_of(self.charges[0]) if self.charges else None
 
     def amount_in(self, age):
-        """Return the unpaid amount in an AgeGroup."""
         amounts = (charge.amount for charge in self.charges if self._age_of(charge) is age)
         return sum(amounts, ZERO)
 
@@ -198,13 +178,11 @@ class StudentDues:
 
     @property
     def can_be_emailed(self):
-        """Whether something is due and an email address is known."""
         student = self.account.student
         return self.due_now > ZERO and bool(student.guardian_email or student.user.email)
 
     @property
     def can_be_messaged(self):
-        """Whether something is due and a mobile number is known."""
         student = self.account.student
         numbers = [student.guardian_phone, student.user.phone]
         return self.due_now > ZERO and any(map(whatsapp_number, numbers))

@@ -1,8 +1,4 @@
-"""The day book: receipts by mode and person, cancellations and refunds of a day.
-
-An entry is counted on its ``booked_on`` for good: a receipt that is cancelled later stays on its
-own day, and the cancellation is counted on the day of the cancellation.
-"""
+"""The entries of a day. A receipt cancelled later stays on its own day."""
 
 import datetime
 from collections import defaultdict
@@ -21,8 +17,6 @@ IMPORTED = "Imported"
 
 @dataclass
 class PersonReceipts:
-    """The receipts of a person on a day; ``amounts`` in rupees by mode."""
-
     name: str
     amounts: dict = field(default_factory=lambda: defaultdict(lambda: ZERO))
     receipts: int = 0
@@ -32,7 +26,6 @@ class PersonReceipts:
         return sum(self.amounts.values(), ZERO)
 
     def cells(self):
-        """The amounts in the order of the modes."""
         return [self.amounts[mode] for mode in Mode]
 
 
@@ -60,7 +53,7 @@ class Cancellation:
 
 @dataclass
 class DayBookEntry:
-    """A row of the day book as a file; cancellations and refunds are negative."""
+    """A row in files; cancellations and refunds are negative."""
 
     label: str
     number: str
@@ -74,7 +67,7 @@ class DayBookEntry:
 
 
 class DayBook:
-    """The day book of the day ``on``, or of one ``person`` (an id), with three queries."""
+    """The day book of the day ``on``, or of one ``person`` (an id)."""
 
     def __init__(self, on, person=None):
         self.on, self.person = on, person
@@ -131,19 +124,16 @@ class DayBook:
             )
 
     def _of_person(self, rows):
-        """Return the ``rows`` of the requested person, after collecting all names."""
         rows = list(rows)
         self.names |= {row.by: row.by_name or IMPORTED for row in rows}
         return [row for row in rows if self.person in (None, row.by)]
 
     @property
     def people(self):
-        """Pairs of id and name of everybody with an entry, ordered by name."""
         people = ((key, name) for key, name in self.names.items() if key)
         return sorted(people, key=lambda pair: pair[1])
 
     def payments(self):
-        """Return the payments of the day, including cancelled ones."""
         return receipts_on(self.on, self.person)
 
     @property
@@ -168,7 +158,6 @@ class DayBook:
         return self.total.total - self.cancelled_total - self.refunded_total
 
     def entries(self):
-        """Yield a DayBookEntry for each entry, receipts first."""
         rows = self.payments().select_related("student__user", "received_by").order_by("pk")
         for payment in rows.iterator(500):
             student = payment.student
@@ -198,7 +187,6 @@ class DayBook:
 
 
 def receipts_on(on, person=None):
-    """Return the payments in the day book of a day, including cancelled ones."""
     payments = Payment.objects.filter(booked_on=on)
     return payments if person is None else payments.filter(received_by=person)
 

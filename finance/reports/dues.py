@@ -1,5 +1,3 @@
-"""The list of dues, today or at the end of a past day, and its columns in files."""
-
 from django.utils import timezone
 
 from coachmaster.core.exports import CellType, ExportColumn

@@ -1,8 +1,4 @@
-"""List the students with dues at the end of a past day.
-
-The dues are calculated from the rows, each counted from its own day, so that later entries do not
-change them.
-"""
+"""Dues at the end of a past day. Later entries do not change them."""
 
 from collections import defaultdict
 from itertools import islice, pairwise
@@ -45,10 +41,7 @@ class PastDues(CurrentDues):
         return PastDuesResults(rows)
 
     def _rows(self, search, enrollment, days):
-        """Return a PastDuesRow for each student with dues, largest dues first.
-
-        One grouped query for each term of the equation. A student without charges has no dues.
-        """
+        """Return the rows of students with dues, with one query for each kind of entry."""
 
         def sums(rows, due_on=None):
             rows = self._of_students(rows, search, enrollment).order_by().values_list("student")
@@ -97,15 +90,12 @@ class PastDues(CurrentDues):
 
 
 def _paise(condition=None):
-    """Return the total amount in paise, which takes half the time of a total in rupees."""
+    # Takes half the time of a total in rupees.
     return Sum("amount", filter=condition, default=0, output_field=BigIntegerField())
 
 
 class PastDuesRow(NamedTuple):
-    """The dues of a student in paise, and the net charges due on or after each of some days.
-
-    The first days are those on which each of `AGE_GROUPS` but the last begins.
-    """
+    """Dues in paise, and the net charges due on or after each of some days."""
 
     student: int
     dues: int
@@ -113,19 +103,15 @@ class PastDuesRow(NamedTuple):
 
     @property
     def age(self):
-        """The AgeGroup of the oldest unpaid charge."""
         return AGE_GROUPS[sum(self.dues > later for later in self.later[: len(AGE_GROUPS) - 1])]
 
 
 class PastDuesResults:
-    """The found rows, largest dues first, with their totals."""
-
     def __init__(self, rows):
         self.rows = rows
 
     @cached_property
     def totals(self):
-        """The DuesTotals of the rows."""
         sums = [sum(row.dues for row in self.rows)]
         for place in range(len(AGE_GROUPS) - 1):
             # What is left without charges in this age group or younger.
@@ -140,7 +126,6 @@ class PastDuesResults:
         )
 
     def page(self, request):
-        """Return the requested page of ids."""
         page = Paginator(self.rows, PAGE_SIZE).get_page(request.GET.get("page"))
         sort = request.GET.get("sort", "")
         start, end = max(page.start_index() - 1, 0), page.end_index()
@@ -157,5 +142,4 @@ class PastDuesResults:
         return (key for key in accounts.values_list("pk", flat=True).iterator() if key in found)
 
     def ids(self):
-        """Return all ids, largest dues first."""
         return [row.student for row in self.rows]

@@ -1,5 +1,3 @@
-"""Totals of the institute for dashboards."""
-
 import datetime
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from finance.models import Account, Charge, DayTotal, Mode
 
 @dataclass
 class CollectionsSummary:
-    """Money received by active payments, in rupees."""
+    """Money received, in rupees."""
 
     today: Decimal
     month: Decimal
@@ -23,7 +21,7 @@ class CollectionsSummary:
 
 
 def last_months(on, count=12):
-    """Return the first days of the ``count`` months up to that of ``on``, oldest first."""
+    """Return the first days of the months up to that of ``on``, oldest first."""
     months = [month_start(on)]
     while len(months) < count:
         months.insert(0, month_start(months[0] - datetime.timedelta(days=1)))
@@ -31,7 +29,6 @@ def last_months(on, count=12):
 
 
 def collections_summary(on):
-    """Return the CollectionsSummary as of the day ``on``."""
     firsts = last_months(on)
     days = DayTotal.objects.filter(paid_on__lte=on).order_by()
     by_day = dict(
@@ -53,8 +50,6 @@ def collections_summary(on):
 
 @dataclass
 class DuesSummary:
-    """The dues of all students in rupees, and how many have dues."""
-
     amount: Decimal
     students: int
     overdue: Decimal
@@ -62,7 +57,6 @@ class DuesSummary:
 
 
 def dues_summary(on):
-    """Return the DuesSummary as of the day ``on``, which must be today."""
     numbers = Account.objects.owing().aggregate(
         amount=Sum("balance"),
         students=Count("pk"),

@@ -1,5 +1,3 @@
-"""Enroll one or many students with bulk writes."""
-
 import collections
 
 from django.db.models import Count
@@ -19,10 +17,10 @@ from .installments import check_installments, tuition_charges
 
 
 class BulkEnrollment:
-    """Enrolls students in batches, inside the transaction of the caller.
+    """Enrolls students inside the transaction of the caller.
 
-    The institute, the batches and the accounts are locked when the object is created. With
-    ``imported``, enrollments in batches that are over are created as completed.
+    The rows are locked when the object is created. With ``imported``, enrollments in batches that
+    are over are completed.
     """
 
     def __init__(self, *, student_ids, batch_ids, by, imported=False):
@@ -46,12 +44,11 @@ class BulkEnrollment:
         self._installments = {}
 
     def seats_left(self, batch_id):
-        """Return the number of free seats of the batch; None without a limit."""
+        """Return None without a limit."""
         capacity = self.batches[batch_id].capacity
         return None if capacity is None else capacity - self._seats_taken[batch_id]
 
     def students(self, student_ids):
-        """Return ``{id: student}`` with what `enroll` needs."""
         rows = StudentProfile.objects.select_related("user").only(
             "user__full_name", "user__is_active"
         )
@@ -60,7 +57,7 @@ class BulkEnrollment:
     def enroll(
         self, *, student, batch_id, enrolled_on, agreed_fee=None, fee_reason="", installments=None
     ):
-        """Return the unsaved enrollment, which takes a seat. Raise ValidationError."""
+        """Return the unsaved enrollment, which takes a seat."""
         enrollment = self._new(student, batch_id, enrolled_on, agreed_fee, fee_reason)
         enrollment.student = student
         if installments is not None:
@@ -91,7 +88,6 @@ class BulkEnrollment:
         return enrollment
 
     def write(self, enrollments):
-        """Save ``enrollments`` and their tuition charges."""
         bulk_create_with_history(enrollments, Enrollment, batch_size=BATCH_SIZE)
         charges = [
             charge

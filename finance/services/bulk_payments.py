@@ -10,10 +10,9 @@ BATCH_SIZE = 500
 
 
 class BulkPayments:
-    """Records many payments, inside the transaction of the caller.
+    """Records many payments inside the transaction of the caller.
 
-    The receipt series and the accounts are locked when the object is created. Receipt numbers are
-    reserved in order of date, and the payments are built by `payments.build_payment`.
+    The rows are locked when the object is created.
     """
 
     def __init__(self, *, student_ids, days, by, kind=ReceiptSeries.Kind.RECEIPT):
@@ -32,17 +31,14 @@ class BulkPayments:
         self._days = set()
 
     def reserve_number(self, paid_on):
-        """Return the series and the next number for a payment of that day."""
         series = self._series[financial_year(paid_on)]
         series.last_number += 1
         return series, series.last_number
 
     def statuses(self, student_ids):
-        """Return ``{student: FeeStatus}`` now."""
         return current_statuses(student_ids, active_charges(students=list(student_ids)))
 
     def write(self, payments):
-        """Save ``payments`` and their bank references."""
         Payment.objects.bulk_create(payments, batch_size=BATCH_SIZE)
         references = [
             LiveReference(reference=reference, payment=payment)
@@ -53,7 +49,7 @@ class BulkPayments:
         self._days.update(payment.paid_on for payment in payments)
 
     def finish(self):
-        """Save the series, and refresh accounts and day totals. Call it once, at the end."""
+        """Save the series, and refresh accounts and day totals. Call it once."""
         for series in self._series.values():
             series.save(update_fields=["last_number"])
         refresh_accounts(self.student_ids)

@@ -1,5 +1,3 @@
-"""Cancel receipts and record bounced cheques."""
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -80,7 +78,7 @@ def _charge_bounce(payment, amount, today, by):
 
 
 def _create_reversal(payment, kind, *, on, reason, by):
-    """Create the Reversal of ``payment`` and lock its account, which the caller must refresh."""
+    """Lock the account, which the caller must refresh."""
     # The series is locked too, because the day total is recalculated.
     series_kind = ReceiptSeries.Kind(payment.series.kind)
     series = lock_entry(payment.paid_on, payment.student_id, by=by, kind=series_kind)

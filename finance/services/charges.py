@@ -1,5 +1,3 @@
-"""Post and cancel charges other than tuition."""
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -17,9 +15,7 @@ from . import installments
 def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None):
     """Charge each of ``students`` ``amount`` rupees; return the new charges.
 
-    Students already charged with the same ``token`` are skipped, so that a form sent twice charges
-    nobody twice. Raise ValidationError if the token was used for another charge, or if tuition or
-    late fees are posted.
+    Students already charged with the same ``token`` are skipped.
     """
     if kind in (ChargeKind.TUITION, ChargeKind.LATE_FEE):
         raise ValidationError(
@@ -57,7 +53,6 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
 
 
 def _check_same(earlier, **fields):
-    """Raise ValidationError if charges posted ``earlier`` have other ``fields``."""
     if any(getattr(charge, name) != value for charge in earlier for name, value in fields.items()):
         raise ValidationError(
             "This form was already used for another charge. Open it again for a further one."
@@ -83,7 +78,6 @@ def check_due_date(day):
 
 
 def already_charged(students, *, kind, label):
-    """Return the ids of ``students`` with an active charge of the same kind and label."""
     same = Charge.objects.active().filter(student__in=students, kind=kind, label__iexact=label)
     return set(same.values_list("student", flat=True))
 

@@ -1,7 +1,4 @@
-"""Request, approve and withdraw concessions.
-
-A concession has one row for each charge, with a common token.
-"""
+"""A concession has one row for each charge, with a common token."""
 
 import secrets
 from dataclasses import dataclass
@@ -41,9 +38,8 @@ def first_siblings(student):
 def request_concession(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
     """Reduce the unpaid amount of ``charges`` by ``amount`` rupees or by ``percent``.
 
-    The concession is split over the charges in proportion. It waits for approval if the
-    concessions on these charges exceed the limit of the institute. Return its rows; the same
-    ``token`` returns the rows of the first request.
+    It waits for approval if the concessions on these charges exceed the limit of the institute.
+    The same ``token`` returns the rows of the first request.
     """
     if not reason:
         raise ValidationError({"reason": "Enter the reason for the concession."})
@@ -92,7 +88,6 @@ def _unpaid_lines(student, charges):
 
 
 def _checked_amount(lines, amount, percent):
-    """Return the amount of a concession on ``lines``. Raise ValidationError if it is invalid."""
     unpaid = sum((line.unpaid for line in lines), ZERO)
     if percent is not None:
         amount = share(unpaid, percent, 100)
@@ -110,7 +105,6 @@ def _set_approved(rows, by):
 
 
 def _ensure_same(earlier, student, kind, reason):
-    """Return ``earlier``. Raise ValidationError if it is a different concession."""
     if {(row.student_id, row.kind, row.reason) for row in earlier} != {(student.pk, kind, reason)}:
         raise ValidationError(
             "This form was already used for another concession. Open it again for a further one."
@@ -119,7 +113,6 @@ def _ensure_same(earlier, student, kind, reason):
 
 
 def _locked_rows(token):
-    """Lock the account of the student, and return the rows of the concession."""
     first = Concession.objects.filter(token=token).first()
     if first is None:
         raise ValidationError("This concession does not exist.")
@@ -129,7 +122,7 @@ def _locked_rows(token):
 
 @transaction.atomic
 def approve_concession(*, token, by):
-    """Approve a waiting concession as of today. Raise ValidationError if too much is paid now."""
+    """Approve a concession as of today. Raise ValidationError if too much is paid."""
     rows = _locked_rows(token)
     if not all(row.is_waiting for row in rows):
         raise ValidationError("This concession is already decided.")
@@ -166,14 +159,11 @@ def withdraw_concession(*, token, reason, by):
 
 @dataclass
 class ConcessionRecord:
-    """A concession in the history of a student; ``before`` is the net amount without it."""
-
     rows: list[Concession]
     before: Decimal
 
     @property
     def first(self):
-        """One row; all have the same values except charge and amount."""
         return self.rows[0]
 
     @property
@@ -186,12 +176,10 @@ class ConcessionRecord:
 
     @property
     def has_lapsed(self):
-        """Whether all its charges are cancelled."""
         return all(row.charge.cancelled_on for row in self.rows)
 
 
 def concession_history(student):
-    """Return a ConcessionRecord for each concession of ``student``, newest first."""
     related = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
     rows = Concession.objects.filter(student=student).select_related(*related)
     groups = {}
@@ -206,7 +194,7 @@ def concession_history(student):
 
 
 def _amount_before(group, all_rows):
-    """Return the amount of the charges of ``group``, less the concessions that preceded it."""
+    """Return the net amount of the charges before this concession."""
     first = group[0]
     moment = first.approved_at or first.asked_at
     charges = {row.charge_id for row in group}

@@ -1,5 +1,3 @@
-"""Count the cash of a person and close their day."""
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Min
@@ -14,8 +12,7 @@ from finance.models import DayClose, Mode, Payment, ReceiptSeries, Refund, Rever
 def expected_cash(person, on):
     """Return the cash in rupees that ``person`` should have from the day ``on``.
 
-    It is the cash received, less cash refunds, less cash of earlier days that the person
-    cancelled. A receipt cancelled in the same day book does not count.
+    A receipt that the person cancels on a later day is subtracted on that day.
     """
     received = Payment.objects.filter(received_by=person, booked_on=on, mode=Mode.CASH)
     received = received.exclude(reversal__booked_on__lte=on)
@@ -27,7 +24,6 @@ def expected_cash(person, on):
 
 
 def first_open_day(person, after):
-    """Return the first day after ``after`` with an entry of ``person``, or None."""
     days = [
         rows.filter(booked_on__gt=after).aggregate(first=Min("booked_on"))["first"]
         for rows in (
@@ -41,11 +37,7 @@ def first_open_day(person, after):
 
 @transaction.atomic
 def close_day(*, person, on, counted_cash, note=""):
-    """Close the day ``on`` of ``person``; later entries are counted on their next open day.
-
-    Raise ValidationError for a future or closed day, if an earlier day is open, or if the cash
-    differs and no note explains it.
-    """
+    """Close a day of ``person``; later entries are counted on their next open day."""
     if on > timezone.localdate():
         raise ValidationError(f"{format_date(on)} is in the future. Close it that evening.")
     # Every entry locks a series, so nothing is entered while all of them are locked.
@@ -65,7 +57,6 @@ def close_day(*, person, on, counted_cash, note=""):
 
 
 def _check_order(person, on):
-    """Raise ValidationError if the day is closed, or an earlier day is still open."""
     closed = closed_days(person).first()
     if not closed:
         return

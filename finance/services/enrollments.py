@@ -21,12 +21,10 @@ from .bulk_enrollments import BulkEnrollment
 
 @transaction.atomic
 def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", installments=None):
-    """Enroll ``student`` in ``batch`` and post the tuition.
+    """Enroll ``student`` and post the tuition.
 
-    ``agreed_fee`` (rupees) defaults to the fee of the course. ``installments`` are pairs of a due
-    date and rupees; by default everything is due on the day of enrolling. Raise ValidationError
-    if the batch is full or over, the student is inactive or already enrolled, or the fee is
-    lowered without a reason.
+    ``installments`` are pairs of a due date and rupees; by default everything is due on the day of
+    enrolling.
     """
     enrolling = BulkEnrollment(student_ids=[student.pk], batch_ids=[batch.pk], by=by)
     enrollment = enrolling.enroll(
@@ -46,8 +44,7 @@ def enroll(*, student, batch, enrolled_on, by, agreed_fee=None, fee_reason="", i
 def enroll_several(*, students, batch, enrolled_on, by, plan=None):
     """Enroll all ``students`` at the fee of the course, or none of them.
 
-    They pay by ``plan`` or at once. Raise ValidationError with one message for the batch, or one
-    for each student who cannot be enrolled.
+    Raise ValidationError for the batch, or with one message for each student.
     """
     enrolling = BulkEnrollment(
         student_ids=[student.pk for student in students], batch_ids=[batch.pk], by=by
@@ -80,11 +77,7 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
 
 @transaction.atomic
 def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
-    """End an active enrollment early, from the day ``ended_on`` on.
-
-    ``fee_to_keep`` (rupees) is the tuition that stays charged; without it the fee does not change.
-    ``fee_reason`` explains a different amount than the proposed one.
-    """
+    """End an active enrollment early; ``fee_to_keep`` is the tuition in rupees to keep."""
     if not reason:
         raise ValidationError({"reason": "Enter the reason for leaving."})
     lock_account(enrollment.student_id)
@@ -99,10 +92,7 @@ def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
 
 
 def tuition_lines(enrollment, fees=None):
-    """Return the tuition lines of ``enrollment`` and of those it was transferred from.
-
-    ``fees`` saves queries if the caller knows the FeeStatus of the student.
-    """
+    """Include the tuition of enrollments that were transferred to this one."""
     chain = {earlier.pk for earlier in enrollment.with_predecessors}
     fees = fees or fee_status(enrollment.student, timezone.localdate())
     return [
@@ -115,9 +105,8 @@ def tuition_lines(enrollment, fees=None):
 def _retain_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
     """Reduce the tuition of ``enrollment`` to ``fee_to_keep`` rupees.
 
-    Paid charges stay as far as they fit. The others are cancelled, and the rest of the fee is
-    posted anew, due on the first of their dates, but not after the student has left. The caller
-    has locked the account and must refresh it.
+    Paid charges stay if they fit. The others are cancelled, and the rest is posted anew, due on
+    the first of their dates, but not after the student has left.
     """
     lines = tuition_lines(enrollment)
     charged = sum((line.net for line in lines), ZERO)
@@ -141,14 +130,13 @@ def _retain_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
 
 @transaction.atomic
 def complete(*, enrollment, ended_on, by):
-    """Complete an active enrollment from the day ``ended_on`` on. Its dues do not change."""
     lock_account(enrollment.student_id)
     return end_enrollment(enrollment, EnrollmentStatus.COMPLETED, ended_on=ended_on, reason="")
 
 
 @transaction.atomic
 def complete_batch(*, batch, last_day, by):
-    """End a batch with ``last_day`` and complete its active enrollments; return their number."""
+    """End a batch and complete its active enrollments; return their number."""
     batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
     if last_day < batch.starts_on:
         raise ValidationError(

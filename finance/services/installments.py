@@ -1,7 +1,4 @@
-"""Tuition in installments: fee plans, charges, changes and prorated fees.
-
-A row is a pair of a due date and rupees to be paid.
-"""
+"""Tuition in installments. A row is a pair of a due date and rupees."""
 
 import datetime
 import secrets
@@ -26,16 +23,14 @@ MAX_YEARS_AHEAD = 10
 
 
 def plan_rows(plan, fee, starts_on):
-    """Return the rows of ``plan`` for ``fee`` rupees and a student who starts on ``starts_on``.
+    """Return the rows of ``plan`` for a student who starts on ``starts_on``.
 
-    Amounts that do not add up to the fee are scaled, like percentages. A fixed date before the
-    start is moved to the start.
+    Amounts that do not add up to ``fee`` are scaled. A date before the start is moved to it.
     """
     return rows_from_parts(list(plan.parts.all()), fee, starts_on)
 
 
 def rows_from_parts(parts, fee, starts_on):
-    """Return the rows for the ``parts`` of a plan: see `plan_rows`."""
     if not parts or fee <= ZERO:
         return [(starts_on, fee)] if fee > ZERO else []
     weights = [part.percent if part.amount is None else part.amount for part in parts]
@@ -46,10 +41,6 @@ def rows_from_parts(parts, fee, starts_on):
 
 @transaction.atomic
 def save_plan(plan, parts):
-    """Save ``plan`` and replace its parts by ``parts``, dictionaries of `FeePlanPart` fields.
-
-    Students who are enrolled keep their installments.
-    """
     plan.full_clean()
     plan.save()
     plan.parts.all().delete()
@@ -62,7 +53,7 @@ def save_plan(plan, parts):
 
 
 def split_rest(rows, total, count):
-    """Return ``rows`` and ``count`` further monthly rows, which add up to ``total`` rupees."""
+    """Add ``count`` monthly rows, so that all rows add up to ``total`` rupees."""
     rest = total - sum((amount for _, amount in rows), ZERO)
     if rest <= ZERO:
         raise ValidationError(
@@ -75,7 +66,6 @@ def split_rest(rows, total, count):
 
 
 def split_evenly(total, count, starts_on):
-    """Return ``count`` monthly rows for ``total`` rupees, the first on ``starts_on``."""
     parts = [part for part in split(total, count) if part > ZERO]
     return [(months_later(starts_on, number), part) for number, part in enumerate(parts)]
 
@@ -85,10 +75,7 @@ def latest_due_date():
 
 
 def check_installments(rows, total, *, not_before=None):
-    """Raise ValidationError unless ``rows`` are valid and add up to ``total`` rupees exactly.
-
-    No row may be due before the day ``not_before`` or after `latest_due_date`.
-    """
+    """Raise ValidationError unless ``rows`` add up to ``total`` rupees exactly."""
     if any(amount <= ZERO for _, amount in rows):
         raise ValidationError("Each installment must be above zero.")
     if not_before and any(due_on < not_before for due_on, _ in rows):
@@ -109,7 +96,6 @@ def check_installments(rows, total, *, not_before=None):
 
 
 def build_charges(enrollment, rows, *, on, by):
-    """Return unsaved tuition charges for ``rows``, posted on the day ``on``."""
     rows = sorted(rows)
     return [
         Charge(
@@ -127,7 +113,6 @@ def build_charges(enrollment, rows, *, on, by):
 
 
 def tuition_charges(enrollment, rows=None, *, by, today):
-    """Return the unsaved charges of a new enrollment; by default one for the agreed fee."""
     if rows is None:
         fee = enrollment.agreed_fee
         rows = [(enrollment.enrolled_on, fee)] if fee > ZERO else []
@@ -137,7 +122,6 @@ def tuition_charges(enrollment, rows=None, *, by, today):
 
 
 def unpaid_tuition(enrollment, on):
-    """Return the unpaid tuition lines of ``enrollment``."""
     return [
         line
         for line in fee_status(enrollment.student, on).lines
@@ -151,9 +135,7 @@ def unpaid_tuition(enrollment, on):
 def change_installments(*, enrollment, rows, reason, by):
     """Replace the unpaid tuition of ``enrollment`` by ``rows``.
 
-    The unpaid charges are cancelled and posted anew with their concessions, so that the unpaid
-    amount stays the same. Raise ValidationError if the rows do not add up to it, or begin too
-    early.
+    The charges are posted anew with their concessions, so that the unpaid amount stays the same.
     """
     if not reason:
         raise ValidationError({"reason": "Enter the reason for changing the installments."})
@@ -175,9 +157,8 @@ def change_installments(*, enrollment, rows, reason, by):
 def replace_charges(enrollment, charges, rows, *, reason, by, carry=True):
     """Cancel ``charges`` and post charges for ``rows``; return the new charges.
 
-    ``rows`` are amounts to be paid. The concessions on ``charges`` are added to them and carried
-    over in proportion; without ``carry`` they lapse. The caller has locked the account and must
-    refresh it.
+    ``rows`` are net amounts. Concessions are carried over in proportion; without ``carry`` they
+    lapse. The caller must lock and refresh the account.
     """
     concessions = _split_concessions(charges, rows) if carry else []
     cancel_charges(charges, reason=reason, by=by)
@@ -197,7 +178,7 @@ def replace_charges(enrollment, charges, rows, *, reason, by, carry=True):
 
 
 def _split_concessions(charges, rows):
-    """Return pairs of a concession on ``charges`` and its parts, one for each of ``rows``."""
+    """Return pairs of a concession and its parts, one for each of ``rows``."""
     active = Concession.objects.filter(charge__in=charges, cancelled_on=None)
     groups = {}
     for concession in active.order_by("asked_at", "pk"):
@@ -231,7 +212,7 @@ def _copy_concession(concession, charges, parts):
 
 
 def cancel_charges(charges, *, reason, by):
-    """Cancel ``charges`` today. The caller has locked the account and must refresh it."""
+    """Cancel ``charges`` today. The caller must lock and refresh the account."""
     today = timezone.localdate()
     for charge in charges:
         # A charge cannot be cancelled before the day it is posted.
@@ -244,7 +225,7 @@ def cancel_charges(charges, *, reason, by):
 
 @dataclass
 class ProratedFee:
-    """A fee in proportion to classes: ``fee`` × ``counted`` ÷ ``all`` = ``amount`` (rupees)."""
+    """In rupees: ``fee`` × ``counted`` ÷ ``all`` = ``amount``."""
 
     fee: Decimal
     counted: int
@@ -253,10 +234,7 @@ class ProratedFee:
 
 
 def prorated_fee_from(batch, fee, joined_on):
-    """Return the ProratedFee for the classes from ``joined_on`` on.
-
-    Return None if the batch has no end date or no planned classes.
-    """
+    """Return None if the batch has no end date or no planned classes."""
     if batch.ends_on is None:
         return None
     days = class_days(batch, batch.starts_on, batch.ends_on)
@@ -267,10 +245,7 @@ def prorated_fee_from(batch, fee, joined_on):
 
 
 def prorated_fee_until(enrollment, fee, ended_on):
-    """Return the ProratedFee for the classes before ``ended_on``, or None: see above.
-
-    Classes in the batches that the student was transferred from count as held.
-    """
+    """Count classes before a transfer as held. Return None as above."""
     current, *earlier = enrollment.with_predecessors
     if current.batch.ends_on is None:
         return None

@@ -1,4 +1,4 @@
-"""Post late fees by rule, once for each installment and rule."""
+"""Post late fees, once for each installment and rule."""
 
 import datetime
 from collections import defaultdict
@@ -17,7 +17,6 @@ from finance.models import Charge, ChargeKind, LateFeeRule
 
 
 def late_fee_amount(rule, line, on):
-    """Return the late fee in rupees for an overdue ``line`` on the day ``on``."""
     if rule.kind == LateFeeRule.Kind.PERCENT:
         amount = share(line.unpaid, rule.percent, 100)
     elif rule.kind == LateFeeRule.Kind.PER_DAY:
@@ -30,8 +29,7 @@ def late_fee_amount(rule, line, on):
 def post_late_fees(*, on, by=None, progress=iter):
     """Post the late fees of all active rules as of the day ``on``; return the charges.
 
-    Unpaid tuition is charged once per rule after its grace period, however often this runs.
-    Students are processed and committed in chunks of a hundred; ``progress`` wraps the chunks.
+    Students are committed in chunks of a hundred; ``progress`` wraps the chunks.
     """
     rules = list(LateFeeRule.objects.filter(is_active=True))
     if not rules:
@@ -88,7 +86,6 @@ def _late_fee(charge, rule, amount, on, by):
 
 
 def _overdue_tuition(keys, on):
-    """Yield the tuition lines of these students that were overdue on the day ``on``."""
     charges = defaultdict(list)
     for charge in charges_as_of(on).filter(student__in=keys):
         charges[charge.student_id].append(charge)
@@ -99,10 +96,9 @@ def _overdue_tuition(keys, on):
 
 
 def _already_posted(keys):
-    """Return the charges and rules for which a late fee was posted.
+    """Return pairs of a charge and a rule.
 
-    A charge that was cancelled and posted anew, because the installments changed, is identified
-    by enrollment and due date.
+    A charge that was posted anew is identified by enrollment and due date.
     """
     fees = Charge.objects.filter(student__in=keys, kind=ChargeKind.LATE_FEE)
     return {

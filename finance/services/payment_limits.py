@@ -1,5 +1,3 @@
-"""Limits on the dates and the cash of payments."""
-
 import datetime
 
 from django.core.exceptions import ValidationError
@@ -37,10 +35,7 @@ def check_back_dating(day, today, *, field, what="Payments", institute):
 
 
 def check_limits(payment, active, today, institute):
-    """Raise ValidationError if ``payment`` is dated back too far or exceeds the cash limit.
-
-    ``active`` are the earlier payments of the student that are not cancelled.
-    """
+    """Check the dates and the cash limit; ``active`` are earlier active payments."""
     check_back_dating(payment.paid_on, today, field="paid_on", institute=institute)
     if payment.mode == Mode.CHEQUE:
         _check_cheque_date(payment.cheque_on, payment.paid_on)
@@ -65,8 +60,7 @@ def _check_cheque_date(cheque_on, paid_on):
 def _check_cash(payment, active, ceiling):
     """Apply section 269ST of the Income-tax Act.
 
-    Nobody may receive two lakh rupees or more in cash from a person in a day, or for one
-    transaction or occasion.
+    Nobody may receive two lakh rupees in cash from a person in a day, or for one occasion.
     """
     cash = [earlier for earlier in active if earlier.mode == Mode.CASH]
     same_day = [earlier.amount for earlier in cash if earlier.paid_on == payment.paid_on]

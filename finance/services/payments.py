@@ -1,5 +1,3 @@
-"""Record payments and issue receipts."""
-
 import datetime
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,26 +31,20 @@ DUPLICATE_WINDOW = datetime.timedelta(minutes=10)
 
 
 class TokenAlreadyUsed(Conflict):
-    """The token was used for different money, recorded as ``earlier``."""
-
     earlier: Payment
 
 
 class PossibleDuplicate(Conflict):
-    """The student paid the same amount a few minutes ago, recorded as ``earlier``."""
-
     earlier: Payment
 
 
 class ExceedsDues(Conflict):
-    """The amount is more than the ``dues`` (rupees) of the student."""
-
     dues: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedMoney:
-    """Money as entered by the clerk or read from a file; ``amount`` in rupees."""
+    """Money as entered or imported; ``amount`` in rupees."""
 
     amount: Decimal
     paid_on: datetime.date
@@ -75,9 +67,8 @@ def record_payment(*, student, received: ReceivedMoney, by) -> Payment:
     """Record a payment and issue its receipt.
 
     Return the earlier payment, with ``is_repeat`` set, if the token was used for the same money.
-    Raise ValidationError for an invalid date or reference, and Conflict if the token was used for
-    other money, the reference is on another receipt, or the clerk must confirm the payment.
-    No receipt number is used then.
+    Raise Conflict if it was used for other money, the reference is on another receipt, or the
+    clerk must confirm the payment. No receipt number is used then.
     """
     try:
         return _record_payment(student, received, by)
@@ -144,7 +135,6 @@ def _payments_to_compare(*, student, token):
 
 
 def _ensure_same(earlier, student, received):
-    """Return ``earlier``. Raise TokenAlreadyUsed if its content differs from ``received``."""
     recorded = (
         earlier.student_id,
         earlier.amount,
@@ -227,10 +217,7 @@ def _check_not_duplicate(student, received, payments):
 
 
 def build_payment(*, student, received, series, number, status, letterhead, by):
-    """Return the unsaved payment with its receipt.
-
-    ``status`` is the FeeStatus before the payment. Raise ValidationError for an invalid field.
-    """
+    """Return the unsaved payment; ``status`` is the FeeStatus before it."""
     allocated = allocate_payment(status, received.amount)
     payment = Payment(
         student=student,
@@ -257,7 +244,6 @@ def build_payment(*, student, received, series, number, status, letterhead, by):
 
 
 def _default_enrollment(student, allocated):
-    """Return the enrollment of the first charge that is paid, otherwise the latest one."""
     charge = allocated[0][0]
     if charge:
         return charge.enrollment

@@ -6,7 +6,7 @@ from finance.models import ReceiptPrint
 
 @transaction.atomic
 def record_print(payment, *, by):
-    """Record that ``by`` prints or downloads a receipt; return the number of the copy."""
+    """Return the number of the copy; 1 is the original."""
     # The lock keeps two people from both getting the original.
     lock_account(payment.student_id)
     copy = payment.prints.count() + 1

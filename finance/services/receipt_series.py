@@ -9,10 +9,7 @@ MAX_FIRST_NUMBER = 90_000
 
 @transaction.atomic
 def start_series(*, first_number, day):
-    """Let the receipts of the financial year of ``day`` start with ``first_number``.
-
-    Raise ValidationError if the year has a receipt.
-    """
+    """Raise ValidationError if the financial year of ``day`` has a receipt."""
     series = lock_series(day)
     if series.payments.exists():
         raise ValidationError(

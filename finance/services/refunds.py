@@ -1,5 +1,3 @@
-"""Refund a payment and issue its voucher."""
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -14,10 +12,9 @@ from .payment_limits import check_back_dating
 
 @transaction.atomic
 def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, reference=""):
-    """Refund ``amount`` rupees of ``payment``; return the refund with its voucher number.
+    """Refund ``amount`` rupees and issue a voucher.
 
-    The same ``token`` returns the first refund. Raise ValidationError if the payment is cancelled,
-    the amount is above the rest of it, or the date is before the payment or too far back.
+    The same ``token`` returns the first refund.
     """
     _check_form(reason, token)
     _check_date(payment, refunded_on)
@@ -91,7 +88,6 @@ def _check_amount(payment, amount):
 
 
 def _ensure_same(earlier, payment, amount, mode):
-    """Return ``earlier``. Raise ValidationError if it is a different refund."""
     if (earlier.payment_id, earlier.amount, earlier.mode) != (payment.pk, amount, mode):
         raise ValidationError(
             f"This form was already used for voucher {earlier}. Nothing more was saved."

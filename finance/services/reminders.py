@@ -1,5 +1,3 @@
-"""Write fee reminders and record that they were sent."""
-
 import datetime
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,8 +18,6 @@ from finance.reports.current_dues import CurrentDues
 
 @dataclass
 class FeeNotice(ReminderNotice):
-    """A fee reminder: ``amount`` rupees are due now, the oldest part since ``due_on``."""
-
     amount: Decimal
     due_on: datetime.date
 
@@ -31,7 +27,6 @@ class FeeNotice(ReminderNotice):
 
 
 def reminder_text(student, institute, amount, due_on):
-    """Fill the institute's text for a student with ``amount`` rupees due since ``due_on``."""
     values = {
         "name": student.user.full_name,
         "admission_number": student.admission_number,
@@ -48,8 +43,7 @@ def reminder_text(student, institute, amount, due_on):
 def record_reminders(students, *, channel, by, again=False, leave_out=False):
     """Record reminders to ``students`` (ids) with dues today; return the notices to send.
 
-    Raise RemindedAlready if some were reminded recently, unless they are reminded ``again`` or
-    ``leave_out`` skips them.
+    Raise RemindedAlready if some were reminded recently and neither ``again`` nor ``leave_out``.
     """
     institute = Institute.objects.current()
     list(

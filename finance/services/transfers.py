@@ -1,5 +1,3 @@
-"""Transfer a student to another batch, together with the tuition."""
-
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,10 +19,8 @@ from .enrollments import tuition_lines
 def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reason="", rows=None):
     """End ``enrollment`` and enroll the student in ``batch`` from the day ``on``.
 
-    Tuition due before that day stays. The rest is cancelled and posted anew up to the new fee
-    (rupees, by default that of `fee_after_transfer`), by ``rows`` (pairs of a due date and rupees)
-    or in proportion on the old dates. Concessions are carried over. Raise ValidationError as
-    `enroll` does.
+    Tuition due before that day stays. The rest of the new fee is posted by ``rows`` (pairs of a
+    due date and rupees) or in proportion on the old dates. Concessions are carried over.
     """
     if batch.pk == enrollment.batch_id:
         raise ValidationError(
@@ -63,10 +59,8 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
 
 @dataclass
 class TransferTerms:
-    """The effect of a transfer on the tuition, in rupees.
-
-    Of the old fee ``stays`` stays charged. Of the rest of the new fee ``conceded`` is reduced by
-    concessions, and ``to_pay`` is charged by ``rows``.
+    """The effect on the tuition, in rupees: the old fee that ``stays``, the part ``conceded`` of
+    the rest, and the ``rows`` by which the remainder is ``to_pay``.
     """
 
     stays: Decimal
@@ -77,12 +71,10 @@ class TransferTerms:
 
     @property
     def cancelled_amount(self):
-        """The net amount of the cancelled charges."""
         return sum((line.net for line in self.cancelled), ZERO)
 
 
 def transfer_terms(enrollment, agreed_fee, on):
-    """Return the TransferTerms for a transfer on the day ``on`` with the fee ``agreed_fee``."""
     lines = tuition_lines(enrollment)
     cancelled = [line for line in lines if line.charge.due_on >= on]
     stays = sum((line.charge.amount for line in lines if line.charge.due_on < on), ZERO)
@@ -105,7 +97,6 @@ def transfer_terms(enrollment, agreed_fee, on):
 
 
 def _rows_on_old_dates(lines, amount):
-    """Split ``amount`` in proportion to the net amounts of ``lines``, on their due dates."""
     lines = [line for line in lines if line.net > ZERO]
     if not lines:
         return []
@@ -115,9 +106,9 @@ def _rows_on_old_dates(lines, amount):
 
 
 def fee_after_transfer(enrollment, batch):
-    """Return the fee (rupees) in ``batch``, and the reason if it is below the course fee.
+    """Return the fee, and the reason if it is below the course fee.
 
-    A lower agreed fee stays within a course; another course has its own fee.
+    A lower agreed fee stays within a course.
     """
     fee = batch.course.total_fee
     if batch.course_id != enrollment.batch.course_id or enrollment.agreed_fee >= fee:

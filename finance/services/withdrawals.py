@@ -1,5 +1,3 @@
-"""Propose the fee to keep when a student leaves, and list refunds that are due."""
-
 import datetime
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +15,7 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass
 class RetainedFee:
-    """The tuition to keep when a student leaves: classes held, and a deduction. In rupees."""
+    """The tuition to keep: classes held in proportion, and a deduction. In rupees."""
 
     fee: Decimal  # the charges of the enrollment less concessions
     conceded: Decimal
@@ -28,10 +26,7 @@ class RetainedFee:
 
 
 def propose_retained_fee(enrollment, lines, ended_on):
-    """Return the RetainedFee for leaving on the day ``ended_on``; ``lines`` are the tuition.
-
-    If the classes cannot be counted, the whole fee is kept.
-    """
+    """If the classes cannot be counted, the whole fee is kept."""
     fee = sum((line.net for line in lines), ZERO)
     conceded = sum((line.conceded for line in lines), ZERO)
     percent = Institute.objects.current().leaving_deduction_percent
@@ -44,8 +39,6 @@ def propose_retained_fee(enrollment, lines, ended_on):
 
 @dataclass
 class WithdrawalResult:
-    """The balance after a student has left; a refund is due by ``due_on``. In rupees."""
-
     retained: Decimal
     balance: Decimal
     due_on: datetime.date
@@ -60,10 +53,7 @@ class WithdrawalResult:
 
 
 def withdrawal_result(proposal, fees, retained, ended_on):
-    """Return the WithdrawalResult of keeping ``retained`` rupees instead of the whole fee.
-
-    ``fees`` is the FeeStatus before.
-    """
+    """``fees`` is the FeeStatus before; ``retained`` replaces the whole fee."""
     balance = fees.balance - proposal.fee + retained
     return WithdrawalResult(retained, balance, ended_on + refund_period())
 
@@ -76,7 +66,6 @@ def refund_period():
 
 
 def accounts_with_refund_due():
-    """Return the accounts in advance of students without active enrollment, with ``left_on``."""
     enrollments = Enrollment.objects.filter(student=OuterRef("pk"))
     return (
         Account.objects.filter(~Exists(enrollments.active()), balance__lt=0)
@@ -94,7 +83,6 @@ class RefundDueTotals:
 
 
 def refund_due_totals(accounts, today):
-    """Return the RefundDueTotals of ``accounts`` with one query."""
     is_overdue = Q(left_on__lt=today - refund_period())
     sums = accounts.aggregate(
         amount=Sum("balance"),
@@ -112,8 +100,6 @@ def refund_due_totals(accounts, today):
 
 @dataclass
 class RefundDue:
-    """A refund that is due, and the ``payment`` to refund."""
-
     account: Account
     due_on: datetime.date
     is_overdue: bool
@@ -125,7 +111,6 @@ class RefundDue:
 
 
 def list_refunds_due(accounts, today):
-    """Return a RefundDue for each of ``accounts`` (a list) with two queries."""
     payments = {}
     refundable = (
         Payment.objects.active()
@@ -143,10 +128,7 @@ def list_refunds_due(accounts, today):
 
 
 def payment_to_refund(payments, amount):
-    """Return the smallest of ``payments`` with ``amount`` left to refund, otherwise the largest.
-
-    The payments have the annotation ``refunded``. Return None without payments.
-    """
+    """Return the smallest payment with ``amount`` left to refund, or the largest."""
 
     def left(payment):
         return payment.amount - payment.refunded

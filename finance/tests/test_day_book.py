@@ -301,7 +301,7 @@ def test_verify_names_a_close_that_its_book_contradicts(admin, day):
     )
 
     assert list(checks.day_closes()) == [
-        f"Day close Anita Rao, {timezone.localdate()}: ₹1.00 is kept, the book says ₹90.00."
+        f"Day close Anita Rao, {timezone.localdate()}: ₹1.00 was expected, the entries say ₹90.00."
     ]
 
 

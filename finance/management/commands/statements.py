@@ -68,8 +68,8 @@ class Command(BaseCommand):
             unfinished.unlink(missing_ok=True)
         self.stdout.write(
             self.style.SUCCESS(
-                f"{number} statement{'s' if number != 1 else ''} as on {format_date(on)} in {path}, "
-                f"{path.stat().st_size / 1e6:.1f} MB."
+                f"{number} statement{'s' if number != 1 else ''} as of {format_date(on)} "
+                f"in {path}, {path.stat().st_size / 1e6:.1f} MB."
             )
         )
 
