@@ -1,4 +1,4 @@
-"""Attendance in the admin, read-only: sheets are saved on the site, which records corrections."""
+"""Read-only admin: sheets are saved on the site, which records corrections."""
 
 from django.contrib import admin
 
@@ -17,7 +17,7 @@ from .models import (
 
 
 class LookupAdmin(ReadOnlyAdmin, LargeTableAdmin):
-    """Admin for tables with a row for each class or mark."""
+    pass
 
 
 @admin.register(Sheet)

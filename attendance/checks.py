@@ -1,4 +1,4 @@
-"""Verification of cached counts, in Python instead of the SQL that calculates them."""
+"""Verification of cached counts in plain Python, apart from the SQL that writes them."""
 
 from collections import Counter, defaultdict
 
@@ -16,7 +16,6 @@ _COUNTS = ("present", "absent", "late", "excused")
 
 
 def sheet_counts():
-    """Check the cached counts of each sheet."""
     counted = defaultdict(Counter)
     for sheet, status in Mark.objects.order_by("pk").values_list("sheet", "status").iterator(CHUNK):
         counted[sheet][status] += 1
@@ -29,7 +28,6 @@ def sheet_counts():
 
 
 def presences():
-    """Check the cached counts and the absences in a row of each enrollment."""
     counted, in_a_row = defaultdict(Counter), Counter()
     earlier = EarlierAttendance.objects.order_by("pk").values_list("pk", *_COUNTS)
     for pk, *counts in earlier.iterator(CHUNK):
@@ -59,7 +57,7 @@ def _label(counts):
 
 
 def marks():
-    """Check that each mark has the student and the batch of its enrollment, on one of its days."""
+    """Check that marks match the student, batch and days of their enrollment."""
     wrong = (
         ~Q(student=F("enrollment__student"))
         | ~Q(sheet__batch=F("enrollment__batch"))
@@ -71,7 +69,6 @@ def marks():
 
 
 def last_marks():
-    """Check that no mark is later than ``last_marked_on`` of its enrollment."""
     enrollments = Enrollment.objects.order_by("pk").annotate(last=Max("marks__sheet__held_on"))
     wrong = Q(last__gt=F("last_marked_on")) | Q(last_marked_on=None, last__isnull=False)
     for pk in enrollments.filter(wrong).values_list("pk", flat=True):

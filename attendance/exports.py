@@ -1,5 +1,3 @@
-"""Columns of the exports of a student's marks and of the classes of a day."""
-
 from coachmaster.core.exports import CellType, ExportColumn
 
 from .percentages import MarkStatus

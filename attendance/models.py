@@ -1,5 +1,3 @@
-"""Attendance sheets of a batch and a day, marks of students, and their cached counts."""
-
 from dataclasses import astuple
 
 from django.conf import settings
@@ -24,7 +22,6 @@ class MarkCountsQuerySet(ScopedQuerySet):
         return Tally(**{kind: count or 0 for kind, count in self.aggregate(**_sums()).items()})
 
     def tallies_by(self, column):
-        """Return a Tally for each value of ``column``."""
         rows = self.order_by().values_list(column).annotate(*_sums().values())
         return {value: Tally(*counts) for value, *counts in rows}
 
@@ -34,10 +31,7 @@ def _sums():
 
 
 class MarkCounts(models.Model):
-    """Cached number of marks of each status, so that no page counts marks.
-
-    Recalculated from the marks in the transaction that changes them. `manage.py verify` checks it.
-    """
+    """Cached counts, recalculated in the transaction that changes marks."""
 
     present = models.PositiveIntegerField(default=0, editable=False)
     absent = models.PositiveIntegerField(default=0, editable=False)
@@ -58,7 +52,7 @@ class MarkCounts(models.Model):
 
 class SheetQuerySet(MarkCountsQuerySet):
     def between(self, first, last):
-        """Limit to days from ``first`` to ``last``, both included; None is no limit."""
+        """Limit to days in the range; None is no limit."""
         sheets = self
         if first:
             sheets = sheets.filter(held_on__gte=first)
@@ -70,7 +64,6 @@ class SheetQuerySet(MarkCountsQuerySet):
         return self if instructor_id is None else self.filter(batch__instructor=instructor_id)
 
     def for_list(self):
-        """Load ``taken_by`` and leave out ``earlier_saves``."""
         return self.select_related("taken_by").only(
             "batch",
             "held_on",
@@ -123,13 +116,11 @@ class Sheet(MarkCounts):
 
     @property
     def last_save(self):
-        """The entry of ``earlier_saves`` for the current version."""
         return {"by": self.taken_by_id, "at": self.taken_at.isoformat(), "topic": self.topic}
 
 
 class MarkQuerySet(ScopedQuerySet):
     def owned_by(self, key):
-        """Limit to the student's own, and those in batches that the user teaches."""
         return self.filter(Q(student=key) | Q(sheet__batch__instructor=key))
 
     def recorded_by(self, instructor_id):
@@ -188,8 +179,6 @@ class MarkChange(models.Model):
 
 
 class CheckIn(models.Model):
-    """A student who checked in by the code of a class; a device can check in one student."""
-
     sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="check_ins")
     student = models.ForeignKey(StudentProfile, on_delete=models.PROTECT, related_name="check_ins")
     #: Random id of the browser, from a signed cookie.
@@ -212,8 +201,6 @@ class CheckIn(models.Model):
 
 
 class Reminder(SentReminder):
-    """A reminder about attendance, with the figures at that time."""
-
     enrollment = models.ForeignKey(
         Enrollment, on_delete=models.CASCADE, related_name="attendance_reminders"
     )
@@ -231,8 +218,6 @@ class Reminder(SentReminder):
 
 
 class RegisterReminder(models.Model):
-    """An email to an instructor about missing registers, at most one a day."""
-
     instructor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
     )
@@ -254,7 +239,6 @@ class RegisterReminder(models.Model):
 
 class PresenceQuerySet(MarkCountsQuerySet):
     def owned_by(self, key):
-        """Limit to the student's own, and those in batches that the user teaches."""
         return self.filter(Q(enrollment__student=key) | Q(enrollment__batch__instructor=key))
 
     def recorded_by(self, instructor_id):
@@ -265,15 +249,11 @@ class PresenceQuerySet(MarkCountsQuerySet):
         )
 
     def active(self):
-        """Limit to active enrollments."""
         # With the index on status, SQLite would start from every active enrollment.
         return self.filter(enrollment__ended_on=None)
 
     def needing_attention(self, institute):
-        """Limit to active enrollments that are short, borderline or repeatedly absent.
-
-        Annotate ``required_percent``, the percentage that the course requires.
-        """
+        """Limit to enrollments short or absent too often; annotate ``required_percent``."""
         required = Coalesce(
             "enrollment__batch__course__low_attendance_percent",
             Value(institute.low_attendance_percent),
@@ -290,7 +270,6 @@ class PresenceQuerySet(MarkCountsQuerySet):
         return rows.filter(Q(next_shortfall__gt=0) | is_repeatedly_absent)
 
     def for_list(self):
-        """Load student, batch and course; annotate ``reminded_at``, time of the last reminder."""
         reminders = Reminder.objects.filter(enrollment=OuterRef("pk")).order_by("-sent_at")
         return (
             self.select_related("enrollment__student__user", "enrollment__batch__course")
@@ -314,7 +293,6 @@ _LIST_FIELDS = [
 
 
 def _next_shortfall(percent, institute):
-    """Return the expression of the shortfall after the next absence."""
     return shortfall(
         F("present") + F("late"),
         F("absent") + 1,
@@ -325,7 +303,7 @@ def _next_shortfall(percent, institute):
 
 
 def _strictest_percent(institute):
-    """Return the expression of the highest percentage that any course requires."""
+    """Return the highest percentage that any course requires, as an expression."""
     courses = Course.objects.exclude(low_attendance_percent=None).order_by(
         "-low_attendance_percent"
     )
@@ -337,7 +315,7 @@ def _strictest_percent(institute):
 
 
 class Presence(MarkCounts):
-    """Cached counts of the marks of one enrollment; an enrollment without marks may have none."""
+    """Cached counts of one enrollment; it may be missing without marks."""
 
     enrollment = models.OneToOneField(
         Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="presence"
@@ -352,7 +330,7 @@ class Presence(MarkCounts):
 
 
 class EarlierAttendance(MarkCounts):
-    """Total classes of one enrollment from before CoachMaster, included in its Presence."""
+    """Classes from before CoachMaster, included in the Presence."""
 
     enrollment = models.OneToOneField(
         Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="earlier_attendance"
@@ -367,6 +345,5 @@ PRESENCE_COUNTS = [f"presence__{status}" for status in MarkStatus.values]
 
 
 def tally_of(enrollment):
-    """Return the Tally of an enrollment loaded with its ``presence``."""
     presence = getattr(enrollment, "presence", None)
     return presence.tally if presence else Tally()

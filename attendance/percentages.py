@@ -1,5 +1,3 @@
-"""Attendance counts, the percentage, and the rule for attendance shortage."""
-
 from collections import Counter
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,10 +19,7 @@ STATUS_BY_VALUE = {status.value: status for status in MarkStatus}
 
 @dataclass
 class Tally:
-    """Number of marks of each status.
-
-    Late counts as attended. Excused counts neither as attended nor as absent.
-    """
+    """Late counts as attended; excused counts neither as attended nor as absent."""
 
     present: int = 0
     absent: int = 0
@@ -43,7 +38,6 @@ class Tally:
 
     @property
     def counted(self):
-        """Number of classes in the percentage."""
         return self.attended + self.absent
 
     @property
@@ -52,7 +46,7 @@ class Tally:
 
     @property
     def percentage(self):
-        """Percentage of ``counted`` that was attended, to one decimal; None without a class."""
+        """Percentage to one decimal; None without a class."""
         if not self.counted:
             return None
         return (Decimal(100 * self.attended) / self.counted).quantize(
@@ -101,8 +95,7 @@ class Tally:
 def shortfall(attended, absent, percent, minimum_classes, minimum=min):
     """Return a number above 0 if there were enough classes and too few were attended.
 
-    Too few is less than ``percent`` of them. The arguments are integers, or database expressions
-    with ``minimum=least_expression``.
+    Works on integers, and on database expressions with ``minimum=least_expression``.
     """
     return minimum(
         attended + absent - minimum_classes + 1,
@@ -116,8 +109,6 @@ def least_expression(*expressions):
 
 @dataclass(frozen=True)
 class AttendanceRequirement:
-    """Percentage of classes that a student must attend, once there were ``minimum_classes``."""
-
     percent: int
     minimum_classes: int
 
@@ -136,6 +127,6 @@ class AttendanceRequirement:
         return not self.is_short(tally) and self.is_short(tally + Tally(absent=1))
 
     def classes_needed(self, tally):
-        """Return how many classes in a row end the shortage; None if no number can."""
+        """Return the classes in a row that end the shortage; None if no number can."""
         lack = self.percent * tally.counted - 100 * tally.attended
         return -(-lack // (100 - self.percent)) if self.percent < 100 else None

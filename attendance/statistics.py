@@ -1,7 +1,4 @@
-"""Cached counts of the marks of an enrollment, recalculated from its marks.
-
-The counts of a sheet are saved with the sheet.
-"""
+"""Cached counts of enrollments, recalculated from their marks."""
 
 from collections import Counter, defaultdict
 from dataclasses import asdict
@@ -20,10 +17,9 @@ ATTENDED = [MarkStatus.PRESENT.value, MarkStatus.LATE.value]
 
 
 def update_presences(enrollments):
-    """Recalculate the Presence of ``enrollments`` (ids) from their marks and earlier attendance.
+    """Recalculate Presence rows in the transaction that changed the marks.
 
-    Call it in the transaction that changed them, with the enrollments locked, so that the later
-    of two saves sees the marks of the earlier.
+    The caller locks the enrollments, so that the later of two saves sees the earlier's marks.
     """
     ids = sorted(set(enrollments))
     if not ids:
@@ -51,7 +47,6 @@ def update_presences(enrollments):
 
 
 def _mark_counts(ids):
-    """Return a Counter of statuses for each enrollment id."""
     counts = defaultdict(Counter)
     marks = Mark.objects.filter(enrollment__in=ids).order_by().values_list("enrollment", "status")
     for pk, status, number in marks.annotate(Count("pk")):
@@ -60,10 +55,7 @@ def _mark_counts(ids):
 
 
 def _absences_in_a_row(absences):
-    """Return the number of absences after the last class attended, as a Counter.
-
-    ``absences`` maps enrollment ids to the number of all absences.
-    """
+    """Return absences since the last class attended; ``absences`` has all of them."""
     last = {pk: day for pk, day in _last_attended(enrollments=list(absences)) if day}
     in_a_row = Counter({pk: number for pk, number in absences.items() if pk not in last})
     if last:
@@ -90,7 +82,7 @@ def _last_attended(*, enrollments):
 
 
 def update_last_marked_on(days):
-    """Move ``last_marked_on`` of enrollments forward; ``days`` maps enrollment ids to days."""
+    """``days`` maps enrollment ids to days; dates only move forward."""
     by_day = defaultdict(list)
     for enrollment, day in days.items():
         by_day[day].append(enrollment)
@@ -102,7 +94,6 @@ def update_last_marked_on(days):
 
 @transaction.atomic
 def after_mark_deleted(sender, instance, **kwargs):
-    """Recalculate the counts of the enrollment and the sheet of a deleted mark."""
     locked = Enrollment.objects.select_for_update(no_key=True).filter(pk=instance.enrollment_id)
     list(locked.values_list("pk"))
     update_presences([instance.enrollment_id])

@@ -1,5 +1,3 @@
-"""The pages of this app and who may open them."""
-
 from django.urls import path
 
 from accounts.roles import requires

@@ -34,7 +34,7 @@ class RegisterRangeForm(forms.Form):
         return cleaned
 
     def _range(self, cleaned):
-        """Return the range asked for; one end alone means its month."""
+        """Return the days asked for; one end alone means its month."""
         first, last = cleaned.get("from"), cleaned.get("to")
         if first and not last:
             last = max(first, min(self.default[1], month_end(first)))
@@ -44,5 +44,4 @@ class RegisterRangeForm(forms.Form):
 
     @property
     def range(self):
-        """Return the first and last day, or the default range if the form is invalid."""
         return self._range(self.cleaned_data) if self.is_bound and self.is_valid() else self.default

@@ -8,11 +8,10 @@ from coachmaster.core.form_fields import DateFormField, SingleLineFormField
 
 
 class AttendanceSheetForm(forms.Form):
-    """A whole attendance sheet, read without a form field for each student.
+    """A sheet, read without a form field for each student.
 
-    A student has `mark-<id>` and `note-<id>`, and `was-<id>` for a note that the page showed.
-    `seen` holds the marks that the page showed, like `12p 13a`. A student in `seen` without
-    `mark-<id>` keeps the mark.
+    `seen` has the marks that the page showed, like `12p 13a`, and `was-<id>` the notes. Only
+    students that differ need `mark-<id>` and `note-<id>`.
     """
 
     topic = SingleLineFormField(
@@ -72,11 +71,9 @@ class AttendanceSheetForm(forms.Form):
                 self.note_errors[student_id] = error.messages[0]
 
     def seen_status(self, student_id):
-        """Return the status that the page showed, or None."""
         return (self._seen or {}).get(student_id)
 
     def is_changed(self, student_id):
-        """Return whether the user changed the status that the page showed."""
         return self._seen is None or self.statuses.get(student_id) != self._seen.get(student_id)
 
     def is_note_changed(self, student_id):
@@ -102,8 +99,6 @@ _NOTE = SingleLineFormField(max_length=200, required=False)
 
 
 class SheetFillForm(forms.Form):
-    """How to fill a sheet before marking it, `?fill=`."""
-
     fill = forms.ChoiceField(
         choices=[
             ("present", "All present"),
@@ -114,7 +109,5 @@ class SheetFillForm(forms.Form):
 
 
 class SheetDayForm(forms.Form):
-    """Which sheet to open: that of a day, or of the class day before or after it."""
-
     on = DateFormField(label="Day")
     step = forms.ChoiceField(choices=[("previous", "Previous"), ("next", "Next")], required=False)

@@ -30,7 +30,6 @@ class ShortageFilter(FilterForm):
             del self.fields["instructor"]
 
     def narrow(self, presences):
-        """Limit Presence rows to the chosen student, batch, course and instructor."""
         for name, path in (
             ("course", "batch__course"),
             ("batch", "batch"),
@@ -44,7 +43,6 @@ class ShortageFilter(FilterForm):
         return presences
 
     def filter(self, rows):
-        """Limit EnrollmentShortage rows to the chosen reason."""
         reasons = {"short": "is_short", "edge": "is_borderline", "away": "is_repeatedly_absent"}
         reason = reasons.get(self.value("show"))
         return [row for row in rows if getattr(row, reason)] if reason else rows

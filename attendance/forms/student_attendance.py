@@ -17,7 +17,6 @@ class MonthForm(forms.Form):
 
     @property
     def first(self):
-        """First day of the month; None if there are no months."""
         return self.months.get(self.month)
 
     @property

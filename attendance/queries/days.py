@@ -1,5 +1,3 @@
-"""The classes of a day over several batches, with a constant number of queries."""
-
 import datetime
 from dataclasses import dataclass, field
 
@@ -14,8 +12,6 @@ from coachmaster.core.compiled import compiled
 
 @dataclass
 class ClassDay:
-    """One batch on one day, with its classes and its attendance sheet."""
-
     batch: Batch
     day: datetime.date
     #: By time, including cancelled ones.
@@ -33,7 +29,6 @@ class ClassDay:
 
     @property
     def notes(self):
-        """Changes of its classes, like cancelled or moved ones."""
         return [one.note for one in self.classes if one.note]
 
     @property
@@ -42,7 +37,7 @@ class ClassDay:
 
     @property
     def is_marked(self):
-        """Return whether a person saved the sheet; an open sheet only has check-ins."""
+        """An open sheet only has check-ins."""
         return self.sheet is not None and not self.sheet.is_open
 
 
@@ -53,10 +48,7 @@ def _sheets(*, day, instructor_id):
 
 
 def classes_on(day, instructor_id=None):
-    """Return a ClassDay for each batch with a class or a sheet on ``day``, by time.
-
-    ``instructor_id`` is the id of an instructor, or None for all batches.
-    """
+    """Return a ClassDay for each batch with a class or a sheet, by time."""
     # prefetch_related() fails on SQLite with more than a thousand instructors.
     batches = (
         Batch.objects.recorded_by(instructor_id).select_related("course", "instructor").order_by()
@@ -91,8 +83,6 @@ def _class_days(day, batches, sheets):
 
 @dataclass
 class DaySummary:
-    """Number of classes of a day, and the first of them."""
-
     total: int
     marked: int
     #: A student absent from two classes counts twice.
@@ -101,7 +91,7 @@ class DaySummary:
 
 
 def day_summary(day, number, instructor_id=None):
-    """Return the DaySummary with the first ``number`` classes, those without attendance first."""
+    """Return the totals and the first ``number`` classes, unmarked ones first."""
     batches = Batch.objects.recorded_by(instructor_id).for_timetable().order_by()
     rows = _class_days(day, batches, _sheets(day=day, instructor_id=instructor_id))
     marked = [row for row in rows if row.is_marked]
@@ -110,10 +100,7 @@ def day_summary(day, number, instructor_id=None):
 
 
 def adjacent_class_day(batch, day, *, forward, last):
-    """Return the class day of ``batch`` after or before ``day``; None if there is none.
-
-    A class day has a planned class or a sheet. ``last`` is the latest day to return.
-    """
+    """Return the day with a class or a sheet after or before ``day``, or None."""
     one = datetime.timedelta(days=1)
     first, last = (
         (max(day + one, batch.starts_on), last)
@@ -128,7 +115,7 @@ def adjacent_class_day(batch, day, *, forward, last):
 
 
 def nearby_class_days(batch, day, first, last):
-    """Return the planned class days before and after ``day``, and the last until ``last``."""
+    """Return the planned days before and after ``day``, and the last one."""
     days = class_days(batch, first, last)
     before = [other for other in days if other < day]
     after = [other for other in days if other > day]

@@ -1,4 +1,4 @@
-"""Missing registers: classes that are over and have no attendance sheet."""
+"""Classes that are over and have no saved sheet."""
 
 import datetime
 from collections import Counter, defaultdict
@@ -18,8 +18,6 @@ MAX_DAYS = 31
 
 
 class MissingRegister(NamedTuple):
-    """One batch on one day without a saved sheet."""
-
     day: datetime.date
     batch_id: int
     batch: str
@@ -35,21 +33,18 @@ MISSING_REGISTER_COLUMNS = [
 
 
 def days_back():
-    """Return the number of days that instructors may correct, at most MAX_DAYS."""
     return min(Institute.objects.current().attendance_edit_days, MAX_DAYS)
 
 
 def missing_registers_for(user, *, days=None):
-    """Return the missing registers that ``user`` may mark, ``days_back()`` days back by default."""
     days = days_back() if days is None else days
     return missing_registers(timezone.now(), days=days, instructor=restricted_id(user))
 
 
 def missing_registers(now, *, days, instructor=None):
-    """Return a MissingRegister for each class without a saved sheet, newest first.
+    """Return the classes of ``days`` days that ended before ``now``, newest first.
 
-    These are today's classes that ended before ``now``, and those of ``days`` days before, of one
-    instructor (id) or of all batches. Days on which no student was enrolled do not count.
+    ``instructor`` is an id, or None for all batches. Days without students do not count.
     """
     now = timezone.localtime(now)
     today = now.date()
@@ -84,7 +79,6 @@ def missing_registers(now, *, days, instructor=None):
 
 
 def _saved_days(*, first, last, instructor):
-    """Return ``(batch id, day)`` of saved sheets."""
     saved = Sheet.objects.between(first, last).recorded_by(instructor).filter(is_open=False)
     return saved.order_by().values_list("batch", "held_on")
 
@@ -94,8 +88,6 @@ def _has_ended_class(classes, now):
 
 
 class _EnrolledPeriods:
-    """Periods with students in each batch, from ``first`` to ``last``."""
-
     def __init__(self, batch_ids, first, last):
         self._periods = defaultdict(list)
         if batch_ids:
@@ -115,10 +107,7 @@ class _EnrolledPeriods:
 
 
 def count_by_instructor(rows):
-    """Return ``(instructor id, name, number of rows)``, highest number first.
-
-    Id and name are None for batches without an instructor.
-    """
+    """Return ``(instructor id, name, number of rows)``, highest number first."""
     counts = Counter((row.instructor_id, row.instructor) for row in rows)
     return [
         (*instructor, number)

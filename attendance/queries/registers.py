@@ -16,14 +16,14 @@ from .sheets import marks_by_student
 
 
 def register_batch_or_404(user, pk):
-    """Return a batch with its class times and the ``overall_tally`` of all its sheets."""
+    """Return the batch with class times and ``overall_tally``."""
     batch = get_object_or_404(attendance_batches(user).with_class_times(), pk=pk)
     batch.overall_tally = batch.sheets.all().tally()
     return batch
 
 
 def enrolled_months(enrollments, today):
-    """Return the first day of each month with one of ``enrollments``, newest first."""
+    """Return the first days of the months, newest first."""
     months = {
         month
         for enrollment in enrollments
@@ -37,8 +37,6 @@ def enrolled_months(enrollments, today):
 
 @dataclass
 class RegisterRow:
-    """One student of a register, with a status or None for each sheet."""
-
     student_id: int
     name: str
     admission_number: str
@@ -51,8 +49,6 @@ class RegisterRow:
 
 @dataclass
 class Register:
-    """Attendance of a batch in a range of days."""
-
     #: Every day with a sheet or a planned class, oldest first.
     days: list[ClassDay]
     rows: list[RegisterRow]
@@ -73,7 +69,7 @@ class Register:
 
 
 def batch_register(batch, first, last):
-    """Return the Register of ``batch``, loaded with its class times, from ``first`` to ``last``."""
+    """Return the Register of a batch loaded with its class times."""
     sheets = list(
         Sheet.objects.filter(batch=batch).between(first, last).for_list().order_by("held_on")
     )
@@ -111,7 +107,6 @@ def batch_register(batch, first, last):
 
 
 def _enrollments_between(batch, first, last, sheets):
-    """Return the enrollments in those days or with a mark on one of ``sheets``, by name."""
     in_batch = Q(Q(ended_on__gt=first) | Q(ended_on=None), enrolled_on__lte=last)
     marked = Q(pk__in=Mark.objects.filter(sheet__in=sheets).order_by().values("enrollment"))
     enrollments = Enrollment.objects.filter(in_batch | marked, batch=batch).by_name()
@@ -121,8 +116,6 @@ def _enrollments_between(batch, first, last, sheets):
 
 
 def register_columns(register):
-    """Return the export columns of a Register: one for each sheet, then the counts."""
-
     def mark_of(column):
         return lambda row: row.marks[column].label[0] if row.marks[column] else None
 

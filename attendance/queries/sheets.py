@@ -19,7 +19,6 @@ class SheetSave:
 
 
 def sheet_saves(sheet):
-    """Return a SheetSave for each save of ``sheet``, newest first."""
     entries = [*sheet.earlier_saves, sheet.last_save]
     names = dict(
         User.objects.filter(pk__in={entry["by"] for entry in entries}).values_list(
@@ -40,14 +39,14 @@ def _newest_sheets(*, batch, last):
 
 
 def sheet_and_previous(batch, held_on):
-    """Return the sheet of that day or None, and the last five before it, oldest first."""
+    """Return the sheet or None, and the last five before it, oldest first."""
     sheets = _newest_sheets(batch=batch.pk, last=held_on)
     sheet = sheets.pop(0) if sheets and sheets[0].held_on == held_on else None
     return sheet, sheets[:5][::-1]
 
 
 def marks_by_student(sheets):
-    """Return ``{student id: [MarkStatus or None for each of the sheets]}``."""
+    """Return ``{student id: [MarkStatus or None for each sheet]}``."""
     columns = {sheet.pk: column for column, sheet in enumerate(sheets)}
     by_student = {}
     if columns:

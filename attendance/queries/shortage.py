@@ -1,4 +1,4 @@
-"""The list of attendance shortage and repeated absences."""
+"""Enrollments with attendance shortage or repeated absences."""
 
 import math
 from dataclasses import dataclass
@@ -15,13 +15,10 @@ from coachmaster.core.reminders import whatsapp_phone
 
 
 def presences_for(user):
-    """Return the Presence rows of the batches that ``user`` records."""
     return Presence.objects.recorded_by(restricted_id(user))
 
 
 class EnrollmentShortage:
-    """Attendance of one enrollment, compared with what its course requires."""
-
     def __init__(self, pk, name, tally, absences_in_a_row, requirement, institute):
         self.pk, self.name, self.tally = pk, name, tally
         self.absences_in_a_row, self.requirement = absences_in_a_row, requirement
@@ -35,7 +32,7 @@ class EnrollmentShortage:
 
     @property
     def classes_needed(self):
-        """Number of classes in a row that end the shortage; None if no number can."""
+        """None if no number of classes ends the shortage."""
         return self.requirement.classes_needed(self.tally) if self.is_short else 0
 
     @property
@@ -56,7 +53,6 @@ SHORTAGE_SORTS = {
 
 
 def enrollment_shortages(presences, institute):
-    """Return an EnrollmentShortage for each of ``presences``, which need attention."""
     requirement = cache(
         lambda percent: AttendanceRequirement(percent, institute.low_attendance_classes)
     )
@@ -75,8 +71,6 @@ def enrollment_shortages(presences, institute):
 
 @dataclass
 class ShortageTotals:
-    """Number of enrollments that need attention, and for each reason."""
-
     listed: int
     short: int
     borderline: int
@@ -89,7 +83,7 @@ class ShortageTotals:
 
 
 class ShortageRow(EnrollmentShortage):
-    """An EnrollmentShortage with its student and batch, for pages, files and reminders."""
+    """An EnrollmentShortage with its student and batch."""
 
     def __init__(self, presence, institute):
         self.enrollment = presence.enrollment
@@ -150,19 +144,18 @@ def _presences(*, ids):
 
 
 def shortage_rows(ids, institute):
-    """Return a ShortageRow for each enrollment id, in this order."""
+    """Return rows in the order of ``ids``."""
     presences = {row.pk: row for row in _presences(ids=ids)}
     return [ShortageRow(presences[pk], institute) for pk in ids if pk in presences]
 
 
 def all_shortage_rows(ids, institute):
-    """Yield a ShortageRow for each of many enrollment ids."""
     for chunk in in_chunks(ids, 500):
         yield from shortage_rows(chunk, institute)
 
 
 def shortage_rows_of_students(students, user, institute):
-    """Return the rows of ``students`` (ids) that need attention and that ``user`` may see."""
+    """Return the rows that need attention and that ``user`` may see."""
     presences = presences_for(user).active().filter(enrollment__student__in=students).order_by("pk")
     rows = shortage_rows(list(presences.values_list("pk", flat=True)), institute)
     return [row for row in rows if row.needs_attention]

@@ -12,7 +12,6 @@ from coachmaster.core.querysets import restricted_id
 
 
 def batch_tallies(batches, first=None, last=None):
-    """Return ``{batch id: Tally}``, limited to days from ``first`` to ``last`` if given."""
     ids = [batch.pk for batch in batches]
     tallies = Sheet.objects.filter(batch__in=ids).between(first, last).tallies_by("batch")
     return {pk: tallies.get(pk, Tally()) for pk in ids}
@@ -29,10 +28,7 @@ def _enrollments(*, student, user_id):
 
 
 def enrollments_with_tally(student, user):
-    """Return the enrollments of ``student`` that ``user`` may see, active and newest first.
-
-    Each has its ``tally``, its ``requirement`` and ``is_short``, which only active ones can be.
-    """
+    """Return enrollments with ``tally``, ``requirement`` and ``is_short``, active first."""
     institute = Institute.objects.current()
     enrollments = _enrollments(student=student.pk, user_id=restricted_id(user))
     for enrollment in enrollments:
@@ -48,8 +44,6 @@ def enrollments_with_tally(student, user):
 
 @dataclass
 class CalendarDay:
-    """One day of a student's month, with a mark for each batch."""
-
     day: datetime.date
     is_inside: bool
     marks: list["StudentMark"]
@@ -57,8 +51,6 @@ class CalendarDay:
 
 @dataclass
 class StudentMark:
-    """A mark on the student's page, with its corrections, newest first."""
-
     pk: int
     status: str
     note: str
@@ -80,10 +72,7 @@ def _marks(*, student, user_id, batches, first, last):
 
 
 def month_marks(student, user, batches, first):
-    """Return the StudentMarks of ``student`` in a month that ``user`` may see, by day.
-
-    ``batches`` are the ids of the student's batches.
-    """
+    """Return the StudentMarks that ``user`` may see, by day."""
     days = {"first": first, "last": month_end(first)}
     rows = _marks(student=student.pk, user_id=restricted_id(user), batches=batches, **days)
     marks = [StudentMark(*row, changes=[]) for row in rows]
@@ -97,7 +86,7 @@ def month_marks(student, user, batches, first):
 
 
 def month_calendar(first, marks):
-    """Return the weeks of a month from Monday to Sunday, as lists of CalendarDay."""
+    """Return weeks from Monday to Sunday, as lists of CalendarDay."""
     by_day = defaultdict(list)
     for mark in marks:
         by_day[mark.day].append(mark)

@@ -1,4 +1,4 @@
-"""Saving many new attendance sheets at once, for imports."""
+"""Save many new sheets at once, for imports."""
 
 from collections import defaultdict
 
@@ -11,10 +11,7 @@ from coachmaster.core.chunks import in_chunks
 
 
 class EnrollmentsByDay:
-    """Enrollments and marks of some batches on some days.
-
-    The enrollments are locked until the transaction ends, as in ``sheet_enrollments()``.
-    """
+    """Enrollments and marks of some batches; locks the enrollments."""
 
     def __init__(self, batch_ids, first_day, last_day):
         between = {"held_on__range": (first_day, last_day)}
@@ -32,10 +29,7 @@ class EnrollmentsByDay:
         return self._timetable.schedule(self.batches[batch_id], held_on)
 
     def of(self, batch_id, held_on):
-        """Return ``{student: (enrollment id, status)}``.
-
-        A student with a mark has no enrollment id, one without a mark no status.
-        """
+        """Return ``{student: (enrollment id, status)}``, with None for what does not apply."""
         statuses = self._statuses.get((batch_id, held_on), {})
         students = {student: (None, status) for student, status in statuses.items()}
         for enrollment in self._enrollments[batch_id]:
@@ -64,10 +58,10 @@ def _statuses_by_day(sheets):
 
 
 def create_sheets(sheets, *, by, is_open=False):
-    """Create sheets that do not exist yet and return their ids.
+    """Create new sheets and return their ids.
 
-    ``sheets`` are ``(batch id, day, {student id: (enrollment id, status)})``, valid and with the
-    enrollments locked. Open sheets are still to be saved by a person.
+    ``sheets`` are ``(batch id, day, {student id: (enrollment id, status)})``, validated and with
+    locked enrollments.
     """
     if not sheets:
         return []

@@ -1,11 +1,8 @@
-"""Check-in by code: students mark themselves on their phones during the class.
+"""Check-in by code.
 
-The instructor shows a code that changes every few seconds. It is signed and holds the batch, the
-day, the instructor and the time. A scanned code gives a ticket in the session, valid for a few
-minutes so that there is time to sign in. A ticket is validated again when it is used.
-
-A device is known by a signed cookie and can check in one student to a class. Clearing the cookies
-makes it another device, so the instructor sees the list and saves the sheet.
+The instructor shows a signed code that changes every few seconds. A scanned code gives a ticket
+in the session, so that there is time to sign in. A ticket is validated again when it is used.
+A device, known by a signed cookie, can check in one student to a class.
 """
 
 import datetime
@@ -37,13 +34,11 @@ _signer = signing.Signer(salt="attendance.check-in", sep=".")
 
 
 class CheckInRefused(ValidationError):
-    """A check-in that is not valid, with a message for the student."""
+    pass
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """The content of a scanned code."""
-
     batch: int
     day: datetime.date
     #: Id of the instructor who showed the code.
@@ -62,12 +57,11 @@ class Ticket:
 
 
 def make_code(batch, day, by):
-    """Return the current code of ``batch``, the same for CODE_SECONDS."""
     return _signer.sign(f"{batch.pk}-{day:%Y%m%d}-{by.pk}-{int(time.time()) // CODE_SECONDS}")
 
 
 def read_code(code):
-    """Return the Ticket of a scanned code. Raise CheckInRefused if it is forged or too old."""
+    """Return the Ticket. Raise CheckInRefused if the code is forged or expired."""
     try:
         batch, day, by, period = _signer.unsign(code).split("-")
     except (signing.BadSignature, ValueError) as error:
@@ -84,7 +78,6 @@ def read_code(code):
 
 
 def held_classes(schedule):
-    """Return the classes of a DaySchedule that are not cancelled, by time."""
     return [one for one in schedule.classes if not one.not_held_reason]
 
 
@@ -93,10 +86,7 @@ def at_time(day, at):
 
 
 def current_class(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
-    """Return the first class open for check-in at ``when``, or None.
-
-    That is from ``early`` before its start until ``after`` its end.
-    """
+    """Return the class from ``early`` before its start until ``after`` its end, or None."""
     for one in classes:
         opens_at = at_time(one.day, one.slot.starts_at) - early
         if opens_at <= when < at_time(one.day, one.slot.ends_at) + after:
@@ -105,14 +95,13 @@ def current_class(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
 
 
 def status_at(scheduled: ScheduledClass, when, institute):
-    """Return present, or late after the institute's grace period."""
     grace = datetime.timedelta(minutes=institute.late_after_minutes)
     is_late = when > at_time(scheduled.day, scheduled.slot.starts_at) + grace
     return MarkStatus.LATE if is_late else MarkStatus.PRESENT
 
 
 def check_allowed(ticket, student, device):
-    """Return ``(batch, status)`` of a check-in of ``student`` now. Raise CheckInRefused."""
+    """Return ``(batch, status)`` of a check-in now. Raise CheckInRefused."""
     now, institute = timezone.now(), Institute.objects.current()
     if not institute.check_in_by_code:
         raise CheckInRefused("Check-in by code is switched off. Ask your instructor to mark you.")
@@ -174,10 +163,7 @@ def _check_sheet(batch, today, device):
 
 
 def check_in(ticket, student, device):
-    """Mark ``student`` present or late on the sheet of the class and return the CheckIn.
-
-    A new sheet is open: other students have no mark until a person saves it. Raise CheckInRefused.
-    """
+    """Mark the student on an open sheet. Raise CheckInRefused."""
     try:
         return _save(ticket, student, device)
     except IntegrityError:

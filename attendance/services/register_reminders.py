@@ -13,17 +13,15 @@ from attendance.queries.missing_registers import days_back, missing_registers
 
 
 class RegisterReminderResult(NamedTuple):
-    """Result for one instructor: ``outcome`` is sent, already_sent, failed or no_email."""
-
     instructor: User
     rows: list
     outcome: str
 
 
 def send_register_reminders(now, *, dry_run=False):
-    """Email each active instructor the list of their missing registers, once a day.
+    """Email instructors their missing registers, at most once a day.
 
-    Return a RegisterReminderResult for each. ``dry_run`` sends nothing and predicts the outcome.
+    ``dry_run`` sends nothing and predicts the outcomes.
     """
     rows = [row for row in missing_registers(now, days=days_back()) if row.instructor_id]
     rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
@@ -46,7 +44,6 @@ def send_register_reminders(now, *, dry_run=False):
 
 
 def _send(instructor, rows, today):
-    """Email one instructor, unless another process does so now, and return the outcome."""
     try:
         with transaction.atomic():
             reminder = RegisterReminder.objects.create(

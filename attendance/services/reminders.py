@@ -1,5 +1,3 @@
-"""Reminders to families about attendance shortage and absences."""
-
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -17,8 +15,6 @@ from coachmaster.core.reminders import Channel, ReminderNotice, fill_template, s
 
 @dataclass
 class ShortageNotice(ReminderNotice):
-    """A reminder to one family about one enrollment."""
-
     enrollment_id: int
     tally: Tally
 
@@ -29,13 +25,10 @@ class ShortageNotice(ReminderNotice):
 
 @dataclass
 class AbsenceNotice(ReminderNotice):
-    """A reminder to one family about the classes missed on a day."""
-
     description: str
 
 
 def reminder_text(row, institute):
-    """Return the institute's text, filled in for one ShortageRow."""
     values = {
         "name": row.student.user.full_name,
         "admission_number": row.student.admission_number,
@@ -53,11 +46,10 @@ def reminder_text(row, institute):
 
 @transaction.atomic
 def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
-    """Record reminders about ``enrollments`` (ids) and return the notices to send.
+    """Record reminders and return the notices to send.
 
-    Enrollments that need no attention, and families that ``channel`` cannot reach, are left out.
-    Raise RecentlyReminded if some were reminded within the institute's days, unless ``again`` or
-    ``leave_out``; then none is recorded.
+    Families that need none or cannot be reached are left out. Raise RecentlyReminded unless
+    ``again`` or ``leave_out``.
     """
     institute = Institute.objects.current()
     _lock_presences(enrollments)
@@ -86,10 +78,9 @@ def record_reminders(enrollments, *, channel, by, again=False, leave_out=False):
 
 @transaction.atomic
 def record_absence_notice(student, day, marks, *, by, again=False):
-    """Record a WhatsApp message about the absences ``marks`` of that day.
+    """Record a WhatsApp message about absences; return the notice in a list, or an empty list.
 
-    Return a list of the notice to send; an empty list if the student was not absent or cannot be
-    reached. Raise RecentlyReminded, as ``record_reminders()`` does: the message is a reminder too.
+    Raise RecentlyReminded unless ``again``.
     """
     institute = Institute.objects.current()
     missed = {mark.enrollment_id: mark.sheet.batch.name for mark in marks}
@@ -129,7 +120,6 @@ def _lock_presences(enrollment_ids):
 
 
 def _record(tallies, channel, by):
-    """Create a Reminder for each ``(enrollment id, Tally)``."""
     return Reminder.objects.bulk_create(
         Reminder(
             enrollment_id=pk,

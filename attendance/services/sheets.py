@@ -1,5 +1,3 @@
-"""Attendance sheets: permission, students and saving."""
-
 import datetime
 from dataclasses import dataclass, field
 
@@ -27,19 +25,17 @@ class StaleSheet(ValidationError):
 
 
 class StudentsChanged(ValidationError):
-    """The students of the batch are not those on the page; ``strangers`` has the ids not in it."""
+    """The batch has other students than the page; ``strangers`` are not in it."""
 
     strangers: frozenset[int] = frozenset()
 
 
 class NoClassPlanned(ValidationError):
-    """The batch has no class on this day of the week; the user may confirm it."""
+    """There is no class on this weekday; the user may confirm one."""
 
 
 @dataclass(frozen=True)
 class SheetContent:
-    """What to save on an attendance sheet."""
-
     #: By student id; other students keep their mark.
     statuses: dict[int, MarkStatus]
     #: By student id; other students keep their note.
@@ -62,7 +58,6 @@ class SaveResult:
 
 
 def attendance_batches(user):
-    """Return the batches that ``user`` may mark: all of them, or those the instructor teaches."""
     return Batch.objects.recorded_by(restricted_id(user))
 
 
@@ -71,10 +66,7 @@ def attendance_batch_or_404(user, pk):
 
 
 def attendance_student_or_404(user, pk):
-    """Return a student whose attendance ``user`` may see: themselves, or those visible to staff.
-
-    Raise PermissionDenied without the permission to see attendance.
-    """
+    """Return a student. Raise PermissionDenied without the permission to see attendance."""
     student = student_or_404(user, pk)
     if student.pk != user.pk and not user.has_perm("attendance.view_sheet"):
         raise PermissionDenied
@@ -86,10 +78,7 @@ def day_schedule(batch, held_on):
 
 
 def reason_not_allowed(batch, held_on, *, today, schedule=None, user=None):
-    """Return a sentence why ``batch`` cannot have a sheet for this day, or "".
-
-    ``user`` is None for imports, which have no limit into the past.
-    """
+    """Return why there can be no sheet for this day, or "". ``user`` is None for imports."""
     if held_on > today:
         return f"{format_date(held_on)} is in the future. Mark attendance on the day of the class."
     if held_on < batch.starts_on:
@@ -119,21 +108,19 @@ def _edit_period():
 
 
 def first_editable_day(user, today):
-    """Return the earliest day whose sheet ``user`` may save, or None for no limit."""
+    """Return the earliest day that ``user`` may save, or None for no limit."""
     return None if user.has_perm("attendance.correct_any_day") else today - _edit_period()
 
 
 def needs_reason(user, held_on):
-    """Return whether ``user`` must give a reason to correct the sheet of this day."""
     return user is not None and held_on < timezone.localdate() - _edit_period()
 
 
 def sheet_enrollments(batch, held_on, sheet, *, lock=False):
-    """Return the enrollments on a sheet by name: those of that day, and those with a mark.
+    """Return the enrollments of that day and those with a mark, by name.
 
-    Each has the ``name`` and ``admission_number`` of the student, the ``tally``, and ``mark_id``,
-    ``mark_status`` and ``mark_note``, None without a mark. ``lock`` locks the enrollments, so that
-    two sheets of a batch are written one after the other.
+    Each has ``name``, ``admission_number``, ``tally``, ``mark_id``, ``mark_status`` and
+    ``mark_note``. ``lock`` makes the sheets of a batch wait for each other.
     """
     query = _locked_enrollments if lock else _enrollments
     enrollments = query(batch=batch.pk, held_on=held_on, marked=None)
@@ -154,7 +141,6 @@ def sheet_enrollments(batch, held_on, sheet, *, lock=False):
 
 
 def _enrollments_on(batch, held_on, marked):
-    """Return the enrollments of that day, and those with the ids ``marked`` (None for none)."""
     also = None if marked is None else Q(pk__in=marked)
     enrollments = Enrollment.objects.filter(batch=batch).on_roll(held_on, including=also)
     enrollments = enrollments.annotate(
@@ -187,12 +173,11 @@ def enrolled_count(batch, held_on):
 
 
 def save_sheet(*, batch, held_on, content, by, allow_unplanned=False, keep_open=False):
-    """Save the sheet of ``batch`` for one day; correct the marks that differ.
+    """Create a sheet or correct the marks that differ.
 
-    ``allow_unplanned`` accepts a day without a planned class. ``keep_open`` is for check-ins: a
-    new or open sheet stays open until a person saves it. Without a difference nothing is written,
-    whatever the version. Raise StaleSheet, StudentsChanged, NoClassPlanned or ValidationError. The
-    caller checks ``reason_not_allowed()``.
+    ``keep_open`` is for check-ins: a new or open sheet stays open. Without a difference nothing is
+    written, whatever the version. Raise StaleSheet, StudentsChanged, NoClassPlanned or
+    ValidationError. The caller checks ``reason_not_allowed()``.
     """
     arguments = batch, held_on, content, by, allow_unplanned, keep_open
     try:
@@ -240,7 +225,7 @@ def _topic_differs(content, sheet):
 
 
 def _differing_marks(content, enrollments):
-    """Return ``{student id: (status, note)}`` of the marks to write."""
+    """Return ``{student id: (status, note)}``."""
     differing = {}
     for pk, status in content.statuses.items():
         enrollment = enrollments[pk]
@@ -271,7 +256,6 @@ def _write_sheet(sheet, topic, tally, by, *, is_saved):
 
 
 def _write_marks(sheet, differing, enrollments, by, reason):
-    """Write the ``differing`` marks, record what they were, and update the enrollments."""
     result, changes = SaveResult(sheet), []
     if not differing:
         return result
@@ -309,7 +293,6 @@ def _write_marks(sheet, differing, enrollments, by, reason):
 
 
 def _check_students(batch, held_on, content, enrollments):
-    """Raise StudentsChanged if the students of ``content`` are not those of the batch."""
     if strangers := content.statuses.keys() - enrollments.keys():
         known = Enrollment.objects.filter(batch=batch, student__in=strangers).by_name()
         names = sorted({str(enrollment.student) for enrollment in known})

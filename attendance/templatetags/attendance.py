@@ -1,4 +1,4 @@
-"""Marks on sheets and registers, rendered once for each status, for pages with hundreds of them."""
+"""Marks rendered once for each status, for pages with hundreds."""
 
 from django import template
 from django.template.loader import get_template
@@ -11,26 +11,25 @@ register = template.Library()
 
 @register.simple_tag
 def render_marks(template_name):
-    """`{% render_marks "…/_cell.html" as cells %}`: the template for each `mark`, and for None."""
+    """Render a template for each status and None."""
     mark_template = get_template(template_name)
     return {mark: mark_template.render({"mark": mark}) for mark in (*MarkStatus, None)}
 
 
 @register.simple_tag
 def rendered_mark(rendered, mark, key):
-    """`{% rendered_mark choices status key %}`: HTML of one mark with ``key`` in place of `{key}`."""
+    """Return the HTML with ``key`` in place of `{key}`."""
     return format_html(rendered[mark], key=key)
 
 
 @register.filter
 def rendered_marks(marks, rendered):
-    """`{{ row.marks|rendered_marks:cells|join:"" }}`"""
     return [rendered[mark] for mark in marks]
 
 
 @register.filter
 def marks_label(marks):
-    """`present, no mark, late`, for screen readers; empty if there is no mark at all."""
+    """Return `present, no mark, late`, or "" without any mark."""
     if not any(marks):
         return ""
     return ", ".join(mark.label.lower() if mark else "no mark" for mark in marks)

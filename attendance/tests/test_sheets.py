@@ -827,7 +827,7 @@ def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(
 ):
     asked = client.post(address(batch), typed)
 
-    assertContains(asked, "Sign in, and what you had typed is there again.")
+    assertContains(asked, "Sign in, and your entries are shown again.")
     wrong = sign_in_with(client, asked, instructor, password="wrong")
     page = sign_in_with(client, wrong, instructor)
 

@@ -1,5 +1,3 @@
-"""Check-in by code: the instructor's page with the code, and the student's page."""
-
 import secrets
 
 from django.conf import settings
@@ -27,7 +25,6 @@ _ONE_YEAR = 365 * 24 * 3600
 
 
 def _institute_or_404():
-    """Return the institute. Raise Http404 if check-in by code is switched off."""
     institute = Institute.objects.current()
     if not institute.check_in_by_code:
         raise Http404
@@ -40,7 +37,6 @@ def instructor_page(request, pk):
 
 
 def instructor_page_part(request, pk):
-    """Render the part of the page that refreshes."""
     return render(request, "attendance/check_in/_code.html", _instructor_context(request, pk))
 
 
@@ -90,7 +86,7 @@ def scan(request, token):
 
 
 def check_in(request):
-    """Ask the student before checking in, so that following a link alone marks nobody."""
+    """Ask before checking in, so that following a link alone marks nobody."""
     _institute_or_404()
     if not request.user.is_student:
         raise PermissionDenied

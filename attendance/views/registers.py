@@ -11,7 +11,6 @@ from coachmaster.core.exports import export_format, export_response
 
 
 def register(request, pk):
-    """Show or export a month, `?month=`, or the days of `?from=&to=`."""
     batch = register_batch_or_404(request.user, pk)
     today = timezone.localdate()
     last = min(batch.ends_on or today, today)

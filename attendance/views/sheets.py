@@ -30,16 +30,12 @@ from coachmaster.core.pagination import paginate
 
 @dataclass
 class RowMessage:
-    """A message about one student on the page of a sheet."""
-
     text: str
     is_warning: bool = False
 
 
 @dataclass
 class SheetRow:
-    """One student on the page of a sheet."""
-
     enrollment: Enrollment
     #: The saved status, or the one that an unsaved sheet starts with.
     saved: MarkStatus
@@ -53,7 +49,6 @@ class SheetRow:
 
     @property
     def last(self):
-        """Status on the last sheet, or ""."""
         return (self.recent and self.recent[-1]) or ""
 
     @property
@@ -141,10 +136,7 @@ def _sheet_form(request, batch, held_on, form, schedule):
 
 
 def _rows(batch, enrollments, form, recent, fill_form, *, is_open):
-    """Return a SheetRow for each student, with the status saved, filled in or sent.
-
-    A student without a mark is present, on a sheet with check-ins absent.
-    """
+    """Without a mark, students are present; on a sheet with check-ins absent."""
     unmarked = MarkStatus.ABSENT if is_open else MarkStatus.PRESENT
     requirement = AttendanceRequirement.for_course(batch.course, Institute.objects.current())
     fill = fill_form.cleaned_data["fill"] if fill_form.is_valid() else ""
@@ -177,7 +169,6 @@ def _rows(batch, enrollments, form, recent, fill_form, *, is_open):
 
 
 def _add_differences(rows, form):
-    """Add messages about marks that another person saved after the page was opened."""
     for row in rows:
         if not row.enrollment.mark_status:
             continue
@@ -230,7 +221,6 @@ def _closed_sheet(request, batch, held_on, reason, today):
 
 
 def sheet_go(request, pk):
-    """Redirect to the sheet of the chosen day, or of the class day before or after it."""
     batch = get_object_or_404(attendance_batches(request.user), pk=pk)
     form = SheetDayForm(request.GET)
     if not form.is_valid():

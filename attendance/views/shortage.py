@@ -17,7 +17,6 @@ from coachmaster.core.pagination import paginate_rows
 
 
 def shortage_list(request):
-    """List or export the enrollments that need attention."""
     user, institute = request.user, Institute.objects.current()
     filters = ShortageFilter(request.GET, user=user, institute=institute)
     presences = filters.narrow(presences_for(user).needing_attention(institute))
