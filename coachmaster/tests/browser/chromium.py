@@ -1,4 +1,4 @@
-"""Where Chromium is on this machine. `python -m coachmaster.tests.browser.chromium` prints it, or says that it is missing."""
+"""Find Chromium; `python -m coachmaster.tests.browser.chromium` prints its path."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ _PLACES = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ]
 MISSING = (
-    "No Chromium found: install it (apt-get install chromium) or name one in CHROMIUM=/path/to/it."
+    "Chromium not found. Install it (apt-get install chromium) or set CHROMIUM=/path/to/chromium."
 )
 
 
 def find():
-    """The path of Chromium, or None. CHROMIUM in the environment goes first; then PATH; then what Playwright installed."""
+    """Return the path from $CHROMIUM, PATH or the folder of Playwright, or None."""
     if named := os.environ.get("CHROMIUM"):
         return named
     if on_path := next(filter(None, map(shutil.which, _NAMES)), None):

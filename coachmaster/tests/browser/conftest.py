@@ -1,5 +1,3 @@
-"""A real browser over a live server: phones and desks, light and dark, and nothing to complain about."""
-
 import os
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import sync_playwright
 
-from . import chromium as chromium_here
+from . import chromium as chromium_path
 
 PHONE = {
     "viewport": {"width": 360, "height": 800},
@@ -33,10 +31,10 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 @pytest.fixture(scope="session")
 def chromium():
-    """The browser, started once. Without one the journeys are left out; with REQUIRE_ALL that is a failure."""
-    path = chromium_here.find()
+    """Start the browser once. Without one, skip the tests; fail if REQUIRE_ALL is set."""
+    path = chromium_path.find()
     if path is None:
-        (pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip)(chromium_here.MISSING)
+        (pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip)(chromium_path.MISSING)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
@@ -45,36 +43,35 @@ def chromium():
 
 @pytest.fixture
 def browse(chromium, live_server):
-    """`browse(user, phone=True, dark=True)`: a page of a new browser window, signed in as that person.
+    """Open a page in a new window, signed in: `browse(user, phone=True, dark=True)`.
 
-    At the end of the test nobody may have complained: no script error, no refusal by the Content-Security-Policy, no
-    failed file, no request to another host. ``unsteady`` is for who loses the connection in the test.
+    The test fails on errors of scripts, of the Content-Security-Policy and of files, and on
+    requests to other hosts. ``unsteady`` permits lost connections.
     """
-    complaints, contexts = [], []
+    problems, contexts = [], []
 
-    def note_console(line):
-        # A file or page that did not come is noted by its answer.
+    def record_console(line):
+        # Failed requests are recorded by their response.
         if line.type in ("error", "warning") and not line.text.startswith(
             "Failed to load resource"
         ):
-            complaints.append(line.text)
+            problems.append(line.text)
 
-    def note_strangers(request):
+    def record_other_host(request):
         if not request.url.startswith((live_server.url, "data:", "blob:")):
-            complaints.append(f"to another host: {request.url}")
+            problems.append(f"to another host: {request.url}")
 
-    def note_errors(response):
-        # A page may refuse; the test says which. What belongs to a page must come.
+    def record_error(response):
+        # A page may be refused on purpose, its files may not.
         if response.status >= 500 or (
             response.status >= 400 and not response.request.is_navigation_request()
         ):
-            complaints.append(f"{response.status} {response.url}")
+            problems.append(f"{response.status} {response.url}")
 
-    def note_failures(request):
-        if (
-            request.failure != "net::ERR_ABORTED"
-        ):  # the browser itself, when the page is left meanwhile
-            complaints.append(f"failed: {request.url} {request.failure}")
+    def record_failure(request):
+        # The browser aborts requests when it leaves a page.
+        if request.failure != "net::ERR_ABORTED":
+            problems.append(f"failed: {request.url} {request.failure}")
 
     def open_window(user=None, *, phone=False, dark=False, unsteady=False, **options):
         context = chromium.new_context(
@@ -94,22 +91,22 @@ def browse(chromium, live_server):
                 [{"name": cookie.key, "value": cookie.value, "url": live_server.url}]
             )
         page = context.new_page()
-        page.on("console", note_console)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", record_console)
+        page.on("pageerror", lambda error: problems.append(str(error)))
         if not unsteady:
-            page.on("requestfailed", note_failures)
-        page.on("request", note_strangers)
-        page.on("response", note_errors)
+            page.on("requestfailed", record_failure)
+        page.on("request", record_other_host)
+        page.on("response", record_error)
         return page
 
     yield open_window
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert problems == []
 
 
-def faults(page, *rules):
-    """What axe finds against WCAG 2.1 A and AA on the page as it stands; ``rules`` limits it to those."""
+def violations(page, *rules):
+    """Return violations of WCAG 2.1 A and AA, or of these axe ``rules``, on the page."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE)
     only = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": WCAG}
@@ -121,30 +118,37 @@ def faults(page, *rules):
     ]
 
 
-def sideways(page):
-    """The elements that stick out of a page which can be pushed sideways, or nothing."""
+def overflow(page):
+    """Return the elements that make the page scroll horizontally."""
     return page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;
-            const pushed = document.documentElement.scrollWidth - width;
-            if (pushed <= 0) return [];
-            const scrolls = (element) => element && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement));
-            const out = [...document.body.querySelectorAll("*")].filter(
-                (element) => element.getBoundingClientRect().right > width + 1 && !scrolls(element.parentElement));
-            return [`at ${width} px sticks out by ${pushed} px: ${out.slice(0, 2).map((element) => element.outerHTML.slice(0, 150))}`];
+            const excess = document.documentElement.scrollWidth - width;
+            if (excess <= 0) return [];
+            const scrolls = (element) =>
+                element &&
+                (getComputedStyle(element).overflowX !== "visible" ||
+                    scrolls(element.parentElement));
+            const wide = [...document.body.querySelectorAll("*")].filter(
+                (element) =>
+                    element.getBoundingClientRect().right > width + 1 &&
+                    !scrolls(element.parentElement)
+            );
+            const html = wide.slice(0, 2).map((element) => element.outerHTML.slice(0, 150));
+            return [`${excess} px wider than ${width} px: ${html}`];
         }"""
     )
 
 
-def look_over(page):
-    """Everything wrong with the page at both widths, light and dark."""
-    wrong = []
+def page_problems(page):
+    """Check a page at both widths, light and dark."""
+    found = []
     for size in (PHONE["viewport"], DESK["viewport"]):
         page.set_viewport_size(size)
         page.emulate_media(color_scheme="light")
-        wrong += faults(page) + sideways(page)
+        found += violations(page) + overflow(page)
         page.emulate_media(color_scheme="dark")
-        wrong += faults(page, "color-contrast")
+        found += violations(page, "color-contrast")
     if (headings := page.locator("h1").count()) != 1:
-        wrong.append(f"{headings} headings of the first level")
-    return wrong
+        found.append(f"{headings} h1 headings")
+    return found

@@ -1,5 +1,3 @@
-"""Check-in by code in a real browser: the screen in class, and two phones."""
-
 import datetime
 import io
 import time
@@ -18,14 +16,14 @@ from accounts.tests.factories import PASSWORD
 from attendance.models import Mark, Sheet
 from attendance.services import check_in
 
-from .conftest import look_over
+from .conftest import page_problems
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def batch(live_server, instructor):
-    """JEE Morning, with class all day long, and Asha and Bela in it."""
+    """A class all day long with Asha and Bela."""
     Institute.objects.update(check_in_by_code=True, late_after_minutes=120)
     batch = DailyBatchFactory(name="JEE Morning", instructor=instructor)
     ClassTime.objects.update(starts_at=datetime.time(0), ends_at=datetime.time(23, 59, 59))
@@ -39,9 +37,9 @@ def student(name):
 
 
 def scanned(screen):
-    """The address that a camera reads off the screen."""
+    """Return the URL of the QR code on the screen."""
     picture = Image.open(io.BytesIO(screen.locator(".check-in-qr svg").screenshot()))
-    # Of that kind only: in the squares of a picture of the screen another kind may be seen by chance.
+    # Other kinds of codes may be found by chance in the picture.
     (code,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
     return code.text
 
@@ -51,7 +49,7 @@ def test_instructor_sees_students_check_in(browse, batch, instructor):
     screen.goto(reverse("attendance:sheet", args=[batch.pk, timezone.localdate()]))
     screen.get_by_role("link", name="Check-in by code").click()
     expect(screen.get_by_text("0 of 2 here")).to_be_visible()
-    assert look_over(screen) == []
+    assert page_problems(screen) == []
 
     phone = browse(phone=True)  # not signed in yet
     phone.goto(scanned(screen))
@@ -59,7 +57,7 @@ def test_instructor_sees_students_check_in(browse, batch, instructor):
     phone.get_by_label("Password").fill(PASSWORD)
     phone.get_by_role("button", name="Sign in").tap()
     expect(phone.get_by_role("heading", level=1)).to_have_text("JEE Morning")
-    assert look_over(phone) == []
+    assert page_problems(phone) == []
     assert not Mark.objects.exists()
     phone.get_by_role("button", name="Check in").tap()
     expect(phone.get_by_text("Checked in to JEE Morning")).to_be_visible()
@@ -101,7 +99,7 @@ def test_expired_or_foreign_code_marks_nobody(browse, batch, instructor, monkeyp
         over = check_in.make_code(batch, timezone.localdate(), instructor)
     phone.goto(reverse("attendance:check-in-scan", args=[over]))
     expect(phone.get_by_text("This code has expired")).to_be_visible()
-    assert look_over(phone) == []
+    assert page_problems(phone) == []
 
     code = scanned(screen)
     phone.goto(code)
@@ -114,7 +112,7 @@ def test_expired_or_foreign_code_marks_nobody(browse, batch, instructor, monkeyp
     stranger.goto(scanned(screen))
     expect(stranger.get_by_text("You are not in JEE Morning")).to_be_visible()
     assert stranger.get_by_role("button", name="Check in").count() == 0
-    assert look_over(stranger) == []
+    assert page_problems(stranger) == []
     assert Mark.objects.count() == 1
 
 

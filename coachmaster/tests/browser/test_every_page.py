@@ -1,5 +1,3 @@
-"""Each page, as each person sees it in the demo institute: by axe at 360 and 1280 pixels, light and dark."""
-
 import datetime
 from decimal import Decimal
 
@@ -22,14 +20,14 @@ from finance.services import concessions, installments, late_fees, refunds
 from finance.tests.factories import enrolled, paid
 from finance.verification import receipt_token
 
-from .conftest import DESK, PHONE, faults, look_over, sideways
+from .conftest import DESK, PHONE, overflow, page_problems, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def institute(live_server):
-    """The demo institute, by the people and rows that pages are about."""
+    """The demo institute: people and rows by role."""
     academy = create_demo(today=timezone.localdate())
     Institute.objects.update(check_in_by_code=True)
     enrollment = academy.demo_student.enrollments[0].enrollment
@@ -128,7 +126,7 @@ def of_admins(made):
 
 
 def of_the_fee_desk(made):
-    """What is owed and taken off, with each kind of row there is to see."""
+    """Fees, with every kind of row."""
     enrollment, owner = made["enrollment"], made["admin"]
     plan = FeePlan.objects.create(course=enrollment.batch.course, name="Two halves")
     installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
@@ -167,7 +165,7 @@ def of_the_fee_desk(made):
 
 
 def of_imports(made):
-    """A file on its way in: with a problem, in several sheets, with columns to pick, and done."""
+    """Imports with problems, with several sheets, with columns to choose, and done."""
 
     def upload(content, kind="students"):
         file = SimpleUploadedFile(
@@ -176,9 +174,8 @@ def of_imports(made):
         return services.receive(kind=services.KINDS[kind], file=file, encoding="", by=made["admin"])
 
     known = made["student"]
-    wrong = upload(
-        f"name,email,phone\nNew,a@b,\nX,x@y,1\n{known.full_name},{known.email},98765 00000\n".encode()
-    )
+    row = f"{known.full_name},{known.email},98765 00000"
+    wrong = upload(f"name,email,phone\nNew,a@b,\nX,x@y,1\n{row}\n".encode())
     wrong.corrections, wrong.left_out = {"3": {"email": "x@example.com"}}, [3]
     services.check(wrong)
     done = upload(b"name\nOne More\n")
@@ -192,7 +189,7 @@ def of_imports(made):
 
 
 def of_the_calendar(made):
-    """The week with every kind of change, and the pages that make one."""
+    """The timetable with every kind of change, and the forms of changes."""
     batch, today = made["batch"], timezone.localdate()
     classes = list(Timetable([batch], today, today + datetime.timedelta(days=30)).held(batch))
     cancelled, moved, other = classes[:3]
@@ -268,7 +265,7 @@ def of_visitors(made):
 
 
 def addresses(pages):
-    """The addresses of ``pages``: a route's name, its arguments, and at the end a query if there is one."""
+    """Return URLs of ``pages``: route names, or tuples with arguments and a query string."""
     for page in pages:
         name, *args = [page] if isinstance(page, str) else page
         query = args.pop() if args and str(args[-1]).startswith("?") else ""
@@ -292,13 +289,13 @@ def addresses(pages):
 )
 def test_every_page_is_accessible(browse, institute, role, pages):
     page = browse(institute.get(role))
-    wrong = {}
+    problems = {}
     for address in addresses(pages(institute)):
         assert page.goto(address).status == 200, address
-        for fault in look_over(page):
-            wrong.setdefault(fault, address)
+        for problem in page_problems(page):
+            problems.setdefault(problem, address)
 
-    assert wrong == {}, "\n".join(f"{address} {fault}" for fault, address in wrong.items())
+    assert problems == {}, "\n".join(f"{url} {problem}" for problem, url in problems.items())
 
 
 def test_error_pages_are_accessible(browse, institute):
@@ -309,7 +306,7 @@ def test_error_pages_are_accessible(browse, institute):
         ("/nowhere/", 404),
     ]:
         assert page.goto(address).status == status
-        assert look_over(page) == []
+        assert page_problems(page) == []
 
 
 def test_long_names_and_large_amounts_fit_the_page(browse, admin):
@@ -348,7 +345,7 @@ def test_long_names_and_large_amounts_fit_the_page(browse, admin):
         page.goto(address)
         for size in (PHONE["viewport"], DESK["viewport"]):
             page.set_viewport_size(size)
-            assert sideways(page) == [], address
+            assert overflow(page) == [], address
 
 
 def test_api_documentation_renders_on_phone_and_desk(browse):
@@ -358,6 +355,6 @@ def test_api_documentation_renders_on_phone_and_desk(browse):
     assert page.locator(".opblock").count() == 27
     for size in (PHONE["viewport"], DESK["viewport"]):
         page.set_viewport_size(size)
-        assert sideways(page) == []
+        assert overflow(page) == []
     page.emulate_media(color_scheme="dark")
-    assert faults(page, "color-contrast") == []
+    assert violations(page, "color-contrast") == []

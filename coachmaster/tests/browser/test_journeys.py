@@ -1,5 +1,3 @@
-"""A day at the institute in a real browser: the desk, the class, the student's phone."""
-
 import datetime
 import re
 from decimal import Decimal
@@ -17,7 +15,7 @@ from finance.models import Charge, FeePlan, Payment
 from finance.services import installments
 from finance.tests.factories import enrolled, paid
 
-from .conftest import look_over, sideways
+from .conftest import overflow, page_problems
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +24,6 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture
 def batch(live_server, instructor):
-    """JEE Morning, every day, ₹12,000, taught by Imran Khan."""
     today = timezone.localdate()
     return DailyBatchFactory(
         name="JEE Morning", instructor=instructor, starts_on=today.replace(day=1), capacity=40
@@ -34,7 +31,6 @@ def batch(live_server, instructor):
 
 
 def sign_in(page, name):
-    """By the form, as a person does."""
     page.goto("/")
     page.get_by_label("Email or admission number").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
@@ -56,7 +52,7 @@ def test_desk_enrolls_student_and_prints_receipt_on_one_page(browse, admin, batc
     page.get_by_label("Batch").select_option(
         label=page.locator("option", has_text="JEE Morning").first.inner_text()
     )
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Enroll").click()
     expect(page.get_by_text(re.compile("Asha Verma.*JEE Morning"))).not_to_have_count(0)
     assert Enrollment.objects.get().student == student
@@ -65,7 +61,7 @@ def test_desk_enrolls_student_and_prints_receipt_on_one_page(browse, admin, batc
     page.get_by_label("Amount").fill("5,000")
     page.get_by_label("UPI", exact=True).check()
     page.get_by_label("Reference").fill("412345678901")
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Record and show the receipt").dblclick()
 
     expect(page.get_by_role("status").or_(page.locator(".messages"))).to_contain_text(
@@ -75,7 +71,7 @@ def test_desk_enrolls_student_and_prints_receipt_on_one_page(browse, admin, batc
     assert (payment.amount, payment.reference) == (Decimal("5000.00"), "412345678901")
     expect(page.locator(".receipt")).to_contain_text("Rupees five thousand only")
     expect(page.locator(".receipt")).to_contain_text("₹7,000.00")
-    assert look_over(page) == []
+    assert page_problems(page) == []
 
     page.emulate_media(media="print")
     expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
@@ -117,7 +113,7 @@ def test_desk_prorates_and_splits_a_fee_by_plan(browse, admin, batch):
     page.get_by_label("Split the rest into").fill("2")
     page.get_by_role("button", name="Split").click()
     expect(amounts.nth(2)).to_have_value("1500.00")
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Enroll").click()
 
     expect(page.locator(".messages")).to_contain_text(
@@ -148,14 +144,14 @@ def test_desk_drops_student_with_refund(browse, admin, batch):
     page.get_by_label("Another fee to keep").fill("7,000")
     page.get_by_label("Reason for another fee").fill("The teacher was ill for a week")
     expect(page.get_by_role("definition").filter(has_text="₹5,000.00")).to_be_visible()
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Drop").click()
     expect(page.locator(".messages")).to_contain_text(
         "₹7,000.00 of the fee stays charged; ₹5,000.00 is to be given back"
     )
 
     page.goto(reverse("finance:refund-due-list"))
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.get_by_role("link", name="Give money back to Asha Verma").click()
     expect(page.get_by_label("Amount")).to_have_value("5000.00")
     page.get_by_label("UPI", exact=True).check()
@@ -182,9 +178,9 @@ def test_attendance_is_marked_on_a_phone(browse, instructor, batch):
     expect(page.get_by_role("heading", level=1)).to_contain_text("JEE Morning")
     for name in ("Bilal Shaikh", "Chitra Iyer"):
         page.get_by_text(name, exact=True).tap()
-    assert sideways(page) == []
+    assert overflow(page) == []
     expect(page.locator("[data-totals]")).to_contain_text("1 present · 2 absent")
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Save").tap()
 
     expect(page.locator(".messages")).to_contain_text("JEE Morning")
@@ -225,7 +221,7 @@ def test_student_sees_attendance_fees_and_receipts_on_a_phone(browse, student, b
     page = browse(phone=True, dark=dark)
     sign_in(page, student.admission_number if not dark else student.user.email)
     expect(page.get_by_role("main")).to_contain_text("₹7,500")
-    assert look_over(page) == []
+    assert page_problems(page) == []
 
     for link, words in [
         ("Attendance", "no classes yet"),
@@ -237,7 +233,7 @@ def test_student_sees_attendance_fees_and_receipts_on_a_phone(browse, student, b
         expect(page.get_by_role("main")).to_contain_text(
             re.compile(re.escape(words), re.IGNORECASE)
         )
-        assert sideways(page) == []
+        assert overflow(page) == []
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Receipts").tap()
     page.get_by_role("link", name=payment.receipt_number).first.tap()
     expect(page.locator(".receipt")).to_contain_text("Rupees four thousand five hundred only")
@@ -283,4 +279,4 @@ def test_import_shows_its_progress(browse, admin):
 
     expect(page.get_by_role("status")).to_contain_text("Importing 1 student: all rows, or none.")
     expect(page.get_by_role("progressbar")).to_be_visible()
-    assert sideways(page) == look_over(page) == []
+    assert overflow(page) == page_problems(page) == []

@@ -1,5 +1,3 @@
-"""Registers in a real browser: on paper, as a file, and a student's month on a phone."""
-
 import datetime
 import re
 
@@ -11,7 +9,7 @@ from playwright.sync_api import expect
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance.tests.factories import taken
 
-from .conftest import look_over, sideways
+from .conftest import overflow, page_problems
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -20,7 +18,7 @@ MONTH = datetime.date(2026, 6, 1)
 
 @pytest.fixture
 def batch(live_server, instructor):
-    """June 2026 of a batch of forty, with 26 sheets."""
+    """A batch of forty students with 26 sheets in June 2026."""
     batch = DailyBatchFactory(
         name="JEE Morning", instructor=instructor, starts_on=MONTH, ends_on=MONTH.replace(day=30)
     )
@@ -34,7 +32,7 @@ def test_register_of_forty_students_prints_on_one_page(browse, instructor, batch
     page = browse(instructor)
     page.goto(reverse("attendance:batch-attendance", args=[batch.pk]))
     expect(page.get_by_role("combobox", name="Month")).to_have_value("2026-06")
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.set_viewport_size({"width": 1280, "height": 900})
     with page.expect_download() as download:
         page.get_by_role("link", name="XLSX").click()
@@ -62,5 +60,5 @@ def test_student_pages_through_months_on_a_phone(browse, student):
     expect(page.get_by_role("heading", name=f"{before:%B %Y}", exact=True)).to_be_visible()
     page.locator(".month").get_by_role("link", name="Late").tap()
     expect(page.locator("tr:target")).to_contain_text("Late")
-    assert sideways(page) == []
-    assert look_over(page) == []
+    assert overflow(page) == []
+    assert page_problems(page) == []

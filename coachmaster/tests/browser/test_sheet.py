@@ -1,5 +1,3 @@
-"""The sheet in a real browser: few taps, no mouse, no scripts, no connection, no session, two tabs."""
-
 import datetime
 import re
 
@@ -15,7 +13,7 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.models import Mark, MarkChange, Sheet
 from attendance.tests.factories import taken
 
-from .conftest import look_over, sideways
+from .conftest import overflow, page_problems
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -25,7 +23,6 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture
 def batch(instructor, today):
-    """JEE Morning, every day, with Asha, Bilal and Chitra."""
     batch = DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=today - 10 * DAY)
     for name in ("Asha Verma", "Bilal Shaikh", "Chitra Iyer"):
         EnrollmentFactory(batch=batch, student__user__full_name=name, enrolled_on=batch.starts_on)
@@ -34,7 +31,6 @@ def batch(instructor, today):
 
 @pytest.fixture
 def today(live_server):
-    """Today, at the institute."""
     return timezone.localdate()
 
 
@@ -64,10 +60,12 @@ def test_sheet_with_three_absences_takes_five_taps(browse, instructor, batch, to
     page = browse(instructor, phone=True)
     page.goto(reverse("dashboards:instructor-dashboard"))
     page.evaluate(
-        "addEventListener('click', () => { sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1 }, true)"
+        "addEventListener('click',"
+        " () => { sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1 }, true)"
     )
     page.add_init_script(
-        "addEventListener('pointerup', () => { sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1 }, true)"
+        "addEventListener('pointerup',"
+        " () => { sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1 }, true)"
     )
 
     page.get_by_role("link", name="JEE Morning").first.tap()
@@ -75,7 +73,7 @@ def test_sheet_with_three_absences_takes_five_taps(browse, instructor, batch, to
         row(page, enrollment.student.admission_number).tap(position={"x": 150, "y": 20})
     expect(page.locator("[data-totals]")).to_have_text("37 present · 3 absent")
     expect(page.locator("[data-totals]")).to_be_in_viewport()
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.set_viewport_size({"width": 360, "height": 800})
     with page.expect_request(lambda request: request.method == "POST") as sent:
         page.get_by_role("button", name="Save").tap()
@@ -159,7 +157,7 @@ def test_sheet_works_by_keyboard(browse, instructor, batch, today):
     assert marks() == ["absent", "excused", "late"]
 
 
-# Not saved yet ---------------------------------------------------------------------------------------------------
+# Not saved yet
 
 
 def test_marks_survive_lost_connection_and_closed_page(browse, instructor, batch, today):
@@ -175,7 +173,7 @@ def test_marks_survive_lost_connection_and_closed_page(browse, instructor, batch
         "Not saved yet: there is no connection."
     )
     expect(row(page, "Bilal Shaikh").locator("input:checked")).to_have_value("absent")
-    assert sideways(page) == []
+    assert overflow(page) == []
     assert not Sheet.objects.exists()
 
     page.context.set_offline(False)
@@ -187,7 +185,7 @@ def test_marks_survive_lost_connection_and_closed_page(browse, instructor, batch
     )
     expect(again.locator("[data-totals]")).to_have_text("2 present · 1 absent")
     expect(again.get_by_label("Topic of the class")).to_have_value("Optics")
-    assert look_over(again) == []
+    assert page_problems(again) == []
     again.get_by_role("button", name="Save").click()
     saved(again)
     assert (marks(), Sheet.objects.get().topic) == (["present", "absent", "present"], "Optics")
@@ -279,7 +277,7 @@ def test_unsaved_marks_are_not_shown_to_another_user(browse, instructor, admin, 
     expect(page.locator("[data-kept-notice]")).to_be_hidden()
 
 
-# Two tabs --------------------------------------------------------------------------------------------------------
+# Two tabs
 
 
 def test_second_tab_keeps_its_marks_after_a_conflict(browse, instructor, batch, today):
@@ -299,15 +297,15 @@ def test_second_tab_keeps_its_marks_after_a_conflict(browse, instructor, batch, 
         "Now saved: Present. Save again to make it Late."
     )
     expect(row(mine, "Asha Verma")).to_contain_text("Absent since that save.")
-    assert look_over(mine) == []
+    assert page_problems(mine) == []
     assert marks() == ["absent", "present", "present"]
     mine.get_by_role("button", name="Save").click()
     saved(mine)
     assert marks() == ["absent", "present", "late"]
     change = MarkChange.objects.get()
     assert (change.before, change.after, change.changed_by) == ("present", "late", instructor)
-    assert look_over(mine) == []
+    assert page_problems(mine) == []
     mine.get_by_role("link", name="History").click()
     expect(mine.get_by_role("heading", name="Saves")).to_be_visible()
-    assert look_over(mine) == [] and sideways(mine) == []
+    assert page_problems(mine) == [] and overflow(mine) == []
     assert mine.evaluate("localStorage.length") == 0

@@ -1,5 +1,3 @@
-"""The timetable in a real browser: the desk moves and cancels classes, the student reads it on a phone."""
-
 import datetime
 import re
 
@@ -11,7 +9,7 @@ from playwright.sync_api import expect
 from academics.models import ClassChange
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 
-from .conftest import look_over
+from .conftest import page_problems
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +21,6 @@ def tomorrow(live_server):
 
 @pytest.fixture
 def batch(tomorrow, instructor):
-    """JEE Morning, every day 17:00 to 18:30, with one student."""
     batch = DailyBatchFactory(name="JEE Morning", instructor=instructor, starts_on=tomorrow)
     EnrollmentFactory(batch=batch, student__user__full_name="Asha Verma")
     return batch
@@ -49,7 +46,7 @@ def test_class_is_rescheduled_by_keyboard_despite_a_clash(
         f"Imran Khan has NEET Evening on {tomorrow:%a} 17:00-18:30."
     )
     assert not ClassChange.objects.exists()
-    assert look_over(page) == []
+    assert page_problems(page) == []
     page.get_by_label("Save anyway").focus()
     page.keyboard.press("Space")
     page.get_by_label("Reason").focus()
@@ -63,7 +60,7 @@ def test_class_is_rescheduled_by_keyboard_despite_a_clash(
     phone.get_by_role("navigation", name="Main").get_by_role("link", name="Timetable").click()
     phone.goto(f"{reverse('academics:calendar')}?week={tomorrow}")
     expect(phone.get_by_text(re.compile("Moved from .*, 17:00: Hall is taken"))).to_be_visible()
-    assert look_over(phone) == []
+    assert page_problems(phone) == []
 
 
 def test_class_is_cancelled_and_restored_without_scripts(browse, admin, batch, tomorrow):
@@ -73,14 +70,14 @@ def test_class_is_cancelled_and_restored_without_scripts(browse, admin, batch, t
         "link", name=re.compile(f"^Cancel the class of {tomorrow:%a} {tomorrow.day} ")
     ).click()
     page.get_by_label("Reason").fill("Fever")
-    page.get_by_role("button", name="Cancel the class").click()
+    page.get_by_role("button", name="Cancel class").click()
 
     row = page.locator("tr", has_text="Cancelled: Fever")
     expect(row).to_be_visible()
-    row.get_by_role("link", name=re.compile("^Take back")).click()
-    page.get_by_role("button", name="Take back").click()
+    row.get_by_role("link", name=re.compile("^Undo")).click()
+    page.get_by_role("button", name="Undo change").click()
 
-    expect(page.locator(".messages")).to_contain_text("Taken back for JEE Morning: Cancelled")
+    expect(page.locator(".messages")).to_contain_text("Change of JEE Morning undone: Cancelled")
     expect(page.locator("tr", has_text="Cancelled: Fever")).to_have_count(0)
     assert not ClassChange.objects.exists()
 
@@ -104,14 +101,14 @@ def test_week_starts_today_on_a_phone_and_is_a_grid_on_a_desk(browse, admin, bat
 def test_calendar_feed_url_is_created_and_renewed(browse, instructor, batch):
     page = browse(instructor, phone=True)
     page.goto(reverse("accounts:me"))
-    page.get_by_role("button", name="Make the address").click()
+    page.get_by_role("button", name="Create address").click()
     first = page.get_by_label("Address").input_value()
-    assert look_over(page) == []
+    assert page_problems(page) == []
     answer = page.request.get(first)
     assert (answer.status, answer.headers["content-type"]) == (200, "text/calendar; charset=utf-8")
     assert "SUMMARY:JEE Morning" in answer.text()
 
-    page.get_by_role("button", name="Make a new address").click()
+    page.get_by_role("button", name="Create a new address").click()
 
     assert page.get_by_label("Address").input_value() != first
     assert page.request.get(first).status == 404
