@@ -1,5 +1,3 @@
-"""Courses and batches from CSV files."""
-
 import datetime
 from decimal import Decimal
 
@@ -21,13 +19,16 @@ NEET,,90000.50,
 FOREIGN_COURSES = (
     'id,code,name,subjects:id\nx_course_1,SCI,Science,"s1,s2",,\nx_course_2,ART,Arts,\n'
 )
-FOREIGN_BATCHES = "id,code,course_id:id,end_date,name,start_date\nb1,SCI-15,x_course_1,2017-05-26,Science 2015,2015-08-05\n"
+FOREIGN_BATCHES = (
+    "id,code,course_id:id,end_date,name,start_date\nb1,SCI-15,x_course_1,"
+    "2017-05-26,Science 2015,2015-08-05\n"
+)
 
 
-# Courses --------------------------------------------------------------------------------------------------------
+# Courses --------------------------------------------------------------------------------------
 
 
-def test_courses_come_in_and_a_second_run_changes_nothing(file):
+def test_courses_are_imported_once(file):
     first, second = (run_import("import_courses", file(COURSES)) for _ in range(2))
 
     assert first.summary == "2 courses created, 0 changed, 0 unchanged, 0 skipped."
@@ -39,7 +40,7 @@ def test_courses_come_in_and_a_second_run_changes_nothing(file):
     assert Course.history.count() == 2
 
 
-def test_a_changed_fee_changes_the_course(file):
+def test_changed_fee_updates_course(file):
     run_import("import_courses", file(COURSES))
 
     run = run_import(
@@ -51,7 +52,7 @@ def test_a_changed_fee_changes_the_course(file):
     assert Course.objects.count() == 2
 
 
-def test_a_fee_has_to_be_given(file):
+def test_fee_is_required(file):
     path = file(FOREIGN_COURSES)
 
     refused = run_import("import_courses", path, "--map", "code=id")
@@ -79,7 +80,7 @@ def test_a_fee_has_to_be_given(file):
         ("name,code,fee\nA,%s,1\n" % ("x" * 31), "Ensure this value has at most 30 characters"),
     ],
 )
-def test_a_course_that_cannot_be_is_refused(file, text, sentence):
+def test_invalid_course_is_refused(file, text, sentence):
     CourseFactory.create_batch(2, name="Twin")
 
     run = run_import("import_courses", file(text))
@@ -89,23 +90,22 @@ def test_a_course_that_cannot_be_is_refused(file, text, sentence):
     assert Course.objects.count() == 2
 
 
-# Batches --------------------------------------------------------------------------------------------------------
+# Batches --------------------------------------------------------------------------------------
 
-BATCHES = """Batch,Code,Course,Teacher,Start Date,End Date,Seats,Room,Timings
-Morning,M1,JEE-2Y,imran@example.com,01/06/2026,,40,Hall 2,"Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00"
-Evening,,jee two years,IMRAN KHAN,2026-06-01,2027-03-31,,,
-"""
+BATCHES = (
+    "Batch,Code,Course,Teacher,Start Date,End Date,Seats,Room,Timings\n"
+    "Morning,M1,JEE-2Y,imran@example.com,01/06/2026,,40,Hall 2,"
+    '"Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00"\n'
+    "Evening,,jee two years,IMRAN KHAN,2026-06-01,2027-03-31,,,\n"
+)
 
 
 @pytest.fixture
 def course(instructor):
-    """The course of the batches above; their instructor exists too."""
     return CourseFactory(name="JEE Two Years", code="JEE-2Y")
 
 
-def test_batches_come_in_with_their_class_times_and_a_second_run_changes_nothing(
-    file, course, instructor
-):
+def test_batches_are_imported_once_with_class_times(file, course, instructor):
     first, second = (run_import("import_batches", file(BATCHES)) for _ in range(2))
 
     assert first.summary == "2 batches created, 0 changed, 0 unchanged, 0 skipped."
@@ -128,7 +128,7 @@ def test_batches_come_in_with_their_class_times_and_a_second_run_changes_nothing
     assert Batch.history.count() == 2
 
 
-def test_changed_class_times_change_the_batch_and_missing_ones_do_not(file, course):
+def test_changed_class_times_update_batch_and_empty_ones_do_not(file, course):
     run_import("import_batches", file(BATCHES))
 
     new = run_import(
@@ -144,7 +144,7 @@ def test_changed_class_times_change_the_batch_and_missing_ones_do_not(file, cour
     assert Batch.objects.get(code="M1").class_times_text == "Sun 10:00-12:00"
 
 
-def test_a_clash_is_told_and_does_not_keep_the_file_out(file, course):
+def test_clash_is_reported_but_imported(file, course):
     text = BATCHES.replace(",,,\n", ",,,Mon 18:00-19:00\n")
 
     run = run_import("import_batches", file(text))
@@ -153,7 +153,7 @@ def test_a_clash_is_told_and_does_not_keep_the_file_out(file, course):
     assert "Row 3: Imran Khan has Morning on Mon 17:00-18:30." in run.out
 
 
-def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
+def test_batch_may_name_its_course_by_an_imported_id(file):
     run_import(
         "import_courses", file(FOREIGN_COURSES), "--map", "code=id", "--default", "total_fee=1"
     )
@@ -197,7 +197,7 @@ def test_a_batch_may_name_its_course_by_the_id_of_another_program(file):
         ),
     ],
 )
-def test_a_batch_that_cannot_be_is_refused(file, course, student, cells, sentence):
+def test_invalid_batch_is_refused(file, course, student, cells, sentence):
     full = BatchFactory(name="Full", code="FULL", course__name="Course of Full")
     EnrollmentFactory.create_batch(2, batch=full)
 
@@ -208,7 +208,7 @@ def test_a_batch_that_cannot_be_is_refused(file, course, student, cells, sentenc
     assert Batch.objects.count() == 1
 
 
-def test_an_instructor_whose_name_two_have_is_not_guessed(file, course):
+def test_ambiguous_instructor_is_refused(file, course):
     UserFactory(full_name="Imran Khan")
 
     run = run_import("import_batches", file(BATCHES))
@@ -220,10 +220,10 @@ def test_an_instructor_whose_name_two_have_is_not_guessed(file, course):
     assert not Batch.objects.exists()
 
 
-# Holidays -------------------------------------------------------------------------------------------------------
+# Holidays -------------------------------------------------------------------------------------
 
 
-def test_holidays_come_in_by_day_and_range_and_a_second_run_changes_nothing(file):
+def test_holidays_of_one_and_several_days_are_imported_once(file):
     text = "Occasion,From,To\nDiwali,08/11/2026,10/11/2026\nRepublic Day,2027-01-26,\n"
 
     first, second = (run_import("import_holidays", file(text)) for _ in range(2))
@@ -238,7 +238,7 @@ def test_holidays_come_in_by_day_and_range_and_a_second_run_changes_nothing(file
     ]
 
 
-def test_a_day_that_is_a_holiday_takes_the_name_of_the_file_and_sheets_are_kept(file):
+def test_existing_holiday_is_renamed_and_sheets_stay(file):
     HolidayFactory(day=datetime.date(2026, 11, 8), name="Diwalli")
     BatchFactory().sheets.create(held_on=datetime.date(2026, 11, 8))
 
@@ -271,7 +271,7 @@ def test_a_day_that_is_a_holiday_takes_the_name_of_the_file_and_sheets_are_kept(
         ),
     ],
 )
-def test_one_wrong_line_keeps_all_holidays_out(file, lines, sentence):
+def test_one_invalid_row_refuses_all_holidays(file, lines, sentence):
     run = run_import("import_holidays", file(f"name,first,last\n{lines}\n"))
 
     assert run.code == 1

@@ -1,5 +1,3 @@
-"""Instructors and students from CSV files."""
-
 import datetime
 import threading
 
@@ -22,10 +20,10 @@ José Núñez;;9876543212;2008-01-02;;;
 """
 
 
-# Students -------------------------------------------------------------------------------------------------------
+# Students -------------------------------------------------------------------------------------
 
 
-def test_students_come_in_with_numbers_of_the_series_and_no_password(file):
+def test_students_get_admission_numbers_and_no_password(file):
     run = run_import("import_students", file(STUDENTS))
 
     assert (run.code, run.summary) == (0, "3 students created, 0 changed, 0 unchanged, 0 skipped.")
@@ -43,7 +41,7 @@ def test_students_come_in_with_numbers_of_the_series_and_no_password(file):
     assert AdmissionSeries.objects.get().last_number == 3
 
 
-def test_students_that_came_in_are_found_by_search_and_have_a_history(file):
+def test_imported_students_are_searchable_and_have_history(file):
     run_import("import_students", file(STUDENTS))
 
     for words in ("meera", "9876543211", "-00001", "अनिता"):
@@ -79,7 +77,7 @@ def test_a_second_run_changes_nothing(file):
     assert StudentProfile.history.count() == 3
 
 
-def test_changed_cells_change_the_student_and_empty_ones_leave_what_is_stored(file):
+def test_changed_cells_update_student_and_empty_ones_do_not(file):
     run_import("import_students", file(STUDENTS))
 
     run = run_import(
@@ -95,7 +93,7 @@ def test_changed_cells_change_the_student_and_empty_ones_leave_what_is_stored(fi
     assert meera.user.history.count() == 2
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(file):
+def test_dry_run_reports_the_same_and_writes_nothing(file):
     path = file(STUDENTS)
 
     run = run_import("import_students", path, "--dry-run")
@@ -106,7 +104,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(file):
     assert not AdmissionSeries.objects.filter(last_number__gt=0).exists()
 
 
-def test_one_bad_row_keeps_all_out_and_is_named(file):
+def test_one_invalid_row_refuses_all_students(file):
     path = file('name,email\nMeera Joshi,meera@example.com\nRavi Iyer,"ravi@example,com"\n')
 
     for flags in ([], ["--dry-run"]):
@@ -120,7 +118,7 @@ def test_one_bad_row_keeps_all_out_and_is_named(file):
     assert (run.code, run.summary) == (0, "1 student created, 0 changed, 0 unchanged, 1 skipped.")
 
 
-def test_at_most_a_hundred_problems_are_shown_and_the_rest_counted(file):
+def test_command_shows_a_hundred_problems_and_counts_the_rest(file):
     run = run_import("import_students", file("name,dob\n" + "A,x\n" * 130))
 
     assert run.said.count("Enter a date that exists") == 100
@@ -137,7 +135,7 @@ def test_names_in_parts_are_joined(file):
     assert "Columns not used: id." in run.out
 
 
-def test_numbers_given_in_the_file_are_kept_and_the_series_passes_them_over(file):
+def test_series_passes_over_numbers_in_the_file(file):
     year = datetime.date.today().year % 100
 
     run_import(
@@ -154,7 +152,7 @@ def test_numbers_given_in_the_file_are_kept_and_the_series_passes_them_over(file
     }
 
 
-def test_a_student_is_known_by_admission_number_before_all_else(file):
+def test_admission_number_identifies_student_first(file):
     student = StudentFactory(admission_number="OLD/7", user__email="")
 
     run = run_import(
@@ -166,9 +164,10 @@ def test_a_student_is_known_by_admission_number_before_all_else(file):
     assert (student.user.full_name, student.user.email) == ("New Name", "new@example.com")
 
 
-def test_without_number_and_email_a_student_is_known_by_name_with_phone_or_birthday(file):
+def test_name_with_phone_or_birth_date_identifies_student(file):
     path = file(
-        "name,phone,dob\nRavi Iyer,9876543210,\nRavi Iyer,9876543211,\nRavi Iyer,,01/01/2008\nRavi Iyer,,\n"
+        "name,phone,dob\nRavi Iyer,9876543210,\nRavi Iyer,9876543211,\nRavi Iyer,,01/01/2008\n"
+        "Ravi Iyer,,\n"
     )
     assert run_import("import_students", path).summary.startswith("4 students created")
 
@@ -177,7 +176,7 @@ def test_without_number_and_email_a_student_is_known_by_name_with_phone_or_birth
     assert run.summary == "0 students created, 0 changed, 4 unchanged, 0 skipped."
 
 
-def test_students_that_are_alike_are_not_guessed(file):
+def test_ambiguous_student_is_refused(file):
     StudentFactory.create_batch(
         2, user__full_name="Ravi Iyer", user__phone="9876543210", user__email=""
     )
@@ -213,7 +212,7 @@ def test_students_that_are_alike_are_not_guessed(file):
         ),
     ],
 )
-def test_what_only_one_may_have_is_refused_for_a_second(file, admin, text, sentence):
+def test_duplicate_number_or_email_is_refused(file, admin, text, sentence):
     StudentFactory(
         user__full_name="Asha Verma", user__email="asha@example.com", admission_number="26-99999"
     )
@@ -226,18 +225,21 @@ def test_what_only_one_may_have_is_refused_for_a_second(file, admin, text, sente
     assert User.objects.count() == before
 
 
-def test_text_like_a_formula_is_stored_as_it_is(file):
+def test_formula_text_is_stored_unchanged(file):
     run_import("import_students", file('name\n"=HYPERLINK(""x"")"\n'))
 
     assert User.objects.get().full_name == '=HYPERLINK("x")'
 
 
-# Instructors ----------------------------------------------------------------------------------------------------
+# Instructors ----------------------------------------------------------------------------------
 
-FACULTY = "id,active,email,last_name,middle_name,name\n7,True,maya@example.com,Das,K,Maya\n8,True,om@example.com,Puri,,Om\n"
+FACULTY = (
+    "id,active,email,last_name,middle_name,name\n7,True,maya@example.com,Das,K,Maya\n8,"
+    "True,om@example.com,Puri,,Om\n"
+)
 
 
-def test_instructors_come_in_by_their_email_and_a_second_run_changes_nothing(file):
+def test_instructors_are_imported_once_by_email(file):
     arguments = (
         "import_instructors",
         file(FACULTY),
@@ -258,7 +260,7 @@ def test_instructors_come_in_by_their_email_and_a_second_run_changes_nothing(fil
     assert User.objects.able_to_teach().count() == 2
 
 
-def test_changed_cells_change_the_instructor(file, instructor):
+def test_changed_cells_update_instructor(file, instructor):
     run = run_import(
         "import_instructors", file("name,email,mobile\nImran A Khan,imran@example.com,9000000002\n")
     )
@@ -284,7 +286,7 @@ def test_changed_cells_change_the_instructor(file, instructor):
         ),
     ],
 )
-def test_an_instructor_needs_an_email_of_their_own(file, student, text, sentence):
+def test_instructor_needs_own_email(file, student, text, sentence):
     run = run_import("import_instructors", file(text))
 
     assert run.code == 1
@@ -292,7 +294,7 @@ def test_an_instructor_needs_an_email_of_their_own(file, student, text, sentence
     assert not User.objects.able_to_teach().exists()
 
 
-# Usage ----------------------------------------------------------------------------------------------------------
+# Usage ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,7 @@ def test_an_instructor_needs_an_email_of_their_own(file, student, text, sentence
         (["--encoding", "base64"], "--encoding: "),
     ],
 )
-def test_what_is_asked_wrongly_is_answered_with_2(file, flags, sentence):
+def test_wrong_usage_exits_with_2(file, flags, sentence):
     run = run_import("import_students", file(STUDENTS), *flags)
 
     assert run.code == 2
@@ -318,7 +320,7 @@ def test_what_is_asked_wrongly_is_answered_with_2(file, flags, sentence):
     assert not StudentProfile.objects.exists()
 
 
-def test_stopping_it_leaves_everything_as_it_was(file, monkeypatch):
+def test_interrupt_writes_nothing(file, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
@@ -331,7 +333,7 @@ def test_stopping_it_leaves_everything_as_it_was(file, monkeypatch):
     assert not User.objects.exists()
 
 
-def test_a_clash_with_somebody_at_work_leaves_everything_as_it_was(file, monkeypatch):
+def test_simultaneous_change_writes_nothing(file, monkeypatch):
     UserFactory(email="om@example.com")
     monkeypatch.setattr(
         "accounts.importers.people.PeopleImporter._email_owners", lambda self, rows: {}
@@ -346,7 +348,7 @@ def test_a_clash_with_somebody_at_work_leaves_everything_as_it_was(file, monkeyp
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_two_imports_at_once_are_kept_apart(file):
+def test_simultaneous_imports_run_one_after_the_other(file):
     path, runs = (
         file("name,phone\n" + "".join(f"Person {n},98765{n:05d}\n" for n in range(300))),
         [],

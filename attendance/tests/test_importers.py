@@ -1,5 +1,3 @@
-"""Attendance from CSV files."""
-
 import datetime
 
 import pytest
@@ -18,7 +16,10 @@ from .factories import taken
 
 pytestmark = pytest.mark.django_db
 
-MARKS = "Date,Batch,Student,Status\n15/06/2026,Morning,A,P\n15/06/2026,M1,B,absent\n16/06/2026,M1,A,Late\n16/06/2026,M1,B,L\n"
+MARKS = (
+    "Date,Batch,Student,Status\n15/06/2026,Morning,A,P\n15/06/2026,M1,B,absent\n16/06/2026,"
+    "M1,A,Late\n16/06/2026,M1,B,L\n"
+)
 
 
 @pytest.fixture
@@ -31,14 +32,14 @@ def batch():
 
 
 def marks():
-    """Every mark as `day name status`."""
+    """Return every mark as `day name status`."""
     rows = Mark.objects.order_by("sheet__held_on", "student").select_related(
         "sheet", "student__user"
     )
     return [f"{mark.sheet.held_on:%d} {mark.student} {mark.status}" for mark in rows]
 
 
-def test_marks_come_in_by_sheets_and_a_second_run_changes_nothing(file, batch):
+def test_marks_are_imported_once_as_sheets(file, batch):
     first, second = (run_import("import_attendance", file(MARKS)) for _ in range(2))
 
     assert first.summary == "4 marks created, 0 changed, 0 unchanged, 0 skipped."
@@ -50,7 +51,7 @@ def test_marks_come_in_by_sheets_and_a_second_run_changes_nothing(file, batch):
     }
 
 
-def test_a_mark_that_differs_is_corrected_and_what_it_was_is_kept(file, batch):
+def test_different_mark_is_corrected_with_history(file, batch):
     taken(batch, datetime.date(2026, 6, 15))
 
     run = run_import(
@@ -65,7 +66,7 @@ def test_a_mark_that_differs_is_corrected_and_what_it_was_is_kept(file, batch):
     ]
 
 
-def test_a_holiday_made_since_does_not_trouble_a_second_run(file, batch):
+def test_later_holiday_does_not_refuse_second_run(file, batch):
     run_import("import_attendance", file(MARKS))
     HolidayFactory(day=datetime.date(2026, 6, 15))
 
@@ -92,7 +93,7 @@ def test_a_holiday_made_since_does_not_trouble_a_second_run(file, batch):
         ("15/06/2026,M1,A,P\n15/06/2026,M1,B,", "row 3, Status: Fill in this cell"),
     ],
 )
-def test_a_mark_that_cannot_be_is_refused_and_no_sheet_made(file, batch, rows, sentence):
+def test_invalid_mark_is_refused_and_creates_no_sheet(file, batch, rows, sentence):
     BatchFactory(name="Noon")
     HolidayFactory(day=datetime.date(2026, 6, 17))
 
@@ -103,12 +104,12 @@ def test_a_mark_that_cannot_be_is_refused_and_no_sheet_made(file, batch, rows, s
     assert not Sheet.objects.exists()
 
 
-# A register with a column a day ---------------------------------------------------------------------------------
+# Registers ------------------------------------------------------------------------------------
 
 GRID = "Student,Batch,15/06/2026,2026-06-16 00:00,Remarks\nA,Morning,P,A,x\nB,Morning,,L,\n"
 
 
-def test_a_grid_comes_in_by_its_days_and_a_second_run_changes_nothing(file, batch):
+def test_register_is_imported_once_by_its_dates(file, batch):
     first, second = (run_import("import_attendance_grid", file(GRID)) for _ in range(2))
 
     assert first.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", first.said
@@ -117,7 +118,7 @@ def test_a_grid_comes_in_by_its_days_and_a_second_run_changes_nothing(file, batc
     assert marks() == ["15 A present", "16 A absent", "16 B late"]
 
 
-def test_a_grid_of_a_workbook_has_dates_for_headings(file, batch):
+def test_register_of_a_workbook_has_dates_as_headings(file, batch):
     day = datetime.date(2026, 6, 15)
 
     run = run_import(
@@ -142,7 +143,7 @@ def test_a_grid_of_a_workbook_has_dates_for_headings(file, batch):
         ),
     ],
 )
-def test_a_cell_of_a_grid_that_is_wrong_is_named_by_line_and_day(file, batch, old, new, said):
+def test_invalid_register_cell_is_reported_by_row_and_date(file, batch, old, new, said):
     assert old in GRID
 
     run = run_import("import_attendance_grid", file(GRID.replace(old, new)))
@@ -152,20 +153,20 @@ def test_a_cell_of_a_grid_that_is_wrong_is_named_by_line_and_day(file, batch, ol
     assert not Mark.objects.exists()
 
 
-def test_a_heading_of_a_grid_may_name_the_month(file, batch):
+def test_register_heading_may_contain_month_name(file, batch):
     run = run_import("import_attendance_grid", file(GRID.replace("15/06/2026", "15-Jun-26")))
 
     assert run.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", run.said
 
 
-def test_a_grid_without_a_date_in_its_header_is_refused(file, batch):
+def test_register_without_date_is_refused(file, batch):
     run = run_import("import_attendance_grid", file("Student,Batch,Mon,Tue\nA,M1,P,P\n"))
 
     assert run.code == 1
     assert "a date: There is no such column. Found: Student, Batch, Mon, Tue." in run.said
 
 
-def test_a_mark_of_a_grid_that_differs_is_corrected(file, batch):
+def test_different_mark_of_register_is_corrected(file, batch):
     run_import("import_attendance_grid", file(GRID))
 
     run = run_import("import_attendance_grid", file(GRID.replace("A,Morning,P", "A,Morning,E")))
@@ -174,7 +175,7 @@ def test_a_mark_of_a_grid_that_differs_is_corrected(file, batch):
     assert marks()[0] == "15 A excused"
 
 
-# Totals from before ---------------------------------------------------------------------------------------------
+# Totals ---------------------------------------------------------------------------------------
 
 TOTALS = "Student,Batch,Classes held,Attended,Excused\nA,Morning,40,36,\nB,M1,40,30,2\n"
 
@@ -183,7 +184,7 @@ def tallies():
     return {name: student_tally(StudentProfile.objects.get(user__full_name=name)) for name in "AB"}
 
 
-def test_totals_count_with_the_marks_and_a_second_run_changes_nothing(file, batch):
+def test_totals_count_with_marks_and_are_imported_once(file, batch):
     taken(batch, datetime.date(2026, 6, 15))
 
     first, second = (run_import("import_attendance_totals", file(TOTALS)) for _ in range(2))
@@ -197,7 +198,7 @@ def test_totals_count_with_the_marks_and_a_second_run_changes_nothing(file, batc
     assert list(presences()) == []
 
 
-def test_marks_that_follow_are_added_to_the_totals(file, batch):
+def test_later_marks_are_added_to_totals(file, batch):
     run_import("import_attendance_totals", file(TOTALS))
 
     run_import("import_attendance", file(MARKS))
@@ -206,7 +207,7 @@ def test_marks_that_follow_are_added_to_the_totals(file, batch):
     assert list(presences()) == []
 
 
-def test_totals_that_differ_take_the_place_of_the_old_ones(file, batch):
+def test_different_totals_replace_earlier_ones(file, batch):
     run_import("import_attendance_totals", file(TOTALS))
 
     run = run_import("import_attendance_totals", file(TOTALS.replace("40,36", "41,36")))
@@ -225,7 +226,7 @@ def test_totals_that_differ_take_the_place_of_the_old_ones(file, batch):
         ("B,M1", "A,M1", "row 3, Student: “A”: Row 2 is the same student in this batch."),
     ],
 )
-def test_totals_that_cannot_be_are_refused(file, batch, old, new, said):
+def test_invalid_totals_are_refused(file, batch, old, new, said):
     assert old in TOTALS
 
     run = run_import("import_attendance_totals", file(TOTALS.replace(old, new)))
@@ -235,7 +236,7 @@ def test_totals_that_cannot_be_are_refused(file, batch, old, new, said):
     assert tallies() == {"A": Tally(), "B": Tally()}
 
 
-def test_a_student_reads_which_classes_are_from_before(file, batch, client_of):
+def test_student_sees_earlier_classes(file, batch, client_of):
     run_import("import_attendance_totals", file(TOTALS))
     student = StudentProfile.objects.get(user__full_name="A")
 

@@ -1,5 +1,3 @@
-"""What a device read, turned into marks by class times: all or nothing, and never over a mark that is there."""
-
 import datetime
 
 import pytest
@@ -28,8 +26,8 @@ def batch():
 
 
 @pytest.fixture
-def import_table(file):
-    """`import_table("26-1,2026-06-15 17:02", ...)`: the import of a file with these readings."""
+def import_punches(file):
+    """Return a function that imports punches such as `26-1,2026-06-15 17:02`."""
 
     def run(*readings, options=(), header="Person number,Punch time"):
         return run_import(
@@ -57,17 +55,17 @@ def marks():
         ("18:29:59", "late"),
     ],
 )
-def test_the_time_of_the_first_reading_says_present_or_late(batch, import_table, at, status):
-    run = import_table(f"26-1,2026-06-15 {at}", f"26-1,2026-06-15 {at}")
+def test_first_punch_decides_present_or_late(batch, import_punches, at, status):
+    run = import_punches(f"26-1,2026-06-15 {at}", f"26-1,2026-06-15 {at}")
 
     assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
     assert marks() == [f"15 Physics Asha {status}"]
 
 
-def test_the_grace_is_the_institutes(batch, import_table):
+def test_grace_minutes_are_those_of_the_institute(batch, import_punches):
     Institute.objects.update(late_after_minutes=30)
 
-    import_table("26-1,2026-06-15 17:30", "26-2,2026-06-15 17:31")
+    import_punches("26-1,2026-06-15 17:30", "26-2,2026-06-15 17:31")
     assert marks() == ["15 Physics Asha present", "15 Physics Bela late"]
 
 
@@ -81,13 +79,13 @@ def test_the_grace_is_the_institutes(batch, import_table):
         ("User ID,Timestamp,Door", "26-1,2026-06-15 17:02,2"),
     ],
 )
-def test_date_and_time_are_read_as_devices_write_them(batch, import_table, header, reading):
-    assert import_table(reading, header=header).code == 0
+def test_date_and_time_formats_of_devices_are_read(batch, import_punches, header, reading):
+    assert import_punches(reading, header=header).code == 0
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_reading_again_and_leaving_change_nothing(batch, import_table):
-    run = import_table(
+def test_second_punch_and_exit_change_nothing(batch, import_punches):
+    run = import_punches(
         "26-1,2026-06-15 16:58",
         "26-1,2026-06-15 17:20",
         "26-1,2026-06-15 18:31",
@@ -98,7 +96,7 @@ def test_reading_again_and_leaving_change_nothing(batch, import_table):
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_two_classes_in_a_row_have_a_reading_each(batch, import_table):
+def test_consecutive_classes_have_a_punch_each(batch, import_punches):
     Institute.objects.update(several_batches_at_once=True)
     student = batch.enrollments.get(student__admission_number="26-1").student
     batch.enrollments.update(is_exclusive=False)
@@ -108,27 +106,27 @@ def test_two_classes_in_a_row_have_a_reading_each(batch, import_table):
     )
     EnrollmentFactory(batch=maths, student=student, is_exclusive=False)
 
-    import_table("26-1,2026-06-15 17:15", "26-1,2026-06-15 18:25")
+    import_punches("26-1,2026-06-15 17:15", "26-1,2026-06-15 18:25")
     assert marks() == ["15 Maths Asha present", "15 Physics Asha late"]
 
 
-def test_a_second_class_of_the_batch_that_day_is_on_the_same_sheet_and_its_first_reading_says_nothing_new(
-    batch, import_table
-):
+def test_second_class_of_the_day_shares_the_sheet(batch, import_punches):
     ClassTime.objects.create(
         batch=batch, weekday=0, starts_at=datetime.time(19), ends_at=datetime.time(20)
     )
 
-    run = import_table("26-1,2026-06-15 17:00", "26-1,2026-06-15 19:30")
+    run = import_punches("26-1,2026-06-15 17:00", "26-1,2026-06-15 19:30")
 
     assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch, import_table):
-    import_table("26-1,2026-06-15 17:02")
-    again = import_table("26-1,2026-06-15 17:02")
-    longer = import_table("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:40", "26-1,2026-06-16 17:00")
+def test_longer_file_adds_new_punches_only(batch, import_punches):
+    import_punches("26-1,2026-06-15 17:02")
+    again = import_punches("26-1,2026-06-15 17:02")
+    longer = import_punches(
+        "26-1,2026-06-15 17:02", "26-2,2026-06-15 17:40", "26-1,2026-06-16 17:00"
+    )
 
     assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
     assert longer.summary == "2 marks created, 0 changed, 1 unchanged, 0 skipped."
@@ -136,29 +134,29 @@ def test_the_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(batch
     assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
-def test_a_mark_that_is_there_stays(batch, import_table, instructor):
+def test_existing_mark_stays(batch, import_punches, instructor):
     one = batch.enrollments.get(student__admission_number="26-1").student
     taken(batch, MONDAY, by=instructor, **{f"s{one.pk}": "excused"})
 
-    run = import_table("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:50")
+    run = import_punches("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:50")
 
     assert run.summary == "0 marks created, 0 changed, 2 unchanged, 0 skipped."
     assert marks() == ["15 Physics Asha excused", "15 Physics Bela present"]
     assert not MarkChange.objects.exists() and not Sheet.objects.get().is_open
 
 
-def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, import_table):
-    import_table("26-1,2026-06-15 17:02")
+def test_sheet_waits_for_instructor_without_absent_option(batch, import_punches):
+    import_punches("26-1,2026-06-15 17:02")
     assert (marks(), Sheet.objects.get().is_open) == (["15 Physics Asha present"], True)
 
-    run = import_table("26-1,2026-06-15 17:02", options=["--absent"])
+    run = import_punches("26-1,2026-06-15 17:02", options=["--absent"])
     assert run.summary == "1 mark created, 0 changed, 1 unchanged, 0 skipped."
     assert (marks(), Sheet.objects.get().is_open) == (
         ["15 Physics Asha present", "15 Physics Bela absent"],
         False,
     )
 
-    again = import_table("26-1,2026-06-15 17:02", options=["--absent"])
+    again = import_punches("26-1,2026-06-15 17:02", options=["--absent"])
     assert again.summary == "0 marks created, 0 changed, 1 unchanged, 0 skipped."
     assert [problem for check in checks.CHECKS for problem in check()] == []
 
@@ -169,15 +167,18 @@ def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, i
         ("26-9,2026-06-15 17:02", "row 3, Person number: “26-9”: There is no such student."),
         (
             "26-2,2026-06-15 16:29:59",
-            "row 3, Punch time: “2026-06-15 16:29:59”: No class of the student's batches on 15 Jun 2026 at this time.",
+            "row 3, Punch time: “2026-06-15 16:29:59”: No class of the student's batches on 15 "
+            "Jun 2026 at this time.",
         ),
         (
             "26-2,2026-06-15 18:30",
-            "row 3, Punch time: “2026-06-15 18:30”: No class of the student's batches on 15 Jun 2026 at this time.",
+            "row 3, Punch time: “2026-06-15 18:30”: No class of the student's batches on 15 "
+            "Jun 2026 at this time.",
         ),
         (
             "26-2,2026-05-15 17:02",
-            "row 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 May 2026 at this time.",
+            "row 3, Punch time: “2026-05-15 17:02”: No class of the student's batches on 15 "
+            "May 2026 at this time.",
         ),
         (
             "26-2,2099-06-15 17:02",
@@ -189,17 +190,15 @@ def test_the_sheet_is_left_for_the_instructor_unless_the_rest_is_absent(batch, i
         ("26-2,15/06/2026 25:02", "Write date and time"),
     ],
 )
-def test_what_cannot_be_placed_is_named_and_keeps_the_file_out(
-    batch, import_table, reading, sentence
-):
-    run = import_table("26-1,2026-06-15 17:02", reading)
+def test_unknown_punch_refuses_file(batch, import_punches, reading, sentence):
+    run = import_punches("26-1,2026-06-15 17:02", reading)
 
     assert run.code == 1 and sentence in run.said
     assert marks() == [] and not Sheet.objects.exists()
 
 
-def test_what_cannot_be_placed_may_be_left_out(batch, import_table):
-    run = import_table(
+def test_unknown_punch_can_be_skipped(batch, import_punches):
+    run = import_punches(
         "26-9,2026-06-15 17:02",
         "26-1,2026-06-15 17:02",
         "26-2,2026-06-15 12:00",
@@ -214,17 +213,17 @@ def test_what_cannot_be_placed_may_be_left_out(batch, import_table):
     assert marks() == ["15 Physics Asha present"]
 
 
-def test_a_holiday_and_the_day_one_left_have_no_class(batch, import_table):
+def test_no_class_on_holidays_and_after_leaving(batch, import_punches):
     Holiday.objects.create(day=MONDAY, name="Rain")
     batch.enrollments.filter(student__admission_number="26-2").update(
         status="dropped", ended_on=MONDAY + datetime.timedelta(days=1)
     )
 
-    run = import_table("26-1,2026-06-15 17:02", "26-2,2026-06-16 17:02")
+    run = import_punches("26-1,2026-06-15 17:02", "26-2,2026-06-16 17:02")
     assert run.said.count("No class of the student's batches") == 2
 
 
-def test_a_dry_run_writes_nothing(batch, import_table):
-    run = import_table("26-1,2026-06-15 17:02", options=["--dry-run"])
+def test_a_dry_run_writes_nothing(batch, import_punches):
+    run = import_punches("26-1,2026-06-15 17:02", options=["--dry-run"])
 
     assert "Would have: 1 mark created" in run.out and marks() == []

@@ -1,5 +1,3 @@
-"""`docs/imports.md` says what the import commands do: its examples run, and it names every column."""
-
 import re
 import shlex
 
@@ -38,7 +36,6 @@ SECTIONS = {
 
 
 def section(heading):
-    """The text under a heading of the page."""
     return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)[1]
 
 

@@ -1,5 +1,3 @@
-"""An import that is killed on its way leaves what was there before, and the next one brings all in."""
-
 import os
 import signal
 import subprocess
@@ -24,7 +22,7 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 #: Tells when rows are being written, and waits there to be stopped.
 HALTING = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever shell the tests were started from
+signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells ignore it
 import django
 django.setup()
 from django.core.management import call_command
@@ -43,7 +41,7 @@ call_command(*sys.argv[2:])
 
 
 def stop(command, path, *, after_writes, by):
-    """Run an import in a process of its own and stop it after so many writes; what it exited with."""
+    """Stop an import in its own process after some writes, and return its exit code."""
     process = subprocess.Popen(
         [sys.executable, "-c", HALTING, str(after_writes), command, str(path)],
         env={
@@ -65,7 +63,7 @@ def stop(command, path, *, after_writes, by):
 
 
 def eventually(ask, wanted):
-    """PostgreSQL notices after a moment that the other end has gone."""
+    """Wait until PostgreSQL notices that the connection is closed."""
     for _ in range(100):
         if ask() == wanted:
             break

@@ -1,5 +1,3 @@
-"""The same bad files for every import: a sentence, exit code 1, nothing written, and the same by a dry run."""
-
 import csv
 import datetime
 import io
@@ -22,11 +20,20 @@ GOOD = {
     "import_holidays": "name,date\nDiwali,20/10/2026\nHoli,04/03/2026\n",
     "import_batches": "name,course,start\nMorning,JEE,01/06/2026\nNoon,JEE,01/06/2026\n",
     "import_enrollments": "student,batch\nNew One,Evening\nNew Two,Evening\n",
-    "import_payments": "student,amount,date,mode\nOld One,500,05/06/2026,cash\nOld Two,500,05/06/2026,cash\n",
-    "import_workbook": "name,phone,batch,fee,paid\nMaya Das,9876543210,Evening,1000,500\nOm Puri,9876543211,Evening,1000,\n",
+    "import_payments": (
+        "student,amount,date,mode\nOld One,500,05/06/2026,cash\nOld Two,500,05/06/2026,cash\n"
+    ),
+    "import_workbook": (
+        "name,phone,batch,fee,paid\nMaya Das,9876543210,Evening,1000,500\nOm "
+        "Puri,9876543211,Evening,1000,\n"
+    ),
     "import_attendance_grid": "student,batch,15/06/2026\nOld One,Evening,P\nOld Two,Evening,A\n",
-    "import_attendance_totals": "student,batch,held,attended\nOld One,Evening,10,9\nOld Two,Evening,10,8\n",
-    "import_attendance": "student,batch,date,status\nOld One,Evening,15/06/2026,P\nOld Two,Evening,15/06/2026,A\n",
+    "import_attendance_totals": (
+        "student,batch,held,attended\nOld One,Evening,10,9\nOld Two,Evening,10,8\n"
+    ),
+    "import_attendance": (
+        "student,batch,date,status\nOld One,Evening,15/06/2026,P\nOld Two,Evening,15/06/2026,A\n"
+    ),
 }
 
 BAD = {
@@ -118,7 +125,7 @@ TWO_ALIKE = ("import_payments", "a line twice")
 
 
 def _wider(good, heading, cell):
-    """``good`` with one more column; without a heading, its lines are too long."""
+    """Return ``good`` with one more column; without a heading, its rows are too long."""
     first, *rows = good.splitlines()
     return b"\n".join(
         [
@@ -134,14 +141,14 @@ def _rows(good):
 
 
 def _workbook_with(good, cell):
-    """``good`` as a workbook, with another first cell in its second line."""
+    """Return ``good`` as a workbook, with another first cell in row 2."""
     head, first, *rows = _rows(good)
     return xlsx([head, [cell, *first[1:]], *rows])
 
 
 @pytest.fixture
 def institute(db):
-    """A course, a batch that goes on, two students in it and two who are not."""
+    """A course, and a running batch with two of four students."""
     CourseFactory(name="JEE")
     batch = BatchFactory(name="Evening", starts_on=datetime.date(2026, 6, 1))
     for name in ("Old One", "Old Two"):
@@ -151,7 +158,6 @@ def institute(db):
 
 
 def rows_of_every_table():
-    """How many rows each table has."""
     return {model: model.objects.count() for model in apps.get_models(include_auto_created=True)}
 
 

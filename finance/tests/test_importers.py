@@ -1,5 +1,3 @@
-"""Enrollments and payments from CSV files: the rules are those of the desk."""
-
 import datetime
 from decimal import Decimal
 
@@ -23,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def batch():
-    """A batch that goes on, for ₹12,000."""
+    """A running batch for ₹12,000."""
     return BatchFactory(name="Morning", code="M1", starts_on=datetime.date(2026, 6, 1))
 
 
@@ -36,24 +34,24 @@ def asha(student):
 
 
 def balance(student):
-    """What the account says, which must be what the equation says."""
+    """Return the balance of the account, after a check against the ledger."""
     said = Account.objects.get(pk=student.pk).balance
     assert said == fee_status(student, timezone.localdate()).balance
     return said
 
 
-# Enrollments ----------------------------------------------------------------------------------------------------
+# Enrollments ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["26-77701", "ASHA@example.com", "asha verma"])
-def test_a_student_is_named_by_number_email_or_name(file, asha, batch, name):
+def test_student_may_be_named_by_number_email_or_name(file, asha, batch, name):
     run = run_import("import_enrollments", file(f"student,batch\n{name},Morning\n"))
 
     assert run.summary == "1 enrollment created, 0 changed, 0 unchanged, 0 skipped."
     assert Enrollment.objects.get().student == asha
 
 
-def test_an_enrollment_comes_in_with_its_charge_as_at_the_desk(file, asha, batch):
+def test_enrollment_is_imported_with_its_charge(file, asha, batch):
     at_the_desk = enrolled(batch=batch, enrolled_on=datetime.date(2026, 6, 10))
 
     run_import(
@@ -78,7 +76,7 @@ def test_an_enrollment_comes_in_with_its_charge_as_at_the_desk(file, asha, batch
     assert imported.history.count() == 1
 
 
-def test_without_a_day_it_begins_with_the_batch_and_a_second_run_changes_nothing(file, asha, batch):
+def test_enrollment_without_date_begins_with_batch(file, asha, batch):
     path = file("student,batch\n26-77701,M1\n")
 
     first, second = (run_import("import_enrollments", path) for _ in range(2))
@@ -89,7 +87,7 @@ def test_without_a_day_it_begins_with_the_batch_and_a_second_run_changes_nothing
     assert Charge.objects.count() == 1
 
 
-def test_today_can_be_the_day_and_a_run_tomorrow_still_changes_nothing(file, asha, batch):
+def test_default_date_today_is_imported_once(file, asha, batch):
     path = file("student,batch\n26-77701,M1\n")
     run_import("import_enrollments", path, "--default", "enrolled_on=2026-06-02")
 
@@ -99,7 +97,7 @@ def test_today_can_be_the_day_and_a_run_tomorrow_still_changes_nothing(file, ash
     assert Enrollment.objects.get().enrolled_on == datetime.date(2026, 6, 2)
 
 
-def test_into_a_batch_that_is_over_it_comes_in_as_completed(file, asha):
+def test_enrollment_in_past_batch_is_completed(file, asha):
     old = BatchFactory(
         name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29)
     )
@@ -123,7 +121,7 @@ def test_into_a_batch_that_is_over_it_comes_in_as_completed(file, asha):
     assert balance(asha) == Decimal("24000.00")
 
 
-def test_a_lower_fee_needs_a_reason(file, asha, batch):
+def test_lower_fee_needs_a_reason(file, asha, batch):
     refused = run_import("import_enrollments", file('student,batch,fee\n26-77701,M1,"10,000"\n'))
     taken = run_import(
         "import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n')
@@ -134,7 +132,7 @@ def test_a_lower_fee_needs_a_reason(file, asha, batch):
     assert balance(asha) == Decimal("10000.00")
 
 
-def test_the_last_seat_goes_to_the_first_line(file, batch):
+def test_last_seat_goes_to_first_row(file, batch):
     Batch.objects.update(capacity=2)
     enrolled(batch=batch)
     StudentFactory.create_batch(2)
@@ -158,7 +156,8 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
         ("Twin Person,M1,", "row 2, student: “Twin Person”: Several students have this name."),
         (
             "gone@example.com,M1,",
-            "row 2, student: “gone@example.com”: Gone Person is inactive. Activate the person first.",
+            "row 2, student: “gone@example.com”: Gone Person is inactive. Activate the person "
+            "first.",
         ),
         ("26-77701,M1,\n26-77701,M2,", "Asha Verma already has an active enrollment in Morning."),
         (
@@ -168,12 +167,13 @@ def test_the_last_seat_goes_to_the_first_line(file, batch):
         ("26-77701,M1,\n26-77701,M1,02/06/2026", "Asha Verma is already enrolled in Morning."),
         (
             "26-77701,Old,01/06/2026",
-            "row 2, date: “01/06/2026”: Old ended on 29 Apr 2016. Enter that day or an earlier one.",
+            "row 2, date: “01/06/2026”: Old ended on 29 Apr 2016. "
+            "Enter that day or an earlier one.",
         ),
         (",M1,", "row 2, student: Fill in this cell"),
     ],
 )
-def test_what_the_desk_would_refuse_the_import_refuses(file, asha, batch, rows, sentence):
+def test_import_refuses_what_the_page_refuses(file, asha, batch, rows, sentence):
     BatchFactory(name="Noon", code="M2")
     BatchFactory(
         name="Old", starts_on=datetime.date(2015, 6, 1), ends_on=datetime.date(2016, 4, 29)
@@ -191,7 +191,7 @@ def test_what_the_desk_would_refuse_the_import_refuses(file, asha, batch, rows, 
     assert (Enrollment.objects.count(), Charge.objects.count()) == (0, 0)
 
 
-def test_where_several_batches_are_allowed_the_import_allows_them(file, asha, batch):
+def test_several_batches_are_imported_where_allowed(file, asha, batch):
     Institute.objects.update(several_batches_at_once=True)
     BatchFactory(name="Noon", code="M2")
 
@@ -201,7 +201,7 @@ def test_where_several_batches_are_allowed_the_import_allows_them(file, asha, ba
     assert Enrollment.objects.active().filter(student=asha, is_exclusive=False).count() == 2
 
 
-# Payments -------------------------------------------------------------------------------------------------------
+# Payments -------------------------------------------------------------------------------------
 
 PAYMENTS = """Student;Amount Paid;Payment Date;Mode;UTR No;Receipt No;Remarks
 26-77701;"₹ 5,000";05/07/2026;GPay;412345678901;B/17;by father
@@ -210,7 +210,7 @@ asha@example.com;2000;05/06/2026;cash;;B/3;
 """
 
 
-def test_where_several_batches_are_allowed_classes_at_one_time_are_told(file, asha):
+def test_clashing_classes_of_several_batches_are_reported(file, asha):
     Institute.objects.update(several_batches_at_once=True)
     times = {
         "Evening": "Mon, Wed 17:00-18:30",
@@ -254,7 +254,7 @@ def test_where_several_batches_are_allowed_classes_at_one_time_are_told(file, as
     assert all(line in run.out for line in told)
 
 
-def test_payments_get_receipts_in_order_of_date_and_settle_what_is_owed(file, asha, batch):
+def test_payments_get_receipts_by_date_and_reduce_dues(file, asha, batch):
     enrolled(student=asha, batch=batch)
 
     run = run_import("import_payments", file(PAYMENTS))
@@ -295,7 +295,7 @@ def test_payments_get_receipts_in_order_of_date_and_settle_what_is_owed(file, as
     assert DayTotal.objects.get(paid_on="2026-07-05", mode=Mode.UPI).amount == Decimal("5000.00")
 
 
-def test_a_receipt_says_what_one_from_the_desk_would_say(file, asha, batch):
+def test_imported_receipt_equals_receipt_of_the_page(file, asha, batch):
     twin = StudentFactory()
     for student in (asha, twin):
         enrolled(student=student, batch=batch)
@@ -314,8 +314,11 @@ def test_a_receipt_says_what_one_from_the_desk_would_say(file, asha, batch):
     assert desk.number == imported.number + 1
 
 
-def test_a_second_run_changes_nothing_with_or_without_receipt_numbers(file, asha):
-    bare = "student,amount,date,mode\n26-77701,500,05/06/2026,cash\n26-77701,500,05/06/2026,cash\n26-77701,500,06/06/2026,cash\n"
+def test_payments_are_imported_once_with_or_without_receipt_numbers(file, asha):
+    bare = (
+        "student,amount,date,mode\n26-77701,500,05/06/2026,cash\n26-77701,500,05/06/2026,"
+        "cash\n26-77701,500,06/06/2026,cash\n"
+    )
     for text in (PAYMENTS, bare):
         assert run_import("import_payments", file(text)).summary.startswith("3 payments created")
 
@@ -326,8 +329,11 @@ def test_a_second_run_changes_nothing_with_or_without_receipt_numbers(file, asha
     assert ReceiptSeries.objects.get(year=2026).last_number == 6
 
 
-def test_a_receipt_number_may_come_again_in_another_financial_year(file, asha):
-    text = "student,amount,date,mode,receipt\n26-77701,500,31/03/2026,cash,1\n26-77701,500,01/04/2026,cash,1\n"
+def test_receipt_number_may_repeat_in_another_financial_year(file, asha):
+    text = (
+        "student,amount,date,mode,receipt\n26-77701,500,31/03/2026,cash,1\n26-77701,500,"
+        "01/04/2026,cash,1\n"
+    )
 
     assert run_import("import_payments", file(text)).code == 0
     assert sorted(Payment.objects.values_list("receipt_number", flat=True)) == [
@@ -336,20 +342,20 @@ def test_a_receipt_number_may_come_again_in_another_financial_year(file, asha):
     ]
 
 
-def test_a_payment_that_was_brought_in_is_never_changed(file, asha):
+def test_imported_payment_is_never_changed(file, asha):
     run_import("import_payments", file(PAYMENTS))
 
     run = run_import("import_payments", file(PAYMENTS.replace("5,000", "6,000")))
 
     assert run.code == 1
     assert (
-        "row 2, Receipt No: “B/17”: This was imported before as CM/26-27/00002 with other content (₹5,000.00)."
-        in run.said
+        "row 2, Receipt No: “B/17”: This was imported before as CM/26-27/00002 with other "
+        "content (₹5,000.00)." in run.said
     )
     assert Payment.objects.count() == 3
 
 
-def test_a_voided_payment_does_not_come_back(file, asha, admin):
+def test_cancelled_payment_is_not_imported_again(file, asha, admin):
     run_import("import_payments", file(PAYMENTS))
     cancel_receipt(payment=Payment.objects.get(number=2), reason="Wrong student", by=admin)
 
@@ -358,8 +364,11 @@ def test_a_voided_payment_does_not_come_back(file, asha, admin):
     assert run.summary == "0 payments created, 0 changed, 3 unchanged, 0 skipped."
 
 
-def test_a_cheque_without_a_date_bears_the_day_it_was_received(file, asha):
-    text = "student,amount,date,mode,cheque no,cheque date\n26-77701,1,05/06/2026,cheque,000123,\n26-77701,1,05/06/2026,cheque,000124,01/06/2026\n"
+def test_cheque_without_date_gets_payment_date(file, asha):
+    text = (
+        "student,amount,date,mode,cheque no,cheque date\n26-77701,1,05/06/2026,cheque,"
+        "000123,\n26-77701,1,05/06/2026,cheque,000124,01/06/2026\n"
+    )
 
     run_import("import_payments", file(text))
 
@@ -370,7 +379,7 @@ def test_a_cheque_without_a_date_bears_the_day_it_was_received(file, asha):
 
 
 @pytest.mark.parametrize("amount", ["0", "-5", "NaN", "1e309", "12.345", "१२३", "1,00", ""])
-def test_a_hostile_amount_is_no_payment(file, asha, amount):
+def test_hostile_payment_amount_is_refused(file, asha, amount):
     run = run_import(
         "import_payments", file(f'student,amount,date,mode\n26-77701,"{amount}",05/06/2026,cash\n')
     )
@@ -411,7 +420,7 @@ def test_a_hostile_amount_is_no_payment(file, asha, amount):
         ),
     ],
 )
-def test_a_payment_that_cannot_be_is_refused_and_uses_no_number(file, asha, rows, sentence):
+def test_invalid_payment_is_refused_and_uses_no_number(file, asha, rows, sentence):
     paid(student=asha, amount=1, paid_on=datetime.date(2026, 6, 1), mode=Mode.UPI, reference="UTR9")
 
     run = run_import("import_payments", file(f"student,amount,date,mode,ref,receipt\n{rows}\n"))

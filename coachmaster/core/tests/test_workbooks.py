@@ -1,5 +1,3 @@
-"""Workbooks read as a CSV of them would, exactly; and whatever is made to break the reader gets a sentence."""
-
 import datetime
 
 import pytest
@@ -14,7 +12,7 @@ DAY = datetime.date(2026, 11, 24)
 
 @pytest.fixture
 def rows(tmp_path):
-    """`rows(content)`: the header and the rows below it, with their lines."""
+    """Return a function that reads the header and the rows, with their lines."""
 
     def read(content, sheet=None):
         path = tmp_path / "workbook"
@@ -26,19 +24,19 @@ def rows(tmp_path):
 
 
 def cell(xml, **parts):
-    """An XLSX with a header and that one cell below it."""
+    """Return an XLSX with a header and one cell below it."""
     return xlsx_of(
         f'<row r="1"><c t="inlineStr"><is><t>A</t></is></c></row><row r="2">{xml}</row>', **parts
     )
 
 
-# What is read ---------------------------------------------------------------------------------------------------
+# Reading --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "make", [lambda table: xlsx(table), lambda table: ods(Sheet=table)], ids=["xlsx", "ods"]
 )
-def test_texts_numbers_and_dates_come_out_as_a_csv_would_hold_them(rows, make):
+def test_workbook_cells_are_read_like_cells_of_a_csv_file(rows, make):
     table = [
         ["Name", "Phone", "Born", "Fee"],
         ["आशा वर्मा", 9876543210, DAY, 125000.5],
@@ -72,14 +70,15 @@ def test_texts_numbers_and_dates_come_out_as_a_csv_would_hold_them(rows, make):
         ('<c t="d"><v>2026-11-24T00:00:00</v></c>', "2026-11-24"),
         ('<c t="d"><v>2026-11-24T17:30:00</v></c>', "2026-11-24 17:30"),
         (
-            '<c t="inlineStr"><is><r><t xml:space="preserve">Asha </t></r><r><t>Verma</t></r><rPh><t>x</t></rPh></is></c>',
+            '<c t="inlineStr"><is><r><t xml:space="preserve">Asha </t></r><r><t>Verma</t></r>'
+            "<rPh><t>x</t></rPh></is></c>",
             "Asha Verma",
         ),
         ('<c t="inlineStr"><is><t>A_x000D_B</t></is></c>', "A\rB"),
         ('<x:c t="inlineStr" xmlns:x="x"><x:is><x:t>prefixed</x:t></x:is></x:c>', "prefixed"),
     ],
 )
-def test_a_cell_of_excel_is_read_as_it_is_meant(rows, xml, text):
+def test_excel_cells_are_read(rows, xml, text):
     assert rows(cell(xml))[1:] == [(2, [text])]
 
 
@@ -102,12 +101,15 @@ def test_a_cell_of_excel_is_read_as_it_is_meant(rows, xml, text):
         ("[h]:mm", 1.75, "42:00"),
     ],
 )
-def test_a_number_is_a_date_when_the_sheet_shows_it_as_one(rows, pattern, value, text):
+def test_number_formats_decide_about_dates(rows, pattern, value, text):
     assert rows(xlsx([["A"], [value]], formats={0: pattern}))[1:] == [(2, [text])]
 
 
-def test_a_workbook_that_counts_days_from_1904_is_read_so(rows):
-    book = '<workbook xmlns:r="r"><workbookPr date1904="1"/><sheets><sheet name="S" r:id="r1"/></sheets></workbook>'
+def test_days_from_1904_are_read(rows):
+    book = (
+        '<workbook xmlns:r="r"><workbookPr date1904="1"/><sheets><sheet name="S" r:id="r1"/>'
+        "</sheets></workbook>"
+    )
     styles = '<styleSheet><cellXfs><xf numFmtId="14"/></cellXfs></styleSheet>'
 
     content = cell(
@@ -117,7 +119,7 @@ def test_a_workbook_that_counts_days_from_1904_is_read_so(rows):
     assert rows(content)[1:] == [(2, ["2026-11-24"])]
 
 
-def test_lines_are_numbered_as_the_spreadsheet_shows_them(rows):
+def test_rows_of_a_sheet_have_the_numbers_of_the_spreadsheet(rows):
     assert rows(xlsx([[], ["A", "B"], [], [None, "x"], ["y"]])) == [
         (2, ["A", "B"]),
         (4, ["", "x"]),
@@ -125,7 +127,7 @@ def test_lines_are_numbered_as_the_spreadsheet_shows_them(rows):
     ]
 
 
-def test_titles_above_the_header_are_left_out(rows):
+def test_titles_above_the_header_are_ignored(rows):
     table = [
         ["Sunrise Academy"],
         ["Fee register 2026-27"],
@@ -142,7 +144,7 @@ def test_titles_above_the_header_are_left_out(rows):
     ]
 
 
-def test_a_sheet_of_one_column_has_its_header_in_the_first_line(rows):
+def test_sheet_of_one_column_has_its_header_in_the_first_row(rows):
     assert rows(xlsx([["Name"], ["Asha"], ["Ravi"]])) == [
         (1, ["Name"]),
         (2, ["Asha"]),
@@ -153,25 +155,47 @@ def test_a_sheet_of_one_column_has_its_header_in_the_first_line(rows):
 @pytest.mark.parametrize(
     ("xml", "text"),
     [
-        ('<table:table-cell office:value-type="string"><text:p>MG<text:s text:c="2"/>Road</text:p><text:p>Pune</text:p>'
-         "</table:table-cell>", "MG  Road\nPune"),
-        ('<table:table-cell office:value-type="string"><office:annotation><text:p>note</text:p></office:annotation>'
-         "<text:p>x</text:p></table:table-cell>", "x"),
-        ('<table:table-cell table:formula="of:=1+1" office:value-type="float" office:value="2"/>', "2"),
+        (
+            '<table:table-cell office:value-type="string"><text:p>MG<text:s text:c="2"/>'
+            "Road</text:p><text:p>Pune</text:p>"
+            "</table:table-cell>",
+            "MG  Road\nPune",
+        ),
+        (
+            '<table:table-cell office:value-type="string"><office:annotation><text:p>'
+            "note</text:p></office:annotation>"
+            "<text:p>x</text:p></table:table-cell>",
+            "x",
+        ),
+        (
+            '<table:table-cell table:formula="of:=1+1" office:value-type="float" '
+            'office:value="2"/>',
+            "2",
+        ),
         ('<table:table-cell table:formula="of:=1+1"/>', UNCALCULATED),
-        ('<table:table-cell table:formula="of:=X" office:value-type="string"><text:p>#REF!</text:p></table:table-cell>',
-         "#REF!"),
-        ('<table:table-cell office:value-type="float" office:value="42"><text:p>0042</text:p></table:table-cell>', "0042"),
-        ('<table:table-cell office:value-type="currency" office:value="125000.5"><text:p>₹1</text:p></table:table-cell>',
-         "125000.5"),
+        (
+            '<table:table-cell table:formula="of:=X" office:value-type="string"><text:p>'
+            "#REF!</text:p></table:table-cell>",
+            "#REF!",
+        ),
+        (
+            '<table:table-cell office:value-type="float" office:value="42"><text:p>'
+            "0042</text:p></table:table-cell>",
+            "0042",
+        ),
+        (
+            '<table:table-cell office:value-type="currency" office:value="125000.5"><text:p>'
+            "₹1</text:p></table:table-cell>",
+            "125000.5",
+        ),
         ('<table:table-cell office:value-type="boolean" office:boolean-value="true"/>', "TRUE"),
     ],
-)  # fmt: skip
-def test_a_cell_of_libreoffice_is_read_as_it_is_meant(rows, xml, text):
+)
+def test_libreoffice_cells_are_read(rows, xml, text):
     assert rows(ods(S=[["A"], [xml]]))[1:] == [(2, [text])]
 
 
-def test_rows_and_cells_that_an_ods_repeats_are_read_as_often(rows):
+def test_repeated_rows_and_cells_of_an_ods_file_are_read(rows):
     head = "".join(
         f'<table:table-cell office:value-type="string"><text:p>{name}</text:p></table:table-cell>'
         for name in "AB"
@@ -183,7 +207,8 @@ def test_rows_and_cells_that_an_ods_repeats_are_read_as_often(rows):
         "<text:p>x</text:p></table:table-cell></table:table-row>"
     )
     rest = (
-        '<table:table-row table:number-rows-repeated="1048000"><table:table-cell table:number-columns-repeated="16384"/>'
+        '<table:table-row table:number-rows-repeated="1048000"><table:table-cell '
+        'table:number-columns-repeated="16384"/>'
         "</table:table-row>"
     )
 
@@ -192,11 +217,11 @@ def test_rows_and_cells_that_an_ods_repeats_are_read_as_often(rows):
     assert rows(content) == [(1, ["A", "B"]), (2, ["x", "x"]), (3, ["x", "x"])]
 
 
-# Which sheet ----------------------------------------------------------------------------------------------------
+# Sheets ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [xlsx, ods])
-def test_of_several_filled_sheets_one_is_named(rows, make):
+def test_one_of_several_filled_sheets_must_be_named(rows, make):
     content = make(Students=[["A"], ["x"]], Fees=[["B"], ["y"]], Empty=[])
 
     with pytest.raises(SeveralSheets) as several:
@@ -209,11 +234,11 @@ def test_of_several_filled_sheets_one_is_named(rows, make):
 
 
 @pytest.mark.parametrize("make", [xlsx, ods])
-def test_the_only_filled_sheet_needs_no_name(rows, make):
+def test_only_filled_sheet_needs_no_name(rows, make):
     assert rows(make(Empty=[], Students=[["A"], ["x"]])) == [(1, ["A"]), (2, ["x"])]
 
 
-# What is refused ------------------------------------------------------------------------------------------------
+# Refused files --------------------------------------------------------------------------------
 
 ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]>'
 BROKEN = {
@@ -245,7 +270,7 @@ BROKEN = {
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_workbook_is_refused_with_a_sentence(rows, tmp_path, broken):
+def test_broken_workbook_is_refused_with_a_sentence(rows, tmp_path, broken):
     content = BROKEN[broken]
     if content is None:
         import zipfile
@@ -279,24 +304,25 @@ def test_workbook_that_unpacks_to_too_much_is_refused(tmp_path, bomb):
         open_table(path, most_unpacked=1024 * 1024)
 
 
-def test_a_sheet_that_claims_to_be_wide_costs_nothing(rows):
+def test_far_column_is_refused(rows):
     with pytest.raises(Unreadable, match="More than 500 columns"):
         rows(cell('<c r="A2"><v>1</v></c><c r="XFD2"><v>1</v></c>'))
 
 
-def test_a_sheet_that_claims_to_be_long_costs_nothing(rows):
-    assert rows(xlsx_of('<row r="1"><c><v>1</v></c></row><row r="1048576"><c><v>2</v></c></row>')) == [
-        (1, ["1"]), (1_048_576, ["2"])]  # fmt: skip
+def test_far_row_is_read(rows):
+    assert rows(
+        xlsx_of('<row r="1"><c><v>1</v></c></row><row r="1048576"><c><v>2</v></c></row>')
+    ) == [(1, ["1"]), (1_048_576, ["2"])]
 
 
-def test_far_cell_of_excel_is_refused_before_room_is_made_for_it(rows):
+def test_far_cell_of_excel_is_refused_before_memory_is_allocated(rows):
     far = '<row r="1"><c><v>1</v></c></row><row r="1048576"><c r="J1048576"><v>1</v></c></row>'
 
     with pytest.raises(Unreadable, match="More than 10,000,000 cells"):
         rows(xlsx_of(far))
 
 
-def test_repeated_cells_of_libreoffice_are_refused_before_room_is_made_for_them(rows):
+def test_repeated_cells_are_refused_before_memory_is_allocated(rows):
     value = '<table:table-cell office:value-type="float" office:value="1"'
     row = f'<table:table-row table:number-rows-repeated="1048576">{value}/></table:table-row>'
     wide = f'{value} table:number-columns-repeated="501"/>'
@@ -307,12 +333,12 @@ def test_repeated_cells_of_libreoffice_are_refused_before_room_is_made_for_them(
         rows(ods(S=[["A"], [wide]]))
 
 
-def test_a_cell_too_long_stays_within_bounds(rows):
+def test_long_cell_is_cut(rows):
     long = f"<c t='inlineStr'><is><t>{'x' * 2_000_000}</t></is></c>"
 
     assert len(rows(cell(long))[1][1][0]) == limits.MOST_CHARACTERS + 1
 
 
-def test_a_csv_has_no_sheets(rows):
+def test_csv_file_has_no_sheets(rows):
     with pytest.raises(Unreadable, match="no sheets"):
         rows(b"A\nx\n", sheet="S")

@@ -1,5 +1,3 @@
-"""Workbooks for tests: made by a library as Excel does, and by hand where no library would."""
-
 import io
 import zipfile
 from xml.sax.saxutils import quoteattr
@@ -13,7 +11,8 @@ _ODS = f"""<?xml version="1.0" encoding="UTF-8"?>
 %s</office:spreadsheet></office:body></office:document-content>"""
 _ODS_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
 _MANIFEST = f"""<manifest:manifest xmlns:manifest="{_OASIS}:manifest:1.0">
-<manifest:file-entry manifest:full-path="/" manifest:media-type="{_ODS_TYPE}"/></manifest:manifest>"""
+<manifest:file-entry manifest:full-path="/" manifest:media-type="{_ODS_TYPE}"/>
+</manifest:manifest>"""
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -29,7 +28,7 @@ _XLSX = {
 
 
 def xlsx(*sheets, formats=None, **named):
-    """An XLSX of sheets, each a list of rows; ``formats`` are number formats by column."""
+    """Return an XLSX of sheets, as lists of rows; ``formats`` are number formats by column."""
     content = io.BytesIO()
     named = {**{f"Sheet{count}": rows for count, rows in enumerate(sheets, 1)}, **named}
     with xlsxwriter.Workbook(content, {"default_date_format": "dd/mm/yyyy"}) as book:
@@ -50,18 +49,20 @@ def xlsx(*sheets, formats=None, **named):
 
 
 def xlsx_of(sheet, **parts):
-    """An XLSX whose one sheet is the given XML: rows of cells, or something else."""
+    """Return an XLSX with one sheet, given as XML."""
     return packed(
         {
             **_XLSX,
-            "xl/worksheets/s.xml": f'<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>',
+            "xl/worksheets/s.xml": (
+                f'<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>'
+            ),
             **parts,
         }
     )
 
 
 def ods(**sheets):
-    """An ODS of sheets, each a list of rows; a pair is `(value type, attributes and text)`."""
+    """Return an ODS of sheets, as lists of rows; a cell may be XML."""
     return ods_of(
         "".join(
             f"<table:table table:name={quoteattr(n)}>{_rows(r)}</table:table>"
@@ -71,7 +72,7 @@ def ods(**sheets):
 
 
 def ods_of(tables):
-    """An ODS whose tables are the given XML."""
+    """Return an ODS with tables given as XML."""
     return packed(
         {"mimetype": _ODS_TYPE, "META-INF/manifest.xml": _MANIFEST, "content.xml": _ODS % tables}
     )
@@ -85,17 +86,23 @@ def _cell(value):
     if isinstance(value, str) and value.startswith("<"):
         return value
     if isinstance(value, int | float):
-        return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>?</text:p></table:table-cell>'
+        return (
+            f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>'
+            f"?</text:p></table:table-cell>"
+        )
     if isinstance(value, str):
-        return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+        return (
+            f'<table:table-cell office:value-type="string"><text:p>{value}</text:p>'
+            f"</table:table-cell>"
+        )
     return (
-        f'<table:table-cell office:value-type="date" office:date-value="{value.isoformat()}"><text:p>?</text:p>'
+        f'<table:table-cell office:value-type="date" office:date-value="{value.isoformat()}">'
+        f"<text:p>?</text:p>"
         "</table:table-cell>"
     )
 
 
 def packed(parts):
-    """A ZIP of the named parts."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():

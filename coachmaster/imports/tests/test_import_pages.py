@@ -1,5 +1,3 @@
-"""Bringing files in through the pages: seen before it is written, corrected at the cell, all of it or nothing."""
-
 import csv
 import datetime
 import io
@@ -30,12 +28,14 @@ from finance.tests.factories import enrolled
 
 pytestmark = pytest.mark.django_db
 
-STUDENTS = "Name,E-mail,Mobile\nAsha Verma,asha@example.com,9876543210\nRavi Iyer,ravi@example.com,9876543211\n"
+STUDENTS = (
+    "Name,E-mail,Mobile\nAsha Verma,asha@example.com,9876543210\nRavi Iyer,"
+    "ravi@example.com,9876543211\n"
+)
 
 
 @pytest.fixture
 def desk(admin, client_of):
-    """The office's browser, with the acts of the import pages."""
     return Desk(client_of(admin))
 
 
@@ -46,7 +46,7 @@ class Desk:
         self.client = client
 
     def upload(self, content, kind="students", name="students.csv", **data):
-        """Upload a file; the answer. What was kept is `self.file`."""
+        """Upload a file, and remember the stored one as `self.file`."""
         content = content.encode() if isinstance(content, str) else content
         answer = self.client.post(
             reverse("imports:import-list"),
@@ -72,10 +72,10 @@ class Desk:
         ]
 
 
-# Seen before it is written --------------------------------------------------------------------------------------
+# Preview and import ---------------------------------------------------------------------------
 
 
-def test_an_upload_writes_nothing_and_shows_what_it_would_do(desk):
+def test_upload_writes_nothing_and_shows_the_changes(desk):
     StudentFactory(
         user__full_name="Ravi Iyer", user__email="ravi@example.com", user__phone="9876500000"
     )
@@ -89,7 +89,7 @@ def test_an_upload_writes_nothing_and_shows_what_it_would_do(desk):
     assert StudentProfile.objects.count() == 1
 
 
-def test_applying_writes_all_and_links_to_what_it_made(desk, admin):
+def test_import_creates_records_and_links_to_them(desk, admin):
     desk.upload(STUDENTS)
 
     desk.send("apply")
@@ -100,7 +100,7 @@ def test_applying_writes_all_and_links_to_what_it_made(desk, admin):
     assert asha.history.get().history_user == admin
 
 
-def test_the_file_is_gone_once_it_is_in_and_the_history_says_who_when_and_how_many(desk, admin):
+def test_content_is_removed_after_import_and_history_remains(desk, admin):
     with time_machine.travel("2026-11-24 10:00+05:30", tick=False):
         desk.upload(STUDENTS)
         desk.send("apply")
@@ -112,7 +112,7 @@ def test_the_file_is_gone_once_it_is_in_and_the_history_says_who_when_and_how_ma
         assert words in page
 
 
-def test_the_same_file_again_changes_nothing(desk):
+def test_same_file_again_changes_nothing(desk):
     desk.upload(STUDENTS)
     desk.send("apply")
 
@@ -123,7 +123,7 @@ def test_the_same_file_again_changes_nothing(desk):
     assert StudentProfile.objects.count() == 2
 
 
-def test_what_an_import_changed_is_said_once_it_is_in(desk):
+def test_imported_changes_are_shown(desk):
     desk.upload(STUDENTS)
     desk.send("apply")
     desk.upload(STUDENTS.replace("9876543210", "9876543299"))
@@ -135,7 +135,7 @@ def test_what_an_import_changed_is_said_once_it_is_in(desk):
     assert "<del>9876543210</del> → <ins>9876543299</ins>" in page
 
 
-def test_applying_twice_is_done_once(desk):
+def test_file_is_imported_only_once(desk):
     desk.upload(STUDENTS)
     pending = Import.objects.get()
     desk.send("apply")
@@ -149,7 +149,7 @@ def test_applying_twice_is_done_once(desk):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_several_who_press_apply_at_once_one_brings_it_in(desk):
+def test_only_one_of_several_simultaneous_requests_imports(desk):
     desk.upload(STUDENTS)
     waiting, done = [Import.objects.get() for _ in range(4)], []
 
@@ -172,7 +172,7 @@ def test_of_several_who_press_apply_at_once_one_brings_it_in(desk):
     assert (upload.created, upload.unchanged, StudentProfile.objects.count()) == (2, 0, 2)
 
 
-def test_what_changed_since_the_check_is_refused_and_nothing_is_written(desk):
+def test_conflict_after_the_check_writes_nothing(desk):
     desk.upload(STUDENTS)
     UserFactory(email="ravi@example.com", role=INSTRUCTOR, full_name="Ravi Teacher")
 
@@ -183,12 +183,15 @@ def test_what_changed_since_the_check_is_refused_and_nothing_is_written(desk):
     assert desk.problems == [(3, "email", "ravi@example.com")]
 
 
-# Problems -------------------------------------------------------------------------------------------------------
+# Problems -------------------------------------------------------------------------------------
 
-BROKEN = 'Name,E-mail\nAsha Verma,asha@example.com\nMeera Das,"meera@example,com"\nRavi Iyer,ravi@example.com\n'
+BROKEN = (
+    'Name,E-mail\nAsha Verma,asha@example.com\nMeera Das,"meera@example,com"\nRavi Iyer,'
+    "ravi@example.com\n"
+)
 
 
-def test_a_problem_is_shown_with_line_column_value_and_cure(desk):
+def test_problem_is_shown_with_row_column_value_and_advice(desk):
     desk.upload(BROKEN)
 
     page = desk.open().content.decode()
@@ -199,7 +202,7 @@ def test_a_problem_is_shown_with_line_column_value_and_cure(desk):
     assert reverse("imports:import-apply", args=[desk.file.pk]) not in page
 
 
-def test_a_file_with_problems_cannot_be_applied(desk):
+def test_file_with_problems_cannot_be_imported(desk):
     desk.upload(BROKEN)
 
     desk.send("apply")
@@ -208,7 +211,7 @@ def test_a_file_with_problems_cannot_be_applied(desk):
     assert StudentProfile.objects.count() == 0
 
 
-def test_a_cell_is_corrected_in_the_page(desk):
+def test_cell_can_be_corrected(desk):
     desk.upload(BROKEN)
 
     desk.send("correct", fix_3_email="meera@example.com")
@@ -219,7 +222,7 @@ def test_a_cell_is_corrected_in_the_page(desk):
     assert desk.file.created == 3
 
 
-def test_a_correction_that_is_wrong_too_is_shown_as_it_was_typed(desk):
+def test_invalid_correction_is_shown_again(desk):
     desk.upload(BROKEN)
 
     desk.send("correct", fix_3_email="meera")
@@ -227,7 +230,7 @@ def test_a_correction_that_is_wrong_too_is_shown_as_it_was_typed(desk):
     assert desk.problems == [(3, "email", "meera")]
 
 
-def test_a_line_is_left_out_on_purpose_and_taken_in_again(desk):
+def test_row_can_be_skipped_and_included_again(desk):
     desk.upload(BROKEN)
 
     desk.send("correct", skip_3="on", fix_3_email="meera@example,com")
@@ -262,7 +265,7 @@ def test_only_cells_with_a_problem_can_be_corrected(desk):
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_the_bad_lines_are_downloaded_with_the_reason(desk, form):
+def test_rows_with_problems_are_downloaded_with_reasons(desk, form):
     desk.upload(BROKEN + "=1+1,x\n")
 
     answer = desk.open("problems", **{"as": form})
@@ -283,7 +286,7 @@ def test_the_bad_lines_are_downloaded_with_the_reason(desk, form):
     ]
 
 
-def test_many_problems_are_shown_by_the_hundred(desk):
+def test_first_hundred_problems_are_shown(desk):
     desk.upload("Name,E-mail\n" + "".join(f"S {n},x{n}\n" for n in range(120)))
 
     page = desk.open().content.decode()
@@ -292,12 +295,12 @@ def test_many_problems_are_shown_by_the_hundred(desk):
     assert page.count("form-check-input") == 100
 
 
-# Columns --------------------------------------------------------------------------------------------------------
+# Columns --------------------------------------------------------------------------------------
 
 ODD = "Pupil,Tel 1,Given,Family\nx,9876543210,Asha,Verma\n"
 
 
-def test_columns_that_are_not_known_are_asked_for(desk):
+def test_columns_page_opens_for_unknown_columns(desk):
     answer = desk.upload(ODD)
 
     assert answer["Location"] == reverse("imports:import-columns", args=[desk.file.pk])
@@ -305,7 +308,7 @@ def test_columns_that_are_not_known_are_asked_for(desk):
     assert "Tel 1" in page and "9876543210" in page
 
 
-def test_columns_that_are_not_used_are_named_before_anything_is_written(desk):
+def test_unused_columns_are_shown_before_the_import(desk):
     desk.upload("Name,Blood group,House\nAsha,A+,Red\n")
 
     assert "Not used: Blood group, House." in desk.open().content.decode()
@@ -314,7 +317,7 @@ def test_columns_that_are_not_used_are_named_before_anything_is_written(desk):
     assert "Not used" not in desk.open().content.decode()
 
 
-def test_columns_are_picked_joined_and_filled(desk):
+def test_columns_can_be_chosen_joined_and_filled(desk):
     desk.upload(ODD)
 
     desk.send(
@@ -334,7 +337,7 @@ def test_columns_are_picked_joined_and_filled(desk):
     )
 
 
-def test_what_was_picked_is_remembered_for_the_same_columns(desk):
+def test_chosen_columns_are_remembered(desk):
     desk.upload(ODD)
     desk.send(
         "columns",
@@ -352,7 +355,7 @@ def test_what_was_picked_is_remembered_for_the_same_columns(desk):
     assert StudentProfile.objects.get().address == "Pune"
 
 
-def test_a_needed_column_is_picked_or_filled(desk):
+def test_required_column_must_be_chosen_or_filled(desk):
     desk.upload("Name\nJEE\n", kind="courses")
 
     refused = desk.send("columns", column_0="name")
@@ -366,7 +369,7 @@ def test_a_needed_column_is_picked_or_filled(desk):
     assert Course.objects.get().total_fee == 50_000
 
 
-def test_a_known_column_can_be_left_unused(desk):
+def test_known_column_can_be_unused(desk):
     desk.upload(STUDENTS)
 
     desk.send("columns", column_0="full_name", column_1="email", column_2="")
@@ -377,7 +380,7 @@ def test_a_known_column_can_be_left_unused(desk):
     }
 
 
-def test_first_and_last_names_are_joined_unasked(desk):
+def test_first_and_last_names_are_joined_by_default(desk):
     desk.upload("name,middle_name,last_name\nSumita,R,Singh\nXun,,Chua\n")
     desk.send("apply")
 
@@ -387,7 +390,7 @@ def test_first_and_last_names_are_joined_unasked(desk):
     assert names == {"Sumita R Singh", "Xun Chua"}
 
 
-def test_days_of_a_grid_are_not_asked_for_but_other_columns_are(desk):
+def test_date_columns_of_a_register_need_no_choice(desk):
     enrolled(
         student=StudentFactory(user__full_name="Asha Verma"),
         batch=BatchFactory(name="Morning", starts_on=datetime.date(2026, 6, 1)),
@@ -406,13 +409,13 @@ def test_days_of_a_grid_are_not_asked_for_but_other_columns_are(desk):
     assert desk.file.created == 2
 
 
-# Workbooks ------------------------------------------------------------------------------------------------------
+# Workbooks ------------------------------------------------------------------------------------
 
 ROWS = [["Name", "Mobile", "DOB"], ["Asha Verma", 9876543210, datetime.date(2009, 11, 24)]]
 
 
 @pytest.mark.parametrize("make", [xlsx, ods])
-def test_a_sheet_is_picked_where_several_are_filled(desk, make):
+def test_one_of_several_sheets_is_chosen(desk, make):
     answer = desk.upload(make(Fees=[["x"], ["y"]], Students=ROWS), name="book.xlsx")
 
     assert answer["Location"] == reverse("imports:import-sheet", args=[desk.file.pk])
@@ -426,27 +429,36 @@ def test_a_sheet_is_picked_where_several_are_filled(desk, make):
 
 
 @pytest.mark.parametrize("page", ["detail", "columns"])
-def test_before_the_sheet_is_picked_no_other_page_opens(desk, page):
+def test_sheet_must_be_chosen_first(desk, page):
     desk.upload(xlsx(Fees=[["x"], ["y"]], Students=ROWS), name="book.xlsx")
 
     assert desk.open(page)["Location"] == reverse("imports:import-sheet", args=[desk.file.pk])
     assert desk.send("apply")["Location"] == reverse("imports:import-sheet", args=[desk.file.pk])
 
 
-# OpenEduCat -----------------------------------------------------------------------------------------------------
+# OpenEduCat -----------------------------------------------------------------------------------
 
-#: Exports with its own headers: names in three columns, a batch by its course's id, one broken e-mail.
+#: Names in three columns, a batch with the id of its course, one invalid email.
 OPENEDUCAT = {
-    "instructors": "id,active,birth_date,email,last_name,middle_name,name\nf_1,True,1983-02-01,al@demo.com,Church,D,Al\n",
-    "courses": "id,code,evaluation_type,name,parent_id:id\nc_1,LRTP,Normal,Land Restoration,\nc_2,BOA,GPA,Accountancy,c_1\n",
-    "batches": "id,code,course_id:id,end_date,name,start_date\nb_1,L57,c_1,2017-05-26,L-2015,2015-08-05\n",
+    "instructors": (
+        "id,active,birth_date,email,last_name,middle_name,name\nf_1,True,1983-02-01,"
+        "al@demo.com,Church,D,Al\n"
+    ),
+    "courses": (
+        "id,code,evaluation_type,name,parent_id:id\nc_1,LRTP,Normal,Land Restoration,\n"
+        "c_2,BOA,GPA,Accountancy,c_1\n"
+    ),
+    "batches": (
+        "id,code,course_id:id,end_date,name,start_date\nb_1,L57,c_1,2017-05-26,L-2015,2015-08-05\n"
+    ),
     "students": "id,batch_id,birth_date,course_id,email,last_name,middle_name,name\n"
-    's_1,L-2015,1992-05-06,Land Restoration,su@demo.com,Singh,R,Sumita\ns_2,L-2015,1990-01-02,Land Restoration,"ma@demo,com",Lee,,Mason\n',
+    "s_1,L-2015,1992-05-06,Land Restoration,su@demo.com,Singh,R,Sumita\ns_2,L-2015,1990-01-02,"
+    'Land Restoration,"ma@demo,com",Lee,,Mason\n',
 }
 
 
 @pytest.mark.parametrize("way", ["corrected", "left out"])
-def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
+def test_openeducat_files_are_imported_with_their_own_headers(desk, way):
     desk.upload(OPENEDUCAT["instructors"], kind="instructors")
     desk.send("apply")
     desk.upload(OPENEDUCAT["courses"], kind="courses")
@@ -472,7 +484,7 @@ def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
     assert students == {"Sumita R Singh"} | ({"Mason Lee"} if way == "corrected" else set())
 
 
-# What is refused at the door ------------------------------------------------------------------------------------
+# Refused uploads ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -489,7 +501,7 @@ def test_the_files_of_openeducat_come_in_with_their_own_headers(desk, way):
         ),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(desk, content, sentence):
+def test_unreadable_upload_is_refused_with_a_sentence(desk, content, sentence):
     answer = desk.upload(content)
 
     shown = answer.content.decode() if answer.status_code == 200 else desk.open().content.decode()
@@ -513,7 +525,7 @@ def test_file_of_too_many_rows_names_its_command(desk):
     assert "manage.py import_workbook" in page
 
 
-def test_an_older_excel_file_comes_in_when_it_is_said_to_be_one(desk):
+def test_cp1252_file_is_imported_with_its_encoding(desk):
     desk.upload("name\nRené\n".encode("cp1252"), encoding="cp1252")
     desk.send("apply")
 
@@ -521,12 +533,12 @@ def test_an_older_excel_file_comes_in_when_it_is_said_to_be_one(desk):
 
 
 @pytest.mark.parametrize("data", [{"kind": "aliens"}, {"encoding": "klingon"}])
-def test_what_is_not_offered_is_refused(desk, data):
+def test_invalid_choice_is_refused(desk, data):
     assert desk.upload(STUDENTS, **data).status_code == 200
     assert not Import.objects.exists()
 
 
-# How far it is, and what came of it -----------------------------------------------------------------------------
+# Progress and results -------------------------------------------------------------------------
 
 
 def test_progress_of_running_import_is_shown(desk):
@@ -550,7 +562,7 @@ def test_progress_of_running_import_is_shown(desk):
     assert desk.client.get(address).json() == {"share": None}
 
 
-def test_the_preview_shows_how_each_column_is_read_and_where_to_change_that(desk):
+def test_preview_shows_how_columns_are_read(desk):
     desk.upload("Name,Mobile,Shoe size\nAsha Verma,9876543210,38\nRavi Iyer,,41\n")
 
     page = desk.open().content.decode().split("How the columns are read")[1].split("</table>")[0]
@@ -561,7 +573,7 @@ def test_the_preview_shows_how_each_column_is_read_and_where_to_change_that(desk
     assert reverse("imports:import-columns", args=[desk.file.pk]) in page
 
 
-def test_what_was_made_and_changed_is_linked_and_comes_as_a_file(desk, settings):
+def test_imported_records_are_linked_and_exported(desk, settings):
     ravi = StudentFactory(
         user__full_name="Ravi Iyer", user__email="ravi@example.com", user__phone="9876500000"
     )
@@ -584,18 +596,25 @@ def test_what_was_made_and_changed_is_linked_and_comes_as_a_file(desk, settings)
     assert rows == [
         ["Action", "Row", "Record", "Column", "Before", "After", "Page"],
         ["New", "", "Asha Verma", "", "", "", f"{settings.SITE_URL}{asha.get_absolute_url()}"],
-        ["Changed", "3", "Ravi Iyer · ravi@example.com", "Phone", "9876500000", "9876543211",
-         f"{settings.SITE_URL}{ravi.user.get_absolute_url()}"],
-    ]  # fmt: skip
+        [
+            "Changed",
+            "3",
+            "Ravi Iyer · ravi@example.com",
+            "Phone",
+            "9876500000",
+            "9876543211",
+            f"{settings.SITE_URL}{ravi.user.get_absolute_url()}",
+        ],
+    ]
 
 
-# Whose file it is -----------------------------------------------------------------------------------------------
+# Permissions ----------------------------------------------------------------------------------
 
 PAGES = ["detail", "sheet", "columns", "problems"]
 ACTS = ["sheet", "columns", "correct", "apply", "discard"]
 
 
-def test_a_file_that_waits_is_its_uploaders_alone(desk, client_of):
+def test_waiting_file_is_visible_to_its_uploader_only(desk, client_of):
     desk.upload(STUDENTS)
 
     other = Desk(client_of(UserFactory(email="other@example.com", role="Admin")))
@@ -606,7 +625,7 @@ def test_a_file_that_waits_is_its_uploaders_alone(desk, client_of):
     assert "students.csv" not in other.client.get(reverse("imports:import-list")).content.decode()
 
 
-def test_a_file_that_waits_is_gone_after_a_day(desk):
+def test_waiting_file_expires_after_a_day(desk):
     with time_machine.travel("2026-11-23 09:00+05:30", tick=False):
         desk.upload(STUDENTS)
     with time_machine.travel("2026-11-24 09:01+05:30", tick=False):
@@ -617,7 +636,7 @@ def test_a_file_that_waits_is_gone_after_a_day(desk):
     assert not Import.objects.exists()
 
 
-def test_the_next_upload_deletes_what_waited_too_long(desk):
+def test_next_upload_deletes_expired_files(desk):
     desk.upload(STUDENTS)
     Import.objects.update(uploaded_at=timezone.now() - datetime.timedelta(hours=25))
 
@@ -626,7 +645,7 @@ def test_the_next_upload_deletes_what_waited_too_long(desk):
     assert Import.objects.count() == 1
 
 
-def test_a_file_is_thrown_away(desk):
+def test_file_can_be_removed(desk):
     desk.upload(STUDENTS)
 
     desk.send("discard")
@@ -634,7 +653,7 @@ def test_a_file_is_thrown_away(desk):
     assert not Import.objects.exists()
 
 
-def test_who_lacks_a_kinds_right_cannot_bring_it_in(desk, client_of, admin):
+def test_import_needs_the_permission_of_its_kind(desk, client_of, admin):
     desk.upload("student,amount,date,mode\nx,1,01/06/2026,cash\n", kind="payments")
     admin.membership.group.permissions.remove(
         *admin.membership.group.permissions.filter(codename="add_payment")
@@ -647,11 +666,11 @@ def test_who_lacks_a_kinds_right_cannot_bring_it_in(desk, client_of, admin):
     assert desk.client.get(reverse("imports:import-example", args=["payments"])).status_code == 404
 
 
-# Examples and size ----------------------------------------------------------------------------------------------
+# Examples and size ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_the_examples_come_in_one_after_the_other(desk, form):
+def test_examples_can_be_imported_in_order(desk, form):
     with time_machine.travel("2026-11-24 10:00+05:30", tick=False):
         desk.client.force_login(User.objects.get(email="anita@example.com"))
         for kind in KINDS.values():
@@ -679,7 +698,7 @@ def test_the_examples_come_in_one_after_the_other(desk, form):
     assert "Batch by batch" in page
 
 
-def test_pages_cost_the_same_for_few_lines_and_many(desk, queries_of):
+def test_pages_run_constant_queries(desk, queries_of):
     def queries(rows):
         names = [f"S {rows}-{n},s{rows}-{n}@example.com" for n in range(rows)]
         desk.upload("\n".join(["Name,E-mail", *names]))
@@ -691,7 +710,7 @@ def test_pages_cost_the_same_for_few_lines_and_many(desk, queries_of):
     assert queries(3) == queries(300)
 
 
-def test_the_list_of_imports_costs_the_same_however_long(desk, queries_of):
+def test_import_list_runs_constant_queries(desk, queries_of):
     def queries(files):
         for number in range(files):
             desk.upload("Name,E-mail\nOne,one@example.com\n", name=f"{files}-{number}.csv")
