@@ -381,7 +381,7 @@ def test_everybody_who_was_ever_charged_gets_one(three, tmp_path):
     assert "Balance due ₹500.00" in found["statement-26-00001.pdf"]
     assert "Asha" in found["statement-26-00001.pdf"]
     assert "Chitra" not in found["statement-26-00001.pdf"]
-    assert said.startswith(f"3 statements as on 2 Nov 2026 in {tmp_path / 'all.zip'}, ")
+    assert said.startswith(f"3 statements as of 2 Nov 2026 in {tmp_path / 'all.zip'}, ")
     assert [file.name for file in tmp_path.iterdir()] == ["all.zip"]
 
 
