@@ -139,7 +139,7 @@ def mark_attendance(request, payload: AttendanceIn):
     reason = _clean_field(AttendanceSheetForm.base_fields["reason"], payload.reason or "", "reason")
     statuses = {record.student_id: record.status for record in payload.records}
     if len(statuses) < len(payload.records):
-        raise ValidationError({"records": "A student is named twice. Name each once."})
+        raise ValidationError({"records": "A student is sent twice. Send each student once."})
     try:
         save_sheet(
             batch=batch,

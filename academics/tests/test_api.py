@@ -1,5 +1,3 @@
-"""The JSON API about courses, batches and enrollments: operations 8 to 16, and 18."""
-
 import datetime
 from decimal import Decimal
 
@@ -53,10 +51,10 @@ def wrong(**errors):
     }
 
 
-# Courses ---------------------------------------------------------------------------------------------------------
+# Courses ---------------------------------------------------------------------------------------
 
 
-def test_everybody_with_a_role_sees_the_courses(student):
+def test_everybody_with_a_role_can_list_courses(student):
     b, a = CourseFactory(name="B"), CourseFactory(name="A")
     caller = Caller(student)
 
@@ -76,7 +74,7 @@ def test_everybody_with_a_role_sees_the_courses(student):
         (99999999.99, "99999999.99"),
     ],
 )
-def test_an_admin_creates_a_course_with_its_fee_exact_to_the_paisa(admin, sent, kept):
+def test_course_fee_is_exact_to_the_paisa(admin, sent, kept):
     status, data = Caller(admin)(
         "POST", "/courses", {"name": "JEE", "total_fee": sent, "description": "Two\nyears"}
     )
@@ -93,7 +91,7 @@ def test_an_admin_creates_a_course_with_its_fee_exact_to_the_paisa(admin, sent, 
 @pytest.mark.parametrize(
     "fee", [12.345, "12.345", "NaN", "1e5", "१२३", "", "9" * 10, 10**10, True, [], {}, 1e308, 1e-30]
 )
-def test_a_fee_that_is_no_amount_is_refused(admin, fee):
+def test_invalid_fee_is_refused(admin, fee):
     status, data = Caller(admin)("POST", "/courses", {"name": "JEE", "total_fee": fee})
 
     assert (status, list(data["errors"])) == (400, ["total_fee"])
@@ -101,7 +99,7 @@ def test_a_fee_that_is_no_amount_is_refused(admin, fee):
     assert not Course.objects.exists()
 
 
-def test_the_refusals_of_an_amount_say_what_to_do(admin):
+def test_messages_about_amounts_say_what_to_do(admin):
     caller = Caller(admin)
 
     assert caller("POST", "/courses", {"name": "A", "total_fee": 12.345}) == wrong(total_fee=AMOUNT)
@@ -126,7 +124,7 @@ def test_the_refusals_of_an_amount_say_what_to_do(admin):
         b'{"name": "A", "total_fee": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_what_is_no_json_is_refused_with_a_sentence(admin, body):
+def test_invalid_json_is_refused_with_a_message(admin, body):
     answer = Caller(admin).client.post(
         "/api/v1/courses",
         body,
@@ -140,13 +138,13 @@ def test_what_is_no_json_is_refused_with_a_sentence(admin, body):
     )
 
 
-def test_an_exponent_without_end_is_refused_at_once(admin):
+def test_huge_exponent_is_refused_at_once(admin):
     status, data = Caller(admin)("POST", "/courses", b'{"name": "A", "total_fee": 1e999999999}')
 
     assert (status, data) == wrong(total_fee=AMOUNT)
 
 
-def test_a_change_of_a_course_leaves_the_rest(admin):
+def test_course_update_keeps_other_fields(admin):
     course = CourseFactory(name="JEE", code="J", description="Old", total_fee=Decimal("100.10"))
 
     status, data = Caller(admin)("PUT", f"/courses/{course.pk}", {"description": "New"})
@@ -156,7 +154,7 @@ def test_a_change_of_a_course_leaves_the_rest(admin):
     assert (status, data) == (200, course_json(course, description="New", total_fee=100.1))
 
 
-def test_what_was_answered_can_be_sent_back(admin):
+def test_response_can_be_sent_back(admin):
     course = CourseFactory(total_fee=Decimal("0.29"))
     caller = Caller(admin)
 
@@ -169,7 +167,7 @@ def test_what_was_answered_can_be_sent_back(admin):
 @pytest.mark.parametrize(
     ("field", "value"), [("name", ""), ("name", None), ("total_fee", None), ("name", "x" * 151)]
 )
-def test_a_course_keeps_a_name_and_a_fee(admin, field, value):
+def test_course_name_and_fee_cannot_be_removed(admin, field, value):
     course = CourseFactory()
 
     assert Caller(admin)("PUT", f"/courses/{course.pk}", {field: value})[1]["errors"].keys() == {
@@ -177,10 +175,10 @@ def test_a_course_keeps_a_name_and_a_fee(admin, field, value):
     }
 
 
-# Batches ---------------------------------------------------------------------------------------------------------
+# Batches ---------------------------------------------------------------------------------------
 
 
-def test_a_batch_is_created_with_its_class_times(admin, instructor):
+def test_batch_is_created_with_class_times(admin, instructor):
     course = CourseFactory()
     body = {
         "course_id": course.pk,
@@ -198,7 +196,7 @@ def test_a_batch_is_created_with_its_class_times(admin, instructor):
     assert {name: data[name] for name in body} == {**body, "schedule_time": "Mon-Fri 17:00-18:30"}
 
 
-def test_a_batch_needs_no_instructor_end_or_times_yet(admin):
+def test_batch_needs_no_instructor_end_or_times(admin):
     body = {
         "course_id": CourseFactory().pk,
         "instructor_id": None,
@@ -210,7 +208,7 @@ def test_a_batch_needs_no_instructor_end_or_times_yet(admin):
 
 
 @pytest.mark.parametrize("field", ["course_id", "batch_name", "start_date"])
-def test_a_batch_needs_course_name_and_first_day(admin, field):
+def test_batch_requires_course_name_and_start(admin, field):
     body = {
         "course_id": CourseFactory().pk,
         "instructor_id": None,
@@ -232,14 +230,23 @@ def test_a_batch_needs_course_name_and_first_day(admin, field):
         ("start_date", 5, "Send text."),
         ("end_date", "2026-05-31", "A batch cannot end before it starts."),
         ("schedule_time", "Mon 18:00-17:00", "A class on Mon must end after it starts."),
-        ("schedule_time", "Fooday 1", "“Fooday 1” is not a class time. Write class times like “Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”."),
-        ("course_id", 2**63 - 1, "Select a valid choice. That choice is not one of the available choices."),
+        (
+            "schedule_time",
+            "Fooday 1",
+            "“Fooday 1” is not a class time. Write class times like "
+            "“Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”.",
+        ),
+        (
+            "course_id",
+            2**63 - 1,
+            "Select a valid choice. That choice is not one of the available choices.",
+        ),
         ("course_id", 2**63, f"At most {2**63 - 1}."),
         ("course_id", "x", "Send a whole number."),
         ("instructor_id", 0, "At least 1."),
     ],
 )  # fmt: skip
-def test_a_batch_that_cannot_be_is_refused_field_by_field(admin, field, value, sentence):
+def test_invalid_batch_is_refused_by_field(admin, field, value, sentence):
     body = {
         "course_id": CourseFactory().pk,
         "instructor_id": None,
@@ -253,7 +260,7 @@ def test_a_batch_that_cannot_be_is_refused_field_by_field(admin, field, value, s
     assert not Batch.objects.exists()
 
 
-def test_a_student_teaches_no_batch(admin, student):
+def test_student_cannot_be_instructor_of_a_batch(admin, student):
     body = {
         "course_id": CourseFactory().pk,
         "instructor_id": student.pk,
@@ -264,7 +271,7 @@ def test_a_student_teaches_no_batch(admin, student):
     assert Caller(admin)("POST", "/batches", body)[1]["errors"].keys() == {"instructor_id"}
 
 
-def test_a_clash_is_told_and_saved_all_the_same(admin, instructor):
+def test_clash_is_saved_with_a_warning(admin, instructor):
     other = DailyBatchFactory(instructor=instructor, name="Daily")
     body = {
         "course_id": other.course_id,
@@ -280,7 +287,7 @@ def test_a_clash_is_told_and_saved_all_the_same(admin, instructor):
     assert data["warnings"] == ["Imran Khan has Daily on Mon 17:00-18:30."]
 
 
-def test_a_change_of_a_batch_leaves_the_rest(admin):
+def test_batch_update_keeps_other_fields(admin):
     batch = DailyBatchFactory(code="B", room="Room 2", capacity=40)
     caller = Caller(admin)
 
@@ -298,16 +305,19 @@ def test_a_change_of_a_batch_leaves_the_rest(admin):
     assert caller("PUT", f"/batches/{batch.pk}", caller.get(f"/batches/{batch.pk}"))[0] == 200
 
 
-def test_the_course_of_a_batch_with_students_stays(admin):
+def test_course_of_a_batch_with_students_cannot_change(admin):
     batch = EnrollmentFactory().batch
-    sentence = f"Students are enrolled at the fee of {batch.course}, so the course cannot be changed. Add a new batch."
+    message = (
+        f"Students are enrolled at the fee of {batch.course}, so the course cannot be changed. "
+        "Add a new batch."
+    )
 
     assert Caller(admin)("PUT", f"/batches/{batch.pk}", {"course_id": CourseFactory().pk}) == wrong(
-        course_id=sentence
+        course_id=message
     )
 
 
-def test_batches_are_ones_own(admin, instructor, student):
+def test_people_list_their_own_batches(admin, instructor, student):
     own, other = BatchFactory(name="A", instructor=instructor), BatchFactory(name="B")
     EnrollmentFactory(student=student, batch=other)
 
@@ -319,7 +329,7 @@ def test_batches_are_ones_own(admin, instructor, student):
     assert Caller(student).get("/batches") == {"batches": [batch_json(other)], "total": 1}
 
 
-def test_a_batch_comes_with_course_and_instructor(admin, instructor, student):
+def test_batch_includes_course_and_instructor(admin, instructor, student):
     batch = DailyBatchFactory(instructor=instructor)
     EnrollmentFactory(student=student, batch=batch)
     teacher = {
@@ -346,7 +356,7 @@ def test_a_batch_comes_with_course_and_instructor(admin, instructor, student):
     }
 
 
-def test_the_students_of_a_batch_are_those_who_go_on(instructor, admin):
+def test_students_of_a_batch_are_active_by_default(instructor, admin):
     batch = BatchFactory(instructor=instructor)
     asha = EnrollmentFactory(
         batch=batch, student__user__full_name="Asha", student__user__phone="9876543210"
@@ -379,10 +389,10 @@ def test_the_students_of_a_batch_are_those_who_go_on(instructor, admin):
     )
 
 
-# Enrollments -----------------------------------------------------------------------------------------------------
+# Enrollments -----------------------------------------------------------------------------------
 
 
-def test_the_enrollment_is_the_current_one_with_the_others_as_history(student, instructor):
+def test_enrollment_is_the_active_one_with_history(student, instructor):
     old = EnrollmentFactory(
         student=student,
         enrolled_on=datetime.date(2026, 6, 1),
@@ -411,7 +421,7 @@ def test_the_enrollment_is_the_current_one_with_the_others_as_history(student, i
     assert Caller(instructor).get(f"/students/{student.pk}/enrollment")["history"] == []
 
 
-def test_without_a_current_enrollment_it_is_the_latest(student):
+def test_without_active_enrollment_the_latest_is_returned(student):
     EnrollmentFactory(student=student, status="completed", ended_on=datetime.date(2026, 7, 1))
     last = EnrollmentFactory(student=student, status="dropped", ended_on=datetime.date(2026, 8, 1))
 
@@ -420,14 +430,14 @@ def test_without_a_current_enrollment_it_is_the_latest(student):
     assert (data["id"], data["status"], len(data["history"])) == (last.pk, "dropped", 1)
 
 
-def test_a_student_without_any_is_told_so(student):
+def test_student_without_enrollment_gets_a_message(student):
     assert Caller(student)("GET", f"/students/{student.pk}/enrollment") == (
         404,
         {"message": "Asha Verma has no enrollment."},
     )
 
 
-def test_the_number_of_queries_does_not_grow_with_the_rows(admin, queries_of):
+def test_query_count_of_lists_is_constant(admin, queries_of):
     caller = Caller(admin)
     batch = DailyBatchFactory()
     student = StudentFactory()

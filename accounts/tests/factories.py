@@ -1,5 +1,3 @@
-"""The smallest valid people."""
-
 import factory
 from django.contrib.auth.models import Group
 
@@ -10,7 +8,7 @@ PASSWORD = "correct horse battery"
 
 
 class UserFactory(factory.django.DjangoModelFactory):
-    """A person with a role (an Instructor unless said otherwise) and the password `PASSWORD`."""
+    """An instructor, unless ``role`` is given, with the password `PASSWORD`."""
 
     class Meta:
         model = User
@@ -34,8 +32,6 @@ class UserFactory(factory.django.DjangoModelFactory):
 
 
 class StudentFactory(factory.django.DjangoModelFactory):
-    """A student's record, with the person behind it."""
-
     class Meta:
         model = StudentProfile
 

@@ -1,5 +1,3 @@
-"""Django admin for people: who gets in, what may be corrected there, and what may not."""
-
 import pytest
 from django.apps import apps
 from django.contrib import admin as django_admin
@@ -16,7 +14,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def owner(db):
-    """The Admin who is also superuser."""
     return UserFactory(
         full_name="Olga Owner", email="owner@example.com", role="Admin", is_superuser=True
     )
@@ -26,7 +23,7 @@ def admin_page(name, *args):
     return reverse(f"admin:accounts_{name}", args=args)
 
 
-def test_django_admin_is_for_admins(client_of, admin, instructor, student):
+def test_only_admins_can_open_django_admin(client_of, admin, instructor, student):
     index = reverse("admin:index")
 
     assert client_of(admin).get(index).status_code == 200
@@ -34,27 +31,25 @@ def test_django_admin_is_for_admins(client_of, admin, instructor, student):
     assert client_of(student).get(index).status_code == 403
 
 
-def test_who_is_signed_in_is_led_past_its_login_page(client_of, admin, instructor):
+def test_signed_in_people_skip_the_login_page(client_of, admin, instructor):
     assert client_of(admin).get(reverse("admin:login")).url == reverse("admin:index")
     assert client_of(instructor).get(reverse("admin:login")).status_code == 403
 
 
-def test_its_password_page_is_ours(client_of, admin):
+def test_password_page_is_the_one_of_the_site(client_of, admin):
     assert client_of(admin).get(reverse("admin:password_change")).url == reverse(
         "accounts:password-change"
     )
 
 
-def test_nothing_is_deleted_in_bulk_anywhere():
+def test_no_table_has_bulk_deletion():
     assert "delete_selected" not in dict(django_admin.site.actions)
 
 
 @pytest.mark.parametrize(
     "table", ["user", "studentprofile", "membership", "admissionseries", "attempts"]
 )
-def test_every_table_is_listed_with_the_same_queries_however_long(
-    client_of, owner, table, queries_of
-):
+def test_query_count_of_every_table_is_constant(client_of, owner, table, queries_of):
     StudentFactory()
     count_tries((ADDRESS, "10.0.0.9"))
     client = client_of(owner)
@@ -66,7 +61,7 @@ def test_every_table_is_listed_with_the_same_queries_however_long(
     assert queries_of(lambda: client.get(page)) == few
 
 
-def test_every_table_is_there():
+def test_every_model_is_registered():
     ours = {"accounts", "academics", "finance", "attendance", "imports"}
     registered = django_admin.site._registry
     within = {inline.model for of_table in registered.values() for inline in of_table.inlines}
@@ -99,7 +94,7 @@ def test_people_are_found_by_part_of_a_name(client_of, admin, student, table):
     assert response.context["cl"].result_count == 1
 
 
-def test_an_admin_corrects_a_person_and_the_old_address_is_told(
+def test_changed_email_is_notified_to_the_old_address(
     client_of, admin, instructor, settings, django_capture_on_commit_callbacks
 ):
     settings.SENDS_MAIL = True
@@ -121,7 +116,7 @@ def test_an_admin_corrects_a_person_and_the_old_address_is_told(
     assert [message.to for message in mail.outbox] == [["imran@example.com"]]
 
 
-def test_only_the_owner_sees_and_gives_the_owners_right(client_of, admin, owner, instructor):
+def test_only_the_owner_can_add_superusers(client_of, admin, owner, instructor):
     fields = (
         client_of(admin)
         .get(admin_page("user_change", instructor.pk))
@@ -139,7 +134,7 @@ def test_only_the_owner_sees_and_gives_the_owners_right(client_of, admin, owner,
     assert list(fields) == ["full_name", "email", "phone", "is_superuser"]
 
 
-def test_an_admin_cannot_change_the_owner(client_of, admin, owner):
+def test_admin_cannot_change_the_owner(client_of, admin, owner):
     client_of(admin).post(
         admin_page("user_change", owner.pk), {"full_name": "X", "email": "x@example.com"}
     )
@@ -156,7 +151,7 @@ def test_people_are_added_on_the_site(client_of, admin):
 
 
 @pytest.mark.parametrize("table", ["user", "studentprofile", "membership"])
-def test_not_even_the_owner_deletes_people(client_of, owner, student, table):
+def test_owner_cannot_delete_people(client_of, owner, student, table):
     assert (
         client_of(owner)
         .post(admin_page(f"{table}_delete", student.pk), {"post": "yes"})
@@ -166,7 +161,7 @@ def test_not_even_the_owner_deletes_people(client_of, owner, student, table):
     assert User.objects.filter(pk=student.pk).exists()
 
 
-def test_a_corrected_admission_number_is_found_at_once(client_of, admin, student):
+def test_changed_admission_number_can_be_searched(client_of, admin, student):
     client_of(admin).post(
         admin_page("studentprofile_change", student.pk), {"admission_number": "CM-7"}
     )
@@ -174,7 +169,7 @@ def test_a_corrected_admission_number_is_found_at_once(client_of, admin, student
     assert User.objects.search("cm-7").get() == student.user
 
 
-def test_a_records_history_can_be_read_but_not_put_back(client_of, admin, student):
+def test_history_is_read_only(client_of, admin, student):
     student.user.full_name = "Asha Rao"
     student.user.save()
     client = client_of(admin)
@@ -190,7 +185,7 @@ def test_a_records_history_can_be_read_but_not_put_back(client_of, admin, studen
     assert student.user.full_name == "Asha Rao"
 
 
-def test_counted_tries_can_be_looked_at_only(client_of, owner):
+def test_attempts_are_read_only(client_of, owner):
     count_tries((ADDRESS, "10.0.0.9"))
     row = Attempts.objects.get()
 
@@ -201,7 +196,7 @@ def test_counted_tries_can_be_looked_at_only(client_of, owner):
     assert Attempts.objects.get().count == 1
 
 
-def test_the_three_roles_are_only_to_be_read(client_of, owner):
+def test_built_in_roles_are_read_only(client_of, owner):
     from django.contrib.auth.models import Group
 
     role = Group.objects.get(name="Student")
@@ -219,9 +214,7 @@ def test_the_three_roles_are_only_to_be_read(client_of, owner):
     assert Group.objects.filter(name="Front desk").exists()
 
 
-def test_many_permissions_of_a_role_are_shown_with_as_many_queries_as_few(
-    client_of, owner, queries_of
-):
+def test_query_count_of_a_role_is_constant(client_of, owner, queries_of):
     from django.contrib.auth.models import Group
 
     pages = [

@@ -1,5 +1,3 @@
-"""The JSON API about people: tokens, signing in, registering, and operations 5 to 7."""
-
 import datetime
 import hashlib
 import json
@@ -43,10 +41,10 @@ def as_json(person, **changes):
     }
 
 
-# Tokens ----------------------------------------------------------------------------------------------------------
+# Tokens ----------------------------------------------------------------------------------------
 
 
-def test_signing_in_answers_a_token_that_vouches_for_the_person(student):
+def test_sign_in_returns_a_token(student):
     status, data = nobody(
         "POST", "/auth/login", {"email": "Asha@Example.com", "password": PASSWORD}
     )
@@ -57,7 +55,7 @@ def test_signing_in_answers_a_token_that_vouches_for_the_person(student):
     assert student.user.last_login is not None
 
 
-def test_an_admission_number_signs_in_too(student):
+def test_sign_in_by_admission_number(student):
     status, data = nobody(
         "POST", "/auth/login", {"email": student.admission_number, "password": PASSWORD}
     )
@@ -65,14 +63,14 @@ def test_an_admission_number_signs_in_too(student):
     assert (status, data["user"]["id"]) == (200, student.pk)
 
 
-def test_signing_in_to_the_api_makes_no_session(student):
+def test_sign_in_to_the_api_creates_no_session(student):
     answer = nobody.send("POST", "/auth/login", {"email": "asha@example.com", "password": PASSWORD})
 
     assert not answer.cookies
     assert answer["Cache-Control"] == "no-store"
 
 
-def test_only_a_digest_of_a_token_is_kept(student):
+def test_only_the_digest_of_a_token_is_stored(student):
     token = tokens.issue(student.user)
 
     row = ApiToken.objects.get()
@@ -90,7 +88,7 @@ def test_only_a_digest_of_a_token_is_kept(student):
         ({"email": 5, "password": "x"}, {"email": ["Send text."]}),
     ],
 )
-def test_signing_in_needs_both(student, body, errors):
+def test_sign_in_requires_name_and_password(student, body, errors):
     assert nobody("POST", "/auth/login", body) == (
         400,
         {"message": f"Check {', '.join(errors)}.", "errors": errors},
@@ -108,14 +106,14 @@ def test_signing_in_needs_both(student, body, errors):
         ("asha@example.com", "x" * 1001),
     ],
 )
-def test_a_wrong_name_or_password_is_told_in_one_sentence(student, email, password):
+def test_wrong_name_and_wrong_password_have_the_same_message(student, email, password):
     wrong = {"message": "Wrong name or password. Check both and try again."}
 
     assert nobody("POST", "/auth/login", {"email": email, "password": password}) == (401, wrong)
     assert not ApiToken.objects.exists()
 
 
-def test_a_closed_account_does_not_sign_in(admin, instructor):
+def test_inactive_person_cannot_sign_in(admin, instructor):
     deactivate(instructor, by=admin)
 
     assert (
@@ -123,7 +121,7 @@ def test_a_closed_account_does_not_sign_in(admin, instructor):
     )
 
 
-def test_wrong_passwords_are_slowed_and_count_with_those_of_the_login_page(student):
+def test_wrong_passwords_are_limited_together_with_the_sign_in_page(student):
     for _ in range(5):
         nobody("POST", "/auth/login", {"email": "asha@example.com", "password": "wrong"})
         Client().post(reverse("accounts:login"), {"name": "asha@example.com", "password": "wrong"})
@@ -145,14 +143,14 @@ def test_wrong_passwords_are_slowed_and_count_with_those_of_the_login_page(stude
     "header",
     ["", "Bearer", "Bearer ", "Bearer x", "Basic YTpi", "Token x", "Bearer \xff", "Bearer  "],
 )
-def test_what_is_no_token_is_refused_and_says_how(header):
+def test_invalid_token_is_refused_with_a_message(header):
     answer = nobody.send("GET", "/auth/me", headers={"authorization": header})
 
     assert (answer.status_code, answer.json()) == DEAD
     assert answer["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_lasts_a_day(student):
+def test_token_is_valid_for_a_day(student):
     now = timezone.now()
     caller = Caller(student)
 
@@ -164,14 +162,14 @@ def test_a_token_lasts_a_day(student):
         assert ApiToken.objects.count() == 1  # the one that is over is gone
 
 
-def test_a_dead_token_is_refused_where_none_is_needed_too():
+def test_invalid_token_is_refused_even_if_optional():
     body = {"full_name": "New", "email": "new@example.com", "role": "student", "password": PASSWORD}
 
     assert Caller(token="dead")("POST", "/auth/register", body) == DEAD
     assert not User.objects.exists()
 
 
-def test_signing_out_kills_the_token_and_no_other(student):
+def test_sign_out_ends_only_its_token(student):
     phone, tablet = Caller(student), Caller(student)
 
     assert phone("POST", "/auth/logout") == (200, {"message": "You are signed out."})
@@ -222,7 +220,7 @@ def test_tokens_end_at_once(admin, instructor, end):
     assert other("GET", "/auth/me")[0] == 200
 
 
-def test_who_signs_in_while_the_password_changes_gets_no_token(student):
+def test_sign_in_during_a_password_change_returns_no_token(student):
     early = User.objects.get(pk=student.pk)  # the password was looked at, and is the old one
     set_password(student.user, "seven green parrots")
 
@@ -231,7 +229,7 @@ def test_who_signs_in_while_the_password_changes_gets_no_token(student):
     assert tokens.issue(student.user)
 
 
-def test_a_role_that_stays_ends_no_token(admin, instructor):
+def test_unchanged_role_ends_no_token(admin, instructor):
     caller = Caller(instructor)
 
     change_role(instructor, Group.objects.get(name=INSTRUCTOR), by=admin)
@@ -239,9 +237,7 @@ def test_a_role_that_stays_ends_no_token(admin, instructor):
     assert caller("GET", "/auth/me")[0] == 200
 
 
-def test_ones_programs_stand_on_ones_own_page_and_can_be_signed_out_there(
-    client_of, student, admin
-):
+def test_programs_can_be_signed_out_on_the_account_page(client_of, student, admin):
     caller, other = Caller(student), Caller(admin)
     client = client_of(student)
     mine = ApiToken.objects.get(user=student.user)
@@ -259,7 +255,7 @@ def test_ones_programs_stand_on_ones_own_page_and_can_be_signed_out_there(
     assert other("GET", "/auth/me")[0] == 200
 
 
-def test_the_office_revokes_a_token_in_django_admin(client_of, admin, student):
+def test_admin_can_revoke_a_token_in_django_admin(client_of, admin, student):
     caller = Caller(student)
     row = ApiToken.objects.get()
 
@@ -268,7 +264,7 @@ def test_the_office_revokes_a_token_in_django_admin(client_of, admin, student):
     assert caller("GET", "/auth/me") == DEAD
 
 
-# Registering -----------------------------------------------------------------------------------------------------
+# Registering -----------------------------------------------------------------------------------
 
 ASHA = {
     "full_name": "Asha Verma",
@@ -278,7 +274,7 @@ ASHA = {
 }
 
 
-def test_anybody_registers_as_a_student(db):
+def test_anybody_can_register_as_a_student(db):
     status, data = nobody("POST", "/auth/register", {**ASHA, "phone": "+91 98765-43210"})
 
     person = User.objects.get()
@@ -297,7 +293,7 @@ def test_anybody_registers_as_a_student(db):
 
 
 @pytest.mark.parametrize("role", ["admin", "instructor"])
-def test_nobody_registers_as_anything_else(db, student, role):
+def test_nobody_can_register_with_another_role(db, student, role):
     refused = (403, {"message": "Only an Admin can add people with that role."})
 
     assert (
@@ -314,7 +310,7 @@ def test_nobody_registers_as_anything_else(db, student, role):
 
 
 @pytest.mark.parametrize("field", ["full_name", "email", "role", "password"])
-def test_a_missing_field_is_named(db, field):
+def test_missing_field_is_named(db, field):
     body = {name: value for name, value in ASHA.items() if name != field}
     errors = {field: ["This field is required."]}
 
@@ -325,7 +321,7 @@ def test_a_missing_field_is_named(db, field):
     assert not User.objects.exists()
 
 
-def test_all_that_is_missing_is_named_at_once(db, admin):
+def test_all_missing_fields_are_named_together(db, admin):
     def named(answer):
         return answer[0], set(answer[1]["errors"])
 
@@ -339,7 +335,7 @@ def test_all_that_is_missing_is_named_at_once(db, admin):
     )
 
 
-def test_an_unknown_role_is_refused_with_those_there_are(db):
+def test_unknown_role_is_refused_with_the_choices(db):
     errors = {"role": ["Choose 'admin', 'instructor' or 'student'."]}
 
     assert nobody("POST", "/auth/register", {**ASHA, "role": "owner"}) == (
@@ -348,12 +344,12 @@ def test_an_unknown_role_is_refused_with_those_there_are(db):
     )
 
 
-def test_a_taken_e_mail_address_is_refused_in_any_letter_case(student, admin):
+def test_used_email_is_refused_in_any_case(student, admin):
     assert nobody("POST", "/auth/register", ASHA) == (400, TAKEN)
     assert Caller(admin)("POST", "/auth/register", ASHA) == (400, TAKEN)
 
 
-def test_a_weak_password_is_refused(db):
+def test_weak_password_is_refused(db):
     errors = {"password": ["This password is too short. It must contain at least 8 characters."]}
 
     assert nobody("POST", "/auth/register", {**ASHA, "password": "x1y2"}) == (
@@ -362,7 +358,7 @@ def test_a_weak_password_is_refused(db):
     )
 
 
-def test_registering_can_be_closed_but_not_for_the_office(admin, settings):
+def test_closed_registration_still_lets_admins_add_people(admin, settings):
     settings.REGISTRATION_OPEN = False
     closed = (403, {"message": "Registration is closed. Ask the office for an account."})
 
@@ -373,7 +369,7 @@ def test_registering_can_be_closed_but_not_for_the_office(admin, settings):
     assert Caller(admin)("POST", "/auth/register", ASHA)[0] == 201
 
 
-def test_registering_is_slowed(db):
+def test_registrations_are_limited(db):
     for _ in range(20):
         throttling.count_tries((throttling.REGISTER, "127.0.0.1"))
 
@@ -385,7 +381,7 @@ def test_registering_is_slowed(db):
 
 
 @pytest.mark.parametrize("role", ["admin", "instructor", "student"])
-def test_an_admin_adds_people_of_any_role_who_set_their_password_by_a_link(admin, role):
+def test_admin_adds_people_of_any_role_with_a_link(admin, role):
     status, data = Caller(admin)(
         "POST", "/auth/register", {"full_name": "New", "email": "new@example.com", "role": role}
     )
@@ -401,7 +397,7 @@ def test_an_admin_adds_people_of_any_role_who_set_their_password_by_a_link(admin
     assert not person.has_usable_password()
 
 
-def test_an_admin_may_send_a_password_and_then_there_is_no_link(admin):
+def test_person_added_with_a_password_gets_no_link(admin):
     status, data = Caller(admin)("POST", "/auth/register", ASHA)
 
     assert (status, data) == (
@@ -413,7 +409,7 @@ def test_an_admin_may_send_a_password_and_then_there_is_no_link(admin):
     )
 
 
-def test_a_student_without_an_e_mail_address_is_the_offices_to_add(admin):
+def test_only_an_admin_adds_students_without_email(admin):
     body = {"full_name": "Ravi", "email": "", "role": "student"}
 
     assert Caller(admin)("POST", "/auth/register", body)[0] == 201
@@ -424,7 +420,7 @@ def test_a_student_without_an_e_mail_address_is_the_offices_to_add(admin):
     assert Caller(admin)("POST", "/auth/register", {**body, "role": "instructor"})[0] == 400
 
 
-def test_who_may_add_people_gives_no_role_with_rights_beyond_their_own(db):
+def test_nobody_can_give_a_role_with_permissions_they_lack(db):
     desk = Group.objects.create(name="Front desk")
     desk.permissions.set(
         Group.objects.get(name=ADMIN).permissions.filter(
@@ -439,10 +435,10 @@ def test_who_may_add_people_gives_no_role_with_rights_beyond_their_own(db):
     assert Caller(clerk).get("/auth/me")["role"] == "front desk"
 
 
-# People ----------------------------------------------------------------------------------------------------------
+# People ----------------------------------------------------------------------------------------
 
 
-def test_people_are_listed_by_name_and_by_role(admin, instructor, student):
+def test_people_are_listed_by_name_and_role(admin, instructor, student):
     caller = Caller(admin)
     asha = as_json(student.user)
 
@@ -460,7 +456,7 @@ def test_people_are_listed_by_name_and_by_role(admin, instructor, student):
     )
 
 
-def test_a_list_comes_by_pages_that_lead_on(admin):
+def test_list_pages_link_to_the_next(admin):
     UserFactory.create_batch(4)
     caller = Caller(admin)
 
@@ -484,13 +480,13 @@ def test_a_list_comes_by_pages_that_lead_on(admin):
         ("page=99999999999999999999", "page", "At most 1000000000."),
     ],
 )
-def test_a_page_that_cannot_be_is_refused(admin, query, field, sentence):
+def test_invalid_page_is_refused(admin, query, field, sentence):
     refused = (400, {"message": f"Check {field}.", "errors": {field: [sentence]}})
 
     assert Caller(admin)("GET", f"/users?{query}") == refused
 
 
-def test_without_asking_a_list_has_a_thousand_rows(admin):
+def test_list_has_a_thousand_rows_by_default(admin):
     User.objects.bulk_create(User(full_name=f"Person {n:04d}") for n in range(1000))
 
     data = Caller(admin).get("/users")
@@ -499,7 +495,7 @@ def test_without_asking_a_list_has_a_thousand_rows(admin):
     assert data["next"] == "http://testserver/api/v1/users?page=2"
 
 
-def test_the_list_of_people_costs_the_same_queries_for_few_and_many(admin, queries_of):
+def test_query_count_of_people_is_constant(admin, queries_of):
     caller = Caller(admin)
     UserFactory.create_batch(11)
     few = queries_of(lambda: caller.get("/users?per_page=10"))
@@ -508,7 +504,7 @@ def test_the_list_of_people_costs_the_same_queries_for_few_and_many(admin, queri
     assert queries_of(lambda: caller.get("/users?per_page=10")) == few
 
 
-def test_one_edits_ones_own_name_and_phone(student):
+def test_people_can_edit_their_own_name_and_phone(student):
     caller = Caller(student)
 
     status, data = caller(
@@ -521,7 +517,7 @@ def test_one_edits_ones_own_name_and_phone(student):
     assert caller("PUT", f"/users/{student.pk}", {})[1]["full_name"] == "Asha Rao"
 
 
-def test_only_an_admin_changes_an_e_mail_address(student, admin):
+def test_only_an_admin_can_change_an_email(student, admin):
     refused = (403, {"message": "Only an Admin can change an email address."})
 
     assert Caller(student)("PUT", f"/users/{student.pk}", {"email": "new@example.com"}) == refused
@@ -531,7 +527,7 @@ def test_only_an_admin_changes_an_e_mail_address(student, admin):
     assert (status, data["email"]) == (200, "new@example.com")
 
 
-def test_an_address_stays_unique_and_those_who_teach_keep_one(admin, student, instructor):
+def test_email_is_unique_and_required_for_instructors(admin, student, instructor):
     caller = Caller(admin)
 
     assert caller("PUT", f"/users/{student.pk}", {"email": "IMRAN@example.com"}) == (400, TAKEN)
@@ -541,7 +537,7 @@ def test_an_address_stays_unique_and_those_who_teach_keep_one(admin, student, in
     )
 
 
-def test_a_students_record_survives_an_edit(admin, student):
+def test_student_record_survives_an_edit(admin, student):
     student.guardian_name, student.guardian_phone = "Meera Verma", "9000000001"
     student.save()
 
@@ -553,7 +549,7 @@ def test_a_students_record_survives_an_edit(admin, student):
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 151, 5, None, "a\0b"])
-def test_a_name_that_is_none_is_refused(student, name):
+def test_invalid_name_is_refused(student, name):
     status, data = Caller(student)("PUT", f"/users/{student.pk}", {"full_name": name})
 
     assert status == 400
@@ -563,19 +559,19 @@ def test_a_name_that_is_none_is_refused(student, name):
 @pytest.mark.parametrize(
     "name", ["आशा वर्मा", 'O\'Brien "Bob"', "<script>alert(1)</script>", "😀", "x" * 150]
 )
-def test_a_name_is_kept_exactly(student, name):
+def test_name_is_stored_exactly(student, name):
     assert (
         Caller(student)("PUT", f"/users/{student.pk}", {"full_name": name})[1]["full_name"] == name
     )
 
 
-def test_who_changed_a_person_is_kept(admin, student):
+def test_history_records_who_changed_a_person(admin, student):
     Caller(admin)("PUT", f"/users/{student.pk}", {"full_name": "Asha Rao"})
 
     assert student.user.history.latest().history_user == admin
 
 
-def test_an_instructor_sees_a_students_phone_and_not_their_address(instructor):
+def test_instructor_sees_phone_but_not_email_of_a_student(instructor):
     from academics.tests.factories import BatchFactory, EnrollmentFactory
 
     student = StudentFactory(user__phone="9876543210")

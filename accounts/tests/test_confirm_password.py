@@ -1,5 +1,3 @@
-"""The password typed again, for acts that are not undone easily."""
-
 import datetime
 
 import pytest
@@ -20,7 +18,7 @@ class ActForm(ConfirmPasswordMixin, forms.Form):
 
 @pytest.fixture
 def request_of(rf):
-    """A POST of that person, whose password was typed so many minutes ago."""
+    """Return a POST request of a person who entered their password so many minutes ago."""
 
     def build(user, minutes):
         request = rf.post("/")
@@ -31,21 +29,21 @@ def request_of(rf):
     return build
 
 
-def test_within_ten_minutes_nobody_is_asked_again(request_of, admin):
+def test_password_is_not_asked_within_ten_minutes(request_of, admin):
     form = ActForm({"reason": "typo"}, request=request_of(admin, minutes=9))
 
     assert list(form.fields) == ["reason"]
     assert form.is_valid()
 
 
-def test_after_ten_minutes_the_act_needs_the_password(request_of, admin):
+def test_password_is_required_after_ten_minutes(request_of, admin):
     form = ActForm({"reason": "typo"}, request=request_of(admin, minutes=11))
 
     assert not form.is_valid()
     assert list(form.errors) == ["own_password"]
 
 
-def test_a_wrong_password_is_refused_with_a_sentence(request_of, admin):
+def test_wrong_password_is_refused_with_a_message(request_of, admin):
     form = ActForm(
         {"reason": "typo", "own_password": "wrong"}, request=request_of(admin, minutes=11)
     )
@@ -53,7 +51,7 @@ def test_a_wrong_password_is_refused_with_a_sentence(request_of, admin):
     assert form.errors == {"own_password": ["This is not your password. Enter it again."]}
 
 
-def test_the_right_password_counts_for_the_next_ten_minutes(request_of, admin):
+def test_right_password_is_valid_for_ten_minutes(request_of, admin):
     request = request_of(admin, minutes=11)
 
     assert ActForm({"reason": "typo", "own_password": PASSWORD}, request=request).is_valid()
@@ -62,14 +60,14 @@ def test_the_right_password_counts_for_the_next_ten_minutes(request_of, admin):
         assert not ActForm({"reason": "typo"}, request=request).is_valid()
 
 
-def test_a_form_that_comes_back_for_another_reason_does_not_ask_again(request_of, admin):
+def test_form_with_other_errors_does_not_ask_again(request_of, admin):
     form = ActForm({"own_password": PASSWORD}, request=request_of(admin, minutes=11))
 
     assert list(form.errors) == ["reason"]
     assert list(form.fields) == ["reason"]
 
 
-def test_after_ten_wrong_passwords_not_even_the_right_one_is_looked_at(request_of, admin):
+def test_right_password_is_refused_after_ten_wrong_ones(request_of, admin):
     request = request_of(admin, minutes=11)
     for _ in range(10):
         ActForm({"reason": "typo", "own_password": "wrong"}, request=request).is_valid()

@@ -1,5 +1,3 @@
-"""The first Admin, made on the command line."""
-
 import io
 import re
 
@@ -16,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def create_owner(monkeypatch):
-    """Runs the command without a terminal; returns what it printed."""
+    """Run the command without a terminal and return its output."""
 
     def run(*options, typed=""):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
@@ -35,7 +33,7 @@ def create_owner(monkeypatch):
     return run
 
 
-def test_the_owner_is_an_admin_and_superuser_with_the_password_given(create_owner):
+def test_owner_is_admin_and_superuser_with_the_password(create_owner):
     create_owner("--password-stdin", typed="seven green parrots\n")
 
     owner = User.objects.get()
@@ -44,7 +42,7 @@ def test_the_owner_is_an_admin_and_superuser_with_the_password_given(create_owne
     assert owner.check_password("seven green parrots")
 
 
-def test_the_password_can_come_from_the_environment(create_owner, monkeypatch):
+def test_password_can_come_from_the_environment(create_owner, monkeypatch):
     monkeypatch.setenv("OWNER_PASSWORD", "seven green parrots")
 
     create_owner()
@@ -52,7 +50,7 @@ def test_the_password_can_come_from_the_environment(create_owner, monkeypatch):
     assert User.objects.get().check_password("seven green parrots")
 
 
-def test_without_a_password_a_link_to_set_it_is_printed(create_owner, client):
+def test_link_is_printed_without_a_password(create_owner, client):
     printed = create_owner("--link")
 
     path = re.search(r"https?://[^/]+(/\S+)", printed)[1]
@@ -68,13 +66,13 @@ def test_without_a_password_a_link_to_set_it_is_printed(create_owner, client):
     ("typed", "sentence"),
     [("short\n", "too short"), ("anita rao\n", "too similar"), ("\n", "too short")],
 )
-def test_a_weak_password_is_refused_and_nobody_made(create_owner, typed, sentence):
+def test_weak_password_is_refused_and_nobody_added(create_owner, typed, sentence):
     with pytest.raises(CommandError, match=sentence):
         create_owner("--password-stdin", typed=typed)
     assert not User.objects.exists()
 
 
-def test_an_address_that_is_taken_is_refused(create_owner):
+def test_used_email_is_refused(create_owner):
     UserFactory(email="owner@example.com")
 
     with pytest.raises(CommandError, match="Somebody has this email address already"):

@@ -1,5 +1,3 @@
-"""Several mails over one connection, to a server that speaks SMTP: what went out, and what did not."""
-
 import socketserver
 import threading
 
@@ -10,7 +8,7 @@ from accounts.services import emails
 
 
 class Talk(socketserver.StreamRequestHandler):
-    """One connection of a mail server that knows nobody whose address begins with `nobody`."""
+    """A mail server that refuses `nobody…` and closes the connection at `gone…`."""
 
     def handle(self):
         self.server.connections += 1
@@ -45,7 +43,7 @@ class Talk(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def server(settings):
-    """A mail server of its own; ``taken`` are the addresses whose mail it took."""
+    """A mail server; ``taken`` are the addresses of accepted emails."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk) as server:
         server.daemon_threads = True
         server.taken, server.connections = [], 0
@@ -60,18 +58,18 @@ def to(*names):
     return [EmailMessage("Fees", "₹750.00", to=[f"{name}@example.com"]) for name in names]
 
 
-def test_one_that_is_refused_keeps_none_of_the_others_back(server):
+def test_refused_email_does_not_stop_the_others(server):
     assert emails.send_all(to("asha", "nobody", "ravi")) == [True, False, True]
     assert server.taken == ["asha@example.com", "ravi@example.com"]
     assert server.connections == 1
 
 
-def test_when_the_server_goes_the_rest_is_not_tried(server):
+def test_lost_connection_stops_the_rest(server):
     assert emails.send_all(to("asha", "gone", "ravi")) == [True, False, False]
     assert server.connections == 1
 
 
-def test_where_no_server_is_nothing_goes_out(server, settings):
+def test_nothing_is_sent_without_a_server(server, settings):
     settings.EMAIL_PORT = 1
 
     assert emails.send_all(to("asha", "ravi")) == [False, False]

@@ -1,5 +1,3 @@
-"""Which pages are open to people who are not signed in: these, and no others."""
-
 from django.urls import URLPattern, get_resolver
 
 OPEN = {
@@ -25,7 +23,7 @@ def routes(resolver, prefix=""):
             yield from routes(pattern, prefix + namespace)
 
 
-def test_only_the_pages_named_here_are_open():
+def test_only_these_pages_are_open():
     opened = {
         name for name, view in routes(get_resolver()) if not getattr(view, "login_required", True)
     }

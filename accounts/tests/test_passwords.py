@@ -1,5 +1,3 @@
-"""Links to set a password: reset by mail, and invitations."""
-
 import datetime
 import re
 
@@ -26,7 +24,6 @@ def _mail_goes_out(settings):
 
 @pytest.fixture
 def invited(db):
-    """A colleague who has no password yet."""
     return UserFactory(full_name="Imran Khan", email="imran@example.com", password=None)
 
 
@@ -43,14 +40,14 @@ def reset_link():
     return re.search(r"http://testserver/\S+", mail.outbox[-1].body)[0]
 
 
-def test_known_and_unknown_get_the_same_answer_and_only_the_known_a_mail(client, student):
+def test_response_does_not_reveal_whether_a_person_exists(client, student):
     known, unknown = ask(client, "Asha@example.com"), ask(client, "nobody@example.com")
 
     assert (known.status_code, known.url) == (unknown.status_code, unknown.url)
     assert [message.to for message in mail.outbox] == [["asha@example.com"]]
 
 
-def test_the_mail_goes_out_after_the_answer(rf, student, settings):
+def test_email_is_sent_after_the_response(rf, student, settings):
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.views import passwords
@@ -65,7 +62,7 @@ def test_the_mail_goes_out_after_the_answer(rf, student, settings):
     assert len(mail.outbox) == 1
 
 
-def test_the_link_sets_a_password_once_and_signs_in(client, student):
+def test_reset_link_sets_a_password_once_and_signs_in(client, student):
     ask(client, "asha@example.com")
     link = reset_link()
 
@@ -83,7 +80,7 @@ def test_the_link_sets_a_password_once_and_signs_in(client, student):
     )
 
 
-def test_the_link_is_over_after_an_hour(client, student):
+def test_reset_link_expires_after_an_hour(client, student):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         ask(client, "asha@example.com")
         clock.shift(datetime.timedelta(minutes=59))
@@ -92,7 +89,7 @@ def test_the_link_is_over_after_an_hour(client, student):
         assert client.post(reset_link(), NEW).status_code == 404
 
 
-def test_nobody_deactivated_gets_a_link_or_in_by_an_old_one(client, student):
+def test_inactive_person_can_neither_get_nor_use_a_link(client, student):
     ask(client, "asha@example.com")
     User.objects.filter(pk=student.pk).update(is_active=False)
     ask(client, "asha@example.com")
@@ -102,14 +99,14 @@ def test_nobody_deactivated_gets_a_link_or_in_by_an_old_one(client, student):
 
 
 @pytest.mark.parametrize("uid", ["MQ", "x", "_" * 50, "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
-def test_a_link_that_is_none_of_ours_is_over(client, db, uid):
+def test_invalid_link_is_refused(client, db, uid):
     response = client.get(reverse("accounts:password-reset-confirm", args=[uid, "abc-def"]))
 
     assert response.status_code == 404
     assert "This link is not valid any more" in response.content.decode()
 
 
-def test_reset_mails_are_limited_by_name_and_by_address(client, student):
+def test_reset_emails_are_limited_by_name_and_address(client, student):
     by_name = [
         ask(client, "asha@example.com", REMOTE_ADDR=f"10.0.0.{n}").status_code for n in range(6)
     ]
@@ -122,7 +119,7 @@ def test_reset_mails_are_limited_by_name_and_by_address(client, student):
     assert len(mail.outbox) == 5
 
 
-def test_where_no_mail_goes_out_the_page_leads_to_the_office(client, student, settings):
+def test_page_refers_to_the_office_without_a_mail_server(client, student, settings):
     settings.SENDS_MAIL = False
 
     response = ask(client, "asha@example.com")
@@ -131,14 +128,14 @@ def test_where_no_mail_goes_out_the_page_leads_to_the_office(client, student, se
     assert mail.outbox == []
 
 
-def test_mail_that_fails_does_not_fail_the_page(client, student, settings):
+def test_failed_email_does_not_fail_the_page(client, student, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
 
     assert ask(client, "asha@example.com").status_code == 302
 
 
-def test_an_invitation_sets_the_password_and_signs_in(client, invited, link_to):
+def test_invitation_sets_the_password_and_signs_in(client, invited, link_to):
     link = link_to(invited)
 
     assert "imran@example.com" in client.get(link).content.decode()
@@ -148,14 +145,14 @@ def test_an_invitation_sets_the_password_and_signs_in(client, invited, link_to):
     assert invited.check_password("seven green parrots")
 
 
-def test_an_invitation_works_once(client, invited, link_to):
+def test_invitation_works_once(client, invited, link_to):
     link = link_to(invited)
     client.post(link, NEW)
 
     assert client.get(link).status_code == 404
 
 
-def test_an_invitation_lasts_seven_days(client, invited, link_to):
+def test_invitation_is_valid_for_seven_days(client, invited, link_to):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         link = link_to(invited)
         clock.shift(datetime.timedelta(days=6, hours=23))
@@ -164,7 +161,7 @@ def test_an_invitation_lasts_seven_days(client, invited, link_to):
         assert client.get(link).status_code == 404
 
 
-def test_an_invitation_is_over_when_the_address_changes(client, invited, link_to):
+def test_invitation_ends_when_the_email_changes(client, invited, link_to):
     link = link_to(invited)
     User.objects.filter(pk=invited.pk).update(email="other@example.com")
 
@@ -172,11 +169,11 @@ def test_an_invitation_is_over_when_the_address_changes(client, invited, link_to
 
 
 @pytest.mark.parametrize("token", ["x", "a:b:c", "eyJhIjoxfQ:1abc:zzz", "%F0%9F%98%80"])
-def test_an_invitation_that_was_tampered_with_is_over(client, db, token):
+def test_changed_invitation_is_refused(client, db, token):
     assert client.get(f"/accounts/invitation/{token}/").status_code == 404
 
 
-def test_an_invitation_refuses_a_weak_password(client, invited, link_to):
+def test_invitation_refuses_a_weak_password(client, invited, link_to):
     response = client.post(
         link_to(invited), {"password": "imran khan", "password_again": "imran khan"}
     )
@@ -186,7 +183,7 @@ def test_an_invitation_refuses_a_weak_password(client, invited, link_to):
     assert not invited.has_usable_password()
 
 
-def test_somebody_else_who_is_signed_in_does_not_set_their_own_by_it(
+def test_invitation_does_not_change_the_password_of_the_signed_in_person(
     client_of, student, invited, link_to
 ):
     client_of(student).post(link_to(invited), NEW)

@@ -1,5 +1,3 @@
-"""The pages about people: who sees whom, adding, editing, roles, deactivation."""
-
 import datetime
 import re
 
@@ -32,7 +30,7 @@ def page(name, person):
 
 @pytest.fixture
 def front_desk(db):
-    """A role of the institute's own: sees everybody, adds and changes people, is no Admin."""
+    """A custom role that sees everybody and adds and changes people."""
     role = Group.objects.create(name="Front desk")
     codenames = ["see_whole_institute", "view_user", "add_user", "change_user", "change_membership"]
     role.permissions.set(
@@ -41,10 +39,10 @@ def front_desk(db):
     return UserFactory(full_name="Farah Desk", email="farah@example.com", role="Front desk")
 
 
-# The list -------------------------------------------------------------------------------------------------------
+# The list --------------------------------------------------------------------------------------
 
 
-def test_the_list_is_filtered_by_role_state_and_words(client_of, admin, instructor, student):
+def test_list_is_filtered_by_role_status_and_text(client_of, admin, instructor, student):
     UserFactory(full_name="Gone Away", is_active=False)
     UserFactory(full_name="New Here", password=None)
     client = client_of(admin)
@@ -64,7 +62,7 @@ def test_the_list_is_filtered_by_role_state_and_words(client_of, admin, instruct
     assert found(role="Nonsense", show="what", sort="password", page="x") == found()
 
 
-def test_the_list_sorts_by_name_role_and_newest(client_of, admin, instructor, student):
+def test_list_is_sorted_by_name_role_and_newest(client_of, admin, instructor, student):
     client = client_of(admin)
 
     def found(sort):
@@ -75,7 +73,7 @@ def test_the_list_sorts_by_name_role_and_newest(client_of, admin, instructor, st
     assert found("newest") == ["Asha Verma", "Imran Khan", "Anita Rao"]
 
 
-def test_the_list_shows_thirty_a_page_and_keeps_the_filter(client_of, admin):
+def test_list_has_thirty_people_a_page_and_keeps_filters(client_of, admin):
     UserFactory.create_batch(31)
 
     response = client_of(admin).get(
@@ -87,7 +85,7 @@ def test_the_list_shows_thirty_a_page_and_keeps_the_filter(client_of, admin):
     assert "role=Instructor&amp;page=1" in response.content.decode()
 
 
-def test_the_list_asks_the_same_queries_however_long(client_of, admin, queries_of):
+def test_query_count_of_list_is_constant(client_of, admin, queries_of):
     client = client_of(admin)
 
     def page():
@@ -102,17 +100,15 @@ def test_the_list_asks_the_same_queries_however_long(client_of, admin, queries_o
     assert len(page().context["page"]) == 12
 
 
-def test_the_list_is_for_who_may_see_people(client_of, instructor, student):
+def test_list_requires_permission(client_of, instructor, student):
     assert client_of(instructor).get(reverse("accounts:person-list")).status_code == 403
     assert client_of(student).get(reverse("accounts:person-list")).status_code == 403
 
 
-# One person -----------------------------------------------------------------------------------------------------
+# One person ------------------------------------------------------------------------------------
 
 
-def test_people_see_themselves_and_instructors_the_students_of_their_batches(
-    client_of, admin, instructor, student
-):
+def test_instructors_see_the_students_of_their_batches(client_of, admin, instructor, student):
     own = EnrollmentFactory(batch__instructor=instructor).student
 
     def statuses(user):
@@ -127,7 +123,7 @@ def test_people_see_themselves_and_instructors_the_students_of_their_batches(
     assert statuses(student) == [404, 404, 200, 404]
 
 
-def test_an_instructor_sees_how_to_reach_a_student_but_not_their_address(client_of, instructor):
+def test_instructor_sees_phone_but_not_address_of_a_student(client_of, instructor):
     student = StudentFactory(
         user__email="asha@example.com",
         user__phone="9876543210",
@@ -145,7 +141,7 @@ def test_an_instructor_sees_how_to_reach_a_student_but_not_their_address(client_
     assert page("deactivate", student) not in text
 
 
-def test_the_page_tells_what_was_changed_by_whom(client_of, admin, student):
+def test_page_shows_changes_and_who_made_them(client_of, admin, student):
     client = client_of(admin)
     data = {"full_name": "Asha Rao", "email": "asha@example.com", "admission_number": "26-00777"}
     client.post(page("update", student), data)
@@ -157,16 +153,14 @@ def test_the_page_tells_what_was_changed_by_whom(client_of, admin, student):
     assert (admin, [("Admission number", student.admission_number, "26-00777")]) in told
 
 
-def test_somebody_who_came_in_bulk_has_a_page_without_history(client_of, admin, instructor):
+def test_imported_person_has_a_page_without_history(client_of, admin, instructor):
     instructor.history.all().delete()
     instructor.membership.history.all().delete()
 
     assert client_of(admin).get(page("detail", instructor)).context["changes"] == []
 
 
-def test_the_page_asks_the_same_queries_however_much_was_changed(
-    client_of, admin, student, queries_of
-):
+def test_query_count_of_page_is_constant(client_of, admin, student, queries_of):
     def change(n):
         update_person(student.user, profile={"address": f"{n} MG Road"}, phone=f"987654321{n}")
 
@@ -180,14 +174,14 @@ def test_the_page_asks_the_same_queries_however_much_was_changed(
     assert queries_of(lambda: client.get(page("detail", student))) == few
 
 
-# Adding ---------------------------------------------------------------------------------------------------------
+# Adding ----------------------------------------------------------------------------------------
 
 
 def add(client, **data):
     return client.post(reverse("accounts:person-create"), data)
 
 
-def test_a_student_is_added_with_a_record_and_the_next_admission_number(client_of, admin):
+def test_student_is_added_with_the_next_admission_number(client_of, admin):
     response = add(
         client_of(admin),
         role="Student",
@@ -210,14 +204,14 @@ def test_a_student_is_added_with_a_record_and_the_next_admission_number(client_o
     assert User.objects.search(record.admission_number).get() == person
 
 
-def test_save_and_enroll_leads_to_the_enrollment_of_that_student(client_of, admin):
+def test_save_and_enroll_opens_the_enrollment_form(client_of, admin):
     response = add(client_of(admin), role="Student", full_name="Asha Verma", enroll="yes")
 
     person = User.objects.get(full_name="Asha Verma")
     assert response.url == f"{reverse('finance:enrollment-create')}?student={person.pk}"
 
 
-def test_the_tab_in_the_address_says_the_role(client_of, admin):
+def test_role_is_chosen_by_the_query_string(client_of, admin):
     client = client_of(admin)
 
     assert (
@@ -228,14 +222,14 @@ def test_the_tab_in_the_address_says_the_role(client_of, admin):
 
 
 @pytest.mark.parametrize("role", [INSTRUCTOR, ADMIN])
-def test_staff_need_an_email_address(client_of, admin, role):
+def test_staff_require_an_email(client_of, admin, role):
     response = add(client_of(admin), role=role, full_name="Imran Khan")
 
     assert response.context["form"].errors["email"]
     assert User.objects.count() == 1
 
 
-def test_what_the_form_does_not_have_changes_nothing(client_of, admin):
+def test_unknown_fields_change_nothing(client_of, admin):
     add(
         client_of(admin),
         role="Instructor",
@@ -271,7 +265,7 @@ def test_what_the_form_does_not_have_changes_nothing(client_of, admin):
         ),
     ],
 )
-def test_bad_input_gets_a_sentence_and_nothing_typed_is_lost(
+def test_invalid_input_gets_a_message_and_is_kept(
     client_of, admin, instructor, field, value, sentence
 ):
     StudentFactory(admission_number="26-00099")
@@ -291,7 +285,7 @@ def test_bad_input_gets_a_sentence_and_nothing_typed_is_lost(
 @pytest.mark.parametrize(
     "name", ["क्‍ष शर्मा", "José 😀 O'Brien", '<b>"Null"</b>', "தமிழ் மொழி", "x" * 150]
 )
-def test_a_name_is_stored_exactly_and_escaped_on_the_page(client_of, admin, name):
+def test_name_is_stored_exactly_and_escaped(client_of, admin, name):
     client = client_of(admin)
     add(client, role="Instructor", full_name=name, email="imran@example.com")
 
@@ -300,7 +294,7 @@ def test_a_name_is_stored_exactly_and_escaped_on_the_page(client_of, admin, name
     assert "<b>" not in client.get(page("detail", person)).content.decode()
 
 
-def test_where_no_mail_goes_out_the_link_is_shown_once(client_of, admin, client):
+def test_link_is_shown_once_without_a_mail_server(client_of, admin, client):
     client = client_of(admin)
     response = add(client, role="Instructor", full_name="Imran Khan", email="imran@example.com")
 
@@ -314,7 +308,7 @@ def test_where_no_mail_goes_out_the_link_is_shown_once(client_of, admin, client)
     assert client.get(response.url).context["link"]
 
 
-def test_where_mail_goes_out_the_link_is_sent(client_of, admin, settings):
+def test_link_is_sent_by_email(client_of, admin, settings):
     settings.SENDS_MAIL = True
 
     response = add(
@@ -327,15 +321,15 @@ def test_where_mail_goes_out_the_link_is_sent(client_of, admin, settings):
     assert "http://testserver/accounts/invitation/" in mail.outbox[0].body
 
 
-def test_adding_is_for_who_may(client_of, instructor, student):
+def test_adding_requires_permission(client_of, instructor, student):
     for user in (instructor, student):
         assert add(client_of(user), role="Student", full_name="X").status_code == 403
 
 
-# Editing --------------------------------------------------------------------------------------------------------
+# Editing ---------------------------------------------------------------------------------------
 
 
-def test_an_admin_edits_everything_and_search_follows(client_of, admin, student):
+def test_admin_edits_everything_and_search_finds_it(client_of, admin, student):
     client_of(admin).post(
         page("update", student),
         {
@@ -354,7 +348,7 @@ def test_an_admin_edits_everything_and_search_follows(client_of, admin, student)
     )
 
 
-def test_an_email_address_stays_unique(client_of, admin, instructor, student):
+def test_email_is_unique(client_of, admin, instructor, student):
     data = {"full_name": "Asha", "email": "Imran@example.com", "admission_number": "26-1"}
 
     response = client_of(admin).post(page("update", student), data)
@@ -364,7 +358,7 @@ def test_an_email_address_stays_unique(client_of, admin, instructor, student):
     }
 
 
-def test_others_edit_their_own_name_and_phone_only(client_of, instructor):
+def test_others_can_edit_only_their_own_name_and_phone(client_of, instructor):
     client_of(instructor).post(
         page("update", instructor),
         {"full_name": "Imran K", "phone": "9876543210", "email": "new@example.com"},
@@ -375,7 +369,7 @@ def test_others_edit_their_own_name_and_phone_only(client_of, instructor):
     assert instructor.email == "imran@example.com"
 
 
-def test_whom_one_sees_but_may_not_edit_is_403_and_the_rest_404(client_of, instructor, student):
+def test_visible_person_is_403_to_edit_and_others_are_404(client_of, instructor, student):
     own = EnrollmentFactory(batch__instructor=instructor).student
     client = client_of(instructor)
 
@@ -384,7 +378,7 @@ def test_whom_one_sees_but_may_not_edit_is_403_and_the_rest_404(client_of, instr
         assert method(page("update", student)).status_code == 404
 
 
-def test_a_changed_email_address_is_told_at_the_old_one(
+def test_changed_email_is_notified_to_the_old_address(
     student, settings, django_capture_on_commit_callbacks
 ):
     settings.SENDS_MAIL = True
@@ -395,21 +389,21 @@ def test_a_changed_email_address_is_told_at_the_old_one(
     assert "changed to new@example.com" in mail.outbox[0].body
 
 
-# Roles ----------------------------------------------------------------------------------------------------------
+# Roles -----------------------------------------------------------------------------------------
 
 
 def change_role(client, person, role, **more):
     return client.post(page("role", person), {"role": Group.objects.get(name=role).pk, **more})
 
 
-def test_an_admin_gives_another_role_and_history_keeps_it(client_of, admin, instructor):
+def test_changed_role_is_in_the_history(client_of, admin, instructor):
     change_role(client_of(admin), instructor, ADMIN)
 
     assert Membership.objects.get(user=instructor).group.name == ADMIN
     assert [row.group.name for row in instructor.membership.history.all()] == [ADMIN, INSTRUCTOR]
 
 
-def test_a_new_role_is_told_by_mail(
+def test_new_role_is_notified_by_email(
     admin, instructor, settings, django_capture_on_commit_callbacks
 ):
     settings.SENDS_MAIL = True
@@ -419,7 +413,7 @@ def test_a_new_role_is_told_by_mail(
     assert "Your role is now Admin." in mail.outbox[0].body
 
 
-def test_after_ten_minutes_a_role_needs_the_password_again(client_of, admin, instructor):
+def test_role_change_requires_the_password_after_ten_minutes(client_of, admin, instructor):
     client = client_of(admin)
     with time_machine.travel(timezone.now() + datetime.timedelta(minutes=11)):
         refused = change_role(client, instructor, ADMIN)
@@ -429,7 +423,7 @@ def test_after_ten_minutes_a_role_needs_the_password_again(client_of, admin, ins
     assert Membership.objects.get(user=instructor).group.name == ADMIN
 
 
-def test_nobody_changes_their_own_role(client_of, admin):
+def test_nobody_can_change_their_own_role(client_of, admin):
     UserFactory(role=ADMIN)
 
     response = change_role(client_of(admin), admin, INSTRUCTOR)
@@ -441,9 +435,7 @@ def test_nobody_changes_their_own_role(client_of, admin):
     assert Membership.objects.get(user=admin).group.name == ADMIN
 
 
-def test_a_student_stays_a_student_and_nobody_else_becomes_one(
-    client_of, admin, instructor, student
-):
+def test_role_student_can_be_neither_given_nor_taken(client_of, admin, instructor, student):
     client = client_of(admin)
 
     assert (
@@ -455,7 +447,7 @@ def test_a_student_stays_a_student_and_nobody_else_becomes_one(
     assert Membership.objects.get(user=instructor).group.name == INSTRUCTOR
 
 
-def test_the_last_active_admin_stays_admin_and_active(admin):
+def test_last_active_admin_remains_admin_and_active(admin):
     owner = UserFactory(full_name="Owner", is_superuser=True)
     UserFactory(role=ADMIN, is_active=False)
 
@@ -465,7 +457,7 @@ def test_the_last_active_admin_stays_admin_and_active(admin):
         deactivate(admin, by=owner)
 
 
-def test_nobody_hands_out_or_takes_over_rights_they_lack(
+def test_nobody_can_manage_people_with_permissions_they_lack(
     client_of, front_desk, admin, instructor, student
 ):
     client = client_of(front_desk)
@@ -483,10 +475,10 @@ def test_nobody_hands_out_or_takes_over_rights_they_lack(
     assert client.post(page("deactivate", student)).url == page("detail", student)
 
 
-# Deactivation ---------------------------------------------------------------------------------------------------
+# Deactivation ----------------------------------------------------------------------------------
 
 
-def test_deactivating_asks_first_ends_sign_in_and_can_be_undone(client_of, admin, student):
+def test_deactivation_ends_sign_in_and_can_be_undone(client_of, admin, student):
     client = client_of(admin)
 
     assert client.get(page("deactivate", student)).status_code == 200
@@ -500,7 +492,7 @@ def test_deactivating_asks_first_ends_sign_in_and_can_be_undone(client_of, admin
     assert student.user.is_active
 
 
-def test_nobody_deactivates_themselves(client_of, admin):
+def test_nobody_can_deactivate_themselves(client_of, admin):
     UserFactory(role=ADMIN)
 
     response = client_of(admin).post(page("deactivate", admin))
@@ -513,29 +505,29 @@ def test_nobody_deactivates_themselves(client_of, admin):
     assert admin.is_active
 
 
-def test_somebody_inactive_gets_no_link(client_of, admin):
+def test_inactive_person_gets_no_link(client_of, admin):
     gone = UserFactory(is_active=False)
 
     assert client_of(admin).post(page("invite", gone), {"show": "yes"}).url == page("detail", gone)
 
 
 @pytest.mark.parametrize("act", ["role", "invite", "deactivate", "activate"])
-def test_acts_on_accounts_are_for_who_may(client_of, instructor, student, act):
+def test_account_actions_require_permission(client_of, instructor, student, act):
     for user in (instructor, student):
         assert client_of(user).post(page(act, user)).status_code == 403
 
 
 @pytest.mark.parametrize("act", ["detail", "update", "role", "invite", "deactivate", "activate"])
-def test_somebody_who_does_not_exist_is_404(client_of, admin, act):
+def test_unknown_person_is_404(client_of, admin, act):
     assert client_of(admin).get(reverse(f"accounts:person-{act}", args=[10**9])).status_code == 404
 
 
 @pytest.mark.parametrize("act", ["update", "role", "invite", "deactivate"])
-def test_forms_about_a_person_open(client_of, admin, instructor, act):
+def test_forms_of_a_person_open(client_of, admin, instructor, act):
     assert client_of(admin).get(page(act, instructor)).status_code == 200
 
 
-def test_a_role_that_nobody_has_yet_says_how_to_add_the_first(client_of, admin):
+def test_empty_role_offers_to_add_the_first_person(client_of, admin):
     client = client_of(admin)
 
     assert (

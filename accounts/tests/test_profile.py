@@ -1,5 +1,3 @@
-"""My account: what people see and change about themselves."""
-
 import pytest
 from django.contrib.auth import authenticate
 from django.core import mail
@@ -18,7 +16,7 @@ def change(client, **changes):
     return client.post(reverse("accounts:password-change"), data)
 
 
-def test_everybody_sees_their_role_address_and_admission_number(client_of, student):
+def test_account_page_shows_role_email_and_admission_number(client_of, student):
     text = client_of(student).get(reverse("accounts:me")).content.decode()
 
     assert "Student" in text
@@ -26,7 +24,7 @@ def test_everybody_sees_their_role_address_and_admission_number(client_of, stude
     assert student.admission_number in text
 
 
-def test_own_name_and_phone_can_be_changed_and_nothing_else(client_of, student):
+def test_only_name_and_phone_can_be_changed(client_of, student):
     client = client_of(student)
 
     response = client.post(
@@ -47,7 +45,7 @@ def test_own_name_and_phone_can_be_changed_and_nothing_else(client_of, student):
     assert student.admission_number in student.user.search_text
 
 
-def test_changing_the_password_keeps_this_session_and_ends_the_others(client_of, student):
+def test_password_change_ends_other_sessions(client_of, student):
     elsewhere = Client()
     elsewhere.force_login(student.user)
     client = client_of(student)
@@ -67,7 +65,7 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(client_of,
         ("password", "asha verma", "The password is too similar to the full name."),
     ],
 )
-def test_a_password_is_not_changed_by_a_slip(client_of, student, field, value, sentence):
+def test_invalid_password_change_is_refused(client_of, student, field, value, sentence):
     response = change(client_of(student), **{field: value})
 
     assert response.context["form"].errors[field] == [sentence]
@@ -75,7 +73,7 @@ def test_a_password_is_not_changed_by_a_slip(client_of, student, field, value, s
     assert student.user.check_password(PASSWORD)
 
 
-def test_guessing_the_old_password_is_slowed_like_signing_in(client_of, student):
+def test_guesses_of_the_current_password_are_limited(client_of, student):
     client = client_of(student)
     for _ in range(10):
         change(client, old_password="wrong")
@@ -86,7 +84,7 @@ def test_guessing_the_old_password_is_slowed_like_signing_in(client_of, student)
 
 
 @pytest.mark.parametrize(("sends", "mails"), [(True, 1), (False, 0)])
-def test_a_changed_password_is_told_by_mail_where_mail_goes_out(
+def test_changed_password_is_notified_by_email(
     client_of, student, settings, sends, mails, django_capture_on_commit_callbacks
 ):
     settings.SENDS_MAIL = sends
@@ -99,7 +97,7 @@ def test_a_changed_password_is_told_by_mail_where_mail_goes_out(
         assert "The password of your account was changed." in mail.outbox[0].body
 
 
-def test_a_student_without_an_address_signs_in_and_changes_the_password_by_number(client_of):
+def test_student_without_email_can_change_the_password(client_of):
     student = StudentFactory(user__email="")
 
     assert change(client_of(student)).status_code == 302

@@ -1,5 +1,3 @@
-"""Two people at once: what the rules about people hold then."""
-
 import threading
 
 import pytest
@@ -17,7 +15,7 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 
 def at_once(*acts):
-    """Runs the acts in threads of their own, started together; returns what each returned or raised."""
+    """Call the functions in threads; return their results or exceptions."""
     start = threading.Barrier(len(acts))
     results = [None] * len(acts)
 
@@ -38,7 +36,7 @@ def at_once(*acts):
     return results
 
 
-def test_two_admins_cannot_take_the_role_from_each_other():
+def test_two_admins_cannot_remove_each_other():
     one, other = UserFactory(role=ADMIN), UserFactory(role=ADMIN)
     instructor = Group.objects.get(name=INSTRUCTOR)
 
@@ -51,7 +49,7 @@ def test_two_admins_cannot_take_the_role_from_each_other():
     assert User.objects.with_permission("change_membership").count() == 1
 
 
-def test_one_address_registered_by_several_at_once_makes_one_person_and_refusals():
+def test_concurrent_registrations_of_one_email_add_one_person():
     def register():
         return add_person(full_name="Asha", email="asha@example.com", role=STUDENT, password="x")
 
@@ -62,7 +60,7 @@ def test_one_address_registered_by_several_at_once_makes_one_person_and_refusals
     assert refusal.message_dict == {"email": ["Somebody has this email address already."]}
 
 
-def test_students_added_at_once_get_consecutive_admission_numbers():
+def test_concurrent_students_get_consecutive_admission_numbers():
     def add(number):
         return lambda: add_person(full_name=f"Student {number}", role=STUDENT)
 

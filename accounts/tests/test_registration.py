@@ -1,5 +1,3 @@
-"""Registering: anybody becomes a Student, and nothing else."""
-
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -27,7 +25,7 @@ def register(client):
     return send
 
 
-def test_who_registers_is_a_student_with_a_record_and_signed_in(client, register):
+def test_registered_person_is_a_student_and_signed_in(client, register):
     response = register()
 
     person = User.objects.get()
@@ -43,7 +41,7 @@ def test_who_registers_is_a_student_with_a_record_and_signed_in(client, register
     assert person.check_password("seven green parrots")
 
 
-def test_whatever_else_the_form_carries_changes_nothing(register):
+def test_unknown_fields_change_nothing(register):
     register(
         role="Admin",
         groups=["1"],
@@ -61,7 +59,7 @@ def test_whatever_else_the_form_carries_changes_nothing(register):
     assert person.student_profile.admission_number != "1"
 
 
-def test_an_address_that_is_taken_is_refused_in_any_letter_case(register):
+def test_used_email_is_refused_in_any_case(register):
     UserFactory(email="asha@example.com")
 
     response = register(email="ASHA@example.com")
@@ -90,7 +88,7 @@ def test_an_address_that_is_taken_is_refused_in_any_letter_case(register):
         ("password_again", "another one entirely"),
     ],
 )
-def test_bad_input_gets_a_sentence_beside_its_field(register, field, value):
+def test_invalid_input_gets_a_message_by_field(register, field, value):
     response = register(**{field: value})
 
     assert response.status_code == 200
@@ -99,14 +97,14 @@ def test_bad_input_gets_a_sentence_beside_its_field(register, field, value):
 
 
 @pytest.mark.parametrize("name", ["क्‍ष शर्मा", "José 😀 O'Brien", '<b>"Null"</b>', "தமிழ்", "x" * 150])
-def test_a_name_is_stored_and_shown_as_it_was_written(client, register, name):
+def test_name_is_stored_and_shown_exactly(client, register, name):
     register(full_name=name)
 
     assert User.objects.get().full_name == name
     assert client.get(reverse("accounts:me")).context["user"].full_name == name
 
 
-def test_when_registration_is_closed_the_page_says_so(client, register, settings):
+def test_closed_registration_shows_a_message(client, register, settings):
     settings.REGISTRATION_OPEN = False
 
     for response in (client.get(reverse("accounts:register")), register()):
@@ -115,7 +113,7 @@ def test_when_registration_is_closed_the_page_says_so(client, register, settings
     assert not User.objects.exists()
 
 
-def test_an_address_registers_twenty_an_hour(client, register):
+def test_registrations_are_limited_to_twenty_an_hour(client, register):
     answers = []
     for n in range(21):
         answers.append(register(email=f"asha{n}@example.com").status_code)

@@ -1,5 +1,3 @@
-"""Signing in and out: by which names, where to, and how failures are slowed."""
-
 import datetime
 
 import pytest
@@ -19,8 +17,6 @@ REFUSAL = "Wrong name or password. Check both and try again."
 
 @pytest.fixture
 def sign_in(client):
-    """Sends the form, from an address."""
-
     def send(name, password=PASSWORD, address="10.0.0.9", **more):
         data = {"name": name, "password": password, **more}
         return client.post(reverse("accounts:login"), data, REMOTE_ADDR=address)
@@ -33,9 +29,7 @@ def signed_in(client):
 
 
 @pytest.mark.parametrize("name", ["asha@example.com", " Asha@Example.COM ", "26-00077", "Cm-77a"])
-def test_people_sign_in_by_email_or_admission_number_in_any_letter_case(
-    client, sign_in, student, name
-):
+def test_sign_in_by_email_or_admission_number_in_any_case(client, sign_in, student, name):
     student.admission_number = "26-00077" if name == "26-00077" else "CM-77A"
     student.save()
 
@@ -54,7 +48,7 @@ def test_people_sign_in_by_email_or_admission_number_in_any_letter_case(
         ("%", PASSWORD),
     ],
 )
-def test_a_wrong_name_and_a_wrong_password_get_the_same_sentence(
+def test_wrong_name_and_wrong_password_get_the_same_message(
     client, sign_in, student, name, password
 ):
     response = sign_in(name, password)
@@ -67,7 +61,7 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_sentence(
 @pytest.mark.parametrize(
     ("name", "password"), [("", "x"), ("asha@example.com", ""), ("a\0b", "x"), ("x" * 300, "y")]
 )
-def test_a_form_that_is_not_filled_in_says_what_to_enter(sign_in, student, name, password):
+def test_empty_form_says_what_to_enter(sign_in, student, name, password):
     response = sign_in(name, password)
 
     assert response.context["form"].non_field_errors() == [
@@ -75,13 +69,13 @@ def test_a_form_that_is_not_filled_in_says_what_to_enter(sign_in, student, name,
     ]
 
 
-def test_somebody_deactivated_cannot_sign_in(client, sign_in, student):
+def test_inactive_person_cannot_sign_in(client, sign_in, student):
     User.objects.filter(pk=student.pk).update(is_active=False)
 
     assert sign_in("asha@example.com").context["form"].non_field_errors() == [REFUSAL]
 
 
-def test_an_open_session_ends_when_its_person_is_deactivated(client_of, student):
+def test_deactivation_ends_the_session(client_of, student):
     client = client_of(student)
     assert client.get(reverse("accounts:me")).status_code == 200
     User.objects.filter(pk=student.pk).update(is_active=False)
@@ -92,7 +86,7 @@ def test_an_open_session_ends_when_its_person_is_deactivated(client_of, student)
     )
 
 
-def test_signing_in_leads_to_the_page_that_was_asked_for(client, sign_in, student):
+def test_sign_in_leads_to_the_requested_page(client, sign_in, student):
     page = client.get(reverse("accounts:login"), {"next": "/accounts/me/?a=1"})
 
     assert '<input type="hidden" name="next" value="/accounts/me/?a=1">' in page.content.decode()
@@ -110,15 +104,15 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(client, sign_in, studen
         "",
     ],
 )
-def test_signing_in_never_leads_to_another_site(sign_in, student, elsewhere):
+def test_sign_in_never_leads_to_another_site(sign_in, student, elsewhere):
     assert sign_in("asha@example.com", next=elsewhere).url == reverse("dashboards:dashboard")
 
 
-def test_who_is_signed_in_is_led_on(client_of, student):
+def test_signed_in_person_is_redirected(client_of, student):
     assert client_of(student).get(reverse("accounts:login")).url == reverse("dashboards:dashboard")
 
 
-def test_the_page_asks_the_database_nothing(client, db, django_assert_num_queries):
+def test_page_needs_no_query(client, db, django_assert_num_queries):
     client.get(reverse("accounts:login"))  # the institute's name is kept for a minute
     with django_assert_num_queries(0):
         response = client.get(reverse("accounts:login"))
@@ -126,7 +120,7 @@ def test_the_page_asks_the_database_nothing(client, db, django_assert_num_querie
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-def test_the_page_offers_to_register_only_while_that_is_open(client, db, settings, is_open):
+def test_page_offers_registration_only_if_open(client, db, settings, is_open):
     settings.REGISTRATION_OPEN = is_open
 
     assert (
@@ -134,7 +128,7 @@ def test_the_page_offers_to_register_only_while_that_is_open(client, db, setting
     ) == is_open
 
 
-def test_logging_out_is_a_post(client_of, student):
+def test_sign_out_requires_post(client_of, student):
     client = client_of(student)
 
     assert client.get(reverse("accounts:logout")).status_code == 405
@@ -143,7 +137,7 @@ def test_logging_out_is_a_post(client_of, student):
     assert not signed_in(client)
 
 
-def test_signing_in_is_noted_without_a_line_of_history(sign_in, student):
+def test_last_sign_in_is_recorded_without_history(sign_in, student):
     lines = student.user.history.count()
 
     sign_in("asha@example.com")
@@ -153,7 +147,7 @@ def test_signing_in_is_noted_without_a_line_of_history(sign_in, student):
     assert student.user.history.count() == lines
 
 
-def test_after_ten_failures_not_even_the_right_password_is_looked_at(client, sign_in, student):
+def test_right_password_is_refused_after_ten_failures(client, sign_in, student):
     assert [sign_in("asha@example.com", "wrong").status_code for _ in range(10)] == [200] * 10
 
     response = sign_in("asha@example.com", PASSWORD)
@@ -164,16 +158,14 @@ def test_after_ten_failures_not_even_the_right_password_is_looked_at(client, sig
     assert not signed_in(client)
 
 
-def test_another_spelling_of_the_name_is_the_same_name(sign_in, student):
+def test_limit_ignores_the_case_of_the_name(sign_in, student):
     for name in ["asha@example.com", "ASHA@example.com", " asha@EXAMPLE.com"] * 4:
         response = sign_in(name, "wrong")
 
     assert response.status_code == 429
 
 
-def test_the_same_person_from_elsewhere_and_a_colleague_from_here_get_in(
-    client, sign_in, student, instructor
-):
+def test_limit_affects_only_this_name_and_address(client, sign_in, student, instructor):
     for _ in range(12):
         sign_in("asha@example.com", "wrong", address="10.0.0.9")
 
@@ -182,7 +174,7 @@ def test_the_same_person_from_elsewhere_and_a_colleague_from_here_get_in(
     assert sign_in("imran@example.com", address="10.0.0.9").status_code == 302
 
 
-def test_a_success_forgets_the_failures_before_it(client, sign_in, student):
+def test_successful_sign_in_resets_the_limit(client, sign_in, student):
     for _ in range(9):
         sign_in("asha@example.com", "wrong")
     sign_in("asha@example.com")
@@ -191,7 +183,7 @@ def test_a_success_forgets_the_failures_before_it(client, sign_in, student):
     assert [sign_in("asha@example.com", "wrong").status_code for _ in range(10)] == [200] * 10
 
 
-def test_a_hundred_failures_from_one_address_close_it_for_an_hour(sign_in, student):
+def test_hundred_failures_block_an_address_for_an_hour(sign_in, student):
     with time_machine.travel(timezone.now(), tick=False):
         answers = [sign_in(f"guess{n}@example.com", "wrong").status_code for n in range(101)]
         refused = sign_in("asha@example.com")
@@ -200,13 +192,13 @@ def test_a_hundred_failures_from_one_address_close_it_for_an_hour(sign_in, stude
     assert (refused.status_code, refused["Retry-After"]) == (429, "3600")
 
 
-def test_a_class_signing_in_from_one_address_is_no_failure(client, sign_in, student):
+def test_many_successful_sign_ins_do_not_block_an_address(client, sign_in, student):
     for _ in range(105):
         assert sign_in("asha@example.com").status_code == 302
         client.logout()
 
 
-def test_a_name_tried_from_everywhere_is_slowed_but_not_locked(sign_in, student):
+def test_name_tried_from_many_addresses_is_slowed_not_locked(sign_in, student):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         answers = [
             sign_in("asha@example.com", "wrong", address=f"10.0.1.{n}").status_code
@@ -217,24 +209,24 @@ def test_a_name_tried_from_everywhere_is_slowed_but_not_locked(sign_in, student)
         assert sign_in("asha@example.com", address="10.0.2.1").status_code == 302
 
 
-def test_the_page_and_its_refusal_are_kept_by_no_cache(client, db):
+def test_page_is_not_cached(client, db):
     assert "no-store" in client.get(reverse("accounts:login"))["Cache-Control"]
 
 
-def test_django_admin_has_no_sign_in_of_its_own(client, db, settings):
+def test_django_admin_uses_the_sign_in_page(client, db, settings):
     address = f"/{settings.ADMIN_PATH}login/"
 
     for response in (client.get(address), client.post(address, {"username": "a", "password": "b"})):
         assert response.url.startswith(f"{reverse('accounts:login')}?next=")
 
 
-def test_a_stolen_session_row_says_no_password(client, sign_in, student):
+def test_session_contains_no_password(client, sign_in, student):
     sign_in("asha@example.com")
 
     assert PASSWORD not in str(Session.objects.get().get_decoded())
 
 
-def test_a_right_taken_from_a_role_is_gone_at_once(client_of, instructor):
+def test_removed_permission_is_gone_at_once(client_of, instructor):
     from django.contrib.auth.models import Group, Permission
 
     client = client_of(instructor)
@@ -248,7 +240,7 @@ def test_a_right_taken_from_a_role_is_gone_at_once(client_of, instructor):
 
 
 @pytest.mark.parametrize("wanted", ["'", "a b", "no-such-name", "/courses/?q='"])
-def test_a_wish_that_is_no_page_of_ours_is_no_error(client_of, admin, wanted):
+def test_unknown_requested_page_is_no_error(client_of, admin, wanted):
     response = client_of(admin).get("/accounts/login/", {"next": wanted})
 
     assert response.status_code == 302

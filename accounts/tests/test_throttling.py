@@ -1,5 +1,3 @@
-"""Limits: how many tries get through, from where, and when they come back."""
-
 import contextlib
 import datetime
 import threading
@@ -29,17 +27,17 @@ def tries_let_through(limit, subject, asked):
     return passed
 
 
-def test_a_limit_lets_as_many_through_as_it_says():
+def test_limit_permits_its_number_of_tries():
     assert tries_let_through(THREE_AN_HOUR, "asha", 5) == 3
 
 
-def test_another_subject_has_its_own_count():
+def test_each_subject_has_its_own_count():
     tries_let_through(THREE_AN_HOUR, "asha", 5)
 
     assert tries_let_through(THREE_AN_HOUR, "ravi", 5) == 3
 
 
-def test_the_time_to_wait_is_what_is_left_and_then_tries_come_back():
+def test_tries_are_permitted_again_after_the_period():
     with time_machine.travel(NOON, tick=False) as clock:
         tries_let_through(THREE_AN_HOUR, "asha", 3)
         clock.shift(datetime.timedelta(minutes=50))
@@ -51,7 +49,7 @@ def test_the_time_to_wait_is_what_is_left_and_then_tries_come_back():
         assert tries_let_through(THREE_AN_HOUR, "asha", 5) == 3
 
 
-def test_what_one_limit_refuses_is_not_counted_by_the_others():
+def test_refused_try_is_not_counted_by_other_limits():
     other = Limit("other", 5, datetime.timedelta(hours=1))
     for _ in range(10):
         with contextlib.suppress(TooManyTries):
@@ -60,7 +58,7 @@ def test_what_one_limit_refuses_is_not_counted_by_the_others():
     assert tries_let_through(other, "desk", 10) == 2
 
 
-def test_after_a_slowed_limit_one_try_a_minute_is_left():
+def test_slowed_limit_permits_one_try_a_minute():
     slowed = Limit(
         "slow",
         2,
@@ -73,7 +71,7 @@ def test_after_a_slowed_limit_one_try_a_minute_is_left():
         assert tries_let_through(slowed, "asha", 5) == 1
 
 
-def test_rows_say_nothing_about_who_they_count():
+def test_rows_do_not_contain_the_subject():
     count_tries((THREE_AN_HOUR, "asha@example.com"))
 
     row = Attempts.objects.get()
@@ -81,7 +79,7 @@ def test_rows_say_nothing_about_who_they_count():
     assert "asha" not in row.key
 
 
-def test_rows_that_ended_a_day_ago_are_forgotten():
+def test_rows_expired_a_day_ago_are_deleted():
     with time_machine.travel(NOON, tick=False) as clock:
         count_tries((THREE_AN_HOUR, "asha"))
         clock.shift(datetime.timedelta(hours=26))
@@ -104,7 +102,7 @@ def test_rows_that_ended_a_day_ago_are_forgotten():
         (1, "::ffff:203.0.113.7", "203.0.113.7"),
     ],
 )
-def test_a_forwarded_address_counts_only_as_far_as_proxies_are_ours(
+def test_forwarded_address_is_trusted_only_from_own_proxies(
     rf, settings, proxies, forwarded, address
 ):
     settings.TRUSTED_PROXIES = proxies
@@ -116,7 +114,7 @@ def test_a_forwarded_address_counts_only_as_far_as_proxies_are_ours(
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_however_many_come_at_once_no_more_than_the_limit_get_through():
+def test_concurrent_tries_cannot_exceed_the_limit():
     passed = []
     start = threading.Barrier(8)
 

@@ -1,5 +1,3 @@
-"""Calling the JSON API in tests, as a program does: without cookies, by a token."""
-
 import json
 
 from django.test import Client
@@ -8,7 +6,7 @@ from accounts import tokens
 
 
 class Caller:
-    """Somebody's program; ``user`` None is nobody's. Answers come back as ``(status, data)``."""
+    """Call the API with a token and without cookies; return ``(status, data)``."""
 
     def __init__(self, user=None, *, token=None, client=None):
         user = getattr(user, "user", user)
@@ -16,7 +14,7 @@ class Caller:
         self.client = client or Client()
 
     def send(self, method, path, body=None, headers=None):
-        """The whole answer."""
+        """Return the response."""
         headers = {
             **({"authorization": f"Bearer {self.token}"} if self.token else {}),
             **(headers or {}),
@@ -37,7 +35,7 @@ class Caller:
         return answer.status_code, json.loads(answer.content)
 
     def get(self, path):
-        """The data of a call that must be answered."""
+        """Return the data of a successful GET."""
         status, data = self("GET", path)
         assert status == 200, data
         return data

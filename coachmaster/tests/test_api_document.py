@@ -1,5 +1,3 @@
-"""The JSON API as a whole: its document and page, invalid requests, conformance."""
-
 import json
 import logging
 import re

@@ -1,4 +1,4 @@
-"""The guide to the API: each of its lines is run as it stands, and answers what stands below it."""
+"""Run the examples of `docs/api.md`."""
 
 import datetime
 import json
@@ -23,7 +23,7 @@ MARK = "----"
 
 
 def steps():
-    """Pairs of what is run and what it answers, or None."""
+    """Return pairs of a command and its expected response, or None."""
     blocks = re.findall(
         r"^```sh\n(.*?)^```\n(?:```json\n(.*?)^```)?", GUIDE, re.MULTILINE | re.DOTALL
     )
@@ -32,7 +32,7 @@ def steps():
 
 @pytest.fixture
 def site(live_server, time_machine):
-    """`site(text)`: the guide's ``text`` about this site and its people, on the day of the guide."""
+    """Return a function that replaces the example site, people and ids in a text."""
     time_machine.move_to(datetime.datetime(2026, 11, 24, 11, 32, tzinfo=datetime.UTC))
     desk = UserFactory(
         full_name="Anita Rao",
@@ -61,7 +61,7 @@ def site(live_server, time_machine):
 
 
 def alike(shown, got):
-    """``got`` with what differs from site to site as it is ``shown``."""
+    """Return ``got`` with ids and times as in ``shown``."""
     if isinstance(shown, dict) and isinstance(got, dict):
         return {
             name: shown[name] if name in OWN & set(shown) else alike(shown.get(name), got[name])
@@ -71,7 +71,7 @@ def alike(shown, got):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_guides_lines_do_what_it_says(site):
+def test_examples_of_the_guide_work(site):
     if not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")):
         (pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip)(
             "curl or jq is not on this machine"
@@ -93,7 +93,7 @@ def test_the_guides_lines_do_what_it_says(site):
         assert alike(expected, json.loads(answer) if answer else None) == expected, line
 
 
-def test_the_guide_shows_the_ways_that_matter():
+def test_guide_shows_the_important_operations():
     lines = "\n".join(line for line, _ in steps())
 
     for call in (

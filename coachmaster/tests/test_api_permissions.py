@@ -1,7 +1,4 @@
-"""Who may call what on the JSON API: a written table, held against every operation of the document.
-
-The people and their objects are those of the fixture `people`. 400 and 409 mean: let in, and refused for what was sent.
-"""
+"""Who may call which operation of the JSON API."""
 
 import datetime
 
@@ -61,7 +58,7 @@ ROWS = [line.split() for line in TABLE.strip().splitlines() if not line.startswi
 
 
 def bodies(objects):
-    """A body that is in order for each operation that takes one."""
+    """Return a valid body for each operation that takes one."""
     return {
         "/auth/register": {
             "full_name": "New",
@@ -91,7 +88,7 @@ def bodies(objects):
 
 
 def keys_of(objects):
-    """The words in addresses and bodies that are keys, and those of things that are there."""
+    """Return the ids for paths and bodies."""
     return {
         "user_id": objects["people"],
         "student_id": objects["students"],
@@ -101,7 +98,7 @@ def keys_of(objects):
 
 
 def answer(method, path, people, person, **changes):
-    """What the person is told, `(code, data)`; what it changed is taken back."""
+    """Return ``(status, data)`` and roll back all changes."""
     objects = people["objects"]
     body = {**bodies(objects).get(path, {}), **changes} if method in ("POST", "PUT") else None
     before = transaction.savepoint()
@@ -111,7 +108,6 @@ def answer(method, path, people, person, **changes):
 
 
 def status(method, path, people, person, **changes):
-    """What the person gets."""
     return answer(method, path, people, person, **changes)[0]
 
 
@@ -123,12 +119,12 @@ def operations():
     }
 
 
-def test_every_operation_stands_in_the_table_and_every_row_is_an_operation():
+def test_table_contains_every_operation():
     assert {(method, path) for method, path, *_ in ROWS} == operations()
     assert len(ROWS) == 27
 
 
-def test_each_person_gets_what_the_table_says(people):
+def test_statuses_match_the_table(people):
     got = [
         [method, path, *(status(method, path, people, person) for person in PEOPLE)]
         for method, path, *_ in ROWS
@@ -137,7 +133,7 @@ def test_each_person_gets_what_the_table_says(people):
     assert [row for row in got if row not in ROWS] == []
 
 
-def test_each_refusal_is_its_sentence_and_nothing_more(people):
+def test_refusals_contain_only_a_message(people):
     told = {}
     for method, path, *codes in ROWS:
         for person, code in zip(PEOPLE, codes, strict=True):
@@ -161,7 +157,7 @@ def test_each_refusal_is_its_sentence_and_nothing_more(people):
         if method == "GET"
     ],
 )
-def test_each_question_costs_the_same_for_few_and_many(people, path, person, queries_of):
+def test_query_count_of_every_get_is_constant(people, path, person, queries_of):
     objects, caller = people["objects"], Caller(people[person])
     address = path.format(**keys_of(objects))
     batch, today = Batch.objects.get(pk=objects["batches"]), timezone.localdate()
@@ -184,7 +180,7 @@ def test_each_question_costs_the_same_for_few_and_many(people, path, person, que
     assert queries_of(lambda: caller.get(address)) == few
 
 
-def test_who_may_not_call_is_told_so_before_anything_they_sent_is_looked_at(people):
+def test_permission_is_checked_before_the_body(people):
     for method, path, *codes in ROWS:
         for person, code in zip(PEOPLE, codes, strict=True):
             # Whose object it is, is asked of a call in order.
@@ -199,7 +195,7 @@ def test_who_may_not_call_is_told_so_before_anything_they_sent_is_looked_at(peop
                 assert str(sent[0]) == code, (method, path, person)
 
 
-def test_a_session_vouches_for_nobody(people):
+def test_session_is_not_valid_for_the_api(people):
     client = Client()
     client.force_login(people["admin"])
 
@@ -213,7 +209,7 @@ def test_a_session_vouches_for_nobody(people):
     assert {call: code for call, code in got.items() if code != 401} == open_ones
 
 
-def test_a_session_lends_no_rights_to_a_call_without_a_token(people):
+def test_session_gives_no_permissions_without_a_token(people):
     client = Client()
     client.force_login(people["admin"])
     body = {"full_name": "New", "email": "new@example.com", "role": "admin", "password": PASSWORD}
@@ -221,7 +217,7 @@ def test_a_session_lends_no_rights_to_a_call_without_a_token(people):
     assert Caller(client=client)("POST", "/auth/register", body)[0] == 403
 
 
-def test_a_token_opens_no_page(people):
+def test_token_is_not_valid_for_pages(people):
     caller = Caller(people["admin"])
 
     answer = caller.client.get("/accounts/me/", headers={"authorization": f"Bearer {caller.token}"})
@@ -230,7 +226,7 @@ def test_a_token_opens_no_page(people):
     assert answer["Location"] == "/accounts/login/?next=/accounts/me/"
 
 
-def test_a_student_reads_another_students_nothing(people):
+def test_student_cannot_read_another_student(people):
     other = Caller(people["other student"])
     pk = people["objects"]["students"]
 
@@ -241,14 +237,14 @@ def test_a_student_reads_another_students_nothing(people):
         assert other("GET", f"/students/{2**80}/{path}") == refusal
 
 
-def test_a_day_that_an_instructor_may_not_correct_any_more_is_the_offices(people):
+def test_only_admins_correct_after_the_limit(people):
     day = (timezone.localdate() - datetime.timedelta(days=60)).isoformat()
 
     assert status("POST", "/attendance", people, "teacher", date=day) == "400"
     assert status("POST", "/attendance", people, "admin", date=day) == "201"
 
 
-def test_which_students_one_sees_is_told_of_one_as_of_all(people):
+def test_visible_students_are_the_same_in_lists_and_details(people):
     students = StudentProfile.objects
     keys = [*students.values_list("pk", flat=True), people["teacher"].pk, 2**62]
 

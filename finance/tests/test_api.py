@@ -1,5 +1,3 @@
-"""The JSON API about money: enrolling, paying, what is owed. Operations 17, and 19 to 21."""
-
 import datetime
 import secrets
 from decimal import Decimal
@@ -56,7 +54,7 @@ def payment_json(payment, **changes):
 
 @pytest.fixture
 def owing():
-    """A student who owes ₹12,000."""
+    """A student with dues of ₹12,000."""
     return enrolled(fee="12000.00").student
 
 
@@ -65,10 +63,10 @@ def desk(admin):
     return Caller(admin)
 
 
-# Enrolling -------------------------------------------------------------------------------------------------------
+# Enrolling -------------------------------------------------------------------------------------
 
 
-def test_a_student_is_enrolled_at_the_courses_fee(desk, student):
+def test_student_is_enrolled_at_the_fee_of_the_course(desk, student):
     batch = BatchFactory(course__total_fee=Decimal("9000.50"))
     body = {"student_id": student.pk, "batch_id": batch.pk, "enrollment_date": "2026-06-03"}
 
@@ -79,7 +77,7 @@ def test_a_student_is_enrolled_at_the_courses_fee(desk, student):
     assert ledger_ledger.fee_status(student, timezone.localdate()).balance == Decimal("9000.50")
 
 
-def test_other_classes_of_the_student_at_that_time_are_told_and_saved_all_the_same(desk, student):
+def test_clashing_enrollment_is_saved_with_a_warning(desk, student):
     Institute.objects.update(several_batches_at_once=True)
     enrolled(student=student, batch=DailyBatchFactory(name="Evening"))
 
@@ -90,7 +88,7 @@ def test_other_classes_of_the_student_at_that_time_are_told_and_saved_all_the_sa
     assert (status, data["warnings"]) == (201, ["Asha Verma has Evening on Mon-Sun 17:00-18:30."])
 
 
-def test_without_a_date_the_enrollment_is_of_today(desk, student):
+def test_enrollment_without_a_date_starts_today(desk, student):
     _, data = desk(
         "POST", "/enrollments", {"student_id": student.pk, "batch_id": BatchFactory().pk}
     )
@@ -98,7 +96,7 @@ def test_without_a_date_the_enrollment_is_of_today(desk, student):
     assert data["enrollment_date"] == timezone.localdate().isoformat()
 
 
-def test_a_second_active_enrollment_a_full_batch_and_one_that_is_over_are_conflicts(desk, student):
+def test_active_enrollment_and_full_or_ended_batch_are_conflicts(desk, student):
     full = BatchFactory(name="Full", capacity=1)
     enrolled(batch=full)
     over = BatchFactory(name="Over", ends_on=datetime.date(2026, 7, 1))
@@ -111,7 +109,8 @@ def test_a_second_active_enrollment_a_full_batch_and_one_that_is_over_are_confli
     assert enroll(student, BatchFactory()) == (
         409,
         {
-            "message": f"Asha Verma already has an active enrollment in {there}. Complete, drop or transfer it first."
+            "message": f"Asha Verma already has an active enrollment in {there}. "
+            "Complete, drop or transfer it first."
         },
     )
     assert enroll(student, there) == (
@@ -125,7 +124,7 @@ def test_a_second_active_enrollment_a_full_batch_and_one_that_is_over_are_confli
     assert Enrollment.objects.count() == 2
 
 
-def test_who_or_what_is_not_there_is_not_found(desk, student):
+def test_unknown_student_or_batch_is_not_found(desk, student):
     missing = (404, {"message": "Not found, or not visible to you."})
 
     assert (
@@ -138,10 +137,10 @@ def test_who_or_what_is_not_there_is_not_found(desk, student):
     assert desk("POST", "/payments", {"student_id": 2**63 - 1, "amount": 1}) == missing
 
 
-# Paying ----------------------------------------------------------------------------------------------------------
+# Paying ----------------------------------------------------------------------------------------
 
 
-def test_a_payment_draws_a_receipt(desk, owing, admin):
+def test_payment_gets_a_receipt(desk, owing, admin):
     body = {
         "student_id": owing.pk,
         "amount": "5000.25",
@@ -160,7 +159,7 @@ def test_a_payment_draws_a_receipt(desk, owing, admin):
     assert payment.receipt_number.endswith("/00001")
 
 
-def test_left_out_it_is_cash_of_today(desk, owing):
+def test_payment_is_cash_of_today_by_default(desk, owing):
     _, data = desk("POST", "/payments", {"student_id": owing.pk, "amount": 500})
 
     assert (data["payment_mode"], data["payment_date"]) == (
@@ -169,7 +168,7 @@ def test_left_out_it_is_cash_of_today(desk, owing):
     )
 
 
-def test_the_same_key_again_answers_the_same_payment(desk, owing):
+def test_same_key_returns_the_same_payment(desk, owing):
     body = {"student_id": owing.pk, "amount": 5000}
 
     first = desk("POST", "/payments", body, idempotency_key=KEY)
@@ -179,7 +178,7 @@ def test_the_same_key_again_answers_the_same_payment(desk, owing):
     assert again == (200, first[1])
 
 
-def test_a_key_holds_for_whoever_sends_it(desk, owing):
+def test_key_is_valid_for_all_callers(desk, owing):
     desk("POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY)
     other = Caller(UserFactory(role=ADMIN))
 
@@ -190,7 +189,7 @@ def test_a_key_holds_for_whoever_sends_it(desk, owing):
     assert Payment.objects.count() == 1
 
 
-def test_a_retry_after_midnight_is_still_the_same_payment(desk, owing):
+def test_retry_after_midnight_is_the_same_payment(desk, owing):
     body = {"student_id": owing.pk, "amount": 5000}
     now = timezone.now()
     desk("POST", "/payments", body, idempotency_key=KEY)
@@ -210,7 +209,7 @@ def test_a_retry_after_midnight_is_still_the_same_payment(desk, owing):
     ],
 )
 @time_machine.travel("2026-11-24 12:00+05:30")
-def test_the_same_key_with_other_content_is_a_conflict(admin, owing, change):
+def test_same_key_with_other_content_is_a_conflict(admin, owing, change):
     desk = Caller(admin)
     body = {"student_id": owing.pk, "amount": 5000, "payment_date": "2026-11-24"}
     receipt = desk("POST", "/payments", body, idempotency_key=KEY)[1]["receipt_number"]
@@ -218,7 +217,8 @@ def test_the_same_key_with_other_content_is_a_conflict(admin, owing, change):
     assert desk("POST", "/payments", {**body, **change}, idempotency_key=KEY) == (
         409,
         {
-            "message": f"This Idempotency-Key was used for receipt {receipt} already, with other content. Nothing more "
+            "message": f"This Idempotency-Key was used for receipt {receipt} already, with other "
+            "content. Nothing more "
             "was saved. Use a new key for another payment."
         },
     )
@@ -226,13 +226,13 @@ def test_the_same_key_with_other_content_is_a_conflict(admin, owing, change):
 
 
 @pytest.mark.parametrize("key", ["", "ü", "x" * 256, "a\tb"])
-def test_a_key_that_is_none_is_refused(desk, owing, key):
+def test_invalid_key_is_refused(desk, owing, key):
     assert desk(
         "POST", "/payments", {"student_id": owing.pk, "amount": 1}, idempotency_key=key
     ) == wrong(**{"Idempotency-Key": "Use 1 to 255 printable ASCII characters, like a UUID."})
 
 
-def test_two_keys_are_two_payments(desk, owing):
+def test_two_keys_record_two_payments(desk, owing):
     body = {"student_id": owing.pk, "amount": 5000}
 
     assert desk("POST", "/payments", body, idempotency_key="a")[0] == 201
@@ -240,7 +240,7 @@ def test_two_keys_are_two_payments(desk, owing):
     assert Payment.objects.count() == 2
 
 
-def test_without_a_key_a_payment_like_one_of_the_last_minutes_is_asked_about(desk, owing):
+def test_possible_duplicate_without_a_key_is_refused(desk, owing):
     body = {"student_id": owing.pk, "amount": 5000}
     receipt = desk("POST", "/payments", body)[1]["receipt_number"]
 
@@ -248,8 +248,8 @@ def test_without_a_key_a_payment_like_one_of_the_last_minutes_is_asked_about(des
         409,
         {
             "message": f"Receipt {receipt} of the last minutes has the same amount. Send "
-            "“confirm_duplicate”: true if this is a second payment, and an Idempotency-Key with each "
-            "payment to be safe."
+            "“confirm_duplicate”: true if this is a second payment, and an Idempotency-Key "
+            "with each payment to be safe."
         },
     )
     assert desk("POST", "/payments", {**body, "confirm_duplicate": True})[0] == 201
@@ -260,7 +260,7 @@ def test_without_a_key_a_payment_like_one_of_the_last_minutes_is_asked_about(des
         assert desk("POST", "/payments", {**body, "amount": 2000})[0] == 201
 
 
-def test_more_than_is_owed_is_kept_only_as_an_advance(desk, owing):
+def test_amount_above_dues_is_accepted_only_as_advance(desk, owing):
     body = {"student_id": owing.pk, "amount": "12000.01"}
 
     assert desk("POST", "/payments", body) == wrong(
@@ -311,9 +311,7 @@ def test_more_than_is_owed_is_kept_only_as_an_advance(desk, owing):
     ],
 )
 @time_machine.travel("2026-11-24 12:00+05:30")
-def test_a_payment_that_cannot_be_is_refused_and_uses_no_number(
-    admin, owing, field, value, sentence
-):
+def test_invalid_payment_is_refused_and_uses_no_number(admin, owing, field, value, sentence):
     desk = Caller(admin)
     got = desk(
         "POST",
@@ -332,7 +330,7 @@ def test_a_payment_that_cannot_be_is_refused_and_uses_no_number(
     ].endswith("/00001")
 
 
-def test_a_bank_reference_is_taken_once(desk, owing):
+def test_bank_reference_is_accepted_once(desk, owing):
     body = {"student_id": owing.pk, "amount": 5, "payment_mode": "upi", "reference": "AB 12"}
     receipt = desk("POST", "/payments", body)[1]["receipt_number"]
 
@@ -341,7 +339,7 @@ def test_a_bank_reference_is_taken_once(desk, owing):
     )
 
 
-def test_the_ceiling_for_cash_holds_here_too(desk):
+def test_cash_limit_applies(desk):
     student = enrolled(fee="300000.00").student
 
     status, data = desk("POST", "/payments", {"student_id": student.pk, "amount": 200000})
@@ -350,9 +348,7 @@ def test_the_ceiling_for_cash_holds_here_too(desk):
     assert "Section 269ST" in data["errors"]["amount"][0]
 
 
-def test_recording_a_payment_costs_the_same_queries_however_many_there_were(
-    desk, owing, queries_of
-):
+def test_query_count_of_recording_a_payment_is_constant(desk, owing, queries_of):
     def record(key):
         status, _ = desk(
             "POST", "/payments", {"student_id": owing.pk, "amount": 5}, idempotency_key=key
@@ -366,10 +362,10 @@ def test_recording_a_payment_costs_the_same_queries_however_many_there_were(
     assert queries_of(lambda: record("third")) == few
 
 
-# What was paid and is owed ---------------------------------------------------------------------------------------
+# What was paid and is owed ---------------------------------------------------------------------
 
 
-def test_payments_come_the_newest_first_and_voided_ones_do_not_count(desk, owing, admin):
+def test_cancelled_receipts_are_listed_but_not_counted(desk, owing, admin):
     old = paid(
         student=owing, amount="1000.50", paid_on=timezone.localdate() - datetime.timedelta(days=3)
     )
@@ -384,7 +380,7 @@ def test_payments_come_the_newest_first_and_voided_ones_do_not_count(desk, owing
     }
 
 
-def test_what_was_given_back_is_not_paid(desk, owing, admin):
+def test_refunds_reduce_the_total_paid(desk, owing, admin):
     payment = paid(student=owing, amount="1000.00")
     refunds.refund_payment(
         payment=payment,
@@ -399,7 +395,7 @@ def test_what_was_given_back_is_not_paid(desk, owing, admin):
     assert desk.get(f"/students/{owing.pk}/payments")["total_paid"] == 749.5
 
 
-def test_a_student_who_paid_nothing_has_an_empty_list(student):
+def test_student_without_payments_has_an_empty_list(student):
     assert Caller(student).get(f"/students/{student.pk}/payments") == {
         "payments": [],
         "total": 0,
@@ -421,7 +417,7 @@ def fee_status(**changes):
     }
 
 
-def test_the_fee_status_says_what_is_owed_and_since_when(owing):
+def test_fee_status_has_dues_and_due_date(owing):
     caller = Caller(owing)
     path = f"/students/{owing.pk}/fee-status"
 
@@ -445,7 +441,7 @@ def test_the_fee_status_says_what_is_owed_and_since_when(owing):
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, "due"), (1, "upcoming"), (-1, "overdue")])
-def test_the_status_follows_the_due_date(days, status):
+def test_status_depends_on_the_due_date(days, status):
     student = enrolled(
         fee="100.00", due_on=timezone.localdate() + datetime.timedelta(days=days)
     ).student
@@ -453,13 +449,13 @@ def test_the_status_follows_the_due_date(days, status):
     assert Caller(student).get(f"/students/{student.pk}/fee-status")["status"] == status
 
 
-def test_who_owes_nothing_yet_is_paid_up(student):
+def test_student_without_charges_is_paid(student):
     assert Caller(student).get(f"/students/{student.pk}/fee-status") == fee_status(
         total_fee=0, balance=0, status="paid", overdue=0, next_due=None
     )
 
 
-def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, owing):
+def test_page_and_api_agree_about_a_student(client_of, admin, owing):
     payment = paid(student=owing, amount="3333.33")
     refunds.refund_payment(
         payment=payment,
@@ -492,7 +488,7 @@ def test_the_page_and_the_api_say_the_same_of_a_student(client_of, admin, owing)
 
 
 @pytest.mark.parametrize("call", ["fee-status", "payments?per_page=5"])
-def test_a_students_money_costs_the_same_queries_for_few_and_many(owing, call, queries_of):
+def test_query_count_of_fees_is_constant(owing, call, queries_of):
     for _ in range(6):
         paid(student=owing, amount="10.00")
     caller = Caller(owing)
@@ -505,14 +501,14 @@ def test_a_students_money_costs_the_same_queries_for_few_and_many(owing, call, q
 
 
 @given(some.decimals(min_value="-9999999999999.99", max_value="9999999999999.99", places=2))
-def test_every_amount_is_written_exactly_as_it_is(amount):
+def test_amounts_are_written_exactly(amount):
     written = ApiResponse(amount).content.decode()
 
     assert Decimal(written) == amount
     assert len(written.partition(".")[2]) <= 2
 
 
-# Many at once ----------------------------------------------------------------------------------------------------
+# Many at once ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -522,7 +518,7 @@ def owner(transactional_db):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_one_key_sent_fifty_times_at_once_gives_one_receipt(owner):
+def test_one_key_sent_concurrently_gives_one_receipt(owner):
     student = enrolled(fee="12000.00").student
     token = Caller(owner).token
     body = {"student_id": student.pk, "amount": 5000}
@@ -540,7 +536,7 @@ def test_one_key_sent_fifty_times_at_once_gives_one_receipt(owner):
 
 @pytest.fixture
 def ways(owner):
-    """The two ways to record a payment, by the form and by the API: `way(student, amount, **more)`, its code."""
+    """Functions that record a payment by the form and by the API and return the status."""
     token = Caller(owner).token
     client = Client()
     client.force_login(owner)
@@ -563,13 +559,13 @@ def ways(owner):
 
 
 def all_at_once(*acts):
-    """What the acts, each `(way, student, amount, more)`, answer when they are made at once."""
+    """Call the functions in threads and return their results."""
     return at_once(*[lambda act=act: act[0](act[1], act[2], **act[3]) for act in acts])
 
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_form_and_api_at_once_draw_consecutive_numbers_and_refusals_use_none(ways):
+def test_concurrent_form_and_api_use_consecutive_numbers(ways):
     students = [enrolled(fee="12000.00").student for _ in range(8)]
     bad = [(way, students[0], "0", {}) for way in ways for _ in range(2)]
 
@@ -589,7 +585,7 @@ def test_form_and_api_at_once_draw_consecutive_numbers_and_refusals_use_none(way
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_form_and_api_at_once_take_no_more_than_is_owed(ways):
+def test_concurrent_form_and_api_cannot_exceed_dues(ways):
     student = enrolled(fee="1000.00").student
 
     codes = all_at_once(*[(way, student, "1000", {}) for way in ways for _ in range(6)])
@@ -602,7 +598,7 @@ def test_form_and_api_at_once_take_no_more_than_is_owed(ways):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_form_and_api_at_once_take_a_bank_reference_once(ways):
+def test_concurrent_form_and_api_accept_a_bank_reference_once(ways):
     students = [enrolled(fee="1000.00").student for _ in range(4)]
     transfer = {"payment_mode": "upi", "reference": "632912345678"}
 
