@@ -1,4 +1,6 @@
 import datetime
+from dataclasses import dataclass
+from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -10,22 +12,25 @@ from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import display
 
 
-def open_enrollment(
-    *, student, batch, enrolled_on, agreed_fee=None, fee_reason="", transferred_from=None
-):
+@dataclass(frozen=True)
+class EnrollmentTerms:
+    """What was agreed; a fee of None is the course fee."""
+
+    enrolled_on: datetime.date
+    agreed_fee: Decimal | None = None
+    fee_reason: str = ""
+
+
+def open_enrollment(*, student, batch, terms, transferred_from=None):
     """Create an enrollment. The caller has locked institute, batch and student."""
     active = Enrollment.objects.active()
+    current = active.filter(student=student).select_related("batch")
     enrollment = new_enrollment(
         student=student,
         batch=batch,
-        enrolled_on=enrolled_on,
-        agreed_fee=agreed_fee,
-        fee_reason=fee_reason,
+        terms=terms,
         institute=Institute.objects.current(),
-        current_batches=[
-            enrollment.batch
-            for enrollment in active.filter(student=student).select_related("batch")
-        ],
+        current_batches=[enrollment.batch for enrollment in current],
         seats_taken=0 if batch.capacity is None else active.filter(batch=batch).count(),
         today=timezone.localdate(),
     )
@@ -34,19 +39,9 @@ def open_enrollment(
     return enrollment
 
 
-def new_enrollment(
-    *,
-    student,
-    batch,
-    enrolled_on,
-    agreed_fee,
-    fee_reason,
-    institute,
-    current_batches,
-    seats_taken,
-    today,
-):
+def new_enrollment(*, student, batch, terms, institute, current_batches, seats_taken, today):
     """Return a valid enrollment, not saved. Raise Conflict if full, over or enrolled already."""
+    enrolled_on = terms.enrolled_on
     if not student.user.is_active:
         raise ValidationError(f"{student} is inactive. Activate the person first.")
     if batch.is_over(max(enrolled_on, today)):
@@ -67,13 +62,13 @@ def new_enrollment(
         enrolled_on=enrolled_on,
         is_exclusive=not institute.several_batches_at_once,
     )
-    _set_fee(enrollment, agreed_fee, fee_reason)
+    _set_fee(enrollment, terms)
     return enrollment
 
 
-def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
+def past_enrollment(*, student, batch, terms):
     """Return a completed enrollment in a batch that is over, not saved."""
-    if batch.is_over(enrolled_on):
+    if batch.is_over(terms.enrolled_on):
         ended_on = format_date(batch.ends_on)
         raise ValidationError(
             {"enrolled_on": f"{batch} ended on {ended_on}. Enter that day or an earlier one."}
@@ -81,11 +76,11 @@ def past_enrollment(*, student, batch, enrolled_on, agreed_fee, fee_reason):
     enrollment = Enrollment(
         student_id=student.pk,
         batch=batch,
-        enrolled_on=enrolled_on,
+        enrolled_on=terms.enrolled_on,
         status=EnrollmentStatus.COMPLETED,
         ended_on=batch.ends_on + datetime.timedelta(days=1),
     )
-    _set_fee(enrollment, agreed_fee, fee_reason)
+    _set_fee(enrollment, terms)
     return enrollment
 
 
@@ -104,15 +99,15 @@ _ENTERED = ("enrolled_on", "agreed_fee", "fee_reason")
 _NOT_ENTERED = {field.name for field in Enrollment._meta.get_fields() if field.name not in _ENTERED}
 
 
-def _set_fee(enrollment, agreed_fee, fee_reason):
+def _set_fee(enrollment, terms):
     list_fee = enrollment.batch.course.total_fee
-    agreed_fee = list_fee if agreed_fee is None else agreed_fee
+    agreed_fee = list_fee if terms.agreed_fee is None else terms.agreed_fee
     if agreed_fee > list_fee:
         raise ValidationError({"agreed_fee": f"At most {display(list_fee)}, the course fee."})
-    if agreed_fee < list_fee and not fee_reason:
+    if agreed_fee < list_fee and not terms.fee_reason:
         raise ValidationError({"fee_reason": "Enter the reason for the lower fee."})
     enrollment.list_fee, enrollment.agreed_fee = list_fee, agreed_fee
-    enrollment.fee_reason = fee_reason
+    enrollment.fee_reason = terms.fee_reason
     enrollment.clean_fields(exclude=_NOT_ENTERED)
 
 

@@ -5,7 +5,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history
 
 from academics.models import Batch, Enrollment, Institute
-from academics.services.enrollments import new_enrollment, past_enrollment
+from academics.services.enrollments import EnrollmentTerms, new_enrollment, past_enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.chunks import in_chunks
 from finance.balances import refresh_accounts
@@ -67,17 +67,13 @@ class BulkEnrollment:
 
     def _new(self, student, batch_id, enrolled_on, agreed_fee, fee_reason):
         batch = self.batches[batch_id]
-        terms = dict(
+        terms = EnrollmentTerms(enrolled_on, agreed_fee, fee_reason)
+        if self.imported and batch.is_over(self.today):
+            return past_enrollment(student=student, batch=batch, terms=terms)
+        enrollment = new_enrollment(
             student=student,
             batch=batch,
-            enrolled_on=enrolled_on,
-            agreed_fee=agreed_fee,
-            fee_reason=fee_reason,
-        )
-        if self.imported and batch.is_over(self.today):
-            return past_enrollment(**terms)
-        enrollment = new_enrollment(
-            **terms,
+            terms=terms,
             institute=self.institute,
             current_batches=self._batches_of.get(student.pk, ()),
             seats_taken=self._seats_taken[batch_id],

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from academics.models import EnrollmentStatus
-from academics.services.enrollments import end_enrollment, open_enrollment
+from academics.services.enrollments import EnrollmentTerms, end_enrollment, open_enrollment
 from coachmaster.core.money import ZERO, split_in_proportion
 from finance.balances import refresh_accounts
 from finance.ledger import ChargeLine
@@ -36,9 +36,7 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     new_enrollment = open_enrollment(
         student=enrollment.student,
         batch=batch,
-        enrolled_on=on,
-        agreed_fee=agreed_fee,
-        fee_reason=fee_reason,
+        terms=EnrollmentTerms(on, agreed_fee, fee_reason),
         transferred_from=enrollment,
     )
     if rows is None:
