@@ -1,5 +1,3 @@
-"""Fixtures for every app's tests: the cast, and a database whose money can be cleared between tests."""
-
 import os
 
 import pytest
@@ -10,16 +8,14 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 
-os.environ.setdefault(
-    "DJANGO_ALLOW_ASYNC_UNSAFE", "true"
-)  # Playwright runs an event loop in the tests' thread
+# Playwright runs an event loop in the thread of the tests.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 _teardown = TransactionTestCase._fixture_teardown
 
 
-def _teardown_with_money(self):
-    """On SQLite, clearing a table deletes its rows, which the append-only triggers refuse; migrate's signal makes them
-    again. PostgreSQL truncates, and row triggers do not mind."""
+def _teardown_without_triggers(self):
+    """SQLite clears tables by DELETE, which triggers refuse; migrate adds them again."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
@@ -28,7 +24,7 @@ def _teardown_with_money(self):
     _teardown(self)
 
 
-TransactionTestCase._fixture_teardown = _teardown_with_money
+TransactionTestCase._fixture_teardown = _teardown_without_triggers
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +34,6 @@ def _fresh_cache():
 
 @pytest.fixture
 def admin(db):
-    """The owner at the desk."""
     from accounts.tests.factories import UserFactory
 
     return UserFactory(full_name="Anita Rao", email="anita@example.com", role=ADMIN)
@@ -46,7 +41,6 @@ def admin(db):
 
 @pytest.fixture
 def instructor(db):
-    """Teaches what the test gives them."""
     from accounts.tests.factories import UserFactory
 
     return UserFactory(full_name="Imran Khan", email="imran@example.com", role=INSTRUCTOR)
@@ -54,7 +48,6 @@ def instructor(db):
 
 @pytest.fixture
 def student(db):
-    """A student's record, without an enrollment."""
     from accounts.tests.factories import StudentFactory
 
     return StudentFactory(user__full_name="Asha Verma", user__email="asha@example.com")
@@ -62,7 +55,7 @@ def student(db):
 
 @pytest.fixture
 def file(tmp_path):
-    """`file(text)`: the path of a file with that text."""
+    """`file(text)`: path of a file with that text."""
 
     def write(text, name="rows.csv"):
         path = tmp_path / name
@@ -74,7 +67,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def client_of(client):
-    """`client_of(user)`: the test client, signed in as that person."""
+    """`client_of(user)`: the test client, signed in as that user."""
 
     def sign_in(user):
         client.force_login(getattr(user, "user", user))
@@ -88,7 +81,7 @@ __all__ = ["ADMIN", "INSTRUCTOR", "STUDENT"]
 
 @pytest.fixture
 def queries_of():
-    """`queries_of(lambda: client.get(page))`: how many queries it takes, savepoints left out."""
+    """`queries_of(lambda: client.get(page))`: number of queries without savepoints."""
 
     def count(call):
         with CaptureQueriesContext(connection) as captured:

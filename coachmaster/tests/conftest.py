@@ -1,5 +1,3 @@
-"""The cast for questions about the whole site."""
-
 import datetime
 from decimal import Decimal
 
@@ -27,7 +25,7 @@ from finance.tests.factories import enrolled, paid
 
 @pytest.fixture
 def people(admin):
-    """One of each column of the tables of who may do what, with `objects` by the first word of their addresses."""
+    """Users for each column of the permission tables, and `objects` by the start of their URLs."""
     teacher, other_teacher = UserFactory(role=INSTRUCTOR), UserFactory(role=INSTRUCTOR)
     student, other = StudentFactory(), StudentFactory()
     batch = DailyBatchFactory(instructor=teacher)

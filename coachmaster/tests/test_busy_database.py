@@ -1,5 +1,3 @@
-"""A database that stays locked, and two acts in each other's way."""
-
 import sqlite3
 
 import pytest
@@ -16,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def failing(monkeypatch):
-    """`failing(n)`: the next n payments meet a deadlock at their locks, in the middle of the act."""
+    """`failing(n)`: the next n payments end in a deadlock."""
 
     def fail(times):
         lock, left = payments.lock_entry, [times]

@@ -1,5 +1,3 @@
-"""Queries whose SQL is remembered: a caller cannot tell."""
-
 import datetime
 import logging
 from decimal import Decimal
@@ -23,7 +21,6 @@ def _compiled(settings):
 
 @pytest.fixture
 def warnings(caplog):
-    """A log whose records name the functions that were not compiled."""
     caplog.set_level(logging.WARNING, "coachmaster.core.compiled")
     return caplog
 

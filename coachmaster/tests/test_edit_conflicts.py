@@ -1,4 +1,4 @@
-"""Two people with one form open: nothing that either saved is lost unseen."""
+"""Two people edit one form at the same time."""
 
 import datetime
 import threading
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 class _Fields(HTMLParser):
-    """What a browser sends of the form that is posted, when nothing in it is touched."""
+    """The fields that a browser sends of an untouched form."""
 
     def __init__(self):
         super().__init__()
@@ -57,7 +57,7 @@ class _Fields(HTMLParser):
 
 
 def opened(client, page):
-    """The form of ``page`` as a browser would send it back."""
+    """Return the data of the form on ``page``."""
     fields = _Fields()
     fields.feed(client.get(page).content.decode())
     assert "shown" in fields.sent
@@ -111,7 +111,7 @@ def diwali():
 
 
 def refusal(response):
-    """The sentence above a form that was refused."""
+    """Return the error above the form."""
     assert response.status_code == 200
     [sentence] = response.context["form"].non_field_errors()
     return sentence

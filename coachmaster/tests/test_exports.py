@@ -1,4 +1,4 @@
-"""Every list comes out as CSV and XLSX: with its filters and order, for who may see the list, and nothing more."""
+"""Export of every list of the site."""
 
 import csv
 import datetime
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def table(client, name, *args, form="csv", **query):
-    """The list as a file: its rows, the heading first."""
+    """Return the rows of the export, the heading first."""
     answer = client.get(reverse(name, args=args), {**query, "as": form})
     assert answer.status_code == 200, answer
     content = b"".join(answer.streaming_content)
@@ -42,12 +42,27 @@ def batch(db):
 
 
 LISTS = [
-    "accounts:person-list", "academics:course-list", "academics:batch-list", "academics:batch-students",
-    "academics:holiday-list", "finance:payment-list", "finance:student-payments", "finance:concession-list",
-    "finance:refund-due-list", "finance:dues", "finance:day-book", "finance:collections", "attendance:shortage", "attendance:missing",
-    "dashboards:search", "imports:import-list", "finance:student-fees", "finance:statement", "attendance:student-attendance",
+    "accounts:person-list",
+    "academics:course-list",
+    "academics:batch-list",
+    "academics:batch-students",
+    "academics:holiday-list",
+    "finance:payment-list",
+    "finance:student-payments",
+    "finance:concession-list",
+    "finance:refund-due-list",
+    "finance:dues",
+    "finance:day-book",
+    "finance:collections",
+    "attendance:shortage",
+    "attendance:missing",
+    "dashboards:search",
+    "imports:import-list",
+    "finance:student-fees",
+    "finance:statement",
+    "attendance:student-attendance",
     "attendance:day",
-]  # fmt: skip
+]
 #: Whose list it is.
 OF = {
     "academics:batch-students": "batches",
@@ -75,7 +90,7 @@ def test_each_list_is_exported_as_csv_and_xlsx(people, client, name, form):
     assert rows and all(rows[0])
 
 
-#: Nobody of the cast left with money to come back, was often absent or brought a file in: these lists are empty.
+#: Lists without rows here: no refund is due, nobody is often absent, nothing was imported.
 EMPTY = {"finance:refund-due-list", "attendance:shortage", "imports:import-list"}
 
 

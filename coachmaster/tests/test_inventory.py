@@ -1,6 +1,6 @@
-"""The site's outside, line by line: addresses, API operations, who may open what, commands.
+"""URLs, API operations, access and commands of the site.
 
-A change to `inventory.txt` is a change that users, programs or operators notice; its commit says so.
+A change to `inventory.txt` is a change that users, programs or operators notice.
 """
 
 from pathlib import Path
@@ -16,7 +16,6 @@ OWN_APPS = ("accounts", "academics", "finance", "attendance", "coachmaster")
 
 
 def inventory():
-    """Every line of the inventory, as the running program has it."""
     urls = [f"url {name or '-'} /{path}" for name, path, _ in test_permissions.routes()]
     calls = [
         f"api {method.upper()} {path}"

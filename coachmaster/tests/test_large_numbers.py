@@ -1,5 +1,3 @@
-"""A number in an address that is too large for the database is an address that does not exist."""
-
 import re
 
 import pytest

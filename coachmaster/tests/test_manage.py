@@ -1,5 +1,3 @@
-"""The command line, where something is missing."""
-
 import subprocess
 import sys
 

@@ -1,5 +1,3 @@
-"""What a page weighs on the wire the first time: at most 100 kB with its assets, and nothing comes from another host."""
-
 import gzip
 import re
 from pathlib import Path
@@ -20,7 +18,7 @@ LIMIT = 100_000
 
 @pytest.fixture
 def made(instructor):
-    """A batch of 40 with a sheet today; each of them owes something and has paid something."""
+    """A batch of 40 with a sheet today, dues and payments."""
     batch = DailyBatchFactory(
         name="JEE Morning", instructor=instructor, starts_on=timezone.localdate().replace(day=1)
     )

@@ -1,8 +1,8 @@
-"""Who may open which address: a written table, held against every route that the resolver knows.
+"""Access to every URL, as a table.
 
-Columns are people. Their objects: `teacher` teaches the batch of `student`, who has an enrollment, a payment and a mark;
-`other teacher` and `other student` have a batch of their own; `no role` is a person in no group. `login` means: sent to
-the login page and back. 404 is what is not yours to see, 403 what your role may not do.
+Columns are people: `teacher` teaches the batch of `student`, who has an enrollment, a payment
+and a mark; `other teacher` and `other student` have another batch; `no role` is in no group.
+`login` is a redirect to the sign-in page, a number is a status code.
 """
 
 import datetime
@@ -149,7 +149,7 @@ GET  attendance:sheet-go            login  302   302     404      403     403   
 GET  attendance:student-attendance login  200   200     404      200     404      404
 """
 
-# The only addresses that answer without a sign-in; Django admin's own door and its translations besides.
+# The only URLs that need no sign-in, besides the login and translations of Django admin.
 OPEN = {
     "dashboards:health",
     "accounts:login",
@@ -167,7 +167,7 @@ ROWS = [line.split() for line in TABLE.strip().splitlines() if not line.startswi
 
 
 def routes(patterns=None, prefix="", namespace=""):
-    """Every route of the project: ``(name, path, view)``."""
+    """Return every route as ``(name, path, view)``."""
     for entry in get_resolver().url_patterns if patterns is None else patterns:
         path = prefix + str(entry.pattern)
         if isinstance(entry, URLResolver):
@@ -186,7 +186,6 @@ ROUTES = {
 
 
 def address(name, objects):
-    """The address of a route, about the objects of `people`."""
     path, _ = ROUTES[name]
     given = {
         "pk": objects.get(path.split("/")[0]),
@@ -201,7 +200,7 @@ def address(name, objects):
 
 
 def answer(name, people, person, method, **kwargs):
-    """What the person gets, in the words of the table. What it changed is taken back."""
+    """Return the entry of the table; changes are rolled back."""
     before = transaction.savepoint()
     client = Client(**kwargs)
     if people[person]:
@@ -271,7 +270,6 @@ def test_pages_without_sign_in_are_listed():
 
 
 def admin_pages():
-    """The list and the add form of each table in Django admin."""
     yield "admin:index"
     for model in django_admin.site._registry:
         yield f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"

@@ -1,5 +1,3 @@
-"""Many files as one ZIP."""
-
 import io
 import zipfile
 

@@ -1,5 +1,3 @@
-"""Filters that every page may use."""
-
 import datetime
 
 from django.template import Context, Template

@@ -1,5 +1,3 @@
-"""Lists as files: exact, harmless, and flat in memory."""
-
 import csv
 import datetime
 import io

@@ -1,5 +1,3 @@
-"""How amounts and numbers look."""
-
 import pytest
 
 from coachmaster.core.money import grouped
