@@ -25,11 +25,3 @@ def rendered_mark(rendered, mark, key):
 @register.filter
 def rendered_marks(marks, rendered):
     return [rendered[mark] for mark in marks]
-
-
-@register.filter
-def marks_label(marks):
-    """Return `present, no mark, late`, or "" without any mark."""
-    if not any(marks):
-        return ""
-    return ", ".join(mark.label.lower() if mark else "no mark" for mark in marks)

@@ -108,7 +108,7 @@ def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, b
     assert (
         str(message) == "Attendance of Morning on 15 Jun 2026 saved: 1 present · 1 absent · 1 late."
     )
-    assert "Marked by Imran Khan, 15 Jun 18:40" in response.content.decode()
+    assert "Marked by Imran Khan, 15 Jun 18:40" in text_of(response)
 
 
 def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(

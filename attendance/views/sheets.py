@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from academics.models import Enrollment, Institute
 from accounts.unsaved_input import restored_input, restores_input
@@ -50,6 +51,13 @@ class SheetRow:
     @property
     def last(self):
         return (self.recent and self.recent[-1]) or ""
+
+    @cached_property
+    def recent_label(self):
+        """Return `present, no mark, late` for screen readers, "" without any mark."""
+        if not any(self.recent):
+            return ""
+        return ", ".join(mark.label.lower() if mark else "no mark" for mark in self.recent)
 
     @property
     def saved_note(self):

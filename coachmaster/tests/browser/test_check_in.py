@@ -63,7 +63,7 @@ def test_instructor_sees_students_check_in(browse, batch, instructor):
     expect(phone.get_by_text("Checked in to JEE Morning")).to_be_visible()
 
     # The list fills by itself.
-    expect(screen.get_by_text("1 of 2 here")).to_be_visible()
+    expect(screen.get_by_text("1 of 2 checked in")).to_be_visible()
     expect(screen.get_by_role("table")).to_contain_text("Asha Verma")
 
     # Bela has no phone with her and borrows Asha's.
@@ -106,7 +106,7 @@ def test_expired_or_foreign_code_marks_nobody(browse, batch, instructor, monkeyp
     phone.get_by_role("button", name="Check in").tap()
     expect(phone.get_by_text("Checked in to JEE Morning")).to_be_visible()
     phone.goto(code)
-    expect(phone.get_by_text("You are marked already")).to_be_visible()
+    expect(phone.get_by_text("You are already marked")).to_be_visible()
 
     stranger = browse(EnrollmentFactory(batch=DailyBatchFactory()).student.user, phone=True)
     stranger.goto(scanned(screen))
@@ -126,4 +126,4 @@ def test_check_in_works_without_scripts(browse, batch, instructor):
     phone.get_by_role("button", name="Check in").tap()
     expect(phone.get_by_text("Checked in to JEE Morning")).to_be_visible()
     screen.reload()
-    expect(screen.get_by_text("1 of 2 here")).to_be_visible()
+    expect(screen.get_by_text("1 of 2 checked in")).to_be_visible()

@@ -221,7 +221,7 @@ def test_marks_survive_expired_session(browse, instructor, batch, today):
     page.get_by_role("button", name="Sign in").tap()
 
     expect(page).to_have_url(re.compile(re.escape(address(batch, today))))
-    expect(page.locator("[data-kept-notice]")).to_contain_text("put back below")
+    expect(page.locator("[data-kept-notice]")).to_contain_text("restored below")
     expect(row(page, "Chitra Iyer").locator("input:checked")).to_have_value("absent")
     page.get_by_role("button", name="Save").tap()
     saved(page)
@@ -236,13 +236,13 @@ def test_marks_survive_expired_session_without_scripts(browse, instructor, batch
     page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
 
     save(page)
-    expect(page.get_by_role("status")).to_contain_text("what you had typed is there again")
+    expect(page.get_by_role("status")).to_contain_text("your entries are shown again")
     page.get_by_label("Email or admission number").fill(instructor.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").tap()
 
     expect(
-        page.get_by_text("Not saved yet: what was marked before you signed in is put back below.")
+        page.get_by_text("Not saved yet: the marks from before you signed in are restored below.")
     ).to_be_visible()
     expect(row(page, "Chitra Iyer").locator("input:checked")).to_have_value("absent")
     assert not Sheet.objects.exists()
@@ -294,7 +294,7 @@ def test_second_tab_keeps_its_marks_after_a_conflict(browse, instructor, batch, 
 
     expect(mine.get_by_role("alert")).to_contain_text("Anita Rao saved this sheet at")
     expect(row(mine, "Chitra Iyer")).to_contain_text(
-        "Now saved: Present. Save again to make it Late."
+        "Saved as Present. Save again to make it Late."
     )
     expect(row(mine, "Asha Verma")).to_contain_text("Absent since that save.")
     assert page_problems(mine) == []
