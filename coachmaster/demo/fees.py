@@ -7,7 +7,8 @@ from accounts.models import StudentProfile
 from coachmaster.core.money import ZERO, split
 from finance.balances import refresh_accounts, refresh_day_totals
 from finance.models import Charge, FeePlan, Payment
-from finance.services.installments import build_charges, save_plan
+from finance.services.fee_plans import save_plan
+from finance.services.installments import build_charges
 
 from .academy import CHUNK, DAY, EnrollmentPlan, StudentPlan
 from .receipts import create_payments

@@ -8,7 +8,7 @@ from coachmaster.core.form_fields import (
     WholeNumberField,
 )
 from coachmaster.core.money import ZERO, plain
-from finance.services import installments
+from finance.services.installments import split_evenly, split_rest
 
 MAX_INSTALLMENTS = 60
 
@@ -110,12 +110,12 @@ class InstallmentTable:
         if rows and sum((amount for _, amount in rows), ZERO) != total:
             try:
                 count = min(self.count, MAX_INSTALLMENTS - len(rows))
-                rows = installments.split_rest(rows, total, count)
+                rows = split_rest(rows, total, count)
             except ValidationError as refusal:
                 self.error = " ".join(refusal.messages)
                 return
         else:
-            rows = installments.split_evenly(total, self.count, rows[0][0] if rows else starts_on)
+            rows = split_evenly(total, self.count, rows[0][0] if rows else starts_on)
         self.propose(rows, offered_for, is_edited=True)
 
 

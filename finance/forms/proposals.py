@@ -5,7 +5,8 @@ from decimal import Decimal
 from academics.models import Batch
 from coachmaster.core.money import ZERO
 from finance.models import FeePlan, FeePlanPart
-from finance.services import installments
+from finance.services.fee_plans import rows_from_parts
+from finance.services.prorated_fees import ProratedFee, prorated_fee_from
 from finance.services.transfers import TransferTerms, fee_after_transfer, transfer_terms
 
 
@@ -22,7 +23,7 @@ class EnrollmentProposal:
     starts_on: datetime.date
     plan: FeePlan | None = None
     plans: dict = field(default_factory=dict)
-    share: installments.ProratedFee | None = None
+    share: ProratedFee | None = None
 
     @property
     def key(self):
@@ -31,7 +32,7 @@ class EnrollmentProposal:
     @property
     def rows(self):
         if self.plan:
-            return installments.rows_from_parts(self.plans[self.plan], self.fee, self.starts_on)
+            return rows_from_parts(self.plans[self.plan], self.fee, self.starts_on)
         return [(self.starts_on, self.fee)] if self.fee > ZERO else []
 
     @property
@@ -60,7 +61,7 @@ def propose_enrollment(form, today):
         proposal.plans.setdefault(part.plan, []).append(part)
     proposal.plan = next((plan for plan in proposal.plans if plan.pk == data.get("plan")), None)
     if proposal.starts_on > batch.starts_on and list_fee > ZERO:
-        share = installments.prorated_fee_from(batch, list_fee, proposal.starts_on)
+        share = prorated_fee_from(batch, list_fee, proposal.starts_on)
         if share and 0 < share.counted < share.all:
             proposal.share = share
     return proposal

@@ -7,15 +7,7 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO
 from finance.balances import refresh_accounts, refresh_day_totals
 from finance.locks import book_day, first_cancellation_day, lock_entry
-from finance.models import (
-    Charge,
-    ChargeKind,
-    LiveReference,
-    Mode,
-    ReceiptSeries,
-    Refund,
-    Reversal,
-)
+from finance.models import Charge, ChargeKind, LiveReference, Mode, ReceiptSeries, Refund, Reversal
 
 from .payment_limits import check_back_dating
 

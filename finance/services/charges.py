@@ -8,7 +8,7 @@ from finance.balances import refresh_accounts
 from finance.locks import lock_account, lock_accounts
 from finance.models import Charge, ChargeKind
 
-from . import installments
+from .installments import cancel_charges, latest_due_date
 
 
 @transaction.atomic
@@ -71,7 +71,7 @@ def current_enrollments(students, batch=None):
 
 def check_due_date(day):
     """Raise ValidationError if ``day`` is so far away that its year must be wrong."""
-    first, last = months_later(timezone.localdate(), -12), installments.latest_due_date()
+    first, last = months_later(timezone.localdate(), -12), latest_due_date()
     if not first <= day <= last:
         message = f"Choose a day from {format_date(first)} to {format_date(last)}."
         raise ValidationError({"due_on": message})
@@ -96,6 +96,6 @@ def cancel_charge(*, charge, reason, by):
         )
     if charge.is_cancelled:
         raise ValidationError("This charge is already cancelled.")
-    installments.cancel_charges([charge], reason=reason, by=by)
+    cancel_charges([charge], reason=reason, by=by)
     refresh_accounts([charge.student_id])
     return charge

@@ -15,8 +15,9 @@ from finance.ledger import fee_status
 from finance.locks import lock_account
 from finance.models import Charge, ChargeKind
 
-from . import installments
 from .bulk_enrollments import BulkEnrollment
+from .fee_plans import plan_rows
+from .installments import build_charges, cancel_charges
 
 
 @transaction.atomic
@@ -55,7 +56,7 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
             f"{batch} has {seats} of {batch.capacity} seats left, for {len(students)} students."
         )
         raise ValidationError({"batch": message})
-    rows = installments.plan_rows(plan, batch.course.total_fee, enrolled_on) if plan else None
+    rows = plan_rows(plan, batch.course.total_fee, enrolled_on) if plan else None
     enrollments, errors = [], []
     for student in sorted(students, key=lambda student: student.pk):
         try:
@@ -122,10 +123,10 @@ def _retain_fee(enrollment, fee_to_keep, *, ended_on, reason, by):
         else:
             cancelled.append(line.charge)
     today = timezone.localdate()
-    installments.cancel_charges(cancelled, reason=reason, by=by)
+    cancel_charges(cancelled, reason=reason, by=by)
     due_on = min(cancelled[0].due_on, max(ended_on, today))
     rows = [(due_on, rest)] if rest > ZERO else []
-    Charge.objects.bulk_create(installments.build_charges(enrollment, rows, on=today, by=by))
+    Charge.objects.bulk_create(build_charges(enrollment, rows, on=today, by=by))
 
 
 @transaction.atomic

@@ -1,55 +1,20 @@
 """Tuition in installments. A row is a pair of a due date and rupees."""
 
-import datetime
 import secrets
-from dataclasses import dataclass
-from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from academics.timetable import Timetable, class_days
 from coachmaster.core.dates import format_date, months_later
-from coachmaster.core.money import ZERO, display, share, split, split_in_proportion
+from coachmaster.core.money import ZERO, display, split, split_in_proportion
 from finance.balances import refresh_accounts
 from finance.ledger import fee_status
 from finance.locks import lock_account
-from finance.models import Charge, ChargeKind, Concession, FeePlanPart
+from finance.models import Charge, ChargeKind, Concession
 
-DAY = datetime.timedelta(days=1)
 #: A due date further ahead is a typing error.
 MAX_YEARS_AHEAD = 10
-
-
-def plan_rows(plan, fee, starts_on):
-    """Return the rows of ``plan`` for a student who starts on ``starts_on``.
-
-    Amounts that do not add up to ``fee`` are scaled. A date before the start is moved to it.
-    """
-    return rows_from_parts(list(plan.parts.all()), fee, starts_on)
-
-
-def rows_from_parts(parts, fee, starts_on):
-    if not parts or fee <= ZERO:
-        return [(starts_on, fee)] if fee > ZERO else []
-    weights = [part.percent if part.amount is None else part.amount for part in parts]
-    amounts = split_in_proportion(fee, weights)
-    days = [max(part.due_on or starts_on + part.days * DAY, starts_on) for part in parts]
-    return sorted((day, amount) for day, amount in zip(days, amounts, strict=True) if amount > ZERO)
-
-
-@transaction.atomic
-def save_plan(plan, parts):
-    plan.full_clean()
-    plan.save()
-    plan.parts.all().delete()
-    FeePlanPart.objects.bulk_create(
-        [
-            FeePlanPart(plan=plan, position=number, **part)
-            for number, part in enumerate(parts, start=1)
-        ]
-    )
 
 
 def split_rest(rows, total, count):
@@ -221,41 +186,3 @@ def cancel_charges(charges, *, reason, by):
     Charge.objects.bulk_update(
         charges, ["cancelled_on", "cancelled_by", "cancel_reason", "open_now"]
     )
-
-
-@dataclass
-class ProratedFee:
-    """In rupees: ``fee`` × ``counted`` ÷ ``all`` = ``amount``."""
-
-    fee: Decimal
-    counted: int
-    all: int
-    amount: Decimal
-
-
-def prorated_fee_from(batch, fee, joined_on):
-    """Return None if the batch has no end date or no planned classes."""
-    if batch.ends_on is None:
-        return None
-    days = class_days(batch, batch.starts_on, batch.ends_on)
-    left = sum(day >= joined_on for day in days)
-    if not days:
-        return None
-    return ProratedFee(fee=fee, counted=left, all=len(days), amount=share(fee, left, len(days)))
-
-
-def prorated_fee_until(enrollment, fee, ended_on):
-    """Count classes before a transfer as held. Return None as above."""
-    current, *earlier = enrollment.with_predecessors
-    if current.batch.ends_on is None:
-        return None
-    batches = [one.batch for one in (current, *earlier)]
-    timetable = Timetable(batches, (earlier or [current])[-1].enrolled_on, current.batch.ends_on)
-    days = timetable.class_days(current.batch, current.enrolled_on)
-    if not days:
-        return None
-    before = sum(
-        len(timetable.class_days(one.batch, one.enrolled_on, one.ended_on - DAY)) for one in earlier
-    )
-    held, all_days = before + sum(day < ended_on for day in days), before + len(days)
-    return ProratedFee(fee=fee, counted=held, all=all_days, amount=share(fee, held, all_days))

@@ -11,8 +11,8 @@ from finance.balances import refresh_accounts
 from finance.ledger import ChargeLine
 from finance.locks import lock_account, lock_batch
 
-from . import installments
 from .enrollments import tuition_lines
+from .installments import check_installments, replace_charges
 
 
 @transaction.atomic
@@ -42,8 +42,8 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
     if rows is None:
         rows = terms.rows
     first_day = min([on, *(due_on for due_on, _ in terms.rows)])
-    installments.check_installments(rows, terms.to_pay, not_before=first_day)
-    installments.replace_charges(
+    check_installments(rows, terms.to_pay, not_before=first_day)
+    replace_charges(
         new_enrollment,
         [line.charge for line in terms.cancelled],
         rows,

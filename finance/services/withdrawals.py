@@ -8,7 +8,7 @@ from academics.models import Enrollment, Institute
 from coachmaster.core.money import ZERO, share
 from finance.models import Account, Payment
 
-from . import installments
+from .prorated_fees import ProratedFee, prorated_fee_until
 
 DAY = datetime.timedelta(days=1)
 
@@ -19,7 +19,7 @@ class RetainedFee:
 
     fee: Decimal  # the charges of the enrollment less concessions
     conceded: Decimal
-    held: installments.ProratedFee | None  # None if the classes cannot be counted
+    held: ProratedFee | None  # None if the classes cannot be counted
     percent: int
     deduction: Decimal
     amount: Decimal
@@ -30,7 +30,7 @@ def propose_retained_fee(enrollment, lines, ended_on):
     fee = sum((line.net for line in lines), ZERO)
     conceded = sum((line.conceded for line in lines), ZERO)
     percent = Institute.objects.current().leaving_deduction_percent
-    held = installments.prorated_fee_until(enrollment, fee, ended_on) if fee > ZERO else None
+    held = prorated_fee_until(enrollment, fee, ended_on) if fee > ZERO else None
     if held is None:
         return RetainedFee(fee, conceded, None, percent, ZERO, fee)
     deduction = min(share(fee, percent, 100), fee - held.amount)

@@ -13,8 +13,9 @@ from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
 from finance.ledger import fee_status
 from finance.models import Account, Charge, LateFeeRule
-from finance.services import charges, installments, late_fees
+from finance.services import charges, late_fees
 from finance.services.enrollments import drop
+from finance.services.installments import change_installments
 
 from .factories import enrolled, paid
 
@@ -307,7 +308,7 @@ def test_a_late_fee_that_was_cancelled_or_whose_installment_was_changed_does_not
     assert late_fees.post_late_fees(on=today()) == []
 
     rows = [(today() - 8 * DAY, Decimal("1000.00")), (today() + DAY, Decimal("3000.00"))]
-    installments.change_installments(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
+    change_installments(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
     assert late_fees.post_late_fees(on=today()) == []
 
 

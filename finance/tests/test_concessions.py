@@ -14,7 +14,8 @@ from accounts.tests.factories import StudentFactory, UserFactory
 from conftest import ADMIN
 from finance.ledger import fee_status
 from finance.models import Charge, Concession, LateFeeRule
-from finance.services import concessions, installments, late_fees
+from finance.services import concessions, late_fees
+from finance.services.installments import change_installments
 
 from .factories import enrolled, paid
 
@@ -262,7 +263,7 @@ def test_a_waiting_concession_goes_along_when_installments_change(admin):
     waiting(enrollment.student, admin)
     rows = [(today() + DAY, Decimal("6000.00")), (today() + 2 * DAY, Decimal("6000.00"))]
 
-    installments.change_installments(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
+    change_installments(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
 
     assert balance(enrollment.student) == Decimal("12000.00")
     carried = list(Concession.objects.waiting())

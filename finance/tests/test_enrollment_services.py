@@ -15,8 +15,11 @@ from coachmaster.core.money import split_in_proportion
 from finance import checks
 from finance.ledger import fee_status
 from finance.models import Charge, Concession, FeePlan, FeePlanPart, LateFeeRule, Refund
-from finance.services import cancellations, concessions, installments, late_fees, refunds
+from finance.services import cancellations, concessions, late_fees, refunds
 from finance.services.enrollments import drop
+from finance.services.fee_plans import plan_rows
+from finance.services.installments import change_installments, split_rest
+from finance.services.prorated_fees import prorated_fee_from
 from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
@@ -70,32 +73,30 @@ def test_a_plan_by_per_cent_divides_the_fee_with_the_odd_paisa_first():
     )
     start = datetime.date(2026, 6, 1)
 
-    assert installments.plan_rows(thirds, Decimal("1000.00"), start) == [
+    assert plan_rows(thirds, Decimal("1000.00"), start) == [
         (start, Decimal("333.30")),
         (start + 30 * DAY, Decimal("333.30")),
         (start + 60 * DAY, Decimal("333.40")),
     ]
     halves = plan((Decimal("50"), None, 0), (Decimal("50"), None, 30))
-    assert [
-        amount for _, amount in installments.plan_rows(halves, Decimal("0.03"), start)
-    ] == rupees("0.02", "0.01")
+    assert [amount for _, amount in plan_rows(halves, Decimal("0.03"), start)] == rupees(
+        "0.02", "0.01"
+    )
 
 
 def test_amounts_of_a_plan_are_kept_for_the_full_fee_and_are_proportions_of_a_lower_one():
     parts = plan((None, Decimal("2000.00"), 0), (None, Decimal("10000.00"), 30))
     start = datetime.date(2026, 6, 1)
 
-    full = installments.plan_rows(parts, Decimal("12000.00"), start)
-    lower = installments.plan_rows(parts, Decimal("9000.00"), start)
+    full = plan_rows(parts, Decimal("12000.00"), start)
+    lower = plan_rows(parts, Decimal("9000.00"), start)
 
     assert [amount for _, amount in full] == rupees("2000.00", "10000.00")
     assert [amount for _, amount in lower] == rupees("1500.00", "7500.00")
 
 
 def test_the_rest_is_split_a_month_apart():
-    rows = installments.split_rest(
-        [(datetime.date(2026, 1, 31), Decimal("100.00"))], Decimal("1100.00"), 3
-    )
+    rows = split_rest([(datetime.date(2026, 1, 31), Decimal("100.00"))], Decimal("1100.00"), 3)
 
     assert rows[1:] == [
         (datetime.date(2026, 2, 28), Decimal("333.34")),
@@ -138,9 +139,7 @@ def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin
     paid(student=enrollment.student, amount="5000.00")
     new = [(today + 10 * DAY, Decimal("3000.00")), (today + 40 * DAY, Decimal("4000.00"))]
 
-    installments.change_installments(
-        enrollment=enrollment, rows=new, reason="Father's salary day", by=admin
-    )
+    change_installments(enrollment=enrollment, rows=new, reason="Father's salary day", by=admin)
 
     after = status(enrollment)
     assert open_rows(enrollment) == new
@@ -168,7 +167,7 @@ def test_changed_installments_carry_concessions_over(admin):
         amount=Decimal("1000"),
     )
 
-    installments.change_installments(
+    change_installments(
         enrollment=enrollment,
         rows=[(today + 5 * DAY, Decimal("11000.00"))],
         reason="One payment",
@@ -389,7 +388,7 @@ def test_the_fee_for_the_classes_held_is_shown_with_its_working():
         starts_on=datetime.date(2026, 6, 1), ends_on=datetime.date(2026, 6, 30)
     )
 
-    share = installments.prorated_fee_from(batch, Decimal("1000.00"), datetime.date(2026, 6, 21))
+    share = prorated_fee_from(batch, Decimal("1000.00"), datetime.date(2026, 6, 21))
 
     assert (share.counted, share.all, share.amount) == (10, 30, Decimal("333.33"))
 

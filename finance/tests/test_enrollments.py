@@ -15,8 +15,8 @@ from accounts.tests.factories import StudentFactory
 from coachmaster.core.dates import format_date
 from finance.ledger import fee_status
 from finance.models import Account, Charge, FeePlan
-from finance.services import installments
 from finance.services.enrollments import complete, drop
+from finance.services.fee_plans import save_plan
 
 from .factories import enrolled, paid
 
@@ -709,7 +709,7 @@ def test_several_pay_by_a_plan_of_the_course(client_of, admin, student):
         FeePlan.objects.create(course=course, name="Two parts")
         for course in (batch.course, CourseFactory())
     )
-    installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
+    save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
     other = StudentFactory()
     client = client_of(admin)
 

@@ -23,11 +23,12 @@ from finance.models import (
     LateFeeRule,
     ReceiptSeries,
 )
-from finance.services import charges, concessions, installments, late_fees, refunds
+from finance.services import charges, concessions, late_fees, refunds
 from finance.services.bulk_payments import BulkPayments
 from finance.services.cancellations import cancel_receipt
 from finance.services.day_closes import close_day, expected_cash
 from finance.services.enrollments import enroll_several
+from finance.services.installments import change_installments
 from finance.services.payments import ReceivedMoney, build_payment
 from finance.services.transfers import transfer
 
@@ -139,9 +140,7 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
             (today + timedelta(days=days), Decimal("5000.00")),
             (today + timedelta(days=2 * days), Decimal("7000.00")),
         ]
-        return installments.change_installments(
-            enrollment=enrollment, rows=rows, reason="Salary day", by=owner
-        )
+        return change_installments(enrollment=enrollment, rows=rows, reason="Salary day", by=owner)
 
     at_once(
         *[lambda days=days: change(days) for days in (10, 20, 30)],

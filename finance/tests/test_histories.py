@@ -46,12 +46,13 @@ from finance.services import (
     charges,
     concessions,
     enrollments,
-    installments,
     late_fees,
     refunds,
     transfers,
 )
+from finance.services import installments as installments_installments
 from finance.services.enrollments import tuition_lines
+from finance.services.installments import split_evenly, unpaid_tuition
 from finance.services.payments import ReceivedMoney, record_payment
 
 HISTORIES = int(os.environ.get("HISTORIES", 20))
@@ -321,12 +322,10 @@ class FeeDesk(RuleBasedStateMachine):
     def change_installments(self, which, parts):
         enrollment = self.one(self.active(), which)
         if enrollment:
-            is_open = sum(
-                (line.unpaid for line in installments.unpaid_tuition(enrollment, self.today)), ZERO
-            )
+            is_open = sum((line.unpaid for line in unpaid_tuition(enrollment, self.today)), ZERO)
             if is_open > ZERO:
-                rows = installments.split_evenly(is_open, parts, self.today + 5 * DAY)
-                installments.change_installments(
+                rows = split_evenly(is_open, parts, self.today + 5 * DAY)
+                installments_installments.change_installments(
                     enrollment=enrollment, rows=rows, reason="asked for", by=self.by
                 )
 

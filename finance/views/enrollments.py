@@ -13,7 +13,8 @@ from finance.forms.installments import InstallmentTable
 from finance.forms.proposals import is_outdated, propose_enrollment, update_table
 from finance.forms.student_picker import StudentPickerForm
 from finance.reports.enrollment_dues import enrollment_dues
-from finance.services import concessions, enrollments, installments
+from finance.services import concessions, enrollments
+from finance.services.installments import check_installments
 
 from .active_enrollment import enrollment_form_page, first_possible_end, with_active_enrollment
 from .student_picker import picked_student, student_picker
@@ -81,7 +82,7 @@ def _enroll(request, student, form, table, terms):
     rows = table.rows if table.is_edited else terms.rows
     data = form.cleaned_data
     try:
-        installments.check_installments(rows, terms.fee, not_before=terms.starts_on)
+        check_installments(rows, terms.fee, not_before=terms.starts_on)
         form.check_clashes([student], data["batch"])
         return enrollments.enroll(
             student=student,

@@ -9,7 +9,7 @@ from coachmaster.core.money import display
 from coachmaster.core.views import form_page
 from finance.forms.fee_plans import FeePlanForm
 from finance.models import FeePlan
-from finance.services import installments
+from finance.services.fee_plans import save_plan
 
 
 def plan_create(request, pk):
@@ -30,7 +30,7 @@ def _plan_page(request, plan, parts, *, title, submit):
     form = FeePlanForm(request.POST or None, instance=plan, parts=parts)
     if all([form.is_valid(), form.part_formset.is_valid()]):
         try:
-            installments.save_plan(form.instance, form.part_formset.parts)
+            save_plan(form.instance, form.part_formset.parts)
         except ValidationError as error:
             add_errors(form, error)
         else:

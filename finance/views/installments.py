@@ -9,7 +9,7 @@ from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO
 from coachmaster.core.views import form_page
 from finance.forms.installments import InstallmentReasonForm, InstallmentTable
-from finance.services import installments
+from finance.services.installments import change_installments, unpaid_tuition
 
 
 def installments_update(request, pk):
@@ -18,7 +18,7 @@ def installments_update(request, pk):
     )
     student, today = enrollment.student, timezone.localdate()
     back = reverse("finance:student-fees", args=[student.pk])
-    lines = installments.unpaid_tuition(enrollment, today)
+    lines = unpaid_tuition(enrollment, today)
     if not lines:
         messages.error(request, f"The fee for {enrollment.batch} is fully paid.")
         return redirect(back)
@@ -30,7 +30,7 @@ def installments_update(request, pk):
         form = InstallmentReasonForm(initial={"reason": form["reason"].value()})
     elif form.is_valid() and table.is_valid():
         try:
-            installments.change_installments(
+            change_installments(
                 enrollment=enrollment,
                 rows=table.rows,
                 by=request.user,

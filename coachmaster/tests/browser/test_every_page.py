@@ -16,7 +16,8 @@ from coachmaster.core.tests.workbooks import xlsx
 from coachmaster.demo.institute import create_demo
 from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
-from finance.services import concessions, installments, late_fees, refunds
+from finance.services import concessions, late_fees, refunds
+from finance.services.fee_plans import save_plan
 from finance.tests.factories import enrolled, paid
 from finance.verification import receipt_token
 
@@ -129,7 +130,7 @@ def of_the_fee_desk(made):
     """Fees, with every kind of row."""
     enrollment, owner = made["enrollment"], made["admin"]
     plan = FeePlan.objects.create(course=enrollment.batch.course, name="Two halves")
-    installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
+    save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
     rule = LateFeeRule.objects.create(
         name="Late fee", grace_days=0, kind="per_day", amount=20, cap=100
     )

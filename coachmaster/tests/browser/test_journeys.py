@@ -12,7 +12,7 @@ from academics.tests.factories import DailyBatchFactory
 from accounts.tests.factories import PASSWORD, StudentFactory
 from attendance.models import Mark, Sheet
 from finance.models import Charge, FeePlan, Payment
-from finance.services import installments
+from finance.services.fee_plans import save_plan
 from finance.tests.factories import enrolled, paid
 
 from .conftest import overflow, page_problems
@@ -93,7 +93,7 @@ def test_desk_prorates_and_splits_a_fee_by_plan(browse, admin, batch):
     )
     batch.save()
     plan = FeePlan.objects.create(course=batch.course, name="Two halves")
-    installments.save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
+    save_plan(plan, [{"percent": 50, "days": 0}, {"percent": 50, "days": 30}])
     page = browse(admin)
     page.goto(f"{reverse('finance:enrollment-create')}?student={student.pk}")
     amounts = page.get_by_label(re.compile("Installment .: amount"))
