@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import secrets
 import shutil
 import sqlite3
@@ -14,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.roles import ADMIN
 from accounts.tests.factories import UserFactory
-from coachmaster.backups import backups, other_databases, postgresql, sqlite
+from coachmaster.backups import other_databases, postgresql, sqlite
 from finance.models import Account, Payment
 from finance.services.payments import ReceivedMoney, record_payment
 from finance.tests.factories import enrolled, paid
@@ -24,8 +25,6 @@ from .second_database import everything_in, second_database
 __all__ = ["second_database"]
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db(transaction=True)]
-
-engine = backups._engine
 
 
 def error_of(command, *arguments, **options):
@@ -175,7 +174,7 @@ def test_backup_with_problems_deletes_no_older_backup(institute, tmp_path):
     error = error_of("backup", tmp_path / "{date}.backup", keep=1)
 
     assert "was saved, but it has problems" in error
-    assert "the balance kept is ₹1.00, the rows say ₹7,000.00." in error
+    assert "the cached balance is ₹1.00, the rows say ₹7,000.00." in error
     assert older.exists()
     assert (tmp_path / f"{timezone.localdate()}.backup").exists()
 
@@ -187,7 +186,8 @@ def test_full_disk_leaves_the_former_backup(backup, monkeypatch):
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(engine(), "write_backup", fill)
+    engine = sqlite if connection.vendor == "sqlite" else postgresql
+    monkeypatch.setattr(engine, "write_backup", fill)
 
     assert error_of("backup", backup).startswith(f"The disk of {backup} is full.")
     assert backup.read_bytes() == former
@@ -195,7 +195,8 @@ def test_full_disk_leaves_the_former_backup(backup, monkeypatch):
 
 
 def test_second_backup_to_the_same_name_is_refused(backup):
-    with backups._partial_file(backup):
+    with backup.with_name("good.backup.part").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
         assert error_of("backup", backup).startswith(f"Another backup to {backup} is running.")
 
 

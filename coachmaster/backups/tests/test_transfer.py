@@ -263,7 +263,7 @@ REFUSALS = {
     ),
     "with a wrong balance": (
         lambda folder: change_file(folder, "finance_account", "11900.50", "11900.49"),
-        "the balance kept is ₹11,900.49, the rows say ₹11,900.50.",
+        "the cached balance is ₹11,900.49, the rows say ₹11,900.50.",
     ),
     "with a stray reference": (
         lambda folder: change_file(
