@@ -59,8 +59,10 @@ def test_fee_is_required(file):
     taken = run_import("import_courses", path, "--map", "code=id", "--default", "total_fee=50,000")
 
     assert refused.code == 1
-    assert "total_fee: There is no such column. Found: id, code, name, subjects:id." in refused.said
-    assert "--default total_fee=VALUE" in refused.said
+    assert (
+        "total_fee: There is no such column. Found: id, code, name, subjects:id." in refused.errors
+    )
+    assert "--default total_fee=VALUE" in refused.errors
     assert taken.summary == "2 courses created, 0 changed, 0 unchanged, 0 skipped."
     assert set(Course.objects.values_list("code", "total_fee")) == {
         ("x_course_1", Decimal("50000.00")),
@@ -86,7 +88,7 @@ def test_invalid_course_is_refused(file, text, sentence):
     run = run_import("import_courses", file(text))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert Course.objects.count() == 2
 
 
@@ -204,7 +206,7 @@ def test_invalid_batch_is_refused(file, course, student, cells, sentence):
     run = run_import("import_batches", file(BATCHES.splitlines()[0] + f"\n{cells}\n"))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert Batch.objects.count() == 1
 
 
@@ -215,7 +217,7 @@ def test_ambiguous_instructor_is_refused(file, course):
 
     assert (
         "row 3, Teacher: “IMRAN KHAN”: Several instructors have this name. Write the email."
-        in run.said
+        in run.errors
     )
     assert not Batch.objects.exists()
 
@@ -275,5 +277,5 @@ def test_one_invalid_row_refuses_all_holidays(file, lines, sentence):
     run = run_import("import_holidays", file(f"name,first,last\n{lines}\n"))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert not Holiday.objects.exists()

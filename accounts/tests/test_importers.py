@@ -110,8 +110,8 @@ def test_one_invalid_row_refuses_all_students(file):
     for flags in ([], ["--dry-run"]):
         run = run_import("import_students", path, *flags)
         assert run.code == 1
-        assert "row 3, email: “ravi@example,com”: Enter a valid email address." in run.said
-        assert "rows.csv was not imported: 1 problem. Nothing was written." in run.said
+        assert "row 3, email: “ravi@example,com”: Enter a valid email address." in run.errors
+        assert "rows.csv was not imported: 1 problem. Nothing was written." in run.errors
         assert not StudentProfile.objects.exists()
 
     run = run_import("import_students", path, "--skip-line", "3")
@@ -121,9 +121,9 @@ def test_one_invalid_row_refuses_all_students(file):
 def test_command_shows_a_hundred_problems_and_counts_the_rest(file):
     run = run_import("import_students", file("name,dob\n" + "A,x\n" * 130))
 
-    assert run.said.count("Enter a date that exists") == 100
-    assert "… and 30 more." in run.said
-    assert "130 problems" in run.said
+    assert run.errors.count("Enter a date that exists") == 100
+    assert "… and 30 more." in run.errors
+    assert "130 problems" in run.errors
 
 
 def test_names_in_parts_are_joined(file):
@@ -186,7 +186,7 @@ def test_ambiguous_student_is_refused(file):
     assert run.code == 1
     assert (
         "row 2, name: “ravi iyer”: Several students match this row. Add the admission number"
-        in run.said
+        in run.errors
     )
 
 
@@ -221,7 +221,7 @@ def test_duplicate_number_or_email_is_refused(file, admin, text, sentence):
     run = run_import("import_students", file(text))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert User.objects.count() == before
 
 
@@ -290,7 +290,7 @@ def test_instructor_needs_own_email(file, student, text, sentence):
     run = run_import("import_instructors", file(text))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert not User.objects.able_to_teach().exists()
 
 
@@ -316,7 +316,7 @@ def test_wrong_usage_exits_with_2(file, flags, sentence):
     run = run_import("import_students", file(STUDENTS), *flags)
 
     assert run.code == 2
-    assert sentence in run.said
+    assert sentence in run.errors
     assert not StudentProfile.objects.exists()
 
 
@@ -329,7 +329,7 @@ def test_interrupt_writes_nothing(file, monkeypatch):
     run = run_import("import_students", file(STUDENTS))
 
     assert run.code == 130
-    assert "A file is imported in full or not at all" in run.said
+    assert "A file is imported in full or not at all" in run.errors
     assert not User.objects.exists()
 
 
@@ -342,7 +342,7 @@ def test_simultaneous_change_writes_nothing(file, monkeypatch):
     run = run_import("import_instructors", file(FACULTY))
 
     assert run.code == 1
-    assert "Somebody else changed the same records just now. Run the import again." in run.said
+    assert "Somebody else changed the same records just now. Run the import again." in run.errors
     assert User.objects.count() == 1
 
 

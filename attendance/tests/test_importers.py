@@ -100,7 +100,7 @@ def test_invalid_mark_is_refused_and_creates_no_sheet(file, batch, rows, sentenc
     run = run_import("import_attendance", file(f"Date,Batch,Student,Status\n{rows}\n"))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert not Sheet.objects.exists()
 
 
@@ -112,7 +112,7 @@ GRID = "Student,Batch,15/06/2026,2026-06-16 00:00,Remarks\nA,Morning,P,A,x\nB,Mo
 def test_register_is_imported_once_by_its_dates(file, batch):
     first, second = (run_import("import_attendance_grid", file(GRID)) for _ in range(2))
 
-    assert first.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", first.said
+    assert first.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", first.errors
     assert "Columns not used: Remarks." in first.out
     assert second.summary == "0 marks created, 0 changed, 3 unchanged, 0 skipped."
     assert marks() == ["15 A present", "16 A absent", "16 B late"]
@@ -126,12 +126,12 @@ def test_register_of_a_workbook_has_dates_as_headings(file, batch):
         file(xlsx([["Student", "Batch", day], ["A", "M1", "P"]]), "grid.xlsx"),
     )
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert marks() == ["15 A present"]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("A,Morning,P", "A,Morning,X", "row 2, 15/06/2026: “X”: Write P, A, L or E"),
         ("A,Morning,P", "C,Morning,P", "row 2, Student: “C”: There is no such student."),
@@ -143,27 +143,27 @@ def test_register_of_a_workbook_has_dates_as_headings(file, batch):
         ),
     ],
 )
-def test_invalid_register_cell_is_reported_by_row_and_date(file, batch, old, new, said):
+def test_invalid_register_cell_is_reported_by_row_and_date(file, batch, old, new, message):
     assert old in GRID
 
     run = run_import("import_attendance_grid", file(GRID.replace(old, new)))
 
     assert run.code == 1
-    assert said in run.said
+    assert message in run.errors
     assert not Mark.objects.exists()
 
 
 def test_register_heading_may_contain_month_name(file, batch):
     run = run_import("import_attendance_grid", file(GRID.replace("15/06/2026", "15-Jun-26")))
 
-    assert run.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", run.said
+    assert run.summary == "3 marks created, 0 changed, 0 unchanged, 0 skipped.", run.errors
 
 
 def test_register_without_date_is_refused(file, batch):
     run = run_import("import_attendance_grid", file("Student,Batch,Mon,Tue\nA,M1,P,P\n"))
 
     assert run.code == 1
-    assert "a date: There is no such column. Found: Student, Batch, Mon, Tue." in run.said
+    assert "a date: There is no such column. Found: Student, Batch, Mon, Tue." in run.errors
 
 
 def test_different_mark_of_register_is_corrected(file, batch):
@@ -189,7 +189,7 @@ def test_totals_count_with_marks_and_are_imported_once(file, batch):
 
     first, second = (run_import("import_attendance_totals", file(TOTALS)) for _ in range(2))
 
-    assert first.summary == "2 totals created, 0 changed, 0 unchanged, 0 skipped.", first.said
+    assert first.summary == "2 totals created, 0 changed, 0 unchanged, 0 skipped.", first.errors
     assert second.summary == "0 totals created, 0 changed, 2 unchanged, 0 skipped."
     assert tallies() == {
         "A": Tally(present=37, absent=4),
@@ -217,7 +217,7 @@ def test_different_totals_replace_earlier_ones(file, batch):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("40,36", "30,36", "Classes held: “30”: Attended, absent and excused do not add up to it."),
         ("40,36", ",36", "Attended: “36”: Enter of how many"),
@@ -226,13 +226,13 @@ def test_different_totals_replace_earlier_ones(file, batch):
         ("B,M1", "A,M1", "row 3, Student: “A”: Row 2 is the same student in this batch."),
     ],
 )
-def test_invalid_totals_are_refused(file, batch, old, new, said):
+def test_invalid_totals_are_refused(file, batch, old, new, message):
     assert old in TOTALS
 
     run = run_import("import_attendance_totals", file(TOTALS.replace(old, new)))
 
     assert run.code == 1
-    assert said in run.said
+    assert message in run.errors
     assert tallies() == {"A": Tally(), "B": Tally()}
 
 

@@ -193,7 +193,7 @@ def test_sheet_waits_for_instructor_without_absent_option(batch, import_punches)
 def test_unknown_punch_refuses_file(batch, import_punches, reading, sentence):
     run = import_punches("26-1,2026-06-15 17:02", reading)
 
-    assert run.code == 1 and sentence in run.said
+    assert run.code == 1 and sentence in run.errors
     assert marks() == [] and not Sheet.objects.exists()
 
 
@@ -220,7 +220,7 @@ def test_no_class_on_holidays_and_after_leaving(batch, import_punches):
     )
 
     run = import_punches("26-1,2026-06-15 17:02", "26-2,2026-06-16 17:02")
-    assert run.said.count("No class of the student's batches") == 2
+    assert run.errors.count("No class of the student's batches") == 2
 
 
 def test_a_dry_run_writes_nothing(batch, import_punches):

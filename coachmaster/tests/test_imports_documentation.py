@@ -51,7 +51,7 @@ def test_example_files_can_be_imported_in_order_and_twice(file):
 
             run = run_import(command, file(content, name), *flags)
 
-            assert run.code == 0, (heading, run.said)
+            assert run.code == 0, (heading, run.errors)
             assert re.search(rf"\b[23] (\w+ )?{verb}", run.summary), (heading, run.summary)
             assert "not used" not in run.out
 

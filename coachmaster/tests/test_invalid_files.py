@@ -165,7 +165,7 @@ def rows_of_every_table():
 def test_valid_file_is_imported(file, institute, command):
     run = run_import(command, file(GOOD[command]))
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert run.summary.startswith("2 ")
 
 
@@ -174,7 +174,7 @@ def test_valid_file_is_imported(file, institute, command):
 def test_valid_workbook_is_imported(file, institute, command, make):
     run = run_import(command, file(make(_rows(GOOD[command])), "rows.xlsx"))
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert run.summary.startswith("2 ")
 
 
@@ -199,9 +199,9 @@ def test_invalid_files_are_refused(file, institute, command):
         run, dry_run = run_import(command, path), run_import(command, path, "--dry-run")
 
         assert run.code == dry_run.code == (2 if bad == "two sheets" else 1), bad
-        assert sentence in run.said, bad
-        assert "Nothing was written." in run.said or run.code == 2, bad
-        assert dry_run.said == run.said, bad
+        assert sentence in run.errors, bad
+        assert "Nothing was written." in run.errors or run.code == 2, bad
+        assert dry_run.errors == run.errors, bad
         assert rows_of_every_table() == before, bad
 
 
@@ -219,6 +219,6 @@ def test_too_long_text_is_reported_by_its_cell(file, institute, command, column,
     run = run_import(command, file("\n".join(map(",".join, rows))))
 
     assert run.code == 1
-    assert f"row 2, {column}: " in run.said
-    assert f"at most {most} characters (it has {most + 1})." in run.said
+    assert f"row 2, {column}: " in run.errors
+    assert f"at most {most} characters (it has {most + 1})." in run.errors
     assert rows_of_every_table() == before

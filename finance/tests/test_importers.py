@@ -35,9 +35,9 @@ def asha(student):
 
 def balance(student):
     """Return the balance of the account, after a check against the ledger."""
-    said = Account.objects.get(pk=student.pk).balance
-    assert said == fee_status(student, timezone.localdate()).balance
-    return said
+    balance = Account.objects.get(pk=student.pk).balance
+    assert balance == fee_status(student, timezone.localdate()).balance
+    return balance
 
 
 # Enrollments ----------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_lower_fee_needs_a_reason(file, asha, batch):
         "import_enrollments", file('student,batch,fee,reason\n26-77701,M1,"10,000",Sister here\n')
     )
 
-    assert "row 2, fee_reason: Enter the reason for the lower fee." in refused.said
+    assert "row 2, fee_reason: Enter the reason for the lower fee." in refused.errors
     assert taken.code == 0
     assert balance(asha) == Decimal("10000.00")
 
@@ -143,7 +143,7 @@ def test_last_seat_goes_to_first_row(file, batch):
     )
 
     assert run.code == 1
-    assert "row 3, batch: “M1”: Morning is full: all 2 seats are taken." in run.said
+    assert "row 3, batch: “M1”: Morning is full: all 2 seats are taken." in run.errors
     assert Enrollment.objects.count() == 1
 
 
@@ -187,7 +187,7 @@ def test_import_refuses_what_the_page_refuses(file, asha, batch, rows, sentence)
     run = run_import("import_enrollments", file(f"student,batch,date\n{rows}\n"))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert (Enrollment.objects.count(), Charge.objects.count()) == (0, 0)
 
 
@@ -246,12 +246,12 @@ def test_clashing_classes_of_several_batches_are_reported(file, asha):
         run_import("import_enrollments", path),
     )
 
-    told = [line for line in done.out.splitlines() if "at one time" in line]
-    assert told == [
+    clashes = [line for line in done.out.splitlines() if "at one time" in line]
+    assert clashes == [
         "Asha Verma has class in Evening and Late at one time.",
         "Bina and 1 more have class in Late and Evening at one time.",
     ]
-    assert all(line in run.out for line in told)
+    assert all(line in run.out for line in clashes)
 
 
 def test_payments_get_receipts_by_date_and_reduce_dues(file, asha, batch):
@@ -350,7 +350,7 @@ def test_imported_payment_is_never_changed(file, asha):
     assert run.code == 1
     assert (
         "row 2, Receipt No: “B/17”: This was imported before as CM/26-27/00002 with other "
-        "content (₹5,000.00)." in run.said
+        "content (₹5,000.00)." in run.errors
     )
     assert Payment.objects.count() == 3
 
@@ -385,7 +385,7 @@ def test_hostile_payment_amount_is_refused(file, asha, amount):
     )
 
     assert run.code == 1
-    assert "row 2, amount: " in run.said
+    assert "row 2, amount: " in run.errors
     assert not Payment.objects.exists()
 
 
@@ -426,6 +426,6 @@ def test_invalid_payment_is_refused_and_uses_no_number(file, asha, rows, sentenc
     run = run_import("import_payments", file(f"student,amount,date,mode,ref,receipt\n{rows}\n"))
 
     assert run.code == 1
-    assert sentence in run.said
+    assert sentence in run.errors
     assert Payment.objects.count() == 1
     assert ReceiptSeries.objects.get(year=2026).last_number == 1

@@ -70,7 +70,7 @@ def test_row_creates_person_enrollment_charges_and_payment(file, batches):
     run = switch(file, KIRAN, LEELA, MEERA)
 
     assert (run.code, run.summary) == (0, "3 rows created, 0 changed, 0 unchanged, 0 skipped."), (
-        run.said
+        run.errors
     )
     assert balances() == {"Kiran Rao": 40_000, "Leela Nair": 75_000, "Meera Das": 40_000}
     kiran = StudentProfile.objects.get(user__full_name="Kiran Rao")
@@ -250,7 +250,7 @@ def test_other_amounts_are_refused(file, batches, old, new, sentence):
     run = switch(file, KIRAN.replace(old, new))
 
     assert run.code == 1
-    assert sentence.replace("100,000", "1,00,000") in run.said
+    assert sentence.replace("100,000", "1,00,000") in run.errors
     assert balances() == {"Kiran Rao": 40_000}
 
 
@@ -281,7 +281,7 @@ def test_row_that_does_not_add_up_is_refused(file, batches, old, new, sentence):
     run = switch(file, LEELA, KIRAN.replace(old, new))
 
     assert run.code == 1
-    assert "row 3" in run.said and sentence in run.said
+    assert "row 3" in run.errors and sentence in run.errors
     assert not StudentProfile.objects.exists()
 
 
@@ -294,7 +294,7 @@ def test_all_rows_are_checked_after_an_error(file, batches):
     )
 
     assert run.code == 1
-    assert [line in run.said for line in ("row 2", "row 3", "row 4")] == [True, True, True]
+    assert [line in run.errors for line in ("row 2", "row 3", "row 4")] == [True, True, True]
 
 
 def test_installments_add_up_to_fee_with_or_without_concession(file, batches):
@@ -344,7 +344,7 @@ def test_student_in_two_batches_has_two_rows(file, batches, institute_of_several
         file, KIRAN, KIRAN.replace("JEE-M1", "NEET-1").split(",01/06/2026,")[0] + ",,,,,,,,,,,\n"
     )
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert StudentProfile.objects.count() == 1
     assert Enrollment.objects.count() == 2
 
@@ -362,7 +362,7 @@ def test_repeated_row_is_refused(file, batches):
     run = switch(file, KIRAN, KIRAN)
 
     assert run.code == 1
-    assert "row 3, Batch: “JEE-M1”: Row 2 is the same student in this batch." in run.said
+    assert "row 3, Batch: “JEE-M1”: Row 2 is the same student in this batch." in run.errors
 
 
 def test_totals_are_compared_by_batch(file, batches, admin):
@@ -393,7 +393,7 @@ def test_opening_balances_are_read_from_workbook(file, batches):
         "import_workbook", file(xlsx([["x"]], Students=rows), "b.xlsx"), "--sheet", "Students"
     )
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert balances() == {"Kiran Rao": Decimal("59999.50")}
 
 
@@ -408,7 +408,7 @@ def test_opening_balances_are_read_from_workbook(file, batches):
 def test_row_of_totals_is_skipped_and_compared(file, batches, total, agrees):
     run = switch(file, KIRAN, LEELA, MEERA, total)
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert "3 rows created" in run.out
     assert "Row 5: taken as the sum of the rows above, and skipped." in run.out
     assert ("Total in row 5 (differs)" in run.out) is not agrees
@@ -419,7 +419,7 @@ def test_row_of_totals_is_skipped_and_compared(file, batches, total, agrees):
 def test_student_named_total_is_imported(file, batches):
     run = switch(file, LEELA.replace("Leela Nair", "Total"))
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert StudentProfile.objects.get().user.full_name == "Total"
 
 
@@ -431,7 +431,7 @@ def test_subtotals_are_skipped(file, batches):
 
     run = switch(file, KIRAN, LEELA, first, MEERA, last)
 
-    assert run.code == 0, run.said
+    assert run.code == 0, run.errors
     assert "Rows 4, 6: taken as the sum of the rows above, and skipped." in run.out
     assert "Total in row 6\n" in run.out
     assert "differs" not in run.out

@@ -8,7 +8,9 @@ from .limits import MOST_UNPACKED, Unreadable
 
 _MOST_PARTS = 5_000
 _CHUNK = 1 << 16
-BROKEN = "This workbook is damaged. Open it in the spreadsheet, save it anew, and choose it again."
+BROKEN = (
+    "This workbook is damaged. Open it in the spreadsheet, save it again, and choose it once more."
+)
 LOCKED = "This workbook is protected by a password. Save it without one."
 
 

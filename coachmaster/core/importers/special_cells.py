@@ -11,7 +11,7 @@ import re
 from .limits import MOST_CELLS, MOST_COLUMNS, Unreadable
 from .packages import BROKEN, LOCKED, without_prefix
 
-#: Stands for a formula without a saved result; `Column` tells what to do about it.
+#: The text of a formula without a saved result.
 UNCALCULATED = "#UNCALCULATED!"
 _VALUE_TAGS = {"v", "is"}
 _MOST_REPEATED = 100_000

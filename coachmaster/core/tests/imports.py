@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 class Run:
     code: int
     out: str
-    said: str
+    errors: str
 
     @property
     def summary(self):

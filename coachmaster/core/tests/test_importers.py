@@ -140,9 +140,9 @@ def test_dates_with_month_names_are_read(tmp_path, text, day):
 
 
 def test_date_without_century_is_refused(tmp_path):
-    (said,) = refused(tmp_path, "name,dob\nAsha,05/04/26\n")
+    (message,) = refused(tmp_path, "name,dob\nAsha,05/04/26\n")
 
-    assert said == "row 2, dob: “05/04/26”: Enter a date with its year in full, like 24/11/2026."
+    assert message == "row 2, dob: “05/04/26”: Enter a date with its year in full, like 24/11/2026."
 
 
 @pytest.mark.parametrize(
@@ -302,10 +302,10 @@ BAD_FILES = {
 
 @pytest.mark.parametrize(("content", "sentence"), BAD_FILES.values(), ids=BAD_FILES)
 def test_invalid_file_is_refused_with_a_sentence(tmp_path, content, sentence):
-    said = refused(tmp_path, content)
+    messages = refused(tmp_path, content)
 
-    assert sentence in said[0]
-    assert len(said) == 1
+    assert sentence in messages[0]
+    assert len(messages) == 1
 
 
 BAD_AMOUNTS = [
@@ -333,9 +333,9 @@ BAD_AMOUNTS = [
 
 @pytest.mark.parametrize("amount", BAD_AMOUNTS, ids=lambda text: text[:12])
 def test_hostile_amount_is_refused(tmp_path, amount):
-    (said,) = refused(tmp_path, f'name,fee\nAsha,"{amount}"\n')
+    (message,) = refused(tmp_path, f'name,fee\nAsha,"{amount}"\n')
 
-    assert said.startswith(f"row 2, fee: “{amount[:59]}")
+    assert message.startswith(f"row 2, fee: “{amount[:59]}")
 
 
 BAD_DAYS = [
@@ -356,9 +356,9 @@ BAD_DAYS = [
 
 @pytest.mark.parametrize("day", BAD_DAYS)
 def test_impossible_or_ambiguous_date_is_refused(tmp_path, day):
-    (said,) = refused(tmp_path, f"name,dob\nAsha,{day}\n")
+    (message,) = refused(tmp_path, f"name,dob\nAsha,{day}\n")
 
-    assert said.startswith(f"row 2, dob: “{day}”: Enter a date")
+    assert message.startswith(f"row 2, dob: “{day}”: Enter a date")
 
 
 def test_every_invalid_cell_is_reported(tmp_path):
@@ -374,9 +374,9 @@ def test_every_invalid_cell_is_reported(tmp_path):
 
 
 def test_terminal_control_characters_are_not_printed(tmp_path):
-    (said,) = refused(tmp_path, "name,dob\nAsha,\x1b[31m1\n")
+    (message,) = refused(tmp_path, "name,dob\nAsha,\x1b[31m1\n")
 
-    assert "\x1b" not in said
+    assert "\x1b" not in message
 
 
 # Folders and pipes ----------------------------------------------------------------------------
@@ -426,9 +426,9 @@ def test_columns_can_be_joined(tmp_path):
 
 
 def test_missing_mapped_column_is_reported(tmp_path):
-    (said,) = refused(tmp_path, "name\nAsha\n", mapping={"phone": "tel"})
+    (message,) = refused(tmp_path, "name\nAsha\n", mapping={"phone": "tel"})
 
-    assert said == "phone: There is no column “tel”. Found: name."
+    assert message == "phone: There is no column “tel”. Found: name."
 
 
 def test_default_fills_missing_columns_and_empty_cells(tmp_path):
@@ -461,12 +461,12 @@ def test_unknown_columns_are_reported_and_ignored(tmp_path):
 
 
 def test_progress_is_reported_by_stage(tmp_path):
-    told = []
+    steps = []
     content = "name\n" + "".join(f"Person {number}\n" for number in range(2500))
 
-    imported(tmp_path, content, progress=lambda *step: told.append(step))
+    imported(tmp_path, content, progress=lambda *step: steps.append(step))
 
-    assert told == [("Checking", 1000, 2500), ("Checking", 1000, 2500)]
+    assert steps == [("Checking", 1000, 2500), ("Checking", 1000, 2500)]
 
 
 def test_any_form_field_can_be_a_column():
