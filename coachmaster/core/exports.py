@@ -156,25 +156,29 @@ def _write_workbook(file, columns, rows):
             sheet.write_string(0, place, column.heading, heading)
         last = 0
         for last, row in enumerate(rows, start=1):
-            for place, column in enumerate(columns):
-                value = column.value(row)
-                if value is None:
-                    continue
-                if column.type is CellType.AMOUNT:
-                    to_paise(value)
-                    sheet.write_number(last, place, value, formats[CellType.AMOUNT])
-                elif column.type is CellType.NUMBER:
-                    sheet.write_number(last, place, value)
-                elif column.type is CellType.DATE:
-                    sheet.write_datetime(last, place, value, formats[CellType.DATE])
-                elif column.type is CellType.DATETIME:
-                    local = timezone.localtime(value).replace(tzinfo=None)
-                    sheet.write_datetime(last, place, local, formats[CellType.DATETIME])
-                else:
-                    text = str(value)
-                    sheet.write_string(last, place, text)
-                    widths[place] = max(widths[place], len(text) + 1)
+            _write_row(sheet, last, columns, row, formats, widths)
         for place, width in enumerate(widths):
             sheet.set_column(place, place, min(width, _MAX_WIDTH))
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, last, len(columns) - 1)
+
+
+def _write_row(sheet, number, columns, row, formats, widths):
+    for place, column in enumerate(columns):
+        value = column.value(row)
+        if value is None:
+            continue
+        if column.type is CellType.AMOUNT:
+            to_paise(value)
+            sheet.write_number(number, place, value, formats[CellType.AMOUNT])
+        elif column.type is CellType.NUMBER:
+            sheet.write_number(number, place, value)
+        elif column.type is CellType.DATE:
+            sheet.write_datetime(number, place, value, formats[CellType.DATE])
+        elif column.type is CellType.DATETIME:
+            local = timezone.localtime(value).replace(tzinfo=None)
+            sheet.write_datetime(number, place, local, formats[CellType.DATETIME])
+        else:
+            text = str(value)
+            sheet.write_string(number, place, text)
+            widths[place] = max(widths[place], len(text) + 1)
