@@ -32,9 +32,7 @@ def corrected(admin):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_can_be_searched_and_cost_the_same_however_long(
-    client_of, admin, corrected, model, queries_of
-):
+def test_lists_are_searchable_with_constant_queries(client_of, admin, corrected, model, queries_of):
     client, page = client_of(admin), reverse(f"admin:attendance_{model}_changelist")
     corrected(1)
     client.get(page)
@@ -46,7 +44,7 @@ def test_lists_can_be_searched_and_cost_the_same_however_long(
     assert client.get(page, {"q": "nobody"}).status_code == 200
 
 
-def test_the_marks_of_a_person_are_found_by_who_it_is(client_of, admin):
+def test_marks_are_found_by_student_name(client_of, admin):
     asha, ravi = (
         EnrollmentFactory(student__user__full_name=name).student
         for name in ("Asha Verma", "Ravi Kumar")
@@ -63,9 +61,7 @@ def test_the_marks_of_a_person_are_found_by_who_it_is(client_of, admin):
     assert [mark.student for mark in found.result_list] == [asha]
 
 
-def test_a_large_table_is_counted_no_further_than_anybody_turns_pages(
-    client_of, admin, monkeypatch
-):
+def test_count_of_large_table_is_capped(client_of, admin, monkeypatch):
     monkeypatch.setattr(CappedPaginator, "MAX_COUNT", 2)
     batch = DailyBatchFactory()
     for _ in range(3):
@@ -78,7 +74,7 @@ def test_a_large_table_is_counted_no_further_than_anybody_turns_pages(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_nothing_is_added_changed_or_deleted(client_of, admin, corrected, model):
+def test_admin_is_read_only(client_of, admin, corrected, model):
     corrected(1)
     client = client_of(admin)
     key = Mark.objects.first().changes.get().pk if model == "markchange" else 1

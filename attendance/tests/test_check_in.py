@@ -94,7 +94,7 @@ def the_mark():
 # What works -----------------------------------------------------------------------------------------------------
 
 
-def test_a_student_scans_says_yes_and_is_present(asha, batch, instructor):
+def test_student_checks_in_by_scanned_code(asha, batch, instructor):
     phone = phone_of(asha)
 
     asked = phone.get(code(batch, instructor), follow=True)
@@ -120,14 +120,14 @@ def test_a_student_scans_says_yes_and_is_present(asha, batch, instructor):
         (at(18, 29, 59), "late"),
     ],
 )
-def test_the_clock_says_present_or_late(asha, batch, instructor, clock, when, status):
+def test_status_depends_on_time_of_check_in(asha, batch, instructor, clock, when, status):
     clock.move_to(when)
     scan_and_confirm(phone_of(asha), batch, instructor)
 
     assert the_mark() == [("Asha Verma", status)]
 
 
-def test_the_grace_is_the_institutes(asha, batch, instructor, clock):
+def test_late_minutes_are_set_by_institute(asha, batch, instructor, clock):
     Institute.objects.update(late_after_minutes=0)
     clock.move_to(at(17, 0, 1))
     scan_and_confirm(phone_of(asha), batch, instructor)
@@ -135,7 +135,7 @@ def test_the_grace_is_the_institutes(asha, batch, instructor, clock):
     assert the_mark() == [("Asha Verma", "late")]
 
 
-def test_who_is_not_signed_in_signs_in_first_and_comes_back(asha, batch, instructor, clock):
+def test_signed_out_student_signs_in_and_continues(asha, batch, instructor, clock):
     phone = Client()
     answer = phone.get(code(batch, instructor), follow=True)
     assert answer.redirect_chain[-1][0] == f"{reverse('accounts:login')}?next={CHECK_IN}"
@@ -149,7 +149,7 @@ def test_who_is_not_signed_in_signs_in_first_and_comes_back(asha, batch, instruc
     assert the_mark() == [("Asha Verma", "present")]
 
 
-def test_the_screen_shows_a_code_and_who_has_arrived(asha, batch, instructor):
+def test_instructor_page_shows_code_and_check_ins(asha, batch, instructor):
     EnrollmentFactory(batch=batch)
     before = screen(batch, instructor)
     assert "0 of 2 checked in" in before.content.decode() and "<svg" in before.content.decode()
@@ -160,7 +160,7 @@ def test_the_screen_shows_a_code_and_who_has_arrived(asha, batch, instructor):
     assert "1 of 2 checked in" in after and "Asha Verma" in after and "<html" not in after
 
 
-def test_the_code_changes_every_twenty_seconds(batch, instructor, clock):
+def test_code_changes_every_twenty_seconds(batch, instructor, clock):
     shown = {}
     for second in range(0, 60, 5):
         clock.move_to(at(17, 5, second))
@@ -171,7 +171,7 @@ def test_the_code_changes_every_twenty_seconds(batch, instructor, clock):
     assert list(shown.values()) == [[0, 5, 10, 15], [20, 25, 30, 35], [40, 45, 50, 55]]
 
 
-def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
+def test_instructor_corrects_and_saves_check_ins(asha, batch, instructor, client_of):
     other = EnrollmentFactory(batch=batch).student
     scan_and_confirm(phone_of(asha), batch, instructor)
     client, today = client_of(instructor), timezone.localdate()
@@ -201,7 +201,7 @@ def test_the_instructor_has_the_last_word(asha, batch, instructor, client_of):
     assert Mark.objects.get(student=asha).changes.get().before == "present"
 
 
-def test_saving_what_was_checked_in_as_it_stands_closes_the_sheet(asha, batch, instructor):
+def test_saving_unchanged_check_ins_closes_sheet(asha, batch, instructor):
     scan_and_confirm(phone_of(asha), batch, instructor)
 
     taken(batch, timezone.localdate(), by=instructor)
@@ -210,7 +210,7 @@ def test_saving_what_was_checked_in_as_it_stands_closes_the_sheet(asha, batch, i
     assert Sheet.objects.get().version == 2
 
 
-def test_a_check_in_is_no_save_in_the_history_of_the_sheet(asha, batch, instructor):
+def test_check_ins_are_not_in_sheet_history(asha, batch, instructor):
     scan_and_confirm(phone_of(asha), batch, instructor)
     scan_and_confirm(phone_of(EnrollmentFactory(batch=batch).student), batch, instructor)
 
@@ -226,9 +226,7 @@ def test_a_check_in_is_no_save_in_the_history_of_the_sheet(asha, batch, instruct
 @pytest.mark.parametrize(
     ("seconds", "counts"), [(0, True), (19, True), (39, True), (40, False), (3600, False)]
 )
-def test_a_code_counts_while_it_is_shown_and_as_long_again(
-    asha, batch, instructor, clock, seconds, counts
-):
+def test_code_is_valid_for_two_periods(asha, batch, instructor, clock, seconds, counts):
     clock.move_to(at(17, 5))
     address = code(batch, instructor)
     clock.shift(seconds)
@@ -241,9 +239,7 @@ def test_a_code_counts_while_it_is_shown_and_as_long_again(
     assert counts or "This code has expired" in answer.content.decode()
 
 
-def test_a_code_of_the_future_or_of_somebody_elses_making_is_refused(
-    asha, batch, instructor, clock
-):
+def test_future_or_forged_code_is_refused(asha, batch, instructor, clock):
     clock.move_to(at(17, 5))
     address = code(batch, instructor)
     forged = signing.Signer(key="another", salt="attendance.check-in", sep=".").sign(
@@ -260,7 +256,7 @@ def test_a_code_of_the_future_or_of_somebody_elses_making_is_refused(
     assert the_mark() == []
 
 
-def test_a_ticket_is_used_once_and_within_minutes(asha, batch, instructor, clock):
+def test_ticket_is_valid_once_and_for_minutes(asha, batch, instructor, clock):
     phone = phone_of(asha)
     phone.get(code(batch, instructor), follow=True)
     clock.shift(301)
@@ -272,7 +268,7 @@ def test_a_ticket_is_used_once_and_within_minutes(asha, batch, instructor, clock
     assert len(the_mark()) == CheckIn.objects.count() == 1
 
 
-def test_a_student_of_another_batch_is_refused(asha, batch, instructor):
+def test_student_of_another_batch_cannot_check_in(asha, batch, instructor):
     stranger = EnrollmentFactory(batch=DailyBatchFactory()).student
     left = EnrollmentFactory(batch=batch, status="dropped", ended_on=timezone.localdate()).student
 
@@ -283,7 +279,7 @@ def test_a_student_of_another_batch_is_refused(asha, batch, instructor):
     assert the_mark() == []
 
 
-def test_a_second_student_on_the_same_device_is_refused(asha, batch, instructor):
+def test_device_cannot_check_in_second_student(asha, batch, instructor):
     friend = EnrollmentFactory(batch=batch).student
     phone = phone_of(asha)
     scan_and_confirm(phone, batch, instructor)
@@ -295,7 +291,7 @@ def test_a_second_student_on_the_same_device_is_refused(asha, batch, instructor)
     assert the_mark() == [("Asha Verma", "present")]
 
 
-def test_the_same_device_may_check_in_another_student_to_another_class(asha, batch, instructor):
+def test_device_can_check_in_another_student_to_another_class(asha, batch, instructor):
     other = DailyBatchFactory(instructor=instructor)
     sibling = EnrollmentFactory(batch=other).student
     phone = phone_of(asha)
@@ -306,7 +302,7 @@ def test_the_same_device_may_check_in_another_student_to_another_class(asha, bat
     assert len(the_mark()) == 2
 
 
-def test_a_device_name_that_was_made_up_does_not_count(asha, batch, instructor):
+def test_unsigned_device_cookie_is_ignored(asha, batch, instructor):
     phone = phone_of(asha)
     phone.get(code(batch, instructor), follow=True)
     phone.cookies["device"] = "made-up"
@@ -316,7 +312,7 @@ def test_a_device_name_that_was_made_up_does_not_count(asha, batch, instructor):
 
 
 @pytest.mark.parametrize("when", [at(16, 44, 59), at(18, 30), at(23, 59)])
-def test_outside_of_the_class_nobody_checks_in(asha, batch, instructor, clock, when):
+def test_check_in_is_closed_outside_class(asha, batch, instructor, clock, when):
     clock.move_to(when)
 
     assert "Physics has no class now" in refusal(
@@ -327,14 +323,14 @@ def test_outside_of_the_class_nobody_checks_in(asha, batch, instructor, clock, w
     assert the_mark() == []
 
 
-def test_on_a_holiday_nobody_checks_in(asha, batch, instructor):
+def test_check_in_is_closed_on_holiday(asha, batch, instructor):
     Holiday.objects.create(day=timezone.localdate(), name="Rain")
 
     assert "is a holiday: Rain" in refusal(scan_and_confirm(phone_of(asha), batch, instructor))
     assert "is a holiday: Rain" in screen(batch, instructor).content.decode()
 
 
-def test_a_sheet_that_is_saved_takes_no_check_ins(asha, batch, instructor):
+def test_saved_sheet_refuses_check_ins(asha, batch, instructor):
     late = EnrollmentFactory(batch=batch, enrolled_on=timezone.localdate())
     Sheet.objects.create(batch=batch, held_on=timezone.localdate(), taken_by=instructor)
 
@@ -345,7 +341,7 @@ def test_a_sheet_that_is_saved_takes_no_check_ins(asha, batch, instructor):
     assert the_mark() == []
 
 
-def test_it_is_off_until_an_institute_switches_it_on(asha, batch, instructor):
+def test_check_in_is_off_by_default(asha, batch, instructor):
     ticket_of = phone_of(asha)
     ticket_of.get(code(batch, instructor), follow=True)
     institute = Institute.objects.current()
@@ -360,7 +356,7 @@ def test_it_is_off_until_an_institute_switches_it_on(asha, batch, instructor):
         check_in.check_in(check_in.Ticket(batch.pk, timezone.localdate(), 1, 0), asha, "device")
 
 
-def test_staff_do_not_check_in_and_others_open_no_screen(batch, instructor, admin, asha):
+def test_check_in_pages_require_student_or_instructor(batch, instructor, admin, asha):
     for person in (instructor, admin):
         client = Client()
         client.force_login(person)
@@ -370,7 +366,7 @@ def test_staff_do_not_check_in_and_others_open_no_screen(batch, instructor, admi
     assert screen(batch, admin).status_code == 200
 
 
-def test_confirming_needs_the_token_of_the_form(asha, batch, instructor):
+def test_check_in_requires_csrf_token(asha, batch, instructor):
     phone = Client(enforce_csrf_checks=True)
     phone.force_login(asha.user)
     phone.get(code(batch, instructor), follow=True)
@@ -382,7 +378,7 @@ def test_confirming_needs_the_token_of_the_form(asha, batch, instructor):
 # Costs and races ------------------------------------------------------------------------------------------------
 
 
-def test_the_screen_costs_the_same_however_many_arrive(batch, instructor, queries_of):
+def test_instructor_page_has_constant_queries(batch, instructor, queries_of):
     client, now = Client(), reverse("attendance:check-in-now", args=[batch.pk])
     client.force_login(instructor)
 
@@ -401,7 +397,7 @@ def test_the_screen_costs_the_same_however_many_arrive(batch, instructor, querie
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_two_students_on_one_device_at_once_one_is_marked(instructor):
+def test_concurrent_check_ins_on_one_device_mark_one_student(instructor):
     Institute.objects.update(check_in_by_code=True)
     batch = DailyBatchFactory(instructor=instructor)
     students = [row.student for row in EnrollmentFactory.create_batch(4, batch=batch)]
@@ -424,7 +420,7 @@ def test_of_two_students_on_one_device_at_once_one_is_marked(instructor):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_a_whole_class_checks_in_at_once(instructor):
+def test_whole_class_can_check_in_at_once(instructor):
     Institute.objects.update(check_in_by_code=True)
     batch = DailyBatchFactory(instructor=instructor)
     students = [row.student for row in EnrollmentFactory.create_batch(8, batch=batch)]
@@ -436,7 +432,7 @@ def test_a_whole_class_checks_in_at_once(instructor):
     assert [problem for check in checks.CHECKS for problem in check()] == []
 
 
-def test_services_leave_a_saved_sheet_saved(asha, batch, instructor):
+def test_check_in_to_saved_sheet_keeps_it_saved(asha, batch, instructor):
     sheet = taken(batch, timezone.localdate(), by=instructor)
     save_sheet(
         batch=batch,
@@ -448,7 +444,7 @@ def test_services_leave_a_saved_sheet_saved(asha, batch, instructor):
     assert not Sheet.objects.get().is_open
 
 
-def test_a_save_of_some_leaves_an_open_sheet_open(asha, batch, instructor):
+def test_partial_save_keeps_sheet_open(asha, batch, instructor):
     other = EnrollmentFactory(batch=batch).student
     third = EnrollmentFactory(batch=batch).student
     scan_and_confirm(phone_of(asha), batch, instructor)

@@ -66,14 +66,14 @@ def found(now=None, days=2):
 # Which they are --------------------------------------------------------------------------------------------------
 
 
-def test_an_added_class_of_a_batch_that_is_over_is_not_missing():
+def test_added_class_after_end_of_batch_is_not_missing():
     batch = batch_on(0, starts_on=MONDAY - 60 * ONE, ends_on=MONDAY - 30 * ONE)
     ClassChangeFactory(batch=batch, held=(TUESDAY, "17:00-18:00"))
 
     assert found() == []
 
 
-def test_an_expected_class_without_a_sheet_is_missing_the_newest_first(admin):
+def test_class_without_sheet_is_missing(admin):
     taken(batch_on(0, 1, 2, name="A"), TUESDAY, by=admin)
     batch_on(0, name="B")
 
@@ -81,14 +81,14 @@ def test_an_expected_class_without_a_sheet_is_missing_the_newest_first(admin):
     assert found(days=1) == []
 
 
-def test_todays_class_is_missing_once_it_has_ended():
+def test_todays_class_is_missing_after_its_end():
     batch_on(2, name="A")
 
     assert found(moment(WEDNESDAY, 17, 59)) == []
     assert found(moment(WEDNESDAY, 18)) == [("A", 17)]
 
 
-def test_classes_called_off_are_not_missing_and_moved_ones_are_on_their_new_day():
+def test_cancelled_class_is_not_missing_and_moved_class_is_on_new_day():
     cancelled, moved, extra = batch_on(0, name="A"), batch_on(0, name="B"), batch_on(name="C")
     ClassChangeFactory(batch=cancelled, class_of=(MONDAY, "17:00-18:00"))
     ClassChangeFactory(
@@ -100,27 +100,27 @@ def test_classes_called_off_are_not_missing_and_moved_ones_are_on_their_new_day(
     assert found(moment(WEDNESDAY, 13)) == [("B", 17), ("C", 17)]
 
 
-def test_nothing_is_missing_on_holidays_and_outside_the_batch():
+def test_holidays_and_days_outside_batch_are_not_missing():
     batch_on(0, 1, 2, name="A", starts_on=TUESDAY, ends_on=TUESDAY)
     assert found() == [("A", 16)]
     HolidayFactory(day=TUESDAY)
     assert found() == []
 
 
-def test_nothing_is_missing_while_nobody_is_enrolled():
+def test_days_without_students_are_not_missing():
     empty = DailyBatchFactory(name="E")
     EnrollmentFactory(batch=empty, enrolled_on=MONDAY, status="dropped", ended_on=TUESDAY)
     assert found() == [("E", 15)]
 
 
-def test_a_holiday_declared_over_an_untaken_class_takes_it_off_the_list():
+def test_class_on_new_holiday_is_no_longer_missing():
     batch_on(0, name="A")
     HolidayFactory(day=MONDAY)
 
     assert found() == []
 
 
-def test_the_question_takes_the_same_queries_however_many_batches_and_days(queries_of):
+def test_missing_registers_have_constant_queries(queries_of):
     batch_on(0, 1, 2)
     few = queries_of(lambda: found(days=1))
     for _ in range(4):
@@ -130,7 +130,7 @@ def test_the_question_takes_the_same_queries_however_many_batches_and_days(queri
     assert len(found(days=31)) == 5 * 8  # since 1 June
 
 
-def test_a_day_between_two_students_is_not_missing():
+def test_day_between_enrollments_is_not_missing():
     batch = batch_on(0, 1, 2, name="A")
     batch.enrollments.update(status="dropped", ended_on=TUESDAY)
     EnrollmentFactory(batch=batch, enrolled_on=WEDNESDAY)
@@ -138,7 +138,7 @@ def test_a_day_between_two_students_is_not_missing():
     assert found(moment(WEDNESDAY, 18)) == [("A", 17), ("A", 15)]
 
 
-def test_the_list_reaches_back_as_far_as_instructors_may_correct_and_at_most_a_month():
+def test_list_covers_correction_period_and_at_most_a_month():
     for edit_days, days in ((0, 0), (7, 7), (365, 31)):
         institute = Institute.objects.current()
         institute.attendance_edit_days = edit_days
@@ -154,7 +154,7 @@ def listed(response):
     return [(row.batch, row.day.day) for row in response.context["missing"]]
 
 
-def test_an_instructor_sees_their_own_and_an_admin_all_by_instructor(client_of, admin, instructor):
+def test_instructor_sees_own_batches_and_admin_filters_by_instructor(client_of, admin, instructor):
     own = batch_on(0, name="Own", instructor=instructor)
     batch_on(1, name="Other", instructor=UserFactory(full_name="Maya Das"))
     batch_on(0, 1, name="Nobody", instructor=None)
@@ -178,7 +178,7 @@ def test_an_instructor_sees_their_own_and_an_admin_all_by_instructor(client_of, 
     assert len(listed(client.get(PAGE, {"instructor": "x'; --"}))) == 4
 
 
-def test_an_admin_looks_further_back_than_instructors_may_correct(client_of, admin, instructor):
+def test_admin_can_list_longer_period(client_of, admin, instructor):
     batch_on(0, name="Mondays", instructor=instructor)
     client = client_of(admin)
     assert listed(client.get(PAGE)) == [("Mondays", 15)]
@@ -191,7 +191,7 @@ def test_an_admin_looks_further_back_than_instructors_may_correct(client_of, adm
     assert listed(client_of(instructor).get(PAGE, {"back": "most"})) == [("Mondays", 15)]
 
 
-def test_it_says_how_far_it_reaches_and_when_nothing_is_missing(client_of, admin):
+def test_page_names_period_and_empty_list(client_of, admin):
     page = text_of(client_of(admin).get(PAGE))
 
     assert "0 classes without attendance" in page
@@ -199,7 +199,7 @@ def test_it_says_how_far_it_reaches_and_when_nothing_is_missing(client_of, admin
     assert "No missing registers" in page
 
 
-def test_the_figures_on_the_dashboards_equal_the_list(client_of, admin, instructor):
+def test_dashboard_figures_equal_list(client_of, admin, instructor):
     for number in range(10):
         batch_on(0, 1, name=f"B{number}", instructor=instructor if number < 9 else None)
 
@@ -214,7 +214,7 @@ def test_the_figures_on_the_dashboards_equal_the_list(client_of, admin, instruct
         assert f"{number} registers" in response.content.decode()
 
 
-def test_the_list_costs_the_same_however_long(client_of, admin, queries_of):
+def test_list_has_constant_queries(client_of, admin, queries_of):
     batch_on(0, 1, 2, name="B0")
     client = client_of(admin)
     client.get(PAGE)
@@ -242,7 +242,7 @@ def remind(*arguments):
     return out.getvalue().splitlines()
 
 
-def test_each_instructor_gets_one_mail_with_their_list_once_a_day(mails, instructor):
+def test_each_instructor_gets_one_email_a_day(mails, instructor):
     own = batch_on(0, 1, name="Own", instructor=instructor, starts_on=MONDAY)
     batch_on(1, name="Other", instructor=UserFactory(full_name="Zoya", email=""), starts_on=MONDAY)
     batch_on(1, name="Left", instructor=UserFactory(is_active=False), starts_on=MONDAY)
@@ -268,7 +268,7 @@ def test_each_instructor_gets_one_mail_with_their_list_once_a_day(mails, instruc
     assert len(mails) == 2
 
 
-def test_a_dry_run_says_who_would_be_mailed_and_mails_nobody(mails, settings, instructor):
+def test_dry_run_sends_no_email(mails, settings, instructor):
     settings.SENDS_MAIL = False
     batch_on(0, name="Own", instructor=instructor, starts_on=MONDAY)
 
@@ -280,7 +280,7 @@ def test_a_dry_run_says_who_would_be_mailed_and_mails_nobody(mails, settings, in
     assert (mails, RegisterReminder.objects.count()) == ([], 0)
 
 
-def test_without_mail_it_says_so_and_does_nothing(settings, instructor):
+def test_command_requires_email_settings(settings, instructor):
     settings.SENDS_MAIL = False
     batch_on(0, instructor=instructor)
 
@@ -289,7 +289,7 @@ def test_without_mail_it_says_so_and_does_nothing(settings, instructor):
     assert not RegisterReminder.objects.exists()
 
 
-def test_a_mail_that_fails_is_told_and_tried_again(mails, settings, instructor, monkeypatch):
+def test_failed_email_is_reported_and_sent_later(mails, settings, instructor, monkeypatch):
     batch_on(0, instructor=instructor, starts_on=MONDAY)
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -303,7 +303,7 @@ def test_a_mail_that_fails_is_told_and_tried_again(mails, settings, instructor, 
     assert remind()[-1] == "Sent 1 email."
 
 
-def test_nothing_to_take_is_no_mail(mails, admin, instructor):
+def test_no_email_without_missing_registers(mails, admin, instructor):
     taken(batch_on(0, instructor=instructor, starts_on=MONDAY), MONDAY, by=admin)
 
     assert remind() == ["Sent 0 emails."]

@@ -58,13 +58,13 @@ def day_page(client, **query):
 # The register ----------------------------------------------------------------------------------------------------
 
 
-def test_a_register_shows_this_month_up_to_today(client_of, instructor, batch):
+def test_register_shows_current_month_until_today(client_of, instructor, batch):
     context = register(client_of(instructor), batch).context
 
     assert (context["first"], context["last"]) == (datetime.date(2026, 6, 1), DAY)
 
 
-def test_a_register_has_each_student_s_marks_and_tally_by_name(client_of, instructor, batch):
+def test_register_lists_marks_and_tally_by_name(client_of, instructor, batch):
     one = EnrollmentFactory(batch=batch, student__user__full_name="Zoya")
     two = EnrollmentFactory(batch=batch, student__user__full_name="Asha", enrolled_on=DAY)
     taken(batch, DAY - ONE, by=instructor, **{f"s{one.student_id}": "late"})
@@ -89,9 +89,7 @@ def test_a_register_has_each_student_s_marks_and_tally_by_name(client_of, instru
     assert '<span class="visually-hidden">Late</span></td>' in page
 
 
-def test_a_student_who_left_stays_on_the_register_of_the_days_they_came(
-    client_of, instructor, batch
-):
+def test_former_student_stays_in_register_of_earlier_days(client_of, instructor, batch):
     gone = EnrollmentFactory(batch=batch)
     taken(batch, DAY - 5 * ONE, by=instructor)
     Enrollment.objects.filter(pk=gone.pk).update(status="dropped", ended_on=DAY - 3 * ONE)
@@ -101,7 +99,7 @@ def test_a_student_who_left_stays_on_the_register_of_the_days_they_came(
     assert later.context["register"].rows == []
 
 
-def test_a_planned_class_without_a_sheet_is_not_taken_yet(client_of, instructor, batch):
+def test_planned_class_without_sheet_is_not_marked_yet(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     taken(batch, DAY - ONE, by=instructor)
     HolidayFactory(day=DAY - 2 * ONE)
@@ -118,7 +116,7 @@ def test_a_planned_class_without_a_sheet_is_not_taken_yet(client_of, instructor,
     assert response.content.decode().count("Mark attendance") == 2
 
 
-def test_days_beyond_the_instructors_window_have_no_button(client_of, instructor, batch):
+def test_days_before_correction_period_have_no_button(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     Institute.objects.update(attendance_edit_days=1)
 
@@ -144,16 +142,14 @@ def test_days_beyond_the_instructors_window_have_no_button(client_of, instructor
         ({"from": "0001-01-01", "to": "9999-12-31"}, "Enter a date between 1900 and 2100."),
     ],
 )
-def test_a_range_that_cannot_be_shown_gets_a_sentence_and_this_month(
-    client_of, instructor, batch, query, words
-):
+def test_invalid_range_shows_error_and_current_month(client_of, instructor, batch, query, words):
     response = register(client_of(instructor), batch, **query)
 
     assert words in response.content.decode()
     assert (response.context["first"], response.context["last"]) == (datetime.date(2026, 6, 1), DAY)
 
 
-def test_ninety_two_days_are_shown(client_of, instructor, batch):
+def test_range_of_ninety_two_days_is_valid(client_of, instructor, batch):
     context = register(
         client_of(instructor), batch, **{"from": "2026-03-16", "to": "2026-06-15"}
     ).context
@@ -161,9 +157,7 @@ def test_ninety_two_days_are_shown(client_of, instructor, batch):
     assert (context["first"], context["last"]) == (datetime.date(2026, 3, 16), DAY)
 
 
-def test_a_batch_that_has_not_started_and_one_without_class_times_have_an_empty_state(
-    client_of, admin
-):
+def test_upcoming_batch_and_batch_without_class_times_have_empty_state(client_of, admin):
     client = client_of(admin)
 
     assert (
@@ -173,7 +167,7 @@ def test_a_batch_that_has_not_started_and_one_without_class_times_have_an_empty_
     assert "no class times" in register(client, BatchFactory()).content.decode()
 
 
-def test_a_month_is_chosen_and_links_lead_to_those_beside_it(client_of, instructor, batch):
+def test_month_links_to_months_before_and_after(client_of, instructor, batch):
     batch.starts_on = datetime.date(2026, 4, 10)
     batch.save()
     client = client_of(instructor)
@@ -192,9 +186,7 @@ def test_a_month_is_chosen_and_links_lead_to_those_beside_it(client_of, instruct
         assert register(client, batch, month=nonsense).context["first"] == datetime.date(2026, 6, 1)
 
 
-def test_a_register_tells_the_range_and_all_classes_apart_and_low_is_told_by_all(
-    client_of, instructor, batch
-):
+def test_shortage_in_register_uses_all_classes(client_of, instructor, batch):
     batch.starts_on = datetime.date(2026, 5, 1)
     batch.save()
     student = EnrollmentFactory(batch=batch, enrolled_on=batch.starts_on).student
@@ -211,7 +203,7 @@ def test_a_register_tells_the_range_and_all_classes_apart_and_low_is_told_by_all
     )
 
 
-def test_a_student_who_left_and_came_back_has_one_row_with_both_times(client_of, instructor, batch):
+def test_returned_student_has_one_row(client_of, instructor, batch):
     first = EnrollmentFactory(batch=batch)
     taken(batch, DAY - 5 * ONE)
     Enrollment.objects.filter(pk=first.pk).update(status="dropped", ended_on=DAY - 4 * ONE)
@@ -227,9 +219,7 @@ def test_a_student_who_left_and_came_back_has_one_row_with_both_times(client_of,
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_a_register_is_a_file_with_a_column_a_day_and_no_formula(
-    client_of, instructor, batch, form
-):
+def test_register_export_has_column_for_each_day_and_no_formula(client_of, instructor, batch, form):
     student = EnrollmentFactory(batch=batch, student__user__full_name="=1+1").student
     EnrollmentFactory(batch=batch, enrolled_on=DAY, student__user__full_name="Zoya")
     taken(batch, DAY - ONE, **{f"s{student.pk}": "late"})
@@ -286,7 +276,7 @@ def rows_of_file(response, form):
     ]
 
 
-def test_a_register_costs_the_same_however_large(client_of, instructor, batch, queries_of):
+def test_register_has_constant_queries(client_of, instructor, batch, queries_of):
     client = client_of(instructor)
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=instructor)
@@ -319,16 +309,14 @@ def marked(batch, student, statuses, first=DAY - 10 * ONE):
         (["present", "excused", "absent", "late"], "2 of 3 · 66.7 %"),
     ],
 )
-def test_the_percentage_is_attended_of_attended_and_absent(
-    client_of, batch, student, statuses, words
-):
+def test_percentage_is_attended_of_attended_and_absent(client_of, batch, student, statuses, words):
     EnrollmentFactory(batch=batch, student=student)
     marked(batch, student, statuses)
 
     assert str(attendance_of(client_of(student), student).context["tally"]) == words
 
 
-def test_a_student_who_joined_mid_way_is_counted_from_then_on(client_of, admin, batch, student):
+def test_classes_count_from_enrollment(client_of, admin, batch, student):
     EnrollmentFactory(batch=batch)
     taken(batch, DAY - 5 * ONE, by=admin)
     EnrollmentFactory(batch=batch, student=student, enrolled_on=DAY - 2 * ONE)
@@ -337,9 +325,7 @@ def test_a_student_who_joined_mid_way_is_counted_from_then_on(client_of, admin, 
     assert str(attendance_of(client_of(student), student).context["tally"]) == "1 of 1 · 100 %"
 
 
-def test_after_a_transfer_each_batch_has_its_tally_and_the_whole_adds_them(
-    client_of, admin, batch, student
-):
+def test_transferred_student_has_tally_for_each_batch_and_total(client_of, admin, batch, student):
     first = EnrollmentFactory(batch=batch, student=student)
     marked(batch, student, ["present", "absent"])
     Enrollment.objects.filter(pk=first.pk).update(status="dropped", ended_on=DAY - 3 * ONE)
@@ -357,7 +343,7 @@ def test_after_a_transfer_each_batch_has_its_tally_and_the_whole_adds_them(
     assert str(context["tally"]) == "3 of 5 · 60 %"
 
 
-def test_before_the_first_sheet_there_are_no_classes_yet(client_of, batch, student):
+def test_no_classes_before_first_sheet(client_of, batch, student):
     EnrollmentFactory(batch=batch, student=student)
 
     page = attendance_of(client_of(student), student).content.decode()
@@ -366,7 +352,7 @@ def test_before_the_first_sheet_there_are_no_classes_yet(client_of, batch, stude
     assert "0 %" not in page
 
 
-def test_attendance_below_the_institutes_threshold_is_marked_as_low(client_of, batch, student):
+def test_attendance_below_required_percentage_is_marked(client_of, batch, student):
     EnrollmentFactory(batch=batch, student=student)
     marked(batch, student, ["present"] * 3 + ["absent"])
     client = client_of(student)
@@ -383,7 +369,7 @@ def test_attendance_below_the_institutes_threshold_is_marked_as_low(client_of, b
     assert "Attendance shortage" in attendance_of(client, student).content.decode()
 
 
-def test_what_is_expected_is_told_of_the_batch_that_is_short_of_it(client_of, batch, student):
+def test_required_percentage_is_shown_for_batch_with_shortage(client_of, batch, student):
     Institute.objects.update(several_batches_at_once=True, low_attendance_classes=2)
     strict = BatchFactory(
         name="Strict", course__low_attendance_percent=90, starts_on=batch.starts_on
@@ -398,9 +384,7 @@ def test_what_is_expected_is_told_of_the_batch_that_is_short_of_it(client_of, ba
     assert "At least 75 %" not in page
 
 
-def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(
-    client_of, batch, student
-):
+def test_month_shows_marks_by_day_with_links_to_other_months(client_of, batch, student):
     batch.starts_on = datetime.date(2026, 4, 1)
     batch.save()
     EnrollmentFactory(batch=batch, student=student, enrolled_on=datetime.date(2026, 5, 20))
@@ -425,9 +409,7 @@ def test_the_month_shows_each_mark_on_its_day_and_other_months_are_a_link_away(
     )
 
 
-def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(
-    client_of, instructor, batch, student
-):
+def test_student_sees_note_and_correction_of_mark(client_of, instructor, batch, student):
     EnrollmentFactory(batch=batch, student=student)
     taken(batch, DAY, by=instructor, **{f"s{student.pk}": "absent"})
     save_sheet(
@@ -443,9 +425,7 @@ def test_a_mark_shows_its_note_and_what_it_was_before_to_the_student_too(
     assert "Absent, no note <small> until 15 Jun 2026, 18:40, Imran Khan </small>" in page
 
 
-def test_a_student_sees_only_their_own_and_an_instructor_those_of_own_batches(
-    client_of, instructor, admin, batch
-):
+def test_attendance_page_is_for_student_and_own_instructor(client_of, instructor, admin, batch):
     mine, other = StudentFactory(), StudentFactory()
     EnrollmentFactory(batch=batch, student=mine)
     EnrollmentFactory(student=other)
@@ -460,7 +440,7 @@ def test_a_student_sees_only_their_own_and_an_instructor_those_of_own_batches(
     assert statuses(UserFactory()) == (404, 404)
 
 
-def test_an_instructor_sees_the_marks_of_own_batches_only(client_of, instructor, batch, student):
+def test_instructor_sees_marks_of_own_batches_only(client_of, instructor, batch, student):
     before = EnrollmentFactory(batch=DailyBatchFactory(), student=student)
     marked(before.batch, student, ["absent"])
     Enrollment.objects.filter(pk=before.pk).update(status="completed", ended_on=DAY - 3 * ONE)
@@ -474,7 +454,7 @@ def test_an_instructor_sees_the_marks_of_own_batches_only(client_of, instructor,
     assert (str(whole["tally"]), len(whole["marks"])) == ("1 of 2 · 50 %", 2)
 
 
-def test_a_student_s_attendance_costs_the_same_however_long(client_of, batch, student, queries_of):
+def test_student_attendance_has_constant_queries(client_of, batch, student, queries_of):
     EnrollmentFactory(batch=batch, student=student)
     client = client_of(student)
     marked(batch, student, ["present"])
@@ -489,7 +469,7 @@ def test_a_student_s_attendance_costs_the_same_however_long(client_of, batch, st
 # The classes of a day --------------------------------------------------------------------------------------------
 
 
-def test_the_day_shows_today_s_classes_with_taken_and_not_taken(client_of, admin, batch):
+def test_day_lists_marked_and_unmarked_classes(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
     other = DailyBatchFactory(name="Noon")
     taken(batch, DAY, by=admin)
@@ -506,13 +486,13 @@ def test_the_day_shows_today_s_classes_with_taken_and_not_taken(client_of, admin
     assert "Anita Rao, 15 Jun 18:40" in page
 
 
-def test_an_instructor_s_day_has_their_own_batches(client_of, instructor, batch):
+def test_day_of_instructor_has_own_batches(client_of, instructor, batch):
     DailyBatchFactory()
 
     assert [one.batch for one in day_page(client_of(instructor)).context["classes"]] == [batch]
 
 
-def test_another_day_is_chosen_by_the_address_and_nonsense_means_today(client_of, admin, batch):
+def test_day_is_chosen_by_query_and_invalid_day_means_today(client_of, admin, batch):
     client = client_of(admin)
 
     assert day_page(client, on="2026-06-02").context["on"] == datetime.date(2026, 6, 2)
@@ -520,14 +500,14 @@ def test_another_day_is_chosen_by_the_address_and_nonsense_means_today(client_of
         assert day_page(client, on=nonsense).context["on"] == DAY
 
 
-def test_a_class_to_come_has_no_button(client_of, admin, batch):
+def test_upcoming_class_has_no_button(client_of, admin, batch):
     page = day_page(client_of(admin), on="2026-06-16").content.decode()
 
     assert "Upcoming" in page
     assert "Mark attendance" not in page
 
 
-def test_a_day_with_many_classes_is_shown_by_pages(client_of, admin):
+def test_day_with_many_classes_has_pages(client_of, admin):
     DailyBatchFactory.create_batch(32)
     client = client_of(admin)
 
@@ -537,7 +517,7 @@ def test_a_day_with_many_classes_is_shown_by_pages(client_of, admin):
     assert (len(first), len(second), first.total) == (30, 2, 32)
 
 
-def test_the_day_costs_the_same_however_many_batches(client_of, admin, queries_of):
+def test_day_has_constant_queries(client_of, admin, queries_of):
     client = client_of(admin)
 
     def take_another():
@@ -555,11 +535,11 @@ def test_the_day_costs_the_same_however_many_batches(client_of, admin, queries_o
     assert len(day_page(client).context["classes"]) == 5
 
 
-def test_an_empty_institute_s_day_says_so(client_of, admin):
+def test_day_without_classes_has_empty_state(client_of, admin):
     assert "No class on this day" in day_page(client_of(admin)).content.decode()
 
 
-def test_registers_and_days_are_not_for_students_nor_other_instructors(client_of, student, batch):
+def test_registers_and_days_are_closed_to_students_and_other_instructors(client_of, student, batch):
     EnrollmentFactory(batch=batch, student=student)
 
     assert register(client_of(student), batch).status_code == 403
@@ -567,7 +547,7 @@ def test_registers_and_days_are_not_for_students_nor_other_instructors(client_of
     assert register(client_of(UserFactory()), batch).status_code == 404
 
 
-def test_an_extra_class_stands_on_its_day(client_of, admin):
+def test_extra_class_is_listed_on_its_day(client_of, admin):
     batch = BatchFactory()
     ClassTime.objects.create(
         batch=batch, weekday=3, starts_at=datetime.time(9), ends_at=datetime.time(11)

@@ -35,7 +35,7 @@ def remind(client, enrollment, **sent):
     return client.post(reverse("attendance:remind", args=[enrollment.pk]), sent)
 
 
-def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, absentee):
+def test_reminder_opens_whatsapp_with_text_of_institute(client_of, admin, absentee):
     institute = Institute.objects.current()
     institute.name, institute.phone = "Sunrise & Co", "9000000000"
     institute.attendance_reminder = (
@@ -60,7 +60,7 @@ def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, absen
     assert (reminder.attended, reminder.counted) == (6, 10)
 
 
-def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, absentee):
+def test_second_reminder_within_days_asks_first(client_of, admin, absentee):
     client = client_of(admin)
     remind(client, absentee)
 
@@ -72,7 +72,7 @@ def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, absent
     assert Reminder.objects.count() == 2
 
 
-def test_the_list_says_when_the_family_was_last_reminded(client_of, admin, absentee):
+def test_list_shows_last_reminder(client_of, admin, absentee):
     client = client_of(admin)
     remind(client, absentee)
 
@@ -80,7 +80,7 @@ def test_the_list_says_when_the_family_was_last_reminded(client_of, admin, absen
     assert row.reminded_at == Reminder.objects.get().sent_at
 
 
-def test_who_attends_again_is_neither_offered_nor_reminded(client_of, admin, absentee):
+def test_student_without_shortage_is_not_reminded(client_of, admin, absentee):
     Presence.objects.update(present=40, absences_in_a_row=0)
     client = client_of(admin)
 
@@ -93,7 +93,7 @@ def test_who_attends_again_is_neither_offered_nor_reminded(client_of, admin, abs
     assert not Reminder.objects.exists()
 
 
-def test_without_a_mobile_number_there_is_no_tap(client_of, admin, absentee):
+def test_family_without_mobile_number_has_no_whatsapp_button(client_of, admin, absentee):
     absentee.student.guardian_phone = "02012345678"
     absentee.student.save()
     client = client_of(admin)
@@ -105,7 +105,7 @@ def test_without_a_mobile_number_there_is_no_tap(client_of, admin, absentee):
     assert not Reminder.objects.exists()
 
 
-def test_those_ticked_get_a_mail_each(
+def test_ticked_families_get_one_email_each(
     client_of, admin, absentee, settings, django_capture_on_commit_callbacks
 ):
     settings.SENDS_MAIL = True
@@ -133,7 +133,7 @@ def test_those_ticked_get_a_mail_each(
 
 
 @pytest.mark.parametrize(("answered", "mails"), [("leave_out", 1), ("again", 2)])
-def test_of_several_those_reminded_lately_are_asked_about(
+def test_email_to_recently_reminded_families_asks_first(
     client_of, admin, absentee, settings, django_capture_on_commit_callbacks, answered, mails
 ):
     settings.SENDS_MAIL = True
@@ -153,14 +153,14 @@ def test_of_several_those_reminded_lately_are_asked_about(
 @pytest.mark.parametrize(
     "sent", [{}, {"enrollments": ["x"]}, {"enrollments": ["9" * 30]}, {"enrollments": ["-1"]}]
 )
-def test_nonsense_reminds_nobody(client_of, admin, absentee, settings, sent):
+def test_invalid_ids_send_no_reminder(client_of, admin, absentee, settings, sent):
     settings.SENDS_MAIL = True
 
     assert "Nobody was reminded" in client_of(admin).post(MAIL, sent, follow=True).content.decode()
     assert not Reminder.objects.exists()
 
 
-def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, absentee, settings):
+def test_no_email_without_mail_server(client_of, admin, absentee, settings):
     settings.SENDS_MAIL = False
     client = client_of(admin)
 
@@ -169,7 +169,7 @@ def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, abse
     assert not Reminder.objects.exists()
 
 
-def test_instructors_see_who_is_short_and_remind_nobody(client_of, instructor, absentee):
+def test_instructors_see_shortage_but_cannot_send_reminders(client_of, instructor, absentee):
     absentee.batch.instructor = instructor
     absentee.batch.save()
     client = client_of(instructor)
@@ -181,7 +181,7 @@ def test_instructors_see_who_is_short_and_remind_nobody(client_of, instructor, a
     assert remind(client, absentee).status_code == 403
 
 
-def test_reminding_costs_the_same_however_many(client_of, admin, settings, queries_of):
+def test_reminders_have_constant_queries(client_of, admin, settings, queries_of):
     settings.SENDS_MAIL = True
     client = client_of(admin)
 

@@ -17,19 +17,19 @@ pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 6, 15)
 
 
-def test_late_counts_as_attended_and_excused_counts_in_neither():
+def test_late_counts_as_attended_and_excused_is_left_out():
     tally = Tally(present=30, late=4, absent=6, excused=3)
 
     assert str(tally) == "34 of 40 · 85 %"
     assert tally.percentage == Decimal("85.0")
 
 
-def test_before_the_first_class_that_counts_there_is_no_percentage():
+def test_no_percentage_before_first_counted_class():
     assert str(Tally(excused=2)) == "no classes yet"
     assert Tally().percentage is None
 
 
-def test_the_sheet_lists_who_was_in_the_batch_that_day():
+def test_sheet_lists_students_of_that_day():
     batch = DailyBatchFactory()
     there = EnrollmentFactory(batch=batch, enrolled_on=DAY)
     EnrollmentFactory(batch=batch, enrolled_on=DAY + datetime.timedelta(days=1))
@@ -38,7 +38,7 @@ def test_the_sheet_lists_who_was_in_the_batch_that_day():
     assert sheet_enrollments(batch, DAY, None) == [there]
 
 
-def test_only_what_differs_is_written_and_what_it_was_is_kept(instructor):
+def test_only_differing_marks_are_written_with_history(instructor):
     batch = DailyBatchFactory(instructor=instructor)
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
     taken(batch, DAY, by=instructor)
@@ -56,7 +56,7 @@ def test_only_what_differs_is_written_and_what_it_was_is_kept(instructor):
     assert Enrollment.objects.get(pk=one.pk).last_marked_on == DAY
 
 
-def test_a_page_opened_before_somebody_elses_save_is_refused(instructor, admin):
+def test_stale_version_is_refused(instructor, admin):
     batch = DailyBatchFactory(instructor=instructor)
     enrollment = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)

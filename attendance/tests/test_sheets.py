@@ -74,9 +74,7 @@ def sentence(response):
 # Taking and correcting -------------------------------------------------------------------------------------------
 
 
-def test_a_new_sheet_opens_with_everybody_present_in_the_order_of_names(
-    client_of, instructor, batch
-):
+def test_new_sheet_has_all_present_by_name(client_of, instructor, batch):
     for name in ("Zoya", "Asha"):
         EnrollmentFactory(batch=batch, student__user__full_name=name)
 
@@ -89,7 +87,7 @@ def test_a_new_sheet_opens_with_everybody_present_in_the_order_of_names(
     assert "Not marked yet" in response.content.decode()
 
 
-def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, batch):
+def test_post_saves_all_marks_and_topic(client_of, instructor, batch):
     one, two, three = EnrollmentFactory.create_batch(3, batch=batch)
     fields = marks_of(batch, **{f"s{two.student_id}": "absent", f"s{three.student_id}": "late"})
 
@@ -111,9 +109,7 @@ def test_one_post_saves_the_marks_of_all_with_the_topic(client_of, instructor, b
     assert "Marked by Imran Khan, 15 Jun 18:40" in text_of(response)
 
 
-def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(
-    client_of, instructor, admin, batch
-):
+def test_second_save_corrects_and_history_shows_earlier_mark(client_of, instructor, admin, batch):
     one = EnrollmentFactory(batch=batch)
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
@@ -135,9 +131,7 @@ def test_saved_again_it_corrects_and_its_history_shows_what_a_mark_was(
     assert "last saved by Imran Khan, 15 Jun 2026, 18:40" in page
 
 
-def test_the_history_names_every_save_with_its_topic_the_first_one_too(
-    client_of, instructor, admin, batch
-):
+def test_history_lists_every_save_with_topic(client_of, instructor, admin, batch):
     one = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)
     sheet = Sheet.objects.get()
@@ -163,7 +157,7 @@ def test_the_history_names_every_save_with_its_topic_the_first_one_too(
     assertContains(page, "<del>Mirrors</del> → Lenses", count=1)
 
 
-def test_a_save_without_a_difference_adds_nothing_to_the_history(client_of, instructor, batch):
+def test_unchanged_save_adds_no_history(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=instructor)
 
@@ -173,9 +167,7 @@ def test_a_save_without_a_difference_adds_nothing_to_the_history(client_of, inst
     assert client_of(instructor).get(history(batch)).context["saves"] == []
 
 
-def test_a_script_that_saves_is_told_where_the_sheet_stands_and_the_message_waits_there(
-    client_of, instructor, batch
-):
+def test_save_by_script_returns_url_of_sheet(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     client = client_of(instructor)
 
@@ -190,7 +182,7 @@ def test_a_script_that_saves_is_told_where_the_sheet_stands_and_the_message_wait
     )
 
 
-def test_rows_that_stand_as_the_page_was_opened_need_not_be_sent(client_of, instructor, batch):
+def test_unchanged_rows_need_not_be_sent(client_of, instructor, batch):
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
     client = client_of(instructor)
     seen = " ".join(f"{row.student_id}p" for row in (one, two))
@@ -213,9 +205,7 @@ def test_rows_that_stand_as_the_page_was_opened_need_not_be_sent(client_of, inst
     assert MarkChange.objects.count() == 1
 
 
-def test_a_row_that_was_not_sent_takes_nothing_back_of_what_somebody_else_saved(
-    client_of, instructor, admin, batch
-):
+def test_unsent_row_keeps_mark_saved_by_others(client_of, instructor, admin, batch):
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
     taken(batch, DAY, by=admin)
     seen = f"{one.student_id}p {two.student_id}p"
@@ -231,7 +221,7 @@ def test_a_row_that_was_not_sent_takes_nothing_back_of_what_somebody_else_saved(
     }
 
 
-def test_a_save_without_a_difference_writes_nothing(client_of, instructor, batch):
+def test_unchanged_save_writes_nothing(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     sheet = taken(batch, DAY, by=instructor)
 
@@ -242,7 +232,7 @@ def test_a_save_without_a_difference_writes_nothing(client_of, instructor, batch
     assert not MarkChange.objects.exists()
 
 
-def test_a_student_who_joined_after_the_sheet_was_taken_can_be_added(client_of, instructor, batch):
+def test_student_enrolled_later_can_be_added_to_sheet(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=instructor)
     late = EnrollmentFactory(batch=batch)
@@ -257,9 +247,7 @@ def test_a_student_who_joined_after_the_sheet_was_taken_can_be_added(client_of, 
     assert not MarkChange.objects.exists()
 
 
-def test_a_student_who_left_the_same_day_and_came_back_stands_on_the_sheet_once(
-    client_of, instructor, batch
-):
+def test_student_returned_on_same_day_is_on_sheet_once(client_of, instructor, batch):
     left = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=instructor)
     Enrollment.objects.filter(pk=left.pk).update(status="dropped", ended_on=DAY)
@@ -270,9 +258,7 @@ def test_a_student_who_left_the_same_day_and_came_back_stands_on_the_sheet_once(
     assert [row.enrollment.pk for row in response.context["rows"]] == [left.pk]
 
 
-def test_a_note_is_kept_with_the_mark_and_its_correction_in_the_history(
-    client_of, instructor, batch
-):
+def test_note_and_its_correction_are_saved(client_of, instructor, batch):
     student = EnrollmentFactory(batch=batch).student
     client = client_of(instructor)
     note = f"note-{student.pk}"
@@ -289,7 +275,7 @@ def test_a_note_is_kept_with_the_mark_and_its_correction_in_the_history(
     assert "<del>Left at 18:00</del> → Left at 17:30" in text_of(client.get(history(batch)))
 
 
-def test_a_note_left_out_stays_and_one_emptied_goes(client_of, instructor, batch):
+def test_missing_note_stays_and_empty_note_is_removed(client_of, instructor, batch):
     student = EnrollmentFactory(batch=batch).student
     client = client_of(instructor)
     client.post(address(batch), {**marks_of(batch), f"note-{student.pk}": "Fever", "version": "0"})
@@ -310,9 +296,7 @@ def test_a_note_left_out_stays_and_one_emptied_goes(client_of, instructor, batch
 
 
 @pytest.mark.parametrize("note", ["x" * 201, "a\0b"])
-def test_a_note_that_cannot_be_kept_is_refused_beside_the_student(
-    client_of, instructor, batch, note
-):
+def test_invalid_note_is_refused_beside_student(client_of, instructor, batch, note):
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
     fields = marks_of(batch, **{f"s{two.student_id}": "late"})
 
@@ -329,7 +313,7 @@ def test_a_note_that_cannot_be_kept_is_refused_beside_the_student(
 # What helps to mark ----------------------------------------------------------------------------------------------
 
 
-def test_each_row_shows_the_last_five_marks_and_the_figure_so_far(client_of, instructor, batch):
+def test_rows_show_last_five_marks_and_tally(client_of, instructor, batch):
     student = EnrollmentFactory(batch=batch).student
     for number, status in enumerate(["absent", "present", "late", "excused", "present", "absent"]):
         taken(batch, DAY - (6 - number) * ONE, **{f"s{student.pk}": status})
@@ -349,7 +333,7 @@ def test_each_row_shows_the_last_five_marks_and_the_figure_so_far(client_of, ins
     assert page.count("Short</span>") == 1
 
 
-def test_marks_in_other_batches_are_not_among_the_last_ones(client_of, instructor, batch):
+def test_last_marks_exclude_other_batches(client_of, instructor, batch):
     before = EnrollmentFactory()
     taken(before.batch, DAY - 5 * ONE, **{f"s{before.student_id}": "absent"})
     Enrollment.objects.filter(pk=before.pk).update(status="dropped", ended_on=DAY - 2 * ONE)
@@ -360,9 +344,7 @@ def test_marks_in_other_batches_are_not_among_the_last_ones(client_of, instructo
     assert (row.recent, row.enrollment.tally.total) == ([], 0)
 
 
-def test_a_sheet_can_be_filled_as_all_absent_or_as_last_time_without_being_saved(
-    client_of, instructor, batch
-):
+def test_fill_marks_all_without_saving(client_of, instructor, batch):
     one, two = (
         EnrollmentFactory(batch=batch, student__user__full_name=name) for name in ("Asha", "Bela")
     )
@@ -380,7 +362,7 @@ def test_a_sheet_can_be_filled_as_all_absent_or_as_last_time_without_being_saved
     assert Sheet.objects.count() == 2
 
 
-def test_as_last_time_is_offered_once_there_was_one(client_of, instructor, batch):
+def test_same_as_last_class_requires_earlier_sheet(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     client = client_of(instructor)
 
@@ -392,9 +374,7 @@ def test_as_last_time_is_offered_once_there_was_one(client_of, instructor, batch
 # Two at it -------------------------------------------------------------------------------------------------------
 
 
-def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(
-    client_of, instructor, admin, batch
-):
+def test_stale_page_keeps_choices_and_can_be_saved_again(client_of, instructor, admin, batch):
     mine, theirs = EnrollmentFactory.create_batch(2, batch=batch)
     taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
     client = client_of(instructor)
@@ -431,9 +411,7 @@ def test_a_stale_tab_is_refused_keeps_its_choices_and_can_then_be_saved(
     }
 
 
-def test_a_page_that_does_not_say_what_it_had_seen_keeps_all_its_choices(
-    client_of, instructor, admin, batch
-):
+def test_stale_page_without_seen_marks_keeps_all_choices(client_of, instructor, admin, batch):
     theirs = EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
 
@@ -450,9 +428,7 @@ def test_a_page_that_does_not_say_what_it_had_seen_keeps_all_its_choices(
 
 
 @pytest.mark.parametrize("seen", ["x", "1z", "p", "१p", "1p,2p", "1p 2"])
-def test_a_page_that_says_nonsense_of_what_it_had_seen_is_refused(
-    client_of, instructor, batch, seen
-):
+def test_malformed_seen_marks_are_refused(client_of, instructor, batch, seen):
     EnrollmentFactory(batch=batch)
 
     response = client_of(instructor).post(
@@ -466,9 +442,7 @@ def test_a_page_that_says_nonsense_of_what_it_had_seen_is_refused(
     assert not Sheet.objects.exists()
 
 
-def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_lost(
-    client_of, instructor, batch
-):
+def test_student_added_since_page_was_opened_is_named(client_of, instructor, batch):
     one = EnrollmentFactory(batch=batch)
     fields = marks_of(batch, **{f"s{one.student_id}": "late"})
     EnrollmentFactory(batch=batch, student__user__full_name="Ravi")
@@ -486,7 +460,7 @@ def test_a_student_who_joined_since_the_page_was_opened_is_named_and_nothing_is_
     assert not Sheet.objects.exists()
 
 
-def test_a_student_who_left_since_the_page_was_opened_is_named(client_of, instructor, batch):
+def test_student_removed_since_page_was_opened_is_named(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     gone = EnrollmentFactory(batch=batch, student__user__full_name="Ravi")
     fields = marks_of(batch)
@@ -501,7 +475,7 @@ def test_a_student_who_left_since_the_page_was_opened_is_named(client_of, instru
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_two_people_saving_the_same_new_sheet_make_one_and_one_is_told(instructor, admin, batch):
+def test_concurrent_saves_of_new_sheet_create_one(instructor, admin, batch):
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
     bodies = [
         {**marks_of(batch, **{f"s{one.student_id}": "absent"}), "version": "0"},
@@ -548,9 +522,7 @@ def test_two_people_saving_the_same_new_sheet_make_one_and_one_is_told(instructo
         (datetime.date(2026, 6, 10), "10 Jun 2026 is a holiday: Diwali."),
     ],
 )
-def test_a_day_that_can_have_no_sheet_says_why_and_a_post_writes_nothing(
-    client_of, admin, batch, day, words
-):
+def test_closed_day_gives_reason_and_refuses_post(client_of, admin, batch, day, words):
     EnrollmentFactory(batch=batch)
     batch.ends_on = datetime.date(2026, 6, 11)
     batch.save()
@@ -567,7 +539,7 @@ def test_a_day_that_can_have_no_sheet_says_why_and_a_post_writes_nothing(
     assert not Sheet.objects.exists()
 
 
-def test_a_day_whose_class_was_called_off_takes_no_sheet_and_says_why(client_of, instructor, batch):
+def test_cancelled_class_has_no_sheet_and_gives_reason(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     ClassChangeFactory(batch=batch, class_of=(DAY, "17:00-18:30"), reason="Fever")
     ClassChangeFactory(
@@ -589,7 +561,7 @@ def test_a_day_whose_class_was_called_off_takes_no_sheet_and_says_why(client_of,
     assert not Sheet.objects.exists()
 
 
-def test_on_the_day_a_class_was_moved_to_or_added_the_sheet_asks_nothing(client_of, instructor):
+def test_moved_or_added_class_needs_no_confirmation(client_of, instructor):
     batch = BatchFactory(instructor=instructor)
     EnrollmentFactory(batch=batch)
     ClassChangeFactory(batch=batch, class_of=(DAY - ONE, "17:00-18:30"), held=(DAY, "09:00-10:00"))
@@ -599,7 +571,7 @@ def test_on_the_day_a_class_was_moved_to_or_added_the_sheet_asks_nothing(client_
     assert client.get(address(batch, DAY - 2 * ONE)).context["asks_confirmation"] is True
 
 
-def test_a_class_cancelled_over_a_sheet_keeps_it_and_says_so(client_of, admin, batch):
+def test_cancelling_class_keeps_saved_sheet(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)
     ClassChangeFactory(batch=batch, class_of=(DAY, "17:00-18:30"), reason="Fever")
@@ -610,7 +582,7 @@ def test_a_class_cancelled_over_a_sheet_keeps_it_and_says_so(client_of, admin, b
     assertContains(response, "The saved sheet is unchanged: ")
 
 
-def test_a_holiday_added_over_a_sheet_keeps_it_and_says_so(client_of, admin, batch):
+def test_adding_holiday_keeps_saved_sheet(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
     taken(batch, DAY, by=admin)
     HolidayFactory(day=DAY)
@@ -621,7 +593,7 @@ def test_a_holiday_added_over_a_sheet_keeps_it_and_says_so(client_of, admin, bat
     assert "The saved sheet is unchanged: 1 present." in response.content.decode()
 
 
-def test_a_day_without_a_planned_class_asks_first_and_loses_nothing(client_of, instructor):
+def test_unplanned_class_needs_confirmation(client_of, instructor):
     batch = BatchFactory(instructor=instructor, name="Weekend")
     ClassTime.objects.create(
         batch=batch, weekday=5, starts_at=datetime.time(9), ends_at=datetime.time(11)
@@ -643,9 +615,7 @@ def test_a_day_without_a_planned_class_asks_first_and_loses_nothing(client_of, i
     assert client.get(address(batch)).context["asks_confirmation"] is False
 
 
-def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(
-    client_of, instructor, admin, batch
-):
+def test_correction_period_limits_instructor_but_not_admin(client_of, instructor, admin, batch):
     EnrollmentFactory(batch=batch)
     Institute.objects.update(attendance_edit_days=3)
     client = client_of(instructor)
@@ -661,9 +631,7 @@ def test_an_instructor_corrects_for_a_number_of_days_and_an_admin_always(
     assert Sheet.objects.get().held_on == DAY - 4 * ONE
 
 
-def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_kept(
-    client_of, admin, batch
-):
+def test_late_correction_requires_reason(client_of, admin, batch):
     student = EnrollmentFactory(batch=batch).student
     Institute.objects.update(attendance_edit_days=3)
     client = client_of(admin)
@@ -693,9 +661,7 @@ def test_an_admin_says_why_when_correcting_a_sheet_beyond_the_window_and_it_is_k
     assert client.post(address(batch, DAY - 3 * ONE), fields).status_code == 302
 
 
-def test_a_sheet_taken_late_needs_no_reason_and_a_save_without_a_difference_none_either(
-    client_of, admin, batch
-):
+def test_new_old_sheet_and_unchanged_save_need_no_reason(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
     Institute.objects.update(attendance_edit_days=0)
     client = client_of(admin)
@@ -709,7 +675,7 @@ def test_a_sheet_taken_late_needs_no_reason_and_a_save_without_a_difference_none
         )
 
 
-def test_a_sheet_without_students_says_so(client_of, instructor, batch):
+def test_sheet_without_students_has_empty_state(client_of, instructor, batch):
     client = client_of(instructor)
 
     assert "No student was enrolled on this day" in client.get(address(batch)).content.decode()
@@ -727,9 +693,7 @@ def test_a_sheet_without_students_says_so(client_of, instructor, batch):
         ("on=2026-06-04", datetime.date(2026, 6, 4)),
     ],
 )
-def test_one_goes_to_the_class_day_before_or_after_past_holidays(
-    client_of, instructor, batch, query, day
-):
+def test_links_skip_holidays_to_adjacent_class_days(client_of, instructor, batch, query, day):
     HolidayFactory(day=datetime.date(2026, 6, 13))
     HolidayFactory(day=datetime.date(2026, 6, 14))
 
@@ -743,9 +707,7 @@ def test_one_goes_to_the_class_day_before_or_after_past_holidays(
 @pytest.mark.parametrize(
     "query", ["", "on=2026-02-30", "on=x", "on=0001-01-01", "on=2026-06-15&step=sideways"]
 )
-def test_a_day_that_is_none_leads_to_the_register_with_a_sentence(
-    client_of, instructor, batch, query
-):
+def test_invalid_day_redirects_to_register(client_of, instructor, batch, query):
     response = client_of(instructor).get(
         f"{reverse('attendance:sheet-go', args=[batch.pk])}?{query}"
     )
@@ -756,9 +718,7 @@ def test_a_day_that_is_none_leads_to_the_register_with_a_sentence(
 # Who -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_sheet_is_for_admins_and_the_batch_s_own_instructor(
-    client_of, instructor, admin, batch
-):
+def test_sheet_is_for_admin_and_own_instructor(client_of, instructor, admin, batch):
     student = EnrollmentFactory(batch=batch).student
     other = UserFactory()
 
@@ -783,7 +743,7 @@ def test_the_sheet_is_for_admins_and_the_batch_s_own_instructor(
     }
 
 
-def test_the_history_is_for_those_who_see_the_sheet(client_of, instructor, admin, batch):
+def test_history_is_for_users_who_see_sheet(client_of, instructor, admin, batch):
     student = EnrollmentFactory(batch=batch).student
     taken(batch, DAY, by=admin)
 
@@ -822,9 +782,7 @@ def typed(batch):
     return {**marks, f"note-{one.student_id}": "Fever & “cough”", "topic": "Optics", "version": "0"}
 
 
-def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(
-    client, instructor, batch, typed
-):
+def test_unsaved_input_is_restored_after_sign_in(client, instructor, batch, typed):
     asked = client.post(address(batch), typed)
 
     assertContains(asked, "Sign in, and your entries are shown again.")
@@ -842,7 +800,7 @@ def test_what_was_typed_is_there_again_after_signing_in_and_not_saved(
     assertNotContains(client.get(address(batch)), "restored below")
 
 
-def test_what_was_typed_can_then_be_saved(client, instructor, batch, typed):
+def test_restored_input_can_be_saved(client, instructor, batch, typed):
     page = sign_in_with(client, client.post(address(batch), typed), instructor)
 
     client.post(address(batch), {**typed, "version": hidden(page, "version")})
@@ -850,9 +808,7 @@ def test_what_was_typed_can_then_be_saved(client, instructor, batch, typed):
     assert (Sheet.objects.get().topic, Sheet.objects.get().absent) == ("Optics", 1)
 
 
-def test_what_was_typed_before_somebody_elses_save_is_compared_with_it(
-    client, instructor, admin, batch, typed
-):
+def test_restored_input_is_compared_with_later_save(client, instructor, admin, batch, typed):
     asked = client.post(address(batch), typed)
     taken(batch, DAY, by=admin)
 
@@ -864,22 +820,20 @@ def test_what_was_typed_before_somebody_elses_save_is_compared_with_it(
     ]
 
 
-def test_what_was_typed_is_for_its_own_sheet_only(client, instructor, batch, typed):
+def test_restored_input_is_limited_to_its_sheet(client, instructor, batch, typed):
     sign_in_with(client, client.post(address(batch), typed), instructor, follow=False)
 
     assertNotContains(client.get(address(batch, DAY - ONE)), "restored below")
     assertContains(client.get(address(batch)), "restored below")
 
 
-def test_who_may_not_see_the_sheet_sees_nothing_of_what_was_typed(client, batch, typed):
+def test_restored_input_is_hidden_without_permission(client, batch, typed):
     page = sign_in_with(client, client.post(address(batch), typed), UserFactory())
 
     assert page.status_code == 404
 
 
-def test_a_page_opened_before_signing_in_anew_is_refused_and_opens_again_with_what_was_typed(
-    instructor, batch, typed
-):
+def test_page_from_earlier_session_is_refused_and_restored(instructor, batch, typed):
     client = Client(enforce_csrf_checks=True)
     client.force_login(instructor)
     client.get(address(batch))
@@ -897,7 +851,7 @@ def test_a_page_opened_before_signing_in_anew_is_refused_and_opens_again_with_wh
     assert not Sheet.objects.exists()
 
 
-def test_a_form_without_its_token_is_carried_nowhere(batch, typed):
+def test_input_without_csrf_token_is_not_stored(batch, typed):
     response = Client(enforce_csrf_checks=True).post(address(batch), typed)
 
     assert response.status_code == 403
@@ -905,7 +859,7 @@ def test_a_form_without_its_token_is_carried_nowhere(batch, typed):
 
 
 @pytest.mark.parametrize("by", ["a script", "somebody with a hundred thousand letters"])
-def test_what_is_not_carried_leads_to_signing_in_as_ever(client, batch, typed, by):
+def test_other_requests_redirect_to_sign_in(client, batch, typed, by):
     headers = {"X-Requested-With": "fetch"} if by == "a script" else {}
     long = {} if headers else {"topic": "x" * 100_000}
 
@@ -919,7 +873,7 @@ def test_what_is_not_carried_leads_to_signing_in_as_ever(client, batch, typed, b
 
 
 @pytest.mark.parametrize("status", ["x", "", "PRESENT", "\0", "present\0", "💥", "a" * 10_000])
-def test_a_status_that_is_none_is_refused(client_of, instructor, batch, status):
+def test_invalid_status_is_refused(client_of, instructor, batch, status):
     student = EnrollmentFactory(batch=batch).student
 
     response = client_of(instructor).post(
@@ -933,9 +887,7 @@ def test_a_status_that_is_none_is_refused(client_of, instructor, batch, status):
     assert not Sheet.objects.exists()
 
 
-def test_a_student_of_another_batch_or_of_none_is_refused_without_a_name(
-    client_of, instructor, batch
-):
+def test_unknown_student_is_refused_without_name(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     elsewhere = EnrollmentFactory(student__user__full_name="Secret").student
     client = client_of(instructor)
@@ -952,7 +904,7 @@ def test_a_student_of_another_batch_or_of_none_is_refused_without_a_name(
 
 
 @pytest.mark.parametrize("name", ["mark-", "mark-x", "mark--1", "mark-१", "mark-" + "9" * 19])
-def test_a_field_that_names_no_student_is_refused(client_of, instructor, batch, name):
+def test_field_without_student_id_is_refused(client_of, instructor, batch, name):
     EnrollmentFactory(batch=batch)
 
     response = client_of(instructor).post(
@@ -966,7 +918,7 @@ def test_a_field_that_names_no_student_is_refused(client_of, instructor, batch, 
 
 
 @pytest.mark.parametrize("version", ["", "x", "-1", "1e3", "१", "9" * 30, "\0", None])
-def test_a_version_that_is_no_number_is_refused(client_of, instructor, batch, version):
+def test_invalid_version_is_refused(client_of, instructor, batch, version):
     EnrollmentFactory(batch=batch)
     fields = marks_of(batch) | ({} if version is None else {"version": version})
 
@@ -976,7 +928,7 @@ def test_a_version_that_is_no_number_is_refused(client_of, instructor, batch, ve
     assert not Sheet.objects.exists()
 
 
-def test_a_version_of_a_sheet_that_does_not_exist_is_refused(client_of, instructor, batch):
+def test_version_of_missing_sheet_is_refused(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
 
     response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "7"})
@@ -984,9 +936,7 @@ def test_a_version_of_a_sheet_that_does_not_exist_is_refused(client_of, instruct
     assert sentence(response) == "This sheet is not saved yet. Check the list and save."
 
 
-def test_ten_thousand_fields_are_refused_and_an_empty_post_is_a_sentence(
-    client_of, instructor, batch
-):
+def test_too_many_fields_and_empty_post_are_refused(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
     client = client_of(instructor)
 
@@ -999,9 +949,7 @@ def test_ten_thousand_fields_are_refused_and_an_empty_post_is_a_sentence(
 
 
 @pytest.mark.parametrize("topic", ["x" * 201, "a\0b"])
-def test_a_topic_that_cannot_be_kept_is_refused_beside_the_field(
-    client_of, instructor, batch, topic
-):
+def test_invalid_topic_is_refused_beside_field(client_of, instructor, batch, topic):
     EnrollmentFactory(batch=batch)
 
     response = client_of(instructor).post(
@@ -1013,7 +961,7 @@ def test_a_topic_that_cannot_be_kept_is_refused_beside_the_field(
 
 
 @pytest.mark.parametrize("topic", ['<b>O\'Brien</b> & "x"', "प्रकाशिकी", "🧪 lab"])
-def test_a_topic_is_kept_as_typed(client_of, instructor, batch, topic):
+def test_topic_is_saved_as_typed(client_of, instructor, batch, topic):
     EnrollmentFactory(batch=batch)
 
     response = client_of(instructor).post(
@@ -1025,14 +973,14 @@ def test_a_topic_is_kept_as_typed(client_of, instructor, batch, topic):
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "0001-01-01", "9999-12-31", "2026-6-1", "yesterday"])
-def test_a_day_that_does_not_exist_is_no_address(client_of, admin, batch, day):
+def test_nonexistent_day_is_not_found(client_of, admin, batch, day):
     assert client_of(admin).get(f"/batches/{batch.pk}/attendance/{day}/").status_code == 404
 
 
 # What it costs ---------------------------------------------------------------------------------------------------
 
 
-def test_a_sheet_costs_the_same_however_long(client_of, instructor, queries_of):
+def test_sheet_has_constant_queries(client_of, instructor, queries_of):
     client = client_of(instructor)
 
     def costs(students):
@@ -1053,7 +1001,7 @@ def test_a_sheet_costs_the_same_however_long(client_of, instructor, queries_of):
     assert MarkChange.objects.count() == 42
 
 
-def test_an_older_sheet_is_corrected_with_a_newcomer(client_of, instructor, batch):
+def test_older_sheet_can_be_corrected_with_new_student(client_of, instructor, batch):
     EnrollmentFactory.create_batch(39, batch=batch)
     taken(batch, DAY - ONE, by=instructor)
     EnrollmentFactory(batch=batch)

@@ -81,7 +81,7 @@ def _a_monday():
         (0, 0, 0, 4, 75, False, False, 0),
     ],
 )
-def test_the_judgement_is_exact_and_the_list_has_whom_it_concerns(
+def test_shortage_rule_is_exact_in_python_and_sql(
     present, late, absent, excused, percent, short, edge, classes_needed
 ):
     institute = Institute(low_attendance_percent=percent, low_attendance_classes=3)
@@ -96,7 +96,7 @@ def test_the_judgement_is_exact_and_the_list_has_whom_it_concerns(
     assert [(row.is_short, row.is_borderline) for row in found] == [(short, edge)] * (short or edge)
 
 
-def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, admin):
+def test_list_is_sorted_by_percentage_with_classes_needed(client_of, admin):
     batch = BatchFactory(name="JEE M1")
     for name, counts in {
         "Fine": {"present": 40},
@@ -148,7 +148,7 @@ def test_the_list_is_sorted_by_share_and_says_what_brings_each_back(client_of, a
         ({"sort": "-back"}, ["Asha", "Bela", "Chand"]),
     ],
 )
-def test_the_list_is_narrowed_and_sorted(client_of, admin, query, found):
+def test_list_is_filtered_and_sorted(client_of, admin, query, found):
     batch = DailyBatchFactory()
     enrolled_with(absent=5, in_a_row=5, batch=batch, student__user__full_name="Asha")
     enrolled_with(present=3, absent=2, batch=batch, student__user__full_name="Bela")
@@ -157,7 +157,7 @@ def test_the_list_is_narrowed_and_sorted(client_of, admin, query, found):
     assert names(client_of(admin).get(SHORTAGE, query)) == found
 
 
-def test_it_is_narrowed_to_a_course_a_batch_or_an_instructor(client_of, admin, instructor):
+def test_list_is_filtered_by_course_batch_and_instructor(client_of, admin, instructor):
     one = enrolled_with(absent=9, batch=DailyBatchFactory(instructor=instructor))
     two = enrolled_with(absent=9, batch=DailyBatchFactory())
     client = client_of(admin)
@@ -175,7 +175,7 @@ def test_it_is_narrowed_to_a_course_a_batch_or_an_instructor(client_of, admin, i
     }
 
 
-def test_a_course_may_expect_more_than_the_institute(client_of, admin):
+def test_course_can_require_more_than_institute(client_of, admin):
     strict = BatchFactory(course=CourseFactory(low_attendance_percent=90))
     enrolled_with(present=8, absent=2, student__user__full_name="Lax")
     enrolled_with(present=8, absent=2, batch=strict, student__user__full_name="Strict")
@@ -184,13 +184,13 @@ def test_a_course_may_expect_more_than_the_institute(client_of, admin):
     assert (str(row.student), row.requirement.percent, row.classes_needed) == ("Strict", 90, 10)
 
 
-def test_who_has_left_is_not_watched(client_of, admin):
+def test_former_students_are_not_listed(client_of, admin):
     enrolled_with(absent=9, status="dropped", ended_on=datetime.date(2026, 6, 10))
 
     assert names(client_of(admin).get(SHORTAGE)) == []
 
 
-def test_instructors_watch_their_own_batches_only(client_of, instructor):
+def test_instructors_see_own_batches_only(client_of, instructor):
     enrolled_with(
         absent=9, batch=BatchFactory(instructor=instructor), student__user__full_name="Own"
     )
@@ -206,7 +206,7 @@ def test_instructors_watch_their_own_batches_only(client_of, instructor):
     assert "Other" not in b"".join(client.get(SHORTAGE, {"as": "csv"})).decode()
 
 
-def test_the_file_says_what_the_list_says(client_of, admin):
+def test_export_equals_list(client_of, admin):
     batch = BatchFactory(name="JEE M1", course__name="JEE")
     student = StudentFactory(
         user__full_name="=Asha",
@@ -241,7 +241,7 @@ def test_the_file_says_what_the_list_says(client_of, admin):
 
 
 @pytest.mark.parametrize("role", ["admin", "instructor"])
-def test_the_list_costs_the_same_however_long(client_of, admin, role, queries_of):
+def test_list_has_constant_queries(client_of, admin, role, queries_of):
     teacher = UserFactory(role=INSTRUCTOR)
     enrolled_with(absent=9, batch=BatchFactory(instructor=teacher))
     client = client_of(admin if role == "admin" else teacher)
@@ -255,5 +255,5 @@ def test_the_list_costs_the_same_however_long(client_of, admin, role, queries_of
     assert (len(response.context["rows"]), response.context["page"].total) == (30, 45)
 
 
-def test_with_nobody_on_it_the_list_says_so(client_of, admin):
+def test_empty_list_has_empty_state(client_of, admin):
     assert "No attendance shortage" in client_of(admin).get(SHORTAGE).content.decode()

@@ -44,7 +44,7 @@ def problems():
     return [sentence for check in checks.CHECKS for sentence in check()]
 
 
-def test_a_sheet_and_an_enrollment_keep_the_counts_of_their_marks(asha):
+def test_sheet_and_enrollment_have_counts_of_marks(asha):
     other = EnrollmentFactory(batch=asha.batch)
     came(asha, "PALE")
 
@@ -56,7 +56,7 @@ def test_a_sheet_and_an_enrollment_keep_the_counts_of_their_marks(asha):
     assert problems() == []
 
 
-def test_a_correction_rewrites_them(asha):
+def test_correction_updates_counts(asha):
     came(asha, "AA")
     came(asha, "P")
 
@@ -65,7 +65,7 @@ def test_a_correction_rewrites_them(asha):
     assert problems() == []
 
 
-def test_a_deleted_mark_or_sheet_is_no_longer_counted(asha):
+def test_deleted_mark_or_sheet_is_not_counted(asha):
     EnrollmentFactory(batch=asha.batch)
     came(asha, "PAA")
 
@@ -92,9 +92,7 @@ def test_a_deleted_mark_or_sheet_is_no_longer_counted(asha):
         ("AAA", 3),
     ],
 )
-def test_absences_in_a_row_count_back_from_the_last_class_and_leave_excused_ones_out(
-    asha, statuses, in_a_row
-):
+def test_absences_in_a_row_skip_excused_classes(asha, statuses, in_a_row):
     came(asha, statuses)
 
     found = Presence.objects.filter(pk=asha.pk).first()
@@ -102,7 +100,7 @@ def test_absences_in_a_row_count_back_from_the_last_class_and_leave_excused_ones
     assert problems() == []
 
 
-def test_an_older_sheet_that_is_taken_later_counts_on_its_own_day(asha):
+def test_older_sheet_saved_later_counts_on_its_day(asha):
     came(asha, "AA", first=DAY + ONE)
     came(asha, "P")
     assert kept(asha)[1] == 2
@@ -111,7 +109,7 @@ def test_an_older_sheet_that_is_taken_later_counts_on_its_own_day(asha):
     assert kept(asha) == (Tally(present=1, absent=3), 2)
 
 
-def test_each_enrollment_of_a_student_keeps_its_own(asha):
+def test_each_enrollment_has_its_own_counts(asha):
     came(asha, "PA")
     asha.refresh_from_db()
     asha.status, asha.ended_on = "dropped", DAY + 2 * ONE
@@ -156,7 +154,7 @@ def test_each_enrollment_of_a_student_keeps_its_own(asha):
         ),
     ],
 )
-def test_what_is_broken_is_named(asha, damage, sentence, capsys):
+def test_verify_names_wrong_counts(asha, damage, sentence, capsys):
     taken(asha.batch, DAY, **{f"s{asha.student_id}": "absent"})
     call_command("verify")
     damage()
@@ -168,7 +166,7 @@ def test_what_is_broken_is_named(asha, damage, sentence, capsys):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_sheets_of_one_batch_saved_at_once_count_each_others_marks(instructor):
+def test_concurrent_sheets_of_batch_count_all_marks(instructor):
     batch = DailyBatchFactory(instructor=instructor)
     rows = EnrollmentFactory.create_batch(8, batch=batch)
     days = [DAY + number * ONE for number in range(6)]

@@ -48,7 +48,7 @@ def test_instructor_sees_students_check_in(browse, batch, instructor):
     screen = browse(instructor)
     screen.goto(reverse("attendance:sheet", args=[batch.pk, timezone.localdate()]))
     screen.get_by_role("link", name="Check-in by code").click()
-    expect(screen.get_by_text("0 of 2 here")).to_be_visible()
+    expect(screen.get_by_text("0 of 2 checked in")).to_be_visible()
     assert page_problems(screen) == []
 
     phone = browse(phone=True)  # not signed in yet

@@ -296,7 +296,7 @@ def test_second_tab_keeps_its_marks_after_a_conflict(browse, instructor, batch, 
     expect(row(mine, "Chitra Iyer")).to_contain_text(
         "Saved as Present. Save again to make it Late."
     )
-    expect(row(mine, "Asha Verma")).to_contain_text("Absent since that save.")
+    expect(row(mine, "Asha Verma")).to_contain_text("Changed to Absent by that save.")
     assert page_problems(mine) == []
     assert marks() == ["absent", "present", "present"]
     mine.get_by_role("button", name="Save").click()

@@ -136,7 +136,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("case", "fraction", "words"), CASES, ids=[case.__name__ for case, *_ in CASES]
 )
-def test_the_percentage_of_worked_cases(student, case, fraction, words):
+def test_percentage_of_worked_cases(student, case, fraction, words):
     case(peopled(), student)
 
     tally = student_tally(student)
@@ -149,7 +149,7 @@ def test_the_percentage_of_worked_cases(student, case, fraction, words):
     assert sum((enrollment.tally for enrollment in by_enrollment), Tally()) == tally
 
 
-def test_a_transfer_splits_by_date(student):
+def test_transfer_splits_marks_by_date(student):
     transferred(peopled(name="Morning"), student)
 
     enrollments = enrollments_with_tally(student, student.user)
@@ -171,11 +171,11 @@ def test_a_transfer_splits_by_date(student):
         (Tally(excused=2), "no classes yet"),
     ],
 )
-def test_the_working_names_every_number(tally, words):
+def test_calculation_names_every_number(tally, words):
     assert tally.calculation == words
 
 
-def test_the_same_figure_stands_everywhere(client_of, admin, instructor, student):
+def test_all_pages_show_the_same_percentage(client_of, admin, instructor, student):
     batch = peopled(name="Morning", instructor=instructor)
     EnrollmentFactory(batch=batch, student=student, enrolled_on=june(1))
     marks = ["present", "late", "absent", "excused", "absent", "absent", "present"]

@@ -36,7 +36,7 @@ def batch_on(*weekdays, hour=17, **fields):
     return batch
 
 
-def test_the_classes_of_a_day_come_by_time_with_their_sheet_and_its_counts(admin):
+def test_classes_of_day_come_by_time_with_sheet(admin):
     evening, morning = batch_on(0, hour=17), batch_on(0, 1, hour=8)
     batch_on(1)
     absent = evening.enrollments.get().student_id
@@ -49,7 +49,7 @@ def test_the_classes_of_a_day_come_by_time_with_their_sheet_and_its_counts(admin
     assert (second.batch, second.sheet, second.tally) == (evening, sheet, Tally(absent=1))
 
 
-def test_an_extra_class_is_among_the_classes_of_its_day(admin):
+def test_extra_class_is_a_class_of_its_day(admin):
     batch = batch_on(1)
     taken(batch, MONDAY, by=admin)
 
@@ -58,7 +58,7 @@ def test_an_extra_class_is_among_the_classes_of_its_day(admin):
     assert (extra.batch, extra.slots, extra.is_marked) == (batch, [], True)
 
 
-def test_on_a_holiday_only_a_sheet_taken_before_stands(admin):
+def test_holiday_has_only_saved_sheets(admin):
     with_sheet = batch_on(0)
     batch_on(0)
     taken(with_sheet, MONDAY, by=admin)
@@ -67,7 +67,7 @@ def test_on_a_holiday_only_a_sheet_taken_before_stands(admin):
     assert [one.batch for one in classes_on(MONDAY)] == [with_sheet]
 
 
-def test_a_cancelled_class_is_not_expected_and_a_sheet_taken_before_stays(admin):
+def test_cancelled_class_is_listed_only_with_sheet(admin):
     with_sheet, without = batch_on(0), batch_on(0)
     taken(with_sheet, MONDAY, by=admin)
     for batch in (with_sheet, without):
@@ -78,7 +78,7 @@ def test_a_cancelled_class_is_not_expected_and_a_sheet_taken_before_stays(admin)
     assert (kept.batch, kept.slots, kept.notes) == (with_sheet, [], ["Cancelled: Fever"])
 
 
-def test_a_moved_class_is_expected_on_its_new_day():
+def test_moved_class_is_listed_on_new_day():
     batch = batch_on(0)
     ClassChangeFactory(
         batch=batch,
@@ -94,14 +94,14 @@ def test_a_moved_class_is_expected_on_its_new_day():
     assert moved.notes == ["Moved from Mon 15 Jun, 17:00: Hall is taken"]
 
 
-def test_classes_are_of_the_batches_asked_for_only(instructor):
+def test_classes_are_limited_to_instructor(instructor):
     own = batch_on(0, instructor=instructor)
     batch_on(0)
 
     assert [one.batch for one in classes_on(MONDAY, instructor.pk)] == [own]
 
 
-def test_each_batch_has_its_tally_and_an_empty_one_before_its_first_sheet(admin):
+def test_batch_tallies_include_batches_without_sheets(admin):
     marked, unmarked = batch_on(0), batch_on(0)
     taken(marked, MONDAY, by=admin)
     taken(marked, TUESDAY, by=admin, **{f"s{marked.enrollments.get().student_id}": "absent"})
@@ -113,7 +113,7 @@ def test_each_batch_has_its_tally_and_an_empty_one_before_its_first_sheet(admin)
     assert student_tally(marked.enrollments.get().student) == Tally(present=1, absent=1)
 
 
-def test_a_question_costs_the_same_however_many_batches(admin, queries_of):
+def test_classes_of_day_have_constant_queries(admin, queries_of):
     questions = (lambda: classes_on(MONDAY), lambda: batch_tallies(Batch.objects.all()))
     taken(batch_on(0, 1), MONDAY, by=admin)
     few = [queries_of(question) for question in questions]
