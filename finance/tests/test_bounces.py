@@ -1,5 +1,3 @@
-"""A cheque that the bank returns: owed again, with what the institute charges for it, in one act."""
-
 import datetime
 from decimal import Decimal
 
@@ -41,7 +39,7 @@ def cheque(student, admin):
 
 @pytest.fixture
 def desk(client_of, admin, monkeypatch):
-    """The owner's client, with the password typed just now."""
+    """The owner's client, with the password confirmed."""
     monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
     return client_of(admin)
 
@@ -64,7 +62,7 @@ def balance(payment):
     return Account.objects.get(pk=payment.student_id).balance
 
 
-def test_a_bounced_cheque_is_owed_again_with_the_charge_for_it(desk, cheque, admin):
+def test_bounced_cheque_is_due_again_with_a_bounce_charge(desk, cheque, admin):
     response = returned(desk, cheque)
 
     assert response.url == cheque.get_absolute_url()
@@ -86,7 +84,7 @@ def test_a_bounced_cheque_is_owed_again_with_the_charge_for_it(desk, cheque, adm
     assert "Bounced" in payments
 
 
-def test_the_charge_is_proposed_by_the_settings_and_can_be_left_out(desk, cheque):
+def test_bounce_charge_is_proposed_and_optional(desk, cheque):
     Institute.objects.update(bounce_charge=Decimal("350.00"))
 
     assert desk.get(page_of(cheque)).context["form"]["charge"].value() == "350.00"
@@ -96,7 +94,7 @@ def test_the_charge_is_proposed_by_the_settings_and_can_be_left_out(desk, cheque
     assert balance(cheque) == Decimal("3000.00")
 
 
-def test_sent_twice_it_bounces_and_charges_once(desk, cheque):
+def test_sending_the_form_twice_bounces_and_charges_once(desk, cheque):
     returned(desk, cheque)
 
     assert returned(desk, cheque).url == cheque.get_absolute_url()
@@ -116,13 +114,13 @@ def test_sent_twice_it_bounces_and_charges_once(desk, cheque):
         ({"charge": "1e309"}, "charge"),
     ],
 )
-def test_what_cannot_be_gets_a_sentence_and_writes_nothing(desk, cheque, typed, field):
+def test_invalid_bounce_is_refused_with_a_message(desk, cheque, typed, field):
     assert returned(desk, cheque, **typed).context["form"].errors[field]
     assert not Reversal.objects.exists()
     assert balance(cheque) == Decimal("2000.00")
 
 
-def test_only_a_cheque_that_stands_can_bounce(desk, cheque, admin):
+def test_only_a_valid_cheque_payment_can_bounce(desk, cheque, admin):
     cash = paid(student=cheque.student, amount="10.00", by=admin)
 
     assert returned(desk, cash).url == cash.get_absolute_url()
@@ -134,7 +132,7 @@ def test_only_a_cheque_that_stands_can_bounce(desk, cheque, admin):
     assert Reversal.objects.count() == 1
 
 
-def test_a_bounce_is_not_dated_further_back_than_the_settings_let_it(admin, student):
+def test_bounce_cannot_be_back_dated_further_than_allowed(admin, student):
     enrolled(student=student, fee="3000.00")
     today = timezone.localdate()
     old = paid(
@@ -151,7 +149,7 @@ def test_a_bounce_is_not_dated_further_back_than_the_settings_let_it(admin, stud
     bounce_cheque(payment=old, bounced_on=today - 30 * DAY, reason="x", by=admin)
 
 
-def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
+def test_bounce_is_in_the_book_of_the_next_open_day(admin, student):
     with time_machine.travel("2026-07-01 10:00+05:30", tick=False):
         enrolled(student=student, fee="3000.00")
         day = timezone.localdate()
@@ -169,14 +167,14 @@ def test_a_bounce_stands_in_the_book_of_the_next_open_day(admin, student):
         assert list(checks.find_problems()) == []
 
 
-def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, cheque, monkeypatch):
+def test_bounce_asks_for_the_password_after_a_while(client_of, admin, cheque, monkeypatch):
     monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: False)
 
     assert "own_password" in returned(client_of(admin), cheque).context["form"].errors
     assert not Reversal.objects.exists()
 
 
-def test_the_page_costs_the_same_after_few_and_many_payments(desk, cheque, queries_of):
+def test_page_needs_the_same_queries_after_many_payments(desk, cheque, queries_of):
     desk.get(page_of(cheque))
     few = queries_of(lambda: desk.get(page_of(cheque)))
     for _ in range(5):
@@ -185,7 +183,7 @@ def test_the_page_costs_the_same_after_few_and_many_payments(desk, cheque, queri
     assert queries_of(lambda: desk.get(page_of(cheque))) == few
 
 
-def test_a_cheque_of_which_money_was_given_back_has_no_form_to_bounce_it(desk, cheque, admin):
+def test_refunded_cheque_cannot_bounce(desk, cheque, admin):
     refunds.refund_payment(
         payment=cheque,
         amount=Decimal("400.00"),

@@ -1,5 +1,3 @@
-"""Charges beside tuition at the desk: one student's, a batch's, cancelling one, and late fees by rule."""
-
 import datetime
 import io
 from decimal import Decimal
@@ -28,7 +26,6 @@ def today():
 
 
 def typed(**changes):
-    """A charge as the form sends it."""
     return {
         "token": "a-token",
         "kind": "exam",
@@ -53,10 +50,10 @@ def errors(response):
     )
 
 
-# One student ------------------------------------------------------------------------------------------------------
+# One student ---
 
 
-def test_a_student_is_charged_once_however_often_the_form_is_sent(client_of, admin):
+def test_sending_the_form_again_does_not_charge_again(client_of, admin):
     student = enrolled(fee="1000.00").student
     client = client_of(admin)
 
@@ -100,12 +97,12 @@ def test_a_student_without_an_enrollment_can_be_charged(client_of, admin, studen
         ({"token": ""}, "This form has expired"),
     ],
 )
-def test_what_cannot_be_charged_gets_a_sentence(client_of, admin, student, changes, sentence):
+def test_invalid_charge_gets_a_message(client_of, admin, student, changes, sentence):
     assert sentence in errors(charge(client_of(admin), student, **changes))
     assert not others().exists()
 
 
-# A batch ----------------------------------------------------------------------------------------------------------
+# A batch ---
 
 
 def charge_batch(client, batch, **changes):
@@ -114,7 +111,7 @@ def charge_batch(client, batch, **changes):
 
 @pytest.fixture
 def three():
-    """A batch of three students, and one who has left it."""
+    """A batch of three students and one who was dropped."""
     batch = BatchFactory(name="JEE")
     students = [
         enrolled(batch=batch, student=StudentFactory(user__full_name=f"S{n}")).student
@@ -125,7 +122,7 @@ def three():
     return batch, students
 
 
-def test_a_batch_is_shown_first_then_charged_once_each(client_of, admin, three):
+def test_batch_is_previewed_then_charged_once(client_of, admin, three):
     batch, students = three
     client = client_of(admin)
 
@@ -146,7 +143,7 @@ def test_a_batch_is_shown_first_then_charged_once_each(client_of, admin, three):
     assert Account.objects.get(pk=students[0].pk).balance == Decimal("13500.00")
 
 
-def test_only_those_ticked_are_charged_and_only_of_the_batch(client_of, admin, three, student):
+def test_only_ticked_students_of_the_batch_are_charged(client_of, admin, three, student):
     batch, students = three
     client = client_of(admin)
 
@@ -158,7 +155,7 @@ def test_only_those_ticked_are_charged_and_only_of_the_batch(client_of, admin, t
     assert stranger.context["form"].errors and "Tick at least one student." in errors(nobody)
 
 
-def test_who_has_the_same_charge_is_not_ticked_again(client_of, admin, three):
+def test_already_charged_students_are_not_ticked(client_of, admin, three):
     batch, students = three
     charge(client_of(admin), students[0], label="test SERIES, december")
 
@@ -168,7 +165,7 @@ def test_who_has_the_same_charge_is_not_ticked_again(client_of, admin, three):
     assert "Already charged" in preview.content.decode()
 
 
-def test_the_preview_costs_the_same_however_many(client_of, admin, queries_of):
+def test_preview_needs_the_same_queries_for_many_students(client_of, admin, queries_of):
     batch = enrolled().batch
     client = client_of(admin)
     client.get(reverse("finance:batch-charge", args=[batch.pk]))
@@ -179,10 +176,10 @@ def test_the_preview_costs_the_same_however_many(client_of, admin, queries_of):
     assert queries_of(lambda: charge_batch(client, batch)) == few
 
 
-# Cancelling -------------------------------------------------------------------------------------------------------
+# Cancelling ---
 
 
-def test_a_charge_is_cancelled_with_a_reason_and_the_money_counts_elsewhere(client_of, admin):
+def test_cancelling_a_charge_needs_a_reason_and_frees_its_payment(client_of, admin):
     student = enrolled(fee="1000.00", due_on=today() + 30 * DAY).student
     client = client_of(admin)
     charge(client, student, due_on=today().isoformat())
@@ -200,7 +197,7 @@ def test_a_charge_is_cancelled_with_a_reason_and_the_money_counts_elsewhere(clie
     assert "already cancelled" in str(list(client.get(again.url).context["messages"])[-1])
 
 
-def test_tuition_is_not_cancelled_by_itself(client_of, admin):
+def test_tuition_charge_cannot_be_cancelled(client_of, admin):
     tuition = Charge.objects.get(enrollment=enrolled())
 
     assert (
@@ -213,7 +210,7 @@ def test_tuition_is_not_cancelled_by_itself(client_of, admin):
         charges.cancel_charge(charge=tuition, reason="x", by=admin)
 
 
-# Late fees --------------------------------------------------------------------------------------------------------
+# Late fees ---
 
 
 def rule(**changes):
@@ -270,14 +267,14 @@ def test_rules_are_added_listed_and_edited(client_of, admin):
         ({"name": "x" * 101}, "name"),
     ],
 )
-def test_a_rule_without_its_figure_is_refused(client_of, admin, changes, field):
+def test_rule_without_amount_or_percentage_is_refused(client_of, admin, changes, field):
     response = client_of(admin).post(reverse("finance:late-fee-rule-create"), rule_typed(**changes))
 
     assert response.context["form"].errors[field]
     assert not LateFeeRule.objects.exists()
 
 
-def test_the_button_posts_says_how_much_and_posts_nothing_twice(client_of, admin):
+def test_button_charges_late_fees_once_and_reports_the_total(client_of, admin):
     for _ in range(2):
         enrolled(fee="4000.00", due_on=today() - 8 * DAY)
     rule()
@@ -292,7 +289,7 @@ def test_the_button_posts_says_how_much_and_posts_nothing_twice(client_of, admin
     assert "No late fees to charge" in said[1]
 
 
-def test_without_a_rule_the_button_says_so(client_of, admin):
+def test_button_reports_that_no_rule_is_active(client_of, admin):
     client = client_of(admin)
 
     response = client.post(reverse("finance:late-fees-post"))
@@ -300,7 +297,7 @@ def test_without_a_rule_the_button_says_so(client_of, admin):
     assert "No late fee rule is active" in str(*client.get(response.url).context["messages"])
 
 
-def test_a_late_fee_that_was_cancelled_or_whose_installment_was_changed_does_not_come_back(admin):
+def test_cancelled_late_fee_is_not_charged_again(admin):
     enrollment = enrolled(fee="4000.00", due_on=today() - 8 * DAY)
     rule()
     (posted,) = late_fees.post_late_fees(on=today())
@@ -318,7 +315,7 @@ def command(*arguments):
     return out.getvalue()
 
 
-def test_the_command_posts_as_of_a_day_and_a_dry_run_posts_nothing():
+def test_command_charges_as_of_a_day_and_a_dry_run_charges_nothing():
     student = enrolled(fee="4000.00", due_on=today() - 10 * DAY).student
     rule(kind="per_day", amount=Decimal("20.00"))
 
@@ -335,7 +332,7 @@ def test_the_command_posts_as_of_a_day_and_a_dry_run_posts_nothing():
 
 
 @pytest.mark.parametrize("day", ["tomorrow", "2026-02-31", "0001-01-01", "2099-01-01"])
-def test_the_command_refuses_a_day_that_is_none_or_has_not_come(day):
+def test_command_refuses_invalid_and_future_days(day):
     with pytest.raises(CommandError) as refusal:
         command("--on", day)
 

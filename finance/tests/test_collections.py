@@ -1,5 +1,3 @@
-"""Collections: what came in against what fell due, and that all reports say the same."""
-
 import csv
 import datetime
 import io
@@ -31,8 +29,11 @@ NOON = datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC)
 
 @pytest.fixture
 def year(admin):
-    """June 2026. JEE: ₹600 due in May and ₹400 in June, less ₹50; ₹700.35 paid in May, ₹5 voided, ₹100 given back in
-    June. NEET: ₹300 due in June, ₹120 paid. Last year's ₹9 do not count."""
+    """June 2026. JEE: ₹600 due in May, ₹400 in June less ₹50; ₹700.35 paid.
+
+    Of it ₹5 were cancelled and ₹100 refunded. NEET: ₹300 due in June, ₹120 paid. Last year's
+    ₹9 do not count.
+    """
     day = datetime.date
     with time_machine.travel(NOON):
         jee = BatchFactory(
@@ -85,7 +86,7 @@ def flow(due="0", received="0", refunded="0"):
     return CollectionTotals(Decimal(due), Decimal(received), Decimal(refunded))
 
 
-def test_months_courses_and_batches_tell_what_came_in_and_what_fell_due(client_of, admin, year):
+def test_report_shows_fees_due_and_received_by_month_course_and_batch(client_of, admin, year):
     context = client_of(admin).get(PAGE).context
 
     months = {f"{first:%b}": found for first, found in context["by_month"] if found}
@@ -99,8 +100,10 @@ def test_months_courses_and_batches_tell_what_came_in_and_what_fell_due(client_o
         (year["neet"], flow("300", "120")),
     ]
     assert (context["total"], context["total"].net, context["total"].percent) == (
-        flow("1250", "820.35", "100"), Decimal("720.35"), 57,
-    )  # fmt: skip
+        flow("1250", "820.35", "100"),
+        Decimal("720.35"),
+        57,
+    )
 
 
 def test_a_year_and_a_course_can_be_chosen(client_of, admin, year):
@@ -156,7 +159,7 @@ def test_the_report_is_downloaded(client_of, admin, year):
     assert b"".join(client.get(PAGE, {"as": "xlsx"}).streaming_content)[:2] == b"PK"
 
 
-def test_the_report_costs_the_same_however_large(client_of, admin, queries_of):
+def test_report_needs_the_same_queries_however_large(client_of, admin, queries_of):
     client = client_of(admin)
 
     def pay(students):
@@ -168,7 +171,7 @@ def test_the_report_costs_the_same_however_large(client_of, admin, queries_of):
     assert pay(1) == pay(6)
 
 
-def test_batches_come_by_the_page_the_largest_first(client_of, admin):
+def test_batches_are_paged_with_the_largest_first(client_of, admin):
     for rupees in range(1, 32):
         paid(student=enrolled(fee="100.00").student, amount=f"{rupees}.00")
     client = client_of(admin)
@@ -179,7 +182,7 @@ def test_batches_come_by_the_page_the_largest_first(client_of, admin):
     assert (len(first), len(second)) == (30, 1)
 
 
-def test_what_belongs_to_no_batch_has_a_line_of_its_own(client_of, admin):
+def test_amounts_without_a_batch_have_their_own_row(client_of, admin):
     student = StudentFactory()
     day = timezone.localdate()
     for amount in ("70.00", "5.00"):
@@ -210,6 +213,6 @@ def test_an_empty_institute_has_an_empty_report(client_of, admin):
     assert client_of(admin).get(PAGE).context["total"] == CollectionTotals()
 
 
-def test_collections_are_for_the_desk(client_of, student, instructor):
+def test_collections_are_for_the_fee_desk_only(client_of, student, instructor):
     for person in (student, instructor):
         assert client_of(person).get(PAGE).status_code == 403

@@ -1,5 +1,3 @@
-"""Paying less at the desk: asking, approving, taking back, waiving, and what is kept of it."""
-
 import datetime
 from decimal import Decimal
 
@@ -62,10 +60,10 @@ def messages_after(client, response):
     return [str(message) for message in client.get(response.url).context["messages"]]
 
 
-# Asking -----------------------------------------------------------------------------------------------------------
+# Asking ---
 
 
-def test_a_concession_within_the_limit_counts_at_once(client_of, admin):
+def test_concession_within_the_limit_applies_at_once(client_of, admin):
     student = enrolled(fee="12000.00").student
     client = client_of(admin)
 
@@ -76,7 +74,7 @@ def test_a_concession_within_the_limit_counts_at_once(client_of, admin):
     assert messages_after(client, response) == [f"Concession of ₹1,000.00 added for {student}."]
 
 
-def test_per_cent_of_all_open_installments_is_spread_in_proportion(client_of, admin):
+def test_percentage_is_split_across_unpaid_installments(client_of, admin):
     rows = [
         (today() + number * DAY, Decimal(amount))
         for number, amount in enumerate(["1000", "2000", "4000"])
@@ -98,7 +96,7 @@ def test_per_cent_of_all_open_installments_is_spread_in_proportion(client_of, ad
     ]
 
 
-def test_the_form_sent_twice_takes_off_once(client_of, admin):
+def test_sending_the_form_twice_adds_one_concession(client_of, admin):
     student = enrolled(fee="12000.00").student
     client = client_of(admin)
 
@@ -110,7 +108,7 @@ def test_the_form_sent_twice_takes_off_once(client_of, admin):
     assert balance(student) == Decimal("11000.00")
 
 
-def test_several_small_concessions_are_no_way_round_the_limit(client_of, admin):
+def test_several_small_concessions_do_not_avoid_the_limit(client_of, admin):
     student = enrolled(fee="12000.00").student
     client = client_of(admin)
 
@@ -140,7 +138,7 @@ def test_several_small_concessions_are_no_way_round_the_limit(client_of, admin):
         ({"token": ""}, "This form has expired"),
     ],
 )
-def test_what_cannot_be_taken_off_gets_a_sentence(client_of, admin, typed, sentence):
+def test_invalid_concession_gets_a_message(client_of, admin, typed, sentence):
     student = enrolled(fee="12000.00").student
 
     response = ask(client_of(admin), student, **typed)
@@ -163,7 +161,7 @@ def test_a_sibling_is_suggested_when_the_guardians_phone_matches(client_of, admi
     assert response.context["form"].initial["kind"] == "sibling"
 
 
-def test_a_paid_fee_has_nothing_to_take_off(client_of, admin):
+def test_paid_fee_gets_no_concession(client_of, admin):
     student = enrolled(fee="100.00").student
     paid(student=student, amount="100.00")
 
@@ -171,10 +169,10 @@ def test_a_paid_fee_has_nothing_to_take_off(client_of, admin):
     assert not Concession.objects.exists()
 
 
-# Approving --------------------------------------------------------------------------------------------------------
+# Approving ---
 
 
-def test_above_the_limit_it_waits_is_listed_and_counts_once_approved(client_of, admin):
+def test_concession_above_the_limit_applies_after_approval(client_of, admin):
     student = enrolled(fee="12000.00").student
     client = client_of(admin)
     response = ask(client, student, amount="6000")
@@ -209,7 +207,7 @@ def test_approving_asks_for_the_password_again_after_ten_minutes(client_of, admi
     assert row.is_waiting
 
 
-def test_who_may_not_approve_sees_no_way_to(client_of, admin):
+def test_approval_is_hidden_without_the_permission(client_of, admin):
     clerk = UserFactory(role=ADMIN)
     row = waiting(enrolled(fee="12000.00").student, admin)
     Group.objects.get(name=ADMIN).permissions.remove(
@@ -223,7 +221,7 @@ def test_who_may_not_approve_sees_no_way_to(client_of, admin):
     assert "Approve" not in client_of(clerk).get(LIST).content.decode()
 
 
-def test_what_no_longer_fits_is_not_approved(client_of, admin):
+def test_concession_above_the_unpaid_amount_is_not_approved(client_of, admin):
     student = enrolled(fee="12000.00").student
     row = waiting(student, admin)
     paid(student=student, amount="7000.00")
@@ -234,7 +232,7 @@ def test_what_no_longer_fits_is_not_approved(client_of, admin):
     assert balance(student) == Decimal("5000.00")
 
 
-def test_declining_and_taking_back_need_a_reason_and_are_kept(client_of, admin):
+def test_declining_and_cancelling_need_a_reason_and_stay_in_the_history(client_of, admin):
     student = enrolled(fee="12000.00").student
     client = client_of(admin)
     declined = waiting(student, admin)
@@ -258,7 +256,7 @@ def test_declining_and_taking_back_need_a_reason_and_are_kept(client_of, admin):
         assert words in page
 
 
-def test_a_waiting_concession_goes_along_when_installments_change(admin):
+def test_pending_concession_moves_to_the_new_installments(admin):
     enrollment = enrolled(fee="12000.00")
     waiting(enrollment.student, admin)
     rows = [(today() + DAY, Decimal("6000.00")), (today() + 2 * DAY, Decimal("6000.00"))]
@@ -272,10 +270,10 @@ def test_a_waiting_concession_goes_along_when_installments_change(admin):
     assert balance(enrollment.student) == Decimal("6000.00")
 
 
-# History and access -----------------------------------------------------------------------------------------------
+# History and access ---
 
 
-def test_the_history_says_what_it_came_to_before_and_after(client_of, admin):
+def test_history_shows_the_fee_before_and_after(client_of, admin):
     enrollment = enrolled(fee="12000.00")
     client = client_of(admin)
     ask(client, enrollment.student, amount="1000", token="one")
@@ -289,7 +287,7 @@ def test_the_history_says_what_it_came_to_before_and_after(client_of, admin):
     ]
 
 
-def test_a_student_sees_what_was_taken_off_but_not_who_said_what(client_of, admin):
+def test_student_sees_concessions_without_reasons_and_names(client_of, admin):
     student = enrolled(fee="12000.00").student
     ask(client_of(admin), student, reason="Father lost his job")
 
@@ -300,7 +298,7 @@ def test_a_student_sees_what_was_taken_off_but_not_who_said_what(client_of, admi
     assert "− ₹1,000.00" in page and "Father lost" not in page and "Change installments" not in page
 
 
-def test_fees_and_waiting_list_cost_the_same_however_many(client_of, admin, queries_of):
+def test_fees_page_and_pending_list_need_the_same_queries(client_of, admin, queries_of):
     student = enrolled(
         fee="50000.00", batch=BatchFactory(course__total_fee=Decimal("50000.00"))
     ).student
@@ -323,7 +321,7 @@ def test_fees_and_waiting_list_cost_the_same_however_many(client_of, admin, quer
     assert queries_with(1) == queries_with(11)
 
 
-# Late fees waived -------------------------------------------------------------------------------------------------
+# Late fees waived ---
 
 
 def late_fee(amount="250.00"):
@@ -357,7 +355,7 @@ def test_only_a_late_fee_is_waived(client_of, admin):
     )
 
 
-def test_a_large_late_fee_waits_too(client_of, admin):
+def test_waiving_a_large_late_fee_needs_approval(client_of, admin):
     student, charge = late_fee("6000.00")
     assert Institute.objects.current().concession_limit == Decimal("5000.00")
 

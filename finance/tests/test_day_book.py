@@ -1,5 +1,3 @@
-"""The day book, and closing one's day."""
-
 import csv
 import datetime
 import io
@@ -54,7 +52,7 @@ def clerk(db):
 
 @pytest.fixture
 def day(admin, clerk):
-    """₹100 cash and ₹40 by UPI by Anita; ₹60 cash and ₹5 cash, voided, by Bina; Anita gave ₹10 of the UPI back in cash."""
+    """Anita: ₹100 cash, ₹40 UPI, ₹10 of it refunded in cash. Bina: ₹60 cash, ₹5 cash cancelled."""
     student = enrolled(fee="1000.00").student
     first = paid(student=student, amount="100.00", by=admin)
     upi = paid(student=student, amount="40.00", mode="upi", by=admin)
@@ -65,26 +63,40 @@ def day(admin, clerk):
     return {"first": first, "upi": upi, "wrong": wrong}
 
 
-def test_the_day_is_told_by_person_and_mode_with_voids_and_refunds_apart(
-    client_of, admin, clerk, day
-):
+def test_day_book_shows_receipts_by_person_and_mode(client_of, admin, clerk, day):
     context = client_of(admin).get(BOOK).context
 
     anita, bina = context["book"].received
-    assert (anita.name, anita.amounts["cash"], anita.amounts["upi"], anita.receipts, anita.total) == (
-        "Anita Rao", rupees("100.00"), rupees("40.00"), 2, rupees("140.00"),
-    )  # fmt: skip
+    assert (
+        anita.name,
+        anita.amounts["cash"],
+        anita.amounts["upi"],
+        anita.receipts,
+        anita.total,
+    ) == (
+        "Anita Rao",
+        rupees("100.00"),
+        rupees("40.00"),
+        2,
+        rupees("140.00"),
+    )
     assert (bina.amounts["cash"], bina.receipts) == (rupees("65.00"), 2)
     assert context["total"].total == rupees("205.00")
-    assert (context["book"].cancelled_total, context["book"].refunded_total, context["book"].net) == (
-        rupees("5.00"), rupees("10.00"), rupees("190.00"),
-    )  # fmt: skip
+    assert (
+        context["book"].cancelled_total,
+        context["book"].refunded_total,
+        context["book"].net,
+    ) == (
+        rupees("5.00"),
+        rupees("10.00"),
+        rupees("190.00"),
+    )
     assert [str(payment) for payment in context["payments"]] == list(
         Payment.objects.order_by("pk").values_list("receipt_number", flat=True)
     )
 
 
-def test_the_book_of_one_person_has_their_entries_only(client_of, admin, clerk, day):
+def test_day_book_of_one_person_has_their_entries_only(client_of, admin, clerk, day):
     client = client_of(admin)
 
     context = client.get(BOOK, {"person": clerk.pk}).context
@@ -99,7 +111,7 @@ def test_the_book_of_one_person_has_their_entries_only(client_of, admin, clerk, 
     )
 
 
-def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, admin):
+def test_later_cancellation_does_not_change_an_earlier_book(client_of, admin):
     with time_machine.travel(MONDAY, tick=False):
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
     with time_machine.travel(MONDAY + DAY, tick=False):
@@ -118,7 +130,7 @@ def test_a_later_void_does_not_change_the_book_of_the_day_it_voids(client_of, ad
     )
 
 
-def test_the_book_is_downloaded_with_signs(client_of, admin, day):
+def test_day_book_is_exported_with_signs(client_of, admin, day):
     answer = client_of(admin).get(BOOK, {"as": "csv"})
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
 
@@ -127,7 +139,7 @@ def test_the_book_is_downloaded_with_signs(client_of, admin, day):
     assert b"".join(client_of(admin).get(BOOK, {"as": "xlsx"}).streaming_content)[:2] == b"PK"
 
 
-def test_the_book_costs_the_same_however_full(client_of, admin, queries_of):
+def test_day_book_needs_the_same_queries_however_full(client_of, admin, queries_of):
     client = client_of(admin)
 
     def queries_with(entries):
@@ -143,22 +155,22 @@ def test_the_book_costs_the_same_however_full(client_of, admin, queries_of):
     assert queries_with(1) == queries_with(6)
 
 
-def test_the_book_is_for_the_desk(client_of, student, instructor):
+def test_day_book_is_for_the_fee_desk_only(client_of, student, instructor):
     for person in (student, instructor):
         assert client_of(person).get(BOOK).status_code == 403
 
 
-# Closing --------------------------------------------------------------------------------------------------------
+# Closing ---
 
 
-def test_the_cash_by_the_book_is_what_lies_in_the_drawer(admin, clerk, day):
+def test_expected_cash_is_the_cash_in_the_drawer(admin, clerk, day):
     today = timezone.localdate()
 
     assert expected_cash(admin, today) == rupees("90.00")  # 100 received, 10 given back
     assert expected_cash(clerk, today) == rupees("60.00")  # the 5 never lay there
 
 
-def test_cash_of_an_earlier_day_is_taken_from_who_voids_it(admin, clerk):
+def test_cancelling_earlier_cash_reduces_the_cash_of_the_person_cancelling(admin, clerk):
     with time_machine.travel(MONDAY, tick=False):
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
     with time_machine.travel(MONDAY + DAY, tick=False):
@@ -167,7 +179,7 @@ def test_cash_of_an_earlier_day_is_taken_from_who_voids_it(admin, clerk):
         assert expected_cash(clerk, timezone.localdate()) == rupees("0.00")
 
 
-def test_a_void_counts_in_one_book_also_when_the_day_of_the_receipt_is_closed_after_it(admin):
+def test_cancellation_counts_in_one_book_only(admin):
     with time_machine.travel(MONDAY, tick=False):
         monday = timezone.localdate()
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
@@ -178,12 +190,13 @@ def test_a_void_counts_in_one_book_also_when_the_day_of_the_receipt_is_closed_af
         close_day(person=admin, on=tuesday, counted_cash=rupees("0.00"), note="50 taken out again")
 
     assert list(DayClose.objects.order_by("closed_on").values_list("system_cash", flat=True)) == [
-        rupees("50.00"), rupees("-50.00"),
-    ]  # fmt: skip
+        rupees("50.00"),
+        rupees("-50.00"),
+    ]
     assert list(checks.day_closes()) == []
 
 
-def test_a_void_of_what_another_has_counted_and_closed_stands_in_the_next_book(admin, clerk):
+def test_cancellation_after_a_close_is_in_the_next_book(admin, clerk):
     with time_machine.travel(MONDAY):
         today = timezone.localdate()
         payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=clerk)
@@ -199,7 +212,7 @@ def test_a_void_of_what_another_has_counted_and_closed_stands_in_the_next_book(a
     assert list(checks.day_closes()) == []
 
 
-def test_a_void_stands_in_no_book_before_its_receipt(admin, clerk):
+def test_cancellation_is_in_no_book_before_its_receipt(admin, clerk):
     with time_machine.travel(MONDAY):
         today = timezone.localdate()
         close_day(person=clerk, on=today, counted_cash=rupees("0.00"))
@@ -210,7 +223,7 @@ def test_a_void_stands_in_no_book_before_its_receipt(admin, clerk):
     assert expected_cash(clerk, today + DAY) == expected_cash(admin, today + DAY) == rupees("0.00")
 
 
-def test_a_day_that_agrees_is_closed_without_a_note(client_of, admin, day):
+def test_day_without_difference_is_closed_without_a_note(client_of, admin, day):
     client = client_of(admin)
     assert client.get(CLOSE).context["expected"] == rupees("90.00")
 
@@ -246,7 +259,7 @@ def test_bad_counts_close_nothing(client_of, admin, day, typed):
     assert not DayClose.objects.exists()
 
 
-def test_after_the_close_entries_stand_in_the_next_open_day(admin, clerk):
+def test_entries_after_a_close_are_in_the_next_open_day(admin, clerk):
     with time_machine.travel(MONDAY):
         today = timezone.localdate()
         student = enrolled(fee="500.00", enrolled_on=today).student
@@ -262,7 +275,7 @@ def test_after_the_close_entries_stand_in_the_next_open_day(admin, clerk):
     assert list(checks.find_problems()) == []
 
 
-def test_a_day_is_closed_once_and_not_before_it_comes(admin, day):
+def test_day_is_closed_once_and_not_in_advance(admin, day):
     today = timezone.localdate()
     with pytest.raises(ValidationError, match="in the future"):
         close_day(person=admin, on=today + DAY, counted_cash=rupees("0.00"))
@@ -272,7 +285,7 @@ def test_a_day_is_closed_once_and_not_before_it_comes(admin, day):
             close_day(person=admin, on=on, counted_cash=rupees("0.00"))
 
 
-def test_no_open_day_with_entries_is_passed_over(admin):
+def test_earlier_open_day_must_be_closed_first(admin):
     with time_machine.travel(MONDAY, tick=False):
         student = enrolled(fee="500.00").student
         close_day(person=admin, on=timezone.localdate(), counted_cash=rupees("0.00"))
@@ -292,7 +305,7 @@ def test_a_close_cannot_be_changed_or_deleted(admin, day):
         DayClose.objects.filter(pk=closing.pk).update(counted_cash=rupees("0.00"))
 
 
-def test_verify_names_a_close_that_its_book_contradicts(admin, day):
+def test_verify_reports_a_close_that_contradicts_its_book(admin, day):
     DayClose.objects.create(
         person=admin,
         closed_on=timezone.localdate(),
@@ -305,7 +318,7 @@ def test_verify_names_a_close_that_its_book_contradicts(admin, day):
     ]
 
 
-def test_the_book_opens_with_its_day_filled_in_and_nothing_to_clear(client_of, admin):
+def test_day_book_opens_with_today_and_no_filters(client_of, admin):
     shown = client_of(admin).get(reverse("finance:day-book"))
 
     assert shown.context["filters"]["on"].value() == timezone.localdate()

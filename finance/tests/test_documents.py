@@ -1,5 +1,3 @@
-"""Receipts and statements as PDFs: what they say, read back from the file."""
-
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +104,6 @@ STATEMENT = StatementData(
 
 
 def pages(pdf):
-    """The text of each page, with plain single spaces."""
     return [
         "\n".join(" ".join(line.split()) for line in page.extract_text().splitlines())
         for page in pypdf.PdfReader(io.BytesIO(pdf)).pages
@@ -118,13 +115,12 @@ def text(pdf):
 
 
 def codes(template, told):
-    """What a scanner reads on the printed paper."""
     (png,) = [typeset(template, told, format="png", ppi=150)]
     return [code.text for code in zxingcpp.read_barcodes(Image.open(io.BytesIO(png)).convert("L"))]
 
 
 @pytest.mark.parametrize("paper", ["a5", "a4"])
-def test_a_receipt_says_who_paid_what_for_what_and_what_is_left(paper):
+def test_receipt_shows_student_amount_particulars_and_balance(paper):
     said = text(receipt_pdf(RECEIPT, paper=paper))
     for line in [
         "Rao Classes",
@@ -147,12 +143,12 @@ def test_a_receipt_says_who_paid_what_for_what_and_what_is_left(paper):
     assert "Date 5 Apr 2026" in said
 
 
-def test_a_receipt_without_tax_has_no_word_of_it():
+def test_receipt_without_tax_does_not_mention_tax():
     said = text(receipt_pdf(replace(RECEIPT, head=replace(HEAD, gstin="27AAPFU0939F1ZV")))).lower()
     assert not re.search(r"\btax|gst|\bsac\b|999293|supply|invoice", said)
 
 
-def test_with_a_gstin_it_is_a_tax_invoice_whose_parts_add_up():
+def test_tax_invoice_adds_up():
     said = text(receipt_pdf(INVOICE)).splitlines()
     for line in [
         "Tax invoice cum receipt",
@@ -170,7 +166,7 @@ def test_with_a_gstin_it_is_a_tax_invoice_whose_parts_add_up():
     assert not any("IGST" in one for one in said)
 
 
-def test_for_a_student_of_another_state_the_invoice_has_igst():
+def test_invoice_for_another_state_has_igst():
     tax = tax_within(RECEIPT.amount, Decimal("18"), place="07", home="08")
     said = text(receipt_pdf(replace(INVOICE, tax=tax)))
     assert "Delhi (07)" in said
@@ -182,16 +178,16 @@ def test_for_a_student_of_another_state_the_invoice_has_igst():
     ("balance", "words"),
     [("-0.05", "Advance after this payment: ₹0.05"), ("0.00", "No dues after this payment.")],
 )
-def test_a_receipt_says_when_nothing_is_left_or_an_advance_is_kept(balance, words):
+def test_receipt_shows_no_dues_or_an_advance(balance, words):
     assert words in text(receipt_pdf(replace(RECEIPT, balance_after=Decimal(balance))))
 
 
-def test_a_receipt_printed_again_says_duplicate_and_the_first_one_does_not():
+def test_only_a_second_print_says_duplicate():
     assert "DUPLICATE" in text(receipt_pdf(replace(RECEIPT, is_duplicate=True)))
     assert "DUPLICATE" not in text(receipt_pdf(RECEIPT))
 
 
-def test_a_voided_receipt_says_cancelled_across_every_page_and_why():
+def test_cancelled_receipt_is_marked_on_every_page_with_the_reason():
     many = [(f"Part {number}", Decimal("1.00")) for number in range(60)]
     said = pages(
         receipt_pdf(
@@ -204,14 +200,14 @@ def test_a_voided_receipt_says_cancelled_across_every_page_and_why():
     assert "CANCELLED" not in text(receipt_pdf(RECEIPT))
 
 
-def test_the_code_on_a_receipt_leads_to_the_page_that_checks_it():
+def test_code_on_a_receipt_leads_to_its_check_page():
     for paper in ("a5", "a4"):
         assert codes("receipt", receipt_context(RECEIPT, paper)) == [RECEIPT.check_url]
     annotations = pypdf.PdfReader(io.BytesIO(receipt_pdf(RECEIPT))).pages[0]["/Annots"]
     assert [note.get_object()["/A"]["/URI"] for note in annotations] == [RECEIPT.check_url]
 
 
-def test_the_smallest_receipt_is_printed():
+def test_receipt_with_required_data_only_is_printed():
     bare = ReceiptData(
         LetterheadData("X"),
         "A/26-27/00001",
@@ -227,8 +223,9 @@ def test_the_smallest_receipt_is_printed():
 
 
 @pytest.mark.parametrize("paper", ["a5", "a4"])
-def test_a_receipt_of_sixty_lines_repeats_its_heading_and_numbers_its_pages(paper):
-    many = [(f"Part {number} of a fee whose name takes more than a line on small paper, as some do", Decimal("1.00")) for number in range(60)]  # fmt: skip
+def test_long_receipt_repeats_its_heading_and_numbers_its_pages(paper):
+    name = "of a fee whose name takes more than a line on small paper, as some do"
+    many = [(f"Part {number} {name}", Decimal("1.00")) for number in range(60)]
     said = pages(receipt_pdf(replace(RECEIPT, lines=many), paper=paper))
     assert len(said) > 1
     for number, page in enumerate(said, start=1):
@@ -242,16 +239,22 @@ def test_a_receipt_of_sixty_lines_repeats_its_heading_and_numbers_its_pages(pape
 
 @pytest.mark.parametrize(
     "name",
-    ['#panic("x") *bold* _it_ $x$', '"quoted" \'single\'', "<label> @ref // no /* comment */", "`raw` \\ #{1+1} [x]", "a--b---c ... ~x"],
-)  # fmt: skip
-def test_a_name_is_printed_as_text_whatever_it_holds(name):
+    [
+        '#panic("x") *bold* _it_ $x$',
+        "\"quoted\" 'single'",
+        "<label> @ref // no /* comment */",
+        "`raw` \\ #{1+1} [x]",
+        "a--b---c ... ~x",
+    ],
+)
+def test_name_with_markup_is_printed_as_text(name):
     assert name in text(
         receipt_pdf(replace(RECEIPT, student=name, batch=name, head=replace(HEAD, name=name)))
     )
     assert name in text(statement_pdf(replace(STATEMENT, student=name)))
 
 
-def test_an_emoji_and_very_long_names_do_not_stop_a_receipt():
+def test_emoji_and_very_long_names_are_printed():
     name = "Zoë 🎓 " + "A" * 150
     said = text(
         receipt_pdf(
@@ -264,7 +267,7 @@ def test_an_emoji_and_very_long_names_do_not_stop_a_receipt():
         assert run in letters
 
 
-def test_hindi_is_shaped_by_our_own_font():
+def test_hindi_is_shaped_by_the_bundled_font():
     said = text(receipt_pdf(replace(RECEIPT, student="आरव शर्मा")))
     assert "आरव शर्मा" in said
     fonts = {
@@ -276,7 +279,7 @@ def test_hindi_is_shaped_by_our_own_font():
     assert fonts == {"Mukta-Regular", "Mukta-SemiBold", "Mukta-Bold"}
 
 
-def test_a_statement_tells_every_act_with_the_balance_after_it():
+def test_statement_lists_every_entry_with_its_balance():
     said = text(statement_pdf(STATEMENT))
     for line in [
         "1 Apr 2026 Tuition fee, part 1 ₹50,000.00 ₹50,000.00",
@@ -290,16 +293,17 @@ def test_a_statement_tells_every_act_with_the_balance_after_it():
         assert line in said.splitlines()
 
 
-def test_the_sums_of_a_statement_follow_the_equation():
+def test_totals_of_a_statement_follow_the_equation():
     said = text(statement_pdf(STATEMENT))
     assert (
         "Summary\n"
-        "Fees and charges ₹50,000.00\nConcessions −₹5,000.00\nPayments −₹50,000.00\nRefunds ₹20,000.05\n"
+        "Fees and charges ₹50,000.00\nConcessions −₹5,000.00\n"
+        "Payments −₹50,000.00\nRefunds ₹20,000.05\n"
         "Balance due ₹15,000.05\n"
     ) in said
 
 
-def test_what_was_brought_forward_counts():
+def test_balance_brought_forward_counts():
     said = text(
         statement_pdf(
             replace(STATEMENT, lines=STATEMENT.lines[:2], brought_forward=Decimal("-45000.10"))
@@ -311,7 +315,7 @@ def test_what_was_brought_forward_counts():
     assert "Advance ₹0.10" in said
 
 
-def test_a_statement_says_what_is_overdue_due_today_and_next():
+def test_statement_marks_dues_as_overdue_or_due_today():
     said = text(statement_pdf(STATEMENT))
     assert re.search(r"Part 1\n9 Apr 2026\s+Overdue\s+₹10,000\.00", said)
     assert re.search(r"Part 2\n10 Apr 2026\s+Due today\s+₹2,500\.50", said)
@@ -328,13 +332,13 @@ def test_the_code_on_a_statement_pays_the_exact_amount():
     assert "UPI app" not in text(statement_pdf(replace(STATEMENT, upi=None)))
 
 
-def test_a_statement_of_nothing_says_so():
+def test_empty_statement_says_so():
     assert "No charges or payments yet." in text(
         statement_pdf(replace(STATEMENT, lines=[], dues=[], upi=None))
     )
 
 
-def test_a_statement_of_eighty_lines_repeats_its_heading():
+def test_long_statement_repeats_its_heading():
     lines = [
         StatementLine(
             date(2026, 4, 1) + timedelta(days=day),
@@ -356,14 +360,14 @@ def test_a_statement_of_eighty_lines_repeats_its_heading():
 
 
 @pytest.mark.parametrize("template", ["receipt", "statement"])
-def test_a_paper_can_be_read_by_a_screen_reader(template):
+def test_documents_are_accessible_to_screen_readers(template):
     told = receipt_context(INVOICE, "a5") if template == "receipt" else statement_context(STATEMENT)
     assert typeset(template, told, pdf_standards="ua-1").startswith(
         b"%PDF"
     )  # refused where a rule is broken
 
 
-def test_statements_of_many_come_one_by_one_under_names_that_every_computer_takes():
+def test_statements_get_portable_file_names():
     made = statement_pdfs(
         replace(STATEMENT, admission_number=number) for number in ["26-00042", "A/../7", "क 1"]
     )
@@ -380,7 +384,7 @@ def test_receipts_are_printed_on_a5_or_a4():
 
 
 @pytest.mark.size
-def test_four_threads_print_at_once_and_each_gets_its_own_paper():
+def test_threads_render_at_once_without_mixing_documents():
     def print_one(number):
         said = text(
             receipt_pdf(

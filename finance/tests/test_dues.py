@@ -1,5 +1,3 @@
-"""Who owes: the list, its filters and its totals."""
-
 import csv
 import datetime
 import io
@@ -32,7 +30,7 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture
 def institute_with_dues():
-    """₹700 overdue, ₹500 to come, ₹900 of which ₹300 are overdue, one in advance, one who has paid."""
+    """₹700 overdue, ₹500 upcoming, ₹900 with ₹300 overdue, one in advance, one paid."""
     today = timezone.localdate()
     overdue = enrolled(
         fee="1000.00",
@@ -67,9 +65,7 @@ def listed(client, **filters):
     )
 
 
-def test_who_owes_most_comes_first_and_the_total_is_their_sum(
-    client_of, admin, institute_with_dues
-):
+def test_largest_dues_come_first_and_add_up_to_the_total(client_of, admin, institute_with_dues):
     overdue, upcoming, both = institute_with_dues
     client = client_of(admin)
 
@@ -82,9 +78,7 @@ def test_who_owes_most_comes_first_and_the_total_is_their_sum(
     assert listed(client, sort="due")[0] == [overdue, both, upcoming]
 
 
-def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(
-    client_of, admin, institute_with_dues
-):
+def test_list_can_be_filtered_by_course_batch_and_name(client_of, admin, institute_with_dues):
     overdue, upcoming, both = institute_with_dues
     batch = overdue.enrollments.get().batch
     client = client_of(admin)
@@ -103,7 +97,7 @@ def test_the_list_can_be_narrowed_to_a_course_a_batch_or_a_name(
     )[0] == [both, overdue, upcoming]
 
 
-def test_a_filter_that_is_not_understood_says_so_beside_it(client_of, admin):
+def test_invalid_filter_shows_an_error_at_its_field(client_of, admin):
     tomorrow = timezone.localdate() + DAY
 
     page = (
@@ -115,7 +109,7 @@ def test_a_filter_that_is_not_understood_says_so_beside_it(client_of, admin):
     assert 'id="id_as_of_error">Choose today or an earlier day.</p>' in page
 
 
-def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
+def test_each_row_shows_the_oldest_unpaid_charge(institute_with_dues):
     today = timezone.localdate()
     dues = CurrentDues(today)
 
@@ -132,7 +126,7 @@ def test_each_debtor_shows_the_first_open_charge(institute_with_dues):
     )
 
 
-def test_what_is_kept_says_the_same_as_each_students_page(institute_with_dues):
+def test_cached_dues_equal_those_of_each_student_page(institute_with_dues):
     today = timezone.localdate()
 
     for account in Account.objects.select_related("student"):
@@ -143,9 +137,7 @@ def test_what_is_kept_says_the_same_as_each_students_page(institute_with_dues):
         assert kept == {line.charge.pk: line.unpaid or None for line in fees.lines}
 
 
-def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(
-    client_of, admin, institute_with_dues
-):
+def test_ages_add_up_to_the_dues(client_of, admin, institute_with_dues):
     today = timezone.localdate()
     for days in (10, 40, 70, 100):
         enrolled(fee="11.11", due_on=today - days * DAY, enrolled_on=today - 120 * DAY)
@@ -176,7 +168,7 @@ def test_the_ages_add_up_to_what_is_owed_and_to_the_lines_of_the_list(
     assert totals.overdue == summaries.dues_summary(today).overdue
 
 
-def test_however_filtered_they_come_in_the_order_asked_for(client_of, admin):
+def test_filtered_list_keeps_the_sort_order(client_of, admin):
     today = timezone.localdate()
     batch = BatchFactory(course__total_fee=Decimal("900.00"))
     for name, days, fee in (("Bela", 3, "30.00"), ("Asha", 9, "20.00"), ("Charu", -5, "40.00")):
@@ -197,9 +189,12 @@ def test_however_filtered_they_come_in_the_order_asked_for(client_of, admin):
         {"q": "a", "course": batch.course_id},
     ):
         for sort, names in {
-            "name": "Asha Bela Charu", "-name": "Charu Bela Asha", "owed": "Asha Bela Charu", "due": "Asha Bela Charu",
+            "name": "Asha Bela Charu",
+            "-name": "Charu Bela Asha",
+            "owed": "Asha Bela Charu",
+            "due": "Asha Bela Charu",
             "-due": "Charu Bela Asha",
-        }.items():  # fmt: skip
+        }.items():
             context = client.get(DUES, {**filters, "sort": sort}).context
             shown = [debtor.account.student.user.full_name for debtor in context["debtors"]]
             assert " ".join(shown) == names, (filters, sort)
@@ -210,7 +205,7 @@ def test_however_filtered_they_come_in_the_order_asked_for(client_of, admin):
             ]
 
 
-def test_the_list_costs_the_same_however_long(client_of, admin, queries_of):
+def test_list_needs_the_same_queries_for_many_rows(client_of, admin, queries_of):
     client = client_of(admin)
     asked = [{}, {"age": "overdue"}, {"as_of": timezone.localdate() - DAY}]
 
@@ -223,12 +218,12 @@ def test_the_list_costs_the_same_however_long(client_of, admin, queries_of):
     assert queries_with(1) == queries_with(6)
 
 
-def test_dues_are_for_the_desk(client_of, student, instructor):
+def test_dues_are_for_the_fee_desk_only(client_of, student, instructor):
     for person in (student, instructor):
         assert client_of(person).get(DUES).status_code == 403
 
 
-# The filters ----------------------------------------------------------------------------------------------------
+# The filters ---
 
 
 @pytest.mark.parametrize(
@@ -243,7 +238,7 @@ def test_dues_are_for_the_desk(client_of, student, instructor):
         ("over-90", 91),
     ],
 )
-def test_each_debtor_stands_under_the_age_of_the_oldest_open_charge(client_of, admin, age, days):
+def test_age_is_that_of_the_oldest_unpaid_charge(client_of, admin, age, days):
     today = timezone.localdate()
     student = enrolled(
         fee="500.00", enrolled_on=today - 100 * DAY, due_on=today - days * DAY
@@ -255,7 +250,7 @@ def test_each_debtor_stands_under_the_age_of_the_oldest_open_charge(client_of, a
     assert listed(client, age="overdue")[0] == ([student] if days > 0 else [])
 
 
-def test_a_settled_charge_has_no_age(client_of, admin):
+def test_paid_charge_has_no_age(client_of, admin):
     today = timezone.localdate()
     enrollment = enrolled(
         batch=BatchFactory(course__total_fee=Decimal("900.00")),
@@ -270,7 +265,9 @@ def test_a_settled_charge_has_no_age(client_of, admin):
     assert listed(client, age="1-30")[0] == [enrollment.student]
 
 
-def test_dues_are_narrowed_by_instructor_due_date_and_amount(client_of, admin, institute_with_dues):
+def test_list_can_be_filtered_by_instructor_due_date_and_amount(
+    client_of, admin, institute_with_dues
+):
     overdue, upcoming, both = institute_with_dues
     today = timezone.localdate()
     teacher = overdue.enrollments.get().batch.instructor
@@ -283,10 +280,10 @@ def test_dues_are_narrowed_by_instructor_due_date_and_amount(client_of, admin, i
     assert listed(client, at_least="700.01")[0] == [both]
 
 
-# A day in the past ----------------------------------------------------------------------------------------------
+# A day in the past ---
 
 
-def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admin):
+def test_past_day_ignores_later_entries(client_of, admin):
     monday = datetime.datetime(2026, 6, 1, 6, 30, tzinfo=datetime.UTC)
     with time_machine.travel(monday, tick=False):
         on = timezone.localdate()
@@ -318,7 +315,7 @@ def test_a_past_day_shows_what_was_true_then_whatever_came_later(client_of, admi
     assert listed(client, as_of=on, age="later")[0] == [dropped.student]
 
 
-def test_today_reckoned_from_the_rows_is_what_is_kept(institute_with_dues):
+def test_dues_calculated_for_today_equal_the_cached_dues(institute_with_dues):
     kept, reckoned = CurrentDues(timezone.localdate()), PastDues(timezone.localdate())
     asked = [{}, {"due_before": timezone.localdate()}, {"at_least": Decimal("600.00")}]
     asked += [{"age": age} for age in AGE_GROUP_BY_KEY.values()]
@@ -330,7 +327,7 @@ def test_today_reckoned_from_the_rows_is_what_is_kept(institute_with_dues):
         assert [debtor.account.dues for debtor in now] == [debtor.account.dues for debtor in then]
 
 
-def test_a_past_day_counts_each_act_from_its_own_day(admin):
+def test_past_day_counts_each_entry_from_its_date(admin):
     start = datetime.datetime(2026, 6, 1, 6, 30, tzinfo=datetime.UTC)
     with time_machine.travel(start, tick=False) as clock:
         first = timezone.localdate()
@@ -395,7 +392,7 @@ def test_a_past_day_counts_each_act_from_its_own_day(admin):
         ]
 
 
-def test_a_past_day_is_sorted_by_what_was_owed_or_by_name(client_of, admin, institute_with_dues):
+def test_past_day_is_sorted_by_balance_or_name(client_of, admin, institute_with_dues):
     overdue, upcoming, both = institute_with_dues
 
     with time_machine.travel(timezone.now() + DAY, tick=False):
@@ -408,7 +405,7 @@ def test_a_past_day_is_sorted_by_what_was_owed_or_by_name(client_of, admin, inst
         assert listed(client, sort="-name", **on)[0] == by_name[::-1]
 
 
-# The list as a file ---------------------------------------------------------------------------------------------
+# The list as a file ---
 
 
 def test_the_filtered_list_is_downloaded_as_csv(client_of, admin, institute_with_dues):

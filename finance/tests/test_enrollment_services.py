@@ -64,7 +64,7 @@ def test_parts_in_proportion_add_up_and_none_is_off_by_a_paisa(total, weights):
         assert abs(part - total * weight / sum(weights)) < Decimal("0.01")
 
 
-# Plans and installments -------------------------------------------------------------------------------------------
+# Plans and installments ---
 
 
 def test_a_plan_by_per_cent_divides_the_fee_with_the_odd_paisa_first():
@@ -180,7 +180,7 @@ def test_changed_installments_carry_concessions_over(admin):
     )
 
 
-# Concessions ------------------------------------------------------------------------------------------------------
+# Concessions ---
 
 
 def test_a_concession_is_spread_over_open_installments_in_proportion(admin):
@@ -254,7 +254,7 @@ def test_a_concession_takes_off_no_more_than_is_open(admin):
     assert not Concession.objects.exists()
 
 
-# Late fees --------------------------------------------------------------------------------------------------------
+# Late fees ---
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_late_fee_is_posted_once_a_rule_and_never_within_the_grace():
     assert late_fees.post_late_fees(on=today) == []
 
 
-# Refunds ----------------------------------------------------------------------------------------------------------
+# Refunds ---
 
 
 def refund(payment, amount, by, **changes):
@@ -343,7 +343,7 @@ def test_a_payment_that_was_refunded_cannot_be_voided_and_a_void_one_not_refunde
         refund(void, "100.00", admin)
 
 
-# Leaving and moving -----------------------------------------------------------------------------------------------
+# Leaving and moving ---
 
 
 def test_leaving_cancels_the_open_installments_and_keeps_what_was_settled(admin):

@@ -1,5 +1,3 @@
-"""How a fee is paid: plans of a course, installments at enrolling, and changing them later."""
-
 import datetime
 from decimal import Decimal
 
@@ -24,7 +22,6 @@ def today():
 
 
 def rows_typed(*rows, **more):
-    """Rows of installments as a form sends them."""
     typed = {
         "rows-TOTAL_FORMS": len(rows),
         "rows-INITIAL_FORMS": 0,
@@ -49,7 +46,6 @@ def send(client, student, batch, **changes):
 
 
 def shown(response):
-    """The rows that the page shows: pairs of a date and rupees."""
     initial = [form.initial for form in response.context["table"].formset]
     return [(row["due_on"], row["amount"]) for row in initial if row]
 
@@ -67,10 +63,10 @@ def charges():
     return list(Charge.objects.active().order_by("due_on").values_list("due_on", "amount"))
 
 
-# Enrolling ------------------------------------------------------------------------------------------------------
+# Enrolling ---
 
 
-def test_a_plan_is_shown_as_rows_and_enrolling_posts_them(client_of, admin, student):
+def test_plan_is_shown_as_installments_that_enrolling_charges(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     plan = thirds(batch.course)
     client = client_of(admin)
@@ -87,7 +83,7 @@ def test_a_plan_is_shown_as_rows_and_enrolling_posts_them(client_of, admin, stud
     assert charges() == expected
 
 
-def test_rows_that_miss_the_fee_by_a_paisa_are_refused_and_kept_as_typed(client_of, admin, student):
+def test_installments_off_by_a_paisa_are_refused_and_kept_as_typed(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
     rows = rows_typed((today().isoformat(), "6,000"), ("2027-01-01", "5999.99"))
 
@@ -101,7 +97,7 @@ def test_rows_that_miss_the_fee_by_a_paisa_are_refused_and_kept_as_typed(client_
     assert not Enrollment.objects.exists()
 
 
-def test_rows_changed_for_this_student_are_posted_as_typed(client_of, admin, student):
+def test_edited_installments_are_charged_as_typed(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
 
     send(
@@ -117,7 +113,7 @@ def test_rows_changed_for_this_student_are_posted_as_typed(client_of, admin, stu
     ]
 
 
-def test_rows_nobody_edited_follow_the_fee_and_the_date(client_of, admin, student):
+def test_unedited_installments_follow_the_fee_and_the_date(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
     offered = f"{today()} 12000.00"
     rows = rows_typed(
@@ -137,9 +133,7 @@ def test_rows_nobody_edited_follow_the_fee_and_the_date(client_of, admin, studen
     assert charges() == [(today() + 5 * DAY, Decimal("9000.00"))]
 
 
-def test_a_plan_chosen_without_seeing_its_rows_is_shown_before_anything_is_saved(
-    client_of, admin, student
-):
+def test_chosen_plan_is_shown_before_anything_is_saved(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     plan = thirds(batch.course)
     rows = rows_typed((today().isoformat(), "1000.00"), offered="", offered_for=f"{batch.pk}.")
@@ -150,7 +144,7 @@ def test_a_plan_chosen_without_seeing_its_rows_is_shown_before_anything_is_saved
     assert len(shown(response)) == 3 and not Enrollment.objects.exists()
 
 
-def test_a_fixed_date_that_is_over_is_due_on_the_first_day(client_of, admin, student):
+def test_past_fixed_date_is_due_on_the_first_day(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     plan = FeePlan.objects.create(course=batch.course, name="Halves")
     for position, due_on in enumerate([today() - 90 * DAY, today() + 90 * DAY]):
@@ -174,7 +168,7 @@ def test_no_installment_is_due_before_the_first_day(client_of, admin, student):
     assert not Enrollment.objects.exists()
 
 
-def test_the_rest_is_split_into_parts_a_month_apart(client_of, admin, student):
+def test_rest_is_split_into_monthly_installments(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     client = client_of(admin)
 
@@ -195,7 +189,7 @@ def test_the_rest_is_split_into_parts_a_month_apart(client_of, admin, student):
     assert not Enrollment.objects.exists()
 
 
-def test_a_student_who_joins_in_mid_course_is_offered_the_classes_left(client_of, admin, student):
+def test_mid_course_student_is_offered_a_prorated_fee(client_of, admin, student):
     starts_on = today() - 28 * DAY
     batch = DailyBatchFactory(
         course__total_fee=Decimal("10000.00"),
@@ -217,7 +211,7 @@ def test_a_student_who_joins_in_mid_course_is_offered_the_classes_left(client_of
 @pytest.mark.parametrize(
     "amount", ["NaN", "1e309", "-1", "0", "12.345", "१२३", "9" * 10_000, "₹", "<b>"]
 )
-def test_an_amount_that_is_none_gives_a_sentence(client_of, admin, student, amount):
+def test_invalid_amount_gives_a_message(client_of, admin, student, amount):
     batch = BatchFactory()
 
     response = send(client_of(admin), student, batch, **rows_typed((today().isoformat(), amount)))
@@ -241,14 +235,14 @@ def test_an_amount_that_is_none_gives_a_sentence(client_of, admin, student, amou
         rows_typed(("2026-12-01", "")),
     ],
 )
-def test_hostile_rows_never_break_the_page_and_never_half_enroll(client_of, admin, student, broken):
+def test_hostile_rows_are_refused_without_enrolling(client_of, admin, student, broken):
     response = send(client_of(admin), student, BatchFactory(), **broken)
 
     assert response.status_code in (200, 302)
     assert Charge.objects.count() == Enrollment.objects.count()
 
 
-def test_the_enroll_page_costs_the_same_however_many_plans(client_of, admin, student, queries_of):
+def test_enroll_page_needs_the_same_queries_for_many_plans(client_of, admin, student, queries_of):
     batch = DailyBatchFactory(starts_on=today() - 10 * DAY, ends_on=today() + 30 * DAY)
     client, asked = client_of(admin), {"student": student.pk, "batch": batch.pk}
 
@@ -264,7 +258,7 @@ def test_the_enroll_page_costs_the_same_however_many_plans(client_of, admin, stu
     assert queries_of(lambda: client.get(ADD, asked)) == few
 
 
-# Changing installments --------------------------------------------------------------------------------------------
+# Changing installments ---
 
 
 def change(client, enrollment, *rows, **more):
@@ -272,7 +266,7 @@ def change(client, enrollment, *rows, **more):
     return client.post(address, {"reason": "Salary comes on the 5th", **rows_typed(*rows), **more})
 
 
-def test_open_installments_are_changed_and_what_is_paid_stays(client_of, admin):
+def test_unpaid_installments_are_changed_and_paid_ones_stay(client_of, admin):
     rows = [(today() - 30 * DAY, Decimal("4000.00")), (today(), Decimal("8000.00"))]
     enrollment = enrolled(fee="12000.00", installments=rows)
     paid(student=enrollment.student, amount="5000.00")
@@ -305,7 +299,7 @@ def test_changing_installments_needs_a_reason_and_the_whole_amount(client_of, ad
     assert Charge.objects.active().get().due_on == enrollment.enrolled_on
 
 
-def test_open_installments_do_not_move_to_before_the_enrollment(client_of, admin):
+def test_unpaid_installments_cannot_be_due_before_the_enrollment(client_of, admin):
     enrollment = enrolled(fee="1000.00")
     first = enrollment.enrolled_on
     page = reverse("finance:installments-change", args=[enrollment.pk])
@@ -318,7 +312,7 @@ def test_open_installments_do_not_move_to_before_the_enrollment(client_of, admin
     assert charges() == [(first, Decimal("1000.00"))]
 
 
-def test_open_installments_are_split_again(client_of, admin):
+def test_unpaid_installments_can_be_split_again(client_of, admin):
     enrollment = enrolled(fee="100.00")
 
     response = change(
@@ -333,7 +327,7 @@ def test_open_installments_are_split_again(client_of, admin):
     assert response.context["form"].errors == {}
 
 
-def test_a_settled_fee_has_no_installments_to_change(client_of, admin):
+def test_paid_fee_has_no_installments_to_change(client_of, admin):
     enrollment = enrolled(fee="100.00")
     paid(student=enrollment.student, amount="100.00")
 
@@ -342,7 +336,7 @@ def test_a_settled_fee_has_no_installments_to_change(client_of, admin):
     )
 
 
-# The plans of a course --------------------------------------------------------------------------------------------
+# The plans of a course ---
 
 
 def parts_typed(*parts, **more):
@@ -361,7 +355,7 @@ def parts_typed(*parts, **more):
 HALF = {"percent": "50", "days": "0"}
 
 
-def test_a_plan_is_added_shown_with_the_course_and_edited(client_of, admin):
+def test_plan_is_added_listed_and_edited(client_of, admin):
     course = CourseFactory()
     client = client_of(admin)
 
@@ -420,7 +414,7 @@ def test_a_plan_that_does_not_add_up_is_refused(client_of, admin, parts, sentenc
     assert not FeePlan.objects.exists()
 
 
-def test_a_course_has_one_plan_of_a_name(client_of, admin):
+def test_plan_names_are_unique_per_course(client_of, admin):
     course = CourseFactory()
     FeePlan.objects.create(course=course, name="Two halves")
 
@@ -431,7 +425,7 @@ def test_a_course_has_one_plan_of_a_name(client_of, admin):
     assert "The course already has a plan with this name." in response.content.decode()
 
 
-def test_a_student_does_not_see_the_plans_of_a_course(client_of, student):
+def test_student_does_not_see_fee_plans(client_of, student):
     enrollment = enrolled(student=student)
     thirds(enrollment.batch.course)
 

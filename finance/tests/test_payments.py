@@ -1,5 +1,3 @@
-"""Taking a payment at the desk: the picker, the form, the receipt."""
-
 import datetime
 from decimal import Decimal
 
@@ -25,13 +23,12 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture
 def owing(student):
-    """Asha Verma, who owes ₹12,000 since 1 June 2026."""
+    """Asha Verma with dues of ₹12,000 since 1 June 2026."""
     enrolled(student=student, fee="12000.00")
     return student
 
 
 def post(client, student, **changes):
-    """Send the payment form with a fresh token; `changes` overrides what was typed."""
     form = client.get(ADD, {"student": student.pk}).context["form"]
     typed = {
         "token": form["token"].value(),
@@ -43,7 +40,7 @@ def post(client, student, **changes):
     return client.post(f"{ADD}?student={student.pk}", typed)
 
 
-# Picking ----------------------------------------------------------------------------------------------------------
+# Picking ---
 
 
 def test_a_single_match_is_picked_at_once(client_of, admin, owing):
@@ -61,7 +58,7 @@ def test_an_admission_number_that_matches_exactly_is_picked_among_others(client_
     assert client_of(admin).get(ADD, {"q": "26-00"}).url == f"{ADD}?student={exact.pk}"
 
 
-def test_several_matches_are_links_that_say_who_owes_what(client_of, admin, owing):
+def test_several_matches_are_links_with_balances(client_of, admin, owing):
     StudentFactory(user__full_name="Asha Rao")
 
     page = client_of(admin).get(ADD, {"q": "asha"}).content.decode()
@@ -85,7 +82,7 @@ def test_a_student_who_does_not_exist_is_not_found(client_of, admin, key):
     assert client_of(admin).get(ADD, {"student": key}).status_code == 404
 
 
-# The form ---------------------------------------------------------------------------------------------------------
+# The form ---
 
 
 def test_the_form_offers_what_is_due_now(client_of, admin):
@@ -104,7 +101,7 @@ def test_the_form_offers_what_is_due_now(client_of, admin):
     )
 
 
-def test_where_nothing_is_due_yet_the_form_offers_the_next_installment(client_of, admin):
+def test_form_offers_the_next_installment_if_nothing_is_due_yet(client_of, admin):
     today = timezone.localdate()
     rows = [(today + days * datetime.timedelta(days=1), Decimal("450.00")) for days in (5, 35)]
     student = enrolled(fee="900.00", installments=rows).student
@@ -174,7 +171,7 @@ def test_a_form_without_its_token_is_refused(client_of, admin, owing):
     assert not Payment.objects.exists()
 
 
-def test_more_than_owed_asks_for_a_tick_and_then_keeps_the_rest(client_of, admin, owing):
+def test_amount_above_the_dues_must_be_confirmed_as_an_advance(client_of, admin, owing):
     client = client_of(admin)
     asked = post(client, owing, amount="12,500.50", token="b" * 32)
 
@@ -192,7 +189,7 @@ def test_more_than_owed_asks_for_a_tick_and_then_keeps_the_rest(client_of, admin
     assert Account.objects.get().balance == Decimal("-500.50")
 
 
-def test_the_same_amount_within_minutes_asks_for_a_tick(client_of, admin, owing):
+def test_same_amount_within_minutes_must_be_confirmed(client_of, admin, owing):
     client = client_of(admin)
     post(client, owing)
 
@@ -206,7 +203,7 @@ def test_the_same_amount_within_minutes_asks_for_a_tick(client_of, admin, owing)
     assert Payment.objects.count() == 2
 
 
-def test_a_tick_that_nobody_asked_for_is_not_shown(client_of, admin, owing):
+def test_confirmation_boxes_are_hidden_until_needed(client_of, admin, owing):
     page = client_of(admin).get(ADD, {"student": owing.pk}).content.decode()
 
     assert "as_advance" not in page
@@ -221,7 +218,7 @@ def test_a_bank_payment_needs_its_reference(client_of, admin, owing, mode, refer
     assert "Enter the reference" in response.context["form"].errors["reference"][0]
 
 
-def test_a_reference_counts_once_and_is_free_again_after_a_void(client_of, admin, owing):
+def test_reference_is_unique_and_free_again_after_cancellation(client_of, admin, owing):
     other = enrolled(fee="9000.00").student
     client = client_of(admin)
     post(client, owing, mode="upi", reference="UTR-4432 1")
@@ -239,11 +236,12 @@ def test_a_reference_counts_once_and_is_free_again_after_a_void(client_of, admin
 @pytest.mark.parametrize(
     "amount",
     [
-        "0", "-0", "-5", "NaN", "sNaN", "Infinity", "1e309", "1e5", "1_000", "0.001", "+7", "0x10", "", " ",
+        "0", "-0", "-5", "NaN", "sNaN", "Infinity", "1e309", "1e5", "1_000", "0.001", "+7",
+        "0x10", "", " ",
         "12.345", "१२३", "٣٤", "１２", "9" * 5000, "\u22125", "1,00", "1 000", "5\0", "100000000",
     ],
 )  # fmt: skip
-def test_an_amount_that_is_none_is_refused_at_the_field(client_of, admin, owing, amount):
+def test_invalid_amount_is_refused_at_the_field(client_of, admin, owing, amount):
     response = post(client_of(admin), owing, amount=amount)
 
     assert response.status_code == 200
@@ -255,16 +253,27 @@ def test_an_amount_that_is_none_is_refused_at_the_field(client_of, admin, owing,
     ("typed", "amount"),
     [("5,000", "5000"), ("₹ 1,250.5", "1250.50"), ("500/-", "500"), ("0.01", "0.01"), ("007", "7")],
 )
-def test_an_amount_is_read_as_people_write_it(client_of, admin, owing, typed, amount):
+def test_amount_is_accepted_in_common_notations(client_of, admin, owing, typed, amount):
     post(client_of(admin), owing, amount=typed)
 
     assert Payment.objects.get().amount == Decimal(amount)
 
 
 @pytest.mark.parametrize(
-    "paid_on", ["2026-02-30", "31/02/2026", "0001-01-01", "9999-12-31", "1999-12-31", "", "yesterday", "2026-13-01", "\0"]
-)  # fmt: skip
-def test_a_date_that_is_none_is_refused_at_the_field(client_of, admin, owing, paid_on):
+    "paid_on",
+    [
+        "2026-02-30",
+        "31/02/2026",
+        "0001-01-01",
+        "9999-12-31",
+        "1999-12-31",
+        "",
+        "yesterday",
+        "2026-13-01",
+        "\0",
+    ],
+)
+def test_invalid_date_is_refused_at_the_field(client_of, admin, owing, paid_on):
     response = post(client_of(admin), owing, paid_on=paid_on)
 
     assert response.status_code == 200
@@ -281,16 +290,24 @@ def test_a_payment_cannot_be_dated_in_the_future(client_of, admin, owing):
 
 
 @pytest.mark.parametrize("mode", ["barter", "", "CASH", "\0"])
-def test_a_mode_that_is_none_is_refused(client_of, admin, owing, mode):
+def test_invalid_mode_is_refused(client_of, admin, owing, mode):
     assert post(client_of(admin), owing, mode=mode).context["form"].errors["mode"]
 
 
-def test_nothing_that_the_server_decides_comes_from_the_form(client_of, admin, owing):
+def test_form_cannot_set_what_the_server_decides(client_of, admin, owing):
     other = enrolled().student
     post(
-        client_of(admin), owing, id="77", number="9", receipt_number="X", series="1999", received_by=str(owing.pk),
-        enrollment=str(other.enrollments.get().pk), balance_after="0", settled="[]",
-    )  # fmt: skip
+        client_of(admin),
+        owing,
+        id="77",
+        number="9",
+        receipt_number="X",
+        series="1999",
+        received_by=str(owing.pk),
+        enrollment=str(other.enrollments.get().pk),
+        balance_after="0",
+        settled="[]",
+    )
 
     payment = Payment.objects.get()
     assert (payment.student, payment.received_by, payment.number) == (owing, admin, 1)
@@ -298,7 +315,7 @@ def test_nothing_that_the_server_decides_comes_from_the_form(client_of, admin, o
 
 
 @pytest.mark.parametrize("name", ["O'Brien <b>Null</b>", "अनु\u200dश्री", "🙂", "தமிழ்", "=1+1"])
-def test_a_name_of_any_script_stands_on_the_receipt_as_text(client_of, admin, owing, name):
+def test_name_in_any_script_is_shown_as_text_on_the_receipt(client_of, admin, owing, name):
     owing.user.full_name = name
     owing.user.save()
     page = client_of(admin).get(post(client_of(admin), owing).url)
@@ -307,7 +324,7 @@ def test_a_name_of_any_script_stands_on_the_receipt_as_text(client_of, admin, ow
     assert "<b>Null</b>" not in page.content.decode()
 
 
-def test_taking_a_payment_costs_the_same_queries_however_many_there_were(
+def test_recording_a_payment_needs_the_same_queries_after_many_payments(
     client_of, admin, owing, queries_of
 ):
     client = client_of(admin)
@@ -332,10 +349,10 @@ def test_taking_a_payment_costs_the_same_queries_however_many_there_were(
     assert queries_of(take) == few
 
 
-# The receipt ------------------------------------------------------------------------------------------------------
+# The receipt ---
 
 
-def test_a_receipt_keeps_what_it_said_when_later_things_change(client_of, admin, owing):
+def test_receipt_does_not_change_afterwards(client_of, admin, owing):
     payment = paid(student=owing, amount="5000.00", by=admin)
     paid(student=owing, amount="7000.00", by=admin)
 
@@ -355,7 +372,7 @@ def test_students_see_their_own_receipts_only(client_of, owing, instructor):
 
 
 @pytest.mark.parametrize("role", ["Instructor", "Student"])
-def test_only_who_handles_money_takes_or_voids_it(client_of, owing, role):
+def test_only_the_fee_desk_records_and_cancels_payments(client_of, owing, role):
     payment = paid(student=owing, amount="1.00")
     client = client_of(UserFactory(role=role) if role == "Instructor" else owing)
 
@@ -369,10 +386,12 @@ def test_only_who_handles_money_takes_or_voids_it(client_of, owing, role):
     assert not hasattr(Payment.objects.get(), "reversal")
 
 
-# Void -------------------------------------------------------------------------------------------------------------
+# Void ---
 
 
-def test_a_void_keeps_who_when_and_why_and_the_amount_is_owed_again(client_of, admin, owing):
+def test_cancellation_records_person_time_and_reason_and_the_amount_is_due_again(
+    client_of, admin, owing
+):
     payment = paid(student=owing, amount="5000.00", by=admin)
     client = client_of(admin)
     note_password(client)
@@ -399,13 +418,12 @@ def test_a_void_keeps_who_when_and_why_and_the_amount_is_owed_again(client_of, a
 
 
 def note_password(client):
-    """As if the password had just been typed."""
     session = client.session
     session["password_entered_at"] = timezone.now().timestamp()
     session.save()
 
 
-def test_a_void_asks_for_the_password_again_after_a_while(client_of, admin, owing):
+def test_cancelling_asks_for_the_password_after_a_while(client_of, admin, owing):
     payment = paid(student=owing, amount="5000.00")
     address = reverse("finance:payment-void", args=[payment.pk])
     client = client_of(admin)
@@ -424,7 +442,7 @@ def test_a_void_asks_for_the_password_again_after_a_while(client_of, admin, owin
     assert Payment.objects.get().reversal.reason == "x"
 
 
-def test_a_void_needs_a_reason(client_of, admin, owing):
+def test_cancelling_needs_a_reason(client_of, admin, owing):
     payment = paid(student=owing, amount="5000.00")
     client = client_of(admin)
     note_password(client)
@@ -437,10 +455,10 @@ def test_a_void_needs_a_reason(client_of, admin, owing):
     assert not hasattr(Payment.objects.get(), "reversal")
 
 
-# Lists ------------------------------------------------------------------------------------------------------------
+# Lists ---
 
 
-def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
+def test_list_of_payments_shows_the_total_of_its_filters(client_of, admin, owing):
     today = timezone.localdate()
     paid(student=owing, amount="100.00", paid_on=today - 3 * DAY)
     upi = paid(student=owing, amount="20.00", mode="upi")
@@ -470,13 +488,15 @@ def test_the_list_of_payments_adds_up_what_it_shows(client_of, admin, owing):
 
 
 WORDS = [
-    "/", "CM/", "cm/", "M/26", "CM/26-27", "27/", "/26-27/", "/26-27", "6-27/0", "CM/26-27/00042", "cm/26-27/0004", "/00042",
-    "27/00042", "CM/26-27/12345", "CM/26-27/1", "CM/26-27/123456", "CM/26-27/012345", "CM/26-27/1234567", "27/00042x",
-    "X/26-27/00042", "CM/25", "RV/", "CM/26-27/", "CM/26-27/०", "//", "/CM", "CM/26-27/00042/", "CM/26-27/99999999999",
+    "/", "CM/", "cm/", "M/26", "CM/26-27", "27/", "/26-27/", "/26-27", "6-27/0",
+    "CM/26-27/00042", "cm/26-27/0004", "/00042", "27/00042", "CM/26-27/12345", "CM/26-27/1",
+    "CM/26-27/123456", "CM/26-27/012345", "CM/26-27/1234567", "27/00042x", "X/26-27/00042",
+    "CM/25", "RV/", "CM/26-27/", "CM/26-27/०", "//", "/CM", "CM/26-27/00042/",
+    "CM/26-27/99999999999",
 ]  # fmt: skip
 
 
-def test_a_part_of_a_receipt_number_finds_the_receipts_that_have_it(owing):
+def test_part_of_a_receipt_number_finds_matching_receipts(owing):
     for year, count in (
         (2026, 42),
         (2026, 43),
@@ -497,7 +517,7 @@ def test_a_part_of_a_receipt_number_finds_the_receipts_that_have_it(owing):
 
 
 @pytest.mark.parametrize("name", ["payment-list", "student-payments", "student-fees", "statement"])
-def test_lists_cost_the_same_however_long(client_of, admin, owing, name, queries_of):
+def test_lists_need_the_same_queries_for_many_rows(client_of, admin, owing, name, queries_of):
     client = client_of(admin)
     address = reverse(f"finance:{name}", args=[] if name == "payment-list" else [owing.pk])
 
@@ -513,7 +533,7 @@ def test_lists_cost_the_same_however_long(client_of, admin, owing, name, queries
     assert queries_with(1) == queries_with(5)
 
 
-def test_a_student_sees_what_was_paid_and_what_was_voided(client_of, owing, admin):
+def test_student_sees_payments_and_cancelled_receipts(client_of, owing, admin):
     paid(student=owing, amount="100.00")
     cancel_receipt(payment=paid(student=owing, amount="7.00"), reason="typed twice", by=admin)
 
@@ -523,7 +543,7 @@ def test_a_student_sees_what_was_paid_and_what_was_voided(client_of, owing, admi
     assert "typed twice" in response.content.decode()
 
 
-def test_the_fee_status_says_total_paid_balance_and_overdue(client_of, owing):
+def test_fee_status_shows_total_paid_balance_and_overdue(client_of, owing):
     paid(student=owing, amount="4500.50")
 
     response = client_of(owing).get(reverse("finance:student-fees", args=[owing.pk]))
@@ -538,7 +558,9 @@ def test_the_fee_status_says_total_paid_balance_and_overdue(client_of, owing):
 
 
 @pytest.mark.parametrize("name", ["student-payments", "student-fees"])
-def test_money_of_a_student_is_for_them_and_the_desk(client_of, owing, admin, instructor, name):
+def test_payments_are_visible_to_the_student_and_the_fee_desk_only(
+    client_of, owing, admin, instructor, name
+):
     enrolled(batch=owing.enrollments.get().batch).batch.instructor = instructor
     address = reverse(f"finance:{name}", args=[owing.pk])
 
@@ -596,7 +618,7 @@ def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(
         ("2027-11-25", "A cheque can be dated a year ahead, until 24 Nov 2027. Correct the date."),
     ],
 )
-def test_a_cheque_is_taken_while_banks_pay_it_and_dated_at_most_a_year_ahead(
+def test_cheque_is_accepted_for_three_months_and_up_to_a_year_ahead(
     admin, owing, cheque_on, sentence
 ):
     cheque = {
@@ -619,17 +641,17 @@ def test_a_cheque_is_taken_while_banks_pay_it_and_dated_at_most_a_year_ahead(
             assert not Payment.objects.exists()
 
 
-# The institute's limits -------------------------------------------------------------------------------------------
+# The institute's limits ---
 
 
 @pytest.fixture
 def rich(student):
-    """A student who owes ₹5,00,000."""
+    """A student with dues of ₹5,00,000."""
     enrolled(student=student, fee="500000.00")
     return student
 
 
-def test_cash_of_two_lakh_in_a_day_is_refused_by_the_name_of_the_law(client_of, admin, rich):
+def test_cash_of_two_lakh_in_a_day_is_refused_naming_the_law(client_of, admin, rich):
     client = client_of(admin)
     post(client, rich, amount="1,00,000.00")
 
@@ -652,7 +674,7 @@ def test_cash_of_two_lakh_for_one_enrollment_is_refused_on_another_day_too(clien
     assert by_bank.status_code == 302
 
 
-def test_a_payment_is_dated_back_as_far_as_the_institute_allows(client_of, admin, owing):
+def test_payment_can_be_back_dated_as_the_institute_allows(client_of, admin, owing):
     client = client_of(admin)
     today = timezone.localdate()
 
@@ -663,7 +685,7 @@ def test_a_payment_is_dated_back_as_far_as_the_institute_allows(client_of, admin
     assert taken.status_code == 302
 
 
-def test_with_no_days_to_date_back_only_today_is_taken(client_of, admin, owing):
+def test_payment_cannot_be_back_dated_if_not_allowed(client_of, admin, owing):
     institute = Institute.objects.current()
     institute.back_dating_days = 0
     institute.save()

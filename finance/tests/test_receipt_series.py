@@ -1,5 +1,3 @@
-"""The number that the receipts of a year start with."""
-
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -18,9 +16,7 @@ pytestmark = pytest.mark.django_db
 START = reverse("finance:receipt-start")
 
 
-def test_receipts_start_where_the_institute_says_and_run_on_without_a_gap(
-    client_of, admin, student
-):
+def test_receipts_start_at_the_chosen_number_without_gaps(client_of, admin, student):
     enrolled(student=student)
 
     response = client_of(admin).post(START, {"first_number": "412"}, follow=True)
@@ -31,7 +27,7 @@ def test_receipts_start_where_the_institute_says_and_run_on_without_a_gap(
     assert not list(checks.find_problems())
 
 
-def test_the_start_is_fixed_by_the_first_receipt_even_a_void_one(client_of, admin, student):
+def test_first_number_is_fixed_by_the_first_receipt(client_of, admin, student):
     enrolled(student=student)
     payment = paid(student=student, amount="100.00")
     cancel_receipt(payment=payment, reason="Wrong student", by=admin)
@@ -46,14 +42,14 @@ def test_the_start_is_fixed_by_the_first_receipt_even_a_void_one(client_of, admi
 
 
 @pytest.mark.parametrize("typed", ["", "0", "-5", "1e3", "90001", "4_1", "٤"])
-def test_a_start_is_a_whole_number_with_room_above_it(client_of, admin, typed):
+def test_first_number_is_a_whole_number_below_the_limit(client_of, admin, typed):
     response = client_of(admin).post(START, {"first_number": typed})
 
     assert response.context["form"].errors["first_number"]
     assert not ReceiptSeries.objects.exists()
 
 
-def test_opening_payments_hold_the_series_of_receipts_before_its_first_receipt():
+def test_locking_the_opening_series_creates_the_receipt_series():
     with transaction.atomic():
         lock_series(timezone.localdate(), kind=ReceiptSeries.Kind.OPENING)
 

@@ -1,5 +1,3 @@
-"""The receipt of a payment: its page, its PDF, its message, and the open page that checks it."""
-
 import datetime
 import io
 import re
@@ -72,7 +70,6 @@ def pdf(client, payment, **query):
 
 
 def said_by(response):
-    """All words of the PDF, one space between them."""
     reader = pypdf.PdfReader(io.BytesIO(response.content))
     return " ".join(word for sheet in reader.pages for word in sheet.extract_text().split())
 
@@ -81,10 +78,10 @@ def check(client, payment):
     return client.get(reverse("finance:receipt-check", args=[receipt_token(payment.pk)]))
 
 
-# Paper ------------------------------------------------------------------------------------------------------------
+# Paper ---
 
 
-def test_the_pdf_says_what_the_receipt_says(client_of, admin, payment):
+def test_pdf_has_the_text_of_the_receipt(client_of, admin, payment):
     batch = payment.enrollment.batch
 
     assert said_by(pdf(client_of(admin), payment)) == " ".join(
@@ -113,9 +110,7 @@ def test_the_pdf_says_what_the_receipt_says(client_of, admin, payment):
 @pytest.mark.parametrize(
     ("query", "millimetres"), [({}, 148), ({"size": "a5"}, 148), ({"size": "a4"}, 210)]
 )
-def test_the_paper_is_a5_or_a4_shown_in_the_browser_under_a_name_of_ours(
-    client_of, admin, payment, query, millimetres
-):
+def test_pdf_is_a5_or_a4_and_opens_in_the_browser(client_of, admin, payment, query, millimetres):
     response = pdf(client_of(admin), payment, **query)
 
     width = pypdf.PdfReader(io.BytesIO(response.content)).pages[0].mediabox.width
@@ -125,7 +120,7 @@ def test_the_paper_is_a5_or_a4_shown_in_the_browser_under_a_name_of_ours(
 
 
 @pytest.mark.parametrize("size", ["a3", "A4", "../a4", "a5 "])
-def test_on_other_paper_nothing_is_printed(client_of, admin, payment, size):
+def test_other_paper_sizes_are_not_found(client_of, admin, payment, size):
     address = reverse("finance:receipt-pdf", args=[payment.pk])
 
     assert client_of(admin).get(address, {"size": size}).status_code == 404
@@ -137,7 +132,7 @@ def test_a_student_prints_their_own_receipts_and_no_others(client_of, payment):
     assert client.get(reverse("finance:receipt-pdf", args=[payment.pk])).status_code == 404
 
 
-def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, institute):
+def test_cheque_is_printed_with_number_and_date(client_of, admin, student, institute):
     cheque = paid(
         student=student,
         amount="10.00",
@@ -153,7 +148,7 @@ def test_a_cheque_is_named_with_number_and_date(client_of, admin, student, insti
     assert "Cheque, No. 000123 dated 20 Nov 2026" in page(client, cheque)
 
 
-def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, institute):
+def test_cancelled_receipt_shows_date_and_reason(payment, admin, institute):
     cancel_receipt(payment=payment, by=admin, reason="entered twice")
     payment = Payment.objects.for_receipt().get(pk=payment.pk)
     day = payment.reversal.voided_on
@@ -163,18 +158,17 @@ def test_a_void_receipt_says_when_and_why_it_was_cancelled(payment, admin, insti
     assert receipts.receipt_whatsapp_link(payment, institute()) == ""
 
 
-# Printed again, and given back -----------------------------------------------------------------------------------
+# Printed again, and given back ---
 
 
 def stamp(client, payment):
-    """Whether the page shows that its receipt is a duplicate."""
     (tag,) = re.findall(
         r'<p class="receipt-duplicate"[^>]*>\s*Duplicate\s*</p>', page(client, payment)
     )
     return "hidden" not in tag
 
 
-def test_the_first_paper_is_the_original_and_every_later_one_a_duplicate(client_of, admin, payment):
+def test_first_print_is_the_original_and_later_ones_duplicates(client_of, admin, payment):
     client = client_of(admin)
     assert not stamp(client, payment)
 
@@ -191,7 +185,7 @@ def test_the_first_paper_is_the_original_and_every_later_one_a_duplicate(client_
     ]
 
 
-def test_looking_prints_nothing(client_of, admin, payment):
+def test_viewing_a_receipt_does_not_count_as_a_print(client_of, admin, payment):
     client = client_of(admin)
     for _ in range(2):
         assert not stamp(client, payment)
@@ -204,7 +198,7 @@ def test_looking_prints_nothing(client_of, admin, payment):
     assert not ReceiptPrint.objects.exists()
 
 
-def test_after_the_page_was_printed_all_others_are_duplicates(client_of, admin, payment):
+def test_prints_after_the_page_was_printed_are_duplicates(client_of, admin, payment):
     client, address = client_of(admin), reverse("finance:receipt-printed", args=[payment.pk])
     assert client.get(address).status_code == 405
     assert client.post(address).status_code == 204
@@ -213,7 +207,7 @@ def test_after_the_page_was_printed_all_others_are_duplicates(client_of, admin, 
     assert "DUPLICATE" in said_by(pdf(client_of(payment.student), payment))
 
 
-def test_the_receipt_of_another_payment_is_an_original_again(client_of, admin, payment):
+def test_first_print_of_another_receipt_is_an_original(client_of, admin, payment):
     client, other = client_of(admin), paid(student=payment.student, amount="10.00")
     pdf(client, payment)
 
@@ -221,7 +215,7 @@ def test_the_receipt_of_another_payment_is_an_original_again(client_of, admin, p
     assert "DUPLICATE" not in said_by(pdf(client, other))
 
 
-def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment):
+def test_refunds_are_listed_with_their_vouchers(client_of, admin, payment):
     with time_machine.travel(datetime.datetime(2026, 11, 21, 6, 30, tzinfo=datetime.UTC)):
         vouchers = [
             refunds.refund_payment(
@@ -246,7 +240,7 @@ def test_what_was_given_back_is_named_with_its_voucher(client_of, admin, payment
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_print_at_once_one_has_the_original(payment, admin):
+def test_only_one_of_simultaneous_prints_is_the_original(payment, admin):
     def print_one(_):
         try:
             return receipt_prints.record_print(payment, by=admin)
@@ -257,10 +251,10 @@ def test_of_many_who_print_at_once_one_has_the_original(payment, admin):
         assert sorted(threads.map(print_one, range(8))) == list(range(1, 9))
 
 
-# Tax --------------------------------------------------------------------------------------------------------------
+# Tax ---
 
 
-def test_without_a_gstin_there_is_no_word_of_tax(client_of, admin, payment):
+def test_receipt_without_gstin_does_not_mention_tax(client_of, admin, payment):
     client = client_of(admin)
 
     shown = re.sub(r"<[^>]+>", " ", page(client, payment))
@@ -271,14 +265,14 @@ def test_without_a_gstin_there_is_no_word_of_tax(client_of, admin, payment):
 
 
 def both(client, payment):
-    """What page and paper of a receipt say, each time as the original does."""
+    """Text of page and PDF, both as the original."""
     shown = re.sub(r"<[^>]+>", " ", page(client, payment))
     return " ".join(shown.replace("Duplicate", "").split()), said_by(pdf(client, payment)).replace(
         "DUPLICATE ", ""
     )
 
 
-def test_with_a_gstin_it_is_a_tax_invoice(client_of, admin, payment, institute):
+def test_receipt_with_gstin_is_a_tax_invoice(client_of, admin, payment, institute):
     institute(gstin=GSTIN, gst_percent=Decimal("18.00"))
     taxed = paid(student=payment.student, amount="5000.00", by=admin)
 
@@ -296,9 +290,7 @@ def test_with_a_gstin_it_is_a_tax_invoice(client_of, admin, payment, institute):
             assert what in said
 
 
-def test_a_gstin_makes_no_tax_invoice_of_a_receipt_that_was_given_without(
-    client_of, admin, payment, institute
-):
+def test_later_gstin_does_not_change_issued_receipts(client_of, admin, payment, institute):
     before = both(client_of(admin), payment)
     institute(gstin=GSTIN)
 
@@ -306,9 +298,7 @@ def test_a_gstin_makes_no_tax_invoice_of_a_receipt_that_was_given_without(
     assert receipts.included_tax(Payment.objects.get(pk=payment.pk)) is None
 
 
-def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_changes(
-    client_of, admin, student, institute
-):
+def test_tax_invoice_does_not_change_with_the_institute(client_of, admin, student, institute):
     institute(
         gstin=GSTIN,
         gst_percent=Decimal("18.00"),
@@ -341,7 +331,7 @@ def test_a_tax_invoice_keeps_head_gstin_rate_and_state_when_the_institute_change
     )
 
 
-def test_a_student_of_another_state_pays_igst_and_the_receipt_keeps_that(
+def test_student_of_another_state_pays_igst_even_if_moved_later(
     client_of, admin, student, institute
 ):
     institute(gstin=GSTIN, gst_percent=Decimal("18.00"))
@@ -364,7 +354,7 @@ def test_a_student_of_another_state_pays_igst_and_the_receipt_keeps_that(
     assert [name for name, _ in later.rows] == ["CGST 9%", "SGST 9%"]
 
 
-def test_the_institute_is_kept_once_for_each_way_it_looked(student, institute):
+def test_letterhead_is_stored_once_per_version(student, institute):
     for phone in ["9876543210", "9876543211", "9876543211", "9876543210"]:
         institute(phone=phone)
         paid(student=student, amount="1.00")
@@ -374,11 +364,14 @@ def test_the_institute_is_kept_once_for_each_way_it_looked(student, institute):
         "9876543211",
     ]
     assert [p.letterhead.phone for p in Payment.objects.order_by("pk")] == [
-        "9876543210", "9876543211", "9876543211", "9876543210",
-    ]  # fmt: skip
+        "9876543210",
+        "9876543211",
+        "9876543211",
+        "9876543210",
+    ]
 
 
-def test_the_state_follows_from_the_gstin_where_none_is_chosen(student, institute):
+def test_state_follows_from_the_gstin_if_none_is_chosen(student, institute):
     institute(gstin=GSTIN, state="")
     tax = receipts.included_tax(paid(student=student, amount="100.00"))
 
@@ -386,10 +379,10 @@ def test_the_state_follows_from_the_gstin_where_none_is_chosen(student, institut
     assert [name for name, _ in tax.rows] == ["CGST 9%", "SGST 9%"]
 
 
-# Page and message ---------------------------------------------------------------------------------------------------
+# Page and message ---
 
 
-def test_the_page_links_both_papers_and_the_message(client_of, admin, payment, settings):
+def test_page_links_both_pdfs_and_whatsapp(client_of, admin, payment, settings):
     settings.SITE_URL = "https://rao.example"
     shown = page(client_of(admin), payment)
 
@@ -409,7 +402,7 @@ def test_the_page_links_both_papers_and_the_message(client_of, admin, payment, s
 @pytest.mark.parametrize(
     ("guardian", "own", "number"), [("", "9876500002", "919876500002"), ("", "", None)]
 )
-def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(
+def test_whatsapp_goes_to_the_student_if_no_guardian_has_a_phone(
     payment, institute, guardian, own, number
 ):
     payment.student.guardian_phone, payment.student.user.phone = guardian, own
@@ -418,7 +411,7 @@ def test_the_message_goes_to_the_student_where_no_guardian_has_a_phone(
     assert link.startswith(f"https://wa.me/{number}?text=") if number else link == ""
 
 
-def test_the_code_on_the_page_leads_to_the_open_page(client_of, client, admin, payment, settings):
+def test_qr_code_leads_to_the_public_check_page(client_of, client, admin, payment, settings):
     settings.SITE_URL = "https://rao.example"
     svg = re.search(
         r'<div class="receipt-check">\s*(<svg.*?</svg>)', page(client_of(admin), payment), re.DOTALL
@@ -430,10 +423,10 @@ def test_the_code_on_the_page_leads_to_the_open_page(client_of, client, admin, p
     assert client.get(urlsplit(code.text).path).status_code == 200
 
 
-# Checking -----------------------------------------------------------------------------------------------------------
+# Checking ---
 
 
-def test_anyone_with_the_code_sees_that_the_receipt_stands_and_only_the_first_name(client, payment):
+def test_check_page_shows_a_valid_receipt_with_first_name_only(client, payment):
     response = check(client, payment)
     shown = " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
@@ -446,7 +439,7 @@ def test_anyone_with_the_code_sees_that_the_receipt_stands_and_only_the_first_na
     assert "no-store" in response["Cache-Control"]
 
 
-def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client, payment, admin):
+def test_check_page_shows_a_cancellation_without_its_reason(client, payment, admin):
     cancel_receipt(payment=payment, by=admin, reason="entered twice")
 
     shown = check(client, payment).content.decode()
@@ -459,12 +452,16 @@ def test_of_a_void_receipt_anyone_sees_that_it_was_cancelled_but_not_why(client,
     ("amount", "words"),
     [("1.00", "Partly refunded"), ("4999.99", "Partly refunded"), ("5000.00", "Refunded")],
 )
-def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(
-    client, payment, admin, amount, words
-):
+def test_check_page_shows_refunds_without_amounts(client, payment, admin, amount, words):
     refunds.refund_payment(
-        payment=payment, amount=Decimal(amount), refunded_on=timezone.localdate(), mode="cash", reason="Moved", token="t", by=admin
-    )  # fmt: skip
+        payment=payment,
+        amount=Decimal(amount),
+        refunded_on=timezone.localdate(),
+        mode="cash",
+        reason="Moved",
+        token="t",
+        by=admin,
+    )
 
     shown = check(client, payment).content.decode()
     assert f">{words}</span>" in shown
@@ -475,9 +472,7 @@ def test_of_money_given_back_anyone_sees_that_it_was_but_not_how_much(
 @pytest.mark.parametrize(
     "change", [lambda t: t[:-1], lambda t: f"9{t}", lambda t: t.partition(".")[0], lambda t: "x"]
 )
-def test_a_token_that_was_not_made_here_says_so_and_nothing_else(
-    client, payment, institute, change
-):
+def test_check_page_refuses_invalid_tokens(client, payment, institute, change):
     institute(phone="9876543210")
     response = client.get(
         reverse("finance:receipt-check", args=[change(receipt_token(payment.pk))])
@@ -491,7 +486,7 @@ def test_a_token_that_was_not_made_here_says_so_and_nothing_else(
     assert "Asha" not in shown
 
 
-def test_an_address_checks_sixty_times_an_hour(client, payment):
+def test_check_page_allows_sixty_checks_an_hour_per_address(client, payment):
     codes = [check(client, payment).status_code for _ in range(61)]
 
     assert codes == [200] * 60 + [429]

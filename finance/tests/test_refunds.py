@@ -1,5 +1,3 @@
-"""Giving money back at the desk: the form from a receipt, the voucher, and what receipts and totals say of it."""
-
 import datetime
 from decimal import Decimal
 
@@ -43,7 +41,7 @@ def give_back(client, payment, **changes):
 
 @pytest.fixture
 def desk(client_of, admin, monkeypatch):
-    """The owner's client, with the password typed just now."""
+    """The owner's client, with the password confirmed."""
     monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
     return client_of(admin)
 
@@ -66,7 +64,7 @@ def test_a_refund_leads_to_its_voucher_and_shows_on_receipt_and_payments(desk, p
     assert desk.get(page_of(payment)).context["left"] == Decimal("699.50")
 
 
-def test_the_form_sent_twice_gives_back_once(desk, payment):
+def test_sending_the_form_twice_refunds_once(desk, payment):
     first = give_back(desk, payment, amount="1000")
 
     assert give_back(desk, payment, amount="1000").url == first.url
@@ -88,7 +86,7 @@ def test_the_form_sent_twice_gives_back_once(desk, payment):
         ({"token": ""}, "__all__"),
     ],
 )
-def test_a_refund_that_cannot_be_says_why_and_writes_nothing(desk, payment, typed, field):
+def test_invalid_refund_is_refused_with_a_message(desk, payment, typed, field):
     assert field in give_back(desk, payment, **typed).context["form"].errors
     assert not Refund.objects.exists()
 
@@ -105,16 +103,14 @@ def test_a_refund_through_the_bank_needs_its_reference(desk, payment, mode, sent
     assert not Refund.objects.exists()
 
 
-def test_of_a_void_payment_nothing_can_be_given_back(desk, payment, admin):
+def test_cancelled_payment_cannot_be_refunded(desk, payment, admin):
     cancellations.cancel_receipt(payment=payment, reason="wrong", by=admin)
 
     assert desk.get(page_of(payment)).url == payment.get_absolute_url()
     assert "is cancelled" in give_back(desk, payment).context["form"].non_field_errors()[0]
 
 
-def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_void_it(
-    desk, payment
-):
+def test_partly_refunded_payment_cannot_be_cancelled(desk, payment):
     give_back(desk, payment)
     void = reverse("finance:payment-void", args=[payment.pk])
 
@@ -132,9 +128,7 @@ def test_a_payment_that_was_given_back_in_part_says_so_instead_of_the_form_to_vo
 
 
 @pytest.mark.parametrize(("days", "is_taken"), [(30, True), (31, False)])
-def test_a_refund_is_dated_back_as_far_as_the_institute_allows(
-    desk, student, admin, days, is_taken
-):
+def test_refund_can_be_back_dated_as_the_institute_allows(desk, student, admin, days, is_taken):
     today = timezone.localdate()
     enrolled(student=student, fee="1000.00")
     old = paid(student=student, amount="1000.00", paid_on=today - 60 * DAY, by=admin)
@@ -143,11 +137,12 @@ def test_a_refund_is_dated_back_as_far_as_the_institute_allows(
 
     assert Refund.objects.exists() == is_taken
     if not is_taken:
-        sentence = f"Refunds can be dated back 30 days. Choose {format_date(today - 30 * DAY)} or a later day."
+        first = format_date(today - 30 * DAY)
+        sentence = f"Refunds can be dated back 30 days. Choose {first} or a later day."
         assert response.context["form"].errors["refunded_on"] == [sentence]
 
 
-def test_a_voucher_keeps_the_head_it_was_given_with(desk, payment):
+def test_voucher_keeps_its_letterhead(desk, payment):
     institute = Institute.objects.current()
     institute.name, institute.address = "Rao Classes", "12 MG Road, Pune"
     institute.save()
@@ -162,11 +157,11 @@ def test_a_voucher_keeps_the_head_it_was_given_with(desk, payment):
     assert desk.get(payment.get_absolute_url()).context["payment"].letterhead.name != "Rao Classes"
 
 
-def test_a_voucher_of_before_heads_were_kept_shows_that_of_the_receipt(payment):
+def test_old_voucher_shows_the_letterhead_of_the_receipt(payment):
     assert Refund(payment=payment).head == payment.letterhead
 
 
-def test_an_old_sign_in_is_asked_for_the_password(client_of, admin, payment, monkeypatch):
+def test_refund_asks_for_the_password_after_a_while(client_of, admin, payment, monkeypatch):
     monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: False)
 
     response = give_back(client_of(admin), payment)

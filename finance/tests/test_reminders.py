@@ -1,5 +1,3 @@
-"""Reminders about fees: one tap by WhatsApp, several by e-mail, each written down."""
-
 import datetime
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
@@ -24,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture
 def debtor(student):
-    """Asha owes ₹750 since yesterday, and ₹250 more from tomorrow on; her father has a phone and an e-mail address."""
+    """Asha with ₹750 due since yesterday, ₹250 due tomorrow, and her father's phone and email."""
     today = timezone.localdate()
     student.guardian_phone, student.guardian_email = "9876500001", "father@example.com"
     student.save()
@@ -39,7 +37,7 @@ def debtor(student):
 
 @pytest.fixture
 def institute():
-    """With a UPI id and a text of its own."""
+    """An institute with a UPI id and its own reminder text."""
     institute = Institute.objects.current()
     institute.name, institute.upi_id, institute.phone = (
         "Sunrise & Co",
@@ -66,7 +64,8 @@ def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, debto
     yesterday = timezone.localdate() - DAY
     assert (link.scheme, link.netloc, link.path) == ("https", "wa.me", "/919876500001")
     assert words == (
-        f"Asha Verma ({debtor.admission_number}) owes ₹750.00 since {yesterday.day} {yesterday:%b %Y}. "
+        f"Asha Verma ({debtor.admission_number}) owes ₹750.00 "
+        f"since {yesterday.day} {yesterday:%b %Y}. "
         "Sunrise & Co 9000000000 "
     )
     assert parse_qs(upi)["am"] == ["750.00"]

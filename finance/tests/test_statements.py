@@ -1,5 +1,3 @@
-"""The fee statement: every act in order of date, with the balance that the ledger says; and paying by UPI."""
-
 import datetime
 import io
 import re
@@ -36,13 +34,13 @@ FIRST = datetime.date(2026, 11, 2)
 
 
 def day(number):
-    """The so-manieth of November 2026."""
+    """A day of November 2026."""
     return FIRST.replace(day=number)
 
 
 @pytest.fixture
 def clock():
-    """Noon in India on 2 November 2026; `clock(5)` moves on to the fifth."""
+    """Set noon of 2 November 2026; `clock(5)` moves on to the fifth."""
     with time_machine.travel(
         datetime.datetime(2026, 11, 2, 6, 30, tzinfo=datetime.UTC), tick=False
     ) as traveller:
@@ -53,7 +51,7 @@ def clock():
 
 @pytest.fixture
 def busy(clock, student, admin):
-    """Asha Verma, on whose fees every kind of act was done, one a day from the second to the thirteenth."""
+    """Asha Verma with one entry of every kind, on the 2nd to the 13th."""
     Institute.objects.filter(pk=Institute.ONLY).update(name="Rao Classes", upi_id="rao@okhdfcbank")
     cache.clear()
     enrollment = enrolled(
@@ -131,12 +129,11 @@ def statement(student, on):
 
 
 def said_by(response):
-    """All words of the PDF, one space between them."""
     reader = pypdf.PdfReader(io.BytesIO(response.content))
     return " ".join(word for sheet in reader.pages for word in sheet.extract_text().split())
 
 
-def test_every_act_stands_in_it_in_order_of_date(busy):
+def test_statement_lists_every_entry_by_date(busy):
     tuition, material, exam = (
         str(Charge.objects.get(kind=kind)) for kind in ("tuition", "material", "exam")
     )
@@ -161,7 +158,7 @@ def test_every_act_stands_in_it_in_order_of_date(busy):
 
 
 @pytest.mark.parametrize("on", [day(number) for number in range(1, 15)])
-def test_on_every_day_it_closes_with_the_balance_of_the_ledger(busy, on):
+def test_statement_of_any_day_ends_with_the_balance_of_the_ledger(busy, on):
     data, fees = statement(busy, on), fee_status(busy, on)
     of = {
         term: sum(line.amount for line in data.lines if line.term == term) for term in StatementTerm
@@ -174,7 +171,7 @@ def test_on_every_day_it_closes_with_the_balance_of_the_ledger(busy, on):
     assert [due.amount for due in data.dues] == [line.unpaid for line in fees.lines if line.unpaid]
 
 
-def test_the_pdf_says_balance_dues_and_how_to_pay(client_of, admin, busy):
+def test_pdf_shows_balance_dues_and_how_to_pay(client_of, admin, busy):
     response = client_of(admin).get(reverse("finance:statement-pdf", args=[busy.pk]))
     said = said_by(response)
     batch = Charge.objects.get(kind="tuition").enrollment.batch.name
@@ -190,21 +187,21 @@ def test_the_pdf_says_balance_dues_and_how_to_pay(client_of, admin, busy):
     )
 
 
-def test_a_student_without_any_fee_gets_one_too(client_of, admin, student):
+def test_statement_without_any_fee_is_possible(client_of, admin, student):
     said = said_by(client_of(admin).get(reverse("finance:statement-pdf", args=[student.pk])))
 
     assert "Asha Verma" in said
     assert "No charges or payments yet." in said
 
 
-def test_a_student_prints_their_own_and_no_other(client_of, student):
+def test_student_prints_only_their_own_statement(client_of, student):
     address = reverse("finance:statement-pdf", args=[student.pk])
 
     assert client_of(student).get(address).status_code == 200
     assert client_of(StudentFactory()).get(address).status_code == 404
 
 
-def test_the_code_on_the_fees_page_pays_exactly_what_is_due_now(client_of, busy):
+def test_code_on_the_fees_page_pays_the_amount_due_now(client_of, busy):
     page = client_of(busy).get(reverse("finance:student-fees", args=[busy.pk])).content.decode()
     svg = re.search(r'pay-by-upi">\s*(<svg.*?</svg>)', page, re.DOTALL)[1]
     reference = "".join(c for c in busy.admission_number if c.isalnum())
@@ -225,7 +222,7 @@ def words_of(html):
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def test_the_page_shows_every_act_with_the_balance_after_it_and_what_is_due(client_of, busy):
+def test_page_shows_every_entry_with_balance_and_dues(client_of, busy):
     page = statement_page(client_of(busy), busy)
     shown = words_of(page)
     tuition = Charge.objects.get(kind="tuition")
@@ -239,7 +236,8 @@ def test_the_page_shows_every_act_with_the_balance_after_it_and_what_is_due(clie
         "11 Nov 2026 Cheque bounced CM/26-27/00003 ₹600.00 ₹7,900.00",
         f"12 Nov 2026 Cancelled: Child of staff concession: Exam fee, {batch} ₹100.00 ₹7,700.00",
         "13 Nov 2026 Refund (Cash) RV/26-27/00001 ₹250.00 ₹7,950.00",
-        "Fees and charges ₹12,700.00 Concessions −₹1,000.00 Payments −₹4,000.00 Refunds ₹250.00 Balance due ₹7,950.00",
+        "Fees and charges ₹12,700.00 Concessions −₹1,000.00 Payments −₹4,000.00 "
+        "Refunds ₹250.00 Balance due ₹7,950.00",
         f"{tuition} Overdue 2 Nov 2026 ₹7,250.00",
         f"Material, {batch} 20 Nov 2026 ₹700.00",
         "Pay ₹7,250.00 by UPI",
@@ -249,7 +247,7 @@ def test_the_page_shows_every_act_with_the_balance_after_it_and_what_is_due(clie
     assert f'href="/payments/{payment.pk}/">CM/26-27/00001</a>' in page
 
 
-def test_page_and_paper_say_the_same_lines(client_of, admin, busy):
+def test_page_and_pdf_have_the_same_lines(client_of, admin, busy):
     client = client_of(admin)
     shown = words_of(statement_page(client, busy))
     paper = said_by(client.get(reverse("finance:statement-pdf", args=[busy.pk])))
@@ -270,7 +268,7 @@ def test_page_and_paper_say_the_same_lines(client_of, admin, busy):
         assert words in paper
 
 
-def test_the_code_of_page_and_paper_is_that_of_the_fees_page(client_of, busy):
+def test_page_and_pdf_have_the_code_of_the_fees_page(client_of, busy):
     def link_on(name):
         page = client_of(busy).get(reverse(name, args=[busy.pk])).content.decode()
         (code,) = zxingcpp.read_barcodes(
@@ -282,19 +280,19 @@ def test_the_code_of_page_and_paper_is_that_of_the_fees_page(client_of, busy):
     assert link_on("finance:statement") == link_on("finance:student-fees") == paper.text
 
 
-def test_a_student_reads_their_own_statement_and_no_other(client_of, student):
+def test_student_sees_only_their_own_statement(client_of, student):
     address = reverse("finance:statement", args=[student.pk])
 
     assert "No charges or payments yet" in client_of(student).get(address).content.decode()
     assert client_of(StudentFactory()).get(address).status_code == 404
 
 
-def test_the_statement_on_a_day_tells_nothing_later(busy):
+def test_statement_of_a_past_day_shows_nothing_later(busy):
     assert statement_context(statement(busy, day(6)))["outcome"] == ("Balance due", "₹7,400.00")
     assert statement_context(statement(busy, day(1)))["lines"] == []
 
 
-def test_what_falls_due_later_on_a_day_gets_a_reference_of_its_own(client_of, busy, admin):
+def test_later_dues_get_another_upi_reference(client_of, busy, admin):
     def reference():
         page = client_of(busy).get(reverse("finance:student-fees", args=[busy.pk])).content.decode()
         return re.search(r"&amp;tr=(\w+)", page)[1]
@@ -312,7 +310,7 @@ def test_what_falls_due_later_on_a_day_gets_a_reference_of_its_own(client_of, bu
     assert reference() != before
 
 
-def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admin):
+def test_code_is_hidden_without_upi_id_or_dues(client_of, busy, admin):
     client, address = client_of(admin), reverse("finance:student-fees", args=[busy.pk])
     assert "upi://" in client.get(address).content.decode()
 
@@ -334,12 +332,12 @@ def test_without_a_upi_id_or_anything_due_no_code_is_shown(client_of, busy, admi
     assert "upi://" not in client.get(address).content.decode()
 
 
-# Many at once -----------------------------------------------------------------------------------------------------
+# Many at once ---
 
 
 @pytest.fixture
 def three(clock, admin):
-    """Three students, one after another in admission number: two in one batch, of whom one has left; one in another."""
+    """Three students: two in one batch, one of them dropped, and one in another batch."""
     for number, name in enumerate(["Asha", "Bala", "Chitra"], start=1):
         StudentFactory(user__full_name=name, admission_number=f"26-0000{number}")
     StudentFactory(user__full_name="Dev", admission_number="26-00004")  # never charged anything
@@ -364,7 +362,6 @@ def run(*args, **options):
 
 
 def papers(content):
-    """``{name: words}`` of the PDFs in a ZIP."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         return {
@@ -373,7 +370,7 @@ def papers(content):
         }
 
 
-def test_everybody_who_was_ever_charged_gets_one(three, tmp_path):
+def test_command_writes_a_statement_for_everybody_ever_charged(three, tmp_path):
     said = run(tmp_path / "all.zip")
 
     found = papers((tmp_path / "all.zip").read_bytes())
@@ -395,14 +392,14 @@ def test_everybody_who_was_ever_charged_gets_one(three, tmp_path):
         (["--course", "jee"], [3]),
     ],
 )
-def test_a_batch_or_course_is_named_by_code_or_name(three, tmp_path, options, numbers):
+def test_command_takes_code_or_name_of_a_batch_or_course(three, tmp_path, options, numbers):
     run(tmp_path / "some.zip", *options)
 
     names = zipfile.ZipFile(tmp_path / "some.zip").namelist()
     assert names == [f"statement-26-0000{number}.pdf" for number in numbers]
 
 
-def test_a_statement_can_be_as_on_a_day_that_is_past(three, tmp_path, clock, admin):
+def test_command_can_write_statements_of_a_past_day(three, tmp_path, clock, admin):
     clock(5)
     paid(student=three[0], amount="500.00", by=admin)
     run(tmp_path / "then.zip", "--on", "2026-11-02", "--batch", "NEET-E")
@@ -413,7 +410,7 @@ def test_a_statement_can_be_as_on_a_day_that_is_past(three, tmp_path, clock, adm
     )
 
 
-def test_without_a_name_the_file_is_called_after_the_day(three, tmp_path, monkeypatch):
+def test_command_names_the_file_by_date(three, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run()
 
@@ -434,19 +431,19 @@ def test_without_a_name_the_file_is_called_after_the_day(three, tmp_path, monkey
         ),
     ],
 )
-def test_what_cannot_be_done_is_said_and_nothing_written(three, tmp_path, options, words):
+def test_command_refuses_invalid_options_and_writes_nothing(three, tmp_path, options, words):
     with pytest.raises(CommandError, match=re.escape(words)):
         run(tmp_path / "none.zip", *options)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_said(three, tmp_path):
+def test_command_refuses_a_missing_folder(three, tmp_path):
     with pytest.raises(CommandError, match="cannot be written"):
         run(tmp_path / "nowhere" / "all.zip")
 
 
-def test_a_run_that_is_broken_off_leaves_what_was_there(three, tmp_path, monkeypatch):
+def test_interrupted_command_keeps_the_old_file(three, tmp_path, monkeypatch):
     (tmp_path / "all.zip").write_bytes(b"last month's")
     monkeypatch.setattr(
         "finance.management.commands.statements.statement_pdfs", lambda statements: 1 / 0
@@ -459,7 +456,7 @@ def test_a_run_that_is_broken_off_leaves_what_was_there(three, tmp_path, monkeyp
     ]
 
 
-def test_a_hundred_statements_cost_the_same_queries_as_one(three, admin, queries_of):
+def test_hundred_statements_need_as_many_queries_as_one(three, admin, queries_of):
     institute = Institute.objects.cached()
 
     def queries_for(students):
@@ -468,7 +465,7 @@ def test_a_hundred_statements_cost_the_same_queries_as_one(three, admin, queries
     assert queries_for([three[0]]) == queries_for([*three] * 20)
 
 
-def test_from_a_batch_page_all_its_statements_are_downloaded(client_of, admin, three):
+def test_statements_of_a_batch_are_downloaded_as_zip(client_of, admin, three):
     batch = three[0].enrollments.get().batch
     client = client_of(admin)
     address = reverse("finance:batch-statements", args=[batch.pk])

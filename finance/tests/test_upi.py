@@ -1,5 +1,3 @@
-"""The UPI link and its QR code, decoded as a phone would."""
-
 import io
 import re
 from decimal import Decimal
@@ -30,7 +28,7 @@ def link(**changes):
 
 
 def draw(svg, scale=4):
-    """The picture that a browser would show: one row of runs after another, as segno writes its path."""
+    """Draw segno's SVG path as an image."""
     size = int(re.search(r'viewBox="0 0 (\d+) \1"', svg)[1])
     image = Image.new("L", (size, size), 255)
     x, y = 0, 0.0

@@ -1,5 +1,3 @@
-"""Leaving before the end: what is proposed to be kept, with its working, and the money that goes back."""
-
 import datetime
 from decimal import Decimal
 
@@ -28,7 +26,7 @@ LIST = "finance:refund-due-list"
 
 @pytest.fixture(autouse=True)
 def mid_june():
-    """Classes are held daily all of June; today is the 16th, so that 15 of 30 are over."""
+    """Daily classes all of June; today is the 16th, so 15 of 30 classes are over."""
     with time_machine.travel("2026-06-16 10:00+05:30", tick=False):
         yield
 
@@ -42,7 +40,7 @@ def june():
 
 @pytest.fixture
 def enrollment(june, student):
-    """Three installments of ₹3,000.00: due at the start, in mid-month, and next month."""
+    """Three installments of ₹3,000: due at the start, in mid-month and next month."""
     rows = [(START, 3000), (START + 14 * DAY, 3000), (START + 40 * DAY, 3000)]
     return enrolled(
         student=student, batch=june, installments=[(day, Decimal(amount)) for day, amount in rows]
@@ -51,7 +49,7 @@ def enrollment(june, student):
 
 @pytest.fixture
 def desk(client_of, admin, monkeypatch):
-    """The owner's client, with the password typed just now."""
+    """The owner's client, with the password confirmed."""
     monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
     return client_of(admin)
 
@@ -74,10 +72,10 @@ def balance(student):
     return fee_status(student, datetime.date(2026, 6, 16)).balance
 
 
-# What is proposed -------------------------------------------------------------------------------------------------
+# What is proposed ---
 
 
-def test_the_classes_held_and_the_deduction_are_kept_and_the_working_is_shown(desk, enrollment):
+def test_retained_fee_is_classes_held_plus_deduction(desk, enrollment):
     page = desk.get(page_of(enrollment))
 
     proposal = page.context["proposal"]
@@ -91,7 +89,7 @@ def test_the_classes_held_and_the_deduction_are_kept_and_the_working_is_shown(de
     assert "10 % of the fee" in text
 
 
-def test_what_was_paid_beyond_what_is_kept_is_to_be_given_back(desk, enrollment, student):
+def test_payment_above_the_retained_fee_is_to_be_refunded(desk, enrollment, student):
     paid(student=student, amount="9000.00")
 
     response = leave(desk, enrollment)
@@ -103,7 +101,7 @@ def test_what_was_paid_beyond_what_is_kept_is_to_be_given_back(desk, enrollment,
     assert list(checks.find_problems()) == []
 
 
-def test_who_has_paid_less_owes_the_rest_by_the_day_of_leaving(desk, enrollment, student):
+def test_unpaid_part_of_the_retained_fee_is_due_on_leaving(desk, enrollment, student):
     paid(student=student, amount="3000.00")
 
     leave(desk, enrollment)
@@ -116,7 +114,7 @@ def test_who_has_paid_less_owes_the_rest_by_the_day_of_leaving(desk, enrollment,
     assert balance(student) == Decimal("2400.00")
 
 
-def test_what_was_due_later_only_is_due_by_the_day_of_leaving(desk, june, student):
+def test_later_installments_are_due_on_leaving(desk, june, student):
     enrollment = enrolled(student=student, batch=june, due_on=START + 40 * DAY)
 
     leave(desk, enrollment)
@@ -124,7 +122,7 @@ def test_what_was_due_later_only_is_due_by_the_day_of_leaving(desk, june, studen
     assert Charge.objects.active().get().due_on == datetime.date(2026, 6, 16)
 
 
-def test_settled_installments_that_fit_stay_as_they_are(desk, enrollment, student):
+def test_paid_installments_stay_unchanged(desk, enrollment, student):
     paid(student=student, amount="9000.00")
     first = Charge.objects.order_by("due_on").first()
 
@@ -163,7 +161,7 @@ def test_concessions_are_taken_off_first(desk, enrollment, admin):
     assert list(checks.find_problems()) == []
 
 
-def test_classes_before_a_transfer_count_as_held(desk, enrollment, admin):
+def test_classes_before_a_transfer_count(desk, enrollment, admin):
     evening = DailyBatchFactory(
         starts_on=START, ends_on=datetime.date(2026, 6, 30), course=enrollment.batch.course
     )
@@ -174,7 +172,7 @@ def test_classes_before_a_transfer_count_as_held(desk, enrollment, admin):
     assert (held.counted, held.all, held.amount) == (15, 30, Decimal("4500.00"))
 
 
-def test_without_a_last_day_or_class_times_all_of_the_fee_is_proposed(desk):
+def test_full_fee_is_proposed_if_classes_cannot_be_counted(desk):
     for batch in (
         DailyBatchFactory(ends_on=None),
         BatchFactory(ends_on=datetime.date(2027, 3, 31)),
@@ -184,7 +182,7 @@ def test_without_a_last_day_or_class_times_all_of_the_fee_is_proposed(desk):
         assert proposal.amount == batch.course.total_fee
 
 
-def test_another_day_is_reckoned_anew_and_saves_nothing(desk, enrollment):
+def test_another_day_is_recalculated_without_saving(desk, enrollment):
     page = leave(desk, enrollment, ended_on="2026-06-21", do="show", reason="")
 
     assert page.context["proposal"].held.counted == 20
@@ -193,7 +191,7 @@ def test_another_day_is_reckoned_anew_and_saves_nothing(desk, enrollment):
     assert Enrollment.objects.get().is_active
 
 
-def test_a_proposal_that_was_not_seen_saves_nothing(desk, enrollment):
+def test_outdated_proposal_is_not_saved(desk, enrollment):
     page = leave(desk, enrollment, ended_on="2026-06-21", shown="5400.00")
 
     assert page.context["was_outdated"]
@@ -201,7 +199,7 @@ def test_a_proposal_that_was_not_seen_saves_nothing(desk, enrollment):
     assert leave(desk, enrollment, ended_on="2026-06-21", shown="6900.00").status_code == 302
 
 
-def test_another_figure_needs_its_reason_and_the_outcome_follows_it(desk, enrollment, student):
+def test_another_fee_needs_a_reason(desk, enrollment, student):
     paid(student=student, amount="6000.00")
 
     page = leave(desk, enrollment, fee_to_keep="3000")
@@ -227,13 +225,13 @@ def test_another_figure_needs_its_reason_and_the_outcome_follows_it(desk, enroll
         ({"shown": "1e309"}, "shown"),
     ],
 )
-def test_what_cannot_be_says_why_and_writes_nothing(desk, enrollment, typed, field):
+def test_invalid_drop_is_refused_with_a_message(desk, enrollment, typed, field):
     assert field in leave(desk, enrollment, **typed).context["form"].errors
     assert Enrollment.objects.get().is_active
     assert Charge.objects.active().count() == 3
 
 
-# What is listed ---------------------------------------------------------------------------------------------------
+# What is listed ---
 
 
 def given_back(payment, amount, admin):
@@ -248,7 +246,7 @@ def given_back(payment, amount, admin):
     )
 
 
-def test_a_refund_is_listed_until_it_is_paid(desk, enrollment, student, admin):
+def test_refund_is_listed_until_it_is_paid(desk, enrollment, student, admin):
     _, second = (
         paid(student=student, amount=amount, by=admin) for amount in ("5000.00", "4000.00")
     )
@@ -273,7 +271,7 @@ def test_a_refund_is_listed_until_it_is_paid(desk, enrollment, student, admin):
     assert balance(student) == 0
 
 
-def test_where_no_payment_is_enough_the_one_with_most_left_comes_first(student, admin):
+def test_payment_with_most_left_is_refunded_first(student, admin):
     enrolled(student=student, fee="9000.00")
     payments = [
         paid(student=student, amount=amount, by=admin)
@@ -287,7 +285,7 @@ def test_where_no_payment_is_enough_the_one_with_most_left_comes_first(student, 
     assert withdrawals.payment_to_refund([], Decimal("1.00")) is None
 
 
-def test_after_its_days_a_refund_is_overdue(desk, client_of, admin, enrollment, student):
+def test_refund_is_overdue_after_its_due_date(desk, client_of, admin, enrollment, student):
     paid(student=student, amount="9000.00")
     leave(desk, enrollment)
 
@@ -298,7 +296,7 @@ def test_after_its_days_a_refund_is_overdue(desk, client_of, admin, enrollment, 
             assert page.context["page"][0].is_overdue is (overdue != "0.00")
 
 
-def test_who_goes_on_in_another_batch_keeps_it_as_an_advance(desk, enrollment, student):
+def test_student_of_another_batch_keeps_an_advance(desk, enrollment, student):
     Institute.objects.update(several_batches_at_once=True)
     Enrollment.objects.update(is_exclusive=False)
     enrolled(
@@ -314,7 +312,7 @@ def test_who_goes_on_in_another_batch_keeps_it_as_an_advance(desk, enrollment, s
     assert desk.get(reverse(LIST)).context["page"].object_list == []
 
 
-def test_only_who_left_is_listed(desk, admin):
+def test_only_students_who_left_are_listed(desk, admin):
     ahead = enrolled(fee="100.00")
     paid(student=ahead.student, amount="500.00")
     paid(student=StudentFactory(), amount="500.00")  # never enrolled: an advance
@@ -328,7 +326,7 @@ def test_only_who_left_is_listed(desk, admin):
     assert desk.get(reverse(LIST), {"q": "nobody-like-that"}).context["page"].object_list == []
 
 
-def test_the_list_costs_the_same_however_many(desk, admin, queries_of):
+def test_list_needs_the_same_queries_for_many_students(desk, admin, queries_of):
     def queries_with(students):
         for _ in range(students):
             left = enrolled(fee="1000.00")

@@ -80,7 +80,7 @@ def day_close(request):
     return form_page(
         request,
         form,
-        title=f"Close {format_date(on)}",
+        title=f"Close day {format_date(on)}",
         template="finance/day_book/close.html",
         submit="Close my day",
         back=back,
