@@ -1,6 +1,3 @@
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from django.conf import settings
 from django.contrib import messages
 from django.core.mail import EmailMessage
@@ -12,22 +9,6 @@ from django.views.decorators.http import require_POST
 from accounts.services import emails
 from coachmaster.core.pagination import PAGE_SIZE
 from coachmaster.core.reminders import Channel, RecentlyReminded, ReminderForm
-
-
-@dataclass(frozen=True)
-class ReminderKind:
-    #: The URL name of the list, and the name of its checkboxes.
-    list_page: str
-    rows_name: str
-    #: The rows that a user may see, one of them by its id (or Http404), and the student of a row.
-    rows: Callable
-    row_or_404: Callable
-    student_of: Callable
-    #: Records the reminders and returns the notices to send.
-    remind: Callable
-    #: Why one student, and why some of the selected students, cannot be reminded.
-    reason: str
-    reasons: str
 
 
 @require_POST

@@ -5,12 +5,17 @@ from django.db.models import Max
 from django.shortcuts import get_object_or_404
 
 from academics.models import Enrollment, Institute
-from accounts.views.reminders import ReminderKind
 from attendance.models import Presence, Reminder, tally_of
 from attendance.percentages import Tally
 from attendance.queries.shortage import shortage_rows
 from coachmaster.core.dates import format_date
-from coachmaster.core.reminders import Channel, ReminderNotice, fill_template, sendable_notices
+from coachmaster.core.reminders import (
+    Channel,
+    ReminderKind,
+    ReminderNotice,
+    fill_template,
+    sendable_notices,
+)
 
 
 @dataclass

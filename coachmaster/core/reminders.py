@@ -1,5 +1,6 @@
 import datetime
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,24 @@ def sendable_notices(notices, *, channel, days, again=False, leave_out=False):
     if recent and not leave_out:
         raise RecentlyReminded(recent)
     return [notice for notice in sendable if notice not in recent]
+
+
+@dataclass(frozen=True)
+class ReminderKind:
+    """A kind of reminders, as the views that send them need it."""
+
+    #: The URL name of the list, and the name of its checkboxes.
+    list_page: str
+    rows_name: str
+    #: The rows that a user may see, one of them by its id (or Http404), and the student of a row.
+    rows: Callable
+    row_or_404: Callable
+    student_of: Callable
+    #: Records the reminders and returns the notices to send.
+    remind: Callable
+    #: Why one student, and why some of the selected students, cannot be reminded.
+    reason: str
+    reasons: str
 
 
 class ReminderForm(forms.Form):

@@ -7,10 +7,9 @@ from django.utils import timezone
 
 from academics.models import Institute
 from accounts.models import StudentProfile, student_or_404
-from accounts.views.reminders import ReminderKind
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
-from coachmaster.core.reminders import ReminderNotice, fill_template, sendable_notices
+from coachmaster.core.reminders import ReminderKind, ReminderNotice, fill_template, sendable_notices
 from finance import upi
 from finance.models import Account, Reminder
 from finance.reports.current_dues import CurrentDues
