@@ -228,7 +228,7 @@ def responses(status, schema, *errors):
 
 def error_examples(*examples, retry_after=False):
     """Return ``openapi_extra`` with an example for each ``(status, field, message)``."""
-    documented = {}
+    documented: dict[int, dict] = {}
     for status, field, message in examples:
         body = {"message": f"Check {field}.", "errors": {field: [message]}}
         documented[status] = {"content": {"application/json": {"example": body}}}
