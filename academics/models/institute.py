@@ -150,7 +150,7 @@ class Institute(models.Model):
         "late after (minutes)",
         default=10,
         validators=[MaxValueValidator(120)],
-        help_text="Students who check in more minutes than this after the start are marked late.",
+        help_text="Students who check in later than this after the start of class are marked late.",
     )
     check_in_by_code = models.BooleanField(
         "check-in by code",

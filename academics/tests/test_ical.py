@@ -247,7 +247,7 @@ def test_renewed_link_ends_the_old_link(client_of, instructor):
     response = client.post(reverse("accounts:calendar-link-renew"), follow=True)
 
     assert [str(one) for one in response.context["messages"]] == [
-        "The link to your calendar is new; the old one is dead."
+        "New link created. The old link no longer works."
     ]
     assert Client().get(old).status_code == 404
     assert (
