@@ -3,7 +3,7 @@ from attendance.services.sheets import SheetContent, save_sheet, sheet_enrollmen
 
 
 def taken(batch, held_on, by=None, **statuses):
-    """The sheet of a batch: everybody on roll present, except ``statuses`` given as `s<student id>="absent"`."""
+    """Save a sheet with everybody present, except ``statuses`` like `s<student id>="absent"`."""
     sheet = batch.sheets.filter(held_on=held_on).first()
     marks = {
         enrollment.student_id: MarkStatus.PRESENT

@@ -1,5 +1,3 @@
-"""Attendance in Django admin: looked up, never changed."""
-
 import datetime
 
 import pytest

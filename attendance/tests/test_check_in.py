@@ -1,5 +1,3 @@
-"""Check-in by code: in the class, in time, once, by those enrolled, one a device; and the instructor has the last word."""
-
 import datetime
 import re
 
@@ -32,7 +30,7 @@ CHECK_IN = reverse("attendance:check-in")
 
 
 def at(hour, minute=0, second=0):
-    """That time of 15 June 2026, a Monday, at the institute. Classes are from 17:00 to 18:30."""
+    """Set the clock to a time of 15 June 2026, with a class from 17:00 to 18:30."""
     return timezone.make_aware(datetime.datetime(2026, 6, 15, hour, minute, second))
 
 
@@ -64,7 +62,7 @@ def screen(batch, of, name="check-in-screen"):
 
 
 def code(batch, instructor):
-    """The address that the code on the screen says."""
+    """Return the URL in the current code."""
     return reverse(
         "attendance:check-in-scan",
         args=[check_in.make_code(batch, timezone.localdate(), instructor)],
@@ -72,7 +70,6 @@ def code(batch, instructor):
 
 
 def phone_of(student):
-    """A browser of its own, signed in."""
     client = Client()
     client.force_login(student.user)
     return client
@@ -91,7 +88,7 @@ def the_mark():
     return list(Mark.objects.values_list("student__user__full_name", "status"))
 
 
-# What works -----------------------------------------------------------------------------------------------------
+# Check-in
 
 
 def test_student_checks_in_by_scanned_code(asha, batch, instructor):
@@ -220,7 +217,7 @@ def test_check_ins_are_not_in_sheet_history(asha, batch, instructor):
     assert save.by == "Imran Khan"
 
 
-# What is refused ------------------------------------------------------------------------------------------------
+# Refusals
 
 
 @pytest.mark.parametrize(
@@ -375,7 +372,7 @@ def test_check_in_requires_csrf_token(asha, batch, instructor):
     assert the_mark() == []
 
 
-# Costs and races ------------------------------------------------------------------------------------------------
+# Queries and concurrency
 
 
 def test_instructor_page_has_constant_queries(batch, instructor, queries_of):

@@ -1,5 +1,3 @@
-"""The questions that dashboards and lists ask, by worked examples."""
-
 import datetime
 
 import pytest

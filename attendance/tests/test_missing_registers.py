@@ -1,5 +1,3 @@
-"""Missing registers: which they are, the list, the figures on both dashboards, and the mail that reminds."""
-
 import datetime
 import io
 
@@ -56,14 +54,14 @@ def batch_on(*weekdays, **fields):
 
 
 def found(now=None, days=2):
-    """``(batch's name, day of June)`` of what is missing."""
+    """Return ``(batch name, day of June)`` of missing registers."""
     return [
         (row.batch, row.day.day)
         for row in missing_registers.missing_registers(now or moment(WEDNESDAY, 12), days=days)
     ]
 
 
-# Which they are --------------------------------------------------------------------------------------------------
+# Missing registers
 
 
 def test_added_class_after_end_of_batch_is_not_missing():
@@ -147,7 +145,7 @@ def test_list_covers_correction_period_and_at_most_a_month():
     assert len(found(days=31)) == 0
 
 
-# The list and the figures ----------------------------------------------------------------------------------------
+# List and figures
 
 
 def listed(response):
@@ -227,7 +225,7 @@ def test_list_has_constant_queries(client_of, admin, queries_of):
     assert client.get(PAGE).context["missing"].total == 3 * 8
 
 
-# The reminder ----------------------------------------------------------------------------------------------------
+# Reminders
 
 
 @pytest.fixture

@@ -1,5 +1,3 @@
-"""The percentage: worked cases with the fraction that follows, and the same figure wherever it stands."""
-
 import csv
 import datetime
 import io
@@ -41,7 +39,7 @@ def peopled(**fields):
 
 
 def sheets(batch, student, marks):
-    """Sheets of the batch on days of June, like `{8: "absent"}`; without the student where they are not enrolled."""
+    """Save sheets on days of June, like `{8: "absent"}`, with the student only if enrolled."""
     for day, status in marks.items():
         taken(batch, june(day), **({f"s{student.pk}": status} if status else {}))
 
@@ -64,7 +62,7 @@ def left(batch, student):
 
 
 def transferred(batch, student):
-    """Two classes before, three after; on the day of the transfer the student is in the new batch."""
+    """Two classes before the transfer, three from that day on."""
     enrollment = EnrollmentFactory(batch=batch, student=student, enrolled_on=june(1))
     sheets(batch, student, {1: "present", 2: "absent"})
     leave(enrollment, 3)
@@ -100,7 +98,7 @@ def holiday_instead_of_a_class(batch, student):
 
 
 def holiday_added_afterwards(batch, student):
-    """The class was held: its sheet is kept, and counted."""
+    """The class was held: its sheet counts."""
     EnrollmentFactory(batch=batch, student=student, enrolled_on=june(1))
     sheets(batch, student, {1: "present", 2: "absent", 3: "present"})
     HolidayFactory(day=june(2))

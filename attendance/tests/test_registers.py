@@ -1,5 +1,3 @@
-"""The register of a batch, a student's attendance, and the classes of a day."""
-
 import csv
 import datetime
 import io
@@ -55,7 +53,7 @@ def day_page(client, **query):
     return client.get(reverse("attendance:day"), query)
 
 
-# The register ----------------------------------------------------------------------------------------------------
+# The register
 
 
 def test_register_shows_current_month_until_today(client_of, instructor, batch):
@@ -233,8 +231,8 @@ def test_register_export_has_column_for_each_day_and_no_formula(client_of, instr
     )
     rows = rows_of_file(response, form)
     assert rows[0] == [
-        "Student", "Admission number", "14 Jun 2026", "15 Jun 2026", "Present", "Absent", "Late", "Excused",
-        "Attended", "Classes", "%", "Total attended", "Total classes", "Total %",
+        "Student", "Admission number", "14 Jun 2026", "15 Jun 2026",
+        "Present", "Absent", "Late", "Excused", "Attended", "Classes", "%", "Total attended", "Total classes", "Total %",
     ]  # fmt: skip
     number = student.admission_number
     name = "'=1+1" if form == "csv" else "=1+1"
@@ -291,7 +289,7 @@ def test_register_has_constant_queries(client_of, instructor, batch, queries_of)
     assert (len(found.rows), len(found.sheets)) == (4, 4)
 
 
-# A student's attendance ------------------------------------------------------------------------------------------
+# A student's attendance
 
 
 def marked(batch, student, statuses, first=DAY - 10 * ONE):
@@ -466,7 +464,7 @@ def test_student_attendance_has_constant_queries(client_of, batch, student, quer
     assert len(attendance_of(client, student).context["marks"]) == 7
 
 
-# The classes of a day --------------------------------------------------------------------------------------------
+# The classes of a day
 
 
 def test_day_lists_marked_and_unmarked_classes(client_of, admin, batch):

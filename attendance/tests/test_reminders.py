@@ -1,5 +1,3 @@
-"""Reminders about attendance: one tap by WhatsApp, several by e-mail, each written down, by the rules of fee reminders."""
-
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,7 +15,7 @@ MAIL = reverse("attendance:remind-by-mail")
 
 @pytest.fixture
 def absentee(student):
-    """Asha came to 6 of 10 classes of JEE M1 and missed the last two; her father has a phone and an e-mail address."""
+    """Asha attended 6 of 10 classes of JEE M1 and missed the last two."""
     student.guardian_phone, student.guardian_email = "9876500001", "father@example.com"
     student.save()
     enrollment = EnrollmentFactory(student=student, batch=BatchFactory(name="JEE {M1}"))
@@ -48,7 +46,8 @@ def test_reminder_opens_whatsapp_with_text_of_institute(client_of, admin, absent
 
     assert (link.scheme, link.netloc, link.path) == ("https", "wa.me", "/919876500001")
     assert parse_qs(link.query)["text"] == [
-        f"Asha Verma ({absentee.student.admission_number}), JEE {{M1}}: 6/10, 60 of 75 %, 2 in a row. "
+        f"Asha Verma ({absentee.student.admission_number}), JEE {{M1}}: "
+        "6/10, 60 of 75 %, 2 in a row. "
         "Sunrise & Co 9000000000"
     ]
     reminder = Reminder.objects.get()

@@ -1,5 +1,3 @@
-"""Sheets and marks, by their rules."""
-
 import datetime
 from decimal import Decimal
 

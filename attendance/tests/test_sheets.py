@@ -1,5 +1,3 @@
-"""The sheet: open it, mark, save, correct; who may, on which days, and what happens when two are at it."""
-
 import datetime
 import html
 import re
@@ -56,7 +54,7 @@ def history(batch, day=DAY):
 
 
 def marks_of(batch, **statuses):
-    """The fields of a sheet's form: everybody present, except `s<student id>="absent"`."""
+    """Return form fields with everybody present, except `s<student id>="absent"`."""
     fields = {f"mark-{row.student_id}": "present" for row in batch.enrollments.all()}
     return fields | {f"mark-{key[1:]}": status for key, status in statuses.items()}
 
@@ -71,7 +69,7 @@ def sentence(response):
     return error
 
 
-# Taking and correcting -------------------------------------------------------------------------------------------
+# Saving and correcting
 
 
 def test_new_sheet_has_all_present_by_name(client_of, instructor, batch):
@@ -310,7 +308,7 @@ def test_invalid_note_is_refused_beside_student(client_of, instructor, batch, no
     assert not Sheet.objects.exists()
 
 
-# What helps to mark ----------------------------------------------------------------------------------------------
+# Marking
 
 
 def test_rows_show_last_five_marks_and_tally(client_of, instructor, batch):
@@ -371,7 +369,7 @@ def test_same_as_last_class_requires_earlier_sheet(client_of, instructor, batch)
     assert "Same as last class" in client.get(address(batch)).content.decode()
 
 
-# Two at it -------------------------------------------------------------------------------------------------------
+# Concurrent saves
 
 
 def test_stale_page_keeps_choices_and_can_be_saved_again(client_of, instructor, admin, batch):
@@ -507,7 +505,7 @@ def test_concurrent_saves_of_new_sheet_create_one(instructor, admin, batch):
     assert (Sheet.objects.count(), Mark.objects.count(), MarkChange.objects.count()) == (1, 2, 0)
 
 
-# Which days ------------------------------------------------------------------------------------------------------
+# Days
 
 
 @pytest.mark.parametrize(
@@ -715,7 +713,7 @@ def test_invalid_day_redirects_to_register(client_of, instructor, batch, query):
     assert response.url == reverse("attendance:batch-attendance", args=[batch.pk])
 
 
-# Who -------------------------------------------------------------------------------------------------------------
+# Permissions
 
 
 def test_sheet_is_for_admin_and_own_instructor(client_of, instructor, admin, batch):
@@ -759,16 +757,16 @@ def test_history_is_for_users_who_see_sheet(client_of, instructor, admin, batch)
     assert client_of(admin).get(history(batch, DAY - ONE)).status_code == 404
 
 
-# An expired session, without scripts ------------------------------------------------------------------------------
+# An expired session, without scripts
 
 
 def hidden(response, name):
-    """What a hidden field of the page holds."""
+    """Return the value of a hidden field of the page."""
     return html.unescape(re.search(f'name="{name}" value="([^"]*)"', response.content.decode())[1])
 
 
 def sign_in_with(client, response, person, *, follow=True, **changes):
-    """Send the sign-in form as it stands on the page, filled in for ``person``."""
+    """Submit the sign-in form of the page for ``person``."""
     carried = {name: hidden(response, name) for name in ("next", "typed")}
     typed = {"name": person.email, "password": PASSWORD, **carried, **changes}
     return client.post(reverse("accounts:login"), typed, follow=follow)
@@ -776,7 +774,7 @@ def sign_in_with(client, response, person, *, follow=True, **changes):
 
 @pytest.fixture
 def typed(batch):
-    """What was marked and typed on a sheet of two: the first absent, with a note."""
+    """Unsaved input of a sheet with two students, the first absent with a note."""
     one, _ = EnrollmentFactory.create_batch(2, batch=batch)
     marks = marks_of(batch, **{f"s{one.student_id}": "absent"})
     return {**marks, f"note-{one.student_id}": "Fever & “cough”", "topic": "Optics", "version": "0"}
@@ -869,7 +867,7 @@ def test_other_requests_redirect_to_sign_in(client, batch, typed, by):
     assert not client.session.keys()
 
 
-# Bad input -------------------------------------------------------------------------------------------------------
+# Invalid input
 
 
 @pytest.mark.parametrize("status", ["x", "", "PRESENT", "\0", "present\0", "💥", "a" * 10_000])
@@ -977,7 +975,7 @@ def test_nonexistent_day_is_not_found(client_of, admin, batch, day):
     assert client_of(admin).get(f"/batches/{batch.pk}/attendance/{day}/").status_code == 404
 
 
-# What it costs ---------------------------------------------------------------------------------------------------
+# Queries
 
 
 def test_sheet_has_constant_queries(client_of, instructor, queries_of):

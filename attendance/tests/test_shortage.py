@@ -1,5 +1,3 @@
-"""Who is short of attendance, who would be after the next absence, who stays away: exact, and the same in list and file."""
-
 import csv
 import datetime
 import io
@@ -26,7 +24,7 @@ SHORTAGE = reverse("attendance:shortage")
 
 
 def enrolled_with(present=0, absent=0, late=0, excused=0, in_a_row=0, **of):
-    """An enrollment whose counts are these; how they come about is `test_kept_counts`' to say."""
+    """An active enrollment with these cached counts."""
     enrollment = EnrollmentFactory(**of)
     Presence.objects.create(
         enrollment=enrollment,

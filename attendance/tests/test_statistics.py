@@ -1,5 +1,3 @@
-"""Counts of marks that are kept: always those of the marks, whoever writes them, and proved by `manage.py verify`."""
-
 import datetime
 
 import pytest
@@ -28,7 +26,7 @@ def asha(instructor, student):
 
 
 def came(enrollment, statuses, first=DAY):
-    """One sheet a day with the marks that the letters say: `PAL` is present, absent, late."""
+    """Save a sheet a day with these marks: `PAL` is present, absent, late."""
     words = {"P": "present", "A": "absent", "L": "late", "E": "excused"}
     for number, letter in enumerate(statuses):
         day = first + number * ONE
@@ -51,7 +49,10 @@ def test_sheet_and_enrollment_have_counts_of_marks(asha):
     assert kept(asha) == (Tally(present=1, absent=1, late=1, excused=1), 0)
     assert kept(other) == (Tally(present=4), 0)
     assert [sheet.tally for sheet in Sheet.objects.order_by("held_on")] == [
-        Tally(present=2), Tally(present=1, absent=1), Tally(present=1, late=1), Tally(present=1, excused=1),
+        Tally(present=2),
+        Tally(present=1, absent=1),
+        Tally(present=1, late=1),
+        Tally(present=1, excused=1),
     ]  # fmt: skip
     assert problems() == []
 
