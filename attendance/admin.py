@@ -5,13 +5,13 @@ from django.contrib import admin
 from coachmaster.core.admin import LargeTableAdmin, ReadOnlyAdmin
 
 from .models import (
+    AttendanceReminder,
     CheckIn,
     EarlierAttendance,
     Mark,
     MarkChange,
     Presence,
     RegisterReminder,
-    Reminder,
     Sheet,
 )
 
@@ -63,8 +63,8 @@ class RegisterReminderAdmin(LookupAdmin):
     ordering = ["-sent_on", "-pk"]
 
 
-@admin.register(Reminder)
-class ReminderAdmin(LookupAdmin):
+@admin.register(AttendanceReminder)
+class AttendanceReminderAdmin(LookupAdmin):
     list_display = ["enrollment", "channel", "attended", "counted", "sent_by", "sent_at"]
     list_select_related = ["enrollment__student__user", "enrollment__batch", "sent_by"]
     list_filter = ["channel"]

@@ -200,7 +200,7 @@ class CheckIn(models.Model):
         return f"{self.student}, {timezone.localtime(self.at):%d %b %Y %H:%M}"
 
 
-class Reminder(SentReminder):
+class AttendanceReminder(SentReminder):
     enrollment = models.ForeignKey(
         Enrollment, on_delete=models.CASCADE, related_name="attendance_reminders"
     )
@@ -270,7 +270,9 @@ class PresenceQuerySet(MarkCountsQuerySet):
         return rows.filter(Q(next_shortfall__gt=0) | is_repeatedly_absent)
 
     def for_list(self):
-        reminders = Reminder.objects.filter(enrollment=OuterRef("pk")).order_by("-sent_at")
+        reminders = AttendanceReminder.objects.filter(enrollment=OuterRef("pk")).order_by(
+            "-sent_at"
+        )
         return (
             self.select_related("enrollment__student__user", "enrollment__batch__course")
             .only(*MarkStatus.values, "absences_in_a_row", *_LIST_FIELDS)

@@ -14,7 +14,7 @@ from .views import (
     student_attendance,
 )
 
-reminds = requires("attendance.add_reminder")
+reminds = requires("attendance.add_attendancereminder")
 keeps_sheets, sees_sheets = requires("attendance.add_sheet"), requires("attendance.view_sheet")
 
 app_name = "attendance"

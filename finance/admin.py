@@ -12,6 +12,7 @@ from .models import (
     DayTotal,
     FeePlan,
     FeePlanPart,
+    FeeReminder,
     LateFeeRule,
     Letterhead,
     LiveReference,
@@ -19,7 +20,6 @@ from .models import (
     ReceiptPrint,
     ReceiptSeries,
     Refund,
-    Reminder,
     Reversal,
 )
 
@@ -213,8 +213,8 @@ class DayCloseAdmin(MoneyAdmin):
         return rupees(close.system_cash)
 
 
-@admin.register(Reminder)
-class ReminderAdmin(MoneyAdmin):
+@admin.register(FeeReminder)
+class FeeReminderAdmin(MoneyAdmin):
     list_display = ["student", "channel", "shown_amount", "sent_by", "sent_at"]
     list_select_related = ["student__user", "sent_by"]
     list_filter = ["channel"]

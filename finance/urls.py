@@ -29,7 +29,7 @@ from .views import (
     withdrawals,
 )
 
-reminds = requires("finance.add_reminder")
+reminds = requires("finance.add_feereminder")
 
 app_name = "finance"
 urlpatterns = [

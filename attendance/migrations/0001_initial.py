@@ -97,6 +97,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='AttendanceReminder',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('email', 'Email')], max_length=10)),
+                ('sent_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('attended', models.PositiveIntegerField()),
+                ('counted', models.PositiveIntegerField()),
+                ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attendance_reminders', to='academics.enrollment')),
+                ('sent_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ['-sent_at'],
+                'indexes': [models.Index(fields=['enrollment', '-sent_at'], name='attendance_reminder_latest')],
+            },
+        ),
+        migrations.CreateModel(
             name='MarkChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -125,22 +141,6 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-sent_on', '-pk'],
                 'constraints': [models.UniqueConstraint(fields=('instructor', 'sent_on'), name='register_reminder_one_a_day'), coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('sent_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('sent_on__isnull', True), _connector='OR'), name='register_reminder_sent_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Reminder',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('email', 'Email')], max_length=10)),
-                ('sent_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('attended', models.PositiveIntegerField()),
-                ('counted', models.PositiveIntegerField()),
-                ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attendance_reminders', to='academics.enrollment')),
-                ('sent_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['-sent_at'],
-                'indexes': [models.Index(fields=['enrollment', '-sent_at'], name='attendance_reminder_latest')],
             },
         ),
         migrations.AddIndex(

@@ -5,7 +5,7 @@ from django.db.models import Max
 from django.shortcuts import get_object_or_404
 
 from academics.models import Enrollment, Institute
-from attendance.models import Presence, Reminder, tally_of
+from attendance.models import AttendanceReminder, Presence, tally_of
 from attendance.percentages import Tally
 from attendance.queries.shortage import shortage_rows
 from coachmaster.core.dates import format_date
@@ -99,7 +99,9 @@ def record_absence_notice(student, day, marks, *, by, again=False):
         "institute": institute.name,
         "phone": institute.phone,
     }
-    earlier = Reminder.objects.filter(enrollment__in=missed).aggregate(last=Max("sent_at"))
+    earlier = AttendanceReminder.objects.filter(enrollment__in=missed).aggregate(
+        last=Max("sent_at")
+    )
     notice = AbsenceNotice(
         student,
         f"Attendance of {student} at {institute.name}",
@@ -125,8 +127,8 @@ def _lock_presences(enrollment_ids):
 
 
 def _record(tallies, channel, by):
-    return Reminder.objects.bulk_create(
-        Reminder(
+    return AttendanceReminder.objects.bulk_create(
+        AttendanceReminder(
             enrollment_id=pk,
             channel=channel,
             attended=tally.attended,

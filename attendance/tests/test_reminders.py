@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from academics.models import Institute
 from academics.tests.factories import BatchFactory, EnrollmentFactory
-from attendance.models import Presence, Reminder
+from attendance.models import AttendanceReminder, Presence
 
 pytestmark = pytest.mark.django_db
 SHORTAGE = reverse("attendance:shortage")
@@ -50,7 +50,7 @@ def test_reminder_opens_whatsapp_with_text_of_institute(client_of, admin, absent
         "6/10, 60 of 75 %, 2 in a row. "
         "Sunrise & Co 9000000000"
     ]
-    reminder = Reminder.objects.get()
+    reminder = AttendanceReminder.objects.get()
     assert (reminder.enrollment, reminder.channel, reminder.sent_by) == (
         absentee,
         "whatsapp",
@@ -65,10 +65,10 @@ def test_second_reminder_within_days_asks_first(client_of, admin, absentee):
 
     again = remind(client, absentee)
     assert "Remind again?" in again.content.decode() and "6 of 10 · 60 %" in again.content.decode()
-    assert Reminder.objects.count() == 1
+    assert AttendanceReminder.objects.count() == 1
 
     assert remind(client, absentee, again="on")["Location"].startswith("https://wa.me/")
-    assert Reminder.objects.count() == 2
+    assert AttendanceReminder.objects.count() == 2
 
 
 def test_list_shows_last_reminder(client_of, admin, absentee):
@@ -76,7 +76,7 @@ def test_list_shows_last_reminder(client_of, admin, absentee):
     remind(client, absentee)
 
     (row,) = client.get(SHORTAGE).context["rows"]
-    assert row.reminded_at == Reminder.objects.get().sent_at
+    assert row.reminded_at == AttendanceReminder.objects.get().sent_at
 
 
 def test_student_without_shortage_is_not_reminded(client_of, admin, absentee):
@@ -89,7 +89,7 @@ def test_student_without_shortage_is_not_reminded(client_of, admin, absentee):
     )
     answer = client.post(reverse("attendance:remind", args=[absentee.pk]), follow=True)
     assert "Asha Verma has no attendance shortage" in answer.content.decode()
-    assert not Reminder.objects.exists()
+    assert not AttendanceReminder.objects.exists()
 
 
 def test_family_without_mobile_number_has_no_whatsapp_button(client_of, admin, absentee):
@@ -101,7 +101,7 @@ def test_family_without_mobile_number_has_no_whatsapp_button(client_of, admin, a
     assert 'href="tel:+912012345678"' in page
     assert reverse("attendance:remind", args=[absentee.pk]) not in page
     remind(client, absentee)
-    assert not Reminder.objects.exists()
+    assert not AttendanceReminder.objects.exists()
 
 
 def test_ticked_families_get_one_email_each(
@@ -125,7 +125,7 @@ def test_ticked_families_get_one_email_each(
         "has attended 6 of 10 classes of JEE {M1}: 60 %, where 75 % are expected"
         in mail.outbox[0].body
     )
-    assert set(Reminder.objects.values_list("enrollment", "channel")) == {
+    assert set(AttendanceReminder.objects.values_list("enrollment", "channel")) == {
         (absentee.pk, "email"),
         (other.pk, "email"),
     }
@@ -143,7 +143,7 @@ def test_email_to_recently_reminded_families_asks_first(
 
     asked = client.post(MAIL, ticked)
     assert [notice.student for notice in asked.context["recent"]] == [absentee.student]
-    assert Reminder.objects.count() == 1
+    assert AttendanceReminder.objects.count() == 1
     with django_capture_on_commit_callbacks(execute=True):
         client.post(MAIL, ticked | {"recent": answered})
     assert len(mail.outbox) == mails
@@ -156,7 +156,7 @@ def test_invalid_ids_send_no_reminder(client_of, admin, absentee, settings, sent
     settings.SENDS_MAIL = True
 
     assert "Nobody was reminded" in client_of(admin).post(MAIL, sent, follow=True).content.decode()
-    assert not Reminder.objects.exists()
+    assert not AttendanceReminder.objects.exists()
 
 
 def test_no_email_without_mail_server(client_of, admin, absentee, settings):
@@ -165,7 +165,7 @@ def test_no_email_without_mail_server(client_of, admin, absentee, settings):
 
     assert MAIL not in client.get(SHORTAGE).content.decode()
     client.post(MAIL, {"enrollments": [absentee.pk]})
-    assert not Reminder.objects.exists()
+    assert not AttendanceReminder.objects.exists()
 
 
 def test_instructors_see_shortage_but_cannot_send_reminders(client_of, instructor, absentee):
@@ -190,4 +190,4 @@ def test_reminders_have_constant_queries(client_of, admin, settings, queries_of)
 
     costs(1)
     assert costs(1) == costs(8)
-    assert Reminder.objects.count() == 10
+    assert AttendanceReminder.objects.count() == 10

@@ -32,7 +32,7 @@ def shortage_list(request):
         )
     page = paginate_rows(request, shown, SHORTAGE_SORTS, default="share")
     rows = shortage_rows([row.pk for row in page], institute)
-    can_remind = user.has_perm("attendance.add_reminder")
+    can_remind = user.has_perm("attendance.add_attendancereminder")
     return render(
         request,
         "attendance/shortage/list.html",

@@ -20,7 +20,7 @@ urlpatterns = [
     path("attendance/absent/", requires("attendance.view_sheet")(absent.absent), name="absent"),
     path(
         "students/<int:pk>/absent/<day:day>/tell/",
-        requires("attendance.add_reminder")(absent.remind),
+        requires("attendance.add_attendancereminder")(absent.remind),
         name="tell-of-absence",
     ),
     path("search/", requires("academics.view_enrollment")(search.search), name="search"),

@@ -74,6 +74,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='FeeReminder',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('email', 'Email')], max_length=10)),
+                ('sent_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('amount', coachmaster.core.fields.MoneyField()),
+                ('sent_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('student', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fee_reminders', to='accounts.studentprofile')),
+            ],
+            options={
+                'ordering': ['-sent_at'],
+            },
+        ),
+        migrations.CreateModel(
             name='HistoricalLateFeeRule',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
@@ -250,20 +264,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Reminder',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('email', 'Email')], max_length=10)),
-                ('sent_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('amount', coachmaster.core.fields.MoneyField()),
-                ('sent_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('student', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fee_reminders', to='accounts.studentprofile')),
-            ],
-            options={
-                'ordering': ['-sent_at'],
-            },
-        ),
-        migrations.CreateModel(
             name='Reversal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -341,6 +341,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='feeplanpart',
             constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('due_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('due_on__isnull', True), _connector='OR'), name='fee_plan_part_due_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
+        ),
+        migrations.AddIndex(
+            model_name='feereminder',
+            index=models.Index(fields=['student', '-sent_at'], name='reminder_by_student'),
         ),
         migrations.AddIndex(
             model_name='charge',
@@ -493,10 +497,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='refund',
             constraint=coachmaster.core.constraints.DatabaseOnlyConstraint(condition=models.Q(('booked_on__range', (datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))), ('booked_on__isnull', True), _connector='OR'), name='refund_booked_on_in_bounds', violation_error_message='Enter a date between 1900 and 2100.'),
-        ),
-        migrations.AddIndex(
-            model_name='reminder',
-            index=models.Index(fields=['student', '-sent_at'], name='reminder_by_student'),
         ),
         migrations.AddIndex(
             model_name='reversal',

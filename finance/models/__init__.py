@@ -14,6 +14,6 @@ from .receipts import (
     institute_with_letterhead,
 )
 from .refunds import Refund, RefundQuerySet
-from .reminders import Reminder
+from .reminders import FeeReminder
 from .reversals import Reversal
 from .totals import Account, AccountQuerySet, DayTotal

@@ -5,7 +5,7 @@ from coachmaster.core.fields import MoneyField
 from coachmaster.core.reminders import SentReminder
 
 
-class Reminder(SentReminder):
+class FeeReminder(SentReminder):
     """A fee reminder that was sent, or opened in WhatsApp."""
 
     student = models.ForeignKey(

@@ -6,7 +6,7 @@ from coachmaster.core.fields import BoundedDateField, MoneyField
 
 from .modes import Mode
 from .payments import Payment
-from .reminders import Reminder
+from .reminders import FeeReminder
 
 
 class AccountQuerySet(models.QuerySet):
@@ -22,7 +22,7 @@ class AccountQuerySet(models.QuerySet):
         That day ends at the time ``end``.
         """
         paid = Payment.objects.as_of(on).filter(student=OuterRef("pk")).order_by("-paid_on")
-        reminders = Reminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by(
+        reminders = FeeReminder.objects.filter(student=OuterRef("pk"), sent_at__lt=end).order_by(
             "-sent_at"
         )
         return self.annotate(

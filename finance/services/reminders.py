@@ -11,7 +11,7 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.reminders import ReminderKind, ReminderNotice, fill_template, sendable_notices
 from finance import upi
-from finance.models import Account, Reminder
+from finance.models import Account, FeeReminder
 from finance.reports.current_dues import CurrentDues
 
 
@@ -64,10 +64,10 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )
     for notice in notices:
-        notice.record = Reminder(
+        notice.record = FeeReminder(
             student=notice.student, channel=channel, amount=notice.amount, sent_by=by
         )
-    Reminder.objects.bulk_create([notice.record for notice in notices])
+    FeeReminder.objects.bulk_create([notice.record for notice in notices])
     return notices
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from coachmaster.core.phones import whatsapp_number, whatsapp_url
-from finance.models import Reminder
+from finance.models import FeeReminder
 
 from .factories import enrolled, paid
 
@@ -70,7 +70,7 @@ def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, debto
     )
     assert parse_qs(upi)["am"] == ["750.00"]
     assert (parse_qs(upi)["pa"], parse_qs(upi)["pn"]) == (["sunrise@okaxis"], ["Sunrise & Co"])
-    reminder = Reminder.objects.get()
+    reminder = FeeReminder.objects.get()
     assert (reminder.student, reminder.channel, reminder.amount, reminder.sent_by) == (
         debtor, "whatsapp", Decimal("750.00"), admin,
     )  # fmt: skip
@@ -97,15 +97,15 @@ def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, debtor
 
     again = remind(client, debtor)
     assert again.status_code == 200 and "Remind again?" in again.content.decode()
-    assert Reminder.objects.count() == 1
+    assert FeeReminder.objects.count() == 1
 
     assert remind(client, debtor, again="on")["Location"].startswith("https://wa.me/")
-    assert Reminder.objects.count() == 2
+    assert FeeReminder.objects.count() == 2
 
 
 def test_after_those_days_nothing_is_asked(client_of, admin, debtor):
     with time_machine.travel(timezone.now() - 8 * DAY, tick=False):
-        Reminder.objects.create(
+        FeeReminder.objects.create(
             student=debtor, channel="email", amount=Decimal("1.00"), sent_by=admin
         )
 
@@ -122,7 +122,7 @@ def test_a_family_that_has_paid_is_neither_offered_nor_reminded(client_of, admin
     assert offer not in client.get(DUES).content.decode()
     answer = client.post(offer, follow=True)
     assert "has nothing to pay today" in answer.content.decode()
-    assert not Reminder.objects.exists()
+    assert not FeeReminder.objects.exists()
 
 
 def test_the_past_is_not_reminded(client_of, admin, debtor):
@@ -138,7 +138,7 @@ def test_the_list_shows_the_last_reminder_and_payment(client_of, admin, debtor):
 
     (row,) = client.get(DUES).context["debtors"]
     assert row.account.last_paid_on == timezone.localdate() - 3 * DAY
-    assert row.account.reminded_at == Reminder.objects.get().sent_at
+    assert row.account.reminded_at == FeeReminder.objects.get().sent_at
 
 
 def test_those_ticked_get_a_mail_each(
@@ -164,7 +164,7 @@ def test_those_ticked_get_a_mail_each(
         "₹750.00 of the fees of Asha Verma"
         in next(m for m in mail.outbox if m.to == ["father@example.com"]).body
     )
-    assert set(Reminder.objects.values_list("student", "channel")) == {
+    assert set(FeeReminder.objects.values_list("student", "channel")) == {
         (debtor.pk, "email"),
         (other.pk, "email"),
     }
@@ -188,7 +188,7 @@ def test_a_mail_that_the_server_refuses_is_no_reminder(
         .content.decode()
     )
 
-    assert Reminder.objects.get().student == other
+    assert FeeReminder.objects.get().student == other
     assert "Reminders by email: 1 sent." in answer
     assert (
         "Not sent to Asha Verma (father@example.com): the mail server refused the email." in answer
@@ -210,7 +210,7 @@ def test_of_several_those_reminded_lately_are_asked_about(
     with django_capture_on_commit_callbacks(execute=True):
         asked = client.post(MAIL, ticked)
     assert [notice.student for notice in asked.context["recent"]] == [debtor]
-    assert mail.outbox == [] and Reminder.objects.count() == 1
+    assert mail.outbox == [] and FeeReminder.objects.count() == 1
 
     with django_capture_on_commit_callbacks(execute=True):
         client.post(MAIL, ticked | {"recent": answered})
@@ -224,7 +224,7 @@ def test_nonsense_reminds_nobody(client_of, admin, debtor, settings, sent):
     settings.SENDS_MAIL = True
 
     assert "Nobody was reminded" in client_of(admin).post(MAIL, sent, follow=True).content.decode()
-    assert not Reminder.objects.exists()
+    assert not FeeReminder.objects.exists()
 
 
 def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, debtor, settings):
@@ -233,7 +233,7 @@ def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, debt
 
     assert MAIL not in client.get(DUES).content.decode()
     client.post(MAIL, {"students": [debtor.pk]})
-    assert not Reminder.objects.exists() and mail.outbox == []
+    assert not FeeReminder.objects.exists() and mail.outbox == []
 
 
 def test_a_number_is_written_as_whatsapp_wants_it():

@@ -17,7 +17,7 @@ def dues(request):
         return export_response(f"dues-{dues.on}", COLUMNS, rows, file_format=form)
     page = results.page(request)
     debtors = dues.debtors(page)
-    may_remind = request.user.has_perm("finance.add_reminder") and not dues.is_past
+    may_remind = request.user.has_perm("finance.add_feereminder") and not dues.is_past
     return render(
         request,
         "finance/dues/list.html",

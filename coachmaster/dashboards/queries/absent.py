@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Institute
 from accounts.models import StudentProfile, User
-from attendance.models import Mark, Reminder
+from attendance.models import AttendanceReminder, Mark
 from attendance.percentages import MarkStatus
 from attendance.queries.shortage import ShortageRow, presences_for, shortage_rows_of_students
 from coachmaster.core.money import ZERO
@@ -95,7 +95,9 @@ class Absences:
             sheet__held_on__range=(self.day, self.day),
             student__in=student_ids,
         )
-        reminders = Reminder.objects.filter(enrollment=OuterRef("enrollment")).order_by("-sent_at")
+        reminders = AttendanceReminder.objects.filter(enrollment=OuterRef("enrollment")).order_by(
+            "-sent_at"
+        )
         return (
             marks.annotate(reminded_at=Subquery(reminders.values("sent_at")[:1]))
             .select_related("sheet__batch")

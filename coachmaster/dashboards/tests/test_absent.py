@@ -12,7 +12,7 @@ from django.utils import timezone
 from academics.models import Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.tests.factories import StudentFactory
-from attendance.models import Presence, Reminder
+from attendance.models import AttendanceReminder, Presence
 from attendance.tests.factories import taken
 from finance.tests.factories import enrolled
 
@@ -184,7 +184,7 @@ def test_reminder_opens_whatsapp_and_is_recorded(client_of, admin, student, miss
     assert parse_qs(link.query)["text"] == [
         "Asha Verma missed Physics on 15 Jun 2026. Sunrise & Co"
     ]
-    reminder = Reminder.objects.get()
+    reminder = AttendanceReminder.objects.get()
     assert (reminder.enrollment, reminder.sent_by, reminder.attended, reminder.counted) == (
         missed,
         admin,
@@ -201,7 +201,7 @@ def test_second_reminder_within_a_few_days_asks_first(client_of, admin, student,
     asked = remind(client, student, today).content.decode()
 
     assert "Remind again?" in asked and "absent from Physics on 15 Jun 2026" in asked
-    assert Reminder.objects.count() == 1
+    assert AttendanceReminder.objects.count() == 1
     assert remind(client, student, today, again="on")["Location"].startswith("https://wa.me/")
 
 
@@ -212,7 +212,7 @@ def test_no_reminder_without_absence_or_mobile_number(client_of, admin, student,
     student.save()
     remind(client, student, today)
 
-    assert not Reminder.objects.exists()
+    assert not AttendanceReminder.objects.exists()
     assert "WhatsApp reminder" not in client.get(ABSENT).content.decode()
 
 

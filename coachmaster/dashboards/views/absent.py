@@ -37,7 +37,7 @@ def absent(request):
             "listing": page,
             "rows": absences.load(list(page)),
             "shows_fees": shows_fees,
-            "may_remind": user.has_perm("attendance.add_reminder"),
+            "may_remind": user.has_perm("attendance.add_attendancereminder"),
         },
     )
 
