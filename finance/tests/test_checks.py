@@ -48,13 +48,13 @@ def books(admin):
     return student
 
 
-def test_good_books_are_right(books, capsys):
+def test_good_books_have_no_problems(books, capsys):
     call_command("verify")
 
     assert "No problems found" in capsys.readouterr().out
 
 
-def test_empty_books_are_right():
+def test_empty_books_have_no_problems():
     assert list(checks.find_problems()) == []
 
 
@@ -107,7 +107,7 @@ def forget_a_charge():
         (forget_a_charge, "₹0.00 is charged, ₹12,000.00 was agreed."),
     ],
 )
-def test_what_is_broken_is_named(books, damage, sentence, capsys):
+def test_each_kind_of_damage_is_reported(books, damage, sentence, capsys):
     damage()
 
     with pytest.raises(CommandError):
@@ -115,7 +115,7 @@ def test_what_is_broken_is_named(books, damage, sentence, capsys):
     assert sentence in capsys.readouterr().out
 
 
-def test_a_gap_in_the_numbers_is_named(admin):
+def test_gap_in_receipt_numbers_is_reported(admin):
     student = enrolled().student
     paid(student=student, amount="1.00")
     ReceiptSeries.objects.update(last_number=5)
@@ -127,7 +127,7 @@ def test_a_gap_in_the_numbers_is_named(admin):
     ]
 
 
-def test_a_place_of_supply_without_a_gstin_and_a_lost_copy_are_named(admin):
+def test_wrong_place_of_supply_and_missing_copy_are_reported(admin):
     payment = paid(student=enrolled().student, amount="5.00")
     copied = {
         name: getattr(payment, name)
@@ -151,13 +151,13 @@ def test_a_place_of_supply_without_a_gstin_and_a_lost_copy_are_named(admin):
     assert list(checks.taxes())[1:] == [f"{payment}: there are 2 prints, the last is copy 3."]
 
 
-def test_numbers_fit_the_financial_year_of_the_date():
+def test_receipt_number_matches_the_financial_year():
     paid(student=enrolled().student, amount="1.00", paid_on=datetime.date(2026, 3, 31))
 
     assert list(checks.receipt_numbers()) == []
 
 
-def test_a_refund_of_more_than_was_paid_is_named():
+def test_refund_above_the_payment_is_reported():
     payment = paid(student=enrolled().student, amount="5.00")
     today = timezone.localdate()
     series = ReceiptSeries.objects.create(
@@ -171,7 +171,7 @@ def test_a_refund_of_more_than_was_paid_is_named():
     assert list(checks.refunds()) == [f"{refund}: ₹5.01 of {payment} was refunded, ₹5.00 was paid."]
 
 
-def test_a_late_fee_on_anything_but_the_students_own_tuition_is_named():
+def test_late_fee_on_tuition_of_another_student_is_reported():
     mine, other = enrolled().charges.get(), enrolled()
     late = Charge.objects.create(
         student=other.student, kind="late_fee", amount=Decimal("1.00"), posted_on=mine.due_on, due_on=mine.due_on,

@@ -106,7 +106,7 @@ def test_report_shows_fees_due_and_received_by_month_course_and_batch(client_of,
     )
 
 
-def test_a_year_and_a_course_can_be_chosen(client_of, admin, year):
+def test_report_of_a_year_and_a_course(client_of, admin, year):
     client = client_of(admin)
 
     assert client.get(PAGE, {"year": 2025}).context["total"] == flow(received="9")
@@ -146,7 +146,7 @@ def test_all_reports_agree_to_the_paisa(client_of, admin, year):
     )
 
 
-def test_the_report_is_downloaded(client_of, admin, year):
+def test_report_is_exported(client_of, admin, year):
     client = client_of(admin)
     answer = client.get(PAGE, {"as": "csv"})
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
@@ -209,7 +209,7 @@ def test_amounts_without_a_batch_have_their_own_row(client_of, admin):
     assert list(checks.find_problems()) == []
 
 
-def test_an_empty_institute_has_an_empty_report(client_of, admin):
+def test_report_of_an_empty_institute_is_empty(client_of, admin):
     assert client_of(admin).get(PAGE).context["total"] == CollectionTotals()
 
 

@@ -239,7 +239,7 @@ def test_day_without_difference_is_closed_without_a_note(client_of, admin, day):
     assert not answer.context["may_close"]
 
 
-def test_a_difference_needs_a_note(client_of, admin, day):
+def test_difference_requires_a_note(client_of, admin, day):
     client = client_of(admin)
 
     refused = client.post(CLOSE, {"counted_cash": "85"})
@@ -254,7 +254,7 @@ def test_a_difference_needs_a_note(client_of, admin, day):
 
 
 @pytest.mark.parametrize("typed", ["", "-1", "NaN", "1e309", "12.345", "१२३", "9" * 10_000])
-def test_bad_counts_close_nothing(client_of, admin, day, typed):
+def test_invalid_counts_close_nothing(client_of, admin, day, typed):
     assert client_of(admin).post(CLOSE, {"counted_cash": typed, "note": "x"}).context["form"].errors
     assert not DayClose.objects.exists()
 
@@ -299,7 +299,7 @@ def test_earlier_open_day_must_be_closed_first(admin):
         close_day(person=admin, on=today, counted_cash=rupees("0.00"))
 
 
-def test_a_close_cannot_be_changed_or_deleted(admin, day):
+def test_day_close_cannot_be_changed_or_deleted(admin, day):
     closing = close_day(person=admin, on=timezone.localdate(), counted_cash=rupees("90.00"))
     with pytest.raises(IntegrityError):
         DayClose.objects.filter(pk=closing.pk).update(counted_cash=rupees("0.00"))

@@ -408,7 +408,7 @@ def test_past_day_is_sorted_by_balance_or_name(client_of, admin, institute_with_
 # The list as a file ---
 
 
-def test_the_filtered_list_is_downloaded_as_csv(client_of, admin, institute_with_dues):
+def test_filtered_list_is_exported_as_csv(client_of, admin, institute_with_dues):
     overdue, _, both = institute_with_dues
     overdue.guardian_phone = "9876500000"
     overdue.guardian_name = "=HYPERLINK()"
@@ -433,7 +433,7 @@ def test_the_filtered_list_is_downloaded_as_csv(client_of, admin, institute_with
         assert sum(Decimal(row[age.label]) for age in AGE_GROUPS) == Decimal(row["Dues"])
 
 
-def test_the_list_is_downloaded_for_a_spreadsheet(client_of, admin, institute_with_dues):
+def test_list_is_exported_for_a_spreadsheet(client_of, admin, institute_with_dues):
     answer = client_of(admin).get(DUES, {"as": "xlsx"})
 
     assert b"".join(answer.streaming_content)[:2] == b"PK"

@@ -54,7 +54,7 @@ def plan(*parts):
 @given(
     total=st.integers(0, 10**9), weights=st.lists(st.integers(1, 10**6), min_size=1, max_size=20)
 )
-def test_parts_in_proportion_add_up_and_none_is_off_by_a_paisa(total, weights):
+def test_proportional_parts_add_up_and_are_exact_to_a_paisa(total, weights):
     total = Decimal(total) / 100
 
     parts = split_in_proportion(total, weights)
@@ -67,7 +67,7 @@ def test_parts_in_proportion_add_up_and_none_is_off_by_a_paisa(total, weights):
 # Plans and installments ---
 
 
-def test_a_plan_by_per_cent_divides_the_fee_with_the_odd_paisa_first():
+def test_plan_by_percent_gives_odd_paise_to_the_first_installments():
     thirds = plan(
         (Decimal("33.33"), None, 0), (Decimal("33.33"), None, 30), (Decimal("33.34"), None, 60)
     )
@@ -84,7 +84,7 @@ def test_a_plan_by_per_cent_divides_the_fee_with_the_odd_paisa_first():
     )
 
 
-def test_amounts_of_a_plan_are_kept_for_the_full_fee_and_are_proportions_of_a_lower_one():
+def test_plan_amounts_are_scaled_for_a_lower_fee():
     parts = plan((None, Decimal("2000.00"), 0), (None, Decimal("10000.00"), 30))
     start = datetime.date(2026, 6, 1)
 
@@ -95,7 +95,7 @@ def test_amounts_of_a_plan_are_kept_for_the_full_fee_and_are_proportions_of_a_lo
     assert [amount for _, amount in lower] == rupees("1500.00", "7500.00")
 
 
-def test_the_rest_is_split_a_month_apart():
+def test_rest_is_split_into_monthly_installments():
     rows = split_rest([(datetime.date(2026, 1, 31), Decimal("100.00"))], Decimal("1100.00"), 3)
 
     assert rows[1:] == [
@@ -105,7 +105,7 @@ def test_the_rest_is_split_a_month_apart():
     ]
 
 
-def test_enrolling_by_installments_posts_each_on_its_day():
+def test_enrolling_by_installments_posts_a_charge_for_each():
     today = timezone.localdate()
     rows = [(today - 5 * DAY, Decimal("4000.00")), (today + 30 * DAY, Decimal("8000.00"))]
 
@@ -119,7 +119,7 @@ def test_enrolling_by_installments_posts_each_on_its_day():
     ]
 
 
-def test_installments_that_miss_the_fee_are_refused_and_nobody_is_enrolled():
+def test_installments_must_add_up_to_the_fee():
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
 
     with pytest.raises(ValidationError, match=r"add up to ₹11,999.99: ₹0.01 less than ₹12,000.00"):
@@ -128,7 +128,7 @@ def test_installments_that_miss_the_fee_are_refused_and_nobody_is_enrolled():
     assert not batch.enrollments.exists()
 
 
-def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin):
+def test_changed_installments_keep_paid_parts_and_the_balance(admin):
     today = timezone.localdate()
     rows = [
         (today - 30 * DAY, Decimal("4000.00")),
@@ -152,7 +152,7 @@ def test_changed_installments_leave_what_is_settled_and_what_is_to_be_paid(admin
     ]
 
 
-def test_changed_installments_carry_concessions_over(admin):
+def test_changed_installments_keep_concessions(admin):
     today = timezone.localdate()
     enrollment = enrolled(
         fee="12000.00",
@@ -183,7 +183,7 @@ def test_changed_installments_carry_concessions_over(admin):
 # Concessions ---
 
 
-def test_a_concession_is_spread_over_open_installments_in_proportion(admin):
+def test_concession_is_split_over_unpaid_installments_in_proportion(admin):
     today = timezone.localdate()
     rows = [
         (today + number * DAY, amount)
@@ -205,7 +205,7 @@ def test_a_concession_is_spread_over_open_installments_in_proportion(admin):
     assert status(enrollment).balance == Decimal("5900.00")
 
 
-def test_above_the_limit_it_waits_and_changes_nothing_until_approved(admin, institute_limit):
+def test_concession_above_the_limit_counts_after_approval(admin, institute_limit):
     enrollment = enrolled(fee="12000.00")
     row, *_ = concessions.request_concession(
         student=enrollment.student,
@@ -238,7 +238,7 @@ def institute_limit():
     return institute
 
 
-def test_a_concession_takes_off_no_more_than_is_open(admin):
+def test_concession_cannot_exceed_the_unpaid_amount(admin):
     enrollment = enrolled(fee="1000.00")
     paid(student=enrollment.student, amount="400.00")
 
@@ -266,7 +266,7 @@ def test_a_concession_takes_off_no_more_than_is_open(admin):
         ("percent", {"percent": Decimal("2.50")}, None, "87.50"),
     ],
 )
-def test_a_late_fee_by_each_kind_of_rule_after_seven_days_of_grace(kind, figure, cap, expected):
+def test_late_fee_of_each_kind_of_rule_after_the_grace_period(kind, figure, cap, expected):
     today = timezone.localdate()
     enrollment = enrolled(fee="4000.00", due_on=today - 10 * DAY)
     paid(student=enrollment.student, amount="500.00")
@@ -278,7 +278,7 @@ def test_a_late_fee_by_each_kind_of_rule_after_seven_days_of_grace(kind, figure,
     assert status(enrollment).balance == Decimal("3500.00") + Decimal(expected)
 
 
-def test_a_late_fee_is_posted_once_a_rule_and_never_within_the_grace():
+def test_late_fee_is_posted_once_per_rule_after_the_grace_period():
     today = timezone.localdate()
     enrolled(fee="4000.00", due_on=today - 8 * DAY)
     enrolled(fee="4000.00", due_on=today - 7 * DAY)
@@ -306,7 +306,7 @@ def refund(payment, amount, by, **changes):
     )
 
 
-def test_refunds_give_back_at_most_what_was_paid_and_number_their_vouchers(admin):
+def test_refunds_cannot_exceed_the_payment_and_number_their_vouchers(admin):
     enrollment = enrolled(fee="1000.00")
     payment = paid(student=enrollment.student, amount="1000.00")
 
@@ -320,7 +320,7 @@ def test_refunds_give_back_at_most_what_was_paid_and_number_their_vouchers(admin
         refund(payment, "0.01", admin)
 
 
-def test_a_refund_form_sent_twice_gives_the_money_back_once(admin):
+def test_refund_form_sent_twice_refunds_once(admin):
     payment = paid(student=enrolled(fee="1000.00").student, amount="1000.00")
 
     first = refund(payment, "300.00", admin, token="t")
@@ -331,7 +331,7 @@ def test_a_refund_form_sent_twice_gives_the_money_back_once(admin):
     assert Refund.objects.count() == 1
 
 
-def test_a_payment_that_was_refunded_cannot_be_voided_and_a_void_one_not_refunded(admin):
+def test_refunded_receipt_cannot_be_cancelled_and_cancelled_one_not_refunded(admin):
     student = enrolled(fee="1000.00").student
     refunded, void = paid(student=student, amount="500.00"), paid(student=student, amount="400.00")
     refund(refunded, "100.00", admin)
@@ -346,7 +346,7 @@ def test_a_payment_that_was_refunded_cannot_be_voided_and_a_void_one_not_refunde
 # Leaving and moving ---
 
 
-def test_leaving_cancels_the_open_installments_and_keeps_what_was_settled(admin):
+def test_dropping_cancels_unpaid_installments_and_keeps_paid_ones(admin):
     today = timezone.localdate()
     rows = [
         (today - 20 * DAY, Decimal("4000.00")),
@@ -368,7 +368,7 @@ def test_leaving_cancels_the_open_installments_and_keeps_what_was_settled(admin)
     assert Charge.objects.active().count() == 2
 
 
-def test_leaving_after_paying_more_than_stays_leaves_money_to_give_back(admin):
+def test_dropping_after_paying_more_leaves_an_advance(admin):
     enrollment = enrolled(fee="12000.00")
     paid(student=enrollment.student, amount="12000.00")
 
@@ -383,7 +383,7 @@ def test_leaving_after_paying_more_than_stays_leaves_money_to_give_back(admin):
     assert status(enrollment).advance == Decimal("9000.00")
 
 
-def test_the_fee_for_the_classes_held_is_shown_with_its_working():
+def test_prorated_fee_shows_its_calculation():
     batch = DailyBatchFactory(
         starts_on=datetime.date(2026, 6, 1), ends_on=datetime.date(2026, 6, 30)
     )
@@ -393,7 +393,7 @@ def test_the_fee_for_the_classes_held_is_shown_with_its_working():
     assert (share.counted, share.all, share.amount) == (10, 30, Decimal("333.33"))
 
 
-def test_moving_keeps_what_was_due_and_posts_the_rest_of_the_new_fee(admin):
+def test_transfer_keeps_due_charges_and_posts_the_rest_of_the_new_fee(admin):
     today = timezone.localdate()
     rows = [
         (today - 30 * DAY, Decimal("4000.00")),
@@ -417,7 +417,7 @@ def test_moving_keeps_what_was_due_and_posts_the_rest_of_the_new_fee(admin):
     assert moved.transferred_from == enrollment
 
 
-def test_moving_to_a_course_that_costs_less_than_was_due_leaves_an_advance(admin):
+def test_transfer_to_a_cheaper_course_leaves_an_advance(admin):
     today = timezone.localdate()
     enrollment = enrolled(fee="12000.00", due_on=today - 30 * DAY)
     paid(student=enrollment.student, amount="12000.00")
@@ -432,7 +432,7 @@ def test_moving_to_a_course_that_costs_less_than_was_due_leaves_an_advance(admin
     assert status(enrollment).advance == Decimal("7000.00")
 
 
-def test_moving_twice_counts_what_stayed_of_the_first_fee_once(admin):
+def test_second_transfer_counts_the_first_fee_once(admin):
     today = timezone.localdate()
     rows = [(today - 30 * DAY, Decimal("4000.00")), (today + 10 * DAY, Decimal("8000.00"))]
     first = enrolled(fee="12000.00", installments=rows)
@@ -448,7 +448,7 @@ def test_moving_twice_counts_what_stayed_of_the_first_fee_once(admin):
     ]
 
 
-def test_moving_carries_a_concession_over(admin):
+def test_transfer_keeps_concessions(admin):
     today = timezone.localdate()
     enrollment = enrolled(fee="12000.00", due_on=today + 10 * DAY)
     concessions.request_concession(

@@ -56,7 +56,7 @@ def ask(student, by, amount, token=""):
     )
 
 
-def test_one_concession_form_sent_many_times_at_once_takes_off_once(owner):
+def test_concession_form_sent_many_times_at_once_counts_once(owner):
     student = enrolled(fee="12000.00").student
     token = secrets.token_urlsafe(24)
 
@@ -68,7 +68,7 @@ def test_one_concession_form_sent_many_times_at_once_takes_off_once(owner):
     assert not list(checks.find_problems())
 
 
-def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(owner):
+def test_concessions_and_payments_at_once_never_exceed_the_charges(owner):
     student = enrolled(fee="4000.00").student
 
     at_once(
@@ -81,7 +81,7 @@ def test_many_concessions_and_payments_at_once_take_off_no_more_than_is_open(own
     assert taken_off <= Decimal("4000.00")
 
 
-def test_a_concession_is_approved_or_declined_and_never_both(owner):
+def test_concession_is_either_approved_or_declined(owner):
     student = enrolled(fee="12000.00").student
     token = ask(student, owner, "6000")[0].token
 
@@ -95,7 +95,7 @@ def test_a_concession_is_approved_or_declined_and_never_both(owner):
     assert not list(checks.find_problems())
 
 
-def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
+def test_batch_charged_twice_at_once_is_charged_once(owner):
     batch = BatchFactory()
     students = [enrolled(batch=batch).student for _ in range(6)]
     token = secrets.token_urlsafe(24)
@@ -119,7 +119,7 @@ def test_a_batch_charged_by_one_form_at_once_is_charged_once_each(owner):
     assert not list(checks.find_problems())
 
 
-def test_late_fees_posted_by_many_at_once_come_once_each(owner):
+def test_late_fees_posted_by_many_at_once_are_posted_once(owner):
     due_on = timezone.localdate() - timedelta(days=9)
     for _ in range(5):
         enrolled(fee="1000.00", due_on=due_on)
@@ -131,7 +131,7 @@ def test_late_fees_posted_by_many_at_once_come_once_each(owner):
     assert not list(checks.find_problems())
 
 
-def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
+def test_installments_changed_twice_at_once_add_up_to_the_fee(owner):
     enrollment = enrolled(fee="12000.00")
     today = timezone.localdate()
 
@@ -153,7 +153,7 @@ def test_installments_changed_by_two_at_once_add_up_to_the_fee(owner):
 
 @pytest.mark.parametrize("second", ["concession", "enroll"])
 @pytest.mark.parametrize("first", ["charge", "enroll several", "late fees"])
-def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner, first, second):
+def test_actions_on_one_batch_at_once_keep_its_totals_right(owner, first, second):
     today = timezone.localdate()
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     asha, bela = (enrolled(batch=batch, due_on=today - timedelta(days=9)).student for _ in range(2))
@@ -181,7 +181,7 @@ def test_acts_on_students_of_one_batch_see_each_others_charges_in_its_sums(owner
     assert not list(checks.find_problems())
 
 
-def test_two_transfers_between_two_batches_at_once_leave_both_right(owner):
+def test_opposite_transfers_at_once_leave_both_batches_right(owner):
     one, other = BatchFactory.create_batch(2)
     there, back = enrolled(batch=one), enrolled(batch=other)
     today = timezone.localdate()
@@ -195,7 +195,7 @@ def test_two_transfers_between_two_batches_at_once_leave_both_right(owner):
     assert not list(checks.find_problems())
 
 
-def test_an_opening_payment_and_a_receipt_of_one_day_leave_its_sums_right(owner):
+def test_opening_payment_and_receipt_at_once_keep_the_day_total_right(owner):
     today = timezone.localdate()
     batch = BatchFactory()
     asha, bela = (enrolled(batch=batch).student for _ in range(2))
@@ -236,7 +236,7 @@ def in_a_thread(act):
 
 
 @pytest.mark.parametrize("act", ["payment", "void", "refund"])
-def test_what_waits_for_the_close_of_a_day_stands_in_the_next_open_one(owner, act):
+def test_entry_that_waits_for_a_day_close_is_counted_on_the_next_day(owner, act):
     today = timezone.localdate()
     student = enrolled(fee="12000.00").student
     first = paid(student=student, amount="1000.00", by=owner)

@@ -28,7 +28,7 @@ RAJASTHAN, DELHI, CHANDIGARH = State.RAJASTHAN, State.DELHI, State.CHANDIGARH
         ("99999999.99", "18", "84745762.71", "7627118.64"),
     ],
 )
-def test_within_the_state_the_tax_is_cgst_and_sgst_by_equal_halves(amount, rate, taxable, half):
+def test_tax_within_the_state_is_half_cgst_and_half_sgst(amount, rate, taxable, half):
     tax = tax_within(Decimal(amount), Decimal(rate), place=RAJASTHAN, home=RAJASTHAN)
     assert (tax.taxable, tax.cgst, tax.sgst, tax.igst) == (
         Decimal(taxable),
@@ -48,7 +48,7 @@ def test_within_the_state_the_tax_is_cgst_and_sgst_by_equal_halves(amount, rate,
         ("1050.00", "5", "1000.00", "50.00"),
     ],
 )
-def test_for_another_state_the_tax_is_igst(amount, rate, taxable, igst):
+def test_tax_for_another_state_is_igst(amount, rate, taxable, igst):
     tax = tax_within(Decimal(amount), Decimal(rate), place=DELHI, home=RAJASTHAN)
     assert (tax.taxable, tax.cgst, tax.sgst, tax.igst) == (Decimal(taxable), 0, 0, Decimal(igst))
 
@@ -64,7 +64,7 @@ def test_half_a_paisa_is_rounded_up():
     rate=st.decimals(0, 100, places=2),
     place=st.sampled_from([RAJASTHAN, DELHI]),
 )
-def test_the_parts_always_add_up_and_lie_within_a_paisa_of_the_truth(paise, rate, place):
+def test_parts_add_up_and_are_exact_to_a_paisa(paise, rate, place):
     amount = Decimal(paise).scaleb(-2)
     tax = tax_within(amount, rate, place=place, home=RAJASTHAN)
     assert tax.taxable + tax.total == amount
@@ -87,17 +87,17 @@ def test_the_parts_always_add_up_and_lie_within_a_paisa_of_the_truth(paise, rate
         (DELHI, RAJASTHAN, [("IGST 18%", Decimal("15.25"))]),
     ],
 )
-def test_an_invoice_lists_the_taxes_of_its_place_of_supply(place, home, rows):
+def test_invoice_lists_the_taxes_of_its_place_of_supply(place, home, rows):
     assert tax_within(Decimal("100.00"), Decimal("18"), place=place, home=home).rows == rows
 
 
-def test_the_place_of_supply_is_named_with_its_code():
+def test_place_of_supply_is_shown_with_its_code():
     tax = tax_within(Decimal("100.00"), Decimal("18"), place="08", home="27")
     assert tax.place_label == "Rajasthan (08)"
     assert SAC == "999293"
 
 
-def test_the_place_of_supply_is_the_students_state_or_else_the_institutes():
+def test_place_of_supply_is_the_state_of_student_or_institute():
     assert place_of_supply(DELHI, RAJASTHAN) == DELHI
     assert place_of_supply("", RAJASTHAN) == RAJASTHAN
 
@@ -114,7 +114,7 @@ def test_the_place_of_supply_is_the_students_state_or_else_the_institutes():
         ("1E+1", "10%"),
     ],
 )
-def test_a_rate_is_written_without_needless_zeros(rate, words):
+def test_rate_is_shown_without_trailing_zeros(rate, words):
     assert percent(Decimal(rate)) == words
 
 
@@ -131,7 +131,7 @@ def test_a_rate_is_written_without_needless_zeros(rate, words):
         ("100.00", "18", ""),
     ],
 )
-def test_nonsense_is_refused(amount, rate, place):
+def test_invalid_amounts_rates_and_states_are_refused(amount, rate, place):
     with pytest.raises(ValueError):
         tax_within(Decimal(amount), Decimal(rate), place=place, home="08")
 
@@ -141,13 +141,13 @@ REAL = ["27AAPFU0939F1ZV", "37AADCB2230M2ZR", "29AAGCB7383J1Z4", "27AAACT2727Q1Z
 
 
 @pytest.mark.parametrize("gstin", REAL)
-def test_a_gstin_that_exists_is_taken(gstin):
+def test_valid_gstin_is_accepted(gstin):
     validate_gstin(gstin)
     assert gstin_check_digit(gstin[:14]) == gstin[14]
 
 
 @pytest.mark.parametrize("gstin", REAL)
-def test_every_single_wrong_character_of_a_gstin_is_noticed(gstin):
+def test_each_wrong_character_of_a_gstin_is_noticed(gstin):
     for at, right in enumerate(gstin):
         for wrong in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ":
             if wrong != right:
@@ -168,6 +168,6 @@ def test_every_single_wrong_character_of_a_gstin_is_noticed(gstin):
         ("27AAPFU0939F1ZW", "typing error"),
     ],
 )
-def test_a_bad_gstin_is_refused_with_what_to_do(gstin, sentence):
+def test_invalid_gstin_is_refused_with_a_message(gstin, sentence):
     with pytest.raises(ValidationError, match=sentence):
         validate_gstin(gstin)

@@ -394,7 +394,7 @@ class FeeDesk(RuleBasedStateMachine):
 
 @pytest.mark.size
 @pytest.mark.django_db
-def test_after_any_history_the_books_are_right():
+def test_books_are_right_after_any_history():
     run_state_machine_as_test(
         FeeDesk,
         settings=settings(

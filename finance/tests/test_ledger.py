@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
 
 
-def test_a_part_payment_leaves_the_rest_owed(admin):
+def test_part_payment_leaves_the_rest_unpaid(admin):
     enrollment = enrolled(fee="12000.00")
     paid(student=enrollment.student, amount="4500.50", by=admin)
 
@@ -45,7 +45,7 @@ def test_a_part_payment_leaves_the_rest_owed(admin):
         (-1, "12000.01", PaymentStatus.ADVANCE),
     ],
 )
-def test_the_fee_status_is_one_of_five_words(due_in_days, amount, expected):
+def test_fee_status_has_five_values(due_in_days, amount, expected):
     today = timezone.localdate()
     enrollment = enrolled(fee="12000.00", due_on=today + due_in_days * DAY)
     if amount:
@@ -54,7 +54,7 @@ def test_the_fee_status_is_one_of_five_words(due_in_days, amount, expected):
     assert fee_status(enrollment.student, today).status == expected
 
 
-def test_a_past_day_shows_what_was_true_then():
+def test_fee_status_of_past_day_ignores_later_entries():
     today = timezone.localdate()
     enrollment = enrolled(fee="12000.00", enrolled_on=today - 10 * DAY)
     payment = paid(student=enrollment.student, amount="5000.00", paid_on=today - 5 * DAY)
@@ -67,7 +67,7 @@ def test_a_past_day_shows_what_was_true_then():
     assert fee_status(student, today).balance == Decimal("12000.00")
 
 
-def test_the_kept_balance_and_the_kept_days_equal_the_rows():
+def test_cached_balances_and_day_totals_equal_the_rows():
     today = timezone.localdate()
     enrollment = enrolled(fee="999.99")
     paid(student=enrollment.student, amount="333.33")
@@ -84,7 +84,7 @@ def test_the_kept_balance_and_the_kept_days_equal_the_rows():
     )
 
 
-def test_three_odd_parts_pay_an_odd_fee_exactly():
+def test_three_uneven_payments_pay_a_fee_exactly():
     enrollment = enrolled(fee="1000.00")
     for part in ("333.33", "333.33", "333.34"):
         paid(student=enrollment.student, amount=part)
@@ -93,7 +93,7 @@ def test_three_odd_parts_pay_an_odd_fee_exactly():
     assert fee_status(enrollment.student, timezone.localdate()).status == PaymentStatus.PAID
 
 
-def test_the_database_refuses_to_change_or_delete_a_payment():
+def test_database_refuses_to_change_or_delete_payments():
     payment = paid(student=enrolled().student, amount="10.00")
 
     for statement in ("UPDATE finance_payment SET amount = 1", "DELETE FROM finance_payment"):
@@ -105,7 +105,7 @@ def test_the_database_refuses_to_change_or_delete_a_payment():
     assert payment.amount == Decimal("10.00")
 
 
-def test_receipt_numbers_are_consecutive_and_follow_the_date_of_the_payment():
+def test_receipt_numbers_are_consecutive_in_the_year_of_the_payment():
     student = enrolled().student
     numbers = [
         paid(student=student, amount="1.00", paid_on=datetime.date(*day)).receipt_number
@@ -115,7 +115,7 @@ def test_receipt_numbers_are_consecutive_and_follow_the_date_of_the_payment():
     assert numbers == ["CM/26-27/00001", "CM/25-26/00001", "CM/26-27/00002"]
 
 
-def test_each_payment_leaves_what_a_recalculation_finds(admin):
+def test_each_payment_updates_the_account_like_a_recalculation(admin):
     today = timezone.localdate()
     enrollment = enrolled(
         fee="9000.00",
@@ -150,7 +150,7 @@ def test_each_payment_leaves_what_a_recalculation_finds(admin):
     )
 
 
-def test_what_is_open_follows_the_oldest_charge(admin):
+def test_payments_are_allocated_to_the_oldest_charge(admin):
     today = timezone.localdate()
     enrollment = enrolled(
         fee="9000.00",

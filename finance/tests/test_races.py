@@ -62,7 +62,7 @@ def owner():
     return UserFactory(role=ADMIN)
 
 
-def test_one_form_posted_fifty_times_at_once_gives_one_receipt(owner):
+def test_form_posted_fifty_times_at_once_gives_one_receipt(owner):
     student = enrolled(fee="12000.00").student
     client = Client()
     client.force_login(owner)
@@ -123,7 +123,7 @@ def test_sixteen_writers_draw_consecutive_numbers(owner, every_fifth_is_invalid)
     assert not list(checks.find_problems())
 
 
-def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
+def test_only_one_of_ten_full_payments_is_recorded(owner):
     student = enrolled(fee="12000.00").student
 
     def pay():
@@ -140,7 +140,7 @@ def test_of_ten_full_payments_of_one_balance_one_is_taken(owner):
     assert not list(checks.find_problems())
 
 
-def test_a_bank_reference_is_taken_once(owner):
+def test_bank_reference_is_used_once(owner):
     students = [enrolled().student for _ in range(6)]
     days = [timezone.localdate(), timezone.localdate().replace(year=timezone.localdate().year - 1)]
 
@@ -162,7 +162,7 @@ def test_a_bank_reference_is_taken_once(owner):
     assert not list(checks.find_problems())
 
 
-def test_twenty_voids_at_once_give_one_reversal(owner):
+def test_twenty_cancellations_at_once_give_one_reversal(owner):
     payment = paid(student=enrolled().student, amount="100.00")
 
     results = at_once(
@@ -193,7 +193,7 @@ def meeting(first, second):
     at_once(slowly, meanwhile)
 
 
-def test_a_payment_and_a_void_of_one_day_leave_its_total_right(owner):
+def test_payment_and_cancellation_at_once_keep_the_day_total_right(owner):
     wrong = paid(student=enrolled().student, amount="7.00")
     other = enrolled().student
 
@@ -206,7 +206,7 @@ def test_a_payment_and_a_void_of_one_day_leave_its_total_right(owner):
     assert not list(checks.find_problems())
 
 
-def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
+def test_payment_and_drop_at_once_keep_the_balance_right(owner):
     enrollment = enrolled(fee="12000.00")
     today = timezone.localdate()
 
@@ -225,7 +225,7 @@ def test_a_payment_and_a_drop_of_one_student_leave_the_balance_right(owner):
     assert not list(checks.find_problems())
 
 
-def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
+def test_last_seat_is_given_once(owner):
     batch = BatchFactory(name="Tiny", capacity=3)
     enrolled(batch=batch)
     students = StudentFactory.create_batch(8)
@@ -241,7 +241,7 @@ def test_of_many_enrollments_into_the_last_seat_one_is_made(owner):
     assert not list(checks.find_problems())
 
 
-def test_of_two_enrollments_of_one_student_one_is_made(owner):
+def test_student_is_enrolled_once_by_two_requests(owner):
     student = StudentFactory()
     batches = BatchFactory.create_batch(4)
 
@@ -255,7 +255,7 @@ def test_of_two_enrollments_of_one_student_one_is_made(owner):
     assert not list(checks.find_problems())
 
 
-def test_a_move_and_an_enrollment_meet_without_a_second_active_one(owner):
+def test_transfer_and_enrollment_at_once_leave_one_active_enrollment(owner):
     last_seat = BatchFactory(name="Tiny", capacity=1)
     enrollment = enrolled()
     student = enrollment.student
@@ -276,7 +276,7 @@ def test_a_move_and_an_enrollment_meet_without_a_second_active_one(owner):
     assert not list(checks.find_problems())
 
 
-def test_a_batch_that_is_completed_takes_nobody_more(owner):
+def test_completed_batch_accepts_no_enrollment(owner):
     batch = BatchFactory()
     for _ in range(4):
         enrolled(batch=batch)
@@ -291,7 +291,7 @@ def test_a_batch_that_is_completed_takes_nobody_more(owner):
     assert not batch.enrollments.active().exists()
 
 
-def test_the_database_is_one_that_threads_share():
+def test_database_is_shared_by_threads():
     assert connection.vendor == "postgresql" or "memory" not in str(
         connection.settings_dict["NAME"]
     )

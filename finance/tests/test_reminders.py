@@ -55,7 +55,9 @@ def remind(client, student, **sent):
     return client.post(reverse("finance:remind", args=[student.pk]), sent)
 
 
-def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, debtor, institute):
+def test_reminder_opens_whatsapp_with_the_text_of_the_institute(
+    client_of, admin, debtor, institute
+):
     answer = remind(client_of(admin), debtor)
 
     link = urlsplit(answer["Location"])
@@ -76,13 +78,13 @@ def test_one_tap_opens_whatsapp_with_the_institutes_text(client_of, admin, debto
     )  # fmt: skip
 
 
-def test_the_browser_lets_the_form_lead_to_whatsapp(client_of, admin):
+def test_content_security_policy_allows_whatsapp(client_of, admin):
     policy = client_of(admin).get(DUES)["Content-Security-Policy"]
 
     assert "form-action 'self' https://wa.me https://api.whatsapp.com;" in policy + ";"
 
 
-def test_braces_in_a_name_stay_as_they_are(client_of, admin, debtor, institute):
+def test_braces_in_a_name_are_not_replaced(client_of, admin, debtor, institute):
     debtor.user.full_name = "{phone} {0}"
     debtor.user.save()
 
@@ -91,7 +93,7 @@ def test_braces_in_a_name_stay_as_they_are(client_of, admin, debtor, institute):
     ].startswith("{phone} {0} (")
 
 
-def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, debtor):
+def test_second_reminder_within_the_period_asks_first(client_of, admin, debtor):
     client = client_of(admin)
     remind(client, debtor)
 
@@ -103,7 +105,7 @@ def test_a_repeat_within_the_institutes_days_asks_first(client_of, admin, debtor
     assert FeeReminder.objects.count() == 2
 
 
-def test_after_those_days_nothing_is_asked(client_of, admin, debtor):
+def test_reminder_after_the_period_is_sent_at_once(client_of, admin, debtor):
     with time_machine.travel(timezone.now() - 8 * DAY, tick=False):
         FeeReminder.objects.create(
             student=debtor, channel="email", amount=Decimal("1.00"), sent_by=admin
@@ -112,7 +114,7 @@ def test_after_those_days_nothing_is_asked(client_of, admin, debtor):
     assert remind(client_of(admin), debtor).status_code == 302
 
 
-def test_a_family_that_has_paid_is_neither_offered_nor_reminded(client_of, admin, debtor):
+def test_student_without_dues_is_not_reminded(client_of, admin, debtor):
     client = client_of(admin)
     offer = reverse("finance:remind", args=[debtor.pk])
     assert offer in client.get(DUES).content.decode()
@@ -125,13 +127,13 @@ def test_a_family_that_has_paid_is_neither_offered_nor_reminded(client_of, admin
     assert not FeeReminder.objects.exists()
 
 
-def test_the_past_is_not_reminded(client_of, admin, debtor):
+def test_past_dues_offer_no_reminders(client_of, admin, debtor):
     page = client_of(admin).get(DUES, {"as_of": timezone.localdate() - DAY}).content.decode()
 
     assert reverse("finance:remind", args=[debtor.pk]) not in page
 
 
-def test_the_list_shows_the_last_reminder_and_payment(client_of, admin, debtor):
+def test_list_shows_the_last_reminder_and_payment(client_of, admin, debtor):
     client = client_of(admin)
     paid(student=debtor, amount="1.00", paid_on=timezone.localdate() - 3 * DAY)
     remind(client, debtor)
@@ -141,7 +143,7 @@ def test_the_list_shows_the_last_reminder_and_payment(client_of, admin, debtor):
     assert row.account.reminded_at == FeeReminder.objects.get().sent_at
 
 
-def test_those_ticked_get_a_mail_each(
+def test_each_ticked_student_gets_an_email(
     client_of, admin, debtor, settings, django_capture_on_commit_callbacks
 ):
     settings.SENDS_MAIL = True
@@ -170,9 +172,7 @@ def test_those_ticked_get_a_mail_each(
     }
 
 
-def test_a_mail_that_the_server_refuses_is_no_reminder(
-    client_of, admin, debtor, settings, monkeypatch
-):
+def test_refused_email_is_not_recorded(client_of, admin, debtor, settings, monkeypatch):
     settings.SENDS_MAIL = True
     other = enrolled(fee="500.00").student
     other.guardian_email = "m@example.com"
@@ -196,7 +196,7 @@ def test_a_mail_that_the_server_refuses_is_no_reminder(
 
 
 @pytest.mark.parametrize(("answered", "mails"), [("leave_out", 1), ("again", 2)])
-def test_of_several_those_reminded_lately_are_asked_about(
+def test_recent_reminders_are_confirmed_first(
     client_of, admin, debtor, settings, django_capture_on_commit_callbacks, answered, mails
 ):
     settings.SENDS_MAIL = True
@@ -220,14 +220,14 @@ def test_of_several_those_reminded_lately_are_asked_about(
 @pytest.mark.parametrize(
     "sent", [{}, {"students": ["x"]}, {"students": ["9" * 30]}, {"students": ["-1"]}]
 )
-def test_nonsense_reminds_nobody(client_of, admin, debtor, settings, sent):
+def test_invalid_selection_reminds_nobody(client_of, admin, debtor, settings, sent):
     settings.SENDS_MAIL = True
 
     assert "Nobody was reminded" in client_of(admin).post(MAIL, sent, follow=True).content.decode()
     assert not FeeReminder.objects.exists()
 
 
-def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, debtor, settings):
+def test_no_email_is_offered_without_a_mail_server(client_of, admin, debtor, settings):
     settings.SENDS_MAIL = False
     client = client_of(admin)
 
@@ -236,7 +236,7 @@ def test_without_a_mail_server_no_mail_is_offered_or_sent(client_of, admin, debt
     assert not FeeReminder.objects.exists() and mail.outbox == []
 
 
-def test_a_number_is_written_as_whatsapp_wants_it():
+def test_phone_number_is_formatted_for_whatsapp():
     assert whatsapp_number("9876543210") == "919876543210"
     assert whatsapp_number("+971501234567") == "971501234567"
     assert whatsapp_number("4423456789") == whatsapp_number("") == whatsapp_number("123456") == ""
@@ -247,7 +247,7 @@ def test_a_number_is_written_as_whatsapp_wants_it():
     assert whatsapp_url("", "a") == ""
 
 
-def test_reminding_several_costs_the_same_however_many(client_of, admin, settings, queries_of):
+def test_reminders_need_the_same_queries_for_any_number(client_of, admin, settings, queries_of):
     settings.SENDS_MAIL = True
     first, *few = [enrolled(fee="10.00").student.pk for _ in range(3)]
     many = [enrolled(fee="10.00").student.pk for _ in range(8)]

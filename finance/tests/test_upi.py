@@ -47,21 +47,21 @@ def draw(svg, scale=4):
     return image.resize((size * scale, size * scale), Image.Resampling.NEAREST)
 
 
-def test_the_link_holds_payee_exact_amount_currency_note_and_reference():
+def test_link_contains_payee_amount_currency_note_and_reference():
     assert link() == (
         "upi://pay?pa=institute@okhdfcbank&pn=Rao%20Classes&am=12500.50&cu=INR&tn=Fees%2026-00042&tr=260004220260405"
     )
 
 
 @pytest.mark.parametrize("amount", ["0.01", "5", "125000", "99999999.99"])
-def test_the_amount_has_two_decimals_and_no_commas(amount):
+def test_amount_has_two_decimals_and_no_commas(amount):
     assert parse_qs(urlsplit(link(amount=Decimal(amount))).query)["am"] == [
         f"{Decimal(amount):.2f}"
     ]
 
 
 @pytest.mark.parametrize("amount", ["0.00", "-1.00", "0.001", "NaN"])
-def test_an_amount_that_cannot_be_paid_is_refused(amount):
+def test_invalid_amount_is_refused(amount):
     with pytest.raises(ValueError):
         link(amount=Decimal(amount))
 
@@ -69,7 +69,7 @@ def test_an_amount_that_cannot_be_paid_is_refused(amount):
 @pytest.mark.parametrize(
     "name", ["Rao & Sons", "आकाश क्लासेस", "100% Success? #1 + more=less", 'A "B" <c>', "e\u0301 🎓"]
 )
-def test_any_name_survives_the_link_and_adds_nothing_to_it(name):
+def test_any_name_is_quoted_in_the_link(name):
     assert parse_qs(urlsplit(link(name=name)).query, strict_parsing=True) == {
         "pa": ["institute@okhdfcbank"],
         "pn": [name],
@@ -80,7 +80,7 @@ def test_any_name_survives_the_link_and_adds_nothing_to_it(name):
     }
 
 
-def test_note_and_reference_keep_to_what_upi_allows():
+def test_note_and_reference_are_limited_to_upi_lengths():
     query = parse_qs(
         urlsplit(link(admission_number="A" * 60, reference="CM/26-27/" + "9" * 60)).query
     )
@@ -89,19 +89,19 @@ def test_note_and_reference_keep_to_what_upi_allows():
 
 
 @pytest.mark.parametrize("name", ["Rao Classes", "Rao & Sons", "आकाश क्लासेस " * 8])
-def test_the_qr_code_on_the_page_reads_as_the_link(name):
+def test_qr_code_on_the_page_contains_the_link(name):
     (code,) = zxingcpp.read_barcodes(draw(qr_svg(link(name=name))))
     assert code.text == link(name=name)
 
 
-def test_the_qr_code_as_a_png_reads_as_the_link():
+def test_qr_code_as_png_contains_the_link():
     png = io.BytesIO()
     segno.make_qr(link(), error="m").save(png, kind="png", scale=4)
     (code,) = zxingcpp.read_barcodes(Image.open(png).convert("L"))
     assert code.text == link()
 
 
-def test_the_qr_code_obeys_the_content_security_policy_and_has_a_title():
+def test_qr_code_has_no_inline_style_and_has_a_title():
     svg = qr_svg(link(), title="Pay by <UPI>")
     assert svg.startswith("<svg ")
     assert "style" not in svg
@@ -113,7 +113,7 @@ def test_the_qr_code_obeys_the_content_security_policy_and_has_a_title():
 @pytest.mark.parametrize(
     "upi_id", ["institute@okhdfcbank", "98765-43210@upi", "rao.classes_1@ybl", "ab@icici"]
 )
-def test_a_upi_id_is_taken(upi_id):
+def test_valid_upi_id_is_accepted(upi_id):
     validate_upi_id(upi_id)
 
 
@@ -133,6 +133,6 @@ def test_a_upi_id_is_taken(upi_id):
         "राव@upi",
     ],
 )
-def test_what_is_no_upi_id_is_refused(upi_id):
+def test_invalid_upi_id_is_refused(upi_id):
     with pytest.raises(ValidationError, match="as the bank shows it"):
         validate_upi_id(upi_id)

@@ -8,7 +8,7 @@ from django.test import override_settings
 from finance.verification import payment_id_from_token, receipt_token
 
 
-def test_a_token_leads_to_its_receipt_and_fits_an_address():
+def test_token_identifies_its_receipt_and_is_safe_in_urls():
     token = receipt_token(42)
     assert payment_id_from_token(token) == 42
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,60}", token)
@@ -19,11 +19,11 @@ def test_a_token_leads_to_its_receipt_and_fits_an_address():
     "forge",
     [lambda t: "43" + t[2:], lambda t: t[:-1], lambda t: "", lambda t: "42", lambda t: t + "\0"],
 )
-def test_a_forged_token_leads_nowhere(forge):
+def test_forged_token_is_rejected(forge):
     assert payment_id_from_token(forge(receipt_token(42))) is None
 
 
-def test_a_receipt_printed_before_the_secret_key_changed_still_checks():
+def test_token_is_valid_after_the_secret_key_changed():
     with override_settings(SECRET_KEY="the old one"):
         token = receipt_token(42)
     with override_settings(SECRET_KEY="the new one", SECRET_KEY_FALLBACKS=["the old one"]):

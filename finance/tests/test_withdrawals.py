@@ -134,14 +134,14 @@ def test_paid_installments_stay_unchanged(desk, enrollment, student):
     assert not Charge.objects.get(pk=first.pk).is_cancelled
 
 
-def test_the_deduction_follows_the_settings_and_never_exceeds_the_rest(desk, enrollment):
+def test_deduction_follows_the_settings_and_never_exceeds_the_rest(desk, enrollment):
     Institute.objects.update(leaving_deduction_percent=70)
     proposal = desk.get(page_of(enrollment)).context["proposal"]
 
     assert (proposal.deduction, proposal.amount) == rupees("4500.00", "9000.00")
 
 
-def test_concessions_are_taken_off_first(desk, enrollment, admin):
+def test_concessions_reduce_the_fee_first(desk, enrollment, admin):
     from finance.services import concessions
 
     charges = Charge.objects.all()
