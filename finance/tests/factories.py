@@ -1,4 +1,4 @@
-"""Money in tests is made by the acts that make it in the product."""
+"""Create money by the services, as the product does."""
 
 import datetime
 import secrets
@@ -16,8 +16,7 @@ from finance.services.payments import ReceivedMoney, record_payment
 def enrolled(
     *, student=None, batch=None, enrolled_on=None, fee=None, due_on=None, by=None, **kwargs
 ):
-    """An enrollment with its tuition charge, by `finance.services.enrollments.enroll`. ``fee`` sets the course's fee; ``due_on``
-    lets all of it be due on one day."""
+    """Enroll a student; ``fee`` is the course fee, ``due_on`` one date for all of it."""
     batch = batch or BatchFactory(
         **({"course__total_fee": Decimal(fee)} if fee is not None else {})
     )
@@ -33,7 +32,7 @@ def enrolled(
 
 
 def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference="", **kwargs):
-    """A payment, by `finance.services.payments.record_payment`; more than is owed is kept as an advance."""
+    """Record a payment; an amount above the dues is an advance."""
     if Mode(mode).needs_reference and not reference:
         reference = secrets.token_hex(6)
     return record_payment(

@@ -1,5 +1,3 @@
-"""`manage.py verify` is silent about good books and names what is broken."""
-
 import datetime
 from decimal import Decimal
 
@@ -34,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def books(admin):
-    """A paid, a part-paid, a voided, a dropped, a moved and a completed student."""
+    """Students with paid, cancelled, dropped, transferred and completed rows."""
     today = timezone.localdate()
     student = enrolled(fee="1000.00").student
     paid(student=student, amount="333.33", mode="upi", reference="U-1")
@@ -164,19 +162,34 @@ def test_refund_above_the_payment_is_reported():
         kind="refund", year=payment.series.year, prefix="RV", last_number=1
     )
     refund = Refund.objects.create(
-        student=payment.student, payment=payment, amount=Decimal("5.01"), refunded_on=today, booked_on=today, mode="cash",
-        reason="left", series=series, number=1, voucher_number=series.number(1), token="once",
-    )  # fmt: skip
+        student=payment.student,
+        payment=payment,
+        amount=Decimal("5.01"),
+        refunded_on=today,
+        booked_on=today,
+        mode="cash",
+        reason="left",
+        series=series,
+        number=1,
+        voucher_number=series.number(1),
+        token="once",
+    )
 
     assert list(checks.refunds()) == [f"{refund}: ₹5.01 of {payment} was refunded, ₹5.00 was paid."]
 
 
 def test_late_fee_on_tuition_of_another_student_is_reported():
     mine, other = enrolled().charges.get(), enrolled()
+    rule = LateFeeRule.objects.create(name="Late", kind="fixed", amount=Decimal("1.00"))
     late = Charge.objects.create(
-        student=other.student, kind="late_fee", amount=Decimal("1.00"), posted_on=mine.due_on, due_on=mine.due_on,
-        late_for=mine, late_rule=LateFeeRule.objects.create(name="Late", kind="fixed", amount=Decimal("1.00")),
-    )  # fmt: skip
+        student=other.student,
+        kind="late_fee",
+        amount=Decimal("1.00"),
+        posted_on=mine.due_on,
+        due_on=mine.due_on,
+        late_for=mine,
+        late_rule=rule,
+    )
 
     assert list(checks.late_fees()) == [
         f"Late fee {late.pk} and its installment belong to different students."

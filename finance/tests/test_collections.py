@@ -29,10 +29,8 @@ NOON = datetime.datetime(2026, 6, 10, 6, 30, tzinfo=datetime.UTC)
 
 @pytest.fixture
 def year(admin):
-    """June 2026. JEE: ₹600 due in May, ₹400 in June less ₹50; ₹700.35 paid.
-
-    Of it ₹5 were cancelled and ₹100 refunded. NEET: ₹300 due in June, ₹120 paid. Last year's
-    ₹9 do not count.
+    """June 2026. JEE: ₹600 due in May and ₹400 in June, concession ₹50; ₹700.35 paid in May, ₹5
+    cancelled, ₹100 refunded in June. NEET: ₹300 due in June, ₹120 paid. ₹9 of last year.
     """
     day = datetime.date
     with time_machine.travel(NOON):

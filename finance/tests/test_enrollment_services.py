@@ -1,5 +1,3 @@
-"""Installments, concessions, late fees, refunds, leaving and moving, by worked examples to the paisa."""
-
 import datetime
 import secrets
 from decimal import Decimal
@@ -41,7 +39,7 @@ def open_rows(enrollment):
 
 
 def plan(*parts):
-    """A plan of parts given as (per cent or None, amount or None, days)."""
+    """Create a plan from tuples of percent or None, amount or None, and days."""
     made = FeePlan.objects.create(course=CourseFactory(), name="Plan")
     for position, (percent, amount, days) in enumerate(parts):
         FeePlanPart.objects.create(
@@ -230,7 +228,7 @@ def test_concession_above_the_limit_counts_after_approval(admin, institute_limit
 
 @pytest.fixture
 def institute_limit():
-    """The limit that concessions may reach without approval: ₹5,000."""
+    """Concessions up to ₹5,000 need no approval."""
     from academics.models import Institute
 
     institute = Institute.objects.current()

@@ -1,5 +1,3 @@
-"""Many people at the fees of one student or one batch at once: nothing is charged, taken off or posted twice."""
-
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -228,7 +226,7 @@ def test_opening_payment_and_receipt_at_once_keep_the_day_total_right(owner):
 
 
 def in_a_thread(act):
-    """What ``act`` returned; its connection is closed."""
+    """Close the connection of the thread at the end."""
     try:
         return act()
     finally:

@@ -1,5 +1,3 @@
-"""Tax that an amount includes, to the paisa."""
-
 from decimal import Decimal
 
 import pytest

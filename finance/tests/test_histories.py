@@ -1,7 +1,6 @@
-"""Whatever happens at the fee desk, in whatever order: after each act the books are right.
+"""Random histories at the fee desk, with the expected amounts calculated in plain Python.
 
-A machine plays random histories and, beside the product, keeps in plain Python what each student has paid and what each
-act did to what they owe. `make soak` plays more and longer ones (HISTORIES and HISTORY_STEPS set how many).
+`make soak` plays more and longer ones (HISTORIES and HISTORY_STEPS set how many).
 """
 
 import datetime
@@ -62,7 +61,7 @@ BEGIN = datetime.datetime(2026, 4, 6, 4, 30, tzinfo=datetime.UTC)
 
 
 def there_is(what):
-    """An act that is only tried when there is something to act on: a step that does nothing proves nothing."""
+    """Run a rule only if there is something to act on."""
     return precondition(lambda desk: hasattr(desk, "owed") and getattr(desk, what)().exists())
 
 
@@ -93,7 +92,7 @@ class FeeDesk(RuleBasedStateMachine):
         LateFeeRule.objects.create(
             name="Late", kind="per_day", amount=Decimal("10.07"), cap=Decimal("99.99"), grace_days=3
         )
-        #: What each student has paid, less what was given back, and what they owe: kept apart from the product.
+        #: The expected payments less refunds, and the expected balances.
         self.paid = {student.pk: ZERO for student in self.students}
         self.owed = {student.pk: ZERO for student in self.students}
         for number, student in enumerate(self.students):
@@ -134,7 +133,7 @@ class FeeDesk(RuleBasedStateMachine):
 
     @property
     def net_charges(self):
-        """What each student is charged by the rows, less concessions."""
+        """Return ``{student: charges less concessions}``."""
         found = dict.fromkeys(self.paid, ZERO)
         for student, amount in Charge.objects.filter(cancelled_on=None).values_list(
             "student", "amount"
@@ -144,7 +143,7 @@ class FeeDesk(RuleBasedStateMachine):
             found[student] -= amount
         return found
 
-    # The acts ---------------------------------------------------------------------------------------------------
+    # Rules
 
     @rule(days=strategies.integers(1, 25))
     def days_pass(self, days):
@@ -335,7 +334,7 @@ class FeeDesk(RuleBasedStateMachine):
             self.owe(fee.student, fee.amount)
         assert late_fees.post_late_fees(on=self.today, by=self.by) == []
 
-    # What there is to act on, to be asked before an act -----------------------------------------------------------
+    # Preconditions
 
     def owing(self):
         return Account.objects.owing()
@@ -364,7 +363,7 @@ class FeeDesk(RuleBasedStateMachine):
             .order_by("pk")
         )
 
-    # What always holds ------------------------------------------------------------------------------------------
+    # Invariants
 
     @precondition(lambda self: hasattr(self, "owed"))
     @invariant()

@@ -1,5 +1,3 @@
-"""The equation, by worked examples."""
-
 import datetime
 from decimal import Decimal
 

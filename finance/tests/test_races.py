@@ -1,6 +1,6 @@
-"""Many people at one desk: real threads on a real database, each as a worker of the server is.
+"""Threads on a real database, like the workers of the server.
 
-`make soak` lets each of sixteen writers record fifty payments (RACE_PAYMENTS), where a plain run records three.
+`make soak` lets each writer record fifty payments (RACE_PAYMENTS) instead of three.
 """
 
 import datetime
@@ -37,7 +37,7 @@ EACH = int(os.environ.get("RACE_PAYMENTS", 3))
 
 
 def at_once(*acts):
-    """Run ``acts`` in as many threads that start together; what each returned, or the refusal it raised."""
+    """Start all functions together; return their results or the errors they raised."""
     start = threading.Barrier(len(acts))
 
     def run(act):
@@ -68,8 +68,11 @@ def test_form_posted_fifty_times_at_once_gives_one_receipt(owner):
     client.force_login(owner)
     session = client.cookies["sessionid"].value
     form = {
-        "token": secrets.token_urlsafe(24), "amount": "5000", "mode": "cash", "paid_on": timezone.localdate().isoformat(),
-    }  # fmt: skip
+        "token": secrets.token_urlsafe(24),
+        "amount": "5000",
+        "mode": "cash",
+        "paid_on": timezone.localdate().isoformat(),
+    }
 
     def post():
         own = Client()
@@ -177,7 +180,7 @@ def test_twenty_cancellations_at_once_give_one_reversal(owner):
 
 
 def meeting(first, second):
-    """Run ``second`` while what ``first`` wrote is not yet committed: it must wait, or reckon without it."""
+    """Run ``second`` while the changes of ``first`` are not yet committed."""
     has_written = threading.Event()
 
     def slowly():

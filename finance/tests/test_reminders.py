@@ -22,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture
 def debtor(student):
-    """Asha with ₹750 due since yesterday, ₹250 due tomorrow, and her father's phone and email."""
+    """Asha has ₹750 due since yesterday and ₹250 due tomorrow; her father has phone and email."""
     today = timezone.localdate()
     student.guardian_phone, student.guardian_email = "9876500001", "father@example.com"
     student.save()
@@ -37,7 +37,6 @@ def debtor(student):
 
 @pytest.fixture
 def institute():
-    """An institute with a UPI id and its own reminder text."""
     institute = Institute.objects.current()
     institute.name, institute.upi_id, institute.phone = (
         "Sunrise & Co",

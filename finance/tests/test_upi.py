@@ -28,7 +28,7 @@ def link(**changes):
 
 
 def draw(svg, scale=4):
-    """Draw segno's SVG path as an image."""
+    """Return the image that a browser shows: rows of runs, as segno writes its path."""
     size = int(re.search(r'viewBox="0 0 (\d+) \1"', svg)[1])
     image = Image.new("L", (size, size), 255)
     x, y = 0, 0.0

@@ -1,5 +1,3 @@
-"""The link that shows a receipt to be ours."""
-
 import re
 
 import pytest

@@ -26,7 +26,7 @@ LIST = "finance:refund-due-list"
 
 @pytest.fixture(autouse=True)
 def mid_june():
-    """Daily classes all of June; today is the 16th, so 15 of 30 classes are over."""
+    """Classes are held daily in June; on the 16th, 15 of 30 are over."""
     with time_machine.travel("2026-06-16 10:00+05:30", tick=False):
         yield
 
@@ -49,7 +49,7 @@ def enrollment(june, student):
 
 @pytest.fixture
 def desk(client_of, admin, monkeypatch):
-    """The owner's client, with the password confirmed."""
+    """The client of an admin who has just confirmed the password."""
     monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
     return client_of(admin)
 
