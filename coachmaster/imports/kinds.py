@@ -62,7 +62,7 @@ _KINDS = [
     ImportKind(
         "instructors",
         "Instructors",
-        "One row an instructor, identified by email.",
+        "Each row is an instructor, identified by email.",
         InstructorImporter,
         "accounts.add_user",
         [
@@ -74,7 +74,7 @@ _KINDS = [
     ImportKind(
         "courses",
         "Courses",
-        "One row a course with its fee, identified by code, else by name.",
+        "Each row is a course with its fee, identified by code, else by name.",
         CourseImporter,
         "academics.add_course",
         [
@@ -86,7 +86,7 @@ _KINDS = [
     ImportKind(
         "batches",
         "Batches",
-        "One row a batch of a course, identified by code, else by name.",
+        "Each row is a batch of a course, identified by code, else by name.",
         BatchImporter,
         "academics.add_batch",
         [
@@ -101,7 +101,7 @@ _KINDS = [
     ImportKind(
         "holidays",
         "Holidays",
-        "One row a holiday of one or several days, identified by date.",
+        "Each row is a holiday of one or several days, identified by date.",
         HolidayImporter,
         "academics.add_holiday",
         [
@@ -113,8 +113,8 @@ _KINDS = [
     ImportKind(
         "students",
         "Students",
-        "One row a student, identified by admission number, else email, else full name with phone "
-        "or date of birth.",
+        "Each row is a student, identified by admission number, else email, else full name with "
+        "phone or date of birth.",
         StudentImporter,
         "accounts.add_user",
         [
@@ -128,7 +128,7 @@ _KINDS = [
     ImportKind(
         "enrollments",
         "Enrollments",
-        "One row a student in a batch, with the agreed fee.",
+        "Each row is a student in a batch, with the agreed fee.",
         EnrollmentImporter,
         "academics.add_enrollment",
         [
@@ -140,8 +140,8 @@ _KINDS = [
     ImportKind(
         "payments",
         "Payments",
-        "One row a payment, which gets a receipt number of your own series. Identified by its old "
-        "receipt number, else the bank reference.",
+        "Each row is a payment, and gets a receipt number of your own series. Identified by its "
+        "old receipt number, else the bank reference.",
         PaymentImporter,
         "finance.add_payment",
         [
@@ -156,7 +156,7 @@ _KINDS = [
     ImportKind(
         "attendance",
         "Attendance",
-        "One row a student on one day of a batch: P, A, L or E.",
+        "Each row is a student on one day of a batch: P, A, L or E.",
         AttendanceImporter,
         "attendance.correct_any_day",
         [
@@ -168,8 +168,8 @@ _KINDS = [
     ImportKind(
         "attendance-grid",
         "Attendance register",
-        "One row a student in a batch, and a column for each day with the date as its heading: "
-        "P, A, L or E.",
+        "Each row is a student in a batch, with a column for each day headed by its date: P, A, L "
+        "or E.",
         AttendanceGridImporter,
         "attendance.correct_any_day",
         [
@@ -180,7 +180,7 @@ _KINDS = [
     ImportKind(
         "attendance-totals",
         "Attendance totals",
-        "One row a student in a batch: classes held and attended before CoachMaster.",
+        "Each row is a student in a batch: classes held and attended before CoachMaster.",
         AttendanceTotalsImporter,
         "attendance.correct_any_day",
         [
@@ -192,7 +192,7 @@ _KINDS = [
     ImportKind(
         "workbook",
         "Opening balances",
-        "One row a student in a batch: the person, the agreed fee, concession, installments, and "
+        "Each row is a student in a batch: the person, the agreed fee, concession, installments, and "
         "the amount paid so far with its old receipt numbers. Import batches first. Totals are "
         "compared batch by batch.",
         OpeningBalanceImporter,

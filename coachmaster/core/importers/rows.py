@@ -23,7 +23,7 @@ class ImportRow(dict):
 
 
 class RowStore:
-    """Rows in a temporary file, since a million in a list take 500 MB. Yields copies."""
+    """Rows in a temporary file, since a million in a list take 300 MB. Yields copies."""
 
     def __init__(self):
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - deleted with the rows
