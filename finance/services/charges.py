@@ -22,7 +22,7 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
             {"kind": "Tuition is charged by enrolling, and late fees by their rules."}
         )
     if not token:
-        raise ValidationError("This form has lost its one-time token. Open it again.")
+        raise ValidationError("This form has expired. Open it again.")
     check_due_date(due_on)
     keys = [student.pk for student in students]
     lock_accounts(keys)

@@ -164,7 +164,7 @@ def _ensure_same(earlier, student, received):
 
 def _check_form(received):
     if not received.token:
-        raise ValidationError("This form has lost its one-time token. Open the payment form again.")
+        raise ValidationError("This form has expired. Open it again.")
     if received.amount <= ZERO:
         raise ValidationError({"amount": "Enter an amount above zero."})
 

@@ -56,7 +56,7 @@ def _check_form(reason, token):
     if not reason:
         raise ValidationError({"reason": "Enter the reason for the refund."})
     if not token:
-        raise ValidationError("This form has lost its one-time token. Open the form again.")
+        raise ValidationError("This form has expired. Open it again.")
 
 
 def _check_date(payment, refunded_on):

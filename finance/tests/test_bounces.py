@@ -37,13 +37,6 @@ def cheque(student, admin):
     )
 
 
-@pytest.fixture
-def desk(client_of, admin, monkeypatch):
-    """The owner's client, with the password confirmed."""
-    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
-    return client_of(admin)
-
-
 def page_of(payment):
     return reverse("finance:payment-bounce", args=[payment.pk])
 
@@ -167,10 +160,10 @@ def test_bounce_is_in_the_book_of_the_next_open_day(admin, student):
         assert list(checks.find_problems()) == []
 
 
-def test_bounce_asks_for_the_password_after_a_while(client_of, admin, cheque, monkeypatch):
-    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: False)
+def test_bounce_asks_for_the_password_after_a_while(desk, cheque, password_entered):
+    password_entered(desk, minutes=11)
 
-    assert "own_password" in returned(client_of(admin), cheque).context["form"].errors
+    assert "own_password" in returned(desk, cheque).context["form"].errors
     assert not Reversal.objects.exists()
 
 

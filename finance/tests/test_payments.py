@@ -390,13 +390,11 @@ def test_only_the_fee_desk_records_and_cancels_payments(client_of, owing, role):
 
 
 def test_cancellation_records_person_time_and_reason_and_the_amount_is_due_again(
-    client_of, admin, owing
+    desk, admin, owing
 ):
     payment = paid(student=owing, amount="5000.00", by=admin)
-    client = client_of(admin)
-    note_password(client)
 
-    response = client.post(
+    response = desk.post(
         reverse("finance:payment-void", args=[payment.pk]), {"reason": "wrong student"}
     )
 
@@ -408,49 +406,36 @@ def test_cancellation_records_person_time_and_reason_and_the_amount_is_due_again
         timezone.localdate(),
     )
     assert Account.objects.get().balance == Decimal("12000.00")
-    page = client.get(response.url).content.decode()
+    page = desk.get(response.url).content.decode()
     assert "is-cancelled" in page and "<strong>Cancelled</strong> on" in page
     assert "by Anita Rao: wrong student" in page
     assert (
-        client.get(reverse("finance:payment-void", args=[payment.pk])).url
+        desk.get(reverse("finance:payment-void", args=[payment.pk])).url
         == payment.get_absolute_url()
     )
 
 
-def note_password(client):
-    session = client.session
-    session["password_entered_at"] = timezone.now().timestamp()
-    session.save()
-
-
-def test_cancelling_asks_for_the_password_after_a_while(client_of, admin, owing):
+def test_cancelling_asks_for_the_password_after_a_while(desk, owing, password_entered):
     payment = paid(student=owing, amount="5000.00")
     address = reverse("finance:payment-void", args=[payment.pk])
-    client = client_of(admin)
-    session = client.session
-    session["password_entered_at"] = timezone.now().timestamp() - 11 * 60
-    session.save()
+    password_entered(desk, minutes=11)
 
-    assert client.post(address, {"reason": "x"}).context["form"].errors["own_password"]
+    assert desk.post(address, {"reason": "x"}).context["form"].errors["own_password"]
     assert (
-        client.post(address, {"reason": "x", "own_password": "wrong"})
+        desk.post(address, {"reason": "x", "own_password": "wrong"})
         .context["form"]
         .errors["own_password"]
     )
     assert not hasattr(Payment.objects.get(), "reversal")
-    assert client.post(address, {"reason": "x", "own_password": PASSWORD}).status_code == 302
+    assert desk.post(address, {"reason": "x", "own_password": PASSWORD}).status_code == 302
     assert Payment.objects.get().reversal.reason == "x"
 
 
-def test_cancelling_needs_a_reason(client_of, admin, owing):
+def test_cancelling_needs_a_reason(desk, owing):
     payment = paid(student=owing, amount="5000.00")
-    client = client_of(admin)
-    note_password(client)
 
     for reason in ("", "  ", "r" * 201):
-        response = client.post(
-            reverse("finance:payment-void", args=[payment.pk]), {"reason": reason}
-        )
+        response = desk.post(reverse("finance:payment-void", args=[payment.pk]), {"reason": reason})
         assert response.context["form"].errors["reason"]
     assert not hasattr(Payment.objects.get(), "reversal")
 

@@ -39,13 +39,6 @@ def give_back(client, payment, **changes):
     return client.post(page_of(payment), typed)
 
 
-@pytest.fixture
-def desk(client_of, admin, monkeypatch):
-    """The owner's client, with the password confirmed."""
-    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
-    return client_of(admin)
-
-
 def test_a_refund_leads_to_its_voucher_and_shows_on_receipt_and_payments(desk, payment):
     assert desk.get(page_of(payment)).context["form"]["amount"].value() == "1000.00"
 
@@ -161,10 +154,10 @@ def test_old_voucher_shows_the_letterhead_of_the_receipt(payment):
     assert Refund(payment=payment).head == payment.letterhead
 
 
-def test_refund_asks_for_the_password_after_a_while(client_of, admin, payment, monkeypatch):
-    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: False)
+def test_refund_asks_for_the_password_after_a_while(desk, payment, password_entered):
+    password_entered(desk, minutes=11)
 
-    response = give_back(client_of(admin), payment)
+    response = give_back(desk, payment)
 
     assert "own_password" in response.context["form"].errors
     assert not Refund.objects.exists()

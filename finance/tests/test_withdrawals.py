@@ -47,13 +47,6 @@ def enrollment(june, student):
     )
 
 
-@pytest.fixture
-def desk(client_of, admin, monkeypatch):
-    """The client of an admin who has just confirmed the password."""
-    monkeypatch.setattr("accounts.services.sign_in.is_password_confirmed", lambda request: True)
-    return client_of(admin)
-
-
 def page_of(enrollment):
     return reverse("finance:enrollment-drop", args=[enrollment.pk])
 
