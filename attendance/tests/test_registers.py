@@ -232,7 +232,8 @@ def test_register_export_has_column_for_each_day_and_no_formula(client_of, instr
     rows = rows_of_file(response, form)
     assert rows[0] == [
         "Student", "Admission number", "14 Jun 2026", "15 Jun 2026",
-        "Present", "Absent", "Late", "Excused", "Attended", "Classes", "%", "Total attended", "Total classes", "Total %",
+        "Present", "Absent", "Late", "Excused", "Attended", "Classes", "%",
+        "Total attended", "Total classes", "Total %",
     ]  # fmt: skip
     number = student.admission_number
     name = "'=1+1" if form == "csv" else "=1+1"
