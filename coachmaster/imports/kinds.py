@@ -192,9 +192,9 @@ _KINDS = [
     ImportKind(
         "workbook",
         "Opening balances",
-        "Each row is a student in a batch: the person, the agreed fee, concession, installments, and "
-        "the amount paid so far with its old receipt numbers. Import batches first. Totals are "
-        "compared batch by batch.",
+        "Each row is a student in a batch: the person, the agreed fee, concession, installments, "
+        "and the amount paid so far with its old receipt numbers. Import batches first. Totals "
+        "are compared batch by batch.",
         OpeningBalanceImporter,
         "finance.add_payment",
         [
