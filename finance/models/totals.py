@@ -10,7 +10,7 @@ from .reminders import FeeReminder
 
 
 class AccountQuerySet(models.QuerySet):
-    def owing(self):
+    def with_dues(self):
         return self.filter(balance__gt=0)
 
     def overdue(self, on):

@@ -38,7 +38,7 @@ class CurrentDues:
         ``enrollment`` is a dictionary of lookups. ``age`` is the AgeGroup of the oldest unpaid
         charge.
         """
-        accounts = self._of_students(Account.objects.owing(), search, enrollment)
+        accounts = self._of_students(Account.objects.with_dues(), search, enrollment)
         if age and age.min_days is not None:
             accounts = accounts.filter(first_due_on__lte=self.on - age.min_days * DAY)
         if age and age.max_days is not None:

@@ -57,7 +57,7 @@ class DuesSummary:
 
 
 def dues_summary(on):
-    numbers = Account.objects.owing().aggregate(
+    numbers = Account.objects.with_dues().aggregate(
         amount=Sum("balance"),
         students=Count("pk"),
         overdue_students=Count("pk", filter=Q(first_due_on__lt=on)),

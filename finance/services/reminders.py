@@ -50,7 +50,9 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
     )
     dues = CurrentDues(timezone.localdate())
     keys = (
-        Account.objects.owing().filter(pk__in=students).order_by("student__user__full_name", "pk")
+        Account.objects.with_dues()
+        .filter(pk__in=students)
+        .order_by("student__user__full_name", "pk")
     )
     notices = []
     for debtor in dues.debtors(keys.values_list("pk", flat=True)):

@@ -336,8 +336,8 @@ class FeeDesk(RuleBasedStateMachine):
 
     # Preconditions
 
-    def owing(self):
-        return Account.objects.owing()
+    def with_dues(self):
+        return Account.objects.with_dues()
 
     def waiting(self):
         return Concession.objects.waiting().order_by("pk")

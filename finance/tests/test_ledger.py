@@ -87,7 +87,7 @@ def test_three_uneven_payments_pay_a_fee_exactly():
     for part in ("333.33", "333.33", "333.34"):
         paid(student=enrollment.student, amount=part)
 
-    assert not Account.objects.owing().exists()
+    assert not Account.objects.with_dues().exists()
     assert fee_status(enrollment.student, timezone.localdate()).status == PaymentStatus.PAID
 
 

@@ -23,7 +23,7 @@ def next_form(forms):
 
 def payments():
     """Yield pairs of address and fields: payments of ₹10 by students with dues."""
-    students = list(Account.objects.owing().order_by("pk").values_list("pk", flat=True)[:500])
+    students = list(Account.objects.with_dues().order_by("pk").values_list("pk", flat=True)[:500])
     for student in itertools.cycle(students):
         fields = {
             "token": PaymentForm.new_token(),

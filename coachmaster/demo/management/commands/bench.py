@@ -83,7 +83,7 @@ class Command(BaseCommand):
         students = User.objects.filter(student_profile__isnull=False).count()
         self.stdout.write(
             f"{connection.vendor}; {students:,} students, {Mark.objects.count():,} marks, "
-            f"{Payment.objects.count():,} payments, {Account.objects.owing().count():,} students "
+            f"{Payment.objects.count():,} payments, {Account.objects.with_dues().count():,} students "
             f"with dues; the sheet has {subjects.batch.strength} rows\n"
         )
 
