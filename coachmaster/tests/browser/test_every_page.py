@@ -177,7 +177,7 @@ def of_imports(made):
     known = made["student"]
     row = f"{known.full_name},{known.email},98765 00000"
     wrong = upload(f"name,email,phone\nNew,a@b,\nX,x@y,1\n{row}\n".encode())
-    wrong.corrections, wrong.left_out = {"3": {"email": "x@example.com"}}, [3]
+    wrong.corrections, wrong.skipped_lines = {"3": {"email": "x@example.com"}}, [3]
     services.check(wrong)
     done = upload(b"name\nOne More\n")
     services.apply(done)
