@@ -83,8 +83,8 @@ class Command(BaseCommand):
         students = User.objects.filter(student_profile__isnull=False).count()
         self.stdout.write(
             f"{connection.vendor}; {students:,} students, {Mark.objects.count():,} marks, "
-            f"{Payment.objects.count():,} payments, {Account.objects.with_dues().count():,} students "
-            f"with dues; the sheet has {subjects.batch.strength} rows\n"
+            f"{Payment.objects.count():,} payments, {Account.objects.with_dues().count():,} "
+            f"students with dues; the sheet has {subjects.batch.strength} rows\n"
         )
 
     def _measure(self, cases, floors, rounds, in_process):
