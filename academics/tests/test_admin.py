@@ -8,7 +8,7 @@ from academics.class_times import parse
 from academics.models import Batch, Course, Enrollment, Holiday, Institute
 from academics.services.batches import save_batch
 from academics.services.institute import save_institute
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 
 from .factories import (
     BatchFactory,
@@ -202,7 +202,7 @@ def test_batch_cannot_contradict_its_enrollments_and_attendance(client_of, admin
 
 def test_holiday_warns_about_existing_attendance(client_of, admin):
     batch = EnrollmentFactory().batch
-    taken(batch, datetime.date(2026, 6, 10))
+    save_marks(batch, datetime.date(2026, 6, 10))
 
     response = client_of(admin).post(
         page("holiday", "add"), {"day": "2026-06-10", "name": "Eid"}, follow=True

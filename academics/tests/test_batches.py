@@ -10,7 +10,7 @@ from academics.class_times import parse
 from academics.models import Batch, ClassTime, EnrollmentStatus
 from academics.services.batches import save_batch
 from accounts.tests.factories import StudentFactory, UserFactory
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 
 from .factories import BatchFactory, ClassChangeFactory, CourseFactory, EnrollmentFactory
 
@@ -252,8 +252,8 @@ def test_course_can_change_without_enrollments(client_of, admin):
 
 def test_dates_must_include_days_with_attendance(client_of, admin):
     batch = EnrollmentFactory().batch
-    taken(batch, datetime.date(2026, 6, 3))
-    taken(batch, datetime.date(2026, 6, 10))
+    save_marks(batch, datetime.date(2026, 6, 3))
+    save_marks(batch, datetime.date(2026, 6, 10))
     client = client_of(admin)
 
     late = edit(client, batch, starts_on="2026-06-04")

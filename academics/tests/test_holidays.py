@@ -5,7 +5,7 @@ import time_machine
 from django.urls import reverse
 
 from academics.models import Holiday
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 
 from .factories import BatchFactory, EnrollmentFactory, HolidayFactory
 
@@ -54,7 +54,7 @@ def test_admin_adds_several_days_and_existing_holidays_keep_their_name(client_of
 def test_holiday_keeps_existing_attendance_and_warns(client_of, admin):
     with time_machine.travel(datetime.datetime(2026, 7, 1, 6, 30, tzinfo=datetime.UTC)):
         batch = EnrollmentFactory().batch
-        sheet = taken(batch, datetime.date(2026, 6, 10))
+        sheet = save_marks(batch, datetime.date(2026, 6, 10))
         client = client_of(admin)
 
         add(client, first="2026-06-10")

@@ -2,7 +2,7 @@ from attendance.percentages import MarkStatus
 from attendance.services.sheets import SheetContent, save_sheet, sheet_enrollments
 
 
-def taken(batch, held_on, by=None, **statuses):
+def save_marks(batch, held_on, by=None, **statuses):
     """Save a sheet with everybody present, except ``statuses`` like `s<student id>="absent"`."""
     sheet = batch.sheets.filter(held_on=held_on).first()
     marks = {

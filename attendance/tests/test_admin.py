@@ -7,7 +7,7 @@ from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance.models import Mark
 from coachmaster.core.admin import CappedPaginator
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 6, 15)
@@ -23,8 +23,8 @@ def corrected(admin):
     def write(number):
         for _ in range(number):
             day = DAY - datetime.timedelta(days=batch.sheets.count())
-            taken(batch, day, by=admin)
-            taken(batch, day, by=admin, **{f"s{student.pk}": "late"})
+            save_marks(batch, day, by=admin)
+            save_marks(batch, day, by=admin, **{f"s{student.pk}": "late"})
 
     return write
 
@@ -48,7 +48,7 @@ def test_marks_are_found_by_student_name(client_of, admin):
         for name in ("Asha Verma", "Ravi Kumar")
     )
     for student in (asha, ravi):
-        taken(student.enrollments.get().batch, DAY, by=admin)
+        save_marks(student.enrollments.get().batch, DAY, by=admin)
 
     found = (
         client_of(admin)
@@ -64,7 +64,7 @@ def test_count_of_large_table_is_capped(client_of, admin, monkeypatch):
     batch = DailyBatchFactory()
     for _ in range(3):
         EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
 
     found = client_of(admin).get(reverse("admin:attendance_mark_changelist")).context["cl"]
 

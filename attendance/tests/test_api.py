@@ -15,7 +15,7 @@ from accounts.tests.factories import StudentFactory
 from attendance.models import Mark, MarkChange, Sheet
 from coachmaster.tests.api import Caller
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
@@ -225,7 +225,7 @@ def test_query_count_of_marking_is_constant(instructor, today, queries_of):
 
 def test_attendance_of_a_batch_is_listed_by_day(batch, pupils, instructor, today):
     for days in range(3):
-        taken(batch, today - days * DAY, by=instructor)
+        save_marks(batch, today - days * DAY, by=instructor)
     marks = list(Mark.objects.select_related("sheet").order_by("sheet__held_on", "pk"))
     caller = Caller(instructor)
     path = f"/batches/{batch.pk}/attendance"
@@ -248,7 +248,7 @@ def test_attendance_of_a_batch_is_listed_by_day(batch, pupils, instructor, today
 def test_attendance_of_a_student_has_counts_and_marks(batch, pupils, today):
     a, *_ = pupils
     for days, status in enumerate(["late", "present", "absent", "excused"]):
-        taken(batch, today - days * DAY, **{f"s{a}": status})
+        save_marks(batch, today - days * DAY, **{f"s{a}": status})
     marks = Mark.objects.filter(student=a).select_related("sheet").order_by("-sheet__held_on")
     caller = Caller(StudentProfile.objects.get(pk=a))
 
@@ -268,12 +268,12 @@ def test_percentage_is_null_before_the_first_class(student):
 
 def test_instructor_sees_only_marks_in_own_batches(batch, pupils, instructor, admin, today):
     a, *_ = pupils
-    taken(batch, today)
+    save_marks(batch, today)
     other = DailyBatchFactory()
     EnrollmentFactory(
         batch=other, student=StudentProfile.objects.get(pk=a), status="completed", ended_on=today
     )
-    taken(other, today - DAY)
+    save_marks(other, today - DAY)
 
     assert Caller(instructor).get(f"/students/{a}/attendance")["total"] == 1
     assert Caller(admin).get(f"/students/{a}/attendance")["total"] == 2
@@ -283,7 +283,7 @@ def test_page_and_api_agree_about_a_student(client_of, admin, batch, pupils):
     a, *_ = pupils
     day = datetime.date(2026, 6, 15)  # the page shows one month, and these days lie in one
     for days, status in enumerate(["late", "present", "absent"]):
-        taken(batch, day - days * DAY, **{f"s{a}": status})
+        save_marks(batch, day - days * DAY, **{f"s{a}": status})
 
     page = (
         client_of(admin)
@@ -304,11 +304,11 @@ def test_query_count_of_marks_is_constant(batch, pupils, admin, today, queries_o
         f"/batches/{batch.pk}/attendance?per_page=1",
         f"/students/{pupils[0]}/attendance?per_page=1",
     )
-    taken(batch, today)
+    save_marks(batch, today)
     for page in pages:
         caller.get(page)
     few = [queries_of(lambda page=page: caller.get(page)) for page in pages]
     for days in range(1, 4):
-        taken(batch, today - days * DAY)
+        save_marks(batch, today - days * DAY)
 
     assert [queries_of(lambda page=page: caller.get(page)) for page in pages] == few

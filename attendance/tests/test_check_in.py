@@ -23,7 +23,7 @@ from attendance.services import check_in
 from attendance.services.sheets import SheetContent, save_sheet
 from finance.tests.test_races import at_once
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 CHECK_IN = reverse("attendance:check-in")
@@ -201,9 +201,9 @@ def test_instructor_corrects_and_saves_check_ins(asha, batch, instructor, client
 def test_saving_unchanged_check_ins_closes_sheet(asha, batch, instructor):
     scan_and_confirm(phone_of(asha), batch, instructor)
 
-    taken(batch, timezone.localdate(), by=instructor)
+    save_marks(batch, timezone.localdate(), by=instructor)
     assert (Sheet.objects.get().is_open, Sheet.objects.get().version) == (False, 2)
-    taken(batch, timezone.localdate(), by=instructor)
+    save_marks(batch, timezone.localdate(), by=instructor)
     assert Sheet.objects.get().version == 2
 
 
@@ -211,7 +211,7 @@ def test_check_ins_are_not_in_sheet_history(asha, batch, instructor):
     scan_and_confirm(phone_of(asha), batch, instructor)
     scan_and_confirm(phone_of(EnrollmentFactory(batch=batch).student), batch, instructor)
 
-    taken(batch, timezone.localdate(), by=instructor)
+    save_marks(batch, timezone.localdate(), by=instructor)
 
     (save,) = sheet_saves(Sheet.objects.get())
     assert save.by == "Imran Khan"
@@ -430,7 +430,7 @@ def test_whole_class_can_check_in_at_once(instructor):
 
 
 def test_check_in_to_saved_sheet_keeps_it_saved(asha, batch, instructor):
-    sheet = taken(batch, timezone.localdate(), by=instructor)
+    sheet = save_marks(batch, timezone.localdate(), by=instructor)
     save_sheet(
         batch=batch,
         held_on=sheet.held_on,

@@ -13,7 +13,7 @@ from attendance.percentages import Tally
 from attendance.queries.days import classes_on
 from attendance.queries.student_attendance import batch_tallies, student_tally
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 MONDAY = datetime.date(2026, 6, 15)
@@ -38,7 +38,7 @@ def test_classes_of_day_come_by_time_with_sheet(admin):
     evening, morning = batch_on(0, hour=17), batch_on(0, 1, hour=8)
     batch_on(1)
     absent = evening.enrollments.get().student_id
-    sheet = taken(evening, MONDAY, by=admin, **{f"s{absent}": "absent"})
+    sheet = save_marks(evening, MONDAY, by=admin, **{f"s{absent}": "absent"})
 
     first, second = classes_on(MONDAY)
 
@@ -49,7 +49,7 @@ def test_classes_of_day_come_by_time_with_sheet(admin):
 
 def test_extra_class_is_a_class_of_its_day(admin):
     batch = batch_on(1)
-    taken(batch, MONDAY, by=admin)
+    save_marks(batch, MONDAY, by=admin)
 
     (extra,) = classes_on(MONDAY)
 
@@ -59,7 +59,7 @@ def test_extra_class_is_a_class_of_its_day(admin):
 def test_holiday_has_only_saved_sheets(admin):
     with_sheet = batch_on(0)
     batch_on(0)
-    taken(with_sheet, MONDAY, by=admin)
+    save_marks(with_sheet, MONDAY, by=admin)
     HolidayFactory(day=MONDAY)
 
     assert [one.batch for one in classes_on(MONDAY)] == [with_sheet]
@@ -67,7 +67,7 @@ def test_holiday_has_only_saved_sheets(admin):
 
 def test_cancelled_class_is_listed_only_with_sheet(admin):
     with_sheet, without = batch_on(0), batch_on(0)
-    taken(with_sheet, MONDAY, by=admin)
+    save_marks(with_sheet, MONDAY, by=admin)
     for batch in (with_sheet, without):
         ClassChangeFactory(batch=batch, class_of=(MONDAY, "17:00-18:00"), reason="Fever")
 
@@ -101,8 +101,8 @@ def test_classes_are_limited_to_instructor(instructor):
 
 def test_batch_tallies_include_batches_without_sheets(admin):
     marked, unmarked = batch_on(0), batch_on(0)
-    taken(marked, MONDAY, by=admin)
-    taken(marked, TUESDAY, by=admin, **{f"s{marked.enrollments.get().student_id}": "absent"})
+    save_marks(marked, MONDAY, by=admin)
+    save_marks(marked, TUESDAY, by=admin, **{f"s{marked.enrollments.get().student_id}": "absent"})
 
     batches = [marked, unmarked]
 
@@ -113,10 +113,10 @@ def test_batch_tallies_include_batches_without_sheets(admin):
 
 def test_classes_of_day_have_constant_queries(admin, queries_of):
     questions = (lambda: classes_on(MONDAY), lambda: batch_tallies(Batch.objects.all()))
-    taken(batch_on(0, 1), MONDAY, by=admin)
+    save_marks(batch_on(0, 1), MONDAY, by=admin)
     few = [queries_of(question) for question in questions]
     for _ in range(3):
-        taken(batch_on(0, 1), MONDAY, by=admin)
+        save_marks(batch_on(0, 1), MONDAY, by=admin)
 
     assert [queries_of(question) for question in questions] == few
     assert [len(question()) for question in questions] == [4, 4]

@@ -12,7 +12,7 @@ from attendance.queries.student_attendance import student_tally
 from coachmaster.core.tests.imports import run_import
 from coachmaster.core.tests.workbooks import xlsx
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def test_marks_are_imported_once_as_sheets(file, batch):
 
 
 def test_different_mark_is_corrected_with_history(file, batch):
-    taken(batch, datetime.date(2026, 6, 15))
+    save_marks(batch, datetime.date(2026, 6, 15))
 
     run = run_import(
         "import_attendance",
@@ -185,7 +185,7 @@ def tallies():
 
 
 def test_totals_count_with_marks_and_are_imported_once(file, batch):
-    taken(batch, datetime.date(2026, 6, 15))
+    save_marks(batch, datetime.date(2026, 6, 15))
 
     first, second = (run_import("import_attendance_totals", file(TOTALS)) for _ in range(2))
 

@@ -20,7 +20,7 @@ from attendance.models import RegisterReminder
 from attendance.queries import missing_registers
 from attendance.queries.missing_registers import days_back
 
-from .factories import taken, text_of
+from .factories import save_marks, text_of
 
 pytestmark = pytest.mark.django_db
 PAGE = reverse("attendance:missing")
@@ -72,7 +72,7 @@ def test_added_class_after_end_of_batch_is_not_missing():
 
 
 def test_class_without_sheet_is_missing(admin):
-    taken(batch_on(0, 1, 2, name="A"), TUESDAY, by=admin)
+    save_marks(batch_on(0, 1, 2, name="A"), TUESDAY, by=admin)
     batch_on(0, name="B")
 
     assert found() == [("A", 15), ("B", 15)]
@@ -302,7 +302,7 @@ def test_failed_email_is_reported_and_sent_later(mails, settings, instructor, mo
 
 
 def test_no_email_without_missing_registers(mails, admin, instructor):
-    taken(batch_on(0, instructor=instructor, starts_on=MONDAY), MONDAY, by=admin)
+    save_marks(batch_on(0, instructor=instructor, starts_on=MONDAY), MONDAY, by=admin)
 
     assert remind() == ["Sent 0 emails."]
     assert mails == []

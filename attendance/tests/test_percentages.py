@@ -12,7 +12,7 @@ from academics.tests.factories import DailyBatchFactory, EnrollmentFactory, Holi
 from attendance.percentages import Tally
 from attendance.queries.student_attendance import enrollments_with_tally, student_tally
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 TODAY = datetime.date(2026, 6, 15)
@@ -41,7 +41,7 @@ def peopled(**fields):
 def sheets(batch, student, marks):
     """Save sheets on days of June, like `{8: "absent"}`, with the student only if enrolled."""
     for day, status in marks.items():
-        taken(batch, june(day), **({f"s{student.pk}": status} if status else {}))
+        save_marks(batch, june(day), **({f"s{student.pk}": status} if status else {}))
 
 
 def leave(enrollment, day):

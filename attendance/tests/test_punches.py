@@ -8,7 +8,7 @@ from attendance import checks
 from attendance.models import Mark, MarkChange, Sheet
 from coachmaster.core.tests.imports import run_import
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 MONDAY = datetime.date(2026, 6, 15)
@@ -136,7 +136,7 @@ def test_longer_file_adds_new_punches_only(batch, import_punches):
 
 def test_existing_mark_stays(batch, import_punches, instructor):
     one = batch.enrollments.get(student__admission_number="26-1").student
-    taken(batch, MONDAY, by=instructor, **{f"s{one.pk}": "excused"})
+    save_marks(batch, MONDAY, by=instructor, **{f"s{one.pk}": "excused"})
 
     run = import_punches("26-1,2026-06-15 17:02", "26-2,2026-06-15 17:50")
 

@@ -19,7 +19,7 @@ from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.percentages import MarkStatus
 from attendance.services.sheets import SheetContent, save_sheet
 
-from .factories import taken, text_of
+from .factories import save_marks, text_of
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 6, 15)
@@ -65,8 +65,8 @@ def test_register_shows_current_month_until_today(client_of, instructor, batch):
 def test_register_lists_marks_and_tally_by_name(client_of, instructor, batch):
     one = EnrollmentFactory(batch=batch, student__user__full_name="Zoya")
     two = EnrollmentFactory(batch=batch, student__user__full_name="Asha", enrolled_on=DAY)
-    taken(batch, DAY - ONE, by=instructor, **{f"s{one.student_id}": "late"})
-    taken(
+    save_marks(batch, DAY - ONE, by=instructor, **{f"s{one.student_id}": "late"})
+    save_marks(
         batch,
         DAY,
         by=instructor,
@@ -89,7 +89,7 @@ def test_register_lists_marks_and_tally_by_name(client_of, instructor, batch):
 
 def test_former_student_stays_in_register_of_earlier_days(client_of, instructor, batch):
     gone = EnrollmentFactory(batch=batch)
-    taken(batch, DAY - 5 * ONE, by=instructor)
+    save_marks(batch, DAY - 5 * ONE, by=instructor)
     Enrollment.objects.filter(pk=gone.pk).update(status="dropped", ended_on=DAY - 3 * ONE)
 
     assert len(register(client_of(instructor), batch).context["register"].rows) == 1
@@ -99,7 +99,7 @@ def test_former_student_stays_in_register_of_earlier_days(client_of, instructor,
 
 def test_planned_class_without_sheet_is_not_marked_yet(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY - ONE, by=instructor)
+    save_marks(batch, DAY - ONE, by=instructor)
     HolidayFactory(day=DAY - 2 * ONE)
 
     response = register(client_of(instructor), batch, **{"from": "2026-06-12", "to": "2026-06-30"})
@@ -189,8 +189,8 @@ def test_shortage_in_register_uses_all_classes(client_of, instructor, batch):
     batch.save()
     student = EnrollmentFactory(batch=batch, enrolled_on=batch.starts_on).student
     for day in (19, 20, 21, 22):
-        taken(batch, datetime.date(2026, 5, day), **{f"s{student.pk}": "absent"})
-    taken(batch, DAY)
+        save_marks(batch, datetime.date(2026, 5, day), **{f"s{student.pk}": "absent"})
+    save_marks(batch, DAY)
 
     (row,) = register(client_of(instructor), batch).context["register"].rows
 
@@ -203,10 +203,10 @@ def test_shortage_in_register_uses_all_classes(client_of, instructor, batch):
 
 def test_returned_student_has_one_row(client_of, instructor, batch):
     first = EnrollmentFactory(batch=batch)
-    taken(batch, DAY - 5 * ONE)
+    save_marks(batch, DAY - 5 * ONE)
     Enrollment.objects.filter(pk=first.pk).update(status="dropped", ended_on=DAY - 4 * ONE)
     EnrollmentFactory(batch=batch, student=first.student, enrolled_on=DAY)
-    taken(batch, DAY, **{f"s{first.student_id}": "absent"})
+    save_marks(batch, DAY, **{f"s{first.student_id}": "absent"})
 
     (row,) = register(client_of(instructor), batch).context["register"].rows
 
@@ -220,8 +220,8 @@ def test_returned_student_has_one_row(client_of, instructor, batch):
 def test_register_export_has_column_for_each_day_and_no_formula(client_of, instructor, batch, form):
     student = EnrollmentFactory(batch=batch, student__user__full_name="=1+1").student
     EnrollmentFactory(batch=batch, enrolled_on=DAY, student__user__full_name="Zoya")
-    taken(batch, DAY - ONE, **{f"s{student.pk}": "late"})
-    taken(batch, DAY, **{f"s{student.pk}": "absent"})
+    save_marks(batch, DAY - ONE, **{f"s{student.pk}": "late"})
+    save_marks(batch, DAY, **{f"s{student.pk}": "absent"})
 
     response = register(client_of(instructor), batch, **{"as": form})
 
@@ -278,12 +278,12 @@ def rows_of_file(response, form):
 def test_register_has_constant_queries(client_of, instructor, batch, queries_of):
     client = client_of(instructor)
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=instructor)
+    save_marks(batch, DAY, by=instructor)
     register(client, batch)
     few = queries_of(lambda: register(client, batch))
     EnrollmentFactory.create_batch(3, batch=batch)
     for number in range(4):
-        taken(batch, DAY - number * ONE, by=instructor)
+        save_marks(batch, DAY - number * ONE, by=instructor)
 
     assert queries_of(lambda: register(client, batch)) == few
     found = register(client, batch).context["register"]
@@ -296,7 +296,7 @@ def test_register_has_constant_queries(client_of, instructor, batch, queries_of)
 def marked(batch, student, statuses, first=DAY - 10 * ONE):
     """One sheet a day from ``first`` on, with these marks of the student."""
     for number, status in enumerate(statuses):
-        taken(batch, first + number * ONE, **{f"s{student.pk}": status})
+        save_marks(batch, first + number * ONE, **{f"s{student.pk}": status})
 
 
 @pytest.mark.parametrize(
@@ -317,9 +317,9 @@ def test_percentage_is_attended_of_attended_and_absent(client_of, batch, student
 
 def test_classes_count_from_enrollment(client_of, admin, batch, student):
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY - 5 * ONE, by=admin)
+    save_marks(batch, DAY - 5 * ONE, by=admin)
     EnrollmentFactory(batch=batch, student=student, enrolled_on=DAY - 2 * ONE)
-    taken(batch, DAY - 2 * ONE, by=admin)
+    save_marks(batch, DAY - 2 * ONE, by=admin)
 
     assert str(attendance_of(client_of(student), student).context["tally"]) == "1 of 1 · 100 %"
 
@@ -388,7 +388,7 @@ def test_month_shows_marks_by_day_with_links_to_other_months(client_of, batch, s
     batch.save()
     EnrollmentFactory(batch=batch, student=student, enrolled_on=datetime.date(2026, 5, 20))
     for day in (datetime.date(2026, 5, 31), datetime.date(2026, 6, 1), datetime.date(2026, 6, 2)):
-        taken(batch, day)
+        save_marks(batch, day)
     client = client_of(student)
 
     def days(**query):
@@ -410,7 +410,7 @@ def test_month_shows_marks_by_day_with_links_to_other_months(client_of, batch, s
 
 def test_student_sees_note_and_correction_of_mark(client_of, instructor, batch, student):
     EnrollmentFactory(batch=batch, student=student)
-    taken(batch, DAY, by=instructor, **{f"s{student.pk}": "absent"})
+    save_marks(batch, DAY, by=instructor, **{f"s{student.pk}": "absent"})
     save_sheet(
         batch=batch,
         held_on=DAY,
@@ -471,7 +471,7 @@ def test_student_attendance_has_constant_queries(client_of, batch, student, quer
 def test_day_lists_marked_and_unmarked_classes(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
     other = DailyBatchFactory(name="Noon")
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
     client = client_of(admin)
 
     def batches(**query):
@@ -522,7 +522,7 @@ def test_day_has_constant_queries(client_of, admin, queries_of):
     def take_another():
         one = DailyBatchFactory()
         EnrollmentFactory(batch=one)
-        taken(one, DAY, by=admin)
+        save_marks(one, DAY, by=admin)
 
     take_another()
     day_page(client)
@@ -552,6 +552,6 @@ def test_extra_class_is_listed_on_its_day(client_of, admin):
         batch=batch, weekday=3, starts_at=datetime.time(9), ends_at=datetime.time(11)
     )
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
 
     assert "extra class" in day_page(client_of(admin)).content.decode()

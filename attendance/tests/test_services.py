@@ -9,7 +9,7 @@ from attendance.models import Mark, MarkChange
 from attendance.percentages import MarkStatus, Tally
 from attendance.services.sheets import SheetContent, StaleSheet, save_sheet, sheet_enrollments
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 6, 15)
@@ -39,9 +39,9 @@ def test_sheet_lists_students_of_that_day():
 def test_only_differing_marks_are_written_with_history(instructor):
     batch = DailyBatchFactory(instructor=instructor)
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
-    taken(batch, DAY, by=instructor)
+    save_marks(batch, DAY, by=instructor)
 
-    taken(batch, DAY, by=instructor, **{f"s{one.student_id}": "absent"})
+    save_marks(batch, DAY, by=instructor, **{f"s{one.student_id}": "absent"})
 
     (change,) = MarkChange.objects.all()
     assert (change.mark.student, change.before, change.after, change.changed_by) == (
@@ -57,7 +57,7 @@ def test_only_differing_marks_are_written_with_history(instructor):
 def test_stale_version_is_refused(instructor, admin):
     batch = DailyBatchFactory(instructor=instructor)
     enrollment = EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
 
     with pytest.raises(StaleSheet, match="Anita Rao saved this sheet"):
         save_sheet(

@@ -23,7 +23,7 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.models import Mark, MarkChange, Sheet
 from attendance.percentages import MarkStatus
 
-from .factories import taken, text_of
+from .factories import save_marks, text_of
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 6, 15)
@@ -110,7 +110,7 @@ def test_post_saves_all_marks_and_topic(client_of, instructor, batch):
 def test_second_save_corrects_and_history_shows_earlier_mark(client_of, instructor, admin, batch):
     one = EnrollmentFactory(batch=batch)
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
+    save_marks(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
 
     response = client_of(instructor).post(
         address(batch), {**marks_of(batch), "version": "1"}, follow=True
@@ -131,7 +131,7 @@ def test_second_save_corrects_and_history_shows_earlier_mark(client_of, instruct
 
 def test_history_lists_every_save_with_topic(client_of, instructor, admin, batch):
     one = EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
     sheet = Sheet.objects.get()
     sheet.topic = "Mirrors"
     sheet.save()
@@ -157,7 +157,7 @@ def test_history_lists_every_save_with_topic(client_of, instructor, admin, batch
 
 def test_unchanged_save_adds_no_history(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=instructor)
+    save_marks(batch, DAY, by=instructor)
 
     client_of(instructor).post(address(batch), {**marks_of(batch), "version": "1", "topic": ""})
 
@@ -205,9 +205,9 @@ def test_unchanged_rows_need_not_be_sent(client_of, instructor, batch):
 
 def test_unsent_row_keeps_mark_saved_by_others(client_of, instructor, admin, batch):
     one, two = EnrollmentFactory.create_batch(2, batch=batch)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
     seen = f"{one.student_id}p {two.student_id}p"
-    taken(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
+    save_marks(batch, DAY, by=admin, **{f"s{one.student_id}": "absent"})
 
     page = client_of(instructor).post(
         address(batch), {"version": "1", "seen": seen, f"mark-{two.student_id}": "late"}
@@ -221,7 +221,7 @@ def test_unsent_row_keeps_mark_saved_by_others(client_of, instructor, admin, bat
 
 def test_unchanged_save_writes_nothing(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
-    sheet = taken(batch, DAY, by=instructor)
+    sheet = save_marks(batch, DAY, by=instructor)
 
     response = client_of(instructor).post(address(batch), {**marks_of(batch), "version": "0"})
 
@@ -232,7 +232,7 @@ def test_unchanged_save_writes_nothing(client_of, instructor, batch):
 
 def test_student_enrolled_later_can_be_added_to_sheet(client_of, instructor, batch):
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=instructor)
+    save_marks(batch, DAY, by=instructor)
     late = EnrollmentFactory(batch=batch)
     client = client_of(instructor)
     assert "Not on the saved sheet yet" in client.get(address(batch)).content.decode()
@@ -247,7 +247,7 @@ def test_student_enrolled_later_can_be_added_to_sheet(client_of, instructor, bat
 
 def test_student_returned_on_same_day_is_on_sheet_once(client_of, instructor, batch):
     left = EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=instructor)
+    save_marks(batch, DAY, by=instructor)
     Enrollment.objects.filter(pk=left.pk).update(status="dropped", ended_on=DAY)
     EnrollmentFactory(batch=batch, student=left.student, enrolled_on=DAY)
 
@@ -314,7 +314,7 @@ def test_invalid_note_is_refused_beside_student(client_of, instructor, batch, no
 def test_rows_show_last_five_marks_and_tally(client_of, instructor, batch):
     student = EnrollmentFactory(batch=batch).student
     for number, status in enumerate(["absent", "present", "late", "excused", "present", "absent"]):
-        taken(batch, DAY - (6 - number) * ONE, **{f"s{student.pk}": status})
+        save_marks(batch, DAY - (6 - number) * ONE, **{f"s{student.pk}": status})
     newcomer = EnrollmentFactory(batch=batch, enrolled_on=DAY).student
 
     response = client_of(instructor).get(address(batch))
@@ -333,7 +333,7 @@ def test_rows_show_last_five_marks_and_tally(client_of, instructor, batch):
 
 def test_last_marks_exclude_other_batches(client_of, instructor, batch):
     before = EnrollmentFactory()
-    taken(before.batch, DAY - 5 * ONE, **{f"s{before.student_id}": "absent"})
+    save_marks(before.batch, DAY - 5 * ONE, **{f"s{before.student_id}": "absent"})
     Enrollment.objects.filter(pk=before.pk).update(status="dropped", ended_on=DAY - 2 * ONE)
     EnrollmentFactory(batch=batch, student=before.student, enrolled_on=DAY - 2 * ONE)
 
@@ -346,8 +346,8 @@ def test_fill_marks_all_without_saving(client_of, instructor, batch):
     one, two = (
         EnrollmentFactory(batch=batch, student__user__full_name=name) for name in ("Asha", "Bela")
     )
-    taken(batch, DAY - 2 * ONE, **{f"s{one.student_id}": "absent"})
-    taken(batch, DAY - ONE, **{f"s{two.student_id}": "late"})
+    save_marks(batch, DAY - 2 * ONE, **{f"s{one.student_id}": "absent"})
+    save_marks(batch, DAY - ONE, **{f"s{two.student_id}": "late"})
     EnrollmentFactory(batch=batch, enrolled_on=DAY, student__user__full_name="Charu")
     client = client_of(instructor)
 
@@ -365,7 +365,7 @@ def test_same_as_last_class_requires_earlier_sheet(client_of, instructor, batch)
     client = client_of(instructor)
 
     assert "Same as last class" not in client.get(address(batch)).content.decode()
-    taken(batch, DAY - ONE)
+    save_marks(batch, DAY - ONE)
     assert "Same as last class" in client.get(address(batch)).content.decode()
 
 
@@ -374,7 +374,7 @@ def test_same_as_last_class_requires_earlier_sheet(client_of, instructor, batch)
 
 def test_stale_page_keeps_choices_and_can_be_saved_again(client_of, instructor, admin, batch):
     mine, theirs = EnrollmentFactory.create_batch(2, batch=batch)
-    taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
+    save_marks(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
     client = client_of(instructor)
     fields = marks_of(batch, **{f"s{mine.student_id}": "late"}) | {f"note-{mine.student_id}": "Bus"}
     seen = f"{mine.student_id}p {theirs.student_id}p"
@@ -411,7 +411,7 @@ def test_stale_page_keeps_choices_and_can_be_saved_again(client_of, instructor, 
 
 def test_stale_page_without_seen_marks_keeps_all_choices(client_of, instructor, admin, batch):
     theirs = EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
+    save_marks(batch, DAY, by=admin, **{f"s{theirs.student_id}": "absent"})
 
     (row,) = (
         client_of(instructor)
@@ -571,7 +571,7 @@ def test_moved_or_added_class_needs_no_confirmation(client_of, instructor):
 
 def test_cancelling_class_keeps_saved_sheet(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
     ClassChangeFactory(batch=batch, class_of=(DAY, "17:00-18:30"), reason="Fever")
 
     response = client_of(admin).get(address(batch))
@@ -582,7 +582,7 @@ def test_cancelling_class_keeps_saved_sheet(client_of, admin, batch):
 
 def test_adding_holiday_keeps_saved_sheet(client_of, admin, batch):
     EnrollmentFactory(batch=batch)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
     HolidayFactory(day=DAY)
 
     response = client_of(admin).get(address(batch))
@@ -635,7 +635,7 @@ def test_late_correction_requires_reason(client_of, admin, batch):
     client = client_of(admin)
     fields = marks_of(batch, **{f"s{student.pk}": "excused"}) | {"version": "1"}
     for day in (DAY - 4 * ONE, DAY - 3 * ONE):
-        taken(batch, day, by=admin)
+        save_marks(batch, day, by=admin)
     assert "Reason for correcting" in client.get(address(batch, DAY - 4 * ONE)).content.decode()
     assert "Reason for correcting" not in client.get(address(batch, DAY - 3 * ONE)).content.decode()
 
@@ -743,7 +743,7 @@ def test_sheet_is_for_admin_and_own_instructor(client_of, instructor, admin, bat
 
 def test_history_is_for_users_who_see_sheet(client_of, instructor, admin, batch):
     student = EnrollmentFactory(batch=batch).student
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
 
     def status(user):
         return client_of(user).get(history(batch)).status_code
@@ -808,7 +808,7 @@ def test_restored_input_can_be_saved(client, instructor, batch, typed):
 
 def test_restored_input_is_compared_with_later_save(client, instructor, admin, batch, typed):
     asked = client.post(address(batch), typed)
-    taken(batch, DAY, by=admin)
+    save_marks(batch, DAY, by=admin)
 
     page = sign_in_with(client, asked, instructor)
 
@@ -986,7 +986,7 @@ def test_sheet_has_constant_queries(client_of, instructor, queries_of):
         EnrollmentFactory.create_batch(students, batch=batch)
         everybody_late = dict.fromkeys(marks_of(batch), MarkStatus.LATE.value)
         for number in range(1, 8):
-            taken(batch, DAY - number * ONE)
+            save_marks(batch, DAY - number * ONE)
         return [
             queries_of(lambda: client.get(address(batch))),
             queries_of(lambda: client.post(address(batch), {**marks_of(batch), "version": "0"})),
@@ -1001,7 +1001,7 @@ def test_sheet_has_constant_queries(client_of, instructor, queries_of):
 
 def test_older_sheet_can_be_corrected_with_new_student(client_of, instructor, batch):
     EnrollmentFactory.create_batch(39, batch=batch)
-    taken(batch, DAY - ONE, by=instructor)
+    save_marks(batch, DAY - ONE, by=instructor)
     EnrollmentFactory(batch=batch)
     fields = dict.fromkeys(marks_of(batch), "late") | {"version": "1"}
 

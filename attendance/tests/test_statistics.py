@@ -11,7 +11,7 @@ from attendance.percentages import Tally
 from attendance.services.sheets import SheetContent, save_sheet
 from finance.tests.test_races import at_once
 
-from .factories import taken
+from .factories import save_marks
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 6, 15)
@@ -30,7 +30,7 @@ def came(enrollment, statuses, first=DAY):
     words = {"P": "present", "A": "absent", "L": "late", "E": "excused"}
     for number, letter in enumerate(statuses):
         day = first + number * ONE
-        taken(enrollment.batch, day, **{f"s{enrollment.student_id}": words[letter]})
+        save_marks(enrollment.batch, day, **{f"s{enrollment.student_id}": words[letter]})
 
 
 def kept(enrollment):
@@ -156,7 +156,7 @@ def test_each_enrollment_has_its_own_counts(asha):
     ],
 )
 def test_verify_names_wrong_counts(asha, damage, sentence, capsys):
-    taken(asha.batch, DAY, **{f"s{asha.student_id}": "absent"})
+    save_marks(asha.batch, DAY, **{f"s{asha.student_id}": "absent"})
     call_command("verify")
     damage()
 

@@ -16,7 +16,7 @@ from accounts import tokens
 from accounts.models import ApiToken, User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule
 from finance.services import concessions, late_fees, refunds
@@ -31,7 +31,7 @@ def people(admin):
     batch = DailyBatchFactory(instructor=teacher)
     enrollment = enrolled(student=student, batch=batch, by=admin)
     enrolled(student=other, batch=BatchFactory(instructor=other_teacher), by=admin)
-    taken(batch, timezone.localdate(), by=teacher)
+    save_marks(batch, timezone.localdate(), by=teacher)
     plan = FeePlan.objects.create(course=batch.course, name="Halves")
     waiting, *_ = concessions.request_concession(
         student=student,

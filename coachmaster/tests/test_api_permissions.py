@@ -13,7 +13,7 @@ from accounts.models import StudentProfile
 from accounts.roles import INSTRUCTOR
 from accounts.services.sign_in import WRONG_CREDENTIALS
 from accounts.tests.factories import PASSWORD, UserFactory
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 from coachmaster.api import api
 from coachmaster.core.api import STATUS_MESSAGES
 from finance.tests.factories import enrolled, paid
@@ -170,7 +170,7 @@ def test_query_count_of_every_get_is_constant(people, path, person, queries_of):
                 paid(student=one, amount="10.00", by=people["admin"])
             UserFactory(role=INSTRUCTOR)
             DailyBatchFactory(instructor=people["teacher"])
-        taken(batch, today, by=people["teacher"])
+        save_marks(batch, today, by=people["teacher"])
 
     add_rows(2)
     caller.get(address)

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import DailyBatchFactory
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 from finance.tests.factories import enrolled, paid
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db]
@@ -25,7 +25,9 @@ def made(instructor):
     enrollments = [enrolled(batch=batch) for _ in range(40)]
     for enrollment in enrollments:
         paid(student=enrollment.student, amount="1000.00")
-    taken(batch, timezone.localdate(), **{f"s{one.student_id}": "present" for one in enrollments})
+    save_marks(
+        batch, timezone.localdate(), **{f"s{one.student_id}": "present" for one in enrollments}
+    )
     return {"batch": batch.pk, "student": enrollments[0].student_id}
 
 

@@ -13,7 +13,7 @@ from academics.models import Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.tests.factories import StudentFactory
 from attendance.models import AttendanceReminder, Presence
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 from finance.tests.factories import enrolled
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def today():
 
 
 def absent_in(batch, day, *students):
-    return taken(batch, day, **{f"s{student.pk}": "absent" for student in students})
+    return save_marks(batch, day, **{f"s{student.pk}": "absent" for student in students})
 
 
 def rows_of(response):
@@ -76,7 +76,7 @@ def test_only_students_absent_on_the_day_are_listed(client_of, admin, today):
     batch = DailyBatchFactory()
     one, two, late, excused = (EnrollmentFactory(batch=batch).student for _ in range(4))
     absent_in(batch, today - DAY, two)
-    taken(
+    save_marks(
         batch, today, **{f"s{one.pk}": "absent", f"s{late.pk}": "late", f"s{excused.pk}": "excused"}
     )
     client = client_of(admin)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from academics.models import Enrollment
 from academics.tests.factories import BatchFactory, DailyBatchFactory
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 from coachmaster.tests.api import Caller
 from finance.tests.factories import enrolled, paid
 
@@ -20,7 +20,7 @@ def test_admin_dashboard_has_figures_of_institute(admin, student):
     enrollment = enrolled(student=student, batch=batch)
     late = enrolled(fee="5000.00", due_on=timezone.localdate() + datetime.timedelta(days=9))
     paid(student=student, amount="2000.50")
-    taken(batch, timezone.localdate())
+    save_marks(batch, timezone.localdate())
 
     def recent(enrollment):
         return {
@@ -79,7 +79,7 @@ def test_admin_dashboard_equals_the_page(client_of, admin):
 def test_absences_and_missing_registers_equal_the_page(client_of, admin):
     batch = DailyBatchFactory()
     student = enrolled(batch=batch, enrolled_on=datetime.date(2026, 11, 22)).student
-    taken(batch, datetime.date(2026, 11, 24), **{f"s{student.pk}": "absent"})
+    save_marks(batch, datetime.date(2026, 11, 24), **{f"s{student.pk}": "absent"})
 
     page = client_of(admin).get(reverse("dashboards:admin-dashboard")).context
     answer = Caller(admin).get("/dashboard/admin")
@@ -114,7 +114,7 @@ def test_admin_who_teaches_has_instructor_dashboard(admin):
 def test_student_dashboard_has_enrollment_attendance_and_fees(student, instructor):
     batch = DailyBatchFactory(instructor=instructor)
     enrolled(student=student, batch=batch)
-    taken(batch, timezone.localdate())
+    save_marks(batch, timezone.localdate())
     caller = Caller(student)
 
     attendance = caller.get(f"/students/{student.pk}/attendance")
@@ -132,7 +132,7 @@ def test_student_dashboard_equals_the_page(client_of, student, instructor):
     Enrollment.objects.update(status="completed", ended_on=timezone.localdate())
     batch = DailyBatchFactory(instructor=instructor)
     enrollment = enrolled(student=student, batch=batch)
-    taken(batch, timezone.localdate(), **{f"s{student.pk}": "late"})
+    save_marks(batch, timezone.localdate(), **{f"s{student.pk}": "late"})
     paid(student=student, amount="3333.33")
 
     page = client_of(student.user).get(reverse("dashboards:student-dashboard")).context
@@ -154,7 +154,7 @@ def test_student_dashboard_equals_the_page(client_of, student, instructor):
 def test_instructor_dashboard_equals_the_page(client_of, instructor):
     batch = DailyBatchFactory(instructor=instructor)
     enrolled(batch=batch)
-    taken(batch, timezone.localdate())
+    save_marks(batch, timezone.localdate())
 
     page = client_of(instructor).get(reverse("dashboards:instructor-dashboard")).context
     answer = Caller(instructor).get("/dashboard/instructor")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from academics.tests.factories import BatchFactory, DailyBatchFactory, EnrollmentFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 from finance.services import cancellations
 from finance.tests.factories import enrolled, paid
 
@@ -82,7 +82,7 @@ def test_query_count_of_admin_dashboard_is_constant(client_of, admin, queries_of
         for _ in range(rows):
             batch = DailyBatchFactory()
             paid(student=enrolled(batch=batch).student, amount="100.00")
-            taken(batch, timezone.localdate())
+            save_marks(batch, timezone.localdate())
         client.get(page)
         return queries_of(lambda: client.get(page))
 
@@ -96,7 +96,7 @@ def test_query_count_of_instructor_dashboard_is_constant(client_of, instructor, 
     def add(rows):
         for batch in DailyBatchFactory.create_batch(rows, instructor=instructor):
             EnrollmentFactory(batch=batch)
-            taken(batch, timezone.localdate())
+            save_marks(batch, timezone.localdate())
         client.get(page)
         return queries_of(lambda: client.get(page))
 
@@ -115,7 +115,7 @@ def test_only_admin_is_staff_in_django_admin(client_of, student, instructor):
 def test_student_dashboard_shows_own_fees_attendance_and_next_class(client_of):
     batch = DailyBatchFactory(course__total_fee=Decimal("10000.00"))
     enrollment = enrolled(batch=batch)
-    taken(batch, timezone.localdate(), **{f"s{enrollment.student_id}": "late"})
+    save_marks(batch, timezone.localdate(), **{f"s{enrollment.student_id}": "late"})
     paid(student=enrollment.student, amount="4000.00")
 
     context = client_of(enrollment.student).get(reverse("dashboards:student-dashboard")).context
@@ -168,7 +168,7 @@ def test_course_chart_and_instructor_figures_equal_the_pages_they_link_to(
         enrolled(batch=batch, enrolled_on=batch.starts_on).student_id for _ in range(2)
     )
     for days_ago in (90, 1):
-        taken(
+        save_marks(
             batch,
             timezone.localdate() - days_ago * DAY,
             **{f"s{present}": "present", f"s{absent}": "absent"},
@@ -222,7 +222,7 @@ def test_pages_do_not_link_to_forbidden_pages(client_of, more):
     desk.permissions.set(Permission.objects.filter(codename__in=[*permissions, *more]))
     enrollment = enrolled(batch=DailyBatchFactory(), fee=1000)
     paid(student=enrollment.student, amount=400)
-    taken(enrollment.batch, timezone.localdate(), **{f"s{enrollment.student_id}": "absent"})
+    save_marks(enrollment.batch, timezone.localdate(), **{f"s{enrollment.student_id}": "absent"})
     client = client_of(UserFactory(role="Front desk"))
 
     for page in (

@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 
 from .conftest import overflow, page_problems
 
@@ -24,7 +24,7 @@ def batch(live_server, instructor):
     )
     EnrollmentFactory.create_batch(40, batch=batch, enrolled_on=MONTH)
     for day in range(1, 27):
-        taken(batch, MONTH.replace(day=day))
+        save_marks(batch, MONTH.replace(day=day))
     return batch
 
 
@@ -51,7 +51,7 @@ def test_student_pages_through_months_on_a_phone(browse, student):
     batch = DailyBatchFactory(starts_on=today - datetime.timedelta(days=70))
     EnrollmentFactory(batch=batch, student=student, enrolled_on=batch.starts_on)
     before = today - datetime.timedelta(days=1)
-    taken(batch, before, **{f"s{student.pk}": "late"})
+    save_marks(batch, before, **{f"s{student.pk}": "late"})
     page = browse(student.user, phone=True)
     page.goto(reverse("attendance:student-attendance", args=[student.pk]))
 

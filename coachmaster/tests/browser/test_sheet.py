@@ -11,7 +11,7 @@ from academics.models import Enrollment
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.models import Mark, MarkChange, Sheet
-from attendance.tests.factories import taken
+from attendance.tests.factories import save_marks
 
 from .conftest import overflow, page_problems
 
@@ -109,7 +109,7 @@ def test_tap_cycles_through_statuses_and_buttons_choose_one(browse, instructor, 
 
 def test_all_students_can_be_marked_at_once(browse, instructor, batch, today):
     chitra = Enrollment.objects.get(student__user__full_name="Chitra Iyer")
-    taken(batch, today - DAY, **{f"s{chitra.student_id}": "late"})
+    save_marks(batch, today - DAY, **{f"s{chitra.student_id}": "late"})
     page = browse(instructor)
     page.goto(address(batch, today))
     page.get_by_label("Topic of the class").fill("Waves")
