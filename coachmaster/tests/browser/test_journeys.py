@@ -62,7 +62,7 @@ def test_desk_enrolls_student_and_prints_receipt_on_one_page(browse, admin, batc
     page.get_by_label("UPI", exact=True).check()
     page.get_by_label("Reference").fill("412345678901")
     assert page_problems(page) == []
-    page.get_by_role("button", name="Record and show the receipt").dblclick()
+    page.get_by_role("button", name="Record payment").dblclick()
 
     expect(page.get_by_role("status").or_(page.locator(".messages"))).to_contain_text(
         "Payment of ₹5,000.00 from Asha Verma"
@@ -101,10 +101,10 @@ def test_desk_prorates_and_splits_a_fee_by_plan(browse, admin, batch):
     page.get_by_label("Batch").select_option(
         label=page.locator("option", has_text="JEE Morning").first.inner_text()
     )
-    expect(page.get_by_text("12 of 40 classes left · ₹3,600.00")).to_be_visible()
+    expect(page.get_by_text("remaining 12 of 40 classes: ₹3,600.00")).to_be_visible()
     page.get_by_label("Two halves").check()
     expect(amounts.nth(1)).to_have_value("6000.00")
-    page.get_by_role("button", name="Agree on ₹3,600.00").click()
+    page.get_by_role("button", name="Use ₹3,600.00").click()
     expect(page.get_by_label("Agreed fee")).to_have_value("3600.00")
     expect(amounts.nth(1)).to_have_value("1800.00")
     amounts.nth(0).fill("600")
@@ -141,27 +141,27 @@ def test_desk_drops_student_with_refund(browse, admin, batch):
     page.get_by_label("Not in the batch from").fill((timezone.localdate() + 5 * DAY).isoformat())
     page.locator("[name=reason]").fill("Moved to Pune")
     expect(page.get_by_text("₹12,000.00 × 20 of 30 classes")).to_be_visible()
-    page.get_by_label("Another fee to keep").fill("7,000")
+    page.get_by_label("Fee to retain (₹)").fill("7,000")
     page.get_by_label("Reason for another fee").fill("The teacher was ill for a week")
     expect(page.get_by_role("definition").filter(has_text="₹5,000.00")).to_be_visible()
     assert page_problems(page) == []
     page.get_by_role("button", name="Drop").click()
     expect(page.locator(".messages")).to_contain_text(
-        "₹7,000.00 of the fee stays charged; ₹5,000.00 is to be given back"
+        "Fee retained: ₹7,000.00. Refund ₹5,000.00 by"
     )
 
     page.goto(reverse("finance:refund-due-list"))
     assert page_problems(page) == []
-    page.get_by_role("link", name="Give money back to Asha Verma").click()
+    page.get_by_role("link", name="Refund Asha Verma").click()
     expect(page.get_by_label("Amount")).to_have_value("5000.00")
     page.get_by_label("UPI", exact=True).check()
     page.get_by_label("Reference").fill("412345678902")
     page.locator("[name=reason]").fill("Moved to Pune")
-    page.get_by_role("button", name="Give it back").dblclick()
+    page.get_by_role("button", name="Refund", exact=True).dblclick()
 
     expect(page.locator(".receipt")).to_contain_text("Rupees five thousand only")
     page.get_by_role("link", name="Refunds due").click()
-    expect(page.get_by_text("Nothing is to be given back")).to_be_visible()
+    expect(page.get_by_text("No refunds due")).to_be_visible()
     assert student.account.balance == 0
 
 
