@@ -48,7 +48,6 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         return [name for name in self.fields if name != "is_superuser" or request.user.is_superuser]
 
     def add_view(self, request, form_url="", extra_context=None):
-        """Redirect to the site, where new people get a link to set their password."""
         if not self.has_add_permission(request):
             return super().add_view(request, form_url, extra_context)
         return redirect("accounts:person-create")
@@ -96,7 +95,6 @@ class StudentProfileAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
     readonly_fields = ["user"]
 
     def add_view(self, request, form_url="", extra_context=None):
-        """Redirect to the site, which adds the person and the record together."""
         if not self.has_add_permission(request):
             return super().add_view(request, form_url, extra_context)
         return redirect("accounts:person-create")

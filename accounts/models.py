@@ -68,7 +68,6 @@ class UserQuerySet(ScopedQuerySet):
         return self.select_related("membership__group", "student_profile")
 
     def for_page(self, user):
-        """Add ``is_manageable``: whether ``user`` may manage the person's account."""
         manageable = self.model.objects.manageable_by(user).filter(pk=OuterRef("pk"))
         return self.for_list().annotate(is_manageable=Exists(manageable))
 
@@ -84,7 +83,6 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
 
     @transaction.atomic
     def create_user(self, *, full_name, role, email="", password=None, phone="", **fields):
-        """Create a person; without a password they need an invitation to set one."""
         user = self.model(full_name=full_name, email=email, phone=phone, **fields)
         user.set_password(password)
         user.full_clean()
@@ -340,11 +338,6 @@ class ApiToken(models.Model):
 
 
 class CalendarLink(models.Model):
-    """The seed of a person's secret link to their timetable.
-
-    The link is made from the seed and the secret key, so the database alone does not reveal it.
-    """
-
     user = models.OneToOneField(
         User,
         on_delete=models.CASCADE,
@@ -352,6 +345,7 @@ class CalendarLink(models.Model):
         related_name="calendar_link",
         verbose_name="person",
     )
+    # The link is made from the seed and the secret key, so the database alone does not reveal it.
     seed = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
 

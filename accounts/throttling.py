@@ -80,7 +80,6 @@ def count_tries(*tries):
 
 
 def _count_try(rows, first, subject, now):
-    """Count a try in the row of the first limit in the chain with tries left, and return it."""
     for limit in first.chain():
         row = rows[limit.key(subject)]
         if row.ends_at <= now:
@@ -120,7 +119,6 @@ def count_sign_in(request, name):
 
 
 def forgive_sign_in(request, name):
-    """Reset the count of this name and address, and do not count the try elsewhere."""
     pair, *others = (limit.key(subject) for limit, subject in _sign_in_tries(request, name))
     Attempts.objects.filter(key=pair).delete()
     Attempts.objects.filter(key__in=others, count__gt=0).update(count=F("count") - 1)
@@ -136,8 +134,6 @@ def delete_expired():
 
 
 def throttled(view):
-    """Decorator: show how long to wait, with status 429, when a limit is reached."""
-
     @functools.wraps(view)
     def inner(request, *args, **kwargs):
         try:

@@ -51,8 +51,6 @@ def revoke_all(user):
 
 
 class Token(HttpBearer):
-    """Require a token and a permission; ``optional`` also admits calls without a token."""
-
     def __init__(self, permission=None, *, optional=False):
         super().__init__()
         self.permission, self.optional = permission, optional

@@ -27,7 +27,6 @@ def unsaved_input(request, view):
 
 
 def store_unsaved_input(request, path):
-    """Store the input in the sign-in form for the page at ``path``; call it after sign-in."""
     if 0 < len(text := request.POST.get("typed", "")) <= MAX_LENGTH:
         request.session[_SESSION_KEY] = [path, text]
 

@@ -55,7 +55,6 @@ class NewPasswordForm(forms.Form):
         return self.cleaned_data["password"]
 
     def person(self):
-        """Return the person whose details the password must not contain."""
         return self.user
 
     def clean(self):

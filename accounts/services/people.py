@@ -63,10 +63,8 @@ def update_person(user, *, profile=None, **fields):
 
 
 def _check_admin_remains(person):
-    """Raise ValidationError if ``person`` is the last active person who can change roles.
-
-    Lock all of them, ordered, so that two Admins cannot remove each other at the same time.
-    """
+    """Raise ValidationError if ``person`` is the last active person who can change roles."""
+    # All are locked, in order, so that two Admins cannot remove each other at the same time.
     admins = User.objects.with_permission("change_membership")
     locked = Membership.objects.filter(user__in=admins).select_for_update().order_by("pk")
     ids = list(locked.values_list("pk", flat=True))
@@ -88,7 +86,6 @@ def check_can_change_role(person, *, by):
 
 @transaction.atomic
 def change_role(person, group, *, by):
-    """Change the role of ``person`` to ``group`` and notify them; raise ValidationError."""
     check_can_change_role(person, by=by)
     if group.name == STUDENT:
         raise ValidationError(
@@ -112,7 +109,6 @@ def check_can_deactivate(person, *, by):
 
 @transaction.atomic
 def deactivate(person, *, by):
-    """End the sign-in, sessions and tokens of ``person``; raise ValidationError."""
     check_can_deactivate(person, by=by)
     _check_admin_remains(person)
     person.is_active = False

@@ -22,7 +22,6 @@ def authenticate_person(request, name, password):
 
 
 def record_last_sign_in(user):
-    """Save the time without a history record."""
     user.last_login = timezone.now()
     type(user).objects.filter(pk=user.pk).update(last_login=user.last_login)
 
