@@ -5,29 +5,6 @@ from django.core.exceptions import ValidationError
 
 from coachmaster.core.states import State
 
-ATTENDANCE_PLACEHOLDERS = [
-    "name",
-    "admission_number",
-    "batch",
-    "attended",
-    "counted",
-    "percent",
-    "expected",
-    "absences",
-    "institute",
-    "phone",
-]
-ABSENCE_PLACEHOLDERS = ["name", "admission_number", "batch", "day", "institute", "phone"]
-FEE_PLACEHOLDERS = [
-    "name",
-    "admission_number",
-    "amount",
-    "due_on",
-    "institute",
-    "phone",
-    "upi_link",
-]
-
 _GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]")
 _DIGITS = string.digits + string.ascii_uppercase
 
@@ -72,22 +49,3 @@ def validate_upi_id(value):
         raise ValidationError(
             "Enter the UPI id as the bank shows it, like institute@okhdfcbank.", code="invalid"
         )
-
-
-def validate_fee_reminder(value):
-    _validate_placeholders(value, FEE_PLACEHOLDERS)
-
-
-def validate_attendance_reminder(value):
-    _validate_placeholders(value, ATTENDANCE_PLACEHOLDERS)
-
-
-def validate_absence_message(value):
-    _validate_placeholders(value, ABSENCE_PLACEHOLDERS)
-
-
-def _validate_placeholders(value, names):
-    rest = re.sub("{(" + "|".join(names) + ")}", "", value)
-    if "{" in rest or "}" in rest:
-        allowed = ", ".join(f"{{{name}}}" for name in names)
-        raise ValidationError(f"Use only these placeholders in braces: {allowed}.")

@@ -14,7 +14,8 @@ from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.reminders import SentReminder
 
-from .percentages import MarkStatus, Tally, least_expression, shortfall
+from .percentages import MarkStatus, Tally
+from .shortage import least_expression, shortfall
 
 
 class MarkCountsQuerySet(ScopedQuerySet):

@@ -8,9 +8,6 @@ from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from academics.validators import (
-    validate_absence_message,
-    validate_attendance_reminder,
-    validate_fee_reminder,
     validate_gstin,
     validate_upi_id,
 )
@@ -23,6 +20,8 @@ from coachmaster.core.fields import (
 )
 from coachmaster.core.money import ZERO
 from coachmaster.core.states import State
+
+from .reminder_texts import ReminderTexts
 
 _CACHE_KEY = "institute"
 
@@ -37,7 +36,7 @@ class InstituteManager(models.Manager):
         return cache.get_or_set(_CACHE_KEY, self.current, 60)
 
 
-class Institute(models.Model):
+class Institute(ReminderTexts):
     """The settings: a single row, created by `migrate`."""
 
     ONLY = 1
@@ -109,15 +108,6 @@ class Institute(models.Model):
         validators=[MaxValueValidator(365)],
         help_text="Ask before sending another reminder within this many days.",
     )
-    fee_reminder = MultiLineField(
-        "text of a fee reminder",
-        max_length=1000,
-        validators=[validate_fee_reminder],
-        default="Dear parent, {amount} of the fees of {name} ({admission_number}) was due on "
-        "{due_on}. Please pay at {institute}. {upi_link}",
-        help_text="Placeholders: {name}, {admission_number}, {amount}, {due_on}, {institute}, "
-        "{phone} and {upi_link}.",
-    )
     several_batches_at_once = models.BooleanField(
         default=False,
         help_text="Allow a student to be enrolled in several batches at the same time.",
@@ -156,25 +146,6 @@ class Institute(models.Model):
         "check-in by code",
         default=False,
         help_text="Instructors show a code in class, and students scan it with their own phones.",
-    )
-    attendance_reminder = MultiLineField(
-        "text of an attendance reminder",
-        max_length=1000,
-        validators=[validate_attendance_reminder],
-        default="Dear parent, {name} ({admission_number}) has attended {attended} of {counted} "
-        "classes of {batch}: {percent} %, where {expected} % are expected. Please call "
-        "{institute}, {phone}.",
-        help_text="Placeholders: {name}, {admission_number}, {batch}, {attended}, {counted}, "
-        "{percent}, {expected}, {absences} (in a row), {institute} and {phone}.",
-    )
-    absence_message = MultiLineField(
-        "text of an absence message",
-        max_length=1000,
-        validators=[validate_absence_message],
-        default="Dear parent, {name} ({admission_number}) was absent from {batch} on {day}. "
-        "Please call {institute}, {phone}.",
-        help_text="Sent from the list of absent students. Placeholders: {name}, "
-        "{admission_number}, {batch}, {day}, {institute} and {phone}.",
     )
 
     objects = InstituteManager()

@@ -6,8 +6,9 @@ from django.shortcuts import get_object_or_404
 from academics.models import Enrollment, Institute
 from academics.timetable import class_days
 from attendance.models import PRESENCE_COUNTS, Mark, Sheet, tally_of
-from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
+from attendance.percentages import MarkStatus, Tally
 from attendance.services.sheets import attendance_batches
+from attendance.shortage import AttendanceRequirement
 from coachmaster.core.dates import format_date, months_between
 from coachmaster.core.exports import CellType, ExportColumn
 

@@ -6,7 +6,8 @@ from functools import cache
 from operator import attrgetter
 
 from attendance.models import Presence
-from attendance.percentages import AttendanceRequirement, MarkStatus, Tally
+from attendance.percentages import MarkStatus, Tally
+from attendance.shortage import AttendanceRequirement
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.compiled import compiled
 from coachmaster.core.exports import CellType, ExportColumn

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from academics.models import Enrollment, Institute
 from attendance.models import Mark, MarkChange, Presence, Sheet, tally_of
-from attendance.percentages import AttendanceRequirement, Tally
+from attendance.percentages import Tally
+from attendance.shortage import AttendanceRequirement
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import month_end
 from coachmaster.core.querysets import restricted_id

@@ -122,7 +122,7 @@ def test_ticked_families_get_one_email_each(
         "own@example.com",
     ]
     assert (
-        "has attended 6 of 10 classes of JEE {M1}: 60 %, where 75 % are expected"
+        "has attended 6 of 10 classes of JEE {M1}: 60 %. At least 75 % is required"
         in mail.outbox[0].body
     )
     assert set(AttendanceReminder.objects.values_list("enrollment", "channel")) == {

@@ -16,8 +16,9 @@ from academics.tests.factories import (
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from attendance.models import Presence
-from attendance.percentages import AttendanceRequirement, Tally
+from attendance.percentages import Tally
 from attendance.queries.shortage import enrollment_shortages
+from attendance.shortage import AttendanceRequirement
 
 pytestmark = pytest.mark.django_db
 SHORTAGE = reverse("attendance:shortage")

@@ -11,7 +11,7 @@ from academics.models import Enrollment, Institute
 from accounts.unsaved_input import restored_input, restores_input
 from attendance.forms.sheets import AttendanceSheetForm, SheetDayForm, SheetFillForm
 from attendance.models import MarkChange, Sheet
-from attendance.percentages import STATUS_BY_VALUE, AttendanceRequirement, MarkStatus, Tally
+from attendance.percentages import STATUS_BY_VALUE, MarkStatus, Tally
 from attendance.queries.days import adjacent_class_day, nearby_class_days
 from attendance.queries.sheets import marks_by_student, sheet_and_previous, sheet_saves
 from attendance.services.sheets import (
@@ -25,6 +25,7 @@ from attendance.services.sheets import (
     save_sheet,
     sheet_enrollments,
 )
+from attendance.shortage import AttendanceRequirement
 from coachmaster.core.dates import format_date
 from coachmaster.core.pagination import paginate
 

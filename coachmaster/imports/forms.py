@@ -1,17 +1,18 @@
 from django import forms
 from django.core.exceptions import ValidationError
 
-from . import services
+from . import services, upload_limits
 from .reports import SHOWN
 
-_MEGABYTES = services.MOST_BYTES // 1024 // 1024
+_MEGABYTES = upload_limits.MOST_BYTES // 1024 // 1024
 
 
 class UploadForm(forms.Form):
     kind = forms.ChoiceField(label="What is in the file?", widget=forms.RadioSelect)
     file = forms.FileField(
         label="File",
-        help_text=f"XLSX, ODS or CSV, at most {_MEGABYTES} MB and {services.MOST_ROWS:,} rows. "
+        help_text=f"XLSX, ODS or CSV, at most {_MEGABYTES} MB and "
+        f"{upload_limits.MOST_ROWS:,} rows. "
         "The first row contains the column names.",
         widget=forms.FileInput(attrs={"accept": ".xlsx,.ods,.csv,.txt,.tsv"}),
         error_messages={"required": "Choose a file.", "empty": "The file is empty."},
@@ -32,7 +33,7 @@ class UploadForm(forms.Form):
 
     def clean_file(self):
         file = self.cleaned_data["file"]
-        if file.size > services.MOST_BYTES:
+        if file.size > upload_limits.MOST_BYTES:
             raise ValidationError(
                 f"More than {_MEGABYTES} MB. Split the file, or ask whoever runs the server to "
                 "import it with the import command."

@@ -1,5 +1,4 @@
 import contextlib
-import datetime
 import tempfile
 
 from django.conf import settings
@@ -11,10 +10,7 @@ from accounts.roles import sees_whole_institute
 from coachmaster.core.fields import SingleLineField
 from coachmaster.core.importers import open_table
 
-#: Bytes of a workbook after unpacking.
-MOST_UNPACKED = 100 * 1024 * 1024
-#: An uploaded file that is not imported is deleted after this time.
-EXPIRES_AFTER = datetime.timedelta(days=1)
+from .upload_limits import EXPIRES_AFTER, MOST_UNPACKED
 
 
 class ImportQuerySet(models.QuerySet):

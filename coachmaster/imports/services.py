@@ -8,10 +8,7 @@ from .kinds import KINDS
 from .models import Import
 from .progress import Progress
 from .reports import applied_report, preview_report, storable
-
-#: Larger files are imported by the command.
-MOST_BYTES = 10 * 1024 * 1024
-MOST_ROWS = 50_000
+from .upload_limits import MOST_ROWS
 
 
 class AlreadyDone(Exception):

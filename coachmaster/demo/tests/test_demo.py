@@ -11,7 +11,7 @@ from academics.models import Batch, Enrollment, EnrollmentStatus
 from academics.tests.factories import held_classes
 from accounts.models import StudentProfile, User
 from attendance.models import Mark, Presence, Sheet
-from attendance.percentages import AttendanceRequirement
+from attendance.shortage import AttendanceRequirement
 from coachmaster.demo import institute
 from finance.balances import refresh_day_totals
 from finance.ledger import PaymentStatus, fee_status

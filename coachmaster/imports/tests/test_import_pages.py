@@ -19,7 +19,7 @@ from accounts.models import StudentProfile, User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.tests.workbooks import ods, xlsx
-from coachmaster.imports import services
+from coachmaster.imports import services, upload_limits
 from coachmaster.imports.kinds import KINDS
 from coachmaster.imports.models import Import
 from coachmaster.imports.progress import Progress
@@ -511,7 +511,7 @@ def test_unreadable_upload_is_refused_with_a_sentence(desk, content, sentence):
 
 
 def test_file_of_too_many_bytes_needs_the_command(desk):
-    page = desk.upload(f"name,address\nAsha,{'x' * services.MOST_BYTES}\n").content.decode()
+    page = desk.upload(f"name,address\nAsha,{'x' * upload_limits.MOST_BYTES}\n").content.decode()
 
     assert "More than 10 MB." in page
     assert "import command" in page

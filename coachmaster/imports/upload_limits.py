@@ -1,0 +1,10 @@
+"""Limits on uploaded files. The import commands have none."""
+
+import datetime
+
+MOST_BYTES = 10 * 1024 * 1024
+MOST_ROWS = 50_000
+#: Bytes of a workbook after unpacking.
+MOST_UNPACKED = 100 * 1024 * 1024
+#: An uploaded file that is not imported is deleted after this time.
+EXPIRES_AFTER = datetime.timedelta(days=1)
