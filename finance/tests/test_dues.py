@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django.asserts import assertContains
 
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
@@ -160,12 +161,19 @@ def test_ages_add_up_to_the_dues(client_of, admin, institute_with_dues):
         assert owed.students == len(context["debtors"]) > 0
         assert owed.overdue == sum(debtor.overdue for debtor in context["debtors"])
         assert owed.overdue_students == sum(debtor.overdue > 0 for debtor in context["debtors"])
-    totals = client.get(DUES).context["totals"]
+    page = client.get(DUES)
+    totals = page.context["totals"]
     assert totals.ages == [
         Decimal(amount) for amount in ("500.00", "600.00", "311.11", "11.11", "11.11", "711.11")
     ]
     assert totals.amount == summaries.dues_summary(today).amount
     assert totals.overdue == summaries.dues_summary(today).overdue
+    for label, css_class, amount in (
+        ("Due today", "", "₹600.00"),
+        ("Overdue 1–30 days", ' class="bad"', "₹311.11"),
+        ("Overdue over 90 days", ' class="bad"', "₹711.11"),
+    ):
+        assertContains(page, f"<dt>{label}</dt><dd{css_class}>{amount}</dd>", html=True)
 
 
 def test_filtered_list_keeps_the_sort_order(client_of, admin):
