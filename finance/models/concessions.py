@@ -63,7 +63,7 @@ class Concession(models.Model):
     amount = MoneyField()
     kind = models.CharField(max_length=10, choices=ConcessionKind.choices)
     reason = SingleLineField(max_length=200)
-    #: Shared by the rows of one concession, which are approved and withdrawn together.
+    #: Shared by the rows of one concession, which are approved and cancelled together.
     token = models.CharField(max_length=64, db_index=True)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -102,7 +102,7 @@ class Concession(models.Model):
                 condition=Q(cancelled_on=None, cancel_reason="")
                 | (Q(cancelled_on__isnull=False) & ~Q(cancel_reason="")),
                 name="concession_cancelled_with_a_reason",
-                violation_error_message="Enter the reason for withdrawing the concession.",
+                violation_error_message="Enter the reason for cancelling the concession.",
             ),
             *date_bounds("concession", "approved_on", "cancelled_on"),
         ]

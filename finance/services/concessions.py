@@ -125,7 +125,7 @@ def approve_concession(*, token, by):
     """Approve a concession as of today. Raise ValidationError if too much is paid."""
     rows = _locked_rows(token)
     if not all(row.is_waiting for row in rows):
-        raise ValidationError("This concession is already decided.")
+        raise ValidationError("This concession is already approved or declined.")
     student = rows[0].student
     status = fee_status(student, timezone.localdate())
     unpaid = {line.charge.pk: line.unpaid for line in status.lines}
@@ -142,13 +142,13 @@ def approve_concession(*, token, by):
 
 
 @transaction.atomic
-def withdraw_concession(*, token, reason, by):
-    """Decline a waiting concession, or withdraw an approved one."""
+def cancel_concession(*, token, reason, by):
+    """Decline a waiting concession, or cancel an approved one."""
     if not reason:
         raise ValidationError({"reason": "Enter a reason."})
     rows = _locked_rows(token)
     if any(row.cancelled_on for row in rows):
-        raise ValidationError("This concession is already withdrawn.")
+        raise ValidationError("This concession is already cancelled.")
     today = timezone.localdate()
     for row in rows:
         row.cancelled_on, row.cancelled_by, row.cancel_reason = today, by, reason[:200]

@@ -192,7 +192,7 @@ def test_concession_above_the_limit_applies_after_approval(client_of, admin):
     row.refresh_from_db()
     assert (balance(student), row.approved_by) == (Decimal("6000.00"), admin)
     again = client.post(reverse("finance:concession-approve", args=[row.pk]))
-    assert "already been approved or declined" in messages_after(client, again)[-1]
+    assert "already approved or declined" in messages_after(client, again)[-1]
 
 
 def test_approving_asks_for_the_password_again_after_ten_minutes(client_of, admin, time_machine):

@@ -372,7 +372,7 @@ def test_past_day_counts_each_entry_from_its_date(admin):
             by=admin,
         )
         next_day()
-        concessions.withdraw_concession(token=conceded.token, reason="x", by=admin)
+        concessions.cancel_concession(token=conceded.token, reason="x", by=admin)
 
         owed = []
         for days in range(7):

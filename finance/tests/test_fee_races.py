@@ -85,7 +85,7 @@ def test_concession_is_either_approved_or_declined(owner):
 
     results = at_once(
         *[lambda: concessions.approve_concession(token=token, by=owner)] * 3,
-        *[lambda: concessions.withdraw_concession(token=token, reason="No", by=owner)] * 3,
+        *[lambda: concessions.cancel_concession(token=token, reason="No", by=owner)] * 3,
     )
 
     assert len(refused(results)) >= 4

@@ -224,7 +224,7 @@ class FeeDesk(RuleBasedStateMachine):
     def take_back(self, which):
         given = self.one(self.given(), which)
         before = self.net_charges[given.student_id]
-        concessions.withdraw_concession(token=given.token, reason="in error", by=self.by)
+        concessions.cancel_concession(token=given.token, reason="in error", by=self.by)
         self.owe(given.student, self.net_charges[given.student_id] - before)
 
     @rule(which=which, amount=paise, mode=strategies.sampled_from(Mode.values))

@@ -97,7 +97,7 @@ def busy(clock, student, admin):
     clock(8)
     cheque = paid(student=student, amount="600.00", mode="cheque", cheque_on=day(8), by=admin)
     clock(9)
-    concessions.withdraw_concession(token=sibling.token, reason="No sibling", by=admin)
+    concessions.cancel_concession(token=sibling.token, reason="No sibling", by=admin)
     clock(10)
     cancel_receipt(payment=wrong, by=admin, reason="entered twice")
     clock(11)

@@ -120,7 +120,7 @@ def concession_approve(request, pk):
     rows = _concession_rows(request, pk)
     student, amount = rows[0].student, display(_total(rows))
     if not all(row.is_waiting for row in rows):
-        messages.error(request, "This concession has already been approved or declined.")
+        messages.error(request, "This concession is already approved or declined.")
         return redirect(_fees_url(student))
     form = ApprovalForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
@@ -154,7 +154,7 @@ def concession_cancel(request, pk):
     form = CancelReasonForm(request.POST or None)
     if form.is_valid():
         try:
-            concessions.withdraw_concession(
+            concessions.cancel_concession(
                 token=first.token, by=request.user, reason=form.cleaned_data["reason"]
             )
         except ValidationError as refusal:
