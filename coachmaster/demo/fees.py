@@ -119,7 +119,7 @@ def _charges(academy, plan, rows):
         return charges
     for charge in charges:
         charge.cancelled_on, charge.cancelled_by = plan.ended_on, academy.desk
-        charge.cancel_reason = plan.reason if plan.is_transferred else f"Left: {plan.reason}"
+        charge.cancel_reason = plan.reason if plan.is_transferred else f"Dropped: {plan.reason}"
     final = [(plan.due_on, plan.final_fee)] if plan.final_fee > ZERO else []
     for charge in build_charges(plan.enrollment, final, on=plan.ended_on, by=academy.desk):
         charge.created_at = academy.desk_hour(plan.ended_on)

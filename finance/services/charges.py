@@ -19,7 +19,10 @@ def post_charges(*, students, kind, label, amount, due_on, token, by, batch=None
     """
     if kind in (ChargeKind.TUITION, ChargeKind.LATE_FEE):
         raise ValidationError(
-            {"kind": "Tuition is charged by enrolling, and late fees by their rules."}
+            {
+                "kind": "Choose another kind. Tuition is charged on enrollment, "
+                "late fees by the late fee rules."
+            }
         )
     if not token:
         raise ValidationError("This form has expired. Open it again.")

@@ -80,14 +80,14 @@ def enroll_several(*, students, batch, enrolled_on, by, plan=None):
 def drop(*, enrollment, ended_on, reason, by, fee_to_keep=None, fee_reason=""):
     """End an active enrollment early; ``fee_to_keep`` is the tuition in rupees to keep."""
     if not reason:
-        raise ValidationError({"reason": "Enter the reason for leaving."})
+        raise ValidationError({"reason": "Enter the reason for dropping the student."})
     lock_account(enrollment.student_id)
-    note = f"{reason} (fee kept: {fee_reason})" if fee_reason else reason
+    note = f"{reason} (fee retained: {fee_reason})" if fee_reason else reason
     enrollment = end_enrollment(
         enrollment, EnrollmentStatus.DROPPED, ended_on=ended_on, reason=note
     )
     if fee_to_keep is not None:
-        _retain_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Left: {note}", by=by)
+        _retain_fee(enrollment, fee_to_keep, ended_on=ended_on, reason=f"Dropped: {note}", by=by)
         refresh_accounts([enrollment.student_id])
     return enrollment
 

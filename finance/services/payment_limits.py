@@ -76,8 +76,8 @@ def _check_cash(payment, active, ceiling):
         total = sum(earlier, payment.amount)
         if total >= ceiling:
             message = (
-                f"With this, {display(total)} in cash would have been taken {occasion}. "
-                f"Section 269ST of the Income-tax Act forbids {display(ceiling)} or more: "
-                "take it by bank, UPI or card."
+                f"With this payment, cash received {occasion} would be {display(total)}. "
+                f"Section 269ST of the Income-tax Act forbids {display(ceiling)} or more. "
+                "Accept a bank transfer, UPI or card."
             )
             raise ValidationError({"amount": message})

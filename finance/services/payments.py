@@ -81,7 +81,7 @@ def record_payment(*, student, received: ReceivedMoney, by) -> Payment:
         payment = Payment(student=student, mode=received.mode, reference=received.reference)
         references = LiveReference.objects.select_related("payment")
         if taken := references.filter(pk=live_reference(payment)).first():
-            message = f"This reference is on receipt {taken.payment} already. Check the number."
+            message = f"This reference is already on receipt {taken.payment}. Check the number."
             raise Conflict({"reference": message}) from None
         raise
 
@@ -207,8 +207,8 @@ def _check_not_duplicate(student, received, payments):
     for payment in payments:
         if payment.amount == received.amount and payment.recorded_at >= since:
             error = PossibleDuplicate(
-                f"{display(payment.amount)} was recorded for {student} at "
-                f"{timezone.localtime(payment.recorded_at):%H:%M} already "
+                f"{display(payment.amount)} was already recorded for {student} at "
+                f"{timezone.localtime(payment.recorded_at):%H:%M} "
                 f"(receipt {payment.receipt_number}). "
                 "Tick “Record it again” if this is a second payment."
             )

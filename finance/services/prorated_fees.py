@@ -30,17 +30,18 @@ def prorated_fee_from(batch, fee, joined_on):
 
 
 def prorated_fee_until(enrollment, fee, ended_on):
-    """Count classes before a transfer as held. Return None as above."""
+    """Count classes before a transfer as held. Return None without an end date or classes."""
     current, *earlier = enrollment.with_predecessors
     if current.batch.ends_on is None:
         return None
-    batches = [one.batch for one in (current, *earlier)]
+    batches = [enrollment.batch for enrollment in (current, *earlier)]
     timetable = Timetable(batches, (earlier or [current])[-1].enrolled_on, current.batch.ends_on)
     days = timetable.class_days(current.batch, current.enrolled_on)
     if not days:
         return None
     before = sum(
-        len(timetable.class_days(one.batch, one.enrolled_on, one.ended_on - DAY)) for one in earlier
+        len(timetable.class_days(left.batch, left.enrolled_on, left.ended_on - DAY))
+        for left in earlier
     )
     held, all_days = before + sum(day < ended_on for day in days), before + len(days)
     return ProratedFee(fee=fee, counted=held, all=all_days, amount=share(fee, held, all_days))

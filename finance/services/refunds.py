@@ -72,7 +72,7 @@ def _check_reference(mode, reference):
         missing = (
             "the number of the cheque"
             if mode == Mode.CHEQUE
-            else f"the bank’s reference: {mode.label} has one"
+            else f"the bank’s reference of the {mode.label} refund"
         )
         raise ValidationError({"reference": f"Enter {missing}."})
 

@@ -42,7 +42,7 @@ def reminder_text(student, institute, amount, due_on):
 def record_reminders(students, *, channel, by, again=False, leave_out=False):
     """Record reminders to ``students`` (ids) with dues today; return the notices to send.
 
-    Raise RemindedAlready if some were reminded recently and neither ``again`` nor ``leave_out``.
+    Raise RecentlyReminded if some were reminded recently and neither ``again`` nor ``leave_out``.
     """
     institute = Institute.objects.current()
     list(
@@ -81,5 +81,5 @@ FEE_REMINDERS = ReminderKind(
     student_of=lambda student: student,
     remind=record_reminders,
     reason="has nothing to pay today, or no mobile number",
-    reasons="nothing due, no address, or reminded already",
+    reasons="nothing due, no address, or already reminded",
 )

@@ -335,7 +335,7 @@ def test_bank_reference_is_accepted_once(desk, owing):
     receipt = desk("POST", "/payments", body)[1]["receipt_number"]
 
     assert desk("POST", "/payments", {**body, "amount": 6, "reference": "ab-12"}) == wrong(
-        409, reference=f"This reference is on receipt {receipt} already. Check the number."
+        409, reference=f"This reference is already on receipt {receipt}. Check the number."
     )
 
 

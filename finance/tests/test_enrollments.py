@@ -323,12 +323,12 @@ def test_dropping_retains_part_of_the_fee(client_of, admin, student):
     assert (enrollment.status, enrollment.ended_on, enrollment.end_reason) == (
         "dropped",
         today(),
-        "moved to Pune (fee kept: agreed by phone)",
+        "moved to Pune (fee retained: agreed by phone)",
     )
     assert Account.objects.get().balance == Decimal("1000.00")
     cancelled, kept = Charge.objects.order_by("pk")
     assert (cancelled.cancel_reason, cancelled.cancelled_by) == (
-        "Left: moved to Pune (fee kept: agreed by phone)",
+        "Dropped: moved to Pune (fee retained: agreed by phone)",
         admin,
     )
     assert (kept.amount, kept.due_on) == (Decimal("6000.00"), cancelled.due_on)

@@ -410,7 +410,7 @@ def test_row_of_totals_is_skipped_and_compared(file, batches, total, agrees):
 
     assert run.code == 0, run.errors
     assert "3 rows created" in run.out
-    assert "Row 5: taken as the sum of the rows above, and skipped." in run.out
+    assert "Row 5: read as totals, and skipped." in run.out
     assert ("Total in row 5 (differs)" in run.out) is not agrees
     assert "Total in row 5" in run.out
     assert StudentProfile.objects.count() == 3
@@ -432,6 +432,6 @@ def test_subtotals_are_skipped(file, batches):
     run = switch(file, KIRAN, LEELA, first, MEERA, last)
 
     assert run.code == 0, run.errors
-    assert "Rows 4, 6: taken as the sum of the rows above, and skipped." in run.out
+    assert "Rows 4, 6: read as totals, and skipped." in run.out
     assert "Total in row 6\n" in run.out
     assert "differs" not in run.out

@@ -226,7 +226,7 @@ def test_reference_is_unique_and_free_again_after_cancellation(client_of, admin,
 
     refused = post(client, other, mode="bank_transfer", reference="utr44321")
     assert refused.context["form"].errors["reference"] == [
-        f"This reference is on receipt {first} already. Check the number."
+        f"This reference is already on receipt {first}. Check the number."
     ]
 
     cancel_receipt(payment=first, reason="wrong student", by=admin)
@@ -586,7 +586,7 @@ def test_one_cheque_number_may_come_from_two_students_and_not_twice_from_one(
     again = post(client, owing, amount="1,000", **cheque)
     post(client, enrolled(fee="9000.00").student, **cheque)
 
-    assert "This reference is on receipt" in again.context["form"].errors["reference"][0]
+    assert "This reference is already on receipt" in again.context["form"].errors["reference"][0]
     assert Payment.objects.count() == 2
 
 

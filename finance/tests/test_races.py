@@ -160,7 +160,7 @@ def test_bank_reference_is_used_once(owner):
 
     assert Payment.objects.count() == 1
     assert {refusal.messages[0] for refusal in refused(results)} == {
-        f"This reference is on receipt {Payment.objects.get()} already. Check the number."
+        f"This reference is already on receipt {Payment.objects.get()}. Check the number."
     }
     assert not list(checks.find_problems())
 

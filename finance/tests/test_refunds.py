@@ -87,7 +87,7 @@ def test_invalid_refund_is_refused_with_a_message(desk, payment, typed, field):
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
-        ("upi", "Enter the bank’s reference: UPI has one."),
+        ("upi", "Enter the bank’s reference of the UPI refund."),
         ("cheque", "Enter the number of the cheque."),
     ],
 )

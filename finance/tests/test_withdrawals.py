@@ -202,7 +202,7 @@ def test_another_fee_needs_a_reason(desk, enrollment, student):
 
     leave(desk, enrollment, fee_to_keep="3000", fee_reason="Hardship")
     assert balance(student) == Decimal("-3000.00")
-    assert Enrollment.objects.get().end_reason == "Moved to Pune (fee kept: Hardship)"
+    assert Enrollment.objects.get().end_reason == "Moved to Pune (fee retained: Hardship)"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from academics.models import Batch, Enrollment
 from accounts.models import StudentProfile, User
+from coachmaster.core.money import grouped
 from finance.forms.enrollments import BatchEnrollForm
 from finance.models import FeePlan
 from finance.services import enrollments
@@ -30,7 +31,7 @@ def batch_enroll(request, pk):
     if is_valid and not is_searching and (enrolled := _enroll(request, form, batch)):
         count = len(enrolled)
         messages.success(
-            request, f"{count} student{'s' if count != 1 else ''} enrolled in {batch}."
+            request, f"{grouped(count)} student{'s' if count != 1 else ''} enrolled in {batch}."
         )
         return redirect("academics:batch-students", pk=batch.pk)
     data = form.cleaned_data if form.is_bound else {}

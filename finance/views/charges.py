@@ -7,7 +7,7 @@ from django.utils import timezone
 from academics.models import Batch
 from accounts.models import StudentProfile, student_or_404
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import display
+from coachmaster.core.money import display, grouped
 from coachmaster.core.views import form_page
 from finance.forms.charges import BatchChargeForm, CancelReasonForm, ChargeForm
 from finance.models import Charge, ChargeKind
@@ -107,10 +107,10 @@ def _preview(form, students):
 
 def _batch_charge_message(form, batch, charged):
     count, total = len(charged), len(form.cleaned_data["students"])
-    students = f"{count} student{'s' if count != 1 else ''}"
+    students = f"{grouped(count)} student{'s' if count != 1 else ''}"
     message = _charge_message(form, f"{students} of {batch}")
     if count < total:
-        message += f" {total - count} had already been charged by this form."
+        message += f" {grouped(total - count)} had already been charged by this form."
     return message
 
 

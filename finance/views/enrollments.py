@@ -6,7 +6,7 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
-from coachmaster.core.money import ZERO, display, plain
+from coachmaster.core.money import ZERO, display, grouped, plain
 from coachmaster.core.views import form_page
 from finance.forms.enrollments import BatchCompletionForm, CompletionForm, EnrollmentForm
 from finance.forms.installments import InstallmentTable
@@ -149,7 +149,7 @@ def batch_complete(request, pk):
             last_day = format_date(form.cleaned_data["last_day"])
             messages.success(
                 request,
-                f"{batch} completed by {count} student{'s' if count != 1 else ''}. "
+                f"{grouped(count)} student{'s' if count != 1 else ''} completed {batch}. "
                 f"Last day: {last_day}.",
             )
             return redirect(batch)

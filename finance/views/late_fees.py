@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from coachmaster.core.concurrency import lock_on_post
-from coachmaster.core.money import ZERO, display
+from coachmaster.core.money import ZERO, display, grouped
 from coachmaster.core.views import form_page
 from finance.forms.late_fees import LateFeeRuleForm
 from finance.models import LateFeeRule
@@ -48,7 +48,7 @@ def late_fees_post(request):
     charged = late_fees.post_late_fees(on=timezone.localdate(), by=request.user)
     if charged:
         amount = display(sum((charge.amount for charge in charged), ZERO))
-        count = f"{len(charged)} late fee{'s' if len(charged) != 1 else ''}"
+        count = f"{grouped(len(charged))} late fee{'s' if len(charged) != 1 else ''}"
         messages.success(request, f"{count} charged, total {amount}.")
     elif LateFeeRule.objects.filter(is_active=True).exists():
         messages.info(

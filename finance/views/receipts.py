@@ -65,7 +65,7 @@ def receipt_printed(request, pk):
 @never_cache
 @throttling.throttled
 def receipt_check(request, token):
-    """Show anyone with a receipt whether it is genuine, and no more than is printed on it."""
+    """Show whether a receipt is genuine, and nothing that is not printed on it."""
     throttling.count_tries((CHECK_LIMIT, throttling.client_address(request)))
     payments = Payment.objects.select_related("student__user", "reversal").with_refunded()
     payment = payments.filter(pk=verification.payment_id_from_token(token)).first()

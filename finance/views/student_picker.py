@@ -17,7 +17,10 @@ MAX_SUGGESTIONS = 8
 
 
 def picked_student(request, picker):
-    """Return the student of the query string, or None. Raise Http404 if there is no such one."""
+    """Return the student of the query string, or None.
+
+    Raise Http404 if there is no such student.
+    """
     if "student" not in request.GET:
         return None
     students = StudentProfile.objects.visible_to(request.user).select_related("user")

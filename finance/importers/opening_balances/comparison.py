@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.db.models import Count, Sum
 
 from academics.models import Enrollment
-from coachmaster.core.money import ZERO, display
+from coachmaster.core.money import ZERO, display, grouped
 from finance.models import Charge, ChargeKind, Concession, Payment, Refund
 
 #: Columns that a row of totals may sum up, and their field of `BatchTotals`.
@@ -41,7 +41,7 @@ class BatchComparison:
     def pairs(self):
         """Return ``(label, in the file, in CoachMaster)`` as texts."""
         return [
-            ("students", f"{self.file.students:,}", f"{self.stored.students:,}"),
+            ("students", grouped(self.file.students), grouped(self.stored.students)),
             *(
                 (name, display(getattr(self.file, name)), display(getattr(self.stored, name)))
                 for name in ("fee", "concession", "paid", "balance")
@@ -69,8 +69,7 @@ def compare_total(totals, result):
         return
     lines = ", ".join(str(line) for line, *_ in totals)
     result.notes.append(
-        f"Row{'s' if len(totals) > 1 else ''} {lines}: taken as the sum of the rows above, and "
-        "skipped."
+        f"Row{'s' if len(totals) > 1 else ''} {lines}: read as totals, and skipped."
     )
     grand_totals = [(line, sums) for line, sums, is_subtotal in totals if not is_subtotal]
     if not grand_totals:

@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from coachmaster.core.dates import format_date, validate_date
-from coachmaster.core.money import ZERO, display
+from coachmaster.core.money import ZERO, display, grouped
 from finance.services.late_fees import post_late_fees
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{charge.student}  {display(charge.amount)}  {charge.label}")
         verb = "would be posted" if options["dry_run"] else "posted"
         amount = display(sum((charge.amount for charge in posted), ZERO))
-        fees = f"{len(posted)} late fee{'s' if len(posted) != 1 else ''}"
+        fees = f"{grouped(len(posted))} late fee{'s' if len(posted) != 1 else ''}"
         summary = f"{fees} {verb} as of {format_date(on)}, total {amount}."
         self.stdout.write(self.style.SUCCESS(summary))
 
