@@ -151,7 +151,7 @@ def test_installments_changed_twice_at_once_add_up_to_the_fee(owner):
 
 @pytest.mark.parametrize("second", ["concession", "enroll"])
 @pytest.mark.parametrize("first", ["charge", "enroll several", "late fees"])
-def test_actions_on_one_batch_at_once_keep_its_totals_right(owner, first, second):
+def test_concurrent_actions_on_a_batch_keep_totals_correct(owner, first, second):
     today = timezone.localdate()
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     asha, bela = (enrolled(batch=batch, due_on=today - timedelta(days=9)).student for _ in range(2))
@@ -179,7 +179,7 @@ def test_actions_on_one_batch_at_once_keep_its_totals_right(owner, first, second
     assert not list(checks.find_problems())
 
 
-def test_opposite_transfers_at_once_leave_both_batches_right(owner):
+def test_concurrent_opposite_transfers_leave_both_batches_correct(owner):
     one, other = BatchFactory.create_batch(2)
     there, back = enrolled(batch=one), enrolled(batch=other)
     today = timezone.localdate()
@@ -193,7 +193,7 @@ def test_opposite_transfers_at_once_leave_both_batches_right(owner):
     assert not list(checks.find_problems())
 
 
-def test_opening_payment_and_receipt_at_once_keep_the_day_total_right(owner):
+def test_concurrent_opening_payment_and_receipt_keep_the_day_total_correct(owner):
     today = timezone.localdate()
     batch = BatchFactory()
     asha, bela = (enrolled(batch=batch).student for _ in range(2))

@@ -393,7 +393,7 @@ class FeeDesk(RuleBasedStateMachine):
 
 @pytest.mark.size
 @pytest.mark.django_db
-def test_books_are_right_after_any_history():
+def test_balances_are_correct_after_random_histories():
     run_state_machine_as_test(
         FeeDesk,
         settings=settings(

@@ -196,7 +196,7 @@ def meeting(first, second):
     at_once(slowly, meanwhile)
 
 
-def test_payment_and_cancellation_at_once_keep_the_day_total_right(owner):
+def test_concurrent_payment_and_cancellation_keep_the_day_total_correct(owner):
     wrong = paid(student=enrolled().student, amount="7.00")
     other = enrolled().student
 
@@ -209,7 +209,7 @@ def test_payment_and_cancellation_at_once_keep_the_day_total_right(owner):
     assert not list(checks.find_problems())
 
 
-def test_payment_and_drop_at_once_keep_the_balance_right(owner):
+def test_concurrent_payment_and_drop_keep_the_balance_correct(owner):
     enrollment = enrolled(fee="12000.00")
     today = timezone.localdate()
 

@@ -370,7 +370,7 @@ def papers(content):
         }
 
 
-def test_command_writes_a_statement_for_everybody_ever_charged(three, tmp_path):
+def test_command_writes_a_statement_for_every_charged_student(three, tmp_path):
     said = run(tmp_path / "all.zip")
 
     found = papers((tmp_path / "all.zip").read_bytes())
