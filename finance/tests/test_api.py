@@ -484,7 +484,7 @@ def test_page_and_api_agree_about_a_student(client_of, admin, owing):
     assert (told["status"], told["part_paid"]) == (fees.status, fees.is_part_paid)
     assert Decimal(str(told["next_due"]["amount"])) == fees.next_due.unpaid
     assert Decimal(str(listed["total_paid"])) == payments["total_paid"] == Decimal("3300.30")
-    assert [one["id"] for one in listed["payments"]] == [one.pk for one in payments["page"]]
+    assert [row["id"] for row in listed["payments"]] == [payment.pk for payment in payments["page"]]
 
 
 @pytest.mark.parametrize("call", ["fee-status", "payments?per_page=5"])
@@ -571,8 +571,8 @@ def test_concurrent_form_and_api_use_consecutive_numbers(ways):
 
     codes = all_at_once(
         *[
-            (way, one, amount, {})
-            for one in students
+            (way, student, amount, {})
+            for student in students
             for way, amount in zip(ways, "12", strict=True)
         ],
         *bad,
@@ -602,7 +602,7 @@ def test_concurrent_form_and_api_accept_a_bank_reference_once(ways):
     students = [enrolled(fee="1000.00").student for _ in range(4)]
     transfer = {"payment_mode": "upi", "reference": "632912345678"}
 
-    codes = all_at_once(*[(way, one, "10", transfer) for one in students for way in ways])
+    codes = all_at_once(*[(way, student, "10", transfer) for student in students for way in ways])
 
     assert sum(code in (201, 302) for code in codes) == 1
     assert {code for code in codes if code not in (201, 302)} <= {200, 409}

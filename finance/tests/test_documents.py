@@ -161,9 +161,9 @@ def test_tax_invoice_adds_up():
         "SGST 9% ₹953.43",
         "Received, tax included ₹12,500.50",
     ]:
-        assert any(line in one for one in said), line
+        assert any(line in part for part in said), line
     assert Decimal("10593.64") + 2 * Decimal("953.43") == RECEIPT.amount
-    assert not any("IGST" in one for one in said)
+    assert not any("IGST" in part for part in said)
 
 
 def test_invoice_for_another_state_has_igst():

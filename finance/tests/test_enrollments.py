@@ -82,9 +82,9 @@ def test_first_matches_of_many_batches_are_offered(client_of, admin, student):
         page = client.get(ADD, {"student": student.pk, **query})
         found = [batch.name for batch in page.context["form"].fields["batch"].offered]
         assert all(
-            f'<option value="{one.pk}"' in page.content.decode()
-            for one in (first, third)
-            if one.name in found
+            f'<option value="{batch.pk}"' in page.content.decode()
+            for batch in (first, third)
+            if batch.name in found
         )
         return found, 'name="find"' in page.content.decode()
 
@@ -703,8 +703,8 @@ def test_several_students_pay_by_a_fee_plan(client_of, admin, student):
     assert refused.context["form"].errors["plan"]
     several(client, batch, [student, other], plan=plan.pk)
 
-    for one in (student, other):
-        assert list(one.charges.order_by("due_on").values_list("due_on", "amount", "label")) == [
+    for person in (student, other):
+        assert list(person.charges.order_by("due_on").values_list("due_on", "amount", "label")) == [
             (today(), Decimal("4500.01"), "Installment 1 of 2"),
             (today() + 30 * DAY, Decimal("4500.00"), "Installment 2 of 2"),
         ]

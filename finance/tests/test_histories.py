@@ -270,7 +270,7 @@ class FeeDesk(RuleBasedStateMachine):
     @rule(which=which, part=strategies.integers(1, 100))
     def give_back(self, which, part):
         payments = self.active_payments().with_refunded()
-        payment = self.one([one for one in payments if one.amount > one.refunded], which)
+        payment = self.one([row for row in payments if row.amount > row.refunded], which)
         if payment:
             amount = max(
                 (payment.amount - payment.refunded) * part / 100, Decimal("0.01")
