@@ -154,7 +154,7 @@ def test_course_update_keeps_other_fields(admin):
     assert (status, data) == (200, course_json(course, description="New", total_fee=100.1))
 
 
-def test_response_can_be_sent_back(admin):
+def test_course_update_accepts_the_course_as_read(admin):
     course = CourseFactory(total_fee=Decimal("0.29"))
     caller = Caller(admin)
 

@@ -88,9 +88,9 @@ def save(client, course, **changes):
 def test_new_fee_does_not_change_agreed_fees(client_of, admin):
     enrollment = EnrollmentFactory(batch__course__name="JEE")
 
-    said = save(client_of(admin), enrollment.batch.course, total_fee="15,000")
+    shown = save(client_of(admin), enrollment.batch.course, total_fee="15,000")
 
-    assert said == [
+    assert shown == [
         "Course JEE saved. The new fee is for new enrollments; 1 student keeps the agreed fee."
     ]
     assert Enrollment.objects.get().agreed_fee == Decimal("12000.00")
@@ -100,9 +100,9 @@ def test_batches_of_an_inactive_course_continue(client_of, admin):
     course = CourseFactory(name="JEE")
     BatchFactory.create_batch(2, course=course)
 
-    said = save(client_of(admin), course, is_active="")
+    shown = save(client_of(admin), course, is_active="")
 
-    assert said == ["Course JEE saved. No new batches can be added; 2 batches continue."]
+    assert shown == ["Course JEE saved. No new batches can be added; 2 batches continue."]
     assert f'href="{reverse("academics:batch-create")}?course=' not in (
         client_of(admin).get(course.get_absolute_url()).content.decode()
     )

@@ -18,7 +18,7 @@ def add(client, **values):
     )
 
 
-def said(client):
+def messages_of(client):
     page = client.get(reverse("academics:holiday-list"))
     return [str(message) for message in page.context["messages"]]
 
@@ -31,7 +31,7 @@ def test_admin_adds_holiday(client_of, admin):
     assert [(holiday.day, holiday.name) for holiday in Holiday.objects.all()] == [
         (datetime.date(2026, 11, 8), "Diwali")
     ]
-    assert said(client) == ["Holiday Diwali added: 8 Nov 2026."]
+    assert messages_of(client) == ["Holiday Diwali added: 8 Nov 2026."]
 
 
 def test_admin_adds_several_days_and_existing_holidays_keep_their_name(client_of, admin):
@@ -45,7 +45,7 @@ def test_admin_adds_several_days_and_existing_holidays_keep_their_name(client_of
         "Govardhan Puja, 09 Nov 2026",
         "Diwali, 10 Nov 2026",
     ]
-    assert said(client) == [
+    assert messages_of(client) == [
         "Holiday Diwali added: 8 Nov 2026 to 10 Nov 2026, 2 days.",
         "Already a holiday and not renamed: 9 Nov 2026.",
     ]
@@ -60,7 +60,7 @@ def test_holiday_keeps_existing_attendance_and_warns(client_of, admin):
         add(client, first="2026-06-10")
 
         assert (
-            said(client)[1]
+            messages_of(client)[1]
             == "Attendance was already marked: 1 attendance sheet is kept and counted."
         )
     sheet.refresh_from_db()

@@ -50,7 +50,7 @@ def save(client, **changes):
     return client.post(reverse("academics:institute"), settings(**changes))
 
 
-def switch(on):
+def allow_several_batches(on):
     institute = Institute.objects.current()
     institute.several_batches_at_once = on
     save_institute(institute)
@@ -175,15 +175,15 @@ def test_several_batches_setting_updates_active_enrollments(client_of, admin):
 
 def test_database_refuses_second_enrollment_after_switch_off():
     enrollment = EnrollmentFactory()
-    switch(True)
-    switch(False)
+    allow_several_batches(True)
+    allow_several_batches(False)
 
     with pytest.raises(IntegrityError):
         EnrollmentFactory(student=enrollment.student)
 
 
 def test_several_batches_cannot_be_switched_off_while_in_use(client_of, admin):
-    switch(True)
+    allow_several_batches(True)
     for name in ("Asha", "Bala", "Chitra", "Dev"):
         student = StudentFactory(user__full_name=name)
         EnrollmentFactory.create_batch(2, student=student, is_exclusive=False)
@@ -199,11 +199,11 @@ def test_several_batches_cannot_be_switched_off_while_in_use(client_of, admin):
 
 
 def test_two_students_with_one_name_are_counted_separately():
-    switch(True)
+    allow_several_batches(True)
     for _ in range(2):
         EnrollmentFactory(student__user__full_name="Asha Verma", is_exclusive=False)
 
-    switch(False)
+    allow_several_batches(False)
 
     assert Institute.objects.current().several_batches_at_once is False
 
@@ -225,7 +225,7 @@ def test_switch_off_during_an_enrollment_leaves_one_enrollment():
     from finance.services.enrollments import enroll
 
     for _ in range(5):
-        switch(True)
+        allow_several_batches(True)
         first = EnrollmentFactory(is_exclusive=False)
         batch = BatchFactory()
         start = threading.Barrier(2)
@@ -240,7 +240,7 @@ def test_switch_off_during_an_enrollment_leaves_one_enrollment():
                 connection.close()
 
         acts = [
-            lambda: switch(False),
+            lambda: allow_several_batches(False),
             lambda first=first, batch=batch: enroll(
                 student=first.student, batch=batch, enrolled_on=batch.starts_on, by=None
             ),

@@ -25,11 +25,11 @@ class ClassDay:
 
     @property
     def slots(self):
-        return [one.slot for one in self.classes if not one.not_held_reason]
+        return [scheduled.slot for scheduled in self.classes if not scheduled.not_held_reason]
 
     @property
     def notes(self):
-        return [one.note for one in self.classes if one.note]
+        return [scheduled.note for scheduled in self.classes if scheduled.note]
 
     @property
     def tally(self):
@@ -72,7 +72,7 @@ def _class_days(day, batches, sheets):
     rows = []
     for batch in running:
         schedule, sheet = timetable.schedule(batch, day), sheets.get(batch.pk)
-        if sheet or any(not one.not_held_reason for one in schedule.classes):
+        if sheet or any(not scheduled.not_held_reason for scheduled in schedule.classes):
             rows.append(
                 ClassDay(
                     batch, day, schedule.classes, sheet, schedule.first_at or datetime.time.max

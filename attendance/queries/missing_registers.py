@@ -84,7 +84,9 @@ def _saved_days(*, first, last, instructor):
 
 
 def _has_ended_class(classes, now):
-    return any(one.day < now.date() or one.slot.ends_at <= now.time() for one in classes)
+    return any(
+        scheduled.day < now.date() or scheduled.slot.ends_at <= now.time() for scheduled in classes
+    )
 
 
 class _EnrolledPeriods:

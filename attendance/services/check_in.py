@@ -78,7 +78,7 @@ def read_code(code):
 
 
 def held_classes(schedule):
-    return [one for one in schedule.classes if not one.not_held_reason]
+    return [scheduled for scheduled in schedule.classes if not scheduled.not_held_reason]
 
 
 def at_time(day, at):
@@ -87,10 +87,10 @@ def at_time(day, at):
 
 def current_class(classes, when, *, early=EARLY, after=datetime.timedelta(0)):
     """Return the class from ``early`` before its start until ``after`` its end, or None."""
-    for one in classes:
-        opens_at = at_time(one.day, one.slot.starts_at) - early
-        if opens_at <= when < at_time(one.day, one.slot.ends_at) + after:
-            return one
+    for scheduled in classes:
+        opens_at = at_time(scheduled.day, scheduled.slot.starts_at) - early
+        if opens_at <= when < at_time(scheduled.day, scheduled.slot.ends_at) + after:
+            return scheduled
     return None
 
 

@@ -56,7 +56,7 @@ def _send(instructor, rows, today):
         for row in rows
     ]
     message = emails.compose_email(
-        "attendance/mail/registers",
+        "attendance/emails/registers",
         f"{len(rows)} missing register{'s' if len(rows) > 1 else ''}",
         instructor.email,
         user=instructor,

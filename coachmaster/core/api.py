@@ -242,7 +242,7 @@ def error_body(error):
     if not hasattr(error, "error_dict"):
         return {"message": " ".join(error.messages)}
     errors = {
-        name: [message for one in field_errors for message in one.messages]
+        name: [message for problem in field_errors for message in problem.messages]
         for name, field_errors in error.error_dict.items()
     }
     message = " ".join(errors.pop(NON_FIELD_ERRORS, []))

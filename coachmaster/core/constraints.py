@@ -29,8 +29,8 @@ def errors_by_field(model, **fields):
         }
         by_field = defaultdict(list)
         for field, errors in error.error_dict.items():
-            for one in errors:
-                by_field[fields.get(names.get(one.message, ""), field)].append(one)
+            for violation in errors:
+                by_field[fields.get(names.get(violation.message, ""), field)].append(violation)
         raise ValidationError(by_field) from error
 
 
