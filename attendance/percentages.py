@@ -4,6 +4,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import models
 
+from coachmaster.core.money import grouped
+
 
 class MarkStatus(models.TextChoices):
     PRESENT = "present", "Present"
@@ -65,17 +67,23 @@ class Tally:
             ("late", self.late),
             ("excused", self.excused),
         )
-        return " · ".join(f"{count} {status}" for status, count in counts if count) or "no marks"
+        return (
+            " · ".join(f"{grouped(count)} {status}" for status, count in counts if count)
+            or "no marks"
+        )
 
     @property
     def calculation(self):
         """`36 present + 2 late = 38 attended; 38 ÷ (38 + 4 absent) = 90.5 %`"""
         if not self.counted:
             return "no classes yet"
-        attended = f"{self.present} present + {self.late} late = {self.attended} attended"
-        counted = f"({self.attended} + {self.absent} absent)"
-        excused = f"; {self.excused} excused left out" if self.excused else ""
-        return f"{attended}; {self.attended} ÷ {counted} = {self.percentage_label}{excused}"
+        attended, late, absent = grouped(self.attended), grouped(self.late), grouped(self.absent)
+        added = f"{grouped(self.present)} present + {late} late = {attended} attended"
+        excused = f"; {grouped(self.excused)} excused left out" if self.excused else ""
+        return (
+            f"{added}; {attended} ÷ ({attended} + {absent} absent) = "
+            f"{self.percentage_label}{excused}"
+        )
 
     def __add__(self, other):
         return Tally(
@@ -88,4 +96,4 @@ class Tally:
     def __str__(self):
         if not self.counted:
             return "no classes yet"
-        return f"{self.attended} of {self.counted} · {self.percentage_label}"
+        return f"{grouped(self.attended)} of {grouped(self.counted)} · {self.percentage_label}"

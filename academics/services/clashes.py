@@ -15,6 +15,7 @@ from academics.models import (
 )
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.exceptions import Conflict
+from coachmaster.core.money import grouped
 from coachmaster.core.text import folded
 
 
@@ -75,7 +76,7 @@ def enrollment_clash_messages(ids):
             pairs[first, second] = number + students, min(name, other_name)
     messages = []
     for (first, second), (students, name) in sorted(pairs.items()):
-        others = f"and {students - 1:,} more have" if students > 1 else "has"
+        others = f"and {grouped(students - 1)} more have" if students > 1 else "has"
         messages.append(f"{name} {others} class in {first} and {second} at one time.")
     return messages
 

@@ -1,6 +1,8 @@
 from django import forms
 from django.core.exceptions import ValidationError
 
+from coachmaster.core.money import grouped
+
 from . import services, upload_limits
 from .reports import SHOWN
 
@@ -12,8 +14,7 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label="File",
         help_text=f"XLSX, ODS or CSV, at most {_MEGABYTES} MB and "
-        f"{upload_limits.MOST_ROWS:,} rows. "
-        "The first row contains the column names.",
+        f"{grouped(upload_limits.MOST_ROWS)} rows. The first row contains the column names.",
         widget=forms.FileInput(attrs={"accept": ".xlsx,.ods,.csv,.txt,.tsv"}),
         error_messages={"required": "Choose a file.", "empty": "The file is empty."},
     )
@@ -35,8 +36,8 @@ class UploadForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > upload_limits.MOST_BYTES:
             raise ValidationError(
-                f"More than {_MEGABYTES} MB. Split the file, or ask whoever runs the server to "
-                "import it with the import command."
+                f"More than {_MEGABYTES} MB. Split the file, or ask the person who runs the "
+                "server to import it with the import command."
             )
         return file
 

@@ -14,6 +14,7 @@ from attendance.importers.sheets import AttendanceImporter
 from attendance.importers.totals import AttendanceTotalsImporter
 from coachmaster.core.exports import CellType, ExportColumn
 from coachmaster.core.importers import Importer
+from coachmaster.core.money import grouped
 from finance.importers.enrollments import EnrollmentImporter
 from finance.importers.opening_balances import OpeningBalanceImporter
 from finance.importers.payments import PaymentImporter
@@ -41,7 +42,7 @@ class ImportKind:
     def counted(self, number):
         """Return `1 student` or `1,200 students`."""
         one, many = self.importer_class.noun
-        return f"{number:,} {one if number == 1 else many}"
+        return f"{grouped(number)} {one if number == 1 else many}"
 
     def example_table(self):
         headings, *rows = self.example
@@ -66,7 +67,7 @@ _KINDS = [
         InstructorImporter,
         "accounts.add_user",
         [
-            ["Name", "E-mail", "Mobile"],
+            ["Name", "Email", "Mobile"],
             ["Imran Khan", "imran@example.com", "98765 43210"],
             ["Maya Das", "maya@example.com", None],
         ],
@@ -118,7 +119,7 @@ _KINDS = [
         StudentImporter,
         "accounts.add_user",
         [
-            ["First name", "Last name", "E-mail", "Mobile", "DOB", "Father's name",
+            ["First name", "Last name", "Email", "Mobile", "DOB", "Father's name",
              "Parent mobile", "Address"],
             ["Asha", "Verma", "asha@example.com", "98765 43211", _DAY(2009, 11, 24),
              "Anil Verma", "98765 43212", "4 MG Road, Pune"],

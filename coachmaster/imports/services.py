@@ -3,6 +3,7 @@ import hashlib
 from django.utils import timezone
 
 from coachmaster.core.importers import SeveralSheets, Unreadable, import_table, normalised
+from coachmaster.core.money import grouped
 
 from .kinds import KINDS
 from .models import Import
@@ -103,8 +104,8 @@ def _run(upload, table, **options):
 def _check_size(table, upload):
     if table.count() > MOST_ROWS:
         raise Unreadable(
-            f"More than {MOST_ROWS:,} rows. Split the file, or ask whoever runs the server to "
-            f"import it with manage.py {KINDS[upload.kind].command}."
+            f"More than {grouped(MOST_ROWS)} rows. Split the file, or ask the person who runs "
+            f"the server to import it with manage.py {KINDS[upload.kind].command}."
         )
 
 

@@ -13,6 +13,7 @@ from coachmaster.core.exports import (
     requested_export,
 )
 from coachmaster.core.importers import Unreadable
+from coachmaster.core.money import grouped
 from coachmaster.core.pagination import all_rows
 from coachmaster.core.views import list_page
 
@@ -242,7 +243,7 @@ def import_apply(request, pk):
         upload.refresh_from_db(fields=["created", "changed"])
         counted = KINDS[upload.kind].counted(upload.created)
         messages.success(
-            request, f"{upload} imported: {counted} created, {upload.changed:,} changed."
+            request, f"{upload} imported: {counted} created, {grouped(upload.changed)} changed."
         )
     else:
         messages.error(

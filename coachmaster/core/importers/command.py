@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError
 from tqdm import tqdm
 
+from coachmaster.core.money import grouped
+
 from .columns import normalised
 from .importer import Importer, import_table
 from .limits import SeveralSheets, Unreadable
@@ -147,20 +149,21 @@ class ImportCommand(BaseCommand):
         for note in result.notes[:MOST_SHOWN]:
             self.stdout.write(note)
         if (more := len(result.notes) - MOST_SHOWN) > 0:
-            self.stdout.write(f"… and {more:,} more of these.")
+            self.stdout.write(f"… and {grouped(more)} more of these.")
         if result.problems:
             self._refuse(result.problems, name)
         for imported in result.changed_rows[:MOST_SHOWN]:
             self.stdout.write(f"  {imported}")
         if (more := result.changed - MOST_SHOWN) > 0:
-            self.stdout.write(f"  … and {more:,} more are changed.")
+            self.stdout.write(f"  … and {grouped(more)} more are changed.")
         self._write_comparison(result.comparison)
         one, many = self.importer_class.noun
         self.stdout.write(
             self.style.SUCCESS(
-                f"{'Would have: ' if dry_run else ''}{result.created:,} "
-                f"{one if result.created == 1 else many} created, {result.changed:,} changed, "
-                f"{result.unchanged:,} unchanged, {len(result.skipped):,} skipped."
+                f"{'Would have: ' if dry_run else ''}{grouped(result.created)} "
+                f"{one if result.created == 1 else many} created, "
+                f"{grouped(result.changed)} changed, {grouped(result.unchanged)} unchanged, "
+                f"{grouped(len(result.skipped))} skipped."
             )
         )
         if dry_run:
@@ -170,8 +173,8 @@ class ImportCommand(BaseCommand):
         for problem in problems[:MOST_SHOWN]:
             self.stderr.write(f"  {problem}")
         if (more := len(problems) - MOST_SHOWN) > 0:
-            self.stderr.write(f"  … and {more:,} more.")
-        count = f"{len(problems):,} problem{'s' if len(problems) > 1 else ''}"
+            self.stderr.write(f"  … and {grouped(more)} more.")
+        count = f"{grouped(len(problems))} problem{'s' if len(problems) > 1 else ''}"
         raise CommandError(
             f"{name} was not imported: {count}. Nothing was written.", returncode=REFUSED
         )

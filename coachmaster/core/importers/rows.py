@@ -5,6 +5,7 @@ import tempfile
 from django.core.exceptions import ValidationError
 
 from coachmaster.core.chunks import CHUNK_SIZE
+from coachmaster.core.money import grouped
 
 from .limits import MOST_CHARACTERS
 from .mapping import joined
@@ -134,7 +135,7 @@ class RowReader:
 
     def _set_value(self, row, column, text):
         if len(text) > MOST_CHARACTERS:
-            raise ValidationError(f"At most {MOST_CHARACTERS:,} characters.")
+            raise ValidationError(f"At most {grouped(MOST_CHARACTERS)} characters.")
         value = column.clean(text) if text else None
         if value not in (None, ""):
             row[column.name] = value

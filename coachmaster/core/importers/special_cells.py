@@ -8,6 +8,8 @@ import collections
 import posixpath
 import re
 
+from coachmaster.core.money import grouped
+
 from .limits import MOST_CELLS, MOST_COLUMNS, Unreadable
 from .packages import BROKEN, LOCKED, without_prefix
 
@@ -31,7 +33,7 @@ class SpecialCells:
         self._lines, self._columns = max(self._lines, line), max(self._columns, place + times)
         if self._lines * self._columns > MOST_CELLS:
             raise Unreadable(
-                f"More than {MOST_CELLS:,} cells. Split the sheet into smaller ones, "
+                f"More than {grouped(MOST_CELLS)} cells. Split the sheet into smaller ones, "
                 "and delete what lies far from the table."
             )
         if text:

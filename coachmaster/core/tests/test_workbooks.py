@@ -318,7 +318,7 @@ def test_far_row_is_read(rows):
 def test_far_cell_of_excel_is_refused_before_memory_is_allocated(rows):
     far = '<row r="1"><c><v>1</v></c></row><row r="1048576"><c r="J1048576"><v>1</v></c></row>'
 
-    with pytest.raises(Unreadable, match="More than 10,000,000 cells"):
+    with pytest.raises(Unreadable, match="More than 1,00,00,000 cells"):
         rows(xlsx_of(far))
 
 
@@ -327,7 +327,7 @@ def test_repeated_cells_are_refused_before_memory_is_allocated(rows):
     row = f'<table:table-row table:number-rows-repeated="1048576">{value}/></table:table-row>'
     wide = f'{value} table:number-columns-repeated="501"/>'
 
-    with pytest.raises(Unreadable, match="More than 10,000,000 cells"):
+    with pytest.raises(Unreadable, match="More than 1,00,00,000 cells"):
         rows(ods_of(f'<table:table table:name="S">{row * 10}</table:table>'))
     with pytest.raises(Unreadable, match="More than 500 columns"):
         rows(ods(S=[["A"], [wide]]))

@@ -497,7 +497,7 @@ def test_openeducat_files_are_imported_with_their_own_headers(desk, way):
         (b'name\n"x\n', "A quote"),
         (
             b"name,dob\n" + b"x,never\n" * 50_001,
-            "More than 50,000 rows. Split the file, or ask whoever runs the server",
+            "More than 50,000 rows. Split the file, or ask the person who runs the server",
         ),
     ],
 )
