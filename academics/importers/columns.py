@@ -9,6 +9,7 @@ class RecordsByName:
     """Courses or batches by code, else by name."""
 
     def __init__(self, records):
+        self._noun = records.model._meta.verbose_name
         self._by_code, self._by_name = {}, {}
         for record in records:
             self.add(record)
@@ -26,7 +27,8 @@ class RecordsByName:
         records = self._by_name.get(folded(text), [])
         if not records:
             raise ValidationError(
-                "There is none with this code or name. Write it as stored, or import it first."
+                f"No {self._noun} has this code or name. Correct it, or import the "
+                f"{self._noun} first."
             )
         if len(records) > 1:
             raise ValidationError("Several have this name. Write the code.")

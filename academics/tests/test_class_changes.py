@@ -373,7 +373,7 @@ def test_extra_class_is_added_and_undone(client_of, admin, batch):
         "Evening ends on 30 Jun 2026. Choose that day or an earlier one."
     ]
     response = client.post(address, {**fields, "to_day": "2026-06-07"}, follow=True)
-    assert messages_of(response) == ["An extra class of Evening is on Sun 7 Jun, 10:00."]
+    assert messages_of(response) == ["Extra class of Evening added on Sun 7 Jun, 10:00."]
     undo = reverse("academics:class-change-undo", args=[ClassChange.objects.get().pk])
     assert client.get(undo).status_code == 200
     response = client.post(undo, follow=True)

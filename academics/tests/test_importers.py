@@ -171,7 +171,7 @@ def test_batch_may_name_its_course_by_an_imported_id(file):
     [
         (
             "X,,Latin,,01/06/2026,,,,",
-            "row 2, Course: “Latin”: There is none with this code or name.",
+            "row 2, Course: “Latin”: No course has this code or name.",
         ),
         (
             "X,,JEE-2Y,nobody,01/06/2026,,,,",

@@ -106,7 +106,7 @@ def batch_create(request):
         Batch(),
         initial={"course": request.GET.get("course")},
         message="Batch {} added.",
-        title="Add a batch",
+        title="Add batch",
         submit="Add batch",
         back=reverse("academics:batch-list"),
         back_label="Batches",

@@ -92,8 +92,8 @@ def class_add(request, pk):
         batch,
         add,
         initial=initial,
-        message="An extra class of {batch} is on {when}.",
-        title=f"Add a class to {batch}",
+        message="Extra class of {batch} added on {when}.",
+        title=f"Add class to {batch}",
         lead=lead,
         submit="Add class",
         back=_back_url(request, batch, timezone.localdate()),
@@ -149,7 +149,7 @@ def class_change_undo(request, pk):
         else:
             messages.success(request, f"Change of {batch} undone: {change.description}.")
             for clash in clashes:
-                messages.warning(request, f"There is a clash: {clash}")
+                messages.warning(request, f"Restored despite a clash: {clash}")
             if not change.keeps_start:
                 _warn_about_sheets(request, batch, [change.to_day])
             return redirect(back)

@@ -69,7 +69,7 @@ def course_create(request):
     return form_page(
         request,
         form,
-        title="Add a course",
+        title="Add course",
         submit="Add course",
         back=reverse("academics:course-list"),
         back_label="Courses",

@@ -48,7 +48,7 @@ def holiday_create(request):
     return _holiday_page(
         request,
         form,
-        title="Add a holiday",
+        title="Add holiday",
         lead="No batch has class on a holiday, and no attendance is marked.",
         submit="Add holiday",
     )

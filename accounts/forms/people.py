@@ -16,7 +16,7 @@ class PeopleFilter(FilterForm):
     show = forms.ChoiceField(
         label="Show",
         choices=[
-            ("", "Everybody"),
+            ("", "All people"),
             ("active", "Active"),
             ("enrolled", "Enrolled students"),
             ("invited", "Invited, no password yet"),

@@ -64,14 +64,16 @@ def update_person(user, *, profile=None, **fields):
 
 def _check_admin_remains(person):
     """Raise ValidationError if ``person`` is the last active person who can change roles."""
-    # All are locked, in order, so that two Admins cannot remove each other at the same time.
     admins = User.objects.with_permission("change_membership")
+    # Lock their memberships in order, so that two Admins cannot remove each other at once.
     locked = Membership.objects.filter(user__in=admins).select_for_update().order_by("pk")
     ids = list(locked.values_list("pk", flat=True))
     # Asked again after the lock.
     others = User.objects.with_permission("change_membership").exclude(pk=person.pk)
     if person.pk in ids and not others.exists():
-        raise ValidationError(f"{person} is the last active Admin. Make somebody else Admin first.")
+        raise ValidationError(
+            f"{person} is the last active Admin. Give another person the role Admin first."
+        )
 
 
 def check_can_change_role(person, *, by):

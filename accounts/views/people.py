@@ -98,7 +98,7 @@ def person_create(request):
     return form_page(
         request,
         form,
-        title="Add a person",
+        title="Add person",
         template="accounts/people/form.html",
         lead="They get a link to set their own password.",
         back=reverse("accounts:person-list"),

@@ -43,7 +43,7 @@ class AttendanceTotalsImporter(Importer):
                 raise ValidationError({"held": sentence})
             row["absent"] = absent
         elif "absent" not in row:
-            sentence = "Enter of how many: fill in the classes held, or those missed."
+            sentence = "Enter the number of classes held, or of classes missed."
             raise ValidationError({"attended": sentence})
 
     def write(self, rows, result, advance):

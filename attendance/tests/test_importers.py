@@ -78,7 +78,7 @@ def test_later_holiday_does_not_refuse_second_run(file, batch):
     [
         ("15/06/2026,M1,A,here", "row 2, Status: “here”: Write P, A, L or E"),
         ("15/06/2026,M1,C,P", "row 2, Student: “C”: There is no such student."),
-        ("15/06/2026,M9,A,P", "row 2, Batch: “M9”: There is none with this code or name."),
+        ("15/06/2026,M9,A,P", "row 2, Batch: “M9”: No batch has this code or name."),
         (
             "15/06/2026,Noon,A,P",
             "row 2, Student: “A”: Not enrolled in Noon on 15 Jun 2026. Check batch and date.",
@@ -220,7 +220,7 @@ def test_different_totals_replace_earlier_ones(file, batch):
     ("old", "new", "message"),
     [
         ("40,36", "30,36", "Classes held: “30”: Attended, absent and excused do not add up to it."),
-        ("40,36", ",36", "Attended: “36”: Enter of how many"),
+        ("40,36", ",36", "Attended: “36”: Enter the number of classes held, or of classes missed."),
         ("40,36", "40,-1", "Attended: “-1”: Enter a whole number from 0 to 5000."),
         ("A,Morning", "C,Morning", "Student: “C”: There is no such student."),
         ("B,M1", "A,M1", "row 3, Student: “A”: Row 2 is the same student in this batch."),

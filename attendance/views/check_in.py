@@ -1,3 +1,4 @@
+import datetime
 import secrets
 
 from django.conf import settings
@@ -47,7 +48,7 @@ def _instructor_context(request, pk):
     reason = reason_not_allowed(batch, today, today=today, schedule=schedule, user=request.user)
     classes = [] if reason else services.held_classes(schedule)
     current = services.current_class(classes, now)
-    starts = [services.at_time(today, one.slot.starts_at) for one in classes]
+    starts = [services.at_time(today, scheduled.slot.starts_at) for scheduled in classes]
     next_start = next((start for start in starts if start > now), None)
     sheet = Sheet.objects.filter(batch=batch, held_on=today).first()
     context = {
@@ -56,6 +57,7 @@ def _instructor_context(request, pk):
         "reason": reason,
         "current": current,
         "opens_at": next_start and next_start - services.EARLY,
+        "early_minutes": services.EARLY // datetime.timedelta(minutes=1),
         "late_after": institute.late_after_minutes,
         "sheet": sheet,
         "seconds": services.CODE_SECONDS,

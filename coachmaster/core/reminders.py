@@ -129,7 +129,7 @@ class ReminderForm(forms.Form):
 
     def clean(self):
         if len(self.selected) > PAGE_SIZE:
-            raise ValidationError(f"Tick at most {PAGE_SIZE} at a time.")
+            raise ValidationError(f"Select at most {PAGE_SIZE} students at a time.")
 
     @property
     def selected(self):

@@ -24,19 +24,19 @@ def remaining(courses):
         return []
     return [
         Step(
-            "Add a course",
+            "Add course",
             "What you teach and its fee.",
             reverse("academics:course-create"),
             is_done=bool(courses),
         ),
         Step(
-            "Add a batch",
+            "Add batch",
             "Its instructor, class times, room and seats.",
             reverse("academics:batch-create"),
             is_done=has_batches,
         ),
         Step(
-            "Add a student",
+            "Add student",
             "Enroll the student in a batch. The fee is charged on enrollment.",
             reverse("accounts:person-create"),
             is_done=False,

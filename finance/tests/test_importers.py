@@ -151,7 +151,7 @@ def test_last_seat_goes_to_first_row(file, batch):
     ("rows", "sentence"),
     [
         ("x@example.com,M1,", "row 2, student: “x@example.com”: There is no such student."),
-        ("26-77701,Latin,", "row 2, batch: “Latin”: There is none with this code or name."),
+        ("26-77701,Latin,", "row 2, batch: “Latin”: No batch has this code or name."),
         ("26-77701,Twin,", "row 2, batch: “Twin”: Several have this name. Write the code."),
         ("Twin Person,M1,", "row 2, student: “Twin Person”: Several students have this name."),
         (

@@ -270,7 +270,7 @@ def test_other_amounts_are_refused(file, batches, old, new, sentence):
             ",200000,,,,,,40000",
             "At most ₹1,00,000.00, the course fee.",
         ),
-        ("JEE-M1", "JEE-M9", "There is none with this code or name."),
+        ("JEE-M1", "JEE-M9", "No batch has this code or name."),
         ("03/06/2026,B", "03/06/2027,B", "A payment cannot be dated in the future."),
         ("9876543220", "9.87654E+09", "A spreadsheet has rounded this number."),
     ],

@@ -420,8 +420,8 @@ def test_command_names_the_file_by_date(three, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--batch", "GATE"], "--batch GATE: There is none with this code or name."),
-        (["--course", ""], "There is none with this code or name."),
+        (["--batch", "GATE"], "--batch GATE: No batch has this code or name."),
+        (["--course", ""], "No course has this code or name."),
         (["--on", "2026-02-31"], "2026-02-31 is not a date."),
         (["--on", "0001-01-01"], "0001-01-01 is not a date."),
         (["--on", "yesterday"], "yesterday is not a date."),

@@ -8,9 +8,7 @@ from .limits import MOST_UNPACKED, Unreadable
 
 _MOST_PARTS = 5_000
 _CHUNK = 1 << 16
-BROKEN = (
-    "This workbook is damaged. Open it in the spreadsheet, save it again, and choose it once more."
-)
+BROKEN = "This workbook is damaged. Open it in the spreadsheet, save it again, and upload it again."
 LOCKED = "This workbook is protected by a password. Save it without one."
 
 

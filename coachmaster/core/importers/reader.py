@@ -6,6 +6,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from coachmaster.core.money import grouped
+
 from .limits import MOST_CHARACTERS, MOST_COLUMNS, MOST_UNPACKED, SeveralSheets, Unreadable
 from .workbooks import Workbook
 
@@ -127,7 +129,7 @@ class SheetTable(FileTable):
             raise Unreadable("The file is empty.")
         if len(sheets) > 1:
             raise SeveralSheets(
-                f"Several sheets are filled: {', '.join(sheets)}. Say which one is meant.", sheets
+                f"Several sheets are filled: {', '.join(sheets)}. Choose a sheet.", sheets
             )
         return sheets[0]
 
@@ -245,7 +247,7 @@ def _csv_sentence(error):
         )
     if "field larger" in str(error):
         return (
-            f"A cell that begins in this row has more than {MOST_CHARACTERS:,} characters. "
+            f"A cell that begins in this row has more than {grouped(MOST_CHARACTERS)} characters. "
             'Shorten it, or close its quote (").'
         )
     return (
