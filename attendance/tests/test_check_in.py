@@ -317,6 +317,7 @@ def test_check_in_is_closed_outside_class(asha, batch, instructor, clock, when):
     )
     page = screen(batch, instructor).content.decode()
     assert "QR code" not in page and ("Check-in opens at 16:45" in page) == (when < at(17))
+    assert "The code is shown from 15 minutes before" in page
     assert the_mark() == []
 
 

@@ -173,6 +173,13 @@ def test_calculation_names_every_number(tally, words):
     assert tally.calculation == words
 
 
+def test_counts_are_grouped_from_a_thousand():
+    tally = Tally(present=1050, absent=1_51_000, late=7)
+
+    assert str(tally) == "1,057 of 1,52,057 · 0.7 %"
+    assert tally.label == "1,050 present · 1,51,000 absent · 7 late"
+
+
 def test_all_pages_show_the_same_percentage(client_of, admin, instructor, student):
     batch = peopled(name="Morning", instructor=instructor)
     EnrollmentFactory(batch=batch, student=student, enrolled_on=june(1))
