@@ -15,7 +15,7 @@ _teardown = TransactionTestCase._fixture_teardown
 
 
 def _teardown_without_triggers(self):
-    """SQLite clears tables by DELETE, which triggers refuse; migrate adds them again."""
+    """Drop the triggers, since SQLite clears tables by DELETE; `post_migrate` adds them again."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")

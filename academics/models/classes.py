@@ -111,7 +111,8 @@ class ClassChange(models.Model):
             models.CheckConstraint(
                 condition=Q(day__isnull=False) | Q(to_day__isnull=False),
                 name="class_change_not_empty",
-                violation_error_message="A class change needs a class or a new day.",
+                violation_error_message="Enter the class that changes, "
+                "or the day of an extra class.",
             ),
             models.CheckConstraint(
                 condition=~Q(reason=""),

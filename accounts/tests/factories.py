@@ -17,7 +17,7 @@ class UserFactory(factory.django.DjangoModelFactory):
     class Params:
         role = INSTRUCTOR
 
-    full_name = factory.Sequence(lambda n: f"Person {n}")
+    full_name = factory.Sequence(lambda n: f"Person {n:05}")
     email = factory.Sequence(lambda n: f"person{n}@example.com")
     password = factory.django.Password(PASSWORD)
 

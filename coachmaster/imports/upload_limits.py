@@ -1,4 +1,7 @@
-"""Limits on uploaded files. The import commands have none."""
+"""Limits on uploaded files. The import commands have none.
+
+The limit of the web server (`client_max_body_size` in docs/deploy.md) must be higher.
+"""
 
 import datetime
 

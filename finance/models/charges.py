@@ -9,7 +9,7 @@ from coachmaster.core.constraints import amount_above_zero, date_bounds, valid_c
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 from coachmaster.core.money import ZERO
 
-from .late_fees import LateFeeRule
+from .late_fee_rules import LateFeeRule
 from .querysets import OwnRowsQuerySet
 
 

@@ -190,7 +190,7 @@ class FeeDesk(RuleBasedStateMachine):
         )
         self.owe(student, amount)
 
-    @there_is("owing")
+    @there_is("with_dues")
     @rule(which=which, amount=paise)
     def concede(self, which, amount):
         student = self.one(self.students, which)
@@ -221,7 +221,7 @@ class FeeDesk(RuleBasedStateMachine):
 
     @there_is("given")
     @rule(which=which)
-    def take_back(self, which):
+    def cancel_concession(self, which):
         given = self.one(self.given(), which)
         before = self.net_charges[given.student_id]
         concessions.cancel_concession(token=given.token, reason="in error", by=self.by)
@@ -266,9 +266,9 @@ class FeeDesk(RuleBasedStateMachine):
         self.pay(payment.student, -payment.amount)
         self.owe(payment.student, charge)
 
-    @there_is("standing")
+    @there_is("active_payments")
     @rule(which=which, part=strategies.integers(1, 100))
-    def give_back(self, which, part):
+    def refund(self, which, part):
         payments = self.active_payments().with_refunded()
         payment = self.one([row for row in payments if row.amount > row.refunded], which)
         if payment:

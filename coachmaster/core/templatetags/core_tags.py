@@ -47,14 +47,14 @@ def whole_rupees(amount):
 
 
 @register.filter
-def words(text):
-    """`{% for step in "Upload,Check"|words %}`."""
+def split_commas(text):
+    """Split at commas: `{% for step in "Upload,Check"|split_commas %}`."""
     return text.split(",")
 
 
 @register.filter
 def field_title(name):
-    """Full name, for `full_name`."""
+    """Return `Full name` for `full_name`."""
     return name.replace("_", " ").capitalize()
 
 
@@ -100,7 +100,7 @@ def sort_heading(context, page, key, label, align=""):
 
 @register.inclusion_tag("includes/nav_link.html", takes_context=True)
 def nav_link(context, name, label, icon_name, prefixes="", *args):
-    """Link of the main navigation, current below each of ``prefixes`` too."""
+    """Return a link of the main navigation, also current on paths that begin with a prefix."""
     path, href = context["request"].path, reverse(name, args=args)
     return {
         "href": href,
