@@ -4,7 +4,6 @@ import io
 from fractions import Fraction
 
 import pytest
-import time_machine
 from django.urls import reverse
 
 from academics.models import Enrollment, Institute
@@ -14,17 +13,8 @@ from attendance.queries.student_attendance import enrollments_with_tally, studen
 
 from .factories import save_marks
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_afternoon")]
 TODAY = datetime.date(2026, 6, 15)
-
-
-@pytest.fixture(autouse=True)
-def _afternoon():
-    """Monday, 15 June 2026, 18:40 in India."""
-    with time_machine.travel(
-        datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False
-    ):
-        yield
 
 
 def june(day):

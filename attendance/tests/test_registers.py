@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-import time_machine
 from django.urls import reverse
 
 from academics.models import ClassTime, Enrollment, Institute
@@ -21,24 +20,9 @@ from attendance.services.sheets import SheetContent, save_sheet
 
 from .factories import save_marks, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_afternoon")]
 DAY = datetime.date(2026, 6, 15)
 ONE = datetime.timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _afternoon():
-    """Monday, 15 June 2026, 18:40 in India."""
-    with time_machine.travel(
-        datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False
-    ):
-        yield
-
-
-@pytest.fixture
-def batch(instructor):
-    """A batch of the instructor with a class every day since 1 June 2026."""
-    return DailyBatchFactory(instructor=instructor, name="Morning")
 
 
 def register(client, batch, **query):

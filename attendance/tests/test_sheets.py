@@ -4,7 +4,6 @@ import re
 import threading
 
 import pytest
-import time_machine
 from django.conf import settings
 from django.db import connection
 from django.test import Client
@@ -25,24 +24,9 @@ from attendance.percentages import MarkStatus
 
 from .factories import save_marks, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_afternoon")]
 DAY = datetime.date(2026, 6, 15)
 ONE = datetime.timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _afternoon():
-    """Monday, 15 June 2026, 18:40 in India."""
-    with time_machine.travel(
-        datetime.datetime(2026, 6, 15, 13, 10, tzinfo=datetime.UTC), tick=False
-    ):
-        yield
-
-
-@pytest.fixture
-def batch(instructor):
-    """A batch of the instructor with a class every day."""
-    return DailyBatchFactory(instructor=instructor, name="Morning")
 
 
 def address(batch, day=DAY):

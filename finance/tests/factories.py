@@ -4,6 +4,7 @@ import datetime
 import secrets
 from decimal import Decimal
 
+from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
@@ -53,3 +54,16 @@ def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference=""
 
 
 YESTERDAY = datetime.timedelta(days=1)
+
+
+def submit_enrollment(client, student, batch, **changes):
+    """Send the enrollment form, from today at the course fee."""
+    typed = {
+        "batch": batch.pk,
+        "enrolled_on": timezone.localdate().isoformat(),
+        "agreed_fee": "",
+        "fee_reason": "",
+        **changes,
+    }
+    url = reverse("finance:enrollment-create")
+    return client.post(f"{url}?student={student.pk}", typed)

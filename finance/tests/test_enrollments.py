@@ -16,7 +16,7 @@ from finance.models import Account, Charge, FeePlan
 from finance.services.enrollments import complete, drop
 from finance.services.fee_plans import save_plan
 
-from .factories import enrolled, paid
+from .factories import enrolled, paid, submit_enrollment
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("finance:enrollment-create")
@@ -25,17 +25,6 @@ DAY = datetime.timedelta(days=1)
 
 def today():
     return timezone.localdate()
-
-
-def enroll(client, student, batch, **changes):
-    typed = {
-        "batch": batch.pk,
-        "enrolled_on": today().isoformat(),
-        "agreed_fee": "",
-        "fee_reason": "",
-        **changes,
-    }
-    return client.post(f"{ADD}?student={student.pk}", typed)
 
 
 def errors(response):
@@ -100,7 +89,7 @@ def test_first_matches_of_many_batches_are_offered(client_of, admin, student):
     assert offered(find="gamma jee") == (["Gamma"], True)
     assert offered(find="nothing", batch=second.pk) == (["Beta"], True)
     assert offered(find="nothing", batch="9" * 30) == ([], True)
-    assert enroll(client, student, third).status_code == 302
+    assert submit_enrollment(client, student, third).status_code == 302
     move = reverse("finance:enrollment-transfer", args=[Enrollment.objects.get().pk])
     offered_to_move = client.get(move).context["form"].fields["batch"].offered
     assert [batch.name for batch in offered_to_move] == names
@@ -110,7 +99,7 @@ def test_first_matches_of_many_batches_are_offered(client_of, admin, student):
 def test_enrolling_charges_the_fee_and_leads_to_the_student_page(client_of, admin, student):
     batch = BatchFactory(name="JEE Morning")
 
-    response = enroll(client_of(admin), student, batch)
+    response = submit_enrollment(client_of(admin), student, batch)
 
     assert response.url == reverse("dashboards:student-page", args=[student.pk])
     enrollment = Enrollment.objects.get()
@@ -129,16 +118,20 @@ def test_a_lower_fee_needs_a_reason(client_of, admin, student):
     batch = BatchFactory()
     client = client_of(admin)
 
-    refused = enroll(client, student, batch, agreed_fee="9,999.50")
+    refused = submit_enrollment(client, student, batch, agreed_fee="9,999.50")
     assert refused.context["form"].errors["fee_reason"] == ["Enter the reason for the lower fee."]
     assert refused.context["form"]["agreed_fee"].value() == "9,999.50"
 
-    enroll(client, student, batch, agreed_fee="9,999.50", fee_reason="sister in the batch")
+    submit_enrollment(
+        client, student, batch, agreed_fee="9,999.50", fee_reason="sister in the batch"
+    )
     assert Enrollment.objects.get().agreed_fee == Charge.objects.get().amount == Decimal("9999.50")
 
 
 def test_free_seat_is_not_charged(client_of, admin, student):
-    enroll(client_of(admin), student, BatchFactory(), agreed_fee="0", fee_reason="scholarship")
+    submit_enrollment(
+        client_of(admin), student, BatchFactory(), agreed_fee="0", fee_reason="scholarship"
+    )
 
     assert Enrollment.objects.get().agreed_fee == Decimal("0.00")
     assert not Charge.objects.exists()
@@ -146,7 +139,7 @@ def test_free_seat_is_not_charged(client_of, admin, student):
 
 def test_a_fee_cannot_be_raised(client_of, admin, student):
     assert "At most ₹12,000.00" in errors(
-        enroll(client_of(admin), student, BatchFactory(), agreed_fee="12000.01")
+        submit_enrollment(client_of(admin), student, BatchFactory(), agreed_fee="12000.01")
     )
 
 
@@ -193,7 +186,9 @@ def test_each_refusal_has_its_own_message(client_of, admin, student, situation, 
     batch = situation(student)
     before = Enrollment.objects.count(), Charge.objects.count()
 
-    response = enroll(client_of(admin), student, batch, enrolled_on=(today() + DAY).isoformat())
+    response = submit_enrollment(
+        client_of(admin), student, batch, enrolled_on=(today() + DAY).isoformat()
+    )
 
     assert sentence in errors(response)
     assert (Enrollment.objects.count(), Charge.objects.count()) == before
@@ -205,7 +200,7 @@ def test_several_batches_at_once_are_a_setting(client_of, admin, student):
     institute.several_batches_at_once = True
     institute.save()
 
-    assert enroll(client_of(admin), student, BatchFactory()).status_code == 302
+    assert submit_enrollment(client_of(admin), student, BatchFactory()).status_code == 302
     assert Enrollment.objects.active().filter(student=student).count() == 2
 
 
@@ -222,14 +217,14 @@ CLASH = "Asha Verma has Evening on Mon-Sun 17:00-18:30."
 def test_clash_with_another_batch_must_be_confirmed(client_of, admin, student, in_the_evening):
     batch, client = DailyBatchFactory(), client_of(admin)
 
-    asked = enroll(client, student, batch, agreed_fee="9000", fee_reason="Sibling")
+    asked = submit_enrollment(client, student, batch, agreed_fee="9000", fee_reason="Sibling")
 
     assert asked.context["form"].clashes == [CLASH]
     page = asked.content.decode()
     assert "Nothing is saved yet" in page and "Enroll anyway" in page
     assert 'value="9000"' in page and 'value="Sibling"' in page
     assert not batch.enrollments.exists()
-    assert enroll(client, student, batch, despite_clash="on").status_code == 302
+    assert submit_enrollment(client, student, batch, despite_clash="on").status_code == 302
     assert batch.enrollments.active().count() == 1
 
 
@@ -237,7 +232,7 @@ def test_batch_at_another_time_needs_no_confirmation(client_of, admin, student, 
     batch = BatchFactory()
     save_batch(batch, parse("Mon-Sun 18:30-20:00"))
 
-    assert enroll(client_of(admin), student, batch).status_code == 302
+    assert submit_enrollment(client_of(admin), student, batch).status_code == 302
 
 
 def test_transfer_checks_clashes_with_remaining_batches_only(
@@ -273,7 +268,7 @@ def test_second_batch_is_refused_before_clashes_are_checked(client_of, admin, st
     enrolled(student=student, batch=DailyBatchFactory(name="Evening"))
 
     assert "already has an active enrollment in Evening" in errors(
-        enroll(client_of(admin), student, DailyBatchFactory())
+        submit_enrollment(client_of(admin), student, DailyBatchFactory())
     )
 
 
@@ -291,7 +286,7 @@ def test_a_student_can_be_enrolled_again_after_leaving(client_of, admin, student
     enrollment = enrolled(student=student)
     drop(enrollment=enrollment, ended_on=today(), reason="moved", by=admin)
 
-    assert enroll(client_of(admin), student, enrollment.batch).status_code == 302
+    assert submit_enrollment(client_of(admin), student, enrollment.batch).status_code == 302
     assert [e.status for e in Enrollment.objects.order_by("pk")] == ["dropped", "active"]
 
 
@@ -429,7 +424,7 @@ def test_a_sibling_is_suggested_while_enrolling_and_the_concession_follows(
     client = client_of(admin)
 
     page = client.get(ADD, {"student": student.pk}).content.decode()
-    response = enroll(client, student, batch, concession="1")
+    response = submit_enrollment(client, student, batch, concession="1")
 
     assert f'<a href="{ravi.get_absolute_url()}">Ravi Verma</a>' in page
     assert "Meena Iyer" not in page
@@ -451,7 +446,7 @@ def test_no_concession_is_offered_without_siblings(client_of, admin, student):
 def test_enrollment_cannot_start_years_ahead(client_of, admin, student, days, sentence):
     batch = BatchFactory(starts_on=today())
 
-    response = enroll(
+    response = submit_enrollment(
         client_of(admin), student, batch, enrolled_on=(today() + days * DAY).isoformat()
     )
 
@@ -475,7 +470,7 @@ def test_an_enrollment_ends_at_most_a_year_ahead(client_of, admin, student, act)
 def test_installment_cannot_be_due_decades_ahead(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("100.00"))
 
-    response = enroll(
+    response = submit_enrollment(
         client_of(admin), student, batch, **rows_of(batch, (datetime.date(2099, 1, 1), "100"))
     )
 

@@ -10,7 +10,7 @@ from academics.tests.factories import BatchFactory, CourseFactory, DailyBatchFac
 from finance.ledger import fee_status
 from finance.models import Charge, FeePlan, FeePlanPart
 
-from .factories import enrolled, paid
+from .factories import enrolled, paid, submit_enrollment
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("finance:enrollment-create")
@@ -32,17 +32,6 @@ def rows_typed(*rows, **more):
     for number, (due_on, amount) in enumerate(rows):
         typed |= {f"rows-{number}-due_on": due_on, f"rows-{number}-amount": amount}
     return typed
-
-
-def send(client, student, batch, **changes):
-    typed = {
-        "batch": batch.pk,
-        "enrolled_on": today().isoformat(),
-        "agreed_fee": "",
-        "fee_reason": "",
-        **changes,
-    }
-    return client.post(f"{ADD}?student={student.pk}", typed)
 
 
 def shown(response):
@@ -71,7 +60,7 @@ def test_plan_is_shown_as_installments_that_enrolling_charges(client_of, admin, 
     plan = thirds(batch.course)
     client = client_of(admin)
 
-    page = send(client, student, batch, plan=plan.pk, do="show")
+    page = submit_enrollment(client, student, batch, plan=plan.pk, do="show")
     expected = [
         (today(), Decimal("333.30")),
         (today() + 30 * DAY, Decimal("333.30")),
@@ -79,7 +68,7 @@ def test_plan_is_shown_as_installments_that_enrolling_charges(client_of, admin, 
     ]
     assert shown(page) == expected and not Enrollment.objects.exists()
 
-    send(client, student, batch, plan=plan.pk)
+    submit_enrollment(client, student, batch, plan=plan.pk)
     assert charges() == expected
 
 
@@ -87,7 +76,7 @@ def test_installments_off_by_a_paisa_are_refused_and_kept_as_typed(client_of, ad
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
     rows = rows_typed((today().isoformat(), "6,000"), ("2027-01-01", "5999.99"))
 
-    response = send(client_of(admin), student, batch, **rows)
+    response = submit_enrollment(client_of(admin), student, batch, **rows)
 
     assert (
         "The installments add up to ₹11,999.99: ₹0.01 less than ₹12,000.00."
@@ -100,7 +89,7 @@ def test_installments_off_by_a_paisa_are_refused_and_kept_as_typed(client_of, ad
 def test_edited_installments_are_charged_as_typed(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("12000.00"))
 
-    send(
+    submit_enrollment(
         client_of(admin),
         student,
         batch,
@@ -120,7 +109,7 @@ def test_unedited_installments_follow_the_fee_and_the_date(client_of, admin, stu
         (today().isoformat(), "12000.00"), offered=offered, offered_for=f"{batch.pk}."
     )
 
-    send(
+    submit_enrollment(
         client_of(admin),
         student,
         batch,
@@ -138,7 +127,7 @@ def test_chosen_plan_is_shown_before_anything_is_saved(client_of, admin, student
     plan = thirds(batch.course)
     rows = rows_typed((today().isoformat(), "1000.00"), offered="", offered_for=f"{batch.pk}.")
 
-    response = send(client_of(admin), student, batch, plan=plan.pk, **rows)
+    response = submit_enrollment(client_of(admin), student, batch, plan=plan.pk, **rows)
 
     assert "Nothing is saved yet" in response.content.decode()
     assert len(shown(response)) == 3 and not Enrollment.objects.exists()
@@ -150,7 +139,7 @@ def test_past_fixed_date_is_due_on_the_first_day(client_of, admin, student):
     for position, due_on in enumerate([today() - 90 * DAY, today() + 90 * DAY]):
         FeePlanPart.objects.create(plan=plan, position=position, percent=Decimal(50), due_on=due_on)
 
-    response = send(client_of(admin), student, batch, plan=plan.pk, do="show")
+    response = submit_enrollment(client_of(admin), student, batch, plan=plan.pk, do="show")
 
     assert shown(response) == [
         (today(), Decimal("500.00")),
@@ -162,7 +151,7 @@ def test_no_installment_is_due_before_the_first_day(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     typed = rows_typed((today() - DAY, "400"), (today(), "600"))
 
-    response = send(client_of(admin), student, batch, **typed)
+    response = submit_enrollment(client_of(admin), student, batch, **typed)
 
     assert "No installment can be due before" in response.content.decode()
     assert not Enrollment.objects.exists()
@@ -172,8 +161,10 @@ def test_rest_is_split_into_monthly_installments(client_of, admin, student):
     batch = BatchFactory(course__total_fee=Decimal("1000.00"))
     client = client_of(admin)
 
-    rest = send(client, student, batch, do="split", count="3", **rows_typed(("2026-12-31", "0.01")))
-    whole = send(client, student, batch, do="split", count="3")
+    rest = submit_enrollment(
+        client, student, batch, do="split", count="3", **rows_typed(("2026-12-31", "0.01"))
+    )
+    whole = submit_enrollment(client, student, batch, do="split", count="3")
 
     assert shown(rest) == [
         (datetime.date(2026, 12, 31), Decimal("0.01")),
@@ -199,10 +190,10 @@ def test_mid_course_student_is_offered_a_prorated_fee(client_of, admin, student)
     )
     client = client_of(admin)
 
-    page = send(client, student, batch, do="show").content.decode()
+    page = submit_enrollment(client, student, batch, do="show").content.decode()
     assert "12 of 40 classes:" in page
 
-    agreed = send(client, student, batch, do="prorate")
+    agreed = submit_enrollment(client, student, batch, do="prorate")
     assert agreed.context["form"]["agreed_fee"].value() == "3000.00"
     assert agreed.context["form"]["fee_reason"].value() == "Joined after 28 of 40 classes"
     assert shown(agreed) == [(today(), Decimal("3000.00"))]
@@ -214,7 +205,9 @@ def test_mid_course_student_is_offered_a_prorated_fee(client_of, admin, student)
 def test_invalid_amount_gives_a_message(client_of, admin, student, amount):
     batch = BatchFactory()
 
-    response = send(client_of(admin), student, batch, **rows_typed((today().isoformat(), amount)))
+    response = submit_enrollment(
+        client_of(admin), student, batch, **rows_typed((today().isoformat(), amount))
+    )
 
     assert response.status_code == 200 and response.context["table"].formset.total_error_count()
     assert not Enrollment.objects.exists()
@@ -236,7 +229,7 @@ def test_invalid_amount_gives_a_message(client_of, admin, student, amount):
     ],
 )
 def test_hostile_rows_are_refused_without_enrolling(client_of, admin, student, broken):
-    response = send(client_of(admin), student, BatchFactory(), **broken)
+    response = submit_enrollment(client_of(admin), student, BatchFactory(), **broken)
 
     assert response.status_code in (200, 302)
     assert Charge.objects.count() == Enrollment.objects.count()
