@@ -14,7 +14,7 @@ from coachmaster.core.fields import BoundedDateField, SingleLineField
 from coachmaster.core.querysets import ScopedQuerySet
 from coachmaster.core.reminders import SentReminder
 
-from .percentages import MarkStatus, Tally
+from .percentages import ATTENDED_COUNT, MarkStatus, Tally
 from .shortage import least_expression, shortfall
 
 
@@ -297,7 +297,7 @@ _LIST_FIELDS = [
 
 def _next_shortfall(percent, institute):
     return shortfall(
-        F("present") + F("late"),
+        ATTENDED_COUNT,
         F("absent") + 1,
         percent,
         institute.low_attendance_classes,

@@ -11,9 +11,7 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.compiled import compiled
 
 from .models import EarlierAttendance, Mark, Presence, Sheet
-from .percentages import MarkStatus, Tally
-
-ATTENDED = [MarkStatus.PRESENT.value, MarkStatus.LATE.value]
+from .percentages import ATTENDED, MarkStatus, Tally
 
 
 def update_presences(enrollments):

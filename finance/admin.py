@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from coachmaster.core.admin import ReadOnlyAdmin
 from coachmaster.core.money import display as rupees
 
 from .models import (
@@ -24,19 +25,10 @@ from .models import (
 )
 
 
-class MoneyAdmin(admin.ModelAdmin):
+class MoneyAdmin(ReadOnlyAdmin):
     actions = None
     list_per_page = 50
     show_full_result_count = False
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, row):

@@ -30,3 +30,8 @@ def clean_text(value, *, lines=False):
 def folded(value):
     """Return text for comparison regardless of letter case."""
     return unicodedata.normalize("NFC", str(value).casefold())
+
+
+def format_percent(number):
+    """Format a Decimal: `40 %`, `12.5 %`."""
+    return f"{number.normalize():f} %"

@@ -6,8 +6,7 @@ from coachmaster.core.constraints import date_bounds, errors_by_field
 from coachmaster.core.dates import format_date
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 from coachmaster.core.money import display
-
-from .querysets import percent
+from coachmaster.core.text import format_percent
 
 
 class FeePlan(models.Model):
@@ -74,7 +73,7 @@ class FeePlanPart(models.Model):
     @property
     def share_label(self):
         """`40 %` or `₹5,000.00`."""
-        return display(self.amount) if self.percent is None else percent(self.percent)
+        return display(self.amount) if self.percent is None else format_percent(self.percent)
 
     @property
     def due_label(self):

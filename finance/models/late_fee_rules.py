@@ -4,8 +4,7 @@ from simple_history.models import HistoricalRecords
 
 from coachmaster.core.fields import MoneyField, SingleLineField
 from coachmaster.core.money import display
-
-from .querysets import percent
+from coachmaster.core.text import format_percent
 
 
 class LateFeeRule(models.Model):
@@ -51,5 +50,5 @@ class LateFeeRule(models.Model):
     def rate_label(self):
         """`₹250.00`, `₹20.00 per day` or `2.5 % of the unpaid amount`."""
         if self.percent is not None:
-            return f"{percent(self.percent)} of the unpaid amount"
+            return f"{format_percent(self.percent)} of the unpaid amount"
         return f"{display(self.amount)}{' per day' if self.kind == self.Kind.PER_DAY else ''}"

@@ -20,8 +20,8 @@ from coachmaster.core.money import ZERO
 from coachmaster.core.text import folded
 
 from .modes import Mode
-from .querysets import DIGITS, OwnRowsQuerySet, sum_of
-from .receipts import Letterhead, ReceiptPrint, ReceiptSeries
+from .querysets import OwnRowsQuerySet, sum_of
+from .receipts import DIGITS, Letterhead, ReceiptPrint, ReceiptSeries
 from .refunds import Refund
 
 

@@ -5,11 +5,6 @@ from coachmaster.core.fields import ZERO_VALUE, MoneyField
 from coachmaster.core.querysets import ScopedQuerySet
 
 
-def percent(number):
-    """Format a percentage: `40 %`, `12.5 %`."""
-    return f"{number.normalize():f} %"
-
-
 class OwnRowsQuerySet(ScopedQuerySet):
     """Rows that belong to one student."""
 
@@ -18,10 +13,6 @@ class OwnRowsQuerySet(ScopedQuerySet):
 
     def total(self):
         return self.aggregate(total=Coalesce(Sum("amount"), ZERO_VALUE))["total"]
-
-
-#: The digits of a receipt number. The column has room for two more.
-DIGITS = 5
 
 
 def sum_of(rows, by="student"):

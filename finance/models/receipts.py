@@ -8,7 +8,8 @@ from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import financial_year_label
 from finance.gst import place_of_supply
 
-from .querysets import DIGITS
+#: The digits of a receipt number. The column has room for two more.
+DIGITS = 5
 
 
 class ReceiptSeries(models.Model):

@@ -39,14 +39,7 @@ def concession_create(request, pk):
     )
     if form.is_valid():
         data = {name: form.cleaned_data[name] for name in CONCESSION_FIELDS}
-        try:
-            rows = concessions.request_concession(
-                student=student, charges=form.charges, by=request.user, **data
-            )
-        except ValidationError as refusal:
-            add_errors(form, refusal)
-        else:
-            _report_concession(request, rows)
+        if _request_concession(request, form, student=student, charges=form.charges, **data):
             return redirect(_fees_url(student))
     return form_page(
         request,
@@ -77,6 +70,17 @@ def _parse_id(text):
 
 def _total(rows):
     return sum((row.amount for row in rows), ZERO)
+
+
+def _request_concession(request, form, **values):
+    """Return whether the concession was added; if not, the form has the errors."""
+    try:
+        rows = concessions.request_concession(by=request.user, **values)
+    except ValidationError as refusal:
+        add_errors(form, refusal)
+        return False
+    _report_concession(request, rows)
+    return True
 
 
 def _report_concession(request, rows):
@@ -189,20 +193,17 @@ def late_fee_waive(request, pk):
         return redirect(_fees_url(student))
     form = WaiveForm(request.POST or None)
     if form.is_valid():
-        try:
-            rows = concessions.request_concession(
-                student=student,
-                charges=[charge],
-                kind=ConcessionKind.LATE_FEE,
-                amount=unpaid,
-                by=request.user,
-                reason=form.cleaned_data["reason"],
-                token=form.cleaned_data["token"],
-            )
-        except ValidationError as refusal:
-            add_errors(form, refusal)
-        else:
-            _report_concession(request, rows)
+        is_requested = _request_concession(
+            request,
+            form,
+            student=student,
+            charges=[charge],
+            kind=ConcessionKind.LATE_FEE,
+            amount=unpaid,
+            reason=form.cleaned_data["reason"],
+            token=form.cleaned_data["token"],
+        )
+        if is_requested:
             return redirect(_fees_url(student))
     return form_page(
         request,
