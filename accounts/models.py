@@ -22,7 +22,7 @@ from coachmaster.core.querysets import ScopedQuerySet, restricted_id
 from coachmaster.core.states import State
 from coachmaster.core.text import folded
 
-from .roles import ADMIN, assignable_roles
+from .roles import ADMIN, FAMILY_ROLES, assignable_roles
 
 
 class UserQuerySet(ScopedQuerySet):
@@ -201,6 +201,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_student(self):
         return hasattr(self, "student_profile")
+
+    @property
+    def is_employee(self):
+        """Return whether the strict rules of sign-in for staff apply: to everybody but families."""
+        return self.is_superuser or self.role not in FAMILY_ROLES
 
     @property
     def is_invited(self):

@@ -13,6 +13,9 @@ from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 
 ADMIN, INSTRUCTOR, STUDENT = "Admin", "Instructor", "Student"
 
+#: Roles of people who do not work for the institute.
+FAMILY_ROLES = {STUDENT}
+
 _OWN_RECORDS = ["academics.view_course", "academics.view_batch"]
 
 PERMISSIONS = {
