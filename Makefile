@@ -3,9 +3,9 @@
 PORT ?= 8000
 VENV := .venv/bin/python
 MANAGE := $(VENV) manage.py
-TRIAL := DEBUG=on SECRET_KEY=only-for-the-checks
-PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY_FILE=/dev/null \
-	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ
+CHECKS_KEY := only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ
+TRIAL := DEBUG=on SITE_URL=http://localhost:8000 SECRET_KEY=$(CHECKS_KEY)
+PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY=$(CHECKS_KEY)
 
 SCALE ?= 9
 CROWD ?= 0

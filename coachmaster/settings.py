@@ -8,8 +8,9 @@ import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as messages
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.utils import get_random_secret_key
 from whitenoise.compress import Compressor
+
+from coachmaster.secret_key import checked_key, read_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -17,30 +18,24 @@ env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", False)
-TESTING = "pytest" in sys.modules
-
-
-def read_secret_key():
-    if key := env("SECRET_KEY", default=""):
-        return key
-    path = Path(env("SECRET_KEY_FILE", default=str(BASE_DIR / ".secret-key")))
-    if path.is_file():
-        return path.read_text().strip()
-    if not DEBUG:
-        raise ImproperlyConfigured(
-            "Set SECRET_KEY, or SECRET_KEY_FILE to a file that holds it. See .env.example."
-        )
-    path.touch(mode=0o600)
-    path.write_text(get_random_secret_key())
-    return path.read_text()
-
-
-SECRET_KEY = read_secret_key()
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY = read_secret_key(
+    key=env("SECRET_KEY", default=""),
+    path=env("SECRET_KEY_FILE", default="") or BASE_DIR / ".secret-key",
+    create=DEBUG,
+)
+SECRET_KEY_FALLBACKS = [
+    checked_key(key, "A key of SECRET_KEY_FALLBACKS")
+    for key in env.list("SECRET_KEY_FALLBACKS", default=[])
+]
 
 # With https, cookies, redirects and HSTS follow.
 SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
 HTTPS = SITE_URL.startswith("https://")
+if DEBUG and HTTPS:
+    raise ImproperlyConfigured(
+        f"DEBUG is on, but SITE_URL is {SITE_URL}: error pages would show source code and settings "
+        "to everybody. Set DEBUG=off, or for a trial on this computer SITE_URL=http://localhost:8000"
+    )
 ALLOWED_HOSTS = [urlsplit(SITE_URL).hostname, *env.list("EXTRA_HOSTS", default=[])]
 if DEBUG:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
@@ -176,7 +171,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_RESET_TIMEOUT = 3600
 INVITATION_DAYS = 7
-REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", True)
+REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", False)
 # Number of proxies in front, whose report of the client's address and of https is trusted.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
@@ -237,21 +232,16 @@ PHONE_REGION = env("PHONE_REGION", default="IN")
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-HASHED_STATIC_FILES = not DEBUG and not TESTING
 # Source maps are for developers; compressing Swagger UI's takes half of the time of collectstatic.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if HASHED_STATIC_FILES
+        if not DEBUG
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-
-# Fast, since tests sign in often.
-if TESTING:
-    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 LOGGING = {
     "version": 1,
