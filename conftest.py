@@ -7,6 +7,7 @@ from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+from finance.tests.append_only import drop_triggers
 
 # Playwright runs an event loop in the thread of the tests.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -15,12 +16,8 @@ _teardown = TransactionTestCase._fixture_teardown
 
 
 def _teardown_without_triggers(self):
-    """Drop the triggers, since SQLite clears tables by DELETE; `post_migrate` adds them again."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            for (name,) in cursor.fetchall():
-                cursor.execute(f"DROP TRIGGER {name}")
+    """Drop the triggers, which refuse to clear the tables."""
+    drop_triggers()
     _teardown(self)
 
 

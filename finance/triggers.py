@@ -28,7 +28,9 @@ $$ LANGUAGE plpgsql
 """
 _POSTGRESQL = """
 CREATE OR REPLACE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
-FOR EACH ROW EXECUTE FUNCTION coachmaster_append_only()
+FOR EACH ROW EXECUTE FUNCTION coachmaster_append_only();
+CREATE OR REPLACE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION coachmaster_append_only()
 """
 
 

@@ -16,6 +16,7 @@ from coachmaster.backups.tables import all_tables
 from coachmaster.imports.models import Import
 from finance import checks
 from finance.services.cancellations import cancel_receipt
+from finance.tests.append_only import drop_triggers
 from finance.tests.factories import enrolled, paid
 
 from .second_database import everything_in
@@ -75,11 +76,7 @@ def exported(institute, tmp_path):
 
 def empty_the_database():
     """Leave the database as `migrate` does."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            for (name,) in cursor.fetchall():
-                cursor.execute(f"DROP TRIGGER {name}")
+    drop_triggers()
     call_command("flush", interactive=False, verbosity=0)
 
 
