@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from accounts.forms.passwords import NewPasswordForm
 from accounts.forms.people import PersonForm, StudentForm, form_to_edit
 from accounts.forms.registration import RegistrationForm
-from accounts.services.people import add_person, update_person
+from accounts.services.people import add_person, unsaved_person, update_person
 from accounts.services.registration import check_registration_open
 from coachmaster.core.api import (
     ApiResponse,
@@ -91,7 +91,7 @@ class RegisterIn(Schema):
     password: str | None = Field(
         None,
         validate_default=True,
-        description="At least eight characters. Required without an Admin's token.",
+        description="At least 12 characters, 8 for students. Required without an Admin's token.",
         examples=["seven green parrots"],
     )
     phone: str | None = Field(None, description=PHONE_HELP, examples=["98765 43210"])
@@ -146,7 +146,7 @@ def register(request, payload: RegisterIn):
     if role not in {group.name for group in assignable_roles(request.user)}:
         raise PermissionDenied
     form_class = StudentForm if role == STUDENT else PersonForm
-    form = form_class(_person_fields(payload), instance=User())
+    form = form_class(_person_fields(payload), instance=unsaved_person(role=role))
     cleaned(form)
     if payload.password is not None:
         _clean_with_password(NewPasswordForm, payload.password, user=form.instance)

@@ -2,6 +2,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 
 from accounts.services import sign_in
+from accounts.validators import min_password_length
 from coachmaster.core.form_fields import LowercaseEmailFormField
 
 
@@ -39,16 +40,16 @@ class ConfirmPasswordMixin:
 
 
 class NewPasswordForm(forms.Form):
-    password = PasswordField(
-        label="New password",
-        autocomplete="new-password",
-        help_text="At least 8 characters. Several words are better than one.",
-    )
+    password = PasswordField(label="New password", autocomplete="new-password")
     password_again = PasswordField(label="New password again", autocomplete="new-password")
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
         self.user = user
+        self.fields["password"].help_text = (
+            f"At least {min_password_length(self.person())} characters. Several words are better "
+            "than one. Not your name, the institute’s, or a common password."
+        )
 
     def clean_password(self):
         validate_password(self.cleaned_data["password"], self.person())

@@ -1,4 +1,6 @@
 from accounts.models import User
+from accounts.roles import STUDENT
+from accounts.services.people import unsaved_person
 
 from .passwords import NewPasswordForm
 
@@ -24,6 +26,6 @@ class RegistrationForm(NewPasswordForm):
         return {name: self.cleaned_data[name] for name in self.PERSON_FIELDS}
 
     def person(self):
-        return User(
-            **{name: self.cleaned_data.get(name, "") for name in ("full_name", "email", "phone")}
-        )
+        values = getattr(self, "cleaned_data", {})
+        fields = {name: values.get(name, "") for name in ("full_name", "email", "phone")}
+        return unsaved_person(role=STUDENT, **fields)

@@ -11,6 +11,13 @@ from . import emails
 from .admission_numbers import next_admission_number, retry_on_conflict
 
 
+def unsaved_person(*, role, **fields):
+    """Return a person who is not saved yet, for rules that depend on the role."""
+    person = User(**fields)
+    Membership(user=person, group=Group(name=role))
+    return person
+
+
 def add_person(*, full_name, role, email="", phone="", password=None, profile=None):
     """Add a person with a role, and a student's record from ``profile``.
 

@@ -62,7 +62,7 @@ def test_password_change_ends_other_sessions(client_of, student):
     [
         ("old_password", "wrong", "This is not your password. Enter it again."),
         ("password_again", "another", "The two passwords differ. Enter the same password twice."),
-        ("password", "asha verma", "The password is too similar to the full name."),
+        ("password", "asha verma", "Your name is in this password. Leave it out."),
     ],
 )
 def test_invalid_password_change_is_refused(client_of, student, field, value, sentence):

@@ -7,10 +7,9 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import User
 from accounts.roles import ADMIN
 from accounts.services import invitations
-from accounts.services.people import add_person
+from accounts.services.people import add_person, unsaved_person
 
 
 class Command(BaseCommand):
@@ -27,7 +26,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, email, name, password_stdin, link, **options):
-        person = User(full_name=name, email=email)
+        person = unsaved_person(role=ADMIN, full_name=name, email=email)
         password = None if link else self.read_password(person, password_stdin)
         try:
             owner = add_person(full_name=name, email=email, role=ADMIN, password=password)
