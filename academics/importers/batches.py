@@ -25,6 +25,8 @@ class BatchImporter(Importer):
     noun = ("batch", "batches")
     model = Batch
     label_columns = ("name", "course")
+    add_permissions = ("academics.add_batch",)
+    change_permissions = ("academics.change_batch",)
     columns = [
         ImportColumn.of(Batch, "name", "batch name", "batch", "title"),
         ImportColumn.of(Batch, "code", "batch code", "short name"),
@@ -61,7 +63,8 @@ class BatchImporter(Importer):
             )
 
     def write(self, rows, result, advance):
-        self._batches, lines = RecordsByName(Batch.objects.with_class_times()), {}
+        visible = self.visible(Batch.objects.with_class_times())
+        self._batches, lines = RecordsByName(visible), {}
         self._courses = RecordsByName(Course.objects.all())
         self._instructors = _Instructors()
         for row in rows:
@@ -75,7 +78,7 @@ class BatchImporter(Importer):
 
     def _save(self, row, batch, result):
         values = {name: value for name, value in row.items() if name != "class_times"}
-        values["course"] = _found("course", self._courses, row)
+        values["course"] = self._course(row, batch)
         if "instructor" in row:
             values["instructor"] = _found("instructor", self._instructors, row)
         is_new = batch is None
@@ -96,6 +99,13 @@ class BatchImporter(Importer):
             result.created_ids.append(batch.pk)
         self._batches.add(batch)
         result.notes += [f"Row {row.line}: {clash}" for clash in clashes]
+
+    def _course(self, row, batch):
+        course = _found("course", self._courses, row)
+        is_kept = course.is_active or (batch and batch.course_id == course.pk)
+        if self.by and not is_kept:
+            raise ValidationError({"course": f"{course} is inactive. Activate the course first."})
+        return course
 
 
 def _found(column, records, row):

@@ -1,6 +1,5 @@
 from django.core.exceptions import ValidationError
 
-from academics.models import Batch
 from coachmaster.core.importers import ReferenceColumn
 from coachmaster.core.text import folded
 
@@ -66,8 +65,8 @@ def batch_column():
     )
 
 
-def all_batches():
-    return RecordsByName(Batch.objects.select_related("course"))
+def batches_by_name(batches):
+    return RecordsByName(batches.select_related("course"))
 
 
 def batch_of(row, batches, result):

@@ -14,6 +14,8 @@ class CourseImporter(Importer):
     noun = ("course", "courses")
     model = Course
     label_columns = ("name", "code")
+    add_permissions = ("academics.add_course",)
+    change_permissions = ("academics.change_course",)
     columns = [
         ImportColumn.of(
             Course, "name", "course name", "course", "title", "programme", "program"
@@ -45,12 +47,11 @@ class CourseImporter(Importer):
             if course is None:
                 new.append(Course(**row))
                 result.add_created(row)
-            elif changes := set_changes(course, row):
-                changed.append(course)
-                fields.update(changes)
-                result.add_changed(row, changes, course.pk)
             else:
-                result.unchanged += 1
+                if changes := set_changes(course, row):
+                    changed.append(course)
+                    fields.update(changes)
+                result.add_existing(row, changes, course.pk)
         if result.is_valid:
             bulk_create_with_history(new, Course)
             if changed:

@@ -15,6 +15,8 @@ class HolidayImporter(Importer):
     noun = ("holiday", "holidays")
     model = Holiday
     label_columns = ("name", "first")
+    add_permissions = ("academics.add_holiday",)
+    change_permissions = ("academics.change_holiday",)
     columns = [
         ImportColumn.of(
             Holiday, "name", "holiday", "holiday name", "occasion", "festival", "event", "title"
@@ -52,7 +54,9 @@ class HolidayImporter(Importer):
                 new.append(Holiday(day=day, name=row["name"]))
             elif changes := set_changes(holidays[day], {"name": row["name"]}):
                 changed[holidays[day]] = changes
-        if new:
+        if new and changed and result.refuses_existing:
+            result.refuse_existing(row)
+        elif new:
             result.add_created(row)
         else:
             holiday = next(iter(changed), None)

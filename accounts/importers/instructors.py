@@ -6,12 +6,12 @@ from coachmaster.core.importers import ImportColumn, set_changes
 from .people import (
     EMAIL,
     FULL_NAME,
+    MORE_PERMISSIONS,
     NAME_PARTS,
     PHONE,
     ChangedRecords,
     PeopleImporter,
     new_user,
-    refresh_search_text,
 )
 
 
@@ -35,8 +35,9 @@ class InstructorImporter(PeopleImporter):
 
     def _write_chunk(self, rows, owners, lines, result):
         users = User.objects.in_bulk(
-            [owners[row["email"]][0] for row in rows if row["email"] in owners]
+            [owners[row["email"]].pk for row in rows if row["email"] in owners]
         )
+        not_manageable = self._not_manageable(users)
         new, changed = [], ChangedRecords(User)
         for row in rows:
             email = row["email"]
@@ -49,15 +50,17 @@ class InstructorImporter(PeopleImporter):
                 new.append(new_user(row))
                 result.add_created(row)
                 continue
-            pk, name, role, _ = owners[email]
-            if role != INSTRUCTOR:
-                result.add_error(row, "email", f"{name} has this email ({role}). Skip this row.")
+            owner = owners[email]
+            if owner.role != INSTRUCTOR or not owner.is_visible:
+                result.add_error(row, "email", f"{owner} has this email. Skip this row.")
                 continue
-            changes = set_changes(users[pk], row)
-            changed.add(users[pk], changes and [*changes, "search_text"])
-            result.add_existing(row, changes, pk)
+            if owner.pk in not_manageable:
+                result.add_error(row, "email", MORE_PERMISSIONS)
+                continue
+            changes = set_changes(users[owner.pk], row)
+            changed.add(users[owner.pk], changes and [*changes, "search_text"])
+            result.add_existing(row, changes, owner.pk)
         if result.is_valid:
             self._create(new)
-            refresh_search_text(changed.records)
-            changed.save()
+            self._save_changed(changed)
             result.created_ids += [user.pk for user in new]

@@ -1,8 +1,12 @@
+from typing import NamedTuple
+
 from django.contrib.auth.models import Group
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from accounts.models import Membership, StudentProfile, User
+from accounts.roles import assignable_roles
+from accounts.services.emails import notify_emails_changed
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.importers import Importer
 from coachmaster.core.text import folded
@@ -27,6 +31,8 @@ ADMISSION_NUMBER = (
     "registration number",
 )  # fmt: skip
 
+MORE_PERMISSIONS = "Has permissions that you do not have, so you cannot change them. Skip this row."
+
 
 class ChangedRecords:
     def __init__(self, model):
@@ -42,25 +48,59 @@ class ChangedRecords:
             bulk_update_with_history(self.records, self.model, sorted(self.fields), batch_size=200)
 
 
+class EmailOwner(NamedTuple):
+    pk: int
+    name: str
+    role: str
+    is_student: bool
+    is_visible: bool
+
+    def __str__(self):
+        return f"{self.name} ({self.role})" if self.is_visible else "Somebody"
+
+
 class PeopleImporter(Importer):
     model = User
     label_columns = ("full_name", "email")
+    add_permissions = ("accounts.add_user",)
+    change_permissions = ("accounts.change_user",)
     role = ""
+
+    @classmethod
+    def is_allowed(cls, user):
+        return super().is_allowed(user) and assignable_roles(user).filter(name=cls.role).exists()
 
     def write(self, rows, result, advance):
         self.group = Group.objects.get(name=self.role)
         self.today = timezone.localdate()
 
     def _email_owners(self, rows):
-        """Return ``{email: (user id, name, role, is a student)}`` for the emails of the rows."""
-        emails = (row["email"] for row in rows if "email" in row)
-        return {
-            email: (pk, name, role, bool(student))
-            for chunk in in_chunks(emails)
-            for pk, email, name, role, student in User.objects.filter(email__in=chunk).values_list(
+        """Return ``{email: EmailOwner}`` for the emails of the rows."""
+        owners = {}
+        for chunk in in_chunks(row["email"] for row in rows if "email" in row):
+            people = User.objects.filter(email__in=chunk)
+            visible = set(self.visible(people).values_list("pk", flat=True))
+            for pk, email, name, role, student in people.values_list(
                 "pk", "email", "full_name", "membership__group__name", "student_profile"
-            )
-        }
+            ):
+                owners[email] = EmailOwner(pk, name, role, bool(student), pk in visible)
+        return owners
+
+    def _not_manageable(self, ids):
+        """Return which of these people have more permissions than the user."""
+        if self.by is None:
+            return set()
+        manageable = User.objects.manageable_by(self.by).filter(pk__in=ids)
+        return set(ids) - set(manageable.values_list("pk", flat=True))
+
+    def _save_changed(self, changed):
+        """Save the `ChangedRecords` of people, and tell the owners of changed emails."""
+        for user in changed.records:
+            user.search_text = user.searchable_text()
+        stored = User.objects.filter(pk__in=[user.pk for user in changed.records])
+        old_emails = dict(stored.values_list("pk", "email")) if "email" in changed.fields else {}
+        changed.save()
+        notify_emails_changed([(user, old_emails.get(user.pk)) for user in changed.records])
 
     def _create(self, users, profiles=()):
         bulk_create_with_history(users, User)
@@ -76,12 +116,6 @@ def new_user(row):
     user = User(**{name: row[name] for name in ("full_name", "email", "phone") if name in row})
     user.set_unusable_password()
     return user
-
-
-def refresh_search_text(users):
-    """Set the search text, which a bulk update does not."""
-    for user in users:
-        user.search_text = user.searchable_text()
 
 
 def identity(row):

@@ -11,7 +11,7 @@ from .people import ADMISSION_NUMBER, EMAIL, identity
 class StudentMatcher:
     """Finds the students that the rows of a students' file describe."""
 
-    def __init__(self, rows, owners):
+    def __init__(self, rows, owners, students):
         self._owners = owners
         self.admission_numbers = {
             row["admission_number"] for row in rows if "admission_number" in row
@@ -22,7 +22,7 @@ class StudentMatcher:
             if "admission_number" not in row and row.get("email") not in owners
         }
         self._by_number, self._by_identity = {}, {}
-        students = StudentProfile.objects.order_by().values_list(
+        students = students.order_by().values_list(
             "pk", "admission_number", "user__email", "user__full_name", "user__phone", "birth_on"
         )
         for pk, number, email, full_name, phone, birth_on in students.iterator(chunk_size=2000):
@@ -33,6 +33,11 @@ class StudentMatcher:
             for key in {(name, known) for known in (phone, birth_on) if known} or {(name, None)}:
                 if key in identities:
                     self._by_identity.setdefault(key, []).append((pk, bool(email)))
+        #: Numbers of students that the user may not see.
+        self.hidden_numbers = set()
+        for chunk in in_chunks(self.admission_numbers - self._by_number.keys()):
+            hidden = StudentProfile.objects.filter(admission_number__in=chunk)
+            self.hidden_numbers.update(hidden.values_list("admission_number", flat=True))
 
     def find(self, row):
         """Return an id, or None. Raise ValidationError if several are possible."""
@@ -40,12 +45,12 @@ class StudentMatcher:
         if number in self._by_number:
             return self._by_number[number]
         if email in self._owners:
-            pk, name, _, is_student = self._owners[email]
-            if number and folded(name) != folded(row["full_name"]):
+            owner = self._owners[email]
+            if number and owner.is_visible and folded(owner.name) != folded(row["full_name"]):
                 raise ValidationError(
-                    f"{name} has the email of this row. Change it in one of them."
+                    f"{owner.name} has the email of this row. Change it in one of them."
                 )
-            return pk if is_student else None
+            return owner.pk if owner.is_visible and owner.is_student else None
         key = identity(row)
         if number or (email and key[1] is None):
             return None
@@ -74,12 +79,11 @@ def student_column():
 class StudentFinder:
     """Finds students by admission number, email or full name."""
 
-    def __init__(self, texts):
+    def __init__(self, texts, students):
         self._found, self._ambiguous = {}, set()
-        names = {}
+        names, students = {}, students.order_by()
         for chunk in in_chunks(set(texts)):
             lowered = {text.lower(): text for text in chunk}
-            students = StudentProfile.objects.order_by()
             for pk, number in students.filter(admission_number__in=chunk).values_list(
                 "pk", "admission_number"
             ):
@@ -93,11 +97,10 @@ class StudentFinder:
                 if text not in self._found and "@" not in text:
                     names.setdefault(folded(text), []).append(text)
         if names:
-            self._find_names(names)
+            self._find_names(names, students.values_list("pk", "user__full_name"))
 
-    def _find_names(self, names):
+    def _find_names(self, names, students):
         # In Python, since SQLite ignores case only of ASCII letters.
-        students = StudentProfile.objects.order_by().values_list("pk", "user__full_name")
         for pk, full_name in students.iterator(chunk_size=2000):
             for text in names.get(folded(full_name), ()):
                 if self._found.setdefault(text, pk) != pk:

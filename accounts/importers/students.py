@@ -10,13 +10,13 @@ from .people import (
     ADMISSION_NUMBER,
     EMAIL,
     FULL_NAME,
+    MORE_PERMISSIONS,
     NAME_PARTS,
     PHONE,
     ChangedRecords,
     PeopleImporter,
     identity,
     new_user,
-    refresh_search_text,
 )
 from .student_finder import StudentMatcher
 
@@ -63,7 +63,8 @@ class StudentImporter(PeopleImporter):
     def write(self, rows, result, advance):
         super().write(rows, result, advance)
         self._owners = self._email_owners(rows)
-        self._matcher = StudentMatcher(rows, self._owners)
+        students = self.visible(StudentProfile.objects.all())
+        self._matcher = StudentMatcher(rows, self._owners, students)
         self._lines = {name: {} for name in _UNIQUE}
         for chunk in in_chunks(rows):
             self._write_chunk(chunk, result)
@@ -74,12 +75,16 @@ class StudentImporter(PeopleImporter):
         students = StudentProfile.objects.select_related("user").in_bulk(
             [pk for pk in ids.values() if pk]
         )
+        not_manageable = self._not_manageable(students)
         users, profiles = [], []
         changed_users, changed_profiles = ChangedRecords(User), ChangedRecords(StudentProfile)
         for row in rows:
             if row.line not in ids or not self._is_unique(row, ids[row.line], result):
                 continue
             profile_values = {name: row[name] for name in row if name not in _USER_FIELDS}
+            if ids[row.line] in not_manageable:
+                result.add_error(row, "full_name", MORE_PERMISSIONS)
+                continue
             if pk := ids[row.line]:
                 student, changes = students[pk], {}
                 user_values = {name: row[name] for name in _USER_FIELDS if name in row}
@@ -100,9 +105,8 @@ class StudentImporter(PeopleImporter):
         if result.is_valid:
             self._draw_numbers(profiles)
             self._create(users, profiles)
-            refresh_search_text(changed_users.records)
-            changed_users.save()
             changed_profiles.save()
+            self._save_changed(changed_users)
             result.created_ids += [user.pk for user in users]
 
     def _match(self, rows, result):
@@ -134,10 +138,13 @@ class StudentImporter(PeopleImporter):
                 result.add_error(row, name, sentence)
                 return False
         owner = self._owners.get(row.get("email"))
-        if owner and owner[0] != pk:
-            _, name, role, _ = owner
-            sentence = f"{name} ({role}) has this email. Enter another, or none."
-            result.add_error(row, "email", sentence)
+        if owner and owner.pk != pk:
+            result.add_error(row, "email", f"{owner} has this email. Enter another, or none.")
+            return False
+        if row.get("admission_number") in self._matcher.hidden_numbers:
+            result.add_error(
+                row, "admission_number", "Another student has this number. Enter another, or none."
+            )
             return False
         for name, value in keys.items():
             self._lines[name][value] = row.line

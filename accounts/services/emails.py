@@ -44,25 +44,38 @@ def password_reset_email(user, link):
     )
 
 
-def notify_account_changed(user, message, to=None):
+def _account_changed_email(user, message, to):
+    return compose_email(
+        "accounts/emails/account_changed",
+        "Your CoachMaster account was changed",
+        to,
+        user=user,
+        message=message,
+    )
+
+
+def notify_account_changed(user, message):
     """Email the person, after the commit, what changed in their account."""
-    address = to or user.email
-    if settings.SENDS_MAIL and address:
-        email = compose_email(
-            "accounts/emails/account_changed",
-            "Your CoachMaster account was changed",
-            address,
-            user=user,
-            message=message,
-        )
+    if settings.SENDS_MAIL and user.email:
+        email = _account_changed_email(user, message, user.email)
         transaction.on_commit(lambda: send_email(email))
 
 
 def notify_email_changed(user, old_email):
-    if old_email and old_email != user.email:
-        change = f"was changed to {user.email}" if user.email else "was removed"
-        message = f"The email address of your account {change}."
-        notify_account_changed(user, message, to=old_email)
+    notify_emails_changed([(user, old_email)])
+
+
+def notify_emails_changed(users_and_old_emails):
+    """Tell people at their old address, after the commit, that another one counts now."""
+    if not settings.SENDS_MAIL:
+        return
+    messages = []
+    for user, old_email in users_and_old_emails:
+        if old_email and old_email != user.email:
+            change = f"was changed to {user.email}" if user.email else "was removed"
+            message = f"The email address of your account {change}."
+            messages.append(_account_changed_email(user, message, old_email))
+    transaction.on_commit(lambda: send_all(messages))
 
 
 class RedirectAndSend(HttpResponseRedirect):

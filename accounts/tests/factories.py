@@ -1,5 +1,5 @@
 import factory
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 
 from accounts.models import Membership, StudentProfile, User
 from accounts.roles import INSTRUCTOR, STUDENT
@@ -49,3 +49,12 @@ class StudentFactory(factory.django.DjangoModelFactory):
         profile = super()._create(model, *args, **kwargs)
         profile.user.save(update_fields=["search_text"])
         return profile
+
+
+def user_with(*permissions, **fields):
+    """Return a user in a role of their own with these permissions, like "finance.add_payment"."""
+    role = Group.objects.create(name=f"Role {Group.objects.count()}")
+    for permission in permissions:
+        app, codename = permission.split(".")
+        role.permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return UserFactory(role=role.name, **fields)

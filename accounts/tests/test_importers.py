@@ -282,7 +282,7 @@ def test_changed_cells_update_instructor(file, instructor):
         ),
         (
             "name,email\nA,asha@example.com\n",
-            "Asha Verma has this email (Student). Skip this row.",
+            "Asha Verma (Student) has this email. Skip this row.",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from academics.models import Enrollment, Institute
 from academics.timetable import Timetable
 from accounts.importers.people import ADMISSION_NUMBER
 from accounts.importers.student_finder import StudentFinder
+from accounts.models import StudentProfile
 from attendance.percentages import MarkStatus
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.check_in import current_class, status_at
@@ -87,7 +88,10 @@ class PunchImporter(Importer):
             row["at"] = datetime.datetime.combine(row["on"], row["at"])
 
     def write(self, rows, result, advance):
-        students, self.now = StudentFinder(row["student"] for row in rows), timezone.now()
+        students = StudentFinder(
+            (row["student"] for row in rows), self.visible(StudentProfile.objects.all())
+        )
+        self.now = timezone.now()
         self.institute = Institute.objects.current()
         known = []
         for row in rows:

@@ -5,13 +5,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from academics.importers.columns import all_batches, batch_column, batch_of
+from academics.importers.columns import batch_column, batch_of, batches_by_name
+from academics.models import Batch
 from accounts.importers.student_finder import StudentFinder, student_column
+from accounts.models import StudentProfile
 from attendance.models import Sheet
 from attendance.percentages import MarkStatus
 from attendance.services import sheets as sheets_services
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
-from attendance.services.sheets import SheetContent, save_sheet
+from attendance.services.sheets import SheetContent, attendance_batches, save_sheet
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
 from coachmaster.core.importers import ImportColumn, Importer, ImportRow, normalised
@@ -42,12 +44,21 @@ class StatusField(forms.CharField):
             ) from error
 
 
+def students_and_batches(rows, by):
+    """Return the students, and the batches whose sheets ``by`` may save; all for None."""
+    students, batches = StudentProfile.objects.all(), Batch.objects.all()
+    if by:
+        students, batches = students.visible_to(by), attendance_batches(by)
+    return StudentFinder((row["student"] for row in rows), students), batches_by_name(batches)
+
+
 class AttendanceImporter(Importer):
     """Marks are identified by batch, date and student."""
 
     noun = ("mark", "marks")
     model = Sheet
     label_columns = ("held_on", "batch", "student")
+    add_permissions = change_permissions = ("attendance.add_sheet",)
     columns = [
         batch_column(),
         ImportColumn.of(Sheet, "held_on", "date", "day", "class date", "attendance date"),
@@ -57,7 +68,7 @@ class AttendanceImporter(Importer):
 
     def look_up(self, rows, result):
         """Collect ``{(batch, date): array of line, student, status}``, to save memory."""
-        students, batches = StudentFinder(row["student"] for row in rows), all_batches()
+        students, batches = students_and_batches(rows, self.by)
         self._sheets: dict = {}
         for row in rows:
             student, batch = students.get(row, result), batch_of(row, batches, result)
@@ -103,7 +114,11 @@ class AttendanceImporter(Importer):
         """Return ``{student: (enrollment, status)}`` of the marks that a sheet changes."""
         students = enrollments.of(batch.pk, held_on)
         reason_not_allowed = sheets_services.reason_not_allowed(
-            batch, held_on, today=self.today, schedule=enrollments.schedule(batch.pk, held_on)
+            batch,
+            held_on,
+            today=self.today,
+            schedule=enrollments.schedule(batch.pk, held_on),
+            user=self.by,
         )
         marks, lines = {}, {}
         numbers = iter(numbers)
@@ -137,7 +152,10 @@ class AttendanceImporter(Importer):
             saved = save_sheet(
                 batch=batch,
                 held_on=held_on,
-                content=SheetContent({student: status for student, (_, status) in marks.items()}),
+                content=SheetContent(
+                    {student: status for student, (_, status) in marks.items()},
+                    reason="Imported from a file",
+                ),
                 by=self.by,
                 allow_unplanned=True,
             )

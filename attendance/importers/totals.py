@@ -1,13 +1,15 @@
 from django.core.exceptions import ValidationError
 
-from academics.importers.columns import all_batches, batch_column, batch_of
+from academics.importers.columns import batch_column, batch_of
 from academics.models import Enrollment
-from accounts.importers.student_finder import StudentFinder, student_column
+from accounts.importers.student_finder import student_column
 from attendance.models import EarlierAttendance
 from attendance.statistics import update_presences
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.form_fields import WholeNumberField
 from coachmaster.core.importers import ImportColumn, Importer, set_changes
+
+from .sheets import students_and_batches
 
 
 def _count(*, required=False):
@@ -20,6 +22,8 @@ class AttendanceTotalsImporter(Importer):
     noun = ("total", "totals")
     model = Enrollment
     label_columns = ("student", "batch")
+    add_permissions = ("attendance.add_sheet", "attendance.correct_any_day")
+    change_permissions = add_permissions
     columns = [
         batch_column(),
         student_column(),
@@ -48,9 +52,16 @@ class AttendanceTotalsImporter(Importer):
 
     def write(self, rows, result, advance):
         lines = {}
-        for chunk in in_chunks(_with_records(rows, result)):
+        for chunk in in_chunks(self._with_records(rows, result)):
             self._write_chunk(chunk, lines, result)
             advance(len(chunk))
+
+    def _with_records(self, rows, result):
+        rows = list(rows)
+        students, batches = students_and_batches(rows, self.by)
+        for row in rows:
+            row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
+        return [row for row in rows if row["student"] and row["batch"]]
 
     def _write_chunk(self, rows, lines, result):
         enrollments = _last_enrollments({row["student"] for row in rows})
@@ -77,14 +88,6 @@ class AttendanceTotalsImporter(Importer):
                 update_fields=["present", "absent", "excused"],
             )
             update_presences(totals.pk for totals in changed)
-
-
-def _with_records(rows, result):
-    rows = list(rows)
-    students, batches = StudentFinder(row["student"] for row in rows), all_batches()
-    for row in rows:
-        row["student"], row["batch"] = students.get(row, result), batch_of(row, batches, result)
-    return [row for row in rows if row["student"] and row["batch"]]
 
 
 def _changed_totals(row, enrollment, stored, result):

@@ -26,7 +26,6 @@ class ImportKind:
     title: str
     about: str
     importer_class: type[Importer]
-    permission: str
     example: list[list[Any]]
     #: Adds to the queryset of created records what their page shows.
     with_related: Callable[[Any], Any] = lambda queryset: queryset
@@ -34,6 +33,12 @@ class ImportKind:
     @property
     def command(self):
         return f"import_{self.slug.replace('-', '_')}"
+
+    def is_allowed(self, user):
+        return self.importer_class.is_allowed(user)
+
+    def may_change(self, user):
+        return self.importer_class.may_change(user)
 
     @property
     def required_columns(self):
@@ -65,7 +70,6 @@ _KINDS = [
         "Instructors",
         "Each row is an instructor, identified by email.",
         InstructorImporter,
-        "accounts.add_user",
         [
             ["Name", "Email", "Mobile"],
             ["Imran Khan", "imran@example.com", "98765 43210"],
@@ -77,7 +81,6 @@ _KINDS = [
         "Courses",
         "Each row is a course with its fee, identified by code, else by name.",
         CourseImporter,
-        "academics.add_course",
         [
             ["Course", "Code", "Fee"],
             ["JEE Two Years", "JEE-2Y", Decimal("125000")],
@@ -89,7 +92,6 @@ _KINDS = [
         "Batches",
         "Each row is a batch of a course, identified by code, else by name.",
         BatchImporter,
-        "academics.add_batch",
         [
             ["Batch", "Code", "Course", "Instructor", "Start date", "End date", "Seats", "Room",
              "Timings"],
@@ -104,7 +106,6 @@ _KINDS = [
         "Holidays",
         "Each row is a holiday of one or several days, identified by date.",
         HolidayImporter,
-        "academics.add_holiday",
         [
             ["Holiday", "Date", "Until"],
             ["Diwali", _DAY(2026, 11, 8), _DAY(2026, 11, 11)],
@@ -117,7 +118,6 @@ _KINDS = [
         "Each row is a student, identified by admission number, else email, else full name with "
         "phone or date of birth.",
         StudentImporter,
-        "accounts.add_user",
         [
             ["First name", "Last name", "Email", "Mobile", "DOB", "Father's name",
              "Parent mobile", "Address"],
@@ -131,7 +131,6 @@ _KINDS = [
         "Enrollments",
         "Each row is a student in a batch, with the agreed fee.",
         EnrollmentImporter,
-        "academics.add_enrollment",
         [
             ["Student", "Batch", "Date", "Fee", "Reason"],
             ["asha@example.com", "JEE-M1", _DAY(2026, 6, 1), Decimal("120000"), "Sister here"],
@@ -144,7 +143,6 @@ _KINDS = [
         "Each row is a payment, and gets a receipt number of your own series. Identified by its "
         "old receipt number, else the bank reference.",
         PaymentImporter,
-        "finance.add_payment",
         [
             ["Student", "Amount", "Date", "Mode", "UTR", "Receipt no", "Remarks"],
             ["asha@example.com", Decimal("50000"), _DAY(2026, 6, 5), "GPay", "412345678901",
@@ -159,7 +157,6 @@ _KINDS = [
         "Attendance",
         "Each row is a student on one day of a batch: P, A, L or E.",
         AttendanceImporter,
-        "attendance.correct_any_day",
         [
             ["Date", "Batch", "Student", "Status"],
             [_DAY(2026, 6, 1), "JEE-M1", "asha@example.com", "P"],
@@ -172,7 +169,6 @@ _KINDS = [
         "Each row is a student in a batch, with a column for each day headed by its date: P, A, L "
         "or E.",
         AttendanceGridImporter,
-        "attendance.correct_any_day",
         [
             ["Student", "Batch", "03/06/2026", "05/06/2026"],
             ["asha@example.com", "JEE-M1", "P", "A"],
@@ -183,7 +179,6 @@ _KINDS = [
         "Attendance totals",
         "Each row is a student in a batch: classes held and attended before CoachMaster.",
         AttendanceTotalsImporter,
-        "attendance.correct_any_day",
         [
             ["Student", "Batch", "Classes held", "Attended"],
             ["asha@example.com", "JEE-M1", "40", "36"],
@@ -197,7 +192,6 @@ _KINDS = [
         "and the amount paid so far with its old receipt numbers. Import batches first. Totals "
         "are compared batch by batch.",
         OpeningBalanceImporter,
-        "finance.add_payment",
         [
             ["Name", "Mobile", "Guardian", "Parent mobile", "Batch", "Joined on", "Fee",
              "Concession", "Inst 1 date", "Inst 1", "Inst 2 date", "Inst 2", "Paid so far",
@@ -217,4 +211,4 @@ KINDS = {kind.slug: kind for kind in _KINDS}
 
 def kinds_for(user):
     """Return the permitted kinds, in the order in which they need each other."""
-    return [kind for kind in _KINDS if user.has_perm(kind.permission)]
+    return [kind for kind in _KINDS if kind.is_allowed(user)]

@@ -1,7 +1,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from accounts.roles import sees_whole_institute
 from coachmaster.core.importers.mapping import ColumnMapping
+from coachmaster.core.querysets import ScopedQuerySet
 
 from .kinds import KINDS
 
@@ -100,20 +102,26 @@ def problem_rows(upload):
         return table.header, rows
 
 
-def created_records(upload):
-    return _records(upload, upload.created_ids)
+def created_records(upload, viewer):
+    return _records(upload, viewer, upload.created_ids)
 
 
-def _records(upload, keys):
+def _records(upload, viewer, keys):
     kind = KINDS[upload.kind]
-    return kind.with_related(kind.importer_class.model._default_manager.filter(pk__in=keys))
+    records = kind.importer_class.model._default_manager.filter(pk__in=keys)
+    if isinstance(records, ScopedQuerySet):
+        records = records.visible_to(viewer)
+    return kind.with_related(records)
 
 
-def changed_rows(upload, first=None):
-    """Return rows with their changed ``record``, None if it was deleted."""
+def changed_rows(upload, viewer, first=None):
+    """Return the rows that ``viewer`` may see, with their ``record``, None if it was deleted."""
+    if not KINDS[upload.kind].may_change(viewer):
+        return []
     rows = upload.report.get("changed_rows", [])[:first]
-    records = _records(upload, {row["key"] for row in rows if row.get("key")}).in_bulk()
-    return [{**row, "record": records.get(row.get("key"))} for row in rows]
+    records = _records(upload, viewer, {row["key"] for row in rows if row.get("key")}).in_bulk()
+    rows = [{**row, "record": records.get(row.get("key"))} for row in rows]
+    return rows if sees_whole_institute(viewer) else [row for row in rows if row["record"]]
 
 
 @dataclass(frozen=True)
@@ -127,10 +135,10 @@ class ImportChange:
     after: str = ""
 
 
-def import_changes(upload, created):
+def import_changes(upload, viewer, created):
     for record in created:
         yield ImportChange("New", record, label=str(record))
-    for row in changed_rows(upload):
+    for row in changed_rows(upload, viewer):
         for field, before, after in row["changes"]:
             yield ImportChange(
                 "Changed", row["record"], row["line"], row["label"], field, before, after

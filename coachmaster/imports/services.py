@@ -115,7 +115,8 @@ def _header_key(kind, header):
 
 def _copy_earlier_columns(upload):
     last = (
-        Import.objects.filter(header_key=upload.header_key)
+        Import.objects.visible_to(upload.by)
+        .filter(header_key=upload.header_key)
         .exclude(pk=upload.pk)
         .exclude(columns={})
         .order_by("-uploaded_at")

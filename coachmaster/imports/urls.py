@@ -6,7 +6,7 @@ from . import views
 
 app_name = "imports"
 
-# The views also ask for the permission of the kind of file, such as finance.add_payment.
+# The views also ask for the permissions of the kind of file, such as finance.add_payment.
 _import = requires("imports.add_import")
 
 urlpatterns = [

@@ -55,11 +55,15 @@ CHANGE_COLUMNS = [
 _BY_KEY = {"key": ["pk"]}
 
 
-def _waiting_upload(request, pk):
-    upload = get_object_or_404(Import.objects.waiting().visible_to(request.user), pk=pk)
-    if not request.user.has_perm(KINDS[upload.kind].permission):
+def _permitted_upload(request, pk, uploads):
+    upload = get_object_or_404(uploads.visible_to(request.user), pk=pk)
+    if not KINDS[upload.kind].is_allowed(request.user):
         raise PermissionDenied
     return upload
+
+
+def _waiting_upload(request, pk):
+    return _permitted_upload(request, pk, Import.objects.waiting())
 
 
 def import_list(request):
@@ -84,6 +88,7 @@ def import_list(request):
         else:
             return _next_step(upload)
     uploads = Import.objects.visible_to(request.user).for_list()
+    uploads = uploads.filter(kind__in=[kind.slug for kind in kinds])
     waiting = uploads.waiting().order_by("-uploaded_at")[:10]
     return list_page(
         request,
@@ -94,7 +99,12 @@ def import_list(request):
         export=HISTORY_COLUMNS,
         filename="imports",
         as_rows=_with_kind_titles,
-        context=lambda: {"form": form, "kinds": kinds, "waiting": _with_kind_titles(waiting)},
+        context=lambda: {
+            "form": form,
+            "kinds": kinds,
+            "only_new": {kind.slug for kind in kinds if not kind.may_change(request.user)},
+            "waiting": _with_kind_titles(waiting),
+        },
     )
 
 
@@ -153,20 +163,20 @@ def import_columns(request, pk):
 
 
 def import_detail(request, pk):
-    uploads = Import.objects.visible_to(request.user).select_related("by").defer("content")
-    upload = get_object_or_404(uploads, pk=pk)
+    uploads = Import.objects.select_related("by").defer("content")
+    upload = _permitted_upload(request, pk, uploads)
     if upload.applied_at:
         return _applied_page(request, upload)
-    if not request.user.has_perm(KINDS[upload.kind].permission):
-        raise PermissionDenied
     if "sheets" in upload.report:
         return _next_step(upload)
     return _preview_page(request, upload)
 
 
 def _applied_page(request, upload):
-    created = reports.created_records(upload)
-    changes = reports.import_changes(upload, all_rows(request, created, _BY_KEY, default="key"))
+    created = reports.created_records(upload, request.user)
+    changes = reports.import_changes(
+        upload, request.user, all_rows(request, created, _BY_KEY, default="key")
+    )
     if file := requested_export(request, f"import-{upload.pk}", CHANGE_COLUMNS, changes):
         return file
     return list_page(
@@ -178,7 +188,7 @@ def _applied_page(request, upload):
         context=lambda: {
             "upload": upload,
             "kind": KINDS[upload.kind],
-            "changed_rows": reports.changed_rows(upload, reports.SHOWN),
+            "changed_rows": reports.changed_rows(upload, request.user, reports.SHOWN),
         },
     )
 
@@ -255,7 +265,7 @@ def import_apply(request, pk):
 
 def import_progress(request, pk):
     """Return the share that is done, from 0 to 1; null if no import is running."""
-    get_object_or_404(Import.objects.visible_to(request.user).only("pk"), pk=pk)
+    _permitted_upload(request, pk, Import.objects.only("kind"))
     return JsonResponse({"share": Progress(pk).share()})
 
 
@@ -286,7 +296,7 @@ def import_problems(request, pk):
 
 
 def import_example(request, kind):
-    if kind not in KINDS or not request.user.has_perm(KINDS[kind].permission):
+    if kind not in KINDS or not KINDS[kind].is_allowed(request.user):
         raise Http404
     columns, rows = KINDS[kind].example_table()
     return export_response(f"{kind}-example", columns, rows, file_format=_file_format(request))

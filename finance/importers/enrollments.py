@@ -2,10 +2,11 @@ import collections
 
 from django.core.exceptions import ValidationError
 
-from academics.importers.columns import all_batches, batch_column, batch_of
-from academics.models import Enrollment
+from academics.importers.columns import batch_column, batch_of, batches_by_name
+from academics.models import Batch, Enrollment
 from academics.services.clashes import enrollment_clash_messages
 from accounts.importers.student_finder import StudentFinder, student_column
+from accounts.models import StudentProfile
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.form_fields import AmountField
 from coachmaster.core.importers import ImportColumn, Importer, ImportResult
@@ -18,6 +19,7 @@ class EnrollmentImporter(Importer):
     noun = ("enrollment", "enrollments")
     model = Enrollment
     label_columns = ("student", "batch")
+    add_permissions = ("academics.add_enrollment",)
     columns = [
         student_column(),
         batch_column(),
@@ -36,7 +38,9 @@ class EnrollmentImporter(Importer):
     ]  # fmt: skip
 
     def look_up(self, rows, result):
-        self._students, self._batches = StudentFinder(row["student"] for row in rows), all_batches()
+        students = self.visible(StudentProfile.objects.all())
+        self._students = StudentFinder((row["student"] for row in rows), students)
+        self._batches = batches_by_name(self.visible(Batch.objects.all()))
 
     def write(self, rows, result, advance):
         bulk = self._lock(rows, result)

@@ -51,6 +51,7 @@ class PaymentImporter(Importer):
     noun = ("payment", "payments")
     model = Payment
     label_columns = ("student", "amount", "paid_on")
+    add_permissions = ("finance.add_payment",)
     columns = [
         student_column(),
         ImportColumn.of(
@@ -86,12 +87,14 @@ class PaymentImporter(Importer):
 
     def write(self, rows, result, advance):
         rows = list(rows)
-        students = StudentFinder(row["student"] for row in rows)
+        students = StudentFinder(
+            (row["student"] for row in rows), self.visible(StudentProfile.objects.all())
+        )
         for row in rows:
             row["student"] = students.get(row, result)
         rows = [row for row in rows if row["student"]]
         rows.sort(key=lambda row: (row["paid_on"], row.line))
-        rows = _NewPayments(result).select(rows)
+        rows = _NewPayments(result, self.visible(Payment.objects.all())).select(rows)
         bulk = BulkPayments(
             student_ids={row["student"] for row in rows},
             days={row["paid_on"] for row in rows},
@@ -148,8 +151,9 @@ class PaymentImporter(Importer):
 class _NewPayments:
     """Selects the rows that are not imported yet, and sets their ``token``."""
 
-    def __init__(self, result):
+    def __init__(self, result, visible):
         self._result = result
+        self._visible = visible
         self._lines: dict = {}
         self._same = collections.Counter()
 
@@ -209,14 +213,16 @@ class _NewPayments:
         )
         if stored == in_file:
             self._result.unchanged += 1
-        else:
-            self._result.add_error(
-                row,
-                "receipt_number",
-                f"This was imported before as {payment} with other content "
-                f"({display(payment.amount)}). A payment is never changed: cancel that receipt "
-                "and record it again, or correct the row.",
-            )
+            return
+        is_visible = self._visible.filter(pk=payment.pk).exists()
+        earlier = f" as {payment} with other content ({display(payment.amount)})"
+        self._result.add_error(
+            row,
+            "receipt_number",
+            f"This was imported before{earlier if is_visible else ' for another student'}. "
+            "A payment is never changed: cancel that receipt and record it again, or correct "
+            "the row.",
+        )
 
     def _token(self, row):
         if "receipt_number" in row:

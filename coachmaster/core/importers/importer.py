@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 
 from .limits import Unreadable
@@ -22,8 +23,23 @@ class Importer:
     #: The model of the records, and the columns that identify a row to people.
     model: type | None = None
     label_columns: tuple[str, ...] = ()
-    #: The user who imports; None at a shell.
+    #: Permissions of the pages that add such records, and of those that change them.
+    add_permissions: tuple[str, ...] = ()
+    change_permissions: tuple[str, ...] = ()
+    #: The user who imports; None at a shell, where nothing is forbidden.
     by = None
+
+    @classmethod
+    def is_allowed(cls, user):
+        return user.has_perms(cls.add_permissions)
+
+    @classmethod
+    def may_change(cls, user):
+        return user.has_perms(cls.change_permissions)
+
+    def visible(self, records):
+        """Limit a queryset to the records that the user may see."""
+        return records if self.by is None else records.visible_to(self.by)
 
     def prepare(self, header):
         """Add columns that depend on the header of the file."""
@@ -75,9 +91,10 @@ def import_table(
     ``mapping`` names the file's columns that are joined to a column, ``corrections`` gives cells
     as ``{line: {column: text}}``. ``before_commit(result)`` is called in the transaction.
 
-    Raise ValidationError for an invalid default, OperationalError if the database stays locked.
+    Raise ValidationError for an invalid default, OperationalError if the database stays locked,
+    PermissionDenied if the user of the importer may not add such records.
     """
-    result, corrections = ImportResult(), corrections or {}
+    result, corrections = _empty_result(importer), corrections or {}
     importer.prepare(table.header)
     columns = ColumnMapping(importer, table.header, mapping or {}, defaults or {})
     result.unused_columns = columns.unused
@@ -104,6 +121,14 @@ def import_table(
     _fill_in_values(importer, table, columns, corrections, result)
     result.problems.sort(key=lambda problem: problem.line or 0)
     return result
+
+
+def _empty_result(importer):
+    if importer.by is None:
+        return ImportResult()
+    if not importer.is_allowed(importer.by):
+        raise PermissionDenied
+    return ImportResult(refuses_existing=not importer.may_change(importer.by))
 
 
 def _read(reader, table, skip, result, advance):

@@ -56,6 +56,8 @@ class ImportedRow:
 
 @dataclass
 class ImportResult:
+    #: The user may add records, but not change them.
+    refuses_existing: bool = False
     created: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -81,6 +83,9 @@ class ImportResult:
 
     def add_changed(self, row, changes, key):
         """Count a row that changes the record ``key``; ``changes`` come from `set_changes`."""
+        if self.refuses_existing:
+            self.refuse_existing(row)
+            return
         self.changed += 1
         if len(self.changed_rows) < MOST_LISTED:
             values = [
@@ -90,10 +95,14 @@ class ImportResult:
             self.changed_rows.append(ImportedRow(row.line, values, key=key))
 
     def add_existing(self, row, changes, key):
-        if changes:
+        if changes or self.refuses_existing:
             self.add_changed(row, changes, key)
         else:
             self.unchanged += 1
+
+    def refuse_existing(self, row):
+        sentence = "Exists already, and your role does not permit changing it. Skip this row."
+        self.problems.append(ImportProblem(row.line, "", "", sentence))
 
     def add_error(self, row, column, error):
         """Add a sentence or a ValidationError."""

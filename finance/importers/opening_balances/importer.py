@@ -4,8 +4,8 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from academics.importers.columns import all_batches, batch_of
-from academics.models import Enrollment
+from academics.importers.columns import batch_of, batches_by_name
+from academics.models import Batch, Enrollment
 from coachmaster.core.importers import Importer, normalised
 from coachmaster.core.money import display
 from finance.models import ReceiptSeries
@@ -30,6 +30,14 @@ class OpeningBalanceImporter(Importer):
     model = Enrollment
     label_columns = ("full_name", "batch")
     columns = COLUMNS
+    add_permissions = (
+        "accounts.add_user",
+        "accounts.change_user",
+        "academics.add_enrollment",
+        "finance.add_payment",
+        "finance.add_concession",
+        "finance.approve_concession",
+    )
 
     def prepare(self, header):
         #: ``(line, {column: sum}, is a subtotal)`` of rows that sum up others.
@@ -58,8 +66,8 @@ class OpeningBalanceImporter(Importer):
                 )
 
     def write(self, rows, result, advance):
-        today, batches = timezone.localdate(), all_batches()
-        rows = list(rows)
+        today, rows = timezone.localdate(), list(rows)
+        batches = batches_by_name(self.visible(Batch.objects.all()))
         balances = [
             OpeningBalance(row, batch, today)
             for row in rows
@@ -72,7 +80,7 @@ class OpeningBalanceImporter(Importer):
             by=None,
             kind=ReceiptSeries.Kind.OPENING,
         )
-        save_students(balances, result)
+        save_students(balances, result, by=self.by)
         advance(len(rows) // 3)
         balances = [balance for balance in balances if balance.student]
         student_ids = save_enrollments(balances, result, by=self.by)

@@ -16,7 +16,7 @@ class _DryResult(ImportResult):
     is_valid = True
 
 
-def save_students(balances, result):
+def save_students(balances, result, *, by):
     """Set `student` and `changes` of each row. A student may have a row for each batch."""
     first, first_lines = {}, {}
     for balance in balances:
@@ -24,8 +24,9 @@ def save_students(balances, result):
         first.setdefault(key, balance)
         first_lines[balance.line] = first[key].line
     importer, found = StudentImporter(), _DryResult()
-    importer.saved, importer.fallback_ids = {}, {}
-    for line, student_id in _students_of_batches(balances).items():
+    importer.by, importer.saved, importer.fallback_ids = by, {}, {}
+    enrollments = importer.visible(Enrollment.objects.all())
+    for line, student_id in _students_of_batches(balances, enrollments).items():
         importer.fallback_ids.setdefault(first_lines[line], student_id)
     importer.write([_student_row(row) for row in first.values()], found, lambda count: None)
     result.problems += found.problems
@@ -48,13 +49,13 @@ def _identity(row):
     return folded(row["full_name"]), row.get("phone"), row.get("birth_on")
 
 
-def _students_of_batches(balances):
+def _students_of_batches(balances, enrollments):
     """Return ``{line: student id}`` by unique name, batch and joining date."""
     rows, students = collections.defaultdict(list), collections.defaultdict(list)
     for balance in balances:
         rows[balance.batch.pk, folded(balance["full_name"])].append(balance)
     enrollments = (
-        Enrollment.objects.filter(batch__in={balance.batch.pk for balance in balances})
+        enrollments.filter(batch__in={balance.batch.pk for balance in balances})
         .order_by()
         .values_list(
             "batch", "enrolled_on", "student", "student__user__full_name", "student__birth_on"
