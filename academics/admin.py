@@ -1,6 +1,7 @@
 from django import forms
 from django.contrib import admin, messages
 
+from academics.forms.batches import offered_choices
 from academics.forms.institute import INSTITUTE_GROUPS, InstituteForm
 from academics.services.batches import check_batch_change, check_removed_times
 from academics.services.clashes import check_clashes, find_clashes
@@ -91,6 +92,12 @@ class BatchAdminForm(forms.ModelForm):
         required=False,
         help_text="If the instructor, the room or a student has another class at the same time.",
     )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name, offered in offered_choices(self.instance).items():
+            if name in self.fields:
+                self.fields[name].queryset = offered
 
     def clean(self):
         cleaned = super().clean()

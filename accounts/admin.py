@@ -1,8 +1,9 @@
 """People in Django admin. Roles, invitations and deactivation have pages on the site."""
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,12 +19,24 @@ from .models import (
     StudentProfile,
     User,
 )
-from .roles import PERMISSIONS
+from .roles import PERMISSIONS, assignable_roles
 from .services import emails
+
+
+def may_manage(user, pk):
+    return User.objects.manageable_by(user).filter(pk=pk).exists()
+
+
+class UserAdminForm(forms.ModelForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "email" in self.fields:
+            self.fields["email"].required = not self.instance.is_student
 
 
 @admin.register(User)
 class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
+    form = UserAdminForm
     list_display = ["full_name", "role", "phone", "email", "is_active", "created_at"]
     list_filter = ["is_active", "groups"]
     search_fields = ["search_text"]
@@ -55,9 +68,7 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
     def has_change_permission(self, request, obj=None):
         """Exclude people with permissions that the user lacks."""
         allowed = super().has_change_permission(request, obj)
-        return allowed and (
-            obj is None or User.objects.manageable_by(request.user).filter(pk=obj.pk).exists()
-        )
+        return allowed and (obj is None or may_manage(request.user, obj.pk))
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
@@ -98,6 +109,13 @@ class StudentProfileAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         if not self.has_add_permission(request):
             return super().add_view(request, form_url, extra_context)
         return redirect("accounts:person-create")
+
+    def has_change_permission(self, request, obj=None):
+        """Ask for the permission of the site too, and exclude people with more permissions."""
+        allowed = super().has_change_permission(request, obj) and request.user.has_perm(
+            "accounts.change_user"
+        )
+        return allowed and (obj is None or may_manage(request.user, obj.pk))
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
@@ -145,9 +163,7 @@ class ApiTokenAdmin(ReadOnlyAdmin, LargeTableAdmin):
     def has_delete_permission(self, request, obj=None):
         if not admin.ModelAdmin.has_delete_permission(self, request, obj):
             return False
-        return (
-            obj is None or User.objects.manageable_by(request.user).filter(pk=obj.user_id).exists()
-        )
+        return obj is None or may_manage(request.user, obj.user_id)
 
 
 admin.site.unregister(Group)
@@ -155,15 +171,26 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
+    """Nobody gives a role a permission that they lack, nor changes a role that has one."""
+
     def get_queryset(self, request):
         """Join the content types of the permissions, otherwise a query each."""
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
-    def _is_built_in(self, group):
-        return group is not None and group.name in PERMISSIONS
+    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        if db_field.name == "permissions" and not request.user.is_superuser:
+            kwargs["queryset"] = Permission.objects.filter(group__user=request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def _is_fixed(self, request, group):
+        """Return whether a role is built in, or has permissions that the user lacks."""
+        if group is None:
+            return False
+        is_assignable = assignable_roles(request.user).filter(pk=group.pk).exists()
+        return group.name in PERMISSIONS or not is_assignable
 
     def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and not self._is_built_in(obj)
+        return super().has_change_permission(request, obj) and not self._is_fixed(request, obj)
 
     def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and not self._is_built_in(obj)
+        return super().has_delete_permission(request, obj) and not self._is_fixed(request, obj)

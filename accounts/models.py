@@ -18,7 +18,7 @@ from coachmaster.core.fields import (
     PhoneField,
     SingleLineField,
 )
-from coachmaster.core.querysets import ScopedQuerySet, restricted_id
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE, ScopedQuerySet, restricted_id
 from coachmaster.core.states import State
 from coachmaster.core.text import folded
 
@@ -196,7 +196,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_staff(self):
-        return self.has_perm("accounts.enter_admin")
+        """Return whether the person may open Django admin, which shows the rows of everybody."""
+        return self.has_perms(["accounts.enter_admin", SEE_WHOLE_INSTITUTE])
 
     @property
     def is_student(self):

@@ -58,6 +58,15 @@ def sorted_choices(pairs):
     return [(str(pk), name) for pk, name in by_name]
 
 
+def offered_choices(batch):
+    """Return the courses and instructors of a form; the current ones can always be kept."""
+    teaching = User.objects.able_to_teach().values("pk")
+    return {
+        "course": Course.objects.filter(Q(is_active=True) | Q(pk=batch.course_id)),
+        "instructor": User.objects.filter(Q(pk__in=teaching) | Q(pk=batch.instructor_id)),
+    }
+
+
 class BatchForm(EditForm):
     capacity = WholeNumberField(
         label="Seats",
@@ -85,14 +94,10 @@ class BatchForm(EditForm):
         super().__init__(*args, **kwargs)
         self.slots = slots
         self.rows = class_time_formset(self.data if self.is_bound else None, slots)
-        # The current course and instructor can be kept, even if no longer active.
-        self.fields["course"].queryset = Course.objects.filter(
-            Q(is_active=True) | Q(pk=self.instance.course_id)
-        )
+        offered = offered_choices(self.instance)
+        self.fields["course"].queryset = offered["course"]
         self.fields["course"].empty_label = "Choose a course"
-        teaching = User.objects.able_to_teach().values("pk")
-        offered = User.objects.filter(Q(pk__in=teaching) | Q(pk=self.instance.instructor_id))
-        self.fields["instructor"].queryset = offered.only("full_name")
+        self.fields["instructor"].queryset = offered["instructor"].only("full_name")
         self.fields["instructor"].empty_label = "No instructor yet"
 
     @property

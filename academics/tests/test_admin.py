@@ -249,3 +249,14 @@ def test_history_page_opens(client_of, admin):
         ("enrollment", enrollment.pk),
     ]:
         assert client.get(page(model, "history", pk)).status_code == 200
+
+
+def test_batch_gets_only_instructors_and_active_courses(client_of, admin, student):
+    batch = BatchFactory()
+    closed = CourseFactory(is_active=False)
+    data = {**batch_values(batch), "instructor": student.pk, "course": closed.pk}
+
+    form = client_of(admin).post(page("batch", "change", batch.pk), data).context["adminform"].form
+
+    sentence = "Select a valid choice. That choice is not one of the available choices."
+    assert form.errors == {"instructor": [sentence], "course": [sentence]}

@@ -1,13 +1,16 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin as django_admin
+from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.urls import reverse
 
 from accounts.models import Attempts, User
 from accounts.throttling import ADDRESS, count_tries
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
+from coachmaster.tests.api import Caller
 
-from .factories import StudentFactory, UserFactory
+from .factories import PASSWORD, StudentFactory, UserFactory, user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -197,8 +200,6 @@ def test_attempts_are_read_only(client_of, owner):
 
 
 def test_built_in_roles_are_read_only(client_of, owner):
-    from django.contrib.auth.models import Group
-
     role = Group.objects.get(name="Student")
     client = client_of(owner)
 
@@ -215,8 +216,6 @@ def test_built_in_roles_are_read_only(client_of, owner):
 
 
 def test_query_count_of_a_role_is_constant(client_of, owner, queries_of):
-    from django.contrib.auth.models import Group
-
     pages = [
         reverse("admin:auth_group_change", args=[Group.objects.get(name=name).pk])
         for name in ("Student", "Admin")
@@ -225,3 +224,114 @@ def test_query_count_of_a_role_is_constant(client_of, owner, queries_of):
 
     assert "Can see everybody" in client.get(pages[1]).content.decode()
     assert queries_of(lambda: client.get(pages[0])) == queries_of(lambda: client.get(pages[1]))
+
+
+# Permissions ----------------------------------------------------------------------------------
+
+
+def back_office_user(*permissions):
+    return user_with("accounts.enter_admin", SEE_WHOLE_INSTITUTE, *permissions)
+
+
+def permission(name):
+    app, codename = name.split(".")
+    return Permission.objects.get(content_type__app_label=app, codename=codename)
+
+
+def role_with(name, *permissions):
+    role = Group.objects.create(name=name)
+    role.permissions.set(permission(one) for one in permissions)
+    return role
+
+
+def group_page(name, *args):
+    return reverse(f"admin:auth_group_{name}", args=args)
+
+
+def test_django_admin_needs_the_permission_to_see_everybody(client_of):
+    user = user_with("accounts.enter_admin", "accounts.view_user")
+
+    assert client_of(user).get(admin_page("user_changelist")).status_code == 403
+    assert client_of(user).get(reverse("admin:index")).status_code == 403
+
+
+def test_role_is_given_only_permissions_that_its_editor_has(client_of):
+    editor = back_office_user("auth.add_group", "auth.change_group")
+    own, other = permission("accounts.enter_admin"), permission("finance.add_payment")
+    client = client_of(editor)
+
+    answer = client.post(group_page("add"), {"name": "Cashier", "permissions": [own.pk, other.pk]})
+    assert answer.status_code == 200
+    assert f"{other.pk} is not one of the available choices" in answer.content.decode()
+    assert not Group.objects.filter(name="Cashier").exists()
+
+    client.post(group_page("add"), {"name": "Cashier", "permissions": [own.pk]})
+    cashier = Group.objects.get(name="Cashier")
+    client.post(
+        group_page("change", cashier.pk), {"name": "Cashier", "permissions": [own.pk, other.pk]}
+    )
+    assert list(cashier.permissions.all()) == [own]
+
+
+def test_role_with_more_permissions_is_neither_changed_nor_deleted(client_of):
+    editor = back_office_user("auth.view_group", "auth.change_group", "auth.delete_group")
+    desk = role_with("Front desk", "finance.add_payment")
+    client = client_of(editor)
+
+    assert client.get(group_page("change", desk.pk)).status_code == 200
+    assert client.post(group_page("change", desk.pk), {"name": "X"}).status_code == 403
+    assert client.post(group_page("delete", desk.pk), {"post": "yes"}).status_code == 403
+    desk.refresh_from_db()
+    assert [one.codename for one in desk.permissions.all()] == ["add_payment"]
+
+
+def test_nobody_is_put_into_a_role_with_more_permissions(client_of, instructor):
+    role_with("Front desk", "finance.add_payment")
+    helper = role_with("Helper")
+    instructor.membership.group = helper
+    instructor.membership.save()
+    editor = back_office_user("accounts.change_membership", "accounts.add_user")
+    client = client_of(editor)
+    desk = Group.objects.get(name="Front desk")
+
+    client.post(
+        reverse("accounts:person-role", args=[instructor.pk]),
+        {"role": desk.pk, "password": PASSWORD},
+    )
+    client.post(
+        reverse("accounts:person-create"),
+        {"role": "Front desk", "full_name": "New", "email": "new@example.com"},
+    )
+    status, _ = Caller(editor)(
+        "POST",
+        "/auth/register",
+        {"full_name": "New", "email": "n@example.com", "role": "instructor", "password": PASSWORD},
+    )
+
+    assert status == 403
+    assert not User.objects.filter(membership__group=desk).exists()
+    assert not User.objects.filter(email="n@example.com").exists()
+
+
+def test_student_record_needs_the_permission_of_the_site_and_manageable_people(client_of, student):
+    owner = StudentFactory(user__full_name="Olga Owner", user__is_superuser=True)
+    record = back_office_user("accounts.view_studentprofile", "accounts.change_studentprofile")
+    both = back_office_user("accounts.change_studentprofile", "accounts.change_user")
+
+    def post(user, of):
+        page = admin_page("studentprofile_change", of.pk)
+        return client_of(user).post(page, {"admission_number": "X-1"}).status_code
+
+    assert post(record, student) == 403
+    assert post(both, owner) == 403
+    assert post(both, student) == 302
+    student.refresh_from_db()
+    assert student.admission_number == "X-1"
+
+
+def test_email_of_an_instructor_cannot_be_removed_in_django_admin(client_of, admin, instructor):
+    answer = client_of(admin).post(
+        admin_page("user_change", instructor.pk), {"full_name": "Imran", "email": ""}
+    )
+
+    assert answer.context["adminform"].form.errors == {"email": ["This field is required."]}
