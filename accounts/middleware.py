@@ -1,12 +1,31 @@
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from .services.sessions import record_use
 from .unsaved_input import unsaved_input
+
+
+class EndedSessionMiddleware(SessionMiddleware):
+    """Lead to the sign-in page if the session was ended while the request was running."""
+
+    def process_response(self, request, response):
+        try:
+            return super().process_response(request, response)
+        except SessionInterrupted:
+            return redirect_to_login(request.path)
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Carry the unsaved input of a form to the sign-in page; scripts keep theirs."""
+
+    def process_view(self, request, view_func, view_args, view_kwargs):
+        if getattr(view_func, "login_required", True) and request.user.is_authenticated:
+            record_use(request)
+        return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(self, request, view_func):
         by_script = request.headers.get("X-Requested-With") == "fetch"

@@ -73,7 +73,7 @@ MIDDLEWARE = [
     "coachmaster.core.middleware.browser_policies",
     "coachmaster.core.middleware.json_under_api",
     "coachmaster.core.middleware.refuse_nul",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.middleware.EndedSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -179,6 +179,7 @@ REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", False)
 # Number of proxies in front, whose report of the client's address and of https is trusted.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
+# Of visitors. Those of people who are signed in: accounts/services/sessions.py.
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

@@ -6,6 +6,8 @@ from django.utils import timezone
 
 from accounts import throttling
 
+from .sessions import start_session
+
 CONFIRMATION_LASTS = datetime.timedelta(minutes=10)
 WRONG_CREDENTIALS = "Wrong name or password. Check both and try again."
 
@@ -30,6 +32,7 @@ def record_sign_in(sender, request, user, **kwargs):
     record_last_sign_in(user)
     if request is not None and hasattr(request, "session"):
         record_password_entry(request)
+        start_session(request, user)
 
 
 def record_password_entry(request):

@@ -1,9 +1,15 @@
+import datetime
 import threading
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
@@ -34,6 +40,39 @@ def at_once(*acts):
     for thread in threads:
         thread.join()
     return results
+
+
+def test_requests_at_the_minute_of_the_next_write_all_succeed():
+    client = Client()
+    with time_machine.travel(timezone.now() - datetime.timedelta(minutes=2)):
+        client.force_login(UserFactory())
+    cookie = client.cookies["sessionid"].value
+
+    def get():
+        own = Client()
+        own.cookies["sessionid"] = cookie
+        return own.get(reverse("accounts:me")).status_code
+
+    assert at_once(*[get] * 8) == [200] * 8
+
+
+def test_requests_while_their_session_is_ended_get_the_page_or_the_sign_in_page():
+    for _ in range(5):
+        client = Client()
+        with time_machine.travel(timezone.now() - datetime.timedelta(minutes=2)):
+            client.force_login(UserFactory())
+        cookie = client.cookies["sessionid"].value
+
+        def get(cookie=cookie):
+            own = Client()
+            own.cookies["sessionid"] = cookie
+            return own.get(reverse("accounts:me")).status_code
+
+        def end():
+            return Session.objects.all().delete() and 200
+
+        assert set(at_once(*[get] * 4, end)) <= {200, 302}
+        assert get() == 302
 
 
 def test_two_admins_cannot_remove_each_other():

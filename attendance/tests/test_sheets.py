@@ -4,10 +4,12 @@ import re
 import threading
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.asserts import assertContains, assertNotContains
 
 from academics.models import ClassTime, Enrollment, Institute
@@ -780,6 +782,16 @@ def test_unsaved_input_is_restored_after_sign_in(client, instructor, batch, type
     assert page.context["topic"] == "Optics"
     assert not Sheet.objects.exists()
     assertNotContains(client.get(address(batch)), "restored below")
+
+
+def test_input_after_eight_hours_without_use_is_restored(client_of, instructor, batch, typed):
+    client = client_of(instructor)
+    with time_machine.travel(timezone.now() + datetime.timedelta(hours=8, minutes=1)):
+        asked = client.post(address(batch), typed)
+        page = sign_in_with(client, asked, instructor)
+
+    assertContains(page, "restored below")
+    assert page.context["topic"] == "Optics"
 
 
 def test_restored_input_can_be_saved(client, instructor, batch, typed):
