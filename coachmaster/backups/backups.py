@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from . import postgresql, sqlite
 from .exceptions import BackupError, from_os_error
+from .manifests import append_manifest, check_schema, read_manifest
 
 _ENGINES = {"sqlite": sqlite, "postgresql": postgresql}
 #: Placeholders in file names: how they are written, and the pattern that finds them again.
@@ -48,8 +49,10 @@ def create_backup(name, keep=None):
         path = path.with_name(path.name.replace(placeholder, f"{now:{form}}"))
     try:
         with _partial_file(path) as partial:
-            problems = _engine().write_backup(connection.settings_dict, partial)
+            schema, problems = _engine().write_backup(connection.settings_dict, partial)
+            append_manifest(partial, schema)
             _sync(partial)
+            read_manifest(partial)
             partial.replace(path)
             _sync(path.parent)
         removed = [] if problems or keep is None else _remove_older(keep, Path(name))
@@ -61,7 +64,8 @@ def create_backup(name, keep=None):
 def restore_backup(path, *, force, report):
     """Replace the contents of the database by a backup, or change nothing.
 
-    A database that has people is replaced only with ``force``. Raise BackupError.
+    The checksum and the schema are checked before anything else. A database that has people is
+    replaced only with ``force``. Raise BackupError.
     """
     path = Path(path)
     try:
@@ -72,11 +76,14 @@ def restore_backup(path, *, force, report):
     engine = _engine()
     if not start.startswith(engine.MAGIC):
         raise _wrong_file(path, start)
+    is_older = check_schema(read_manifest(path))
     if (people := engine.count_people(connection.settings_dict)) and not force:
         raise BackupError(
             f"There are {people:,} people in this database, and everything in it would be deleted. "
             "Back it up first; then add --force. Nothing was changed."
         )
+    if is_older:
+        report("The backup is of an older version, and will be migrated.")
     try:
         engine.restore(connection.settings_dict, path, report)
     except OSError as error:

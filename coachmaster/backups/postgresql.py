@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from .exceptions import BackupError
+from .manifests import read_schema
 from .other_databases import database_url, migrate_and_verify, problems_here
 
 MAGIC = b"PGDMP"
@@ -19,6 +20,9 @@ NAME = "PostgreSQL"
 #: A backup is unpacked into a schema of its own, which then replaces `public`.
 RESTORED_SCHEMA, OLD_SCHEMA = "coachmaster_restored", "coachmaster_former"
 
+_COLUMNS = """
+SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'
+"""
 _VARIABLES = {
     "dbname": "PGDATABASE",
     "user": "PGUSER",
@@ -36,9 +40,12 @@ _VARIABLES = {
 
 
 def write_backup(database, path):
-    """Write an archive of one snapshot; return what `verify` finds in it."""
+    """Write an archive of one snapshot; return its schema, and what `verify` finds in it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        tables = connection.introspection.table_names(cursor)
+        if "django_migrations" not in tables:
+            raise BackupError("This database has no tables of CoachMaster.")
         cursor.execute("SELECT pg_export_snapshot()")
         snapshot = cursor.fetchone()[0]
         _run(
@@ -49,19 +56,15 @@ def write_backup(database, path):
             f"--file={path}",
         )
         expected = {}
-        for table in connection.introspection.table_names(cursor):
+        for table in tables:
             cursor.execute(f'SELECT COUNT(*) FROM "{table}"')
             expected[table] = cursor.fetchone()[0]
+        schema = read_schema(lambda query: cursor.execute(query) and cursor.fetchall(), _COLUMNS)
         problems = problems_here()
     found = _count_rows(path)
     if wrong := sorted({name for name, _ in expected.items() ^ found.items()}):
         raise BackupError(f"The archive is not complete: {', '.join(wrong)}.")
-    return problems
-
-
-def check(path):
-    if "django_migrations" not in _count_rows(path):
-        raise BackupError(f"{path} is not a backup of CoachMaster: it has none of its tables.")
+    return schema, problems
 
 
 def count_people(database):
@@ -74,7 +77,6 @@ def count_people(database):
 
 def restore(database, path, report):
     """Unpack the backup into a schema beside `public`, check it there, and swap the schemas."""
-    check(path)
     _check_no_extensions()
     try:
         _unpack(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .exceptions import BackupError
+from .manifests import read_schema
 from .other_databases import database_url, migrate_and_verify, problems_in
 
 MAGIC = b"SQLite format 3\0"
@@ -15,12 +16,23 @@ NAME = "SQLite"
 #: Seconds to wait for other connections.
 BUSY_TIMEOUT = 20
 
+_COLUMNS = """
+SELECT tables.name, columns.name
+FROM sqlite_master AS tables, pragma_table_xinfo(tables.name) AS columns
+WHERE tables.type = 'table'
+"""
+
 
 def write_backup(database, path):
-    """Copy the database into the empty file ``path``; return what `verify` finds in it."""
+    """Copy the database into the empty file ``path``.
+
+    Return its schema, and what `verify` finds in it.
+    """
     copy_database(database, path)
     check(path)
-    return problems_in(database_url({**database, "NAME": path}))
+    with _open(path) as backup:
+        schema = read_schema(backup.execute, _COLUMNS)
+    return schema, problems_in(database_url({**database, "NAME": path}))
 
 
 def copy_database(database, path):

@@ -7,8 +7,8 @@ from coachmaster.backups.exceptions import BackupError
 
 class Command(BaseCommand):
     help = (
-        "Replace the contents of the database by a backup, or change nothing. The backup is "
-        "checked, migrated and verified before."
+        "Replace the contents of the database by a backup, or change nothing. Its checksum and "
+        "columns are checked, and it is migrated and verified, before."
     )
     requires_system_checks = []
 
