@@ -11,7 +11,6 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import OperationalError
 from django.http import Http404, HttpResponseNotAllowed, UnreadablePostError
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -34,6 +33,7 @@ from coachmaster.core.api import (
     schema_error_body,
 )
 from coachmaster.core.exceptions import Conflict
+from coachmaster.core.outages import is_outage
 from finance import api as finance_api
 
 from .dashboards import api as dashboards_api
@@ -136,13 +136,10 @@ def handle_too_many_tries(request, error):
     return error_response(429, error.message, Retry_After=error.seconds)
 
 
-@api.exception_handler(OperationalError)
-def handle_busy_database(request, error):
-    raise error  # The middleware tries once more.
-
-
 @api.exception_handler(Exception)
 def handle_unexpected_error(request, error):
+    if is_outage(error):
+        raise error  # The middleware tries once more, or answers 503.
     if isinstance(error, RequestDataTooBig):
         return error_response(413)
     if isinstance(error, SuspiciousOperation | UnreadablePostError):

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "coachmaster.core.health.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -80,7 +81,7 @@ MIDDLEWARE = [
     "accounts.middleware.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "coachmaster.core.middleware.busy_database",
+    "coachmaster.core.outages.repeat_after_lock",
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
 
@@ -141,6 +142,7 @@ else:
     if _command in ("", "runserver"):
         _limits += ["statement_timeout=15s", "idle_in_transaction_session_timeout=30s"]
     _options = _database.setdefault("OPTIONS", {})
+    _options.setdefault("connect_timeout", 5)
     _flags = [_options.get("options"), *(f"-c {limit}" for limit in _limits)]
     _options["options"] = " ".join(filter(None, _flags))
     # PostgreSQL prepares a statement that a connection has run five times.
@@ -189,7 +191,6 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 CSRF_FAILURE_VIEW = "accounts.views.csrf_failure.csrf_failure"
 
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS and env.bool("HSTS_PRELOAD", True)
@@ -252,7 +253,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"one_line": {"()": "coachmaster.core.logs.OneLineFilter"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["one_line"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.server": {"level": "INFO" if DEBUG else "WARNING"},

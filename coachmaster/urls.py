@@ -17,3 +17,6 @@ urlpatterns = [
     path("", include("attendance.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
+
+handler400 = "coachmaster.core.outages.bad_request"
+handler500 = "coachmaster.core.outages.server_error"

@@ -10,6 +10,8 @@ from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.template.loader import render_to_string
 
+from coachmaster.core.outages import forbid_repeat
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,6 +21,7 @@ def compose_email(template, subject, to, **context):
 
 
 def send_email(message):
+    forbid_repeat()
     try:
         return bool(message.send())
     except OSError:  # includes the errors of smtplib
@@ -99,6 +102,7 @@ def send_all(messages):
     sent = [False] * len(messages)
     if not messages:
         return sent
+    forbid_repeat()
     connection = get_connection()
     try:
         connection.open()

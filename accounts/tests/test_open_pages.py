@@ -10,7 +10,6 @@ OPEN = {
     "finance:receipt-check",
     "academics:calendar-feed",
     "attendance:check-in-scan",
-    "dashboards:health",
 }
 
 

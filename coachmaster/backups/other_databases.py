@@ -2,14 +2,14 @@
 
 import io
 import os
-import pkgutil
 import subprocess
 import sys
 from urllib.parse import quote, urlencode
 
-from django.apps import apps
 from django.conf import settings
 from django.core.management import CommandError, call_command
+
+from coachmaster.core.health import known_migrations
 
 from .exceptions import BackupError
 
@@ -76,11 +76,7 @@ def _without_passed(output):
 
 def needs_migration(applied):
     """Return whether ``applied`` lacks migrations; raise BackupError for a newer version."""
-    known = {
-        (app.label, module.name)
-        for app in apps.get_app_configs()
-        for module in pkgutil.iter_modules([os.path.join(app.path, "migrations")])
-    }
+    known = known_migrations()
     labels = {app for app, _ in known}
     newer = sorted(f"{app}.{name}" for app, name in set(applied) - known if app in labels)
     if newer:

@@ -180,8 +180,9 @@ STATUS_MESSAGES = {
     409: "This conflicts with existing records.",
     413: "The request is too large.",
     429: "Too many tries. Wait 15 minutes, then try again.",
-    500: "Something went wrong on the server. Nothing was saved.",
-    503: "The database is busy, and nothing was saved. Try again in a minute.",
+    500: "Something went wrong on the server. Check whether the change was saved.",
+    503: "The database is not available. It is not known whether the change was saved. "
+    "Wait a minute; a payment with the same Idempotency-Key can be sent again safely.",
 }
 
 _TYPE_MESSAGES = {

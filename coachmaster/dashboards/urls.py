@@ -2,12 +2,11 @@ from django.urls import path
 
 from accounts.roles import requires
 
-from .views import absent, dashboards, health, search, student_page
+from .views import absent, dashboards, search, student_page
 
 app_name = "dashboards"
 urlpatterns = [
     path("", dashboards.home, name="home"),
-    path("healthz", health.health, name="health"),
     path("dashboard/", dashboards.dashboard, name="dashboard"),
     path(
         "dashboard/admin/",

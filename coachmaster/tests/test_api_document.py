@@ -3,6 +3,7 @@ import logging
 import re
 
 import jsonschema_rs
+import psycopg
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
@@ -28,7 +29,13 @@ from .test_api_permissions import bodies, keys_of
 
 pytestmark = pytest.mark.django_db
 
-BUSY = (503, {"message": "The database is busy, and nothing was saved. Try again in a minute."})
+BUSY = (
+    503,
+    {
+        "message": "The database is not available. It is not known whether the change was saved. "
+        "Wait a minute; a payment with the same Idempotency-Key can be sent again safely."
+    },
+)
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -271,7 +278,7 @@ def test_call_is_repeated_once_if_the_database_is_busy(admin, monkeypatch):
     def busy_once(request):
         tries.append(request)
         if len(tries) == 1:
-            raise OperationalError("deadlock detected")
+            raise OperationalError("deadlock detected") from psycopg.errors.DeadlockDetected()
         return tokens.ApiToken.objects.get()
 
     monkeypatch.setattr("accounts.tokens.find", busy_once)
@@ -294,7 +301,7 @@ def test_busy_database_and_unexpected_errors_are_answered_without_a_trace(admin,
     monkeypatch.setattr("accounts.tokens.find", raising(ZeroDivisionError("secret")))
     assert caller("GET", "/courses") == (
         500,
-        {"message": "Something went wrong on the server. Nothing was saved."},
+        {"message": "Something went wrong on the server. Check whether the change was saved."},
     )
 
 

@@ -26,7 +26,6 @@ PEOPLE = ["nobody", "admin", "teacher", "other teacher", "student", "other stude
 TABLE = """
 #                                  nobody admin teacher other-t. student other-s. no-role
 GET  dashboards:home                    login  302   302     302      302     302      302
-GET  dashboards:health                  200    200   200     200      200     200      200
 GET  dashboards:dashboard               login  302   302     302      302     302      302
 GET  dashboards:admin-dashboard         login  200   403     403      403     403      403
 GET  dashboards:instructor-dashboard    login  403   200     200      403     403      403
@@ -151,7 +150,6 @@ GET  attendance:student-attendance login  200   200     404      200     404    
 
 # The only URLs that need no sign-in, besides the login and translations of Django admin.
 OPEN = {
-    "dashboards:health",
     "accounts:login",
     "accounts:register",
     "accounts:password-reset",

@@ -1,0 +1,3 @@
+from coachmaster.demo.bench.settings import *  # noqa: F403
+
+ROOT_URLCONF = "coachmaster.urls"
