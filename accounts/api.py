@@ -27,7 +27,7 @@ from coachmaster.core.api import (
     sent_values,
 )
 
-from . import throttling, tokens
+from . import known_devices, throttling, tokens
 from .models import User
 from .roles import ADMIN, INSTRUCTOR, STUDENT, assignable_roles
 from .services import invitations, registration, sign_in
@@ -203,7 +203,8 @@ def login(request, payload: LoginIn):
 
     It is valid for 24 hours, and ends with signing out, a new password, another role or
     deactivation. Tries are limited as on the sign-in page: too many return 429, with the seconds to
-    wait in `Retry-After`.
+    wait in `Retry-After`. A program that keeps the cookies of the response and sends them with the
+    next sign-in is not slowed down by wrong passwords of others.
     """
     name, password = payload.email.strip(), payload.password
     sent = {"email": name, "password": password.strip()}
@@ -216,6 +217,7 @@ def login(request, payload: LoginIn):
     if token is None:
         return ApiResponse({"message": sign_in.WRONG_CREDENTIALS}, 401)
     sign_in.record_last_sign_in(person)
+    known_devices.remember(request, person)
     return ApiResponse({"token": token, "user": user_json(person)})
 
 

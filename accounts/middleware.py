@@ -5,6 +5,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from . import known_devices
 from .services.sessions import record_use
 from .unsaved_input import unsaved_input
 
@@ -40,3 +41,15 @@ def _sign_in_page(request, **context):
     from accounts.views.sign_in import sign_in_page
 
     return sign_in_page(request, **context)
+
+
+def remember_device(get_response):
+    """Set the cookies of a known device after a sign-in or a new password."""
+
+    def middleware(request):
+        response = get_response(request)
+        if person := getattr(request, "signed_in_person", None):
+            known_devices.set_cookies(request, response, person)
+        return response
+
+    return middleware

@@ -1,6 +1,16 @@
 """Limits for sign-in and other tries, counted in the database.
 
-A try is counted before it is checked, so concurrent tries cannot exceed a limit.
+A try is counted before it is checked, so concurrent tries cannot exceed a limit. A right password
+takes its try back.
+
+A try to sign in counts alike on the site, in Django admin and in the API:
+
+- on a device on which the person signed in before (see `known_devices.py`), only for this device,
+  so that wrong passwords of others keep nobody out;
+- on any other, for the name and address together, for the address, and for the name, whether or
+  not somebody has this name. After many failures a name or an address is slowed down, not locked.
+
+The password that a signed-in person enters again has a count of its own.
 """
 
 import datetime
@@ -40,10 +50,11 @@ class Limit:
 
 _MINUTE, _HOUR, _DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
 
+DEVICE = Limit("sign-in: known device", 10, 15 * _MINUTE)
 PAIR = Limit("sign-in: name and address", 10, 15 * _MINUTE)
-ADDRESS = Limit("sign-in: address", 100, _HOUR)
-# Slowed down, not locked: otherwise anybody could lock out a person by their name.
+ADDRESS = Limit("sign-in: address", 100, _HOUR, next=Limit("sign-in: address, slowed", 1, _MINUTE))
 NAME = Limit("sign-in: name", 30, _DAY, next=Limit("sign-in: name, slowed", 1, _MINUTE))
+PROMPT = Limit("password prompt: person", 10, 15 * _MINUTE)
 REGISTER = Limit("register: address", 20, _HOUR)
 RESET_NAME = Limit("password reset: name", 5, _HOUR)
 RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
@@ -109,19 +120,19 @@ def client_address(request):
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
-def _sign_in_tries(request, name):
+def sign_in_tries(request, name, device):
+    """Return the limits of a try to sign in; ``device`` is the id of a known device, or None."""
+    if device:
+        return [(DEVICE, device)]
     name, address = folded(name.strip()), client_address(request)
-    return (PAIR, f"{name}\n{address}"), (ADDRESS, address), (NAME, name)
+    return [(PAIR, f"{name}\n{address}"), (ADDRESS, address), (NAME, name)]
 
 
-def count_sign_in(request, name):
-    count_tries(*_sign_in_tries(request, name))
-
-
-def forgive_sign_in(request, name):
-    pair, *others = (limit.key(subject) for limit, subject in _sign_in_tries(request, name))
-    Attempts.objects.filter(key=pair).delete()
-    Attempts.objects.filter(key__in=others, count__gt=0).update(count=F("count") - 1)
+def forgive_tries(first, *others):
+    """Forget all tries of the first limit and subject, and one try of each other."""
+    key, *other_keys = (limit.key(subject) for limit, subject in (first, *others))
+    Attempts.objects.filter(key=key).delete()
+    Attempts.objects.filter(key__in=other_keys, count__gt=0).update(count=F("count") - 1)
     delete_expired()
 
 

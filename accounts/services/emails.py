@@ -82,15 +82,23 @@ def notify_emails_changed(users_and_old_emails):
 
 
 class RedirectAndSend(HttpResponseRedirect):
-    """Send an email after the response, so response times do not reveal whether a person exists."""
+    """Write and send an email after the response, so that its time reveals nothing.
 
-    message = None
+    ``compose`` returns the email, or None.
+    """
+
+    def __init__(self, redirect_to, *, compose):
+        super().__init__(redirect_to)
+        self.compose = compose
 
     def close(self):
-        super().close()
-        if self.message:
-            send_email(self.message)
-            self.message = None
+        compose, self.compose = self.compose, None
+        try:
+            message = compose and compose()
+        finally:
+            super().close()
+        if message:
+            send_email(message)
 
 
 def send_all(messages):

@@ -4,7 +4,7 @@ from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts import throttling
+from accounts import known_devices, throttling
 
 from .sessions import start_session
 
@@ -16,10 +16,11 @@ _CONFIRMED_AT = "password_entered_at"
 
 def authenticate_person(request, name, password):
     """Return the person with this name and password, or None; raise TooManyTries at a limit."""
-    throttling.count_sign_in(request, name)
+    tries = throttling.sign_in_tries(request, name, known_devices.device_id(request, name))
+    throttling.count_tries(*tries)
     person = authenticate(request, username=name, password=password)
     if person:
-        throttling.forgive_sign_in(request, name)
+        throttling.forgive_tries(*tries)
     return person
 
 
@@ -33,6 +34,7 @@ def record_sign_in(sender, request, user, **kwargs):
     if request is not None and hasattr(request, "session"):
         record_password_entry(request)
         start_session(request, user)
+        known_devices.remember(request, user)
 
 
 def record_password_entry(request):
@@ -44,20 +46,14 @@ def is_password_confirmed(request):
     return 0 <= age < CONFIRMATION_LASTS.total_seconds()
 
 
-def sign_in_name(user):
-    if user.email or not user.is_student:
-        return user.email or f"#{user.pk}"
-    return user.student_profile.admission_number
-
-
 def confirm_password(request, password):
     """Record that the signed-in person entered their password again; raise ValidationError."""
-    name = sign_in_name(request.user)
+    tries = [(throttling.PROMPT, str(request.user.pk))]
     try:
-        throttling.count_sign_in(request, name)
+        throttling.count_tries(*tries)
     except throttling.TooManyTries as error:
         raise ValidationError(error.message, code="throttled") from error
     if not request.user.check_password(password):
         raise ValidationError("This is not your password. Enter it again.", code="wrong")
-    throttling.forgive_sign_in(request, name)
+    throttling.forgive_tries(*tries)
     record_password_entry(request)

@@ -6,7 +6,7 @@ from django.core import mail
 from django.urls import reverse
 
 from accounts.models import Attempts, User
-from accounts.throttling import ADDRESS, count_tries
+from accounts.throttling import REGISTER, count_tries
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.tests.api import Caller
 
@@ -54,7 +54,7 @@ def test_no_table_has_bulk_deletion():
 )
 def test_query_count_of_every_table_is_constant(client_of, owner, table, queries_of):
     StudentFactory()
-    count_tries((ADDRESS, "10.0.0.9"))
+    count_tries((REGISTER, "10.0.0.9"))
     client = client_of(owner)
     page = admin_page(f"{table}_changelist")
     assert client.get(page).status_code == 200
@@ -189,7 +189,7 @@ def test_history_is_read_only(client_of, admin, student):
 
 
 def test_attempts_are_read_only(client_of, owner):
-    count_tries((ADDRESS, "10.0.0.9"))
+    count_tries((REGISTER, "10.0.0.9"))
     row = Attempts.objects.get()
 
     assert (

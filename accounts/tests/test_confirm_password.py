@@ -3,6 +3,7 @@ import datetime
 import pytest
 import time_machine
 from django import forms
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.forms.passwords import ConfirmPasswordMixin
@@ -75,3 +76,31 @@ def test_right_password_is_refused_after_ten_wrong_ones(request_of, admin):
     form = ActForm({"reason": "typo", "own_password": PASSWORD}, request=request)
 
     assert form.errors == {"own_password": ["Too many tries. Wait 15 minutes, then try again."]}
+
+
+def test_wrong_sign_ins_do_not_block_the_password_prompt(client, request_of, admin):
+    for n in range(40):
+        data = {"name": admin.email, "password": "wrong"}
+        client.post(reverse("accounts:login"), data, REMOTE_ADDR=f"10.0.0.{n // 11}")
+
+    form = ActForm({"reason": "typo", "own_password": PASSWORD}, request=request_of(admin, 11))
+
+    assert form.is_valid()
+
+
+def test_wrong_passwords_in_the_prompt_do_not_block_sign_in(client, request_of, admin):
+    for _ in range(11):
+        ActForm({"own_password": "wrong"}, request=request_of(admin, minutes=11)).is_valid()
+
+    data = {"name": admin.email, "password": PASSWORD}
+    assert client.post(reverse("accounts:login"), data).status_code == 302
+
+
+def test_each_person_has_ten_wrong_passwords_in_the_prompt(request_of, admin, instructor):
+    for _ in range(11):
+        ActForm({"own_password": "wrong"}, request=request_of(admin, minutes=11)).is_valid()
+
+    data = {"reason": "typo", "own_password": PASSWORD}
+    assert ActForm(data, request=request_of(instructor, minutes=11)).is_valid()
+    with time_machine.travel(timezone.now() + datetime.timedelta(minutes=15)):
+        assert ActForm(data, request=request_of(admin, minutes=11)).is_valid()

@@ -11,11 +11,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.forms.passwords import PasswordChangeForm
 from accounts.models import User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 from accounts.services.people import add_person, change_role, deactivate
 
-from .factories import UserFactory
+from .factories import PASSWORD, UserFactory
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -107,3 +108,37 @@ def test_concurrent_students_get_consecutive_admission_numbers():
 
     drawn = sorted(int(person.student_profile.admission_number[3:]) for person in people)
     assert drawn == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def sign_in(client, password):
+    data = {"name": "anita@example.com", "password": password}
+    return client.post(reverse("accounts:login"), data).status_code
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_concurrent_wrong_passwords_cannot_exceed_the_limit(admin, is_known):
+    device = Client()
+    if is_known:
+        assert sign_in(device, PASSWORD) == 302
+        device.post(reverse("accounts:logout"))
+
+    def guess():
+        client = Client()
+        client.cookies.update(device.cookies)
+        return [sign_in(client, "wrong") for _ in range(3)]
+
+    answers = [status for results in at_once(*[guess] * 8) for status in results]
+
+    assert sorted(answers) == [200] * 10 + [429] * 14
+
+
+def test_concurrent_wrong_passwords_of_the_signed_in_person_cannot_exceed_the_limit(rf, admin):
+    def guess():
+        request = rf.post("/")
+        request.user = User.objects.get(pk=admin.pk)
+        forms = [PasswordChangeForm({"old_password": "wrong"}, request=request) for _ in range(3)]
+        return [form.errors.as_data()["old_password"][0].code for form in forms]
+
+    codes = [code for results in at_once(*[guess] * 8) for code in results]
+
+    assert sorted(codes) == ["throttled"] * 14 + ["wrong"] * 10

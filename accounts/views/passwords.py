@@ -24,14 +24,17 @@ def password_reset(request):
             (throttling.RESET_NAME, email),
             (throttling.RESET_ADDRESS, throttling.client_address(request)),
         )
-        person = User.objects.filter(email=email, is_active=True).first()
-        response = emails.RedirectAndSend(reverse("accounts:password-reset-done"))
-        if person:
-            response.message = emails.password_reset_email(person, _reset_link(request, person))
-        return response
+        return emails.RedirectAndSend(
+            reverse("accounts:password-reset-done"), compose=lambda: _reset_email(request, email)
+        )
     return render(
         request, "accounts/passwords/reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL}
     )
+
+
+def _reset_email(request, email):
+    person = User.objects.filter(email=email, is_active=True).first()
+    return person and emails.password_reset_email(person, _reset_link(request, person))
 
 
 def _reset_link(request, person):

@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from accounts import known_devices
 from accounts.forms.passwords import PasswordChangeForm
 from accounts.forms.people import ProfileForm
 from accounts.models import ApiToken, CalendarLink, User
@@ -55,6 +56,7 @@ def password_change(request):
     if form.is_valid():
         set_password(request.user, form.cleaned_data["password"])
         update_session_auth_hash(request, request.user)
+        known_devices.remember(request, request.user)
         message = "Password changed. You were signed out on all other devices."
         messages.success(request, message)
         return redirect("accounts:me")

@@ -150,3 +150,25 @@ def test_registration_is_opened_by_its_setting(run, value, shown):
     read = "from coachmaster import settings; print(settings.REGISTRATION_OPEN)"
 
     assert run("-c", read, SECRET_KEY=GOOD_KEY, REGISTRATION_OPEN=value).stdout == f"{shown}\n"
+
+
+@pytest.mark.parametrize(
+    ("site", "names", "is_secure"),
+    [
+        ("http://localhost:8000", "sessionid csrftoken device", "False"),
+        (
+            "https://coach.example.in",
+            "__Host-sessionid __Host-csrftoken __Host-device",
+            "True",
+        ),
+    ],
+)
+def test_cookies_are_bound_to_the_host_with_https(run, site, names, is_secure):
+    read = (
+        "from coachmaster import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, "
+        "s.DEVICE_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
+    )
+
+    shown = run("-c", read, SECRET_KEY=GOOD_KEY, SITE_URL=site).stdout
+
+    assert shown == f"{names} {is_secure} {is_secure}\n"
