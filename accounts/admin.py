@@ -7,6 +7,8 @@ from django.contrib.auth.models import Group, Permission
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
 
@@ -16,6 +18,7 @@ from .models import (
     Attempts,
     CalendarLink,
     Membership,
+    SignInRules,
     StudentProfile,
     User,
 )
@@ -136,6 +139,11 @@ class AdmissionSeriesAdmin(ReadOnlyAdmin):
     list_display = ["year", "last_number"]
 
 
+@admin.register(SignInRules)
+class SignInRulesAdmin(HistoryAdmin, ReadOnlyAdmin):
+    list_display = ["second_factor_required"]
+
+
 @admin.register(Attempts)
 class AttemptsAdmin(ReadOnlyAdmin):
     list_display = ["limit", "count", "ends_at"]
@@ -167,6 +175,9 @@ class ApiTokenAdmin(ReadOnlyAdmin, LargeTableAdmin):
 
 
 admin.site.unregister(Group)
+# Second factors have pages of the site, which ask for a confirmation.
+for kind in (TOTPDevice, StaticDevice):
+    admin.site.unregister(kind)
 
 
 @admin.register(Group)

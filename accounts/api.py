@@ -30,7 +30,7 @@ from coachmaster.core.api import (
 from . import known_devices, throttling, tokens
 from .models import User
 from .roles import ADMIN, INSTRUCTOR, STUDENT, assignable_roles
-from .services import invitations, registration, sign_in
+from .services import invitations, registration, second_factors, sign_in
 from .tokens import Token
 
 auth = Router(tags=["Sign-in"])
@@ -184,6 +184,21 @@ class LoginIn(Schema):
         description="Email address or admission number.", examples=["asha@example.com"]
     )
     password: str = Field(description="Password.", examples=["seven green parrots"])
+    code: str = Field(
+        "",
+        description="Code of the authenticator app, or a recovery code; only for people who have "
+        "a second factor.",
+        examples=["492039"],
+    )
+
+
+class LoginRefused(Message):
+    message: str = Field(description="What went wrong.", examples=[sign_in.WRONG_CREDENTIALS])
+    error: str | None = Field(
+        None,
+        description="second_factor: the password is right; send a valid `code` too.",
+        examples=["second_factor"],
+    )
 
 
 class LoginOut(Schema):
@@ -193,7 +208,7 @@ class LoginOut(Schema):
 
 @auth.post(
     "/login",
-    response=responses(200, LoginOut, 400, 401, 429),
+    response={**responses(200, LoginOut, 400, 429), 401: LoginRefused},
     operation_id="login",
     summary="Sign in",
     openapi_extra=error_examples((400, "password", "This field is required."), retry_after=True),
@@ -205,6 +220,9 @@ def login(request, payload: LoginIn):
     deactivation. Tries are limited as on the sign-in page: too many return 429, with the seconds to
     wait in `Retry-After`. A program that keeps the cookies of the response and sends them with the
     next sign-in is not slowed down by wrong passwords of others.
+
+    For a person with a second factor, the response without a valid `code` is 401 with `error`
+    `second_factor`. A passkey cannot be used here; an authenticator app or a recovery code can.
     """
     name, password = payload.email.strip(), payload.password
     sent = {"email": name, "password": password.strip()}
@@ -213,12 +231,25 @@ def login(request, payload: LoginIn):
     # Longer names and passwords do not exist; refuse them without a query or a hash.
     is_possible = len(name) <= 254 and len(password) <= 1000 and "\0" not in name + password
     person = sign_in.authenticate_person(request, name, password) if is_possible else None
+    if person and second_factors.has_second_factor(person):
+        try:
+            _check_code(person, payload.code)
+        except ValidationError as error:
+            return ApiResponse({"message": error.message, "error": "second_factor"}, 401)
     token = person and tokens.issue(person)
     if token is None:
         return ApiResponse({"message": sign_in.WRONG_CREDENTIALS}, 401)
     sign_in.record_last_sign_in(person)
     known_devices.remember(request, person)
     return ApiResponse({"token": token, "user": user_json(person)})
+
+
+def _check_code(person, code):
+    if not code.strip():
+        raise ValidationError(
+            "Send “code” too: that of your authenticator app, or a recovery code."
+        )
+    second_factors.check_code(person, code)
 
 
 @auth.get(
@@ -235,7 +266,7 @@ def me(request):
 
 @auth.post(
     "/logout",
-    auth=Token(),
+    auth=Token(ends_session=True),
     response=responses(200, Message, 401),
     operation_id="logout",
     summary="Sign out",

@@ -2,6 +2,12 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
+def create_sign_in_rules(using="default", **kwargs):
+    from .models import SignInRules
+
+    SignInRules.objects.using(using).get_or_create(pk=SignInRules.ONLY)
+
+
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = "People"
@@ -14,6 +20,7 @@ class AccountsConfig(AppConfig):
         from .services import sign_in
 
         post_migrate.connect(roles.update_roles, dispatch_uid="accounts.roles")
+        post_migrate.connect(create_sign_in_rules, sender=self, dispatch_uid="accounts.rules")
         # Django's own receiver writes a history record for every sign-in.
         user_logged_in.disconnect(update_last_login, dispatch_uid="update_last_login")
         user_logged_in.connect(sign_in.record_sign_in, dispatch_uid="accounts.last_login")

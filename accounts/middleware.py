@@ -2,10 +2,12 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from . import known_devices
+from .services import second_factors
 from .services.sessions import record_use
 from .unsaved_input import unsaved_input
 
@@ -33,6 +35,31 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         if not by_script and (text := unsaved_input(request, view_func)):
             return _sign_in_page(request, next=request.path, unsaved=text)
         return super().handle_no_permission(request, view_func)
+
+
+def open_without_second_factor(view):
+    view.open_without_second_factor = True
+    return view
+
+
+def second_factor_required(get_response):
+    """Lead people who must set up a second factor to the page for it, from every other page."""
+
+    def middleware(request):
+        return get_response(request)
+
+    def process_view(request, view, args, kwargs):
+        if (
+            not request.user.is_authenticated
+            or getattr(view, "open_without_second_factor", False)
+            or not getattr(view, "login_required", True)
+            or not second_factors.must_set_up(request.user)
+        ):
+            return None
+        return redirect("accounts:second-factor")
+
+    middleware.process_view = process_view
+    return middleware
 
 
 @never_cache

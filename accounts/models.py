@@ -1,5 +1,6 @@
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, Value
@@ -23,6 +24,8 @@ from coachmaster.core.states import State
 from coachmaster.core.text import folded
 
 from .roles import ADMIN, FAMILY_ROLES, assignable_roles
+
+_REQUIREMENT_KEY = "second_factor_required"
 
 
 class UserQuerySet(ScopedQuerySet):
@@ -360,6 +363,52 @@ class CalendarLink(models.Model):
 
     def __str__(self):
         return f"{self.user}, {timezone.localtime(self.created_at):%d %b %Y %H:%M}"
+
+
+class SignInRulesManager(models.Manager):
+    def current(self):
+        return self.get(pk=SignInRules.ONLY)
+
+    def cached_requirement(self):
+        """Return who needs a second factor, at most a minute old."""
+        return cache.get_or_set(_REQUIREMENT_KEY, lambda: self.current().second_factor_required, 60)
+
+
+class SignInRules(models.Model):
+    """The rules of signing in: a single row, created by `migrate`."""
+
+    ONLY = 1
+
+    class Required(models.TextChoices):
+        NOBODY = "nobody", "Nobody: everybody may choose"
+        ADMINS = "admins", "Everybody who may give roles to others"
+        STAFF = "staff", "All staff: everybody except students"
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    second_factor_required = models.CharField(
+        "second factor required for",
+        max_length=10,
+        choices=Required.choices,
+        default=Required.NOBODY,
+        help_text="Whoever needs a second factor and has none is asked to set it up at the next "
+        "page, and can do nothing else until then.",
+    )
+
+    objects = SignInRulesManager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "sign-in rules"
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="sign_in_rules_one_row")]
+
+    def __str__(self):
+        return "Sign-in rules"
+
+    def save(self, **kwargs):
+        super().save(**kwargs)
+        cache.delete(_REQUIREMENT_KEY)
+        # Another request may have cached the old row before the commit.
+        transaction.on_commit(lambda: cache.delete(_REQUIREMENT_KEY))
 
 
 class Attempts(models.Model):

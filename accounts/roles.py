@@ -28,6 +28,7 @@ PERMISSIONS = {
             for model in ("user", "studentprofile", "membership")
             for act in ("view", "add", "change")
         ),
+        "accounts.change_signinrules",
         "accounts.view_apitoken",
         "accounts.delete_apitoken",
         "auth.view_group",

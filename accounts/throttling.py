@@ -58,6 +58,9 @@ PROMPT = Limit("password prompt: person", 10, 15 * _MINUTE)
 REGISTER = Limit("register: address", 20, _HOUR)
 RESET_NAME = Limit("password reset: name", 5, _HOUR)
 RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
+# A code has a million values, three of which are valid; who guesses one knows the password.
+CODE = Limit("second factor: person", 5, 15 * _MINUTE)
+CODES_A_DAY = Limit("second factor: person, a day", 50, _DAY)
 
 
 class TooManyTries(Exception):
@@ -134,6 +137,11 @@ def forgive_tries(first, *others):
     Attempts.objects.filter(key=key).delete()
     Attempts.objects.filter(key__in=other_keys, count__gt=0).update(count=F("count") - 1)
     delete_expired()
+
+
+def code_tries(user):
+    """Return the limits of a try to enter a code of a second factor."""
+    return [(CODE, str(user.pk)), (CODES_A_DAY, str(user.pk))]
 
 
 @transaction.atomic

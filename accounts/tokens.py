@@ -14,6 +14,11 @@ from django.utils import timezone
 from ninja.security import HttpBearer
 
 from .models import ApiToken, User
+from .services import second_factors
+
+SECOND_FACTOR_REQUIRED = (
+    "Your institute requires a second factor. Sign in on the site, and set one up."
+)
 
 LIFETIME = datetime.timedelta(hours=24)
 
@@ -51,15 +56,17 @@ def revoke_all(user):
 
 
 class Token(HttpBearer):
-    def __init__(self, permission=None, *, optional=False):
+    def __init__(self, permission=None, *, optional=False, ends_session=False):
         super().__init__()
-        self.permission, self.optional = permission, optional
+        self.permission, self.optional, self.ends_session = permission, optional, ends_session
 
     def __call__(self, request):
         if self.optional and "Authorization" not in request.headers:
             request.user = AnonymousUser()
             return request.user
         person = super().__call__(request)
+        if person and not self.ends_session and second_factors.must_set_up(person):
+            raise PermissionDenied(SECOND_FACTOR_REQUIRED)
         if person and self.permission and not person.has_perm(self.permission):
             raise PermissionDenied
         return person

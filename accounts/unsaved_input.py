@@ -26,8 +26,8 @@ def unsaved_input(request, view):
     return text if len(text) <= MAX_LENGTH else ""
 
 
-def store_unsaved_input(request, path):
-    if 0 < len(text := request.POST.get("typed", "")) <= MAX_LENGTH:
+def store_unsaved_input(request, path, text):
+    if 0 < len(text) <= MAX_LENGTH:
         request.session[_SESSION_KEY] = [path, text]
 
 

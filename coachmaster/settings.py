@@ -55,6 +55,10 @@ INSTALLED_APPS = [
     "csp",
     "ninja",
     "simple_history",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "django_otp_webauthn",
     "coachmaster.core",
     "accounts",
     "academics",
@@ -80,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.SignInRequiredMiddleware",
     "accounts.middleware.remember_device",
+    "accounts.middleware.second_factor_required",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "coachmaster.core.outages.repeat_after_lock",
@@ -179,6 +184,16 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_RESET_TIMEOUT = 3600
 INVITATION_DAYS = 7
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", False)
+# Second factors. The name is shown by authenticator apps, passkeys belong to the host of SITE_URL.
+OTP_TOTP_ISSUER = OTP_WEBAUTHN_RP_NAME = "CoachMaster"
+OTP_WEBAUTHN_RP_ID = urlsplit(SITE_URL).hostname
+# Browsers have no passkeys at other addresses.
+_has_passkeys = HTTPS or OTP_WEBAUTHN_RP_ID == "localhost"
+OTP_WEBAUTHN_ALLOWED_ORIGINS = [SITE_URL if _has_passkeys else "http://localhost"]
+OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False
+OTP_WEBAUTHN_HELPER_CLASS = "accounts.services.passkeys.Helper"
+# Codes are limited by accounts/throttling.py.
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0
 # Number of proxies in front, whose report of the client's address and of https is trusted.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 

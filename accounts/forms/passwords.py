@@ -12,33 +12,6 @@ class PasswordField(forms.CharField):
         super().__init__(**{"strip": False, "max_length": 1000, "widget": widget, **kwargs})
 
 
-class ConfirmPasswordMixin:
-    """Ask for the user's password if it was entered more than ten minutes ago.
-
-    Wrong passwords count as failed sign-ins. Call `is_valid()` outside of a transaction, so that a
-    rollback does not undo the count.
-    """
-
-    def __init__(self, *args, request, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.request = request
-        if not sign_in.is_password_confirmed(request):
-            self.fields["own_password"] = PasswordField(
-                label="Your password", help_text="Enter your password again to confirm this step."
-            )
-
-    def clean_own_password(self):
-        sign_in.confirm_password(self.request, self.cleaned_data["own_password"])
-        return ""
-
-    def clean(self):
-        cleaned = super().clean()
-        # A form with other errors does not ask for a confirmed password again.
-        if "own_password" in self.fields and "own_password" not in self.errors:
-            del self.fields["own_password"]
-        return cleaned
-
-
 class NewPasswordForm(forms.Form):
     password = PasswordField(label="New password", autocomplete="new-password")
     password_again = PasswordField(label="New password again", autocomplete="new-password")
@@ -77,7 +50,7 @@ class PasswordChangeForm(NewPasswordForm):
         self.request = request
 
     def clean_old_password(self):
-        sign_in.confirm_password(self.request, self.cleaned_data["old_password"])
+        sign_in.check_own_password(self.request, self.cleaned_data["old_password"])
         return ""
 
 

@@ -8,7 +8,7 @@ from coachmaster.core.concurrency import EditForm
 from coachmaster.core.forms import FilterForm
 from coachmaster.core.states import State
 
-from .passwords import ConfirmPasswordMixin
+from .confirmation import ConfirmationMixin
 
 
 class PeopleFilter(FilterForm):
@@ -124,7 +124,7 @@ def form_to_edit(person, by):
     return StudentForm if person.is_student else PersonForm
 
 
-class RoleForm(ConfirmPasswordMixin, forms.Form):
+class RoleForm(ConfirmationMixin, forms.Form):
     role = forms.ModelChoiceField(
         queryset=Group.objects.none(), empty_label=None, widget=forms.RadioSelect
     )

@@ -32,22 +32,23 @@ def record_last_sign_in(user):
 def record_sign_in(sender, request, user, **kwargs):
     record_last_sign_in(user)
     if request is not None and hasattr(request, "session"):
-        record_password_entry(request)
+        record_confirmation(request)
         start_session(request, user)
         known_devices.remember(request, user)
 
 
-def record_password_entry(request):
+def record_confirmation(request):
     request.session[_CONFIRMED_AT] = timezone.now().timestamp()
 
 
-def is_password_confirmed(request):
+def is_confirmed(request):
+    """Whether a password or code was entered in the last ten minutes."""
     age = timezone.now().timestamp() - request.session.get(_CONFIRMED_AT, 0)
     return 0 <= age < CONFIRMATION_LASTS.total_seconds()
 
 
-def confirm_password(request, password):
-    """Record that the signed-in person entered their password again; raise ValidationError."""
+def check_own_password(request, password):
+    """Raise ValidationError if this is not the password of the signed-in person."""
     tries = [(throttling.PROMPT, str(request.user.pk))]
     try:
         throttling.count_tries(*tries)
@@ -56,4 +57,3 @@ def confirm_password(request, password):
     if not request.user.check_password(password):
         raise ValidationError("This is not your password. Enter it again.", code="wrong")
     throttling.forgive_tries(*tries)
-    record_password_entry(request)

@@ -6,14 +6,14 @@ from django import forms
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.forms.passwords import ConfirmPasswordMixin
+from accounts.forms.confirmation import ConfirmationMixin
 
 from .factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
 
-class ActForm(ConfirmPasswordMixin, forms.Form):
+class ActForm(ConfirmationMixin, forms.Form):
     reason = forms.CharField()
 
 

@@ -14,9 +14,11 @@ from django.utils import timezone
 from accounts.forms.passwords import PasswordChangeForm
 from accounts.models import User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
+from accounts.services import second_factors
 from accounts.services.people import add_person, change_role, deactivate
 
 from .factories import PASSWORD, UserFactory
+from .second_factors import app_of, code_of
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -87,6 +89,29 @@ def test_two_admins_cannot_remove_each_other():
 
     assert [type(result) for result in results].count(ValidationError) == 1
     assert User.objects.with_permission("change_membership").count() == 1
+
+
+def test_recovery_code_used_twice_at_once_signs_in_once():
+    person = UserFactory()
+    _, codes = app_of(person)
+
+    results = at_once(*[lambda: second_factors.check_code(person, codes[0])] * 4)
+
+    assert (
+        sorted(type(result).__name__ for result in results)
+        == ["NoneType"] + ["ValidationError"] * 3
+    )
+    assert second_factors.recovery_codes_left(person) == 9
+
+
+def test_code_of_the_app_used_twice_at_once_signs_in_once():
+    person = UserFactory()
+    app, _ = app_of(person)
+    code = code_of(app)
+
+    results = at_once(*[lambda: second_factors.check_code(person, code)] * 4)
+
+    assert [type(result) for result in results].count(type(None)) == 1
 
 
 def test_concurrent_registrations_of_one_email_add_one_person():

@@ -1,8 +1,7 @@
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.tokens import default_token_generator
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -12,7 +11,7 @@ from accounts.models import User
 from accounts.services import emails, invitations
 from accounts.services.passwords import set_password
 
-from .sign_in import public_page
+from .sign_in import public_page, sign_in_person
 
 
 @public_page
@@ -73,7 +72,6 @@ def _set_password(request, person):
     form = NewPasswordForm(request.POST or None, user=person)
     if form.is_valid():
         set_password(person, form.cleaned_data["password"])
-        login(request, person)
-        messages.success(request, "Password set. You are signed in.")
-        return redirect(settings.LOGIN_REDIRECT_URL)
+        messages.success(request, "Password set.")
+        return sign_in_person(request, person)
     return render(request, "accounts/passwords/set.html", {"form": form, "person": person})

@@ -17,6 +17,7 @@ from accounts.services.people import (
     deactivate,
     update_person,
 )
+from accounts.services.second_factors import has_second_factor
 from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.forms import add_errors
 from coachmaster.core.history import recent_changes
@@ -58,6 +59,7 @@ def person_detail(request, pk):
         "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
         "can_edit": is_self or may_change,
         "can_manage": may_change and person.is_manageable,
+        "has_second_factor": may_change and has_second_factor(person),
         "changes": _changes(person) if may_change else [],
     }
     return render(request, "accounts/people/detail.html", context)

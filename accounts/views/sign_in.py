@@ -10,7 +10,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts import throttling
+from accounts.forms.second_factors import SecondStepForm
 from accounts.forms.sign_in import SignInForm
+from accounts.middleware import open_without_second_factor
+from accounts.services import second_factors
 from accounts.unsaved_input import store_unsaved_input
 
 
@@ -36,10 +39,41 @@ def sign_in(request):
             wanted = request.POST.get("next", request.GET.get("next", ""))
             unsaved = request.POST.get("typed", "")
             return sign_in_page(request, form, next=wanted, unsaved=unsaved)
-        login(request, form.user)
-    wanted = _after_sign_in(request)
-    store_unsaved_input(request, wanted)
+        return sign_in_person(request, form.user)
+    return _enter(request, _after_sign_in(request), request.POST.get("typed", ""))
+
+
+def sign_in_person(request, person):
+    """Sign in a person whose password was right, or ask for their second factor first."""
+    wanted, unsaved = _after_sign_in(request), request.POST.get("typed", "")
+    if second_factors.has_second_factor(person):
+        second_factors.begin_second_step(request, person, next=wanted, unsaved=unsaved)
+        return redirect("accounts:second-step")
+    login(request, person)
+    return _enter(request, wanted, unsaved)
+
+
+def _enter(request, wanted, unsaved):
+    store_unsaved_input(request, wanted, unsaved)
     return HttpResponseRedirect(wanted)
+
+
+@public_page
+def second_step(request):
+    if request.user.is_authenticated:
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    person, state = second_factors.second_step(request)
+    if person is None:
+        second_factors.end_second_step(request)
+        messages.info(request, "Enter your name and password first.")
+        return sign_in_page(request, next=state["next"], unsaved=state["unsaved"])
+    form = SecondStepForm(request.POST or None, request=request, person=person)
+    if form.is_valid():
+        second_factors.end_second_step(request)
+        login(request, person)
+        return _enter(request, state["next"], state["unsaved"])
+    context = {"form": form, "unsaved": state["unsaved"]}
+    return render(request, "accounts/sign_in/second_step.html", context)
 
 
 def sign_in_page(request, form=None, *, next, unsaved):
@@ -53,6 +87,7 @@ def sign_in_page(request, form=None, *, next, unsaved):
     return render(request, "accounts/sign_in/form.html", context)
 
 
+@open_without_second_factor
 @require_POST
 def sign_out(request):
     logout(request)

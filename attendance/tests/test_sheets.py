@@ -21,6 +21,7 @@ from academics.tests.factories import (
     HolidayFactory,
 )
 from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.second_factors import app_of, code_of
 from attendance.models import Mark, MarkChange, Sheet
 from attendance.percentages import MarkStatus
 
@@ -792,6 +793,29 @@ def test_input_after_eight_hours_without_use_is_restored(client_of, instructor, 
 
     assertContains(page, "restored below")
     assert page.context["topic"] == "Optics"
+
+
+def test_unsaved_input_survives_the_second_step(client, instructor, batch, typed):
+    app, _ = app_of(instructor)
+    page = sign_in_with(client, client.post(address(batch), typed), instructor)
+    assertContains(page, "After this step, your entries are shown again.")
+
+    page = client.post("/accounts/login/second-step/", {"code": code_of(app)}, follow=True)
+
+    assert page.redirect_chain[-1][0] == address(batch)
+    assert page.context["topic"] == "Optics"
+    assertNotContains(client.get(address(batch)), "restored below")
+
+
+def test_unsaved_input_survives_a_second_step_that_took_too_long(client, instructor, batch, typed):
+    app, _ = app_of(instructor)
+    sign_in_with(client, client.post(address(batch), typed), instructor)
+    with time_machine.travel(timezone.now() + datetime.timedelta(minutes=6)):
+        asked = client.post("/accounts/login/second-step/", {"code": code_of(app)})
+        sign_in_with(client, asked, instructor)
+        page = client.post("/accounts/login/second-step/", {"code": code_of(app)}, follow=True)
+
+    assert page.redirect_chain[-1][0] == address(batch)
 
 
 def test_restored_input_can_be_saved(client, instructor, batch, typed):

@@ -27,6 +27,8 @@ EXCLUDED = [
 CREATED_BY_MIGRATE = [
     "auth.Group_permissions",
     "auth.Group",
+    "accounts.HistoricalSignInRules",
+    "accounts.SignInRules",
     "academics.HistoricalInstitute",
     "academics.Institute",
 ]

@@ -10,12 +10,13 @@ from .money import display
 
 @dataclass
 class Change:
-    """A saved change; ``fields`` holds (label, before, after)."""
+    """A saved change: ``fields`` with (label, before, after), or what happened in a sentence."""
 
     at: datetime.datetime
     by: object
     label: str
     fields: list
+    sentence: str = ""
 
 
 def recent_changes(*histories, limit=20):
@@ -39,9 +40,11 @@ def _change(row, older_rows):
         same = (old for old in older_rows if getattr(old, pk) == getattr(row, pk))
         before = next(same, None)
         fields = _changed_fields(before, row) if before else []
-        if not fields:
-            return None
-    return Change(row.history_date, row.history_user, capfirst(meta.verbose_name), fields)
+    sentence = row.history_change_reason or ""
+    if not (fields or sentence or row.history_type == "+"):
+        return None
+    label = capfirst(meta.verbose_name)
+    return Change(row.history_date, row.history_user, label, fields, sentence)
 
 
 def _changed_fields(before, row):

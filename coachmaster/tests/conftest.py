@@ -16,6 +16,7 @@ from accounts import tokens
 from accounts.models import ApiToken, User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
+from accounts.tests.second_factors import passkey_of
 from attendance.tests.factories import save_marks
 from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule
@@ -56,6 +57,7 @@ def people(admin):
         by=admin,
     )
     tokens.issue(student.user)
+    passkey_of(student.user, pk=ApiToken.objects.get().pk)
     institute = Institute.objects.current()
     institute.check_in_by_code = True
     institute.save()

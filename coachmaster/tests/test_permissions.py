@@ -44,6 +44,7 @@ POST imports:import-discard          login  302   403     403      403     403  
 GET  imports:import-problems         login  200   403     403      403     403      403
 GET  imports:import-example          login  200   403     403      403     403      403
 GET  accounts:login                200    302   302     302      302     302      302
+GET  accounts:second-step          200    302   302     302      302     302      302
 GET  accounts:logout               login  405   405     405      405     405      405
 POST accounts:token-revoke         login  404   404     404      302     404      404
 POST accounts:logout               login  302   302     302      302     302      302
@@ -55,11 +56,21 @@ GET  accounts:password-reset       200    200   200     200      200     200    
 GET  accounts:password-reset-done  200    200   200     200      200     200      200
 GET  accounts:password-reset-confirm 404  404   404     404      404     404      404
 GET  accounts:invitation           404    404   404     404      404     404      404
+GET  accounts:second-factor        login  200   200     200      200     200      200
+GET  accounts:app-add              login  200   200     200      200     200      200
+GET  accounts:app-remove           login  404   404     404      404     404      404
+GET  accounts:recovery-codes       login  302   302     302      302     302      302
+GET  accounts:recovery-codes-renew login  403   403     403      200     403      403
+GET  accounts:passkey-add          login  200   200     200      200     200      200
+GET  accounts:passkey-update       login  404   404     404      200     404      404
+GET  accounts:passkey-remove       login  404   404     404      200     404      404
+GET  accounts:sign-in-rules        login  200   403     403      403     403      403
 GET  accounts:person-list          login  200   403     403      403     403      403
 GET  accounts:person-create        login  200   403     403      403     403      403
 GET  accounts:person-detail        login  200   200     404      200     404      404
 GET  accounts:person-update        login  200   403     404      200     404      404
 GET  accounts:person-role          login  200   403     403      403     403      403
+GET  accounts:person-second-factor-remove login 200 403 403     403     403      403
 POST accounts:person-invite        login  302   403     403      403     403      403
 POST accounts:person-deactivate    login  302   403     403      403     403      403
 POST accounts:person-activate      login  302   403     403      403     403      403
@@ -151,6 +162,7 @@ GET  attendance:student-attendance login  200   200     404      200     404    
 # The only URLs that need no sign-in, besides the login and translations of Django admin.
 OPEN = {
     "accounts:login",
+    "accounts:second-step",
     "accounts:register",
     "accounts:password-reset",
     "accounts:password-reset-done",

@@ -1,6 +1,6 @@
 from django import forms
 
-from accounts.forms.passwords import ConfirmPasswordMixin
+from accounts.forms.confirmation import ConfirmationMixin
 from coachmaster.core.form_fields import AmountField, PercentField, SingleLineFormField
 from coachmaster.core.money import ZERO, display
 from finance.models import ChargeKind, ConcessionKind
@@ -51,7 +51,7 @@ class ConcessionForm(OneTimeForm):
         return [line.charge for line in lines]
 
 
-class ApprovalForm(ConfirmPasswordMixin, forms.Form):
+class ApprovalForm(ConfirmationMixin, forms.Form):
     """Confirm the approval of a concession, with the password if it was not typed recently."""
 
 

@@ -1,7 +1,7 @@
 from django import forms
 from django.db.models import Q
 
-from accounts.forms.passwords import ConfirmPasswordMixin
+from accounts.forms.confirmation import ConfirmationMixin
 from accounts.models import User
 from coachmaster.core.form_fields import (
     AmountField,
@@ -52,7 +52,7 @@ class PaymentForm(OneTimeForm):
         add_errors(self, refusal)
 
 
-class ReceiptCancelForm(ConfirmPasswordMixin, forms.Form):
+class ReceiptCancelForm(ConfirmationMixin, forms.Form):
     reason = SingleLineFormField(
         max_length=200,
         label="Reason",
@@ -61,7 +61,7 @@ class ReceiptCancelForm(ConfirmPasswordMixin, forms.Form):
     )
 
 
-class BounceForm(ConfirmPasswordMixin, forms.Form):
+class BounceForm(ConfirmationMixin, forms.Form):
     bounced_on = DateFormField(label="Bounced on")
     reason = SingleLineFormField(
         max_length=200,

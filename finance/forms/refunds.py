@@ -1,6 +1,6 @@
 from django import forms
 
-from accounts.forms.passwords import ConfirmPasswordMixin
+from accounts.forms.confirmation import ConfirmationMixin
 from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
 from coachmaster.core.forms import FilterForm
 from finance.models import Mode
@@ -12,7 +12,7 @@ class RefundDueFilter(FilterForm):
         self.fields["q"].label = "Student"
 
 
-class RefundForm(ConfirmPasswordMixin, forms.Form):
+class RefundForm(ConfirmationMixin, forms.Form):
     """A refund, with a one-time token so that sending the form twice refunds once."""
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
