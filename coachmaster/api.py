@@ -48,8 +48,8 @@ The operations of CoachMaster as JSON, with the same rules and permissions as it
 another role or deactivation.
 
 **Values.** Dates are `YYYY-MM-DD`, times ISO 8601 with offset. Amounts are rupees as JSON numbers
-with at most two decimals; in requests they may be text. Lists take `page` and `per_page`, and
-return `total`, and `next` if there is another page.
+with at most two decimals; in requests they may be text, and have no exponent. Lists take `page` and
+`per_page`, and return `total`, and `next` if there is another page.
 
 **Errors** are `{"message": "…"}`, or `{"message": "…", "errors": {"<field>": ["…"]}}`.
 """

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -27,11 +28,23 @@ def _refuse_constant(name):
     raise ValueError(f"{name} is not JSON")
 
 
+class NumberText:
+    """A number of the request as it was written: `1e5` is not `100000`, nor `2.0` an id."""
+
+    def __init__(self, text):
+        self.text = text
+
+
 class ExactParser(Parser):
-    """Parse numbers as Decimal; refuse NaN, unpaired surrogates and anything but an object."""
+    """Leave numbers as written; refuse NaN, unpaired surrogates and anything but an object."""
 
     def parse_body(self, request):
-        body = json.loads(request.body, parse_float=Decimal, parse_constant=_refuse_constant)
+        body = json.loads(
+            request.body,
+            parse_int=NumberText,
+            parse_float=NumberText,
+            parse_constant=_refuse_constant,
+        )
         if b"\\u" in request.body:
             # No database stores half of a surrogate pair.
             json.dumps(body, ensure_ascii=False, default=str).encode()
@@ -41,16 +54,10 @@ class ExactParser(Parser):
 
 
 def read_json_amount(value):
-    """Return the amount in a JSON number or text; raise PydanticCustomError with a message."""
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        value = "?"
-    elif isinstance(value, Decimal):
-        is_short = abs(value.adjusted()) < 20 and len(value.as_tuple().digits) < 20
-        value = f"{value:f}" if is_short else str(value)
-    elif isinstance(value, int) and abs(value) >= 10**20:
-        value = "9" * 20  # Python refuses to write integers of thousands of digits.
+    """Return the amount that a form would read; raise PydanticCustomError with a message."""
+    text = value.text if isinstance(value, NumberText) else value
     try:
-        return parse_amount(value)
+        return parse_amount(text if isinstance(text, str) else "?")
     except ValidationError as error:
         raise PydanticCustomError("amount", "{message}", {"message": error.messages[0]}) from None
 
@@ -71,13 +78,18 @@ Amount = Annotated[
 ]
 
 
-def _refuse_bool(value):
-    if isinstance(value, bool):  # True is 1 to Python, and 1 is an id.
+def _read_whole_number(value):
+    text = value.text if isinstance(value, NumberText) else value
+    if isinstance(text, str) and re.fullmatch("[0-9]{1,99}", text):
+        return int(text)
+    if type(text) is not int:  # True is 1 to Python, and 1 is an id.
         raise PydanticCustomError("int_type", "not an integer")
-    return value
+    return text
 
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_refuse_bool)]
+#: Whole number in ASCII digits, as forms take it.
+WholeNumber = Annotated[int, BeforeValidator(_read_whole_number)]
+Id = Annotated[WholeNumber, Field(ge=1, le=LARGEST_ID)]
 
 
 def _check_day_exists(text):
@@ -143,8 +155,8 @@ NextPage = Annotated[
 
 
 class Paging(Schema):
-    page: int = Field(1, ge=1, le=10**9, description="Page number, from 1.")
-    per_page: int = Field(MAX_PER_PAGE, ge=1, le=MAX_PER_PAGE, description="Rows per page.")
+    page: WholeNumber = Field(1, ge=1, le=10**9, description="Page number, from 1.")
+    per_page: WholeNumber = Field(MAX_PER_PAGE, ge=1, le=MAX_PER_PAGE, description="Rows per page.")
 
 
 class ResultPage(Schema):
