@@ -59,7 +59,8 @@ class ClassTimeFormSet(forms.BaseInlineFormSet):
         stored = batch.slots if batch.pk else []
         starts = {(slot.weekday, slot.starts_at) for slot in slots}
         removed = [slot for slot in stored if (slot.weekday, slot.starts_at) not in starts]
-        check_removed_times(batch, removed)
+        if removed:
+            check_removed_times(batch, removed)
         if batch.starts_on:
             check_clashes(batch, slots, despite_clash="despite_clash" in self.data)
 

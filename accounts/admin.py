@@ -11,6 +11,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
+from coachmaster.core.form_fields import SelectedRowsField
 
 from .models import (
     AdmissionSeries,
@@ -189,6 +190,7 @@ class RoleAdmin(GroupAdmin):
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
     def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        kwargs.setdefault("form_class", SelectedRowsField)
         if db_field.name == "permissions" and not request.user.is_superuser:
             kwargs["queryset"] = Permission.objects.filter(group__user=request.user)
         return super().formfield_for_manytomany(db_field, request, **kwargs)

@@ -2,14 +2,20 @@ from functools import update_wrapper
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.options import TO_FIELD_VAR
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth import get_user_model
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpResponseNotAllowed
+from django.db.models import CharField
+from django.http import Http404, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from simple_history.admin import SimpleHistoryAdmin
+
+from .form_fields import is_id
 
 
 class BackOfficeSite(admin.AdminSite):
@@ -31,6 +37,11 @@ class BackOfficeSite(admin.AdminSite):
         def for_staff(request, *args, **kwargs):
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
+            model = getattr(getattr(view, "__self__", None), "model", None)
+            ids = [*args, *filter(None, [kwargs.get("object_id")])]
+            if model and not isinstance(model._meta.pk, CharField) and not all(map(is_id, ids)):
+                raise Http404("There is no such row.")
+            _check_parameters(request)
             return guarded(request, *args, **kwargs)
 
         return update_wrapper(for_staff, guarded)
@@ -44,6 +55,16 @@ class BackOfficeSite(admin.AdminSite):
 
     def password_change(self, request, extra_context=None):
         return redirect("accounts:password-change")
+
+
+def _check_parameters(request):
+    """Refuse names of fields, and numbers larger than the database has, that raise errors."""
+    if "" in (*request.GET.getlist(TO_FIELD_VAR), *request.POST.getlist(TO_FIELD_VAR)):
+        raise BadRequest("The address names no field.")
+    filters = (values for name, values in request.GET.lists() if name != SEARCH_VAR)
+    parts = (part for values in filters for value in values for part in value.split(","))
+    if any(len(part) > 18 and part.isdigit() for part in parts):
+        raise BadRequest("A number in the address is too large.")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -89,10 +110,22 @@ class NoDeleteAdmin(admin.ModelAdmin):
         return False
 
 
+class RowSelect(AutocompleteSelect):
+    """Shows a form again whose value is no id; Django looks it up and raises ValueError."""
+
+    def optgroups(self, name, value, attr=None):
+        return super().optgroups(name, [key for key in value if is_id(key)], attr)
+
+
 class HistoryAdmin(SimpleHistoryAdmin):
     """Rows with a history to read; the package's own page could restore rows without checks."""
 
     object_history_list_template = "admin/_changes.html"
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", RowSelect(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def history_form_view(self, request, object_id, version_id, extra_context=None):
         if request.method not in ("GET", "HEAD"):

@@ -88,13 +88,15 @@ class LowercaseEmailFormField(forms.EmailField):
 MAX_ID = 2**63 - 1
 
 
+def is_id(text):
+    return bool(re.fullmatch("[0-9]{1,19}", str(text))) and int(text) <= MAX_ID
+
+
 class SelectedRowsField(forms.ModelMultipleChoiceField):
-    """Selected rows of a list; ids out of range are invalid without a query."""
+    """Selected rows of a list; what is no id of a database is invalid without a query."""
 
     def clean(self, value):
-        if any(
-            len(key) > 19 or not 0 <= int(key) <= MAX_ID for key in value or [] if key.isdigit()
-        ):
+        if not all(map(is_id, value or [])):
             raise ValidationError("Tick rows of the list.")
         return super().clean(value)
 

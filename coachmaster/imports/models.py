@@ -10,7 +10,7 @@ from accounts.roles import sees_whole_institute
 from coachmaster.core.fields import SingleLineField
 from coachmaster.core.importers import open_table
 
-from .upload_limits import EXPIRES_AFTER, MOST_UNPACKED
+from .upload_limits import EXPIRES_AFTER, WORKBOOK_LIMITS
 
 
 class ImportQuerySet(models.QuerySet):
@@ -78,5 +78,5 @@ class Import(models.Model):
                 file.name,
                 self.encoding or None,
                 self.sheet or None,
-                most_unpacked=MOST_UNPACKED,
+                limits=WORKBOOK_LIMITS,
             )

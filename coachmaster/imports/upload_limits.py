@@ -5,9 +5,11 @@ The limit of the web server (`client_max_body_size` in docs/deploy.md) must be h
 
 import datetime
 
+from coachmaster.core.importers.limits import WorkbookLimits
+
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 50_000
-#: Bytes of a workbook after unpacking.
-MOST_UNPACKED = 100 * 1024 * 1024
+#: A workbook with a million cells has about five million tags, which take two seconds to read.
+WORKBOOK_LIMITS = WorkbookLimits(unpacked=100 * 1024 * 1024, tags=6_000_000, rows=MOST_ROWS)
 #: An uploaded file that is not imported is deleted after this time.
 EXPIRES_AFTER = datetime.timedelta(days=1)

@@ -1,10 +1,22 @@
 """Limits on files, and the errors for files that cannot be read."""
 
+from dataclasses import dataclass
+
 MOST_COLUMNS = 500
+#: The header of a sheet is among so many rows.
+MOST_TITLES = 10
 MOST_CHARACTERS = 32_000
-#: Of a workbook: bytes after unpacking, and cells between its first and its last one.
-MOST_UNPACKED = 400 * 1024 * 1024
+#: Cells of a workbook between the first and the last one that is filled.
 MOST_CELLS = 10_000_000
+
+
+@dataclass(frozen=True)
+class WorkbookLimits:
+    """What a workbook may hold after unpacking: bytes, tags of XML, and filled rows of a sheet."""
+
+    unpacked: int = 400 * 1024 * 1024
+    tags: int = 200_000_000
+    rows: int = 100_000_000
 
 
 class Unreadable(Exception):

@@ -4,9 +4,11 @@ import zipfile
 import zlib
 from xml.parsers import expat
 
-from .limits import MOST_UNPACKED, Unreadable
+from .limits import Unreadable
 
 _MOST_PARTS = 5_000
+#: Of the lists of parts and of formats; Excel has at most 65,490 formats.
+_MOST_ELEMENTS = 100_000
 _CHUNK = 1 << 16
 BROKEN = "This workbook is damaged. Open it in the spreadsheet, save it again, and upload it again."
 LOCKED = "This workbook is protected by a password. Save it without one."
@@ -15,7 +17,7 @@ LOCKED = "This workbook is protected by a password. Save it without one."
 class Package:
     """A ZIP file that is not too large when unpacked. Raise `Unreadable` otherwise."""
 
-    def __init__(self, path, most_unpacked=MOST_UNPACKED):
+    def __init__(self, path, limits):
         try:
             self._zip = zipfile.ZipFile(path)
         except (
@@ -32,11 +34,33 @@ class Package:
             raise Unreadable(BROKEN)
         if any(part.flag_bits & 1 for part in parts):
             raise Unreadable(LOCKED)
-        if sum(part.file_size for part in parts) > most_unpacked:
-            raise Unreadable(
-                f"This workbook unpacks to more than {most_unpacked // 1024 // 1024} MB. "
-                "Save the sheet as CSV, or split it."
-            )
+        self._check_sizes(parts, limits)
+
+    def _check_sizes(self, parts, limits):
+        """Unpack all parts once: what their directory says can be wrong, and XML costs time."""
+        unpacked = sum(part.file_size for part in parts)
+        tags = 0
+        for part in parts:
+            if unpacked > limits.unpacked:
+                raise Unreadable(
+                    f"This workbook unpacks to more than {limits.unpacked // 1024 // 1024} MB. "
+                    "Save the sheet as CSV, or split it."
+                )
+            if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Unreadable(BROKEN)
+            # Without a size, all of a part is read.
+            size, part.file_size = part.file_size, limits.unpacked + 1
+            for chunk in self._chunks(part):
+                size -= len(chunk)
+                tags += chunk.count(b"<")
+                if size < 0:
+                    raise Unreadable(BROKEN)
+                if tags > limits.tags:
+                    raise Unreadable(
+                        "This workbook has too many cells. Save the sheet as CSV, or split it."
+                    )
+            if size:
+                raise Unreadable(BROKEN)
 
     def has(self, name):
         return name in self._names
@@ -50,6 +74,8 @@ class Package:
 
         def start(tag, attributes):
             if (tag := without_prefix(tag)) in tags:
+                if len(found) == _MOST_ELEMENTS:
+                    raise Unreadable(BROKEN)
                 found.append((tag, {without_prefix(key): attributes[key] for key in attributes}))
 
         if self.has(name):

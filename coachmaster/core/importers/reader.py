@@ -8,7 +8,14 @@ from pathlib import Path
 
 from coachmaster.core.money import grouped
 
-from .limits import MOST_CHARACTERS, MOST_COLUMNS, MOST_UNPACKED, SeveralSheets, Unreadable
+from .limits import (
+    MOST_CHARACTERS,
+    MOST_COLUMNS,
+    MOST_TITLES,
+    SeveralSheets,
+    Unreadable,
+    WorkbookLimits,
+)
 from .workbooks import Workbook
 
 _NOT_A_TABLE = {
@@ -17,8 +24,6 @@ _NOT_A_TABLE = {
     b"%PDF": "This is a PDF, not a table. Choose an XLSX, ODS or CSV file.",
     b"\x1f\x8b": "This is a compressed file. Unpack it first.",
 }
-#: The header of a sheet is among so many rows.
-MOST_TITLES = 10
 _ZIP = b"PK\x03\x04"
 _HOW_TO_SAVE = "In the spreadsheet choose “Save as”, “CSV UTF-8”, or choose the workbook itself."
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -37,11 +42,11 @@ def check_encoding(name):
         raise ValueError(f"“{name}” is not an encoding of text.")
 
 
-def open_table(path, encoding=None, sheet=None, *, most_unpacked=MOST_UNPACKED):
+def open_table(path, encoding=None, sheet=None, *, limits=None):
     """Open a CSV file, or a sheet of an XLSX or ODS workbook. Raise `Unreadable`."""
     path = Path(path)
     if _first_bytes(path) == _ZIP:
-        return SheetTable(path, sheet, most_unpacked)
+        return SheetTable(path, sheet, limits)
     if sheet is not None:
         raise Unreadable("A CSV file has no sheets. Choose a workbook, or name no sheet.")
     return CsvTable(path, encoding)
@@ -107,8 +112,8 @@ class SheetTable(FileTable):
 
     header: list[str] = []
 
-    def __init__(self, path, sheet=None, most_unpacked=MOST_UNPACKED):
-        book = Workbook(path, most_unpacked)
+    def __init__(self, path, sheet=None, limits=None):
+        book = Workbook(path, limits or WorkbookLimits())
         self.sheet = self._pick(book, sheet)
         self._file = tempfile.TemporaryFile(  # noqa: SIM115
             "w+", encoding="utf-8", errors="surrogatepass", newline=""

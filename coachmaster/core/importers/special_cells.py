@@ -10,7 +10,7 @@ import re
 
 from coachmaster.core.money import grouped
 
-from .limits import MOST_CELLS, MOST_COLUMNS, Unreadable
+from .limits import MOST_CELLS, MOST_COLUMNS, MOST_TITLES, Unreadable
 from .packages import BROKEN, LOCKED, without_prefix
 
 #: The text of a formula without a saved result.
@@ -22,9 +22,23 @@ _MOST_REPEATED = 100_000
 class SpecialCells:
     """``texts`` are ``{line: {place: text}}``."""
 
-    def __init__(self):
+    def __init__(self, limits):
         self.texts = collections.defaultdict(dict)
-        self._lines = self._columns = 0
+        self._limits = limits
+        self._lines = self._columns = self._rows = self._counted_line = 0
+
+    def count(self, line, *, times=1):
+        """Count a filled row, which ends ``times`` rows of the same content."""
+        if line == self._counted_line:
+            return
+        self._counted_line = line
+        self._rows += times
+        # Rows above the table are titles and its header.
+        if self._rows > self._limits.rows + MOST_TITLES:
+            raise Unreadable(
+                f"More than {grouped(self._limits.rows)} rows. Split the file, or ask the person "
+                "who runs the server to import it with a command of manage.py."
+            )
 
     def add(self, line, place, text="", *, times=1):
         """Check the place of a filled cell, and add its ``text`` if it is special."""
@@ -44,8 +58,8 @@ class SpecialCells:
 
 
 class XlsxSheets:
-    def __init__(self, package):
-        self._package = package
+    def __init__(self, package, limits):
+        self._package, self._limits = package, limits
         roots = self._relations("", "_rels/.rels", "officeDocument")
         book = next(iter(roots.values()), "xl/workbook.xml")
         if not package.has(book):
@@ -57,6 +71,9 @@ class XlsxSheets:
             for _, sheet in package.elements(book, "sheet")
             if sheet.get("id") in parts
         }
+        # A part that is many sheets would be read as often.
+        if len(set(self._parts.values())) != len(self._parts):
+            raise Unreadable(BROKEN)
 
     def _relations(self, folder, part, kind=""):
         return {
@@ -68,7 +85,9 @@ class XlsxSheets:
         }
 
     def special_cells(self, sheet):
-        cells = _XlsxCells(self._zero_patterns())
+        if sheet not in self._parts:
+            raise Unreadable(BROKEN)
+        cells = _XlsxCells(self._zero_patterns(), self._limits)
         self._package.parse(self._parts[sheet], start=cells.start, end=cells.end, text=cells.text)
         return cells.texts
 
@@ -88,8 +107,8 @@ class XlsxSheets:
 
 
 class _XlsxCells(SpecialCells):
-    def __init__(self, zero_patterns):
-        super().__init__()
+    def __init__(self, zero_patterns, limits):
+        super().__init__(limits)
         self._zero_patterns = zero_patterns
         self._line = self._place = 0
         self._type, self._digits = "n", None
@@ -124,6 +143,7 @@ class _XlsxCells(SpecialCells):
         if without_prefix(tag) != "c":
             return
         if self._is_filled or self._is_formula:
+            self.count(self._line)
             self.add(self._line, self._place, self._special_text())
         self._characters = None
 
@@ -154,14 +174,14 @@ def _column_number(name):
 
 
 class OdsSheets:
-    def __init__(self, package):
+    def __init__(self, package, limits):
         kind = package.read("mimetype")[:200].decode("ascii", "replace").strip()
         if not kind.startswith("application/vnd.oasis.opendocument.spreadsheet"):
             raise Unreadable("This is a document, not a workbook. Choose an XLSX, ODS or CSV file.")
         if package.elements("META-INF/manifest.xml", "encryption-data"):
             raise Unreadable(LOCKED)
         self._tables = {}
-        reader = _OdsTables(self._tables)
+        reader = _OdsTables(self._tables, limits)
         package.parse("content.xml", start=reader.start, end=reader.end, text=reader.text)
 
     def special_cells(self, sheet):
@@ -173,8 +193,8 @@ class _OdsTables:
 
     _CELLS = ("table:table-cell", "table:covered-table-cell")
 
-    def __init__(self, tables):
-        self._tables = tables
+    def __init__(self, tables, limits):
+        self._tables, self._limits = tables, limits
         self._depth = self._line = self._place = self._times = 0
         self._cell: dict = {}
         self._characters: list[str] = []
@@ -185,7 +205,7 @@ class _OdsTables:
             self._depth += 1
             if self._depth == 1:
                 name = attributes.get("table:name", "")
-                self._table = self._tables[name] = SpecialCells()
+                self._table = self._tables[name] = SpecialCells(self._limits)
                 self._line = 0
         elif self._depth != 1:
             return
@@ -220,6 +240,7 @@ class _OdsTables:
             elif kind == "float" and shown.isdigit() and shown.startswith("0") and len(shown) > 1:
                 text = shown
             last = self._line + self._times
+            self._table.count(last, times=self._times)
             self._table.add(last, self._place, times=times)
             if text and times * self._times > _MOST_REPEATED:
                 raise Unreadable(BROKEN)

@@ -2,7 +2,7 @@ import datetime
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from .limits import MOST_CHARACTERS, MOST_UNPACKED, Unreadable
+from .limits import MOST_CHARACTERS, Unreadable
 from .packages import BROKEN, Package
 from .special_cells import OdsSheets, XlsxSheets
 
@@ -10,12 +10,12 @@ from .special_cells import OdsSheets, XlsxSheets
 class Workbook:
     """An XLSX or ODS file. Raise `Unreadable` if it is something else, damaged or too large."""
 
-    def __init__(self, path, most_unpacked=MOST_UNPACKED):
-        package = Package(path, most_unpacked)
+    def __init__(self, path, limits):
+        package = Package(path, limits)
         if package.has("[Content_Types].xml"):
-            self._sheets: XlsxSheets | OdsSheets = XlsxSheets(package)
+            self._sheets: XlsxSheets | OdsSheets = XlsxSheets(package, limits)
         elif package.has("mimetype") and package.has("content.xml"):
-            self._sheets = OdsSheets(package)
+            self._sheets = OdsSheets(package, limits)
         else:
             raise Unreadable(
                 "This is a packed file, not a workbook. Choose an XLSX, ODS or CSV file."
@@ -27,11 +27,14 @@ class Workbook:
             raise Unreadable(BROKEN) from error
 
     def sheets(self):
-        return [
+        names = [
             sheet.name
             for sheet in self._book.sheets_metadata
             if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
         ]
+        if len(names) != len(set(names)):
+            raise Unreadable(BROKEN)
+        return names
 
     def rows(self, name):
         """Yield ``(line, texts)`` of each row that is not empty."""

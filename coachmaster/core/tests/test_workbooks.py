@@ -1,11 +1,16 @@
 import datetime
+import io
+import time
+import zipfile
 
 import pytest
 
 from coachmaster.core.importers import SeveralSheets, Unreadable, limits, open_table
+from coachmaster.core.importers.limits import WorkbookLimits
 from coachmaster.core.importers.special_cells import UNCALCULATED
+from coachmaster.imports.upload_limits import WORKBOOK_LIMITS
 
-from .workbooks import ods, ods_of, packed, xlsx, xlsx_of
+from .workbooks import OFFICE, ods, ods_of, packed, xlsx, xlsx_of
 
 DAY = datetime.date(2026, 11, 24)
 
@@ -287,21 +292,91 @@ def test_broken_workbook_is_refused_with_a_sentence(rows, tmp_path, broken):
     assert unreadable.value.sentence.endswith(".")
 
 
-@pytest.mark.parametrize(
-    "bomb",
-    [
-        xlsx_of("<row><c><v>1</v></c></row>" * 100_000),
-        cell("", **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 2_000_000}</t></si></sst>"}),
-    ],
-    ids=["rows", "texts"],
-)
-def test_workbook_that_unpacks_to_too_much_is_refused(tmp_path, bomb):
-    assert len(bomb) < 50_000
+def refusal_of(tmp_path, content, upload_limits=WORKBOOK_LIMITS):
+    """Return the sentence by which a file is refused, and the seconds of processor time."""
     path = tmp_path / "bomb.xlsx"
-    path.write_bytes(bomb)
+    path.write_bytes(content)
+    started = time.process_time()
+    with pytest.raises(Unreadable) as refusal:
+        open_table(path, limits=upload_limits)
+    return refusal.value.sentence, time.process_time() - started
 
-    with pytest.raises(Unreadable, match="unpacks to more than 1 MB"):
-        open_table(path, most_unpacked=1024 * 1024)
+
+def test_workbook_that_unpacks_to_too_much_is_refused(tmp_path):
+    bomb = cell("", **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 2_000_000}</t></si></sst>"})
+    sentence, _ = refusal_of(tmp_path, bomb, WorkbookLimits(unpacked=1024 * 1024))
+
+    assert len(bomb) < 50_000
+    assert sentence.startswith("This workbook unpacks to more than 1 MB.")
+
+
+ODS_VALUE = '<table:table-cell office:value-type="float" office:value="1"/>'
+BOMBS = {
+    "a million rows": lambda: xlsx_of("<row><c><v>1</v></c></row>" * 1_000_000),
+    "wide rows": lambda: xlsx_of(("<row>" + "<c><v>1</v></c>" * 490 + "</row>") * 8_700),
+    "empty cells": lambda: xlsx_of(("<row>" + "<c/>" * 400 + "</row>") * 30_000),
+    "texts": lambda: cell(
+        "", **{"xl/sharedStrings.xml": "<sst>" + "<si><t>x</t></si>" * 3_000_000}
+    ),
+    "formats": lambda: cell("", **{"xl/styles.xml": "<a><cellXfs>" + "<xf/>" * 5_000_000}),
+    "rows of ODS": lambda: ods_of(
+        '<table:table table:name="S">'
+        + f"<table:table-row>{ODS_VALUE}</table:table-row>" * 400_000
+        + "</table:table>"
+    ),
+    "repeated row of ODS": lambda: ods_of(
+        '<table:table table:name="S"><table:table-row table:number-rows-repeated="1000000">'
+        f"{ODS_VALUE}</table:table-row></table:table>"
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_small_file_of_many_rows_or_cells_is_refused_at_once(tmp_path, bomb):
+    content = bomb()
+    assert len(content) < 150_000
+
+    sentence, seconds = refusal_of(tmp_path, content)
+
+    assert sentence.startswith(
+        ("This workbook has too many cells.", "More than 50,000 rows.", "This workbook is damaged.")
+    )
+    assert seconds < 0.6
+
+
+def lying(content, part):
+    """Return the ZIP file with the size of a part given as 1 byte in its directory."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = archive.getinfo(part).file_size
+    directory = content.index(b"PK\x01\x02")
+    place = content.index(size.to_bytes(4, "little"), directory)
+    return content[:place] + (1).to_bytes(4, "little") + content[place + 4 :]
+
+
+def test_sizes_in_the_directory_are_not_believed(tmp_path):
+    bomb = cell("", **{"xl/sharedStrings.xml": f"<sst><si><t>{'x' * 99_000_000}</t></si></sst>"})
+
+    sentence, seconds = refusal_of(tmp_path, lying(bomb, "xl/sharedStrings.xml"))
+
+    assert sentence.startswith("This workbook is damaged.")
+    assert seconds < 0.6
+
+
+def test_part_that_is_many_sheets_is_refused(tmp_path):
+    sheets = "".join(f'<sheet name="S{n}" sheetId="{n}" r:id="r1"/>' for n in range(1, 999))
+    book = f'<workbook xmlns:r="{OFFICE}"><sheets>{sheets}</sheets></workbook>'
+
+    sentence, seconds = refusal_of(tmp_path, cell("", **{"xl/workbook.xml": book}))
+
+    assert sentence.startswith("This workbook is damaged.")
+    assert seconds < 0.6
+
+
+def test_as_many_rows_as_allowed_are_read(tmp_path):
+    path = tmp_path / "rows.xlsx"
+    path.write_bytes(xlsx([["name"], *[["x"]] * 50]))
+
+    assert open_table(path, limits=WorkbookLimits(rows=50)).count() == 50
 
 
 def test_far_column_is_refused(rows):

@@ -13,17 +13,17 @@ _ODS_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
 _MANIFEST = f"""<manifest:manifest xmlns:manifest="{_OASIS}:manifest:1.0">
 <manifest:file-entry manifest:full-path="/" manifest:media-type="{_ODS_TYPE}"/>
 </manifest:manifest>"""
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _XLSX = {
     "[Content_Types].xml": "<Types/>",
     "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}"><Relationship Id="r"'
-    f' Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-    "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>'
+    f' Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{OFFICE}"><sheets>'
     '<sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>',
     "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_RELATIONS}"><Relationship Id="r1"'
-    f' Type="{_OFFICE}/worksheet" Target="worksheets/s.xml"/></Relationships>',
+    f' Type="{OFFICE}/worksheet" Target="worksheets/s.xml"/></Relationships>',
 }
 
 
