@@ -34,6 +34,11 @@ class InstituteAdmin(HistoryAdmin, NoDeleteAdmin):
     def has_add_permission(self, request):
         return False
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if not self.has_change_permission(request, obj):
+            kwargs["form"] = forms.ModelForm  # all fields are text, so the form has none
+        return super().get_form(request, obj, change, **kwargs)
+
     def save_model(self, request, obj, form, change):
         obj._history_user = request.user
         save_institute(obj)

@@ -8,6 +8,7 @@ from academics.class_times import parse
 from academics.models import Batch, Course, Enrollment, Holiday, Institute
 from academics.services.batches import save_batch
 from academics.services.institute import save_institute
+from accounts.tests.factories import user_with
 from attendance.tests.factories import save_marks
 
 from .factories import (
@@ -260,3 +261,22 @@ def test_batch_gets_only_instructors_and_active_courses(client_of, admin, studen
 
     sentence = "Select a valid choice. That choice is not one of the available choices."
     assert form.errors == {"instructor": [sentence], "course": [sentence]}
+
+
+def test_batch_is_added_in_django_admin(client_of, admin):
+    batch = BatchFactory()
+    data = {**batch_values(batch, (0, "18:00", "19:00")), "name": "New", "code": ""}
+
+    client_of(admin).post(page("batch", "add"), data)
+
+    assert Batch.objects.get(name="New").class_times_text == "Mon 18:00-19:00"
+
+
+def test_settings_are_shown_to_a_role_that_may_only_see_them(client_of):
+    viewer = user_with(
+        "accounts.enter_admin", "accounts.see_whole_institute", "academics.view_institute"
+    )
+
+    response = client_of(viewer).get(page("institute", "change", Institute.ONLY))
+
+    assert "My institute" in response.content.decode()
