@@ -18,6 +18,7 @@ from .models import (
     ApiToken,
     Attempts,
     CalendarLink,
+    Device,
     Membership,
     SignInRules,
     StudentProfile,
@@ -160,19 +161,32 @@ class CalendarLinkAdmin(ReadOnlyAdmin, LargeTableAdmin):
     ordering = ["-created_at"]
 
 
-@admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnlyAdmin, LargeTableAdmin):
-    """Tokens of the JSON API. Deleting a token revokes it."""
+class SignOutAdmin(ReadOnlyAdmin, LargeTableAdmin):
+    """Deleting a row signs the person out, unless they have permissions that the user lacks."""
 
-    list_display = ["user", "created_at", "expires_at"]
     list_select_related = ["user"]
     search_fields = ["user__search_text"]
-    ordering = ["-created_at", "-pk"]
 
     def has_delete_permission(self, request, obj=None):
         if not admin.ModelAdmin.has_delete_permission(self, request, obj):
             return False
         return obj is None or may_manage(request.user, obj.user_id)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(SignOutAdmin):
+    list_display = ["user", "created_at", "expires_at"]
+    ordering = ["-created_at", "-pk"]
+
+
+@admin.register(Device)
+class DeviceAdmin(SignOutAdmin):
+    list_display = ["user", "description", "address", "first_used_at", "last_used_at"]
+    fields = list_display
+    ordering = ["-last_used_at", "-pk"]
+
+    def delete_model(self, request, obj):
+        Device.objects.filter(pk=obj.pk).sign_out()
 
 
 admin.site.unregister(Group)

@@ -236,7 +236,7 @@ def login(request, payload: LoginIn):
             _check_code(person, payload.code)
         except ValidationError as error:
             return ApiResponse({"message": error.message, "error": "second_factor"}, 401)
-    token = person and tokens.issue(person)
+    token = person and tokens.issue(person, request=request)
     if token is None:
         return ApiResponse({"message": sign_in.WRONG_CREDENTIALS}, 401)
     sign_in.record_last_sign_in(person)

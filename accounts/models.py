@@ -1,5 +1,6 @@
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -344,6 +345,59 @@ class ApiToken(models.Model):
 
     def __str__(self):
         return f"{self.user}, {timezone.localtime(self.created_at):%d %b %Y %H:%M}"
+
+
+class DeviceQuerySet(models.QuerySet):
+    def signed_in(self):
+        now = timezone.now()
+        return self.select_related("session", "token").filter(
+            Q(session__expire_date__gt=now) | Q(token__expires_at__gt=now)
+        )
+
+    def sign_out(self):
+        """End the sessions and API tokens at once, and return their number."""
+        rows = list(self.values_list("session", "token"))
+        # The rows of the devices are deleted with them.
+        Session.objects.filter(pk__in=[session for session, _ in rows if session]).delete()
+        ApiToken.objects.filter(pk__in=[token for _, token in rows if token]).delete()
+        return len(rows)
+
+
+class Device(models.Model):
+    """A browser or program where a person is signed in. Deleted with its session or API token.
+
+    The key of the session is stored as in Django's own table of sessions.
+    """
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="devices", verbose_name="person"
+    )
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, null=True, editable=False)
+    token = models.OneToOneField(ApiToken, on_delete=models.CASCADE, null=True, editable=False)
+    description = models.CharField(max_length=60)
+    address = models.CharField(max_length=50, blank=True)
+    first_used_at = models.DateTimeField("signed in", default=timezone.now)
+    last_used_at = models.DateTimeField("last used", default=timezone.now)
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_used_at", "-pk"]
+        default_permissions = ["view", "delete"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(session__isnull=False, token__isnull=True)
+                | Q(session__isnull=True, token__isnull=False),
+                name="device_of_session_or_token",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.user}, {self.description}"
+
+    @property
+    def ends_at(self):
+        return self.token.expires_at if self.token_id else self.session.expire_date
 
 
 class CalendarLink(models.Model):

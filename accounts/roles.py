@@ -31,6 +31,8 @@ PERMISSIONS = {
         "accounts.change_signinrules",
         "accounts.view_apitoken",
         "accounts.delete_apitoken",
+        "accounts.view_device",
+        "accounts.delete_device",
         "auth.view_group",
         *_OWN_RECORDS,
         "academics.view_institute",

@@ -10,11 +10,13 @@ import secrets
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer
 
 from .models import ApiToken, User
-from .services import second_factors
+from .services import devices, second_factors
+from .services.sessions import WRITE_INTERVAL
 
 SECOND_FACTOR_REQUIRED = (
     "Your institute requires a second factor. Sign in on the site, and set one up."
@@ -28,7 +30,7 @@ def _digest(token):
 
 
 @transaction.atomic
-def issue(user):
+def issue(user, *, request=None):
     """Return a new token for ``user``, and delete their expired ones.
 
     Return None if the password was changed or the person deactivated since ``user`` was loaded.
@@ -40,19 +42,18 @@ def issue(user):
         return None
     token, now = secrets.token_urlsafe(32), timezone.now()
     ApiToken.objects.filter(user=user, expires_at__lte=now).delete()
-    ApiToken.objects.create(
+    row = ApiToken.objects.create(
         digest=_digest(token), user=user, created_at=now, expires_at=now + LIFETIME
     )
+    devices.record_token(row, request or HttpRequest())
     return token
 
 
 def find(token):
     tokens = ApiToken.objects.valid().filter(digest=_digest(token))
-    return tokens.select_related("user__membership__group", "user__student_profile").first()
-
-
-def revoke_all(user):
-    ApiToken.objects.filter(user=user).delete()
+    return tokens.select_related(
+        "user__membership__group", "user__student_profile", "device"
+    ).first()
 
 
 class Token(HttpBearer):
@@ -76,4 +77,5 @@ class Token(HttpBearer):
         if request.api_token is None:
             return None
         request.user = request.api_token.user
+        devices.record_token_use(request.api_token, request, every=WRITE_INTERVAL)
         return request.user

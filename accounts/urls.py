@@ -2,6 +2,7 @@ from django.urls import path
 
 from .roles import requires
 from .views import (
+    devices,
     passwords,
     people,
     profile,
@@ -18,7 +19,9 @@ urlpatterns = [
     path("accounts/logout/", sign_in.sign_out, name="logout"),
     path("accounts/register/", registration.register, name="register"),
     path("accounts/me/", profile.me, name="me"),
-    path("accounts/tokens/<int:pk>/revoke/", profile.token_revoke, name="token-revoke"),
+    path("accounts/devices/", devices.device_list, name="device-list"),
+    path("accounts/devices/sign-out/", devices.sign_out_others, name="sign-out-others"),
+    path("accounts/devices/<int:pk>/sign-out/", devices.device_sign_out, name="device-sign-out"),
     path("accounts/calendar-link/", profile.calendar_link_renew, name="calendar-link-renew"),
     path("accounts/password/", profile.password_change, name="password-change"),
     path("accounts/reset/", passwords.password_reset, name="password-reset"),
@@ -77,6 +80,11 @@ urlpatterns = [
         "people/<int:pk>/second-factor/",
         requires("accounts.change_user")(second_factors.person_second_factor_remove),
         name="person-second-factor-remove",
+    ),
+    path(
+        "people/<int:pk>/sign-out/",
+        requires("accounts.delete_device")(devices.person_sign_out),
+        name="person-sign-out",
     ),
     path(
         "people/<int:pk>/deactivate/",

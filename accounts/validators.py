@@ -53,14 +53,14 @@ class NotAboutThePersonValidator(UserAttributeSimilarityValidator):
         return "Not your name, email address or phone number."
 
 
-class EndsTokensValidator:
-    """Accept every password; end the API tokens when it was changed, on a page or in the shell."""
+class EndsDevicesValidator:
+    """Accept every password; sign out everywhere when it was changed, on a page or in the shell."""
 
     def validate(self, password, user=None):
         pass
 
     def get_help_text(self):
-        return "A new password signs out the programs that use the API as you."
+        return "A new password signs you out on all other devices and in all programs."
 
     def password_changed(self, password, user=None):
-        user.api_tokens.all().delete()
+        user.devices.all().sign_out()

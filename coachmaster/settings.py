@@ -179,7 +179,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"password_list_path": BASE_DIR / "accounts/data/common_passwords.txt.gz"},
     },
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "accounts.validators.EndsTokensValidator"},
+    {"NAME": "accounts.validators.EndsDevicesValidator"},
 ]
 PASSWORD_RESET_TIMEOUT = 3600
 INVITATION_DAYS = 7

@@ -3,7 +3,6 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import tokens
 from accounts.models import Membership, StudentProfile, User
 from accounts.roles import STUDENT
 
@@ -106,7 +105,7 @@ def change_role(person, group, *, by):
     if membership.group_id != group.pk:
         membership.group = group
         membership.save(update_fields=["group"])
-        tokens.revoke_all(person)
+        person.devices.all().sign_out()
         emails.notify_account_changed(person, f"Your role is now {group.name}.")
     return membership
 
@@ -122,7 +121,7 @@ def deactivate(person, *, by):
     _check_admin_remains(person)
     person.is_active = False
     person.save(update_fields=["is_active"])
-    tokens.revoke_all(person)
+    person.devices.all().sign_out()
 
 
 @transaction.atomic

@@ -237,24 +237,6 @@ def test_unchanged_role_ends_no_token(admin, instructor):
     assert caller("GET", "/auth/me")[0] == 200
 
 
-def test_programs_can_be_signed_out_on_the_account_page(client_of, student, admin):
-    caller, other = Caller(student), Caller(admin)
-    client = client_of(student)
-    mine = ApiToken.objects.get(user=student.user)
-    theirs = ApiToken.objects.get(user=admin)
-
-    page = client.get(reverse("accounts:me"))
-    assert list(page.context["tokens"]) == [mine]
-    assert "Programs signed in as you" in page.content.decode()
-    assert client.post(reverse("accounts:token-revoke", args=[theirs.pk])).status_code == 404
-    assert client.post(reverse("accounts:token-revoke", args=[mine.pk])).url == reverse(
-        "accounts:me"
-    )
-
-    assert caller("GET", "/auth/me") == DEAD
-    assert other("GET", "/auth/me")[0] == 200
-
-
 def test_admin_can_revoke_a_token_in_django_admin(client_of, admin, student):
     caller = Caller(student)
     row = ApiToken.objects.get()

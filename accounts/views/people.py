@@ -60,6 +60,7 @@ def person_detail(request, pk):
         "can_edit": is_self or may_change,
         "can_manage": may_change and person.is_manageable,
         "has_second_factor": may_change and has_second_factor(person),
+        "devices": _devices(request.user, person),
         "changes": _changes(person) if may_change else [],
     }
     return render(request, "accounts/people/detail.html", context)
@@ -67,6 +68,13 @@ def person_detail(request, pk):
 
 def _visible_person(request, pk):
     return get_object_or_404(User.objects.visible_to(request.user).for_page(request.user), pk=pk)
+
+
+def _devices(user, person):
+    """Return where others are signed in; one's own devices have a page."""
+    if person.pk == user.pk or not (person.is_manageable and user.has_perm("accounts.view_device")):
+        return []
+    return person.devices.signed_in()
 
 
 def _changes(person):
@@ -152,7 +160,7 @@ def person_update(request, pk):
 # Account management ----------------------------------------------------------------------------
 
 
-def _manageable_person(request, pk):
+def manageable_person(request, pk):
     person = _visible_person(request, pk)
     if not person.is_manageable:
         raise PermissionDenied
@@ -171,7 +179,7 @@ def _show_link(request, person):
 
 
 def person_invite(request, pk):
-    person = _manageable_person(request, pk)
+    person = manageable_person(request, pk)
     if not person.is_active:
         messages.error(request, f"{person} is inactive. Activate them first.")
         return redirect(person)
@@ -199,7 +207,7 @@ def person_invite(request, pk):
 
 
 def person_role(request, pk):
-    person = _manageable_person(request, pk)
+    person = manageable_person(request, pk)
     reason = ""
     try:
         check_can_change_role(person, by=request.user)
@@ -224,7 +232,7 @@ def person_role(request, pk):
 
 
 def person_deactivate(request, pk):
-    person = _manageable_person(request, pk)
+    person = manageable_person(request, pk)
     reason = ""
     if request.method == "POST":
         try:
@@ -239,7 +247,7 @@ def person_deactivate(request, pk):
 
 
 def person_activate(request, pk):
-    person = _manageable_person(request, pk)
+    person = manageable_person(request, pk)
     if request.method == "POST":
         activate(person)
         messages.success(request, f"{person} was activated and can sign in.")

@@ -1,6 +1,6 @@
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -8,10 +8,11 @@ from django.views.decorators.http import require_POST
 from accounts import known_devices
 from accounts.forms.passwords import PasswordChangeForm
 from accounts.forms.people import ProfileForm
-from accounts.models import ApiToken, CalendarLink, User
+from accounts.models import CalendarLink, User
 from accounts.services import calendar_links
 from accounts.services.passwords import set_password
 from accounts.services.people import update_person
+from accounts.services.sessions import continue_session
 from coachmaster.core.views import form_page
 
 
@@ -27,7 +28,6 @@ def me(request):
         "accounts/profile/detail.html",
         {
             "form": form,
-            "tokens": ApiToken.objects.valid().filter(user=request.user),
             "calendar_link": link,
             "calendar_token": link and calendar_links.link_token(link),
         },
@@ -43,13 +43,6 @@ def calendar_link_renew(request):
     return redirect(f"{reverse('accounts:me')}#calendar")
 
 
-@require_POST
-def token_revoke(request, pk):
-    get_object_or_404(ApiToken, pk=pk, user=request.user).delete()
-    messages.success(request, "The program was signed out.")
-    return redirect("accounts:me")
-
-
 @sensitive_post_parameters()
 def password_change(request):
     form = PasswordChangeForm(request.POST or None, request=request)
@@ -57,6 +50,7 @@ def password_change(request):
         set_password(request.user, form.cleaned_data["password"])
         update_session_auth_hash(request, request.user)
         known_devices.remember(request, request.user)
+        continue_session(request)
         message = "Password changed. You were signed out on all other devices."
         messages.success(request, message)
         return redirect("accounts:me")

@@ -19,6 +19,7 @@ from coachmaster.core.exports import escape_formula
 EXCLUDED = [
     "sessions.Session",
     "accounts.ApiToken",
+    "accounts.Device",
     "accounts.Attempts",
     "contenttypes.ContentType",
     "auth.Permission",

@@ -13,7 +13,7 @@ from academics.tests.factories import (
     HolidayFactory,
 )
 from accounts import tokens
-from accounts.models import ApiToken, User
+from accounts.models import Device, User
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from accounts.tests.second_factors import passkey_of
@@ -57,7 +57,7 @@ def people(admin):
         by=admin,
     )
     tokens.issue(student.user)
-    passkey_of(student.user, pk=ApiToken.objects.get().pk)
+    passkey_of(student.user, pk=Device.objects.get().pk)
     institute = Institute.objects.current()
     institute.check_in_by_code = True
     institute.save()
@@ -68,7 +68,7 @@ def people(admin):
         by=admin,
     )
     objects = {
-        "accounts": ApiToken.objects.get().pk,
+        "accounts": Device.objects.get().pk,
         "plans": plan.pk,
         "concessions": waiting.pk,
         "late-fees": rule.pk,

@@ -46,7 +46,9 @@ GET  imports:import-example          login  200   403     403      403     403  
 GET  accounts:login                200    302   302     302      302     302      302
 GET  accounts:second-step          200    302   302     302      302     302      302
 GET  accounts:logout               login  405   405     405      405     405      405
-POST accounts:token-revoke         login  404   404     404      302     404      404
+GET  accounts:device-list          login  200   200     200      200     200      200
+POST accounts:device-sign-out      login  404   404     404      302     404      404
+POST accounts:sign-out-others      login  302   302     302      302     302      302
 POST accounts:logout               login  302   302     302      302     302      302
 GET  accounts:register             200    302   302     302      302     302      302
 GET  accounts:me                   login  200   200     200      200     200      200
@@ -72,6 +74,7 @@ GET  accounts:person-update        login  200   403     404      200     404    
 GET  accounts:person-role          login  200   403     403      403     403      403
 GET  accounts:person-second-factor-remove login 200 403 403     403     403      403
 POST accounts:person-invite        login  302   403     403      403     403      403
+POST accounts:person-sign-out      login  302   403     403      403     403      403
 POST accounts:person-deactivate    login  302   403     403      403     403      403
 POST accounts:person-activate      login  302   403     403      403     403      403
 GET  academics:course-list         login  200   200     200      200     200      403

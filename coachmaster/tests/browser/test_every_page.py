@@ -50,6 +50,7 @@ def of_everybody(made):
     student = made["student"].pk
     yield "accounts:me"
     yield "accounts:password-change"
+    yield "accounts:device-list"
     yield "academics:course-list"
     yield "academics:course-detail", Course.objects.first().pk
     yield "academics:batch-list"

@@ -1,0 +1,39 @@
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from accounts.services.devices import other_devices
+
+from .people import manageable_person
+
+
+def device_list(request):
+    context = {
+        "devices": request.user.devices.signed_in(),
+        "has_others": other_devices(request, request.user).signed_in().exists(),
+    }
+    return render(request, "accounts/devices/list.html", context)
+
+
+@require_POST
+def device_sign_out(request, pk):
+    devices = other_devices(request, request.user)
+    device = get_object_or_404(devices, pk=pk)
+    devices.filter(pk=pk).sign_out()
+    messages.success(request, f"{device.description} was signed out.")
+    return redirect("accounts:device-list")
+
+
+@require_POST
+def sign_out_others(request):
+    other_devices(request, request.user).sign_out()
+    messages.success(request, "You were signed out everywhere else.")
+    return redirect("accounts:device-list")
+
+
+@require_POST
+def person_sign_out(request, pk):
+    person = manageable_person(request, pk)
+    other_devices(request, person).sign_out()
+    messages.success(request, f"{person} was signed out everywhere.")
+    return redirect(person)
