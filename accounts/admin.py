@@ -12,6 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
 from coachmaster.core.form_fields import SelectedRowsField
+from coachmaster.core.logs import log_event
 
 from .models import (
     AdmissionSeries,
@@ -77,6 +78,8 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
+        if changed := {"email", "is_superuser"} & set(form.changed_data):
+            log_event("person changed", account=obj.pk, fields=",".join(sorted(changed)))
         if "email" in form.changed_data and form.initial["email"]:
             emails.notify_email_changed(obj, form.initial["email"])
 

@@ -26,6 +26,7 @@ from coachmaster.core.api import (
     responses,
     sent_values,
 )
+from coachmaster.core.logs import log_event
 
 from . import known_devices, throttling, tokens
 from .models import User
@@ -274,6 +275,7 @@ def me(request):
 def logout(request):
     """End the token. Other tokens and browser sessions of the person continue."""
     request.api_token.delete()
+    log_event("signed out", account=request.user.pk)
     return ApiResponse({"message": "You are signed out."})
 
 

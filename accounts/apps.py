@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import m2m_changed, post_delete, post_migrate
 
 
 def create_sign_in_rules(using="default", **kwargs):
@@ -13,8 +13,8 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self):
-        from django.contrib.auth.models import update_last_login
-        from django.contrib.auth.signals import user_logged_in
+        from django.contrib.auth.models import Group, update_last_login
+        from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
         from . import roles
         from .services import sign_in
@@ -24,3 +24,9 @@ class AccountsConfig(AppConfig):
         # Django's own receiver writes a history record for every sign-in.
         user_logged_in.disconnect(update_last_login, dispatch_uid="update_last_login")
         user_logged_in.connect(sign_in.record_sign_in, dispatch_uid="accounts.last_login")
+        user_logged_out.connect(sign_in.log_sign_out, dispatch_uid="accounts.signed_out")
+        user_login_failed.connect(sign_in.log_failed_sign_in, dispatch_uid="accounts.failed")
+        m2m_changed.connect(
+            roles.log_permissions, Group.permissions.through, dispatch_uid="accounts.permissions"
+        )
+        post_delete.connect(roles.log_deleted_role, Group, dispatch_uid="accounts.deleted_role")

@@ -6,6 +6,9 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from coachmaster.core.logs import set_user
+from coachmaster.core.outages import is_outage
+
 from . import known_devices
 from .services import second_factors
 from .services.sessions import record_use
@@ -18,7 +21,9 @@ class EndedSessionMiddleware(SessionMiddleware):
     def process_response(self, request, response):
         try:
             return super().process_response(request, response)
-        except SessionInterrupted:
+        except SessionInterrupted as error:
+            if is_outage(error):
+                raise
             return redirect_to_login(request.path)
 
 
@@ -27,6 +32,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
 
     def process_view(self, request, view_func, view_args, view_kwargs):
         if getattr(view_func, "login_required", True) and request.user.is_authenticated:
+            set_user(request.user)
             record_use(request)
         return super().process_view(request, view_func, view_args, view_kwargs)
 

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.db.models import Q
 
+from coachmaster.core.logs import log_event
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 
 ADMIN, INSTRUCTOR, STUDENT = "Admin", "Instructor", "Student"
@@ -119,6 +120,25 @@ def update_roles(sender=None, **kwargs):
     for name, wanted in PERMISSIONS.items():
         group, _ = Group.objects.get_or_create(name=name)
         group.permissions.set(known[codename] for codename in wanted)
+
+
+def log_permissions(sender, instance, action, pk_set, **kwargs):
+    """Log permissions that are given to a role, or taken from it, by anything but `migrate`."""
+    if not action.startswith("post_") or getattr(instance, "name", "") in PERMISSIONS:
+        return
+    from django.contrib.auth.models import Permission
+
+    names = Permission.objects.filter(pk__in=pk_set or ()).order_by("codename")
+    log_event(
+        "role permissions changed",
+        role=instance.pk,
+        change=action.removeprefix("post_"),
+        permissions=",".join(names.values_list("codename", flat=True)),
+    )
+
+
+def log_deleted_role(sender, instance, **kwargs):
+    log_event("role deleted", role=instance.pk)
 
 
 def sees_whole_institute(user):

@@ -19,13 +19,13 @@ import ipaddress
 import math
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from coachmaster.core.addresses import client_ip
 from coachmaster.core.text import folded
 
 from .models import Attempts
@@ -109,18 +109,12 @@ def client_address(request):
 
     For IPv6 this is the /64 network, since clients choose the other half freely.
     """
-    address = request.META.get("REMOTE_ADDR", "")
-    if settings.TRUSTED_PROXIES:
-        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        if len(hops) >= settings.TRUSTED_PROXIES:
-            address = hops[-settings.TRUSTED_PROXIES].strip() or address
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    address = client_ip(request)
+    if address is None:
         return request.META.get("REMOTE_ADDR", "")
-    if parsed.version == 6 and not parsed.ipv4_mapped:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 def sign_in_tries(request, name, device):

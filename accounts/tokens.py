@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer
 
+from coachmaster.core.logs import set_user
+
 from .models import ApiToken, User
 from .services import devices, second_factors
 from .services.sessions import WRITE_INTERVAL
@@ -77,5 +79,6 @@ class Token(HttpBearer):
         if request.api_token is None:
             return None
         request.user = request.api_token.user
+        set_user(request.user)
         devices.record_token_use(request.api_token, request, every=WRITE_INTERVAL)
         return request.user

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "coachmaster.core.health.probes",
+    "coachmaster.core.logs.access_log",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -268,21 +269,33 @@ STORAGES = {
     },
 }
 
+# Links that are valid for whoever has them: the log has `*` in place of what follows.
+SECRET_PATHS = [
+    r"/+accounts/+invitation/+",
+    r"/+accounts/+reset/+",
+    r"/+calendar/+feed/+",
+    r"/+check-in/+",
+    r"/+r/+",
+]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "plain": {"()": "coachmaster.core.logs.PlainFormatter"},
+        "json": {"()": "coachmaster.core.logs.JsonFormatter"},
+    },
     "filters": {"one_line": {"()": "coachmaster.core.logs.OneLineFilter"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": env("LOG_FORMAT", default="plain"),
             "filters": ["one_line"],
         }
     },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
     "loggers": {
-        "django.server": {"level": "INFO" if DEBUG else "WARNING"},
+        # Its lines of requests would show secret links; `coachmaster.access` has its own.
+        "django.server": {"level": "WARNING"},
         "django.utils.autoreload": {"level": "WARNING"},
     },
 }

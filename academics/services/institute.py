@@ -1,8 +1,10 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count
+from django.forms import model_to_dict
 
 from academics.models import Enrollment, Institute
+from coachmaster.core.logs import log_event
 
 
 @transaction.atomic
@@ -10,6 +12,9 @@ def save_institute(institute):
     """Save the settings and what active enrollments copy of them."""
     stored = lock_and_check_settings(institute)
     institute.save()
+    before = model_to_dict(stored)
+    changed = [name for name, value in model_to_dict(institute).items() if value != before[name]]
+    log_event("settings changed", fields=",".join(changed))
     if institute.several_batches_at_once != stored.several_batches_at_once:
         Enrollment.objects.active().update(is_exclusive=not institute.several_batches_at_once)
 

@@ -24,9 +24,19 @@ def send_email(message):
     forbid_repeat()
     try:
         return bool(message.send())
-    except OSError:  # includes the errors of smtplib
-        logger.exception("email to %s not sent", message.to)
+    except OSError as error:  # includes the errors of smtplib
+        logger.error("email not sent: %s", _reason(error))
         return False
+
+
+def _reason(error):
+    """Return the error without the addresses that mail servers repeat in their answers."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = {code for code, _ in error.recipients.values()}
+        return f"SMTPRecipientsRefused {' '.join(map(str, sorted(codes)))}"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{type(error).__name__} {error.smtp_code}"
+    return f"{type(error).__name__} {error.strerror or ''}".strip()
 
 
 def send_invitation(user, link):
@@ -117,10 +127,11 @@ def send_all(messages):
         for index, message in enumerate(messages):
             try:
                 sent[index] = bool(connection.send_messages([message]))
-            except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused):
-                logger.exception("email to %s refused", message.to)
-    except OSError:
-        logger.exception("%s of %s emails not sent", sent.count(False), len(messages))
+            except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
+                logger.error("email refused: %s", _reason(error))
+    except OSError as error:
+        unsent = sent.count(False)
+        logger.error("%s of %s emails not sent: %s", unsent, len(messages), _reason(error))
     finally:
         with contextlib.suppress(OSError):
             connection.close()

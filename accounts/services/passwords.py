@@ -1,5 +1,7 @@
 from django.db import transaction
 
+from coachmaster.core.logs import log_event
+
 from . import emails
 
 
@@ -12,5 +14,6 @@ def set_password(user, password):
     user.set_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
+        log_event("password set", account=user.pk)
         if had_password:
             emails.notify_account_changed(user, "The password of your account was changed.")

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, StudentProfile, User
 from accounts.roles import STUDENT
+from coachmaster.core.logs import log_event
 
 from . import emails
 from .admission_numbers import next_admission_number, retry_on_conflict
@@ -39,7 +40,8 @@ def add_person(*, full_name, role, email="", phone="", password=None, profile=No
         if record:
             record.user = user
             record.save(force_insert=True)
-        Membership.objects.create(user=user, group=Group.objects.get(name=role))
+        membership = Membership.objects.create(user=user, group=Group.objects.get(name=role))
+        log_event("person added", account=user.pk, role=membership.group_id)
         return user
 
     return retry_on_conflict(write)
@@ -63,6 +65,8 @@ def update_person(user, *, profile=None, **fields):
         # The search text also contains fields of the record.
         person.save(update_fields=[*fields, "search_text"])
         emails.notify_email_changed(person, old_email)
+        if person.email != old_email:
+            log_event("email changed", account=person.pk)
         return person
 
     return retry_on_conflict(write)
@@ -106,6 +110,7 @@ def change_role(person, group, *, by):
         membership.group = group
         membership.save(update_fields=["group"])
         person.devices.all().sign_out()
+        log_event("role changed", account=person.pk, role=group.pk)
         emails.notify_account_changed(person, f"Your role is now {group.name}.")
     return membership
 
@@ -122,9 +127,11 @@ def deactivate(person, *, by):
     person.is_active = False
     person.save(update_fields=["is_active"])
     person.devices.all().sign_out()
+    log_event("person deactivated", account=person.pk)
 
 
 @transaction.atomic
 def activate(person):
     person.is_active = True
     person.save(update_fields=["is_active"])
+    log_event("person activated", account=person.pk)

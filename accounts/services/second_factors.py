@@ -19,6 +19,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts import throttling
 from accounts.models import SignInRules, User
+from coachmaster.core.logs import log_event
 
 from . import emails, passkeys
 
@@ -75,6 +76,7 @@ def check_code(user, code):
     tries = throttling.code_tries(user)
     throttling.count_tries(*tries)
     if not _use_code(user, code):
+        log_event("second factor failed", account=user.pk)
         raise ValidationError(WRONG_CODE, code="wrong")
     throttling.forgive_tries(*tries)
 
@@ -87,6 +89,7 @@ def check_answer(request, user, answer):
     tries = throttling.code_tries(user)
     throttling.count_tries(*tries)
     if not passkeys.is_accepted(request, user, answer):
+        log_event("second factor failed", account=user.pk)
         raise ValidationError(WRONG_PASSKEY, code="wrong")
     throttling.forgive_tries(*tries)
 
@@ -186,6 +189,7 @@ def _record(person, change):
     cache.delete(_cache_key(person))
     person._change_reason = change
     person.save(update_fields=["is_active"])
+    log_event("second factor changed", account=person.pk)
     emails.notify_account_changed(person, f"{change}.")
 
 

@@ -5,6 +5,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts import known_devices, throttling
+from accounts.backends import EmailOrAdmissionNumberBackend
+from coachmaster.core.logs import log_event, set_user
 
 from .sessions import start_session
 
@@ -27,6 +29,19 @@ def authenticate_person(request, name, password):
 def record_last_sign_in(user):
     user.last_login = timezone.now()
     type(user).objects.filter(pk=user.pk).update(last_login=user.last_login)
+    set_user(user)
+    log_event("signed in", account=user.pk)
+
+
+def log_failed_sign_in(sender, credentials, **kwargs):
+    """Log the account if there is one; some people type their password as the name."""
+    account = EmailOrAdmissionNumberBackend().find(credentials["username"])
+    log_event("sign-in failed", account=account and account.pk)
+
+
+def log_sign_out(sender, user, **kwargs):
+    if user:
+        log_event("signed out", account=user.pk)
 
 
 def record_sign_in(sender, request, user, **kwargs):
@@ -55,5 +70,6 @@ def check_own_password(request, password):
     except throttling.TooManyTries as error:
         raise ValidationError(error.message, code="throttled") from error
     if not request.user.check_password(password):
+        log_event("password confirmation failed", account=request.user.pk)
         raise ValidationError("This is not your password. Enter it again.", code="wrong")
     throttling.forgive_tries(*tries)

@@ -62,7 +62,7 @@ def api(name, password, **more):
 def seen(answer, name):
     """Return what a visitor sees, without the name that they typed."""
     text = re.sub(r'(csrfmiddlewaretoken" value=)"\w+"', r"\1", answer.content.decode())
-    changing = {"Content-Length", "Expires"}
+    changing = {"Content-Length", "Expires", "X-Request-ID"}
     headers = {key: value for key, value in answer.headers.items() if key not in changing}
     return answer.status_code, headers, sorted(answer.cookies), text.replace(name, "NAME")
 

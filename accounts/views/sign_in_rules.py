@@ -4,6 +4,7 @@ from django.shortcuts import redirect
 from accounts.forms.second_factors import SignInRulesForm
 from accounts.models import SignInRules
 from coachmaster.core.history import recent_changes
+from coachmaster.core.logs import log_event
 from coachmaster.core.views import form_page
 
 
@@ -12,6 +13,7 @@ def sign_in_rules(request):
     form = SignInRulesForm(request.POST or None, instance=rules, request=request)
     if form.is_valid():
         form.save()
+        log_event("settings changed", fields="second_factor_required")
         messages.success(request, "Rules saved.")
         return redirect("accounts:sign-in-rules")
     return form_page(

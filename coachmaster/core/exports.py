@@ -2,7 +2,6 @@
 
 import csv
 import io
-import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from django.http import FileResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
+from .logs import log_event
 from .money import plain, to_paise
-
-logger = logging.getLogger(__name__)
 
 
 class CellType(Enum):
@@ -67,7 +65,7 @@ def export_format(request):
     file_format = request.GET.get("as")
     if file_format not in ("csv", "xlsx"):
         return None
-    logger.info("user %s exports %s", request.user.pk, request.get_full_path())
+    log_event("list exported", path=request.path, format=file_format)
     return file_format
 
 

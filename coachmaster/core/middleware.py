@@ -11,9 +11,8 @@ def browser_policies(get_response):
         response["Permissions-Policy"] = (
             "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
         )
-        # Static files load no user and stay cacheable.
-        if getattr(request, "_cached_user", None) and request.user.is_authenticated:
-            response.setdefault("Cache-Control", "no-store")
+        # Static files are answered before, and stay cacheable.
+        response.setdefault("Cache-Control", "no-store")
         return response
 
     return middleware

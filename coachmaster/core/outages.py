@@ -18,6 +18,8 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 
+from .logs import request_id
+
 logger = logging.getLogger(__name__)
 
 _SQLITE_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -81,11 +83,10 @@ def _is_table_missing(error):
 
 
 def unavailable(request, error):
-    # The path may be the link of a person, and the access log has it without secrets.
     logger.error("database unavailable: %s", " ".join(str(error).split()))
     may_have_saved = request.method not in ("GET", "HEAD", "OPTIONS")
-    page = render_to_string("503.html", {"may_have_saved": may_have_saved})
-    return HttpResponse(page, status=503)
+    context = {"may_have_saved": may_have_saved, "request_id": request_id()}
+    return HttpResponse(render_to_string("503.html", context), status=503)
 
 
 # Errors outside of views -----------------------------------------------------------------------
@@ -96,7 +97,8 @@ def server_error(request):
     error = sys.exc_info()[1]
     if is_outage(error):
         return unavailable(request, error)
-    return HttpResponse(render_to_string("500.html"), status=500)
+    page = render_to_string("500.html", {"request_id": request_id()})
+    return HttpResponse(page, status=500)
 
 
 def bad_request(request, exception):

@@ -3,6 +3,7 @@ import hashlib
 from django.utils import timezone
 
 from coachmaster.core.importers import SeveralSheets, Unreadable, import_table, normalised
+from coachmaster.core.logs import log_event
 from coachmaster.core.money import grouped
 
 from .kinds import KINDS
@@ -70,6 +71,8 @@ def apply(upload, progress=None):
         )
         if not applied:
             raise AlreadyDone
+        counts = {"created": result.created, "changed": result.changed}
+        log_event("file imported", upload=upload.pk, kind=upload.kind, **counts)
 
     with upload.table() as table, progress or Progress(upload.pk) as progress:
         result = _run(upload, table, dry_run=False, before_commit=mark_applied, progress=progress)

@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from academics.models import Institute
 from coachmaster.core.dates import format_date
+from coachmaster.core.logs import log_event
 from coachmaster.core.money import ZERO
 from finance.balances import refresh_accounts, refresh_day_totals
 from finance.locks import book_day, first_cancellation_day, lock_entry
@@ -90,6 +91,7 @@ def _create_reversal(payment, kind, *, on, reason, by):
     )
     reversal.clean_fields(exclude=["payment", "voided_by"])
     reversal.save(force_insert=True)
+    log_event("receipt cancelled", payment=payment.pk, kind=kind)
     LiveReference.objects.filter(payment=payment).delete()
     refresh_day_totals([payment.paid_on], [payment.mode])
     return reversal

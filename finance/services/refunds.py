@@ -2,7 +2,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from coachmaster.core.money import ZERO, display
+from coachmaster.core.logs import log_event
+from coachmaster.core.money import ZERO, display, plain
 from finance.balances import refresh_accounts
 from finance.locks import book_day, lock_entry
 from finance.models import Letterhead, Mode, Payment, ReceiptSeries, Refund, normalised_reference
@@ -49,6 +50,7 @@ def refund_payment(*, payment, amount, refunded_on, mode, reason, token, by, ref
     refund.clean_fields(exclude=["student", "payment", "series", "refunded_by", "letterhead"])
     refund.save(force_insert=True)
     refresh_accounts([payment.student_id])
+    log_event("payment refunded", payment=payment.pk, refund=refund.pk, amount=plain(amount))
     return refund
 
 

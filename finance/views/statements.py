@@ -7,6 +7,7 @@ from academics.models import Batch, Institute
 from accounts.models import student_or_404
 from coachmaster.core.archives import zip_response
 from coachmaster.core.exports import requested_export
+from coachmaster.core.logs import log_event
 from coachmaster.core.qr import qr_svg
 from finance.documents import pdf, statements
 from finance.exports import STATEMENT
@@ -50,5 +51,6 @@ def batch_statements(request, pk):
     today = timezone.localdate()
     students = statements.students_with_fees(batch=batch)
     data = statements.statements_of(students, Institute.objects.cached(), today)
+    log_event("statements exported", batch=batch.pk)
     name = pdf.safe_filename(f"statements-{batch.code or batch.name}-{today}")
     return zip_response(name, pdf.statement_pdfs(data))
