@@ -6,6 +6,7 @@ from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group, Permission
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -27,6 +28,7 @@ from .models import (
 )
 from .roles import PERMISSIONS, assignable_roles
 from .services import emails
+from .views.confirmation import asks_again
 
 
 def may_manage(user, pk):
@@ -70,6 +72,10 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         if not self.has_add_permission(request):
             return super().add_view(request, form_url, extra_context)
         return redirect("accounts:person-create")
+
+    @method_decorator(asks_again())
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def has_change_permission(self, request, obj=None):
         """Exclude people with permissions that the user lacks."""
@@ -201,6 +207,10 @@ for kind in (TOTPDevice, StaticDevice):
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
     """Nobody gives a role a permission that they lack, nor changes a role that has one."""
+
+    @method_decorator(asks_again())
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_queryset(self, request):
         """Join the content types of the permissions, otherwise a query each."""

@@ -45,6 +45,14 @@ class CodeField(forms.CharField):
         return ""
 
 
+class OwnCodeField(CodeField):
+    def clean(self, value):
+        try:
+            return super().clean(value)
+        except throttling.TooManyTries as error:
+            raise ValidationError(error.message, code="throttled") from error
+
+
 class ConfirmationMixin:
     """Ask for the password, or for a second factor where one is set, if that was entered more than
     ten minutes ago.
@@ -84,9 +92,5 @@ class ConfirmationMixin:
         return cleaned
 
 
-class OwnCodeField(CodeField):
-    def clean(self, value):
-        try:
-            return super().clean(value)
-        except throttling.TooManyTries as error:
-            raise ValidationError(error.message, code="throttled") from error
+class ConfirmedForm(ConfirmationMixin, forms.Form):
+    """A step without other fields."""

@@ -17,10 +17,6 @@ class SecondStepForm(forms.Form):
         self.fields["code"].ask(request, person)
 
 
-class ConfirmedForm(ConfirmationMixin, forms.Form):
-    """A step without other fields."""
-
-
 class AppForm(ConfirmationMixin, forms.Form):
     code = forms.CharField(
         label="Code",

@@ -18,6 +18,7 @@ from accounts.services.people import (
     update_person,
 )
 from accounts.services.second_factors import has_second_factor
+from accounts.views.confirmation import asks_again
 from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.forms import add_errors
 from coachmaster.core.history import recent_changes
@@ -90,6 +91,11 @@ def _changes(person):
 # Adding and editing ----------------------------------------------------------------------------
 
 
+def _gives_a_role(request):
+    return request.POST.get("role", request.GET.get("role", STUDENT)) != STUDENT
+
+
+@asks_again(when=_gives_a_role)
 def person_create(request):
     roles = [group.name for group in assignable_roles(request.user)]
     roles.sort(key=lambda name: name != STUDENT)
@@ -133,6 +139,14 @@ def _after_adding(request, person):
     return redirect(person) if is_invited else _show_link(request, person)
 
 
+def _changes_email(request, pk):
+    """Whoever may change the address to sign in with can take over the account."""
+    email = request.POST.get("email")
+    person = User.objects.filter(pk=pk).first()
+    return email is not None and person is not None and email.strip().lower() != person.email
+
+
+@asks_again(when=_changes_email)
 @lock_on_post(User)
 def person_update(request, pk):
     person = _visible_person(request, pk)
@@ -178,6 +192,7 @@ def _show_link(request, person):
     return redirect("accounts:person-invite", person.pk)
 
 
+@asks_again()
 def person_invite(request, pk):
     person = manageable_person(request, pk)
     if not person.is_active:

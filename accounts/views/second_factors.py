@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
+from accounts.forms.confirmation import ConfirmedForm
 from accounts.forms.second_factors import (
     AppForm,
-    ConfirmedForm,
     FactorRemoveForm,
     PasskeyForm,
     PasskeyNameForm,

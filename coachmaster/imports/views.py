@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.views.confirmation import asks_again
 from coachmaster.core.exports import (
     CellType,
     ExportColumn,
@@ -236,7 +237,12 @@ def import_correct(request, pk):
     return _check(request, upload)
 
 
+def _adds_staff(request, pk):
+    return Import.objects.filter(pk=pk, kind="instructors").exists()
+
+
 @require_POST
+@asks_again(when=_adds_staff)
 def import_apply(request, pk):
     upload = _waiting_upload(request, pk)
     if "sheets" in upload.report:

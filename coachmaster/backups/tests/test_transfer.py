@@ -6,11 +6,15 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.db import connection, models
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
 from academics.models import Institute
 from accounts.models import StudentProfile, User
 from accounts.roles import ADMIN
+from accounts.services import second_factors
 from accounts.tests.factories import UserFactory
+from accounts.tests.second_factors import app_of, code_of, passkey_of
 from coachmaster.backups import other_databases, transfer
 from coachmaster.backups.tables import all_tables
 from coachmaster.imports.models import Import
@@ -50,6 +54,8 @@ TEXTS = [
 def institute(admin):
     """Payments, a cancelled receipt, hostile text, a group and permissions of its own."""
     Institute.objects.update(name="Sunrise Academy", upi_id="sunrise@upi")
+    app_of(admin)
+    passkey_of(admin, transports=["internal"])
     student = enrolled(fee="12000.50", by=admin).student
     payment = paid(student=student, amount="5000.25", by=admin)
     paid(student=student, amount="100", by=admin)
@@ -137,6 +143,17 @@ def test_payments_can_be_recorded_after_an_import(exported):
     assert not list(checks.find_problems())
     with pytest.raises(Exception, match="append-only"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM finance_payment")
+
+
+def test_second_factors_work_after_an_import(exported, admin):
+    empty_the_database()
+
+    call_command("import", str(exported))
+
+    app = TOTPDevice.objects.get(user__email=admin.email)
+    second_factors.check_code(app.user, code_of(app))
+    assert second_factors.recovery_codes_left(app.user) == 10
+    assert bytes(WebAuthnCredential.objects.get().public_key) == b"key"
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'")
@@ -292,7 +309,7 @@ def change_file(folder, table, old, new):
 def test_invalid_export_or_full_database_changes_nothing(exported, tmp_path):
     full = everything_in()
     assert error_of("import", exported).startswith(
-        "This database is not empty: there are rows in accounts_"
+        "This database is not empty: there are rows in otp_totp_totpdevice"
     )
     assert everything_in() == full
     empty_the_database()

@@ -51,6 +51,9 @@ def of_everybody(made):
     yield "accounts:me"
     yield "accounts:password-change"
     yield "accounts:device-list"
+    yield "accounts:second-factor"
+    yield "accounts:app-add"
+    yield "accounts:passkey-add"
     yield "academics:course-list"
     yield "academics:course-detail", Course.objects.first().pk
     yield "academics:batch-list"
@@ -84,6 +87,8 @@ def of_admins(made):
     yield "academics:batch-update", batch
     yield "academics:batch-students", batch
     yield "academics:batch-detail", made["upcoming"].pk
+    yield "accounts:sign-in-rules"
+    yield "accounts:person-second-factor-remove", made["instructor"].pk
     yield "academics:institute"
     yield "academics:holiday-list"
     yield "academics:holiday-create"
@@ -259,6 +264,7 @@ def of_students(made):
 
 def of_visitors(made):
     yield "accounts:login"
+    yield "accounts:second-step"
     yield "accounts:register"
     yield "accounts:password-reset"
     yield "accounts:password-reset-done"
