@@ -131,7 +131,6 @@ def repeat_after_lock(get_response):
     """Call a view again once after a lock or deadlock, if it has committed nothing before."""
 
     def middleware(request):
-        _has_effects.set(False)
         _failed.set(None)
         with connection.execute_wrapper(_watch_statements):
             response = get_response(request)
@@ -139,6 +138,10 @@ def repeat_after_lock(get_response):
         if response.status_code < 500 and (error := _failed.get()):
             return unavailable(request, error)
         return response
+
+    def process_view(request, view, args, kwargs):
+        # What other middleware has committed, like the last use of a session, is not repeated.
+        _has_effects.set(False)
 
     def process_exception(request, exception):
         if _is_table_missing(exception):
@@ -156,6 +159,7 @@ def repeat_after_lock(get_response):
                 exception = error
         return unavailable(request, exception)
 
+    middleware.process_view = process_view
     middleware.process_exception = process_exception
     return middleware
 

@@ -267,6 +267,19 @@ def test_sign_in_of_a_program(admin, console, commit):
     ]
 
 
+def test_person_is_signed_out_everywhere_by_an_admin(client_of, admin, instructor, console, commit):
+    client = client_of(admin)
+
+    commit(lambda: client.post(reverse("accounts:person-sign-out", args=[instructor.pk])))
+
+    (line,) = console.events()
+    assert fields(line) == {
+        "event": "devices signed out",
+        "account": instructor.pk,
+        "user": admin.pk,
+    }
+
+
 def test_second_factor_and_its_use(client, instructor, console, commit):
     _, codes = commit(lambda: app_of(instructor))
     sent = {"name": instructor.email, "password": FACTORY_PASSWORD}

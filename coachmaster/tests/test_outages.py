@@ -1,11 +1,14 @@
+import datetime
 import sqlite3
 
 import psycopg
 import pytest
+import time_machine
 from django.contrib.auth import authenticate
 from django.core import mail
 from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.services import emails
 from coachmaster.tests.api import Caller
@@ -86,6 +89,19 @@ def test_payment_after_deadlock_is_recorded_once(client_of, admin, owing, failin
     payment = Payment.objects.get()
     assert response.url == payment.get_absolute_url()
     assert payment.number == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_written_use_of_the_session_does_not_prevent_the_repeat(client_of, admin, owing, failing):
+    client = client_of(admin)
+    failing(1)
+
+    with time_machine.travel(timezone.now() + datetime.timedelta(minutes=5)):
+        url = f"{reverse('finance:payment-create')}?student={owing.pk}"
+        sent = {"token": "t", "amount": "5000", "mode": "cash", "paid_on": timezone.localdate()}
+        response = client.post(url, sent)
+
+    assert response.url == Payment.objects.get().get_absolute_url()
 
 
 def test_second_deadlock_is_answered_by_503(client_of, admin, owing, failing):
@@ -282,7 +298,7 @@ def test_payment_is_recorded_once_whenever_the_database_fails(
     client.raise_request_exception = False
     token = post(client, owing, amount="").context["form"]["token"].value()
     url = f"{reverse('finance:payment-create')}?student={owing.pk}"
-    sent = {"token": token, "amount": "5000", "mode": "cash", "paid_on": "2026-11-24"}
+    sent = {"token": token, "amount": "5000", "mode": "cash", "paid_on": timezone.localdate()}
 
     statuses = interrupt(lambda: client.post(url, sent))
 
