@@ -247,6 +247,16 @@ def test_cookie_does_not_name_the_person(student):
         assert re.fullmatch(r"[\w-]{22}\.[0-9a-f]{32}:\w{6}:[\w-]{43}", cookie.value)
 
 
+def test_sign_out_keeps_the_cookie(admin):
+    device = Client()
+    sign_in(device)
+
+    answer = device.post(reverse("accounts:logout"))
+
+    assert not re.search(r"cookies|\*", answer.get("Clear-Site-Data", ""))
+    assert not any(key.startswith("device-") for key in answer.cookies)
+
+
 def test_cookie_signs_nobody_in(admin):
     device = known_device()
 
