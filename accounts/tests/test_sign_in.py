@@ -137,6 +137,29 @@ def test_sign_out_requires_post(client_of, student):
     assert not signed_in(client)
 
 
+def test_sign_out_clears_the_device_but_not_its_cookies(client_of, student):
+    response = client_of(student).post(reverse("accounts:logout"))
+
+    assert response["Clear-Site-Data"] == '"cache", "storage"'
+    assert response.cookies["sessionid"]["max-age"] == 0
+
+
+def test_expired_session_leaves_the_device_as_it_is(client_of, student):
+    client = client_of(student)
+    Session.objects.all().delete()
+
+    assert "Clear-Site-Data" not in client.get(reverse("accounts:me"))
+    assert "Clear-Site-Data" not in client.get(reverse("accounts:login"))
+
+
+def test_sign_out_in_django_admin_is_that_of_the_site(client_of, admin):
+    client = client_of(admin)
+
+    response = client.post(reverse("admin:logout"))
+
+    assert (response.status_code, response.url) == (307, reverse("accounts:logout"))
+
+
 def test_last_sign_in_is_recorded_without_history(sign_in, student):
     lines = student.user.history.count()
 

@@ -92,4 +92,8 @@ def sign_in_page(request, form=None, *, next, unsaved):
 def sign_out(request):
     logout(request)
     messages.success(request, "You are signed out.")
-    return redirect(settings.LOGOUT_REDIRECT_URL)
+    response = redirect(settings.LOGOUT_REDIRECT_URL)
+    # Not "cookies": Django deletes that of the session, and the device remains a known one.
+    # Browsers obey it over https and on localhost. static/js/sign_out.js warns of unsaved marks.
+    response["Clear-Site-Data"] = '"cache", "storage"'
+    return response

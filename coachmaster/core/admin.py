@@ -53,6 +53,9 @@ class BackOfficeSite(admin.AdminSite):
             raise PermissionDenied
         return redirect("admin:index")
 
+    def logout(self, request, extra_context=None):
+        return redirect("accounts:logout", preserve_request=True)
+
     def password_change(self, request, extra_context=None):
         return redirect("accounts:password-change")
 

@@ -30,7 +30,7 @@ if (form) {
     const fields = unsaved();
     isInDanger = false;
     try {
-      if (fields.length) localStorage.setItem(place, JSON.stringify({ version, at: Date.now(), fields }));
+      if (fields.length) localStorage.setItem(place, JSON.stringify({ version, at: Date.now(), fields, label: form.dataset.label, page: location.pathname }));
       else localStorage.removeItem(place);
     } catch {
       isInDanger = fields.length > 0; // Storage is full or disabled: ask before leaving the page.

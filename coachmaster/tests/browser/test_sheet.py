@@ -13,7 +13,7 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from attendance.models import Mark, MarkChange, Sheet
 from attendance.tests.factories import save_marks
 
-from .conftest import overflow, page_problems
+from .conftest import overflow, page_problems, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -309,3 +309,63 @@ def test_second_tab_keeps_its_marks_after_a_conflict(browse, instructor, batch, 
     expect(mine.get_by_role("heading", name="Saves")).to_be_visible()
     assert page_problems(mine) == [] and overflow(mine) == []
     assert mine.evaluate("localStorage.length") == 0
+
+
+def sign_out(page):
+    page.get_by_label("Your account").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+
+
+def test_sign_out_warns_of_marks_that_are_not_saved(browse, instructor, batch, today):
+    page = browse(instructor)
+    page.goto(address(batch, today))
+    row(page, "Asha Verma").get_by_text("Late", exact=True).click()
+    page.goto(reverse("accounts:me"))
+
+    sign_out(page)
+    dialog = page.get_by_role("dialog", name="Marks on this device are not saved yet")
+    expect(dialog.get_by_role("link", name=f"JEE Morning, {today:%-d %b %Y}")).to_be_visible()
+    assert violations(page) + overflow(page) == []
+    dialog.get_by_role("button", name="Stay signed in").click()
+    expect(dialog).to_have_count(0)
+    sign_out(page)
+    dialog.get_by_role("link").click()
+
+    expect(page.locator("[data-kept-notice]")).to_contain_text("restored below")
+    expect(row(page, "Asha Verma").locator("input:checked")).to_have_value("late")
+
+
+def test_sign_out_deletes_the_marks_after_the_warning(browse, instructor, batch, today):
+    page = browse(instructor, phone=True, dark=True)
+    page.goto(address(batch, today))
+    row(page, "Asha Verma").get_by_text("Late", exact=True).click()
+
+    sign_out(page)
+    page.get_by_role("button", name="Sign out and delete them").click()
+
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_sign_out_clears_what_is_stored_without_a_question(browse, instructor, batch, today):
+    page = browse(instructor)
+    page.goto(address(batch, today))
+    page.evaluate("localStorage.setItem('anything', 'else')")
+
+    sign_out(page)
+
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_sign_out_of_django_admin_warns_too(browse, admin, batch, today):
+    page = browse(admin)
+    page.goto(address(batch, today))
+    row(page, "Asha Verma").get_by_text("Late", exact=True).click()
+    page.goto(reverse("admin:index"))
+
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Sign out and delete them").click()
+
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    assert page.evaluate("localStorage.length") == 0
