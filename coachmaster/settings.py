@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "coachmaster.core.middleware.browser_policies",
     "coachmaster.core.middleware.json_under_api",
+    "coachmaster.core.middleware.refuse_methods",
     "coachmaster.core.middleware.refuse_nul",
     "accounts.middleware.EndedSessionMiddleware",
     "django.middleware.common.CommonMiddleware",

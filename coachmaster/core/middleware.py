@@ -1,4 +1,5 @@
 from django.core.exceptions import BadRequest
+from django.http import HttpResponseNotAllowed
 
 from .api import STATUS_MESSAGES, ApiResponse
 
@@ -37,6 +38,22 @@ def json_under_api(get_response):
 
 def _is_json(response):
     return response.get("Content-Type", "").startswith("application/json")
+
+
+PAGE_METHODS = ["GET", "HEAD", "POST"]
+API_METHODS = [*PAGE_METHODS, "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def refuse_methods(get_response):
+    """Refuse TRACE and every method that no page has; most views would take it for GET."""
+
+    def middleware(request):
+        methods = API_METHODS if request.path.startswith("/api/") else PAGE_METHODS
+        if request.method not in methods:
+            return HttpResponseNotAllowed(methods)
+        return get_response(request)
+
+    return middleware
 
 
 def refuse_nul(get_response):
