@@ -1,6 +1,7 @@
 from django.urls import path
 
 from accounts.roles import requires
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 
 from .views import batches, class_changes, courses, enrollments, holidays, institute, timetable
 
@@ -68,7 +69,9 @@ urlpatterns = [
         "students/<int:pk>/enrollment/", enrollments.student_enrollment, name="student-enrollment"
     ),
     path(
-        "institute/", requires("academics.change_institute")(institute.institute), name="institute"
+        "institute/",
+        requires([SEE_WHOLE_INSTITUTE, "academics.change_institute"])(institute.institute),
+        name="institute",
     ),
     path(
         "holidays/", requires("academics.view_holiday")(holidays.holiday_list), name="holiday-list"

@@ -76,7 +76,10 @@ def user_json(person, *, phone=True, everything=True):
 
 
 def sees_all_details(user, person):
-    return person.pk == user.pk or user.has_perm("accounts.view_user")
+    if person.pk == user.pk:
+        return True
+    visible = User.objects.visible_to(user).filter(pk=person.pk)
+    return user.has_perm("accounts.view_user") and visible.exists()
 
 
 # Sign-in ---------------------------------------------------------------------------------------
@@ -301,8 +304,11 @@ class UserQuery(Schema):
     openapi_extra=error_examples((400, "role", "Choose 'admin', 'instructor' or 'student'.")),
 )
 def list_users(request, paging: Query[Paging], query: Query[UserQuery]):
-    """Return all people, by name."""
-    people = User.objects.for_api().order_by("full_name", "pk")
+    """Return people, by name.
+
+    Admins see everybody, other roles themselves and the students of their batches.
+    """
+    people = User.objects.visible_to(request.user).for_api().order_by("full_name", "pk")
     if query.role:
         people = people.filter(membership__group__name=ROLES[query.role])
     return list_response(request, paging, "users", people, user_json)

@@ -20,7 +20,12 @@ from coachmaster.core.fields import (
     PhoneField,
     SingleLineField,
 )
-from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE, ScopedQuerySet, restricted_id
+from coachmaster.core.querysets import (
+    SEE_WHOLE_INSTITUTE,
+    ScopedQuerySet,
+    owned_through,
+    restricted_id,
+)
 from coachmaster.core.states import State
 from coachmaster.core.text import folded
 
@@ -224,6 +229,7 @@ class Membership(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True)
     group = models.ForeignKey(Group, on_delete=models.PROTECT, verbose_name="role", db_index=False)
 
+    objects = owned_through("user")
     history = HistoricalRecords()
 
     class Meta:
@@ -322,7 +328,9 @@ class StudentProfile(models.Model):
         return self.guardian_email or self.user.email
 
 
-class ApiTokenQuerySet(models.QuerySet):
+class ApiTokenQuerySet(ScopedQuerySet):
+    owner = "user"
+
     def valid(self):
         return self.filter(expires_at__gt=timezone.now(), user__is_active=True)
 
@@ -347,7 +355,9 @@ class ApiToken(models.Model):
         return f"{self.user}, {timezone.localtime(self.created_at):%d %b %Y %H:%M}"
 
 
-class DeviceQuerySet(models.QuerySet):
+class DeviceQuerySet(ScopedQuerySet):
+    owner = "user"
+
     def signed_in(self):
         now = timezone.now()
         return self.select_related("session", "token").filter(
@@ -411,6 +421,8 @@ class CalendarLink(models.Model):
     # The link is made from the seed and the secret key, so the database alone does not reveal it.
     seed = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+
+    objects = owned_through("user")
 
     class Meta:
         ordering = ["-created_at"]

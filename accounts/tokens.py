@@ -59,9 +59,9 @@ def find(token):
 
 
 class Token(HttpBearer):
-    def __init__(self, permission=None, *, optional=False, ends_session=False):
+    def __init__(self, *permissions, optional=False, ends_session=False):
         super().__init__()
-        self.permission, self.optional, self.ends_session = permission, optional, ends_session
+        self.permissions, self.optional, self.ends_session = permissions, optional, ends_session
 
     def __call__(self, request):
         if self.optional and "Authorization" not in request.headers:
@@ -70,7 +70,7 @@ class Token(HttpBearer):
         person = super().__call__(request)
         if person and not self.ends_session and second_factors.must_set_up(person):
             raise PermissionDenied(SECOND_FACTOR_REQUIRED)
-        if person and self.permission and not person.has_perm(self.permission):
+        if person and not person.has_perms(self.permissions):
             raise PermissionDenied
         return person
 

@@ -11,7 +11,7 @@ from academics.models import Batch, Course, Enrollment
 from accounts.models import StudentProfile
 from coachmaster.core.constraints import date_bounds, valid_choice
 from coachmaster.core.fields import BoundedDateField, SingleLineField
-from coachmaster.core.querysets import ScopedQuerySet
+from coachmaster.core.querysets import ScopedQuerySet, owned_through
 from coachmaster.core.reminders import SentReminder
 
 from .percentages import ATTENDED_COUNT, MarkStatus, Tally
@@ -52,6 +52,9 @@ class MarkCounts(models.Model):
 
 
 class SheetQuerySet(MarkCountsQuerySet):
+    def owned_by(self, user_id):
+        return self.recorded_by(user_id)
+
     def between(self, first, last):
         """Limit to days in the range; None is no limit."""
         sheets = self
@@ -171,6 +174,8 @@ class MarkChange(models.Model):
     )
     changed_at = models.DateTimeField(default=timezone.now)
 
+    objects = owned_through("mark")
+
     class Meta:
         ordering = ["-changed_at", "-pk"]
         indexes = [models.Index(fields=["-changed_at", "-id"], name="mark_change_by_newest")]
@@ -187,6 +192,8 @@ class CheckIn(models.Model):
     #: Status at check-in; the mark may have been corrected since.
     status = models.CharField(max_length=10, choices=MarkStatus.choices)
     at = models.DateTimeField(default=timezone.now)
+
+    objects = MarkQuerySet.as_manager()
 
     class Meta:
         verbose_name = "check-in"
@@ -208,6 +215,8 @@ class AttendanceReminder(SentReminder):
     attended = models.PositiveIntegerField()
     counted = models.PositiveIntegerField()
 
+    objects = owned_through("enrollment")
+
     class Meta:
         ordering = ["-sent_at"]
         indexes = [
@@ -224,6 +233,8 @@ class RegisterReminder(models.Model):
     )
     sent_on = BoundedDateField()
     registers = models.PositiveIntegerField(help_text="Number of registers in the email.")
+
+    objects = owned_through("instructor")
 
     class Meta:
         ordering = ["-sent_on", "-pk"]
@@ -338,6 +349,8 @@ class EarlierAttendance(MarkCounts):
     enrollment = models.OneToOneField(
         Enrollment, on_delete=models.CASCADE, primary_key=True, related_name="earlier_attendance"
     )
+
+    objects = owned_through("enrollment")
 
     def __str__(self):
         return f"{self.enrollment}: {self.tally} before CoachMaster"

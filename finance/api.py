@@ -15,7 +15,7 @@ from ninja import Field, Header, Query, Router, Schema
 from academics.api.batches import BatchId
 from academics.api.enrollments import EnrollmentOut, enrollment_json
 from academics.models import Batch
-from academics.services.clashes import find_student_clashes
+from academics.services.clashes import find_student_clashes, without_hidden_batches
 from accounts.api import StudentPath, UserId
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
@@ -102,7 +102,7 @@ def enroll(request, payload: EnrollmentIn):
             enrolled_on=values["enrolled_on"],
             by=request.user,
         )
-    clashes = find_student_clashes([student], batch)
+    clashes = without_hidden_batches(find_student_clashes([student], batch), request.user)
     warnings = {"warnings": [str(clash) for clash in clashes]} if clashes else {}
     return ApiResponse({**enrollment_json(enrollment), **warnings}, 201)
 

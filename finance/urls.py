@@ -120,22 +120,24 @@ urlpatterns = [
     ),
     path(
         "late-fees/",
-        requires("finance.view_latefeerule")(late_fees.late_fee_rules),
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_latefeerule"])(late_fees.late_fee_rules),
         name="late-fee-rules",
     ),
     path(
         "late-fees/add/",
-        requires("finance.add_latefeerule")(late_fees.late_fee_rule_create),
+        requires([SEE_WHOLE_INSTITUTE, "finance.add_latefeerule"])(late_fees.late_fee_rule_create),
         name="late-fee-rule-create",
     ),
     path(
         "late-fees/<int:pk>/edit/",
-        requires("finance.change_latefeerule")(late_fees.late_fee_rule_update),
+        requires([SEE_WHOLE_INSTITUTE, "finance.change_latefeerule"])(
+            late_fees.late_fee_rule_update
+        ),
         name="late-fee-rule-update",
     ),
     path(
         "late-fees/post/",
-        requires("finance.add_charge")(late_fees.late_fees_post),
+        requires([SEE_WHOLE_INSTITUTE, "finance.add_charge"])(late_fees.late_fees_post),
         name="late-fees-post",
     ),
     path(
@@ -150,7 +152,9 @@ urlpatterns = [
     ),
     path(
         "payments/start/",
-        requires("finance.change_receiptseries")(receipt_series.receipt_start),
+        requires([SEE_WHOLE_INSTITUTE, "finance.change_receiptseries"])(
+            receipt_series.receipt_start
+        ),
         name="receipt-start",
     ),
     path("payments/<int:pk>/", requires("finance.view_payment")(receipts.receipt), name="receipt"),
@@ -225,11 +229,19 @@ urlpatterns = [
     ),
     path(
         "collections/",
-        requires("finance.view_dayclose")(collections.collections),
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_dayclose"])(collections.collections),
         name="collections",
     ),
-    path("day-book/", requires("finance.view_dayclose")(day_book.day_book), name="day-book"),
-    path("day-book/close/", requires("finance.add_dayclose")(day_book.day_close), name="day-close"),
+    path(
+        "day-book/",
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_dayclose"])(day_book.day_book),
+        name="day-book",
+    ),
+    path(
+        "day-book/close/",
+        requires([SEE_WHOLE_INSTITUTE, "finance.add_dayclose"])(day_book.day_close),
+        name="day-close",
+    ),
     path("dues/remind/", reminds(remind_by_email), {"kind": FEE_REMINDERS}, name="remind-by-mail"),
     path(
         "students/<int:pk>/remind/",

@@ -164,7 +164,7 @@ def list_batches(request, paging: Query[Paging]):
 )
 def create_batch(request, payload: BatchIn):
     """Add a batch of an active course. The instructor's role must permit teaching."""
-    return _save(Batch(), payload, 201)
+    return _save(Batch(), payload, 201, by=request.user)
 
 
 @batches.get(
@@ -197,10 +197,10 @@ def get_batch(request, batch_id: BatchPath):
 def update_batch(request, batch_id: BatchPath, payload: BatchUpdate):
     """Change a batch, as far as its enrollments and attendance sheets allow."""
     visible = Batch.objects.visible_to(request.user).prefetch_related("class_times")
-    return _save(get_object_or_404(visible, pk=batch_id), payload, 200)
+    return _save(get_object_or_404(visible, pk=batch_id), payload, 200, by=request.user)
 
 
-def _save(batch, payload, status):
+def _save(batch, payload, status, *, by):
     """Save ``batch`` and return it; clashing classes are saved too, and reported as warnings."""
     changes = sent_values(payload, BATCH_FIELDS)
     slots, errors = (batch.slots if batch.pk else []), {}
@@ -210,11 +210,12 @@ def _save(batch, payload, status):
         except ValidationError as error:
             errors["schedule_time"] = error.messages
     with with_field_names(inverse(BATCH_FIELDS)):
-        form = BatchForm({**BatchForm(instance=batch).initial, **changes}, instance=batch)
+        stored = BatchForm(instance=batch, user=by).initial
+        form = BatchForm({**stored, **changes}, instance=batch, user=by)
         if errors:
             raise ValidationError({**form.errors.as_data(), **errors})
         cleaned(form)
-        clashes = save_batch(form.instance, slots, despite_clash=True)
+        clashes = save_batch(form.instance, slots, despite_clash=True, by=by)
     saved = batch_json(Batch.objects.prefetch_related("class_times").get(pk=form.instance.pk))
     warnings = {"warnings": [str(clash) for clash in clashes]} if clashes else {}
     return ApiResponse({**saved, **warnings}, status)
@@ -261,7 +262,7 @@ def list_batch_students(
 ):
     """Return the students of a batch, by name."""
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
-    enrollments = Enrollment.objects.filter(batch=batch).by_name()
+    enrollments = Enrollment.objects.visible_to(request.user).filter(batch=batch).by_name()
     enrollments = enrollments.select_related("student__user__membership__group")
     if query.status != "all":
         enrollments = enrollments.filter(status=query.status)

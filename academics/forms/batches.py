@@ -58,9 +58,13 @@ def sorted_choices(pairs):
     return [(str(pk), name) for pk, name in by_name]
 
 
-def offered_choices(batch):
-    """Return the courses and instructors of a form; the current ones can always be kept."""
-    teaching = User.objects.able_to_teach().values("pk")
+def offered_choices(batch, user=None):
+    """Return the courses and instructors of a form; the current ones can always be kept.
+
+    Instructors are those that ``user`` may see; all without a user.
+    """
+    people = User.objects.visible_to(user) if user else User.objects
+    teaching = people.able_to_teach().values("pk")
     return {
         "course": Course.objects.filter(Q(is_active=True) | Q(pk=batch.course_id)),
         "instructor": User.objects.filter(Q(pk__in=teaching) | Q(pk=batch.instructor_id)),
@@ -90,11 +94,11 @@ class BatchForm(EditForm):
             "room",
         ]
 
-    def __init__(self, *args, slots=(), **kwargs):
+    def __init__(self, *args, user, slots=(), **kwargs):
         super().__init__(*args, **kwargs)
         self.slots = slots
         self.rows = class_time_formset(self.data if self.is_bound else None, slots)
-        offered = offered_choices(self.instance)
+        offered = offered_choices(self.instance, user)
         self.fields["course"].queryset = offered["course"]
         self.fields["course"].empty_label = "Choose a course"
         self.fields["instructor"].queryset = offered["instructor"].only("full_name")

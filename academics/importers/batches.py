@@ -94,7 +94,7 @@ class BatchImporter(Importer):
             result.add_existing(row, changes, batch.pk)
             if not changes:
                 return
-        clashes = save_batch(batch, slots, despite_clash=True)
+        clashes = save_batch(batch, slots, despite_clash=True, by=self.by)
         if is_new:
             result.created_ids.append(batch.pk)
         self._batches.add(batch)

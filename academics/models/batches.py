@@ -24,7 +24,7 @@ class BatchQuerySet(ScopedQuerySet):
         return self.filter(instructor=user)
 
     def recorded_by(self, user_id):
-        """Batches whose attendance the user marks; all if ``user_id`` is None."""
+        """Batches that the user runs, not those that they attend; all if ``user_id`` is None."""
         return self if user_id is None else self.taught_by(user_id)
 
     def running(self, first, last=None):

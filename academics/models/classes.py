@@ -8,6 +8,7 @@ from simple_history.models import HistoricalRecords
 from academics import class_times
 from coachmaster.core.constraints import date_bounds
 from coachmaster.core.fields import BoundedDateField, SingleLineField
+from coachmaster.core.querysets import ScopedQuerySet, owned_through
 from coachmaster.core.text import folded
 
 from .batches import Batch
@@ -18,6 +19,8 @@ class ClassTime(models.Model):
     weekday = models.PositiveSmallIntegerField(choices=list(enumerate(class_times.WEEKDAYS)))
     starts_at = models.TimeField("from")
     ends_at = models.TimeField("to")
+
+    objects = owned_through("batch")
 
     class Meta:
         ordering = ["weekday", "starts_at"]
@@ -39,7 +42,9 @@ class ClassTime(models.Model):
         return f"{self.get_weekday_display()} {self.starts_at:%H:%M}-{self.ends_at:%H:%M}"
 
 
-class ClassChangeQuerySet(models.QuerySet):
+class ClassChangeQuerySet(ScopedQuerySet):
+    owner = "batch"
+
     def touching(self, first, last):
         return self.filter(Q(day__range=(first, last)) | Q(to_day__range=(first, last)))
 

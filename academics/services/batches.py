@@ -11,7 +11,7 @@ from .clashes import check_clashes
 
 
 @transaction.atomic
-def save_batch(batch, slots, *, despite_clash=False):
+def save_batch(batch, slots, *, despite_clash=False, by=None):
     """Save a batch with its weekly class times; return its clashes with other batches.
 
     Raise TimetableConflict for clashes, unless ``despite_clash``.
@@ -20,7 +20,7 @@ def save_batch(batch, slots, *, despite_clash=False):
     if batch.pk:
         check_batch_change(batch)
     batch.full_clean(exclude=["course", "instructor"])
-    clashes = check_clashes(batch, slots, despite_clash=despite_clash)
+    clashes = check_clashes(batch, slots, despite_clash=despite_clash, by=by)
     batch.save()
     _save_class_times(batch, slots)
     return clashes

@@ -38,12 +38,26 @@ class TimetableConflict(Conflict):
     """Clashes that were not confirmed."""
 
 
-def check_clashes(batch, slots, *, despite_clash):
-    """Return the clashes; raise TimetableConflict for any, unless ``despite_clash``."""
-    clashes = find_clashes(batch, slots)
+def check_clashes(batch, slots, *, despite_clash, by=None):
+    """Return the clashes; raise TimetableConflict for any, unless ``despite_clash``.
+
+    Batches that ``by`` may not see have no name in them.
+    """
+    clashes = without_hidden_batches(find_clashes(batch, slots), by)
     if clashes and not despite_clash:
         raise TimetableConflict([str(clash) for clash in clashes])
     return clashes
+
+
+def without_hidden_batches(clashes, user):
+    """Leave out the names of batches that ``user`` may not see; None sees all."""
+    if not clashes or user is None:
+        return clashes
+    visible = set(Batch.objects.visible_to(user).filter(pk__in={row.batch.pk for row in clashes}))
+    return [
+        clash if clash.batch in visible else clash._replace(batch="another batch")
+        for clash in clashes
+    ]
 
 
 def find_clashes(batch, slots):

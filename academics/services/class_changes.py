@@ -12,7 +12,7 @@ from academics.timetable import Timetable
 from coachmaster.core.dates import format_date
 from coachmaster.core.text import folded
 
-from .clashes import Clash, TimetableConflict, shared_students
+from .clashes import Clash, TimetableConflict, shared_students, without_hidden_batches
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def undo_class_change(change, *, by):
     if Timetable([batch], day, day).at(batch, day, slot.starts_at) is None:
         return []
     _check_overlap(batch, day)
-    return find_class_clashes(batch, day, slot, batch.room)
+    return without_hidden_batches(find_class_clashes(batch, day, slot, batch.room), by)
 
 
 def count_sheets(batch, days):
@@ -172,6 +172,7 @@ def _save_new_time(change, to, *, reason, by, despite_clash):
     _check_overlap(batch, to.day)
     slot = Slot(to.day.weekday(), to.starts_at, to.ends_at)
     clashes = find_class_clashes(batch, to.day, slot, to.room or batch.room)
+    clashes = without_hidden_batches(clashes, by)
     if clashes and not despite_clash:
         raise TimetableConflict([str(clash) for clash in clashes])
     return change, clashes

@@ -83,10 +83,10 @@ def _class_changes(batch):
 def batch_students(request, pk):
     batch = get_object_or_404(Batch.objects.visible_to(request.user).with_strength(), pk=pk)
     filters = StudentsFilter(request.GET)
-    enrollments = Enrollment.objects.filter(batch=batch).select_related("student__user")
+    enrollments = Enrollment.objects.visible_to(request.user).filter(batch=batch)
     return list_page(
         request,
-        filters.filter(enrollments),
+        filters.filter(enrollments.select_related("student__user")),
         template="academics/batches/students.html",
         filters=filters,
         sorts=STUDENT_SORTS,
@@ -129,12 +129,16 @@ def batch_update(request, pk):
 
 def _batch_form(request, batch, *, message, initial=None, **page):
     slots = batch.slots if batch.pk else []
-    form = BatchForm(request.POST or None, instance=batch, initial=initial, slots=slots)
+    form = BatchForm(
+        request.POST or None, user=request.user, instance=batch, initial=initial, slots=slots
+    )
     clashes = []
     if request.method == "POST" and all([form.is_valid(), form.rows.is_valid()]):
         is_confirmed = form.cleaned_data["despite_clash"] or not form.may_add_clashes
         try:
-            remaining = save_batch(form.instance, form.rows.slots, despite_clash=is_confirmed)
+            remaining = save_batch(
+                form.instance, form.rows.slots, despite_clash=is_confirmed, by=request.user
+            )
         except TimetableConflict as error:
             clashes = error.messages
         except ValidationError as error:

@@ -135,8 +135,7 @@ def _class_form(
 
 
 def class_change_undo(request, pk):
-    batches = Batch.objects.visible_to(request.user)
-    changes = ClassChange.objects.select_related("batch").filter(batch__in=batches)
+    changes = ClassChange.objects.visible_to(request.user).select_related("batch")
     change = get_object_or_404(changes, pk=pk)
     batch = change.batch
     form = forms.Form(request.POST or None)

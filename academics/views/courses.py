@@ -15,20 +15,21 @@ COURSE_SORTS = {
     "name": ["name"],
     "code": ["code"],
     "fee": ["total_fee"],
-    "batches": ["running_batches"],
-    "students": ["active_students"],
 }
+COUNT_SORTS = {"batches": ["running_batches"], "students": ["active_students"]}
 
 
 def course_list(request):
     filters = CourseFilter(request.GET)
-    today = timezone.localdate()
+    courses, sorts = Course.objects.all(), COURSE_SORTS
+    if sees_whole_institute(request.user):
+        courses, sorts = courses.with_counts(timezone.localdate()), {**sorts, **COUNT_SORTS}
     return list_page(
         request,
-        filters.filter(Course.objects.with_counts(today)),
+        filters.filter(courses),
         template="academics/courses/list.html",
         filters=filters,
-        sorts=COURSE_SORTS,
+        sorts=sorts,
         default_sort="name",
         export=course_columns(request.user),
         filename="courses",
@@ -83,22 +84,25 @@ def course_update(request, pk):
     form = CourseForm(request.POST or None, instance=course)
     if form.is_valid():
         form.save()
-        messages.success(request, " ".join([f"Course {course} saved.", *_unchanged(form)]))
+        notes = _unchanged(form, request.user)
+        messages.success(request, " ".join([f"Course {course} saved.", *notes]))
         return redirect(course)
     return form_page(
         request, form, title=f"Edit {name}", back=course.get_absolute_url(), back_label=name
     )
 
 
-def _unchanged(form):
+def _unchanged(form, user):
     course, sentences = form.instance, []
     if "total_fee" in form.changed_data:
-        enrolled = Enrollment.objects.active().filter(batch__course=course).count()
+        enrollments = Enrollment.objects.visible_to(user).active()
+        enrolled = enrollments.filter(batch__course=course).count()
         if enrolled:
             keep = "1 student keeps" if enrolled == 1 else f"{enrolled} students keep"
             sentences.append(f"The new fee is for new enrollments; {keep} the agreed fee.")
     if "is_active" in form.changed_data and not course.is_active:
-        batches = course.batches.not_over(timezone.localdate()).count()
+        visible = Batch.objects.visible_to(user).filter(course=course)
+        batches = visible.not_over(timezone.localdate()).count()
         if batches:
             go_on = "1 batch continues" if batches == 1 else f"{batches} batches continue"
             sentences.append(f"No new batches can be added; {go_on}.")

@@ -11,7 +11,7 @@ def student_enrollment(request, pk):
     enrollments = Enrollment.objects.visible_to(request.user).filter(student=student).latest_first()
     enrollments = enrollments.prefetch_related("batch__class_times")
     can_change = request.user.has_perm("academics.change_enrollment")
-    history = Enrollment.history.filter(student=student)
+    history = Enrollment.history.filter(id__in=[enrollment.pk for enrollment in enrollments])
     context = {
         "student": student,
         "current": [enrollment for enrollment in enrollments if enrollment.is_active],

@@ -33,7 +33,7 @@ SORTS = {
 
 def person_list(request):
     filters = PeopleFilter(request.GET)
-    people = filters.filter(User.objects.for_list())
+    people = filters.filter(User.objects.visible_to(request.user).for_list())
     if request.GET.get("sort", "").endswith("role"):
         # True for everybody, but lets the database read people in the order of their roles.
         people = people.filter(membership__isnull=False)

@@ -11,6 +11,9 @@ def restricted_id(user):
 class ScopedQuerySet(models.QuerySet):
     """Queryset limited to what a user may see."""
 
+    #: The foreign key to the row whose owners are the owners of this one.
+    owner = ""
+
     def visible_to(self, user):
         return self.restricted_to(restricted_id(user))
 
@@ -19,4 +22,10 @@ class ScopedQuerySet(models.QuerySet):
         return self if user_id is None else self.owned_by(user_id)
 
     def owned_by(self, user_id):
-        raise NotImplementedError
+        owners = self.model._meta.get_field(self.owner).related_model._default_manager
+        return self.filter(**{f"{self.owner}__in": owners.order_by().owned_by(user_id)})
+
+
+def owned_through(name):
+    """Return a manager of rows that belong to the owners of their foreign key ``name``."""
+    return type("OwnedThroughQuerySet", (ScopedQuerySet,), {"owner": name}).as_manager()

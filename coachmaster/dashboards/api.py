@@ -18,6 +18,7 @@ from attendance.queries.days import classes_on
 from attendance.queries.missing_registers import missing_registers_for
 from attendance.queries.student_attendance import student_tally
 from coachmaster.core.api import ApiResponse, Rupees, responses
+from coachmaster.dashboards.permissions import ADMIN_DASHBOARD
 from coachmaster.dashboards.queries.institute import (
     courses_on,
     institute_figures,
@@ -81,7 +82,7 @@ class AdminDashboard(Schema):
 
 @dashboard.get(
     "/admin",
-    auth=Token("accounts.view_admin_dashboard"),
+    auth=Token(*ADMIN_DASHBOARD),
     response=responses(200, AdminDashboard, 401, 403),
     operation_id="admin_dashboard",
     summary="Admin dashboard",

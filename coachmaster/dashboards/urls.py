@@ -2,6 +2,7 @@ from django.urls import path
 
 from accounts.roles import requires
 
+from .permissions import ADMIN_DASHBOARD
 from .views import absent, dashboards, search, student_page
 
 app_name = "dashboards"
@@ -10,7 +11,7 @@ urlpatterns = [
     path("dashboard/", dashboards.dashboard, name="dashboard"),
     path(
         "dashboard/admin/",
-        requires("accounts.view_admin_dashboard")(dashboards.admin_dashboard),
+        requires(ADMIN_DASHBOARD)(dashboards.admin_dashboard),
         name="admin-dashboard",
     ),
     path("dashboard/instructor/", dashboards.instructor_dashboard, name="instructor-dashboard"),

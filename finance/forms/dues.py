@@ -4,6 +4,7 @@ from django.utils import timezone
 from academics.forms.batch_filters import batch_filter_choices
 from coachmaster.core.form_fields import AmountField, DateFormField
 from coachmaster.core.forms import FilterForm
+from coachmaster.core.querysets import restricted_id
 from finance.reports.age_groups import AGE_GROUP_BY_KEY, AGE_GROUPS, OVERDUE
 from finance.reports.dues import dues_on
 
@@ -20,11 +21,12 @@ class DuesFilter(FilterForm):
     at_least = AmountField(label="At least (₹)")
     as_of = DateFormField(label="As on")
 
-    def __init__(self, data, **kwargs):
+    def __init__(self, data, *, user, **kwargs):
         super().__init__(data, **kwargs)
+        self.user = user
         self.fields["q"].label = "Student"
         self.today = timezone.localdate()
-        batch_filter_choices(self.data).apply_to(self)
+        batch_filter_choices(self.data, user_id=restricted_id(user)).apply_to(self)
 
     def clean_as_of(self):
         day = self.cleaned_data["as_of"]
@@ -34,7 +36,7 @@ class DuesFilter(FilterForm):
 
     @property
     def dues(self):
-        return dues_on(self.value("as_of") or self.today)
+        return dues_on(self.value("as_of") or self.today, self.user)
 
     def apply(self, dues):
         paths = {"course": "batch__course", "batch": "batch", "instructor": "batch__instructor"}

@@ -2,7 +2,11 @@ import re
 
 from django import forms
 
-from academics.services.clashes import TimetableConflict, find_student_clashes
+from academics.services.clashes import (
+    TimetableConflict,
+    find_student_clashes,
+    without_hidden_batches,
+)
 from coachmaster.core.form_fields import (
     AmountField,
     DateFormField,
@@ -23,11 +27,12 @@ class ClashMixin:
 
     clashes = ()
 
-    def check_clashes(self, students, batch, *, leaving=None):
+    def check_clashes(self, students, batch, *, by, leaving=None):
         """Raise TimetableConflict if there are any and the box is not ticked."""
         if self.cleaned_data["despite_clash"]:
             return
-        if clashes := find_student_clashes(students, batch, leaving=leaving):
+        clashes = find_student_clashes(students, batch, leaving=leaving)
+        if clashes := without_hidden_batches(clashes, by):
             raise TimetableConflict([str(clash) for clash in clashes])
 
     def refuse(self, refusal, **field_names):

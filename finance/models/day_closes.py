@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from coachmaster.core.constraints import date_bounds
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
+from coachmaster.core.querysets import owned_through
 
 
 class DayClose(models.Model):
@@ -16,6 +17,8 @@ class DayClose(models.Model):
     system_cash = MoneyField("expected cash (₹)")
     note = SingleLineField(max_length=200, blank=True)
     closed_at = models.DateTimeField(default=timezone.now)
+
+    objects = owned_through("person")
 
     class Meta:
         verbose_name = "day close"

@@ -17,6 +17,7 @@ from coachmaster.core.constraints import (
 )
 from coachmaster.core.fields import BoundedDateField, MoneyField, MultiLineField, SingleLineField
 from coachmaster.core.money import ZERO
+from coachmaster.core.querysets import owned_through
 from coachmaster.core.text import folded
 
 from .modes import Mode
@@ -225,6 +226,8 @@ class LiveReference(models.Model):
 
     reference = models.CharField(max_length=90, primary_key=True)
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="live_reference")
+
+    objects = owned_through("payment")
 
     def __str__(self):
         return self.reference

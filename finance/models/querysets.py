@@ -1,15 +1,17 @@
-from django.db.models import Subquery, Sum
+from django.db.models import Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from accounts.models import StudentProfile
 from coachmaster.core.fields import ZERO_VALUE, MoneyField
 from coachmaster.core.querysets import ScopedQuerySet
 
 
 class OwnRowsQuerySet(ScopedQuerySet):
-    """Rows that belong to one student."""
+    """Rows that belong to one student: own rows, and those of the students of own batches."""
 
-    def owned_by(self, key):
-        return self.filter(student=key)
+    def owned_by(self, user_id):
+        students = StudentProfile.objects.taught_by(user_id).values("pk")
+        return self.filter(Q(student=user_id) | Q(student__in=students))
 
     def total(self):
         return self.aggregate(total=Coalesce(Sum("amount"), ZERO_VALUE))["total"]

@@ -6,6 +6,7 @@ from django.utils import timezone
 from academics.models import Institute
 from coachmaster.core.compiled import compiled
 from coachmaster.core.dates import financial_year_label
+from coachmaster.core.querysets import owned_through
 from finance.gst import place_of_supply
 
 #: The digits of a receipt number. The column has room for two more.
@@ -116,6 +117,8 @@ class ReceiptPrint(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     printed_at = models.DateTimeField(default=timezone.now)
+
+    objects = owned_through("payment")
 
     class Meta:
         ordering = ["payment", "copy"]

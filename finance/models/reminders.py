@@ -4,6 +4,8 @@ from accounts.models import StudentProfile
 from coachmaster.core.fields import MoneyField
 from coachmaster.core.reminders import SentReminder
 
+from .querysets import OwnRowsQuerySet
+
 
 class FeeReminder(SentReminder):
     """A fee reminder that was sent, or opened in WhatsApp."""
@@ -12,6 +14,8 @@ class FeeReminder(SentReminder):
         StudentProfile, on_delete=models.CASCADE, related_name="fee_reminders"
     )
     amount = MoneyField()
+
+    objects = OwnRowsQuerySet.as_manager()
 
     class Meta:
         ordering = ["-sent_at"]

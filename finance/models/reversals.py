@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from coachmaster.core.constraints import DatabaseOnlyConstraint, date_bounds
 from coachmaster.core.fields import BoundedDateField, SingleLineField
+from coachmaster.core.querysets import owned_through
 
 from .payments import Payment
 
@@ -25,6 +26,8 @@ class Reversal(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     voided_at = models.DateTimeField(default=timezone.now)
+
+    objects = owned_through("payment")
 
     class Meta:
         ordering = ["-voided_at"]

@@ -6,10 +6,11 @@ from coachmaster.core.fields import BoundedDateField, MoneyField
 
 from .modes import Mode
 from .payments import Payment
+from .querysets import OwnRowsQuerySet
 from .reminders import FeeReminder
 
 
-class AccountQuerySet(models.QuerySet):
+class AccountQuerySet(OwnRowsQuerySet):
     def with_dues(self):
         return self.filter(balance__gt=0)
 

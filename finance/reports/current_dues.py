@@ -22,11 +22,13 @@ DAY = datetime.timedelta(days=1)
 
 
 class CurrentDues:
+    """The dues of the students of ``user_id``, or of everybody if it is None."""
+
     is_past = False
     sorts = {"owed": ["balance"], "due": ["first_due_on"], "name": ["student__user__full_name"]}
 
-    def __init__(self, on):
-        self.on = on
+    def __init__(self, on, user_id=None):
+        self.on, self.user_id = on, user_id
 
     @property
     def charges(self):
@@ -47,10 +49,11 @@ class CurrentDues:
             accounts = accounts.filter(first_due_on__lt=due_before)
         if at_least:
             accounts = accounts.filter(balance__gte=at_least)
-        is_filtered = any([search, enrollment, age, due_before, at_least])
+        is_filtered = any([search, enrollment, age, due_before, at_least, self.user_id])
         return DuesResults(self, accounts, is_filtered=is_filtered)
 
     def _of_students(self, rows, search, enrollment):
+        rows = rows.restricted_to(self.user_id)
         if search:
             rows = rows.filter(student__in=User.objects.order_by().matching(search).values("pk"))
         charged = Exists(self.charges.filter(enrollment=OuterRef("pk")))

@@ -1,14 +1,16 @@
 from django.utils import timezone
 
 from coachmaster.core.exports import CellType, ExportColumn
+from coachmaster.core.querysets import restricted_id
 
 from .age_groups import AGE_GROUPS
 from .current_dues import CurrentDues
 from .past_dues import PastDues
 
 
-def dues_on(day):
-    return PastDues(day) if day < timezone.localdate() else CurrentDues(day)
+def dues_on(day, user):
+    report = PastDues if day < timezone.localdate() else CurrentDues
+    return report(day, user_id=restricted_id(user))
 
 
 COLUMNS = [

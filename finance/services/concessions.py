@@ -30,8 +30,10 @@ def siblings(student):
     )
 
 
-def first_siblings(student):
-    return list(siblings(student).order_by("user__full_name", "pk")[:5])
+def first_siblings(student, user):
+    """Return up to five siblings that ``user`` may see."""
+    visible = siblings(student).visible_to(user)
+    return list(visible.order_by("user__full_name", "pk")[:5])
 
 
 @transaction.atomic

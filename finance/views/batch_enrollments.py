@@ -7,6 +7,7 @@ from django.utils import timezone
 from academics.models import Batch, Enrollment
 from accounts.models import StudentProfile, User
 from coachmaster.core.money import grouped
+from coachmaster.core.querysets import restricted_id
 from finance.forms.enrollments import BatchEnrollForm
 from finance.models import FeePlan
 from finance.services import enrollments
@@ -17,7 +18,8 @@ MAX_STUDENTS_SHOWN = 50
 def batch_enroll(request, pk):
     """Enroll all students who are ticked or pasted, or none of them."""
     batch = get_object_or_404(
-        Batch.objects.visible_to(request.user).with_class_times().with_strength(), pk=pk
+        Batch.objects.recorded_by(restricted_id(request.user)).with_class_times().with_strength(),
+        pk=pk,
     )
     students = StudentProfile.objects.visible_to(request.user).select_related("user")
     is_searching = "find" in request.POST
@@ -55,7 +57,7 @@ def batch_enroll(request, pk):
 def _enroll(request, form, batch):
     data = form.cleaned_data
     try:
-        form.check_clashes(data["chosen"], batch)
+        form.check_clashes(data["chosen"], batch, by=request.user)
         return enrollments.enroll_several(
             students=data["chosen"],
             batch=batch,

@@ -8,6 +8,7 @@ from academics.models import Batch
 from accounts.models import StudentProfile, student_or_404
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import display, grouped
+from coachmaster.core.querysets import restricted_id
 from coachmaster.core.views import form_page
 from finance.forms.charges import BatchChargeForm, CancelReasonForm, ChargeForm
 from finance.models import Charge, ChargeKind
@@ -51,7 +52,7 @@ def _charge_message(form, to):
 
 def batch_charge(request, pk):
     """Show the students of a batch, then charge those who are ticked."""
-    batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=pk)
+    batch = get_object_or_404(Batch.objects.recorded_by(restricted_id(request.user)), pk=pk)
     students = (
         StudentProfile.objects.filter(enrollments__batch=batch, enrollments__status="active")
         .select_related("user")

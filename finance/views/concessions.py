@@ -28,7 +28,7 @@ def concession_create(request, pk):
     if not unpaid:
         messages.error(request, f"{student} has no unpaid fees, so no concession can be added.")
         return redirect(_fees_url(student))
-    siblings = concessions.first_siblings(student)
+    siblings = concessions.first_siblings(student, request.user)
     form = ConcessionForm(
         request.POST or None,
         lines=unpaid,

@@ -8,7 +8,7 @@ from finance.reports.dues import COLUMNS
 
 
 def dues(request):
-    filters = DuesFilter(request.GET)
+    filters = DuesFilter(request.GET, user=request.user)
     dues = filters.dues
     results = filters.apply(dues)
     if form := export_format(request):

@@ -7,6 +7,7 @@ from academics.models import Batch, Enrollment
 from coachmaster.core.dates import format_date
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display, grouped, plain
+from coachmaster.core.querysets import restricted_id
 from coachmaster.core.views import form_page
 from finance.forms.enrollments import BatchCompletionForm, CompletionForm, EnrollmentForm
 from finance.forms.installments import InstallmentTable
@@ -47,7 +48,7 @@ def enrollment_create(request):
     if terms:
         update_table(table, terms)
     may_concede = request.user.has_perm("finance.add_concession")
-    active = Enrollment.objects.active().filter(student=student)
+    active = Enrollment.objects.visible_to(request.user).active().filter(student=student)
     return render(
         request,
         "finance/enrollments/form.html",
@@ -56,7 +57,7 @@ def enrollment_create(request):
             "table": table,
             "terms": terms,
             "student": student,
-            "siblings": concessions.first_siblings(student) if may_concede else [],
+            "siblings": concessions.first_siblings(student, request.user) if may_concede else [],
             "active": list(active.select_related("batch")),
         },
     )
@@ -83,7 +84,7 @@ def _enroll(request, student, form, table, terms):
     data = form.cleaned_data
     try:
         check_installments(rows, terms.fee, not_before=terms.starts_on)
-        form.check_clashes([student], data["batch"])
+        form.check_clashes([student], data["batch"], by=request.user)
         return enrollments.enroll(
             student=student,
             batch=data["batch"],
@@ -135,7 +136,8 @@ def enrollment_complete(request, enrollment):
 
 def batch_complete(request, pk):
     batch = get_object_or_404(
-        Batch.objects.visible_to(request.user).with_class_times().with_strength(), pk=pk
+        Batch.objects.recorded_by(restricted_id(request.user)).with_class_times().with_strength(),
+        pk=pk,
     )
     form = BatchCompletionForm(
         request.POST or None, initial={"last_day": batch.ends_on or timezone.localdate()}

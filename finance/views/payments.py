@@ -42,6 +42,7 @@ def payment_create(request):
             return redirect(payment)
     today = timezone.localdate()
     fees = fee_status(student, today)
+    enrollments = Enrollment.objects.visible_to(request.user)
     if not form.is_bound:
         form.initial |= {
             "amount": fees.due_now or (fees.next_due.unpaid if fees.next_due else None),
@@ -55,7 +56,7 @@ def payment_create(request):
             "form": form,
             "student": student,
             "fees": fees,
-            "enrollment": Enrollment.objects.filter(student=student).latest_first().first(),
+            "enrollment": enrollments.filter(student=student).latest_first().first(),
         },
     )
 

@@ -67,7 +67,7 @@ def enrollment_transfer(request, enrollment):
 def _transfer(request, enrollment, form, table):
     data = form.cleaned_data
     try:
-        form.check_clashes([enrollment.student], data["batch"], leaving=enrollment)
+        form.check_clashes([enrollment.student], data["batch"], by=request.user, leaving=enrollment)
         return transfers.transfer(
             enrollment=enrollment,
             batch=data["batch"],

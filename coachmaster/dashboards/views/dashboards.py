@@ -9,6 +9,7 @@ from attendance.queries.missing_registers import missing_registers_for
 from attendance.queries.student_attendance import batch_tallies
 from coachmaster.core.dates import month_start
 from coachmaster.dashboards import charts, first_steps
+from coachmaster.dashboards.permissions import ADMIN_DASHBOARD
 from coachmaster.dashboards.queries.institute import (
     COURSES_SHOWN,
     courses_on,
@@ -29,7 +30,7 @@ def home(request):
 
 def dashboard(request):
     user = request.user
-    if user.has_perm("accounts.view_admin_dashboard"):
+    if user.has_perms(ADMIN_DASHBOARD):
         return redirect("dashboards:admin-dashboard")
     if user.is_student:
         return redirect("dashboards:student-dashboard")
