@@ -163,6 +163,9 @@ COMPILED_QUERIES = env.bool("COMPILED_QUERIES", True)
 # The database role of the site, which gets its privileges on tables that another role owns.
 APPLICATION_ROLE = env.db_url("DATABASE_URL")["USER"] if env("DATABASE_URL", default="") else ""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# The key and the file of `manage.py seal`. The site does not read them.
+SEAL_KEY_FILE = env("SEAL_KEY_FILE", default="")
+SEAL_FILE = env("SEAL_FILE", default="")
 
 # Signing in ---------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

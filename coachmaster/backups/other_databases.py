@@ -56,7 +56,7 @@ def environment(url):
 
 def problems_in(url):
     """Return what `verify` finds in the database at ``url``; empty if nothing."""
-    succeeded, output = run_command(url, "verify")
+    succeeded, output = run_command(url, "verify", "--figures-only")
     return "" if succeeded else _without_passed(output)
 
 
@@ -64,7 +64,7 @@ def problems_here():
     """Return what `verify` finds in this database, within the open transaction."""
     output = io.StringIO()
     try:
-        call_command("verify", stdout=output, no_color=True)
+        call_command("verify", figures_only=True, stdout=output, no_color=True)
     except CommandError as error:
         return f"{_without_passed(output.getvalue())}\n{error}"
     return ""

@@ -60,7 +60,7 @@ class TableFile:
     def write(self, file, advance):
         """Write the rows to a binary ``file``; return their number and the SHA-256."""
         rows = self._rows()
-        writers = [_writer(field) for field in self.fields]
+        writers = [cell_writer(field) for field in self.fields]
         buffer, digest, count = io.StringIO(newline=""), hashlib.sha256(), 0
         lines = csv.writer(buffer)
         lines.writerow(self.columns)
@@ -129,12 +129,12 @@ def _is_text(field):
     return isinstance(field, models.CharField | models.TextField)
 
 
-def _writer(field):
+def cell_writer(field):
     if field.is_relation:
         if field.related_model in (ContentType, Permission):
             names = {pk: name for name, pk in _ids_by_name(field.related_model).items()}
             return lambda value: "" if value is None else names[value]
-        return _writer(field.target_field)
+        return cell_writer(field.target_field)
     if _is_text(field):
         return _text_cell
     if isinstance(field, models.JSONField):
