@@ -631,7 +631,7 @@ def test_waiting_file_expires_after_a_day(desk):
     with time_machine.travel("2026-11-24 09:01+05:30", tick=False):
         desk.client.force_login(User.objects.get(email="anita@example.com"))
         assert desk.open().status_code == 404
-        call_command("forget_uploads")
+        call_command("cleanup")
 
     assert not Import.objects.exists()
 
