@@ -170,12 +170,16 @@ def renew_recovery_codes(user):
 
 @transaction.atomic
 def remove_second_factor(user):
-    """Remove all factors of a person who lost them; return whether there were any."""
+    """Remove all factors of a person who lost them, and sign them out everywhere.
+
+    Return whether there were any.
+    """
     person = _locked(user)
     had_factor = has_second_factor(person)
     for kind in [*_FACTORS, StaticDevice]:
         kind.objects.filter(user=person).delete()
     if had_factor:
+        person.devices.sign_out()  # a lost phone may be signed in
         _record(person, "The second factor was removed by the office")
     return had_factor
 

@@ -259,13 +259,14 @@ def test_second_step_ends_with_a_new_password_and_with_deactivation(half_way, in
 
 
 def test_session_gets_a_new_key_at_each_step(client, instructor, app):
-    client.get(LOGIN)
+    keys = [client.session.session_key]
     client.post(LOGIN, {"name": instructor.email, "password": PASSWORD})
-    half = client.session.session_key
+    keys.append(client.session.session_key)
     client.post(SECOND_STEP, {"code": code_of(app)})
+    keys.append(client.session.session_key)
 
-    assert client.session.session_key != half
-    assert not Session.objects.filter(pk=half).exists()
+    assert len(set(keys)) == 3
+    assert [Session.objects.filter(pk=key).exists() for key in keys] == [False, False, True]
 
 
 def test_right_code_is_refused_after_five_wrong_ones(half_way, app):
@@ -345,6 +346,19 @@ def test_admin_removes_the_second_factor_of_somebody_who_lost_it(
     assert "The second factor was removed by the office." in mail.outbox[-1].body
 
 
+def test_removing_it_for_somebody_signs_them_out_everywhere(client, admin, half_way, app):
+    half_way.post(SECOND_STEP, {"code": code_of(app)})
+    program = Caller(app.user)
+    assert is_signed_in(half_way)
+
+    other = Client()
+    other.force_login(admin)
+    other.post(reverse("accounts:person-second-factor-remove", args=[app.user_id]))
+
+    assert not is_signed_in(half_way)
+    assert program("GET", "/auth/me")[0] == 401
+
+
 def test_removing_it_for_somebody_asks_for_the_password_after_ten_minutes(
     client_of, admin, instructor, app
 ):
@@ -370,7 +384,7 @@ def test_nobody_removes_the_second_factor_of_the_owner_or_their_own_this_way(cli
 def test_operator_removes_a_second_factor_by_a_command(instructor, app, capsys):
     call_command("reset_second_factor", "Imran@Example.com")
 
-    assert "Imran Khan can sign in with the password alone." in capsys.readouterr().out
+    assert "Imran Khan was signed out, and needs only the password now." in capsys.readouterr().out
     assert not second_factors.has_second_factor(instructor)
     with pytest.raises(CommandError, match="Imran Khan has no second factor"):
         call_command("reset_second_factor", instructor.email)

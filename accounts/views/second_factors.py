@@ -205,7 +205,7 @@ def person_second_factor_remove(request, pk):
     form = ConfirmedForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
         if second_factors.remove_second_factor(person):
-            messages.success(request, f"{person} can sign in with the password alone.")
+            messages.success(request, f"{person} was signed out, and needs only the password now.")
         else:
             messages.info(request, f"{person} has no second factor.")
         return redirect(person)

@@ -17,5 +17,5 @@ class Command(BaseCommand):
             raise CommandError(f"Nobody has the email address {email}.") from None
         if not remove_second_factor(person):
             raise CommandError(f"{person} has no second factor.")
-        message = f"{person} can sign in with the password alone."
+        message = f"{person} was signed out, and needs only the password now."
         self.stdout.write(self.style.SUCCESS(message))

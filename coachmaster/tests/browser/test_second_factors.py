@@ -1,9 +1,11 @@
 import base64
 import re
+from urllib.parse import parse_qs
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.test import Client
 from django.urls import reverse
 from django_otp.oath import totp
 from playwright.sync_api import expect
@@ -75,9 +77,22 @@ def test_passkey_is_added_and_signs_in(window, admin, instructor):
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("/accounts/login/second-step/")
     assert page_problems(page) == []
-    page.get_by_role("button", name="Use a passkey").click()
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        page.get_by_role("button", name="Use a passkey").click()
 
     expect(page).to_have_url(re.compile("/dashboard/"))
+    assert_used_up(admin, parse_qs(sent.value.post_data)["code-passkey"][0])
+
+
+def assert_used_up(person, answer):
+    """The same answer of the passkey signs nobody in a second time."""
+    thief = Client()
+    thief.post("/accounts/login/", {"name": person.email, "password": PASSWORD})
+    thief.get("/accounts/login/second-step/")
+    page = thief.post("/accounts/login/second-step/", {"code-passkey": answer})
+    assert page.context["form"].errors == {
+        "code": ["The passkey was not accepted. Try again, or enter a code."]
+    }
 
 
 def test_passkey_confirms_a_step_and_nothing_typed_is_lost(window, admin, instructor):
