@@ -34,7 +34,7 @@ def readiness(request):
     try:
         missing = known_migrations() - applied_migrations()
     except Error as error:
-        logger.error("not ready: %s", " ".join(str(error).split()))
+        logger.error("not ready: %s", str(error).partition("\n")[0])
         return HttpResponse("unavailable", content_type="text/plain", status=503)
     if missing:
         logger.error("not ready: %s migrations are not applied", len(missing))

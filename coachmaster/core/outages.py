@@ -83,7 +83,8 @@ def _is_table_missing(error):
 
 
 def unavailable(request, error):
-    logger.error("database unavailable: %s", " ".join(str(error).split()))
+    # The further lines of a message may contain parts of the query.
+    logger.error("database unavailable: %s", str(error).partition("\n")[0])
     may_have_saved = request.method not in ("GET", "HEAD", "OPTIONS")
     context = {"may_have_saved": may_have_saved, "request_id": request_id()}
     return HttpResponse(render_to_string("503.html", context), status=503)

@@ -1,4 +1,5 @@
 import json
+import logging
 import re
 import smtplib
 
@@ -211,6 +212,12 @@ def test_line_break_in_an_address_makes_no_second_line(client, formatted):
 
     assert all("2026-11-24 INFO" not in line[:30] for line in formatted.lines)
     assert len([line for line in formatted.lines if "coachmaster.access" in line]) == 1
+
+
+def test_message_with_a_line_break_is_one_line(formatted):
+    logging.getLogger("library").warning("first\nsecond")
+
+    assert len(formatted.lines) == 1
 
 
 # Events ----------------------------------------------------------------------------------------
@@ -506,7 +513,7 @@ def test_log_of_the_documented_server_shows_the_address_and_no_secret_link(tmp_p
             X_Forwarded_For="198.51.100.7",
             Referer="http://localhost/r/SECRET/",
         )
-        lines = site.lines()
+    lines = site.lines()
 
     assert "SECRET" not in "\n".join(lines)
     (line,) = [json.loads(line) for line in lines if '"coachmaster.access"' in line]

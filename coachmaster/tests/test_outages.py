@@ -1,4 +1,6 @@
+import contextlib
 import datetime
+import logging
 import sqlite3
 
 import psycopg
@@ -80,6 +82,13 @@ def owing(student):
     return student
 
 
+def pay(client, student):
+    """Send the form without opening it."""
+    url = f"{reverse('finance:payment-create')}?student={student.pk}"
+    sent = {"token": "one-token", "amount": "5000", "mode": "cash"}
+    return client.post(url, {**sent, "paid_on": timezone.localdate().isoformat()})
+
+
 def test_payment_after_deadlock_is_recorded_once(client_of, admin, owing, failing):
     client = client_of(admin)
     failing(1)
@@ -97,9 +106,7 @@ def test_written_use_of_the_session_does_not_prevent_the_repeat(client_of, admin
     failing(1)
 
     with time_machine.travel(timezone.now() + datetime.timedelta(minutes=5)):
-        url = f"{reverse('finance:payment-create')}?student={owing.pk}"
-        sent = {"token": "t", "amount": "5000", "mode": "cash", "paid_on": timezone.localdate()}
-        response = client.post(url, sent)
+        response = pay(client, owing)
 
     assert response.url == Payment.objects.get().get_absolute_url()
 
@@ -252,6 +259,15 @@ def interrupt():
     return interrupt
 
 
+def other_connection():
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return sqlite3.connect(database["NAME"], timeout=0)
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
+    names = {key: database[name] for key, name in names.items()}
+    return psycopg.connect(port=database["PORT"], **names)
+
+
 class Outage:
     """Ends the connection on PostgreSQL; on SQLite, another connection locks the database."""
 
@@ -269,17 +285,14 @@ class Outage:
 
     def start(self):
         if connection.vendor == "postgresql":
-            database = connection.settings_dict
-            names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
-            names = {key: database[name] for key, name in names.items()}
-            with psycopg.connect(port=database["PORT"], **names) as other:
+            with other_connection() as other:
                 backend = connection.connection.info.backend_pid
                 other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
             return True
         if connection.in_atomic_block:
             return False  # The lock is already held.
         connection.connection.execute("PRAGMA busy_timeout = 0")
-        self.other = sqlite3.connect(connection.settings_dict["NAME"], timeout=0)
+        self.other = other_connection()
         self.other.execute("BEGIN EXCLUSIVE")
         return True
 
@@ -296,11 +309,8 @@ def test_payment_is_recorded_once_whenever_the_database_fails(
     settings.SESSION_SAVE_EVERY_REQUEST = True
     client = client_of(admin)
     client.raise_request_exception = False
-    token = post(client, owing, amount="").context["form"]["token"].value()
-    url = f"{reverse('finance:payment-create')}?student={owing.pk}"
-    sent = {"token": token, "amount": "5000", "mode": "cash", "paid_on": timezone.localdate()}
 
-    statuses = interrupt(lambda: client.post(url, sent))
+    statuses = interrupt(lambda: pay(client, owing))
 
     assert set(statuses[:-1]) == {503}
     assert len(statuses) > 5
@@ -355,6 +365,48 @@ def test_failed_query_of_the_validation_is_not_taken_for_a_duplicate(admin, inte
 
     assert set(statuses[:-1]) == {503}
     assert statuses[-1] == 201
+
+
+@pytest.fixture
+def desk(client_of, admin):
+    return client_of(admin)
+
+
+@pytest.fixture
+def lock(desk, owing):
+    """Another connection that holds a lock which payments need; nobody waits for long."""
+    is_sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 50" if is_sqlite else "SET lock_timeout = 50")
+    with contextlib.closing(other_connection()) as other:
+        other.execute(
+            "BEGIN IMMEDIATE" if is_sqlite else "LOCK TABLE finance_account IN EXCLUSIVE MODE"
+        )
+        yield other
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_payment_that_meets_a_lock_is_answered_by_503(desk, owing, lock, caplog):
+    assert pay(desk, owing).status_code == 503
+
+    assert caplog.messages.count("database busy, trying again") == 1
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_payment_that_meets_a_short_lock_is_recorded(desk, owing, lock):
+    class Release(logging.Handler):
+        def emit(self, record):
+            lock.rollback()
+
+    handler = Release()
+    logging.getLogger("coachmaster.core.outages").addHandler(handler)
+
+    response = pay(desk, owing)
+
+    logging.getLogger("coachmaster.core.outages").removeHandler(handler)
+    assert response.url == Payment.objects.get().get_absolute_url()
 
 
 sqlite_only = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="about SQLite's file")
