@@ -95,14 +95,33 @@ def assert_used_up(person, answer):
     }
 
 
+def let_eleven_minutes_pass():
+    session = SessionStore(Session.objects.get().pk)
+    session["password_entered_at"] -= 11 * 60
+    session.save()
+
+
+def test_page_asks_for_the_password_and_adds_staff_with_what_was_entered(browse, admin):
+    page = browse(admin)
+    let_eleven_minutes_pass()
+    page.goto(f"{reverse('accounts:person-create')}?role=Instructor")
+    page.get_by_label("Full name").fill("Ravi “R” Rao")
+    page.get_by_label("Email").fill("ravi@example.com")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
+    assert page_problems(page) == []
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+
+    expect(page.get_by_text("Ravi “R” Rao added.").first).to_be_visible()
+
+
 def test_passkey_confirms_a_step_and_nothing_typed_is_lost(window, admin, instructor):
     page, _ = window
     enter_password(page, admin)
     add_passkey(page, "Phone")
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
-    session = SessionStore(Session.objects.get().pk)
-    session["password_entered_at"] -= 11 * 60
-    session.save()
+    let_eleven_minutes_pass()
 
     page.goto(reverse("accounts:person-role", args=[instructor.pk]))
     page.get_by_label("Admin", exact=True).check()
