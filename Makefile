@@ -10,7 +10,7 @@ PRODUCTION := DEBUG=off SITE_URL=https://coachmaster.example SECRET_KEY=$(CHECKS
 SCALE ?= 9
 CROWD ?= 0
 
-.PHONY: help run test test-fast check soak bench lock clean requirements requirements-dev
+.PHONY: help run test test-fast check soak bench lock sbom clean requirements requirements-dev
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -48,6 +48,11 @@ lock: requirements-dev ## Resolve requirements*.in into the pinned requirements*
 		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
+
+sbom: requirements-dev ## Write the list of all parts by others, build/sbom.json (CycloneDX)
+	@mkdir -p build
+	.venv/bin/cyclonedx-py environment --output-reproducible -o build/environment.json $(VENV)
+	$(VENV) scripts/sbom.py build/environment.json build/sbom.json
 
 clean: ## Delete generated files; the database, .env and the secret key stay
 	rm -rf staticfiles build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test*.sqlite3
