@@ -74,10 +74,11 @@ MIDDLEWARE = [
     "coachmaster.core.health.probes",
     "coachmaster.core.logs.access_log",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "coachmaster.core.middleware.browser_policies",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "coachmaster.core.middleware.json_under_api",
+    "coachmaster.core.middleware.api_needs_https",
     "coachmaster.core.middleware.refuse_methods",
     "coachmaster.core.middleware.refuse_nul",
     "accounts.middleware.EndedSessionMiddleware",
@@ -120,6 +121,8 @@ TEMPLATES = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
+# Messages name people and amounts, so they are not kept in a cookie.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 MESSAGE_TAGS = {messages.ERROR: "danger"}
 
 # Database -----------------------------------------------------------------------------------------
@@ -215,6 +218,8 @@ DEVICE_COOKIE_AGE = 365 * 24 * 3600
 CSRF_FAILURE_VIEW = "accounts.views.csrf_failure.csrf_failure"
 
 SECURE_SSL_REDIRECT = HTTPS
+# Programs are told, not redirected: else a token sent over http would go unnoticed.
+SECURE_REDIRECT_EXEMPT = [r"^api/"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS and env.bool("HSTS_PRELOAD", True)
@@ -263,6 +268,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Source maps are for developers; compressing Swagger UI's takes half of the time of collectstatic.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -302,7 +302,7 @@ def test_device_can_check_in_another_student_to_another_class(asha, batch, instr
 def test_unsigned_device_cookie_is_ignored(asha, batch, instructor):
     phone = phone_of(asha)
     phone.get(code(batch, instructor), follow=True)
-    phone.cookies["device"] = "made-up"
+    phone.cookies["check-in"] = "made-up"
 
     assert "does not accept cookies" in refusal(phone.post(CHECK_IN))
     assert the_mark() == []

@@ -22,6 +22,7 @@ from attendance.services.sheets import (
 from coachmaster.core.qr import qr_svg
 
 _TICKET, _DEVICE = "check-in", "device"
+_DEVICE_COOKIE = "__Host-check-in" if settings.HTTPS else "check-in"
 _ONE_YEAR = 365 * 24 * 3600
 
 
@@ -93,7 +94,7 @@ def check_in(request):
     if not request.user.is_student:
         raise PermissionDenied
     ticket = services.Ticket.from_session(request.session.get(_TICKET))
-    device = request.get_signed_cookie(_DEVICE, default="", salt=_DEVICE)
+    device = request.get_signed_cookie(_DEVICE_COOKIE, default="", salt=_DEVICE)
     if ticket and request.method == "POST":
         return _check_in(request, ticket, device)
     context, new_device = {}, ""
@@ -130,7 +131,7 @@ def _check_in(request, ticket, device):
 
 def _set_device(response, device):
     response.set_signed_cookie(
-        _DEVICE,
+        _DEVICE_COOKIE,
         device,
         salt=_DEVICE,
         max_age=_ONE_YEAR,

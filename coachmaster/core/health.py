@@ -18,14 +18,17 @@ def probes(get_response):
     answers = {"/healthz": health, "/readyz": readiness}
 
     def middleware(request):
-        return answers.get(request.path, get_response)(request)
+        response = answers.get(request.path, get_response)(request)
+        response.setdefault("X-Content-Type-Options", "nosniff")
+        response.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        return response
 
     return middleware
 
 
 @require_safe
 def health(request):
-    return HttpResponse("ok", content_type="text/plain")
+    return HttpResponse("ok", content_type="text/plain; charset=utf-8")
 
 
 @require_safe
@@ -35,11 +38,11 @@ def readiness(request):
         missing = known_migrations() - applied_migrations()
     except Error as error:
         logger.error("not ready: %s", str(error).partition("\n")[0])
-        return HttpResponse("unavailable", content_type="text/plain", status=503)
+        return HttpResponse("unavailable", content_type="text/plain; charset=utf-8", status=503)
     if missing:
         logger.error("not ready: %s migrations are not applied", len(missing))
-        return HttpResponse("unavailable", content_type="text/plain", status=503)
-    return HttpResponse("ok", content_type="text/plain")
+        return HttpResponse("unavailable", content_type="text/plain; charset=utf-8", status=503)
+    return HttpResponse("ok", content_type="text/plain; charset=utf-8")
 
 
 @functools.cache

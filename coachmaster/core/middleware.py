@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 
@@ -42,6 +43,18 @@ def _is_json(response):
 
 PAGE_METHODS = ["GET", "HEAD", "POST"]
 API_METHODS = [*PAGE_METHODS, "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def api_needs_https(get_response):
+    """Refuse calls of the API over http, if the site has https."""
+
+    def middleware(request):
+        is_insecure = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        if is_insecure and request.path.startswith("/api/"):
+            return ApiResponse({"message": "Use https. Renew a token that was sent."}, 403)
+        return get_response(request)
+
+    return middleware
 
 
 def refuse_methods(get_response):

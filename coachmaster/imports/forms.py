@@ -1,11 +1,14 @@
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import FileExtensionValidator
 
+from coachmaster.core.importers.reader import ZIP_START
 from coachmaster.core.money import grouped
 
 from . import services, upload_limits
 from .reports import SHOWN
 
+_WORKBOOKS, _TEXTS = ("xlsx", "ods"), ("csv", "txt", "tsv")
 _MEGABYTES = upload_limits.MOST_BYTES // 1024 // 1024
 
 
@@ -16,6 +19,11 @@ class UploadForm(forms.Form):
         help_text=f"XLSX, ODS or CSV, at most {_MEGABYTES} MB and "
         f"{grouped(upload_limits.MOST_ROWS)} rows. The first row contains the column names.",
         widget=forms.FileInput(attrs={"accept": ".xlsx,.ods,.csv,.txt,.tsv"}),
+        validators=[
+            FileExtensionValidator(
+                [*_WORKBOOKS, *_TEXTS], "Choose a file that ends in .xlsx, .ods or .csv."
+            )
+        ],
         error_messages={"required": "Choose a file.", "empty": "The file is empty."},
     )
     encoding = forms.ChoiceField(
@@ -38,6 +46,13 @@ class UploadForm(forms.Form):
             raise ValidationError(
                 f"More than {_MEGABYTES} MB. Split the file, or ask the person who runs the "
                 "server to import it with the import command."
+            )
+        is_workbook = file.read(4) == ZIP_START
+        file.seek(0)
+        if is_workbook != file.name.lower().endswith(_WORKBOOKS):
+            raise ValidationError(
+                f"This {'is' if is_workbook else 'is not'} a workbook, but its name says "
+                "otherwise. Save it again in the spreadsheet."
             )
         return file
 

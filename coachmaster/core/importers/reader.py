@@ -24,7 +24,7 @@ _NOT_A_TABLE = {
     b"%PDF": "This is a PDF, not a table. Choose an XLSX, ODS or CSV file.",
     b"\x1f\x8b": "This is a compressed file. Unpack it first.",
 }
-_ZIP = b"PK\x03\x04"
+ZIP_START = b"PK\x03\x04"
 _HOW_TO_SAVE = "In the spreadsheet choose “Save as”, “CSV UTF-8”, or choose the workbook itself."
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -45,7 +45,7 @@ def check_encoding(name):
 def open_table(path, encoding=None, sheet=None, *, limits=None):
     """Open a CSV file, or a sheet of an XLSX or ODS workbook. Raise `Unreadable`."""
     path = Path(path)
-    if _first_bytes(path) == _ZIP:
+    if _first_bytes(path) == ZIP_START:
         return SheetTable(path, sheet, limits)
     if sheet is not None:
         raise Unreadable("A CSV file has no sheets. Choose a workbook, or name no sheet.")

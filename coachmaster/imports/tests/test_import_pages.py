@@ -502,12 +502,28 @@ def test_openeducat_files_are_imported_with_their_own_headers(desk, way):
     ],
 )
 def test_unreadable_upload_is_refused_with_a_sentence(desk, content, sentence):
-    answer = desk.upload(content)
+    name = "students.xlsx" if content.startswith(b"PK") else "students.csv"
+    answer = desk.upload(content, name=name)
 
     shown = answer.content.decode() if answer.status_code == 200 else desk.open().content.decode()
     assert sentence in shown.replace("&quot;", '"')
     assert "--" not in shown.split("<main")[1].replace("<!--", "")
     assert StudentProfile.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("students.exe", b"name\nAsha\n", "Choose a file that ends in .xlsx, .ods or .csv."),
+        ("students", b"name\nAsha\n", "Choose a file that ends in .xlsx, .ods or .csv."),
+        ("students.csv", xlsx([["name"], ["Asha"]]), "This is a workbook, but its name says"),
+        ("students.xlsx", b"name\nAsha\n", "This is not a workbook, but its name says"),
+        ("students.ods", b"%PDF-1.7", "This is not a workbook, but its name says"),
+    ],
+)
+def test_name_and_content_of_an_upload_must_agree(desk, name, content, sentence):
+    assert sentence in desk.upload(content, name=name).content.decode()
+    assert not Import.objects.exists()
 
 
 def test_file_of_too_many_bytes_needs_the_command(desk):
