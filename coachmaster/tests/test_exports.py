@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 
 from academics.models import Course
-from academics.tests.factories import BatchFactory, CourseFactory, HolidayFactory
+from academics.tests.factories import BatchFactory, CourseFactory
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.tests.imports import run_import
 from finance.tests.factories import enrolled, paid
@@ -218,15 +218,6 @@ def test_student_exports_only_own_payments(batch, client_of, admin, student):
 
 def test_unknown_format_shows_the_page(desk):
     assert "text/html" in desk.get(reverse("academics:course-list"), {"as": "exe"})["Content-Type"]
-
-
-def test_export_of_a_list_is_logged_with_the_user(desk, admin, caplog):
-    caplog.set_level("INFO")
-    HolidayFactory(day=datetime.date(2026, 6, 1))
-
-    table(desk, "academics:holiday-list")
-
-    assert f"user {admin.pk} exports /holidays/?as=csv" in caplog.text
 
 
 def test_query_count_grows_with_chunks_not_rows(desk, queries_of):
