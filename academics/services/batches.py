@@ -92,8 +92,6 @@ def _date_errors(batch, enrollments):
 
 def check_removed_times(batch, slots):
     """Raise ValidationError if a coming class at these times was changed."""
-    if not slots:
-        return
     starts = {(slot.weekday, slot.starts_at) for slot in slots}
     changes = ClassChange.objects.filter(batch=batch, day__gte=timezone.localdate())
     for change in changes.order_by("day", "starts_at"):

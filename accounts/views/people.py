@@ -141,9 +141,10 @@ def _after_adding(request, person):
 
 def _changes_email(request, pk):
     """Whoever may change the address to sign in with can take over the account."""
-    email = request.POST.get("email")
-    person = User.objects.filter(pk=pk).first()
-    return email is not None and person is not None and email.strip().lower() != person.email
+    email, people = request.POST.get("email"), User.objects.visible_to(request.user)
+    if email is None or not request.user.has_perm("accounts.change_user"):
+        return False
+    return people.filter(pk=pk).exclude(email=email.strip().lower()).exists()
 
 
 @asks_again(when=_changes_email)

@@ -238,7 +238,8 @@ def import_correct(request, pk):
 
 
 def _adds_staff(request, pk):
-    return Import.objects.filter(pk=pk, kind="instructors").exists()
+    uploads = Import.objects.visible_to(request.user)
+    return uploads.filter(pk=pk, kind="instructors").exists()
 
 
 @require_POST
