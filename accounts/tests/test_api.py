@@ -340,6 +340,17 @@ def test_weak_password_is_refused(db):
     )
 
 
+def test_password_that_an_admin_sets_has_the_length_of_the_role(admin):
+    caller = Caller(admin)
+    errors = {"password": ["This password is too short. It must contain at least 12 characters."]}
+
+    def add(**changes):
+        return caller("POST", "/auth/register", {**ASHA, "password": "wxq-71hf", **changes})
+
+    assert add(role="instructor") == (400, {"message": "Check password.", "errors": errors})
+    assert add(role="student")[0] == 201
+
+
 def test_closed_registration_still_lets_admins_add_people(admin, settings):
     settings.REGISTRATION_OPEN = False
     closed = (403, {"message": "Registration is closed. Ask the office for an account."})

@@ -81,6 +81,7 @@ def test_page_lists_browsers_and_programs_with_their_addresses(student, admin):
     text = page.content.decode()
     assert text.count("This device") == 1
     assert text.count("API token") == 1
+    assert "About the API" in text
     assert text.count(">\n                    Sign out</button>") == 2
 
 
@@ -93,7 +94,9 @@ def test_expired_sessions_and_tokens_are_not_listed(student, clock):
     Caller(student)
     clock.shift(datetime.timedelta(days=31))
 
-    assert len(seen(sign_in(student.user).get(reverse(LIST)))) == 1
+    page = sign_in(student.user).get(reverse(LIST))
+    assert len(seen(page)) == 1
+    assert "About the API" not in page.content.decode()
 
 
 @pytest.mark.parametrize(

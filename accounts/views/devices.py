@@ -9,9 +9,11 @@ from .people import manageable_person
 
 
 def device_list(request):
+    devices = list(request.user.devices.signed_in())
     context = {
-        "devices": request.user.devices.signed_in(),
-        "has_others": other_devices(request, request.user).signed_in().exists(),
+        "devices": devices,
+        "has_others": len(devices) > 1,
+        "has_programs": any(device.token_id for device in devices),
     }
     return render(request, "accounts/devices/list.html", context)
 
