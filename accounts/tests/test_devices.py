@@ -197,6 +197,20 @@ def test_everything_else_is_signed_out_with_one_button(student, admin):
     assert "Sign out everywhere else" not in here.get(reverse(LIST)).content.decode()
 
 
+def test_signing_out_other_devices_asks_for_the_password_after_ten_minutes(clock, admin):
+    own, other = sign_in(admin), sign_in(admin)
+    one = reverse("accounts:device-sign-out", args=[device_of(other).pk])
+    clock.shift(10 * MINUTE + SECOND)
+
+    for page in (one, reverse("accounts:sign-out-others")):
+        assert own.post(page).context["form"].errors == {}
+        assert "own_password" in own.post(page, {"own_password": "wrong"}).context["form"].errors
+    assert is_signed_in(other)
+
+    assert own.post(one, {"own_password": PASSWORD}).url == reverse(LIST)
+    assert not is_signed_in(other)
+
+
 def test_devices_of_others_cannot_be_signed_out(student, admin):
     theirs = sign_in(admin)
 

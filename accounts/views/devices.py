@@ -5,6 +5,7 @@ from django.views.decorators.http import require_POST
 from accounts.services.devices import other_devices
 from coachmaster.core.logs import log_event
 
+from .confirmation import asks_again
 from .people import manageable_person
 
 
@@ -19,6 +20,7 @@ def device_list(request):
 
 
 @require_POST
+@asks_again()
 def device_sign_out(request, pk):
     devices = other_devices(request, request.user)
     device = get_object_or_404(devices, pk=pk)
@@ -29,6 +31,7 @@ def device_sign_out(request, pk):
 
 
 @require_POST
+@asks_again()
 def sign_out_others(request):
     other_devices(request, request.user).sign_out()
     log_event("devices signed out", account=request.user.pk)
