@@ -73,24 +73,23 @@ def check_code(user, code):
 
     A code works once. Call it outside of a transaction, so that a rollback does not undo the count.
     """
-    tries = throttling.code_tries(user)
-    throttling.count_tries(*tries)
-    if not _use_code(user, code):
-        log_event("second factor failed", account=user.pk)
-        raise ValidationError(WRONG_CODE, code="wrong")
-    throttling.forgive_tries(*tries)
+    _check(user, lambda: _use_code(user, code), WRONG_CODE)
 
 
 def check_answer(request, user, answer):
-    """Do the same for a code or the answer of a passkey, a JSON object."""
-    if not answer.startswith("{"):
+    """Check a code, or the answer of a passkey, which is a JSON object, like `check_code`."""
+    if answer.startswith("{"):
+        _check(user, lambda: passkeys.is_accepted(request, user, answer), WRONG_PASSKEY)
+    else:
         check_code(user, answer)
-        return
+
+
+def _check(user, is_valid, message):
     tries = throttling.code_tries(user)
     throttling.count_tries(*tries)
-    if not passkeys.is_accepted(request, user, answer):
+    if not is_valid():
         log_event("second factor failed", account=user.pk)
-        raise ValidationError(WRONG_PASSKEY, code="wrong")
+        raise ValidationError(message, code="wrong")
     throttling.forgive_tries(*tries)
 
 
@@ -107,7 +106,7 @@ def _use_code(user, code):
         )
         if is_valid and not is_from_app:
             left = recovery_codes_left(user)
-            message = f"One of your recovery codes was used; {left} are left."
+            message = f"One of your recovery codes was used. Codes left: {left}."
             emails.notify_account_changed(user, message)
     return is_valid
 

@@ -226,7 +226,7 @@ def test_recovery_code_works_once_and_tells_the_person(
     client.post(LOGIN, {"name": instructor.email, "password": PASSWORD})
 
     assert client.post(SECOND_STEP, {"code": codes[3]}).context["form"].errors == {"code": [WRONG]}
-    assert "One of your recovery codes was used; 9 are left." in mail.outbox[-1].body
+    assert "One of your recovery codes was used. Codes left: 9." in mail.outbox[-1].body
 
 
 def test_code_of_somebody_else_is_refused(half_way, admin):
