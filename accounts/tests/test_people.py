@@ -221,6 +221,18 @@ def test_role_is_chosen_by_the_query_string(client_of, admin):
     assert list(form.fields) == ["full_name", "email", "phone"]
 
 
+def test_person_added_without_the_whole_institute_is_not_opened(client_of, front_desk):
+    whole = Permission.objects.get(codename="see_whole_institute")
+    front_desk.membership.group.permissions.remove(whole)
+    client = client_of(front_desk)
+
+    response = add(client, role="Student", full_name="Asha Verma")
+
+    assert response["Location"] == reverse("accounts:person-create")
+    page = client.get(response["Location"]).content.decode()
+    assert "Asha Verma added with admission number 26-00001." in page
+
+
 @pytest.mark.parametrize("role", [INSTRUCTOR, ADMIN])
 def test_staff_require_an_email(client_of, admin, role):
     response = add(client_of(admin), role=role, full_name="Imran Khan")

@@ -132,6 +132,8 @@ def _after_adding(request, person):
     if is_invited:
         message += f" A link to set a password was sent to {person.email}."
     messages.success(request, message)
+    if not User.objects.visible_to(request.user).filter(pk=person.pk).exists():
+        return redirect("accounts:person-create")
     if "enroll" in request.POST:
         if not is_invited:
             messages.info(request, f"Open {person}’s page to get a link to set a password.")

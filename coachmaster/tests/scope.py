@@ -80,6 +80,7 @@ class Half:
         )
         self.student = self.new_student("student")
         self.enrollment = self.enroll(self.student)
+        self.enroll(self.new_student("classmate"))
         self.add_money()
         self.add_attendance()
         self.add_leaver()

@@ -328,17 +328,20 @@ def column(response, name):
 
 def test_people_are_oneself_and_the_students_of_own_batches(clerk, halves):
     ours, _ = halves
-    own = ["Sparrow leaver", "Sparrow student", "Sparrow teacher"]
+    own = ["Sparrow classmate", "Sparrow leaver", "Sparrow student", "Sparrow teacher"]
 
     assert column(clerk.get("/people/?as=csv"), "Name") == own
     status, users = Caller(ours.teacher)("GET", "/users")
     assert (status, [user["full_name"] for user in users["users"]]) == (200, own)
-    assert users["total"] == 3
+    assert users["total"] == 4
 
 
 @pytest.mark.parametrize(
     ("days", "students"),
-    [(0, ["Sparrow student"]), (1, ["Sparrow leaver", "Sparrow student"])],
+    [
+        (0, ["Sparrow classmate", "Sparrow student"]),
+        (1, ["Sparrow classmate", "Sparrow leaver", "Sparrow student"]),
+    ],
     ids=["today", "yesterday"],
 )
 def test_dues_and_their_totals_are_those_of_own_students(clerk, halves, days, students):
