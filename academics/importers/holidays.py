@@ -54,7 +54,7 @@ class HolidayImporter(Importer):
                 new.append(Holiday(day=day, name=row["name"]))
             elif changes := set_changes(holidays[day], {"name": row["name"]}):
                 changed[holidays[day]] = changes
-        if new and changed and result.refuses_existing:
+        if new and changed and result.refuses_existing_in:
             result.refuse_existing(row)
         elif new:
             result.add_created(row)

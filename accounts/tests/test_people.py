@@ -9,11 +9,12 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.tests.factories import EnrollmentFactory
+from academics.tests.factories import BatchFactory, EnrollmentFactory
 from accounts.models import Membership, User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 from accounts.services import people
 from accounts.services.people import deactivate, update_person
+from finance.tests.factories import enrolled
 
 from .factories import PASSWORD, StudentFactory, UserFactory
 
@@ -550,3 +551,17 @@ def test_empty_role_offers_to_add_the_first_person(client_of, admin):
         reverse("accounts:person-list"), {"role": "Student", "q": "asha"}
     ).content.decode()
     assert "No people match" in searched and "Add the first person" not in searched
+
+
+def test_question_for_the_password_does_not_reveal_an_email(client_of, instructor):
+    student = StudentFactory(user__email="asha@example.com")
+    enrolled(student=student, batch=BatchFactory(instructor=instructor))
+    client, page = client_of(instructor), reverse("accounts:person-update", args=[student.pk])
+
+    with time_machine.travel(timezone.now() + datetime.timedelta(minutes=11)):
+        answers = [
+            client.post(page, {"email": email}).status_code
+            for email in ("asha@example.com", "guessed@example.com")
+        ]
+
+    assert answers == [403, 403]

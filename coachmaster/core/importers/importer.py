@@ -128,7 +128,12 @@ def _empty_result(importer):
         return ImportResult()
     if not importer.is_allowed(importer.by):
         raise PermissionDenied
-    return ImportResult(refuses_existing=not importer.may_change(importer.by))
+    is_limited = not importer.may_change(importer.by)
+    return ImportResult(refuses_existing_in=_label_columns(importer)[0] if is_limited else "")
+
+
+def _label_columns(importer):
+    return importer.label_columns or [column.name for column in importer.columns[:1]]
 
 
 def _read(reader, table, skip, result, advance):
@@ -187,7 +192,7 @@ def _fill_in_values(importer, table, columns, corrections, result):
         waiting.setdefault(imported.line, []).append(imported)
     if not waiting:
         return
-    labels = importer.label_columns or [column.name for column in importer.columns[:1]]
+    labels = _label_columns(importer)
     with contextlib.suppress(Unreadable):
         for line, cells in table:
             corrected = corrections.get(line, {})

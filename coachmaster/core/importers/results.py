@@ -56,8 +56,8 @@ class ImportedRow:
 
 @dataclass
 class ImportResult:
-    #: The user may add records, but not change them.
-    refuses_existing: bool = False
+    #: The column of the problem if the user may not change records; "" if they may.
+    refuses_existing_in: str = ""
     created: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -83,7 +83,7 @@ class ImportResult:
 
     def add_changed(self, row, changes, key):
         """Count a row that changes the record ``key``; ``changes`` come from `set_changes`."""
-        if self.refuses_existing:
+        if self.refuses_existing_in:
             self.refuse_existing(row)
             return
         self.changed += 1
@@ -95,14 +95,14 @@ class ImportResult:
             self.changed_rows.append(ImportedRow(row.line, values, key=key))
 
     def add_existing(self, row, changes, key):
-        if changes or self.refuses_existing:
+        if changes or self.refuses_existing_in:
             self.add_changed(row, changes, key)
         else:
             self.unchanged += 1
 
     def refuse_existing(self, row):
         sentence = "Exists already, and your role does not permit changing it. Skip this row."
-        self.problems.append(ImportProblem(row.line, "", "", sentence))
+        self.add_error(row, self.refuses_existing_in, sentence)
 
     def add_error(self, row, column, error):
         """Add a sentence or a ValidationError."""

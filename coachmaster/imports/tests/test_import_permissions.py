@@ -90,6 +90,8 @@ def test_file_does_not_change_a_fee_without_the_permission_to_change_courses(imp
 
     course.refresh_from_db()
     assert course.total_fee == 125000
+    (problem,) = Import.objects.get().report["problems"]
+    assert (problem["line"], problem["value"]) == (2, "JEE")
 
 
 def test_unchanged_row_is_refused_too_so_that_a_file_cannot_ask_for_values(imported, student):
