@@ -7,12 +7,13 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.forms.passwords import PasswordChangeForm
-from accounts.models import User
+from accounts.models import Device, User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 from accounts.services import second_factors
 from accounts.services.people import add_person, change_role, deactivate
@@ -76,6 +77,24 @@ def test_requests_while_their_session_is_ended_get_the_page_or_the_sign_in_page(
 
         assert set(at_once(*[get] * 4, end)) <= {200, 302}
         assert get() == 302
+
+
+def test_session_ended_while_its_device_is_added_again_is_signed_out():
+    def end_session(**kwargs):
+        Session.objects.all().delete()
+
+    client = Client()
+    with time_machine.travel(timezone.now() - datetime.timedelta(minutes=2)):
+        client.force_login(UserFactory())
+    Device.objects.all().delete()  # as after a change of the session's key
+    pre_save.connect(end_session, sender=Device)
+    try:
+        response = client.get(reverse("accounts:me"))
+    finally:
+        pre_save.disconnect(end_session, sender=Device)
+
+    assert response.url == f"{reverse('accounts:login')}?next={reverse('accounts:me')}"
+    assert not Device.objects.exists()
 
 
 def test_two_admins_cannot_remove_each_other():
