@@ -131,6 +131,7 @@ OPEN_TO_EVERYBODY = {
     "accounts:app-add",
     "accounts:calendar-link-renew",
     "accounts:device-list",
+    "accounts:device-sign-out",  # asks for the password first
     "accounts:login",
     "accounts:logout",
     "accounts:me",
@@ -159,7 +160,6 @@ OWN = {
     "POST /auth/login",
     "academics:calendar-feed",
     "accounts:app-remove",
-    "accounts:device-sign-out",
     "accounts:invitation",
     "accounts:passkey-remove",
     "accounts:passkey-update",
