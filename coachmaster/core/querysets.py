@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.db import models
 
 SEE_WHOLE_INSTITUTE = "accounts.see_whole_institute"
@@ -22,10 +24,15 @@ class ScopedQuerySet(models.QuerySet):
         return self if user_id is None else self.owned_by(user_id)
 
     def owned_by(self, user_id):
-        owners = self.model._meta.get_field(self.owner).related_model._default_manager
-        return self.filter(**{f"{self.owner}__in": owners.order_by().owned_by(user_id)})
+        model: Any = self.model._meta.get_field(self.owner).related_model
+        owners = model._default_manager.order_by().owned_by(user_id)
+        return self.filter(**{f"{self.owner}__in": owners})
 
 
 def owned_through(name):
     """Return a manager of rows that belong to the owners of their foreign key ``name``."""
-    return type("OwnedThroughQuerySet", (ScopedQuerySet,), {"owner": name}).as_manager()
+
+    class OwnedThroughQuerySet(ScopedQuerySet):
+        owner = name
+
+    return OwnedThroughQuerySet.as_manager()
