@@ -80,7 +80,7 @@ class ConfirmationMixin:
         return ""
 
     def clean_own_code(self):
-        sign_in.record_confirmation(self.request)
+        sign_in.record_confirmation(self.request, by_factor=True)
         return ""
 
     def clean(self):

@@ -22,6 +22,7 @@ from accounts.models import SignInRules, User
 from coachmaster.core.logs import log_event
 
 from . import emails, passkeys
+from .devices import other_devices
 
 RECOVERY_CODES = 10
 WRONG_CODE = "This is not valid. Enter the newest code of the app, or an unused recovery code."
@@ -120,12 +121,13 @@ def _hashed(code):
 
 
 @transaction.atomic
-def add_app(user, *, key, code):
+def add_app(request, *, key, code):
     """Add the authenticator app with this secret in place of an earlier one.
 
-    Return new recovery codes if the person has none.
+    The first factor signs out all other devices. Return new recovery codes if the person has none.
     """
-    person = _locked(user)
+    person = _locked(request.user)
+    _sign_out_others_without_factor(request, person)
     TOTPDevice.objects.filter(user=person).delete()
     app = TOTPDevice.objects.create(user=person, name="Authenticator app", key=key)
     if not app.verify_token(code.replace(" ", "")):
@@ -144,8 +146,9 @@ def remove_app(user):
 
 @transaction.atomic
 def add_passkey(request, *, name, answer):
-    """Add the passkey that the browser made; return new recovery codes if the person has none."""
+    """Add the passkey that the browser made, with the consequences of `add_app`."""
     person = _locked(request.user)
+    _sign_out_others_without_factor(request, person)
     passkeys.create(request, person, name=name, answer=answer)
     _record(person, f"The passkey {name} was added as second factor")
     return _first_recovery_codes(person)
@@ -185,6 +188,12 @@ def remove_second_factor(user):
 
 def _locked(user):
     return User.objects.select_for_update().get(pk=user.pk)
+
+
+def _sign_out_others_without_factor(request, person):
+    """End the sessions and tokens for which the password was enough."""
+    if not has_second_factor(person):
+        other_devices(request, person).sign_out()
 
 
 def _record(person, change):

@@ -8,12 +8,13 @@ from accounts import known_devices, throttling
 from accounts.backends import EmailOrAdmissionNumberBackend
 from coachmaster.core.logs import log_event, set_user
 
+from .second_factors import has_second_factor
 from .sessions import start_session
 
 CONFIRMATION_LASTS = datetime.timedelta(minutes=10)
 WRONG_CREDENTIALS = "Wrong name or password. Check both and try again."
 
-_CONFIRMED_AT = "password_entered_at"
+_PASSWORD_AT, _FACTOR_AT = "password_entered_at", "second_factor_used_at"
 
 
 def authenticate_person(request, name, password):
@@ -52,13 +53,19 @@ def record_sign_in(sender, request, user, **kwargs):
         known_devices.remember(request, user)
 
 
-def record_confirmation(request):
-    request.session[_CONFIRMED_AT] = timezone.now().timestamp()
+def record_confirmation(request, *, by_factor=False):
+    request.session[_FACTOR_AT if by_factor else _PASSWORD_AT] = timezone.now().timestamp()
 
 
 def is_confirmed(request):
-    """Whether a password or code was entered in the last ten minutes."""
-    age = timezone.now().timestamp() - request.session.get(_CONFIRMED_AT, 0)
+    """Whether the second factor was used in the last ten minutes, or without one the password."""
+    if _is_recent(request, _FACTOR_AT):
+        return True
+    return _is_recent(request, _PASSWORD_AT) and not has_second_factor(request.user)
+
+
+def _is_recent(request, key):
+    age = timezone.now().timestamp() - request.session.get(key, 0)
     return 0 <= age < CONFIRMATION_LASTS.total_seconds()
 
 

@@ -6,11 +6,20 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts.services import second_factors
 
+from .factories import PASSWORD
+
 
 def app_of(user):
     """Give the person an authenticator app and recovery codes; return both."""
     app = TOTPDevice.objects.create(user=user, name="Authenticator app")
     return app, second_factors.renew_recovery_codes(user)
+
+
+def signed_in(client, person, app):
+    """Sign in with password and code; return the client."""
+    client.post("/accounts/login/", {"name": person.email, "password": PASSWORD})
+    client.post("/accounts/login/second-step/", {"code": code_of(app)})
+    return client
 
 
 def passkey_of(user, **fields):

@@ -18,7 +18,7 @@ from accounts.services.passwords import set_password
 from coachmaster.tests.api import Caller
 
 from .factories import PASSWORD, UserFactory
-from .second_factors import app_of, code_of
+from .second_factors import app_of, code_of, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -122,8 +122,8 @@ def test_recovery_codes_are_shown_once_and_stored_as_hashes(client_of, instructo
     assert not any(code in str(Session.objects.get().get_decoded()) for code in shown)
 
 
-def test_new_app_replaces_the_old_one_and_keeps_recovery_codes(client_of, instructor, app):
-    client = client_of(instructor)
+def test_new_app_replaces_the_old_one_and_keeps_recovery_codes(client, instructor, app):
+    signed_in(client, instructor, app)
     new = TOTPDevice(key=secret_on(client.get(reverse("accounts:app-add"))).hex())
 
     response = client.post(reverse("accounts:app-add"), {"code": code_of(new)})
@@ -133,9 +133,9 @@ def test_new_app_replaces_the_old_one_and_keeps_recovery_codes(client_of, instru
     assert second_factors.recovery_codes_left(instructor) == 10
 
 
-def test_new_recovery_codes_replace_the_old_ones(client_of, instructor):
-    _, old = app_of(instructor)
-    client = client_of(instructor)
+def test_new_recovery_codes_replace_the_old_ones(client, instructor):
+    app, old = app_of(instructor)
+    signed_in(client, instructor, app)
 
     page = client.post(reverse("accounts:recovery-codes-renew"), follow=True)
 
@@ -152,8 +152,8 @@ def test_recovery_codes_need_another_factor(client_of, instructor):
     assert not StaticToken.objects.exists()
 
 
-def test_removing_the_app_needs_the_password_even_just_after_signing_in(client_of, instructor, app):
-    client = client_of(instructor)
+def test_removing_the_app_needs_the_password_even_just_after_signing_in(client, instructor, app):
+    signed_in(client, instructor, app)
     address = reverse("accounts:app-remove")
 
     assert list(client.post(address, {"password": "wrong"}).context["form"].errors) == ["password"]
@@ -172,6 +172,51 @@ def test_removing_the_app_needs_password_and_code_after_ten_minutes(client_of, i
         client.post(address, {"password": PASSWORD, "own_code": code_of(app)})
 
     assert not TOTPDevice.objects.exists()
+
+
+def test_first_factor_signs_out_where_the_password_was_enough(client_of, instructor):
+    other, program = Client(), Caller(instructor)
+    other.post(LOGIN, {"name": instructor.email, "password": PASSWORD})
+    client = client_of(instructor)
+    app = TOTPDevice(key=secret_on(client.get(reverse("accounts:app-add"))).hex())
+
+    client.post(reverse("accounts:app-add"), {"code": code_of(app)})
+
+    assert is_signed_in(client)
+    assert not is_signed_in(other)
+    assert program("GET", "/auth/me")[0] == 401
+
+
+def test_further_factor_signs_out_nobody(client, instructor, app):
+    other = signed_in(Client(), instructor, app)
+    with later(seconds=31):
+        signed_in(client, instructor, app)
+        new = TOTPDevice(key=secret_on(client.get(reverse("accounts:app-add"))).hex())
+        client.post(reverse("accounts:app-add"), {"code": code_of(new)})
+
+    assert is_signed_in(client) and is_signed_in(other)
+
+
+def test_password_confirms_nothing_once_there_is_a_factor(client_of, instructor):
+    client = client_of(instructor)
+    app, _ = app_of(instructor)
+    address = reverse("accounts:recovery-codes-renew")
+
+    assert list(client.post(address).context["form"].errors) == ["own_code"]
+    assert client.post(address, {"own_code": code_of(app)}).status_code == 302
+
+
+def test_code_of_the_set_up_and_of_the_sign_in_confirm(client_of, instructor):
+    client = client_of(instructor)
+    app = TOTPDevice(user=instructor, key=secret_on(client.get(reverse("accounts:app-add"))).hex())
+    client.post(reverse("accounts:app-add"), {"code": code_of(app)})
+    address = reverse("accounts:recovery-codes-renew")
+    assert client.post(address).status_code == 302
+
+    with later(minutes=11):
+        client.logout()
+        signed_in(client, instructor, app)
+        assert client.post(address).status_code == 302
 
 
 # Signing in --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from accounts.services import second_factors
 from coachmaster.tests.api import Caller
 
 from .factories import PASSWORD, UserFactory
-from .second_factors import app_of
+from .second_factors import app_of, code_of, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -73,10 +73,10 @@ def test_required_person_with_a_factor_works_as_before(client_of, admin, queries
     assert queries_of(lambda: client.get("/accounts/me/")) == before
 
 
-def test_removing_the_last_factor_leads_back_to_the_set_up(client_of, admin):
-    app_of(admin)
+def test_removing_the_last_factor_leads_back_to_the_set_up(client, admin):
+    app, _ = app_of(admin)
     require("admins")
-    client = client_of(admin)
+    signed_in(client, admin, app)
     assert not led_to_set_up(client)
 
     client.post(reverse("accounts:app-remove"), {"password": PASSWORD})
@@ -107,8 +107,9 @@ def test_admin_changes_the_rule_and_its_history_shows_who(client_of, admin):
     client = client_of(admin)
     assert ADDRESS in client.get(reverse("academics:institute")).content.decode()
 
-    app_of(admin)
-    assert client.post(ADDRESS, {"second_factor_required": "staff"}).url == ADDRESS
+    app, _ = app_of(admin)
+    sent = {"second_factor_required": "staff", "own_code": code_of(app)}
+    assert client.post(ADDRESS, sent).url == ADDRESS
 
     page = client.get(ADDRESS).content.decode()
     assert "Nobody: everybody may choose" in page

@@ -19,6 +19,7 @@ from accounts.forms.second_factors import (
 from accounts.middleware import open_without_second_factor
 from accounts.models import User
 from accounts.services import passkeys, second_factors
+from accounts.services.sign_in import record_confirmation
 from coachmaster.core.forms import add_errors
 from coachmaster.core.qr import qr_svg
 from coachmaster.core.views import form_page
@@ -48,6 +49,7 @@ def second_factor(request):
 
 
 def _after_adding(request, message, codes):
+    record_confirmation(request, by_factor=True)
     messages.success(request, message)
     if not codes:
         return redirect("accounts:second-factor")
@@ -64,7 +66,7 @@ def app_add(request):
     form = AppForm(request.POST or None, request=request)
     if form.is_valid():
         try:
-            codes = second_factors.add_app(request.user, key=key, code=form.cleaned_data["code"])
+            codes = second_factors.add_app(request, key=key, code=form.cleaned_data["code"])
         except ValidationError as error:
             add_errors(form, error)
         else:

@@ -14,6 +14,7 @@ from accounts.forms.second_factors import SecondStepForm
 from accounts.forms.sign_in import SignInForm
 from accounts.middleware import open_without_second_factor
 from accounts.services import second_factors
+from accounts.services.sign_in import record_confirmation
 from accounts.unsaved_input import store_unsaved_input
 
 
@@ -71,6 +72,7 @@ def second_step(request):
     if form.is_valid():
         second_factors.end_second_step(request)
         login(request, person)
+        record_confirmation(request, by_factor=True)
         return _enter(request, state["next"], state["unsaved"])
     context = {"form": form, "unsaved": state["unsaved"]}
     return render(request, "accounts/sign_in/second_step.html", context)

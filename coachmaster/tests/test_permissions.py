@@ -47,8 +47,8 @@ GET  accounts:login                200    302   302     302      302     302    
 GET  accounts:second-step          200    302   302     302      302     302      302
 GET  accounts:logout               login  405   405     405      405     405      405
 GET  accounts:device-list          login  200   200     200      200     200      200
-POST accounts:device-sign-out      login  404   404     404      302     404      404
-POST accounts:sign-out-others      login  302   302     302      302     302      302
+POST accounts:device-sign-out      login  404   404     404      200     404      404
+POST accounts:sign-out-others      login  302   302     302      200     302      302
 POST accounts:logout               login  302   302     302      302     302      302
 GET  accounts:register             200    302   302     302      302     302      302
 GET  accounts:me                   login  200   200     200      200     200      200
