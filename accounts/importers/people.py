@@ -9,6 +9,7 @@ from accounts.roles import assignable_roles
 from accounts.services.emails import notify_emails_changed
 from coachmaster.core.chunks import in_chunks
 from coachmaster.core.importers import Importer
+from coachmaster.core.logs import log_event
 from coachmaster.core.text import folded
 
 # Synonyms of columns.
@@ -94,12 +95,15 @@ class PeopleImporter(Importer):
         return set(ids) - set(manageable.values_list("pk", flat=True))
 
     def _save_changed(self, changed):
-        """Save the `ChangedRecords` of people, and tell the owners of changed emails."""
+        """Save the `ChangedRecords` of people; log changed emails, and tell their owners."""
         for user in changed.records:
             user.search_text = user.searchable_text()
         stored = User.objects.filter(pk__in=[user.pk for user in changed.records])
         old_emails = dict(stored.values_list("pk", "email")) if "email" in changed.fields else {}
         changed.save()
+        for user in changed.records:
+            if user.email != old_emails.get(user.pk, user.email):
+                log_event("email changed", account=user.pk)
         notify_emails_changed([(user, old_emails.get(user.pk)) for user in changed.records])
 
     def _create(self, users, profiles=()):

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.tests.factories import BatchFactory
 from accounts.forms.confirmation import ConfirmationMixin
 from accounts.models import User
 from coachmaster.imports import services as imports
@@ -204,10 +205,13 @@ def test_django_admin_asks_again_before_rights_change(client_of, admin):
     assert desk.permissions.count() == 2
 
 
-def test_import_of_instructors_asks_again(client_of, admin):
+@pytest.mark.parametrize("kind", ["instructors", "students", "workbook"])
+def test_import_of_people_asks_again(client_of, admin, kind):
+    BatchFactory(name="JEE", code="JEE-M1")
     client = client_of(admin)
-    file = SimpleUploadedFile("people.csv", b"name,email\nNew Teacher,new@example.com\n")
-    upload = imports.receive(kind=imports.KINDS["instructors"], file=file, encoding="", by=admin)
+    rows = b"name,email,batch,fee,joining date\nNew Person,new@example.com,JEE-M1,5000,2026-06-01\n"
+    file = SimpleUploadedFile("people.csv", rows)
+    upload = imports.receive(kind=imports.KINDS[kind], file=file, encoding="", by=admin)
     address = reverse("imports:import-apply", args=[upload.pk])
     with later(minutes=11):
         assert "Confirm that it is you" in client.post(address).content.decode()

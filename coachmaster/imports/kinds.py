@@ -8,6 +8,7 @@ from academics.importers.batches import BatchImporter
 from academics.importers.courses import CourseImporter
 from academics.importers.holidays import HolidayImporter
 from accounts.importers.instructors import InstructorImporter
+from accounts.importers.people import PeopleImporter
 from accounts.importers.students import StudentImporter
 from attendance.importers.grid import AttendanceGridImporter
 from attendance.importers.sheets import AttendanceImporter
@@ -39,6 +40,11 @@ class ImportKind:
 
     def may_change(self, user):
         return self.importer_class.may_change(user)
+
+    @property
+    def writes_people(self):
+        """Return whether it can add people or change their emails, and so their accounts."""
+        return issubclass(self.importer_class, PeopleImporter | OpeningBalanceImporter)
 
     @property
     def required_columns(self):

@@ -237,13 +237,13 @@ def import_correct(request, pk):
     return _check(request, upload)
 
 
-def _adds_staff(request, pk):
-    uploads = Import.objects.visible_to(request.user)
-    return uploads.filter(pk=pk, kind="instructors").exists()
+def _writes_people(request, pk):
+    upload = Import.objects.visible_to(request.user).only("kind").filter(pk=pk).first()
+    return upload is not None and KINDS[upload.kind].writes_people
 
 
 @require_POST
-@asks_again(when=_adds_staff)
+@asks_again(when=_writes_people)
 def import_apply(request, pk):
     upload = _waiting_upload(request, pk)
     if "sheets" in upload.report:

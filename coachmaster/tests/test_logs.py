@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail.backends.locmem import EmailBackend
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
@@ -354,6 +355,16 @@ def test_exported_list(client_of, admin, console, commit):
         "format": "csv",
         "user": admin.pk,
     }
+
+
+def test_email_changed_by_an_import(file, student, console, commit):
+    number = student.admission_number
+    path = file(f"name,admission no,email\nAsha Verma,{number},new@example.com\n")
+
+    commit(lambda: call_command("import_students", path))
+
+    changed = [line for line in console.events() if line["event"] == "email changed"]
+    assert [fields(line) for line in changed] == [{"event": "email changed", "account": student.pk}]
 
 
 def test_imported_file(client_of, admin, console, commit):
