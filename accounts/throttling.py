@@ -59,8 +59,9 @@ REGISTER = Limit("register: address", 20, _HOUR)
 RESET_NAME = Limit("password reset: name", 5, _HOUR)
 RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
 # A code has a million values, three of which are valid; who guesses one knows the password.
-CODE = Limit("second factor: person", 5, 15 * _MINUTE)
-CODES_A_DAY = Limit("second factor: person, a day", 50, _DAY)
+# A new password forgets the first count only: whoever reads somebody's email can set many.
+CODE = Limit("app code: person", 5, 15 * _MINUTE)
+CODES_A_DAY = Limit("app code: person, a day", 50, _DAY)
 
 
 class TooManyTries(Exception):
@@ -131,6 +132,11 @@ def forgive_tries(first, *others):
     Attempts.objects.filter(key=key).delete()
     Attempts.objects.filter(key__in=other_keys, count__gt=0).update(count=F("count") - 1)
     delete_expired()
+
+
+def forget_tries(*tries):
+    keys = [limit.key(subject) for limit, subject in tries]
+    Attempts.objects.filter(key__in=keys).delete()
 
 
 def code_tries(user):

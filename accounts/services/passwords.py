@@ -1,5 +1,6 @@
 from django.db import transaction
 
+from accounts import throttling
 from coachmaster.core.logs import log_event
 
 from . import emails
@@ -14,6 +15,7 @@ def set_password(user, password):
     user.set_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
+        throttling.forget_tries((throttling.CODE, str(user.pk)))
         log_event("password set", account=user.pk)
         if had_password:
             emails.notify_account_changed(user, "The password of your account was changed.")

@@ -73,42 +73,45 @@ def check_code(user, code):
     """Raise ValidationError unless ``code`` is one of ``user``; raise TooManyTries at a limit.
 
     A code works once. Call it outside of a transaction, so that a rollback does not undo the count.
+    Only codes of the app are counted, since nobody guesses a recovery code or a passkey.
     """
-    _check(user, lambda: _use_code(user, code), WRONG_CODE)
+    token = "".join(code.replace("-", "").split()).lower()
+    if len(token) != 6 or not (token.isascii() and token.isdigit()):
+        _check(user, _use_recovery_code(user, token), WRONG_CODE)
+        return
+    tries = throttling.code_tries(user)
+    throttling.count_tries(*tries)
+    _check(user, _use(TOTPDevice, user, token), WRONG_CODE)
+    throttling.forgive_tries(*tries)
 
 
 def check_answer(request, user, answer):
     """Check a code, or the answer of a passkey, which is a JSON object, like `check_code`."""
     if answer.startswith("{"):
-        _check(user, lambda: passkeys.is_accepted(request, user, answer), WRONG_PASSKEY)
+        _check(user, passkeys.is_accepted(request, user, answer), WRONG_PASSKEY)
     else:
         check_code(user, answer)
 
 
 def _check(user, is_valid, message):
-    tries = throttling.code_tries(user)
-    throttling.count_tries(*tries)
-    if not is_valid():
+    if not is_valid:
         log_event("second factor failed", account=user.pk)
         raise ValidationError(message, code="wrong")
-    throttling.forgive_tries(*tries)
 
 
-def _use_code(user, code):
-    token = "".join(code.replace("-", "").split()).lower()
-    is_from_app = token.isascii() and token.isdigit()
-    if is_from_app and len(token) != 6:
-        return False
-    kind = TOTPDevice if is_from_app else StaticDevice
-    with transaction.atomic():
-        devices = kind.objects.devices_for_user(user, confirmed=True).select_for_update()
-        is_valid = any(
-            device.verify_token(token if is_from_app else _hashed(token)) for device in devices
-        )
-        if is_valid and not is_from_app:
-            left = recovery_codes_left(user)
-            message = f"One of your recovery codes was used. Codes left: {left}."
-            emails.notify_account_changed(user, message)
+@transaction.atomic
+def _use(kind, user, token):
+    devices = kind.objects.devices_for_user(user, confirmed=True).select_for_update()
+    return any(device.verify_token(token) for device in devices)
+
+
+@transaction.atomic
+def _use_recovery_code(user, token):
+    is_valid = _use(StaticDevice, user, _hashed(token))
+    if is_valid:
+        left = recovery_codes_left(user)
+        message = f"One of your recovery codes was used. Codes left: {left}."
+        emails.notify_account_changed(user, message)
     return is_valid
 
 
@@ -180,6 +183,7 @@ def remove_second_factor(user):
     had_factor = has_second_factor(person)
     for kind in [*_FACTORS, StaticDevice]:
         kind.objects.filter(user=person).delete()
+    throttling.forget_tries(*throttling.code_tries(person))
     if had_factor:
         person.devices.sign_out()  # a lost phone may be signed in
         _record(person, "The second factor was removed by the office")

@@ -1,11 +1,13 @@
 import base64
 import datetime
 import re
+from contextlib import suppress
 
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -15,6 +17,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.services import second_factors
 from accounts.services.passwords import set_password
+from accounts.throttling import TooManyTries
 from coachmaster.tests.api import Caller
 
 from .factories import PASSWORD, UserFactory
@@ -334,6 +337,53 @@ def test_wrong_codes_are_limited_over_sessions_and_days(client, instructor, app)
             clock.shift(datetime.timedelta(minutes=16))
 
     assert wrong == [200] * 50 + [429] * 5
+
+
+def test_wrong_codes_do_not_keep_out_who_has_a_recovery_code(client, instructor):
+    _, codes = app_of(instructor)
+    client.post(LOGIN, {"name": instructor.email, "password": PASSWORD})
+    for _ in range(6):
+        client.post(SECOND_STEP, {"code": "000000"})
+
+    assert client.post(SECOND_STEP, {"code": codes[0]}).url == HOME
+
+
+def test_wrong_recovery_codes_and_passkeys_are_not_counted(half_way, app):
+    for code in ["abcd-efgh", '{"id": 1}', "12345"] * 3:
+        assert half_way.post(SECOND_STEP, {"code": code}).status_code == 200
+
+    assert half_way.post(SECOND_STEP, {"code": code_of(app)}).url == HOME
+
+
+def test_new_password_or_removal_ends_the_wait_after_wrong_codes(client, instructor, app):
+    def sign_in(password, app):
+        client.post(LOGIN, {"name": instructor.email, "password": password})
+        return client.post(SECOND_STEP, {"code": code_of(app)}).status_code
+
+    for _ in range(5):
+        with suppress(ValidationError):
+            second_factors.check_code(instructor, "000000")
+    assert sign_in(PASSWORD, app) == 429
+    set_password(instructor, "seven green parrots")
+    assert sign_in("seven green parrots", app) == 302
+    client.logout()
+
+    for _ in range(5):
+        with suppress(ValidationError):
+            second_factors.check_code(instructor, "000000")
+    second_factors.remove_second_factor(instructor)
+    assert sign_in("seven green parrots", app_of(instructor)[0]) == 302
+
+
+def test_new_passwords_do_not_end_the_count_of_a_day(instructor, app):
+    for number in range(10):
+        for _ in range(5):
+            with suppress(ValidationError):
+                second_factors.check_code(instructor, "000000")
+        set_password(instructor, f"seven green parrots {number}")
+
+    with pytest.raises(TooManyTries):
+        second_factors.check_code(instructor, code_of(app))
 
 
 def test_requested_page_survives_the_second_step(client, instructor, app):
