@@ -1,5 +1,6 @@
 from django import forms
 from django.contrib import admin, messages
+from django.utils.decorators import method_decorator
 
 from academics.forms.batches import offered_choices
 from academics.forms.institute import INSTITUTE_GROUPS, InstituteForm
@@ -7,6 +8,7 @@ from academics.services.batches import check_batch_change, check_removed_times
 from academics.services.clashes import check_clashes, find_clashes
 from academics.services.holidays import count_sheets_on, existing_sheets_message
 from academics.services.institute import lock_and_check_settings, save_institute
+from accounts.views.confirmation import asks_again
 from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
 
 from . import class_times
@@ -33,6 +35,10 @@ class InstituteAdmin(HistoryAdmin, NoDeleteAdmin):
 
     def has_add_permission(self, request):
         return False
+
+    @method_decorator(asks_again())
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if not self.has_change_permission(request, obj):

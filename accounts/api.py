@@ -141,14 +141,17 @@ class RegisterOut(Message):
 def register(request, payload: RegisterIn):
     """Register as a student, where registration is open. An Admin's token adds people of any role.
 
-    An Admin may leave out the password. The response then contains `set_password_url`, the link
-    where the person sets one. It is shown only once: pass it on.
+    Another role than student needs a token of the last ten minutes; with an older one the response
+    is 403. An Admin may leave out the password. The response then contains `set_password_url`, the
+    link where the person sets one. It is shown only once: pass it on.
     """
     if not _may_add_people(request):
         return _self_registration(request, payload)
     role = ROLES[payload.role]
     if role not in {group.name for group in assignable_roles(request.user)}:
         raise PermissionDenied
+    if role != STUDENT:
+        tokens.check_recent(request.api_token)
     form_class = StudentForm if role == STUDENT else PersonForm
     form = form_class(_person_fields(payload), instance=unsaved_person(role=role))
     cleaned(form)
@@ -359,7 +362,8 @@ class UserIn(Schema):
 def update_user(request, user_id: UserPath, payload: UserIn):
     """Change one's own name and phone.
 
-    An Admin can change those of everybody, and email addresses.
+    An Admin can change those of everybody, and email addresses. A changed email address needs a
+    token of the last ten minutes; with an older one the response is 403.
     """
     person = _visible_person(request, user_id)
     form_class = form_to_edit(person, request.user)
@@ -367,6 +371,8 @@ def update_user(request, user_id: UserPath, payload: UserIn):
     if "email" not in form_class.base_fields and changes.get("email", person.email) != person.email:
         raise PermissionDenied("Only an Admin can change an email address.")
     form = form_class({**form_class(instance=person).initial, **changes}, instance=person)
+    if "email" in form.changed_data:
+        tokens.check_recent(request.api_token)
     cleaned(form)
     update_person(person, profile=form.record, **form.person)
     return ApiResponse(user_json(person))

@@ -19,10 +19,12 @@ from coachmaster.core.logs import set_user
 from .models import ApiToken, User
 from .services import devices, second_factors
 from .services.sessions import WRITE_INTERVAL
+from .services.sign_in import CONFIRMATION_LASTS
 
 SECOND_FACTOR_REQUIRED = (
     "Your institute requires a second factor. Sign in on the site, and set one up."
 )
+TOO_OLD = "This needs a token of the last ten minutes. Sign in again, then repeat the call."
 
 LIFETIME = datetime.timedelta(hours=24)
 
@@ -56,6 +58,12 @@ def find(token):
     return tokens.select_related(
         "user__membership__group", "user__student_profile", "device"
     ).first()
+
+
+def check_recent(token):
+    """Raise PermissionDenied for an old token, where a page would ask for the password again."""
+    if timezone.now() - token.created_at >= CONFIRMATION_LASTS:
+        raise PermissionDenied(TOO_OLD)
 
 
 class Token(HttpBearer):

@@ -10,10 +10,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
+from academics.models import Institute
 from academics.tests.factories import BatchFactory
+from academics.tests.test_institute import settings as institute_settings
 from accounts.forms.confirmation import ConfirmationMixin
 from accounts.models import User
 from coachmaster.imports import services as imports
+from coachmaster.tests.api import Caller
 
 from .factories import PASSWORD, UserFactory
 from .second_factors import app_of, code_of
@@ -176,6 +179,74 @@ def test_link_to_set_a_password_asks_again(client_of, admin, instructor):
         assert "Confirm that it is you" in client.post(address).content.decode()
         assert client.get(address).context["link"] == ""
         assert client.post(address, {"own_password": PASSWORD}).status_code == 302
+
+
+def test_email_with_a_nul_is_an_error_of_the_form(client_of, admin, instructor):
+    client = client_of(admin)
+    address = reverse("accounts:person-update", args=[instructor.pk])
+    sent = {"full_name": "Imran Khan", "email": "a\0b@example.com", "own_password": PASSWORD}
+    with later(minutes=11):
+        page = client.post(address, sent)
+
+    assert "Null characters are not allowed." in page.context["form"].errors["email"]
+
+
+def test_activation_asks_again(client_of, admin, instructor):
+    User.objects.filter(pk=instructor.pk).update(is_active=False)
+    client = client_of(admin)
+    address = reverse("accounts:person-activate", args=[instructor.pk])
+    with later(minutes=11):
+        assert "Confirm that it is you" in client.post(address).content.decode()
+        assert not User.objects.get(pk=instructor.pk).is_active
+        client.post(address, {"own_password": PASSWORD})
+
+    assert User.objects.get(pk=instructor.pk).is_active
+
+
+@pytest.mark.parametrize(
+    "changes", [{"upi_id": "thief@okaxis"}, {"gstin": "27AAPFU0939F1ZV", "state": "27"}]
+)
+def test_changed_receiver_of_fees_asks_again(client_of, admin, changes):
+    client = client_of(admin)
+    address = reverse("academics:institute")
+    with later(minutes=11):
+        assert client.post(address, institute_settings()).status_code == 302
+        page = client.post(address, institute_settings(**changes))
+        assert "Confirm that it is you" in page.content.decode()
+        assert Institute.objects.get().upi_id == Institute.objects.get().gstin == ""
+        sent = institute_settings(**changes, own_password=PASSWORD)
+        assert client.post(address, sent).status_code == 302
+        assert client.post(address, institute_settings(**changes)).status_code == 302
+
+
+def test_settings_in_django_admin_ask_again(client_of, admin):
+    client = client_of(UserFactory(role="Admin", is_superuser=True))
+    address = reverse("admin:academics_institute_change", args=[Institute.ONLY])
+    sent = institute_settings(upi_id="thief@okaxis")
+    with later(minutes=11):
+        assert "Confirm that it is you" in client.post(address, sent).content.decode()
+
+    assert Institute.objects.get().upi_id == ""
+
+
+def test_api_needs_a_new_token_for_staff_and_emails(admin, instructor):
+    caller = Caller(admin)
+    person = {"full_name": "Ravi Rao", "email": "ravi@example.com", "role": "instructor"}
+    refused = (
+        403,
+        {
+            "message": "This needs a token of the last ten minutes. Sign in again, then "
+            "repeat the call."
+        },
+    )
+    place = f"/users/{instructor.pk}"
+    with later(minutes=10, seconds=1):
+        assert caller("POST", "/auth/register", person) == refused
+        assert caller("PUT", place, {"email": "x@example.com"}) == refused
+        assert caller("PUT", place, {"full_name": "Imran A. Khan"})[0] == 200
+        assert caller("POST", "/auth/register", {**person, "role": "student"})[0] == 201
+        caller = Caller(admin)
+        assert caller("PUT", place, {"email": "x@example.com"})[0] == 200
 
 
 def test_own_name_does_not_ask(client_of, instructor):

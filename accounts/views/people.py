@@ -143,10 +143,9 @@ def _after_adding(request, person):
 
 def _changes_email(request, pk):
     """Whoever may change the address to sign in with can take over the account."""
-    email, people = request.POST.get("email"), User.objects.visible_to(request.user)
-    if email is None or not request.user.has_perm("accounts.change_user"):
-        return False
-    return people.filter(pk=pk).exclude(email=email.strip().lower()).exists()
+    person = _visible_person(request, pk)
+    form = form_to_edit(person, request.user)(request.POST, instance=person)
+    return "email" in form.changed_data
 
 
 @asks_again(when=_changes_email)
@@ -264,6 +263,7 @@ def person_deactivate(request, pk):
     return render(request, "accounts/people/deactivate.html", context)
 
 
+@asks_again()
 def person_activate(request, pk):
     person = manageable_person(request, pk)
     if request.method == "POST":
