@@ -13,7 +13,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 from webauthn.helpers.exceptions import WebAuthnException
 
 _NEW, _ASKED = "new_passkey", "asked_passkey"
-#: What answers cause that no browser gives: the last four are for odd JSON.
+#: What answers cause that no browser gives: the last five are for odd JSON.
 _REFUSALS = (
     WebAuthnException,
     OTPWebAuthnApiError,
@@ -21,6 +21,7 @@ _REFUSALS = (
     TypeError,
     LookupError,
     AttributeError,
+    RecursionError,
 )
 
 

@@ -30,6 +30,8 @@ LOGIN, SECOND_STEP, HOME = (
     "/accounts/login/second-step/",
     reverse("dashboards:dashboard"),
 )
+#: JSON that is too deep for the parser.
+DEEP = '{"a":' * 1500 + "0" + "}" * 1500
 WRONG = "This is not valid. Enter the newest code of the app, or an unused recovery code."
 
 
@@ -243,7 +245,18 @@ def test_code_with_spaces_signs_in(half_way, app):
 
 @pytest.mark.parametrize(
     "code",
-    ["000000", "12345", "1234567", "abcd-efgh", "", "１２３４５６", "0\0" * 3, "{}", '{"id": 1}'],
+    [
+        "000000",
+        "12345",
+        "1234567",
+        "abcd-efgh",
+        "",
+        "１２３４５６",
+        "0\0" * 3,
+        "{}",
+        '{"id": 1}',
+        DEEP,
+    ],
 )
 def test_wrong_code_is_refused(half_way, code):
     page = half_way.post(SECOND_STEP, {"code": code})
