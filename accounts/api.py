@@ -238,12 +238,13 @@ def login(request, payload: LoginIn):
     # Longer names and passwords do not exist; refuse them without a query or a hash.
     is_possible = len(name) <= 254 and len(password) <= 1000 and "\0" not in name + password
     person = sign_in.authenticate_person(request, name, password) if is_possible else None
-    if person and second_factors.has_second_factor(person):
+    has_factor = person is not None and second_factors.has_second_factor(person)
+    if has_factor:
         try:
             _check_code(person, payload.code)
         except ValidationError as error:
             return ApiResponse({"message": error.message, "error": "second_factor"}, 401)
-    token = person and tokens.issue(person, request=request)
+    token = person and tokens.issue(person, request=request, by_factor=has_factor)
     if token is None:
         return ApiResponse({"message": sign_in.WRONG_CREDENTIALS}, 401)
     sign_in.record_last_sign_in(person)

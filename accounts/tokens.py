@@ -16,10 +16,10 @@ from ninja.security import HttpBearer
 
 from coachmaster.core.logs import set_user
 
-from .models import ApiToken, User
+from .models import ApiToken
 from .services import devices, second_factors
 from .services.sessions import WRITE_INTERVAL
-from .services.sign_in import CONFIRMATION_LASTS
+from .services.sign_in import CONFIRMATION_LASTS, lock_unchanged
 
 SECOND_FACTOR_REQUIRED = (
     "Your institute requires a second factor. Sign in on the site, and set one up."
@@ -34,15 +34,12 @@ def _digest(token):
 
 
 @transaction.atomic
-def issue(user, *, request=None):
+def issue(user, *, request=None, by_factor=False):
     """Return a new token for ``user``, and delete their expired ones.
 
-    Return None if the password was changed or the person deactivated since ``user`` was loaded.
+    Return None if they may not sign in any more as when ``user`` was loaded.
     """
-    unchanged = User.objects.select_for_update(no_key=True).filter(
-        password=user.password, is_active=True
-    )
-    if not unchanged.filter(pk=user.pk).values_list("pk").first():
+    if not lock_unchanged(user, by_factor=by_factor):
         return None
     token, now = secrets.token_urlsafe(32), timezone.now()
     ApiToken.objects.filter(user=user, expires_at__lte=now).delete()

@@ -1,11 +1,13 @@
 import datetime
 
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, login
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from accounts import known_devices, throttling
 from accounts.backends import EmailOrAdmissionNumberBackend
+from accounts.models import User
 from coachmaster.core.logs import log_event, set_user
 
 from .second_factors import has_second_factor
@@ -25,6 +27,29 @@ def authenticate_person(request, name, password):
     if person:
         throttling.forgive_tries(*tries)
     return person
+
+
+@transaction.atomic
+def open_session(request, person, *, by_factor=False):
+    """Sign in a person whose password, and second factor if there is one, were right.
+
+    Return False if that has changed since the check.
+    """
+    if not lock_unchanged(person, by_factor=by_factor):
+        return False
+    login(request, person)
+    if by_factor:
+        record_confirmation(request, by_factor=True)
+    return True
+
+
+def lock_unchanged(person, *, by_factor):
+    """Lock the person; return whether they are active, with the same password and no new factor."""
+    rows = User.objects.select_for_update(no_key=True).filter(
+        pk=person.pk, password=person.password, is_active=True
+    )
+    is_same = rows.values_list("pk").first() is not None
+    return is_same and (by_factor or not has_second_factor(person))
 
 
 def record_last_sign_in(user):

@@ -1,4 +1,5 @@
 import datetime
+from contextlib import contextmanager
 
 import pytest
 import time_machine
@@ -10,9 +11,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import tokens
 from accounts.models import User
+from accounts.services.passwords import set_password
+from accounts.services.people import activate, deactivate
+from accounts.services.sign_in import authenticate_person, open_session
 
-from .factories import PASSWORD
+from .factories import PASSWORD, UserFactory
+from .second_factors import app_of, code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +148,63 @@ def test_session_ended_during_a_request_leads_to_the_sign_in_page(student, clock
 
     assert response.url == f"{reverse('accounts:login')}?next={reverse('accounts:me')}"
     assert not is_signed_in(client)
+
+
+# Changes while somebody signs in -----------------------------------------------------------------
+
+
+@contextmanager
+def during_sign_in(change):
+    """Call ``change`` once, after the password was checked."""
+
+    def before_query(execute, sql, params, many, context):
+        if calls and "otp_totp" in sql:
+            calls.pop()()
+        return execute(sql, params, many, context)
+
+    calls = [change]
+    with connection.execute_wrapper(before_query):
+        yield
+    assert calls == []
+
+
+def changes_of(person):
+    return {
+        "deactivation": lambda: deactivate(person, by=UserFactory()),
+        "password": lambda: set_password(User.objects.get(pk=person.pk), "seven green parrots"),
+        "factor": lambda: app_of(person),
+    }
+
+
+@pytest.mark.parametrize("change", ["deactivation", "password"])
+def test_change_during_the_sign_in_leaves_no_session(client, instructor, change):
+    sent = {"name": instructor.email, "password": PASSWORD}
+    with during_sign_in(changes_of(instructor)[change]):
+        page = client.post(reverse("accounts:login"), sent)
+
+    assert "Enter your name and password first." in page.content.decode()
+    activate(instructor)
+    assert client.get(reverse("accounts:me")).status_code == 302
+    assert not instructor.devices.exists()
+
+
+@pytest.mark.parametrize("change", ["deactivation", "password", "factor"])
+def test_change_after_the_check_of_the_password_refuses_the_session(client, instructor, change):
+    request = client.get(reverse("accounts:login")).wsgi_request
+    person = authenticate_person(request, instructor.email, PASSWORD)
+
+    changes_of(instructor)[change]()
+
+    assert not open_session(request, person)
+    assert tokens.issue(person) is None
+    assert not request.user.is_authenticated
+
+
+def test_deactivation_during_the_second_step_leaves_no_session(client, instructor):
+    app, _ = app_of(instructor)
+    client.post(reverse("accounts:login"), {"name": instructor.email, "password": PASSWORD})
+    with during_sign_in(changes_of(instructor)["deactivation"]):
+        client.post(reverse("accounts:second-step"), {"code": code_of(app)})
+
+    activate(instructor)
+    assert client.get(reverse("accounts:me")).status_code == 302

@@ -1,6 +1,6 @@
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, logout
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
@@ -14,7 +14,7 @@ from accounts.forms.second_factors import SecondStepForm
 from accounts.forms.sign_in import SignInForm
 from accounts.middleware import open_without_second_factor
 from accounts.services import second_factors
-from accounts.services.sign_in import record_confirmation
+from accounts.services.sign_in import open_session
 from accounts.unsaved_input import store_unsaved_input
 
 
@@ -50,8 +50,18 @@ def sign_in_person(request, person):
     if second_factors.has_second_factor(person):
         second_factors.begin_second_step(request, person, next=wanted, unsaved=unsaved)
         return redirect("accounts:second-step")
-    login(request, person)
-    return _enter(request, wanted, unsaved)
+    return _open_session(request, person, next=wanted, unsaved=unsaved)
+
+
+def _open_session(request, person, *, next, unsaved, by_factor=False):
+    if open_session(request, person, by_factor=by_factor):
+        return _enter(request, next, unsaved)
+    return _ask_for_the_password(request, next=next, unsaved=unsaved)
+
+
+def _ask_for_the_password(request, **kwargs):
+    messages.info(request, "Enter your name and password first.")
+    return sign_in_page(request, **kwargs)
 
 
 def _enter(request, wanted, unsaved):
@@ -66,14 +76,12 @@ def second_step(request):
     person, state = second_factors.second_step(request)
     if person is None:
         second_factors.end_second_step(request)
-        messages.info(request, "Enter your name and password first.")
-        return sign_in_page(request, next=state["next"], unsaved=state["unsaved"])
+        return _ask_for_the_password(request, next=state["next"], unsaved=state["unsaved"])
     form = SecondStepForm(request.POST or None, request=request, person=person)
     if form.is_valid():
         second_factors.end_second_step(request)
-        login(request, person)
-        record_confirmation(request, by_factor=True)
-        return _enter(request, state["next"], state["unsaved"])
+        sent_on = {"next": state["next"], "unsaved": state["unsaved"]}
+        return _open_session(request, person, by_factor=True, **sent_on)
     context = {"form": form, "unsaved": state["unsaved"]}
     return render(request, "accounts/sign_in/second_step.html", context)
 

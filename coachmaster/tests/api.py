@@ -10,7 +10,7 @@ class Caller:
 
     def __init__(self, user=None, *, token=None, client=None):
         user = getattr(user, "user", user)
-        self.token = token or (tokens.issue(user) if user else None)
+        self.token = token or (tokens.issue(user, by_factor=True) if user else None)
         self.client = client or Client()
 
     def send(self, method, path, body=None, headers=None):
