@@ -1,6 +1,7 @@
 """Links by which people set their own password.
 
-A link is signed, expires, and works once: it depends on the person's current password and email.
+A link is signed, expires, and works once: it depends on the person's current password, email and
+last sign-in.
 """
 
 import datetime
@@ -11,21 +12,21 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.models import User
+from coachmaster.core.logs import log_event
 
 _SALT = "accounts.invitation"
 
 
 def _fingerprint(user):
-    return salted_hmac(_SALT, f"{user.password}\n{user.email}", algorithm="sha256").hexdigest()[:32]
+    text = f"{user.password}\n{user.email}\n{user.last_login}"
+    return salted_hmac(_SALT, text, algorithm="sha256").hexdigest()[:32]
 
 
-def invitation_path(user):
+def invitation_link(user):
+    """Return a link to show or send to ``user``, and log it."""
     token = signing.dumps([user.pk, _fingerprint(user)], salt=_SALT)
-    return reverse("accounts:invitation", args=[token])
-
-
-def invitation_link(user, request):
-    return request.build_absolute_uri(invitation_path(user))
+    log_event("invitation made", account=user.pk)
+    return f"{settings.SITE_URL}{reverse('accounts:invitation', args=[token])}"
 
 
 def invited_person(token):

@@ -136,11 +136,11 @@ def test_program_that_keeps_its_cookies_is_a_known_device(admin):
     assert sign_in(program.client) == 302
 
 
-def test_setting_a_password_by_link_makes_the_device_known(rf):
+def test_setting_a_password_by_link_makes_the_device_known():
     person = UserFactory(email=COLLEAGUE, password=None)
     client = Client()
     new = {"password": "seven green parrots", "password_again": "seven green parrots"}
-    client.post(invitations.invitation_link(person, rf.get("/")), new)
+    client.post(invitations.invitation_link(person), new)
     client.post(reverse("accounts:logout"))
     fail_from_many_addresses(COLLEAGUE)
 

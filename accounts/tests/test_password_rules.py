@@ -18,11 +18,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def errors_for(client, rf):
+def errors_for(client):
     """`errors_for(person, password)`: what the page of their invitation says to the password."""
 
     def send(person, password):
-        link = invitations.invitation_link(person, rf.get("/"))
+        link = invitations.invitation_link(person)
         page = client.post(link, {"password": password, "password_again": password})
         return [] if page.status_code == 302 else page.context["form"].errors["password"]
 
@@ -72,8 +72,8 @@ def test_superuser_with_the_role_of_students_needs_twelve(errors_for, pupil):
 @pytest.mark.parametrize(
     ("role", "length"), [(STUDENT, "8"), (INSTRUCTOR, "12")], ids=["student", "teacher"]
 )
-def test_form_says_the_rules(client, rf, role, length):
-    link = invitations.invitation_link(UserFactory(role=role, password=None), rf.get("/"))
+def test_form_says_the_rules(client, role, length):
+    link = invitations.invitation_link(UserFactory(role=role, password=None))
 
     assert (
         f"At least {length} characters. Several words are better than one. "

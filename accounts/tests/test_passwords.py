@@ -4,11 +4,14 @@ import re
 import pytest
 import time_machine
 from django.core import mail
+from django.core.exceptions import ValidationError
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import invitations
+from accounts.services.passwords import set_password
 
 from .factories import PASSWORD, UserFactory
 
@@ -28,8 +31,8 @@ def invited(db):
 
 
 @pytest.fixture
-def link_to(rf):
-    return lambda user: invitations.invitation_link(user, rf.get("/"))
+def link_to():
+    return invitations.invitation_link
 
 
 def ask(client, email, **more):
@@ -37,7 +40,7 @@ def ask(client, email, **more):
 
 
 def reset_link():
-    return re.search(r"http://testserver/\S+", mail.outbox[-1].body)[0]
+    return re.search(r"http://localhost:8000/\S+", mail.outbox[-1].body)[0]
 
 
 def test_response_does_not_reveal_whether_a_person_exists(client, student):
@@ -150,6 +153,48 @@ def test_invitation_works_once(client, invited, link_to):
     client.post(link, NEW)
 
     assert client.get(link).status_code == 404
+
+
+def test_links_take_no_host_from_the_request(client, student, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    ask(client, "asha@example.com", headers={"host": "evil.example"})
+
+    assert reset_link().startswith("http://localhost:8000/accounts/")
+    assert "evil.example" not in mail.outbox[-1].body
+
+
+def test_invitation_ends_when_the_person_signs_in(client, student, link_to):
+    link = link_to(student.user)
+    assert client.get(link).status_code == 200
+    client.post(reverse("accounts:login"), {"name": "asha@example.com", "password": PASSWORD})
+    client.logout()
+
+    assert client.get(link).status_code == 404
+
+
+def test_link_sent_twice_at_once_sets_one_password(client, invited, link_to):
+    def before_query(execute, sql, *args):
+        if calls and sql.startswith("SAVEPOINT"):
+            calls.pop()()
+        return execute(sql, *args)
+
+    person = User.objects.get(pk=invited.pk)
+    calls = [lambda: set_password(person, "the first one wins")]
+    with connection.execute_wrapper(before_query):
+        assert client.post(link_to(invited), NEW).status_code == 404
+
+    invited.refresh_from_db()
+    assert invited.check_password("the first one wins")
+
+
+def test_second_change_of_the_same_old_password_is_refused(student):
+    first, second = (User.objects.get(pk=student.pk) for _ in range(2))
+    set_password(first, "the first one wins")
+
+    with pytest.raises(ValidationError, match="The password was changed meanwhile"):
+        set_password(second, "seven green parrots")
+
+    assert User.objects.get(pk=student.pk).check_password("the first one wins")
 
 
 def test_invitation_is_valid_for_seven_days(client, invited, link_to):

@@ -414,10 +414,10 @@ def test_second_step_never_leads_to_another_site(client, instructor, app):
 
 
 def test_link_to_set_a_password_does_not_replace_the_second_factor(client, instructor, app):
-    from accounts.services.invitations import invitation_path
+    from accounts.services.invitations import invitation_link
 
     new = "seven green parrots"
-    response = client.post(invitation_path(instructor), {"password": new, "password_again": new})
+    response = client.post(invitation_link(instructor), {"password": new, "password_again": new})
 
     assert response.url == SECOND_STEP
     assert not is_signed_in(client)

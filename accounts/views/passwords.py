@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
@@ -24,24 +25,23 @@ def password_reset(request):
             (throttling.RESET_ADDRESS, throttling.client_address(request)),
         )
         return emails.RedirectAndSend(
-            reverse("accounts:password-reset-done"), compose=lambda: _reset_email(request, email)
+            reverse("accounts:password-reset-done"), compose=lambda: _reset_email(email)
         )
     return render(
         request, "accounts/passwords/reset.html", {"form": form, "sends_mail": settings.SENDS_MAIL}
     )
 
 
-def _reset_email(request, email):
+def _reset_email(email):
     person = User.objects.filter(email=email, is_active=True).first()
-    return person and emails.password_reset_email(person, _reset_link(request, person))
+    return person and emails.password_reset_email(person, _reset_link(person))
 
 
-def _reset_link(request, person):
+def _reset_link(person):
     uidb64 = urlsafe_base64_encode(str(person.pk).encode())
     token = default_token_generator.make_token(person)
-    return request.build_absolute_uri(
-        reverse("accounts:password-reset-confirm", args=[uidb64, token])
-    )
+    path = reverse("accounts:password-reset-confirm", args=[uidb64, token])
+    return f"{settings.SITE_URL}{path}"
 
 
 @public_page
@@ -67,11 +67,18 @@ def invitation(request, token):
 
 def _set_password(request, person):
     if person is None:
-        context = {"sends_mail": settings.SENDS_MAIL}
-        return render(request, "accounts/passwords/link_expired.html", context, status=404)
+        return _link_expired(request)
     form = NewPasswordForm(request.POST or None, user=person)
     if form.is_valid():
-        set_password(person, form.cleaned_data["password"])
+        try:
+            set_password(person, form.cleaned_data["password"])
+        except ValidationError:
+            return _link_expired(request)  # used by another request meanwhile
         messages.success(request, "Password set.")
         return sign_in_person(request, person)
     return render(request, "accounts/passwords/set.html", {"form": form, "person": person})
+
+
+def _link_expired(request):
+    context = {"sends_mail": settings.SENDS_MAIL}
+    return render(request, "accounts/passwords/link_expired.html", context, status=404)

@@ -128,7 +128,7 @@ def _after_adding(request, person):
     if person.is_student:
         number = person.student_profile.admission_number
         message = f"{person} added with admission number {number}."
-    is_invited = _email_invitation(request, person)
+    is_invited = _email_invitation(person)
     if is_invited:
         message += f" A link to set a password was sent to {person.email}."
     messages.success(request, message)
@@ -183,10 +183,10 @@ def manageable_person(request, pk):
     return person
 
 
-def _email_invitation(request, person):
+def _email_invitation(person):
     if not (settings.SENDS_MAIL and person.email):
         return False
-    return emails.send_invitation(person, invitations.invitation_link(person, request))
+    return emails.send_invitation(person, invitations.invitation_link(person))
 
 
 def _show_link(request, person):
@@ -204,7 +204,7 @@ def person_invite(request, pk):
     if request.method == "POST":
         if "show" in request.POST or not can_email:
             return _show_link(request, person)
-        if _email_invitation(request, person):
+        if _email_invitation(person):
             messages.success(request, f"A link to set a password was sent to {person.email}.")
             return redirect(person)
         messages.error(
@@ -216,7 +216,7 @@ def person_invite(request, pk):
         del request.session["shows_link_of"]
     context = {
         "person": person,
-        "link": invitations.invitation_link(person, request) if shows_link else "",
+        "link": invitations.invitation_link(person) if shows_link else "",
         "can_email": can_email,
         "days": settings.INVITATION_DAYS,
     }

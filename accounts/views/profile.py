@@ -1,5 +1,6 @@
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -13,6 +14,7 @@ from accounts.services import calendar_links
 from accounts.services.passwords import set_password
 from accounts.services.people import update_person
 from accounts.services.sessions import continue_session
+from coachmaster.core.forms import add_errors
 from coachmaster.core.views import form_page
 
 
@@ -47,13 +49,17 @@ def calendar_link_renew(request):
 def password_change(request):
     form = PasswordChangeForm(request.POST or None, request=request)
     if form.is_valid():
-        set_password(request.user, form.cleaned_data["password"])
-        update_session_auth_hash(request, request.user)
-        known_devices.remember(request, request.user)
-        continue_session(request)
-        message = "Password changed. You were signed out on all other devices."
-        messages.success(request, message)
-        return redirect("accounts:me")
+        try:
+            set_password(request.user, form.cleaned_data["password"])
+        except ValidationError as error:
+            add_errors(form, error)
+        else:
+            update_session_auth_hash(request, request.user)
+            known_devices.remember(request, request.user)
+            continue_session(request)
+            message = "Password changed. You were signed out on all other devices."
+            messages.success(request, message)
+            return redirect("accounts:me")
     return form_page(
         request,
         form,

@@ -275,6 +275,21 @@ def test_sign_in_of_a_program(admin, console, commit):
     ]
 
 
+def test_link_to_set_a_password_is_shown_or_sent(client_of, admin, instructor, console, commit):
+    client = client_of(admin)
+    page = reverse("accounts:person-invite", args=[instructor.pk])
+
+    commit(lambda: client.post(page, {"show": ""}, follow=True))
+    commit(lambda: client.get(page))
+
+    (line,) = console.events()
+    assert fields(line) == {
+        "event": "invitation made",
+        "account": instructor.pk,
+        "user": admin.pk,
+    }
+
+
 def test_person_is_signed_out_everywhere_by_an_admin(client_of, admin, instructor, console, commit):
     client = client_of(admin)
 
@@ -364,7 +379,7 @@ def test_email_changed_by_an_import(file, student, console, commit):
     commit(lambda: call_command("import_students", path))
 
     changed = [line for line in console.events() if line["event"] == "email changed"]
-    assert [fields(line) for line in changed] == [{"event": "email changed", "account": student.pk}]
+    assert [line["account"] for line in changed] == [student.pk]
 
 
 def test_imported_file(client_of, admin, console, commit):
@@ -463,7 +478,7 @@ def test_no_secret_is_in_the_log(client, admin, student, payment, settings, form
     student.user.set_password(PASSWORD)
     student.user.save()
     secrets = [PASSWORD, "wrong-password", "new-password-1234", "asha@example.com"]
-    base = "http://testserver"
+    base = "http://localhost:8000"
 
     def visit(link):
         secrets.append(max(link.rstrip("/").removesuffix(".ics").split("/"), key=len))
@@ -481,13 +496,12 @@ def test_no_secret_is_in_the_log(client, admin, student, payment, settings, form
 
     commit(lambda: client.post(reverse("accounts:password-reset"), {"email": "asha@example.com"}))
     (email,) = mail.outbox
-    visit(re.search(rf"{base}(\S+)", email.body)[1])
-    page = client.get(re.search(rf"{base}(\S+)", email.body)[1], follow=True)
+    visit(re.search(rf"{base}(/\S+)", email.body)[1])
+    page = client.get(re.search(rf"{base}(/\S+)", email.body)[1], follow=True)
     sent = {"password": "new-password-1234", "password_again": "new-password-1234"}
     commit(lambda: client.post(page.request["PATH_INFO"], sent))
 
-    request = page.wsgi_request
-    visit(invitation_link(admin, request).removeprefix(base))
+    visit(invitation_link(admin).removeprefix(base))
     visit(f"/r/{receipt_token(payment.pk)}/")
 
     token = tokens.issue(User.objects.get(pk=student.pk))
