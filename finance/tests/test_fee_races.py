@@ -1,6 +1,6 @@
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -11,6 +11,8 @@ from django.utils import timezone
 from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
+from coachmaster.core.dates import financial_year
+from coachmaster.core.reminders import Channel, RecentlyReminded
 from finance import checks
 from finance.models import (
     Account,
@@ -18,6 +20,7 @@ from finance.models import (
     Concession,
     DayClose,
     DayTotal,
+    FeeReminder,
     LateFeeRule,
     ReceiptSeries,
 )
@@ -28,6 +31,7 @@ from finance.services.day_closes import close_day, expected_cash
 from finance.services.enrollments import enroll_several
 from finance.services.installments import change_installments
 from finance.services.payments import ReceivedMoney, build_payment
+from finance.services.reminders import record_reminders
 from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
@@ -179,6 +183,38 @@ def test_concurrent_actions_on_a_batch_keep_totals_correct(owner, first, second)
     assert not list(checks.find_problems())
 
 
+def test_family_is_reminded_once_by_two_requests(owner):
+    student = StudentFactory(guardian_phone="9876500001")
+    enrolled(student=student, fee="1000.00", due_on=timezone.localdate())
+    remind = partial(record_reminders, [student.pk], channel=Channel.WHATSAPP, by=owner)
+
+    results = meeting(remind, remind)
+
+    assert [type(refusal) for refusal in refused(results)] == [RecentlyReminded]
+    assert FeeReminder.objects.count() == 1
+
+
+def test_concurrent_payment_and_cancelled_charge_keep_the_balance_correct(owner):
+    student = enrolled(fee="1000.00").student
+    [charge] = charges.post_charges(
+        students=[student],
+        kind="material",
+        label="",
+        amount=Decimal("9.00"),
+        due_on=timezone.localdate(),
+        token="t",
+        by=owner,
+    )
+
+    meeting(
+        lambda: paid(student=student, amount="5.00"),
+        lambda: charges.cancel_charge(charge=charge, reason="Wrong student", by=owner),
+    )
+
+    assert Account.objects.get().balance == Decimal("995.00")
+    assert not list(checks.find_problems())
+
+
 def test_concurrent_opposite_transfers_leave_both_batches_correct(owner):
     one, other = BatchFactory.create_batch(2)
     there, back = enrolled(batch=one), enrolled(batch=other)
@@ -193,7 +229,8 @@ def test_concurrent_opposite_transfers_leave_both_batches_correct(owner):
     assert not list(checks.find_problems())
 
 
-def test_concurrent_opening_payment_and_receipt_keep_the_day_total_correct(owner):
+@pytest.mark.parametrize("opens_first", [True, False])
+def test_concurrent_opening_payment_and_receipt_keep_the_day_total_correct(owner, opens_first):
     today = timezone.localdate()
     batch = BatchFactory()
     asha, bela = (enrolled(batch=batch).student for _ in range(2))
@@ -219,7 +256,8 @@ def test_concurrent_opening_payment_and_receipt_keep_the_day_total_correct(owner
         receiving.write([payment])
         receiving.finish()
 
-    meeting(open_with, lambda: paid(student=bela, amount="5.00"))
+    acts = [open_with, lambda: paid(student=bela, amount="5.00")]
+    meeting(*(acts if opens_first else reversed(acts)))
 
     assert DayTotal.objects.get(amount__gt=0).amount == Decimal("706.00")
     assert not list(checks.find_problems())
@@ -233,10 +271,12 @@ def in_a_thread(act):
         connections.close_all()
 
 
-@pytest.mark.parametrize("act", ["payment", "void", "refund"])
+@pytest.mark.parametrize("act", ["payment", "payment of last year", "void", "refund"])
 def test_entry_that_waits_for_a_day_close_is_counted_on_the_next_day(owner, act):
     today = timezone.localdate()
     student = enrolled(fee="12000.00").student
+    last_year = date(financial_year(today), 3, 31)
+    paid(student=student, amount="1.00", paid_on=last_year, mode="card")
     first = paid(student=student, amount="1000.00", by=owner)
     give_back = partial(
         refunds.refund_payment,
@@ -248,6 +288,9 @@ def test_entry_that_waits_for_a_day_close_is_counted_on_the_next_day(owner, act)
     )
     acts = {
         "payment": lambda: paid(student=student, amount="500.00", by=owner),
+        "payment of last year": lambda: paid(
+            student=student, amount="500.00", paid_on=last_year, by=owner
+        ),
         "void": lambda: cancel_receipt(payment=first, reason="typing error", by=owner),
         "refund": lambda: give_back(amount=Decimal("400.00"), token="t"),
     }

@@ -18,7 +18,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.models import Enrollment
+from academics.models import Enrollment, Institute
+from academics.services.institute import save_institute
 from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
@@ -87,13 +88,34 @@ def test_form_posted_fifty_times_at_once_gives_one_receipt(owner):
     assert not list(checks.find_problems())
 
 
-def cash(amount):
-    return ReceivedMoney(
-        amount=Decimal(amount),
-        paid_on=timezone.localdate(),
-        mode="cash",
-        token=secrets.token_urlsafe(24),
-    )
+def cash(amount, **fields):
+    money = {"paid_on": timezone.localdate(), "token": secrets.token_urlsafe(24), **fields}
+    return ReceivedMoney(amount=Decimal(amount), mode="cash", **money)
+
+
+def test_token_sent_at_once_for_students_of_two_financial_years_is_used_once(owner):
+    """They lock neither the same receipt series nor the same account."""
+    students = [enrolled(fee="12000.00").student for _ in range(2)]
+    days = [datetime.date(2026, 3, 31), datetime.date(2026, 4, 1)]
+    accepted = {"confirm_duplicate": True, "enforce_limits": False}
+
+    for _ in range(10):
+        token = secrets.token_urlsafe(24)
+        answers = at_once(
+            *[
+                lambda student=student, day=day, token=token: record_payment(
+                    student=student,
+                    received=cash("1.00", paid_on=day, token=token, **accepted),
+                    by=owner,
+                )
+                for student, day in zip(students, days, strict=True)
+            ]
+        )
+
+        assert len(refused(answers)) == 1
+        assert "already used" in refused(answers)[0].messages[0]
+    assert Payment.objects.count() == 10
+    assert not list(checks.find_problems())
 
 
 @pytest.mark.parametrize("every_fifth_is_invalid", [False, True])
@@ -193,7 +215,7 @@ def meeting(first, second):
         has_written.wait()
         second()
 
-    at_once(slowly, meanwhile)
+    return at_once(slowly, meanwhile)
 
 
 def test_concurrent_payment_and_cancellation_keep_the_day_total_correct(owner):
@@ -225,6 +247,19 @@ def test_concurrent_payment_and_drop_keep_the_balance_correct(owner):
     )
 
     assert Account.objects.get().balance == Decimal("95.00")
+    assert not list(checks.find_problems())
+
+
+def test_concurrent_payment_and_enrollment_keep_the_balance_correct(owner):
+    student, batch = StudentFactory(), BatchFactory(course__total_fee=Decimal("12000.00"))
+    paid(student=student, amount="1.00")
+
+    meeting(
+        lambda: paid(student=student, amount="5.00"),
+        lambda: enrolled(student=student, batch=batch),
+    )
+
+    assert Account.objects.get().balance == Decimal("11994.00")
     assert not list(checks.find_problems())
 
 
@@ -292,6 +327,51 @@ def test_completed_batch_accepts_no_enrollment(owner):
     )
 
     assert not batch.enrollments.active().exists()
+
+
+def test_last_seat_is_given_to_one_of_two_transfers(owner):
+    batch = BatchFactory(name="Tiny", capacity=1)
+    one, other = enrolled(), enrolled()
+    today = timezone.localdate()
+
+    results = meeting(
+        lambda: transfer(enrollment=one, batch=batch, on=today, by=owner),
+        lambda: transfer(enrollment=other, batch=batch, on=today, by=owner),
+    )
+
+    assert [refusal.messages for refusal in refused(results)] == [
+        ["Tiny is full: all 1 seats are taken."]
+    ]
+    assert batch.enrollments.active().count() == 1
+
+
+def test_completed_batch_accepts_no_transfer(owner):
+    batch, enrollment = BatchFactory(), enrolled()
+    today = timezone.localdate()
+    yesterday = today - datetime.timedelta(days=1)
+
+    results = meeting(
+        lambda: complete_batch(batch=batch, last_day=yesterday, by=owner),
+        lambda: transfer(enrollment=enrollment, batch=batch, on=today, by=owner),
+    )
+
+    assert len(refused(results)) == 1
+    assert not batch.enrollments.active().exists()
+
+
+def test_transfer_during_a_change_of_the_settings_follows_them(owner):
+    institute = Institute.objects.current()
+    institute.several_batches_at_once = True
+    save_institute(institute)
+    enrollment, batch = enrolled(), BatchFactory()
+    institute.several_batches_at_once = False
+
+    meeting(
+        lambda: transfer(enrollment=enrollment, batch=batch, on=timezone.localdate(), by=owner),
+        lambda: save_institute(institute),
+    )
+
+    assert Enrollment.objects.active().get().is_exclusive
 
 
 def test_database_is_shared_by_threads():
