@@ -1,3 +1,4 @@
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -7,6 +8,9 @@ from django.urls import reverse
 from academics.models import Institute
 from academics.tests.factories import BatchFactory, EnrollmentFactory
 from attendance.models import AttendanceReminder, Presence
+from attendance.services.reminders import record_reminders
+from coachmaster.core.reminders import Channel, RecentlyReminded
+from finance.tests.test_races import meeting, refused
 
 pytestmark = pytest.mark.django_db
 SHORTAGE = reverse("attendance:shortage")
@@ -69,6 +73,17 @@ def test_second_reminder_within_days_asks_first(client_of, admin, absentee):
 
     assert remind(client, absentee, again="on")["Location"].startswith("https://wa.me/")
     assert AttendanceReminder.objects.count() == 2
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_family_is_reminded_once_by_two_requests(admin, absentee):
+    remind_once = partial(record_reminders, [absentee.pk], channel=Channel.WHATSAPP, by=admin)
+
+    results = meeting(remind_once, remind_once)
+
+    assert [type(refusal) for refusal in refused(results)] == [RecentlyReminded]
+    assert AttendanceReminder.objects.count() == 1
 
 
 def test_list_shows_last_reminder(client_of, admin, absentee):
