@@ -229,6 +229,14 @@ def test_sign_in_during_a_password_change_returns_no_token(student):
     assert tokens.issue(student.user)
 
 
+def test_sign_in_during_a_deactivation_returns_no_token(student):
+    early = User.objects.get(pk=student.pk)
+    User.objects.filter(pk=student.pk).update(is_active=False)
+
+    assert tokens.issue(early) is None
+    assert not ApiToken.objects.exists()
+
+
 def test_unchanged_role_ends_no_token(admin, instructor):
     caller = Caller(instructor)
 

@@ -206,6 +206,14 @@ def test_invitation_is_valid_for_seven_days(client, invited, link_to):
         assert client.get(link).status_code == 404
 
 
+def test_invitation_of_an_inactive_person_is_refused(client, invited, link_to):
+    link = link_to(invited)
+    User.objects.filter(pk=invited.pk).update(is_active=False)
+
+    assert client.get(link).status_code == 404
+    assert client.post(link, NEW).status_code == 404
+
+
 def test_invitation_ends_when_the_email_changes(client, invited, link_to):
     link = link_to(invited)
     User.objects.filter(pk=invited.pk).update(email="other@example.com")

@@ -315,7 +315,8 @@ def test_second_step_ends_with_a_new_password_and_with_deactivation(half_way, in
     half_way.post(LOGIN, {"name": instructor.email, "password": "seven green parrots"})
     instructor.is_active = False
     instructor.save()
-    half_way.post(SECOND_STEP, {"code": code_of(app, steps=1)})
+    page = half_way.post(SECOND_STEP, {"code": code_of(app, steps=1)})
+    assert "Enter your name and password first." in page.content.decode()
     assert not is_signed_in(half_way)
 
 

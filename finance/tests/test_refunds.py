@@ -64,6 +64,16 @@ def test_sending_the_form_twice_refunds_once(desk, payment):
     assert Refund.objects.count() == 1
 
 
+def test_form_sent_again_with_another_amount_refunds_nothing_more(desk, payment):
+    give_back(desk, payment)
+
+    again = give_back(desk, payment, amount="200")
+
+    [message] = again.context["form"].non_field_errors()
+    assert message.startswith("This form was already used for voucher")
+    assert Refund.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("typed", "field"),
     [

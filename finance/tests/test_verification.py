@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from django.core import signing
 from django.test import override_settings
 
 from finance.verification import payment_id_from_token, receipt_token
@@ -19,6 +20,10 @@ def test_token_identifies_its_receipt_and_is_safe_in_urls():
 )
 def test_forged_token_is_rejected(forge):
     assert payment_id_from_token(forge(receipt_token(42))) is None
+
+
+def test_signature_for_another_purpose_is_rejected():
+    assert payment_id_from_token(signing.Signer(sep=".").sign("42")) is None
 
 
 def test_token_is_valid_after_the_secret_key_changed():
