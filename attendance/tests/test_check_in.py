@@ -253,6 +253,30 @@ def test_future_or_forged_code_is_refused(asha, batch, instructor, clock):
     assert the_mark() == []
 
 
+def test_code_for_another_day_is_refused(asha, batch, instructor):
+    yesterday = timezone.localdate() - datetime.timedelta(days=1)
+    address = reverse(
+        "attendance:check-in-scan", args=[check_in.make_code(batch, yesterday, instructor)]
+    )
+    phone = phone_of(asha)
+
+    assert "This code is for another day" in refusal(phone.get(address, follow=True))
+    assert "This code is for another day" in refusal(phone.post(CHECK_IN))
+    assert the_mark() == []
+
+
+def test_cookie_of_the_device_is_for_https_only_and_not_for_scripts(
+    asha, batch, instructor, settings
+):
+    settings.HTTPS = True
+    phone = phone_of(asha)
+
+    phone.get(code(batch, instructor), follow=True)
+
+    cookie = phone.cookies["check-in"]
+    assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Lax")
+
+
 def test_ticket_is_valid_once_and_for_minutes(asha, batch, instructor, clock):
     phone = phone_of(asha)
     phone.get(code(batch, instructor), follow=True)
