@@ -19,7 +19,7 @@ logger = logging.getLogger("coachmaster.events")
 access_logger = logging.getLogger("coachmaster.access")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
-_SECRET_PATHS = re.compile(rf"({'|'.join(settings.SECRET_PATHS)})[^\s\"'<>]+", re.IGNORECASE)
+_SECRET_PATHS = re.compile(rf"({'|'.join(settings.SECRET_PATHS)}).+", re.IGNORECASE | re.DOTALL)
 _context: ContextVar[dict] = ContextVar("log_context")
 
 
@@ -92,12 +92,15 @@ class PlainFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def formatMessage(self, record):
-        fields = (f"{name}={_plain(value)}" for name, value in _fields(record).items())
+        record.message = _mask(record.message)
+        if "=" in record.message:  # it could be taken for fields
+            record.message = json.dumps(record.message)
+        fields = (f"{name}={_plain(_masked(value))}" for name, value in _fields(record).items())
         line = " ".join([super().formatMessage(record), *fields])
-        return _mask(line.replace("\r", "\\r").replace("\n", "\\n"))
+        return line.replace("\r", "\\r").replace("\n", "\\n")
 
     def formatException(self, exc_info):
-        return _mask(super().formatException(exc_info))
+        return _mask_lines(super().formatException(exc_info))
 
 
 class JsonFormatter(logging.Formatter):
@@ -110,9 +113,10 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             **_fields(record),
         }
+        line = {name: _masked(value) for name, value in line.items()}
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps({name: _masked(value) for name, value in line.items()}, default=str)
+            line["traceback"] = _mask_lines(self.formatException(record.exc_info))
+        return json.dumps(line, default=str)
 
 
 def _fields(record):
@@ -128,5 +132,10 @@ def _masked(value):
     return _mask(value) if isinstance(value, str) else value
 
 
+def _mask_lines(text):
+    return "\n".join(map(_mask, text.split("\n")))
+
+
 def _mask(text):
+    """Hide everything after the start of a secret link, whatever it was followed by."""
     return _SECRET_PATHS.sub(r"\1*", text)

@@ -215,6 +215,15 @@ def test_line_break_in_an_address_makes_no_second_line(client, formatted):
     assert len([line for line in formatted.lines if "coachmaster.access" in line]) == 1
 
 
+def test_address_cannot_imitate_fields(client):
+    with Console("plain") as console:
+        client.get("/x%20request=forged%20user=1")
+
+    answered, refused = console.lines
+    assert '"Not Found: /x request=forged user=1" request=' in refused
+    assert 'path="/x request=forged user=1" status=404 ' in answered
+
+
 def test_message_with_a_line_break_is_one_line(formatted):
     logging.getLogger("library").warning("first\nsecond")
 
@@ -361,7 +370,7 @@ def test_refused_cancellation_is_no_event(client_of, admin, payment, console, co
 def test_exported_list(client_of, admin, console, commit):
     client = client_of(admin)
 
-    commit(lambda: client.get("/courses/?as=csv&q=Asha"))
+    commit(lambda: b"".join(client.get("/courses/?as=csv&q=Asha")))
 
     (line,) = console.events()
     assert fields(line) == {
@@ -523,6 +532,15 @@ def test_each_link_with_a_token_is_masked(client, formatted):
 
     assert len(paths) >= 5
     assert len(formatted.lines) >= 5
+    assert "SECRET" not in formatted.text
+
+
+@pytest.mark.parametrize("before", ["%20", "%C2%A0", "%0A", "%22", "'", "%3C", "a%20", "a%0A"])
+def test_link_with_other_characters_before_the_token_is_masked(client, formatted, before):
+    for path in ("accounts/invitation", "accounts/reset", "calendar/feed", "check-in", "r"):
+        client.get(f"/{path}/{before}SECRET-SECRET/")
+
+    assert len(formatted.lines) >= 10
     assert "SECRET" not in formatted.text
 
 
