@@ -9,7 +9,13 @@ from academics.services.clashes import check_clashes, find_clashes
 from academics.services.holidays import count_sheets_on, existing_sheets_message
 from academics.services.institute import lock_and_check_settings, save_institute
 from accounts.views.confirmation import asks_again
-from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
+from coachmaster.core.admin import (
+    HistoryAdmin,
+    LargeTableAdmin,
+    NoDeleteAdmin,
+    OfferedFiltersAdmin,
+    ReadOnlyAdmin,
+)
 
 from . import class_times
 from .models import Batch, ClassChange, ClassTime, Course, Enrollment, Holiday, Institute
@@ -163,7 +169,7 @@ class ClassChangeAdmin(HistoryAdmin, ReadOnlyAdmin):
 
 
 @admin.register(Holiday)
-class HolidayAdmin(admin.ModelAdmin):
+class HolidayAdmin(OfferedFiltersAdmin):
     list_display = ["day", "name"]
     search_fields = ["name"]
     date_hierarchy = "day"

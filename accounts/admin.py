@@ -11,7 +11,13 @@ from django.utils.html import format_html
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from coachmaster.core.admin import HistoryAdmin, LargeTableAdmin, NoDeleteAdmin, ReadOnlyAdmin
+from coachmaster.core.admin import (
+    HistoryAdmin,
+    LargeTableAdmin,
+    NoDeleteAdmin,
+    OfferedFiltersAdmin,
+    ReadOnlyAdmin,
+)
 from coachmaster.core.form_fields import SelectedRowsField
 from coachmaster.core.logs import log_event
 
@@ -205,7 +211,7 @@ for kind in (TOTPDevice, StaticDevice):
 
 
 @admin.register(Group)
-class RoleAdmin(GroupAdmin):
+class RoleAdmin(OfferedFiltersAdmin, GroupAdmin):
     """Nobody gives a role a permission that they lack, nor changes a role that has one."""
 
     @method_decorator(asks_again())

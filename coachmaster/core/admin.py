@@ -70,7 +70,22 @@ def _check_parameters(request):
         raise BadRequest("A number in the address is too large.")
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class OfferedFiltersAdmin(admin.ModelAdmin):
+    """Takes only filters that the list offers.
+
+    Django takes each field of the table, so that passwords and keys of sessions could be guessed
+    by `password__startswith` or `session__session_key__startswith`.
+    """
+
+    def lookup_allowed(self, lookup, value, request):
+        filters = [*self.get_list_filter(request), self.date_hierarchy]
+        offered = [one if isinstance(one, str) else one[0] for one in filters if one]
+        is_offered = any(f"{lookup}__".startswith(f"{field}__") for field in offered)
+        # Django refuses fields of related tables that are not offered.
+        return is_offered and super().lookup_allowed(lookup, value, request)
+
+
+class ReadOnlyAdmin(OfferedFiltersAdmin):
     def has_add_permission(self, request, obj=None):
         return False
 
@@ -91,7 +106,7 @@ class CappedPaginator(Paginator):
         return self.object_list.order_by()[: self.MAX_COUNT].count()  # type: ignore[attr-defined]
 
 
-class LargeTableAdmin(admin.ModelAdmin):
+class LargeTableAdmin(OfferedFiltersAdmin):
     """Table that grows with the students."""
 
     paginator = CappedPaginator
@@ -108,7 +123,7 @@ class LargeTableAdmin(admin.ModelAdmin):
         return queryset.filter(**{f"{path or 'pk'}__in": people.values("pk")}), False
 
 
-class NoDeleteAdmin(admin.ModelAdmin):
+class NoDeleteAdmin(OfferedFiltersAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
@@ -120,7 +135,7 @@ class RowSelect(AutocompleteSelect):
         return super().optgroups(name, [key for key in value if is_id(key)], attr)
 
 
-class HistoryAdmin(SimpleHistoryAdmin):
+class HistoryAdmin(OfferedFiltersAdmin, SimpleHistoryAdmin):
     """Rows with a history to read; the package's own page could restore rows without checks."""
 
     object_history_list_template = "admin/_changes.html"
