@@ -1,12 +1,13 @@
 """Links by which people set their own password.
 
-A link is signed, expires, and works once: it depends on the person's current password, email and
-last sign-in.
+A link is signed, expires, and works once: it depends on the person's current password, email, last
+sign-in and permissions. So somebody who kept a link cannot use it after a promotion.
 """
 
 import datetime
 
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.core import signing
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -18,7 +19,9 @@ _SALT = "accounts.invitation"
 
 
 def _fingerprint(user):
-    text = f"{user.password}\n{user.email}\n{user.last_login}"
+    allowed = Permission.objects.filter(group__user=user).order_by("pk")
+    permissions = list(allowed.values_list("pk", flat=True))
+    text = f"{user.password}\n{user.email}\n{user.last_login}\n{user.is_superuser}\n{permissions}"
     return salted_hmac(_SALT, text, algorithm="sha256").hexdigest()[:32]
 
 

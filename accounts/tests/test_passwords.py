@@ -3,6 +3,7 @@ import re
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -12,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services import invitations
 from accounts.services.passwords import set_password
+from accounts.services.people import change_role
 
 from .factories import PASSWORD, UserFactory
 
@@ -217,6 +219,29 @@ def test_invitation_of_an_inactive_person_is_refused(client, invited, link_to):
 def test_invitation_ends_when_the_email_changes(client, invited, link_to):
     link = link_to(invited)
     User.objects.filter(pk=invited.pk).update(email="other@example.com")
+
+    assert client.get(link).status_code == 404
+
+
+def test_invitation_ends_with_a_promotion(client, admin, invited, link_to):
+    link = link_to(invited)
+    change_role(invited, Group.objects.get(name="Admin"), by=admin)
+
+    assert client.get(link).status_code == 404
+    assert client.post(link, NEW).status_code == 404
+    assert client.get(link_to(User.objects.get(pk=invited.pk))).status_code == 200
+
+
+def test_invitation_ends_when_the_person_becomes_superuser(client, invited, link_to):
+    link = link_to(invited)
+    User.objects.filter(pk=invited.pk).update(is_superuser=True)
+
+    assert client.get(link).status_code == 404
+
+
+def test_invitation_ends_when_the_role_gets_a_permission(client, invited, link_to):
+    link = link_to(invited)
+    invited.groups.get().permissions.add(Permission.objects.get(codename="add_user"))
 
     assert client.get(link).status_code == 404
 
