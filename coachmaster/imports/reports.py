@@ -10,6 +10,8 @@ from .kinds import KINDS
 SAMPLES = 3
 #: Problems, new and changed rows on a page.
 SHOWN = 100
+#: Characters of a cell or sentence in a stored report.
+MOST_STORED = 500
 
 
 def storable(value):
@@ -36,14 +38,15 @@ def preview_report(upload, importer, table, result):
             {
                 "line": problem.line,
                 "column": problem.column,
-                "value": problem.value or "",
-                "sentence": problem.sentence,
+                "value": (problem.value or "")[:MOST_STORED],
+                "sentence": problem.sentence[:MOST_STORED],
                 "field": problem.field if problem.line else "",
             }
             for problem in result.problems
         ],
         "created_rows": [
-            {"line": row.line, "label": row.label} for row in result.created_rows[:SHOWN]
+            {"line": row.line, "label": row.label[:MOST_STORED]}
+            for row in result.created_rows[:SHOWN]
         ],
         "changed_rows": [
             {"line": row.line, "label": row.label, "changes": row.changes}

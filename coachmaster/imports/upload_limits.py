@@ -10,6 +10,8 @@ from coachmaster.core.importers.limits import WorkbookLimits
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 50_000
 #: A workbook with a million cells has about five million tags, which take two seconds to read.
-WORKBOOK_LIMITS = WorkbookLimits(unpacked=100 * 1024 * 1024, tags=6_000_000, rows=MOST_ROWS)
+WORKBOOK_LIMITS = WorkbookLimits(
+    unpacked=100 * 1024 * 1024, tags=6_000_000, rows=MOST_ROWS, characters=100_000_000
+)
 #: An uploaded file that is not imported is deleted after this time.
 EXPIRES_AFTER = datetime.timedelta(days=1)

@@ -12,10 +12,14 @@ MOST_CELLS = 10_000_000
 
 @dataclass(frozen=True)
 class WorkbookLimits:
-    """What a workbook may hold after unpacking: bytes, tags of XML, and filled rows of a sheet."""
+    """What a workbook may hold after unpacking: bytes, tags of XML, and filled rows of a sheet.
+
+    ``characters`` are those of all cells, when a text that is stored once is counted for each.
+    """
 
     unpacked: int = 400 * 1024 * 1024
     tags: int = 200_000_000
+    characters: int = 400_000_000
     rows: int = 100_000_000
 
 

@@ -29,8 +29,8 @@ class Package:
         ) as error:
             raise Unreadable(BROKEN) from error
         parts = self._zip.infolist()
-        self._names = {part.filename for part in parts}
-        if len(parts) > _MOST_PARTS or len(parts) != len(self._names):
+        self.names = {part.filename for part in parts}
+        if len(parts) > _MOST_PARTS or len(parts) != len(self.names):
             raise Unreadable(BROKEN)
         if any(part.flag_bits & 1 for part in parts):
             raise Unreadable(LOCKED)
@@ -63,7 +63,7 @@ class Package:
                 raise Unreadable(BROKEN)
 
     def has(self, name):
-        return name in self._names
+        return name in self.names
 
     def read(self, name):
         return b"".join(self._chunks(name))
@@ -82,10 +82,10 @@ class Package:
             self.parse(name, start=start)
         return found
 
-    def parse(self, name, *, start, end=None, text=None):
+    def parse(self, name, *, start, end=None, text=None, joins_text=True):
         """Call the handlers of an XML parser for each element of a part."""
         parser = expat.ParserCreate()
-        parser.buffer_text = True
+        parser.buffer_text = joins_text
         parser.StartElementHandler = start
         parser.EndElementHandler = end
         parser.CharacterDataHandler = text

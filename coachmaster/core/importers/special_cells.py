@@ -1,10 +1,12 @@
 """Cells that calamine does not return as shown.
 
 Errors and formulas without a saved result are empty there, and a number shown as 0042 is 42.
-calamine also allocates memory up to the last cell, so its place is checked before.
+calamine also allocates memory up to the last cell, and for the text of each cell, so both are
+checked before.
 """
 
 import collections
+import itertools
 import posixpath
 import re
 
@@ -12,11 +14,23 @@ from coachmaster.core.money import grouped
 
 from .limits import MOST_CELLS, MOST_COLUMNS, MOST_TITLES, Unreadable
 from .packages import BROKEN, LOCKED, without_prefix
+from .shared_texts import text_lengths
 
 #: The text of a formula without a saved result.
 UNCALCULATED = "#UNCALCULATED!"
 _VALUE_TAGS = {"v", "is"}
 _MOST_REPEATED = 100_000
+#: Of the number of a text: a line break around it, or the end of a chunk of the file, divides it.
+_MOST_PIECES = 8
+
+
+def check_characters(number, limits):
+    """Raise `Unreadable` if the cells hold too many; a text is counted for each of its cells."""
+    if number > limits.characters:
+        raise Unreadable(
+            f"The cells of this workbook hold more than {grouped(limits.characters)} characters. "
+            "Shorten or remove the longest texts, or split the sheet."
+        )
 
 
 class SpecialCells:
@@ -74,6 +88,8 @@ class XlsxSheets:
         # A part that is many sheets would be read as often.
         if len(set(self._parts.values())) != len(self._parts):
             raise Unreadable(BROKEN)
+        self._text_lengths = text_lengths(package)
+        self._characters: dict[str, int] = {}
 
     def _relations(self, folder, part, kind=""):
         return {
@@ -87,8 +103,16 @@ class XlsxSheets:
     def special_cells(self, sheet):
         if sheet not in self._parts:
             raise Unreadable(BROKEN)
-        cells = _XlsxCells(self._zero_patterns(), self._limits)
-        self._package.parse(self._parts[sheet], start=cells.start, end=cells.end, text=cells.text)
+        cells = _XlsxCells(self._zero_patterns(), self._text_lengths, self._limits)
+        self._package.parse(
+            self._parts[sheet],
+            start=cells.start,
+            end=cells.end,
+            text=cells.text,
+            joins_text=False,
+        )
+        self._characters[sheet] = cells.characters
+        check_characters(sum(self._characters.values()), self._limits)
         return cells.texts
 
     def _zero_patterns(self):
@@ -107,9 +131,11 @@ class XlsxSheets:
 
 
 class _XlsxCells(SpecialCells):
-    def __init__(self, zero_patterns, limits):
+    def __init__(self, zero_patterns, text_lengths, limits):
         super().__init__(limits)
-        self._zero_patterns = zero_patterns
+        self._zero_patterns, self._text_lengths = zero_patterns, text_lengths
+        #: Of the texts that cells refer to by number, counted for each cell.
+        self.characters = 0
         self._line = self._place = 0
         self._type, self._digits = "n", None
         self._characters: list[str] | None = None
@@ -125,7 +151,7 @@ class _XlsxCells(SpecialCells):
             self._is_formula = self._is_filled = False
         elif tag in _VALUE_TAGS:
             self._is_filled = True
-            if self._type == "e" or self._digits or self._is_formula:
+            if self._type in ("e", "s") or self._digits or self._is_formula:
                 self._characters = []
         elif tag == "f":
             self._is_formula = True
@@ -140,12 +166,28 @@ class _XlsxCells(SpecialCells):
             self._characters.append(data)
 
     def end(self, tag):
-        if without_prefix(tag) != "c":
+        tag = without_prefix(tag)
+        if tag == "v" and self._type == "s":
+            self.characters += self._text_length()
+        if tag != "c":
             return
         if self._is_filled or self._is_formula:
             self.count(self._line)
             self.add(self._line, self._place, self._special_text())
         self._characters = None
+
+    def _text_length(self):
+        """Return the longest that calamine may take: it stops at a comment or an entity."""
+        pieces = self._characters or []
+        if len(pieces) > _MOST_PIECES:
+            raise Unreadable(BROKEN)
+        numbers = [text.strip() for text in itertools.accumulate(pieces)]
+        if any(not number.isdecimal() for number in numbers if number):
+            raise Unreadable(BROKEN)
+        try:
+            return max((self._text_lengths[int(n)] for n in numbers if n), default=0)
+        except IndexError as error:
+            raise Unreadable(BROKEN) from error
 
     def _special_text(self):
         text = "".join(self._characters or [])
@@ -189,40 +231,57 @@ class OdsSheets:
 
 
 class _OdsTables:
-    """Reads all tables; tables within tables are not sheets."""
+    """Reads all tables; calamine reads tables and cells within others in its own way."""
 
     _CELLS = ("table:table-cell", "table:covered-table-cell")
+    _VALUES = {
+        "office:value-type",
+        "office:value",
+        "office:string-value",
+        "office:date-value",
+        "office:time-value",
+        "office:boolean-value",
+        "table:formula",
+    }
 
     def __init__(self, tables, limits):
         self._tables, self._limits = tables, limits
-        self._depth = self._line = self._place = self._times = 0
+        self._line = self._place = self._times = 0
         self._cell: dict = {}
         self._characters: list[str] = []
-        self._is_in_cell = False
+        self._is_in_table = self._is_in_cell = False
+        self._length = self._total = 0
 
     def start(self, tag, attributes):
+        if tag == "text:s":
+            self._length += max(0, int(attributes.get("text:c", 1)))
         if tag == "table:table":
-            self._depth += 1
-            if self._depth == 1:
-                name = attributes.get("table:name", "")
-                self._table = self._tables[name] = SpecialCells(self._limits)
-                self._line = 0
-        elif self._depth != 1:
+            name = attributes.get("table:name")
+            if self._is_in_table or not name:
+                raise Unreadable(BROKEN)
+            self._is_in_table = True
+            self._table = self._tables[name] = SpecialCells(self._limits)
+            self._line = 0
+        elif not self._is_in_table:
             return
         elif tag == "table:table-row":
             self._place = 0
             self._times = max(1, int(attributes.get("table:number-rows-repeated", 1)))
         elif tag in self._CELLS:
+            if self._is_in_cell:
+                raise Unreadable(BROKEN)
             self._cell, self._characters, self._is_in_cell = attributes, [], True
+            self._length = sum(map(len, attributes.values()))
 
     def text(self, data):
+        self._length += len(data)
         if self._is_in_cell and len(self._characters) < 100:
             self._characters.append(data)
 
     def end(self, tag):
         if tag == "table:table":
-            self._depth -= 1
-        elif self._depth != 1:
+            self._is_in_table = False
+        elif not self._is_in_table:
             return
         elif tag in self._CELLS:
             self._end_cell()
@@ -233,9 +292,11 @@ class _OdsTables:
         cell, self._is_in_cell = self._cell, False
         times = max(1, int(cell.get("table:number-columns-repeated", 1)))
         kind, shown = cell.get("office:value-type"), "".join(self._characters)
-        if kind or cell.get("table:formula") is not None:
+        if not self._VALUES.isdisjoint(cell):
+            self._total += self._length * times * self._times
+            check_characters(self._total, self._limits)
             text = ""
-            if kind is None:
+            if kind is None and "table:formula" in cell:
                 text = shown or UNCALCULATED
             elif kind == "float" and shown.isdigit() and shown.startswith("0") and len(shown) > 1:
                 text = shown

@@ -260,6 +260,14 @@ BROKEN = {
     "lines that run backwards": xlsx_of(
         '<row r="3"><c><v>1</v></c></row><row r="2"><c><v>1</v></c></row>'
     ),
+    "a text within a text": cell("", **{"xl/sharedStrings.xml": "<sst><si><si/></si></sst>"}),
+    "two lists of texts": cell(
+        "", **dict.fromkeys(("xl/sharedStrings.xml", "x/sharedStrings.xml"), "<sst/>")
+    ),
+    "a table within a table": ods(S=[["A", "<table:table table:name='T'/>"]]),
+    "a cell within a cell": ods(
+        S=[["A", "<table:table-cell><table:table-cell/></table:table-cell>"]]
+    ),
     "a column beyond all": cell('<c r="XFE1"><v>1</v></c>'),
     "empty": xlsx([]),
     "the same part twice": None,
@@ -328,6 +336,9 @@ BOMBS = {
         '<table:table table:name="S"><table:table-row table:number-rows-repeated="1000000">'
         f"{ODS_VALUE}</table:table-row></table:table>"
     ),
+    "number of texts": lambda: cell(
+        "", **{"xl/sharedStrings.xml": '<sst uniqueCount="10000000000000"/>'}
+    ),
 }
 
 
@@ -342,6 +353,57 @@ def test_small_file_of_many_rows_or_cells_is_refused_at_once(tmp_path, bomb):
         ("This workbook has too many cells.", "More than 50,000 rows.", "This workbook is damaged.")
     )
     assert seconds < 0.6
+
+
+LONG_TEXT = "x" * 32_000
+ODS_TEXT = '<table:table-cell office:value-type="string" table:number-columns-repeated="20"'
+COPIED_TEXTS = {
+    "text of Excel": lambda: xlsx_of(
+        ("<row>" + '<c t="s"><v>1</v></c>' * 20 + "</row>") * 200,
+        **{"xl/sharedStrings.xml": f"<sst><si/><si><t>{LONG_TEXT}</t></si></sst>"},
+    ),
+    "text of Excel, with an entity in its number": lambda: xlsx_of(
+        ("<row>" + '<c t="s"><v>1&#48;</v></c>' * 20 + "</row>") * 200,
+        **{"xl/sharedStrings.xml": f"<sst><si/><si><t>{LONG_TEXT}</t></si>{'<si/>' * 9}</sst>"},
+    ),
+    "text of ODS": lambda: ods_of(
+        '<table:table table:name="S"><table:table-row table:number-rows-repeated="200">'
+        f"{ODS_TEXT}><text:p>{LONG_TEXT}</text:p></table:table-cell></table:table-row></table:table>"
+    ),
+    "attribute of ODS": lambda: ods_of(
+        '<table:table table:name="S"><table:table-row table:number-rows-repeated="200">'
+        f'{ODS_TEXT} office:string-value="{LONG_TEXT}"/></table:table-row></table:table>'
+    ),
+    "attribute of ODS without a type": lambda: ods_of(
+        '<table:table table:name="S"><table:table-row table:number-rows-repeated="200">'
+        f'<table:table-cell table:number-columns-repeated="20" office:string-value="{LONG_TEXT}"/>'
+        "</table:table-row></table:table>"
+    ),
+    "spaces of ODS": lambda: ods_of(
+        '<table:table table:name="S"><table:table-row><table:table-cell office:value-type="string">'
+        '<text:p>A<text:s text:c="200000000"/></text:p></table:table-cell></table:table-row>'
+        "</table:table>"
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", COPIED_TEXTS.values(), ids=COPIED_TEXTS)
+def test_small_file_whose_cells_hold_the_same_long_text_is_refused_at_once(tmp_path, bomb):
+    content = bomb()
+    assert len(content) < 10_000
+
+    sentence, seconds = refusal_of(tmp_path, content)
+
+    assert sentence.startswith("The cells of this workbook hold more than 10,00,00,000 characters.")
+    assert seconds < 0.6
+
+
+def test_same_long_text_of_many_sheets_is_counted_for_each(tmp_path):
+    content = xlsx(*[[["x" * 1_000] * 6] * 2] * 9)
+
+    sentence, _ = refusal_of(tmp_path, content, WorkbookLimits(characters=100_000))
+
+    assert sentence.startswith("The cells of this workbook hold more than 1,00,000 characters.")
 
 
 def lying(content, part):

@@ -286,6 +286,12 @@ def test_rows_with_problems_are_downloaded_with_reasons(desk, form):
     ]
 
 
+def test_long_value_with_a_problem_is_cut_in_the_report(desk):
+    desk.upload(f"Name,E-mail\nAsha Verma,{'x' * 9_000}\n")
+
+    assert set(desk.problems) == {(2, "email", "x" * 500)}
+
+
 def test_first_hundred_problems_are_shown(desk):
     desk.upload("Name,E-mail\n" + "".join(f"S {n},x{n}\n" for n in range(120)))
 
