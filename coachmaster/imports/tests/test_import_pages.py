@@ -100,8 +100,9 @@ def test_import_creates_records_and_links_to_them(desk, admin):
     assert asha.history.get().history_user == admin
 
 
-def test_content_is_removed_after_import_and_history_remains(desk, admin):
+def test_content_is_removed_after_import_and_history_remains(admin, client_of):
     with time_machine.travel("2026-11-24 10:00+05:30", tick=False):
+        desk = Desk(client_of(admin))
         desk.upload(STUDENTS)
         desk.send("apply")
 
