@@ -12,6 +12,16 @@ from .progress import Progress
 from .reports import applied_report, preview_report, storable
 from .upload_limits import MOST_ROWS
 
+_CHECKED_FIELDS = (
+    "sheet",
+    "header_key",
+    "columns",
+    "defaults",
+    "corrections",
+    "skipped_lines",
+    "report",
+)
+
 
 class AlreadyDone(Exception):
     """Another request imported or removed the file."""
@@ -40,7 +50,7 @@ def _file_name(name):
 
 
 def check(upload):
-    """Save what the import would do as the report. Raise `Unreadable`."""
+    """Save what the import would do as the report. Raise `AlreadyDone` and `Unreadable`."""
     with upload.table() as table:
         _check_size(table, upload)
         key = _header_key(upload.kind, table.header)
@@ -49,7 +59,24 @@ def check(upload):
             _copy_earlier_columns(upload)
         result = _run(upload, table, dry_run=True)
         upload.report = preview_report(upload, importer_for(upload, table.header), table, result)
-    upload.save()
+    if upload.pk is None:
+        upload.save()
+    else:
+        _update_waiting(upload, *_CHECKED_FIELDS)
+
+
+def _update_waiting(upload, *fields):
+    """Save these fields, unless another request has imported or removed the file meanwhile."""
+    waiting = Import.objects.filter(pk=upload.pk, applied_at=None)
+    if not waiting.update(**{name: getattr(upload, name) for name in fields}):
+        raise AlreadyDone
+
+
+def discard(upload):
+    """Delete the file. Raise `AlreadyDone`."""
+    deleted, _ = Import.objects.filter(pk=upload.pk, applied_at=None).delete()
+    if not deleted:
+        raise AlreadyDone
 
 
 def apply(upload, progress=None):
@@ -79,7 +106,7 @@ def apply(upload, progress=None):
         if not result.is_valid:
             importer = importer_for(upload, table.header)
             upload.report = preview_report(upload, importer, table, result)
-            upload.save(update_fields=["report"])
+            _update_waiting(upload, "report")
     return result.is_valid
 
 
@@ -117,9 +144,9 @@ def _header_key(kind, header):
 
 
 def _copy_earlier_columns(upload):
+    """Take the choices of the same person: default values of others would come unseen."""
     last = (
-        Import.objects.visible_to(upload.by)
-        .filter(header_key=upload.header_key)
+        Import.objects.filter(by=upload.by, header_key=upload.header_key)
         .exclude(pk=upload.pk)
         .exclude(columns={})
         .order_by("-uploaded_at")

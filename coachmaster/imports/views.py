@@ -127,9 +127,16 @@ def _next_step(upload):
 def _check(request, upload):
     try:
         services.check(upload)
+    except services.AlreadyDone:
+        return _already_done(request, upload)
     except Unreadable as error:
         messages.error(request, error.sentence)
     return _next_step(upload)
+
+
+def _already_done(request, upload):
+    messages.info(request, f"{upload} was already imported or removed.")
+    return redirect("imports:import-list")
 
 
 def import_sheet(request, pk):
@@ -154,8 +161,7 @@ def import_columns(request, pk):
     if form.is_valid():
         upload.columns = form.cleaned_data["columns"]
         upload.defaults = form.cleaned_data["defaults"]
-        services.check(upload)
-        return redirect("imports:import-detail", upload.pk)
+        return _check(request, upload)
     return render(
         request,
         "imports/columns.html",
@@ -251,8 +257,7 @@ def import_apply(request, pk):
     try:
         is_applied = services.apply(upload)
     except services.AlreadyDone:
-        messages.info(request, f"{upload} was already imported.")
-        return redirect("imports:import-detail", upload.pk)
+        return _already_done(request, upload)
     except Unreadable as error:
         messages.error(request, f"{error.sentence} Nothing was written.")
         return redirect("imports:import-detail", upload.pk)
@@ -279,7 +284,10 @@ def import_progress(request, pk):
 @require_POST
 def import_discard(request, pk):
     upload = _waiting_upload(request, pk)
-    upload.delete()
+    try:
+        services.discard(upload)
+    except services.AlreadyDone:
+        return _already_done(request, upload)
     messages.success(request, f"{upload} was removed. Nothing was written.")
     return redirect("imports:import-list")
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from academics.models import Batch, Course
 from academics.tests.factories import BatchFactory
 from accounts.models import StudentProfile, User
-from accounts.roles import INSTRUCTOR
+from accounts.roles import ADMIN, INSTRUCTOR
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.tests.workbooks import ods, xlsx
 from coachmaster.imports import services, upload_limits
@@ -146,6 +146,34 @@ def test_file_is_imported_only_once(desk):
 
     assert (desk.file.created, StudentProfile.objects.count()) == (2, 2)
     assert desk.send("apply").status_code == 404
+
+
+def test_imported_file_is_neither_checked_again_nor_removed_by_a_late_request(desk):
+    desk.upload(STUDENTS)
+    late = Import.objects.get()
+    desk.send("apply")
+
+    for service in (services.check, services.discard):
+        with pytest.raises(services.AlreadyDone):
+            service(late)
+
+    desk.file.refresh_from_db()
+    assert (desk.file.created, desk.file.content) == (2, None)
+    assert desk.file.applied_at
+    assert "problems" not in desk.file.report
+
+
+def test_late_request_to_import_is_told_that_the_file_is_imported(desk):
+    """Though its rows are refused now, since the records exist."""
+    desk.upload(STUDENTS)
+    UserFactory(email="ravi@example.com", role=INSTRUCTOR, full_name="Ravi Teacher")
+    late = Import.objects.get(pk=desk.file.pk)
+    Import.objects.filter(pk=late.pk).update(applied_at=timezone.now(), report={"notes": []})
+
+    with pytest.raises(services.AlreadyDone):
+        services.apply(late)
+
+    assert Import.objects.get(pk=late.pk).report == {"notes": []}
 
 
 @pytest.mark.race
@@ -360,6 +388,17 @@ def test_chosen_columns_are_remembered(desk):
     desk.send("apply")
     assert StudentProfile.objects.get().user.full_name == "Ravi Iyer"
     assert StudentProfile.objects.get().address == "Pune"
+
+
+def test_choices_of_another_person_are_not_taken(desk, client_of):
+    desk.upload(ODD)
+    desk.send("columns", column_1="phone", column_2="full_name", default_address="Pune")
+    desk.send("apply")
+    other = Desk(client_of(UserFactory(role=ADMIN)))
+
+    other.upload(ODD)
+
+    assert (other.file.columns, other.file.defaults) == ({}, {})
 
 
 def test_required_column_must_be_chosen_or_filled(desk):
