@@ -135,13 +135,7 @@ def _xlsx(columns, rows):
 
 
 def _write_workbook(file, columns, rows):
-    options = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    with xlsxwriter.Workbook(file, options) as book:
+    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
         sheet = book.add_worksheet()
         formats = {
             cell_type: book.add_format({"num_format": pattern})
