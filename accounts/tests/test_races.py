@@ -1,22 +1,25 @@
 import datetime
+import functools
 import threading
+import time
 
 import pytest
 import time_machine
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import tokens
 from accounts.forms.passwords import PasswordChangeForm
 from accounts.models import Device, User
 from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 from accounts.services import second_factors
-from accounts.services.people import add_person, change_role, deactivate
+from accounts.services.people import add_person, change_role, deactivate, update_person
 
 from .factories import PASSWORD, UserFactory
 from .second_factors import app_of, code_of
@@ -44,6 +47,23 @@ def at_once(*acts):
     for thread in threads:
         thread.join()
     return results
+
+
+def meeting(first, second):
+    """Run ``second`` while the changes of ``first`` are not yet committed."""
+    has_written = threading.Event()
+
+    def slowly():
+        with transaction.atomic():
+            first()
+            has_written.set()
+            time.sleep(0.4)
+
+    def meanwhile():
+        has_written.wait(timeout=20)
+        return second()
+
+    return at_once(slowly, meanwhile)
 
 
 def test_requests_at_the_minute_of_the_next_write_all_succeed():
@@ -108,6 +128,48 @@ def test_two_admins_cannot_remove_each_other():
 
     assert [type(result) for result in results].count(ValidationError) == 1
     assert User.objects.with_permission("change_membership").count() == 1
+
+
+def test_two_admins_cannot_deactivate_each_other():
+    one, other = UserFactory(role=ADMIN), UserFactory(role=ADMIN)
+
+    results = meeting(lambda: deactivate(one, by=other), lambda: deactivate(other, by=one))
+
+    assert [type(result) for result in results] == [type(None), ValidationError]
+    assert User.objects.with_permission("change_membership").get() == other
+
+
+def test_token_is_not_issued_during_a_change_of_the_password():
+    person = UserFactory()
+    early = User.objects.get(pk=person.pk)
+
+    def change():
+        person.set_password("seven green parrots")
+        person.save()
+
+    assert meeting(change, lambda: tokens.issue(early)) == [None, None]
+    assert not person.api_tokens.exists()
+
+
+def test_person_is_found_by_name_and_phone_that_two_requests_changed():
+    person = UserFactory()
+
+    meeting(
+        lambda: update_person(person, full_name="Bela Rao"),
+        lambda: update_person(person, phone="9876500001"),
+    )
+
+    assert User.objects.search("bela 9876500001").get() == person
+
+
+def test_recovery_codes_renewed_by_two_requests_are_ten():
+    person = UserFactory()
+    app_of(person)
+    renew = functools.partial(second_factors.renew_recovery_codes, person)
+
+    meeting(renew, renew)
+
+    assert second_factors.recovery_codes_left(person) == 10
 
 
 def test_recovery_code_used_twice_at_once_signs_in_once():

@@ -2,14 +2,17 @@ import datetime
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 
-from academics.models import Enrollment
+from academics.models import Enrollment, EnrollmentStatus
+from academics.services.enrollments import end_enrollment
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from attendance import checks
 from attendance.models import Mark, Presence, Sheet
 from attendance.percentages import Tally
-from attendance.services.sheets import SheetContent, save_sheet
-from finance.tests.test_races import at_once
+from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
+from attendance.services.sheets import SheetContent, StaleSheet, save_sheet
+from finance.tests.test_races import at_once, meeting, refused
 
 from .factories import save_marks
 
@@ -183,3 +186,59 @@ def test_concurrent_sheets_of_batch_count_all_marks(instructor):
     at_once(*(lambda day=day: save(day) for day in days))
     assert [kept(row) for row in rows] == [(Tally(absent=6), 6)] * 8
     assert problems() == []
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_second_of_two_saves_of_one_version_is_refused(asha, instructor):
+    came(asha, "P")
+
+    def save(status):
+        content = SheetContent({asha.student_id: status}, version=1)
+        return save_sheet(batch=asha.batch, held_on=DAY, content=content, by=instructor)
+
+    results = meeting(lambda: save("absent"), lambda: save("late"))
+
+    assert [type(refusal) for refusal in refused(results)] == [StaleSheet]
+    assert kept(asha) == (Tally(absent=1), 1)
+    assert problems() == []
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_mark_deleted_during_a_save_leaves_the_count_of_the_others(asha):
+    came(asha, "P")
+
+    meeting(lambda: came(asha, "A", first=DAY + ONE), lambda: Mark.objects.get().delete())
+
+    assert kept(asha) == (Tally(absent=1), 1)
+    assert problems() == []
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_sheet_imported_during_a_save_is_counted_too(asha, instructor):
+    @transaction.atomic
+    def import_absence():
+        EnrollmentsByDay([asha.batch_id], DAY + ONE, DAY + ONE)
+        marks = {asha.student_id: (asha.pk, "absent")}
+        create_sheets([(asha.batch_id, DAY + ONE, marks)], by=instructor)
+
+    meeting(lambda: came(asha, "P"), import_absence)
+
+    assert kept(asha) == (Tally(present=1, absent=1), 1)
+    assert problems() == []
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_enrollment_does_not_end_before_a_mark_that_is_being_saved(asha):
+    end = transaction.atomic(end_enrollment)
+
+    results = meeting(
+        lambda: came(asha, "P"),
+        lambda: end(asha, EnrollmentStatus.DROPPED, ended_on=DAY - ONE, reason="Left"),
+    )
+
+    assert "has an attendance mark" in refused(results)[0].messages[0]
+    assert Enrollment.objects.get().is_active

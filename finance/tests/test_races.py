@@ -18,7 +18,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.models import Enrollment, Institute
+from academics.models import Batch, Enrollment, Institute
+from academics.services.batches import save_batch
 from academics.services.institute import save_institute
 from academics.tests.factories import BatchFactory
 from accounts.roles import ADMIN
@@ -343,6 +344,18 @@ def test_last_seat_is_given_to_one_of_two_transfers(owner):
         ["Tiny is full: all 1 seats are taken."]
     ]
     assert batch.enrollments.active().count() == 1
+
+
+def test_batch_is_not_made_smaller_than_its_students_during_an_enrollment(owner):
+    batch = BatchFactory(capacity=5)
+    enrolled(batch=batch)
+    smaller = Batch.objects.get(pk=batch.pk)
+    smaller.capacity = 1
+
+    results = meeting(lambda: enrolled(batch=batch), lambda: save_batch(smaller, []))
+
+    assert len(refused(results)) == 1
+    assert Batch.objects.get(pk=batch.pk).capacity == 5
 
 
 def test_completed_batch_accepts_no_transfer(owner):
