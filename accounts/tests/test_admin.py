@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.urls import reverse
 
-from accounts.models import Attempts, User
+from accounts.models import Attempts, Device, User
 from accounts.throttling import REGISTER, count_tries
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.tests.api import Caller
@@ -328,6 +328,17 @@ def test_role_with_more_permissions_is_neither_changed_nor_deleted(client_of):
     assert client.post(group_page("delete", desk.pk), {"post": "yes"}).status_code == 403
     desk.refresh_from_db()
     assert [one.codename for one in desk.permissions.all()] == ["add_payment"]
+
+
+def test_people_with_more_permissions_are_not_signed_out(client_of, admin):
+    Caller(admin)
+    device = Device.objects.get(user=admin)
+    editor = back_office_user("accounts.view_device", "accounts.delete_device")
+
+    page = reverse("admin:accounts_device_delete", args=[device.pk])
+
+    assert client_of(editor).post(page, {"post": "yes"}).status_code == 403
+    assert Device.objects.filter(pk=device.pk).exists()
 
 
 def test_nobody_is_put_into_a_role_with_more_permissions(client_of, instructor):

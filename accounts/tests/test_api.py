@@ -220,6 +220,13 @@ def test_tokens_end_at_once(admin, instructor, end):
     assert other("GET", "/auth/me")[0] == 200
 
 
+def test_token_of_an_inactive_person_is_refused(instructor):
+    caller = Caller(instructor)
+    User.objects.filter(pk=instructor.pk).update(is_active=False)
+
+    assert caller("GET", "/auth/me") == DEAD
+
+
 def test_sign_in_during_a_password_change_returns_no_token(student):
     early = User.objects.get(pk=student.pk)  # the password was looked at, and is the old one
     set_password(student.user, "seven green parrots")

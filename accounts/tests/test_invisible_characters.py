@@ -63,6 +63,10 @@ def test_people_get_visible_names_by_every_way(client_of, admin, file, name):
 
 
 @pytest.mark.django_db
+def test_control_characters_are_removed():
+    assert clean_text("As\x07ha\x1b[0m\x9b") == "Asha[0m"
+
+
 @pytest.mark.parametrize("name", ["\u200b", "\u3164", "\u2800\u2060"])
 def test_name_cannot_consist_of_invisible_characters(client_of, admin, name):
     person = StudentFactory(user__full_name="Asha Verma").user

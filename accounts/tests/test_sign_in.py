@@ -2,6 +2,7 @@ import datetime
 
 import pytest
 import time_machine
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
@@ -24,8 +25,30 @@ def sign_in(client):
     return send
 
 
+class CountingHasher(MD5PasswordHasher):
+    algorithm = "counting"
+    hashed = 0
+
+    def encode(self, password, salt):
+        CountingHasher.hashed += 1
+        return super().encode(password, salt)
+
+
 def signed_in(client):
     return client.session.get("_auth_user_id")
+
+
+def test_unknown_name_takes_as_much_work_as_a_wrong_password(sign_in, student, settings):
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    student.user.set_password(PASSWORD)
+    student.user.save()
+
+    def work(name):
+        before = CountingHasher.hashed
+        sign_in(name, "wrong")
+        return CountingHasher.hashed - before
+
+    assert work(student.user.email) == work("nobody@example.com") == 1
 
 
 @pytest.mark.parametrize("name", ["asha@example.com", " Asha@Example.COM ", "26-00077", "Cm-77a"])
