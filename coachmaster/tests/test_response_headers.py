@@ -61,6 +61,8 @@ def test_pages_are_bound_to_https_and_their_origin(responses):
         assert hsts.startswith("max-age=31536000; includeSubDomains"), path
         assert response.get("Referrer-Policy") == "same-origin", path
         assert response.get("Cross-Origin-Resource-Policy") == "same-origin", path
+        assert response.get("Cross-Origin-Embedder-Policy") == "require-corp", path
+        assert "camera=(), microphone=()" in response.get("Permissions-Policy"), path
 
 
 def test_every_response_with_content_names_its_type_and_charset(responses):
