@@ -26,8 +26,8 @@ class AppForm(ConfirmationMixin, forms.Form):
     )
 
 
-class FactorRemoveForm(ConfirmationMixin, forms.Form):
-    """Ask for the password in any case."""
+class FactorChangeForm(ConfirmationMixin, forms.Form):
+    """Replace or remove a factor or the recovery codes; asks for the password in any case."""
 
     password = PasswordField(label="Your password")
 
@@ -40,6 +40,10 @@ class FactorRemoveForm(ConfirmationMixin, forms.Form):
     def clean_password(self):
         sign_in.check_own_password(self.request, self.cleaned_data["password"])
         return ""
+
+
+class AppReplaceForm(FactorChangeForm, AppForm):
+    pass
 
 
 class PasskeyNameForm(forms.Form):

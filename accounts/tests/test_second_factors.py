@@ -131,7 +131,10 @@ def test_new_app_replaces_the_old_one_and_keeps_recovery_codes(client, instructo
     signed_in(client, instructor, app)
     new = TOTPDevice(key=secret_on(client.get(reverse("accounts:app-add"))).hex())
 
-    response = client.post(reverse("accounts:app-add"), {"code": code_of(new)})
+    page = client.post(reverse("accounts:app-add"), {"code": code_of(new)})
+    assert list(page.context["form"].errors) == ["password"]
+    sent = {"code": code_of(new), "password": PASSWORD}
+    response = client.post(reverse("accounts:app-add"), sent)
 
     assert response.url == reverse("accounts:second-factor")
     assert TOTPDevice.objects.get().key == new.key
@@ -142,7 +145,10 @@ def test_new_recovery_codes_replace_the_old_ones(client, instructor):
     app, old = app_of(instructor)
     signed_in(client, instructor, app)
 
-    page = client.post(reverse("accounts:recovery-codes-renew"), follow=True)
+    address = reverse("accounts:recovery-codes-renew")
+    assert list(client.post(address, {"password": "x"}).context["form"].errors) == ["password"]
+
+    page = client.post(address, {"password": PASSWORD}, follow=True)
 
     new = page.context["codes"]
     assert len(new) == 10 and not set(new) & set(old)
@@ -197,8 +203,10 @@ def test_further_factor_signs_out_nobody(client, instructor, app):
     with later(seconds=31):
         signed_in(client, instructor, app)
         new = TOTPDevice(key=secret_on(client.get(reverse("accounts:app-add"))).hex())
-        client.post(reverse("accounts:app-add"), {"code": code_of(new)})
+        sent = {"code": code_of(new), "password": PASSWORD}
+        client.post(reverse("accounts:app-add"), sent)
 
+    assert TOTPDevice.objects.get().key == new.key
     assert is_signed_in(client) and is_signed_in(other)
 
 
@@ -207,8 +215,9 @@ def test_password_confirms_nothing_once_there_is_a_factor(client_of, instructor)
     app, _ = app_of(instructor)
     address = reverse("accounts:recovery-codes-renew")
 
-    assert list(client.post(address).context["form"].errors) == ["own_code"]
-    assert client.post(address, {"own_code": code_of(app)}).status_code == 302
+    sent = {"password": PASSWORD}
+    assert list(client.post(address, sent).context["form"].errors) == ["own_code"]
+    assert client.post(address, {**sent, "own_code": code_of(app)}).status_code == 302
 
 
 def test_code_of_the_set_up_and_of_the_sign_in_confirm(client_of, instructor):
@@ -216,12 +225,35 @@ def test_code_of_the_set_up_and_of_the_sign_in_confirm(client_of, instructor):
     app = TOTPDevice(user=instructor, key=secret_on(client.get(reverse("accounts:app-add"))).hex())
     client.post(reverse("accounts:app-add"), {"code": code_of(app)})
     address = reverse("accounts:recovery-codes-renew")
-    assert client.post(address).status_code == 302
+    assert client.post(address, {"password": PASSWORD}).status_code == 302
 
     with later(minutes=11):
         client.logout()
         signed_in(client, instructor, app)
-        assert client.post(address).status_code == 302
+        assert client.post(address, {"password": PASSWORD}).status_code == 302
+
+
+def test_secret_of_the_app_is_shown_once(client_of, instructor):
+    client = client_of(instructor)
+    first, second = (
+        TOTPDevice(key=secret_on(client.get(reverse("accounts:app-add"))).hex()) for _ in range(2)
+    )
+
+    assert first.key != second.key
+    assert client.post(reverse("accounts:app-add"), {"code": code_of(first)}).status_code == 200
+    assert not second_factors.has_second_factor(instructor)
+    assert client.post(reverse("accounts:app-add"), {"code": code_of(second)}).status_code == 302
+
+
+def test_passkey_that_was_begun_cannot_be_finished_after_ten_minutes(client_of, instructor):
+    client = client_of(instructor)
+    address = reverse("accounts:passkey-add")
+    client.post(address, {"name": "Phone"})
+
+    with later(minutes=11):
+        page = client.post(address, {"answer": "{}"}, follow=True)
+
+    assert "That took longer than ten minutes. Start again." in page.content.decode()
 
 
 # Signing in --------------------------------------------------------------------------------------

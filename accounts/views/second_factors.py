@@ -12,14 +12,15 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from accounts.forms.confirmation import ConfirmedForm
 from accounts.forms.second_factors import (
     AppForm,
-    FactorRemoveForm,
+    AppReplaceForm,
+    FactorChangeForm,
     PasskeyForm,
     PasskeyNameForm,
 )
 from accounts.middleware import open_without_second_factor
 from accounts.models import User
 from accounts.services import passkeys, second_factors
-from accounts.services.sign_in import record_confirmation
+from accounts.services.sign_in import is_confirmed, record_confirmation
 from coachmaster.core.forms import add_errors
 from coachmaster.core.qr import qr_svg
 from coachmaster.core.views import form_page
@@ -62,8 +63,12 @@ def _after_adding(request, message, codes):
 
 @_set_up_page
 def app_add(request):
-    key = request.session.setdefault(_NEW_KEY, default_key())
-    form = AppForm(request.POST or None, request=request)
+    if request.method == "GET" or _NEW_KEY not in request.session:
+        request.session[_NEW_KEY] = default_key()  # one that somebody saw before is not used
+    key = request.session[_NEW_KEY]
+    has_app = TOTPDevice.objects.devices_for_user(request.user, confirmed=True).exists()
+    form_class = AppReplaceForm if has_app else AppForm
+    form = form_class(request.POST or None, request=request)
     if form.is_valid():
         try:
             codes = second_factors.add_app(request, key=key, code=form.cleaned_data["code"])
@@ -100,7 +105,7 @@ def app_remove(request):
 
 
 def _remove_page(request, remove, *, title, message):
-    form = FactorRemoveForm(request.POST or None, request=request)
+    form = FactorChangeForm(request.POST or None, request=request)
     if form.is_valid():
         remove()
         messages.success(request, message)
@@ -125,7 +130,7 @@ def recovery_codes(request):
 def recovery_codes_renew(request):
     if not second_factors.has_second_factor(request.user):
         raise PermissionDenied("Set up an authenticator app or a passkey first.")
-    form = ConfirmedForm(request.POST if request.method == "POST" else None, request=request)
+    form = FactorChangeForm(request.POST or None, request=request)
     if form.is_valid():
         request.session[_NEW_CODES] = second_factors.renew_recovery_codes(request.user)
         return redirect("accounts:recovery-codes")
@@ -162,6 +167,9 @@ def passkey_add(request):
 
 def _create_passkey(request, name):
     del request.session[_NEW_NAME]
+    if not is_confirmed(request):
+        messages.error(request, "That took longer than ten minutes. Start again.")
+        return redirect("accounts:passkey-add")
     try:
         codes = second_factors.add_passkey(request, name=name, answer=request.POST["answer"])
     except ValidationError as error:
