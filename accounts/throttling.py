@@ -54,7 +54,9 @@ DEVICE = Limit("sign-in: known device", 10, 15 * _MINUTE)
 PAIR = Limit("sign-in: name and address", 10, 15 * _MINUTE)
 ADDRESS = Limit("sign-in: address", 100, _HOUR, next=Limit("sign-in: address, slowed", 1, _MINUTE))
 NAME = Limit("sign-in: name", 30, _DAY, next=Limit("sign-in: name, slowed", 1, _MINUTE))
+DEVICE_A_DAY = Limit("sign-in: known device, a day", 100, _DAY)
 PROMPT = Limit("password prompt: person", 10, 15 * _MINUTE)
+PROMPTS_A_DAY = Limit("password prompt: person, a day", 100, _DAY)
 REGISTER = Limit("register: address", 20, _HOUR)
 RESET_NAME = Limit("password reset: name", 5, _HOUR)
 RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
@@ -121,7 +123,7 @@ def client_address(request):
 def sign_in_tries(request, name, device):
     """Return the limits of a try to sign in; ``device`` is the id of a known device, or None."""
     if device:
-        return [(DEVICE, device)]
+        return [(DEVICE, device), (DEVICE_A_DAY, device)]
     name, address = folded(name.strip()), client_address(request)
     return [(PAIR, f"{name}\n{address}"), (ADDRESS, address), (NAME, name)]
 
@@ -137,6 +139,11 @@ def forgive_tries(first, *others):
 def forget_tries(*tries):
     keys = [limit.key(subject) for limit, subject in tries]
     Attempts.objects.filter(key__in=keys).delete()
+
+
+def prompt_tries(user):
+    """Return the limits of a try to enter one's own password again."""
+    return [(PROMPT, str(user.pk)), (PROMPTS_A_DAY, str(user.pk))]
 
 
 def code_tries(user):

@@ -96,7 +96,7 @@ def _is_recent(request, key):
 
 def check_own_password(request, password):
     """Raise ValidationError if this is not the password of the signed-in person."""
-    tries = [(throttling.PROMPT, str(request.user.pk))]
+    tries = throttling.prompt_tries(request.user)
     try:
         throttling.count_tries(*tries)
     except throttling.TooManyTries as error:

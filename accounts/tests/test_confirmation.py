@@ -117,6 +117,20 @@ def test_each_person_has_ten_wrong_passwords_in_the_prompt(request_of, admin, in
         assert ActForm(data, request=request_of(admin, minutes=11)).is_valid()
 
 
+def test_each_person_has_a_hundred_wrong_passwords_in_the_prompt_a_day(request_of, admin):
+    request, form = request_of(admin, minutes=11), None
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for _ in range(10):
+            for _ in range(10):
+                form = ActForm({"reason": "typo", "own_password": "wrong"}, request=request)
+                assert form.errors["own_password"][0].startswith("This is not your password.")
+            clock.shift(datetime.timedelta(minutes=15))
+        form = ActForm({"reason": "typo", "own_password": PASSWORD}, request=request)
+        assert form.errors["own_password"][0].startswith("Too many tries. Wait 12")
+        clock.shift(datetime.timedelta(hours=22))
+        assert ActForm({"reason": "typo", "own_password": PASSWORD}, request=request).is_valid()
+
+
 # Steps that give rights, on pages without a field for it ----------------------------------------
 
 

@@ -89,6 +89,16 @@ def test_known_device_has_ten_wrong_passwords_in_fifteen_minutes(admin):
         assert sign_in(thief) == 302
 
 
+def test_known_device_has_a_hundred_wrong_passwords_a_day(admin):
+    thief, statuses = known_device(), []
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for _ in range(11):
+            statuses += [sign_in(thief, password="wrong") for _ in range(10)]
+            clock.shift(datetime.timedelta(minutes=15))
+
+    assert statuses == [200] * 100 + [429] * 10
+
+
 def test_wrong_passwords_on_a_known_device_do_not_slow_down_others(admin):
     owner = known_device()
     for _ in range(12):
