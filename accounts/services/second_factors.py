@@ -8,6 +8,7 @@ import base64
 import hashlib
 import secrets
 
+from django.contrib.auth import SESSION_KEY
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -238,8 +239,11 @@ _SECOND_STEP_LASTS = 300
 
 
 def begin_second_step(request, user, *, next, unsaved=""):
-    """Store in a new session that the password of ``user`` was right; nobody is signed in."""
-    request.session.flush()
+    """Store in the session that the password of ``user`` was right; nobody is signed in."""
+    if SESSION_KEY in request.session:
+        request.session.flush()  # that of another person
+    else:
+        request.session.cycle_key()  # keeps what a visitor has, as Django's sign-in does
     request.session[_HALF_SIGNED_IN] = {
         "user": user.pk,
         "hash": user.get_session_auth_hash(),

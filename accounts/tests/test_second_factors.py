@@ -16,6 +16,7 @@ from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.services import second_factors
+from accounts.services.invitations import invitation_link
 from accounts.services.passwords import set_password
 from accounts.throttling import TooManyTries
 from coachmaster.tests.api import Caller
@@ -363,6 +364,16 @@ def test_session_gets_a_new_key_at_each_step(client, instructor, app):
     assert [Session.objects.filter(pk=key).exists() for key in keys] == [False, False, True]
 
 
+def test_half_sign_in_ends_the_session_of_another_person(client_of, admin, instructor, app):
+    client = client_of(admin)
+    new = {"password": "seven green parrots", "password_again": "seven green parrots"}
+
+    assert client.post(invitation_link(instructor), new).url == SECOND_STEP
+
+    assert not is_signed_in(client)
+    assert not admin.devices.exists()
+
+
 def test_right_code_is_refused_after_five_wrong_ones(half_way, app):
     for _ in range(5):
         half_way.post(SECOND_STEP, {"code": "000000"})
@@ -447,8 +458,6 @@ def test_second_step_never_leads_to_another_site(client, instructor, app):
 
 
 def test_link_to_set_a_password_does_not_replace_the_second_factor(client, instructor, app):
-    from accounts.services.invitations import invitation_link
-
     new = "seven green parrots"
     response = client.post(invitation_link(instructor), {"password": new, "password_again": new})
 

@@ -13,6 +13,7 @@ from academics.models import Holiday, Institute
 from academics.tests.factories import DailyBatchFactory, EnrollmentFactory
 from accounts.roles import INSTRUCTOR
 from accounts.tests.factories import PASSWORD, StudentFactory, UserFactory
+from accounts.tests.second_factors import app_of, code_of
 from attendance import checks
 from attendance.models import CheckIn, Mark, Presence, Sheet
 from attendance.percentages import Tally
@@ -130,6 +131,18 @@ def test_late_minutes_are_set_by_institute(asha, batch, instructor, clock):
     scan_and_confirm(phone_of(asha), batch, instructor)
 
     assert the_mark() == [("Asha Verma", "late")]
+
+
+def test_scanned_code_survives_the_second_factor(asha, batch, instructor):
+    app, _ = app_of(asha.user)
+    phone = Client()
+    page = phone.get(code(batch, instructor), follow=True).redirect_chain[-1][0]
+    phone.post(page, {"name": asha.user.email, "password": PASSWORD})
+    phone.post(reverse("accounts:second-step"), {"code": code_of(app)}, follow=True)
+
+    phone.post(CHECK_IN)
+
+    assert the_mark() == [("Asha Verma", "present")]
 
 
 def test_signed_out_student_signs_in_and_continues(asha, batch, instructor, clock):
