@@ -29,14 +29,20 @@ SECRET_KEY_FALLBACKS = [
 ]
 
 # With https, cookies, redirects and HSTS follow.
-SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
-HTTPS = SITE_URL.startswith("https://")
+_site = urlsplit(env("SITE_URL", default="http://localhost:8000").lower().rstrip("/"))
+SITE_URL = _site.geturl()
+_is_origin = _site.hostname and f"{_site.scheme}://{_site.netloc}" == SITE_URL
+if _site.scheme not in ("http", "https") or not _is_origin:
+    raise ImproperlyConfigured(
+        f"SITE_URL is {SITE_URL}: write it like https://coach.example.in, without a path."
+    )
+HTTPS = _site.scheme == "https"
 if DEBUG and HTTPS:
     raise ImproperlyConfigured(
         f"DEBUG is on, but SITE_URL is {SITE_URL}: error pages would show source code and settings "
         "to everybody. Set DEBUG=off, or for a trial on this computer SITE_URL=http://localhost:8000"
     )
-ALLOWED_HOSTS = [urlsplit(SITE_URL).hostname, *env.list("EXTRA_HOSTS", default=[])]
+ALLOWED_HOSTS = [_site.hostname, *env.list("EXTRA_HOSTS", default=[])]
 if DEBUG:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
@@ -194,7 +200,7 @@ INVITATION_DAYS = 7
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", False)
 # Second factors. The name is shown by authenticator apps, passkeys belong to the host of SITE_URL.
 OTP_TOTP_ISSUER = OTP_WEBAUTHN_RP_NAME = "CoachMaster"
-OTP_WEBAUTHN_RP_ID = urlsplit(SITE_URL).hostname
+OTP_WEBAUTHN_RP_ID = _site.hostname
 # Browsers have no passkeys at other addresses.
 _has_passkeys = HTTPS or OTP_WEBAUTHN_RP_ID == "localhost"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [SITE_URL if _has_passkeys else "http://localhost"]

@@ -107,6 +107,25 @@ def test_debug_does_not_start_with_an_https_address(run):
     assert "Set DEBUG=off" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "site",
+    [
+        "coach.example.in",
+        "https:coach.example.in",
+        "ftp://coach.example.in",
+        "https://",
+        "http://:80",
+        "https://coach.example.in/app",
+        "https://coach.example.in?x=1",
+    ],
+)
+def test_site_does_not_start_with_an_address_of_another_kind(run, site):
+    done = run("manage.py", "check", SECRET_KEY=GOOD_KEY, SITE_URL=site)
+
+    assert done.returncode == 1
+    assert "write it like https://coach.example.in, without a path." in done.stderr
+
+
 def test_good_key_starts(run, tmp_path):
     path = tmp_path / "key"
     path.write_text(f"{GOOD_KEY}\n")
@@ -156,10 +175,9 @@ def test_registration_is_opened_by_its_setting(run, value, shown):
     ("site", "names", "is_secure"),
     [
         ("http://localhost:8000", "sessionid csrftoken device", "False"),
-        (
-            "https://coach.example.in",
-            "__Host-sessionid __Host-csrftoken __Host-device",
-            "True",
+        *(
+            (site, "__Host-sessionid __Host-csrftoken __Host-device", "True")
+            for site in ("https://coach.example.in", "HTTPS://Coach.Example.in/")
         ),
     ],
 )
