@@ -12,11 +12,12 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import financial_year
 from coachmaster.core.importers import ImportColumn, Importer, normalised
 from coachmaster.core.money import display
+from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.core.text import folded
 from finance.models import LiveReference, Mode, Payment, live_reference, normalised_reference
 from finance.services.bulk_payments import BulkPayments
-from finance.services.payment_limits import check_payment_date
-from finance.services.payments import ReceivedMoney, build_payment
+from finance.services.payment_limits import check_limits, check_payment_date
+from finance.services.payments import ReceivedMoney, build_payment, check_proof
 
 _MODES = {
     Mode.CASH: ["cash", "by cash"],
@@ -46,7 +47,11 @@ class ModeField(forms.CharField):
 
 
 class PaymentImporter(Importer):
-    """Payments are identified by receipt number, else reference, else student, date and amount."""
+    """Payments are identified by receipt number, else reference, else student, date and amount.
+
+    The limits of the payment page hold, except at a shell and for who sets where receipts start:
+    they take over old books.
+    """
 
     noun = ("payment", "payments")
     model = Payment
@@ -82,6 +87,11 @@ class PaymentImporter(Importer):
         ),
     ]  # fmt: skip
 
+    @property
+    def _enforces_limits(self):
+        takes_over = (SEE_WHOLE_INSTITUTE, "finance.change_receiptseries")
+        return self.by is not None and not self.by.has_perms(takes_over)
+
     def check(self, row):
         check_payment_date(row["paid_on"], timezone.localdate())
 
@@ -100,6 +110,7 @@ class PaymentImporter(Importer):
             days={row["paid_on"] for row in rows},
             by=self.by,
         )
+        self._active = bulk.active_payments() if self._enforces_limits else None
         for row in rows:
             row["number"] = bulk.reserve_number(row["paid_on"])
             result.add_created(row)
@@ -118,25 +129,8 @@ class PaymentImporter(Importer):
         students = StudentProfile.objects.in_bulk(statuses)
         payments = []
         for row in rows:
-            series, number = row["number"]
             try:
-                payment = build_payment(
-                    student=students[row["student"]],
-                    received=ReceivedMoney(
-                        amount=row["amount"],
-                        paid_on=row["paid_on"],
-                        mode=row["mode"],
-                        reference=row.get("reference", ""),
-                        cheque_on=row.get("cheque_on", row["paid_on"]),
-                        notes=_notes(row),
-                        token=row["token"],
-                    ),
-                    series=series,
-                    number=number,
-                    status=statuses[row["student"]],
-                    letterhead=bulk.letterhead,
-                    by=bulk.by,
-                )
+                payment = self._payment(row, students[row["student"]], statuses, bulk)
             except ValidationError as error:
                 result.add_errors(row, error, "student")
             else:
@@ -146,6 +140,32 @@ class PaymentImporter(Importer):
             bulk.write(payments)
             result.created_ids += [payment.pk for payment in payments]
         advance(len(rows))
+
+    def _payment(self, row, student, statuses, bulk):
+        series, number = row["number"]
+        received = ReceivedMoney(
+            amount=row["amount"],
+            paid_on=row["paid_on"],
+            mode=row["mode"],
+            reference=row.get("reference", ""),
+            cheque_on=row.get("cheque_on", row["paid_on"]),
+            notes=_notes(row),
+            token=row["token"],
+        )
+        payment = build_payment(
+            student=student,
+            received=received,
+            series=series,
+            number=number,
+            status=statuses[student.pk],
+            letterhead=bulk.letterhead,
+            by=bulk.by,
+        )
+        if self._active is not None:
+            check_proof(received)
+            check_limits(payment, self._active[student.pk], bulk.today, bulk.institute)
+            self._active[student.pk].append(payment)
+        return payment
 
 
 class _NewPayments:

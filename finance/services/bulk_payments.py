@@ -1,5 +1,8 @@
+import collections
+
 from django.utils import timezone
 
+from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import financial_year
 from finance.balances import current_statuses, refresh_accounts, refresh_day_totals
 from finance.ledger import active_charges
@@ -27,7 +30,7 @@ class BulkPayments:
         closed = closed_days(by).first() if by else None
         for series in self._series.values():
             series.last_closed = closed
-        _, self.letterhead = Letterhead.objects.current()
+        self.institute, self.letterhead = Letterhead.objects.current()
         self._days = set()
 
     def reserve_number(self, paid_on):
@@ -37,6 +40,14 @@ class BulkPayments:
 
     def statuses(self, student_ids):
         return current_statuses(student_ids, active_charges(students=list(student_ids)))
+
+    def active_payments(self):
+        """Return ``{student: [payment]}`` of those that are not cancelled."""
+        found = collections.defaultdict(list)
+        for chunk in in_chunks(self.student_ids):
+            for payment in Payment.objects.active().filter(student__in=chunk):
+                found[payment.student_id].append(payment)
+        return found
 
     def write(self, payments):
         Payment.objects.bulk_create(payments, batch_size=BATCH_SIZE)

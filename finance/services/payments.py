@@ -96,7 +96,7 @@ def _record_payment(student, received, by):
     if earlier := next((payment for payment in known if payment.token == received.token), None):
         return _ensure_same(earlier, student, received)
     active = [payment for payment in known if not payment.is_cancelled]
-    _check_proof(received)
+    check_proof(received)
     # Today's dues count, whatever the date of the payment.
     paid = sum((payment.amount - payment.refunded for payment in active), ZERO)
     status = calculate_status(active_charges(students=[student.pk]), paid, today)
@@ -169,7 +169,8 @@ def _check_form(received):
         raise ValidationError({"amount": "Enter an amount above zero."})
 
 
-def _check_proof(received):
+def check_proof(received):
+    """Raise ValidationError without the reference or cheque date that the mode needs."""
     mode = Mode(received.mode)
     if (
         mode.needs_reference

@@ -14,11 +14,12 @@ from accounts.models import Membership, StudentProfile, User
 from accounts.tests.factories import StudentFactory, UserFactory, user_with
 from attendance.models import EarlierAttendance, Mark, MarkChange
 from attendance.tests.factories import save_marks
+from coachmaster.core.dates import format_date
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.imports.kinds import KINDS
 from coachmaster.imports.models import Import
 from finance.models import Payment
-from finance.tests.factories import enrolled
+from finance.tests.factories import enrolled, paid
 
 pytestmark = pytest.mark.django_db
 
@@ -295,6 +296,56 @@ def test_payment_of_another_student_is_not_named(imported, admin, teacher, other
         "This was imported before for another student. A payment is never changed: cancel that "
         "receipt and record it again, or correct the row."
     ]
+
+
+LIMITS = [
+    (
+        "500,{past},upi,123456789012",
+        "Payments can be dated back 7 days. Choose {earliest} or a later day.",
+    ),
+    (
+        "500,{today},upi,",
+        "Enter the reference of the UPI payment, as the bank shows it.",
+    ),
+    (
+        "150000,{today},cash,\nasha@example.com,50000,{today},cash,",
+        "With this payment, cash received from Asha Verma on {shown} would be ₹2,00,000.00. "
+        "Section 269ST of the Income-tax Act forbids ₹2,00,000.00 or more. Accept a bank "
+        "transfer, UPI or card.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("cells", "sentence"), LIMITS)
+def test_payments_of_a_file_have_the_limits_of_the_page(imported, admin, student, cells, sentence):
+    Institute.objects.update(back_dating_days=7)
+    enrolled(student=student, batch=BatchFactory(course__total_fee=300_000))
+    today = timezone.localdate()
+    days = {
+        "today": today,
+        "past": today - datetime.timedelta(days=8),
+        "shown": format_date(today),
+        "earliest": format_date(today - datetime.timedelta(days=7)),
+    }
+    text = f"student,amount,date,mode,utr\nasha@example.com,{cells.format(**days)}\n"
+    clerk = importer_with("finance.add_payment")
+
+    assert imported(clerk, "payments", text) == [sentence.format(**days)]
+    assert not Payment.objects.exists()
+
+    # Who sets where receipts start takes over old books.
+    assert imported(admin, "payments", text) == []
+    assert Payment.objects.count() == text.count("asha")
+
+
+def test_cash_recorded_before_counts_for_the_limit_of_a_file(imported, student):
+    enrolled(student=student, batch=BatchFactory(course__total_fee=300_000))
+    paid(student=student, amount=150_000)
+    text = f"student,amount,date,mode\nasha@example.com,50000,{timezone.localdate()},cash\n"
+
+    (sentence,) = imported(importer_with("finance.add_payment"), "payments", text)
+
+    assert "Section 269ST" in sentence
 
 
 # Opening balances -----------------------------------------------------------------------------
