@@ -300,6 +300,12 @@ def test_django_admin_needs_the_permission_to_see_everybody(client_of):
     assert client_of(user).get(reverse("admin:index")).status_code == 403
 
 
+def test_django_admin_needs_its_own_permission(client_of):
+    user = user_with(SEE_WHOLE_INSTITUTE, "accounts.view_user")
+
+    assert client_of(user).get(admin_page("user_changelist")).status_code == 403
+
+
 def test_role_is_given_only_permissions_that_its_editor_has(client_of):
     editor = back_office_user("auth.add_group", "auth.change_group")
     own, other = permission("accounts.enter_admin"), permission("finance.add_payment")
