@@ -34,6 +34,7 @@ from .models import (
 )
 from .roles import PERMISSIONS, assignable_roles
 from .services import emails
+from .services.devices import other_devices
 from .views.confirmation import asks_again
 
 
@@ -92,6 +93,10 @@ class UserAdmin(HistoryAdmin, NoDeleteAdmin, LargeTableAdmin):
         super().save_model(request, obj, form, change)
         if changed := {"email", "is_superuser"} & set(form.changed_data):
             log_event("person changed", account=obj.pk, fields=",".join(sorted(changed)))
+        if "is_superuser" in form.changed_data:
+            other_devices(request, obj).sign_out()
+            word = "now" if obj.is_superuser else "no longer"
+            emails.notify_account_changed(obj, f"You are {word} a superuser.")
         if "email" in form.changed_data and form.initial["email"]:
             emails.notify_email_changed(obj, form.initial["email"])
 

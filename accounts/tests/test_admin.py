@@ -3,6 +3,7 @@ from django.apps import apps
 from django.contrib import admin as django_admin
 from django.contrib.auth.models import Group, Permission
 from django.core import mail
+from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Attempts, Device, User
@@ -162,6 +163,27 @@ def test_changed_email_is_notified_to_the_old_address(
     assert (instructor.full_name, instructor.email) == ("Imran K", "ik@example.com")
     assert (instructor.is_superuser, instructor.is_active) == (False, True)
     assert [message.to for message in mail.outbox] == [["imran@example.com"]]
+
+
+@pytest.mark.parametrize(("is_checked", "word"), [("on", "now"), ("", "no longer")])
+def test_becoming_superuser_or_not_ends_sessions_and_is_notified(
+    client_of, owner, instructor, settings, django_capture_on_commit_callbacks, is_checked, word
+):
+    settings.SENDS_MAIL = True
+    User.objects.filter(pk=instructor.pk).update(is_superuser=not is_checked)
+    theirs = Client()
+    theirs.force_login(instructor)
+    assert theirs.get(reverse("accounts:device-list")).status_code == 200
+    fields = {"full_name": "Imran K", "email": "imran@example.com", "is_superuser": is_checked}
+    with django_capture_on_commit_callbacks(execute=True):
+        client_of(owner).post(admin_page("user_change", instructor.pk), fields)
+
+    instructor.refresh_from_db()
+    assert instructor.is_superuser is bool(is_checked)
+    assert theirs.get(reverse("accounts:device-list")).status_code == 302
+    (message,) = mail.outbox
+    assert message.to == ["imran@example.com"]
+    assert f"You are {word} a superuser." in message.body
 
 
 def test_only_the_owner_can_add_superusers(client_of, admin, owner, instructor):

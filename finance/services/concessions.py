@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from academics.models import Enrollment, Institute
-from accounts.models import StudentProfile
+from accounts.models import StudentProfile, User
 from coachmaster.core.money import ZERO, display, share, split_in_proportion
 from finance.balances import refresh_accounts
 from finance.ledger import fee_status
@@ -40,7 +40,7 @@ def first_siblings(student, user):
 def request_concession(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
     """Reduce the unpaid amount of ``charges`` by ``amount`` rupees or by ``percent``.
 
-    It waits for approval if the concessions on these charges exceed the limit of the institute.
+    It waits for approval if the concessions on the enrollment exceed the limit of the institute.
     The same ``token`` returns the rows of the first request.
     """
     if not reason:
@@ -48,12 +48,13 @@ def request_concession(*, student, charges, kind, reason, by, amount=None, perce
     lock_account(student.pk)
     if token and (earlier := list(Concession.objects.filter(token=token).select_related("charge"))):
         return _ensure_same(earlier, student, kind, reason)
-    lines = _unpaid_lines(student, charges)
+    status = fee_status(student, timezone.localdate())
+    lines = _unpaid_lines(status, charges)
     amount = _checked_amount(lines, amount, percent)
     parts = split_in_proportion(amount, [line.unpaid for line in lines])
-    # Earlier concessions count, so that several small ones cannot exceed the limit.
-    total = amount + sum((line.conceded for line in lines), ZERO)
-    is_approved = total <= Institute.objects.current().concession_limit
+    is_approved = (
+        amount + _conceded_before(status, lines) <= Institute.objects.current().concession_limit
+    )
     token = token or secrets.token_urlsafe(24)
     rows = [
         Concession(
@@ -77,16 +78,22 @@ def request_concession(*, student, charges, kind, reason, by, amount=None, perce
     return rows
 
 
-def _unpaid_lines(student, charges):
+def _unpaid_lines(status, charges):
     chosen = {charge.pk for charge in charges}
-    lines = [
-        line
-        for line in fee_status(student, timezone.localdate()).lines
-        if line.charge.pk in chosen and line.unpaid > ZERO
-    ]
+    lines = [line for line in status.lines if line.charge.pk in chosen and line.unpaid > ZERO]
     if not lines:
         raise ValidationError("These charges are paid, so no concession is possible.")
     return lines
+
+
+def _conceded_before(status, lines):
+    """Return the concessions on all charges of the enrollments, late fees included.
+
+    They count, so that several small concessions cannot exceed the limit.
+    """
+    enrollments = {line.charge.enrollment_id for line in lines}
+    charges = [line for line in status.lines if line.charge.enrollment_id in enrollments]
+    return sum((line.conceded for line in charges), ZERO)
 
 
 def _checked_amount(lines, amount, percent):
@@ -122,12 +129,22 @@ def _locked_rows(token):
     return list(Concession.objects.filter(token=token).select_related("charge", "student__user"))
 
 
+def check_can_approve(rows, *, by):
+    """Raise ValidationError if ``by`` requested the concession and others may approve it."""
+    if not all(row.is_waiting for row in rows):
+        raise ValidationError("This concession is already approved or declined.")
+    others = User.objects.with_permission("approve_concession").exclude(pk=by.pk)
+    if rows[0].asked_by_id == by.pk and others.exists():
+        raise ValidationError(
+            "You requested this concession yourself. Ask another person to approve it."
+        )
+
+
 @transaction.atomic
 def approve_concession(*, token, by):
     """Approve a concession as of today. Raise ValidationError if too much is paid."""
     rows = _locked_rows(token)
-    if not all(row.is_waiting for row in rows):
-        raise ValidationError("This concession is already approved or declined.")
+    check_can_approve(rows, by=by)
     student = rows[0].student
     status = fee_status(student, timezone.localdate())
     unpaid = {line.charge.pk: line.unpaid for line in status.lines}

@@ -3,6 +3,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -119,6 +120,47 @@ def test_several_small_concessions_do_not_avoid_the_limit(client_of, admin):
     assert Concession.objects.waiting().get().amount == Decimal("0.01")
 
 
+def test_concessions_on_several_installments_do_not_avoid_the_limit(client_of, admin):
+    rows = [(today() + number * DAY, Decimal("5000.00")) for number in (1, 2, 3)]
+    student = enrolled(fee="15000.00", installments=rows).student
+    first, second, third = Charge.objects.active().filter(student=student).order_by("due_on")
+    client = client_of(admin)
+
+    ask(client, student, on=f"charge-{first.pk}", amount="3000", token="one")
+    ask(client, student, on=f"charge-{second.pk}", amount="2000", token="two")
+    ask(client, student, on=f"charge-{third.pk}", amount="0.01", token="three")
+
+    assert balance(student) == Decimal("10000.00")
+    assert Concession.objects.waiting().get().charge == third
+
+
+def test_concession_on_a_paid_installment_counts_for_the_limit(client_of, admin):
+    rows = [(today() + number * DAY, Decimal("6000.00")) for number in (1, 2)]
+    student = enrolled(fee="12000.00", installments=rows).student
+    first, second = Charge.objects.active().filter(student=student).order_by("due_on")
+    client = client_of(admin)
+    ask(client, student, on=f"charge-{first.pk}", amount="5000", token="one")
+    paid(student=student, amount="1000.00")
+
+    ask(client, student, on=f"charge-{second.pk}", amount="1", token="two")
+
+    assert balance(student) == Decimal("6000.00")
+    assert Concession.objects.waiting().get().charge == second
+
+
+def test_concession_of_another_enrollment_does_not_count_for_the_limit(client_of, admin):
+    Institute.objects.update(several_batches_at_once=True)
+    first = enrolled(fee="5000.00")
+    second = enrolled(student=first.student, fee="5000.00")
+    client = client_of(admin)
+
+    for enrollment in (first, second):
+        on = f"charge-{Charge.objects.get(enrollment=enrollment).pk}"
+        ask(client, first.student, on=on, amount="5000", token=on)
+
+    assert balance(first.student) == Decimal("0.00")
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
@@ -193,6 +235,35 @@ def test_concession_above_the_limit_applies_after_approval(client_of, admin):
     assert (balance(student), row.approved_by) == (Decimal("6000.00"), admin)
     again = client.post(reverse("finance:concession-approve", args=[row.pk]))
     assert "already approved or declined" in messages_after(client, again)[-1]
+
+
+def test_nobody_approves_an_own_concession_if_somebody_else_can(client_of, admin):
+    other = UserFactory(role=ADMIN)
+    student = enrolled(fee="12000.00").student
+    row = waiting(student, admin)
+    page = reverse("finance:concession-approve", args=[row.pk])
+    client = client_of(admin)
+
+    for ask_page in (client.get, client.post):
+        assert messages_after(client, ask_page(page)) == [
+            "You requested this concession yourself. Ask another person to approve it."
+        ]
+    with pytest.raises(ValidationError, match="You requested this concession yourself"):
+        concessions.approve_concession(token=row.token, by=admin)
+    assert balance(student) == Decimal("12000.00")
+
+    client_of(other).post(page)
+    assert balance(student) == Decimal("6000.00")
+
+
+def test_own_concession_is_approved_if_the_others_are_inactive(client_of, admin):
+    UserFactory(role=ADMIN, is_active=False)
+    student = enrolled(fee="12000.00").student
+    row = waiting(student, admin)
+
+    client_of(admin).post(reverse("finance:concession-approve", args=[row.pk]))
+
+    assert balance(student) == Decimal("6000.00")
 
 
 def test_approving_asks_for_the_password_again_after_ten_minutes(client_of, admin, time_machine):
@@ -364,3 +435,19 @@ def test_waiving_a_large_late_fee_needs_approval(client_of, admin):
     )
 
     assert balance(student) == Decimal("10000.00")
+
+
+def test_late_fees_waived_one_by_one_do_not_avoid_the_limit(client_of, admin):
+    enrollment = enrolled(fee="4000.00", due_on=today() - 10 * DAY)
+    LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal("250"))
+    (charge,) = late_fees.post_late_fees(on=today())
+    Institute.objects.update(concession_limit=Decimal("500.00"))
+    client = client_of(admin)
+    ask(client, enrollment.student, amount="250.01")
+
+    client.post(
+        reverse("finance:late-fee-waive", args=[charge.pk]), {"reason": "Hospital", "token": "t"}
+    )
+
+    assert balance(enrollment.student) == Decimal("3999.99")
+    assert Concession.objects.waiting().get().charge == charge

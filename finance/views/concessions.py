@@ -123,8 +123,10 @@ def _concession_rows(request, pk):
 def concession_approve(request, pk):
     rows = _concession_rows(request, pk)
     student, amount = rows[0].student, display(_total(rows))
-    if not all(row.is_waiting for row in rows):
-        messages.error(request, "This concession is already approved or declined.")
+    try:
+        concessions.check_can_approve(rows, by=request.user)
+    except ValidationError as refusal:
+        messages.error(request, refusal.message)
         return redirect(_fees_url(student))
     form = ApprovalForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
