@@ -76,7 +76,7 @@ def restore_backup(path, *, force, report):
     engine = _engine()
     if not start.startswith(engine.MAGIC):
         raise _wrong_file(path, start)
-    is_older = check_schema(read_manifest(path))
+    is_older = _is_older(path)
     if (people := engine.count_people(connection.settings_dict)) and not force:
         raise BackupError(
             f"There are {people:,} people in this database, and everything in it would be deleted. "
@@ -88,6 +88,16 @@ def restore_backup(path, *, force, report):
         engine.restore(connection.settings_dict, path, report)
     except OSError as error:
         raise from_os_error(error, error.filename or connection.settings_dict["NAME"]) from error
+
+
+def _is_older(path):
+    try:
+        return check_schema(read_manifest(path))
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise BackupError(
+            f"{path} is not a backup of CoachMaster: its manifest cannot be read. "
+            "Nothing was changed."
+        ) from error
 
 
 def _wrong_file(path, start):
@@ -108,7 +118,9 @@ def _partial_file(path):
             f"{path} exists and is not a backup. Choose another name. Nothing was changed."
         )
     partial = path.with_name(f"{path.name}.part")
-    with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        os.fchmod(descriptor, 0o600)  # of a file left behind
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

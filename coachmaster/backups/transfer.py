@@ -42,6 +42,7 @@ def export_database(folder, progress):
         try:
             with _snapshot(partial):
                 manifest = _write_tables(partial, progress)
+            (partial / MANIFEST).touch(mode=0o600)
             (partial / MANIFEST).write_text(f"{json.dumps(manifest, indent=2)}\n")
             partial.replace(folder)
         finally:
@@ -79,7 +80,9 @@ def _write_tables(folder, progress):
     advance = progress("Writing", sum(table.count() for table in tables))
     written = {}
     for table in tables:
-        with (folder / table.file).open("wb") as file:
+        path = folder / table.file
+        path.touch(mode=0o600)
+        with path.open("wb") as file:
             rows, digest = table.write(file, advance)
         written[table.name] = {"file": table.file, "rows": rows, "sha256": digest}
     return {
@@ -112,11 +115,8 @@ def import_database(folder, progress):
     """
     folder = Path(folder)
     try:
-        manifest = _read_manifest(folder)
         tables = all_tables()
-        _check_versions(manifest, tables)
-        _check_files(folder, manifest, tables)
-        rows = sum(table["rows"] for table in manifest["tables"].values())
+        manifest, rows = _checked_manifest(folder, tables)
         with transaction.atomic(durable=True):
             _clear_initial_rows(tables)
             advance = progress("Importing", rows)
@@ -134,18 +134,29 @@ def import_database(folder, progress):
     return manifest
 
 
+def _checked_manifest(folder, tables):
+    """Return the manifest, and the number of all rows."""
+    try:
+        manifest = _read_manifest(folder)
+        _check_versions(manifest, tables)
+        _check_files(folder, manifest, tables)
+        rows = sum(table["rows"] for table in manifest["tables"].values())
+        manifest["ledger"]  # compared after the import
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise BackupError(f"{folder / MANIFEST} is not the manifest of an export.") from error
+    return manifest, rows
+
+
 def _read_manifest(folder):
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text())
-        if manifest["what"] != "CoachMaster export":
-            raise KeyError
     except FileNotFoundError:
         raise BackupError(
             f"{folder} is not an export, or not a complete one: it has no {MANIFEST}."
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"{path} is not the manifest of an export.") from error
+    if manifest["what"] != "CoachMaster export":
+        raise ValueError
     if manifest["version"] != VERSION:
         raise BackupError(
             f"This export has format {manifest['version']}, and this version of CoachMaster "

@@ -380,6 +380,7 @@ def test_command_writes_a_statement_for_every_charged_student(three, tmp_path):
     assert "Chitra" not in found["statement-26-00001.pdf"]
     assert said.startswith(f"3 statements as of 2 Nov 2026 in {tmp_path / 'all.zip'}, ")
     assert [file.name for file in tmp_path.iterdir()] == ["all.zip"]
+    assert (tmp_path / "all.zip").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
@@ -441,6 +442,16 @@ def test_command_refuses_invalid_options_and_writes_nothing(three, tmp_path, opt
 def test_command_refuses_a_missing_folder(three, tmp_path):
     with pytest.raises(CommandError, match="cannot be written"):
         run(tmp_path / "nowhere" / "all.zip")
+
+
+def test_command_replaces_what_was_left_behind(three, tmp_path):
+    (tmp_path / "letter.txt").write_text("Dear parents")
+    (tmp_path / "all.zip.part").symlink_to(tmp_path / "letter.txt")
+
+    run(tmp_path / "all.zip")
+
+    assert (tmp_path / "letter.txt").read_text() == "Dear parents"
+    assert len(papers((tmp_path / "all.zip").read_bytes())) == 3
 
 
 def test_interrupted_command_keeps_the_old_file(three, tmp_path, monkeypatch):

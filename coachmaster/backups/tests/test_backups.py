@@ -202,6 +202,29 @@ def test_second_backup_to_the_same_name_is_refused(backup):
         assert error_of("backup", backup).startswith(f"Another backup to {backup} is running.")
 
 
+def test_file_left_behind_is_used_with_the_mode_of_a_backup(backup):
+    left = backup.with_name("next.backup.part")
+    left.write_text("half")
+    left.chmod(0o666)
+
+    call_command("backup", str(backup.with_name("next.backup")))
+
+    assert backup.with_name("next.backup").stat().st_mode & 0o777 == 0o600
+
+
+def test_link_in_the_place_of_the_unfinished_file_is_not_followed(backup):
+    letter = backup.with_name("letter.txt")
+    letter.write_text("Dear parents")
+    backup.with_name("next.backup.part").symlink_to(letter)
+
+    error = error_of("backup", backup.with_name("next.backup"))
+
+    assert error.endswith(
+        "next.backup.part: Too many levels of symbolic links. No backup was made."
+    )
+    assert letter.read_text() == "Dear parents"
+
+
 def test_database_with_people_requires_force(backup, institute):
     error = error_of("restore", backup)
 
@@ -278,6 +301,29 @@ def test_damaged_backup_changes_nothing(backup, change):
 
     assert "checksum" in error
     assert error.endswith("Nothing was changed.")
+    assert everything_in() == before
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{}",
+        "[1",
+        "7",
+        '{"migrations": 7, "tables": {}}',
+        '{"migrations": ["finance"], "tables": {}}',
+        "[" * 100_000,
+    ],
+)
+def test_backup_with_a_broken_manifest_changes_nothing(backup, manifest):
+    content = b"".join(backup.read_bytes().splitlines(keepends=True)[:-2])
+    content += f"{manifest}\n".encode()
+    backup.write_bytes(content + f"{hashlib.sha256(content).hexdigest()}\n".encode())
+    before = everything_in()
+
+    error = error_of("restore", backup, force=True)
+
+    assert error.endswith("its manifest cannot be read. Nothing was changed.")
     assert everything_in() == before
 
 

@@ -197,6 +197,7 @@ def test_export_has_a_file_for_each_table_and_a_manifest(exported):
         "each table is exported or excluded"
     )
     assert exported.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in exported.iterdir()} == {0o600}
     lines = (exported / "accounts_user.csv").read_text()
     assert ",'=1+1\n" in lines
     assert ",''=1+1\n" in lines
@@ -243,6 +244,34 @@ REFUSALS = {
     ),
     "with another manifest": (
         lambda folder: (folder / "manifest.json").write_text("[]"),
+        "is not the manifest of an export",
+    ),
+    "with a list of tables": (
+        lambda folder: change_manifest(folder, lambda it: it.update(tables=[])),
+        "is not the manifest of an export",
+    ),
+    "with many rows": (
+        lambda folder: change_manifest(
+            folder, lambda it: it["tables"]["finance_payment"].update(rows="many")
+        ),
+        "is not the manifest of an export",
+    ),
+    "without a digest": (
+        lambda folder: change_manifest(
+            folder, lambda it: it["tables"]["finance_payment"].pop("sha256")
+        ),
+        "is not the manifest of an export",
+    ),
+    "without totals": (
+        lambda folder: change_manifest(folder, lambda it: it.pop("ledger")),
+        "is not the manifest of an export",
+    ),
+    "without a version": (
+        lambda folder: change_manifest(folder, lambda it: it.pop("version")),
+        "is not the manifest of an export",
+    ),
+    "with a deep manifest": (
+        lambda folder: (folder / "manifest.json").write_text("[" * 100_000),
         "is not the manifest of an export",
     ),
     "with a changed file": (

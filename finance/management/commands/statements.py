@@ -54,6 +54,8 @@ class Command(BaseCommand):
             students.iterator(chunk_size=500), Institute.objects.current(), on
         )
         try:
+            unfinished.unlink(missing_ok=True)
+            unfinished.touch(mode=0o600, exist_ok=False)
             with unfinished.open("wb") as file:
                 for part in zip_chunks(
                     tqdm(statement_pdfs(statements), total=number, unit=" statements", disable=None)
