@@ -81,11 +81,18 @@ def find_student_clashes(students, batch, *, leaving=None):
     return _find_clashes(batch, batch.slots, names) if names else []
 
 
-def enrollment_clash_messages(ids):
-    """Return a sentence for each pair of batches at one time, for these enrollments."""
+def enrollment_clash_messages(ids, *, by=None):
+    """Return a sentence for each pair of batches at one time, for these enrollments.
+
+    Other batches of the students that ``by`` may not see have no name in them.
+    """
+    visible = Batch.objects.all() if by is None else Batch.objects.visible_to(by)
+    visible_ids = set(visible.values_list("pk", flat=True))
     pairs = {}
     for chunk in in_chunks(ids):
-        for first, second, students, name in _clashing_pairs(chunk):
+        for other, first, second, students, name in _clashing_pairs(chunk):
+            if other not in visible_ids:
+                first = "another batch"
             number, other_name = pairs.get((first, second), (0, name))
             pairs[first, second] = number + students, min(name, other_name)
     messages = []
@@ -115,7 +122,7 @@ def _clashing_pairs(ids):
             },
         )
         .order_by()
-        .values_list(f"{other}__batch__name", "batch__name")
+        .values_list(f"{other}__batch", f"{other}__batch__name", "batch__name")
         .annotate(students=Count("student", distinct=True), one=Min("student__user__full_name"))
     )
 

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from academics.models import Enrollment, EnrollmentStatus, Institute
+from academics.models import Batch, Enrollment, EnrollmentStatus, Institute
 from coachmaster.core.dates import format_date, months_later
 from coachmaster.core.exceptions import Conflict
 from coachmaster.core.money import display
@@ -21,7 +21,7 @@ class EnrollmentTerms:
     fee_reason: str = ""
 
 
-def open_enrollment(*, student, batch, terms, transferred_from=None):
+def open_enrollment(*, student, batch, terms, by=None, transferred_from=None):
     """Create an enrollment. The caller has locked institute, batch and student."""
     active = Enrollment.objects.active()
     current = active.filter(student=student).select_related("batch")
@@ -33,14 +33,20 @@ def open_enrollment(*, student, batch, terms, transferred_from=None):
         current_batches=[enrollment.batch for enrollment in current],
         seats_taken=0 if batch.capacity is None else active.filter(batch=batch).count(),
         today=timezone.localdate(),
+        by=by,
     )
     enrollment.student, enrollment.transferred_from = student, transferred_from
     enrollment.save(force_insert=True)
     return enrollment
 
 
-def new_enrollment(*, student, batch, terms, institute, current_batches, seats_taken, today):
-    """Return a valid enrollment, not saved. Raise Conflict if full, over or enrolled already."""
+def new_enrollment(
+    *, student, batch, terms, institute, current_batches, seats_taken, today, by=None
+):
+    """Return a valid enrollment, not saved. Raise Conflict if full, over or enrolled already.
+
+    A batch that ``by`` may not see is not named.
+    """
     enrolled_on = terms.enrolled_on
     if not student.user.is_active:
         raise ValidationError(f"{student} is inactive. Activate the person first.")
@@ -53,7 +59,7 @@ def new_enrollment(*, student, batch, terms, institute, current_batches, seats_t
         starts_on = format_date(batch.starts_on)
         message = f"{batch} starts on {starts_on}, more than a year later. Check the date."
         raise ValidationError({"enrolled_on": message})
-    _check_second_enrollment(student, batch, institute, current_batches)
+    _check_second_enrollment(student, batch, institute, current_batches, by)
     if batch.capacity is not None and seats_taken >= batch.capacity:
         raise Conflict({"batch": f"{batch} is full: all {batch.capacity} seats are taken."})
     enrollment = Enrollment(
@@ -84,13 +90,15 @@ def past_enrollment(*, student, batch, terms):
     return enrollment
 
 
-def _check_second_enrollment(student, batch, institute, current_batches):
+def _check_second_enrollment(student, batch, institute, current_batches, by):
     for other in current_batches:
         if other.pk == batch.pk:
             raise Conflict(f"{student} is already enrolled in {batch}.")
         if not institute.several_batches_at_once:
+            is_hidden = by and not Batch.objects.visible_to(by).filter(pk=other.pk).exists()
             raise Conflict(
-                f"{student} already has an active enrollment in {other}. "
+                f"{student} already has an active enrollment in "
+                f"{'another batch' if is_hidden else other}. "
                 "Complete, drop or transfer it first."
             )
 

@@ -57,7 +57,8 @@ class EnrollmentImporter(Importer):
             advance(len(chunk))
         if result.is_valid:
             bulk.finish()
-            result.notes += enrollment_clash_messages(not_exclusive) if not_exclusive else []
+            if not_exclusive:
+                result.notes += enrollment_clash_messages(not_exclusive, by=self.by)
 
     def _lock(self, rows, result):
         student_ids, batch_ids = set(), set()

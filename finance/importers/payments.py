@@ -207,7 +207,9 @@ class _NewPayments:
             self._compare(row, payment)
         elif other := references.get(reference):
             column = "reference"
-            sentence = f"Receipt {other.payment} has this reference already. Check the row."
+            is_visible = self._visible.filter(pk=other.payment.pk).exists()
+            receipt = f"Receipt {other.payment}" if is_visible else "Another receipt"
+            sentence = f"{receipt} has this reference already. Check the row."
         is_new = not sentence and token not in imported
         if sentence:
             self._result.add_error(row, column, sentence)

@@ -78,6 +78,7 @@ class BulkEnrollment:
             current_batches=self._batches_of.get(student.pk, ()),
             seats_taken=self._seats_taken[batch_id],
             today=self.today,
+            by=self.by,
         )
         self._batches_of.setdefault(student.pk, []).append(batch)
         self._seats_taken[batch_id] += 1

@@ -81,7 +81,10 @@ def record_payment(*, student, received: ReceivedMoney, by) -> Payment:
         payment = Payment(student=student, mode=received.mode, reference=received.reference)
         references = LiveReference.objects.select_related("payment")
         if taken := references.filter(pk=live_reference(payment)).first():
-            message = f"This reference is already on receipt {taken.payment}. Check the number."
+            visible = Payment.objects.visible_to(by) if by else Payment.objects.all()
+            is_visible = visible.filter(pk=taken.payment_id).exists()
+            receipt = f"receipt {taken.payment}" if is_visible else "another receipt"
+            message = f"This reference is already on {receipt}. Check the number."
             raise Conflict({"reference": message}) from None
         raise
 

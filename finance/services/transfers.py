@@ -38,6 +38,7 @@ def transfer(*, enrollment, batch, on, by, reason="", agreed_fee=None, fee_reaso
         batch=batch,
         terms=EnrollmentTerms(on, agreed_fee, fee_reason),
         transferred_from=enrollment,
+        by=by,
     )
     if rows is None:
         rows = terms.rows

@@ -15,6 +15,7 @@ from accounts.tests.factories import StudentFactory, UserFactory, user_with
 from attendance.models import EarlierAttendance, Mark, MarkChange
 from attendance.tests.factories import save_marks
 from coachmaster.core.dates import format_date
+from coachmaster.core.exceptions import Conflict
 from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from coachmaster.imports.kinds import KINDS
 from coachmaster.imports.models import Import
@@ -295,6 +296,38 @@ def test_payment_of_another_student_is_not_named(imported, admin, teacher, other
     assert imported(teacher, "payments", text.format("ravi@example.com", 600, today)) == [
         "This was imported before for another student. A payment is never changed: cancel that "
         "receipt and record it again, or correct the row."
+    ]
+
+
+def test_reference_of_a_hidden_receipt_does_not_name_it(imported, teacher, student, others_batch):
+    ravi = StudentFactory(user__email="ravi@example.com")
+    enrolled(student=ravi, batch=BatchFactory(instructor=teacher))
+    paid(student=student, amount=500, mode="upi", reference="123456789012")
+    text = f"student,amount,date,mode,utr\nravi@example.com,5,{timezone.localdate()},upi,{{}}\n"
+
+    assert imported(teacher, "payments", text.format("123456789012")) == [
+        "Another receipt has this reference already. Check the row."
+    ]
+    with pytest.raises(Conflict, match="This reference is already on another receipt"):
+        paid(student=ravi, amount=5, mode="upi", reference="123456789012", by=teacher)
+
+
+def test_hidden_batch_of_an_own_student_is_not_named(imported, teacher, student, others_batch):
+    Institute.objects.update(several_batches_at_once=True)
+    enrolled(student=student, batch=BatchFactory(name="Own", instructor=teacher))
+    DailyBatchFactory(name="Later", code="L-1", instructor=teacher)
+    text = "student,batch\nasha@example.com,L-1\n"
+
+    Institute.objects.update(several_batches_at_once=False)
+    assert imported(teacher, "enrollments", text) == [
+        "Asha Verma already has an active enrollment in another batch. "
+        "Complete, drop or transfer it first."
+    ]
+
+    Institute.objects.update(several_batches_at_once=True)
+    assert imported(teacher, "enrollments", text) == []
+    assert Import.objects.latest("pk").report["notes"] == [
+        "Asha Verma has class in another batch and Later at one time."
     ]
 
 
