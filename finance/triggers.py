@@ -34,6 +34,13 @@ FOR EACH STATEMENT EXECUTE FUNCTION coachmaster_append_only()
 """
 
 
+def names(vendor):
+    endings = (
+        ["append_only", "no_truncate"] if vendor == "postgresql" else ["no_update", "no_delete"]
+    )
+    return {f"{table}_{ending}" for table in TABLES for ending in endings}
+
+
 def make_append_only(sender=None, using="default", **kwargs):
     connection = connections[using]
     existing = set(connection.introspection.table_names())

@@ -19,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument(
-            "--figures-only", action="store_true", help="Neither check seals nor list people."
+            "--figures-only",
+            action="store_true",
+            help="Check neither seals, histories nor roles, and list nobody.",
         )
         parser.add_argument(
             "--last-seal",
@@ -40,7 +42,10 @@ class Command(BaseCommand):
                 self._run(check)
         # Outside of the transaction, in which nobody else can write to SQLite.
         self._run(checks.references)
+        self._run(checks.foreign_objects)
         if not figures_only:
+            for check in (checks.missing_triggers, checks.roles, checks.histories):
+                self._run(check)
             self._check_seals(last_seal)
             self._list_people()
         if self.count:
