@@ -17,6 +17,8 @@ def lock_series(day, *, kind=ReceiptSeries.Kind.RECEIPT):
         lock_series(day)
     if series := locked.filter(**key).first():
         return series
+    # `close_day` locks all series there are, so the first entry of a new one waits for it too.
+    list(locked.order_by("pk").values_list("pk"))
     prefix = kind.prefix or Institute.objects.current().receipt_prefix
     ReceiptSeries.objects.get_or_create(**key, defaults={"prefix": prefix})
     return locked.get(**key)

@@ -27,6 +27,7 @@ from accounts.tests.factories import StudentFactory, UserFactory
 from finance import checks
 from finance.models import Account, DayTotal, Payment, Reversal
 from finance.services.cancellations import cancel_receipt
+from finance.services.day_closes import close_day
 from finance.services.enrollments import complete_batch, drop
 from finance.services.payments import ExceedsDues, ReceivedMoney, record_payment
 from finance.services.transfers import transfer
@@ -217,6 +218,20 @@ def meeting(first, second):
         second()
 
     return at_once(slowly, meanwhile)
+
+
+def test_first_payment_of_an_earlier_financial_year_is_booked_after_a_simultaneous_close(owner):
+    student, today = enrolled().student, timezone.localdate()
+    paid(student=student, amount="5.00", by=owner)
+    last_year = today - datetime.timedelta(days=366)
+
+    meeting(
+        lambda: close_day(person=owner, on=today, counted_cash=Decimal("5.00")),
+        lambda: paid(student=student, amount="7.00", paid_on=last_year, by=owner),
+    )
+
+    payment = Payment.objects.get(amount=Decimal("7.00"))
+    assert (payment.paid_on, payment.booked_on - today) == (last_year, datetime.timedelta(days=1))
 
 
 def test_concurrent_payment_and_cancellation_keep_the_day_total_correct(owner):
