@@ -53,6 +53,23 @@ def test_every_response_tells_browsers_not_to_guess_or_frame_it(responses):
         assert "Access-Control-Allow-Origin" not in response, path
 
 
+def test_pages_load_only_what_this_policy_allows(responses):
+    policy = responses[reverse("academics:institute")]["Content-Security-Policy"]
+
+    assert dict(part.strip().split(" ", 1) for part in policy.split(";")) == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "font-src": "'self'",
+        "connect-src": "'self'",
+        "form-action": "'self' https://wa.me https://api.whatsapp.com",
+        "base-uri": "'none'",
+        "object-src": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
 def test_pages_are_bound_to_https_and_their_origin(responses):
     for path, response in responses.items():
         if path == "/healthz":  # asked by address and over http

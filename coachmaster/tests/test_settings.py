@@ -190,3 +190,24 @@ def test_cookies_are_bound_to_the_host_with_https(run, site, names, is_secure):
     shown = run("-c", read, SECRET_KEY=GOOD_KEY, SITE_URL=site).stdout
 
     assert shown == f"{names} {is_secure} {is_secure}\n"
+
+
+@pytest.mark.parametrize(
+    ("site", "answer"),
+    [
+        ("http://coach.example.in", "302 /accounts/login/?next=/people/"),
+        ("https://coach.example.in", "301 https://coach.example.in/people/"),
+    ],
+)
+def test_site_with_https_is_not_served_over_http(run, site, answer):
+    ask = (
+        "import django; django.setup(); from django.test import Client; "
+        "r = Client().get('/people/', headers={'host': 'coach.example.in'}); "
+        "print(r.status_code, r.get('Location'))"
+    )
+
+    shown = run(
+        "-c", ask, SECRET_KEY=GOOD_KEY, SITE_URL=site, DJANGO_SETTINGS_MODULE="coachmaster.settings"
+    )
+
+    assert shown.stdout == f"{answer}\n"
