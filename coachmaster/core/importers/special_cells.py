@@ -256,10 +256,10 @@ class _OdsTables:
         if tag == "text:s":
             self._length += max(0, int(attributes.get("text:c", 1)))
         if tag == "table:table":
-            name = attributes.get("table:name")
-            if self._is_in_table or not name:
+            if self._is_in_table:
                 raise Unreadable(BROKEN)
             self._is_in_table = True
+            name = attributes.get("table:name", "")
             self._table = self._tables[name] = SpecialCells(self._limits)
             self._line = 0
         elif not self._is_in_table:

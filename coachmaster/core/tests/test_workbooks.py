@@ -222,6 +222,15 @@ def test_repeated_rows_and_cells_of_an_ods_file_are_read(rows):
     assert rows(content) == [(1, ["A", "B"]), (2, ["x", "x"]), (3, ["x", "x"])]
 
 
+def test_table_of_a_link_to_another_file_is_not_a_sheet(rows):
+    linked = f"<table:table><table:table-row>{ODS_VALUE}</table:table-row></table:table>"
+    sheet = (
+        f'<table:table table:name="S"><table:table-row>{ODS_VALUE}</table:table-row></table:table>'
+    )
+
+    assert rows(ods_of(f"{sheet}<table:dde-link>{linked}</table:dde-link>")) == [(1, ["1"])]
+
+
 # Sheets ---------------------------------------------------------------------------------------
 
 
