@@ -20,6 +20,7 @@ from coachmaster.core.admin import (
 )
 from coachmaster.core.form_fields import SelectedRowsField
 from coachmaster.core.logs import log_event
+from coachmaster.core.text import clean_text
 
 from .models import (
     AdmissionSeries,
@@ -215,9 +216,19 @@ for kind in (TOTPDevice, StaticDevice):
     admin.site.unregister(kind)
 
 
+class RoleAdminForm(forms.ModelForm):
+    def clean_name(self):
+        name = clean_text(self.cleaned_data["name"])
+        if Group.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("Another role has this name.")
+        return name
+
+
 @admin.register(Group)
 class RoleAdmin(OfferedFiltersAdmin, GroupAdmin):
     """Nobody gives a role a permission that they lack, nor changes a role that has one."""
+
+    form = RoleAdminForm
 
     @method_decorator(asks_again())
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):

@@ -282,6 +282,16 @@ def test_built_in_roles_are_read_only(client_of, owner):
     assert Group.objects.filter(name="Front desk").exists()
 
 
+@pytest.mark.parametrize("name", ["admin", "ADMIN", " Admin ", "Adm\u200bin", "front desk"])
+def test_role_cannot_have_the_name_of_another(client_of, owner, name):
+    Group.objects.create(name="Front Desk")
+
+    response = client_of(owner).post(reverse("admin:auth_group_add"), {"name": name})
+
+    assert response.context["errors"] == [["Another role has this name."]]
+    assert not Group.objects.filter(name=name).exists()
+
+
 def test_query_count_of_a_role_is_constant(client_of, owner, queries_of):
     pages = [
         reverse("admin:auth_group_change", args=[Group.objects.get(name=name).pk])
