@@ -3,6 +3,7 @@ import re
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -276,6 +277,14 @@ def test_inactive_person_has_no_feed(client, instructor):
     link = address(instructor)
     instructor.is_active = False
     instructor.save(update_fields=["is_active"])
+
+    assert client.get(link).status_code == 404
+
+
+def test_person_without_the_permission_has_no_feed(client, instructor):
+    link = address(instructor)
+    assert client.get(link).status_code == 200
+    instructor.groups.get().permissions.remove(Permission.objects.get(codename="view_batch"))
 
     assert client.get(link).status_code == 404
 

@@ -122,7 +122,7 @@ def _marked_days(batches, first, last):
 def calendar_feed(request, pk, token):
     """Serve classes to a phone, which has the token of the link and no session."""
     person = calendar_links.link_owner(pk, token)
-    if person is None:
+    if person is None or not person.has_perm("academics.view_batch"):
         raise Http404
     # 0.1 s and 10 MB, which no other page needs.
     from academics.ical import class_feed
