@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from academics.models import Enrollment, Institute
 from academics.tests.factories import BatchFactory, DailyBatchFactory
 from accounts.roles import ADMIN
-from accounts.tests.factories import StudentFactory, UserFactory
+from accounts.tests.factories import StudentFactory, UserFactory, user_with
 from coachmaster.core.api import ApiResponse
 from coachmaster.tests.api import Caller
 from finance import checks
@@ -223,6 +223,25 @@ def test_same_key_with_other_content_is_a_conflict(admin, owing, change):
         },
     )
     assert Payment.objects.count() == 1
+
+
+def test_key_of_a_payment_that_one_does_not_see_hides_its_receipt(admin, owing):
+    """The message names a receipt only to those who see it."""
+    Caller(admin)(
+        "POST", "/payments", {"student_id": owing.pk, "amount": 5000}, idempotency_key=KEY
+    )
+    teacher = user_with("finance.add_payment", "finance.view_payment")
+    own = enrolled(batch=BatchFactory(instructor=teacher)).student
+
+    assert Caller(teacher)(
+        "POST", "/payments", {"student_id": own.pk, "amount": 1}, idempotency_key=KEY
+    ) == (
+        409,
+        {
+            "message": "This Idempotency-Key was used for another payment already, with other "
+            "content. Nothing more was saved. Use a new key for another payment."
+        },
+    )
 
 
 @pytest.mark.parametrize("key", ["", "ü", "x" * 256, "a\tb"])
