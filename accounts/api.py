@@ -363,8 +363,9 @@ class UserIn(Schema):
 def update_user(request, user_id: UserPath, payload: UserIn):
     """Change one's own name and phone.
 
-    An Admin can change those of everybody, and email addresses. A changed email address needs a
-    token of the last ten minutes; with an older one the response is 403.
+    An Admin can change those of everybody without more permissions, and email addresses. A
+    changed email address needs a token of the last ten minutes; with an older one the response is
+    403.
     """
     person = _visible_person(request, user_id)
     form_class = form_to_edit(person, request.user)
@@ -375,5 +376,5 @@ def update_user(request, user_id: UserPath, payload: UserIn):
     if "email" in form.changed_data:
         tokens.check_recent(request.api_token)
     cleaned(form)
-    update_person(person, profile=form.record, **form.person)
+    update_person(person, by=request.user, profile=form.record, **form.person)
     return ApiResponse(user_json(person))

@@ -114,12 +114,9 @@ class StudentForm(PersonForm):
 
 def form_to_edit(person, by):
     """Return the form class by which ``by`` may edit ``person``, or raise PermissionDenied."""
-    if not by.has_perm("accounts.change_user"):
+    if not (by.has_perm("accounts.change_user") and person.is_manageable):
         if person.pk != by.pk:
             raise PermissionDenied
-        return ProfileForm
-    if not person.is_manageable:
-        # By the email address, ``by`` could take over an account with more permissions.
         return ProfileForm
     return StudentForm if person.is_student else PersonForm
 

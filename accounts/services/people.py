@@ -1,5 +1,5 @@
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -47,11 +47,17 @@ def add_person(*, full_name, role, email="", phone="", password=None, profile=No
     return retry_on_conflict(write)
 
 
-def update_person(user, *, profile=None, **fields):
-    """Change a person's fields, and a student's record by ``profile``; raise ValidationError."""
+def update_person(user, *, by, profile=None, **fields):
+    """Change a person's fields, and a student's record by ``profile``.
+
+    Raise ValidationError, or PermissionDenied if the person has permissions that ``by`` lacks.
+    """
 
     def write():
         person = User.objects.select_for_update().get(pk=user.pk)
+        manageable = User.objects.manageable_by(by).filter(pk=person.pk)
+        if person.pk != by.pk and not manageable.exists():
+            raise PermissionDenied
         old_email = person.email
         for name, value in fields.items():
             setattr(person, name, value)

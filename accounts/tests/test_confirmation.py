@@ -205,6 +205,17 @@ def test_email_with_a_nul_is_an_error_of_the_form(client_of, admin, instructor):
     assert "Null characters are not allowed." in page.context["form"].errors["email"]
 
 
+def test_deactivation_asks_again(client_of, admin, instructor):
+    client = client_of(admin)
+    address = reverse("accounts:person-deactivate", args=[instructor.pk])
+    with later(minutes=11):
+        assert "Confirm that it is you" in client.post(address).content.decode()
+        assert User.objects.get(pk=instructor.pk).is_active
+        client.post(address, {"own_password": PASSWORD})
+
+    assert not User.objects.get(pk=instructor.pk).is_active
+
+
 def test_activation_asks_again(client_of, admin, instructor):
     User.objects.filter(pk=instructor.pk).update(is_active=False)
     client = client_of(admin)

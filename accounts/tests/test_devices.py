@@ -303,7 +303,7 @@ def test_change_of_an_account_ends_all_sessions_and_tokens(instructor, admin, ch
 def test_new_email_address_ends_nothing(instructor):
     client = sign_in(instructor)
 
-    update_person(instructor, email="new@example.com")
+    update_person(instructor, by=instructor, email="new@example.com")
 
     assert is_signed_in(client)
 

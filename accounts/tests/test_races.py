@@ -155,8 +155,8 @@ def test_person_is_found_by_name_and_phone_that_two_requests_changed():
     person = UserFactory()
 
     meeting(
-        lambda: update_person(person, full_name="Bela Rao"),
-        lambda: update_person(person, phone="9876500001"),
+        lambda: update_person(person, by=person, full_name="Bela Rao"),
+        lambda: update_person(person, by=person, phone="9876500001"),
     )
 
     assert User.objects.search("bela 9876500001").get() == person

@@ -58,7 +58,7 @@ def person_detail(request, pk):
         "person": person,
         "is_self": is_self,
         "shows_everything": is_self or request.user.has_perm("accounts.view_user"),
-        "can_edit": is_self or may_change,
+        "can_edit": is_self or (may_change and person.is_manageable),
         "can_manage": may_change and person.is_manageable,
         "has_second_factor": may_change and has_second_factor(person),
         "devices": _devices(request.user, person),
@@ -157,7 +157,7 @@ def person_update(request, pk):
     form = form_class(request.POST or None, instance=person)
     if form.is_valid():
         try:
-            update_person(person, profile=form.record, **form.person)
+            update_person(person, by=request.user, profile=form.record, **form.person)
         except ValidationError as error:
             add_errors(form, error)
         else:
@@ -248,6 +248,7 @@ def person_role(request, pk):
     return render(request, "accounts/people/role.html", context)
 
 
+@asks_again()
 def person_deactivate(request, pk):
     person = manageable_person(request, pk)
     reason = ""

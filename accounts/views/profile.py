@@ -21,7 +21,7 @@ from coachmaster.core.views import form_page
 def me(request):
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if form.is_valid():
-        update_person(request.user, **form.person)
+        update_person(request.user, by=request.user, **form.person)
         messages.success(request, "Name and phone saved.")
         return redirect("accounts:me")
     link = CalendarLink.objects.filter(user=request.user).first()

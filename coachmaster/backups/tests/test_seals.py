@@ -257,7 +257,7 @@ def test_what_may_change_breaks_no_seal(sealed, student, admin, verify):
     cancel_concession(token=token, reason="Mistake", by=admin)
     cancel_receipt(payment=paid(student=student, amount="3.00", by=admin), reason="Again", by=admin)
     person = UserFactory(role=INSTRUCTOR)
-    update_person(person, full_name="Another Name")
+    update_person(person, by=admin, full_name="Another Name")
     change_role(person, User.objects.get(pk=admin.pk).membership.group, by=admin)
     call_command("seal")
 
