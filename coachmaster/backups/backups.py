@@ -22,6 +22,7 @@ _PLACEHOLDERS = {"{date}": (r"%Y-%m-%d", r"\d{4}-\d\d-\d\d"), "{time}": (r"%H%M%
 @dataclass
 class BackupResult:
     path: Path
+    checksum: str
     #: What `verify` found in the backup; empty if nothing.
     problems: str
     #: Older backups that were deleted.
@@ -50,7 +51,7 @@ def create_backup(name, keep=None):
     try:
         with _partial_file(path) as partial:
             schema, problems = _engine().write_backup(connection.settings_dict, partial)
-            append_manifest(partial, schema)
+            checksum = append_manifest(partial, schema)
             _sync(partial)
             read_manifest(partial)
             partial.replace(path)
@@ -58,7 +59,7 @@ def create_backup(name, keep=None):
         removed = [] if problems or keep is None else _remove_older(keep, Path(name))
     except OSError as error:
         raise from_os_error(error, path) from error
-    return BackupResult(path, problems, removed)
+    return BackupResult(path, checksum, problems, removed)
 
 
 def restore_backup(path, *, force, report):

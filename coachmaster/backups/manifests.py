@@ -44,6 +44,7 @@ def _fingerprint(columns):
 
 
 def append_manifest(path, schema):
+    """Complete a backup; return its checksum."""
     manifest = {
         "what": _WHAT,
         "made_at": timezone.now().isoformat(timespec="seconds"),
@@ -56,6 +57,7 @@ def append_manifest(path, schema):
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.write(f"{digest}\n".encode())
+    return digest
 
 
 def read_manifest(path):

@@ -19,6 +19,8 @@ def probes(get_response):
 
     def middleware(request):
         response = answers.get(request.path, get_response)(request)
+        if response.status_code == 503:
+            response["Retry-After"] = "30"
         response.setdefault("X-Content-Type-Options", "nosniff")
         response.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         return response

@@ -1,8 +1,12 @@
+import re
+
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 
 from .api import STATUS_MESSAGES, ApiResponse
+
+_SECRET_PATHS = re.compile("|".join(settings.SECRET_PATHS), re.IGNORECASE)
 
 
 def browser_policies(get_response):
@@ -15,6 +19,8 @@ def browser_policies(get_response):
         )
         # Static files are answered before, and stay cacheable.
         response.setdefault("Cache-Control", "no-store")
+        if _SECRET_PATHS.match(request.path):
+            response["X-Robots-Tag"] = "noindex"
         return response
 
     return middleware

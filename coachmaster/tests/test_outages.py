@@ -193,6 +193,7 @@ def test_page_during_an_outage_is_answered_by_503(client_of, admin, monkeypatch,
     response = client.get(reverse("academics:course-list"))
 
     assert response.status_code == 503
+    assert response["Retry-After"] == "30"
     assert "open the page again" in response.content.decode()
     assert UNKNOWN not in response.content.decode()
 
@@ -342,6 +343,7 @@ def test_api_answers_503_in_json_whenever_the_database_fails(admin, owing, inter
         body = {"student_id": owing.pk, "amount": 5000, "payment_mode": "cash"}
         response = caller.send("POST", "/payments", body, {"Idempotency-Key": "one-key"})
         answers.append(response.json())
+        assert (response.status_code == 503) == ("Retry-After" in response)
         return response
 
     statuses = interrupt(call)

@@ -97,6 +97,13 @@ def test_personal_pages_are_not_stored(responses):
             assert "no-store" in response.get("Cache-Control", ""), path
 
 
+def test_secret_links_are_not_for_search_engines(client):
+    paths = ["/r/x/", "/R/x/", "/calendar/feed/7/x.ics", "/check-in/x/", "/accounts/invitation/x/"]
+    for path in [*paths, "/accounts/reset/x/"]:
+        assert client.get(path).get("X-Robots-Tag") == "noindex", path
+    assert "X-Robots-Tag" not in client.get("/accounts/login/")
+
+
 def test_there_are_no_directory_listings(responses):
     assert [responses[path].status_code for path in ("/static/", "/static/css/")] == [404, 404]
 

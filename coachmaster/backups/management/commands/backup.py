@@ -40,3 +40,4 @@ class Command(BaseCommand):
         )
         if result.removed:
             self.stdout.write(f"Deleted: {', '.join(path.name for path in result.removed)}.")
+        self.stdout.write(f"Checksum: {result.checksum}")
