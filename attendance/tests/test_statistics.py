@@ -12,6 +12,7 @@ from attendance.models import Mark, Presence, Sheet
 from attendance.percentages import Tally
 from attendance.services.bulk_sheets import EnrollmentsByDay, create_sheets
 from attendance.services.sheets import SheetContent, StaleSheet, save_sheet
+from coachmaster.core.tests.imports import run_import
 from finance.tests.test_races import at_once, meeting, refused
 
 from .factories import save_marks
@@ -242,3 +243,15 @@ def test_enrollment_does_not_end_before_a_mark_that_is_being_saved(asha):
 
     assert "has an attendance mark" in refused(results)[0].messages[0]
     assert Enrollment.objects.get().is_active
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_totals_imported_during_a_save_are_added_to_its_marks(asha, file):
+    number = asha.student.admission_number
+    totals = file(f"Student,Batch,Held,Attended\n{number},{asha.batch.name},40,36\n")
+
+    meeting(lambda: came(asha, "P"), lambda: run_import("import_attendance_totals", totals))
+
+    assert kept(asha) == (Tally(present=37, absent=4), 0)
+    assert problems() == []

@@ -274,6 +274,25 @@ def test_totals_need_the_permission_to_correct_any_day(imported, teacher):
     assert not EarlierAttendance.objects.exists()
 
 
+def test_finished_import_names_records_only_as_long_as_they_are_visible(
+    imported, teacher, student, client_of
+):
+    batch = DailyBatchFactory(instructor=teacher)
+    enrolled(student=student, batch=batch)
+    text = f"student,amount,date,mode\nasha@example.com,5,{timezone.localdate()},cash\n"
+    assert imported(teacher, "payments", text) == []
+    page = reverse("imports:import-detail", args=[Import.objects.get().pk])
+    number = str(Payment.objects.get()).encode()
+
+    def is_named():
+        answers = [client_of(teacher).get(page), client_of(teacher).get(page, {"as": "csv"})]
+        return [number in answer.getvalue() for answer in answers]
+
+    assert is_named() == [True, True]
+    Batch.objects.update(instructor=UserFactory())
+    assert is_named() == [False, False]
+
+
 def test_correction_of_an_old_sheet_by_a_file_has_a_reason(imported, admin):
     old = timezone.localdate() - datetime.timedelta(days=60)
     batch = DailyBatchFactory(code="M-1", starts_on=old)
