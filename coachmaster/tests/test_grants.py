@@ -106,7 +106,7 @@ def test_service_adds_to_histories(service, client_of, admin):
         add_holidays(name="Holi", first=datetime.date(2027, 3, 22))
         holiday = Holiday.objects.get()
         client.post(reverse("academics:holiday-delete", args=[holiday.pk]))
-        update_person(admin, full_name="Anita Sharma")
+        update_person(admin, by=admin, full_name="Anita Sharma")
 
     assert not Holiday.objects.exists()
     assert admin.history.first().full_name == "Anita Sharma"

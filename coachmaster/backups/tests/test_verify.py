@@ -39,7 +39,7 @@ def execute(*statements):
 def test_records_changed_by_the_site_are_no_problem(problems, admin):
     student = enrolled(fee="12000.00").student
     paid(student=student, amount="5000.00")
-    update_person(admin, full_name="Anita Sharma")
+    update_person(admin, by=admin, full_name="Anita Sharma")
     admin.set_password("seven green parrots")
     admin.save()
 
