@@ -1,5 +1,7 @@
 """Text that people type is text on every page, whatever characters it has."""
 
+import datetime
+
 import pytest
 from django.apps import apps
 from django.core.cache import cache
@@ -8,8 +10,9 @@ from django.db.models.functions import Concat
 from django.test import Client
 from django.utils import timezone
 
+from academics.models import Batch
 from coachmaster.core.fields import MultiLineField, SingleLineField
-from finance.models import Payment
+from finance.models import Charge, Payment
 from finance.services.cancellations import cancel_receipt
 from finance.services.refunds import refund_payment
 from finance.tests.factories import paid
@@ -58,6 +61,8 @@ def receipts_with_tag(student, by):
 def addresses(people):
     """The addresses of all pages, for rows whose texts have a tag."""
     objects = people["objects"]
+    Batch.objects.update(room="Hall 2")
+    Charge.objects.update(due_on=timezone.localdate() - datetime.timedelta(days=1))
     add_tag_to_every_text()
     cache.clear()
     student = Payment.objects.get(pk=objects["payments"]).student
