@@ -12,7 +12,7 @@ from ninja import Field, Query, Router, Schema
 from pydantic import WithJsonSchema
 
 from academics.api.batches import BatchId, BatchPath
-from accounts.api import StudentPath, UserId
+from accounts.api.people import StudentPath, UserId
 from accounts.tokens import Token
 from attendance.forms.sheets import AttendanceSheetForm
 from attendance.services.sheets import (

@@ -21,7 +21,8 @@ from ninja.errors import ValidationError as SchemaError
 from academics.api import batches as batches_api
 from academics.api import courses as courses_api
 from academics.api import enrollments as enrollments_api
-from accounts import api as accounts_api
+from accounts.api import people as people_api
+from accounts.api import sign_in as sign_in_api
 from accounts.throttling import TooManyTries
 from attendance import api as attendance_api
 from coachmaster.core.api import (
@@ -74,8 +75,8 @@ api = Api(
     docs_url=None,
 )
 for prefix, router in (
-    ("/auth", accounts_api.auth),
-    ("/users", accounts_api.users),
+    ("/auth", sign_in_api.auth),
+    ("/users", people_api.users),
     ("/courses", courses_api.courses),
     ("/batches", batches_api.batches),
     ("/enrollments", finance_api.enrollments),

@@ -16,7 +16,7 @@ from academics.api.batches import BatchId
 from academics.api.enrollments import EnrollmentOut, enrollment_json
 from academics.models import Batch
 from academics.services.clashes import find_student_clashes, without_hidden_batches
-from accounts.api import StudentPath, UserId
+from accounts.api.people import StudentPath, UserId
 from accounts.models import StudentProfile, student_or_404
 from accounts.tokens import Token
 from coachmaster.core.api import (

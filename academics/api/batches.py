@@ -11,7 +11,7 @@ from academics import class_times
 from academics.forms.batches import BatchForm
 from academics.models import Batch, Enrollment
 from academics.services.batches import save_batch
-from accounts.api import UserId, UserOut, sees_all_details, user_json
+from accounts.api.people import UserId, UserOut, sees_all_details, user_json
 from accounts.tokens import Token
 from coachmaster.core.api import (
     ApiResponse,

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema
 
 from academics.models import Enrollment
-from accounts.api import StudentPath, UserId
+from accounts.api.people import StudentPath, UserId
 from accounts.models import StudentProfile
 from accounts.tokens import Token
 from coachmaster.core.api import ApiResponse, responses
