@@ -1,4 +1,4 @@
-import accounts.models
+import accounts.models.people
 import coachmaster.core.constraints
 import coachmaster.core.fields
 import datetime
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('phone', coachmaster.core.fields.PhoneField(blank=True, max_length=16)),
                 ('is_active', models.BooleanField(default=True, help_text='Inactive people cannot sign in.', verbose_name='active')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('search_text', accounts.models.SearchField(default='', editable=False)),
+                ('search_text', accounts.models.people.SearchField(default='', editable=False)),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
             options={

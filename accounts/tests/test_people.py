@@ -492,6 +492,15 @@ def test_nobody_can_manage_people_with_permissions_they_lack(
     assert client.post(page("deactivate", student)).url == page("detail", student)
 
 
+def test_admission_number_cannot_be_an_email_address(client_of, admin):
+    response = add(client_of(admin), role="Student", full_name="Sly", admission_number="ik@x.in")
+
+    assert response.context["form"].errors == {
+        "admission_number": ["An admission number cannot contain @."]
+    }
+    assert not User.objects.filter(full_name="Sly").exists()
+
+
 def test_promoted_person_is_not_changed_by_somebody_with_fewer_permissions(front_desk, instructor):
     with pytest.raises(PermissionDenied):
         update_person(instructor, by=front_desk, email="sly@example.com")

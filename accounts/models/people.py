@@ -1,8 +1,7 @@
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
-from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower
@@ -11,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
+from accounts.roles import ADMIN, FAMILY_ROLES, assignable_roles
 from coachmaster.core.compiled import compiled
 from coachmaster.core.constraints import date_bounds
 from coachmaster.core.fields import (
@@ -28,10 +28,6 @@ from coachmaster.core.querysets import (
 )
 from coachmaster.core.states import State
 from coachmaster.core.text import folded
-
-from .roles import ADMIN, FAMILY_ROLES, assignable_roles
-
-_REQUIREMENT_KEY = "second_factor_required"
 
 
 class UserQuerySet(ScopedQuerySet):
@@ -285,6 +281,10 @@ class StudentProfile(models.Model):
     admission_number = SingleLineField(
         max_length=20,
         unique=True,
+        # It could be the email address by which somebody else signs in.
+        validators=[
+            RegexValidator("@", "An admission number cannot contain @.", inverse_match=True)
+        ],
         error_messages={"unique": "Another student has this admission number."},
     )
     birth_on = BoundedDateField("date of birth", null=True, blank=True)
@@ -326,167 +326,3 @@ class StudentProfile(models.Model):
     @property
     def contact_email(self):
         return self.guardian_email or self.user.email
-
-
-class ApiTokenQuerySet(ScopedQuerySet):
-    owner = "user"
-
-    def valid(self):
-        return self.filter(expires_at__gt=timezone.now(), user__is_active=True)
-
-
-class ApiToken(models.Model):
-    """A token of the JSON API, as a digest. Deleting the row revokes the token."""
-
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    user = models.ForeignKey(
-        User, on_delete=models.CASCADE, related_name="api_tokens", verbose_name="person"
-    )
-    created_at = models.DateTimeField("signed in", default=timezone.now, editable=False)
-    expires_at = models.DateTimeField("ends", editable=False, db_index=True)
-
-    objects = ApiTokenQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = "API token"
-        ordering = ["-created_at", "-pk"]
-
-    def __str__(self):
-        return f"{self.user}, {timezone.localtime(self.created_at):%d %b %Y %H:%M}"
-
-
-class DeviceQuerySet(ScopedQuerySet):
-    owner = "user"
-
-    def signed_in(self):
-        now = timezone.now()
-        return self.select_related("session", "token").filter(
-            Q(session__expire_date__gt=now) | Q(token__expires_at__gt=now)
-        )
-
-    def sign_out(self):
-        """End the sessions and API tokens at once, and return their number."""
-        rows = list(self.values_list("session", "token"))
-        # The rows of the devices are deleted with them.
-        Session.objects.filter(pk__in=[session for session, _ in rows if session]).delete()
-        ApiToken.objects.filter(pk__in=[token for _, token in rows if token]).delete()
-        return len(rows)
-
-
-class Device(models.Model):
-    """A browser or program where a person is signed in. Deleted with its session or API token.
-
-    The key of the session is stored as in Django's own table of sessions.
-    """
-
-    user = models.ForeignKey(
-        User, on_delete=models.CASCADE, related_name="devices", verbose_name="person"
-    )
-    session = models.OneToOneField(Session, on_delete=models.CASCADE, null=True, editable=False)
-    token = models.OneToOneField(ApiToken, on_delete=models.CASCADE, null=True, editable=False)
-    description = models.CharField(max_length=60)
-    address = models.CharField(max_length=50, blank=True)
-    first_used_at = models.DateTimeField("signed in", default=timezone.now)
-    last_used_at = models.DateTimeField("last used", default=timezone.now)
-
-    objects = DeviceQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-last_used_at", "-pk"]
-        default_permissions = ["view", "delete"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(session__isnull=False, token__isnull=True)
-                | Q(session__isnull=True, token__isnull=False),
-                name="device_of_session_or_token",
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.user}, {self.description}"
-
-    @property
-    def ends_at(self):
-        return self.token.expires_at if self.token_id else self.session.expire_date
-
-
-class CalendarLink(models.Model):
-    user = models.OneToOneField(
-        User,
-        on_delete=models.CASCADE,
-        primary_key=True,
-        related_name="calendar_link",
-        verbose_name="person",
-    )
-    # The link is made from the seed and the secret key, so the database alone does not reveal it.
-    seed = models.CharField(max_length=64, editable=False)
-    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
-
-    objects = owned_through("user")
-
-    class Meta:
-        ordering = ["-created_at"]
-
-    def __str__(self):
-        return f"{self.user}, {timezone.localtime(self.created_at):%d %b %Y %H:%M}"
-
-
-class SignInRulesManager(models.Manager):
-    def current(self):
-        return self.get(pk=SignInRules.ONLY)
-
-    def cached_requirement(self):
-        """Return who needs a second factor, at most a minute old."""
-        return cache.get_or_set(_REQUIREMENT_KEY, lambda: self.current().second_factor_required, 60)
-
-
-class SignInRules(models.Model):
-    """The rules of signing in: a single row, created by `migrate`."""
-
-    ONLY = 1
-
-    class Required(models.TextChoices):
-        NOBODY = "nobody", "Nobody: everybody may choose"
-        ADMINS = "admins", "Everybody who may give roles to others"
-        STAFF = "staff", "All staff: everybody except students"
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
-    second_factor_required = models.CharField(
-        "second factor required for",
-        max_length=10,
-        choices=Required.choices,
-        default=Required.NOBODY,
-        help_text="Whoever needs a second factor and has none is asked to set it up at the next "
-        "page, and can do nothing else until then.",
-    )
-
-    objects = SignInRulesManager()
-    history = HistoricalRecords()
-
-    class Meta:
-        verbose_name = verbose_name_plural = "sign-in rules"
-        constraints = [models.CheckConstraint(condition=Q(pk=1), name="sign_in_rules_one_row")]
-
-    def __str__(self):
-        return "Sign-in rules"
-
-    def save(self, **kwargs):
-        super().save(**kwargs)
-        cache.delete(_REQUIREMENT_KEY)
-        # Another request may have cached the old row before the commit.
-        transaction.on_commit(lambda: cache.delete(_REQUIREMENT_KEY))
-
-
-class Attempts(models.Model):
-    """The number of tries for one limit and subject; the key is a hash of both."""
-
-    key = models.CharField(max_length=64, primary_key=True)
-    limit = models.CharField(max_length=40)
-    count = models.PositiveIntegerField()
-    ends_at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        verbose_name_plural = "attempts"
-
-    def __str__(self):
-        return f"{self.limit}: {self.count}"

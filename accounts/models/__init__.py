@@ -1,0 +1,5 @@
+from .attempts import Attempts
+from .calendar_links import CalendarLink
+from .devices import ApiToken, Device
+from .people import AdmissionSeries, Membership, StudentProfile, User, student_or_404
+from .sign_in_rules import SignInRules
