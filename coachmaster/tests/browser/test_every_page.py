@@ -365,4 +365,5 @@ def test_api_documentation_renders_on_phone_and_desk(browse):
         page.set_viewport_size(size)
         assert overflow(page) == []
     page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html.dark-mode")
     assert violations(page, "color-contrast") == []
