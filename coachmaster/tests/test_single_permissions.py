@@ -357,6 +357,7 @@ class Walk:
                 with connection.execute_wrapper(self._record_writes):
                     self._visit(method)
                 transaction.savepoint_rollback(before)
+                transaction.savepoint_commit(before)  # or PostgreSQL keeps a lock for it
 
     def _visit(self, method):
         response = self._visitor(method, self._place)
