@@ -1,5 +1,6 @@
 """The parts of a workbook, which is XML in a ZIP file."""
 
+import posixpath
 import zipfile
 import zlib
 from xml.parsers import expat
@@ -11,6 +12,11 @@ _MOST_PARTS = 5_000
 _MOST_ELEMENTS = 100_000
 _CHUNK = 1 << 16
 BROKEN = "This workbook is damaged. Open it in the spreadsheet, save it again, and upload it again."
+AMBIGUOUS = (
+    "This file can be read as two different workbooks. Open it in the spreadsheet, save it again, "
+    "and upload it again."
+)
+XLSB = "This is a workbook in the XLSB format. Save it as XLSX."
 LOCKED = "This workbook is protected by a password. Save it without one."
 
 
@@ -34,7 +40,20 @@ class Package:
             raise Unreadable(BROKEN)
         if any(part.flag_bits & 1 for part in parts):
             raise Unreadable(LOCKED)
+        self._check_names()
         self._check_sizes(parts, limits)
+
+    def _check_names(self):
+        """Refuse names by which calamine, which ignores their case, could read other parts."""
+        plain = {
+            posixpath.normpath("/" + name.replace("\\", "/").lstrip("/")).lower()
+            for name in self.names
+        }
+        is_excel = any(name.startswith(("/xl/", "/_rels/", "/[content_types]")) for name in plain)
+        if len(plain) != len(self.names) or (is_excel and "/content.xml" in plain):
+            raise Unreadable(AMBIGUOUS)
+        if any(name.endswith("/workbook.bin") for name in plain):
+            raise Unreadable(XLSB)
 
     def _check_sizes(self, parts, limits):
         """Unpack all parts once: what their directory says can be wrong, and XML costs time."""

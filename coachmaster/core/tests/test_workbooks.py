@@ -309,6 +309,38 @@ def test_broken_workbook_is_refused_with_a_sentence(rows, tmp_path, broken):
     assert unreadable.value.sentence.endswith(".")
 
 
+SHORT = "<worksheet><sheetData/></worksheet>"
+OTHER_BOOK = (
+    f'<workbook xmlns:r="{OFFICE}"><sheets><sheet name="S" sheetId="1" r:id="r2"/></sheets>'
+    "</workbook>"
+)
+AMBIGUOUS = {
+    "sheets that differ in case": {"xl/worksheets/S.xml": SHORT},
+    "workbooks that differ in case": {"xl/WORKBOOK.xml": OTHER_BOOK},
+    "dots in a name": {"xl/../xl/worksheets/s.xml": SHORT},
+    "backslashes in a name": {"xl\\worksheets\\s.xml": SHORT},
+    "a slash before a name": {"/xl/worksheets/s.xml": SHORT},
+    "XLSX that is also ODS": {"content.xml": "<a/>"},
+}
+
+
+@pytest.mark.parametrize("parts", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_file_that_programs_read_differently_is_refused(rows, parts):
+    with pytest.raises(Unreadable, match="This file can be read as two different workbooks"):
+        rows(cell("<c><v>1</v></c>", **parts))
+
+
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "_rels/.rels", "[Content_Types].xml"])
+def test_ods_file_with_a_part_of_excel_is_refused(rows, part):
+    with pytest.raises(Unreadable, match="This file can be read as two different workbooks"):
+        rows(ods_of('<table:table table:name="S"/>', **{part: "<a/>"}))
+
+
+def test_xlsb_workbook_is_refused(rows):
+    with pytest.raises(Unreadable, match="This is a workbook in the XLSB format"):
+        rows(cell("<c><v>1</v></c>", **{"xl/workbook.bin": "x"}))
+
+
 def refusal_of(tmp_path, content, upload_limits=WORKBOOK_LIMITS):
     """Return the sentence by which a file is refused, and the seconds of processor time."""
     path = tmp_path / "bomb.xlsx"

@@ -71,10 +71,15 @@ def ods(**sheets):
     )
 
 
-def ods_of(tables):
+def ods_of(tables, **parts):
     """Return an ODS with tables given as XML."""
     return packed(
-        {"mimetype": _ODS_TYPE, "META-INF/manifest.xml": _MANIFEST, "content.xml": _ODS % tables}
+        {
+            "mimetype": _ODS_TYPE,
+            "META-INF/manifest.xml": _MANIFEST,
+            "content.xml": _ODS % tables,
+            **parts,
+        }
     )
 
 
