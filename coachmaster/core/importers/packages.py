@@ -52,6 +52,9 @@ class Package:
         is_excel = any(name.startswith(("/xl/", "/_rels/", "/[content_types]")) for name in plain)
         if len(plain) != len(self.names) or (is_excel and "/content.xml" in plain):
             raise Unreadable(AMBIGUOUS)
+        # Nor does it decode the names in lists of parts; Excel needs ASCII only.
+        if is_excel and not all(n.isascii() and n.isprintable() and "&" not in n for n in plain):
+            raise Unreadable(AMBIGUOUS)
         if any(name.endswith("/workbook.bin") for name in plain):
             raise Unreadable(XLSB)
 
@@ -95,7 +98,7 @@ class Package:
             if (tag := without_prefix(tag)) in tags:
                 if len(found) == _MOST_ELEMENTS:
                     raise Unreadable(BROKEN)
-                found.append((tag, {without_prefix(key): attributes[key] for key in attributes}))
+                found.append((tag, unique((without_prefix(k), v) for k, v in attributes.items())))
 
         if self.has(name):
             self.parse(name, start=start)
@@ -130,6 +133,14 @@ class Package:
             RuntimeError,
         ) as error:
             raise Unreadable(BROKEN) from error
+
+
+def unique(pairs):
+    """Return a dictionary. Of two values with one key, calamine could take the other one."""
+    pairs = list(pairs)
+    if len(dict(pairs)) != len(pairs):
+        raise Unreadable(AMBIGUOUS)
+    return dict(pairs)
 
 
 def without_prefix(name):

@@ -13,7 +13,7 @@ import re
 from coachmaster.core.money import grouped
 
 from .limits import MOST_CELLS, MOST_COLUMNS, MOST_TITLES, Unreadable
-from .packages import BROKEN, LOCKED, without_prefix
+from .packages import AMBIGUOUS, BROKEN, LOCKED, unique, without_prefix
 from .shared_texts import text_lengths
 
 #: The text of a formula without a saved result.
@@ -79,12 +79,15 @@ class XlsxSheets:
         if not package.has(book):
             raise Unreadable("This is a document, not a workbook. Choose an XLSX, ODS or CSV file.")
         self._folder, name = posixpath.split(book)
+        # calamine takes the last one, and the workbook.xml in its folder.
+        if len(roots) > 1 or name.lower() != "workbook.xml":
+            raise Unreadable(AMBIGUOUS)
         parts = self._relations(self._folder, f"{self._folder}/_rels/{name}.rels")
-        self._parts = {
-            sheet.get("name", ""): parts[sheet["id"]]
+        self._parts = unique(
+            (sheet.get("name", ""), parts[sheet["id"]])
             for _, sheet in package.elements(book, "sheet")
             if sheet.get("id") in parts
-        }
+        )
         # A part that is many sheets would be read as often.
         if len(set(self._parts.values())) != len(self._parts):
             raise Unreadable(BROKEN)
@@ -92,13 +95,14 @@ class XlsxSheets:
         self._characters: dict[str, int] = {}
 
     def _relations(self, folder, part, kind=""):
-        return {
-            attributes.get("Id"): posixpath.normpath(
-                posixpath.join("/", folder, attributes.get("Target", ""))
-            )[1:]
+        return unique(
+            (
+                attributes.get("Id"),
+                posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", "")))[1:],
+            )
             for _, attributes in self._package.elements(part, "Relationship")
             if attributes.get("Type", "").endswith(kind)
-        }
+        )
 
     def special_cells(self, sheet):
         if sheet not in self._parts:

@@ -309,11 +309,19 @@ def test_broken_workbook_is_refused_with_a_sentence(rows, tmp_path, broken):
     assert unreadable.value.sentence.endswith(".")
 
 
+def related(*relations):
+    """Return a list of parts, of (kind, id, target)."""
+    parts = (
+        f'<Relationship Type="{OFFICE}/{kind}" Id="{id}" Target="{target}"/>'
+        for kind, id, target in relations
+    )
+    return f"<Relationships>{''.join(parts)}</Relationships>"
+
+
 SHORT = "<worksheet><sheetData/></worksheet>"
-OTHER_BOOK = (
-    f'<workbook xmlns:r="{OFFICE}"><sheets><sheet name="S" sheetId="1" r:id="r2"/></sheets>'
-    "</workbook>"
-)
+OTHER_SHEET = '<sheet name="S" sheetId="2" r:id="r2"/>'
+OTHER_BOOK = f'<workbook xmlns:r="{OFFICE}"><sheets>{OTHER_SHEET}</sheets></workbook>'
+LONG_SHEET, SHORT_SHEET = ("worksheet", "r1", "worksheets/s.xml"), ("worksheet", "r1", "t.xml")
 AMBIGUOUS = {
     "sheets that differ in case": {"xl/worksheets/S.xml": SHORT},
     "workbooks that differ in case": {"xl/WORKBOOK.xml": OTHER_BOOK},
@@ -321,6 +329,33 @@ AMBIGUOUS = {
     "backslashes in a name": {"xl\\worksheets\\s.xml": SHORT},
     "a slash before a name": {"/xl/worksheets/s.xml": SHORT},
     "XLSX that is also ODS": {"content.xml": "<a/>"},
+    "an entity in a name": {"xl/worksheets/&#115;.xml": SHORT},
+    "letters of a code page in a name": {"xl/worksheets/ä.xml": SHORT},
+    "a workbook of another name": {
+        "_rels/.rels": related(("officeDocument", "r", "xl/book.xml")),
+        "xl/book.xml": OTHER_BOOK,
+    },
+    "two workbooks": {
+        "_rels/.rels": related(
+            ("officeDocument", "q", "yl/workbook.xml"), ("officeDocument", "r", "xl/workbook.xml")
+        ),
+        "yl/workbook.xml": OTHER_BOOK,
+    },
+    "two parts with one id": {
+        "xl/_rels/workbook.xml.rels": related(LONG_SHEET, SHORT_SHEET),
+        "xl/t.xml": SHORT,
+    },
+    "a target with a prefix": {
+        "xl/_rels/workbook.xml.rels": related(("worksheet", "r1", 'worksheets/s.xml" x:Target="t')),
+        "xl/t": SHORT,
+    },
+    "two sheets of one name": {
+        "xl/workbook.xml": OTHER_BOOK.replace(
+            OTHER_SHEET, OTHER_SHEET.replace("2", "1") + "<workbook/>" + OTHER_SHEET
+        ),
+        "xl/_rels/workbook.xml.rels": related(LONG_SHEET, ("worksheet", "r2", "t.xml")),
+        "xl/t.xml": SHORT,
+    },
 }
 
 
