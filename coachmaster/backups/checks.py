@@ -91,27 +91,38 @@ def histories():
 
 def _unlike_history(history):
     model = history.instance_type
+    key = model._meta.pk.attname
+    recorded = history.objects.order_by().values_list(key, flat=True).distinct()
+    ids = {*model._base_manager.values_list("pk", flat=True), *recorded}
+    # Short queries, since a long one would keep others from writing to SQLite.
+    for chunk in in_chunks(sorted(ids)):
+        if found := _problems(model, history, chunk):
+            # Once more, since a record may have been saved between the two queries.
+            found = _problems(model, history, list(found))
+        for pk, problem in found.items():
+            yield f"{model._meta.db_table} {pk} {problem}."
+
+
+def _problems(model, history, ids):
+    """Return what is wrong with the records of which something is, by id."""
+    key = model._meta.pk.attname
     recorded = {field.attname for field in history._meta.concrete_fields} - _WITHOUT_HISTORY
     names = [f.attname for f in model._meta.concrete_fields if f.attname in recorded]
-    # Short queries, since a long one would keep others from writing to SQLite.
-    for ids in in_chunks(list(model._base_manager.order_by("pk").values_list("pk", flat=True))):
-        if found := _differences(model, history, names, ids):
-            # Once more, since a record may have been saved between the two queries.
-            found = _differences(model, history, names, list(found))
-        for pk, fields in found.items():
-            yield f"{model._meta.db_table} {pk} is not as its history says: {', '.join(fields)}."
-
-
-def _differences(model, history, names, ids):
-    """Return the differing fields of the records that differ, by id."""
-    key = model._meta.pk.attname
     newest = history.objects.filter(**{f"{key}__in": ids}).order_by()
     newest = newest.values(key).annotate(last=Max("history_id")).values("last")
+    rows = history.objects.filter(pk__in=newest).values("history_type", *names)
+    then = {row[key]: row for row in rows}
     now = {row[key]: row for row in model._base_manager.filter(pk__in=ids).values(*names)}
-    then = {row[key]: row for row in history.objects.filter(pk__in=newest).values(*names)}
-    found = {
-        pk: [name for name in names if row[name] != then[pk][name]]
-        for pk, row in now.items()
-        if pk in then
-    }
-    return {pk: fields for pk, fields in found.items() if fields}
+    found = {pk: _problem(now.get(pk), then.get(pk)) for pk in ids}
+    return {pk: problem for pk, problem in found.items() if problem}
+
+
+def _problem(now, then):
+    if not then:
+        return "has no history" if now else ""
+    if not now:
+        return "" if then["history_type"] == "-" else "was deleted without history"
+    if then["history_type"] == "-":
+        return "was deleted, and is there again without history"
+    fields = [name for name in now if now[name] != then[name]]
+    return f"is not as its history says: {', '.join(fields)}" if fields else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from simple_history.utils import bulk_create_with_history
 
 from academics.models import Batch, ClassTime, Course, Enrollment, Institute
 from accounts.models import Membership, StudentProfile, User
@@ -43,7 +44,7 @@ def _add_batches(numbers, course, first_day):
         key: _person(f"Instructor {key}", f"instructor{key}@crowd.example")
         for key in sorted({number // BATCHES_AN_INSTRUCTOR for number in numbers})
     }
-    _add_people(instructors.values(), INSTRUCTOR)
+    _add_people(list(instructors.values()), INSTRUCTOR)
     batches = [
         Batch(
             course=course,
@@ -54,7 +55,7 @@ def _add_batches(numbers, course, first_day):
         )
         for number in numbers
     ]
-    Batch.objects.bulk_create(batches)
+    bulk_create_with_history(batches, Batch)
     ClassTime.objects.bulk_create(
         ClassTime(
             batch=batch,
@@ -69,9 +70,10 @@ def _add_batches(numbers, course, first_day):
 
 
 def _add_people(people, role):
-    User.objects.bulk_create(people)
+    bulk_create_with_history(people, User)
     group = Group.objects.get(name=role)
-    Membership.objects.bulk_create([Membership(user=user, group=group) for user in people])
+    memberships = [Membership(user=user, group=group) for user in people]
+    bulk_create_with_history(memberships, Membership)
 
 
 def _person(name, email, phone=""):
@@ -92,7 +94,7 @@ def _enroll(batches, size, first_day, last_day):
         StudentProfile(user=user, admission_number=name)
         for user, (_, name) in zip(people, places, strict=True)
     ]
-    StudentProfile.objects.bulk_create(profiles)
+    bulk_create_with_history(profiles, StudentProfile)
     is_exclusive = not Institute.objects.current().several_batches_at_once
     enrollments = [
         Enrollment(
@@ -106,7 +108,7 @@ def _enroll(batches, size, first_day, last_day):
         )
         for profile, (batch, _) in zip(profiles, places, strict=True)
     ]
-    Enrollment.objects.bulk_create(enrollments)
+    bulk_create_with_history(enrollments, Enrollment)
     return enrollments
 
 

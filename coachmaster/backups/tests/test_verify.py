@@ -6,6 +6,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from academics.models import Institute
+from academics.tests.factories import CourseFactory
 from accounts.models import User
 from accounts.roles import INSTRUCTOR
 from accounts.services.people import update_person
@@ -57,6 +58,42 @@ def test_records_changed_without_history_are_named(problems, admin):
         f"academics_institute {institute.pk} is not as its history says: upi_id.",
         f"accounts_user {admin.pk} is not as its history says: is_superuser, email.",
     ]
+
+
+def test_records_added_without_history_are_named(problems, admin):
+    columns = "password, is_superuser, phone, is_active, created_at, search_text"
+    execute(
+        f"INSERT INTO accounts_user (full_name, email, {columns}) SELECT 'Somebody', "
+        f"'somebody@example.com', {columns} FROM accounts_user WHERE id = {admin.pk}"
+    )
+    person = User.objects.get(email="somebody@example.com")
+    execute(
+        "INSERT INTO accounts_membership (user_id, group_id) SELECT "
+        f"{person.pk}, group_id FROM accounts_membership WHERE user_id = {admin.pk}"
+    )
+
+    assert problems() == [
+        f"accounts_user {person.pk} has no history.",
+        f"accounts_membership {person.pk} has no history.",
+    ]
+
+
+def test_records_deleted_without_history_are_named(problems):
+    course = CourseFactory()
+    CourseFactory().delete()
+    execute(f"DELETE FROM academics_course WHERE id = {course.pk}")
+
+    assert problems() == [f"academics_course {course.pk} was deleted without history."]
+
+
+def test_deleted_records_that_are_there_again_are_named(problems):
+    course = CourseFactory()
+    pk = course.pk
+    execute(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM academics_course WHERE id = {pk}")
+    course.delete()
+    execute("INSERT INTO academics_course SELECT * FROM kept", "DROP TABLE kept")
+
+    assert problems() == [f"academics_course {pk} was deleted, and is there again without history."]
 
 
 def test_permission_added_to_a_role_is_named(problems):
