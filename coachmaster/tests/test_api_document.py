@@ -266,9 +266,13 @@ def test_unknown_host_is_answered_as_json():
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/json")
 
 
-def test_too_large_body_is_refused(admin):
-    answer = Caller(admin).send("POST", "/courses", b'{"name": "' + b"x" * 3_000_000 + b'"}')
+@pytest.mark.parametrize("size", [250_001, 3_000_000])
+def test_too_large_body_is_refused(admin, size):
+    body = b'{"name": "' + b"x" * (size - 12) + b'"}'
 
+    answer = Caller(admin).send("POST", "/courses", body)
+
+    assert len(body) == size
     assert (answer.status_code, answer.json()) == (413, {"message": "The request is too large."})
 
 
