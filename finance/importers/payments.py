@@ -46,6 +46,10 @@ class ModeField(forms.CharField):
             ) from error
 
 
+#: Permissions to import payments without the limits of the payment page.
+TAKES_OVER_OLD_BOOKS = (SEE_WHOLE_INSTITUTE, "finance.change_receiptseries")
+
+
 class PaymentImporter(Importer):
     """Payments are identified by receipt number, else reference, else student, date and amount.
 
@@ -89,8 +93,7 @@ class PaymentImporter(Importer):
 
     @property
     def _enforces_limits(self):
-        takes_over = (SEE_WHOLE_INSTITUTE, "finance.change_receiptseries")
-        return self.by is not None and not self.by.has_perms(takes_over)
+        return self.by is not None and not self.by.has_perms(TAKES_OVER_OLD_BOOKS)
 
     def check(self, row):
         check_payment_date(row["paid_on"], timezone.localdate())

@@ -67,7 +67,8 @@ def _check_cash(payment, active, ceiling):
     same_enrollment = [
         earlier.amount
         for earlier in cash
-        if payment.enrollment_id and earlier.enrollment_id == payment.enrollment_id
+        # An advance, or a payment of another charge first, may be for this enrollment too.
+        if payment.enrollment_id and earlier.enrollment_id in (payment.enrollment_id, None)
     ]
     for occasion, earlier in (
         (f"from {payment.student} on {format_date(payment.paid_on)}", same_day),

@@ -659,6 +659,16 @@ def test_cash_of_two_lakh_for_one_enrollment_is_refused_on_another_day_too(clien
     assert by_bank.status_code == 302
 
 
+def test_cash_before_the_enrollment_counts_for_it(client_of, admin, student):
+    paid(student=student, amount="150000.00", paid_on=timezone.localdate() - DAY)
+    assert Payment.objects.get().enrollment is None
+    enrolled(student=student, fee="500000.00")
+
+    refused = post(client_of(admin), student, amount="50,000")
+
+    assert "for this enrollment" in refused.context["form"].errors["amount"][0]
+
+
 def test_payment_can_be_back_dated_as_the_institute_allows(client_of, admin, owing):
     client = client_of(admin)
     today = timezone.localdate()

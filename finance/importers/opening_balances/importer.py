@@ -8,6 +8,7 @@ from academics.importers.columns import batch_of, batches_by_name
 from academics.models import Batch, Enrollment
 from coachmaster.core.importers import Importer, normalised
 from coachmaster.core.money import display
+from finance.importers.payments import TAKES_OVER_OLD_BOOKS
 from finance.models import ReceiptSeries
 from finance.services.bulk_payments import BulkPayments
 from finance.services.payment_limits import check_payment_date
@@ -37,6 +38,8 @@ class OpeningBalanceImporter(Importer):
         "finance.add_payment",
         "finance.add_concession",
         "finance.approve_concession",
+        # Its payments have no limits and no receiver, as those of old books.
+        *TAKES_OVER_OLD_BOOKS,
     )
 
     def prepare(self, header):
