@@ -60,7 +60,7 @@ PROMPTS_A_DAY = Limit("password prompt: person, a day", 100, _DAY)
 REGISTER = Limit("register: address", 20, _HOUR)
 RESET_NAME = Limit("password reset: name", 5, _HOUR)
 RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
-# A code has a million values, three of which are valid; who guesses one knows the password.
+# A code has a million values, and three are valid. Whoever tries codes knows the password.
 # A new password forgets the first count only: whoever reads somebody's email can set many.
 CODE = Limit("app code: person", 5, 15 * _MINUTE)
 CODES_A_DAY = Limit("app code: person, a day", 50, _DAY)

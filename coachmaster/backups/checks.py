@@ -104,7 +104,7 @@ def _unlike_history(history):
 
 
 def _problems(model, history, ids):
-    """Return what is wrong with the records of which something is, by id."""
+    """Return the problems of records as ``{id: problem}``."""
     key = model._meta.pk.attname
     recorded = {field.attname for field in history._meta.concrete_fields} - _WITHOUT_HISTORY
     names = [f.attname for f in model._meta.concrete_fields if f.attname in recorded]
