@@ -134,6 +134,7 @@ def deactivate(person, *, by):
     person.save(update_fields=["is_active"])
     person.devices.all().sign_out()
     log_event("person deactivated", account=person.pk)
+    emails.notify_account_changed(person, "Your account was deactivated: you cannot sign in.")
 
 
 @transaction.atomic
@@ -141,3 +142,4 @@ def activate(person):
     person.is_active = True
     person.save(update_fields=["is_active"])
     log_event("person activated", account=person.pk)
+    emails.notify_account_changed(person, "Your account was activated: you can sign in again.")

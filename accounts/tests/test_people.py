@@ -526,6 +526,21 @@ def test_deactivation_ends_sign_in_and_can_be_undone(client_of, admin, student):
     assert student.user.is_active
 
 
+def test_deactivated_and_activated_people_are_told_by_email(
+    client_of, admin, instructor, settings, django_capture_on_commit_callbacks
+):
+    settings.SENDS_MAIL = True
+    client = client_of(admin)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(page("deactivate", instructor))
+        client.post(page("activate", instructor))
+
+    assert [message.to for message in mail.outbox] == [["imran@example.com"]] * 2
+    first, second = (message.body for message in mail.outbox)
+    assert "was deactivated" in first and "was activated" in second
+
+
 def test_nobody_can_deactivate_themselves(client_of, admin):
     UserFactory(role=ADMIN)
 

@@ -2,6 +2,7 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Exists, OuterRef
 from django.utils.text import capfirst
 
 from .dates import format_date
@@ -17,6 +18,15 @@ class Change:
     label: str
     fields: list
     sentence: str = ""
+
+
+def records_since(model, moment):
+    """Return the history records that were in force at some time since ``moment``."""
+    key = model._meta.pk.attname
+    later = model.history.filter(
+        **{key: OuterRef(key)}, history_id__gt=OuterRef("history_id"), history_date__lte=moment
+    )
+    return model.history.filter(~Exists(later))
 
 
 def recent_changes(*histories, limit=20):

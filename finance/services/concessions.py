@@ -1,5 +1,6 @@
 """A concession has one row for each charge, with a common token."""
 
+import datetime
 import secrets
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,10 @@ from finance.balances import refresh_accounts
 from finance.ledger import fee_status
 from finance.locks import lock_account
 from finance.models import Concession
+
+#: People who could approve count for that long after they left, so that nobody deactivates the
+#: others for a moment.
+APPROVERS_LEFT = datetime.timedelta(days=30)
 
 
 def siblings(student):
@@ -89,11 +94,22 @@ def _unpaid_lines(status, charges):
 def _conceded_before(status, lines):
     """Return the concessions on all charges of the enrollments, late fees included.
 
-    They count, so that several small concessions cannot exceed the limit.
+    They count, so that several small concessions cannot exceed the limit. So do those of
+    enrollments before and after a transfer.
     """
-    enrollments = {line.charge.enrollment_id for line in lines}
-    charges = [line for line in status.lines if line.charge.enrollment_id in enrollments]
+    first = _first_enrollments(lines[0].charge.student_id)
+    enrollments = {first.get(line.charge.enrollment_id) for line in lines}
+    charges = [line for line in status.lines if first.get(line.charge.enrollment_id) in enrollments]
     return sum((line.conceded for line in charges), ZERO)
+
+
+def _first_enrollments(student_id):
+    """Map the id of each enrollment to the one that transfers started from, often itself."""
+    first: dict[int | None, int] = {}
+    pairs = Enrollment.objects.filter(student=student_id).order_by("pk")
+    for pk, before in pairs.values_list("pk", "transferred_from"):
+        first[pk] = first.get(before, pk)
+    return first
 
 
 def _checked_amount(lines, amount, percent):
@@ -133,10 +149,19 @@ def check_can_approve(rows, *, by):
     """Raise ValidationError if ``by`` requested the concession and others may approve it."""
     if not all(row.is_waiting for row in rows):
         raise ValidationError("This concession is already approved or declined.")
-    others = User.objects.with_permission("approve_concession").exclude(pk=by.pk)
-    if rows[0].asked_by_id == by.pk and others.exists():
+    if rows[0].asked_by_id != by.pk:
+        return
+    others = User.objects.exclude(pk=by.pk)
+    if others.with_permission("approve_concession").exists():
         raise ValidationError(
             "You requested this concession yourself. Ask another person to approve it."
+        )
+    since = timezone.now() - APPROVERS_LEFT
+    if others.with_permission_since("approve_concession", since).exists():
+        raise ValidationError(
+            "You requested this concession yourself, and the others who could approve it were "
+            f"deactivated or got another role in the last {APPROVERS_LEFT.days} days. "
+            "Ask a new Admin to approve it, or wait."
         )
 
 

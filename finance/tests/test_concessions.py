@@ -9,12 +9,14 @@ from django.utils import timezone
 
 from academics.models import Institute
 from academics.tests.factories import BatchFactory
+from accounts.services.people import change_role, deactivate
 from accounts.tests.factories import StudentFactory, UserFactory
-from conftest import ADMIN
+from conftest import ADMIN, INSTRUCTOR
 from finance.ledger import fee_status
 from finance.models import Charge, Concession, LateFeeRule
 from finance.services import concessions, late_fees
 from finance.services.installments import change_installments
+from finance.services.transfers import transfer
 
 from .factories import enrolled, paid
 
@@ -161,6 +163,23 @@ def test_concession_of_another_enrollment_does_not_count_for_the_limit(client_of
     assert balance(first.student) == Decimal("0.00")
 
 
+def test_concession_before_a_transfer_counts_for_the_limit(client_of, admin):
+    rows = [(today() + number * DAY, Decimal("6000.00")) for number in (0, 40)]
+    enrollment = enrolled(fee="12000.00", enrolled_on=today(), installments=rows)
+    student, client = enrollment.student, client_of(admin)
+    first = Charge.objects.get(due_on=today())
+    ask(client, student, on=f"charge-{first.pk}", amount="3000", token="one")
+    new = transfer(enrollment=enrollment, batch=BatchFactory(), on=today() + DAY, by=admin)
+    carried = Charge.objects.active().get(enrollment=new)
+
+    ask(client, student, on=f"charge-{carried.pk}", amount="2000", token="two")
+    ask(client, student, on=f"charge-{first.pk}", amount="0.01", token="three")
+    ask(client, student, on=f"charge-{carried.pk}", amount="0.01", token="four")
+
+    assert balance(student) == Decimal("7000.00")
+    assert {row.charge for row in Concession.objects.waiting()} == {first, carried}
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
@@ -264,6 +283,35 @@ def test_own_concession_is_approved_if_the_others_are_inactive(client_of, admin)
     client_of(admin).post(reverse("finance:concession-approve", args=[row.pk]))
 
     assert balance(student) == Decimal("6000.00")
+
+
+def test_deactivating_the_others_for_a_moment_does_not_allow_an_own_approval(
+    client_of, admin, time_machine
+):
+    other = UserFactory(role=ADMIN)
+    student = enrolled(fee="12000.00").student
+    start = timezone.now()
+    deactivate(other, by=admin)
+    row = waiting(student, admin)
+    page = reverse("finance:concession-approve", args=[row.pk])
+
+    time_machine.move_to(start + 29 * DAY)
+    response = client_of(admin).post(page)
+    assert "got another role in the last 30 days" in messages_after(client_of(admin), response)[0]
+    assert balance(student) == Decimal("12000.00")
+
+    time_machine.move_to(start + 31 * DAY)
+    client_of(admin).post(page)
+    assert balance(student) == Decimal("6000.00")
+
+
+def test_giving_the_others_another_role_does_not_allow_an_own_approval(admin):
+    other = UserFactory(role=ADMIN)
+    row = waiting(enrolled(fee="12000.00").student, admin)
+    change_role(other, Group.objects.get(name=INSTRUCTOR), by=admin)
+
+    with pytest.raises(ValidationError, match="got another role"):
+        concessions.approve_concession(token=row.token, by=admin)
 
 
 def test_approving_asks_for_the_password_again_after_ten_minutes(client_of, admin, time_machine):
