@@ -138,6 +138,7 @@ class BatchAdmin(HistoryAdmin, NoDeleteAdmin):
         "ends_on",
         "capacity",
         "room",
+        "class_times_note",
     ]
     list_filter = ["course"]
     list_select_related = ["course", "instructor"]

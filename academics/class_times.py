@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _HELP = "Write class times like “Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”."
+#: The code of the error for text that is not written as class times at all.
+NOT_A_TIME = "not_a_class_time"
 _PART = re.compile(
     r"(?P<days>[a-z][a-z,\s\-–]*?)\s+"
     r"(?P<starts>\d{1,2}[:.]\d{2})\s*(?:-|–|to)\s*(?P<ends>\d{1,2}[:.]\d{2})",
@@ -50,7 +52,7 @@ def parse(text):
     for part in filter(None, (piece.strip() for piece in re.split(r"[;\n]", text))):
         match = _PART.fullmatch(part)
         if not match:
-            raise ValidationError(f"“{part}” is not a class time. {_HELP}")
+            raise ValidationError(f"“{part}” is not a class time. {_HELP}", code=NOT_A_TIME)
         starts_at, ends_at = _time(match["starts"]), _time(match["ends"])
         for weekday in _days(match["days"]):
             slots.add(Slot(weekday, starts_at, ends_at))

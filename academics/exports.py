@@ -1,3 +1,4 @@
+from academics import class_times
 from accounts.roles import sees_whole_institute
 from coachmaster.core.exports import CellType, ExportColumn
 
@@ -28,7 +29,8 @@ def batch_columns(user):
             CellType.TEXT,
             lambda batch: batch.instructor.full_name if batch.instructor else None,
         ),
-        ExportColumn("Timings", CellType.TEXT, lambda batch: batch.class_times_text),
+        ExportColumn("Timings", CellType.TEXT, lambda batch: class_times.format_slots(batch.slots)),
+        ExportColumn("Timings in words", CellType.TEXT, lambda batch: batch.class_times_note),
         ExportColumn("Room", CellType.TEXT, lambda batch: batch.room),
         ExportColumn("Start date", CellType.DATE, lambda batch: batch.starts_on),
         ExportColumn("End date", CellType.DATE, lambda batch: batch.ends_on),

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as messages
 from django.core.exceptions import ImproperlyConfigured
@@ -59,6 +60,7 @@ INSTALLED_APPS = [
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",
+    "corsheaders",
     "ninja",
     "simple_history",
     "django_otp",
@@ -83,6 +85,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "coachmaster.core.middleware.browser_policies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "coachmaster.core.middleware.json_under_api",
     "coachmaster.core.middleware.api_needs_https",
     "coachmaster.core.middleware.refuse_methods",
@@ -247,6 +250,11 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# Browser apps on these hosts may call the API, by its tokens and without cookies.
+CORS_ALLOWED_ORIGINS = env.list("API_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["retry-after", "x-request-id"]
 # The history is for reading. Old values are restored with the form of the record.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 ADMIN_PATH = env("ADMIN_PATH", default="admin/").strip("/") + "/"

@@ -39,9 +39,13 @@ BATCH_FIELDS = {
     "batch_name": "name",
     "start_date": "starts_on",
     "end_date": "ends_on",
+    "schedule_time": "class_times_note",
 }
 
-TIMES_HELP = "Weekly class times: weekdays with start and end, separated by `;`."
+TIMES_HELP = (
+    "Weekly class times: weekdays with start and end, separated by `;`. Other text of up to 100 "
+    "characters is stored as it is, and plans no classes."
+)
 
 BatchId = Annotated[Id, Field(description="Id of the batch.")]
 BatchPath = Annotated[Id, Path(description="Id of the batch.")]
@@ -75,7 +79,8 @@ class BatchDetails(BatchOut):
 class SavedBatch(BatchOut):
     warnings: list[str] | None = Field(
         None,
-        description="Classes of the instructor or in the room at the same time. Saved anyway.",
+        description="Classes of the instructor or in the room at the same time, or that "
+        "`schedule_time` plans no classes. Saved anyway.",
         examples=[["Imran Khan has JEE evening on Mon 17:00-18:30."]],
     )
 
@@ -203,22 +208,30 @@ def update_batch(request, batch_id: BatchPath, payload: BatchUpdate):
 def _save(batch, payload, status, *, by):
     """Save ``batch`` and return it; clashing classes are saved too, and reported as warnings."""
     changes = sent_values(payload, BATCH_FIELDS)
-    slots, errors = (batch.slots if batch.pk else []), {}
-    if "schedule_time" in changes:
-        try:
-            slots = class_times.parse(changes.pop("schedule_time") or "")
-        except ValidationError as error:
-            errors["schedule_time"] = error.messages
+    slots, warnings = (batch.slots if batch.pk else []), []
     with with_field_names(inverse(BATCH_FIELDS)):
+        if "class_times_note" in changes:
+            slots, changes["class_times_note"] = _class_times(changes["class_times_note"] or "")
+            if changes["class_times_note"]:
+                warnings = ["`schedule_time` is kept as text and plans no classes."]
         stored = BatchForm(instance=batch, user=by).initial
         form = BatchForm({**stored, **changes}, instance=batch, user=by)
-        if errors:
-            raise ValidationError({**form.errors.as_data(), **errors})
         cleaned(form)
         clashes = save_batch(form.instance, slots, despite_clash=True, by=by)
     saved = batch_json(Batch.objects.prefetch_related("class_times").get(pk=form.instance.pk))
-    warnings = {"warnings": [str(clash) for clash in clashes]} if clashes else {}
-    return ApiResponse({**saved, **warnings}, status)
+    if warnings := [*warnings, *map(str, clashes)]:
+        saved["warnings"] = warnings
+    return ApiResponse(saved, status)
+
+
+def _class_times(text):
+    """Return the slots of ``text`` and an empty note, or none and ``text`` as the note."""
+    try:
+        return class_times.parse(text), ""
+    except ValidationError as error:
+        if error.code == class_times.NOT_A_TIME:
+            return [], text
+        raise ValidationError({"class_times_note": error.messages}) from error
 
 
 # Students of a batch ---------------------------------------------------------------------------

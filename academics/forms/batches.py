@@ -92,6 +92,7 @@ class BatchForm(EditForm):
             "ends_on",
             "capacity",
             "room",
+            "class_times_note",
         ]
 
     def __init__(self, *args, user, slots=(), **kwargs):

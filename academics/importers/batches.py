@@ -50,6 +50,7 @@ class BatchImporter(Importer):
             "strength", "size", "max students",
         ),
         ImportColumn.of(Batch, "room", "room no", "room number", "classroom", "hall"),
+        ImportColumn.of(Batch, "class_times_note", "timings in words"),
         ImportColumn(
             "class_times", ClassTimesField(required=False), "timings", "timing", "time",
             "schedule", "class time", "timetable", "days and times",

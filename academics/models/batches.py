@@ -51,7 +51,9 @@ class BatchQuerySet(ScopedQuerySet):
         return self.select_related("course", "instructor").prefetch_related("class_times")
 
     def with_details(self):
-        return self.with_class_times().select_related("instructor__membership__group")
+        return self.with_class_times().select_related(
+            "instructor__membership__group", "instructor__student_profile"
+        )
 
     def with_strength(self):
         """Add ``strength``, the number of active students."""
@@ -70,6 +72,7 @@ class BatchQuerySet(ScopedQuerySet):
             "name",
             "code",
             "room",
+            "class_times_note",
             "capacity",
             "starts_on",
             "ends_on",
@@ -102,6 +105,12 @@ class Batch(models.Model):
         help_text="Leave empty for no limit.",
     )
     room = SingleLineField(max_length=60, blank=True)
+    class_times_note = SingleLineField(
+        "class times in words",
+        max_length=100,
+        blank=True,
+        help_text="For example “Mornings, by appointment”. It plans no classes.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = BatchQuerySet.as_manager()
@@ -165,9 +174,10 @@ class Batch(models.Model):
 
     @property
     def class_times_text(self):
-        return class_times.format_slots(self.slots)
+        return class_times.format_slots(self.slots) or self.class_times_note
 
     @property
     def class_time_pairs(self):
         """Return [days, times] for each time of day: ``[["Mon-Fri", "17:00-18:30"]]``."""
-        return [part.rsplit(" ", 1) for part in self.class_times_text.split("; ") if part]
+        text = class_times.format_slots(self.slots)
+        return [part.rsplit(" ", 1) for part in text.split("; ") if part]

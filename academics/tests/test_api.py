@@ -295,9 +295,14 @@ def test_batch_requires_course_name_and_start(admin, field):
         ("schedule_time", "Mon 18:00-17:00", "A class on Mon must end after it starts."),
         (
             "schedule_time",
-            "Fooday 1",
-            "“Fooday 1” is not a class time. Write class times like "
+            "Fooday 17:00-18:00",
+            "“Fooday” is not a day of the week. Write class times like "
             "“Mon, Wed, Fri 17:00-18:30; Sat 09:00-11:00”.",
+        ),
+        (
+            "schedule_time",
+            "x" * 101,
+            "Ensure this value has at most 100 characters (it has 101).",
         ),
         (
             "course_id",
@@ -350,6 +355,24 @@ def test_clash_is_saved_with_a_warning(admin, instructor):
     assert data["warnings"] == ["Imran Khan has Daily on Mon 17:00-18:30."]
 
 
+def test_other_text_of_class_times_is_kept_and_plans_no_classes(admin, client):
+    batch = DailyBatchFactory()
+    text = "Mornings, by appointment"
+    caller = Caller(admin)
+
+    status, data = caller("PUT", f"/batches/{batch.pk}", {"schedule_time": text})
+
+    assert (status, data["schedule_time"]) == (200, text)
+    assert data["warnings"] == ["`schedule_time` is kept as text and plans no classes."]
+    assert not batch.class_times.exists()
+    client.force_login(admin)
+    for page in ("", f"{batch.pk}/", f"{batch.pk}/edit/"):
+        assert text in client.get(f"/batches/{page}").content.decode()
+    data = caller("PUT", f"/batches/{batch.pk}", {"schedule_time": "Mon 09:00-10:00"})[1]
+    assert data["schedule_time"] == "Mon 09:00-10:00"
+    assert text not in client.get(f"/batches/{batch.pk}/").content.decode()
+
+
 def test_batch_update_keeps_other_fields(admin):
     batch = DailyBatchFactory(code="B", room="Room 2", capacity=40)
     caller = Caller(admin)
@@ -397,6 +420,7 @@ def test_batch_includes_course_and_instructor(admin, instructor, student):
     EnrollmentFactory(student=student, batch=batch)
     teacher = {
         "id": instructor.pk,
+        "admission_number": None,
         "email": "imran@example.com",
         "full_name": "Imran Khan",
         "role": "instructor",

@@ -506,8 +506,12 @@ def three(instructor):
     over = BatchFactory(
         name="Over", starts_on=day(2026, 1, 1), ends_on=day(2026, 6, 30), course__name="Zoology"
     )
-    running = BatchFactory(name="Running", ends_on=TODAY, instructor=instructor)
-    upcoming = BatchFactory(name="Upcoming", starts_on=day(2026, 7, 2), instructor=None)
+    running = BatchFactory(
+        name="Running", ends_on=TODAY, instructor=instructor, course__name="Algebra"
+    )
+    upcoming = BatchFactory(
+        name="Upcoming", starts_on=day(2026, 7, 2), instructor=None, course__name="Botany"
+    )
     EnrollmentFactory.create_batch(2, batch=running)
     EnrollmentFactory(batch=running, status=EnrollmentStatus.DROPPED, ended_on=TODAY)
     EnrollmentFactory(batch=over)

@@ -1,14 +1,13 @@
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.models import Group
 from django.shortcuts import get_object_or_404
 from ninja import Field, Path, Query, Router, Schema
 
 from accounts import tokens
 from accounts.forms.people import form_to_edit
 from accounts.models import User
-from accounts.roles import ADMIN, INSTRUCTOR, STUDENT
 from accounts.services.people import update_person
 from accounts.tokens import Token
 from coachmaster.core.api import (
@@ -25,7 +24,6 @@ from coachmaster.core.api import (
 
 users = Router(tags=["People"])
 
-ROLES = {"admin": ADMIN, "instructor": INSTRUCTOR, "student": STUDENT}
 PHONE_HELP = "Ten digits, or with a country code."
 
 UserId = Annotated[Id, Field(description="Id of the person.")]
@@ -37,6 +35,9 @@ class UserOut(Schema):
     """A person. Fields that the caller may not see are null."""
 
     id: UserId = Field(examples=[42])
+    admission_number: str | None = Field(
+        description="Admission number of a student; null for others.", examples=["26-00042"]
+    )
     email: str | None = Field(
         description="Email address; empty for a student without one.", examples=["asha@example.com"]
     )
@@ -55,6 +56,7 @@ def user_json(person, *, phone=True, everything=True):
     """Return a person, loaded with the role or from `for_api`, as JSON."""
     return {
         "id": person.pk,
+        "admission_number": person.admission_number,
         "email": person.email if everything else None,
         "full_name": person.full_name,
         "role": person.role.lower(),
@@ -75,8 +77,10 @@ class UserList(ResultPage):
 
 
 class UserQuery(Schema):
-    role: Literal["admin", "instructor", "student"] | None = Field(
-        None, description="Only people with this role."
+    role: str = Field(
+        "",
+        description="Only people with this role, as in the field `role` of a person. An unknown "
+        "role filters nothing.",
     )
 
 
@@ -86,7 +90,6 @@ class UserQuery(Schema):
     response=responses(200, UserList, 400, 401, 403),
     operation_id="list_users",
     summary="List people",
-    openapi_extra=error_examples((400, "role", "Choose 'admin', 'instructor' or 'student'.")),
 )
 def list_users(request, paging: Query[Paging], query: Query[UserQuery]):
     """Return people, by name.
@@ -94,8 +97,8 @@ def list_users(request, paging: Query[Paging], query: Query[UserQuery]):
     Admins see everybody, other roles themselves and the students of their batches.
     """
     people = User.objects.visible_to(request.user).for_api().order_by("full_name", "pk")
-    if query.role:
-        people = people.filter(membership__group__name=ROLES[query.role])
+    if group := Group.objects.filter(name__iexact=query.role).first():
+        people = people.filter(membership__group=group)
     return list_response(request, paging, "users", people, user_json)
 
 
@@ -128,7 +131,7 @@ class UserIn(Schema):
     phone: str | None = Field(None, description=PHONE_HELP, examples=["98765 43210"])
     email: str | None = Field(
         None,
-        description="Email address. Only an Admin can change it.",
+        description="Email address. Only an Admin can change it; from others it is ignored.",
         examples=["asha@example.com"],
     )
 
@@ -146,13 +149,11 @@ def update_user(request, user_id: UserPath, payload: UserIn):
 
     An Admin can change those of everybody without more permissions, and email addresses. A
     changed email address needs a token of the last ten minutes; with an older one the response is
-    403.
+    403. Fields that the caller cannot change are ignored.
     """
     person = _visible_person(request, user_id)
     form_class = form_to_edit(person, request.user)
     changes = {name: value or "" for name, value in sent_values(payload).items()}
-    if "email" not in form_class.base_fields and changes.get("email", person.email) != person.email:
-        raise PermissionDenied("Only an Admin can change an email address.")
     form = form_class({**form_class(instance=person).initial, **changes}, instance=person)
     if "email" in form.changed_data:
         tokens.check_recent(request.api_token)

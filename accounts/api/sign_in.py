@@ -1,5 +1,4 @@
-from typing import Literal
-
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from ninja import Field, Router, Schema
 from pydantic import ValidationInfo, field_validator
@@ -9,7 +8,7 @@ from accounts import known_devices, throttling, tokens
 from accounts.forms.passwords import NewPasswordForm
 from accounts.forms.people import PersonForm, StudentForm
 from accounts.forms.registration import RegistrationForm
-from accounts.roles import STUDENT, assignable_roles
+from accounts.roles import PERMISSIONS, STUDENT, assignable_roles
 from accounts.services import invitations, registration, second_factors, sign_in
 from accounts.services.people import add_person, unsaved_person
 from accounts.services.registration import check_registration_open
@@ -23,18 +22,27 @@ from coachmaster.core.api import (
 )
 from coachmaster.core.logs import log_event
 
-from .people import PHONE_HELP, ROLES, UserOut, user_json
+from .people import PHONE_HELP, UserOut, user_json
 
 auth = Router(tags=["Sign-in"])
+
+#: Built-in roles that only people who may grant them can add.
+OTHER_ROLES = {role.lower() for role in PERMISSIONS} - {STUDENT.lower()}
 
 
 class RegisterIn(Schema):
     full_name: str = Field(description="Full name, as on receipts.", examples=["Asha Verma"])
+    role: str = Field(
+        description="Role of the person: student, or with an Admin's token also instructor, admin "
+        "or the name of a custom role.",
+        examples=["student"],
+    )
     email: str = Field(
-        description="Email address. An Admin may leave a student's empty.",
+        "",
+        validate_default=True,
+        description="Email address. An Admin may leave out a student's.",
         examples=["asha@example.com"],
     )
-    role: Literal["admin", "instructor", "student"] = Field(description="Role of the person.")
     password: str | None = Field(
         None,
         validate_default=True,
@@ -43,15 +51,15 @@ class RegisterIn(Schema):
     )
     phone: str | None = Field(None, description=PHONE_HELP, examples=["98765 43210"])
 
-    @field_validator("password")
+    @field_validator("email", "password")
     @classmethod
-    def _require_password(cls, password, info: ValidationInfo):
+    def _require(cls, value, info: ValidationInfo):
         # Checked here, so that the error comes together with those of other missing fields.
         # A role that the caller may not give is refused first, with 403.
         is_student = info.data.get("role") in (None, "student")
-        if not password and is_student and not _may_add_people(info.context["request"]):
+        if not value and is_student and not _may_add_people(info.context["request"]):
             raise PydanticCustomError("missing", "missing")
-        return password
+        return value
 
 
 def _may_add_people(request):
@@ -90,7 +98,7 @@ def register(request, payload: RegisterIn):
     """
     if not _may_add_people(request):
         return _self_registration(request, payload)
-    role = ROLES[payload.role]
+    role = _role_named(payload.role)
     if role not in {group.name for group in assignable_roles(request.user)}:
         raise PermissionDenied
     if role != STUDENT:
@@ -107,6 +115,15 @@ def register(request, payload: RegisterIn):
     return ApiResponse(data, 201)
 
 
+def _role_named(name):
+    groups = Group.objects.order_by("pk")
+    for group in groups:
+        if group.name.lower() == name:
+            return group.name
+    choices = ", ".join(group.name.lower() for group in groups)
+    raise ValidationError({"role": f"No role has this name. Choose one of: {choices}."})
+
+
 def _person_fields(payload):
     return {"full_name": payload.full_name, "email": payload.email, "phone": payload.phone or ""}
 
@@ -119,8 +136,10 @@ def _clean_with_password(form_class, password, fields=(), **kwargs):
 
 
 def _self_registration(request, payload):
-    if payload.role != "student":
+    if payload.role in OTHER_ROLES:
         raise PermissionDenied("Only an Admin can add people with that role.")
+    if payload.role != "student":
+        raise ValidationError({"role": "Choose “student”."})
     check_registration_open()  # before the form, which reveals whether an email is registered
     values = _clean_with_password(RegistrationForm, payload.password or "", _person_fields(payload))
     person = registration.register(address=throttling.client_address(request), **values)

@@ -3,7 +3,7 @@ from django.contrib.auth.models import Group, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower
 from django.http import Http404
 from django.urls import reverse
@@ -58,9 +58,19 @@ class UserQuerySet(ScopedQuerySet):
 
     def for_api(self):
         """Return named rows; a thousand take a third of the time of model instances."""
-        people = self.annotate(role=Coalesce("membership__group__name", Value("")))
+        people = self.annotate(
+            role=Coalesce("membership__group__name", Value("")),
+            admission_number=F("student_profile__admission_number"),
+        )
         return people.values_list(
-            "pk", "email", "full_name", "role", "phone", "created_at", named=True
+            "pk",
+            "admission_number",
+            "email",
+            "full_name",
+            "role",
+            "phone",
+            "created_at",
+            named=True,
         )
 
     def with_permission(self, codename):
@@ -214,6 +224,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_student(self):
         return hasattr(self, "student_profile")
+
+    @property
+    def admission_number(self):
+        return self.student_profile.admission_number if self.is_student else None
 
     @property
     def is_employee(self):
