@@ -9,7 +9,10 @@ from .charges import OneTimeForm
 
 
 class ConcessionForm(OneTimeForm):
-    KINDS = [choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE]
+    KINDS = [
+        ("", "Choose a kind"),
+        *(choice for choice in ConcessionKind.choices if choice[0] != ConcessionKind.LATE_FEE),
+    ]
 
     on = forms.ChoiceField(label="Concession on")
     amount = AmountField(label="Amount (₹)", required=False)

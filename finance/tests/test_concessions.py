@@ -196,6 +196,7 @@ def test_concession_before_a_transfer_counts_for_the_limit(client_of, admin):
         ({"on": "charge-999999"}, "Select a valid choice"),
         ({"on": "enrollment-x"}, "Select a valid choice"),
         ({"kind": "late_fee"}, "Select a valid choice"),
+        ({"kind": ""}, "This field is required."),
         ({"token": ""}, "This form has expired"),
     ],
 )
@@ -219,7 +220,16 @@ def test_a_sibling_is_suggested_when_the_guardians_phone_matches(client_of, admi
 
     page = response.content.decode()
     assert "Ravi Verma" in page and "Meena Iyer" not in page
-    assert response.context["form"].initial["kind"] == "sibling"
+
+
+def test_the_kind_of_a_concession_is_chosen_by_the_user(client_of, admin):
+    student = enrolled(fee="12000.00").student
+
+    form = (
+        client_of(admin).get(reverse("finance:concession-ask", args=[student.pk])).context["form"]
+    )
+
+    assert (form["kind"].value(), form.fields["kind"].choices[0]) == (None, ("", "Choose a kind"))
 
 
 def test_paid_fee_gets_no_concession(client_of, admin):

@@ -32,10 +32,7 @@ def concession_create(request, pk):
     form = ConcessionForm(
         request.POST or None,
         lines=unpaid,
-        initial={
-            "on": f"charge-{_parse_id(request.GET.get('charge'))}",
-            "kind": "sibling" if siblings else "merit",
-        },
+        initial={"on": f"charge-{_parse_id(request.GET.get('charge'))}"},
     )
     if form.is_valid():
         data = {name: form.cleaned_data[name] for name in CONCESSION_FIELDS}

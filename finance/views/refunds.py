@@ -11,7 +11,7 @@ from coachmaster.core.money import ZERO, display
 from coachmaster.core.views import form_page, list_page
 from finance.exports import REFUNDS_DUE
 from finance.forms.refunds import RefundDueFilter, RefundForm
-from finance.models import Account, Mode, Payment, Refund
+from finance.models import Account, Payment, Refund
 from finance.services import withdrawals
 from finance.services.refunds import refund_payment
 
@@ -50,11 +50,11 @@ def refund_create(request, pk):
         request=request,
         initial={
             "token": secrets.token_urlsafe(24),
-            "amount": min(left, advance) if advance else left,
             "refunded_on": timezone.localdate(),
-            "mode": Mode.CASH,
+            "mode": payment.mode,
         },
     )
+    form.fields["amount"].help_text = _refundable(left, advance)
     if form.is_valid():
         if refund := _refund(request, payment, form):
             messages.success(request, _refund_message(payment, refund, advance))
@@ -73,6 +73,11 @@ def refund_create(request, pk):
         back_label=f"Receipt {payment}",
         context={"payment": payment, "left": left, "advance": advance},
     )
+
+
+def _refundable(left, advance):
+    text = f"Refundable: {display(left)}."
+    return f"{text} The student’s advance is {display(advance)}." if advance else text
 
 
 def _refund(request, payment, form):

@@ -153,8 +153,10 @@ def test_desk_drops_student_with_refund(browse, admin, batch):
     page.goto(reverse("finance:refund-due-list"))
     assert page_problems(page) == []
     page.get_by_role("link", name="Refund Asha Verma").click()
-    expect(page.get_by_label("Amount")).to_have_value("5000.00")
-    page.get_by_label("UPI", exact=True).check()
+    expect(page.get_by_label("Amount")).to_have_value("")
+    expect(page.get_by_text("The student’s advance is ₹5,000.00.")).to_be_visible()
+    expect(page.get_by_label("UPI", exact=True)).to_be_checked()
+    page.get_by_label("Amount").fill("5000")
     page.get_by_label("Reference").fill("412345678902")
     page.locator("[name=reason]").fill("Moved to Pune")
     page.get_by_role("button", name="Refund", exact=True).dblclick()
