@@ -27,7 +27,7 @@ urlpatterns = [
     path("accounts/reset/", passwords.password_reset, name="password-reset"),
     path("accounts/reset/sent/", passwords.password_reset_done, name="password-reset-done"),
     path(
-        "accounts/reset/<uidb64>/<token>/",
+        "accounts/reset/<str:token>/",
         passwords.password_reset_confirm,
         name="password-reset-confirm",
     ),

@@ -111,7 +111,7 @@ def register(request, payload: RegisterIn):
     person = add_person(role=role, profile=form.record, password=payload.password, **form.person)
     data = {"message": f"{person} added.", "user": user_json(person)}
     if payload.password is None:
-        data["set_password_url"] = invitations.invitation_link(person)
+        data["set_password_url"] = invitations.invitation_link(person, by=request.user)
     return ApiResponse(data, 201)
 
 

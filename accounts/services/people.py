@@ -1,3 +1,5 @@
+from itertools import zip_longest
+
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -90,6 +92,15 @@ def _check_admin_remains(person):
         raise ValidationError(
             f"{person} is the last active Admin. Give another person the role Admin first."
         )
+
+
+def last_email_change(person):
+    """Return the row of history by which the person got their email address, or None."""
+    rows = list(person.history.select_related("history_user"))  # newest first
+    for row, older in zip_longest(rows, rows[1:]):
+        if older is None or older.email != row.email:
+            return row
+    return None
 
 
 def check_can_change_role(person, *, by):

@@ -22,7 +22,7 @@ def errors_for(client):
     """`errors_for(person, password)`: what the page of their invitation says to the password."""
 
     def send(person, password):
-        link = invitations.invitation_link(person)
+        link = invitations.invitation_link(person, by=None)
         page = client.post(link, {"password": password, "password_again": password})
         return [] if page.status_code == 302 else page.context["form"].errors["password"]
 
@@ -73,7 +73,7 @@ def test_superuser_with_the_role_of_students_needs_twelve(errors_for, pupil):
     ("role", "length"), [(STUDENT, "8"), (INSTRUCTOR, "12")], ids=["student", "teacher"]
 )
 def test_form_says_the_rules(client, role, length):
-    link = invitations.invitation_link(UserFactory(role=role, password=None))
+    link = invitations.invitation_link(UserFactory(role=role, password=None), by=None)
 
     assert (
         f"At least {length} characters. Several words are better than one. "

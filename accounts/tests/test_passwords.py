@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.roles import PERMISSIONS
 from accounts.services import invitations
 from accounts.services.passwords import set_password
-from accounts.services.people import change_role
+from accounts.services.people import activate, change_role, deactivate
 
-from .factories import PASSWORD, UserFactory
+from .factories import PASSWORD, UserFactory, user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +35,23 @@ def invited(db):
 
 @pytest.fixture
 def link_to():
-    return invitations.invitation_link
+    """`link_to(person)`: an invitation, made at a shell unless ``by`` is given."""
+
+    def make(person, by=None):
+        return invitations.invitation_link(person, by=by)
+
+    return make
+
+
+@pytest.fixture
+def desk(db):
+    """A person who sees everybody, and may add and change people."""
+    return user_with(
+        "accounts.see_whole_institute",
+        "accounts.add_user",
+        "accounts.change_user",
+        full_name="Dev Shah",
+    )
 
 
 def ask(client, email, **more):
@@ -103,9 +120,47 @@ def test_inactive_person_can_neither_get_nor_use_a_link(client, student):
     assert client.post(reset_link(), NEW).status_code == 404
 
 
-@pytest.mark.parametrize("uid", ["MQ", "x", "_" * 50, "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
-def test_invalid_link_is_refused(client, db, uid):
-    response = client.get(reverse("accounts:password-reset-confirm", args=[uid, "abc-def"]))
+def test_reset_link_ends_with_a_promotion(client, admin, instructor):
+    ask(client, "imran@example.com")
+    change_role(instructor, Group.objects.get(name="Admin"), by=admin)
+
+    assert client.get(reset_link()).status_code == 404
+    assert client.post(reset_link(), NEW).status_code == 404
+    ask(client, "imran@example.com")
+    assert client.get(reset_link()).status_code == 200
+
+
+def test_reset_link_ends_when_the_person_becomes_superuser(client, instructor):
+    ask(client, "imran@example.com")
+    User.objects.filter(pk=instructor.pk).update(is_superuser=True)
+
+    assert client.post(reset_link(), NEW).status_code == 404
+
+
+def test_reset_link_ends_when_the_role_gets_a_permission(client, instructor):
+    ask(client, "imran@example.com")
+    instructor.groups.get().permissions.add(Permission.objects.get(codename="add_user"))
+
+    assert client.post(reset_link(), NEW).status_code == 404
+
+
+def test_reset_link_ends_when_the_email_changes(client, instructor):
+    ask(client, "imran@example.com")
+    User.objects.filter(pk=instructor.pk).update(email="other@example.com")
+
+    assert client.post(reset_link(), NEW).status_code == 404
+
+
+def test_invitation_and_reset_link_are_not_interchangeable(client, instructor, link_to):
+    ask(client, "imran@example.com")
+
+    assert client.get(reset_link().replace("/reset/", "/invitation/")).status_code == 404
+    assert client.get(link_to(instructor).replace("/invitation/", "/reset/")).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["x", "abc-def", "a:b:c", "eyJhIjoxfQ:1abc:zzz", "_" * 50])
+def test_invalid_link_is_refused(client, db, token):
+    response = client.get(reverse("accounts:password-reset-confirm", args=[token]))
 
     assert response.status_code == 404
     assert "This link is not valid any more" in response.content.decode()
@@ -244,6 +299,95 @@ def test_invitation_ends_when_the_role_gets_a_permission(client, invited, link_t
     invited.groups.get().permissions.add(Permission.objects.get(codename="add_user"))
 
     assert client.get(link).status_code == 404
+
+
+def invite(client_of, maker, person):
+    """Return the link that ``maker`` gets on the page of ``person``; then sign out."""
+    client = client_of(maker)
+    client.post(reverse("accounts:login"), {"name": maker.email, "password": PASSWORD})
+    page = client.post(
+        reverse("accounts:person-invite", args=[person.pk]), {"show": "yes"}, follow=True
+    )
+    client.logout()
+    return page.context["link"]
+
+
+def test_invitation_ends_with_the_deactivation_of_its_maker(
+    client, client_of, admin, desk, student
+):
+    link = invite(client_of, desk, student)
+    assert client.get(link).status_code == 200
+
+    deactivate(desk, by=admin)
+
+    assert client.get(link).status_code == 404
+    assert client.post(link, NEW).status_code == 404
+    activate(desk)
+    assert client.get(link).status_code == 200
+
+
+def test_invitation_ends_when_its_maker_gets_another_role(client, client_of, admin, desk, student):
+    link = invite(client_of, desk, student)
+    change_role(desk, Group.objects.get(name="Instructor"), by=admin)
+
+    assert client.get(link).status_code == 404
+    assert client.post(link, NEW).status_code == 404
+
+
+def test_invitation_ends_when_the_role_of_its_maker_loses_the_permission(
+    client, client_of, desk, student
+):
+    link = invite(client_of, desk, student)
+    desk.groups.get().permissions.remove(Permission.objects.get(codename="change_user"))
+
+    assert client.post(link, NEW).status_code == 404
+
+
+def test_invitation_ends_when_its_maker_does_not_see_the_person_any_more(
+    client, client_of, desk, student
+):
+    link = invite(client_of, desk, student)
+    desk.groups.get().permissions.remove(Permission.objects.get(codename="see_whole_institute"))
+
+    assert client.post(link, NEW).status_code == 404
+
+
+def test_invitation_ends_when_its_maker_lacks_a_permission_of_the_person(
+    client, client_of, admin, instructor
+):
+    link = invite(client_of, admin, instructor)
+    front_desk = user_with("accounts.see_whole_institute", "accounts.change_user").membership
+    change_role(admin, front_desk.group, by=UserFactory(role="Admin"))
+
+    assert client.post(link, NEW).status_code == 404
+
+
+def test_invitation_outlives_another_role_of_its_maker_with_the_same_permission(
+    client, client_of, admin, desk, student
+):
+    link = invite(client_of, desk, student)
+    change_role(desk, Group.objects.get(name="Admin"), by=admin)
+
+    assert client.post(link, NEW).status_code == 302
+
+
+def test_invitation_emailed_to_an_added_person_ends_with_its_maker(client, client_of, admin):
+    clerk = user_with("accounts.add_user")
+    sent = {"full_name": "Ria Das", "email": "ria@example.com", "role": "Student"}
+    client_of(clerk).post(reverse("accounts:person-create"), sent)
+    client.logout()
+    assert client.get(reset_link()).status_code == 200
+
+    deactivate(clerk, by=admin)
+
+    assert client.post(reset_link(), NEW).status_code == 404
+
+
+def test_who_may_only_add_people_invites_nobody_with_a_password(client, student, invited, link_to):
+    clerk = user_with("accounts.add_user", *PERMISSIONS["Instructor"])
+
+    assert client.get(link_to(student.user, by=clerk)).status_code == 404
+    assert client.get(link_to(invited, by=clerk)).status_code == 200
 
 
 @pytest.mark.parametrize("token", ["x", "a:b:c", "eyJhIjoxfQ:1abc:zzz", "%F0%9F%98%80"])

@@ -16,7 +16,7 @@ from accounts.services import people
 from accounts.services.people import deactivate, update_person
 from finance.tests.factories import enrolled
 
-from .factories import PASSWORD, StudentFactory, UserFactory
+from .factories import PASSWORD, StudentFactory, UserFactory, user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -436,6 +436,36 @@ def test_role_change_requires_the_password_after_ten_minutes(client_of, admin, i
         assert Membership.objects.get(user=instructor).group.name == INSTRUCTOR
         change_role(client, instructor, ADMIN, own_password=PASSWORD)
     assert Membership.objects.get(user=instructor).group.name == ADMIN
+
+
+def test_role_page_shows_since_when_the_email_is_in_use_and_who_entered_it(
+    client_of, admin, instructor
+):
+    other_admin = UserFactory(full_name="Farah Rao", role=ADMIN)
+    with time_machine.travel("2027-03-03 11:30+05:30", tick=False):
+        response = client_of(other_admin).post(
+            page("update", instructor),
+            {"full_name": "Imran Khan", "email": "other@example.com"},
+        )
+    assert response.status_code == 302
+    with time_machine.travel("2027-03-04 11:30+05:30", tick=False):
+        update_person(instructor, by=admin, full_name="Imran A. Khan")
+
+    text = " ".join(client_of(admin).get(page("role", instructor)).content.decode().split())
+
+    assert "entered on 3 Mar 2027, 11:30 by Farah Rao" in text
+    assert "other<wbr>@example.com" in text
+
+
+def test_role_page_shows_no_email_to_a_role_that_sees_none(client_of, instructor):
+    clerk = user_with("accounts.see_whole_institute", "accounts.change_membership")
+    clerk.groups.get().permissions.add(*instructor.groups.get().permissions.all())
+
+    text = client_of(clerk).get(page("role", instructor)).content.decode()
+
+    assert "Change the role of Imran Khan" in text
+    assert "entered on" in text
+    assert "imran" not in text
 
 
 def test_nobody_can_change_their_own_role(client_of, admin):

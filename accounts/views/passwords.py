@@ -1,10 +1,8 @@
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from accounts import throttling
 from accounts.forms.passwords import NewPasswordForm, PasswordResetForm
@@ -34,14 +32,7 @@ def password_reset(request):
 
 def _reset_email(email):
     person = User.objects.filter(email=email, is_active=True).first()
-    return person and emails.password_reset_email(person, _reset_link(person))
-
-
-def _reset_link(person):
-    uidb64 = urlsafe_base64_encode(str(person.pk).encode())
-    token = default_token_generator.make_token(person)
-    path = reverse("accounts:password-reset-confirm", args=[uidb64, token])
-    return f"{settings.SITE_URL}{path}"
+    return person and emails.password_reset_email(person, invitations.reset_link(person))
 
 
 @public_page
@@ -50,14 +41,8 @@ def password_reset_done(request):
 
 
 @public_page
-def password_reset_confirm(request, uidb64, token):
-    try:
-        person = User.objects.filter(pk=int(urlsafe_base64_decode(uidb64)), is_active=True).first()
-    except (ValueError, OverflowError):
-        person = None
-    if person and not default_token_generator.check_token(person, token):
-        person = None
-    return _set_password(request, person)
+def password_reset_confirm(request, token):
+    return _set_password(request, invitations.resetting_person(token))
 
 
 @public_page

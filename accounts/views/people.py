@@ -15,6 +15,7 @@ from accounts.services.people import (
     change_role,
     check_can_change_role,
     deactivate,
+    last_email_change,
     update_person,
 )
 from accounts.services.second_factors import has_second_factor
@@ -128,7 +129,7 @@ def _after_adding(request, person):
     if person.is_student:
         number = person.student_profile.admission_number
         message = f"{person} added with admission number {number}."
-    is_invited = _email_invitation(person)
+    is_invited = _email_invitation(person, by=request.user)
     if is_invited:
         message += f" A link to set a password was sent to {person.email}."
     messages.success(request, message)
@@ -183,10 +184,10 @@ def manageable_person(request, pk):
     return person
 
 
-def _email_invitation(person):
+def _email_invitation(person, *, by):
     if not (settings.SENDS_MAIL and person.email):
         return False
-    return emails.send_invitation(person, invitations.invitation_link(person))
+    return emails.send_invitation(person, invitations.invitation_link(person, by=by))
 
 
 def _show_link(request, person):
@@ -204,7 +205,7 @@ def person_invite(request, pk):
     if request.method == "POST":
         if "show" in request.POST or not can_email:
             return _show_link(request, person)
-        if _email_invitation(person):
+        if _email_invitation(person, by=request.user):
             messages.success(request, f"A link to set a password was sent to {person.email}.")
             return redirect(person)
         messages.error(
@@ -216,7 +217,7 @@ def person_invite(request, pk):
         del request.session["shows_link_of"]
     context = {
         "person": person,
-        "link": invitations.invitation_link(person) if shows_link else "",
+        "link": invitations.invitation_link(person, by=request.user) if shows_link else "",
         "can_email": can_email,
         "days": settings.INVITATION_DAYS,
     }
@@ -244,7 +245,12 @@ def person_role(request, pk):
         else:
             messages.success(request, f"{person} is now {form.cleaned_data['role']}.")
             return redirect(person)
-    context = {"person": person, "form": form, "reason_not_allowed": reason}
+    context = {
+        "person": person,
+        "form": form,
+        "reason_not_allowed": reason,
+        "email_entry": person.email and last_email_change(person),
+    }
     return render(request, "accounts/people/role.html", context)
 
 

@@ -205,7 +205,6 @@ def address(name, objects):
         "held_on": timezone.localdate(),
         "day": timezone.localdate(),
         "starts_at": datetime.time(17),
-        "uidb64": "MQ",
         "token": "not-a-token",
         "kind": "students",
     }

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(message))
         if password is None:
             self.stdout.write(f"Set the password within {settings.INVITATION_DAYS} days:")
-            self.stdout.write(invitations.invitation_link(owner))
+            self.stdout.write(invitations.invitation_link(owner, by=None))
 
     def read_password(self, person, from_stdin):
         """Read it from standard input, OWNER_PASSWORD or the terminal; return None without any."""
