@@ -1,7 +1,8 @@
 """Limits for sign-in and other tries, counted in the database.
 
 A try is counted before it is checked, so concurrent tries cannot exceed a limit. A right password
-takes its try back.
+takes its try back. Right ones have limits too, from which a wrong one takes its try back: each
+costs as much processor time, and most make a session or token.
 
 A try to sign in counts alike on the site, in Django admin and in the API:
 
@@ -13,12 +14,14 @@ A try to sign in counts alike on the site, in Django admin and in the API:
 The password that a signed-in person enters again has a count of its own.
 """
 
+import contextlib
 import datetime
 import functools
 import ipaddress
 import math
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.shortcuts import render
@@ -39,6 +42,7 @@ class Limit:
     max_tries: int
     period: datetime.timedelta
     next: "Limit | None" = None
+    of_right_tries: bool = False
 
     def key(self, subject):
         salt = f"accounts.throttling.{self.name}"
@@ -55,8 +59,16 @@ PAIR = Limit("sign-in: name and address", 10, 15 * _MINUTE)
 ADDRESS = Limit("sign-in: address", 100, _HOUR, next=Limit("sign-in: address, slowed", 1, _MINUTE))
 NAME = Limit("sign-in: name", 30, _DAY, next=Limit("sign-in: name, slowed", 1, _MINUTE))
 DEVICE_A_DAY = Limit("sign-in: known device, a day", 100, _DAY)
+SIGN_INS = Limit(
+    "sign-in: right",
+    60,
+    _HOUR,
+    next=Limit("sign-in: right, slowed", 1, _MINUTE),
+    of_right_tries=True,
+)
 PROMPT = Limit("password prompt: person", 10, 15 * _MINUTE)
 PROMPTS_A_DAY = Limit("password prompt: person, a day", 100, _DAY)
+RIGHT_PROMPTS = Limit("password prompt: right", 60, _HOUR, of_right_tries=True)
 REGISTER = Limit("register: address", 20, _HOUR)
 RESET_NAME = Limit("password reset: name", 5, _HOUR)
 RESET_ADDRESS = Limit("password reset: address", 20, _HOUR)
@@ -76,9 +88,40 @@ class TooManyTries(Exception):
         super().__init__(self.message)
 
 
+@contextlib.contextmanager
+def as_form_error():
+    """Show a limit like a wrong value of the form."""
+    try:
+        yield
+    except TooManyTries as error:
+        raise ValidationError(error.message, code="throttled") from error
+
+
+@contextlib.contextmanager
+def limited(*tries):
+    """Count a try for each (limit, subject); the block raises ValidationError if it is wrong.
+
+    A right one forgets all tries of the first limit. Raise TooManyTries before the block at a
+    limit. Use it outside of a transaction, so that a rollback does not undo the count.
+    """
+    keys = count_tries(*tries)
+    right = {key for key, (limit, _) in zip(keys, tries, strict=True) if limit.of_right_tries}
+    try:
+        yield
+    except ValidationError:
+        _take_back(right)
+        raise
+    forget_tries(tries[0])
+    _take_back(set(keys) - right)
+    delete_expired()
+
+
 @transaction.atomic(durable=True)
 def count_tries(*tries):
-    """Count one try for each (limit, subject); raise TooManyTries and count nothing at a limit."""
+    """Count one try for each (limit, subject), and return the keys of the counts.
+
+    Raise TooManyTries and count nothing at a limit.
+    """
     now = timezone.now()
     limits = {limit.key(subject): limit for first, subject in tries for limit in first.chain()}
     # Updating `limit` locks the row; sorted keys prevent deadlocks.
@@ -94,6 +137,7 @@ def count_tries(*tries):
     rows = Attempts.objects.in_bulk(list(limits))
     counted = [_count_try(rows, limit, subject, now) for limit, subject in tries]
     Attempts.objects.bulk_update(counted, ["count", "ends_at"])
+    return [row.key for row in counted]
 
 
 def _count_try(rows, first, subject, now):
@@ -122,18 +166,11 @@ def client_address(request):
 
 def sign_in_tries(request, name, device):
     """Return the limits of a try to sign in; ``device`` is the id of a known device, or None."""
+    name = folded(name.strip())
     if device:
-        return [(DEVICE, device), (DEVICE_A_DAY, device)]
-    name, address = folded(name.strip()), client_address(request)
-    return [(PAIR, f"{name}\n{address}"), (ADDRESS, address), (NAME, name)]
-
-
-def forgive_tries(first, *others):
-    """Forget all tries of the first limit and subject, and one try of each other."""
-    key, *other_keys = (limit.key(subject) for limit, subject in (first, *others))
-    Attempts.objects.filter(key=key).delete()
-    Attempts.objects.filter(key__in=other_keys, count__gt=0).update(count=F("count") - 1)
-    delete_expired()
+        return [(DEVICE, device), (DEVICE_A_DAY, device), (SIGN_INS, name)]
+    address = client_address(request)
+    return [(PAIR, f"{name}\n{address}"), (ADDRESS, address), (NAME, name), (SIGN_INS, name)]
 
 
 def forget_tries(*tries):
@@ -141,9 +178,13 @@ def forget_tries(*tries):
     Attempts.objects.filter(key__in=keys).delete()
 
 
+def _take_back(keys):
+    Attempts.objects.filter(key__in=keys, count__gt=0).update(count=F("count") - 1)
+
+
 def prompt_tries(user):
     """Return the limits of a try to enter one's own password again."""
-    return [(PROMPT, str(user.pk)), (PROMPTS_A_DAY, str(user.pk))]
+    return [(limit, str(user.pk)) for limit in (PROMPT, PROMPTS_A_DAY, RIGHT_PROMPTS)]
 
 
 def code_tries(user):

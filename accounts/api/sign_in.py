@@ -197,18 +197,23 @@ def login(request, payload: LoginIn):
     sent = {"email": name, "password": password.strip()}
     if missing := [field for field, text in sent.items() if not text]:
         raise ValidationError(dict.fromkeys(missing, "This field is required."))
+    refused = ApiResponse({"message": sign_in.WRONG_CREDENTIALS}, 401)
     # Longer names and passwords do not exist; refuse them without a query or a hash.
-    is_possible = len(name) <= 254 and len(password) <= 1000 and "\0" not in name + password
-    person = sign_in.authenticate_person(request, name, password) if is_possible else None
-    has_factor = person is not None and second_factors.has_second_factor(person)
+    if len(name) > 254 or len(password) > 1000 or "\0" in name + password:
+        return refused
+    try:
+        person = sign_in.authenticate_person(request, name, password)
+    except ValidationError:
+        return refused
+    has_factor = second_factors.has_second_factor(person)
     if has_factor:
         try:
             _check_code(person, payload.code)
         except ValidationError as error:
             return ApiResponse({"message": error.message, "error": "second_factor"}, 401)
-    token = person and tokens.issue(person, request=request, by_factor=has_factor)
+    token = tokens.issue(person, request=request, by_factor=has_factor)
     if token is None:
-        return ApiResponse({"message": sign_in.WRONG_CREDENTIALS}, 401)
+        return refused
     sign_in.record_last_sign_in(person)
     known_devices.remember(request, person)
     return ApiResponse({"token": token, "user": user_json(person)})

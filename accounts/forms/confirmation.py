@@ -1,5 +1,4 @@
 from django import forms
-from django.core.exceptions import ValidationError
 
 from accounts import throttling
 from accounts.services import passkeys, second_factors, sign_in
@@ -46,11 +45,9 @@ class CodeField(forms.CharField):
 
 
 class OwnCodeField(CodeField):
+    @throttling.as_form_error()
     def clean(self, value):
-        try:
-            return super().clean(value)
-        except throttling.TooManyTries as error:
-            raise ValidationError(error.message, code="throttled") from error
+        return super().clean(value)
 
 
 class ConfirmationMixin:

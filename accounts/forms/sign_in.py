@@ -25,5 +25,3 @@ class SignInForm(forms.Form):
             )
         values = self.cleaned_data
         self.user = sign_in.authenticate_person(self.request, values["name"], values["password"])
-        if self.user is None:
-            raise ValidationError(sign_in.WRONG_CREDENTIALS)

@@ -11,6 +11,9 @@ from accounts import user_agents
 from accounts.models import Device
 from accounts.throttling import client_address
 
+#: Of one person; those not used for the longest time are signed out.
+MOST_DEVICES = 50
+
 
 def record_session(request, user, *, since):
     """Add or update the device of this session; ``since``: when the person signed in."""
@@ -20,6 +23,7 @@ def record_session(request, user, *, since):
         session_id=request.session.session_key,
         defaults={"user": user, "first_used_at": since, **_seen(request)},
     )
+    _sign_out_oldest(user)
 
 
 def record_session_use(request, *, since):
@@ -35,6 +39,11 @@ def record_session_use(request, *, since):
 
 def record_token(token, request):
     Device.objects.create(user=token.user, token=token, **_seen(request))
+    _sign_out_oldest(token.user)
+
+
+def _sign_out_oldest(user):
+    user.devices.all()[MOST_DEVICES:].sign_out()
 
 
 def record_token_use(token, request, *, every):

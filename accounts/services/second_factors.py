@@ -80,10 +80,8 @@ def check_code(user, code):
     if len(token) != 6 or not (token.isascii() and token.isdigit()):
         _check(user, _use_recovery_code(user, token), WRONG_CODE)
         return
-    tries = throttling.code_tries(user)
-    throttling.count_tries(*tries)
-    _check(user, _use(TOTPDevice, user, token), WRONG_CODE)
-    throttling.forgive_tries(*tries)
+    with throttling.limited(*throttling.code_tries(user)):
+        _check(user, _use(TOTPDevice, user, token), WRONG_CODE)
 
 
 def check_answer(request, user, answer):

@@ -20,12 +20,12 @@ _PASSWORD_AT, _FACTOR_AT = "password_entered_at", "second_factor_used_at"
 
 
 def authenticate_person(request, name, password):
-    """Return the person with this name and password, or None; raise TooManyTries at a limit."""
-    tries = throttling.sign_in_tries(request, name, known_devices.device_id(request, name))
-    throttling.count_tries(*tries)
-    person = authenticate(request, username=name, password=password)
-    if person:
-        throttling.forgive_tries(*tries)
+    """Return the person. Raise ValidationError for wrong ones, and TooManyTries at a limit."""
+    device = known_devices.device_id(request, name)
+    with throttling.limited(*throttling.sign_in_tries(request, name, device)):
+        person = authenticate(request, username=name, password=password)
+        if person is None:
+            raise ValidationError(WRONG_CREDENTIALS, code="wrong")
     return person
 
 
@@ -94,14 +94,10 @@ def _is_recent(request, key):
     return 0 <= age < CONFIRMATION_LASTS.total_seconds()
 
 
+@throttling.as_form_error()
 def check_own_password(request, password):
     """Raise ValidationError if this is not the password of the signed-in person."""
-    tries = throttling.prompt_tries(request.user)
-    try:
-        throttling.count_tries(*tries)
-    except throttling.TooManyTries as error:
-        raise ValidationError(error.message, code="throttled") from error
-    if not request.user.check_password(password):
-        log_event("password confirmation failed", account=request.user.pk)
-        raise ValidationError("This is not your password. Enter it again.", code="wrong")
-    throttling.forgive_tries(*tries)
+    with throttling.limited(*throttling.prompt_tries(request.user)):
+        if not request.user.check_password(password):
+            log_event("password confirmation failed", account=request.user.pk)
+            raise ValidationError("This is not your password. Enter it again.", code="wrong")
