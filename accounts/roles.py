@@ -54,6 +54,8 @@ PERMISSIONS = {
         "finance.view_charge",
         "finance.add_charge",
         "finance.change_charge",
+        "finance.view_bulkaction",
+        "finance.change_bulkaction",
         "finance.view_feeplan",
         "finance.add_feeplan",
         "finance.change_feeplan",

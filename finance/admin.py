@@ -7,6 +7,8 @@ from coachmaster.core.money import display as rupees
 
 from .models import (
     Account,
+    BulkAction,
+    BulkActionRow,
     Charge,
     Concession,
     DayClose,
@@ -33,6 +35,26 @@ class MoneyAdmin(ReadOnlyAdmin):
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, row):
         return rupees(row.amount)
+
+
+@admin.register(BulkAction)
+class BulkActionAdmin(MoneyAdmin):
+    list_display = ["description", "kind", "row_count", "shown_amount", "by", "at", "undone_at"]
+    list_select_related = ["by"]
+    list_filter = ["kind", ("undone_at", admin.EmptyFieldListFilter)]
+    search_fields = ["description"]
+    date_hierarchy = "at"
+
+    @admin.display(description="amount", ordering="amount")
+    def shown_amount(self, row):
+        return "–" if row.amount is None else rupees(row.amount)
+
+
+@admin.register(BulkActionRow)
+class BulkActionRowAdmin(MoneyAdmin):
+    list_display = ["action", "content_type", "object_id"]
+    list_select_related = ["action", "content_type"]
+    search_fields = ["action__description"]
 
 
 @admin.register(Charge)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Count, F, Max, Q
 
 from academics.models import Batch, Enrollment, EnrollmentStatus
@@ -10,6 +11,8 @@ from coachmaster.core.money import ZERO, display
 
 from .models import (
     Account,
+    BulkAction,
+    BulkActionKind,
     Charge,
     ChargeKind,
     Concession,
@@ -346,6 +349,27 @@ def late_fees():
         seen.add((fee.late_for_id, fee.late_rule_id))
 
 
+def bulk_actions():
+    """A bulk action has as many rows as it says; charges that it made add up to its amount."""
+    charges = ContentType.objects.get_for_model(Charge)
+    actions = BulkAction.objects.annotate(found=Count("rows")).order_by("pk")
+    for action in actions.iterator(CHUNK):
+        if action.found != action.row_count:
+            yield f"{action}: {action.row_count} rows are counted, {action.found} are listed."
+        if action.kind not in (BulkActionKind.LATE_FEES, BulkActionKind.CHARGE):
+            continue
+        keys = action.rows.filter(content_type=charges).values("object_id")
+        rows = list(Charge.objects.filter(pk__in=keys).values_list("amount", "cancelled_on"))
+        total = sum((amount for amount, _ in rows), ZERO)
+        if total != action.amount:
+            yield (
+                f"{action}: {display(action.amount or ZERO)} is written, "
+                f"its charges add up to {display(total)}."
+            )
+        if action.is_undone and any(cancelled_on is None for _, cancelled_on in rows):
+            yield f"{action} is undone, but not all of its charges are cancelled."
+
+
 CHECKS = [
     receipt_numbers,
     reversals,
@@ -363,6 +387,7 @@ CHECKS = [
     concessions,
     refunds,
     late_fees,
+    bulk_actions,
 ]
 
 

@@ -68,3 +68,15 @@ STATEMENT = [
     ),
     ExportColumn("Balance", CellType.AMOUNT, lambda pair: pair[1]),
 ]
+
+BULK_ACTIONS = [
+    ExportColumn("Description", CellType.TEXT, lambda action: action.description),
+    ExportColumn("Kind", CellType.TEXT, lambda action: action.get_kind_display()),
+    ExportColumn("Date", CellType.DATETIME, lambda action: action.at),
+    ExportColumn("By", CellType.TEXT, lambda action: action.by),
+    ExportColumn("Rows", CellType.NUMBER, lambda action: action.row_count),
+    ExportColumn("Amount", CellType.AMOUNT, lambda action: action.amount),
+    ExportColumn("Undone", CellType.DATETIME, lambda action: action.undone_at),
+    ExportColumn("Undone by", CellType.TEXT, lambda action: action.undone_by),
+    ExportColumn("Reason", CellType.TEXT, lambda action: action.undo_reason),
+]

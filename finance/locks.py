@@ -1,4 +1,4 @@
-"""Lock rows in one order: receipt series, institute, batch, account, enrollments."""
+"""Lock rows in one order: bulk action, receipt series, institute, batch, account, enrollments."""
 
 import datetime
 

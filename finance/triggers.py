@@ -1,4 +1,4 @@
-"""Triggers that make the tables of received money append-only.
+"""Triggers that make the tables of received money, and of the rows of bulk actions, append-only.
 
 They are created after every `migrate`, because SQLite drops them when it rebuilds a table.
 """
@@ -12,6 +12,7 @@ TABLES = [
     "finance_dayclose",
     "finance_letterhead",
     "finance_receiptprint",
+    "finance_bulkactionrow",
 ]
 
 _SQLITE = """

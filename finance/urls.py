@@ -9,6 +9,7 @@ from finance.services.reminders import FEE_REMINDERS
 
 from .views import (
     batch_enrollments,
+    bulk_actions,
     charges,
     collections,
     concessions,
@@ -139,6 +140,21 @@ urlpatterns = [
         "late-fees/post/",
         requires([SEE_WHOLE_INSTITUTE, "finance.add_charge"])(late_fees.late_fees_post),
         name="late-fees-post",
+    ),
+    path(
+        "bulk-actions/",
+        requires("finance.view_bulkaction")(bulk_actions.bulk_action_list),
+        name="bulk-action-list",
+    ),
+    path(
+        "bulk-actions/<int:pk>/",
+        requires("finance.view_bulkaction")(bulk_actions.bulk_action),
+        name="bulk-action",
+    ),
+    path(
+        "bulk-actions/<int:pk>/undo/",
+        requires("finance.change_bulkaction")(bulk_actions.bulk_action_undo),
+        name="bulk-action-undo",
     ),
     path(
         "payments/",

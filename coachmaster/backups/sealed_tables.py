@@ -27,6 +27,9 @@ UNCHANGING_COLUMNS = {
         *("id", "student_id", "charge_id", "amount", "kind", "reason", "token", "asked_by_id"),
         "asked_at",
     ],
+    "finance_bulkaction": [
+        *("id", "kind", "description", "row_count", "amount", "token", "by_id", "at"),
+    ],
     # Without the content type, which Django deletes with its model.
     "django_admin_log": [
         *("id", "action_time", "user_id", "object_id", "object_repr", "action_flag"),

@@ -21,6 +21,7 @@ from attendance.tests.factories import save_marks
 from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule
 from finance.services import concessions, late_fees, refunds
+from finance.services.bulk_actions import record_bulk_action
 from finance.tests.factories import enrolled, paid
 
 
@@ -78,6 +79,13 @@ def people(admin):
         "students": student.pk,
         "courses": batch.course_id,
         "batches": batch.pk,
+        "bulk-actions": record_bulk_action(
+            kind="late_fees",
+            description="Late fees",
+            rows=[late_fee],
+            amount=late_fee.amount,
+            by=admin,
+        ).pk,
         "enrollments": enrollment.pk,
         "payments": payment.pk,
         "refunds": given.pk,

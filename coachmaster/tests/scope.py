@@ -45,6 +45,7 @@ from finance.models import (
     ReceiptPrint,
 )
 from finance.services import cancellations, concessions, late_fees, refunds
+from finance.services.bulk_actions import record_bulk_action
 from finance.services.charges import post_charges
 from finance.services.enrollments import drop
 from finance.tests.factories import enrolled, paid
@@ -143,6 +144,13 @@ class Half:
             amount=self.amount(33),
             due_on=self.today,
             token=f"{word} exam",
+            by=self.clerk,
+        )
+        record_bulk_action(
+            kind="charge",
+            description=f"{word} books for everybody",
+            rows=[self.charge],
+            amount=self.charge.amount,
             by=self.clerk,
         )
         self.late_fees = late_fees.post_late_fees(on=self.today, by=self.clerk)

@@ -27,7 +27,7 @@ from accounts.tests.factories import UserFactory
 from coachmaster.api import api
 from coachmaster.imports.models import Import
 from finance.ledger import fee_status
-from finance.models import Charge, Concession, FeePlan, LateFeeRule, Payment, Refund
+from finance.models import BulkAction, Charge, Concession, FeePlan, LateFeeRule, Payment, Refund
 
 from . import scope
 from .api import Caller
@@ -39,6 +39,7 @@ pytestmark = pytest.mark.django_db
 #: The tables that the ids in addresses are from, by the start of the address.
 TABLES = {
     "batches": Batch,
+    "bulk-actions": BulkAction,
     "charges": Charge,
     "class-changes": ClassChange,
     "concessions": Concession,

@@ -107,6 +107,7 @@ finance.change_feeplan           finance:plan-update
 finance.change_latefeerule       finance:late-fee-rule-update
 finance.change_receiptseries     finance:receipt-start
 finance.view_account             finance:dues
+finance.view_bulkaction          finance:bulk-action, finance:bulk-action-list
 finance.view_concession          finance:concession-list
 finance.view_dayclose            finance:collections, finance:day-book
 finance.view_latefeerule         finance:late-fee-rules
@@ -167,6 +168,7 @@ OWN = {
     "accounts:recovery-codes-renew",
     "attendance:check-in",
     "dashboards:student-dashboard",
+    "finance:bulk-action-undo",  # needs the permission to do it to a single row too
     "finance:receipt-check",
     "imports:import-apply",
     "imports:import-columns",

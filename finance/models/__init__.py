@@ -1,3 +1,4 @@
+from .bulk_actions import BulkAction, BulkActionKind, BulkActionRow
 from .charges import Charge, ChargeKind
 from .concessions import Concession, ConcessionKind
 from .day_closes import DayClose

@@ -6,8 +6,9 @@ from academics.models import Enrollment
 from coachmaster.core.dates import format_date, months_later
 from finance.balances import refresh_accounts
 from finance.locks import lock_account, lock_accounts
-from finance.models import Charge, ChargeKind
+from finance.models import BulkActionKind, Charge, ChargeKind
 
+from .bulk_actions import undoes
 from .installments import cancel_charges, latest_due_date
 
 
@@ -102,3 +103,18 @@ def cancel_charge(*, charge, reason, by):
     cancel_charges([charge], reason=reason, by=by)
     refresh_accounts([charge.student_id])
     return charge
+
+
+@undoes(BulkActionKind.CHARGE, permission="finance.change_charge")
+@undoes(BulkActionKind.LATE_FEES, permission="finance.change_charge")
+@transaction.atomic
+def undo_charges(action, *, by, reason):
+    """Cancel the charges of ``action``. Those that were cancelled before stay as they are."""
+    charges = action.rows_of(Charge)
+    students = list(charges.order_by().values_list("student", flat=True).distinct())
+    lock_accounts(students)
+    active = list(charges.active())
+    if not active:
+        raise ValidationError("All of these charges are already cancelled.")
+    cancel_charges(active, reason=reason, by=by)
+    refresh_accounts(students)

@@ -3,6 +3,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from finance.models import Payment
+from finance.services.bulk_actions import record_bulk_action
 from finance.services.cancellations import cancel_receipt
 from finance.services.day_closes import close_day
 from finance.services.receipt_prints import record_print
@@ -18,6 +19,7 @@ APPEND_ONLY = [
     "finance_dayclose",
     "finance_letterhead",
     "finance_receiptprint",
+    "finance_bulkactionrow",
 ]
 
 
@@ -36,6 +38,7 @@ def test_rows_of_append_only_tables_cannot_be_changed_or_deleted(statement, admi
         by=admin,
     )
     record_print(refunded, by=admin)
+    record_bulk_action(kind="charge", description="Books", rows=[student], by=admin)
     close_day(person=admin, on=today, counted_cash=0, note="Not counted")
 
     for table in APPEND_ONLY:

@@ -1,0 +1,117 @@
+"""Bulk actions: what changed many rows at once, and how it is undone.
+
+The service of a kind records its action with `record_bulk_action`, and registers with `undoes` the
+function that applies the opposite to its rows.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from coachmaster.core.chunks import in_chunks
+from coachmaster.core.logs import log_event
+from coachmaster.core.money import plain
+from finance.models import BulkAction, BulkActionRow
+
+#: More names than that are counted in a message.
+_NAMES = 10
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How a kind of action is undone, and the permission to do the same to a single row."""
+
+    permission: str
+    apply: Callable
+
+
+_UNDOS: dict[str, Undo] = {}
+
+
+def undoes(kind, *, permission):
+    """Register the decorated ``function(action, *, by, reason)``, which undoes actions of ``kind``.
+
+    It runs in a transaction with the action locked, and raises ValidationError with names if later
+    rows depend on a row of the action.
+    """
+
+    def register(function):
+        _UNDOS[kind] = Undo(permission, function)
+        return function
+
+    return register
+
+
+def may_undo(action, user):
+    undo = _UNDOS.get(action.kind)
+    return undo is not None and user.has_perms(["finance.change_bulkaction", undo.permission])
+
+
+def find_done(token):
+    """Return the action that the form with ``token`` has done already, if any."""
+    return BulkAction.objects.filter(token=token).first() if token else None
+
+
+@transaction.atomic
+def record_bulk_action(*, kind, description, rows, by, amount=None, token="") -> BulkAction:
+    """Record an action with the ``rows`` (of any models) that it made or changed.
+
+    Call it in the transaction of the action.
+    """
+    rows = list(rows)
+    action = BulkAction(
+        kind=kind,
+        description=description[:200],
+        row_count=len(rows),
+        amount=amount,
+        token=token,
+        by=by,
+    )
+    action.full_clean(exclude=["by"])
+    action.save(force_insert=True)
+    for chunk in in_chunks(rows):
+        BulkActionRow.objects.bulk_create(
+            BulkActionRow(
+                action=action,
+                content_type=ContentType.objects.get_for_model(row),
+                object_id=row.pk,
+            )
+            for row in chunk
+        )
+    log_event("bulk action", action=action.pk, kind=kind, rows=len(rows))
+    return action
+
+
+@transaction.atomic
+def undo_bulk_action(*, action, by, reason) -> BulkAction:
+    """Undo ``action`` as a whole. Raise ValidationError, with names, if that is not possible."""
+    if not reason:
+        raise ValidationError({"reason": "Enter the reason for undoing it."})
+    action = BulkAction.objects.select_for_update(of=("self",)).get(pk=action.pk)
+    if action.is_undone:
+        raise ValidationError("This is already undone.")
+    if action.kind not in _UNDOS:
+        raise ValidationError("This kind of action cannot be undone.")
+    _UNDOS[action.kind].apply(action, by=by, reason=reason)
+    action.undone_by, action.undone_at, action.undo_reason = by, timezone.now(), reason[:200]
+    action.save(update_fields=["undone_by", "undone_at", "undo_reason"])
+    log_event("bulk action undone", action=action.pk, kind=action.kind)
+    return action
+
+
+def name_list(names):
+    """Return `Asha Verma, Ravi Kumar and 5 more`."""
+    names = [str(name) for name in dict.fromkeys(names)]
+    shown, more = names[:_NAMES], len(names) - _NAMES
+    return f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)
+
+
+def digest_of(rows):
+    """Return a digest of what a confirmation page shows: pairs of a key and rupees, or None."""
+    lines = sorted(f"{key} {'' if amount is None else plain(amount)}" for key, amount in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,168 @@
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+
+from coachmaster.core.forms import add_errors
+from coachmaster.core.money import display
+from coachmaster.core.views import form_page, list_page
+from finance.exports import BULK_ACTIONS
+from finance.forms.bulk_actions import BulkActionFilter, UndoForm
+from finance.models import BulkAction, Charge
+from finance.services.bulk_actions import may_undo, undo_bulk_action
+
+LIST_SORTS = {"time": ["at"], "rows": ["row_count"], "amount": ["amount"]}
+
+
+@dataclass
+class BulkRow:
+    """A row of a confirmation page, or of a recorded action."""
+
+    label: str
+    url: str = ""
+    detail: str = ""
+    amount: Decimal | None = None
+    status: str = ""
+
+
+#: For each model, the related rows that its function needs, and the function that makes a BulkRow.
+_DESCRIBED = {}
+
+
+def describes(model, *related):
+    """Register the decorated ``function(row)``, which describes rows of ``model`` on the page."""
+
+    def register(function):
+        _DESCRIBED[model] = (related, function)
+        return function
+
+    return register
+
+
+@describes(Charge, "student__user", "enrollment__batch")
+def describe_charge(charge):
+    return BulkRow(
+        label=charge.student.user.full_name,
+        url=reverse("finance:student-fees", args=[charge.student_id]),
+        detail=str(charge),
+        amount=charge.amount,
+        status="Cancelled" if charge.is_cancelled else "",
+    )
+
+
+def bulk_action_list(request):
+    filters = BulkActionFilter(request.GET)
+    actions = filters.apply(BulkAction.objects.visible_to(request.user))
+    return list_page(
+        request,
+        actions.select_related("by", "undone_by"),
+        template="finance/bulk_actions/list.html",
+        filters=filters,
+        sorts=LIST_SORTS,
+        default_sort="-time",
+        export=BULK_ACTIONS,
+        filename="bulk-actions",
+    )
+
+
+def _get_action(request, pk):
+    actions = BulkAction.objects.visible_to(request.user).select_related("by", "undone_by")
+    return get_object_or_404(actions, pk=pk)
+
+
+def bulk_action(request, pk):
+    action = _get_action(request, pk)
+    return list_page(
+        request,
+        action.rows.select_related("content_type"),
+        template="finance/bulk_actions/detail.html",
+        sorts={"row": ["pk"]},
+        default_sort="row",
+        total=action.row_count,
+        as_rows=lambda rows: describe_rows(rows, request.user),
+        context={
+            "action": action,
+            "may_undo": not action.is_undone and may_undo(action, request.user),
+        },
+    )
+
+
+def describe_rows(rows, user):
+    """Return a BulkRow for each BulkActionRow, with one query for each model."""
+    keys = {}
+    for row in rows:
+        keys.setdefault(row.content_type, []).append(row.object_id)
+    found = {}
+    for kind, ids in keys.items():
+        model = kind.model_class()
+        related, describe = _DESCRIBED.get(model, ((), _describe_any))
+        objects = model._default_manager.filter(pk__in=ids).select_related(*related)
+        if hasattr(objects, "visible_to"):
+            objects = objects.visible_to(user)
+        found |= {(kind.pk, row.pk): describe(row) for row in objects}
+    return [
+        found.get((row.content_type_id, row.object_id), BulkRow(label=f"{row} is not available"))
+        for row in rows
+    ]
+
+
+def _describe_any(row):
+    url = row.get_absolute_url() if hasattr(row, "get_absolute_url") else ""
+    return BulkRow(label=str(row), url=url, detail=row._meta.verbose_name.capitalize())
+
+
+def bulk_action_undo(request, pk):
+    action = _get_action(request, pk)
+    if not may_undo(action, request.user):
+        raise PermissionDenied
+    if action.is_undone:
+        messages.error(request, f"“{action}” is already undone.")
+        return redirect(action)
+    form = UndoForm(request.POST or None, request=request)
+    if form.is_valid():
+        try:
+            undo_bulk_action(action=action, by=request.user, reason=form.cleaned_data["reason"])
+        except ValidationError as refusal:
+            add_errors(form, refusal)
+        else:
+            messages.success(request, f"“{action}” undone.")
+            return redirect(action)
+    return form_page(
+        request,
+        form,
+        title=f"Undo “{action}”",
+        template="finance/bulk_actions/undo.html",
+        submit="Undo",
+        back=action.get_absolute_url(),
+        back_label=str(action),
+        context={"action": action},
+    )
+
+
+def confirmation_page(
+    request, form, rows, *, title, submit, back, back_label, lead="", left_out=(), total=None
+):
+    """Show whom a bulk action is about to change, before the button that does it.
+
+    ``form`` is a BulkConfirmationForm, ``rows`` and ``left_out`` are BulkRows; ``submit`` names
+    the action, as in “Charge 104 students ₹20,800”.
+    """
+    return form_page(
+        request,
+        form,
+        title=title,
+        template="finance/bulk_actions/confirm.html",
+        lead=lead,
+        submit=submit,
+        back=back,
+        back_label=back_label,
+        context={"rows": rows, "left_out": left_out, "total": total},
+    )
+
+
+def rupees_of_button(amount):
+    """Return rupees for a button, with paise only where there are any."""
+    return display(amount).removesuffix(".00")
