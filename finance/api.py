@@ -293,7 +293,7 @@ def list_payments(request, student_id: StudentPath, paging: Query[Paging]):
 
 class NextDue(Schema):
     due_date: date = Field(description="Due date.", examples=["2026-12-01"])
-    amount: Rupees = Field(description="Unpaid amount.", examples=[2000])
+    amount: Rupees = Field(description="Unpaid amount due on that date.", examples=[2000])
 
 
 class FeeStatusOut(Schema):
@@ -310,12 +310,24 @@ class FeeStatusOut(Schema):
     overdue: Rupees = Field(
         description="Unpaid amount with a due date before today.", examples=[5000]
     )
-    next_due: NextDue | None = Field(description="null without unpaid installments.")
+    overdue_since: date | None = Field(
+        description="Due date of the oldest overdue amount; null without one.",
+        examples=["2026-11-01"],
+    )
+    due_today: Rupees = Field(description="Unpaid amount with today's due date.", examples=[0])
+    later: Rupees = Field(description="Unpaid amount with a due date after today.", examples=[2000])
+    next_due: NextDue | None = Field(
+        description="The oldest unpaid due date; null without unpaid installments."
+    )
+    dues: str = Field(
+        description="All of this in words, as on the pages.",
+        examples=["₹5,000 overdue since 1 Nov · ₹2,000 later"],
+    )
 
 
 def fee_status_json(student_id):
     fees = fee_status(student_id, timezone.localdate())
-    next_due = fees.next_due
+    amounts = fees.amounts
     return {
         "total_fee": fees.total_fee,
         "concessions": fees.conceded,
@@ -323,8 +335,12 @@ def fee_status_json(student_id):
         "balance": fees.balance,
         "status": fees.status,
         "part_paid": fees.is_part_paid,
-        "overdue": fees.overdue,
-        "next_due": next_due and {"due_date": next_due.charge.due_on, "amount": next_due.unpaid},
+        "overdue": amounts.overdue,
+        "overdue_since": amounts.overdue_since,
+        "due_today": amounts.due_today,
+        "later": amounts.later,
+        "next_due": amounts.first and dict(zip(("due_date", "amount"), amounts.first, strict=True)),
+        "dues": str(amounts),
     }
 
 

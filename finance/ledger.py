@@ -7,21 +7,13 @@ import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db import models
 from django.db.models import OuterRef, Sum
 
 from coachmaster.core.compiled import compiled
 from coachmaster.core.money import ZERO
 
+from .due_amounts import DueAmounts
 from .models import Account, Charge, ChargeKind, Concession, Payment, Refund, sum_of
-
-
-class PaymentStatus(models.TextChoices):
-    ADVANCE = "advance", "In advance"
-    PAID = "paid", "Paid"
-    OVERDUE = "overdue", "Overdue"
-    DUE = "due", "Due today"
-    UPCOMING = "upcoming", "Upcoming"
 
 
 @dataclass
@@ -66,12 +58,21 @@ class FeeStatus:
         return max(-self.balance, ZERO)
 
     @property
+    def amounts(self):
+        return DueAmounts(
+            self.on,
+            ((line.charge.due_on, line.unpaid) for line in self.lines),
+            advance=self.advance,
+            has_fees=bool(self.total_fee or self.total_paid),
+        )
+
+    @property
     def overdue(self):
-        return sum((line.unpaid for line in self.lines if line.charge.due_on < self.on), ZERO)
+        return self.amounts.overdue
 
     @property
     def due_now(self):
-        return sum((line.unpaid for line in self.lines if line.charge.due_on <= self.on), ZERO)
+        return self.amounts.due_now
 
     @property
     def next_due(self):
@@ -88,13 +89,7 @@ class FeeStatus:
 
     @property
     def status(self):
-        if self.balance < ZERO:
-            return PaymentStatus.ADVANCE
-        if self.balance == ZERO:
-            return PaymentStatus.PAID
-        if self.overdue > ZERO:
-            return PaymentStatus.OVERDUE
-        return PaymentStatus.DUE if self.due_now > ZERO else PaymentStatus.UPCOMING
+        return self.amounts.status
 
     @property
     def is_part_paid(self):

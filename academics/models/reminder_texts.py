@@ -21,6 +21,7 @@ ABSENCE_PLACEHOLDERS = ["name", "admission_number", "batch", "day", "institute",
 FEE_PLACEHOLDERS = [
     "name",
     "admission_number",
+    "dues",
     "amount",
     "due_on",
     "institute",
@@ -55,10 +56,11 @@ class ReminderTexts(models.Model):
         "text of a fee reminder",
         max_length=1000,
         validators=[validate_fee_reminder],
-        default="Dear parent, {amount} of the fees of {name} ({admission_number}) was due on "
-        "{due_on}. Please pay at {institute}. {upi_link}",
-        help_text="Placeholders: {name}, {admission_number}, {amount}, {due_on}, {institute}, "
-        "{phone} and {upi_link}.",
+        default="Dear parent, fees of {name} ({admission_number}): {dues}. Please pay {amount} "
+        "at {institute}. {upi_link}",
+        help_text="Placeholders: {name}, {admission_number}, {dues} (like “₹4,000 overdue since "
+        "5 Nov · ₹9,600 due today · ₹28,800 later”), {amount} (overdue and due today), {due_on}, "
+        "{institute}, {phone} and {upi_link}.",
     )
     attendance_reminder = MultiLineField(
         "text of an attendance reminder",

@@ -21,6 +21,11 @@ def format_date(day):
     return f"{day.day} {MONTHS[day.month]} {day.year}"
 
 
+def format_near_date(day, today):
+    """Return `24 Nov`, with the year if it is another one than that of ``today``."""
+    return f"{day.day} {MONTHS[day.month]}" if day.year == today.year else format_date(day)
+
+
 def financial_year(day):
     """Return the year in which the financial year (April to March) starts."""
     return day.year if day.month >= 4 else day.year - 1

@@ -101,6 +101,11 @@ def display(amount):
     return f"{'−' if paise < 0 else ''}₹{grouped(rupees)}.{rest:02d}"
 
 
+def short(amount):
+    """Return `₹1,25,000`, with paise only where there are any."""
+    return display(amount).removesuffix(".00")
+
+
 _ONES = [
     "zero",
     "one",

@@ -75,6 +75,7 @@ def _status(charges, paid, day):
 def _payment(academy, receipt, status, numbering, references):
     series = numbering.next(receipt.day)
     mode, reference = _mode(academy.rng, references)
+    after = status.after(receipt.amount)
     profile = receipt.student.profile
     return Payment(
         student=profile,
@@ -95,7 +96,8 @@ def _payment(academy, receipt, status, numbering, references):
             [str(charge) if charge else "Advance", plain(part)]
             for charge, part in allocate_payment(status, receipt.amount)
         ],
-        balance_after=status.balance - receipt.amount,
+        balance_after=after.balance,
+        dues_after=after.amounts.dated if after.balance > ZERO else "",
         letterhead=numbering.letterhead,
         place_of_supply=numbering.letterhead.place_of_supply(profile),
     )

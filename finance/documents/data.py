@@ -26,8 +26,8 @@ class ReceiptData:
     """Contents of a receipt; with ``tax``, of a tax invoice cum receipt.
 
     ``lines`` are pairs of a label and an amount that add up to ``amount``. A negative
-    ``balance_after`` is an advance. ``cancelled`` is the sentence with date and reason, empty for
-    a valid receipt; ``refunds`` are sentences too.
+    ``balance_after`` is an advance; ``dues_after`` says when it is due. ``cancelled`` is the
+    sentence with date and reason, empty for a valid receipt; ``refunds`` are sentences too.
     """
 
     head: LetterheadData
@@ -39,6 +39,7 @@ class ReceiptData:
     amount: Decimal
     mode: str
     balance_after: Decimal
+    dues_after: str = ""
     batch: str = ""
     reference: str = ""
     received_by: str = ""

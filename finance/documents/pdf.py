@@ -16,6 +16,7 @@ import typst
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display, in_words
 from coachmaster.core.qr import qr_svg
+from finance.due_amounts import DueAmounts
 from finance.gst import SAC
 
 from .data import ReceiptData, StatementData, StatementTerm
@@ -98,7 +99,7 @@ def receipt_context(data: ReceiptData, paper: str) -> dict[str, Any]:
         "taxes": [(label, display(amount)) for label, amount in taxes],
         "amount": display(data.amount),
         "words": in_words(data.amount),
-        "balance": balance_label(data.balance_after),
+        "balance": balance_label(data.balance_after, data.dues_after),
         "note": data.note.splitlines(),
         "received_by": data.received_by,
         "url": data.check_url,
@@ -109,10 +110,13 @@ def receipt_context(data: ReceiptData, paper: str) -> dict[str, Any]:
     }
 
 
-def balance_label(balance: Decimal) -> str:
-    """Return the balance after a payment, in rupees, as a sentence of its receipt."""
+def balance_label(balance: Decimal, dues: str = "") -> str:
+    """Return the balance after a payment, in rupees, as a sentence of its receipt.
+
+    ``dues`` says when it is due.
+    """
     if balance > 0:
-        return f"Balance after this payment: {display(balance)}"
+        return f"Balance after this payment: {display(balance)}" + (f" ({dues})" if dues else "")
     if balance < 0:
         return f"Advance after this payment: {display(-balance)}"
     return "No dues after this payment."
@@ -135,6 +139,7 @@ def statement_context(data: StatementData) -> dict[str, Any]:
         "lines": lines,
         "totals": _totals(data.brought_forward, totals),
         "outcome": (_outcome_label(balance), display(abs(balance))),
+        "owed": _owed(data),
         "dues": [_due(due, data.on) for due in data.dues],
         "pay": _pay(data.upi) if data.upi else None,
         "code": qr_svg(data.upi.link, border=0) if data.upi else "",
@@ -189,7 +194,13 @@ def _totals(brought_forward, totals):
 def _outcome_label(balance):
     if balance < 0:
         return "Advance"
-    return "Balance due" if balance else "No dues"
+    return "Balance" if balance else "No dues"
+
+
+def _owed(data):
+    """Return the dues by date as text; empty without any."""
+    amounts = DueAmounts(data.on, ((due.due_on, due.amount) for due in data.dues))
+    return amounts.dated if data.dues else ""
 
 
 def _due(due, on):

@@ -70,6 +70,7 @@ def receipt_data(payment, *, is_duplicate=False):
         amount=payment.amount,
         mode=payment.get_mode_display(),
         balance_after=payment.balance_after,
+        dues_after=payment.dues_after,
         batch=f"{batch.name}, {batch.course.name}" if batch else "",
         reference=reference_label(payment),
         received_by=payment.received_by.full_name if payment.received_by else "",
@@ -92,7 +93,7 @@ def receipt_whatsapp_link(payment, institute):
     text = (
         f"{institute.name} received {display(payment.amount)} from {payment.student} "
         f"on {format_date(payment.paid_on)}. Receipt {payment}. "
-        f"{balance_label(payment.balance_after).rstrip('.')}. "
+        f"{balance_label(payment.balance_after, payment.dues_after).rstrip('.')}. "
         f"Check it at {check_url(payment)}"
     )
     return whatsapp_url(whatsapp_phone(payment.student), text)

@@ -139,6 +139,12 @@ class Payment(models.Model):
         default=list, help_text="Paid charges: pairs of a name and an amount."
     )
     balance_after = MoneyField()
+    dues_after = SingleLineField(
+        max_length=200,
+        blank=True,
+        help_text="The dues after the payment, with their dates, as text; empty without dues, and "
+        "on receipts of earlier versions.",
+    )
     letterhead = models.ForeignKey(Letterhead, on_delete=models.PROTECT, related_name="payments")
     #: The code of the state that the GST belongs to; "" without GST.
     place_of_supply = models.CharField(max_length=2, blank=True)

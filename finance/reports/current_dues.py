@@ -11,9 +11,11 @@ from django.utils.functional import cached_property
 from academics.models import Enrollment
 from accounts.models import User
 from coachmaster.core.compiled import compiled
+from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO
 from coachmaster.core.pagination import paginate
 from coachmaster.core.phones import whatsapp_number
+from finance.due_amounts import DueAmounts
 from finance.models import Account, Charge
 
 from .age_groups import AGE_GROUPS, OVERDUE_GROUPS, age_group
@@ -29,6 +31,11 @@ class CurrentDues:
 
     def __init__(self, on, user_id=None):
         self.on, self.user_id = on, user_id
+
+    @property
+    def today_label(self):
+        """The heading of what is due on the day of the list."""
+        return f"Due on {format_date(self.on)}" if self.is_past else "Due today"
 
     @property
     def charges(self):
@@ -76,10 +83,7 @@ class CurrentDues:
         return account.balance
 
     def _unpaid_charges(self, ids):
-        charges = defaultdict(list)
-        for student, *charge in _unpaid_charges(ids=ids):
-            charges[student].append(UnpaidCharge(*charge))
-        return charges
+        return _charges_by_student(ids)
 
 
 class UnpaidCharge(NamedTuple):
@@ -101,6 +105,27 @@ def _accounts(*, ids, on, end):
 def _unpaid_charges(*, ids):
     charges = Charge.objects.unpaid().filter(student__in=ids).order_by("due_on", "pk")
     return charges.values_list("student", "due_on", "open_now", "enrollment__batch__name")
+
+
+def _charges_by_student(ids):
+    charges = defaultdict(list)
+    for student, *charge in _unpaid_charges(ids=ids):
+        charges[student].append(UnpaidCharge(*charge))
+    return charges
+
+
+def current_amounts(ids, on):
+    """Return ``{student: DueAmounts}`` of today, ``on``, of those with fees; two queries."""
+    ids = list(ids)
+    charges = _charges_by_student(ids)
+    return {
+        key: DueAmounts(
+            on,
+            ((charge.due_on, charge.amount) for charge in charges[key]),
+            advance=max(-balance, ZERO),
+        )
+        for key, balance in Account.objects.filter(pk__in=ids).values_list("pk", "balance")
+    }
 
 
 class DuesResults:
@@ -156,17 +181,21 @@ class StudentDues:
     charges: list[UnpaidCharge]
     on: datetime.date
 
+    @cached_property
+    def amounts(self):
+        return DueAmounts(self.on, ((charge.due_on, charge.amount) for charge in self.charges))
+
     @property
     def oldest_unpaid(self):
         return self.charges[0] if self.charges else None
 
     @property
     def overdue(self):
-        return sum((charge.amount for charge in self.charges if charge.due_on < self.on), ZERO)
+        return self.amounts.overdue
 
     @property
     def due_now(self):
-        return sum((charge.amount for charge in self.charges if charge.due_on <= self.on), ZERO)
+        return self.amounts.due_now
 
     @property
     def age(self):

@@ -2,17 +2,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from coachmaster.core.money import ZERO
+from finance.due_amounts import DueAmounts
 from finance.ledger import fee_status
 
 
 @dataclass
 class EnrollmentDues:
-    """Tuition of one enrollment in rupees, with the ``balance`` of the student."""
+    """Tuition of one enrollment in rupees, with ``balance`` and ``amounts`` of the student."""
 
     charged: Decimal
     conceded: Decimal
     paid: Decimal
     balance: Decimal
+    amounts: DueAmounts
 
     @property
     def unpaid(self):
@@ -32,4 +34,5 @@ def enrollment_dues(enrollment, on):
         conceded=sum((line.conceded for line in lines), ZERO),
         paid=sum((line.paid for line in lines), ZERO),
         balance=status.balance,
+        amounts=status.amounts,
     )

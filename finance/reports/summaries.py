@@ -54,6 +54,11 @@ class DuesSummary:
     students: int
     overdue: Decimal
     overdue_students: int
+    due_today: Decimal
+
+    @property
+    def later(self):
+        return self.amount - self.overdue - self.due_today
 
 
 def dues_summary(on):
@@ -62,11 +67,18 @@ def dues_summary(on):
         students=Count("pk"),
         overdue_students=Count("pk", filter=Q(first_due_on__lt=on)),
     )
-    charges = Charge.objects.unpaid().filter(due_on__lt=on)
-    overdue = charges.aggregate(total=Sum("open_now"))["total"]
+    due = (
+        Charge.objects.unpaid()
+        .filter(due_on__lte=on)
+        .aggregate(
+            overdue=Sum("open_now", filter=Q(due_on__lt=on)),
+            today=Sum("open_now", filter=Q(due_on=on)),
+        )
+    )
     return DuesSummary(
         amount=numbers["amount"] or ZERO,
         students=numbers["students"],
-        overdue=overdue or ZERO,
+        overdue=due["overdue"] or ZERO,
         overdue_students=numbers["overdue_students"],
+        due_today=due["today"] or ZERO,
     )

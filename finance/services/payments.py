@@ -223,6 +223,7 @@ def _check_not_duplicate(student, received, payments):
 def build_payment(*, student, received, series, number, status, letterhead, by):
     """Return the unsaved payment; ``status`` is the FeeStatus before it."""
     allocated = allocate_payment(status, received.amount)
+    after = status.after(received.amount)
     payment = Payment(
         student=student,
         enrollment=received.enrollment or _default_enrollment(student, allocated),
@@ -239,7 +240,8 @@ def build_payment(*, student, received, series, number, status, letterhead, by):
         token=received.token,
         received_by=by,
         settled=[[str(charge) if charge else "Advance", plain(part)] for charge, part in allocated],
-        balance_after=status.balance - received.amount,
+        balance_after=after.balance,
+        dues_after=after.amounts.dated if after.balance > ZERO else "",
         letterhead=letterhead,
         place_of_supply=letterhead.place_of_supply(student),
     )

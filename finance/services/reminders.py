@@ -1,6 +1,4 @@
-import datetime
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,31 +9,40 @@ from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display
 from coachmaster.core.reminders import ReminderKind, ReminderNotice, fill_template, sendable_notices
 from finance import upi
+from finance.due_amounts import DueAmounts
 from finance.models import Account, FeeReminder
 from finance.reports.current_dues import CurrentDues
 
 
 @dataclass
 class FeeNotice(ReminderNotice):
-    amount: Decimal
-    due_on: datetime.date
+    amounts: DueAmounts
 
     @property
     def description(self):
-        return f"{display(self.amount)} due"
+        return str(self.amounts)
 
 
-def reminder_text(student, institute, amount, due_on):
+def reminder_text(student, institute, amounts):
+    """Return the text with all dues, ``amount`` being those up to today."""
+    amount = amounts.due_now
     values = {
         "name": student.user.full_name,
         "admission_number": student.admission_number,
+        "dues": amounts,
         "amount": display(amount),
-        "due_on": format_date(due_on),
+        "due_on": _due_days(amounts),
         "institute": institute.name,
         "phone": institute.phone,
         "upi_link": upi.link_for(student, institute, amount, timezone.localdate()),
     }
     return fill_template(institute.fee_reminder, values)
+
+
+def _due_days(amounts):
+    """Return the due date of the amount up to today, or that there are several."""
+    days = [day for day in amounts.by_day if day <= amounts.on]
+    return format_date(days[0]) + (" and later" if days[1:] else "")
 
 
 @transaction.atomic
@@ -57,17 +64,17 @@ def record_reminders(students, *, channel, by, again=False, leave_out=False):
     notices = []
     for debtor in dues.debtors(keys.values_list("pk", flat=True)):
         if debtor.due_now > ZERO:
-            student, due_on = debtor.account.student, debtor.oldest_unpaid.due_on
-            text = reminder_text(student, institute, debtor.due_now, due_on)
+            student = debtor.account.student
+            text = reminder_text(student, institute, debtor.amounts)
             subject = f"Fees of {student} at {institute.name}"
             reminded_at = debtor.account.reminded_at
-            notices.append(FeeNotice(student, subject, text, reminded_at, debtor.due_now, due_on))
+            notices.append(FeeNotice(student, subject, text, reminded_at, debtor.amounts))
     notices = sendable_notices(
         notices, channel=channel, days=institute.reminder_days, again=again, leave_out=leave_out
     )
     for notice in notices:
         notice.record = FeeReminder(
-            student=notice.student, channel=channel, amount=notice.amount, sent_by=by
+            student=notice.student, channel=channel, amount=notice.amounts.due_now, sent_by=by
         )
     FeeReminder.objects.bulk_create([notice.record for notice in notices])
     return notices

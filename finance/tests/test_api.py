@@ -431,7 +431,11 @@ def fee_status(**changes):
         "status": "overdue",
         "part_paid": False,
         "overdue": 12000,
+        "overdue_since": "2026-06-01",
+        "due_today": 0,
+        "later": 0,
         "next_due": {"due_date": "2026-06-01", "amount": 12000},
+        "dues": "₹12,000 overdue since 1 Jun",
         **changes,
     }
 
@@ -448,14 +452,16 @@ def test_fee_status_has_dues_and_due_date(owing):
         part_paid=True,
         overdue=6999.99,
         next_due={"due_date": "2026-06-01", "amount": 6999.99},
+        dues="₹6,999.99 overdue since 1 Jun",
     )
     paid(student=owing, amount="6999.99")
+    nothing = {"overdue": 0, "overdue_since": None, "next_due": None}
     assert caller.get(path) == fee_status(
-        total_paid=12000, balance=0, status="paid", overdue=0, next_due=None
+        total_paid=12000, balance=0, status="paid", dues="Paid", **nothing
     )
     paid(student=owing, amount="0.50")
     assert caller.get(path) == fee_status(
-        total_paid=12000.5, balance=-0.5, status="advance", overdue=0, next_due=None
+        total_paid=12000.5, balance=-0.5, status="advance", dues="₹0.50 in advance", **nothing
     )
 
 
@@ -470,7 +476,13 @@ def test_status_depends_on_the_due_date(days, status):
 
 def test_student_without_charges_is_paid(student):
     assert Caller(student).get(f"/students/{student.pk}/fee-status") == fee_status(
-        total_fee=0, balance=0, status="paid", overdue=0, next_due=None
+        total_fee=0,
+        balance=0,
+        status="paid",
+        overdue=0,
+        overdue_since=None,
+        next_due=None,
+        dues="No fees yet",
     )
 
 

@@ -6,7 +6,8 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from finance.balances import refresh_accounts, refresh_day_totals
-from finance.ledger import PaymentStatus, fee_status
+from finance.due_amounts import PaymentStatus
+from finance.ledger import fee_status
 from finance.models import Account, Charge, DayTotal, Payment
 from finance.services import concessions
 from finance.services.cancellations import cancel_receipt

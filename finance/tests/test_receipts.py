@@ -99,7 +99,7 @@ def test_pdf_has_the_text_of_the_receipt(client_of, admin, payment):
             f"Tuition fee, {batch.name} ₹5,000.00",
             "Received ₹5,000.00",
             "Rupees five thousand only",
-            "Balance after this payment: ₹7,000.00",
+            "Balance after this payment: ₹7,000.00 (₹7,000 overdue since 1 Jun 2026)",
             "Scan to check this receipt",
             "Received by Anita Rao",
             "for Rao Classes",
@@ -393,7 +393,8 @@ def test_page_links_both_pdfs_and_whatsapp(client_of, admin, payment, settings):
     assert parse_qs(urlsplit(link).query) == {
         "text": [
             "Rao Classes received ₹5,000.00 from Asha Verma on 20 Nov 2026. "
-            "Receipt CM/26-27/00001. Balance after this payment: ₹7,000.00. "
+            "Receipt CM/26-27/00001. Balance after this payment: ₹7,000.00 "
+            "(₹7,000 overdue since 1 Jun 2026). "
             f"Check it at https://rao.example/r/{receipt_token(payment.pk)}/"
         ]
     }

@@ -162,7 +162,7 @@ def test_each_ticked_student_gets_an_email(
         "own@example.com",
     ]
     assert (
-        "₹750.00 of the fees of Asha Verma"
+        f"fees of Asha Verma ({debtor.admission_number}): ₹750 overdue since"
         in next(m for m in mail.outbox if m.to == ["father@example.com"]).body
     )
     assert set(FeeReminder.objects.values_list("student", "channel")) == {

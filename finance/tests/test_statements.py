@@ -177,7 +177,7 @@ def test_pdf_shows_balance_dues_and_how_to_pay(client_of, admin, busy):
     batch = Charge.objects.get(kind="tuition").enrollment.batch.name
 
     # 12,000 − 1,000 + 700 − 4,000 + 250
-    assert "Balance due ₹7,950.00" in said
+    assert "Balance ₹7,950.00" in said
     assert f"Tuition fee, {batch} 2 Nov 2026 Overdue ₹7,250.00" in said
     assert f"Material, {batch} 20 Nov 2026 ₹700.00" in said
     assert "rao@okhdfcbank" in said
@@ -237,7 +237,7 @@ def test_page_shows_every_entry_with_balance_and_dues(client_of, busy):
         f"12 Nov 2026 Cancelled: Child of staff concession: Exam fee, {batch} ₹100.00 ₹7,700.00",
         "13 Nov 2026 Refund (Cash) RV/26-27/00001 ₹250.00 ₹7,950.00",
         "Fees and charges ₹12,700.00 Concessions −₹1,000.00 Payments −₹4,000.00 "
-        "Refunds ₹250.00 Balance due ₹7,950.00",
+        "Refunds ₹250.00 Balance ₹7,950.00",
         f"{tuition} Overdue 2 Nov 2026 ₹7,250.00",
         f"Material, {batch} 20 Nov 2026 ₹700.00",
         "Pay ₹7,250.00 by UPI",
@@ -288,7 +288,7 @@ def test_student_sees_only_their_own_statement(client_of, student):
 
 
 def test_statement_of_a_past_day_shows_nothing_later(busy):
-    assert statement_context(statement(busy, day(6)))["outcome"] == ("Balance due", "₹7,400.00")
+    assert statement_context(statement(busy, day(6)))["outcome"] == ("Balance", "₹7,400.00")
     assert statement_context(statement(busy, day(1)))["lines"] == []
 
 
@@ -375,7 +375,7 @@ def test_command_writes_a_statement_for_every_charged_student(three, tmp_path):
 
     found = papers((tmp_path / "all.zip").read_bytes())
     assert list(found) == [f"statement-26-0000{number}.pdf" for number in (1, 2, 3)]
-    assert "Balance due ₹500.00" in found["statement-26-00001.pdf"]
+    assert "Balance ₹500.00" in found["statement-26-00001.pdf"]
     assert "Asha" in found["statement-26-00001.pdf"]
     assert "Chitra" not in found["statement-26-00001.pdf"]
     assert said.startswith(f"3 statements as of 2 Nov 2026 in {tmp_path / 'all.zip'}, ")
@@ -406,8 +406,7 @@ def test_command_can_write_statements_of_a_past_day(three, tmp_path, clock, admi
     run(tmp_path / "then.zip", "--on", "2026-11-02", "--batch", "NEET-E")
 
     assert (
-        "Balance due ₹500.00"
-        in papers((tmp_path / "then.zip").read_bytes())["statement-26-00001.pdf"]
+        "Balance ₹500.00" in papers((tmp_path / "then.zip").read_bytes())["statement-26-00001.pdf"]
     )
 
 
@@ -488,4 +487,4 @@ def test_statements_of_a_batch_are_downloaded_as_zip(client_of, admin, three):
     )
     found = papers(b"".join(response.streaming_content))
     assert list(found) == ["statement-26-00001.pdf", "statement-26-00002.pdf"]
-    assert "Balance due ₹500.00" in found["statement-26-00001.pdf"]
+    assert "Balance ₹500.00" in found["statement-26-00001.pdf"]

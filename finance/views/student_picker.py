@@ -1,11 +1,13 @@
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
 from academics.models import Batch
 from accounts.models import StudentProfile, User
 from finance.forms.student_picker import StudentPickerForm
+from finance.reports.current_dues import current_amounts
 
 #: Title and URL name of the page that a student is picked for.
 PURPOSES = {
@@ -73,11 +75,16 @@ def student_suggestions(request, purpose):
 
 def _find_people(user, query):
     people = User.objects.visible_to(user).filter(student_profile__isnull=False).search(query)
-    return people.select_related("student_profile__account").order_by("full_name", "pk")
+    return people.select_related("student_profile").order_by("full_name", "pk")
 
 
 def _links(picker, purpose, people):
-    return [(person, _form_url(picker, purpose, person)) for person in people]
+    """Return triples of a person, the URL of the form, and their dues if it is a payment."""
+    people = list(people)
+    dues = {}
+    if purpose == "payment":
+        dues = current_amounts([person.pk for person in people], timezone.localdate())
+    return [(person, _form_url(picker, purpose, person), dues.get(person.pk)) for person in people]
 
 
 def _form_url(picker, purpose, student):

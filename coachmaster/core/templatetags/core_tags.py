@@ -43,7 +43,7 @@ def rupees(amount):
 @register.filter
 def whole_rupees(amount):
     """₹1,25,000, with paise only where there are any."""
-    return "" if amount is None else money.display(amount).removesuffix(".00")
+    return "" if amount is None else money.short(amount)
 
 
 @register.filter

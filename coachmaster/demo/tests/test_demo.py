@@ -14,7 +14,8 @@ from attendance.models import Mark, Presence, Sheet
 from attendance.shortage import AttendanceRequirement
 from coachmaster.demo import institute
 from finance.balances import refresh_day_totals
-from finance.ledger import PaymentStatus, fee_status
+from finance.due_amounts import PaymentStatus
+from finance.ledger import fee_status
 from finance.models import Account, DayTotal, Mode, Payment, Reversal
 
 pytestmark = [pytest.mark.size, pytest.mark.django_db]
