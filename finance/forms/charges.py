@@ -10,7 +10,8 @@ from finance.services import charges
 class OneTimeForm(forms.Form):
     """A form with a one-time token, so that sending it twice has no further effect."""
 
-    token = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    # Without the colon of the tokens that imports make, which can be guessed.
+    token = forms.RegexField(r"^[A-Za-z0-9_-]+\Z", max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -5,6 +5,8 @@ from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineF
 from coachmaster.core.forms import FilterForm
 from finance.models import Mode
 
+from .charges import OneTimeForm
+
 
 class RefundDueFilter(FilterForm):
     def __init__(self, data, **kwargs):
@@ -12,10 +14,7 @@ class RefundDueFilter(FilterForm):
         self.fields["q"].label = "Student"
 
 
-class RefundForm(ConfirmationMixin, forms.Form):
-    """A refund, with a one-time token so that sending the form twice refunds once."""
-
-    token = forms.CharField(max_length=64, widget=forms.HiddenInput)
+class RefundForm(ConfirmationMixin, OneTimeForm):
     amount = AmountField(label="Amount (₹)", widget=forms.TextInput(attrs={"inputmode": "decimal"}))
     refunded_on = DateFormField(label="Date")
     mode = forms.ChoiceField(label="Mode", choices=Mode.choices, widget=forms.RadioSelect)
@@ -27,8 +26,3 @@ class RefundForm(ConfirmationMixin, forms.Form):
     reason = SingleLineFormField(
         label="Reason", max_length=200, help_text="Printed on the voucher."
     )
-
-    def clean(self):
-        if "token" in self.errors:
-            self.add_error(None, "This form has expired. Open it again.")
-        return super().clean()

@@ -95,6 +95,7 @@ def test_a_student_without_an_enrollment_can_be_charged(client_of, admin, studen
         ({"due_on": "1926-12-10"}, "Choose a day from"),
         ({"due_on": "2099-12-10"}, "Choose a day from"),
         ({"token": ""}, "This form has expired"),
+        ({"token": "opening:1"}, "This form has expired"),
     ],
 )
 def test_invalid_charge_gets_a_message(client_of, admin, student, changes, sentence):

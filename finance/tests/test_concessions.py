@@ -198,6 +198,7 @@ def test_concession_before_a_transfer_counts_for_the_limit(client_of, admin):
         ({"kind": "late_fee"}, "Select a valid choice"),
         ({"kind": ""}, "This field is required."),
         ({"token": ""}, "This form has expired"),
+        ({"token": "opening:1"}, "This form has expired"),
     ],
 )
 def test_invalid_concession_gets_a_message(client_of, admin, typed, sentence):

@@ -164,8 +164,9 @@ def test_a_token_of_another_student_is_refused(client_of, admin, owing):
     assert Payment.objects.count() == 1
 
 
-def test_a_form_without_its_token_is_refused(client_of, admin, owing):
-    response = post(client_of(admin), owing, token="")
+@pytest.mark.parametrize("token", ["", "opening:1:2:1", "import:2026:41", "import#1f", "a\n"])
+def test_a_form_without_its_token_is_refused(client_of, admin, owing, token):
+    response = post(client_of(admin), owing, token=token)
 
     assert response.context["form"].non_field_errors() == ["This form has expired. Open it again."]
     assert not Payment.objects.exists()

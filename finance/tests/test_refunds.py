@@ -101,6 +101,7 @@ def test_form_sent_again_with_another_amount_refunds_nothing_more(desk, payment)
         ({"refunded_on": "2001-01-01"}, "refunded_on"),
         ({"reason": " "}, "reason"),
         ({"token": ""}, "__all__"),
+        ({"token": "opening:1"}, "__all__"),
     ],
 )
 def test_invalid_refund_is_refused_with_a_message(desk, payment, typed, field):

@@ -1,5 +1,3 @@
-import secrets
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
@@ -49,7 +47,6 @@ def refund_create(request, pk):
         request.POST or None,
         request=request,
         initial={
-            "token": secrets.token_urlsafe(24),
             "refunded_on": timezone.localdate(),
             "mode": payment.mode,
         },
