@@ -236,6 +236,26 @@ def test_missing_table_is_a_server_error(client_of, admin, monkeypatch, caplog):
     assert "run `manage.py migrate`" in caplog.text
 
 
+@pytest.mark.parametrize(("error", "status"), [(ValueError, 500), (InterfaceError, 503)])
+def test_error_pages_do_not_need_collected_static_files(
+    client_of, admin, settings, tmp_path, monkeypatch, error, status
+):
+    def fail(*args):
+        raise error
+
+    client = client_of(admin)
+    client.raise_request_exception = False
+    monkeypatch.setattr("academics.views.courses.CourseFilter", fail)
+    settings.STATIC_ROOT = tmp_path
+    storage = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}
+
+    response = client.get(reverse("academics:course-list"))
+
+    assert response.status_code == status
+    assert 'href="/static/css/coachmaster.css"' in response.content.decode()
+
+
 # Outages between the statements of a request ---------------------------------------------------
 
 
