@@ -136,6 +136,10 @@ def _mask_lines(text):
     return "\n".join(map(_mask, text.split("\n")))
 
 
+def is_secret_link(path):
+    return _SECRET_PATHS.match(path) is not None
+
+
 def _mask(text):
     """Hide everything after the start of a secret link, whatever it was followed by."""
     return _SECRET_PATHS.sub(r"\1*", text)

@@ -1,12 +1,9 @@
-import re
-
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 
 from .api import STATUS_MESSAGES, ApiResponse
-
-_SECRET_PATHS = re.compile("|".join(settings.SECRET_PATHS), re.IGNORECASE)
+from .logs import is_secret_link
 
 
 def browser_policies(get_response):
@@ -19,7 +16,7 @@ def browser_policies(get_response):
         )
         # Static files are answered before, and stay cacheable.
         response.setdefault("Cache-Control", "no-store")
-        if _SECRET_PATHS.match(request.path):
+        if is_secret_link(request.path):
             response["X-Robots-Tag"] = "noindex"
         return response
 
