@@ -26,8 +26,14 @@ def unsaved_input(request, view):
     return text if len(text) <= MAX_LENGTH else ""
 
 
+def posted_input(request):
+    """Return the unsaved input that the sign-in form carries."""
+    text = request.POST.get("typed", "")
+    return text if len(text) <= MAX_LENGTH else ""
+
+
 def store_unsaved_input(request, path, text):
-    if 0 < len(text) <= MAX_LENGTH:
+    if text:
         request.session[_SESSION_KEY] = [path, text]
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 
 from .factories import PASSWORD
+from .second_factors import app_of
 
 pytestmark = pytest.mark.django_db
 
@@ -260,6 +261,26 @@ def test_name_tried_from_many_addresses_is_slowed_not_locked(sign_in, student):
         assert answers == [200] * 31 + [429] * 9
         clock.shift(datetime.timedelta(seconds=60))
         assert sign_in("asha@example.com", address="10.0.2.1").status_code == 302
+
+
+@pytest.mark.parametrize(("name", "most"), [("typed", 100_000), ("next", 4_000), ("name", 254)])
+def test_page_repeats_no_more_than_was_its_own(client, db, name, most):
+    def repeated(length):
+        page = client.post(reverse("accounts:login"), {"password": "wrong", name: "z" * length})
+        return page.content.decode().count("z" * 200)
+
+    base = repeated(0)
+    assert repeated(most) - base == most // 200
+    assert repeated(most + 1_000_000) - base <= most // 200
+
+
+def test_long_input_is_not_stored_until_the_second_step(client, student):
+    app_of(student.user)
+    data = {"name": "asha@example.com", "password": PASSWORD}
+    client.post(reverse("accounts:login"), {**data, "typed": "z" * 100_001, "next": "/" * 4_001})
+
+    assert client.session["half_signed_in"]["unsaved"] == ""
+    assert client.session["half_signed_in"]["next"] == reverse("dashboards:dashboard")
 
 
 def test_page_is_not_cached(client, db):

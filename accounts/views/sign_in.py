@@ -15,7 +15,10 @@ from accounts.forms.sign_in import SignInForm
 from accounts.middleware import open_without_second_factor
 from accounts.services import second_factors
 from accounts.services.sign_in import open_session
-from accounts.unsaved_input import store_unsaved_input
+from accounts.unsaved_input import posted_input, store_unsaved_input
+
+#: Characters. Servers accept no longer address.
+_MOST_OF_NEXT = 4000
 
 
 def public_page(view):
@@ -23,8 +26,13 @@ def public_page(view):
     return login_not_required(never_cache(sensitive_post_parameters()(throttling.throttled(view))))
 
 
-def _after_sign_in(request):
+def _wanted_page(request):
     wanted = request.POST.get("next", request.GET.get("next", ""))
+    return wanted if len(wanted) <= _MOST_OF_NEXT else ""
+
+
+def _after_sign_in(request):
+    wanted = _wanted_page(request)
     if url_has_allowed_host_and_scheme(
         wanted, {request.get_host()}, require_https=request.is_secure()
     ):
@@ -37,16 +45,15 @@ def sign_in(request):
     form = SignInForm(request.POST or None, request=request)
     if not request.user.is_authenticated:
         if not form.is_valid():
-            wanted = request.POST.get("next", request.GET.get("next", ""))
-            unsaved = request.POST.get("typed", "")
-            return sign_in_page(request, form, next=wanted, unsaved=unsaved)
+            unsaved = posted_input(request)
+            return sign_in_page(request, form, next=_wanted_page(request), unsaved=unsaved)
         return sign_in_person(request, form.user)
-    return _enter(request, _after_sign_in(request), request.POST.get("typed", ""))
+    return _enter(request, _after_sign_in(request), posted_input(request))
 
 
 def sign_in_person(request, person):
     """Sign in a person whose password was right, or ask for their second factor first."""
-    wanted, unsaved = _after_sign_in(request), request.POST.get("typed", "")
+    wanted, unsaved = _after_sign_in(request), posted_input(request)
     if second_factors.has_second_factor(person):
         second_factors.begin_second_step(request, person, next=wanted, unsaved=unsaved)
         return redirect("accounts:second-step")
