@@ -79,6 +79,7 @@ PERMISSIONS = {
         "finance.add_feereminder",
         "finance.view_dayclose",
         "finance.add_dayclose",
+        "finance.close_day_of_others",
         "attendance.view_sheet",
         "attendance.add_sheet",
         "attendance.view_mark",

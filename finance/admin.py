@@ -208,12 +208,15 @@ class DayCloseAdmin(MoneyAdmin):
     list_display = [
         "closed_on",
         "person",
+        "shown_opening",
+        "shown_cash",
+        "shown_banked",
         "shown_counted",
-        "shown_expected",
         "note",
+        "closed_by",
         "closed_at",
     ]
-    list_select_related = ["person"]
+    list_select_related = ["person", "closed_by"]
     search_fields = ["person__search_text", "note"]
     date_hierarchy = "closed_on"
     ordering = ["-closed_on", "-pk"]
@@ -222,9 +225,17 @@ class DayCloseAdmin(MoneyAdmin):
     def shown_counted(self, close):
         return rupees(close.counted_cash)
 
-    @admin.display(description="expected cash", ordering="system_cash")
-    def shown_expected(self, close):
+    @admin.display(description="opening cash", ordering="opening_cash")
+    def shown_opening(self, close):
+        return rupees(close.opening_cash)
+
+    @admin.display(description="cash of the day", ordering="system_cash")
+    def shown_cash(self, close):
         return rupees(close.system_cash)
+
+    @admin.display(description="taken to the bank", ordering="banked_cash")
+    def shown_banked(self, close):
+        return rupees(close.banked_cash)
 
 
 @admin.register(FeeReminder)

@@ -252,8 +252,28 @@ def tuition():
         yield f"Charge {charge.pk} and its enrollment belong to different students."
 
 
+def drawers():
+    """A drawer opens with the cash of its last close, and adds up; differences have a note."""
+    counted = {}
+    closes = DayClose.objects.select_related("person").order_by("person", "closed_on")
+    for close in closes.iterator(CHUNK):
+        carried = counted.get(close.person_id, ZERO)
+        if close.opening_cash != carried and not close.opening_note:
+            yield (
+                f"Day close {close}: it opens with {display(close.opening_cash)} without a reason, "
+                f"the last close left {display(carried)}."
+            )
+        expected = close.opening_cash + close.system_cash - close.banked_cash
+        if close.counted_cash != expected and not close.note:
+            yield (
+                f"Day close {close}: {display(close.counted_cash)} was counted, "
+                f"{display(expected)} expected, without a note."
+            )
+        counted[close.person_id] = close.counted_cash
+
+
 def day_closes():
-    """The expected cash of a closed day follows from its entries; nothing was entered later."""
+    """The cash of a closed day follows from its entries; nothing was entered later."""
     for close in DayClose.objects.select_related("person").order_by("pk").iterator(CHUNK):
         day, person, at = close.closed_on, close.person_id, close.closed_at
         own = Payment.objects.filter(received_by=person, mode=Mode.CASH, booked_on=day)
@@ -383,6 +403,7 @@ CHECKS = [
     seats,
     enrollments,
     tuition,
+    drawers,
     day_closes,
     concessions,
     refunds,

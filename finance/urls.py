@@ -14,6 +14,7 @@ from .views import (
     collections,
     concessions,
     day_book,
+    day_closes,
     dues,
     enrollments,
     fee_plans,
@@ -255,8 +256,13 @@ urlpatterns = [
     ),
     path(
         "day-book/close/",
-        requires([SEE_WHOLE_INSTITUTE, "finance.add_dayclose"])(day_book.day_close),
+        requires([SEE_WHOLE_INSTITUTE, "finance.add_dayclose"])(day_closes.day_close),
         name="day-close",
+    ),
+    path(
+        "day-book/closes/<int:pk>/",
+        requires([SEE_WHOLE_INSTITUTE, "finance.view_dayclose"])(day_closes.day_close_detail),
+        name="day-close-detail",
     ),
     path("dues/remind/", reminds(remind_by_email), {"kind": FEE_REMINDERS}, name="remind-by-mail"),
     path(

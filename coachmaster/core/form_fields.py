@@ -5,16 +5,16 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from .dates import validate_date
-from .money import ZERO, parse_amount
+from .money import MINUS_SIGNS, ZERO, parse_amount
 from .phones import clean_phone
 from .text import clean_text
 
 
 class AmountField(forms.CharField):
-    """Amount in rupees, above zero unless ``allow_zero``."""
+    """Amount in rupees, above zero unless ``allow_zero`` or ``allow_negative``."""
 
-    def __init__(self, *, allow_zero=False, **kwargs):
-        self.allow_zero = allow_zero
+    def __init__(self, *, allow_zero=False, allow_negative=False, **kwargs):
+        self.allow_zero, self.allow_negative = allow_zero or allow_negative, allow_negative
         kwargs.pop("max_length", None)
         kwargs.setdefault(
             "widget", forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
@@ -26,7 +26,10 @@ class AmountField(forms.CharField):
             return None
         if isinstance(value, Decimal):
             return value
-        return parse_amount(super().to_python(value))
+        text = super().to_python(value) or ""
+        if self.allow_negative and text.startswith(MINUS_SIGNS):
+            return -parse_amount(text[1:])
+        return parse_amount(text)
 
     def validate(self, value):
         super().validate(value)

@@ -10,6 +10,7 @@ ZERO = Decimal("0.00")
 PAISA = Decimal("0.01")
 #: The largest amount in one row, ₹9,99,99,999.99; more is taken for a typing error.
 LIMIT = Decimal("99999999.99")
+MINUS_SIGNS = ("-", "\N{MINUS SIGN}")
 
 
 def to_paise(amount):
@@ -40,7 +41,7 @@ def parse_amount(text):
     """Parse `₹ 1,25,000.50`, `Rs. 500` or `500/-`. Raise ValidationError."""
     text = str(text).strip()
     bare = re.sub(r"^(₹|rs\.?|inr)\s*", "", text, flags=re.IGNORECASE).removesuffix("/-").strip()
-    if bare.startswith(("-", "\N{MINUS SIGN}")):
+    if bare.startswith(MINUS_SIGNS):
         raise ValidationError("An amount cannot be negative.", code="negative")
     match = _AMOUNT.fullmatch(bare)
     if not match:

@@ -22,6 +22,7 @@ from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule
 from finance.services import concessions, late_fees, refunds
 from finance.services.bulk_actions import record_bulk_action
+from finance.services.day_closes import close_day
 from finance.tests.factories import enrolled, paid
 
 
@@ -57,6 +58,8 @@ def people(admin):
         token="t",
         by=admin,
     )
+    yesterday = timezone.localdate() - datetime.timedelta(days=1)
+    closed = close_day(person=admin, on=yesterday, counted_cash=Decimal("0.00"))
     tokens.issue(student.user)
     passkey_of(student.user, pk=Device.objects.get().pk)
     institute = Institute.objects.current()
@@ -89,6 +92,7 @@ def people(admin):
         "enrollments": enrollment.pk,
         "payments": payment.pk,
         "refunds": given.pk,
+        "day-book": closed.pk,
         "calendar": student.pk,
         "class-changes": ClassChangeFactory(
             batch=batch, held=(timezone.localdate() + datetime.timedelta(days=4), "06:00-07:00")

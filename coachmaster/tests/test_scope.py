@@ -27,7 +27,16 @@ from accounts.tests.factories import UserFactory
 from coachmaster.api import api
 from coachmaster.imports.models import Import
 from finance.ledger import fee_status
-from finance.models import BulkAction, Charge, Concession, FeePlan, LateFeeRule, Payment, Refund
+from finance.models import (
+    BulkAction,
+    Charge,
+    Concession,
+    DayClose,
+    FeePlan,
+    LateFeeRule,
+    Payment,
+    Refund,
+)
 
 from . import scope
 from .api import Caller
@@ -44,6 +53,7 @@ TABLES = {
     "class-changes": ClassChange,
     "concessions": Concession,
     "courses": Course,
+    "day-book": DayClose,
     "enrollments": Enrollment,
     "holidays": Holiday,
     "imports": Import,

@@ -2,6 +2,7 @@ from django import forms
 
 from coachmaster.core.form_fields import AmountField, DateFormField, SingleLineFormField
 from coachmaster.core.forms import FilterForm
+from coachmaster.core.money import ZERO, display
 
 from .student_picker import IdField
 
@@ -9,7 +10,7 @@ from .student_picker import IdField
 class DayBookFilter(FilterForm):
     q = None
     on = DateFormField(label="Day")
-    person = IdField(label="Entered by", widget=forms.Select)
+    person = IdField(label="Person", widget=forms.Select)
 
     def __init__(self, data, *, today):
         super().__init__({"on": today, **data.dict()})
@@ -24,16 +25,42 @@ class DayBookFilter(FilterForm):
 
 
 class DayCloseForm(forms.Form):
+    opening_cash = AmountField(label="Opening cash (₹)", allow_negative=True, required=False)
+    opening_note = SingleLineFormField(
+        label="Reason for another opening cash", max_length=200, required=False
+    )
+    banked_cash = AmountField(
+        label="Cash taken to the bank (₹)",
+        allow_zero=True,
+        required=False,
+        help_text="Of this drawer, since the last close.",
+    )
     counted_cash = AmountField(
         label="Cash counted (₹)",
-        allow_zero=True,
+        allow_negative=True,
         widget=forms.TextInput(
             attrs={"inputmode": "decimal", "autocomplete": "off", "autofocus": True}
         ),
+        help_text="What is left in the drawer. "
+        "Below zero only if refunds were paid with own money, like -50.",
     )
     note = SingleLineFormField(
         label="Note",
         max_length=200,
         required=False,
-        help_text="Required if the cash counted differs from the expected cash.",
+        help_text="Required if the cash counted differs from the expected cash, or is below zero.",
     )
+    #: The cash before the bank, as shown on the page.
+    seen_cash = AmountField(allow_negative=True, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data, *, carried, available):
+        initial = {"opening_cash": carried, "banked_cash": ZERO, "seen_cash": available}
+        super().__init__(data, initial=initial)
+        self.fields[
+            "opening_cash"
+        ].help_text = (
+            f"Carried from the last close: {display(carried)}. Another amount needs a reason."
+        )
+
+    def clean_banked_cash(self):
+        return self.cleaned_data["banked_cash"] or ZERO

@@ -15,23 +15,58 @@ from finance.models import Mode, Payment, Refund, Reversal
 IMPORTED = "Imported"
 
 
+def _amounts():
+    return defaultdict(lambda: ZERO)
+
+
 @dataclass
 class PersonReceipts:
+    """What a person received, cancelled and refunded, by mode."""
+
     name: str
-    amounts: dict = field(default_factory=lambda: defaultdict(lambda: ZERO))
+    person_id: int | None = None
+    amounts: dict = field(default_factory=_amounts)
+    cancelled: dict = field(default_factory=_amounts)
+    refunded: dict = field(default_factory=_amounts)
     receipts: int = 0
 
     @property
     def total(self):
         return sum(self.amounts.values(), ZERO)
 
+    @property
+    def cancelled_total(self):
+        return sum(self.cancelled.values(), ZERO)
+
+    @property
+    def refunded_total(self):
+        return sum(self.refunded.values(), ZERO)
+
+    def net_of(self, mode):
+        return self.amounts[mode] - self.cancelled[mode] - self.refunded[mode]
+
+    @property
+    def net(self):
+        return self.total - self.cancelled_total - self.refunded_total
+
     def cells(self):
-        return [self.amounts[mode] for mode in Mode]
+        return [self.net_of(mode) for mode in Mode]
+
+    def add(self, other):
+        self.receipts += other.receipts
+        for name in ("amounts", "cancelled", "refunded"):
+            for mode, amount in getattr(other, name).items():
+                getattr(self, name)[mode] += amount
 
 
 @dataclass
 class Cancellation:
-    """A cancelled receipt, a bounced cheque or a refund."""
+    """A cancelled receipt, a bounced cheque or a refund.
+
+    ``holder`` is the person whose receipts or drawer it reduces. A receipt that is cancelled in
+    the book of its own day was never in the drawer of another person than its receiver; later, the
+    person who cancels it has to find the money.
+    """
 
     label: str
     number: str
@@ -42,8 +77,9 @@ class Cancellation:
     admission_number: str
     mode: str
     amount: Decimal
-    by: int | None
     by_name: str | None
+    holder: int | None
+    holder_name: str | None
     reason: str
 
     @property
@@ -71,33 +107,33 @@ class DayBook:
 
     def __init__(self, on, person=None):
         self.on, self.person = on, person
-        self.names = {}
-        self.received = self._received()
-        self.cancellations = self._of_person(self._cancellations())
-        self.refunds = self._of_person(self._refunds())
+        self._rows = {}
+        self._add_receipts()
+        self.cancellations = self._of_person(self._cancellations(), "cancelled")
+        self.refunds = self._of_person(self._refunds(), "refunded")
 
-    def _received(self):
+    def _row(self, key, name):
+        return self._rows.setdefault(key, PersonReceipts(name or IMPORTED, key))
+
+    def _add_receipts(self):
         groups = Payment.objects.filter(booked_on=self.on).values_list(
             "received_by", "received_by__full_name", "mode"
         )
         sums = groups.annotate(Sum("amount"), Count("pk"))
-        rows = {}
         for key, name, mode, amount, number in sums.order_by(
             "received_by__full_name", "received_by", "mode"
         ):
-            self.names[key] = name or IMPORTED
-            if self.person in (None, key):
-                row = rows.setdefault(key, PersonReceipts(self.names[key]))
-                row.amounts[Mode(mode)] += amount
-                row.receipts += number
-        return list(rows.values())
+            row = self._row(key, name)
+            row.amounts[Mode(mode)] += amount
+            row.receipts += number
 
     def _cancellations(self):
         reversals = Reversal.objects.filter(booked_on=self.on).select_related(
-            "payment__student__user", "voided_by"
+            "payment__student__user", "payment__received_by", "voided_by"
         )
         for reversal in reversals.order_by("payment__receipt_number"):
             payment = reversal.payment
+            is_same_book = payment.booked_on == self.on
             yield _cancellation(
                 payment,
                 label=reversal.label,
@@ -105,6 +141,7 @@ class DayBook:
                 mode=payment.mode,
                 amount=payment.amount,
                 by=reversal.voided_by,
+                holder=payment.received_by if is_same_book else reversal.voided_by,
                 reason=reversal.reason,
             )
 
@@ -120,17 +157,26 @@ class DayBook:
                 mode=refund.mode,
                 amount=refund.amount,
                 by=refund.refunded_by,
+                holder=refund.refunded_by,
                 reason=refund.reason,
             )
 
-    def _of_person(self, rows):
-        rows = list(rows)
-        self.names |= {row.by: row.by_name or IMPORTED for row in rows}
-        return [row for row in rows if self.person in (None, row.by)]
+    def _of_person(self, cancellations, column):
+        """Return the rows of the person; add them all to ``column`` of their holders."""
+        cancellations = list(cancellations)
+        for row in cancellations:
+            amounts = getattr(self._row(row.holder, row.holder_name), column)
+            amounts[Mode(row.mode)] += row.amount
+        return [row for row in cancellations if self.person in (None, row.holder)]
+
+    @property
+    def received(self):
+        """The people by name, those without receipts last."""
+        return [row for row in self._rows.values() if self.person in (None, row.person_id)]
 
     @property
     def people(self):
-        people = ((key, name) for key, name in self.names.items() if key)
+        people = ((row.person_id, row.name) for row in self._rows.values() if row.person_id)
         return sorted(people, key=lambda pair: pair[1])
 
     def payments(self):
@@ -140,22 +186,20 @@ class DayBook:
     def total(self):
         total = PersonReceipts("Total")
         for row in self.received:
-            total.receipts += row.receipts
-            for mode, amount in row.amounts.items():
-                total.amounts[mode] += amount
+            total.add(row)
         return total
 
     @property
     def cancelled_total(self):
-        return sum((row.amount for row in self.cancellations), ZERO)
+        return self.total.cancelled_total
 
     @property
     def refunded_total(self):
-        return sum((refund.amount for refund in self.refunds), ZERO)
+        return self.total.refunded_total
 
     @property
     def net(self):
-        return self.total.total - self.cancelled_total - self.refunded_total
+        return self.total.net
 
     def entries(self):
         rows = self.payments().select_related("student__user", "received_by").order_by("pk")
@@ -191,7 +235,7 @@ def receipts_on(on, person=None):
     return payments if person is None else payments.filter(received_by=person)
 
 
-def _cancellation(payment, *, by, **fields):
+def _cancellation(payment, *, by, holder, **fields):
     student = payment.student
     return Cancellation(
         payment_id=payment.pk,
@@ -199,8 +243,9 @@ def _cancellation(payment, *, by, **fields):
         paid_on=payment.paid_on,
         student=student.user.full_name,
         admission_number=student.admission_number,
-        by=by and by.pk,
         by_name=by and by.full_name,
+        holder=holder and holder.pk,
+        holder_name=holder and holder.full_name,
         **fields,
     )
 

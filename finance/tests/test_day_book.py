@@ -79,16 +79,40 @@ def test_day_book_shows_receipts_by_person_and_mode(client_of, admin, clerk, day
     )
 
 
+def test_received_by_person_is_less_cancelled_and_refunded(client_of, admin, day):
+    anita, bina = client_of(admin).get(BOOK).context["book"].received
+
+    assert (anita.net, anita.net_of("cash"), anita.net_of("upi")) == (
+        rupees("130.00"),
+        rupees("90.00"),
+        rupees("40.00"),
+    )
+    # Anita cancelled it, but the ₹5 were in no drawer other than Bina's.
+    assert (bina.total, bina.cancelled_total, bina.net) == (
+        rupees("65.00"),
+        rupees("5.00"),
+        rupees("60.00"),
+    )
+
+
+def test_person_with_refunds_only_is_in_received_by(admin, clerk):
+    with time_machine.travel(MONDAY, tick=False):
+        payment = paid(student=enrolled(fee="50.00").student, amount="50.00", by=admin)
+    with time_machine.travel(MONDAY + DAY, tick=False):
+        refund(payment, "20.00", by=clerk)
+
+    (bina,) = DayBook((MONDAY + DAY).date()).received
+    assert (bina.name, bina.receipts, bina.net_of("cash")) == ("Bina Desk", 0, rupees("-20.00"))
+
+
 def test_day_book_of_one_person_has_their_entries_only(client_of, admin, clerk, day):
     client = client_of(admin)
 
     context = client.get(BOOK, {"person": clerk.pk}).context
-    assert ([row.name for row in context["book"].received], context["book"].cancellations) == (
-        ["Bina Desk"],
-        [],
-    )
-    assert len(context["payments"]) == 2
-    assert client.get(BOOK, {"person": admin.pk}).context["book"].net == rupees("125.00")
+    assert [row.name for row in context["book"].received] == ["Bina Desk"]
+    assert [row.number for row in context["book"].cancellations] == [str(day["wrong"])]
+    assert (len(context["payments"]), context["book"].net) == (2, rupees("60.00"))
+    assert client.get(BOOK, {"person": admin.pk}).context["book"].net == rupees("130.00")
     assert client.get(BOOK, {"person": "9" * 30, "on": "2026-02-31"}).context["book"].net == rupees(
         "190.00"
     )
