@@ -1,7 +1,5 @@
 from collections import defaultdict
 
-from django.db.models import Q
-
 from .models import Batch, Enrollment
 from .timetable import Timetable
 
@@ -13,19 +11,19 @@ def personal_timetable(user, first, last):
         "batch", "enrolled_on", "ended_on"
     ):
         enrollments[enrollment.batch_id].append(enrollment)
-    batches = Batch.objects.running(first, last).filter(Q(instructor=user) | Q(pk__in=enrollments))
+    batches = Batch.objects.owned_by(user.pk).running(first, last)
     batches = batches.select_related("course", "instructor").order_by("name", "pk")
-    return PersonalTimetable(user, enrollments, batches, first, last)
+    return PersonalTimetable(enrollments, batches, first, last)
 
 
 class PersonalTimetable(Timetable):
-    def __init__(self, user, enrollments, batches, first, last):
-        self._user, self._enrollments = user, enrollments
+    def __init__(self, enrollments, batches, first, last):
+        self._enrollments = enrollments
         super().__init__(batches, first, last)
 
     def all_on(self, batch, day):
-        if batch.instructor_id == self._user.pk:
-            return super().all_on(batch, day)
-        if any(enrollment.covers(day) for enrollment in self._enrollments[batch.pk]):
+        enrollments = self._enrollments.get(batch.pk)
+        # Who teaches the batch has all classes.
+        if enrollments is None or any(enrollment.covers(day) for enrollment in enrollments):
             return super().all_on(batch, day)
         return []

@@ -19,7 +19,8 @@ class EnrollmentStatus(models.TextChoices):
 
 class EnrollmentQuerySet(ScopedQuerySet):
     def owned_by(self, user_id):
-        return self.filter(Q(student=user_id) | Q(batch__instructor=user_id))
+        instructor = User.objects.instructor(user_id)
+        return self.filter(Q(student=user_id) | Q(batch__instructor__in=instructor))
 
     def active(self):
         return self.filter(status=EnrollmentStatus.ACTIVE)

@@ -87,6 +87,15 @@ def test_feed_contains_own_classes(client, instructor):
     assert second["DTSTART"] == "20260610T170000"
 
 
+def test_feed_contains_no_classes_of_a_batch_once_the_role_cannot_teach(client, instructor):
+    batch_of_june("Wed 17:00-18:30", instructor=instructor)
+    assert len(read(client, instructor)) == 4
+
+    instructor.groups.get().permissions.remove(Permission.objects.get(codename="teach_batch"))
+
+    assert read(client, instructor) == []
+
+
 def test_student_feed_contains_classes_while_enrolled(client):
     batch = batch_of_june("Mon, Wed 17:00-18:30")
     enrollment = EnrollmentFactory(batch=batch, enrolled_on=june(24))

@@ -132,6 +132,13 @@ def change_role(person, group, *, by):
     return membership
 
 
+def batches_without_teacher(person):
+    """Return the batches, not over yet, of a person whose role cannot teach."""
+    if User.objects.instructor(person.pk).exists():
+        return []
+    return list(person.batches_taught.not_over(timezone.localdate()))
+
+
 def check_can_deactivate(person, *, by):
     if person.pk == by.pk:
         raise ValidationError("You cannot deactivate yourself. Ask another Admin.")

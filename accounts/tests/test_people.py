@@ -4,6 +4,7 @@ import re
 import pytest
 import time_machine
 from django.contrib.auth.models import Group, Permission
+from django.contrib.messages import get_messages
 from django.core import mail
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.urls import reverse
@@ -478,6 +479,47 @@ def test_nobody_can_change_their_own_role(client_of, admin):
         == "You cannot change your own role. Ask another Admin."
     )
     assert Membership.objects.get(user=admin).group.name == ADMIN
+
+
+def test_former_instructor_sees_no_students_of_a_batch_that_still_names_them(
+    client_of, admin, instructor, student
+):
+    batch = BatchFactory(name="JEE morning", instructor=instructor)
+    EnrollmentFactory(student=student, batch=batch)
+    BatchFactory(
+        name="JEE of last year",
+        instructor=instructor,
+        starts_on=timezone.localdate() - datetime.timedelta(days=400),
+        ends_on=timezone.localdate() - datetime.timedelta(days=40),
+    )
+    pages = [
+        page("detail", student.user),
+        reverse("dashboards:student-page", args=[student.pk]),
+        reverse("academics:student-enrollment", args=[student.pk]),
+        batch.get_absolute_url(),
+        reverse("dashboards:instructor-dashboard"),
+    ]
+    assert [client_of(instructor).get(url).status_code for url in pages] == [200] * 5
+
+    role = user_with("academics.view_batch", "finance.view_payment").role
+    response = change_role(client_of(admin), instructor, role)
+
+    messages = [str(message) for message in get_messages(response.wsgi_request)]
+    assert messages[1:] == [
+        "Imran Khan is still the instructor of JEE morning, but the new role cannot teach. "
+        "Choose another instructor."
+    ]
+    instructor = User.objects.get(pk=instructor.pk)
+    assert [client_of(instructor).get(url).status_code for url in pages] == [404] * 4 + [403]
+    assert client_of(instructor).get(page("detail", instructor)).status_code == 200
+
+
+def test_new_role_that_can_teach_warns_of_nothing(client_of, admin, instructor):
+    BatchFactory(instructor=instructor)
+
+    response = change_role(client_of(admin), instructor, ADMIN)
+
+    assert len(list(get_messages(response.wsgi_request))) == 1
 
 
 def test_role_student_can_be_neither_given_nor_taken(client_of, admin, instructor, student):

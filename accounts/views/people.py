@@ -12,6 +12,7 @@ from accounts.services import emails, invitations
 from accounts.services.people import (
     activate,
     add_person,
+    batches_without_teacher,
     change_role,
     check_can_change_role,
     deactivate,
@@ -244,6 +245,7 @@ def person_role(request, pk):
             add_errors(form, error)
         else:
             messages.success(request, f"{person} is now {form.cleaned_data['role']}.")
+            _warn_of_batches(request, person)
             return redirect(person)
     context = {
         "person": person,
@@ -252,6 +254,17 @@ def person_role(request, pk):
         "email_entry": person.email and last_email_change(person),
     }
     return render(request, "accounts/people/role.html", context)
+
+
+def _warn_of_batches(request, person):
+    if batches := batches_without_teacher(person):
+        names = ", ".join(map(str, batches[:3]))
+        more = f" and {len(batches) - 3} more" if len(batches) > 3 else ""
+        messages.warning(
+            request,
+            f"{person} is still the instructor of {names}{more}, but the new role cannot teach. "
+            "Choose another instructor.",
+        )
 
 
 @asks_again()

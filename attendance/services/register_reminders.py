@@ -25,7 +25,7 @@ def send_register_reminders(now, *, dry_run=False):
     """
     rows = [row for row in missing_registers(now, days=days_back()) if row.instructor_id]
     rows.sort(key=lambda row: (row.instructor_id, row.day, row.batch))
-    people = User.objects.filter(is_active=True).in_bulk({row.instructor_id for row in rows})
+    people = User.objects.able_to_teach().in_bulk({row.instructor_id for row in rows})
     today = timezone.localdate(now)
     reminders = RegisterReminder.objects.filter(sent_on=today)
     reminded = set(reminders.values_list("instructor", flat=True))

@@ -15,7 +15,7 @@ from academics.tests.factories import (
     EnrollmentFactory,
     HolidayFactory,
 )
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, user_with
 from attendance.models import RegisterReminder
 from attendance.queries import missing_registers
 from attendance.queries.missing_registers import days_back
@@ -245,6 +245,8 @@ def test_each_instructor_gets_one_email_a_day(mails, instructor):
     batch_on(1, name="Other", instructor=UserFactory(full_name="Zoya", email=""), starts_on=MONDAY)
     batch_on(1, name="Left", instructor=UserFactory(is_active=False), starts_on=MONDAY)
     batch_on(1, name="Nobody", instructor=None, starts_on=MONDAY)
+    front_desk = user_with("accounts.see_whole_institute")
+    batch_on(1, name="Cannot teach", instructor=front_desk, starts_on=MONDAY)
 
     assert remind() == [
         "Imran Khan, 2 missing registers: email sent.",

@@ -9,7 +9,7 @@ from academics.timetable import Timetable
 
 def change_classes(academy):
     first = academy.today + datetime.timedelta(days=1)
-    batches = Batch.objects.taught_by(academy.instructors[0]).running(first).order_by("pk")
+    batches = Batch.objects.taught_by(academy.instructors[0].pk).running(first).order_by("pk")
     timetable = Timetable(batches, first, first + datetime.timedelta(days=13))
     by = academy.owner
     for place, batch in enumerate(timetable.batches):

@@ -70,6 +70,7 @@ WALKERS = [
     "teaching clerk",
     pytest.param("studying clerk", marks=pytest.mark.size),
     pytest.param("clerk without a batch", marks=pytest.mark.size),
+    pytest.param("former instructor", marks=pytest.mark.size),
 ]
 
 
@@ -85,10 +86,10 @@ def with_role(person, name):
     return User.objects.get(pk=person.pk)
 
 
-def clerk_role():
+def clerk_role(name="Branch clerk", *, without=()):
     """Every permission but that for the whole institute."""
-    role, _ = Group.objects.get_or_create(name="Branch clerk")
-    role.permissions.set(Permission.objects.exclude(codename="see_whole_institute"))
+    role, _ = Group.objects.get_or_create(name=name)
+    role.permissions.set(Permission.objects.exclude(codename__in=["see_whole_institute", *without]))
     return role.name
 
 
@@ -100,6 +101,9 @@ def walker(name, ours):
         "teaching clerk": lambda: with_role(ours.teacher, clerk),
         "studying clerk": lambda: with_role(ours.student.user, clerk),
         "clerk without a batch": lambda: UserFactory(role=clerk),
+        "former instructor": lambda: with_role(
+            ours.teacher, clerk_role("Former instructor", without=["teach_batch"])
+        ),
     }[name]()
 
 
@@ -319,6 +323,22 @@ def test_admin_finds_on_the_walk_what_is_hidden_from_others(halves, admin):
     named = {text for text in walk.hidden if text.startswith(("Kestrel ", "kestrel.", "CM/"))}
     assert len(named) > 40
     assert named - walk.found == set()
+
+
+# People whose role cannot teach any more -------------------------------------------------------
+
+
+def test_former_instructor_has_no_rows_of_the_batches_that_still_name_them(halves):
+    ours, _ = halves
+    person = walker("former instructor", ours)
+
+    owned = {
+        model.__name__
+        for model in scope.tables()
+        if model not in scope.SHARED and scope.visible_rows(model, person).exists()
+    }
+
+    assert owned == {"User", "Membership", "RegisterReminder"}
 
 
 # Sums, choices and ids in forms ----------------------------------------------------------------

@@ -5,8 +5,9 @@ from coachmaster.core.compiled import compiled
 
 def teaches(user):
     """Return whether the user has an instructor dashboard."""
-    is_instructor = user.has_perm("academics.teach_batch") and not sees_whole_institute(user)
-    return is_instructor or Batch.objects.taught_by(user).exists()
+    return user.has_perm("academics.teach_batch") and (
+        not sees_whole_institute(user) or Batch.objects.taught_by(user.pk).exists()
+    )
 
 
 @compiled  # 0.5 ms instead of 3.0

@@ -73,7 +73,7 @@ def test_demo_has_every_status(today):
     )
     classes = [
         one.batch
-        for one in held_classes(Batch.objects.taught_by(academy.instructors[0]), today, today)
+        for one in held_classes(Batch.objects.taught_by(academy.instructors[0].pk), today, today)
     ]
     assert len(classes) == 2
     assert Sheet.objects.filter(held_on=today, batch__in=classes).count() == 1
