@@ -66,6 +66,8 @@ PERMISSIONS = {
         "finance.add_concession",
         "finance.change_concession",
         "finance.approve_concession",
+        "finance.view_approvallimit",
+        "finance.change_approvallimit",
         "finance.view_payment",
         "finance.add_payment",
         "finance.view_reversal",

@@ -7,6 +7,7 @@ from coachmaster.core.money import display as rupees
 
 from .models import (
     Account,
+    ApprovalLimit,
     BulkAction,
     BulkActionRow,
     Charge,
@@ -97,6 +98,12 @@ class ConcessionAdmin(MoneyAdmin):
         ("cancelled_on", admin.EmptyFieldListFilter),
     ]
     search_fields = ["student__user__search_text", "reason"]
+
+
+@admin.register(ApprovalLimit)
+class ApprovalLimitAdmin(MoneyAdmin):
+    list_display = ["group", "gives_up_to", "approves_up_to"]
+    list_select_related = ["group"]
 
 
 class FeePlanPartInline(admin.TabularInline):

@@ -24,15 +24,20 @@ PAYMENTS = [
     ),
 ]
 
+#: Rows are PendingConcessions.
 CONCESSIONS = [
-    ExportColumn("Student", CellType.TEXT, lambda row: row.student.user.full_name),
-    ExportColumn("Admission number", CellType.TEXT, lambda row: row.student.admission_number),
-    ExportColumn("Kind", CellType.TEXT, lambda row: row.get_kind_display()),
-    ExportColumn("Reason", CellType.TEXT, lambda row: row.reason),
-    ExportColumn("Charge", CellType.TEXT, lambda row: row.charge),
-    ExportColumn("Requested", CellType.DATETIME, lambda row: row.asked_at),
-    ExportColumn("Requested by", CellType.TEXT, lambda row: row.asked_by),
-    ExportColumn("Amount", CellType.AMOUNT, lambda row: row.total),
+    ExportColumn("Student", CellType.TEXT, lambda row: row.concession.student.user.full_name),
+    ExportColumn(
+        "Admission number", CellType.TEXT, lambda row: row.concession.student.admission_number
+    ),
+    ExportColumn("Kind", CellType.TEXT, lambda row: row.concession.get_kind_display()),
+    ExportColumn("Reason", CellType.TEXT, lambda row: row.concession.reason),
+    ExportColumn("Charge", CellType.TEXT, lambda row: row.concession.charge),
+    ExportColumn("Requested", CellType.DATETIME, lambda row: row.concession.asked_at),
+    ExportColumn("Requested by", CellType.TEXT, lambda row: row.concession.asked_by),
+    ExportColumn("Amount", CellType.AMOUNT, lambda row: row.amount),
+    ExportColumn("With earlier concessions", CellType.AMOUNT, lambda row: row.total),
+    ExportColumn("Approval by", CellType.TEXT, lambda row: row.roles_label),
 ]
 
 REFUNDS_DUE = [

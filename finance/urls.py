@@ -8,6 +8,7 @@ from coachmaster.core.querysets import SEE_WHOLE_INSTITUTE
 from finance.services.reminders import FEE_REMINDERS
 
 from .views import (
+    approval_limits,
     batch_enrollments,
     bulk_actions,
     charges,
@@ -99,6 +100,13 @@ urlpatterns = [
         "concessions/<int:pk>/cancel/",
         requires("finance.change_concession")(concessions.concession_cancel),
         name="concession-cancel",
+    ),
+    path(
+        "institute/approval-limits/",
+        requires([SEE_WHOLE_INSTITUTE, "finance.change_approvallimit"])(
+            approval_limits.approval_limits
+        ),
+        name="approval-limits",
     ),
     path(
         "charges/<int:pk>/waive/",

@@ -58,6 +58,9 @@ class InstituteForm(EditForm):
         self.fields["state"].choices = [("", "Choose a state"), *State.choices]
         for name in ("concession_limit", "bounce_charge"):
             self.fields[name].allow_zero = True
+        self.fields[
+            "concession_limit"
+        ].help_text = "A larger concession must be approved. A role can have a limit of its own."
         self.fields["gstin"] = GstinField(
             label="GSTIN",
             max_length=20,

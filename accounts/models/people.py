@@ -20,7 +20,6 @@ from coachmaster.core.fields import (
     PhoneField,
     SingleLineField,
 )
-from coachmaster.core.history import records_since
 from coachmaster.core.querysets import (
     SEE_WHOLE_INSTITUTE,
     ScopedQuerySet,
@@ -76,12 +75,6 @@ class UserQuerySet(ScopedQuerySet):
     def with_permission(self, codename):
         members = Membership.objects.filter(group__permissions__codename=codename)
         return self.filter(is_active=True, pk__in=members.values("user"))
-
-    def with_permission_since(self, codename, moment):
-        """Include people who were deactivated, or lost the permission, after ``moment``."""
-        members = records_since(Membership, moment).filter(group__permissions__codename=codename)
-        active = records_since(self.model, moment).filter(is_active=True)
-        return self.filter(pk__in=members.values("user"), id__in=active.values("id"))
 
     def able_to_teach(self):
         return self.with_permission("teach_batch")

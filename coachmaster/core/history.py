@@ -18,6 +18,8 @@ class Change:
     label: str
     fields: list
     sentence: str = ""
+    #: The record that was changed, if the list is about several.
+    subject: str = ""
 
 
 def records_since(model, moment):
@@ -29,22 +31,26 @@ def records_since(model, moment):
     return model.history.filter(~Exists(later))
 
 
-def recent_changes(*histories, limit=20):
-    """Return the last changes in histories of django-simple-history, newest first."""
+def recent_changes(*histories, limit=20, subject=None):
+    """Return the last changes in histories of django-simple-history, newest first.
+
+    With ``subject``, a function that names the record of a row, the fields of an added record are
+    shown too.
+    """
     found = []
     for history in histories:
         newest = history.select_related("history_user").order_by("-history_date", "-history_id")
         rows = list(newest[: limit + 1])
         for place, row in enumerate(rows):
-            if change := _change(row, rows[place + 1 :]):
+            if change := _change(row, rows[place + 1 :], subject):
                 found.append(change)
     return sorted(found, key=lambda change: change.at, reverse=True)[:limit]
 
 
-def _change(row, older_rows):
+def _change(row, older_rows, subject):
     meta = type(row).instance_type._meta
     if row.history_type == "+":
-        fields = []
+        fields = _changed_fields(type(row)(), row) if subject else []
     else:
         pk = meta.pk.attname
         same = (old for old in older_rows if getattr(old, pk) == getattr(row, pk))
@@ -54,14 +60,17 @@ def _change(row, older_rows):
     if not (fields or sentence or row.history_type == "+"):
         return None
     label = capfirst(meta.verbose_name)
-    return Change(row.history_date, row.history_user, label, fields, sentence)
+    name = subject(row) if subject else ""
+    return Change(row.history_date, row.history_user, label, fields, sentence, name)
 
 
 def _changed_fields(before, row):
     return [
         (capfirst(field.verbose_name), _display(before, field), _display(row, field))
         for field in row.tracked_fields
-        if field.editable and getattr(before, field.attname) != getattr(row, field.attname)
+        if field.editable
+        and field.attname != row.instance_type._meta.pk.attname
+        and getattr(before, field.attname) != getattr(row, field.attname)
     ]
 
 

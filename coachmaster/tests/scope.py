@@ -35,6 +35,7 @@ from coachmaster.core.fields import MoneyField
 from coachmaster.core.money import display, plain
 from coachmaster.imports import services as imports
 from finance.models import (
+    ApprovalLimit,
     Charge,
     DayClose,
     FeePlan,
@@ -54,7 +55,17 @@ DAY = datetime.timedelta(days=1)
 APPS = ["accounts", "academics", "finance", "attendance", "imports"]
 
 #: Tables whose rows belong to nobody: the same for everybody who has the permission.
-SHARED = {Course, Holiday, FeePlan, FeePlanPart, LateFeeRule, Institute, Letterhead, SignInRules}
+SHARED = {
+    ApprovalLimit,
+    Course,
+    FeePlan,
+    FeePlanPart,
+    Holiday,
+    Institute,
+    LateFeeRule,
+    Letterhead,
+    SignInRules,
+}
 
 
 # Two halves ------------------------------------------------------------------------------------

@@ -110,6 +110,7 @@ GET  finance:concession-ask        login  200   403     403      403     403    
 GET  finance:receipt-start         login  302   403     403      403     403      403
 GET  finance:concession-list       login  200   403     403      403     403      403
 GET  finance:concession-approve    login  200   403     403      403     403      403
+GET  finance:approval-limits       login  200   403     403      403     403      403
 GET  finance:concession-cancel     login  200   403     403      403     403      403
 GET  finance:late-fee-waive        login  200   403     403      403     403      403
 GET  finance:student-charge        login  200   403     403      403     403      403

@@ -101,6 +101,7 @@ finance.add_payment              finance:payment-create, finance:payment-suggest
 finance.add_refund               finance:refund-create
 finance.add_reversal             finance:payment-bounce, finance:payment-void
 finance.approve_concession       finance:concession-approve
+finance.change_approvallimit     finance:approval-limits
 finance.change_charge            finance:charge-cancel, finance:installments-change
 finance.change_concession        finance:concession-cancel
 finance.change_feeplan           finance:plan-update

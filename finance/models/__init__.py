@@ -1,3 +1,4 @@
+from .approval_limits import ApprovalLimit
 from .bulk_actions import BulkAction, BulkActionKind, BulkActionRow
 from .charges import Charge, ChargeKind
 from .concessions import Concession, ConcessionKind

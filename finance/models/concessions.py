@@ -13,7 +13,7 @@ from coachmaster.core.constraints import (
 from coachmaster.core.fields import BoundedDateField, MoneyField, SingleLineField
 
 from .charges import Charge
-from .querysets import OwnRowsQuerySet, sum_of
+from .querysets import OwnRowsQuerySet
 
 
 class ConcessionKind(models.TextChoices):
@@ -47,10 +47,6 @@ class ConcessionQuerySet(OwnRowsQuerySet):
 
     def one_per_concession(self):
         return self.filter(~Exists(self.filter(token=OuterRef("token"), pk__lt=OuterRef("pk"))))
-
-    def with_total(self):
-        rows = Concession.objects.filter(token=OuterRef("token"), charge__cancelled_on=None)
-        return self.annotate(total=sum_of(rows, by="token"))
 
 
 class Concession(models.Model):

@@ -1,7 +1,7 @@
 """A concession has one row for each charge, with a common token."""
 
-import datetime
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,17 +10,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from academics.models import Enrollment, Institute
-from accounts.models import StudentProfile, User
+from academics.models import Enrollment
+from accounts.models import StudentProfile
 from coachmaster.core.money import ZERO, display, share, split_in_proportion
 from finance.balances import refresh_accounts
 from finance.ledger import fee_status
 from finance.locks import lock_account
 from finance.models import Concession
 
-#: People who could approve count for that long after they left, so that nobody deactivates the
-#: others for a moment.
-APPROVERS_LEFT = datetime.timedelta(days=30)
+from .approval_limits import Approvers, ConcededTotals, needs_approval
 
 
 def siblings(student):
@@ -45,7 +43,7 @@ def first_siblings(student, user):
 def request_concession(*, student, charges, kind, reason, by, amount=None, percent=None, token=""):
     """Reduce the unpaid amount of ``charges`` by ``amount`` rupees or by ``percent``.
 
-    It waits for approval if the concessions on the enrollment exceed the limit of the institute.
+    It waits for approval if the concessions on the enrollment exceed the limit of the role.
     The same ``token`` returns the rows of the first request.
     """
     if not reason:
@@ -57,9 +55,8 @@ def request_concession(*, student, charges, kind, reason, by, amount=None, perce
     lines = _unpaid_lines(status, charges)
     amount = _checked_amount(lines, amount, percent)
     parts = split_in_proportion(amount, [line.unpaid for line in lines])
-    is_approved = (
-        amount + _conceded_before(status, lines) <= Institute.objects.current().concession_limit
-    )
+    charges = [line.charge for line in lines]
+    total = amount + ConcededTotals([student.pk]).on_enrollments_of(charges)
     token = token or secrets.token_urlsafe(24)
     rows = [
         Concession(
@@ -74,7 +71,7 @@ def request_concession(*, student, charges, kind, reason, by, amount=None, perce
         for line, part in zip(lines, parts, strict=True)
         if part > ZERO
     ]
-    if is_approved:
+    if not needs_approval(total, by=by):
         _set_approved(rows, by)
     for row in rows:
         row.clean_fields(exclude=["student", "charge", "asked_by", "approved_by"])
@@ -89,27 +86,6 @@ def _unpaid_lines(status, charges):
     if not lines:
         raise ValidationError("These charges are paid, so no concession is possible.")
     return lines
-
-
-def _conceded_before(status, lines):
-    """Return the concessions on all charges of the enrollments, late fees included.
-
-    They count, so that several small concessions cannot exceed the limit. So do those of
-    enrollments before and after a transfer.
-    """
-    first = _first_enrollments(lines[0].charge.student_id)
-    enrollments = {first.get(line.charge.enrollment_id) for line in lines}
-    charges = [line for line in status.lines if first.get(line.charge.enrollment_id) in enrollments]
-    return sum((line.conceded for line in charges), ZERO)
-
-
-def _first_enrollments(student_id):
-    """Map the id of each enrollment to the one that transfers started from, often itself."""
-    first: dict[int | None, int] = {}
-    pairs = Enrollment.objects.filter(student=student_id).order_by("pk")
-    for pk, before in pairs.values_list("pk", "transferred_from"):
-        first[pk] = first.get(before, pk)
-    return first
 
 
 def _checked_amount(lines, amount, percent):
@@ -146,23 +122,15 @@ def _locked_rows(token):
 
 
 def check_can_approve(rows, *, by):
-    """Raise ValidationError if ``by`` requested the concession and others may approve it."""
+    """Raise ValidationError if ``by`` requested the concession or it exceeds their limit."""
     if not all(row.is_waiting for row in rows):
         raise ValidationError("This concession is already approved or declined.")
-    if rows[0].asked_by_id != by.pk:
-        return
-    others = User.objects.exclude(pk=by.pk)
-    if others.with_permission("approve_concession").exists():
-        raise ValidationError(
-            "You requested this concession yourself. Ask another person to approve it."
-        )
-    since = timezone.now() - APPROVERS_LEFT
-    if others.with_permission_since("approve_concession", since).exists():
-        raise ValidationError(
-            "You requested this concession yourself, and the others who could approve it were "
-            f"deactivated or got another role in the last {APPROVERS_LEFT.days} days. "
-            "Ask a new Admin to approve it, or wait."
-        )
+    before = ConcededTotals([rows[0].student_id]).on_enrollments_of(row.charge for row in rows)
+    reason = Approvers(by).reason_not_allowed(
+        total=sum((row.amount for row in rows), before), asked_by_id=rows[0].asked_by_id
+    )
+    if reason:
+        raise ValidationError(reason)
 
 
 @transaction.atomic
@@ -202,9 +170,46 @@ def cancel_concession(*, token, reason, by):
 
 
 @dataclass
+class PendingConcession:
+    """A concession that waits; ``concession`` is its first row."""
+
+    concession: Concession
+    amount: Decimal
+    #: The amount with the earlier concessions on the enrollment.
+    total: Decimal
+    approving_roles: list
+    #: Why the user may not approve it, or "".
+    reason_not_allowed: str
+
+    @property
+    def roles_label(self):
+        return " or ".join(map(str, self.approving_roles))
+
+
+def pending_concessions(rows, user):
+    """Return a PendingConcession for each of ``rows``, the first ones of concessions."""
+    own_rows = defaultdict(list)
+    tokens = [row.token for row in rows]
+    for row in Concession.objects.waiting().filter(token__in=tokens).select_related("charge"):
+        own_rows[row.token].append(row)
+    conceded = ConcededTotals({row.student_id for row in rows})
+    approvers = Approvers(user)
+    pending = []
+    for row in rows:
+        amount = sum((part.amount for part in own_rows[row.token]), ZERO)
+        charges = [part.charge for part in own_rows[row.token]]
+        total = amount + conceded.on_enrollments_of(charges)
+        reason = approvers.reason_not_allowed(total=total, asked_by_id=row.asked_by_id)
+        roles = approvers.roles_for(total)
+        pending.append(PendingConcession(row, amount, total, roles, reason))
+    return pending
+
+
+@dataclass
 class ConcessionRecord:
     rows: list[Concession]
     before: Decimal
+    pending: PendingConcession | None = None
 
     @property
     def first(self):
@@ -219,11 +224,15 @@ class ConcessionRecord:
         return self.before - self.amount
 
     @property
+    def is_pending(self):
+        return self.first.is_waiting and not self.has_lapsed
+
+    @property
     def has_lapsed(self):
         return all(row.charge.cancelled_on for row in self.rows)
 
 
-def concession_history(student):
+def concession_history(student, user):
     related = "charge__enrollment__batch", "asked_by", "approved_by", "cancelled_by"
     rows = Concession.objects.filter(student=student).select_related(*related)
     groups = {}
@@ -234,6 +243,11 @@ def concession_history(student):
         ConcessionRecord(rows=group, before=_amount_before(group, all_rows))
         for group in groups.values()
     ]
+    waiting = {record.first.token: record for record in records if record.is_pending}
+    if waiting:
+        first_rows = [record.first for record in waiting.values()]
+        for pending in pending_concessions(first_rows, user):
+            waiting[pending.concession.token].pending = pending
     return records[::-1]
 
 

@@ -4,7 +4,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from academics.models import Institute
 from accounts.models import student_or_404
 from coachmaster.core.forms import add_errors
 from coachmaster.core.money import ZERO, display
@@ -16,6 +15,7 @@ from finance.forms.student_picker import IdField
 from finance.ledger import fee_status
 from finance.models import Charge, ChargeKind, Concession, ConcessionKind
 from finance.services import concessions
+from finance.services.approval_limits import Approvers
 
 CONCESSION_FIELDS = ("amount", "percent", "kind", "reason", "token")
 
@@ -49,7 +49,7 @@ def concession_create(request, pk):
         context={
             "student": student,
             "siblings": siblings,
-            "limit": Institute.objects.current().concession_limit,
+            "approval_notice": Approvers(request.user).notice,
         },
     )
 
@@ -94,9 +94,7 @@ def _report_concession(request, rows):
 
 def concession_list(request):
     """List the concessions that are pending approval."""
-    pending = (
-        Concession.objects.visible_to(request.user).waiting().one_per_concession().with_total()
-    )
+    pending = Concession.objects.visible_to(request.user).waiting().one_per_concession()
     return list_page(
         request,
         pending.select_related("student__user", "charge__enrollment__batch", "asked_by"),
@@ -105,7 +103,7 @@ def concession_list(request):
         default_sort="asked",
         export=CONCESSIONS,
         filename="pending-concessions",
-        context=lambda: {"limit": Institute.objects.current().concession_limit},
+        as_rows=lambda rows: concessions.pending_concessions(rows, request.user),
     )
 
 
@@ -208,7 +206,7 @@ def late_fee_waive(request, pk):
         request,
         form,
         title=f"Waive late fee of {display(unpaid)} for {student}",
-        lead=str(charge),
+        lead=f"{charge}. {Approvers(request.user).notice}",
         submit="Waive late fee",
         back=_fees_url(student),
         back_label=f"Fees of {student}",

@@ -30,7 +30,7 @@ def student_fees(request, pk):
             "pay": pay,
             "code": qr_svg(pay.link, title="QR code to pay by UPI") if pay else "",
             "unpaid_enrollments": fees.unpaid_enrollments,
-            "concessions": concession_history(student) if may_see_concessions else [],
+            "concessions": concession_history(student, request.user) if may_see_concessions else [],
             "cancelled": Charge.objects.filter(student=student).cancelled(),
         },
     )

@@ -9,6 +9,7 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.dates import format_date
 from coachmaster.core.money import ZERO, display, split_in_proportion
 from finance.models import Charge, ChargeKind, Concession, ConcessionKind
+from finance.services.approval_limits import limits_of
 from finance.services.bulk_enrollments import BulkEnrollment
 
 from .columns import installments_of
@@ -50,9 +51,10 @@ def _existing_enrollments(student_ids):
 
 
 def _enroll(balances, bulk, result, *, by):
-    created, concessions = [], []
+    created, concessions, limits = [], [], limits_of(by)
     for balance in balances:
         try:
+            _check_limit(balance, limits)
             installments, shares = _installments_and_shares(balance)
             is_reduced = balance["agreed_fee"] < balance.batch.course.total_fee
             enrollment = bulk.enroll(
@@ -75,6 +77,13 @@ def _enroll(balances, bulk, result, *, by):
     result.created_ids += [enrollment.pk for enrollment in created]
     for chunk in in_chunks(concessions):
         _create_concessions(chunk, by)
+
+
+def _check_limit(row, limits):
+    if not limits.may_approve(row.get("concession", ZERO)):
+        most = display(limits.approves_up_to)
+        message = f"Your role approves concessions up to {most}. Ask somebody who approves more."
+        raise ValidationError({"concession": message})
 
 
 def _installments_and_shares(row):
