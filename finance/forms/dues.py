@@ -14,7 +14,7 @@ class DuesFilter(FilterForm):
     batch = forms.TypedChoiceField(coerce=int, empty_value=None)
     instructor = forms.TypedChoiceField(coerce=int, empty_value=None)
     age = forms.ChoiceField(
-        label="Oldest due",
+        label="With dues",
         choices=[("", "Any"), *((age.key, age.label) for age in [OVERDUE, *AGE_GROUPS])],
     )
     due_before = DateFormField(label="Due before")

@@ -12,7 +12,8 @@ from .reminders import FeeReminder
 
 class AccountQuerySet(OwnRowsQuerySet):
     def with_dues(self):
-        return self.filter(balance__gt=0)
+        # The second condition lets the database read them in the order of their due dates.
+        return self.filter(balance__gt=0, first_due_on__isnull=False)
 
     def overdue(self, on):
         return self.filter(first_due_on__lt=on)

@@ -18,7 +18,7 @@ from coachmaster.core.phones import whatsapp_number
 from finance.due_amounts import DueAmounts
 from finance.models import Account, Charge
 
-from .age_groups import AGE_GROUPS, OVERDUE_GROUPS, age_group
+from .age_groups import AGE_GROUPS, OVERDUE, OVERDUE_GROUPS, age_group
 
 DAY = datetime.timedelta(days=1)
 
@@ -44,20 +44,27 @@ class CurrentDues:
     def find(self, *, search="", enrollment=None, age=None, due_before=None, at_least=None):
         """Find students with dues who match all given filters.
 
-        ``enrollment`` is a dictionary of lookups. ``age`` is the AgeGroup of the oldest unpaid
-        charge.
+        ``enrollment`` is a dictionary of lookups. ``age`` is an AgeGroup of unpaid charges.
         """
         accounts = self._of_students(Account.objects.with_dues(), search, enrollment)
-        if age and age.min_days is not None:
-            accounts = accounts.filter(first_due_on__lte=self.on - age.min_days * DAY)
-        if age and age.max_days is not None:
-            accounts = accounts.filter(first_due_on__gte=self.on - age.max_days * DAY)
+        if age:
+            accounts = self._with_charges_of(age, accounts)
         if due_before:
             accounts = accounts.filter(first_due_on__lt=due_before)
         if at_least:
             accounts = accounts.filter(balance__gte=at_least)
         is_filtered = any([search, enrollment, age, due_before, at_least, self.user_id])
         return DuesResults(self, accounts, is_filtered=is_filtered)
+
+    def _with_charges_of(self, age, accounts):
+        if age is OVERDUE:
+            return accounts.overdue(self.on)
+        charges = Charge.objects.unpaid()
+        if age.min_days is not None:
+            charges = charges.filter(due_on__lte=self.on - age.min_days * DAY)
+        if age.max_days is not None:
+            charges = charges.filter(due_on__gte=self.on - age.max_days * DAY)
+        return accounts.filter(pk__in=charges.order_by().values("student"))
 
     def _of_students(self, rows, search, enrollment):
         rows = rows.restricted_to(self.user_id)
@@ -146,10 +153,11 @@ class DuesResults:
 
     def page(self, request):
         ids = self.accounts.values_list("pk", flat=True)
-        return paginate(request, ids, self.dues.sorts, default="-owed", total=self.totals.students)
+        return paginate(request, ids, self.dues.sorts, default="due", total=self.totals.students)
 
     def ids(self):
-        return self.accounts.order_by("-balance", "pk").values_list("pk", flat=True)
+        """Return all students, those with the oldest dues first."""
+        return self.accounts.order_by("first_due_on", "pk").values_list("pk", flat=True)
 
 
 @dataclass
@@ -196,10 +204,6 @@ class StudentDues:
     @property
     def due_now(self):
         return self.amounts.due_now
-
-    @property
-    def age(self):
-        return self._age_of(self.charges[0]) if self.charges else None
 
     def amount_in(self, age):
         amounts = (charge.amount for charge in self.charges if self._age_of(charge) is age)

@@ -32,8 +32,7 @@ class PastDues(CurrentDues):
         rows = self._rows(search, enrollment, [*days, due_before] if due_before else days)
         self._dues_in_paise = {row.student: row.dues for row in rows}
         if age:
-            ages = OVERDUE_GROUPS if age is OVERDUE else [age]
-            rows = [row for row in rows if row.age in ages]
+            rows = [row for row in rows if row.has_charges_of(age)]
         if due_before:
             rows = [row for row in rows if row.dues > row.later[-1]]
         if at_least:
@@ -64,7 +63,8 @@ class PastDues(CurrentDues):
             dues = net - paid.get(student, 0) + refunded.get(student, 0)
             if dues > 0:
                 rows.append(PastDuesRow(student, dues, later))
-        rows.sort(key=attrgetter("dues"), reverse=True)
+        # The due dates themselves are known of the students of a page only.
+        rows.sort(key=lambda row: (-row.oldest, -row.dues, row.student))
         return rows
 
     def _dues_of(self, account):
@@ -102,8 +102,21 @@ class PastDuesRow(NamedTuple):
     later: list
 
     @property
-    def age(self):
-        return AGE_GROUPS[sum(self.dues > later for later in self.later[: len(AGE_GROUPS) - 1])]
+    def amounts(self):
+        """Return the unpaid paise of each AgeGroup."""
+        later = self.later[: len(AGE_GROUPS) - 1]
+        older = [self.dues, *(max(self.dues - amount, 0) for amount in later), 0]
+        return [more - less for more, less in pairwise(older)]
+
+    @property
+    def oldest(self):
+        """Return the place of the oldest AgeGroup."""
+        return sum(self.dues > later for later in self.later[: len(AGE_GROUPS) - 1])
+
+    def has_charges_of(self, age):
+        if age is OVERDUE:
+            return AGE_GROUPS[self.oldest] in OVERDUE_GROUPS
+        return self.amounts[AGE_GROUPS.index(age)] > 0
 
 
 class PastDuesResults:
@@ -131,9 +144,12 @@ class PastDuesResults:
         start, end = max(page.start_index() - 1, 0), page.end_index()
         if sort in ["name", "-name"]:
             ids = islice(self._ids_by_name(sort.removesuffix("name")), start, end)
+        elif sort in ["owed", "-owed"]:
+            rows = sorted(self.rows, key=attrgetter("dues"), reverse=sort == "-owed")
+            ids = [row.student for row in rows[start:end]]
         else:
-            sort = "owed" if sort == "owed" else "-owed"
-            ids = (self.ids()[::-1] if sort == "owed" else self.ids())[start:end]
+            sort = "-due" if sort == "-due" else "due"
+            ids = (self.ids()[::-1] if sort == "-due" else self.ids())[start:end]
         return ListPage(page, list(ids), sort)
 
     def _ids_by_name(self, sign):
@@ -142,4 +158,5 @@ class PastDuesResults:
         return (key for key in accounts.values_list("pk", flat=True).iterator() if key in found)
 
     def ids(self):
+        """Return all students, those with the oldest dues first."""
         return [row.student for row in self.rows]

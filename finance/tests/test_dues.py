@@ -1,6 +1,8 @@
 import csv
 import datetime
+import html
 import io
+import re
 from decimal import Decimal
 
 import pytest
@@ -66,17 +68,18 @@ def listed(client, **filters):
     )
 
 
-def test_largest_dues_come_first_and_add_up_to_the_total(client_of, admin, institute_with_dues):
+def test_oldest_dues_come_first_and_add_up_to_the_total(client_of, admin, institute_with_dues):
     overdue, upcoming, both = institute_with_dues
     client = client_of(admin)
 
-    assert listed(client) == ([both, overdue, upcoming], Decimal("2100.00"), Decimal("1000.00"))
+    assert listed(client) == ([overdue, both, upcoming], Decimal("2100.00"), Decimal("1000.00"))
     assert listed(client, age="overdue") == (
-        [both, overdue],
+        [overdue, both],
         Decimal("1600.00"),
         Decimal("1000.00"),
     )
-    assert listed(client, sort="due")[0] == [overdue, both, upcoming]
+    assert listed(client, sort="-due")[0] == [upcoming, both, overdue]
+    assert listed(client, sort="-owed")[0] == [both, overdue, upcoming]
 
 
 def test_list_can_be_filtered_by_course_batch_and_name(client_of, admin, institute_with_dues):
@@ -95,7 +98,7 @@ def test_list_can_be_filtered_by_course_batch_and_name(client_of, admin, institu
         as_of="9999-12-31",
         at_least="x",
         due_before="soon",
-    )[0] == [both, overdue, upcoming]
+    )[0] == [overdue, both, upcoming]
 
 
 def test_invalid_filter_shows_an_error_at_its_field(client_of, admin):
@@ -114,7 +117,7 @@ def test_each_row_shows_the_oldest_unpaid_charge(institute_with_dues):
     today = timezone.localdate()
     dues = CurrentDues(today)
 
-    both, overdue, upcoming = dues.debtors(dues.find().ids())
+    overdue, both, upcoming = dues.debtors(dues.find().ids())
 
     assert (both.oldest_unpaid.due_on, both.oldest_unpaid.amount) == (
         today - DAY,
@@ -168,12 +171,35 @@ def test_ages_add_up_to_the_dues(client_of, admin, institute_with_dues):
     ]
     assert totals.amount == summaries.dues_summary(today).amount
     assert totals.overdue == summaries.dues_summary(today).overdue
-    for label, css_class, amount in (
-        ("Due today", "", "₹600.00"),
-        ("Overdue 1–30 days", ' class="bad"', "₹311.11"),
-        ("Overdue over 90 days", ' class="bad"', "₹711.11"),
+    for label, age, css_class, amount in (
+        ("Due today", "today", "", "₹600.00"),
+        ("Overdue 1–30 days", "1-30", "bad", "₹311.11"),
+        ("Overdue over 90 days", "over-90", "bad", "₹711.11"),
     ):
-        assertContains(page, f"<dt>{label}</dt><dd{css_class}>{amount}</dd>", html=True)
+        link = f'<a href="?age={age}" class="{css_class}">{amount}</a>'
+        assertContains(page, f"<dt>{label}</dt><dd>{link}</dd>", html=True)
+
+
+def test_total_of_an_age_leads_to_the_students_who_owe_it(client_of, admin):
+    today = timezone.localdate()
+    batch = BatchFactory(course__total_fee=Decimal("900.00"))
+    parts = [(today - 40 * DAY, Decimal("400.00")), (today - DAY, Decimal("500.00"))]
+    both = enrolled(batch=batch, enrolled_on=today - 50 * DAY, installments=parts).student
+    later = enrolled(batch=batch, due_on=today + DAY).student
+    client = client_of(admin)
+
+    for as_of in ({}, {"as_of": today - DAY, "q": "student"}):
+        page = client.get(DUES, as_of)
+        for age, amount in page.context["totals"].by_age:
+            link = re.search(f'href="([?][^"]*age={age.key}(?!-)[^"]*)"', page.content.decode())
+            assert bool(link) == bool(amount)
+            if link:
+                found = client.get(DUES + html.unescape(link[1])).context
+                assert [total for other, total in found["totals"].by_age if other == age] == [
+                    amount
+                ]
+                expected = [later] if age.key == "later" else [both]
+                assert [debtor.account.student for debtor in found["debtors"]] == expected
 
 
 def test_filtered_list_keeps_the_sort_order(client_of, admin):
@@ -246,7 +272,7 @@ def test_dues_are_for_the_fee_desk_only(client_of, student, instructor):
         ("over-90", 91),
     ],
 )
-def test_age_is_that_of_the_oldest_unpaid_charge(client_of, admin, age, days):
+def test_age_lists_the_students_with_dues_of_that_age(client_of, admin, age, days):
     today = timezone.localdate()
     student = enrolled(
         fee="500.00", enrolled_on=today - 100 * DAY, due_on=today - days * DAY
@@ -282,9 +308,9 @@ def test_list_can_be_filtered_by_instructor_due_date_and_amount(
     client = client_of(admin)
 
     assert listed(client, instructor=teacher.pk)[0] == [overdue]
-    assert listed(client, due_before=today)[0] == [both, overdue]
-    assert listed(client, due_before=today + 10 * DAY)[0] == [both, overdue, upcoming]
-    assert listed(client, at_least="700")[0] == [both, overdue]
+    assert listed(client, due_before=today)[0] == [overdue, both]
+    assert listed(client, due_before=today + 10 * DAY)[0] == [overdue, both, upcoming]
+    assert listed(client, at_least="700")[0] == [overdue, both]
     assert listed(client, at_least="700.01")[0] == [both]
 
 
@@ -329,9 +355,10 @@ def test_dues_calculated_for_today_equal_the_cached_dues(institute_with_dues):
     asked += [{"age": age} for age in AGE_GROUP_BY_KEY.values()]
 
     for of in asked:
+        ids = list(kept.find(**of).ids())
         assert kept.find(**of).totals == reckoned.find(**of).totals
-        assert list(kept.find(**of).ids()) == reckoned.find(**of).ids()
-        now, then = (dues.debtors(dues.find(**of).ids()) for dues in (kept, reckoned))
+        assert ids == reckoned.find(**of).ids()
+        now, then = (dues.debtors(ids) for dues in (kept, reckoned))
         assert [debtor.account.dues for debtor in now] == [debtor.account.dues for debtor in then]
 
 
@@ -400,13 +427,15 @@ def test_past_day_counts_each_entry_from_its_date(admin):
         ]
 
 
-def test_past_day_is_sorted_by_balance_or_name(client_of, admin, institute_with_dues):
+def test_past_day_is_sorted_by_age_balance_or_name(client_of, admin, institute_with_dues):
     overdue, upcoming, both = institute_with_dues
 
     with time_machine.travel(timezone.now() + DAY, tick=False):
         client = client_of(admin)
         on = {"as_of": timezone.localdate() - DAY}
-        assert listed(client, **on)[0] == [both, overdue, upcoming]
+        assert listed(client, **on)[0] == [overdue, both, upcoming]
+        assert listed(client, sort="-due", **on)[0] == [upcoming, both, overdue]
+        assert listed(client, sort="-owed", **on)[0] == [both, overdue, upcoming]
         assert listed(client, sort="owed", **on)[0] == [upcoming, overdue, both]
         by_name = sorted([overdue, both, upcoming], key=str)
         assert listed(client, sort="name", **on)[0] == by_name
@@ -429,14 +458,14 @@ def test_filtered_list_is_exported_as_csv(client_of, admin, institute_with_dues)
         answer["Content-Disposition"] == f'attachment; filename="dues-{timezone.localdate()}.csv"'
     )
     assert [row["Admission number"] for row in rows] == [
-        both.admission_number,
         overdue.admission_number,
+        both.admission_number,
     ]
     assert [(row["Dues"], row["Overdue"], row["Due today"]) for row in rows] == [
-        ("900.00", "300.00", "600.00"),
         ("700.00", "700.00", "0.00"),
+        ("900.00", "300.00", "600.00"),
     ]
-    assert (rows[1]["Guardian"], rows[1]["Phone"]) == ("'=HYPERLINK()", "9876500000")
+    assert (rows[0]["Guardian"], rows[0]["Phone"]) == ("'=HYPERLINK()", "9876500000")
     for row in rows:
         assert sum(Decimal(row[age.label]) for age in AGE_GROUPS) == Decimal(row["Dues"])
 
