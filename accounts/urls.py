@@ -61,7 +61,6 @@ urlpatterns = [
         requires("accounts.change_signinrules")(sign_in_rules.sign_in_rules),
         name="sign-in-rules",
     ),
-    path("people/", requires("accounts.view_user")(people.person_list), name="person-list"),
     path("people/add/", requires("accounts.add_user")(people.person_create), name="person-create"),
     # The querysets decide which people are visible.
     path("people/<int:pk>/", people.person_detail, name="person-detail"),

@@ -32,19 +32,19 @@ class PeopleFilter(FilterForm):
     def filter(self, people):
         if role := self.value("role"):
             people = people.filter(membership__group=self.roles[role])
-        show = self.value("show")
+        people = self._shown(people, self.value("show"))
+        text = self.value("q")
+        return people.search(text) if text else people
+
+    def _shown(self, people, show):
         if show == "enrolled":
-            return self._search(people.enrolled())
+            return people.enrolled()
         if show:
             # `in`, since SQLite uses no index for a bare boolean column.
             people = people.filter(is_active__in=[show != "inactive"])
         if show == "invited":
             people = people.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
-        return self._search(people)
-
-    def _search(self, people):
-        text = self.value("q")
-        return people.search(text) if text else people
+        return people
 
 
 class ProfileForm(EditForm):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def names(response):
-    return [person.full_name for person in response.context["page"]]
+    return [row.person.full_name for row in response.context["page"]]
 
 
 def page(name, person):
@@ -50,7 +50,7 @@ def test_list_is_filtered_by_role_status_and_text(client_of, admin, instructor, 
     client = client_of(admin)
 
     def found(**query):
-        return names(client.get(reverse("accounts:person-list"), query))
+        return names(client.get(reverse("dashboards:person-list"), query))
 
     assert found() == ["Anita Rao", "Asha Verma", "Gone Away", "Imran Khan", "New Here"]
     assert found(role="Student") == ["Asha Verma"]
@@ -68,7 +68,7 @@ def test_list_is_sorted_by_name_role_and_newest(client_of, admin, instructor, st
     client = client_of(admin)
 
     def found(sort):
-        return names(client.get(reverse("accounts:person-list"), {"sort": sort}))
+        return names(client.get(reverse("dashboards:person-list"), {"sort": sort}))
 
     assert found("-name") == ["Imran Khan", "Asha Verma", "Anita Rao"]
     assert found("role") == ["Anita Rao", "Imran Khan", "Asha Verma"]
@@ -79,7 +79,7 @@ def test_list_has_thirty_people_a_page_and_keeps_filters(client_of, admin):
     UserFactory.create_batch(31)
 
     response = client_of(admin).get(
-        reverse("accounts:person-list"), {"role": "Instructor", "page": "2"}
+        reverse("dashboards:person-list"), {"role": "Instructor", "page": "2"}
     )
 
     assert len(response.context["page"]) == 1
@@ -91,7 +91,7 @@ def test_query_count_of_list_is_constant(client_of, admin, queries_of):
     client = client_of(admin)
 
     def page():
-        return client.get(reverse("accounts:person-list"), {"role": "Student", "q": "student"})
+        return client.get(reverse("dashboards:person-list"), {"role": "Student", "q": "student"})
 
     StudentFactory()
     assert len(page().context["page"]) == 1
@@ -103,8 +103,8 @@ def test_query_count_of_list_is_constant(client_of, admin, queries_of):
 
 
 def test_list_requires_permission(client_of, instructor, student):
-    assert client_of(instructor).get(reverse("accounts:person-list")).status_code == 403
-    assert client_of(student).get(reverse("accounts:person-list")).status_code == 403
+    assert client_of(instructor).get(reverse("dashboards:person-list")).status_code == 403
+    assert client_of(student).get(reverse("dashboards:person-list")).status_code == 403
 
 
 # One person ------------------------------------------------------------------------------------
@@ -653,10 +653,10 @@ def test_empty_role_offers_to_add_the_first_person(client_of, admin):
 
     assert (
         "Add the first person"
-        in client.get(reverse("accounts:person-list"), {"role": "Student"}).content.decode()
+        in client.get(reverse("dashboards:person-list"), {"role": "Student"}).content.decode()
     )
     searched = client.get(
-        reverse("accounts:person-list"), {"role": "Student", "q": "asha"}
+        reverse("dashboards:person-list"), {"role": "Student", "q": "asha"}
     ).content.decode()
     assert "No people match" in searched and "Add the first person" not in searched
 

@@ -4,8 +4,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from accounts.exports import PERSON_COLUMNS
-from accounts.forms.people import PeopleFilter, PersonForm, RoleForm, StudentForm, form_to_edit
+from accounts.forms.people import PersonForm, RoleForm, StudentForm, form_to_edit
 from accounts.models import User
 from accounts.roles import STUDENT, assignable_roles
 from accounts.services import emails, invitations
@@ -24,32 +23,7 @@ from accounts.views.confirmation import asks_again
 from coachmaster.core.concurrency import lock_on_post
 from coachmaster.core.forms import add_errors
 from coachmaster.core.history import recent_changes
-from coachmaster.core.views import form_page, list_page
-
-SORTS = {
-    "name": ["full_name"],
-    "role": ["membership__group_id", "full_name"],
-    "newest": ["-created_at"],
-}
-
-
-def person_list(request):
-    filters = PeopleFilter(request.GET)
-    people = filters.filter(User.objects.visible_to(request.user).for_list())
-    if request.GET.get("sort", "").endswith("role"):
-        # True for everybody, but lets the database read people in the order of their roles.
-        people = people.filter(membership__isnull=False)
-    return list_page(
-        request,
-        people,
-        template="accounts/people/list.html",
-        sorts=SORTS,
-        default_sort="name",
-        filters=filters,
-        export=PERSON_COLUMNS,
-        filename="people",
-        ids_first=True,
-    )
+from coachmaster.core.views import form_page
 
 
 def person_detail(request, pk):
@@ -119,7 +93,7 @@ def person_create(request):
         title="Add person",
         template="accounts/people/form.html",
         lead="They get a link to set their own password.",
-        back=reverse("accounts:person-list"),
+        back=reverse("dashboards:person-list"),
         back_label="People",
         context={"role": role, "roles": roles},
     )

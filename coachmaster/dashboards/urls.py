@@ -3,7 +3,7 @@ from django.urls import path
 from accounts.roles import requires
 
 from .permissions import ADMIN_DASHBOARD
-from .views import absent, dashboards, search, student_page
+from .views import absent, dashboards, people, search, student_page
 
 app_name = "dashboards"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     ),
     path("dashboard/instructor/", dashboards.instructor_dashboard, name="instructor-dashboard"),
     path("dashboard/student/", dashboards.student_dashboard, name="student-dashboard"),
+    path("people/", requires("accounts.view_user")(people.person_list), name="person-list"),
     path("students/<int:pk>/", student_page.student_page, name="student-page"),
     path("attendance/absent/", requires("attendance.view_sheet")(absent.absent), name="absent"),
     path(

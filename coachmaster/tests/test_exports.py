@@ -42,7 +42,7 @@ def batch(db):
 
 
 LISTS = [
-    "accounts:person-list",
+    "dashboards:person-list",
     "academics:course-list",
     "academics:batch-list",
     "academics:batch-students",
@@ -175,7 +175,7 @@ def test_importing_an_export_changes_nothing(desk, file):
     answers = {
         "import_courses": desk.get(reverse("academics:course-list"), {"as": "csv"}),
         "import_students": desk.get(
-            reverse("accounts:person-list"), {"as": "csv", "role": "Student"}
+            reverse("dashboards:person-list"), {"as": "csv", "role": "Student"}
         ),
     }
 
@@ -199,7 +199,7 @@ def test_instructor_exports_own_rows_without_money(batch, instructor, client_of,
         "Asha Verma"
     ]
     assert "Students" not in table(client, "academics:course-list")[0]
-    for name in ("accounts:person-list", "finance:payment-list", "academics:holiday-list"):
+    for name in ("dashboards:person-list", "finance:payment-list", "academics:holiday-list"):
         assert client.get(reverse(name), {"as": "csv"}).status_code == 403
 
 
@@ -221,11 +221,11 @@ def test_unknown_format_shows_the_page(desk):
 
 
 def test_query_count_grows_with_chunks_not_rows(desk, queries_of):
-    few = queries_of(lambda: table(desk, "accounts:person-list"))
+    few = queries_of(lambda: table(desk, "dashboards:person-list"))
     for _ in range(40):
         UserFactory()
 
-    assert queries_of(lambda: table(desk, "accounts:person-list")) == few
+    assert queries_of(lambda: table(desk, "dashboards:person-list")) == few
 
 
 @pytest.mark.size

@@ -33,7 +33,7 @@ def made(instructor):
 
 PAGES = [
     ("dashboards:admin-dashboard",),
-    ("accounts:person-list",),
+    ("dashboards:person-list",),
     ("academics:batch-students", "batch"),
     ("academics:institute",),
     ("finance:dues",),

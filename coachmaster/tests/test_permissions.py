@@ -67,7 +67,7 @@ GET  accounts:passkey-add          login  200   200     200      200     200    
 GET  accounts:passkey-update       login  404   404     404      200     404      404
 GET  accounts:passkey-remove       login  404   404     404      200     404      404
 GET  accounts:sign-in-rules        login  200   403     403      403     403      403
-GET  accounts:person-list          login  200   403     403      403     403      403
+GET  dashboards:person-list          login  200   403     403      403     403      403
 GET  accounts:person-create        login  200   403     403      403     403      403
 GET  accounts:person-detail        login  200   200     404      200     404      404
 GET  accounts:person-update        login  200   403     404      200     404      404

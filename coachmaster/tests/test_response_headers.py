@@ -37,7 +37,7 @@ def responses(people, secure):
     secure.force_login(people["admin"])
     paths = [address(name, people["objects"]) for name in ROUTES]
     paths += [*STATIC, *OTHERS, reverse("admin:index"), "/api/v1/docs", "/api/v1/openapi.json"]
-    paths += [f"{reverse('accounts:person-list')}?as={kind}" for kind in ("csv", "xlsx")]
+    paths += [f"{reverse('dashboards:person-list')}?as={kind}" for kind in ("csv", "xlsx")]
     answers = {path: secure.get(path) for path in paths}
     return answers | {
         "/api/v1/courses": Caller(people["admin"], client=secure).send("GET", "/courses")

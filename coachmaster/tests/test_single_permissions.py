@@ -79,7 +79,7 @@ accounts.see_whole_institute     academics:student-enrollment, accounts:person-d
                                  dashboards:student-page, GET /users/{user_id},
                                  GET /students/{student_id}/enrollment
 accounts.view_admin_dashboard    dashboards:admin-dashboard, GET /dashboard/admin
-accounts.view_user               accounts:person-list, GET /users
+accounts.view_user               dashboards:person-list, GET /users
 attendance.add_attendancereminder  attendance:remind, attendance:remind-by-mail,
                                  dashboards:tell-of-absence
 attendance.add_sheet             attendance:check-in-now, attendance:check-in-screen,

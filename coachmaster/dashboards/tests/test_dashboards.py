@@ -135,7 +135,7 @@ def test_each_figure_equals_the_list_it_links_to(client_of, admin):
 
     dues = client.get(reverse("finance:dues")).context
     overdue = client.get(reverse("finance:dues"), {"age": "overdue"}).context
-    students = client.get(reverse("accounts:person-list"), {"show": "enrolled"}).context["page"]
+    students = client.get(reverse("dashboards:person-list"), {"show": "enrolled"}).context["page"]
     batches = client.get(reverse("academics:batch-list"), {"when": "running"}).context["page"]
     payments = client.get(reverse("finance:payment-list"), {"status": "valid"}).context["page"]
 
@@ -200,7 +200,7 @@ def test_group_made_by_institute_works_without_code(client_of):
     client = client_of(UserFactory(role="Front desk"))
 
     assert client.get("/dashboard/").url == reverse("academics:batch-list")
-    assert client.get(reverse("accounts:person-list")).status_code == 200
+    assert client.get(reverse("dashboards:person-list")).status_code == 200
     assert client.get(reverse("finance:payment-create")).status_code == 200
     assert client.get(reverse("finance:dues")).status_code == 403
     assert client.get(reverse("dashboards:admin-dashboard")).status_code == 403

@@ -108,7 +108,7 @@ def _lists(subjects, admin):
     month_ago = subjects.today - datetime.timedelta(days=30)
     batch = subjects.batch.pk
     return [
-        _page("list: people", admin, LIST, "accounts:person-list"),
+        _page("list: people", admin, LIST, "dashboards:person-list"),
         _page("list: courses", admin, LIST, "academics:course-list"),
         _page("list: batches", admin, LIST, "academics:batch-list"),
         _page("list: payments", admin, LIST, "finance:payment-list"),

@@ -70,9 +70,9 @@ def of_admins(made):
     yield "dashboards:admin-dashboard"
     yield "dashboards:search", "?q=sharma"
     yield "dashboards:search", "?q=zzzz"
-    yield "accounts:person-list"
-    yield "accounts:person-list", "?role=Student&q=patil"
-    yield "accounts:person-list", "?q=zzzz"
+    yield "dashboards:person-list"
+    yield "dashboards:person-list", "?role=Student&q=patil"
+    yield "dashboards:person-list", "?q=zzzz"
     yield "accounts:person-create", "?role=Student"
     yield "accounts:person-create", "?role=Instructor"
     yield "accounts:person-detail", student
@@ -340,7 +340,7 @@ def test_long_names_and_large_amounts_fit_the_page(browse, admin):
     pages = [
         *((route, student.pk) for route in about_student),
         ("accounts:person-detail", student.pk),
-        ("accounts:person-list",),
+        ("dashboards:person-list",),
         ("academics:batch-detail", batch.pk),
         ("academics:batch-list",),
         ("finance:payment-create", f"?student={student.pk}"),

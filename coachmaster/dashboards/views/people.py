@@ -1,0 +1,35 @@
+from accounts.models import User
+from coachmaster.core.views import list_page
+from coachmaster.dashboards.exports import people_columns
+from coachmaster.dashboards.forms.people import PeopleListFilter
+from coachmaster.dashboards.queries.people import PeopleColumns
+
+SORTS = {
+    "name": ["full_name"],
+    "role": ["membership__group_id", "full_name"],
+    "newest": ["-created_at"],
+}
+#: Of students with dues.
+DUES_SORT = {"due": ["student_profile__account__first_due_on"]}
+
+
+def person_list(request):
+    columns = PeopleColumns(request.user)
+    filters = PeopleListFilter(request.GET, shows_dues=columns.shows_dues)
+    people = filters.filter(User.objects.visible_to(request.user).for_list())
+    if request.GET.get("sort", "").endswith("role"):
+        # True for everybody, but lets the database read people in the order of their roles.
+        people = people.filter(membership__isnull=False)
+    return list_page(
+        request,
+        people,
+        template="dashboards/people/list.html",
+        sorts=SORTS | DUES_SORT if filters.lists_dues else SORTS,
+        default_sort="due" if filters.lists_dues else "name",
+        filters=filters,
+        export=people_columns(columns),
+        filename="people",
+        as_rows=columns.load,
+        ids_first=True,
+        context={"columns": columns},
+    )
