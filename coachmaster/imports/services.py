@@ -1,5 +1,6 @@
 import hashlib
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from coachmaster.core.importers import SeveralSheets, Unreadable, import_table, normalised
@@ -10,7 +11,7 @@ from .kinds import KINDS
 from .models import Import
 from .progress import Progress
 from .reports import applied_report, preview_report, storable
-from .upload_limits import MOST_ROWS
+from .upload_limits import MOST_ROWS, MOST_WAITING
 
 _CHECKED_FIELDS = (
     "sheet",
@@ -28,8 +29,12 @@ class AlreadyDone(Exception):
 
 
 def receive(*, kind, file, encoding, by):
-    """Store and check an uploaded file. Raise `Unreadable`."""
+    """Store and check an uploaded file. Raise `Unreadable`, or ValidationError for too many."""
     Import.objects.delete_expired()
+    if Import.objects.waiting().filter(by=by).count() >= MOST_WAITING:
+        raise ValidationError(
+            f"{MOST_WAITING} of your files are not imported yet. Import or remove one first."
+        )
     upload = Import(
         kind=kind.slug,
         file_name=_file_name(file.name),

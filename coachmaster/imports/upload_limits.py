@@ -13,5 +13,7 @@ MOST_ROWS = 50_000
 WORKBOOK_LIMITS = WorkbookLimits(
     unpacked=100 * 1024 * 1024, tags=6_000_000, rows=MOST_ROWS, characters=100_000_000
 )
+#: Files of a person that are uploaded and not imported yet.
+MOST_WAITING = 20
 #: An uploaded file that is not imported is deleted after this time.
 EXPIRES_AFTER = datetime.timedelta(days=1)

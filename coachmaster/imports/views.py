@@ -1,6 +1,6 @@
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -86,11 +86,13 @@ def import_list(request):
         except Unreadable as error:
             where = f"Row {error.line}: " if error.line else ""
             form.add_error("file", f"{where}{error.sentence}")
+        except ValidationError as error:
+            form.add_error("file", error)
         else:
             return _next_step(upload)
     uploads = Import.objects.visible_to(request.user).for_list()
     uploads = uploads.filter(kind__in=[kind.slug for kind in kinds])
-    waiting = uploads.waiting().order_by("-uploaded_at")[:10]
+    waiting = uploads.waiting().order_by("-uploaded_at")
     return list_page(
         request,
         uploads.applied(),

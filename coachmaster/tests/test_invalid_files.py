@@ -94,6 +94,10 @@ BAD = {
         lambda good: xlsx([good.decode().splitlines()[0].split(",")]),
         "The file has a header and no rows.",
     ),
+    "a long name of a column": (
+        lambda good: xlsx([[*good.decode().splitlines()[0].split(","), "x" * 201], ["x"]]),
+        "row 1: The name of a column has more than 200 characters. Shorten it.",
+    ),
     "a workbook that claims to be wide": (
         lambda good: xlsx_of('<row><c><v>1</v></c><c r="XFD1"><v>1</v></c></row>'),
         "More than 500 columns.",

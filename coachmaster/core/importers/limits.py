@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 MOST_COLUMNS = 500
+MOST_SHEETS = 200
+#: Characters of the name of a column or sheet, which are stored and shown.
+MOST_OF_NAME = 200
 #: The header of a sheet is among so many rows.
 MOST_TITLES = 10
 MOST_CHARACTERS = 32_000

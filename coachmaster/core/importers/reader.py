@@ -11,6 +11,7 @@ from coachmaster.core.money import grouped
 from .limits import (
     MOST_CHARACTERS,
     MOST_COLUMNS,
+    MOST_OF_NAME,
     MOST_TITLES,
     SeveralSheets,
     Unreadable,
@@ -84,9 +85,17 @@ class FileTable:
     def _find_header(self):
         for line, cells in self._records():
             if any(cell.strip() for cell in cells):
-                self.header_line, self.header = line, [cell.strip() for cell in cells]
+                self._set_header(line, cells)
                 return
         raise Unreadable("The file is empty.")
+
+    def _set_header(self, line, cells):
+        self.header_line, self.header = line, [cell.strip() for cell in cells]
+        if any(len(name) > MOST_OF_NAME for name in self.header):
+            raise Unreadable(
+                f"The name of a column has more than {MOST_OF_NAME} characters. Shorten it.",
+                line=line,
+            )
 
     def _records(self):
         raise NotImplementedError
@@ -148,8 +157,7 @@ class SheetTable(FileTable):
         if not filled:
             raise Unreadable("The file is empty.")
         headers = (row for row in filled if sum(bool(cell.strip()) for cell in row[1]) > 1)
-        self.header_line, cells = next(headers, filled[0])
-        self.header = [cell.strip() for cell in cells]
+        self._set_header(*next(headers, filled[0]))
 
     def _records(self):
         self._file.seek(0)

@@ -2,7 +2,7 @@ import datetime
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from .limits import MOST_CHARACTERS, Unreadable
+from .limits import MOST_CHARACTERS, MOST_OF_NAME, MOST_SHEETS, Unreadable
 from .packages import BROKEN, Package
 from .special_cells import OdsSheets, XlsxSheets
 
@@ -34,6 +34,11 @@ class Workbook:
         ]
         if len(names) != len(set(names)):
             raise Unreadable(BROKEN)
+        if len(names) > MOST_SHEETS or any(len(name) > MOST_OF_NAME for name in names):
+            raise Unreadable(
+                f"More than {MOST_SHEETS} sheets, or a sheet whose name has more than "
+                f"{MOST_OF_NAME} characters. Save the sheet as CSV."
+            )
         return names
 
     def rows(self, name):

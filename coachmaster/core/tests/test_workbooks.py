@@ -252,6 +252,12 @@ def test_only_filled_sheet_needs_no_name(rows, make):
     assert rows(make(Empty=[], Students=[["A"], ["x"]])) == [(1, ["A"]), (2, ["x"])]
 
 
+@pytest.mark.parametrize("names", [["S" * 201], [f"S{number}" for number in range(201)]])
+def test_workbook_with_long_names_or_many_sheets_is_refused(rows, names):
+    with pytest.raises(Unreadable, match="More than 200 sheets, or a sheet whose name has more"):
+        rows(ods(**{name: [["A"], ["x"]] for name in names}))
+
+
 # Refused files --------------------------------------------------------------------------------
 
 ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]>'

@@ -676,6 +676,22 @@ PAGES = ["detail", "sheet", "columns", "problems"]
 ACTS = ["sheet", "columns", "correct", "apply", "discard"]
 
 
+def test_person_has_at_most_twenty_files_that_are_not_imported_yet(desk, client_of):
+    for number in range(20):
+        desk.upload(STUDENTS, name=f"students-{number}.csv")
+    refused = desk.upload(STUDENTS)
+    page = desk.client.get(reverse("imports:import-list"))
+    other = Desk(client_of(UserFactory(email="other@example.com", role="Admin")))
+
+    assert refused.context["form"].errors["file"] == [
+        "20 of your files are not imported yet. Import or remove one first."
+    ]
+    assert (Import.objects.count(), len(page.context["waiting"])) == (20, 20)
+    assert other.upload(STUDENTS).status_code == 302
+    desk.send("discard")
+    assert desk.upload(STUDENTS).status_code == 302
+
+
 def test_waiting_file_is_visible_to_its_uploader_only(desk, client_of):
     desk.upload(STUDENTS)
 
