@@ -67,7 +67,7 @@ class BatchImporter(Importer):
         visible = self.visible(Batch.objects.with_class_times())
         self._batches, lines = RecordsByName(visible), {}
         self._courses = RecordsByName(Course.objects.all())
-        self._instructors = _Instructors()
+        self._instructors = _Instructors(self.visible(User.objects).able_to_teach())
         for row in rows:
             try:
                 batch = self._batches.match(row)
@@ -119,9 +119,9 @@ def _found(column, records, row):
 class _Instructors:
     """Instructors by email or name."""
 
-    def __init__(self):
+    def __init__(self, users):
         self._users = {}
-        for user in User.objects.able_to_teach():
+        for user in users:
             for key in filter(None, (user.email, folded(user.full_name))):
                 self._users.setdefault(key, []).append(user)
 

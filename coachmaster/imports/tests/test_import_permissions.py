@@ -350,6 +350,23 @@ def test_hidden_batch_of_an_own_student_is_not_named(imported, teacher, student,
     ]
 
 
+def test_file_of_batches_finds_no_hidden_instructor(imported):
+    permissions = ("academics.add_batch", "academics.change_batch", "imports.add_import")
+    teacher = user_with(*TEACHING, *permissions, email="maya@example.com")
+    UserFactory(email="ravi@example.com", full_name="Ravi Iyer")
+    CourseFactory(code="JEE")
+    today = timezone.localdate()
+    rows = [f"{who},JEE,{who},{today},{today}" for who in ("Ravi Iyer", "ravi@example.com")]
+    unknown = "No instructor has this email or name. Write it as stored, or add them first."
+
+    def problems(*lines):
+        header = "name,course,instructor,start date,end date"
+        return imported(teacher, "batches", "\n".join([header, *lines]) + "\n")
+
+    assert problems(*rows) == [unknown, unknown]
+    assert problems(f"Evening,JEE,maya@example.com,{today},{today}") == []
+
+
 LIMITS = [
     (
         "500,{past},upi,123456789012",
