@@ -1,5 +1,5 @@
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
@@ -30,6 +30,13 @@ class EnrollmentQuerySet(ScopedQuerySet):
         return self.filter(
             Q(Q(ended_on__gt=on) | Q(ended_on=None), enrolled_on__lte=on) | (including or Q())
         )
+
+    def with_unpaid_fee(self):
+        # `charges` belong to the finance app, which may not be imported here.
+        unpaid = Enrollment.objects.filter(
+            pk=OuterRef("pk"), charges__kind="tuition", charges__open_now__isnull=False
+        )
+        return self.annotate(has_unpaid_fee=Exists(unpaid))
 
     def search(self, words):
         return self.filter(student__user__in=User.objects.search(words)) if words.strip() else self

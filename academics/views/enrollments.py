@@ -9,7 +9,7 @@ from coachmaster.core.history import recent_changes
 def student_enrollment(request, pk):
     student = student_or_404(request.user, pk)
     enrollments = Enrollment.objects.visible_to(request.user).filter(student=student).latest_first()
-    enrollments = enrollments.prefetch_related("batch__class_times")
+    enrollments = enrollments.with_unpaid_fee().prefetch_related("batch__class_times")
     can_change = request.user.has_perm("academics.change_enrollment")
     history = Enrollment.history.filter(id__in=[enrollment.pk for enrollment in enrollments])
     context = {

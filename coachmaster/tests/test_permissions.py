@@ -107,7 +107,7 @@ GET  finance:installments-change   login  200   403     403      403     403    
 GET  finance:plan-create           login  200   403     403      403     403      403
 GET  finance:plan-update           login  200   403     403      403     403      403
 GET  finance:concession-ask        login  200   403     403      403     403      403
-GET  finance:receipt-start         login  302   403     403      403     403      403
+GET  finance:receipt-start         login  200   403     403      403     403      403
 GET  finance:concession-list       login  200   403     403      403     403      403
 GET  finance:concession-approve    login  200   403     403      403     403      403
 GET  finance:approval-limits       login  200   403     403      403     403      403

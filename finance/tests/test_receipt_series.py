@@ -36,6 +36,8 @@ def test_first_number_is_fixed_by_the_first_receipt(client_of, admin, student):
     response = client.post(START, {"first_number": "412"}, follow=True)
 
     assert "already has receipts. The next number is 2." in response.content.decode()
+    page = client.get(START).content.decode()
+    assert page.count(payment.receipt_number) == 2 and f"{payment.receipt_number[:-1]}2" in page
     with pytest.raises(ValidationError, match="already has receipts"):
         start_series(first_number=412, day=timezone.localdate())
     assert ReceiptSeries.objects.get().first_number == 1 and Payment.objects.get() == payment

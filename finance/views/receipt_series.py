@@ -1,6 +1,6 @@
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,18 +14,19 @@ from finance.services.receipt_series import start_series
 
 
 def receipt_start(request):
-    """Set the first receipt number of this financial year, before the first receipt."""
+    """Set the first receipt number of this financial year, or show the next one."""
     today = timezone.localdate()
     year = financial_year(today)
     series = ReceiptSeries.objects.filter(kind=ReceiptSeries.Kind.RECEIPT, year=year).first()
     if series is None:
         series = ReceiptSeries(year=year, prefix=Institute.objects.current().receipt_prefix)
-    elif series.last_number >= series.first_number:
-        messages.error(
-            request,
-            f"{series} already has receipts. The next number is {series.last_number + 1}.",
-        )
-        return redirect("academics:institute")
+    elif request.method != "POST" and series.last_number >= series.first_number:
+        numbers = {
+            "First receipt of this financial year": series.number(series.first_number),
+            "Last receipt": series.number(series.last_number),
+            "Next receipt": series.number(series.last_number + 1),
+        }
+        return render(request, "finance/receipt_series/detail.html", {"numbers": numbers})
     form = ReceiptStartForm(request.POST or None, initial={"first_number": series.first_number})
     if form.is_valid():
         try:
