@@ -356,7 +356,7 @@ def refunds():
 
 
 def late_fees():
-    """A late fee is on tuition of the same student, and posted once per rule."""
+    """A late fee is on tuition of the same student, and posted once per rule and day."""
     seen = set()
     rows = Charge.objects.filter(kind=ChargeKind.LATE_FEE).select_related("late_for").order_by("pk")
     for fee in rows.iterator(CHUNK):
@@ -364,9 +364,13 @@ def late_fees():
             yield f"Late fee {fee.pk} and its installment belong to different students."
         if fee.late_for.kind != ChargeKind.TUITION:
             yield f"Late fee {fee.pk} is not on tuition."
-        if (fee.late_for_id, fee.late_rule_id) in seen:
-            yield f"Late fee {fee.pk} was posted twice by its rule."
-        seen.add((fee.late_for_id, fee.late_rule_id))
+        if fee.due_on <= fee.late_for.due_on:
+            yield f"Late fee {fee.pk} is from {fee.due_on}, when its installment was not late."
+        if fee.is_undone:
+            continue
+        if (fee.late_for_id, fee.late_rule_id, fee.due_on) in seen:
+            yield f"Late fee {fee.pk} was posted twice by its rule on {fee.due_on}."
+        seen.add((fee.late_for_id, fee.late_rule_id, fee.due_on))
 
 
 def bulk_actions():

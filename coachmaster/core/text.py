@@ -3,6 +3,8 @@ import unicodedata
 
 from django.core.exceptions import ValidationError
 
+from .money import grouped
+
 # Characters without a glyph (Unicode's “default ignorable” ones) and an empty Braille cell: they
 # can disguise a name. Three kinds stay: joiners in scripts that need them, Arabic, Syriac and
 # those of India and its neighbours, also after a virama at the end of a word; joiners between
@@ -53,3 +55,8 @@ def folded(value):
 def format_percent(number):
     """Format a Decimal: `40 %`, `12.5 %`."""
     return f"{number.normalize():f} %"
+
+
+def plural(number, noun):
+    """Return `1 student` or `1,04,000 students`."""
+    return f"{grouped(number)} {noun}{'' if number == 1 else 's'}"

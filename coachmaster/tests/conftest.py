@@ -19,11 +19,10 @@ from accounts.tests.factories import StudentFactory, UserFactory
 from accounts.tests.second_factors import passkey_of
 from attendance.tests.factories import save_marks
 from coachmaster.imports import services
-from finance.models import Charge, FeePlan, LateFeeRule
-from finance.services import concessions, late_fees, refunds
-from finance.services.bulk_actions import record_bulk_action
+from finance.models import BulkAction, Charge, FeePlan, LateFeeRule
+from finance.services import concessions, refunds
 from finance.services.day_closes import close_day
-from finance.tests.factories import enrolled, paid
+from finance.tests.factories import enrolled, paid, post_late_fees
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def people(admin):
     rule = LateFeeRule.objects.create(
         name="Late fee", grace_days=0, kind="fixed", amount=Decimal("50.00")
     )
-    late_fee, *_ = late_fees.post_late_fees(on=timezone.localdate())
+    late_fee, *_ = post_late_fees(by=admin)
     payment = paid(student=student, amount="500.00", by=admin)
     given = refunds.refund_payment(
         payment=payment,
@@ -82,13 +81,7 @@ def people(admin):
         "students": student.pk,
         "courses": batch.course_id,
         "batches": batch.pk,
-        "bulk-actions": record_bulk_action(
-            kind="late_fees",
-            description="Late fees",
-            rows=[late_fee],
-            amount=late_fee.amount,
-            by=admin,
-        ).pk,
+        "bulk-actions": BulkAction.objects.get().pk,
         "enrollments": enrollment.pk,
         "payments": payment.pk,
         "refunds": given.pk,

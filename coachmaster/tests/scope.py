@@ -45,11 +45,11 @@ from finance.models import (
     Letterhead,
     ReceiptPrint,
 )
-from finance.services import cancellations, concessions, late_fees, refunds
+from finance.services import cancellations, concessions, refunds
 from finance.services.bulk_actions import record_bulk_action
 from finance.services.charges import post_charges
 from finance.services.enrollments import drop
-from finance.tests.factories import enrolled, paid
+from finance.tests.factories import enrolled, paid, post_late_fees
 
 DAY = datetime.timedelta(days=1)
 APPS = ["accounts", "academics", "finance", "attendance", "imports"]
@@ -164,7 +164,7 @@ class Half:
             amount=self.charge.amount,
             by=self.clerk,
         )
-        self.late_fees = late_fees.post_late_fees(on=self.today, by=self.clerk)
+        self.late_fees = post_late_fees(on=self.today, by=self.clerk)
         self.concession, *_ = concessions.request_concession(
             student=student,
             charges=Charge.objects.filter(student=student, kind="tuition"),

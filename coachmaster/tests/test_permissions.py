@@ -119,7 +119,7 @@ GET  finance:charge-cancel         login  200   403     403      403     403    
 GET  finance:late-fee-rules        login  200   403     403      403     403      403
 GET  finance:late-fee-rule-create  login  200   403     403      403     403      403
 GET  finance:late-fee-rule-update  login  200   403     403      403     403      403
-POST finance:late-fees-post        login  302   403     403      403     403      403
+GET  finance:late-fees-post        login  200   403     403      403     403      403
 GET  finance:bulk-action-list      login  200   403     403      403     403      403
 GET  finance:bulk-action           login  200   403     403      403     403      403
 GET  finance:bulk-action-undo      login  200   403     403      403     403      403

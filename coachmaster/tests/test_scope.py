@@ -307,6 +307,7 @@ def test_every_table_has_an_owner_or_is_named_here():
         "AdmissionSeries",
         "Attempts",
         "DayTotal",
+        "PreparedLateFees",
         "ReceiptSeries",
     }
     assert without_owner >= scope.SHARED
@@ -416,6 +417,7 @@ def test_pages_about_everybody_need_the_whole_institute(clerk, halves, admin, pa
 def test_late_fees_are_not_charged_to_everybody(clerk):
     before = Charge.objects.count()
 
+    assert clerk.get("/late-fees/post/").status_code == 403
     assert clerk.post("/late-fees/post/").status_code == 403
     assert Charge.objects.count() == before
 

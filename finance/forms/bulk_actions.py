@@ -16,6 +16,13 @@ class BulkConfirmationForm(OneTimeForm):
 
     digest = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
 
+    def show_digest(self, digest):
+        """Set the digest of the rows that the page shows now, also after a refusal."""
+        self.initial["digest"] = digest
+        if self.is_bound:
+            self.data = self.data.copy()
+            self.data["digest"] = digest
+
 
 class UndoForm(ConfirmationMixin, CancelReasonForm):
     """The reason for undoing a bulk action, with the password if it was not typed recently."""

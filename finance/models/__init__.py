@@ -7,6 +7,7 @@ from .fee_plans import FeePlan, FeePlanPart
 from .late_fee_rules import LateFeeRule
 from .modes import Mode
 from .payments import LiveReference, Payment, PaymentQuerySet, live_reference, normalised_reference
+from .prepared_late_fees import PreparedLateFees
 from .querysets import sum_of
 from .receipts import (
     Letterhead,

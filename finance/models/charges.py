@@ -79,6 +79,9 @@ class Charge(models.Model):
     )
     cancel_reason = SingleLineField(max_length=200, blank=True)
 
+    #: Cancelled because its bulk action was undone. Such a late fee can be charged again.
+    is_undone = models.BooleanField(default=False, editable=False)
+
     #: Cached unpaid amount, None if nothing is unpaid: see `balances.save_statuses`.
     open_now = MoneyField(null=True, editable=False)
 
@@ -131,9 +134,13 @@ class Charge(models.Model):
                 name="charge_late_fee_names_its_installment",
             ),
             models.UniqueConstraint(
-                fields=["late_for", "late_rule"],
-                condition=Q(kind="late_fee"),
-                name="charge_one_late_fee_a_rule",
+                fields=["late_for", "late_rule", "due_on"],
+                condition=Q(kind="late_fee", is_undone=False),
+                name="charge_one_late_fee_a_rule_and_day",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_undone=False) | Q(cancelled_on__isnull=False),
+                name="charge_undone_is_cancelled",
             ),
             models.UniqueConstraint(
                 fields=["student", "token"],

@@ -106,7 +106,6 @@ def cancel_charge(*, charge, reason, by):
 
 
 @undoes(BulkActionKind.CHARGE, permission="finance.change_charge")
-@undoes(BulkActionKind.LATE_FEES, permission="finance.change_charge")
 @transaction.atomic
 def undo_charges(action, *, by, reason):
     """Cancel the charges of ``action``. Those that were cancelled before stay as they are."""
@@ -116,5 +115,5 @@ def undo_charges(action, *, by, reason):
     active = list(charges.active())
     if not active:
         raise ValidationError("All of these charges are already cancelled.")
-    cancel_charges(active, reason=reason, by=by)
+    cancel_charges(active, reason=reason, by=by, is_undone=True)
     refresh_accounts(students)

@@ -176,13 +176,14 @@ def _copy_concession(concession, charges, parts):
     ]
 
 
-def cancel_charges(charges, *, reason, by):
+def cancel_charges(charges, *, reason, by, is_undone=False):
     """Cancel ``charges`` today. The caller must lock and refresh the account."""
     today = timezone.localdate()
     for charge in charges:
         # A charge cannot be cancelled before the day it is posted.
         charge.cancelled_on, charge.cancelled_by = max(today, charge.posted_on), by
         charge.cancel_reason, charge.open_now = reason[:200], None
+        charge.is_undone = is_undone
     Charge.objects.bulk_update(
-        charges, ["cancelled_on", "cancelled_by", "cancel_reason", "open_now"]
+        charges, ["cancelled_on", "cancelled_by", "cancel_reason", "open_now", "is_undone"]
     )

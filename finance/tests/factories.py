@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
-from finance.models import Mode
+from finance.models import Charge, Mode
 from finance.services.enrollments import enroll
+from finance.services.late_fees import calculate_late_fees, charge_late_fees, digest_of_fees
 from finance.services.payments import ReceivedMoney, record_payment
 
 
@@ -51,6 +52,17 @@ def paid(*, student, amount, paid_on=None, mode=Mode.CASH, by=None, reference=""
             **kwargs,
         ),
     )
+
+
+def post_late_fees(on=None, *, by=None):
+    """Charge the late fees that a page would show now; return the charges."""
+    on = on or timezone.localdate()
+    fees = calculate_late_fees(on)
+    if not fees:
+        return []
+    token = secrets.token_urlsafe(24)
+    action = charge_late_fees(on=on, by=by, token=token, digest=digest_of_fees(fees))
+    return list(action.rows_of(Charge).order_by("pk"))
 
 
 YESTERDAY = datetime.timedelta(days=1)

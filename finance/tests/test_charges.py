@@ -1,19 +1,16 @@
 import datetime
-import io
 from decimal import Decimal
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
 from accounts.tests.factories import StudentFactory
 from finance.ledger import fee_status
-from finance.models import Account, Charge, LateFeeRule
-from finance.services import charges, late_fees
+from finance.models import Account, Charge
+from finance.services import charges
 from finance.services.enrollments import drop
-from finance.services.installments import change_installments
 
 from .factories import enrolled, paid
 
@@ -209,132 +206,3 @@ def test_tuition_charge_cannot_be_cancelled(client_of, admin):
     )
     with pytest.raises(Exception, match="Tuition cannot be cancelled"):
         charges.cancel_charge(charge=tuition, reason="x", by=admin)
-
-
-# Late fees ---
-
-
-def rule(**changes):
-    return LateFeeRule.objects.create(
-        **{
-            "name": "Late fee",
-            "grace_days": 7,
-            "kind": "fixed",
-            "amount": Decimal("100.00"),
-            **changes,
-        }
-    )
-
-
-def rule_typed(**changes):
-    return {
-        "name": "Late fee",
-        "grace_days": "7",
-        "kind": "fixed",
-        "amount": "100",
-        "is_active": "on",
-        **changes,
-    }
-
-
-def test_rules_are_added_listed_and_edited(client_of, admin):
-    client = client_of(admin)
-    client.post(reverse("finance:late-fee-rule-create"), rule_typed())
-    client.post(
-        reverse("finance:late-fee-rule-create"),
-        rule_typed(name="Slow", kind="percent", percent="2.5", amount="9", cap="500"),
-    )
-    first = LateFeeRule.objects.get(name="Late fee")
-    client.post(
-        reverse("finance:late-fee-rule-update", args=[first.pk]),
-        rule_typed(kind="per_day", amount="20", is_active=""),
-    )
-
-    page = client.get(reverse("finance:late-fee-rules")).content.decode()
-    for words in ("₹20.00 per day", "Inactive", "2.5 % of the unpaid amount", "₹500.00"):
-        assert words in page
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"amount": ""}, "amount"),
-        ({"kind": "percent"}, "percent"),
-        ({"kind": "percent", "percent": "101"}, "percent"),
-        ({"grace_days": "-1"}, "grace_days"),
-        ({"grace_days": "366"}, "grace_days"),
-        ({"cap": "0"}, "cap"),
-        ({"kind": "weekly"}, "kind"),
-        ({"name": "x" * 101}, "name"),
-    ],
-)
-def test_rule_without_amount_or_percentage_is_refused(client_of, admin, changes, field):
-    response = client_of(admin).post(reverse("finance:late-fee-rule-create"), rule_typed(**changes))
-
-    assert response.context["form"].errors[field]
-    assert not LateFeeRule.objects.exists()
-
-
-def test_button_charges_late_fees_once_and_reports_the_total(client_of, admin):
-    for _ in range(2):
-        enrolled(fee="4000.00", due_on=today() - 8 * DAY)
-    rule()
-    client = client_of(admin)
-
-    for _ in range(2):
-        response = client.post(reverse("finance:late-fees-post"))
-
-    assert others().count() == 2
-    said = [str(message) for message in client.get(response.url).context["messages"]]
-    assert said[0] == "2 late fees charged, total ₹200.00."
-    assert "No late fees to charge" in said[1]
-
-
-def test_button_reports_that_no_rule_is_active(client_of, admin):
-    client = client_of(admin)
-
-    response = client.post(reverse("finance:late-fees-post"))
-
-    assert "No late fee rule is active" in str(*client.get(response.url).context["messages"])
-
-
-def test_cancelled_late_fee_is_not_charged_again(admin):
-    enrollment = enrolled(fee="4000.00", due_on=today() - 8 * DAY)
-    rule()
-    (posted,) = late_fees.post_late_fees(on=today())
-    charges.cancel_charge(charge=posted, reason="Bank holiday", by=admin)
-    assert late_fees.post_late_fees(on=today()) == []
-
-    rows = [(today() - 8 * DAY, Decimal("1000.00")), (today() + DAY, Decimal("3000.00"))]
-    change_installments(enrollment=enrollment, rows=rows, reason="Two parts", by=admin)
-    assert late_fees.post_late_fees(on=today()) == []
-
-
-def command(*arguments):
-    out = io.StringIO()
-    call_command("post_late_fees", *arguments, stdout=out, no_color=True)
-    return out.getvalue()
-
-
-def test_command_charges_as_of_a_day_and_a_dry_run_charges_nothing():
-    student = enrolled(fee="4000.00", due_on=today() - 10 * DAY).student
-    rule(kind="per_day", amount=Decimal("20.00"))
-
-    dry = command("--dry-run")
-    assert f"{student}  ₹60.00  Late fee on tuition" in dry and "1 late fee would be posted" in dry
-    assert not others().exists()
-    assert Account.objects.get(pk=student.pk).balance == Decimal("4000.00")
-
-    day = today() - DAY
-    assert "1 late fee posted as of" in command("--on", day.isoformat())
-    posted = others().get()
-    assert (posted.amount, posted.due_on, posted.posted_on) == (Decimal("40.00"), day, day)
-    assert "0 late fees posted" in command()
-
-
-@pytest.mark.parametrize("day", ["tomorrow", "2026-02-31", "0001-01-01", "2099-01-01"])
-def test_command_refuses_invalid_and_future_days(day):
-    with pytest.raises(CommandError) as refusal:
-        command("--on", day)
-
-    assert refusal.value.returncode == 2

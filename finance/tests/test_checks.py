@@ -186,7 +186,7 @@ def test_late_fee_on_tuition_of_another_student_is_reported():
         kind="late_fee",
         amount=Decimal("1.00"),
         posted_on=mine.due_on,
-        due_on=mine.due_on,
+        due_on=mine.due_on + datetime.timedelta(days=1),
         late_for=mine,
         late_rule=rule,
     )

@@ -14,11 +14,11 @@ from accounts.tests.factories import StudentFactory, UserFactory
 from conftest import ADMIN, INSTRUCTOR
 from finance.ledger import fee_status
 from finance.models import Charge, Concession, LateFeeRule
-from finance.services import concessions, late_fees
+from finance.services import concessions
 from finance.services.installments import change_installments
 from finance.services.transfers import transfer
 
-from .factories import enrolled, paid
+from .factories import enrolled, paid, post_late_fees
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
@@ -457,7 +457,7 @@ def test_fees_page_and_pending_list_need_the_same_queries(client_of, admin, quer
 def late_fee(amount="250.00"):
     enrollment = enrolled(fee="4000.00", due_on=today() - 10 * DAY)
     LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal(amount))
-    (charge,) = late_fees.post_late_fees(on=today())
+    (charge,) = post_late_fees(on=today())
     return enrollment.student, charge
 
 
@@ -499,7 +499,7 @@ def test_waiving_a_large_late_fee_needs_approval(client_of, admin):
 def test_late_fees_waived_one_by_one_do_not_avoid_the_limit(client_of, admin):
     enrollment = enrolled(fee="4000.00", due_on=today() - 10 * DAY)
     LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal("250"))
-    (charge,) = late_fees.post_late_fees(on=today())
+    (charge,) = post_late_fees(on=today())
     Institute.objects.update(concession_limit=Decimal("500.00"))
     client = client_of(admin)
     ask(client, enrollment.student, amount="250.01")

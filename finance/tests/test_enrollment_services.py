@@ -13,14 +13,14 @@ from coachmaster.core.money import split_in_proportion
 from finance import checks
 from finance.ledger import fee_status
 from finance.models import Charge, Concession, FeePlan, FeePlanPart, LateFeeRule, Refund
-from finance.services import cancellations, concessions, late_fees, refunds
+from finance.services import cancellations, concessions, refunds
 from finance.services.enrollments import drop
 from finance.services.fee_plans import plan_rows
 from finance.services.installments import change_installments, split_rest
 from finance.services.prorated_fees import prorated_fee_from
 from finance.services.transfers import transfer
 
-from .factories import enrolled, paid
+from .factories import enrolled, paid, post_late_fees
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
@@ -270,7 +270,7 @@ def test_late_fee_of_each_kind_of_rule_after_the_grace_period(kind, figure, cap,
     paid(student=enrollment.student, amount="500.00")
     LateFeeRule.objects.create(name="Late fee", grace_days=7, kind=kind, cap=cap, **figure)
 
-    (charge,) = late_fees.post_late_fees(on=today)
+    (charge,) = post_late_fees(on=today)
 
     assert charge.amount == Decimal(expected)
     assert status(enrollment).balance == Decimal("3500.00") + Decimal(expected)
@@ -282,8 +282,8 @@ def test_late_fee_is_posted_once_per_rule_after_the_grace_period():
     enrolled(fee="4000.00", due_on=today - 7 * DAY)
     LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal("100"))
 
-    assert len(late_fees.post_late_fees(on=today)) == 1
-    assert late_fees.post_late_fees(on=today) == []
+    assert len(post_late_fees(on=today)) == 1
+    assert post_late_fees(on=today) == []
 
 
 # Refunds ---

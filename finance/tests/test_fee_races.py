@@ -9,13 +9,16 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from academics.tests.factories import BatchFactory
+from accounts.models import StudentProfile
 from accounts.roles import ADMIN
 from accounts.tests.factories import StudentFactory, UserFactory
 from coachmaster.core.dates import financial_year
+from coachmaster.core.exceptions import Conflict
 from coachmaster.core.reminders import Channel, RecentlyReminded
 from finance import checks
 from finance.models import (
     Account,
+    BulkAction,
     Charge,
     Concession,
     DayClose,
@@ -25,6 +28,7 @@ from finance.models import (
     ReceiptSeries,
 )
 from finance.services import charges, concessions, late_fees, refunds
+from finance.services.bulk_actions import undo_bulk_action
 from finance.services.bulk_payments import BulkPayments
 from finance.services.cancellations import cancel_receipt
 from finance.services.day_closes import close_day, expected_cash
@@ -34,7 +38,7 @@ from finance.services.payments import ReceivedMoney, build_payment
 from finance.services.reminders import record_reminders
 from finance.services.transfers import transfer
 
-from .factories import enrolled, paid
+from .factories import enrolled, paid, post_late_fees
 from .test_races import at_once, meeting, refused
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -121,15 +125,60 @@ def test_batch_charged_twice_at_once_is_charged_once(owner):
     assert not list(checks.find_problems())
 
 
-def test_late_fees_posted_by_many_at_once_are_posted_once(owner):
-    due_on = timezone.localdate() - timedelta(days=9)
+@pytest.fixture
+def five_late():
+    """Five students, nine days late, and a rule of ₹20 a day after seven days."""
     for _ in range(5):
-        enrolled(fee="1000.00", due_on=due_on)
-    LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="fixed", amount=Decimal("50.00"))
+        enrolled(fee="1000.00", due_on=timezone.localdate() - timedelta(days=9))
+    LateFeeRule.objects.create(name="Late fee", grace_days=7, kind="per_day", amount=Decimal("20"))
 
-    results = at_once(*[lambda: late_fees.post_late_fees(on=timezone.localdate(), by=owner)] * 4)
 
-    assert sum(len(posted) for posted in results) == 5
+def confirm_late_fees(by, token=""):
+    """Return a function that confirms the late fees of now."""
+    today = timezone.localdate()
+    digest = late_fees.digest_of_fees(late_fees.calculate_late_fees(today))
+    token = token or secrets.token_urlsafe(24)
+    return lambda: late_fees.charge_late_fees(on=today, by=by, token=token, digest=digest)
+
+
+def test_late_fees_confirmed_at_two_desks_at_once_are_charged_once(owner, five_late):
+    results = at_once(*[confirm_late_fees(owner) for _ in range(4)])
+
+    assert [type(refusal) for refusal in refused(results)] == [Conflict] * 3
+    assert BulkAction.objects.get().amount == Decimal("200.00")
+    assert Charge.objects.filter(kind="late_fee").count() == 5
+    assert not list(checks.find_problems())
+
+
+def test_late_fees_form_sent_many_times_at_once_gives_one_action(owner, five_late):
+    results = at_once(*[confirm_late_fees(owner, "token")] * 6)
+
+    assert not refused(results)
+    assert {action.pk for action in results} == {BulkAction.objects.get().pk}
+    assert Charge.objects.filter(kind="late_fee").count() == 5
+
+
+def test_bulk_action_undone_at_two_desks_at_once_is_undone_once(owner, five_late):
+    action = confirm_late_fees(owner)()
+
+    results = at_once(*[lambda: undo_bulk_action(action=action, by=owner, reason="Wrong rule")] * 4)
+
+    assert len(refused(results)) == 3
+    assert Account.objects.filter(balance=Decimal("1000.00")).count() == 5
+    assert not list(checks.find_problems())
+
+
+def test_undo_and_payments_at_once_leave_right_balances(owner, five_late):
+    action = confirm_late_fees(owner)()
+    students = list(StudentProfile.objects.all())
+
+    results = at_once(
+        lambda: undo_bulk_action(action=action, by=owner, reason="Wrong rule"),
+        *[partial(paid, student=student, amount="1040.00", by=owner) for student in students],
+    )
+
+    assert not refused(results)
+    assert Account.objects.filter(balance=Decimal("-40.00")).count() == 5
     assert not list(checks.find_problems())
 
 
@@ -173,7 +222,7 @@ def test_concurrent_actions_on_a_batch_keep_totals_correct(owner, first, second)
         "enroll several": lambda: enroll_several(
             students=several, batch=batch, enrolled_on=today, by=owner
         ),
-        "late fees": lambda: late_fees.post_late_fees(on=today, by=owner),
+        "late fees": lambda: post_late_fees(on=today, by=owner),
         "concession": lambda: ask(bela, owner, "100"),
         "enroll": lambda: enrolled(batch=batch, due_on=today),
     }

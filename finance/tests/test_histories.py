@@ -45,7 +45,6 @@ from finance.services import (
     charges,
     concessions,
     enrollments,
-    late_fees,
     refunds,
     transfers,
 )
@@ -53,6 +52,8 @@ from finance.services import installments as installments_installments
 from finance.services.enrollments import tuition_lines
 from finance.services.installments import split_evenly, unpaid_tuition
 from finance.services.payments import ReceivedMoney, record_payment
+
+from .factories import post_late_fees
 
 HISTORIES = int(os.environ.get("HISTORIES", 20))
 STEPS = int(os.environ.get("HISTORY_STEPS", 50))
@@ -330,9 +331,9 @@ class FeeDesk(RuleBasedStateMachine):
 
     @rule()
     def post_late_fees(self):
-        for fee in late_fees.post_late_fees(on=self.today, by=self.by):
+        for fee in post_late_fees(on=self.today, by=self.by):
             self.owe(fee.student, fee.amount)
-        assert late_fees.post_late_fees(on=self.today, by=self.by) == []
+        assert post_late_fees(on=self.today, by=self.by) == []
 
     # Preconditions
 

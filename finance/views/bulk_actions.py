@@ -163,6 +163,13 @@ def confirmation_page(
     )
 
 
+def show_result(request, action, message, *, otherwise):
+    """Redirect to the recorded ``action``, or users who may not see it to the URL ``otherwise``."""
+    messages.success(request, message)
+    may_see = request.user.has_perm("finance.view_bulkaction")
+    return redirect(action.get_absolute_url() if may_see else otherwise)
+
+
 def rupees_of_button(amount):
     """Return rupees for a button, with paise only where there are any."""
     return display(amount).removesuffix(".00")

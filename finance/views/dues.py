@@ -5,6 +5,7 @@ from coachmaster.core.chunks import in_chunks
 from coachmaster.core.exports import export_format, export_response
 from finance.forms.dues import DuesFilter
 from finance.reports.dues import COLUMNS
+from finance.services.late_fees import prepared_late_fees
 
 
 def dues(request):
@@ -27,6 +28,7 @@ def dues(request):
             "totals": results.totals,
             "listing": page,
             "debtors": debtors,
+            "prepared_late_fees": prepared_late_fees(request.user),
             "may_remind": may_remind,
             "may_email": may_remind
             and settings.SENDS_MAIL

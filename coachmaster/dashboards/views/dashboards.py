@@ -20,6 +20,7 @@ from coachmaster.dashboards.queries.institute import (
 from coachmaster.dashboards.queries.instructors import batches_taught, teaches
 from coachmaster.dashboards.queries.student_page import student_overview
 from finance.models import Concession
+from finance.services.late_fees import prepared_late_fees
 
 MISSING_SHOWN = 8
 
@@ -55,6 +56,7 @@ def admin_dashboard(request):
             "month": month_start(today),
             "figures": figures,
             "waiting_concessions": _waiting_concessions(request.user),
+            "prepared_late_fees": prepared_late_fees(request.user),
             "missing_count": len(missing_registers_for(request.user)),
             "recent_enrollments": recent_enrollments(request.user),
             "recent_payments": recent_payments(request.user),

@@ -16,9 +16,9 @@ from coachmaster.core.tests.workbooks import xlsx
 from coachmaster.demo.institute import create_demo
 from coachmaster.imports import services
 from finance.models import Charge, FeePlan, LateFeeRule, Payment
-from finance.services import concessions, late_fees, refunds
+from finance.services import concessions, refunds
 from finance.services.fee_plans import save_plan
-from finance.tests.factories import enrolled, paid
+from finance.tests.factories import enrolled, paid, post_late_fees
 from finance.verification import receipt_token
 
 from .conftest import DESK, PHONE, overflow, page_problems, violations
@@ -145,7 +145,7 @@ def of_the_fee_desk(made):
         batch=BatchFactory(course=enrollment.batch.course),
         by=owner,
     )
-    late_fee = late_fees.post_late_fees(on=timezone.localdate(), by=owner)[-1]
+    late_fee = post_late_fees(on=timezone.localdate(), by=owner)[-1]
     owed = Charge.objects.filter(student=debtor.student)
     about = {"student": debtor.student, "charges": owed, "kind": "merit", "by": owner}
     concessions.request_concession(reason="Topper", amount=Decimal("100.00"), **about)
